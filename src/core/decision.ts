@@ -1,0 +1,26 @@
+/** What a person said about one proposal. The signed token (EdDSA JWS) holds exactly these claims. */
+export interface DecisionClaims {
+  gate: string
+  proposalDigest: string
+  decision: 'approve' | 'reject'
+  /** Keys of the approved targets; absent: all. */
+  targets?: string[]
+  /** With reject: look at the next cause that holds instead of ending. */
+  nextCause?: boolean
+  /** The person's name in the configuration. */
+  person: string
+  comment?: string
+  /** Seconds since the epoch. */
+  iat: number
+  /** Single use. */
+  jti: string
+}
+
+export type GateState = 'open' | 'approved' | 'rejected' | 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'
+
+/** What the workflow learns when it settles a gate. */
+export type Settlement =
+  | { state: 'open'; expiresInMs: number }
+  | { state: 'approved'; targets: string[] }
+  | { state: 'rejected'; nextCause: boolean; by: string }
+  | { state: 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'; why: string }

@@ -1,0 +1,27 @@
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const FORM = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/
+
+/** `30s`, `15m`, `24h` → milliseconds; undefined when it is not a duration of the language (never 0, no sign, one unit). */
+export function parseDuration(text: string): number | undefined {
+  const match = FORM.exec(text)
+  if (!match) return undefined
+  return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS]
+}
+
+/** Milliseconds → the shortest exact form of the language: 90000 → `90s`, 3600000 → `1h`. */
+export function formatDuration(ms: number): string {
+  const whole = Math.max(1, Math.round(ms))
+  for (const unit of ['d', 'h', 'm', 's'] as const)
+    if (whole % UNITS[unit] === 0) return `${whole / UNITS[unit]}${unit}`
+  return `${whole}ms`
+}
+
+/** Milliseconds → for people: `1h 05m`, `2m 03s`, `4.2s`. */
+export function humanDuration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds < 60) return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)}s`
+  const pad = (n: number) => String(n).padStart(2, '0')
+  const total = Math.round(seconds)
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor((total % 3600) / 60), total % 60]
+  return h > 0 ? `${h}h ${pad(m)}m` : `${m}m ${pad(s)}s`
+}

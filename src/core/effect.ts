@@ -1,0 +1,24 @@
+import type { JsonObject } from './json.ts'
+
+export type EffectResult = 'applied' | 'skipped' | 'refused' | 'unknown'
+
+export type TargetState = 'proposed' | 'skipped' | 'permitted' | 'applied' | 'refused' | 'unknown'
+
+/** What one action did to one target. */
+export interface Effect {
+  gate: string
+  /** `0-sql.update` */
+  action: string
+  /** The target's key, or `-`. */
+  target: string
+  result: EffectResult
+  /** For people: what was observed, or why it was refused. */
+  detail: string
+  /** What the action returned (row count, job state, exit code): the `result` of `expect`. */
+  observed?: JsonObject
+}
+
+/** `INC-142.r1/0-sql.update/run-7`: one effect, whoever applies it and however often. */
+export function effectKey(gate: string, action: string, target: string): string {
+  return `${gate}/${action}/${target}`
+}

@@ -1,0 +1,34 @@
+import type { JsonObject } from './json.ts'
+
+export type IncidentState = 'open' | 'diagnosing' | 'deciding' | 'applying' | 'verifying' | 'closed'
+
+export type Outcome =
+  'resolved' | 'cleared' | 'no-action' | 'declined' | 'expired' | 'escalated' | 'handed-off' | 'failed' | 'cancelled'
+
+/** Input of the workflow `runbook.<name>`: beside the plan, what makes this incident this one. */
+export interface IncidentStart {
+  incident: string
+  planDigest: string
+  inputs: JsonObject
+}
+
+/** `INC-142` */
+export function incidentId(number: number | string): string {
+  return `INC-${number}`
+}
+
+/** `INC-142.r1`: the gate of an incident's round. */
+export function gateId(incident: string, round: number): string {
+  return `${incident}.r${round}`
+}
+
+/** Whether one cause explains the incident, on the evidence of one round. */
+export interface Finding {
+  cause: string
+  title: string
+  holds: true | false | 'undetermined'
+  /** For people; for `undetermined`, which check is missing. */
+  because: string
+  /** How many things the cause concerns, where it says `affects`. */
+  affected?: number
+}

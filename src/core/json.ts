@@ -1,0 +1,7 @@
+/** A value that survives JSON unchanged. What crosses a payload, a digest or the history is of this type. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+export type JsonObject = { [key: string]: Json }
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

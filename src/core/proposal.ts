@@ -1,0 +1,62 @@
+import type { Json, JsonObject } from './json.ts'
+import type { Risk } from './plan.ts'
+
+/**
+ * A remedy rendered for one incident: canonical JSON, whose SHA-256 is the `proposalDigest` that every decision is bound to.
+ * What runs is read from here and nowhere else: nothing is rendered again.
+ */
+export interface Proposal {
+  gate: string
+  incident: string
+  round: number
+  planDigest: string
+  remedy: string
+  title: string
+  risk: Risk
+  cause: string
+  because: string
+  /** In the order in which they are applied: each action for all its targets, then the next action. */
+  actions: ProposedAction[]
+  targets: ProposedTarget[]
+  /** How many the cause affects; more than `targets` when the limit cut. */
+  affected: number
+  limits: { maxTargets: number; perHour?: number; cooldownMs?: number }
+  approval: { auto: boolean; by: string[]; count: number; excludeRequester: boolean; validForMs: number }
+  /** When it was proposed and when the gate expires, by the engine's database clock (ISO 8601, UTC, microseconds). */
+  proposedAt: string
+  expiresAt: string
+}
+
+export interface ProposedTarget {
+  /** From the remedy's `key`; `-` for a remedy without `for`. */
+  key: string
+  /** The lease's name, from the remedy's `lock`. */
+  lock?: string
+  /** The thing itself, as the cause's `affects` gave it. */
+  item: Json
+}
+
+export interface ProposedAction {
+  /** `0-sql.update` */
+  id: string
+  kind: string
+  /** A target's key, or `-` for an action that is done once. */
+  target: string
+  /** Every parameter's final value. */
+  with: JsonObject
+  /** Read-only look at what it would change: lines for people and data for machines. */
+  preview: ActionPreview
+}
+
+export interface ActionPreview {
+  /** One line: the statement, command or call in full. */
+  summary: string
+  /** What it would touch, as it is and as it would become. */
+  rows?: { before: JsonObject; after: JsonObject }[]
+  /** How many things it would touch. */
+  count?: number
+  /** Whether it can be undone, and how. */
+  undo?: string
+  /** What could not be looked at, and why. */
+  warning?: string
+}

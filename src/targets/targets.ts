@@ -1,0 +1,65 @@
+import type { Pool } from 'pg'
+import type { Redis } from 'ioredis'
+
+/**
+ * Clients for the diagnosed systems, by connection name. `read` and `write` are different credentials; a client is opened at its
+ * first use and shared. Throws RunbookError `RUNBOOK_CONFIG` for an unknown name or another kind than asked for, and
+ * `RUNBOOK_UNREACHABLE` naming connection and address (never the password) where the system does not answer.
+ */
+export interface Targets {
+  postgres(connection: string, access: Access): Promise<PostgresTarget>
+  /** For connections of kind `redis` and `bullmq`. */
+  redis(connection: string, access: Access): Promise<RedisTarget>
+  bullmq(connection: string, access: Access): Promise<BullmqTarget>
+  http(connection: string): Promise<HttpTarget>
+  process(connection: string): Promise<ProcessTarget>
+  logs(connection: string): Promise<LogsTarget>
+  close(): Promise<void>
+}
+
+export type Access = 'read' | 'write'
+
+export interface PostgresTarget {
+  connection: string
+  pool: Pool
+  /** Where the ledger of effects is kept: in the target (exactly once) or nowhere (at most once, then observed). */
+  ledger: 'target' | 'none'
+  /** Column names whose values are replaced before anything is stored. */
+  redact: string[]
+}
+
+export interface RedisTarget {
+  connection: string
+  redis: Redis
+  redact: string[]
+}
+
+export interface BullmqTarget extends RedisTarget {
+  prefix: string
+  queue: string
+  /** `maestro:queue` : key names are this, `:`, and the part. */
+  base: string
+  stalledIntervalMs: number
+}
+
+export interface HttpTarget {
+  connection: string
+  baseUrl: URL
+  /** Sent with each request, from the configuration; never stored. */
+  headers: Record<string, string>
+  redact: string[]
+}
+
+export interface ProcessTarget {
+  connection: string
+  cwd: string
+  /** argv by command name; an element `{name:int}` or `{name:word}` is a placeholder that a parameter fills whole. */
+  commands: Record<string, string[]>
+}
+
+export interface LogsTarget {
+  connection: string
+  /** Glob patterns of JSON-lines files. */
+  files: string[]
+  redact: string[]
+}
