@@ -1,0 +1,52 @@
+import pg from 'pg'
+import { messageOf, RunbookError } from '../core/errors.ts'
+
+export type Database = pg.Pool
+export type Connection = pg.PoolClient
+/** What runs a single statement: a pool, or a connection inside a transaction. */
+export type Queryable = Pick<pg.Pool, 'query'>
+
+/** Opens the engine's database as the application role. Connections are made when needed. */
+export function openDatabase(url: string, options: { max?: number; name?: string } = {}): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max ?? 10,
+    application_name: options.name ?? 'runbook',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+  })
+  // An idle connection that breaks is replaced at its next use; without a listener the process would end.
+  pool.on('error', () => {})
+  return pool
+}
+
+/** Runs `work` in one transaction: commits its result, or rolls back and rethrows. */
+export async function transaction<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await database.connect().catch((error: unknown) => {
+    throw unreachable(error)
+  })
+  let broken: Error | undefined
+  try {
+    await connection.query('BEGIN')
+    const result = await work(connection)
+    await connection.query('COMMIT')
+    return result
+  } catch (error) {
+    await connection.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure
+    })
+    throw error
+  } finally {
+    connection.release(broken)
+  }
+}
+
+export function unreachable(error: unknown): RunbookError {
+  if (error instanceof RunbookError) return error
+  return new RunbookError(
+    'RUNBOOK_UNREACHABLE',
+    `the engine's database does not answer: ${messageOf(error)}; is it up ("runbook doctor")?`,
+    {},
+    error,
+  )
+}

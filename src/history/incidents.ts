@@ -1,0 +1,92 @@
+import { RunbookError } from '../core/errors.ts'
+import type { IncidentState, Outcome } from '../core/incident.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Queryable } from './database.ts'
+
+export interface IncidentRow {
+  id: string
+  type: string
+  runbook: string
+  planDigest: string
+  key: string
+  inputs: JsonObject
+  state: IncidentState
+  outcome: Outcome | null
+  reason: string | null
+  requester: string
+  parent: string | null
+  occurrences: number
+  openedAt: string
+  startedAt: string | null
+  acknowledgedAt: string | null
+  acknowledgedBy: string | null
+  claimedBy: string | null
+  cancelledAt: string | null
+  closedAt: string | null
+}
+
+const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+
+const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, state, outcome, reason, requester, parent, occurrences,
+  ${iso('opened_at')} AS "openedAt", ${iso('started_at')} AS "startedAt", ${iso('acknowledged_at')} AS "acknowledgedAt",
+  acknowledged_by AS "acknowledgedBy", claimed_by AS "claimedBy", ${iso('cancelled_at')} AS "cancelledAt", ${iso('closed_at')} AS "closedAt"`
+
+/** Throws `RUNBOOK_NOT_FOUND`. */
+export async function readIncident(db: Queryable, id: string): Promise<IncidentRow> {
+  const found = await db.query<IncidentRow & { inputs: string }>(
+    `SELECT ${COLUMNS} FROM runbook.incidents WHERE id = $1`,
+    [id],
+  )
+  const row = found.rows[0]
+  if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}; "runbook list" shows those there are`)
+  return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
+}
+
+export interface IncidentFilter {
+  state?: 'open' | 'closed'
+  type?: string
+  /** Continue below this incident number. */
+  before?: number
+  limit: number
+}
+
+/** Newest first. */
+export async function listIncidents(db: Queryable, filter: IncidentFilter): Promise<IncidentRow[]> {
+  const found = await db.query<IncidentRow & { inputs: string }>(
+    `SELECT ${COLUMNS} FROM runbook.incidents
+     WHERE ($1::text IS NULL OR (state = 'closed') = ($1 = 'closed')) AND ($2::text IS NULL OR type = $2) AND ($3::bigint IS NULL OR number < $3)
+     ORDER BY number DESC LIMIT $4`,
+    [filter.state ?? null, filter.type ?? null, filter.before ?? null, filter.limit],
+  )
+  return found.rows.map((row) => ({ ...row, inputs: JSON.parse(row.inputs) as JsonObject }))
+}
+
+export interface EventRow {
+  seq: number
+  at: string
+  place: string | null
+  actor: string
+  kind: string
+  data: JsonObject
+  hash: string
+}
+
+/** An incident's events after `after`, in order. */
+export async function readEvents(db: Queryable, incident: string, after = 0): Promise<EventRow[]> {
+  const found = await db.query<{ seq: string; at: string; place: string | null; body: string; hash: string }>(
+    'SELECT seq, at, place, body, hash FROM runbook.events WHERE incident = $1 AND seq > $2 ORDER BY seq',
+    [incident, after],
+  )
+  return found.rows.map((row) => {
+    const body = JSON.parse(row.body) as { actor: string; kind: string; data: JsonObject }
+    return {
+      seq: Number(row.seq),
+      at: row.at,
+      place: row.place,
+      actor: body.actor,
+      kind: body.kind,
+      data: body.data,
+      hash: row.hash,
+    }
+  })
+}
