@@ -1,0 +1,24 @@
+import type { Kind } from './kind.ts'
+
+export const bullmqRetry: Kind = {
+  kind: 'bullmq.retry',
+  access: 'write',
+  summary: 'Puts one failed job back to work, with its data and its priority.',
+  doc: `Refused when the job is not in \`failed\`, is gone, or holds a lock. The failure's reason and stack are cleared; the counters of attempts and of stalls are kept, so a job that stalls once more may fail at once: verify that things stay healthy, not that the job was moved.
+
+One atomic script; at most once, then observed.`,
+  parameters: {
+    connection: {
+      type: { connection: ['bullmq'] },
+      required: true,
+      doc: 'The queue, by the name of its connection.',
+      literal: true,
+    },
+    id: { type: { value: 'string' }, required: true, doc: "The job's id.", literal: false },
+  },
+  result: () => ({ object: { state: 'string' } }),
+  timeoutMs: 5_000,
+  example: `action: bullmq.retry
+with: { connection: maestro-queue, id: "\${{ run.job_id }}" }
+`,
+}

@@ -1,0 +1,24 @@
+import type { Kind } from './kind.ts'
+
+export const notify: Kind = {
+  kind: 'notify',
+  access: 'message',
+  summary: 'Sends a message to a channel.',
+  doc: `Needs no approval. Posted in the form of a Slack webhook. A channel without an address is no error: the effect is \`skipped\` and says so.
+
+At least once: after a crash it may be sent again.`,
+  parameters: {
+    channel: {
+      type: { connection: ['channel'] },
+      required: true,
+      doc: 'The channel, by its name in `channels`.',
+      literal: true,
+    },
+    message: { type: { value: 'string' }, required: true, doc: 'What to say.', literal: false },
+  },
+  result: () => ({ object: { delivered: 'bool' } }),
+  timeoutMs: 10_000,
+  example: `action: notify
+with: { channel: platform-support, message: "Retrying \${{ size(targets) }} runs" }
+`,
+}
