@@ -20,7 +20,8 @@ export type GateState = 'open' | 'approved' | 'rejected' | 'expired' | 'voided' 
 
 /** What the workflow learns when it settles a gate. */
 export type Settlement =
-  | { state: 'open'; expiresInMs: number }
+  /** `escalated`: unanswered once, and open for a wider circle for another `within`. */
+  | { state: 'open'; expiresInMs: number; escalated: boolean }
   | { state: 'approved'; targets: string[] }
   | { state: 'rejected'; nextCause: boolean; by: string }
   | { state: 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'; why: string }

@@ -1,0 +1,198 @@
+import { randomUUID } from 'node:crypto'
+import type { DecisionClaims, GateState } from '../core/decision.ts'
+import { RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { People, Person } from '../core/person.ts'
+import { transaction, type Connection, type Database } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+import { approvedTargets, lockGate, readDecisions, readGate, type GateRow, type LockedIncident } from './gates.ts'
+import type { Keyring } from './keyring.ts'
+
+export interface DecideDependencies {
+  database: Database
+  keyring: Keyring
+  people: People
+  /** Tells the incident's workflow that its gate changed. A ring that is lost is rung again by the reconciler. */
+  ring(incident: string, token: string): Promise<void>
+}
+
+export interface DecisionRequest {
+  gate: string
+  proposalDigest: string
+  decision: 'approve' | 'reject'
+  targets?: string[]
+  nextCause?: boolean
+  comment?: string
+}
+
+export interface Decided {
+  gate: string
+  incident: string
+  state: GateState
+  /** Distinct people who approve so far, and how many it takes. */
+  approvals: number
+  required: number
+}
+
+/** A decision by an authenticated person: signed with the engine's key, then taken like any token. */
+export async function decide(
+  dependencies: DecideDependencies,
+  person: Person,
+  request: DecisionRequest,
+): Promise<Decided> {
+  const claims: DecisionClaims = {
+    gate: request.gate,
+    proposalDigest: request.proposalDigest,
+    decision: request.decision,
+    person: person.name,
+    iat: Math.floor(Date.now() / 1000),
+    jti: randomUUID(),
+    ...(request.targets ? { targets: request.targets } : {}),
+    ...(request.nextCause ? { nextCause: true } : {}),
+    ...(request.comment ? { comment: request.comment } : {}),
+  }
+  return take(dependencies, claims, await dependencies.keyring.sign(claims))
+}
+
+/** A decision that came as a signed token: by the workflow's signal, or from `runbook sign`. Known tokens are returned as taken. */
+export async function decideByToken(dependencies: DecideDependencies, token: string): Promise<Decided> {
+  return take(dependencies, await dependencies.keyring.verify(token), token)
+}
+
+/** What the transaction found: a refusal is committed with its event before it is thrown. */
+type Taken = { decided: Decided; fresh: boolean } | { refused: RunbookError }
+
+async function take(dependencies: DecideDependencies, claims: DecisionClaims, token: string): Promise<Decided> {
+  const person = dependencies.people[claims.person]
+  const taken = await transaction(dependencies.database, async (connection): Promise<Taken> => {
+    const { incident, gate, now } = await lockGate(connection, claims.gate)
+    const known = (await readDecisions(connection, gate.id)).find(
+      (one) => one.jti === claims.jti || sameAnswer(one, claims),
+    )
+    if (known) return { decided: await standing(connection, gate), fresh: false }
+    const refusal = refuse(incident, gate, now, claims, person)
+    if (refusal) {
+      await recordEvents(connection, incident.id, [denied(claims, refusal)])
+      return { refused: refusal }
+    }
+    await insertDecision(connection, claims, token)
+    await moveGate(connection, gate, claims)
+    await recordEvents(connection, incident.id, [decided(gate, claims)])
+    return { decided: await standing(connection, await readGate(connection, gate.id)), fresh: true }
+  })
+  if ('refused' in taken) throw taken.refused
+  if (taken.fresh) await dependencies.ring(taken.decided.incident, token).catch(() => {})
+  return taken.decided
+}
+
+function sameAnswer(
+  one: { person: string; decision: string; targets: string[] | null; withdrawnAt: Date | null },
+  claims: DecisionClaims,
+) {
+  const targets = (list: string[] | null | undefined) => JSON.stringify(list ? [...list].sort() : null)
+  return (
+    one.withdrawnAt === null &&
+    one.person === claims.person &&
+    one.decision === claims.decision &&
+    targets(one.targets) === targets(claims.targets)
+  )
+}
+
+/** Why this decision is not taken; undefined when it is. */
+function refuse(
+  incident: LockedIncident,
+  gate: GateRow,
+  now: Date,
+  claims: DecisionClaims,
+  person: Person | undefined,
+): RunbookError | undefined {
+  const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
+  const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
+  const groups = gate.escalatedAt ? [...gate.groups, ...gate.escalateTo] : gate.groups
+  if (!person) return forbidden(`${claims.person} is not among the configured people`)
+  if (!person.groups.some((group) => groups.includes(group)))
+    return forbidden(`${person.name} is in none of the groups that decide here: ${groups.join(', ')}`)
+  if (claims.decision === 'approve' && gate.excludeRequester && incident.requester === `person:${person.name}`)
+    return forbidden(
+      `${person.name} opened the incident, and the requester may not approve this remedy: another person must`,
+    )
+  if (gate.state !== 'open')
+    return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: nothing is left to decide`)
+  if (incident.closed || incident.cancelled) return conflict('the incident was closed or cancelled')
+  if (gate.proposalDigest !== claims.proposalDigest)
+    return conflict(
+      `the digest is not this proposal's (${gate.proposalDigest.slice(0, 12)}…): look at it again with "runbook show"`,
+    )
+  if (gate.expiresAt <= now) return conflict('expired before the decision came')
+  const keys = gate.proposal.targets.map((target) => target.key)
+  const strangers = claims.targets?.filter((key) => !keys.includes(key)) ?? []
+  if (claims.targets?.length === 0) return conflict('no target was named; leave them out to mean all')
+  if (strangers.length > 0)
+    return conflict(`not among the proposed targets: ${strangers.join(', ')}; they are ${keys.join(', ')}`)
+  return undefined
+}
+
+async function insertDecision(connection: Connection, claims: DecisionClaims, token: string): Promise<void> {
+  await connection.query(
+    'UPDATE runbook.decisions SET withdrawn_at = clock_timestamp() WHERE gate = $1 AND person = $2 AND withdrawn_at IS NULL',
+    [claims.gate, claims.person],
+  )
+  await connection.query(
+    `INSERT INTO runbook.decisions (jti, gate, person, decision, proposal_digest, targets, next_cause, comment, token)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      claims.jti,
+      claims.gate,
+      claims.person,
+      claims.decision,
+      claims.proposalDigest,
+      claims.targets ?? null,
+      claims.nextCause ?? false,
+      claims.comment ?? null,
+      token,
+    ],
+  )
+}
+
+/** One rejection decides; an approval does when enough distinct people approve the same target. */
+async function moveGate(connection: Connection, gate: GateRow, claims: DecisionClaims): Promise<void> {
+  if (claims.decision === 'reject') {
+    await connection.query(
+      `UPDATE runbook.gates SET state = 'rejected', decided_at = clock_timestamp(), next_cause = $2, why = $3 WHERE id = $1`,
+      [gate.id, claims.nextCause ?? false, claims.comment ?? null],
+    )
+    return
+  }
+  const live = (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null)
+  const targets = approvedTargets(gate.proposal, gate.required, live)
+  if (targets.length > 0)
+    await connection.query(
+      `UPDATE runbook.gates SET state = 'approved', decided_at = clock_timestamp(), approved_targets = $2 WHERE id = $1`,
+      [gate.id, targets],
+    )
+}
+
+async function standing(connection: Connection, gate: GateRow): Promise<Decided> {
+  const live = (await readDecisions(connection, gate.id)).filter(
+    (one) => one.withdrawnAt === null && one.decision === 'approve',
+  )
+  const approvals = new Set(live.map((one) => one.person)).size
+  return { gate: gate.id, incident: gate.incident, state: gate.state, approvals, required: gate.required }
+}
+
+function decided(gate: GateRow, claims: DecisionClaims) {
+  const { person, decision, proposalDigest, jti, targets, comment, nextCause } = claims
+  const data: JsonObject = { gate: gate.id, decision, person, proposalDigest, jti, targets: targets ?? null }
+  if (comment) data.comment = comment
+  if (nextCause) data.nextCause = true
+  return { place: `r${gate.round}/decision/${jti}`, actor: `person:${person}`, kind: 'decision', data }
+}
+
+function denied(claims: DecisionClaims, refusal: RunbookError) {
+  const { gate, decision, person } = claims
+  return {
+    actor: `person:${person}`,
+    kind: 'denied',
+    data: { gate, decision, code: refusal.code, why: refusal.message },
+  }
+}

@@ -1,0 +1,94 @@
+import { createPrivateKey, createPublicKey, randomBytes, type KeyObject } from 'node:crypto'
+import { decodeJwt, jwtVerify, SignJWT } from 'jose'
+import type { DecisionClaims } from '../core/decision.ts'
+import { RunbookError } from '../core/errors.ts'
+import type { People } from '../core/person.ts'
+
+const ALGORITHM = 'EdDSA'
+const TYPE = 'runbook-decision+jwt'
+const AUDIENCE = 'runbook-gate'
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex')
+const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
+
+/** Signs decisions with the engine's key, and verifies tokens by that key, former ones, and people's registered keys. */
+export interface Keyring {
+  sign(claims: DecisionClaims): Promise<string>
+  /** Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that no key of ours, or of the person it names, has signed. */
+  verify(token: string): Promise<DecisionClaims>
+}
+
+/** A new private key, in the form the configuration holds: `ed25519:<base64url of the 32-byte seed>`. */
+export function newSigningKey(): string {
+  return `ed25519:${randomBytes(32).toString('base64url')}`
+}
+
+/** The public form of a private key, as it is registered under `people` and `signing.previous`. */
+export function publicKeyOf(privateKey: string): string {
+  const spki = createPublicKey(privateKeyOf(privateKey)).export({ format: 'der', type: 'spki' })
+  return `ed25519:${spki.subarray(SPKI_ED25519.length).toString('base64url')}`
+}
+
+/** `signing.key` signs; `previous` are public keys of before, so that keys can rotate while incidents wait. */
+export function openKeyring(signing: { key: string; previous?: string[] }, people: People): Keyring {
+  const privateKey = privateKeyOf(signing.key)
+  const engineKeys = [createPublicKey(privateKey), ...(signing.previous ?? []).map(publicKeyFrom)]
+  return {
+    sign: (claims) => signClaims(claims, privateKey),
+    async verify(token) {
+      const person = personNamedIn(token)
+      const personal = (people[person]?.keys ?? []).map(publicKeyFrom)
+      for (const key of [...engineKeys, ...personal]) {
+        const claims = await verifiedClaims(token, key)
+        if (claims) return claims
+      }
+      throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'the decision is not signed by a key that is known here')
+    },
+  }
+}
+
+/** Signs a decision with any private key: the engine's, or a person's own. */
+export async function signClaims(claims: DecisionClaims, key: KeyObject | string): Promise<string> {
+  const { iat, jti, ...rest } = claims
+  return new SignJWT({ ...rest })
+    .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
+    .setIssuedAt(iat)
+    .setJti(jti)
+    .setAudience(AUDIENCE)
+    .sign(typeof key === 'string' ? privateKeyOf(key) : key)
+}
+
+async function verifiedClaims(token: string, key: KeyObject): Promise<DecisionClaims | undefined> {
+  try {
+    const { payload } = await jwtVerify(token, key, { algorithms: [ALGORITHM], typ: TYPE, audience: AUDIENCE })
+    const { aud: _, ...claims } = payload
+    return claims as unknown as DecisionClaims
+  } catch {
+    return undefined
+  }
+}
+
+function personNamedIn(token: string): string {
+  try {
+    return String(decodeJwt(token).person ?? '')
+  } catch {
+    throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'the decision is not a signed token')
+  }
+}
+
+function privateKeyOf(text: string): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, rawKey(text)]), format: 'der', type: 'pkcs8' })
+}
+
+function publicKeyFrom(text: string): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI_ED25519, rawKey(text)]), format: 'der', type: 'spki' })
+}
+
+function rawKey(text: string): Buffer {
+  const raw = Buffer.from(text.replace(/^ed25519:/, ''), 'base64url')
+  if (!text.startsWith('ed25519:') || raw.length !== 32)
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      'a signing key has the form ed25519:<base64url of 32 bytes>; "runbook up" makes one',
+    )
+  return raw
+}

@@ -1,0 +1,109 @@
+import { canonical, sha256Hex } from '../core/canonical.ts'
+import type { Finding } from '../core/incident.ts'
+import type { Json } from '../core/json.ts'
+import type { Proposal } from '../core/proposal.ts'
+import { findingsEvent } from '../history/close.ts'
+import { transaction, type Connection, type Database } from '../history/database.ts'
+import { recordEvents, setState } from '../history/record.ts'
+import { lockIncident, readGate } from './gates.ts'
+
+export interface GateRequest {
+  /** The proposal but for its times, which the engine's database gives. */
+  proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>
+  findings: Finding[]
+  onTimeout: 'escalate' | 'reject'
+  escalateTo: string[]
+  withinMs: number
+}
+
+export type OpenedGate =
+  { opened: true; gate: string; proposal: Proposal; proposalDigest: string } | { opened: false; cancelledBy: string }
+
+/**
+ * Stores a proposal and opens its gate. A second call for the same round, after a crash, returns what was stored first.
+ * An incident that was cancelled meanwhile gets no gate.
+ */
+export async function openGate(database: Database, request: GateRequest): Promise<OpenedGate> {
+  const { gate: id, incident, round } = request.proposal
+  return transaction(database, async (connection) => {
+    const locked = await lockIncident(connection, incident)
+    const exists = await connection.query('SELECT 1 FROM runbook.gates WHERE id = $1', [id])
+    if (exists.rowCount) {
+      const { proposal, proposalDigest } = await readGate(connection, id)
+      return { opened: true, gate: id, proposal, proposalDigest }
+    }
+    if (locked.cancelled || locked.closed) return { opened: false, cancelledBy: locked.cancelledBy ?? 'engine' }
+    const { proposedAt, expiresAt } = await times(connection, request.withinMs)
+    const proposal: Proposal = { ...request.proposal, proposedAt, expiresAt }
+    const text = canonical(proposal as unknown as Json)
+    const proposalDigest = sha256Hex(text)
+    await insertGate(connection, request, proposal, text, proposalDigest)
+    await recordEvents(connection, incident, [
+      findingsEvent({ round, findings: request.findings }),
+      {
+        place: `r${round}/proposal`,
+        actor: 'engine',
+        kind: 'proposal',
+        data: {
+          gate: id,
+          remedy: proposal.remedy,
+          title: proposal.title,
+          cause: proposal.cause,
+          proposalDigest,
+          targets: proposal.targets.map((target) => target.key),
+          affected: proposal.affected,
+          auto: proposal.approval.auto,
+          expiresAt,
+        },
+      },
+    ])
+    await setState(connection, incident, 'deciding')
+    return { opened: true, gate: id, proposal, proposalDigest }
+  })
+}
+
+async function times(connection: Connection, withinMs: number): Promise<{ proposedAt: string; expiresAt: string }> {
+  const iso = (what: string) => `to_char((${what}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+  const found = await connection.query<{ proposedAt: string; expiresAt: string }>(
+    `SELECT ${iso('now')} AS "proposedAt", ${iso(`now + $1 * interval '1 millisecond'`)} AS "expiresAt" FROM clock_timestamp() AS now`,
+    [withinMs],
+  )
+  return found.rows[0]!
+}
+
+async function insertGate(
+  connection: Connection,
+  request: GateRequest,
+  proposal: Proposal,
+  text: string,
+  digest: string,
+): Promise<void> {
+  const { approval } = proposal
+  const auto = approval.auto
+  await connection.query(
+    `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, auto, required, groups, exclude_requester,
+       on_timeout, escalate_to, within_ms, valid_for_ms, opened_at, expires_at, decided_at, approved_targets)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, $17::timestamptz,
+       CASE WHEN $8 THEN $16::timestamptz END, CASE WHEN $8 THEN $18::text[] END)`,
+    [
+      proposal.gate,
+      proposal.incident,
+      proposal.round,
+      proposal.remedy,
+      text,
+      digest,
+      auto ? 'approved' : 'open',
+      auto,
+      auto ? 0 : approval.count,
+      approval.by,
+      approval.excludeRequester,
+      request.onTimeout,
+      request.escalateTo,
+      request.withinMs,
+      approval.validForMs,
+      proposal.proposedAt,
+      proposal.expiresAt,
+      proposal.targets.map((target) => target.key),
+    ],
+  )
+}

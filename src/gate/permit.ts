@@ -1,0 +1,186 @@
+import type { DecisionClaims } from '../core/decision.ts'
+import { transaction, type Connection, type Database } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRow } from './gates.ts'
+import type { Keyring } from './keyring.ts'
+
+/** Grounds older than this are stale: the interpreter checks again. */
+const MAX_GROUNDS_AGE_MS = 60_000
+
+export interface PermitRequest {
+  gate: string
+  /** A target's key; `-` for an action that is done once. */
+  target: string
+  /** When the checks behind the cause ran last (ISO 8601), by the engine's clock. */
+  recheckedAt: string
+  leaseMs: number
+}
+
+export type PermitRefusal =
+  'stale' | 'cancelled' | 'frozen' | 'breaker' | 'limit' | 'cooldown' | 'busy' | 'not-approved' | 'lapsed'
+
+export type PermitAnswer =
+  { granted: true; fence: number; lease: string } | { granted: false; reason: PermitRefusal; message: string }
+
+export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
+
+/**
+ * The engine's leave to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are verified
+ * by their signatures, not by the rows' word. The limits are reserved here; a target that has its permit gets it again after a
+ * crash, with a new fence, without being charged twice; freeze and breaker are looked at again.
+ */
+export async function takePermit(database: Database, keyring: Keyring, request: PermitRequest): Promise<PermitAnswer> {
+  // Verified before the locks are taken: a decision's row never changes but for its withdrawal, which is looked at again below.
+  const verified = await verifiedDecisions(database, keyring, request.gate)
+  return transaction(database, async (connection) => {
+    const { incident, gate, now } = await lockGate(connection, request.gate)
+    const earlier = await earlierPermit(connection, request)
+    const no = (reason: PermitRefusal, message: string): PermitAnswer => ({ granted: false, reason, message })
+
+    if (!earlier) {
+      if (incident.closed || incident.cancelled)
+        return no('cancelled', 'the incident was cancelled before this target was begun')
+      if (gate.state !== 'approved') return no('not-approved', `the gate is ${gate.state}`)
+      if (
+        (gate.decidedAt?.getTime() ?? 0) + gate.validForMs <= now.getTime() &&
+        !(await anyPermit(connection, gate.id))
+      )
+        return no('lapsed', 'the approval is no longer valid')
+      if (now.getTime() - Date.parse(request.recheckedAt) > MAX_GROUNDS_AGE_MS)
+        return no('stale', 'the checks behind the cause are too old')
+    }
+    if (!(await approves(connection, gate, verified, request.target)))
+      return no('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
+    const control = await controlsInTheWay(connection, gate)
+    if (control) return control
+    if (!earlier) {
+      const limit = await limitInTheWay(connection, gate, request.target)
+      if (limit) return limit
+    }
+    const lease = leaseOf(gate, request.target)
+    const fence = await takeLease(connection, lease, `${request.gate}/${request.target}`, request.leaseMs)
+    if (fence === undefined) return no('busy', `something else is being done to ${lease} just now`)
+    await storePermit(connection, gate, request, lease, fence)
+    if (!earlier)
+      await recordEvents(connection, gate.incident, [
+        {
+          place: `r${gate.round}/permit/${request.target}`,
+          actor: 'engine',
+          kind: 'permit',
+          data: { gate: gate.id, target: request.target, lease, fence },
+        },
+      ])
+    return { granted: true, fence, lease }
+  })
+}
+
+interface Verified {
+  jti: string
+  claims: DecisionClaims
+}
+
+async function verifiedDecisions(database: Database, keyring: Keyring, gate: string): Promise<Verified[]> {
+  const rows = await readDecisions(database, gate)
+  const verified = await Promise.all(rows.map((row) => keyring.verify(row.token).catch(() => undefined)))
+  return verified.flatMap((claims, i) => (claims && claims.jti === rows[i]!.jti ? [{ jti: claims.jti, claims }] : []))
+}
+
+async function approves(connection: Connection, gate: GateRow, verified: Verified[], target: string): Promise<boolean> {
+  const proposed = target === '-' ? gate.proposal.targets.map((one) => one.key) : [target]
+  if (gate.auto) return gate.proposal.approval.auto
+  const live = new Set(
+    (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
+  )
+  const signed: Pick<DecisionRow, 'person' | 'decision' | 'targets'>[] = verified
+    .filter(
+      ({ jti, claims }) => live.has(jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest,
+    )
+    .map(({ claims }) => ({ person: claims.person, decision: claims.decision, targets: claims.targets ?? null }))
+  const covered = approvedTargets(gate.proposal, gate.required, signed)
+  // What is done once is covered by an approval of any target; without `for` the one target's key is `-` itself.
+  return proposed.some((key) => covered.includes(key))
+}
+
+async function earlierPermit(connection: Connection, request: PermitRequest): Promise<boolean> {
+  const found = await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 AND target = $2', [
+    request.gate,
+    request.target,
+  ])
+  return found.rowCount === 1
+}
+
+async function anyPermit(connection: Connection, gate: string): Promise<boolean> {
+  return (await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 LIMIT 1', [gate])).rowCount === 1
+}
+
+async function controlsInTheWay(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
+  const connections = gate.proposal.actions.map((action) => `breaker/${String(action.with.connection)}`)
+  const found = await connection.query<{ name: string; person: string; reason: string }>(
+    `SELECT name, person, reason FROM runbook.controls WHERE name = 'freeze' OR name = ANY ($1) ORDER BY name DESC`,
+    [connections],
+  )
+  const row = found.rows[0]
+  if (!row) return undefined
+  const reason = row.name === 'freeze' ? 'frozen' : 'breaker'
+  return { granted: false, reason, message: `${row.name} is on (${row.person}: ${row.reason})` }
+}
+
+/** Targets per hour of this remedy, and the pause per target. Two permits of one remedy are kept apart by an advisory lock. */
+async function limitInTheWay(connection: Connection, gate: GateRow, target: string): Promise<PermitAnswer | undefined> {
+  const { perHour, cooldownMs } = gate.proposal.limits
+  if (perHour === undefined && cooldownMs === undefined) return undefined
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [gate.remedy])
+  const found = await connection.query<{ hour: number; cooling: boolean }>(
+    `SELECT count(*) FILTER (WHERE issued_at > clock_timestamp() - interval '1 hour')::int AS hour,
+       coalesce(bool_or(target = $2 AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
+     FROM runbook.permits WHERE remedy = $1`,
+    [gate.remedy, target, cooldownMs ?? 0, gate.id],
+  )
+  const { hour, cooling } = found.rows[0]!
+  if (cooling)
+    return { granted: false, reason: 'cooldown', message: `${gate.remedy} was applied to ${target} a moment ago` }
+  if (perHour !== undefined && hour >= perHour)
+    return { granted: false, reason: 'limit', message: `${gate.remedy} has reached its ${perHour} targets per hour` }
+  return undefined
+}
+
+/** Targets of different remedies that are one thing share a lease by the name in `lock`; others have one of their own. */
+function leaseOf(gate: GateRow, target: string): string {
+  return gate.proposal.targets.find((one) => one.key === target)?.lock ?? `${gate.remedy}/${target}`
+}
+
+/** The lease's new fence; undefined while another holds it. */
+async function takeLease(
+  connection: Connection,
+  name: string,
+  holder: string,
+  leaseMs: number,
+): Promise<number | undefined> {
+  const taken = await connection.query<{ fence: string }>(
+    `INSERT INTO runbook.leases AS l (name, holder, fence, until)
+     VALUES ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
+     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = l.fence + 1, until = excluded.until
+     WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()
+     RETURNING fence`,
+    [name, holder, leaseMs],
+  )
+  return taken.rows[0] && Number(taken.rows[0].fence)
+}
+
+async function storePermit(
+  connection: Connection,
+  gate: GateRow,
+  request: PermitRequest,
+  lease: string,
+  fence: number,
+): Promise<void> {
+  await connection.query(
+    `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (gate, target) DO UPDATE SET lease = excluded.lease, fence = excluded.fence, renewed_at = clock_timestamp()`,
+    [gate.id, request.target, gate.remedy, lease, fence],
+  )
+  await connection.query(
+    `UPDATE runbook.incidents SET state = 'applying' WHERE id = $1 AND state NOT IN ('applying', 'closed')`,
+    [gate.incident],
+  )
+}

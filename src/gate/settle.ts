@@ -1,0 +1,86 @@
+import type { GateState, Settlement } from '../core/decision.ts'
+import { transaction, type Connection, type Database } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+import { lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
+
+/**
+ * What has become of a gate, by its row and the engine's database clock: the workflow believes no message. Moves an open gate
+ * that is past its time or whose incident was cancelled, and an approval that was not used within its time.
+ */
+export async function settleGate(database: Database, id: string): Promise<Settlement> {
+  return transaction(database, async (connection) => {
+    const { incident, gate, now } = await lockGate(connection, id)
+    const moved = await moveOn(connection, incident, gate, now)
+    return answer(connection, moved, now)
+  })
+}
+
+async function moveOn(connection: Connection, incident: LockedIncident, gate: GateRow, now: Date): Promise<GateRow> {
+  const undecided = gate.state === 'open'
+  if ((undecided || gate.state === 'approved') && incident.cancelled && !(await permitted(connection, gate.id)))
+    return end(connection, gate, 'cancelled', `cancelled by ${incident.cancelledBy ?? 'somebody'}`)
+  if (undecided && gate.expiresAt <= now) {
+    if (gate.onTimeout === 'escalate' && !gate.escalatedAt) return widen(connection, gate)
+    const times = gate.escalatedAt ? 'twice unanswered' : 'nobody answered in time'
+    return end(connection, gate, 'expired', times)
+  }
+  const lapses = (gate.decidedAt?.getTime() ?? 0) + gate.validForMs
+  if (gate.state === 'approved' && lapses <= now.getTime() && !(await permitted(connection, gate.id)))
+    return end(connection, gate, 'lapsed', 'the approval could not be applied in the time it was valid for')
+  return gate
+}
+
+/** After the first permit the gate's approval is being used: it can no longer lapse or be taken back as a whole. */
+async function permitted(connection: Connection, gate: string): Promise<boolean> {
+  const found = await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 LIMIT 1', [gate])
+  return found.rowCount === 1
+}
+
+async function end(connection: Connection, gate: GateRow, state: GateState, why: string): Promise<GateRow> {
+  await connection.query('UPDATE runbook.gates SET state = $2, why = $3 WHERE id = $1', [gate.id, state, why])
+  await recordEvents(connection, gate.incident, [
+    { place: `r${gate.round}/gate/${state}`, actor: 'engine', kind: 'gate', data: { gate: gate.id, state, why } },
+  ])
+  return { ...gate, state, why }
+}
+
+async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
+  const moved = await connection.query<{ expires_at: Date; escalated_at: Date }>(
+    `UPDATE runbook.gates SET escalated_at = clock_timestamp(), expires_at = clock_timestamp() + within_ms * interval '1 millisecond'
+     WHERE id = $1 RETURNING expires_at, escalated_at`,
+    [gate.id],
+  )
+  await recordEvents(connection, gate.incident, [
+    {
+      place: `r${gate.round}/gate/escalated`,
+      actor: 'engine',
+      kind: 'gate',
+      data: {
+        gate: gate.id,
+        state: 'open',
+        why: `nobody answered in time: ${gate.escalateTo.join(', ')} may decide now`,
+      },
+    },
+  ])
+  const row = moved.rows[0]!
+  return { ...gate, expiresAt: row.expires_at, escalatedAt: row.escalated_at }
+}
+
+async function answer(connection: Connection, gate: GateRow, now: Date): Promise<Settlement> {
+  switch (gate.state) {
+    case 'open':
+      return {
+        state: 'open',
+        expiresInMs: Math.max(1, gate.expiresAt.getTime() - now.getTime()),
+        escalated: gate.escalatedAt !== null,
+      }
+    case 'approved':
+      return { state: 'approved', targets: gate.approvedTargets ?? [] }
+    case 'rejected': {
+      const last = (await readDecisions(connection, gate.id)).findLast((one) => one.decision === 'reject')
+      return { state: 'rejected', nextCause: gate.nextCause, by: last?.person ?? 'somebody' }
+    }
+    default:
+      return { state: gate.state, why: gate.why ?? gate.state }
+  }
+}
