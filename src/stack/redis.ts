@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { RunbookError, messageOf } from '../core/errors.ts'
+import { findExecutable } from './find-executable.ts'
+import { requireLoopback } from './loopback.ts'
+import { lastLine, runCommand } from './run-command.ts'
+import type { ServiceSpec } from './service.ts'
+import { installDebianPackage } from './system-packages.ts'
+
+const SERVERS = ['redis-server', 'valkey-server']
+const IMAGE = 'redis:7'
+
+export type RedisSource = { kind: 'program'; path: string } | { kind: 'docker'; path: string }
+
+/** A Redis to start: on PATH, else from the system's packages, else Docker. */
+export async function findRedis(log: (line: string) => void): Promise<RedisSource> {
+  const onPath = await findExecutable(SERVERS)
+  if (onPath !== null) {
+    log(`Redis: ${onPath}`)
+    return { kind: 'program', path: onPath }
+  }
+  const refused = await installDebianPackage('redis-server', (line) => log(`Redis: ${line}`))
+  const installed = await findExecutable(SERVERS)
+  if (installed !== null) {
+    log(`Redis: ${installed}, installed just now`)
+    return { kind: 'program', path: installed }
+  }
+  const docker = await findExecutable(['docker'])
+  const daemon = docker === null ? null : await runCommand(docker, ['info'], { timeoutMs: 10_000 })
+  if (docker !== null && daemon?.code === 0) {
+    log(`Redis: the image ${IMAGE} with Docker (this way is untested)`)
+    return { kind: 'docker', path: docker }
+  }
+  throw new RunbookError(
+    'RUNBOOK_UNREACHABLE',
+    [
+      'No Redis to start:',
+      '  redis-server, valkey-server: not on PATH',
+      `  system package: ${refused}`,
+      `  Docker: ${daemon === null ? 'not on PATH' : lastLine(daemon)}`,
+      'Debian, Ubuntu: sudo apt-get install redis-server',
+      'Fedora:         sudo dnf install valkey',
+      'Alpine:         sudo apk add redis',
+      'macOS:          brew install redis',
+      'any system:     set REDIS_URL to a Redis on 127.0.0.1 that may be used for tests',
+    ].join('\n'),
+  )
+}
+
+export function redisUrl(port: number, password: string): string {
+  return `redis://default:${password}@127.0.0.1:${port}`
+}
+
+/**
+ * Users made by ACL SETUSER survive restarts once ACL SAVE has written them to the file; the line of the default user
+ * is ours, so that its password is always the one in our secrets.
+ */
+export async function prepareRedis(dir: string, password: string): Promise<string> {
+  const home = join(dir, 'redis')
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  const file = join(home, 'users.acl')
+  const kept = (await readFile(file, 'utf8').catch(() => ''))
+    .split('\n')
+    .filter((line) => line && !line.startsWith('user default '))
+  const hash = createHash('sha256').update(password).digest('hex')
+  await writeFile(file, `${[`user default on #${hash} ~* &* +@all`, ...kept].join('\n')}\n`, { mode: 0o600 })
+  return home
+}
+
+export function redisSpec(
+  source: RedisSource,
+  home: string,
+  port: number,
+  password: string,
+): Pick<ServiceSpec, 'command' | 'args' | 'env' | 'stopSignal' | 'probe' | 'readyWithinMs' | 'clear'> {
+  const settings = (folder: string, listen: string[]) => [
+    ...listen,
+    ...['--dir', folder, '--aclfile', `${folder}/users.acl`, '--daemonize', 'no'],
+    ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction'],
+  ]
+  const common = {
+    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    stopSignal: 'SIGTERM' as const,
+    probe: () => probeRedis(redisUrl(port, password)),
+  }
+  if (source.kind === 'program') {
+    const args = settings(home, ['--bind', '127.0.0.1', '--port', String(port)])
+    return { ...common, command: source.path, args, readyWithinMs: 30_000 }
+  }
+  const container = `maestro-runbooks-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`
+  const account = process.getuid === undefined ? [] : ['--user', `${process.getuid()}:${process.getgid?.() ?? 0}`]
+  return {
+    ...common,
+    env: process.env,
+    command: source.path,
+    args: [
+      ...['run', '--rm', '--name', container, ...account],
+      ...['--publish', `127.0.0.1:${port}:6379`, '--volume', `${home}:/data`, IMAGE, 'redis-server'],
+      ...settings('/data', []),
+    ],
+    readyWithinMs: 180_000, // the image may have to be pulled
+    clear: async () => {
+      await runCommand(source.path, ['rm', '--force', container], { timeoutMs: 20_000 })
+    },
+  }
+}
+
+/** @throws what the client says while the server does not answer, or is still loading its data */
+export async function probeRedis(url: string): Promise<void> {
+  const { Redis } = await import('ioredis')
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 5_000,
+  })
+  let refusal: unknown
+  redis.on('error', (error) => (refusal ??= error))
+  try {
+    await redis.connect()
+    await redis.ping()
+  } catch (error) {
+    throw refusal ?? error
+  } finally {
+    redis.disconnect()
+  }
+}
+
+export async function useGivenRedis(value: string): Promise<string> {
+  const { host } = requireLoopback('REDIS_URL', value)
+  await probeRedis(value).catch((error: unknown) => {
+    throw new RunbookError('RUNBOOK_UNREACHABLE', `REDIS_URL (${host}) cannot be used: ${messageOf(error)}`)
+  })
+  return value
+}

@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RunbookError, messageOf } from '../core/errors.ts'
+import { identify } from './process-identity.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+
+export type ServiceName = 'postgres' | 'redis' | 'temporal'
+
+/** One server of the stack: how to start it, to know that it answers, and to end it. */
+export interface ServiceSpec {
+  name: ServiceName
+  command: string
+  args: readonly string[]
+  env: NodeJS.ProcessEnv
+  /** The account that it runs under, when that is not ours. */
+  user?: { uid: number; gid: number } | undefined
+  logFile: string
+  stopSignal: NodeJS.Signals
+  /** Throws while the server does not answer yet. */
+  probe(): Promise<void>
+  readyWithinMs: number
+  /** Whether to try again after it ended while starting and said this in its log. */
+  startAgainAfter?(log: string): boolean
+  /** Clears what a killed process leaves behind (a container, say). */
+  clear?(): Promise<void>
+  /** Told of each new process, and `null` when it has ended, so that it can be written down. */
+  onProcess(identity: ProcessIdentity | null): void
+  log(line: string): void
+}
+
+/** What a fault test may do to a server. Port and data stay the same. */
+export interface ServiceControls {
+  readonly pid: number | null
+  /** SIGKILL, without warning. */
+  kill(): Promise<void>
+  /** Starts it again after `kill` or `stop` and waits until it answers. */
+  start(): Promise<void>
+  /** Asks it to end and waits; after ten seconds SIGKILL. */
+  stop(): Promise<void>
+  restart(): Promise<void>
+}
+
+const STOP_WITHIN_MS = 10_000
+
+export class Service implements ServiceControls {
+  readonly #spec: ServiceSpec
+  #child: ChildProcess | null = null
+  #expectedToEnd = false
+
+  constructor(spec: ServiceSpec) {
+    this.#spec = spec
+  }
+
+  get name(): ServiceName {
+    return this.#spec.name
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null
+  }
+
+  async start(): Promise<void> {
+    if (this.#child !== null) return
+    const { name, readyWithinMs, logFile } = this.#spec
+    const deadline = Date.now() + readyWithinMs
+    for (;;) {
+      const logFrom = (await readFile(logFile).catch(() => '')).length
+      const child = await this.#spawn()
+      const outcome = await this.#untilAnswers(child, deadline)
+      if (outcome === 'answers') return
+      const said = (await readFile(logFile).catch(() => Buffer.alloc(0))).subarray(logFrom).toString()
+      if (child.exitCode === null && child.signalCode === null) await this.kill()
+      if (this.#spec.startAgainAfter?.(said) === true && Date.now() < deadline) {
+        await sleep(200)
+        continue
+      }
+      const end = said.trim().split('\n').slice(-8).join('\n') || '(it wrote nothing)'
+      throw new RunbookError(
+        'RUNBOOK_UNREACHABLE',
+        `${name} did not start: ${outcome}. Its log, ${logFile}, ends:\n${end}`,
+      )
+    }
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+    await this.#spec.clear?.()
+  }
+
+  stop(): Promise<void> {
+    return this.#end(this.#spec.stopSignal)
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  /** Only sends the signal: for the moment when this process is about to exit and nothing can be awaited. */
+  signalNow(): void {
+    if (this.#child !== null) signalGroup(this.#child, this.#spec.stopSignal)
+  }
+
+  async #spawn(): Promise<ChildProcess> {
+    const { name, command, args, env, user, logFile, onProcess, log } = this.#spec
+    await this.#spec.clear?.()
+    const output = openSync(logFile, 'a', 0o600)
+    // A process group of its own: a terminal's Ctrl-C must reach us first, so that the servers end in our order.
+    const child = spawn(command, args, { env, detached: true, stdio: ['ignore', output, output], ...user })
+    closeSync(output)
+    await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))])
+    this.#child = child
+    this.#expectedToEnd = false
+    child.once('exit', (code, signal) => {
+      this.#child = null
+      onProcess(null)
+      if (!this.#expectedToEnd) log(`${name} ended by itself (${signal ?? `exit code ${code}`}); its log is ${logFile}`)
+    })
+    onProcess(await identify(child.pid as number))
+    return child
+  }
+
+  async #untilAnswers(child: ChildProcess, deadline: number): Promise<string> {
+    this.#expectedToEnd = true
+    let last = ''
+    while (Date.now() < deadline) {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        return `it ended with ${child.signalCode ?? `exit code ${child.exitCode}`}`
+      }
+      try {
+        await this.#spec.probe()
+        this.#expectedToEnd = false
+        return 'answers'
+      } catch (error) {
+        last = messageOf(error)
+      }
+      await sleep(50)
+    }
+    return `no answer within ${this.#spec.readyWithinMs / 1000} s (${last})`
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (child === null) return
+    this.#expectedToEnd = true
+    const ended = once(child, 'exit')
+    signalGroup(child, signal)
+    const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_WITHIN_MS)
+    await ended
+    clearTimeout(timer)
+  }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch {
+    // It ended between our look and the signal.
+  }
+}

@@ -1,0 +1,117 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RunbookError } from '../core/errors.ts'
+import { freePort, isFree } from './ports.ts'
+import { identify, isAlive } from './process-identity.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+import { Service } from './service.ts'
+import type { ServiceName, ServiceSpec } from './service.ts'
+import { readStackFile, writeStackFile } from './stack-file.ts'
+import type { StackAddresses, StackFile } from './stack-file.ts'
+
+/** What a server's own file says of it; the rest of its ServiceSpec is filled in here. */
+export type ServerSpec = Omit<ServiceSpec, 'name' | 'logFile' | 'onProcess' | 'log'>
+
+const STOP_ORDER: readonly ServiceName[] = ['temporal', 'redis', 'postgres']
+
+/** The bookkeeping of one started stack: its servers, their ports, and `stack.json`. */
+export class StackRun {
+  readonly dir: string
+  readonly log: (line: string) => void
+  readonly #services = new Map<ServiceName, Service>()
+  readonly #file: StackFile
+  #stopped: Promise<void> | null = null
+
+  constructor(dir: string, log: (line: string) => void, owner: ProcessIdentity) {
+    this.dir = dir
+    this.log = log
+    this.#file = { owner, addresses: {}, processes: {}, ports: readStackFile(dir)?.ports ?? {} }
+  }
+
+  /** The port of the last start, else the usual ones, else any free one. */
+  async port(name: ServiceName | 'ui', usual: readonly number[]): Promise<number> {
+    const before = this.#file.ports[name]
+    const port = await freePort(before === undefined ? usual : [before, ...usual])
+    this.#file.ports[name] = port
+    return port
+  }
+
+  /** Starts a server; when somebody takes the port between our look and its start, once more on another one. */
+  async launch(
+    name: ServiceName,
+    usualPorts: readonly number[],
+    specFor: (port: number) => ServerSpec,
+  ): Promise<{ service: Service; port: number }> {
+    for (let attempt = 1; ; attempt++) {
+      const port = await this.port(name, usualPorts)
+      const service = new Service({
+        ...specFor(port),
+        name,
+        logFile: join(this.dir, 'logs', `${name}.log`),
+        log: this.log,
+        onProcess: (identity) => this.#recordProcess(name, identity),
+      })
+      if (this.#stopped !== null) throw new RunbookError('RUNBOOK_CONFLICT', 'the stack is being stopped')
+      this.#services.set(name, service)
+      try {
+        await service.start()
+        return { service, port }
+      } catch (error) {
+        if (attempt === 3 || (await isFree(port)) || this.#stopped !== null) throw error
+      }
+    }
+  }
+
+  recordAddresses(addresses: StackAddresses): void {
+    Object.assign(this.#file.addresses, addresses)
+    writeStackFile(this.dir, this.#file)
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll()
+    return this.#stopped
+  }
+
+  signalAllNow(): void {
+    for (const service of this.#services.values()) service.signalNow()
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const name of STOP_ORDER) await this.#services.get(name)?.stop()
+    this.#file.addresses = {}
+    writeStackFile(this.dir, { ...this.#file, owner: { pid: 0, started: '' } })
+  }
+
+  #recordProcess(name: ServiceName, identity: ProcessIdentity | null): void {
+    if (identity === null) delete this.#file.processes[name]
+    else this.#file.processes[name] = identity
+    writeStackFile(this.dir, this.#file)
+  }
+}
+
+/** Ends the servers of a stack whose owner was killed. Only what stack.json names, and only if it is still that process. */
+export async function endOrphans(dir: string, log: (line: string) => void): Promise<void> {
+  const file = readStackFile(dir)
+  if (file === null) return
+  for (const name of STOP_ORDER) {
+    const orphan = file.processes[name]
+    if (orphan === undefined || !(await isAlive(orphan))) continue
+    log(`${name}: ending the one that a crash left running (pid ${orphan.pid})`)
+    signal(orphan.pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM')
+    const deadline = Date.now() + 10_000
+    while ((await isAlive(orphan)) && Date.now() < deadline) await sleep(50)
+    if (await isAlive(orphan)) signal(orphan.pid, 'SIGKILL')
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name)
+  } catch {
+    // It ended between our look and the signal.
+  }
+}
+
+export async function ownIdentity(): Promise<ProcessIdentity> {
+  return (await identify(process.pid)) ?? { pid: process.pid, started: '' }
+}

@@ -1,0 +1,28 @@
+import { findExecutable } from './find-executable.ts'
+import { lastLine, runCommand } from './run-command.ts'
+
+/**
+ * Installs a Debian package, but only where nobody is surprised by it: as root, or in CI (with a sudo that asks nothing).
+ * @returns null when done, else why not
+ */
+export async function installDebianPackage(name: string, log: (line: string) => void): Promise<string | null> {
+  const root = process.getuid?.() === 0
+  if (!root && process.env['CI'] === undefined) return 'not tried: neither root nor in CI'
+  if ((await findExecutable(['apt-get'])) === null) return 'no apt-get here'
+  const prefix = root ? [] : ['sudo', '-n']
+  // policy-rc.d would be the cleaner way to keep the package from starting a service, but it is one file for the machine.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  const apt = (...args: string[]) => {
+    const [command = 'apt-get', ...rest] = [...prefix, 'apt-get', ...args]
+    return runCommand(command, rest, {
+      env,
+      timeoutMs: 300_000,
+      stillRunning: (s) => log(`apt-get ${args[0]} … ${s} s`),
+    })
+  }
+  log(`installing the package ${name} with apt-get …`)
+  // An image without package lists needs the update; where it fails (an offline mirror) the install may still work.
+  await apt('update', '-q')
+  const result = await apt('install', '-y', '-q', '--no-install-recommends', name)
+  return result.code === 0 ? null : `apt-get install ${name} failed: ${lastLine(result)}`
+}

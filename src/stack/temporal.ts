@@ -1,0 +1,88 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { RunbookError, messageOf } from '../core/errors.ts'
+import { requireLoopback } from './loopback.ts'
+import type { ServiceSpec } from './service.ts'
+
+export type SearchAttributeType = 'Keyword' | 'Text' | 'Int' | 'Bool' | 'Datetime'
+
+export interface TemporalServer {
+  binary: string
+  /** The folder for the state's file; null keeps the state in memory. */
+  stateDir: string | null
+  port: number
+  /** Null for no web UI. */
+  uiPort: number | null
+  namespace: string
+  searchAttributes: Readonly<Record<string, SearchAttributeType>>
+}
+
+/** With its defaults the dev server makes every activity wait for a tick of 50 ms; these lift that. */
+const UNTHROTTLED = ['transferProcessor', 'timerProcessor'].flatMap((processor) => [
+  `history.${processor}MaxPollRPS=2000`,
+  `history.${processor}MaxPollHostRPS=5000`,
+])
+
+export async function prepareTemporal(dir: string): Promise<string> {
+  const home = join(dir, 'temporal')
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  return home
+}
+
+export function temporalSpec(
+  server: TemporalServer,
+  home: string,
+): Pick<ServiceSpec, 'command' | 'args' | 'env' | 'stopSignal' | 'probe' | 'readyWithinMs'> {
+  const ui = server.uiPort === null ? ['--headless'] : ['--ui-port', String(server.uiPort), '--ui-ip', '127.0.0.1']
+  return {
+    command: server.binary,
+    args: [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(server.port), ...ui],
+      ...(server.stateDir === null ? [] : ['--db-filename', join(server.stateDir, 'state.db')]),
+      ...(server.namespace === 'default' ? [] : ['--namespace', server.namespace]),
+      ...UNTHROTTLED.flatMap((value) => ['--dynamic-config-value', value]),
+      ...Object.entries(server.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+      ...['--log-level', 'warn', '--color', 'never', '--disable-config-env', '--disable-config-file'],
+    ],
+    // A home of its own: profiles and environment files of the person who starts it have no say.
+    env: { PATH: process.env['PATH'], HOME: home },
+    stopSignal: 'SIGTERM',
+    probe: () => probeTemporal(`127.0.0.1:${server.port}`, server.namespace),
+    readyWithinMs: 60_000,
+  }
+}
+
+/** @throws what the client says while the server does not answer or does not know the namespace */
+export async function probeTemporal(address: string, namespace: string): Promise<void> {
+  const { Connection } = await import('@temporalio/client')
+  const connection = await Connection.connect({ address, connectTimeout: 3_000 })
+  try {
+    await connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.describeNamespace({ namespace }))
+  } finally {
+    await connection.close()
+  }
+}
+
+/** A server given by TEMPORAL_ADDRESS: on this machine; the namespace is made when it has none of that name. */
+export async function useGivenTemporal(value: string, namespace: string): Promise<string> {
+  const { host: address } = requireLoopback('TEMPORAL_ADDRESS', value)
+  try {
+    await probeTemporal(address, namespace).catch(() => registerNamespace(address, namespace))
+    return address
+  } catch (error) {
+    throw new RunbookError('RUNBOOK_UNREACHABLE', `TEMPORAL_ADDRESS (${address}) cannot be used: ${messageOf(error)}`)
+  }
+}
+
+async function registerNamespace(address: string, namespace: string): Promise<void> {
+  const { Connection } = await import('@temporalio/client')
+  const connection = await Connection.connect({ address, connectTimeout: 3_000 })
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    })
+  } finally {
+    await connection.close()
+  }
+}
