@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** The clone's root. */
+export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
+
+/**
+ * Runs a program in the clone's root to its end.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ show?: boolean, env?: NodeJS.ProcessEnv, budgetMs?: number }} [options] `show` sends its output to our
+ * stderr and collects nothing; past `budgetMs` it and its children are ended
+ * @returns {Promise<{ code: number, output: string, seconds: number, overBudget: boolean }>}
+ */
+export function run(command, args, options = {}) {
+  const started = Date.now()
+  return new Promise((resolve) => {
+    let output = ''
+    let overBudget = false
+    // Its own process group, so that what it started ends with it; a terminal's Ctrl-C is passed on by hand.
+    const child = spawn(command, args, {
+      cwd: root,
+      env: options.env ?? process.env,
+      detached: true,
+      stdio: ['ignore', options.show ? process.stderr : 'pipe', options.show ? process.stderr : 'pipe'],
+    })
+    const end = (signal) => {
+      try {
+        process.kill(-child.pid, signal)
+      } catch {
+        // It has ended already.
+      }
+    }
+    const passOn = (signal) => {
+      end(signal)
+      child.once('close', () => process.exit(signal === 'SIGINT' ? 130 : 143))
+    }
+    const onExit = () => end('SIGKILL')
+    process.once('SIGINT', passOn).once('SIGTERM', passOn).once('exit', onExit)
+    const timers = []
+    if (options.budgetMs !== undefined) {
+      timers.push(
+        setTimeout(() => {
+          overBudget = true
+          end('SIGTERM')
+          timers.push(setTimeout(() => end('SIGKILL'), 15_000))
+        }, options.budgetMs),
+      )
+    }
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (output += chunk))
+    const finish = (code) => {
+      for (const timer of timers) clearTimeout(timer)
+      process.off('SIGINT', passOn).off('SIGTERM', passOn).off('exit', onExit)
+      resolve({ code: code ?? 1, output: output.trimEnd(), seconds: (Date.now() - started) / 1000, overBudget })
+    }
+    child.once('error', (error) => {
+      output += error.message
+      finish(1)
+    })
+    child.once('close', finish)
+  })
+}
