@@ -96,6 +96,8 @@ export interface PlanCause {
   title: string
   when?: Expression
   affects?: Expression
+  /** The type of one affected thing; there where `affects` is. */
+  affectsItem?: Type
   because: Value
   /** Checks that may be undetermined without holding this cause's remedy back. */
   despite: string[]
@@ -114,6 +116,8 @@ export interface PlanRemedy {
   risk: Risk
   /** The name by which expressions know one target; absent: one target, with key `-`. */
   for?: string
+  /** The type of one target: what the `for` name and the elements of `targets` are. `dyn` without `for`. */
+  targetItem: Type
   /** The target's key in proposal and history. */
   key?: Value
   /** The lease taken while the remedy is applied to a target, such as `run/42`. */

@@ -4,6 +4,7 @@ import type { Json } from '../core/json.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { findingsEvent } from '../history/close.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
+import { releaseLeases } from '../history/leases.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { lockIncident, readGate } from './gates.ts'
 
@@ -58,6 +59,7 @@ export async function openGate(database: Database, request: GateRequest): Promis
       },
     ])
     await setState(connection, incident, 'deciding')
+    await releaseLeases(connection, incident)
     return { opened: true, gate: id, proposal, proposalDigest }
   })
 }

@@ -1,6 +1,7 @@
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
 import { transaction, type Database } from './database.ts'
+import { releaseLeases } from './leases.ts'
 import { recordEvents, type NewEvent } from './record.ts'
 
 export interface Closing {
@@ -36,6 +37,7 @@ export async function closeIncident(
        started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1 AND closed_at IS NULL`,
       [incident, outcome, reason],
     )
+    await releaseLeases(connection, incident)
     return { outcome, reason }
   })
 }

@@ -16,6 +16,8 @@ export interface NewEvent {
 export interface StoredEvent extends NewEvent {
   /** False: the place had been written before, and this is what was written then. */
   fresh: boolean
+  /** ISO 8601, UTC, microseconds, by the database's clock. */
+  at: string
 }
 
 /** Appends events to the incident's chain. For what is stored together with them, pass the connection of that transaction. */
@@ -27,7 +29,7 @@ export async function recordEvents(db: Queryable, incident: string, events: NewE
     'SELECT body, fresh FROM runbook.append_events($1, $2, $3)',
     [incident, places, bodies],
   )
-  return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), fresh: row.fresh }))
+  return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), at: row.at, fresh: row.fresh }))
 }
 
 /** Sets the incident's state, unless it is closed. */

@@ -177,30 +177,27 @@ CREATE TABLE runbook.controls (
 );
 
 -- Appends events to an incident's chain, under its row lock. A place that was already written keeps its first event.
--- Returns the stored bodies in the order asked for, and whether each was new.
+-- Returns what is stored, in the order asked for, and whether each was new.
 CREATE FUNCTION runbook.append_events(p_incident text, p_places text[], p_bodies text[])
-RETURNS TABLE (body text, fresh boolean)
+RETURNS TABLE (body text, at text, fresh boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  v_seq bigint; v_hash text; v_at text; v_next text; v_stored text;
+  v_seq bigint; v_hash text; v_at text; v_next text; v_stored record;
 BEGIN
   SELECT head_seq, head_hash INTO v_seq, v_hash FROM runbook.incidents WHERE id = p_incident FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'no incident %', p_incident USING ERRCODE = 'no_data_found'; END IF;
   FOR i IN 1 .. coalesce(array_length(p_bodies, 1), 0) LOOP
-    v_stored := NULL;
-    IF p_places[i] IS NOT NULL THEN
-      SELECT e.body INTO v_stored FROM runbook.events e WHERE e.incident = p_incident AND e.place = p_places[i];
-    END IF;
-    IF v_stored IS NULL THEN
+    SELECT e.body, e.at INTO v_stored FROM runbook.events e WHERE e.incident = p_incident AND e.place = p_places[i];
+    IF NOT FOUND THEN
       v_seq := v_seq + 1;
       v_at := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
       v_next := encode(sha256(convert_to(concat_ws(E'\n', v_hash, p_incident, v_seq::text, v_at, p_bodies[i]), 'UTF8')), 'hex');
       INSERT INTO runbook.events (incident, seq, at, place, body, prev, hash)
       VALUES (p_incident, v_seq, v_at, p_places[i], p_bodies[i], v_hash, v_next);
       v_hash := v_next;
-      body := p_bodies[i]; fresh := true;
+      body := p_bodies[i]; at := v_at; fresh := true;
     ELSE
-      body := v_stored; fresh := false;
+      body := v_stored.body; at := v_stored.at; fresh := false;
     END IF;
     RETURN NEXT;
   END LOOP;

@@ -1,0 +1,47 @@
+import { messageOf } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { PlanCheck } from '../core/plan.ts'
+import { renderValue } from '../language/expressions/evaluate.ts'
+import type { CheckRequest, Host } from './host.ts'
+import { withEvidence, type Scope } from './scope.ts'
+
+/**
+ * Runs checks in waves: all whose needs are met go at once. A check whose need failed, or whose parameters cannot be rendered, is
+ * recorded as failed. Returns the scope with every result.
+ */
+export async function diagnose(
+  host: Pick<Host, 'runChecks'>,
+  checks: PlanCheck[],
+  scope: Scope,
+  place: string,
+): Promise<Scope> {
+  let known = scope
+  let left = checks
+  while (left.length > 0) {
+    const pending = new Set(left.map((check) => check.name))
+    const wave = left.filter((check) => !check.needs.some((need) => pending.has(need)))
+    if (wave.length === 0) throw new Error(`checks need each other: ${[...pending].join(', ')}`)
+    const found = await host.runChecks(wave.map((check) => checkRequest(check, known, place)))
+    known = withEvidence(known, wave, found)
+    left = left.filter((check) => !wave.includes(check))
+  }
+  return known
+}
+
+function checkRequest(check: PlanCheck, scope: Scope, place: string): CheckRequest {
+  const { name, check: kind, timeoutMs, retries } = check
+  const request: CheckRequest = { place: `${place}/${name}`, name, kind, parameters: {}, timeoutMs, retries }
+  const failed = check.needs.filter((need) => scope.states[need] === 'failed')
+  if (failed.length > 0) return { ...request, unavailable: `needs ${failed.join(', ')}, which failed` }
+  try {
+    return { ...request, parameters: renderParameters(check.with, scope) }
+  } catch (error) {
+    return { ...request, unavailable: `its parameters cannot be computed: ${messageOf(error)}` }
+  }
+}
+
+export function renderParameters(parameters: PlanCheck['with'], scope: Scope): JsonObject {
+  const rendered: JsonObject = {}
+  for (const [name, value] of Object.entries(parameters)) rendered[name] = renderValue(value, scope.values, scope.types)
+  return rendered
+}

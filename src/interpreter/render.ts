@@ -1,0 +1,137 @@
+import { canonical } from '../core/canonical.ts'
+import { gateId } from '../core/incident.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Plan, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
+import type { ProposedTarget } from '../core/proposal.ts'
+import { renderValue } from '../language/expressions/evaluate.ts'
+import { renderParameters } from './diagnose.ts'
+import { causeScope, verdict, type Judged } from './find.ts'
+import type { DraftAction, ProposalDraft } from './host.ts'
+import { closure, expressionsIn, withName, type Scope } from './scope.ts'
+
+/** The target of a remedy without `for`, and of an action that is done once. */
+export const WHOLE = '-'
+
+export interface RenderedTarget {
+  target: ProposedTarget
+  actions: DraftAction[]
+}
+
+/** A remedy rendered on the evidence: each target with its actions, and the actions that are done once. */
+export interface Rendered {
+  targets: RenderedTarget[]
+  once: DraftAction[]
+}
+
+/** Renders all targets that the cause affects. Throws EvaluationError where a value cannot be computed. */
+export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): Rendered {
+  const base = causeScope(judged.cause, judged.affects, scope)
+  const once = remedy.actions.filter((action) => action.once).flatMap((action) => renderAction(action, WHOLE, base))
+  const each = remedy.actions.filter((action) => !action.once)
+  if (!remedy.for) {
+    const lock = remedy.lock && text(remedy.lock, base)
+    const target = { key: WHOLE, item: null, ...(lock === undefined ? {} : { lock }) }
+    return { once, targets: [{ target, actions: each.flatMap((action) => renderAction(action, WHOLE, base)) }] }
+  }
+  const targets = new Map<string, RenderedTarget>()
+  for (const item of judged.affects ?? []) {
+    const rendered = renderTarget(remedy, each, item, base)
+    // Two rows about one thing are one target: the first says what is done.
+    if (!targets.has(rendered.target.key)) targets.set(rendered.target.key, rendered)
+  }
+  return { once, targets: [...targets.values()] }
+}
+
+function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: Json, base: Scope): RenderedTarget {
+  const scope = withName(base, remedy.for!, item, remedy.targetItem)
+  const key = text(remedy.key!, scope)
+  const lock = remedy.lock && text(remedy.lock, scope)
+  return {
+    target: { key, item, ...(lock === undefined ? {} : { lock }) },
+    actions: actions.flatMap((action) => renderAction(action, key, scope)),
+  }
+}
+
+function renderAction(action: PlanRemedy['actions'][number], target: string, scope: Scope): DraftAction[] {
+  if (action.if) {
+    const wanted = verdict(action.if, scope)
+    if ('value' in wanted && wanted.value !== true) return []
+    if ('undetermined' in wanted)
+      throw new Error(`the condition of ${action.id} is undetermined: ${wanted.undetermined}`)
+  }
+  return [{ id: action.id, kind: action.action, target, with: renderParameters(action.with, scope) }]
+}
+
+function text(value: Value, scope: Scope): string {
+  const rendered = renderValue(value, scope.values, scope.types)
+  const key = typeof rendered === 'string' ? rendered : canonical(rendered)
+  if (key === '') throw new Error('a target must have a key that is not empty')
+  return key
+}
+
+/** The draft of one round's proposal; `keep` decides which targets may be proposed again. */
+export function draftProposal(
+  plan: Plan,
+  incident: string,
+  round: number,
+  judged: Judged,
+  rendered: Rendered,
+  findings: ProposalDraft['findings'],
+): ProposalDraft {
+  const remedy = remedyOf(plan, judged)
+  const chosen = rendered.targets.slice(0, remedy.limits.maxTargets)
+  return {
+    gate: gateId(incident, round),
+    round,
+    cause: judged.cause.cause,
+    because: judged.finding.because,
+    remedy: remedy.remedy,
+    title: remedy.title,
+    risk: remedy.risk,
+    actions: inOrder(remedy, chosen, rendered.once),
+    targets: chosen.map((one) => one.target),
+    affected: rendered.targets.length,
+    limits: remedy.limits,
+    approval: remedy.approval,
+    escalateTo: plan.escalate.to,
+    findings,
+  }
+}
+
+/** Each action for all its targets, then the next one. */
+function inOrder(remedy: PlanRemedy, targets: RenderedTarget[], once: DraftAction[]): DraftAction[] {
+  return remedy.actions.flatMap(({ id }) => [
+    ...once.filter((action) => action.id === id),
+    ...targets.flatMap((one) => one.actions.filter((action) => action.id === id)),
+  ])
+}
+
+export function remedyOf(plan: Plan, judged: Judged): PlanRemedy {
+  const then = judged.cause.then
+  const remedy = 'remedy' in then ? plan.remedies[then.remedy] : undefined
+  if (!remedy) throw new Error(`cause ${judged.cause.cause} has no remedy`)
+  return remedy
+}
+
+/** The checks on which a cause and the values of its remedy stand: what is looked at again after the decision. */
+export function grounds(plan: Plan, judged: Judged): PlanCheck[] {
+  const remedy = remedyOf(plan, judged)
+  const { when, affects } = judged.cause
+  const values = [remedy.key, remedy.lock, ...remedy.actions.flatMap((action) => Object.values(action.with))]
+  const expressions = [
+    when,
+    affects,
+    ...values.flatMap((value) => (value ? expressionsIn(value) : [])),
+    ...remedy.actions.map((action) => action.if),
+  ]
+  return closure(plan.checks, new Set(expressions.flatMap((expression) => expression?.checks ?? [])))
+}
+
+/** Whether what would be done to a target now is to the letter what was approved. */
+export function unchanged(approved: RenderedTarget, now: RenderedTarget): boolean {
+  return canonical(comparable(approved)) === canonical(comparable(now))
+}
+
+function comparable(rendered: RenderedTarget): JsonObject {
+  return { lock: rendered.target.lock ?? null, actions: rendered.actions as unknown as Json }
+}

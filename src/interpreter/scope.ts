@@ -1,0 +1,63 @@
+import type { Evidence } from '../core/evidence.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Expression, InputSpec, Plan, PlanCheck, Type, Value } from '../core/plan.ts'
+
+export type CheckState = 'ok' | 'failed' | 'truncated'
+
+/** What expressions see: names, their types, and how far each check's result can be relied on. Immutable: `with` makes another. */
+export interface Scope {
+  values: Record<string, Json>
+  types: Record<string, Type>
+  states: Record<string, CheckState>
+}
+
+export function scopeOf(plan: Plan, inputs: JsonObject): Scope {
+  const given: JsonObject = {}
+  for (const name of Object.keys(plan.inputs)) given[name] = inputs[name] ?? null
+  return { values: { inputs: given }, types: { inputs: inputsType(plan.inputs) }, states: {} }
+}
+
+export function inputsType(inputs: Record<string, InputSpec>): Type {
+  const fields: Record<string, Type> = {}
+  for (const [name, spec] of Object.entries(inputs)) {
+    const type: Type = spec.type === 'number' ? 'double' : spec.type
+    fields[name] = spec.optional && spec.default === undefined ? { nullable: type } : type
+  }
+  return { object: fields }
+}
+
+export function withName(scope: Scope, name: string, value: Json, type: Type): Scope {
+  return { ...scope, values: { ...scope.values, [name]: value }, types: { ...scope.types, [name]: type } }
+}
+
+export function withEvidence(scope: Scope, checks: PlanCheck[], found: Evidence[]): Scope {
+  const next: Scope = { values: { ...scope.values }, types: { ...scope.types }, states: { ...scope.states } }
+  for (const [i, check] of checks.entries()) {
+    const evidence = found[i]!
+    next.types[check.name] = check.result
+    next.values[check.name] = evidence.result ?? null
+    next.states[check.name] = evidence.status !== 'ok' ? 'failed' : evidence.truncated ? 'truncated' : 'ok'
+  }
+  return next
+}
+
+/** The checks that keep an expression from a definite value, as far as the evidence's states can tell. */
+export function weakChecks(expression: Expression | undefined, scope: Scope): string[] {
+  return (expression?.checks ?? []).filter((name) => (scope.states[name] ?? 'ok') !== 'ok')
+}
+
+/** Every expression inside a template. */
+export function expressionsIn(value: Value): Expression[] {
+  if ('expr' in value) return [value.expr]
+  if ('text' in value) return value.text.filter((part) => typeof part !== 'string')
+  if ('list' in value) return value.list.flatMap(expressionsIn)
+  if ('map' in value) return Object.values(value.map).flatMap(expressionsIn)
+  return []
+}
+
+/** The named checks and all that they need, in the plan's order. */
+export function closure(checks: PlanCheck[], names: Iterable<string>): PlanCheck[] {
+  const wanted = new Set(names)
+  for (const check of checks.toReversed()) if (wanted.has(check.name)) for (const need of check.needs) wanted.add(need)
+  return checks.filter((check) => wanted.has(check.name))
+}

@@ -1,0 +1,221 @@
+import type { Effect, EffectResult } from '../core/effect.ts'
+import { gateId } from '../core/incident.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Plan, PlanAction, PlanRemedy } from '../core/plan.ts'
+import { diagnose } from './diagnose.ts'
+import { judgeCause, type Judged } from './find.ts'
+import type { ApplyAnswer, Host } from './host.ts'
+import { grounds, remedyOf, renderRemedy, unchanged, WHOLE, type Rendered, type RenderedTarget } from './render.ts'
+import { withName, type Scope } from './scope.ts'
+
+/** So often the grounds are looked at again within one round; then it is given up, and the next round looks afresh. */
+const MAX_RECHECKS = 5
+/** So many refused targets in a row stop the remedy. */
+const MAX_REFUSED_IN_A_ROW = 3
+
+export interface Treatment {
+  plan: Plan
+  incident: string
+  round: number
+  judged: Judged
+  rendered: Rendered
+  proposalDigest: string
+  /** Keys of the targets that were approved. */
+  approved: string[]
+  /** Inputs only: the checks run anew. */
+  scope: Scope
+}
+
+/** What became of each approved target. */
+export interface Treated {
+  results: Map<string, EffectResult>
+  /** A sentence, where it was stopped before the end. */
+  stopped?: string
+  /** A person cancelled the incident meanwhile. */
+  cancelled: boolean
+}
+
+/**
+ * From the approval to the effects: looks at the grounds again, drops the targets that no longer qualify, then applies each action
+ * to all remaining targets before the next action begins.
+ */
+export async function treat(host: Host, treatment: Treatment): Promise<Treated> {
+  const run = new TreatmentRun(host, treatment)
+  return run.carryOut()
+}
+
+/** One remedy being applied. A class, because re-checks in the midst change who is left. */
+class TreatmentRun {
+  readonly #host: Host
+  readonly #treatment: Treatment
+  readonly #remedy: PlanRemedy
+  readonly #treated: Treated = { results: new Map(), cancelled: false }
+  #left: RenderedTarget[]
+  #recheckedAt = ''
+  #rechecks = 0
+  #refusedInARow = 0
+
+  constructor(host: Host, treatment: Treatment) {
+    this.#host = host
+    this.#treatment = treatment
+    this.#remedy = remedyOf(treatment.plan, treatment.judged)
+    this.#left = treatment.rendered.targets.filter((one) => treatment.approved.includes(one.target.key))
+  }
+
+  async carryOut(): Promise<Treated> {
+    await this.#recheck()
+    for (const action of this.#remedy.actions) {
+      if (this.#over()) break
+      if (action.once) await this.#applyOnce(action)
+      else await this.#applyToEach(action)
+      if (action.wait && !this.#over()) await this.#wait(action)
+    }
+    for (const { target } of this.#left)
+      if (!this.#treated.results.has(target.key)) this.#treated.results.set(target.key, 'applied')
+    return this.#treated
+  }
+
+  #over(): boolean {
+    return this.#left.length === 0 || this.#treated.stopped !== undefined || this.#treated.cancelled
+  }
+
+  /** Runs the checks behind the cause again; a target stays only if it still qualifies and nothing of what was approved changed. */
+  async #recheck(): Promise<void> {
+    const { plan, round, judged, rendered } = this.#treatment
+    this.#rechecks += 1
+    if (this.#rechecks > MAX_RECHECKS)
+      return this.#stop('the grounds went stale again and again before it could be applied')
+    const place = `r${round}/recheck${this.#rechecks}`
+    const scope = await diagnose(this.#host, grounds(plan, judged), this.#treatment.scope, place)
+    const again = judgeCause(judged.cause, scope)
+    const now = again.finding.holds === true ? renderAgain(this.#remedy, again, scope) : undefined
+    const skipped: JsonObject = {}
+    const stays = this.#left.filter((one) => {
+      const why = disqualified(one, again, now)
+      if (why !== undefined) skipped[one.target.key] = why
+      return why === undefined
+    })
+    if (now && JSON.stringify(now.once) !== JSON.stringify(rendered.once)) {
+      for (const one of stays) skipped[one.target.key] = 'what is done once would be another now'
+      stays.length = 0
+    }
+    for (const key of Object.keys(skipped)) this.#treated.results.set(key, 'skipped')
+    this.#left = stays
+    const found = await this.#host.record(place, 'recheck', {
+      round,
+      holds: again.finding.holds,
+      because: again.finding.because,
+      targets: stays.map((one) => one.target.key),
+      skipped,
+    })
+    this.#recheckedAt = found.at
+  }
+
+  async #applyToEach(action: PlanAction): Promise<void> {
+    const { size, everyMs } = action.batches ?? { size: Infinity, everyMs: 0 }
+    let done = 0
+    for (const one of [...this.#left]) {
+      if (this.#over()) return
+      if (!this.#left.includes(one) || !one.actions.some((drafted) => drafted.id === action.id)) continue
+      if (done > 0 && done % size === 0) await this.#host.sleep(everyMs)
+      await this.#applyTo(action, one.target.key, () => this.#left.includes(one))
+      done += 1
+    }
+  }
+
+  async #applyOnce(action: PlanAction): Promise<void> {
+    if (!this.#treatment.rendered.once.some((drafted) => drafted.id === action.id)) return
+    const result = await this.#applyTo(action, WHOLE, () => this.#left.length > 0)
+    if (result !== 'applied' && !this.#over()) this.#stop(`${action.id} was ${result}`)
+  }
+
+  /** One action on one target, through as many re-checks as it takes. */
+  async #applyTo(action: PlanAction, key: string, stays: () => boolean): Promise<EffectResult | undefined> {
+    for (;;) {
+      const answer = await this.#ask(action, key)
+      if ('effect' in answer) return this.#take(answer.effect)
+      if ('stopped' in answer) {
+        this.#treated.cancelled = true
+        return undefined
+      }
+      await this.#recheck()
+      if (this.#over() || !stays()) return undefined
+    }
+  }
+
+  #ask(action: PlanAction, target: string): Promise<ApplyAnswer> {
+    const { incident, round, proposalDigest } = this.#treatment
+    return this.#host.apply({
+      gate: gateId(incident, round),
+      proposalDigest,
+      action: action.id,
+      target,
+      timeoutMs: action.timeoutMs,
+      recheckedAt: this.#recheckedAt,
+    })
+  }
+
+  /** A target whose action was not applied gets no further action. */
+  #take(effect: Effect): EffectResult {
+    this.#refusedInARow = effect.result === 'refused' ? this.#refusedInARow + 1 : 0
+    if (effect.result !== 'applied' && effect.target !== WHOLE) this.#drop(effect.target, effect.result)
+    if (effect.result !== 'applied' && effect.target === WHOLE)
+      for (const { target } of [...this.#left]) this.#drop(target.key, effect.result)
+    if (this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
+      this.#stop(`${MAX_REFUSED_IN_A_ROW} targets in a row were refused, the last: ${effect.detail}`)
+    return effect.result
+  }
+
+  #drop(key: string, result: EffectResult): void {
+    this.#treated.results.set(key, result)
+    this.#left = this.#left.filter((one) => one.target.key !== key)
+  }
+
+  #stop(why: string): void {
+    this.#treated.stopped = why
+    for (const { target } of this.#left) this.#treated.results.set(target.key, 'skipped')
+    this.#left = []
+  }
+
+  async #wait(action: PlanAction): Promise<void> {
+    const { round, scope } = this.#treatment
+    const wait = action.wait!
+    const seen = withTargets(
+      scope,
+      this.#remedy,
+      this.#left.map((one) => one.target.item),
+    )
+    const answer = await this.#host.poll({
+      place: `r${round}/wait/${action.id}`,
+      checks: wait.checks,
+      scope: seen.values,
+      types: seen.types,
+      until: wait.until,
+      holdsMs: 0,
+      everyMs: wait.everyMs,
+      withinMs: wait.withinMs,
+    })
+    if (answer.cancelled) this.#treated.cancelled = true
+    else if (!answer.held) this.#stop(`waited after ${action.id} in vain: ${answer.detail}`)
+  }
+}
+
+/** The scope of `verify` and `wait`: the things to which it was applied, as `targets`. */
+export function withTargets(scope: Scope, remedy: PlanRemedy, items: Json[]): Scope {
+  return withName(scope, 'targets', items, { list: remedy.targetItem })
+}
+
+function renderAgain(remedy: PlanRemedy, judged: Judged, scope: Scope): Rendered | undefined {
+  try {
+    return renderRemedy(remedy, judged, scope)
+  } catch {
+    return undefined
+  }
+}
+
+function disqualified(one: RenderedTarget, again: Judged, now: Rendered | undefined): string | undefined {
+  if (again.finding.holds !== true) return `the cause no longer holds: ${again.finding.because}`
+  const same = now?.targets.find((other) => other.target.key === one.target.key)
+  if (!same) return 'is no longer affected'
+  return unchanged(one, same) ? undefined : 'what would be done to it has changed since it was approved'
+}
