@@ -1,0 +1,88 @@
+import type { Json } from '../../core/json.ts'
+import type { Expression, Type, Value as Template } from '../../core/plan.ts'
+import { checkedExpression } from './compile.ts'
+import { buildProgram } from './program.ts'
+import type { Program } from './program.ts'
+import { mayHoldDuration } from './types.ts'
+import { EvaluationError, MAX_TEXT, toJson, toText } from './values.ts'
+
+export { EvaluationError } from './values.ts'
+
+interface Ready {
+  program: Program
+  /** The value may hold durations, which must become text again. */
+  converts: boolean
+}
+
+/**
+ * Compiled programs, by the object that gives the types, then by expression. Callers that keep one types object per plan and place
+ * compile each expression once; the bound is for those that never end.
+ */
+const cache = new WeakMap<Record<string, Type>, Map<string, Ready>>()
+const MAX_CACHED = 500
+
+/**
+ * The value of an expression as plain JSON; durations as text such as `90s`. The value may share structure with `scope`: treat
+ * both as immutable. Throws EvaluationError and nothing else.
+ */
+export function evaluate(expression: Expression, scope: Record<string, Json>, types: Record<string, Type>): Json {
+  const { program, converts } = ready(expression.cel, types)
+  const value = guarded(expression.cel, () => program(scope))
+  return converts ? toJson(value) : (value as Json)
+}
+
+/**
+ * A template's value. One expression keeps its type; inside text null is empty, lists and objects are JSON text. Throws
+ * EvaluationError.
+ */
+export function renderValue(template: Template, scope: Record<string, Json>, types: Record<string, Type>): Json {
+  if ('lit' in template) return template.lit
+  if ('expr' in template) return evaluate(template.expr, scope, types)
+  if ('text' in template) return renderText(template.text, scope, types)
+  if ('list' in template) return template.list.map((item) => renderValue(item, scope, types))
+  const entries = Object.entries(template.map).map(([key, value]) => [key, renderValue(value, scope, types)] as const)
+  return Object.fromEntries(entries)
+}
+
+function renderText(parts: (string | Expression)[], scope: Record<string, Json>, types: Record<string, Type>): string {
+  let text = ''
+  for (const part of parts) {
+    text += typeof part === 'string' ? part : toText(evaluate(part, scope, types))
+    if (text.length > MAX_TEXT) throw new EvaluationError(`a text grew beyond ${MAX_TEXT} characters`)
+  }
+  return text
+}
+
+function ready(cel: string, types: Record<string, Type>): Ready {
+  let programs = cache.get(types)
+  if (!programs) cache.set(types, (programs = new Map()))
+  const found = programs.get(cel)
+  if (found) return found
+  if (programs.size >= MAX_CACHED) programs.clear()
+  const made = make(cel, types)
+  programs.set(cel, made)
+  return made
+}
+
+function make(cel: string, types: Record<string, Type>): Ready {
+  const checked = checkedExpression(cel, types)
+  if (!checked.ok) {
+    const reasons = checked.problems.map((problem) => problem.message).join(' ')
+    throw new EvaluationError(`${short(cel)}: ${reasons}`)
+  }
+  return { program: buildProgram(checked), converts: mayHoldDuration(checked.type) }
+}
+
+function guarded<T>(cel: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof EvaluationError) throw new EvaluationError(`${short(cel)}: ${error.message}`)
+    throw new EvaluationError(`${short(cel)}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function short(cel: string): string {
+  const line = cel.trim().replace(/\s+/g, ' ')
+  return line.length > 80 ? `${line.slice(0, 80)}…` : line
+}

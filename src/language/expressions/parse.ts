@@ -1,0 +1,85 @@
+import { Environment, ParseError } from '@marcbachmann/cel-js'
+import type { ASTNode } from '@marcbachmann/cel-js'
+
+export type Node = ASTNode
+
+/** A problem within an expression; `start` and `end` count characters from the expression's begin. */
+export interface ExpressionProblem {
+  rule: string
+  message: string
+  start: number
+  end: number
+}
+
+export const MAX_EXPRESSION = 2_000
+
+// Only the parser is used: checking and evaluating are ours, since JSON numbers, nullability, truncation and cost need them.
+const environment = new Environment({
+  unlistedVariablesAreDyn: true,
+  homogeneousAggregateLiterals: false,
+  limits: { maxAstNodes: 400, maxDepth: 24, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 6 },
+})
+
+/** The syntax tree of a CEL expression, or the one problem that keeps it from having one. */
+export function parseExpression(cel: string): { root: Node } | { problem: ExpressionProblem } {
+  const whole = (rule: string, message: string) => ({ problem: { rule, message, start: 0, end: cel.length } })
+  if (cel.trim() === '') return whole('expression-syntax', 'The expression is empty.')
+  if (cel.length > MAX_EXPRESSION)
+    return whole(
+      'expression-too-long',
+      `The expression has ${cel.length} characters; at most ${MAX_EXPRESSION} are allowed.`,
+    )
+  try {
+    return { root: environment.parse(cel).ast }
+  } catch (error) {
+    if (!(error instanceof ParseError)) return whole('expression-syntax', 'The expression is nested too deeply.')
+    const start = Math.min(error.range?.start ?? 0, cel.length)
+    const end = Math.max(start + 1, error.range?.end ?? start + 1)
+    const rule = error.code === 'limit_exceeded' ? 'expression-too-complex' : 'expression-syntax'
+    return { problem: { rule, message: explain(error, cel, start), start, end } }
+  }
+}
+
+const TOKENS: Record<string, string> = {
+  EOF: 'the end of the expression',
+  RPAREN: '")"',
+  LPAREN: '"("',
+  RBRACKET: '"]"',
+  LBRACKET: '"["',
+  RBRACE: '"}"',
+  LBRACE: '"{"',
+  COMMA: '","',
+  COLON: '":"',
+  DOT: '"."',
+  QUESTION: '"?"',
+  IDENTIFIER: 'a name',
+  STRING: 'a text',
+  NUMBER: 'a number',
+}
+
+function explain(error: ParseError, cel: string, start: number): string {
+  const at = cel.slice(start)
+  if (at.startsWith('=')) return 'One "=" is not an operator: write "==" to compare.'
+  if (error.code === 'unexpected_character' && (at[0] === '&' || at[0] === '|'))
+    return `One "${at[0]}" is not an operator: write "${at[0]}${at[0]}".`
+  if (at.startsWith('${{') || cel.includes('${{'))
+    return 'This field is an expression already: write it without "${{ }}".'
+  if (error.code === 'unexpected_token' && /Unexpected token: (\w+)/.test(error.summary)) {
+    const token = /Unexpected token: (\w+)/.exec(error.summary)![1]!
+    return `${capital(TOKENS[token] ?? `"${at.split(/\s/)[0]}"`)} was not expected here.${keyword(cel)}`
+  }
+  if (error.code === 'invalid_macro_argument') return 'The first argument must be a name for one item, such as r.'
+  const words = error.summary.replace(/\b[A-Z]{2,}\b/g, (token) => TOKENS[token] ?? token)
+  return `${capital(words)}.${keyword(cel)}`
+}
+
+/** People coming from other languages write `and`, `or`, `not`. */
+function keyword(cel: string): string {
+  const found = /\s(and|or)\s|\bnot\s/.exec(cel)
+  if (!found) return ''
+  return ' "and", "or" and "not" are written &&, || and !.'
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,196 @@
+import type { Type } from '../../core/plan.ts'
+import { LOOPS } from './check.ts'
+import type { Checked } from './check.ts'
+import { functionNamed } from './functions.ts'
+import type { Node } from './parse.ts'
+import { isList, isNumber, isObject, fieldType } from './types.ts'
+
+/**
+ * How a value could differ if the cut-off rows of a check were there too. Bits: it may grow (a bool from false to true, a list by
+ * further items, a number upwards), it may shrink. Both: anything may happen to it.
+ */
+export const GROWS = 1
+export const SHRINKS = 2
+const ANY = GROWS | SHRINKS
+
+/** Per check. Checks that cannot change the value are left out. */
+export type Effects = ReadonlyMap<string, number>
+
+export interface CheckScope {
+  /** Check name → all checks that its parameters depend on, directly or not. */
+  checks: Readonly<Record<string, readonly string[]>>
+  /** Names such as `affects` that stand for the value of an expression with these effects. */
+  derived?: Readonly<Record<string, { checks: readonly string[]; effects: Effects }>>
+}
+
+const NONE: Effects = new Map()
+
+/** Names of the checks that an expression reads, and what further rows of each could do to its value. */
+export function analyse(checked: Checked, scope: CheckScope): { checks: string[]; effects: Effects } {
+  const analysis = new Analysis(checked.types, scope)
+  const effects = analysis.visit(checked.root, [], new Set())
+  return { checks: [...analysis.reads], effects }
+}
+
+class Analysis {
+  readonly reads = new Set<string>()
+  private readonly types: ReadonlyMap<Node, Type>
+  private readonly scope: CheckScope
+
+  constructor(types: ReadonlyMap<Node, Type>, scope: CheckScope) {
+    this.types = types
+    this.scope = scope
+  }
+
+  /**
+   * `locals`: the loops' names. `joined`: checks over whose rows a loop runs. What a further check found for each of those rows is
+   * complete for them, so inside the loop their missing rows do not matter to it.
+   */
+  visit(node: Node, locals: readonly string[], joined: ReadonlySet<string>): Effects {
+    const of = (child: Node) => this.visit(child, locals, joined)
+    switch (node.op) {
+      case 'value':
+        return NONE
+      case 'id':
+        return this.name(node.args, locals)
+      case '.':
+        return this.field(node, locals, joined)
+      case '!_':
+        return flip(of(node.args))
+      case '-_':
+        return flip(of(node.args))
+      case '&&':
+      case '||':
+        return union(of(node.args[0]), of(node.args[1]))
+      case '?:':
+        return union(anyhow(of(node.args[0])), union(of(node.args[1]), of(node.args[2])))
+      case 'list':
+        return node.args.map(of).map(anyhow).reduce(union, NONE)
+      case 'map':
+        return node.args.flat().map(of).map(anyhow).reduce(union, NONE)
+      case 'call':
+        return this.call(node.args[0], node.args[1], of)
+      case 'rcall':
+        if (LOOPS.has(node.args[0])) return this.loop(node.args[0], node.args[1], node.args[2], locals, joined)
+        return this.call(node.args[0], [node.args[1], ...node.args[2]], of)
+      default:
+        return this.binary(node.op, node.args as [Node, Node], of)
+    }
+  }
+
+  private name(name: string, locals: readonly string[]): Effects {
+    if (locals.includes(name)) return NONE
+    const derived = this.scope.derived
+    if (derived && Object.hasOwn(derived, name)) {
+      for (const check of derived[name]!.checks) this.reads.add(check)
+      return derived[name]!.effects
+    }
+    const depends = this.read(name)
+    // A whole check's result may differ in its rows and in those of all that it was asked with.
+    return depends ? new Map([name, ...depends].map((check) => [check, ANY])) : NONE
+  }
+
+  private read(name: string): readonly string[] | undefined {
+    if (!Object.hasOwn(this.scope.checks, name)) return undefined
+    this.reads.add(name)
+    return this.scope.checks[name]
+  }
+
+  private field(node: Node, locals: readonly string[], joined: ReadonlySet<string>): Effects {
+    const [left, field] = node.args as [Node, string]
+    const depends = left.op === 'id' && !locals.includes(left.args) ? this.read(left.args) : undefined
+    if (!depends) return anyhow(this.visit(left, locals, joined))
+    const type = this.types.get(left)
+    const isRows = field === 'rows' && type !== undefined && isObject(type) && isList(fieldType(type, 'rows') ?? 'dyn')
+    const effects = new Map<string, number>()
+    for (const check of depends) if (!joined.has(check)) effects.set(check, isRows ? GROWS : ANY)
+    if (isRows) effects.set((left as { args: string }).args, GROWS)
+    return effects
+  }
+
+  private call(name: string, args: Node[], of: (node: Node) => Effects): Effects {
+    if (name === 'has') {
+      const [left] = args[0]!.args as [Node, string]
+      // Which fields a check's result has does not depend on its rows.
+      if (left.op === 'id') {
+        of(left)
+        return NONE
+      }
+      return anyhow(of(left))
+    }
+    const effects = args.map(of)
+    const first = effects[0]
+    if (functionNamed(name)!.keeps && effects.length === 1 && first && this.isList(args[0]!)) return first
+    return effects.map(anyhow).reduce(union, NONE)
+  }
+
+  private loop(
+    name: string,
+    over: Node,
+    args: Node[],
+    locals: readonly string[],
+    joined: ReadonlySet<string>,
+  ): Effects {
+    const list = this.visit(over, locals, joined)
+    const inner = [...locals, (args[0] as { args: string }).args]
+    const within = new Set([...joined, ...list.keys()])
+    const body = this.visit(args[1]!, inner, within)
+    switch (name) {
+      case 'exists':
+      case 'filter':
+        return union(list, body)
+      case 'all':
+        return union(flip(list), body)
+      case 'map':
+        if (!args[2]) return union(list, anyhow(body))
+        return union(union(list, body), anyhow(this.visit(args[2], inner, within)))
+      default:
+        return anyhow(union(list, body))
+    }
+  }
+
+  private binary(op: string, [left, right]: [Node, Node], of: (node: Node) => Effects): Effects {
+    const [a, b] = [of(left), of(right)]
+    if (a.size === 0 && b.size === 0) return NONE
+    const numbers = this.isNumber(left) && this.isNumber(right)
+    if (op === 'in') return union(anyhow(a), this.isList(right) ? b : anyhow(b))
+    if (numbers && (op === '>' || op === '>=' || op === '-')) return union(a, flip(b))
+    if (numbers && (op === '<' || op === '<=')) return union(flip(a), b)
+    if (op === '+' && (numbers || (this.isList(left) && this.isList(right)))) return union(a, b)
+    if (op === '!=' && isEmptiness(left, right)) return union(a, b)
+    if (op === '==' && isEmptiness(left, right)) return flip(union(a, b))
+    return anyhow(union(a, b))
+  }
+
+  private isNumber(node: Node): boolean {
+    return isNumber(this.types.get(node) ?? 'dyn')
+  }
+  private isList(node: Node): boolean {
+    return isList(this.types.get(node) ?? 'dyn')
+  }
+}
+
+/** `size(x) == 0`: since a size is never below 0, more can only make it false. */
+function isEmptiness(left: Node, right: Node): boolean {
+  return (isSize(left) && isZero(right)) || (isZero(left) && isSize(right))
+}
+const isZero = (node: Node) => node.op === 'value' && node.args === 0n
+const isSize = (node: Node) => (node.op === 'call' || node.op === 'rcall') && node.args[0] === 'size'
+
+function union(a: Effects, b: Effects): Effects {
+  if (a.size === 0) return b
+  if (b.size === 0) return a
+  const both = new Map(a)
+  for (const [check, bits] of b) both.set(check, (both.get(check) ?? 0) | bits)
+  return both
+}
+
+function flip(effects: Effects): Effects {
+  if (effects.size === 0) return effects
+  return new Map([...effects].map(([check, bits]) => [check, ((bits & GROWS) << 1) | ((bits & SHRINKS) >> 1)]))
+}
+
+function anyhow(effects: Effects): Effects {
+  if (effects.size === 0) return effects
+  return new Map([...effects].map(([check]) => [check, ANY]))
+}

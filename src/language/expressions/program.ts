@@ -1,0 +1,271 @@
+import type { Json } from '../../core/json.ts'
+import type { Type } from '../../core/plan.ts'
+import { LOOPS } from './check.ts'
+import type { Checked } from './check.ts'
+import { functionNamed } from './functions.ts'
+import { binaryRun, inRange } from './operators.ts'
+import type { Node } from './parse.ts'
+import { isList, isNullable } from './types.ts'
+import { Duration, EvaluationError, Meter, durationFrom, show } from './values.ts'
+import type { Value } from './values.ts'
+
+/** A checked expression made into closures, so that evaluating walks no tree. */
+export type Program = (scope: Record<string, Json>) => Value
+
+interface Frame {
+  scope: Record<string, Json>
+  /** The items that the enclosing loops stand at. */
+  items: Value[]
+  meter: Meter
+}
+type Run = (frame: Frame) => Value
+
+export function buildProgram(checked: Checked): Program {
+  const builder = new Builder(checked.types)
+  const run = builder.build(checked.root, [])
+  return (scope) => run({ scope, items: [], meter: new Meter() })
+}
+
+class Builder {
+  private readonly types: ReadonlyMap<Node, Type>
+  constructor(types: ReadonlyMap<Node, Type>) {
+    this.types = types
+  }
+
+  /** `locals`: the loops' names, outermost first. */
+  build(node: Node, locals: string[]): Run {
+    switch (node.op) {
+      case 'value':
+        return literal(node.args)
+      case 'id':
+        return this.name(node, node.args, locals)
+      case '.':
+        return this.field(node, this.build(node.args[0], locals), node.args[1])
+      case '[]':
+        return this.index(node, this.build(node.args[0], locals), this.build(node.args[1], locals))
+      case 'list':
+        return list(node.args.map((item) => this.build(item, locals)))
+      case 'map':
+        return object(node.args.map(([key, value]) => [this.build(key, locals), this.build(value, locals)]))
+      case '?:': {
+        const [condition, then, otherwise] = node.args.map((arg) => this.build(arg, locals)) as [Run, Run, Run]
+        return (frame) => (truth(condition(frame)) ? then(frame) : otherwise(frame))
+      }
+      case '&&':
+      case '||':
+        return logical(this.build(node.args[0], locals), this.build(node.args[1], locals), node.op === '||')
+      case '!_': {
+        const of = this.build(node.args, locals)
+        return (frame) => !truth(of(frame))
+      }
+      case '-_':
+        return minus(this.build(node.args, locals))
+      case 'call':
+        return this.call(node.args[0], node.args[1], locals)
+      case 'rcall':
+        if (LOOPS.has(node.args[0])) return this.loop(node.args[0], node.args[1], node.args[2], locals)
+        return this.call(node.args[0], [node.args[1], ...node.args[2]], locals)
+      default:
+        return this.binary(node, locals)
+    }
+  }
+
+  private name(node: Node, name: string, locals: string[]): Run {
+    const at = locals.lastIndexOf(name)
+    if (at >= 0) return (frame) => frame.items[at]!
+    const load = loading(this.types.get(node)!)
+    return ({ scope }) => {
+      const value = Object.hasOwn(scope, name) ? scope[name] : undefined
+      if (value === undefined) throw new EvaluationError(`"${name}" has no value here`)
+      return load(value)
+    }
+  }
+
+  private field(node: Node, of: Run, name: string): Run {
+    const load = loading(this.types.get(node)!)
+    return (frame) => {
+      const value = ownField(of(frame), name)
+      if (value === undefined) throw new EvaluationError(`there is no "${name}"`)
+      return load(value)
+    }
+  }
+
+  private index(node: Node, of: Run, at: Run): Run {
+    const load = loading(this.types.get(node)!)
+    return (frame) => {
+      const key = at(frame)
+      const value = itemAt(of(frame), key)
+      if (value === undefined) throw new EvaluationError(`there is no item ${show(key)}`)
+      return load(value)
+    }
+  }
+
+  private call(name: string, args: Node[], locals: string[]): Run {
+    if (name === 'has') return this.has(args[0]!, locals)
+    const { run } = functionNamed(name)!
+    const runs = args.map((arg) => this.listOfLoaded(arg, locals))
+    return (frame) => {
+      frame.meter.spend(1)
+      return run(
+        runs.map((arg) => arg(frame)),
+        frame.meter,
+      )
+    }
+  }
+
+  /** Functions see durations as such inside lists too. */
+  private listOfLoaded(node: Node, locals: string[]): Run {
+    const run = this.build(node, locals)
+    const type = this.types.get(node)!
+    if (!isList(type) || !isDuration(type.list)) return run
+    const load = loading(type.list)
+    return (frame) => (run(frame) as Value[]).map(load)
+  }
+
+  private has(node: Node, locals: string[]): Run {
+    const [left, name] = node.args as [Node, string]
+    const of = this.build(left, locals)
+    return (frame) => ownField(of(frame), name) !== undefined
+  }
+
+  private binary(node: Node, locals: string[]): Run {
+    const [left, right] = node.args as [Node, Node]
+    const [a, b] = [this.build(left, locals), this.build(right, locals)]
+    const types = [this.types.get(left)!, this.types.get(right)!]
+    const whole = types.includes('dyn') ? undefined : types.every((type) => type === 'int')
+    const run = binaryRun(node.op, whole)
+    return (frame) => run(a(frame), b(frame), frame.meter)
+  }
+
+  private loop(name: string, over: Node, args: Node[], locals: string[]): Run {
+    const of = this.build(over, locals)
+    const inner = [...locals, (args[0] as { args: string }).args]
+    const type = this.types.get(over)!
+    const each: Loop = { of, at: locals.length, load: loading(isList(type) ? type.list : 'dyn') }
+    const body = this.build(args[1]!, inner)
+    if (name === 'map') return args[2] ? select(each, body, this.build(args[2], inner)) : select(each, undefined, body)
+    if (name === 'filter') return select(each, body, undefined)
+    if (name === 'exists_one') {
+      const matching = select(each, body, undefined)
+      return (frame) => (matching(frame) as Value[]).length === 1
+    }
+    return quantify(each, body, name === 'exists')
+  }
+}
+
+interface Loop {
+  of: Run
+  at: number
+  load: (value: Value) => Value
+}
+
+function itemsOf(loop: Loop, frame: Frame): Value[] {
+  const of = loop.of(frame)
+  if (Array.isArray(of)) return of
+  // As in CEL, a loop over an object goes over its keys.
+  if (typeof of === 'object' && of !== null && !(of instanceof Duration)) return Object.keys(of)
+  throw new EvaluationError(`${show(of)} is not a list`)
+}
+
+function select(loop: Loop, predicate: Run | undefined, transform: Run | undefined): Run {
+  return (frame) => {
+    const kept: Value[] = []
+    for (const raw of itemsOf(loop, frame)) {
+      frame.meter.spend(1)
+      frame.items[loop.at] = loop.load(raw)
+      if (predicate && !truth(predicate(frame))) continue
+      kept.push(transform ? transform(frame) : raw)
+    }
+    return kept
+  }
+}
+
+/** `exists` and `all`: one decisive item outweighs errors with others, in any order. */
+function quantify(loop: Loop, predicate: Run, decisive: boolean): Run {
+  return (frame) => {
+    let failure: EvaluationError | undefined
+    for (const raw of itemsOf(loop, frame)) {
+      frame.meter.spend(1)
+      frame.items[loop.at] = loop.load(raw)
+      try {
+        if (truth(predicate(frame)) === decisive) return decisive
+      } catch (error) {
+        failure ??= error as EvaluationError
+      }
+    }
+    if (failure) throw failure
+    return !decisive
+  }
+}
+
+/** `&&` and `||`: one decisive side outweighs an error of the other, in any order. */
+function logical(left: Run, right: Run, decisive: boolean): Run {
+  return (frame) => {
+    let a: boolean
+    try {
+      a = truth(left(frame))
+    } catch (error) {
+      if (truth(right(frame)) === decisive) return decisive
+      throw error
+    }
+    return a === decisive ? decisive : truth(right(frame))
+  }
+}
+
+function literal(value: unknown): Run {
+  const plain = (typeof value === 'bigint' ? Number(value) : value) as Value
+  return () => plain
+}
+
+function list(runs: Run[]): Run {
+  return (frame) => runs.map((run) => run(frame))
+}
+
+function object(entries: [Run, Run][]): Run {
+  return (frame) => {
+    const result: { [key: string]: Value } = {}
+    for (const [key, value] of entries) {
+      const name = key(frame)
+      if (typeof name !== 'string' || name === '__proto__') throw new EvaluationError(`${show(name)} cannot be a key`)
+      result[name] = value(frame)
+    }
+    return result
+  }
+}
+
+function minus(of: Run): Run {
+  return (frame) => {
+    const value = of(frame)
+    if (value instanceof Duration) return new Duration(-value.ms)
+    if (typeof value !== 'number') throw new EvaluationError(`${show(value)} is not a number`)
+    return inRange(-value)
+  }
+}
+
+function truth(value: Value): boolean {
+  if (typeof value !== 'boolean') throw new EvaluationError(`${show(value)} is neither true nor false`)
+  return value
+}
+
+function ownField(of: Value, name: string): Value | undefined {
+  if (typeof of !== 'object' || of === null || Array.isArray(of) || of instanceof Duration)
+    throw new EvaluationError(`${show(of)} has no fields, so no "${name}"`)
+  return Object.hasOwn(of, name) ? of[name] : undefined
+}
+
+function itemAt(of: Value, key: Value): Value | undefined {
+  if (Array.isArray(of)) return typeof key === 'number' ? of[key] : undefined
+  return typeof key === 'string' ? ownField(of, key) : undefined
+}
+
+const asIs = (value: Value) => value
+
+function isDuration(type: Type): boolean {
+  return type === 'duration' || (isNullable(type) && type.nullable === 'duration')
+}
+
+/** Durations travel as text: they become durations where their type is known, when they are taken out of a structure. */
+function loading(type: Type): (value: Value) => Value {
+  if (!isDuration(type)) return asIs
+  return (value) => (value === null ? null : durationFrom(value))
+}
