@@ -1,0 +1,28 @@
+import { MaestroError, messageOf } from '../errors.ts'
+import type { Control } from '../supervisor/control-client.ts'
+
+/** By step: `{ transcode: { seconds: 2 } }`. */
+export type RunInput = Record<string, Record<string, unknown>>
+
+/** Asks the orchestrator for new runs; returns their ids. */
+export async function startRuns(
+  { state }: Control,
+  workflow: string,
+  count: number,
+  input: RunInput = {},
+): Promise<string[]> {
+  let response: Response
+  try {
+    response = await fetch(`http://127.0.0.1:${state.ports.orchestrator}/runs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ workflow, count, input }),
+      signal: AbortSignal.timeout(10_000),
+    })
+  } catch (error) {
+    throw new MaestroError('failed', `the orchestrator does not answer: ${messageOf((error as Error).cause ?? error)}`)
+  }
+  const answer = (await response.json()) as { runs?: string[]; error?: string }
+  if (!answer.runs) throw new MaestroError(response.status === 400 ? 'usage' : 'failed', answer.error ?? 'refused')
+  return answer.runs
+}

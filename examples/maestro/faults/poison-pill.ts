@@ -1,0 +1,49 @@
+import { MaestroError } from '../errors.ts'
+import { keyOf } from '../queue/connect.ts'
+import { until } from '../repeat.ts'
+import { jobIdOf } from '../workflows.ts'
+import type { Fault } from './fault.ts'
+
+/** Far more pixels than a worker's heap holds. */
+const POISON_SIDE = 60_000
+const CRASHES = 2
+
+/** A thumbnail so large that rendering it takes all memory of any worker that tries; its neighbours die with it. */
+export const poisonPill: Fault = {
+  name: 'poison-pill',
+  title: 'One job crashes every worker that takes it',
+  async inject(context) {
+    const { redis, config } = context
+    const neighbour = { render: { seconds: 1 } }
+    const first = await context.startRuns('thumbnail', 4, neighbour)
+    const [poison] = await context.startRuns('thumbnail', 1, { render: { width: POISON_SIDE, height: POISON_SIDE } })
+    const rest = await context.startRuns('thumbnail', 20, neighbour)
+    const job = jobIdOf(poison!, 'render', 1)
+    await until(async () => (Number(await redis.hget(keyOf(config, job), 'ats')) >= CRASHES ? true : undefined), {
+      withinMs: 30_000,
+      otherwise: () => new MaestroError('failed', `${job} does not crash its workers`),
+    })
+    return {
+      runs: [poison!, ...first, ...rest],
+      see: [
+        `${keyOf(config, job)} has ats ≥ ${CRASHES} and no atm`,
+        `supervisor.jsonl has process.crashed; the last line of the dead pid in the worker's log is step.started of ${job}`,
+        'maestro_worker_starts rises; what the dead worker had beside it starts again later',
+      ],
+    }
+  },
+  async heal({ pool }) {
+    // A worker that takes the job from now on finds its run FAILED and leaves the step alone.
+    const { rowCount } = await pool.query(
+      `UPDATE runs SET status = 'FAILED', failure_reason = 'Poison pill', updated_at = now() WHERE ${IS_POISON}`,
+      [POISON_SIDE],
+    )
+    return `${rowCount ?? 0} poisonous run set to FAILED`
+  },
+  async isOn({ pool }) {
+    const { rows } = await pool.query(`SELECT 1 FROM runs WHERE ${IS_POISON}`, [POISON_SIDE])
+    return rows.length > 0
+  },
+}
+
+const IS_POISON = `status IN ('PENDING', 'RUNNING') AND current_step = 'render' AND (input #>> '{render,width}')::int = $1`
