@@ -13,26 +13,33 @@ export async function ensureInstalled() {
   const waiting = (pid) => console.error(`waiting for process ${pid}, which installs or builds at this moment`)
   await withFileLock(join(root, '.runbook/locks/build'), waiting, async () => {
     if (matchesLockfile()) return
-    console.error('installing the dependencies (npm ci) …')
-    const { code, seconds } = await npmCi()
-    if (code !== 0) throw new Error('npm ci failed; its output stands above')
-    console.error(`dependencies installed in ${seconds.toFixed(0)} s`)
+    await install()
   })
 }
 
-function npmCi() {
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel', 'error']
-  // Under npm and npx the npm that runs us, which need not be the one on PATH.
-  const npm = process.env.npm_execpath
-  // npx hands its own settings down, among them the folder and the package it was called for.
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !/^npm_(config_(prefix|local_prefix|package|global)|package_|lifecycle_)/i.test(name),
-    ),
-  )
-  return npm?.endsWith('.js')
-    ? run(process.execPath, [npm, ...args], { show: true, env })
-    : run('npm', args, { show: true, env })
+async function install() {
+  console.error('installing the dependencies …')
+  const options = { env: npmEnvironment(), stillRunning: (seconds) => console.error(`installing … ${seconds} s`) }
+  const quiet = ['--no-audit', '--no-fund', '--loglevel', 'error']
+  const exact = await run(...npm('ci', ...quiet), options)
+  if (exact.code === 0) return console.error(`installed in ${exact.seconds.toFixed(0)} s`)
+  // A lockfile that was written where some optional builds were not to be had is refused by `npm ci`, but not by this.
+  const lenient = await run(...npm('install', '--no-save', ...quiet), options)
+  if (lenient.code === 0) return console.error(`installed in ${(exact.seconds + lenient.seconds).toFixed(0)} s`)
+  throw new Error(`${lenient.output}\n\nThe dependencies could not be installed: npm's complaints stand above.`)
+}
+
+/** The npm that runs us, which need not be the one on PATH. */
+function npm(...args) {
+  const script = process.env.npm_execpath
+  const ours = script !== undefined && /\bnp[mx]-cli\.js$/.test(script)
+  return ours ? [process.execPath, [script.replace(/npx-cli\.js$/, 'npm-cli.js'), ...args]] : ['npm', args]
+}
+
+/** npm and npx hand their own settings down, among them the folder and the package that they were called for. */
+function npmEnvironment() {
+  const own = /^npm_(package|lifecycle|command)|^npm_config_(prefix|local_prefix|global|package|call|yes|workspace)/i
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
 }
 
 /** npm writes what it installed to node_modules/.package-lock.json: compared package by package, which takes a few ms. */

@@ -9,8 +9,9 @@ export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/,
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ show?: boolean, env?: NodeJS.ProcessEnv, budgetMs?: number }} [options] `show` sends its output to our
- * stderr and collects nothing; past `budgetMs` it and its children are ended
+ * @param {{ env?: NodeJS.ProcessEnv, show?: boolean, budgetMs?: number, stillRunning?: (seconds: number) => void }} [options]
+ * `show` lets its output through instead of collecting it; past `budgetMs` it and its children are ended;
+ * `stillRunning` is called every 15 s
  * @returns {Promise<{ code: number, output: string, seconds: number, overBudget: boolean }>}
  */
 export function run(command, args, options = {}) {
@@ -23,7 +24,7 @@ export function run(command, args, options = {}) {
       cwd: root,
       env: options.env ?? process.env,
       detached: true,
-      stdio: ['ignore', options.show ? process.stderr : 'pipe', options.show ? process.stderr : 'pipe'],
+      stdio: options.show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     })
     const end = (signal) => {
       try {
@@ -38,7 +39,7 @@ export function run(command, args, options = {}) {
     }
     const onExit = () => end('SIGKILL')
     process.once('SIGINT', passOn).once('SIGTERM', passOn).once('exit', onExit)
-    const timers = []
+    const timers = [setInterval(() => options.stillRunning?.(Math.round((Date.now() - started) / 1000)), 15_000)]
     if (options.budgetMs !== undefined) {
       timers.push(
         setTimeout(() => {
