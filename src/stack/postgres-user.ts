@@ -38,9 +38,12 @@ async function lookUp(): Promise<SystemUser | null> {
   return { name: 'postgres', uid: Number(uid.output), gid: Number(gid.output) }
 }
 
-/** Where the other account may go when the stack's own folder lies in a private home. One folder for each stack. */
+/** Where the other account may go when the clone lies in a private home. */
+export const SHARED_DIR = '/var/lib/maestro-runbooks'
+
+/** One folder in it for each stack. */
 export function sharedDirFor(dir: string): string {
-  return join('/var/lib/maestro-runbooks', createHash('sha256').update(resolve(dir)).digest('hex').slice(0, 12))
+  return join(SHARED_DIR, createHash('sha256').update(resolve(dir)).digest('hex').slice(0, 12))
 }
 
 /** A folder that belongs to `user` and that it can reach: `<dir>/postgres`, else one under /var/lib. */

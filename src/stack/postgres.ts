@@ -6,7 +6,7 @@ import { RunbookError, messageOf } from '../core/errors.ts'
 import { requireLoopback } from './loopback.ts'
 import { findPostgres } from './postgres-binaries.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
-import { postgresDir, postgresUser, sharedDirFor } from './postgres-user.ts'
+import { postgresDir, postgresUser } from './postgres-user.ts'
 import type { SystemUser } from './postgres-user.ts'
 import { commandLine } from './process-identity.ts'
 import { lastLine, runCommand } from './run-command.ts'
@@ -25,7 +25,7 @@ export async function preparePostgres(
   log: (line: string) => void,
 ): Promise<PostgresPlan> {
   const user = await postgresUser(log)
-  const binaries = await findPostgres(user, sharedDirFor(dir), log)
+  const binaries = await findPostgres(user, log)
   const base = await postgresDir(dir, user, log)
   const data = join(base, 'data')
   log(

@@ -1,0 +1,13 @@
+import { rm } from 'node:fs/promises'
+import { RunbookError } from '../core/errors.ts'
+import { sharedDirFor } from './postgres-user.ts'
+import { readRunningStack } from './stack-file.ts'
+
+/** Removes all that a stopped stack keeps: for stacks that were started for a test. */
+export async function eraseStack(dir: string): Promise<void> {
+  const running = await readRunningStack(dir)
+  if (running !== null)
+    throw new RunbookError('RUNBOOK_CONFLICT', `The stack in ${dir} is running (pid ${running.pid}): stop it first`)
+  await rm(sharedDirFor(dir), { recursive: true, force: true })
+  await rm(dir, { recursive: true, force: true })
+}
