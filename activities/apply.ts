@@ -1,0 +1,33 @@
+import { executeEffect } from '../src/effects/execute.ts'
+import { RunbookError } from '../src/core/errors.ts'
+import { readGate } from '../src/gate/gates.ts'
+import { takePermit } from '../src/gate/permit.ts'
+import type { ApplyAnswer, ApplyRequest } from '../src/interpreter/host.ts'
+import { ACTION_IMPLEMENTATIONS } from './action-table.ts'
+import type { ActivityDependencies } from './dependencies.ts'
+
+/** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
+export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
+  const { database, keyring, targets } = dependencies
+  const gate = await readGate(database, request.gate)
+  const action = gate.proposal.actions.find((one) => one.id === request.action && one.target === request.target)
+  if (!action || gate.proposalDigest !== request.proposalDigest)
+    throw new RunbookError(
+      'RUNBOOK_REFUSED',
+      `${request.gate} holds no action ${request.action} for ${request.target} under that digest`,
+    )
+  const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
+  const { proposalDigest, recheckedAt } = request
+  const answer = await executeEffect(
+    { gate: gate.id, action, target, proposalDigest, recheckedAt },
+    {
+      database,
+      targets,
+      takePermit: (wanted) => takePermit(database, keyring, wanted),
+      implementations: ACTION_IMPLEMENTATIONS,
+    },
+  )
+  if ('stale' in answer) return { stale: answer.message }
+  if ('cancelled' in answer) return { stopped: answer.message }
+  return { effect: answer.effect }
+}

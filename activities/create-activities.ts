@@ -1,0 +1,118 @@
+import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/activity'
+import { ApplicationFailure } from '@temporalio/common'
+import type { Settlement } from '../src/core/decision.ts'
+import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
+import type { Evidence } from '../src/core/evidence.ts'
+import type { JsonObject } from '../src/core/json.ts'
+import { closeIncident } from '../src/history/close.ts'
+import { recordEvents } from '../src/history/record.ts'
+import type {
+  ApplyAnswer,
+  ApplyRequest,
+  CheckRequest,
+  ClosingRequest,
+  Escalation,
+  PollAnswer,
+  PollRequest,
+  Proposed,
+  ProposalDraft,
+} from '../src/interpreter/host.ts'
+import { apply } from './apply.ts'
+import type { ActivityDependencies } from './dependencies.ts'
+import { escalate } from './escalate.ts'
+import { poll } from './poll.ts'
+import { propose } from './propose.ts'
+import { runChecks } from './run-checks.ts'
+import { settle } from './settle.ts'
+
+/** Reads and recording: on the task queue `…-diagnose`. */
+export interface DiagnoseActivities {
+  runChecks(incident: string, requests: CheckRequest[]): Promise<Evidence[]>
+  propose(incident: string, draft: ProposalDraft): Promise<Proposed>
+  settle(gate: string, tokens: string[]): Promise<Settlement>
+  poll(incident: string, request: PollRequest): Promise<PollAnswer>
+  record(incident: string, place: string, kind: string, data: JsonObject): Promise<{ at: string }>
+  escalate(incident: string, escalation: Escalation): Promise<void>
+  handOff(incident: string, type: string, inputs: JsonObject): Promise<{ incident: string }>
+  close(incident: string, closing: ClosingRequest): Promise<void>
+}
+
+/** Effects: on the task queue `…-remediate`, so that only some workers hold write credentials. */
+export interface RemediateActivities {
+  apply(request: ApplyRequest): Promise<ApplyAnswer>
+}
+
+/** A channel that cannot be told is tried so often; then it is recorded, and the incident goes on. */
+const ESCALATION_TRIES = 5
+
+export function createDiagnoseActivities(dependencies: ActivityDependencies): DiagnoseActivities {
+  const { database } = dependencies
+  return mapFailures({
+    runChecks: (incident, requests) => runChecks(dependencies, incident, requests),
+    propose: (incident, draft) => propose(dependencies, incident, draft, cancellationSignal()),
+    settle: (gate, tokens) => settle(dependencies, gate, tokens),
+    poll: (incident, request) => {
+      const before = activityInfo().heartbeatDetails as { startedAt?: number } | undefined
+      const startedAt = before?.startedAt ?? Date.now()
+      const beat = () => heartbeat({ startedAt })
+      return poll(dependencies, incident, request, { startedAt, beat, sleep: (ms) => sleepBeating(ms, beat) })
+    },
+    record: async (incident, place, kind, data) => {
+      const [stored] = await recordEvents(database, incident, [{ place, actor: 'engine', kind, data }])
+      return { at: stored!.at }
+    },
+    escalate: (incident, escalation) =>
+      escalate(dependencies, incident, escalation, activityInfo().attempt >= ESCALATION_TRIES),
+    handOff: (incident, type, inputs) => dependencies.openIncident(type, inputs, `handoff:${incident}`, incident),
+    close: async (incident, closing) => {
+      await closeIncident(database, { incident, ...closing })
+    },
+  })
+}
+
+export function createRemediateActivities(dependencies: ActivityDependencies): RemediateActivities {
+  return mapFailures({ apply: (request) => apply(dependencies, request) })
+}
+
+/** A long pause between two looks must not look like a dead worker. */
+const BEAT_MS = 5_000
+
+async function sleepBeating(ms: number, beat: () => void): Promise<void> {
+  for (let left = ms; left > 0; left -= BEAT_MS) {
+    beat()
+    await sleep(Math.min(left, BEAT_MS))
+  }
+}
+
+/** Errors that another try cannot mend. All others are tried again: a database that restarts, a network that breaks. */
+const FINAL: ReadonlySet<ErrorCode> = new Set([
+  'RUNBOOK_BAD_INPUT',
+  'RUNBOOK_CONFIG',
+  'RUNBOOK_INVALID_RUNBOOK',
+  'RUNBOOK_UNKNOWN_INCIDENT_TYPE',
+  'RUNBOOK_NOT_FOUND',
+  'RUNBOOK_NOT_ALLOWED',
+  'RUNBOOK_REFUSED',
+])
+
+/** The one mapping of our errors to Temporal's failures. Only the message crosses: a cause could carry what must not be stored. */
+function mapFailures<T extends object>(activities: T): T {
+  const mapped = Object.entries(activities).map(([name, run]) => {
+    const wrapped = async (...given: unknown[]) => {
+      try {
+        return await (run as (...parameters: unknown[]) => Promise<unknown>)(...given)
+      } catch (error) {
+        if (isRunbookError(error))
+          throw ApplicationFailure.create({
+            message: error.message,
+            type: error.code,
+            nonRetryable: FINAL.has(error.code),
+          })
+        if (error instanceof Error && error.name !== 'Error') throw error
+        throw ApplicationFailure.create({ message: messageOf(error), type: 'Error' })
+      }
+    }
+    return [name, wrapped]
+  })
+  return Object.fromEntries(mapped) as T
+}

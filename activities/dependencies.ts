@@ -1,0 +1,20 @@
+import type { JsonObject } from '../src/core/json.ts'
+import type { People } from '../src/core/person.ts'
+import type { Keyring } from '../src/gate/keyring.ts'
+import type { Database } from '../src/history/database.ts'
+import type { Targets } from '../src/targets/targets.ts'
+
+/** What the activities are given by the process that runs them. */
+export interface ActivityDependencies {
+  database: Database
+  targets: Targets
+  keyring: Keyring
+  people: People
+  /** Where `approval: auto` is permitted. */
+  auto: { kind: string; connection: string }[]
+  requesterMayApprove: boolean
+  /** Tells a channel; says what came of it. Throws where it could not be delivered. */
+  notify(channel: string, message: string): Promise<string>
+  /** Opens or joins an incident of another type. */
+  openIncident(type: string, inputs: JsonObject, requester: string, parent: string): Promise<{ incident: string }>
+}

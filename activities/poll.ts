@@ -1,0 +1,44 @@
+import { recordEvidence, setState } from '../src/history/record.ts'
+import type { PollAnswer, PollRequest } from '../src/interpreter/host.ts'
+import { poll as pollChecks } from '../src/interpreter/poll.ts'
+import type { ActivityDependencies } from './dependencies.ts'
+import { runCheck } from './run-check.ts'
+
+/** How long the polling has gone on, kept over a crash by the activity's heartbeat. */
+export interface PollClock {
+  startedAt: number
+  /** Says that the activity is alive; throws when it was cancelled. */
+  beat(): void
+  sleep(ms: number): Promise<void>
+}
+
+/** Polls inside one activity, so that a wait of minutes costs no workflow history. The last sample becomes evidence. */
+export async function poll(
+  { database, targets }: ActivityDependencies,
+  incident: string,
+  request: PollRequest,
+  clock: PollClock,
+): Promise<PollAnswer> {
+  if (request.place.endsWith('/verify')) await setState(database, incident, 'verifying')
+  const polled = await pollChecks(
+    {
+      async runChecks(requests) {
+        clock.beat()
+        return Promise.all(requests.map((one) => runCheck(one, targets)))
+      },
+      elapsedMs: () => Date.now() - clock.startedAt,
+      sleep: (ms) => clock.sleep(ms),
+      cancelled: async () => {
+        const found = await database.query<{ cancelled: boolean }>(
+          'SELECT cancelled_at IS NOT NULL AS cancelled FROM runbook.incidents WHERE id = $1',
+          [incident],
+        )
+        return found.rows[0]?.cancelled ?? false
+      },
+    },
+    request,
+  )
+  const { last, ...answer } = polled
+  await recordEvidence(database, incident, last, {})
+  return answer
+}

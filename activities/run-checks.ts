@@ -1,0 +1,30 @@
+import { digest } from '../src/core/canonical.ts'
+import type { Evidence } from '../src/core/evidence.ts'
+import { evidenceBody, recordEvidence } from '../src/history/record.ts'
+import type { CheckRequest } from '../src/interpreter/host.ts'
+import type { ActivityDependencies } from './dependencies.ts'
+import { runCheck } from './run-check.ts'
+
+/**
+ * Runs a wave of checks in parallel and stores what they found, each at its place, in one transaction. Returns what stands there:
+ * a wave that ran twice after a crash is known by its first results.
+ */
+export async function runChecks(
+  { database, targets }: Pick<ActivityDependencies, 'database' | 'targets'>,
+  incident: string,
+  requests: CheckRequest[],
+): Promise<Evidence[]> {
+  const found = await Promise.all(
+    requests.map((request) => (request.unavailable === undefined ? runCheck(request, targets) : unavailable(request))),
+  )
+  const parameters = Object.fromEntries(requests.map((request) => [request.place, request.parameters]))
+  // The first look of a round says where the incident stands; later looks happen inside other states.
+  const state = requests.some((request) => /^r\d+\/check\//.test(request.place)) ? 'diagnosing' : undefined
+  return recordEvidence(database, incident, found, parameters, state)
+}
+
+function unavailable({ place, name, kind, unavailable: error = '' }: CheckRequest): Evidence {
+  const failed = { status: 'failed' as const, error }
+  const ref = digest(evidenceBody(failed))
+  return { place, name, kind, ...failed, ref, truncated: false, startedAt: new Date().toISOString(), durationMs: 0 }
+}

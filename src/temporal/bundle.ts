@@ -1,0 +1,23 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker'
+
+const WORKFLOWS = fileURLToPath(new URL('../../workflows/incident.js', import.meta.url))
+const BUNDLE = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url))
+
+/** Bundles the workflow code once, when the project is built: at a worker's start it would take seconds. */
+export async function bundle(): Promise<void> {
+  const { code } = await bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger: quiet })
+  await mkdir(dirname(BUNDLE), { recursive: true })
+  await writeFile(BUNDLE, code)
+}
+
+/** The bundle that the build made. */
+export function builtBundle(): WorkflowBundleOption {
+  if (!existsSync(BUNDLE)) throw new Error(`${BUNDLE} is missing: run "npm run build"`)
+  return { codePath: BUNDLE }
+}
+
+const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error }

@@ -1,0 +1,19 @@
+import type { Connection } from '@temporalio/client'
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
+
+export const INCIDENT_TYPE = defineSearchAttributeKey('RunbookIncidentType', SearchAttributeType.KEYWORD)
+export const OUTCOME = defineSearchAttributeKey('RunbookOutcome', SearchAttributeType.KEYWORD)
+
+const KEYWORD = 2 // temporal.api.enums.v1.IndexedValueType
+
+/** By these incidents are found in Temporal's UI. A start that names one that is not registered fails, so they come first. */
+export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const there = await connection.operatorService.listSearchAttributes({ namespace })
+  const missing = [INCIDENT_TYPE, OUTCOME].filter((key) => !(key.name in (there.customAttributes ?? {})))
+  if (missing.length === 0) return
+  const searchAttributes = Object.fromEntries(missing.map((key) => [key.name, KEYWORD]))
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes }).catch((error: unknown) => {
+    // Another process was faster: that is as good.
+    if (!/already exists|ALREADY_EXISTS/i.test(String(error))) throw error
+  })
+}

@@ -1,0 +1,40 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy, type Client } from '@temporalio/client'
+import { TypedSearchAttributes } from '@temporalio/common'
+import type { IncidentStart } from '../core/incident.ts'
+import type { Plan } from '../core/plan.ts'
+import { diagnoseQueue, workflowType } from './names.ts'
+import { INCIDENT_TYPE } from './search-attributes.ts'
+
+/**
+ * Starts an incident's workflow, whose id is the incident's. Started twice is started once: whoever comes second is told nothing
+ * went wrong, for nothing did.
+ */
+export async function startIncident(
+  client: Client,
+  taskQueue: string,
+  plan: Plan,
+  start: IncidentStart,
+): Promise<void> {
+  try {
+    await client.workflow.start(workflowType(plan.runbook), {
+      workflowId: start.incident,
+      taskQueue: diagnoseQueue(taskQueue),
+      args: [plan, start],
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      workflowTaskTimeout: '5s',
+      staticSummary: plan.title,
+      staticDetails: details(plan, start),
+      typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]),
+    })
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+  }
+}
+
+function details(plan: Plan, { incident, planDigest, inputs }: IncidentStart): string {
+  const given = Object.entries(inputs).map(([name, value]) => `- \`${name}\`: ${JSON.stringify(value)}`)
+  return [
+    `Incident **${incident}** (${plan.incident}) by runbook \`${plan.runbook}\`, plan \`${planDigest.slice(0, 12)}\``,
+    ...given,
+  ].join('\n')
+}
