@@ -74,36 +74,45 @@ export function redisSpec(
   port: number,
   password: string,
 ): Pick<ServiceSpec, 'command' | 'args' | 'env' | 'stopSignal' | 'probe' | 'readyWithinMs' | 'clear'> {
-  const settings = (folder: string, listen: string[]) => [
-    ...listen,
-    ...['--dir', folder, '--aclfile', `${folder}/users.acl`, '--daemonize', 'no'],
-    ...['--appendonly', 'yes', '--save', '', '--maxmemory-policy', 'noeviction'],
-  ]
+  const settings = (folder: string, listen: Record<string, string>) =>
+    flags({
+      ...listen,
+      dir: folder,
+      aclfile: `${folder}/users.acl`,
+      appendonly: 'yes',
+      save: '',
+      'maxmemory-policy': 'noeviction',
+    })
   const common = {
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
     stopSignal: 'SIGTERM' as const,
     probe: () => probeRedis(redisUrl(port, password)),
   }
   if (source.kind === 'program') {
-    const args = settings(home, ['--bind', '127.0.0.1', '--port', String(port)])
+    const args = settings(home, { bind: '127.0.0.1', port: String(port) })
     return { ...common, command: source.path, args, readyWithinMs: 30_000 }
   }
   const container = `maestro-runbooks-${createHash('sha256').update(home).digest('hex').slice(0, 12)}`
-  const account = process.getuid === undefined ? [] : ['--user', `${process.getuid()}:${process.getgid?.() ?? 0}`]
+  const options = {
+    name: container,
+    user: `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+    publish: `127.0.0.1:${port}:6379`,
+    volume: `${home}:/data`,
+  }
   return {
     ...common,
     env: process.env,
     command: source.path,
-    args: [
-      ...['run', '--rm', '--name', container, ...account],
-      ...['--publish', `127.0.0.1:${port}:6379`, '--volume', `${home}:/data`, IMAGE, 'redis-server'],
-      ...settings('/data', []),
-    ],
+    args: ['run', '--rm', ...flags(options), IMAGE, 'redis-server', ...settings('/data', {})],
     readyWithinMs: 180_000, // the image may have to be pulled
     clear: async () => {
       await runCommand(source.path, ['rm', '--force', container], { timeoutMs: 20_000 })
     },
   }
+}
+
+function flags(values: Record<string, string>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])
 }
 
 /** @throws what the client says while the server does not answer, or is still loading its data */

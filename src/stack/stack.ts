@@ -128,7 +128,7 @@ async function readyPostgres(run: StackRun): Promise<() => Promise<PostgresServe
   const { postgres: password } = await stackSecrets(run.dir)
   const plan = await preparePostgres(run.dir, password, run.log)
   return async () => {
-    const { service, port } = await run.launch('postgres', [54329], (port) => postgresSpec(plan, port, password))
+    const { service, port } = await run.launch('postgres', [54329], (free) => postgresSpec(plan, free, password))
     const url = postgresUrl(port, password)
     run.log(`PostgreSQL: answers on 127.0.0.1:${port}`)
     run.recordAddresses({ postgresUrl: url })
@@ -173,8 +173,8 @@ async function readyTemporal(run: StackRun, options: StackOptions): Promise<() =
   const { searchAttributes = {} } = options
   const stateDir = options.temporal === 'file' ? home : null
   return async () => {
-    const { service, port } = await run.launch('temporal', [7233, 17233], (port) =>
-      temporalSpec({ binary, stateDir, port, uiPort, namespace, searchAttributes }, home),
+    const { service, port } = await run.launch('temporal', [7233, 17233], (free) =>
+      temporalSpec({ binary, stateDir, port: free, uiPort, namespace, searchAttributes }, home),
     )
     const address = `127.0.0.1:${port}`
     const ui = uiPort === null ? {} : { uiUrl: `http://127.0.0.1:${uiPort}` }

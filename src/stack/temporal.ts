@@ -37,12 +37,19 @@ export function temporalSpec(
   return {
     command: server.binary,
     args: [
-      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(server.port), ...ui],
+      'server',
+      'start-dev',
+      '--ip=127.0.0.1',
+      `--port=${server.port}`,
+      ...ui,
       ...(server.stateDir === null ? [] : ['--db-filename', join(server.stateDir, 'state.db')]),
       ...(server.namespace === 'default' ? [] : ['--namespace', server.namespace]),
       ...UNTHROTTLED.flatMap((value) => ['--dynamic-config-value', value]),
       ...Object.entries(server.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
-      ...['--log-level', 'warn', '--color', 'never', '--disable-config-env', '--disable-config-file'],
+      '--log-level=warn',
+      '--color=never',
+      '--disable-config-env',
+      '--disable-config-file',
     ],
     // A home of its own: profiles and environment files of the person who starts it have no say.
     env: { PATH: process.env['PATH'], HOME: home },
