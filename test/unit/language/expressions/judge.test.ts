@@ -133,6 +133,7 @@ const bool: fc.Memo<string> = fc.memo((depth) =>
           .tuple(number(depth - 1), fc.constantFrom('<', '<=', '>', '>=', '==', '!='), number(depth - 1))
           .map((p) => `(${p.join(' ')})`),
         bool(depth - 1).map((b) => `!${b}`),
+        fc.tuple(bool(depth - 1), bool(depth - 1), bool(1)).map(([c, x, y]) => `(${c} ? ${x} : ${y})`),
         fc.tuple(bool(depth - 1), fc.constantFrom('&&', '||'), bool(depth - 1)).map((p) => `(${p.join(' ')})`),
         fc.tuple(list(depth - 1), list(depth - 1)).map(([l, m]) => `${l} == ${m}`),
       ),

@@ -1,0 +1,207 @@
+import { Composer, LineCounter, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml'
+import type { CST, Node as YamlNode, Pair } from 'yaml'
+import { Reporter } from '../problems.ts'
+import { explainSyntax } from './explain-syntax.ts'
+import { Source } from './source.ts'
+import type { Span } from './source.ts'
+import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts'
+
+export const MAX_BYTES = 64 * 1024
+export const MAX_LEVELS = 32
+/** One slip can make hundreds of syntax errors; the first ones tell all. */
+const MAX_SYNTAX_PROBLEMS = 10
+
+/**
+ * Parses the safe subset of YAML that runbooks are written in: data of the core schema of YAML 1.2, and nothing that YAML can do beyond
+ * that. Returns the tree, if there is one, and a reporter that holds the problems so far.
+ */
+export function parseYaml(text: string, file: string): { tree?: Tree; reporter: Reporter } {
+  const lines = new LineCounter()
+  lines.addNewLine(0)
+  const reporter = new Reporter(new Source(file, text, lines))
+  if (text.length > MAX_BYTES || new TextEncoder().encode(text).length > MAX_BYTES) {
+    reporter.error('file-too-large', { start: 0, end: 1 }, `A runbook has at most ${MAX_BYTES / 1024} KiB.`)
+    return { reporter }
+  }
+  const document = documentOf(text, lines, reporter)
+  if (!document || forbiddenCharacters(text, reporter)) return { reporter }
+  if (levelsOf(document) > MAX_LEVELS) {
+    const span = { start: document.offset, end: document.offset + 1 }
+    reporter.error('yaml-nesting', span, `A runbook is nested at most ${MAX_LEVELS} levels deep.`)
+    return { reporter }
+  }
+  const contents = compose(document, text, reporter)
+  if (!contents) return { reporter }
+  const tree = new Reader(reporter).read(contents, contents.range?.[0] ?? 0)
+  return { tree, reporter }
+}
+
+/** The one document's token. Its depth is looked at before it is composed, since composing recurses. */
+function documentOf(text: string, lines: LineCounter, reporter: Reporter): CST.Document | undefined {
+  let document: CST.Document | undefined
+  for (const token of new Parser(lines.addNewLine).parse(text)) {
+    const span = { start: token.offset, end: token.offset + 1 }
+    if (token.type === 'directive')
+      reporter.error('yaml-directive', span, 'Directives are not part of the language: leave the % line out.')
+    else if (token.type === 'document' && !document) document = token
+    else if (token.type === 'document' || (token.type === 'error' && document)) {
+      reporter.error('yaml-documents', span, 'A file holds one runbook: nothing may follow after its end.')
+      break
+    } else if (token.type === 'error') reporter.error('yaml-syntax', span, explainSyntax(token.message, text, span))
+  }
+  if (!document?.value && !reporter.hasErrors)
+    reporter.error('empty', { start: 0, end: 1 }, 'There is no runbook in this file.')
+  return document
+}
+
+/** Control characters, and those that make a text look other than it is read. A tab or line break is none. */
+const FORBIDDEN =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g
+
+function forbiddenCharacters(text: string, reporter: Reporter): boolean {
+  let found = false
+  for (const match of text.matchAll(FORBIDDEN)) {
+    // A byte order mark at the very beginning is what some editors write.
+    if (match.index === 0 && match[0] === '\ufeff') continue
+    const code = match[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')
+    const span = { start: match.index, end: match.index + 1 }
+    reporter.error('forbidden-character', span, `The invisible character U+${code} may not stand in a runbook.`)
+    if (found) break
+    found = true
+  }
+  return found
+}
+
+function levelsOf(document: CST.Document): number {
+  let deepest = 0
+  const open: { token: CST.Token; level: number }[] = document.value ? [{ token: document.value, level: 0 }] : []
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { token, level } = next
+    if (!('items' in token)) continue
+    deepest = Math.max(deepest, level + 1)
+    for (const item of token.items) {
+      if (item.key) open.push({ token: item.key, level: level + 1 })
+      if (item.value) open.push({ token: item.value, level: level + 1 })
+    }
+  }
+  return deepest
+}
+
+function compose(document: CST.Document, text: string, reporter: Reporter): YamlNode | undefined {
+  const composer = new Composer({
+    uniqueKeys: false,
+    prettyErrors: false,
+    schema: 'core',
+    version: '1.2',
+    logLevel: 'silent',
+  })
+  const [composed] = [...composer.compose([document], true, text.length)]
+  const seen = new Set<number>()
+  for (const error of composed?.errors ?? []) {
+    const span = { start: error.pos[0], end: error.pos[1] }
+    // Several errors of one line come from one slip.
+    const { line } = reporter.source.position(span.start)
+    if (seen.has(line)) continue
+    seen.add(line)
+    reporter.error('yaml-syntax', span, explainSyntax(error.code, text, span))
+    if (seen.size >= MAX_SYNTAX_PROBLEMS) break
+  }
+  // With a tag unresolved or a syntax error, positions and values still stand: what else is wrong is worth saying.
+  return (composed?.contents as YamlNode | null) ?? undefined
+}
+
+class Reader {
+  private readonly reporter: Reporter
+  constructor(reporter: Reporter) {
+    this.reporter = reporter
+  }
+
+  read(node: YamlNode | null, fallback: number): Tree {
+    if (!node) return { kind: 'scalar', value: null, style: 'plain', commented: false, start: fallback, end: fallback }
+    const span = this.refuseProperties(node, fallback)
+    if (isMap(node)) return this.map(node.items as Pair<YamlNode, YamlNode | null>[], node.flow === true, span)
+    if (isSeq(node)) {
+      const items = (node.items as (YamlNode | null)[]).map((item) => this.read(item, span.start))
+      return { kind: 'list', items, ...span }
+    }
+    return this.scalar(node, span)
+  }
+
+  private refuseProperties(node: YamlNode, fallback: number): Span {
+    const span = { start: node.range?.[0] ?? fallback, end: node.range?.[1] ?? fallback }
+    if (isAlias(node)) {
+      this.reporter.error(
+        'yaml-alias',
+        span,
+        'Aliases (*name) are not part of the language. Quote the text if it is one.',
+      )
+      return span
+    }
+    if (node.anchor !== undefined)
+      this.reporter.error(
+        'yaml-anchor',
+        span,
+        'Anchors (&name) are not part of the language. Quote the text if it is one.',
+      )
+    if (node.tag !== undefined && !isImplicit(node)) {
+      const start = this.reporter.source.text.lastIndexOf('!', span.start)
+      const advice = 'A text that begins with "!" must be quoted, or written after "|".'
+      const at = { start: start < 0 ? span.start : start, end: span.end }
+      this.reporter.error(
+        'yaml-tag',
+        at,
+        `"!" begins a YAML tag here, and tags are not part of the language. ${advice}`,
+      )
+    }
+    return span
+  }
+
+  private map(pairs: Pair<YamlNode, YamlNode | null>[], flow: boolean, span: Span): MapTree {
+    const entries = new Map<string, Entry>()
+    for (const { key, value } of pairs) {
+      const at: Span = { start: key?.range?.[0] ?? span.start, end: key?.range?.[1] ?? span.start }
+      const name = this.key(key, at)
+      const tree = this.read(value, at.end)
+      if (name === undefined) continue
+      if (entries.has(name)) this.reporter.error('duplicate-key', at, `"${name}" stands here twice.`)
+      else entries.set(name, { name, key: at, value: tree })
+    }
+    return { kind: 'map', flow, entries, ...span }
+  }
+
+  private key(key: YamlNode | null, at: Span): string | undefined {
+    if (!key || !isScalar(key) || typeof key.value !== 'string') {
+      if (key) this.refuseProperties(key, at.start)
+      this.reporter.error('yaml-key', at, 'A key is a text; quote it if it looks like a number or a list.')
+      return undefined
+    }
+    this.refuseProperties(key, at.start)
+    if (key.value === '<<') this.reporter.error('yaml-merge-key', at, 'Merge keys (<<) are not part of the language.')
+    else if (key.value === '__proto__') this.reporter.error('forbidden-key', at, '"__proto__" cannot be a key.')
+    else return key.value
+    return undefined
+  }
+
+  private scalar(node: YamlNode, span: Span): ScalarTree {
+    const value = isScalar(node) ? node.value : null
+    const type = isScalar(node) ? node.type : undefined
+    const style = type === 'PLAIN' || type === undefined ? 'plain' : type.startsWith('BLOCK') ? 'block' : 'quoted'
+    const commented =
+      typeof node.comment === 'string' && style === 'plain' && sameLine(this.reporter.source.text, span.end)
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      this.reporter.error('bad-number', span, 'This number cannot be held. Quote it if it is a text.')
+      return { kind: 'scalar', value: null, style, commented, ...span }
+    }
+    const known = value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    return { kind: 'scalar', value: known ? value : String(value), style, commented, ...span }
+  }
+}
+
+/** The composer names the core schema's tag of flow and block collections only where one was written. */
+function isImplicit(node: YamlNode): boolean {
+  return isAlias(node) || node.tag === undefined
+}
+
+function sameLine(text: string, end: number): boolean {
+  return /^[ \t]+#/.test(text.slice(end, end + 200))
+}

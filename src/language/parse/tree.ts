@@ -1,0 +1,79 @@
+import type { Json } from '../../core/json.ts'
+import type { Span } from './source.ts'
+
+/** A runbook's YAML as data, with positions. What YAML can do beyond plain data has been refused before. */
+export type Tree = MapTree | ListTree | ScalarTree
+
+export interface ScalarTree extends Span {
+  kind: 'scalar'
+  value: string | number | boolean | null
+  /** How it is written, which decides how an offset in the value maps to one in the file. */
+  style: 'plain' | 'quoted' | 'block'
+  /** A comment follows on the same line: perhaps a text that was cut by ` #`. */
+  commented: boolean
+}
+
+export interface ListTree extends Span {
+  kind: 'list'
+  items: Tree[]
+}
+
+export interface MapTree extends Span {
+  kind: 'map'
+  /** Written as `{a: 1}`. */
+  flow: boolean
+  entries: Map<string, Entry>
+}
+
+export interface Entry {
+  name: string
+  key: Span
+  value: Tree
+}
+
+/** The plain data of a tree. */
+export function dataOf(tree: Tree): Json {
+  if (tree.kind === 'scalar') return tree.value
+  if (tree.kind === 'list') return tree.items.map(dataOf)
+  return Object.fromEntries([...tree.entries.values()].map((entry) => [entry.name, dataOf(entry.value)]))
+}
+
+/** For people, what stands there. */
+export function describe(tree: Tree): string {
+  if (tree.kind === 'map') return 'fields'
+  if (tree.kind === 'list') return 'a list'
+  if (tree.value === null) return 'nothing'
+  if (typeof tree.value === 'string') return 'a text'
+  return typeof tree.value === 'number' ? `the number ${tree.value}` : `${tree.value}`
+}
+
+/** Where characters `start` to `end` of a scalar's text stand in the file; the whole scalar where that cannot be told. */
+export function spanWithin(scalar: ScalarTree, text: string, start: number, end: number): Span {
+  const from = offsetWithin(scalar, text, start)
+  const to = offsetWithin(scalar, text, Math.max(start, end - 1))
+  return from === undefined || to === undefined
+    ? { start: scalar.start, end: scalar.end }
+    : { start: from, end: to + 1 }
+}
+
+function offsetWithin(scalar: ScalarTree, text: string, at: number): number | undefined {
+  const value = String(scalar.value)
+  const written = text.slice(scalar.start, scalar.end)
+  const quote = scalar.style === 'quoted' ? 1 : 0
+  if (scalar.style !== 'block' && written.slice(quote, quote + value.length) === value) return scalar.start + quote + at
+  // Line by line: what was folded or indented still has its lines' beginnings in common with the file.
+  const before = value.slice(0, at)
+  const lineStart = before.lastIndexOf('\n') + 1
+  const line = before.split('\n').length - 1
+  const header = scalar.style === 'block' ? written.indexOf('\n') + 1 : 0
+  if (scalar.style !== 'block') return undefined
+  let offset = header
+  for (let skipped = 0; skipped < line; skipped++) {
+    const next = written.indexOf('\n', offset)
+    if (next < 0) return undefined
+    offset = next + 1
+  }
+  const content = value.slice(lineStart).split('\n', 1)[0]!
+  const indented = written.indexOf(content, offset)
+  return indented < 0 ? undefined : scalar.start + indented + (at - lineStart)
+}
