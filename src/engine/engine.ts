@@ -1,0 +1,62 @@
+import type { Config } from '../config/config.ts'
+import type { People } from '../core/person.ts'
+import { openKeyring, type Keyring } from '../gate/keyring.ts'
+import { openDatabase, type Database } from '../history/database.ts'
+import { requireMigrated } from '../history/migrate.ts'
+import { readEnvironment } from '../config/environment.ts'
+import { loadCatalogue, type Catalogue } from './catalogue.ts'
+import { openTargets } from '../targets/open-targets.ts'
+import type { Targets } from '../targets/targets.ts'
+import { connectTemporal, type Temporal } from '../temporal/connect.ts'
+
+/** What the use cases work with: opened once per process. */
+export interface Engine {
+  config: Config
+  database: Database
+  temporal: Temporal
+  catalogue: Catalogue
+  people: People
+  keyring: Keyring
+  targets: Targets
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database and Temporal, and compiles the runbooks. Throws `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG` (also where the
+ * database was not migrated) or `RUNBOOK_INVALID_RUNBOOK`; what had been opened is closed again.
+ */
+export async function openEngine(
+  config: Config,
+  options: { name?: string; connections?: number } = {},
+): Promise<Engine> {
+  const people: People = Object.fromEntries(
+    Object.entries(config.people).map(([name, person]) => [name, { name, ...person }]),
+  )
+  const keyring = openKeyring({ key: config.signing.key.reveal() }, people)
+  const catalogue = await loadCatalogue(config)
+  const database = openDatabase(config.database.reveal(), {
+    name: options.name ?? 'runbook',
+    max: options.connections ?? 10,
+  })
+  const targets = openTargets(config)
+  let temporal: Temporal | undefined
+  const close = async () => {
+    await temporal?.close().catch(() => {})
+    await targets.close()
+    await database.end()
+  }
+  try {
+    await requireMigrated(database)
+    temporal = await connectTemporal({ ...config.temporal, environment: temporalVariables(config) })
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { config, database, temporal, catalogue, people, keyring, targets, close }
+}
+
+/** Temporal's own variables may stand in `.runbook/env` too: that is where the embedded stack says where it is. */
+function temporalVariables(config: Config): Record<string, string> {
+  const { environment } = readEnvironment(config.directory, process.env)
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('TEMPORAL_')))
+}

@@ -1,0 +1,84 @@
+import { parseDuration } from '../core/duration.ts'
+import { RunbookError } from '../core/errors.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { InputSpec } from '../core/plan.ts'
+import { nearest } from '../language/expressions/nearest.ts'
+
+/**
+ * The inputs of a request, in the types that the runbook declares, defaults filled in. Text is read as the declared type, because
+ * a command line and a label hold nothing else. Throws `RUNBOOK_BAD_INPUT` with every problem.
+ */
+export function readInputs(
+  runbook: string,
+  specs: Record<string, InputSpec>,
+  given: Record<string, unknown>,
+): JsonObject {
+  const problems: string[] = []
+  const inputs: JsonObject = {}
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(specs, name)) continue
+    const like = nearest(name, Object.keys(specs))
+    const known = Object.keys(specs).join(', ') || 'none'
+    problems.push(`${name}: ${runbook} has no such input${like ? `; did you mean ${like}?` : ''} (it has: ${known})`)
+  }
+  for (const [name, spec] of Object.entries(specs)) {
+    const read = readInput(spec, given[name])
+    if ('problem' in read) problems.push(`${name}: ${read.problem}`)
+    else inputs[name] = read.value
+  }
+  if (problems.length > 0) throw new RunbookError('RUNBOOK_BAD_INPUT', problems.join('\n'), { problems })
+  return inputs
+}
+
+type Read = { value: Json } | { problem: string }
+
+function readInput(spec: InputSpec, given: unknown): Read {
+  if (given === undefined || given === null) {
+    if (spec.default !== undefined) return { value: spec.default }
+    return spec.optional ? { value: null } : { problem: `is required (${spec.type}): give it with --input` }
+  }
+  const read = typed(spec, given)
+  return 'problem' in read ? read : within(spec, read.value)
+}
+
+function typed(spec: InputSpec, given: unknown): Read {
+  const wrong = (form: string): Read => ({ problem: `${JSON.stringify(given)} is not ${form}` })
+  switch (spec.type) {
+    case 'string':
+      return typeof given === 'string' && given.length <= 1_000 && !given.includes('\u0000')
+        ? { value: given }
+        : wrong('a text of at most 1,000 characters')
+    case 'int': {
+      const value = typeof given === 'string' && /^-?\d{1,15}$/.test(given) ? Number(given) : given
+      return Number.isSafeInteger(value) ? { value: value as number } : wrong('a whole number')
+    }
+    case 'number': {
+      const value = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
+      return Number.isFinite(value) ? { value: value as number } : wrong('a number')
+    }
+    case 'bool': {
+      const value = given === 'true' ? true : given === 'false' ? false : given
+      return typeof value === 'boolean' ? { value } : wrong('true or false')
+    }
+    case 'duration':
+      return typeof given === 'string' && parseDuration(given) !== undefined
+        ? { value: given }
+        : wrong('a duration such as 30s, 15m or 24h')
+  }
+}
+
+function within(spec: InputSpec, value: Json): Read {
+  if (spec.enum && !spec.enum.includes(value))
+    return {
+      problem: `${JSON.stringify(value)} is not one of ${spec.enum.map((one) => JSON.stringify(one)).join(', ')}`,
+    }
+  const size =
+    spec.type === 'duration' ? parseDuration(value as string)! : typeof value === 'number' ? value : undefined
+  if (size !== undefined && spec.min !== undefined && size < spec.min)
+    return { problem: `${JSON.stringify(value)} is below the least allowed` }
+  if (size !== undefined && spec.max !== undefined && size > spec.max)
+    return { problem: `${JSON.stringify(value)} is above the most allowed` }
+  if (spec.pattern !== undefined && typeof value === 'string' && !new RegExp(`^(?:${spec.pattern})$`, 'u').test(value))
+    return { problem: `${JSON.stringify(value)} does not match ${spec.pattern}` }
+  return { value }
+}

@@ -1,0 +1,139 @@
+import { humanDuration } from '../core/duration.ts'
+import type { ProposedAction } from '../core/proposal.ts'
+import type { EvidenceView, GateView, Review, RoundView } from './views.ts'
+
+const MAX_EVIDENCE_CHARACTERS = 4_000
+
+/** The review as Markdown, for a person the week after and for a pull request. */
+export function reviewMarkdown(review: Review): string {
+  const { incident } = review
+  const lines = [
+    `# ${incident.id}: ${incident.type}, ${incident.outcome ?? incident.state}`,
+    '',
+    ...(incident.reason ? [`${capital(incident.reason)}.`, ''] : []),
+    '| | |',
+    '| --- | --- |',
+    `| Runbook | ${incident.runbook}, plan \`${incident.planDigest.slice(0, 12)}\` |`,
+    `| Key | ${inline(incident.key)} |`,
+    `| Inputs | ${inline(JSON.stringify(incident.inputs))} |`,
+    `| Opened | ${incident.openedAt} by ${inline(incident.requester.replace(/^person:/, ''))}${incident.occurrences > 1 ? `, ${incident.occurrences} times` : ''} |`,
+    `| Acknowledged | ${incident.acknowledgedAt ? `${incident.acknowledgedAt} by ${inline(incident.acknowledgedBy ?? '')}, after ${human(review.timeToAcknowledgeMs)}` : 'no'} |`,
+    `| Closed | ${incident.closedAt ?? 'not yet'} |`,
+    `| Time to resolve | ${review.timeToResolveMs === null ? 'not resolved' : human(review.timeToResolveMs)} |`,
+    `| History | ${review.chainFaults.length === 0 ? `${review.timeline.length} events, chain intact` : `**chain broken**: ${inline(review.chainFaults.join('; '))}`} |`,
+    '',
+    ...incident.rounds.flatMap(roundLines),
+    '## Timeline',
+    '',
+    ...review.timeline.map((entry) => `- \`${entry.at.slice(11, 23)}\` ${inline(entry.text)}`),
+    '',
+    ...(review.notes.length > 0
+      ? ['## Notes', '', ...review.notes.map((note) => `- ${note.at} ${note.person}: ${inline(note.body)}`), '']
+      : []),
+    '## Evidence',
+    '',
+    ...review.evidence.flatMap(evidenceLines),
+  ]
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+function roundLines(round: RoundView): string[] {
+  const held = round.causes.filter((cause) => cause.holds === true)
+  const others = round.causes.filter((cause) => cause.holds !== true)
+  return [
+    `## Round ${round.round}`,
+    '',
+    ...(round.causes.length === 0
+      ? ['No cause was looked for: the symptom was gone, or the round ended before.', '']
+      : []),
+    ...(held.length > 0
+      ? [
+          '**Causes that held**',
+          '',
+          ...held.map((cause) => `- **${cause.cause}**: ${inline(cause.title)}. ${inline(cause.because)}`),
+          '',
+        ]
+      : []),
+    ...(others.length > 0
+      ? [
+          '**Ruled out or undetermined**',
+          '',
+          ...others.map(
+            (cause) =>
+              `- ${cause.cause}: ${cause.holds === false ? 'ruled out' : 'undetermined'}: ${inline(cause.because)}`,
+          ),
+          '',
+        ]
+      : []),
+    ...(round.gate ? gateLines(round.gate, round) : []),
+  ]
+}
+
+function gateLines(gate: GateView, round: RoundView): string[] {
+  const { proposal } = gate
+  const count =
+    proposal.affected > proposal.targets.length
+      ? `${proposal.targets.length} of ${proposal.affected} targets`
+      : `${proposal.targets.length} target${proposal.targets.length === 1 ? '' : 's'}`
+  return [
+    `**Proposed**: ${inline(proposal.title)} (\`${proposal.remedy}\`, risk ${proposal.risk}, ${count}), gate \`${gate.id}\`, digest \`${gate.proposalDigest}\``,
+    '',
+    ...proposal.actions.map((action) => `- ${actionLine(action)}`),
+    '',
+    `**Decided**: ${gate.auto ? 'by the configuration, no approval needed' : gate.state}${gate.why ? ` (${inline(gate.why)})` : ''}`,
+    '',
+    ...gate.decisions.map(
+      (one) =>
+        `- ${one.at} **${one.person}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? one.targets.join(', ') : 'all targets'}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
+    ),
+    ...(gate.decisions.length > 0 ? [''] : []),
+    ...(round.effects.length > 0
+      ? [
+          '| Target | Action | Effect | Detail |',
+          '| --- | --- | --- | --- |',
+          ...round.effects.map(
+            (effect) => `| ${inline(effect.target)} | ${effect.action} | ${effect.result} | ${inline(effect.detail)} |`,
+          ),
+          '',
+        ]
+      : []),
+    ...(round.verified === null ? [] : [`**Verification**: ${round.verified ? 'held' : 'did not hold'}`, '']),
+  ]
+}
+
+function actionLine(action: ProposedAction): string {
+  const undo = action.preview.undo ? `; undo: ${inline(action.preview.undo)}` : ''
+  const warning = action.preview.warning ? `; ${inline(action.preview.warning)}` : ''
+  return `${action.target === '-' ? '' : `\`${action.target}\`: `}\`${action.preview.summary.replaceAll('`', "'")}\`${undo}${warning}`
+}
+
+function evidenceLines(evidence: EvidenceView): string[] {
+  const text = JSON.stringify(evidence.body, null, 2)
+  const shown =
+    text.length > MAX_EVIDENCE_CHARACTERS
+      ? `${text.slice(0, MAX_EVIDENCE_CHARACTERS)}\n… ${text.length - MAX_EVIDENCE_CHARACTERS} more characters: GET /v1/incidents/…/evidence/${evidence.ref}`
+      : text
+  return [
+    `<details><summary><code>${evidence.place}</code>: ${evidence.kind}, ${evidence.status}${evidence.truncated ? ', truncated' : ''}, ${humanDuration(evidence.durationMs)}, <code>${evidence.ref.slice(0, 12)}</code></summary>`,
+    '',
+    '```json',
+    shown.replaceAll('```', "'''"),
+    '```',
+    '',
+    '</details>',
+    '',
+  ]
+}
+
+function human(ms: number | null): string {
+  return ms === null ? '-' : humanDuration(ms)
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** Data in running text must not become markup. */
+function inline(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ').replace(/[<>*_`[\]|\\]/g, (character) => `\\${character}`)
+}

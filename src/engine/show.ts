@@ -1,0 +1,114 @@
+import type { Finding } from '../core/incident.ts'
+import type { EffectResult, TargetState } from '../core/effect.ts'
+import { readDecisions, readGates, type GateRow } from '../gate/gates.ts'
+import type { Queryable } from '../history/database.ts'
+import { readEvents, readIncident, type EventRow } from '../history/incidents.ts'
+import { summaryOf } from './list.ts'
+import type { CheckView, GateView, IncidentView, RoundView } from './views.ts'
+
+/** An incident with its rounds, from the engine's database alone. Throws `RUNBOOK_NOT_FOUND`. */
+export async function showIncident(db: Queryable, id: string): Promise<IncidentView> {
+  const incident = await readIncident(db, id)
+  const events = await readEvents(db, id)
+  const gates = await readGates(db, id)
+  const last = Math.max(0, ...events.map(roundOf), ...gates.map((gate) => gate.round))
+  const rounds: RoundView[] = []
+  for (let round = 1; round <= last; round += 1)
+    rounds.push(
+      await roundView(
+        db,
+        round,
+        events,
+        gates.find((gate) => gate.round === round),
+      ),
+    )
+  return { ...summaryOf(incident), rounds }
+}
+
+/** `r2/check/jobs` → 2; 0 for what belongs to no round. */
+export function roundOf(event: Pick<EventRow, 'place'>): number {
+  return Number(/^r(\d+)\//.exec(event.place ?? '')?.[1] ?? 0)
+}
+
+async function roundView(db: Queryable, round: number, all: EventRow[], gate: GateRow | undefined): Promise<RoundView> {
+  const events = all.filter((event) => roundOf(event) === round)
+  const effects = gate ? await readEffects(db, gate.id) : []
+  const findings = events.find((event) => event.kind === 'findings')?.data.findings as unknown as Finding[] | undefined
+  const verdict = events.find((event) => event.kind === 'verified')
+  return {
+    round,
+    checks: events.filter((event) => event.place?.startsWith(`r${round}/check/`)).map(checkView),
+    causes: findings ?? [],
+    remedy: gate?.remedy ?? null,
+    gate: gate ? await gateView(db, gate) : null,
+    targets: gate ? targetStates(gate, events, effects) : [],
+    effects,
+    verified: verdict ? verdict.data.held === true : null,
+  }
+}
+
+function checkView({ data }: EventRow): CheckView {
+  return {
+    name: String(data.name),
+    kind: String(data.check),
+    status: data.status as CheckView['status'],
+    rows: typeof data.rows === 'number' ? data.rows : null,
+    truncated: data.truncated === true,
+    error: typeof data.error === 'string' ? data.error : null,
+    durationMs: Number(data.durationMs),
+    ref: String(data.ref),
+  }
+}
+
+async function gateView(db: Queryable, gate: GateRow): Promise<GateView> {
+  const decisions = await readDecisions(db, gate.id)
+  return {
+    id: gate.id,
+    proposalDigest: gate.proposalDigest,
+    state: gate.state,
+    openedAt: gate.openedAt.toISOString(),
+    expiresAt: gate.expiresAt.toISOString(),
+    required: gate.required,
+    groups: gate.escalatedAt ? [...new Set([...gate.groups, ...gate.escalateTo])] : gate.groups,
+    auto: gate.auto,
+    why: gate.why,
+    decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt }) => ({
+      person,
+      decision,
+      targets,
+      comment,
+      nextCause,
+      at: at.toISOString(),
+      withdrawn: withdrawnAt !== null,
+    })),
+    proposal: gate.proposal,
+  }
+}
+
+type EffectView = RoundView['effects'][number]
+
+async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
+  const found = await db.query<Omit<EffectView, 'at'> & { at: Date }>(
+    'SELECT action, target, result, detail, at FROM runbook.effects WHERE gate = $1 ORDER BY at, action, target',
+    [gate],
+  )
+  return found.rows.map((row) => ({ ...row, at: row.at.toISOString() }))
+}
+
+/** What became of each target: by its effects, else its permit, else the last look before applying. */
+function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[]): RoundView['targets'] {
+  const skipped = new Set(
+    events
+      .filter((event) => event.kind === 'recheck')
+      .flatMap((event) => Object.keys((event.data.skipped as object) ?? {})),
+  )
+  const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => String(event.data.target)))
+  const worst: EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
+  return gate.proposal.targets.map(({ key }) => {
+    const own = effects.filter((effect) => effect.target === key).map((effect) => effect.result)
+    const state: TargetState =
+      worst.find((result) => own.includes(result)) ??
+      (permitted.has(key) ? 'permitted' : skipped.has(key) ? 'skipped' : 'proposed')
+    return { key, state }
+  })
+}

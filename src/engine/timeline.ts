@@ -1,0 +1,92 @@
+import { humanDuration } from '../core/duration.ts'
+import type { Finding } from '../core/incident.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { EventRow } from '../history/incidents.ts'
+import type { TimelineEntry } from './views.ts'
+
+/** An event as one sentence, for `watch`, `review` and the pages. */
+export function timelineEntry(event: EventRow): TimelineEntry {
+  const { seq, at, actor, kind, place, data } = event
+  return { seq, at, actor, kind, place, text: (SENTENCES[kind] ?? plain)(data, event), data }
+}
+
+type Sentence = (data: JsonObject, event: EventRow) => string
+
+const plain: Sentence = (data, event) => `${event.kind} ${JSON.stringify(data)}`
+
+const SENTENCES: Record<string, Sentence> = {
+  opened: (data, { actor }) => `${who(actor)} opened it (${text(data.type)}, runbook ${text(data.runbook)})`,
+  check: (data, { place }) => `${lookOf(place)}${text(data.name)} (${text(data.check)}): ${checkResult(data)}`,
+  findings: (data) => `round ${text(data.round)}: ${findingsText(data.findings as unknown as Finding[])}`,
+  proposal: (data) =>
+    `proposed: ${text(data.title)} (${text(data.remedy)}) for ${targetsText(data)}, digest ${text(data.proposalDigest).slice(0, 12)}${data.auto ? ', needs no approval' : ''}`,
+  decision: (data, { actor }) =>
+    `${who(actor)} ${data.decision === 'approve' ? 'approved' : 'rejected'} ${text(data.gate)}${Array.isArray(data.targets) ? ` for ${data.targets.join(', ')}` : ''}${data.comment ? `: ${text(data.comment)}` : ''}`,
+  denied: (data, { actor }) =>
+    `refused: ${who(actor)} may not ${text(data.decision)} ${text(data.gate)}: ${text(data.why)}`,
+  gate: (data) => `gate ${text(data.gate)} is ${text(data.state)}: ${text(data.why)}`,
+  recheck: (data) => `checked again: ${recheckText(data)}`,
+  permit: (data) => `permit for ${text(data.target)} (lease ${text(data.lease)}, fence ${text(data.fence)})`,
+  effect: (data) =>
+    `${text(data.action)} on ${text(data.target)}: ${text(data.result)}${data.detail ? `, ${text(data.detail)}` : ''}`,
+  verified: (data) => `${data.held ? 'verified' : 'not verified'}: ${text(data.remedy)}: ${text(data.detail)}`,
+  escalation: (data) => `escalated to ${list(data.to)}: ${text(data.reason)}`,
+  acknowledged: (_, { actor }) => `${who(actor)} acknowledged it`,
+  claimed: (_, { actor }) => `${who(actor)} claimed it`,
+  note: (data, { actor }) => `${who(actor)}: ${text(data.body)}`,
+  cancel: (_, { actor }) => `${who(actor)} asked to cancel it`,
+  closed: (data) => `closed: ${text(data.outcome)}: ${text(data.reason)}`,
+}
+
+function who(actor: string): string {
+  return actor.replace(/^person:/, '')
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null)
+}
+
+function list(value: unknown): string {
+  return Array.isArray(value) ? value.join(', ') : text(value)
+}
+
+function lookOf(place: string | null): string {
+  if (place?.includes('/recheck')) return 'checked again: '
+  if (place?.includes('/verify/')) return 'verification: '
+  if (place?.includes('/wait/')) return 'waited for: '
+  if (place?.includes('/after/')) return 'afterwards: '
+  return ''
+}
+
+function checkResult(data: JsonObject): string {
+  const took = humanDuration(Number(data.durationMs))
+  if (data.status !== 'ok')
+    return `${data.status === 'timeout' ? 'timed out' : 'failed'} after ${took}: ${text(data.error)}`
+  const rows =
+    typeof data.rows === 'number'
+      ? `${data.rows} row${data.rows === 1 ? '' : 's'}${data.truncated ? ' (truncated)' : ''}, `
+      : ''
+  return `${rows}${took}`
+}
+
+function findingsText(findings: Finding[]): string {
+  const holding = findings.filter((one) => one.holds === true)
+  const open = findings.filter((one) => one.holds === 'undetermined').map((one) => one.cause)
+  const held =
+    holding.length > 0 ? `${holding.map((one) => `${one.cause} holds (${one.because})`).join('; ')}` : 'no cause holds'
+  return open.length > 0 ? `${held}; undetermined: ${open.join(', ')}` : held
+}
+
+function targetsText(data: JsonObject): string {
+  const targets = Array.isArray(data.targets) ? data.targets : []
+  const of = Number(data.affected) > targets.length ? ` (${targets.length} of ${text(data.affected)})` : ''
+  if (targets.length === 1 && targets[0] === '-') return 'the whole'
+  return `${targets.length > 5 ? `${targets.slice(0, 5).join(', ')} and ${targets.length - 5} more` : targets.join(', ')}${of}`
+}
+
+function recheckText(data: JsonObject): string {
+  const skipped = Object.entries((data.skipped ?? {}) as JsonObject)
+  const stays = Array.isArray(data.targets) ? data.targets.length : 0
+  const reasons = skipped.map(([key, why]) => `${key} skipped (${text(why)})`)
+  return [`${stays} target${stays === 1 ? '' : 's'} still qualif${stays === 1 ? 'ies' : 'y'}`, ...reasons].join('; ')
+}

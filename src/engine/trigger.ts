@@ -1,0 +1,78 @@
+import type { IncidentStart } from '../core/incident.ts'
+import { messageOf, RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Plan } from '../core/plan.ts'
+import { acceptIncident, markStarted, type Accepted } from '../history/accept.ts'
+import { storePlan } from '../history/plans.ts'
+import { scopeOf } from '../interpreter/scope.ts'
+import { renderValue } from '../language/expressions/evaluate.ts'
+import { startIncident } from '../temporal/start-incident.ts'
+import { runbookFor } from './catalogue.ts'
+import type { Engine } from './engine.ts'
+import { readInputs } from './read-inputs.ts'
+
+export interface TriggerRequest {
+  type: string
+  /** By name; text is read as the declared type. */
+  inputs: Record<string, unknown>
+  /** `person:<name>`, `alert:<source>`, `handoff:<incident>`. */
+  requester: string
+  parent?: string
+  idempotencyKey?: string
+}
+
+/**
+ * Opens an incident, or joins the open one of the same key. It is accepted once it is in the history; should Temporal not answer
+ * then, the starter starts its workflow later. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
+ */
+export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
+  const { plan, source } = runbookFor(engine.catalogue, request.type)
+  const inputs = readInputs(plan.runbook, plan.inputs, request.inputs)
+  const key = incidentKey(plan, inputs)
+  const planDigest = await knownPlan(engine, plan, source)
+  const { type, requester, parent, idempotencyKey } = request
+  const accepted = await acceptIncident(engine.database, {
+    type,
+    runbook: plan.runbook,
+    planDigest,
+    key,
+    inputs,
+    requester,
+    ...(parent === undefined ? {} : { parent }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  })
+  if (accepted.created)
+    await startAccepted(engine, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {
+      // Accepted is accepted: `started_at` stays null, and the starter works it off.
+    })
+  return accepted
+}
+
+/** Starts the workflow of an incident that was accepted, and takes it off the outbox. */
+export async function startAccepted(engine: Engine, plan: Plan, start: IncidentStart): Promise<void> {
+  await startIncident(engine.temporal.client, engine.config.temporal.taskQueue, plan, start)
+  await markStarted(engine.database, start.incident)
+}
+
+function incidentKey(plan: Plan, inputs: JsonObject): string {
+  const scope = scopeOf(plan, inputs)
+  try {
+    return String(renderValue(plan.key, scope.values, scope.types))
+  } catch (error) {
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `the key of ${plan.runbook} cannot be computed from these inputs: ${messageOf(error)}`,
+    )
+  }
+}
+
+const stored = new WeakMap<Plan, string>()
+
+/** A plan is written once per process, not once per incident. */
+async function knownPlan(engine: Engine, plan: Plan, source: string): Promise<string> {
+  const known = stored.get(plan)
+  if (known) return known
+  const digest = await storePlan(engine.database, plan, source)
+  stored.set(plan, digest)
+  return digest
+}
