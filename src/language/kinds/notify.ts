@@ -4,7 +4,7 @@ export const notify: Kind = {
   kind: 'notify',
   access: 'message',
   summary: 'Sends a message to a channel.',
-  doc: `Needs no approval. Posted in the form of a Slack webhook. A channel without an address is no error: the effect is \`skipped\` and says so.
+  doc: `Needs no approval. Posted in the form of a Slack webhook. A channel without an address is no error: it is recorded that nobody was told. What could not be delivered in three tries is \`skipped\`, and the remedy goes on.
 
 At least once: after a crash it may be sent again.`,
   parameters: {
@@ -16,7 +16,7 @@ At least once: after a crash it may be sent again.`,
     },
     message: { type: { value: 'string' }, required: true, doc: 'What to say.', literal: false },
   },
-  result: () => ({ object: { delivered: 'bool' } }),
+  result: () => ({ object: { told: 'string' } }),
   timeoutMs: 10_000,
   example: `action: notify
 with: { channel: platform-support, message: "Retrying \${{ size(targets) }} runs" }

@@ -1,0 +1,31 @@
+import { messageOf } from '../src/core/errors.ts'
+import { textParameter } from '../src/effects/parameters.ts'
+import { notify } from '../src/language/kinds/notify.ts'
+import { shown, type Action } from './action.ts'
+
+const TRIES = 3
+
+export const notifyAction: Action = {
+  kind: notify,
+  implementation: {
+    protocol: 'message',
+    async run(parameters, context) {
+      const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
+      let failure = ''
+      for (let tries = 0; tries < TRIES; tries++) {
+        try {
+          const detail = await context.notify(channel, message)
+          return { result: 'applied', detail, observed: { told: detail } }
+        } catch (error) {
+          failure = messageOf(error)
+        }
+      }
+      // A message that was not delivered holds no remedy back.
+      return { result: 'skipped', detail: `not delivered: ${failure}` }
+    },
+  },
+  async preview(parameters) {
+    const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
+    return { summary: `tell ${channel}: ${shown(message)}`, count: 1 }
+  },
+}

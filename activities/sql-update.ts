@@ -1,0 +1,161 @@
+import { RunbookError } from '../src/core/errors.ts'
+import { isJsonObject, type Json, type JsonObject } from '../src/core/json.ts'
+import type { ActionPreview } from '../src/core/proposal.ts'
+import type { GuardedWrite, Statement } from '../src/effects/implementation.ts'
+import { recordParameter, textParameter, wholeParameter } from '../src/effects/parameters.ts'
+import { SQL_NAME, sqlUpdate } from '../src/language/kinds/sql-update.ts'
+import { connectPostgres } from '../src/targets/open-postgres.ts'
+import type { PostgresTarget } from '../src/targets/targets.ts'
+import { shown, withLook, type Action } from './action.ts'
+import { capResult } from './cap-result.ts'
+
+/** What the preview shows; more are counted. */
+const MAX_SHOWN = 20
+const LOOK_MS = 5_000
+
+export const sqlUpdateAction: Action = {
+  kind: sqlUpdate,
+  implementation: { protocol: 'sql', write: guardedWrite },
+  async preview(parameters, { targets }) {
+    const declared = readDeclaration(parameters)
+    return withLook(displayUpdate(declared.table, declared.set, declared.where), async () => {
+      const target = await targets.postgres(declared.connection, 'read')
+      return describe(declared, await lookAt(target, declared), target.redact)
+    })
+  },
+}
+
+interface Declaration {
+  connection: string
+  table: string
+  where: JsonObject
+  set: JsonObject
+  rows: number
+}
+
+/** Throws RUNBOOK_BAD_INPUT naming the parameter: names are checked again here, where they become SQL. */
+function readDeclaration(parameters: JsonObject): Declaration {
+  const declared = {
+    connection: textParameter(parameters, 'connection'),
+    table: textParameter(parameters, 'table'),
+    where: recordParameter(parameters, 'where'),
+    set: recordParameter(parameters, 'set'),
+    rows: wholeParameter(parameters, 'rows', 1),
+  }
+  const wrong = (message: string) => new RunbookError('RUNBOOK_BAD_INPUT', `sql.update: ${message}`)
+  const parts = declared.table.split('.')
+  if (parts.length > 2 || !parts.every((part) => SQL_NAME.test(part)))
+    throw wrong(`"${declared.table}" is no table's name`)
+  for (const name of ['where', 'set'] as const) {
+    const columns = Object.keys(declared[name])
+    if (columns.length === 0) throw wrong(`${name} is empty, which never means all rows`)
+    const bad = columns.find((column) => !SQL_NAME.test(column))
+    if (bad !== undefined) throw wrong(`"${bad}" in ${name} is no column's name`)
+  }
+  if (declared.rows < 1) throw wrong('rows must be at least 1')
+  return declared
+}
+
+/** The statement that is run, the one that would see it done, and how many rows they concern. */
+export function guardedWrite(parameters: JsonObject): GuardedWrite {
+  const { connection, table, where, set, rows } = readDeclaration(parameters)
+  const values: unknown[] = []
+  const assignments = Object.entries(set).map(([column, value]) => `${quoted(column)} = ${bind(values, value)}`)
+  const update = {
+    text: `UPDATE ${quotedTable(table)} SET ${assignments.join(', ')} WHERE ${guard(where, values)}`,
+    values,
+  }
+  const become: unknown[] = []
+  const observe = {
+    text: `SELECT count(*) AS count FROM ${quotedTable(table)} WHERE ${guard({ ...where, ...set }, become)}`,
+    values: become,
+  }
+  return { connection, rows, update, observe, what: table }
+}
+
+function guard(where: JsonObject, values: unknown[]): string {
+  return Object.entries(where)
+    .map(([column, value]) =>
+      value === null ? `${quoted(column)} IS NULL` : `${quoted(column)} = ${bind(values, value)}`,
+    )
+    .join(' AND ')
+}
+
+/** A parameter whose type the server takes from the column it stands beside: text with microseconds is a full timestamp there. */
+function bind(values: unknown[], value: Json): string {
+  values.push(isJsonObject(value) ? JSON.stringify(value) : value)
+  return `$${values.length}`
+}
+
+function quoted(name: string): string {
+  return `"${name}"`
+}
+
+function quotedTable(table: string): string {
+  return table.split('.').map(quoted).join('.')
+}
+
+interface Look {
+  count: number
+  rows: JsonObject[]
+}
+
+/** The rows that fit now, by the read credentials, in a transaction that cannot write. */
+async function lookAt(target: PostgresTarget, declared: Declaration): Promise<Look> {
+  const statement = lookStatement(declared)
+  const client = await connectPostgres(target)
+  let broken: Error | undefined
+  try {
+    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LOOK_MS}`)
+    const found = await client.query<{ row: JsonObject; count: string }>(statement.text, statement.values)
+    await client.query('ROLLBACK')
+    return { count: Number(found.rows[0]?.count ?? 0), rows: found.rows.map((row) => row.row) }
+  } catch (error) {
+    broken = error as Error
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+function lookStatement({ table, where, set }: Declaration): Statement {
+  const values: unknown[] = []
+  const columns = [...new Set([...Object.keys(where), ...Object.keys(set)])].map(quoted).join(', ')
+  const text = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (
+    SELECT ${columns} FROM ${quotedTable(table)} WHERE ${guard(where, values)}) AS found LIMIT ${MAX_SHOWN}`
+  return { text, values }
+}
+
+function describe(declared: Declaration, { count, rows }: Look, redact: string[]): Omit<ActionPreview, 'summary'> {
+  const { table, set, where } = declared
+  const pairs = rows.map((before) => ({ before, after: { ...before, ...set } }))
+  const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
+  const undo = rows.map((before) => {
+    const hidden = (column: string) => redact.some((name) => name.toLowerCase() === column.toLowerCase())
+    const old = Object.keys(set).map((column) => [column, hidden(column) ? '[redacted]' : (before[column] ?? null)])
+    return displayUpdate(table, Object.fromEntries(old) as JsonObject, { ...where, ...set })
+  })
+  return {
+    rows: visible,
+    count,
+    ...(undo.length > 0 ? { undo: undo.join('; ') } : {}),
+    ...(count === declared.rows
+      ? {}
+      : { warning: `${count} rows fit now, ${declared.rows} must: as it stands it would be refused` }),
+  }
+}
+
+/** The statement with its values, for people: it is never run. */
+function displayUpdate(table: string, set: JsonObject, where: JsonObject): string {
+  const assignments = Object.entries(set).map(([column, value]) => `${column} = ${literal(value)}`)
+  const guards = Object.entries(where).map(([column, value]) =>
+    value === null ? `${column} IS NULL` : `${column} = ${literal(value)}`,
+  )
+  return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
+}
+
+function literal(value: Json): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return `'${shown(value).replaceAll("'", "''")}'`
+}

@@ -1,0 +1,61 @@
+import { effectKey } from '../core/effect.ts'
+import { messageOf } from '../core/errors.ts'
+import { askPermit } from './ask-permit.ts'
+import type { Done, RunContext } from './implementation.ts'
+import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
+import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
+
+/** The lease must outlast the run: nothing at the other end fences it off. */
+const LEASE_MARGIN_MS = 10_000
+
+/**
+ * Does what cannot be fenced: a command, a call. The intent is recorded first. An attempt that finds an intent without an effect does
+ * it again only where that is the same as once; otherwise it is `unknown`, which a person settles.
+ */
+export async function applyIntent(
+  deps: EffectDeps,
+  request: EffectRequest,
+  repeatable: boolean,
+  run: (context: RunContext) => Promise<Done>,
+): Promise<EffectAnswer> {
+  const place = effectPlace(request)
+  const record = async (done: Done) => ({ effect: await recordEffect(deps.database, { ...place, ...done }) })
+  const begunBefore = () =>
+    record({ result: 'unknown', detail: 'an attempt was begun and its end was not seen: look, then settle' })
+
+  if (!repeatable && (await hasIntent(deps.database, place))) return begunBefore()
+  const leave = await askPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
+  if ('answer' in leave) return leave.answer
+  // Also before a refusal: whoever comes later with an older permit must find that this effect is settled.
+  const first = await recordIntent(deps.database, place)
+  if (!first && !repeatable) return begunBefore()
+  if ('refused' in leave) return record({ result: 'refused', detail: leave.refused })
+  return record(await attempt(deps, request, run))
+}
+
+/** Sends a message: no permit, and at least once. */
+export async function applyMessage(
+  deps: EffectDeps,
+  request: EffectRequest,
+  run: (context: RunContext) => Promise<Done>,
+): Promise<EffectAnswer> {
+  const done = await attempt(deps, request, run)
+  return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...done }) }
+}
+
+async function attempt(
+  deps: EffectDeps,
+  request: EffectRequest,
+  run: (context: RunContext) => Promise<Done>,
+): Promise<Done> {
+  const { gate, action, timeoutMs } = request
+  try {
+    const key = effectKey(gate, action.id, action.target)
+    return await run({ targets: deps.targets, effectKey: key, timeoutMs, notify: deps.notify })
+  } catch (error) {
+    return {
+      result: 'unknown',
+      detail: `it ended with an error that says nothing of what was done: ${messageOf(error)}`,
+    }
+  }
+}

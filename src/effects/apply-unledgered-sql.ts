@@ -1,0 +1,93 @@
+import type { PoolClient } from 'pg'
+import { messageOf, RunbookError } from '../core/errors.ts'
+import { connectPostgres } from '../targets/open-postgres.ts'
+import type { PostgresTarget } from '../targets/targets.ts'
+import { askPermit } from './ask-permit.ts'
+import type { Done, GuardedWrite } from './implementation.ts'
+import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
+import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
+import { sqlState, sqlVerdict } from './sql-errors.ts'
+import { timeLimits } from './time-limits.ts'
+
+/**
+ * Applies a guarded write at most once in a database that does not allow our ledger: the intent is recorded first. An attempt that
+ * finds an intent without an effect never writes; it looks whether the rows are as they should have become.
+ */
+export async function applyUnledgeredSql(
+  deps: EffectDeps,
+  request: EffectRequest,
+  write: GuardedWrite,
+  target: PostgresTarget,
+): Promise<EffectAnswer> {
+  const place = effectPlace(request)
+  const limits = timeLimits(request.timeoutMs)
+  const record = async (done: Done) => ({ effect: await recordEffect(deps.database, { ...place, ...done }) })
+
+  if (await hasIntent(deps.database, place)) return record(await observe(target, write))
+  const leave = await askPermit(deps, request, limits.leaseMs)
+  if ('answer' in leave) return leave.answer
+  // Also before a refusal: whoever comes later with an older permit must find that this effect is settled.
+  if (!(await recordIntent(deps.database, place))) return record(await observe(target, write))
+  if ('refused' in leave) return record({ result: 'refused', detail: leave.refused })
+  return record(await writeOnce(target, write, limits.statementMs))
+}
+
+/** One attempt, in a transaction of its own. What did not work is refused, not tried again: the intent is spent. */
+async function writeOnce(target: PostgresTarget, write: GuardedWrite, statementMs: number): Promise<Done> {
+  let client: PoolClient
+  try {
+    client = await connectPostgres(target)
+  } catch (error) {
+    return { result: 'refused', detail: `${messageOf(error)}; nothing was changed` }
+  }
+  let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken = error
+  }
+  client.on('error', onError)
+  try {
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
+    await client.query(`SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)`, [
+      String(statementMs),
+    ])
+    const changed = (await client.query(write.update.text, write.update.values)).rowCount ?? 0
+    if (changed !== write.rows) {
+      await client.query('ROLLBACK')
+      return {
+        result: 'refused',
+        detail: `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows fit, so nothing was changed`,
+      }
+    }
+    await client.query('COMMIT')
+    return { result: 'applied', detail: `${changed} rows of ${write.what} changed`, observed: { rows: changed } }
+  } catch (error) {
+    broken ??= error as Error
+    if (sqlVerdict(error) === 'lost') return await observe(target, write)
+    return {
+      result: 'refused',
+      detail: `${write.what}: ${messageOf(error)} (SQLSTATE ${sqlState(error)}); nothing was changed`,
+    }
+  } finally {
+    client.release(broken)
+    client.removeListener('error', onError)
+  }
+}
+
+/** What can be told afterwards: the rows are as they should have become, or nobody knows. */
+async function observe(target: PostgresTarget, write: GuardedWrite): Promise<Done> {
+  let count: number
+  try {
+    const found = await target.pool.query<{ count: string }>(write.observe.text, write.observe.values)
+    count = Number(found.rows[0]?.count ?? 0)
+  } catch (error) {
+    if (sqlVerdict(error) !== 'refused')
+      throw new RunbookError('RUNBOOK_UNREACHABLE', `${target.connection}: ${messageOf(error)}`, {}, error)
+    return { result: 'unknown', detail: `an attempt was begun; what became of it cannot be read: ${messageOf(error)}` }
+  }
+  return count === write.rows
+    ? { result: 'applied', detail: `${write.what} is as it should have become (observed)`, observed: { rows: count } }
+    : {
+        result: 'unknown',
+        detail: `an attempt was begun and ${write.what} is not as it should have become (${count} of ${write.rows} rows): look, then settle`,
+      }
+}

@@ -1,0 +1,64 @@
+import { isRunbookError, messageOf } from '../core/errors.ts'
+import { applyIntent, applyMessage } from './apply-intent.ts'
+import { applyScript } from './apply-script.ts'
+import { applySql } from './apply-sql.ts'
+import { applyUnledgeredSql } from './apply-unledgered-sql.ts'
+import type { ActionImplementation } from './implementation.ts'
+import { textParameter } from './parameters.ts'
+import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
+import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
+
+/**
+ * Applies one action of an approved proposal to one target, and records what became of it. May be called any number of times, by
+ * several processes at once: the effect is there at most once (with a ledger: exactly once), and every call answers what the history
+ * holds.
+ *
+ * Throws only what is to be tried again later: nothing is recorded then, and nothing was applied that a later attempt would not find.
+ */
+export async function executeEffect(request: EffectRequest, deps: EffectDeps): Promise<EffectAnswer> {
+  const stored = await storedEffect(deps.database, effectPlace(request))
+  if (stored) return { effect: stored }
+  try {
+    const implementation = deps.implementations[request.action.kind]
+    if (!implementation) return await refuse(request, deps, `this version knows no action kind ${request.action.kind}`)
+    return await apply(request, deps, implementation)
+  } catch (error) {
+    // Thrown before anything was done: the configuration or the values do not allow it, and will not when asked again.
+    if (isRunbookError(error, 'RUNBOOK_CONFIG') || isRunbookError(error, 'RUNBOOK_BAD_INPUT'))
+      return refuse(request, deps, messageOf(error))
+    throw error
+  }
+}
+
+async function apply(
+  request: EffectRequest,
+  deps: EffectDeps,
+  implementation: ActionImplementation,
+): Promise<EffectAnswer> {
+  const parameters = request.action.with
+  switch (implementation.protocol) {
+    case 'sql': {
+      const write = implementation.write(parameters)
+      const target = await deps.targets.postgres(write.connection, 'write')
+      return target.ledger === 'target'
+        ? applySql(deps, request, write, target)
+        : applyUnledgeredSql(deps, request, write, target)
+    }
+    case 'script': {
+      const target = await deps.targets.bullmq(textParameter(parameters, 'connection'), 'write')
+      return applyScript(deps, request, target, () => implementation.call(parameters, target))
+    }
+    case 'intent':
+      return applyIntent(deps, request, implementation.repeatable(parameters), (context) =>
+        implementation.run(parameters, context),
+      )
+    case 'message':
+      return applyMessage(deps, request, (context) => implementation.run(parameters, context))
+    case 'person':
+      return { waiting: true, message: textParameter(parameters, 'instructions') }
+  }
+}
+
+async function refuse(request: EffectRequest, deps: EffectDeps, detail: string): Promise<EffectAnswer> {
+  return { effect: await recordEffect(deps.database, { ...effectPlace(request), result: 'refused', detail }) }
+}

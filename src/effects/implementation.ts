@@ -1,0 +1,56 @@
+import type { EffectResult } from '../core/effect.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { BullmqTarget, Targets } from '../targets/targets.ts'
+
+/** How an action kind is applied: which protocol keeps it from being applied twice, and what it does within that. */
+export type ActionImplementation =
+  | { protocol: 'sql'; write(parameters: JsonObject): GuardedWrite }
+  | { protocol: 'script'; call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall> }
+  | {
+      protocol: 'intent'
+      /** Whether doing it twice is the same as doing it once. */
+      repeatable(parameters: JsonObject): boolean
+      run(parameters: JsonObject, context: RunContext): Promise<Done>
+    }
+  | { protocol: 'message'; run(parameters: JsonObject, context: RunContext): Promise<Done> }
+  | { protocol: 'person' }
+
+/** A statement that changes exactly `rows` rows, or is rolled back. */
+export interface GuardedWrite {
+  connection: string
+  rows: number
+  /** The UPDATE, without its deadline; ends inside its WHERE clause, so that a condition can be added. */
+  update: Statement
+  /** Counts, as `count`, the rows that look as if the update had been done. */
+  observe: Statement
+  /** For people: what is changed, such as `runs`. */
+  what: string
+}
+
+/** One SQL statement; values are sent apart from it, without a type of their own. */
+export interface Statement {
+  text: string
+  values: unknown[]
+}
+
+/** A script under src/effects/scripts, and what it is given after the keys and arguments of `enter.lua`. */
+export interface ScriptCall {
+  script: string
+  keys: string[]
+  argv: string[]
+}
+
+export interface RunContext {
+  targets: Targets
+  /** `INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
+  effectKey: string
+  timeoutMs: number
+  notify(channel: string, message: string): Promise<string>
+}
+
+/** What became of it. Must not be thrown: after the intent is recorded, an error that nobody explains is `unknown`. */
+export interface Done {
+  result: EffectResult
+  detail: string
+  observed?: JsonObject
+}

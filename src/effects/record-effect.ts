@@ -1,0 +1,101 @@
+import { canonical } from '../core/canonical.ts'
+import type { Effect, EffectResult } from '../core/effect.ts'
+import { RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import { transaction, type Connection, type Database, type Queryable } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+import type { EffectRequest } from './request.ts'
+import { storableText, storableObject } from './storable.ts'
+
+/** Shorter than the target's own (time-limits.ts): a process stopped while it records loses this transaction before that one. */
+const IDLE_WHILE_RECORDING_MS = 2_000
+
+/** What is recorded for this action and target, if anything is. */
+export async function storedEffect(db: Queryable, place: EffectPlace): Promise<Effect | undefined> {
+  const found = await db.query<{ result: EffectResult; detail: string; observed: string | null }>(
+    'SELECT result, detail, observed FROM runbook.effects WHERE gate = $1 AND action = $2 AND target = $3',
+    [place.gate, place.action, place.target],
+  )
+  const row = found.rows[0]
+  if (!row) return undefined
+  const observed = row.observed === null ? {} : { observed: JSON.parse(row.observed) as JsonObject }
+  return { ...place, result: row.result, detail: row.detail, ...observed }
+}
+
+/** What an effect is keyed by. */
+export type EffectPlace = Pick<Effect, 'gate' | 'action' | 'target'>
+
+export function effectPlace(request: EffectRequest): EffectPlace {
+  return { gate: request.gate, action: request.action.id, target: request.action.target }
+}
+
+/**
+ * Records an effect and its event in one transaction, and returns what stands there now: the first write wins.
+ *
+ * `stillHeld` is asked just before the commit and throws if the target's lock on this effect was lost; then nothing is recorded.
+ * Without it, a refusal could be recorded while a second attempt, which came into the lock's possession, applies.
+ */
+export async function recordEffect(database: Database, what: Effect, stillHeld?: () => Promise<void>): Promise<Effect> {
+  const effect = storable(what)
+  const { gate, action, target } = effect
+  return transaction(database, async (connection) => {
+    await connection.query(`SELECT set_config('idle_in_transaction_session_timeout', $1, true)`, [
+      String(IDLE_WHILE_RECORDING_MS),
+    ])
+    const { incident, round } = await lockIncident(connection, gate)
+    const inserted = await connection.query(
+      `INSERT INTO runbook.effects (gate, action, target, result, detail, observed) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT DO NOTHING`,
+      [gate, action, target, effect.result, effect.detail, effect.observed ? canonical(effect.observed) : null],
+    )
+    if (inserted.rowCount === 0) return (await storedEffect(connection, { gate, action, target }))!
+    const { result, detail, observed } = effect
+    await recordEvents(connection, incident, [
+      {
+        place: `r${round}/effect/${action}/${target}`,
+        actor: 'engine',
+        kind: 'effect',
+        data: { gate, action, target, result, detail, ...(observed ? { observed } : {}) },
+      },
+    ])
+    await stillHeld?.()
+    return effect
+  })
+}
+
+/** What a command or a service wrote may be anything; an effect that cannot be stored would be tried for ever. */
+function storable(effect: Effect): Effect {
+  const detail = storableText(effect.detail)
+  return effect.observed ? { ...effect, detail, observed: storableObject(effect.observed) } : { ...effect, detail }
+}
+
+/** Locks the gate's incident: in the engine's database, incidents are always locked before anything else of theirs. */
+async function lockIncident(connection: Connection, gate: string): Promise<{ incident: string; round: number }> {
+  const found = await connection.query<{ incident: string; round: number }>(
+    `SELECT g.incident, g.round FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1
+     FOR UPDATE OF i`,
+    [gate],
+  )
+  const row = found.rows[0]
+  if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no gate ${gate}`)
+  return row
+}
+
+/** Whether an earlier attempt began this effect, outside of any ledger. */
+export async function hasIntent(db: Queryable, place: EffectPlace): Promise<boolean> {
+  const found = await db.query('SELECT 1 FROM runbook.intents WHERE gate = $1 AND action = $2 AND target = $3', [
+    place.gate,
+    place.action,
+    place.target,
+  ])
+  return found.rowCount === 1
+}
+
+/** Records that this effect is about to begin. False: another attempt did so before. */
+export async function recordIntent(db: Queryable, place: EffectPlace): Promise<boolean> {
+  const inserted = await db.query(
+    'INSERT INTO runbook.intents (gate, action, target) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+    [place.gate, place.action, place.target],
+  )
+  return inserted.rowCount === 1
+}

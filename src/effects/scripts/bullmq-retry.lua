@@ -1,0 +1,38 @@
+-- Puts one failed job back to work. Its data, options, priority and counters are kept.
+--   KEYS[3] job   [4] its lock   [5] failed   [6] active   [7] wait   [8] prioritized   [9] meta   [10] marker   [11] events
+--   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there
+--   ARGV[5] job id
+local id = ARGV[5]
+if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
+  return record('refused', 'the job is gone: nothing was changed', { state = 'absent' })
+end
+if redis.call('HEXISTS', KEYS[3], 'parentKey') == 1 then
+  return record('refused', 'the job belongs to a flow: retry it with BullMQ itself', { state = 'failed' })
+end
+if redis.call('EXISTS', KEYS[4]) == 1 then
+  return record('refused', 'a worker holds the job: nothing was changed', { state = 'active' })
+end
+if not redis.call('ZSCORE', KEYS[5], id) then
+  return record('refused', 'the job is not among the failed ones any more: nothing was changed', { state = 'other' })
+end
+
+local priority = tonumber(redis.call('HGET', KEYS[3], 'priority')) or 0
+local readable, options = pcall(cjson.decode, redis.call('HGET', KEYS[3], 'opts') or '{}')
+local last_in_first_out = readable and type(options) == 'table' and options.lifo == true
+
+redis.call('ZREM', KEYS[5], id)
+redis.call('HDEL', KEYS[3], 'finishedOn', 'processedOn', 'failedReason', 'defa')
+local state = 'waiting'
+if priority > 0 then
+  -- BullMQ's order: by priority, then by a counter.
+  local count = redis.call('INCR', KEYS[12])
+  redis.call('ZADD', KEYS[8], priority * 0x100000000 + count % 0x100000000, id)
+  state = 'prioritized'
+else
+  redis.call(last_in_first_out and 'RPUSH' or 'LPUSH', KEYS[7], id)
+end
+wake(KEYS[9], KEYS[6], KEYS[10])
+redis.call('ZREM', KEYS[13], id)
+redis.call('DEL', KEYS[14])
+redis.call('XADD', KEYS[11], 'MAXLEN', '~', 10000, '*', 'event', 'waiting', 'jobId', id, 'prev', 'failed')
+return record('applied', 'the job is ' .. state .. ' again', { state = state })

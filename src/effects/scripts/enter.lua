@@ -1,0 +1,28 @@
+-- Stands before each of the other scripts. One effect, at most once: what was recorded under its key is returned, never done again.
+--   KEYS[1] the effect   KEYS[2] the lease's fence
+--   ARGV[1] the proposal's digest   ARGV[2] our fence   ARGV[3] deadline, ms of this server's clock   ARGV[4] how long records are kept, ms
+-- Answers {'done', record}, {'fence', highest} or {'late', ''}; the latter two have changed nothing.
+local stored = redis.call('GET', KEYS[1])
+if stored then return { 'done', stored } end
+
+local highest = redis.call('GET', KEYS[2])
+if highest and tonumber(highest) > tonumber(ARGV[2]) then return { 'fence', highest } end
+
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+if now >= tonumber(ARGV[3]) then return { 'late', '' } end
+
+local function record(result, detail, observed)
+  local text = cjson.encode({ digest = ARGV[1], result = result, detail = detail, observed = observed })
+  redis.call('SET', KEYS[1], text, 'PX', ARGV[4])
+  redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
+  return { 'done', text }
+end
+
+-- BullMQ's own rule for waking workers: a marker, unless the queue is paused or at its global concurrency.
+local function wake(metaKey, activeKey, markerKey)
+  local meta = redis.call('HMGET', metaKey, 'paused', 'concurrency')
+  if meta[1] then return end
+  if meta[2] and redis.call('LLEN', activeKey) >= tonumber(meta[2]) then return end
+  redis.call('ZADD', markerKey, 0, '0')
+end

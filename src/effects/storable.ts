@@ -1,0 +1,20 @@
+import type { Json, JsonObject } from '../core/json.ts'
+
+const LONGEST = 4_000
+
+/** A text that PostgreSQL takes (no NUL, no half surrogates), cut to 4000 characters. */
+export function storableText(text: string): string {
+  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+  return cut.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
+}
+
+/** The same for every text within an object. */
+export function storableObject(value: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [storableText(name), storableValue(item)]))
+}
+
+function storableValue(value: Json): Json {
+  if (typeof value === 'string') return storableText(value)
+  if (typeof value !== 'object' || value === null) return value
+  return Array.isArray(value) ? value.map(storableValue) : storableObject(value)
+}
