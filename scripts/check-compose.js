@@ -1,0 +1,23 @@
+import { run } from './run.js'
+
+/** The file refuses to be read without them. */
+const PLACEHOLDERS = { POSTGRES_PASSWORD: 'x', REDIS_PASSWORD: 'x', RUNBOOK_SIGNING_KEY: 'x' }
+
+/**
+ * Lets docker-compose read docker-compose.yml; it needs no container engine for that.
+ *
+ * @returns {Promise<{ passed: number, failed: number }>} nothing of both where it is not installed, except in CI
+ */
+export async function checkCompose() {
+  for (const [command, ...args] of [['docker-compose'], ['docker', 'compose']]) {
+    if ((await run(command, [...args, 'version'])).code !== 0) continue
+    const { code, output } = await run(command, [...args, 'config', '--quiet'], {
+      env: { ...PLACEHOLDERS, ...process.env },
+    })
+    console.log(`compose file          ${code === 0 ? 'ok' : `FAILED\n\n${output}\n`}`)
+    return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
+  }
+  const inCI = Boolean(process.env.CI)
+  console.log(`compose file          ${inCI ? 'FAILED' : 'skipped'}: docker-compose is not installed`)
+  return { passed: 0, failed: inCI ? 1 : 0 }
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureInstalled } from './install.js'
+import { root, run } from './run.js'
+import { runVitest } from './run-vitest.js'
+
+const bin = (path, ...args) => [process.execPath, [join(root, 'node_modules', path), ...args]]
+const tool = async (command) => {
+  const result = await run(...command)
+  return { ...result, passed: result.code === 0 ? 1 : 0, failed: result.code === 0 ? 0 : 1 }
+}
+
+/** What is quick and needs nothing but Node, the likeliest to complain first. */
+const STEPS = [
+  ['format', () => tool(bin('prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.'))],
+  ['lint', () => tool(bin('oxlint/bin/oxlint', '--deny-warnings'))],
+  ['types', () => tool(bin('typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'))],
+  ['unused code', () => tool(bin('knip/bin/knip.js', '--no-progress'))],
+  ['unit tests', () => runVitest('unit', {})],
+]
+
+/**
+ * Format, lint, types, unused code, unit tests; each with its time, and the output of those that fail.
+ *
+ * @returns {Promise<{ passed: number, failed: number }>} each tool counts as one, beside the unit tests
+ */
+export async function check() {
+  await ensureInstalled()
+  const total = { passed: 0, failed: 0 }
+  for (const [name, step] of STEPS) {
+    const { passed, failed, seconds, output } = await step()
+    total.passed += passed
+    total.failed += failed
+    const verdict = failed === 0 ? 'ok' : 'FAILED'
+    const tests = passed > 1 ? ` (${passed} passed)` : ''
+    console.log(`${name.padEnd(12)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${verdict}${tests}`)
+    if (failed > 0) console.log(`\n${output}\n`)
+  }
+  return total
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    const { passed, failed } = await check()
+    console.log(`${passed} passed, ${failed} failed`)
+    process.exitCode = failed === 0 ? 0 : 1
+  } catch (error) {
+    console.error(error.message)
+    process.exitCode = 1
+  }
+}
