@@ -21,6 +21,8 @@ export type Access = 'read' | 'write'
 
 export interface PostgresTarget {
   connection: string
+  /** For messages: `127.0.0.1:5432/maestro`. */
+  address: string
   pool: Pool
   /** Where the ledger of effects is kept: in the target (exactly once) or nowhere (at most once, then observed). */
   ledger: 'target' | 'none'
@@ -30,6 +32,8 @@ export interface PostgresTarget {
 
 export interface RedisTarget {
   connection: string
+  /** For messages: `127.0.0.1:6379`. */
+  address: string
   redis: Redis
   redact: string[]
 }
@@ -45,6 +49,8 @@ export interface BullmqTarget extends RedisTarget {
 export interface HttpTarget {
   connection: string
   baseUrl: URL
+  /** What the host's name meant when the target was asked for; requests go there and nowhere else. */
+  addresses: { address: string; family: number }[]
   /** Sent with each request, from the configuration; never stored. */
   headers: Record<string, string>
   redact: string[]
@@ -53,13 +59,18 @@ export interface HttpTarget {
 export interface ProcessTarget {
   connection: string
   cwd: string
-  /** argv by command name; an element `{name:int}` or `{name:word}` is a placeholder that a parameter fills whole. */
+  /**
+   * argv by command name, the program as an absolute path; an element `{name:int}` or `{name:word}` is a placeholder that a
+   * parameter fills whole.
+   */
   commands: Record<string, string[]>
+  /** The commands' whole environment. */
+  environment: Record<string, string>
 }
 
 export interface LogsTarget {
   connection: string
-  /** Glob patterns of JSON-lines files. */
+  /** Absolute glob patterns of JSON-lines files. */
   files: string[]
   redact: string[]
 }

@@ -1,0 +1,66 @@
+import { RunbookError } from '../src/core/errors.ts'
+import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
+import type { Json, JsonObject } from '../src/core/json.ts'
+
+const REDACTED = '[redacted]'
+const LONG_TEXT = 2_000
+
+/**
+ * A check's result as it may be stored: named fields redacted at any depth, text that no database takes replaced, at most 500 rows and
+ * 64 kB. Whatever was cut sets `truncated`. Throws RunbookError `RUNBOOK_CHECK_FAILED` when the result cannot be made small enough.
+ */
+export function capResult(result: JsonObject, redact: readonly string[] = []): JsonObject {
+  const hidden = new Set(redact.map((name) => name.toLowerCase()))
+  let capped = clean(result, hidden) as JsonObject
+  if (Array.isArray(capped.rows) && capped.rows.length > MAX_ROWS)
+    capped = { ...capped, rows: capped.rows.slice(0, MAX_ROWS), truncated: true }
+  if (bytes(capped) <= MAX_RESULT_BYTES) return capped
+  capped = { ...(shorten(capped) as JsonObject), truncated: true }
+  if (bytes(capped) <= MAX_RESULT_BYTES) return capped
+  if (Array.isArray(capped.rows))
+    capped = { ...capped, rows: fitting(capped.rows, MAX_RESULT_BYTES - bytes({ ...capped, rows: [] })) }
+  if (bytes(capped) <= MAX_RESULT_BYTES) return capped
+  const kilobytes = Math.ceil(bytes(capped) / 1024)
+  throw new RunbookError('RUNBOOK_CHECK_FAILED', `the result has ${kilobytes} kB, at most 64 are kept: ask for less`)
+}
+
+function bytes(value: Json): number {
+  return Buffer.byteLength(JSON.stringify(value))
+}
+
+/** As many of the first rows as fit. */
+function fitting(rows: Json[], room: number): Json[] {
+  let left = room
+  const end = rows.findIndex((row) => (left -= bytes(row) + 1) < 0)
+  return end < 0 ? rows : rows.slice(0, end)
+}
+
+function clean(value: Json, hidden: Set<string>): Json {
+  if (typeof value === 'string') return storable(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => clean(item, hidden))
+  const object: JsonObject = {}
+  for (const [name, item] of Object.entries(value)) {
+    if (name === '__proto__') continue
+    object[storable(name)] = hidden.has(name.toLowerCase()) ? redacted(item) : clean(item, hidden)
+  }
+  return object
+}
+
+/** A number or a truth value becomes null: a text in its place would have the wrong type. */
+function redacted(value: Json): Json {
+  return value === null || typeof value === 'number' || typeof value === 'boolean' ? null : REDACTED
+}
+
+/** PostgreSQL takes no NUL, UTF-8 no half surrogates. */
+function storable(text: string): string {
+  return text.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
+}
+
+function shorten(value: Json): Json {
+  if (typeof value === 'string')
+    return value.length > LONG_TEXT ? `${value.slice(0, LONG_TEXT).replace(/[\uD800-\uDBFF]$/, '')}…` : value
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(shorten)
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shorten(item)]))
+}

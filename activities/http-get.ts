@@ -1,0 +1,40 @@
+import { isRunbookError } from '../src/core/errors.ts'
+import type { Json } from '../src/core/json.ts'
+import { requestHttp } from '../src/targets/request-http.ts'
+import type { HttpAnswer } from '../src/targets/request-http.ts'
+import { capResult } from './cap-result.ts'
+import type { CheckImplementation } from './implementation.ts'
+import { optionalText, requiredText } from './parameters.ts'
+
+const MAX_BODY = 32 * 1024
+
+/** A little less than the check's timeout: that nothing answers in time is to be a result. */
+export const ANSWER_SHARE = 0.9
+
+export const httpGet: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
+  const started = performance.now()
+  let redact: string[] = []
+  try {
+    const target = await targets.http(requiredText(parameters, 'connection'))
+    redact = target.redact
+    const path = optionalText(parameters, 'path') ?? ''
+    const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * ANSWER_SHARE, signal })
+    const { status, latencyMs } = answer
+    const ok = status >= 200 && status < 300
+    return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer), error: null }, redact)
+  } catch (error) {
+    if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
+    const latencyMs = Math.round(performance.now() - started)
+    return { reachable: false, ok: false, status: null, latencyMs, body: null, truncated: false, error: error.message }
+  }
+}
+
+function bodyOf(answer: HttpAnswer): { body: Json; truncated: boolean } {
+  if (!answer.truncated && answer.text.length <= MAX_BODY && /json/i.test(answer.headers['content-type'] ?? ''))
+    try {
+      return { body: JSON.parse(answer.text) as Json, truncated: false }
+    } catch {
+      // It says JSON and is none: the text shows what it is.
+    }
+  return { body: answer.text.slice(0, MAX_BODY), truncated: answer.truncated || answer.text.length > MAX_BODY }
+}

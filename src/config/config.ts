@@ -1,0 +1,104 @@
+import type { Secret } from './secret.ts'
+
+/** `runbook.config.yaml`, read once: defaults filled in, paths absolute, secrets resolved but hidden. */
+export interface Config {
+  /** Absolute path of the file, and of its directory, to which relative paths in it belong. */
+  file: string
+  directory: string
+  /** URL of the engine's own PostgreSQL database. */
+  database: Secret
+  /** What is not said here comes from Temporal's own environment and profile. */
+  temporal: { taskQueue: string; address?: string; namespace?: string }
+  /** Absolute directories with runbooks. */
+  runbooks: string[]
+  connections: Record<string, ConnectionConfig>
+  people: Record<string, Person>
+  signing: { key: Secret }
+  channels: Record<string, Channel>
+  alerts: AlertRule[]
+  /** Where `approval: auto` is permitted: an action kind on a connection. Nothing else may go without an approval. */
+  auto: { kind: string; connection: string }[]
+  /** Whether who opened an incident may approve its remedies; never with `risk: high`. */
+  requesterMayApprove: boolean
+  /** For `doctor`: what works but should be changed. */
+  warnings: string[]
+}
+
+export type ConnectionConfig =
+  PostgresConnection | BullmqConnection | RedisConnection | HttpConnection | ProcessConnection | LogsConnection
+
+export interface PostgresConnection {
+  kind: 'postgres'
+  read: Secret
+  write?: Secret
+  ledger: 'target' | 'none'
+  /** Columns whose values are never stored. */
+  redact: string[]
+}
+
+export interface BullmqConnection {
+  kind: 'bullmq'
+  read: Secret
+  write?: Secret
+  prefix: string
+  queue: string
+  /** The workers' `stalledInterval`. */
+  stalledIntervalMs: number
+  redact: string[]
+}
+
+export interface RedisConnection {
+  kind: 'redis'
+  read: Secret
+  write?: Secret
+  /** Patterns of the keys that `connection prepare` lets its users touch. */
+  keys: string[]
+  redact: string[]
+}
+
+export interface HttpConnection {
+  kind: 'http'
+  url: Secret
+  headers: Record<string, Secret>
+  redact: string[]
+}
+
+export interface ProcessConnection {
+  kind: 'process'
+  cwd: string
+  /** argv by command name; an element `{name:int}` or `{name:word}` is filled whole by a parameter. */
+  commands: Record<string, string[]>
+  /** Names of variables that the commands are given beside PATH, HOME and LANG. */
+  env: string[]
+  /** Their values, as far as they are set. */
+  environment: Record<string, Secret>
+}
+
+export interface LogsConnection {
+  kind: 'logs'
+  /** Absolute glob patterns of JSON-lines files. */
+  files: string[]
+  redact: string[]
+}
+
+export interface Person {
+  /** SHA-256 of the person's token, 64 lower-case hex digits; absent: nobody can log in by this name. */
+  tokenHash?: string
+  /** Registered public keys, `ed25519:…`. */
+  keys: string[]
+  groups: string[]
+}
+
+export interface Channel {
+  /** An incoming webhook. */
+  slack: Secret
+}
+
+export interface AlertRule {
+  /** Label → value that an alert must have. */
+  match: Record<string, string>
+  /** Incident type. */
+  incident: string
+  /** Input → where in the alert its value stands, such as `labels.run_id`. */
+  inputs: Record<string, string>
+}

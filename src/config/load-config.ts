@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
+import { sha256Hex } from '../core/canonical.ts'
+import { parseDuration } from '../core/duration.ts'
+import { messageOf, RunbookError } from '../core/errors.ts'
+import { checkFile } from './check-file.ts'
+import type { ConfigProblem } from './check-file.ts'
+import type { Config, ConnectionConfig, Person } from './config.ts'
+import { readEnvironment } from './environment.ts'
+import { readYaml } from './read-yaml.ts'
+import type { ConfigFile } from './schema.ts'
+import { resolveSecret } from './secret.ts'
+import type { Secret } from './secret.ts'
+
+export const CONFIG_FILE = 'runbook.config.yaml'
+
+export interface LoadOptions {
+  /** Default: `runbook.config.yaml` in `cwd`. */
+  file?: string
+  env?: Record<string, string | undefined>
+  cwd?: string
+}
+
+/**
+ * Reads the configuration. Throws RunbookError `RUNBOOK_CONFIG` with every problem as `file:line:column: message`. A variable that
+ * is not set is no error here, but where its secret is first used.
+ */
+export function loadConfig({ file, env = process.env, cwd = process.cwd() }: LoadOptions = {}): Config {
+  const path = resolve(cwd, file ?? CONFIG_FILE)
+  const read = readYaml(readText(path))
+  const checked = checkFile(read)
+  const shown = relative(cwd, path).startsWith('..') ? path : relative(cwd, path)
+  if ('problems' in checked) throw problemsError(shown, checked.problems)
+  const unknown = unknownConnections(checked.value).map((p) => ({ ...read.position(p.path), message: p.message }))
+  if (unknown.length > 0) throw problemsError(shown, unknown)
+  const directory = dirname(path)
+  const { environment, warnings } = readEnvironment(directory, env)
+  return { ...assemble(checked.value, directory, environment, warnings), file: path, directory }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : messageOf(error)
+    throw new RunbookError('RUNBOOK_CONFIG', `${path}: ${why}. Start where ${CONFIG_FILE} is, or name the file.`, {
+      path,
+    })
+  }
+}
+
+function problemsError(file: string, problems: ConfigProblem[]): RunbookError {
+  const lines = problems.map((p) => `${file}:${p.line}:${p.column}: ${p.message}`)
+  return new RunbookError('RUNBOOK_CONFIG', lines.join('\n'), { file, problems })
+}
+
+function unknownConnections(value: ConfigFile): { path: PropertyKey[]; message: string }[] {
+  return value.auto
+    .map((rule, i) => ({ path: ['auto', i, 'connection'], name: rule.connection }))
+    .filter(({ name }) => !Object.hasOwn(value.connections, name))
+    .map(({ path, name }) => ({ path, message: `${path.join('.')}: there is no connection "${name}"` }))
+}
+
+function assemble(
+  value: ConfigFile,
+  directory: string,
+  environment: Record<string, string>,
+  warnings: string[],
+): Omit<Config, 'file' | 'directory'> {
+  const secret = (text: string, purpose: string) => resolveSecret(text, purpose, environment)
+  const entries = <A, B>(record: Record<string, A>, to: (item: A, name: string) => B) =>
+    Object.fromEntries(Object.entries(record).map(([name, item]) => [name, to(item, name)])) as Record<string, B>
+  const { taskQueue, address, namespace } = value.temporal
+  const people = entries(value.people, (person, name) => assemblePerson(person, name, secret))
+  return {
+    database: secret(value.database, 'the engine’s database'),
+    temporal: { taskQueue, ...(address ? { address } : {}), ...(namespace ? { namespace } : {}) },
+    runbooks: value.runbooks.map((path) => resolve(directory, path)),
+    connections: entries(value.connections, (c, name) => assembleConnection(c, name, directory, secret)),
+    people,
+    signing: { key: secret(value.signing.key, 'the signing key') },
+    channels: entries(value.channels, (c, name) => ({ slack: secret(c.slack, `channel ${name}`) })),
+    alerts: value.alerts,
+    auto: value.auto,
+    requesterMayApprove: value.requesterMayApprove,
+    warnings,
+  }
+}
+
+type Resolve = (text: string, purpose: string) => Secret
+
+function assembleConnection(
+  connection: ConfigFile['connections'][string],
+  name: string,
+  directory: string,
+  secret: Resolve,
+): ConnectionConfig {
+  const withSecrets = <T extends { read: string; write?: string | undefined }>({ read, write, ...rest }: T) => ({
+    ...rest,
+    read: secret(read, `connection ${name} (read)`),
+    ...(write === undefined ? {} : { write: secret(write, `connection ${name} (write)`) }),
+  })
+  switch (connection.kind) {
+    case 'postgres':
+      return withSecrets(connection)
+    case 'redis':
+      return withSecrets(connection)
+    case 'bullmq': {
+      const { stalledInterval, ...rest } = connection
+      return { ...withSecrets(rest), stalledIntervalMs: parseDuration(stalledInterval)! }
+    }
+    case 'http': {
+      const headers = Object.entries(connection.headers).map(([header, text]) => [
+        header.toLowerCase(),
+        secret(text, `connection ${name} (header ${header})`),
+      ])
+      const url = secret(connection.url, `connection ${name}`)
+      return { ...connection, url, headers: Object.fromEntries(headers) as Record<string, Secret> }
+    }
+    case 'process': {
+      const given = connection.env.map(
+        (variable) => [variable, secret(`\${${variable}}`, `connection ${name}`)] as const,
+      )
+      const environment = Object.fromEntries(given.filter(([, value]) => value.known))
+      return { ...connection, cwd: resolve(directory, connection.cwd), environment }
+    }
+    case 'logs':
+      return { ...connection, files: connection.files.map((pattern) => resolve(directory, pattern)) }
+  }
+}
+
+/** A token from the environment may be the token itself or its hash; only the hash is kept. */
+function assemblePerson(person: ConfigFile['people'][string], name: string, secret: Resolve): Person {
+  const token = person.token === undefined ? undefined : secret(person.token, `person ${name} (token)`)
+  const text = token?.known ? token.reveal() : undefined
+  const hash = text === undefined ? undefined : (/^sha256:([0-9a-f]{64})$/.exec(text)?.[1] ?? sha256Hex(text))
+  const keys = person.keys.map((key) => secret(key, `person ${name} (key)`)).filter((key) => key.known)
+  return {
+    ...(hash === undefined ? {} : { tokenHash: hash }),
+    keys: keys.map((key) => key.reveal()),
+    groups: person.groups,
+  }
+}

@@ -1,0 +1,51 @@
+import { LineCounter, parseDocument, isMap, isNode, isScalar } from 'yaml'
+import type { Document } from 'yaml'
+
+export interface YamlFile {
+  value: unknown
+  /** What the parser refused. */
+  problems: { line: number; column: number; message: string }[]
+  /** Where the value at a path stands, or its nearest parent that exists; lines and columns count from 1. */
+  position(path: readonly PropertyKey[]): { line: number; column: number }
+  /** Where the key of an entry stands. */
+  keyPosition(path: readonly PropertyKey[], key: string): { line: number; column: number }
+}
+
+/** YAML as data only: 1.2 core, no aliases, tags or directives. */
+export function readYaml(text: string): YamlFile {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { version: '1.2', schema: 'core', lineCounter: lines, prettyErrors: false })
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return { line, column: col }
+  }
+  const problems = [...document.errors, ...document.warnings].map((e) => ({ ...at(e.pos[0]), message: e.message }))
+  if (document.directives?.yaml.explicit) problems.push({ ...at(0), message: 'directives are not allowed' })
+  let value: unknown
+  try {
+    value = problems.length > 0 ? undefined : document.toJS({ maxAliasCount: 0 })
+  } catch {
+    problems.push({ ...at(0), message: 'aliases and anchors are not allowed' })
+  }
+  return {
+    value,
+    problems,
+    position: (path) => at(offsetOf(document, path)),
+    keyPosition: (path, key) => at(keyOffset(document, path, key) ?? offsetOf(document, path)),
+  }
+}
+
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length--) {
+    const node = document.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return 0
+}
+
+function keyOffset(document: Document, path: readonly PropertyKey[], key: string): number | undefined {
+  const map = path.length === 0 ? document.contents : document.getIn(path, true)
+  if (!isMap(map)) return undefined
+  const pair = map.items.find((item) => isScalar(item.key) && item.key.value === key)
+  return isScalar(pair?.key) ? pair.key.range?.[0] : undefined
+}

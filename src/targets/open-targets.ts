@@ -1,0 +1,108 @@
+import type { Config, ConnectionConfig } from '../config/config.ts'
+import type { Secret } from '../config/secret.ts'
+import { RunbookError } from '../core/errors.ts'
+import { openHttp } from './open-http.ts'
+import { openPostgres } from './open-postgres.ts'
+import { openProcess } from './open-process.ts'
+import { openRedis } from './open-redis.ts'
+import type { Access, PostgresTarget, RedisTarget, Targets } from './targets.ts'
+
+/** The clients of the configured connections; nothing is opened before its first use. */
+export function openTargets(config: Pick<Config, 'connections'>): Targets {
+  const postgres = new Map<string, Promise<PostgresTarget>>()
+  const redis = new Map<string, Promise<RedisTarget>>()
+  let closed = false
+
+  function find<K extends ConnectionConfig['kind']>(name: string, kinds: K[]): Extract<ConnectionConfig, { kind: K }> {
+    if (closed) throw new RunbookError('RUNBOOK_UNREACHABLE', `connection ${name}: the clients are closed`)
+    return findConnection(config, name, kinds)
+  }
+
+  async function openedRedis(
+    name: string,
+    access: Access,
+    connection: { read: Secret; write?: Secret; redact: string[] },
+  ) {
+    const id = `${access} ${name}`
+    const open = await shared(redis, id, () =>
+      openRedis(name, access, credential(name, access, connection), connection.redact),
+    )
+    if (open.redis.status === 'ready') return open
+    redis.delete(id)
+    open.redis.disconnect()
+    return shared(redis, id, () => openRedis(name, access, credential(name, access, connection), connection.redact))
+  }
+
+  return {
+    async postgres(name, access) {
+      const connection = find(name, ['postgres'])
+      return shared(postgres, `${access} ${name}`, () =>
+        openPostgres(name, access, credential(name, access, connection), connection),
+      )
+    },
+    async redis(name, access) {
+      return openedRedis(name, access, find(name, ['redis', 'bullmq']))
+    },
+    async bullmq(name, access) {
+      const connection = find(name, ['bullmq'])
+      const { prefix, queue, stalledIntervalMs } = connection
+      const open = await openedRedis(name, access, connection)
+      return { ...open, prefix, queue, base: `${prefix}:${queue}`, stalledIntervalMs }
+    },
+    async http(name) {
+      return openHttp(name, find(name, ['http']))
+    },
+    async process(name) {
+      return openProcess(name, find(name, ['process']))
+    },
+    async logs(name) {
+      const { files, redact } = find(name, ['logs'])
+      return { connection: name, files, redact }
+    },
+    async close() {
+      closed = true
+      const pools = await Promise.allSettled(postgres.values())
+      const clients = await Promise.allSettled(redis.values())
+      for (const client of clients) if (client.status === 'fulfilled') client.value.redis.disconnect()
+      await Promise.allSettled(pools.map((pool) => (pool.status === 'fulfilled' ? pool.value.pool.end() : undefined)))
+    },
+  }
+}
+
+/** A configured connection of one of these kinds. Throws RunbookError `RUNBOOK_CONFIG` that lists what there is. */
+export function findConnection<K extends ConnectionConfig['kind']>(
+  config: Pick<Config, 'connections'>,
+  name: string,
+  kinds: K[],
+): Extract<ConnectionConfig, { kind: K }> {
+  const found = Object.hasOwn(config.connections, name) ? config.connections[name] : undefined
+  const wanted = kinds.join(' or ')
+  if (!found) {
+    const known = Object.keys(config.connections).join(', ') || 'none'
+    throw new RunbookError('RUNBOOK_CONFIG', `There is no connection "${name}". Configured are: ${known}.`)
+  }
+  if (!(kinds as string[]).includes(found.kind))
+    throw new RunbookError('RUNBOOK_CONFIG', `Connection ${name} is of kind ${found.kind}, not ${wanted}.`)
+  return found as Extract<ConnectionConfig, { kind: K }>
+}
+
+function credential(name: string, access: Access, connection: { read: Secret; write?: Secret }): Secret {
+  const secret = connection[access]
+  if (secret) return secret
+  throw new RunbookError(
+    'RUNBOOK_CONFIG',
+    `Connection ${name} has no write credential: nothing can be changed through it.`,
+  )
+}
+
+/** One opening for all who ask at the same time; a failed one is forgotten, so that the next asker tries again. */
+function shared<T>(opened: Map<string, Promise<T>>, id: string, open: () => Promise<T>): Promise<T> {
+  const known = opened.get(id)
+  if (known) return known
+  const opening = open()
+  opened.set(id, opening)
+  opening.catch(() => {
+    if (opened.get(id) === opening) opened.delete(id)
+  })
+  return opening
+}

@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { RunbookError } from '../core/errors.ts'
+import type { Json } from '../core/json.ts'
+import type { ProcessTarget } from './targets.ts'
+
+export interface CommandResult {
+  /** Null when it was ended by a signal. */
+  exitCode: number | null
+  signal: string | null
+  /** The beginning of what it wrote, at most 16 kB each. */
+  stdout: string
+  stderr: string
+  truncated: boolean
+  timedOut: boolean
+  durationMs: number
+}
+
+const MAX_OUTPUT_BYTES = 16 * 1024
+/** Between the request to end and the end. */
+const GRACE_MS = 2_000
+/** What the program wrote last is read for so long after its end; its children may hold the pipe open for ever. */
+const DRAIN_MS = 200
+
+const PLACEHOLDER = /^\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}$/
+/** No leading dash: a value never becomes an option. */
+const FORMS = { int: /^[0-9]{1,9}$/, word: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/ }
+
+/**
+ * A command's argv with its placeholders filled. Throws RunbookError `RUNBOOK_BAD_INPUT` for an unknown command and for a value that
+ * is missing, not asked for, or not of the placeholder's form.
+ */
+export function renderCommand(target: ProcessTarget, name: string, values: Record<string, Json>): string[] {
+  const argv = Object.hasOwn(target.commands, name) ? target.commands[name] : undefined
+  const known = Object.keys(target.commands).join(', ')
+  if (!argv)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `connection ${target.connection} has no command "${name}", but ${known}`,
+    )
+  const asked = new Set<string>()
+  const filled = argv.map((element) => {
+    const match = PLACEHOLDER.exec(element)
+    if (!match) return element
+    const [placeholder, form] = [match[1]!, match[2] as keyof typeof FORMS]
+    asked.add(placeholder)
+    const value = Object.hasOwn(values, placeholder) ? values[placeholder] : undefined
+    const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
+    if (FORMS[form].test(text)) return text
+    const wanted = form === 'int' ? 'a whole number from 0 to 999999999' : 'one word of letters, digits, ".", "_", "-"'
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `command ${name}: ${placeholder} is ${JSON.stringify(value ?? null)}, not ${wanted}`,
+    )
+  })
+  const extra = Object.keys(values).find((value) => !asked.has(value))
+  if (extra !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `command ${name} takes no "${extra}"`)
+  return filled
+}
+
+/**
+ * Runs a configured command without a shell, in its own process group, which is ended at the timeout or when `signal` aborts. An exit
+ * code other than 0 is a result. Throws RunbookError as `renderCommand` does, and `RUNBOOK_UNREACHABLE` when it cannot be started.
+ */
+export async function runCommand(
+  target: ProcessTarget,
+  name: string,
+  values: Record<string, Json>,
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+): Promise<CommandResult> {
+  const [program, ...rest] = renderCommand(target, name, values)
+  signal?.throwIfAborted()
+  const started = performance.now()
+  const child = spawn(program!, rest, {
+    cwd: target.cwd,
+    env: target.environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    shell: false,
+  })
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const end = () => void endGroup(child)
+  timeout.addEventListener('abort', end)
+  signal?.addEventListener('abort', end)
+  try {
+    const ended = await waitForEnd(child)
+    return {
+      ...ended,
+      stdout: stdout.text(),
+      stderr: stderr.text(),
+      truncated: stdout.cut() || stderr.cut(),
+      timedOut: timeout.aborted,
+      durationMs: Math.round(performance.now() - started),
+    }
+  } catch (error) {
+    throw new RunbookError(
+      'RUNBOOK_UNREACHABLE',
+      `command ${name} could not be started: ${(error as Error).message}`,
+      {},
+      error,
+    )
+  } finally {
+    timeout.removeEventListener('abort', end)
+    signal?.removeEventListener('abort', end)
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+}
+
+function waitForEnd(child: ChildProcess): Promise<{ exitCode: number | null; signal: string | null }> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (exitCode, signal) => {
+      const done = () => resolve({ exitCode, signal })
+      child.once('close', done)
+      setTimeout(done, DRAIN_MS).unref()
+    })
+  })
+}
+
+function collect(stream: Readable): { text(): string; cut(): boolean } {
+  const chunks: Buffer[] = []
+  let size = 0
+  stream.on('data', (chunk: Buffer) => {
+    if (size < MAX_OUTPUT_BYTES) chunks.push(chunk)
+    size += chunk.length
+  })
+  stream.on('error', () => {})
+  return {
+    text: () => Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString('utf8'),
+    cut: () => size > MAX_OUTPUT_BYTES,
+  }
+}
+
+/** SIGTERM to the whole group, SIGKILL to what is still there after the grace. */
+function endGroup(child: ChildProcess): void {
+  signalGroup(child, 'SIGTERM')
+  setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS).unref()
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch {
+    // The group is gone.
+  }
+}
