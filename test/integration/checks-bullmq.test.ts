@@ -1,0 +1,404 @@
+import { randomBytes } from 'node:crypto'
+import { Queue, UnrecoverableError, Worker } from 'bullmq'
+import type { Job, WorkerOptions } from 'bullmq'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { runCheck } from '../../activities/run-check.ts'
+import { Secret } from '../../src/config/secret.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { openTargets } from '../../src/targets/open-targets.ts'
+import type { Targets } from '../../src/targets/targets.ts'
+
+type Row = Record<string, unknown>
+
+const INTERVAL_MS = 500
+let redisUrl: string
+let redis: Redis
+let prefix: string
+let queue: Queue
+let targets: Targets
+let workers: Worker[]
+/** Lets the jobs that wait in `hold` go on. */
+let release: () => void
+let held: Promise<void>
+
+const secret = (value: string) => new Secret('${X}', 'test', value, [])
+
+beforeAll(() => {
+  redisUrl = inject('stack').redisUrl
+  redis = new Redis(redisUrl)
+})
+afterAll(() => redis.disconnect())
+
+beforeEach(async () => {
+  prefix = `checks-${randomBytes(4).toString('hex')}`
+  workers = []
+  held = new Promise((resolve) => (release = resolve))
+  queue = new Queue('queue', { prefix, connection: { url: redisUrl } })
+  await queue.waitUntilReady()
+  targets = openTargets({
+    connections: {
+      q: {
+        kind: 'bullmq',
+        read: secret(redisUrl),
+        prefix,
+        queue: 'queue',
+        stalledIntervalMs: INTERVAL_MS,
+        redact: ['email'],
+      },
+      none: {
+        kind: 'bullmq',
+        read: secret(redisUrl),
+        prefix: `${prefix}-none`,
+        queue: 'queue',
+        stalledIntervalMs: 500,
+        redact: [],
+      },
+      nowhere: {
+        kind: 'bullmq',
+        read: secret('redis://u:hunter2@127.0.0.1:1'),
+        prefix,
+        queue: 'q',
+        stalledIntervalMs: 1,
+        redact: [],
+      },
+      refused: { kind: 'redis', read: secret(withUser(redisUrl, 'nobody', 'hunter2')), keys: ['*'], redact: [] },
+    },
+  })
+})
+
+afterEach(async () => {
+  release()
+  await Promise.all(workers.map((worker) => worker.close()))
+  await targets.close()
+  await queue.obliterate({ force: true })
+  await queue.close()
+})
+
+function withUser(url: string, user: string, password: string): string {
+  return Object.assign(new URL(url), { username: user, password }).toString()
+}
+
+function check(kind: string, parameters: JsonObject = {}, timeoutMs = 5_000) {
+  const given = { connection: 'q', ...parameters }
+  return runCheck({ name: 'c', kind, parameters: given, timeoutMs, retries: 0, place: 'r1/check/c' }, targets)
+}
+
+async function look(parameters: JsonObject = {}, timeoutMs?: number): Promise<Row> {
+  const evidence = await check('bullmq.queue', parameters, timeoutMs)
+  expect(evidence).toMatchObject({ status: 'ok' })
+  return evidence.result!
+}
+
+async function jobs(parameters: JsonObject): Promise<Row[]> {
+  const evidence = await check('bullmq.jobs', parameters)
+  expect(evidence).toMatchObject({ status: 'ok' })
+  return evidence.result!.rows as Row[]
+}
+
+async function startWorker(run: (job: Job) => Promise<unknown>, options: Partial<WorkerOptions> = {}): Promise<Worker> {
+  const worker = new Worker('queue', run, {
+    prefix,
+    connection: { url: redisUrl, maxRetriesPerRequest: null },
+    stalledInterval: INTERVAL_MS,
+    ...options,
+  })
+  worker.on('error', () => {})
+  workers.push(worker)
+  await worker.waitUntilReady()
+  return worker
+}
+
+const key = (part: string) => `${prefix}:queue:${part}`
+
+/** Everything under a prefix, with what each key holds. */
+async function contents(of: string): Promise<Record<string, string>> {
+  const names = (await redis.keys(`${of}:*`)).sort()
+  const dumps = await Promise.all(
+    names.map(async (name) => [name, String((await redis.dumpBuffer(name))?.toString('hex'))]),
+  )
+  return Object.fromEntries(dumps) as Record<string, string>
+}
+
+test('a queue is counted as BullMQ counts it', async () => {
+  await queue.add('plain', {})
+  await queue.add('plain', {})
+  await queue.add('urgent', {}, { priority: 3 })
+  await queue.add('later', {}, { delay: 60_000 })
+  const seen = await look()
+  const { wait, prioritized, delayed } = await queue.getJobCounts('wait', 'prioritized', 'delayed')
+  expect(seen).toMatchObject({ exists: true, waiting: wait, prioritized, delayed, active: 0, failed: 0, completed: 0 })
+  expect(seen).toMatchObject({ waiting: 2, paused: false, workers: 0, workerNames: [], concurrency: null })
+})
+
+test('a pause is seen, with the jobs behind it', async () => {
+  await queue.add('plain', {})
+  await queue.pause()
+  expect(await look()).toMatchObject({ paused: true, waiting: 1 })
+  await queue.resume()
+  expect(await look()).toMatchObject({ paused: false, waiting: 1 })
+})
+
+test('workers are counted by their connections, named and unnamed, of this queue only', async () => {
+  await startWorker(async () => {}, { name: 'w-1' })
+  await startWorker(async () => {}, { concurrency: 5 })
+  const other = new Worker('queue-2', async () => {}, {
+    prefix,
+    connection: { url: redisUrl, maxRetriesPerRequest: null },
+  })
+  workers.push(other)
+  await other.waitUntilReady()
+  await expect.poll(() => look()).toMatchObject({ workers: 2, workerNames: ['w-1'] })
+  expect(await queue.getWorkersCount()).toBe(2)
+})
+
+test('the oldest waiting and the oldest active job are named', async () => {
+  await startWorker(() => held)
+  await queue.add('plain', {}, { jobId: 'first' })
+  await expect.poll(() => queue.getActiveCount()).toBe(1)
+  await queue.add('plain', {}, { jobId: 'second', timestamp: Date.now() - 60_000 })
+  await queue.add('plain', {}, { jobId: 'third' })
+  const seen = await look()
+  expect(seen).toMatchObject({ oldestWaitingJob: 'second', oldestActiveJob: 'first' })
+  expect(seen.oldestWaitingMs).toBeGreaterThanOrEqual(60_000)
+  expect(seen.oldestActiveMs).toBeLessThan(10_000)
+})
+
+test('global concurrency and a used-up rate limit are seen', async () => {
+  await queue.setGlobalConcurrency(3)
+  await queue.setGlobalRateLimit(1, 60_000)
+  await startWorker(async () => {})
+  await queue.add('plain', {})
+  await queue.add('plain', {})
+  await expect.poll(() => queue.getCompletedCount()).toBe(1)
+  const seen = await look()
+  expect(seen).toMatchObject({ concurrency: 3, rateLimitMax: 1, rateLimitCount: 1, waiting: 1 })
+  expect(seen.rateLimitTtlMs).toBeGreaterThan(50_000)
+})
+
+test('a counter below the limit of its workers is no rate limit', async () => {
+  await startWorker(async () => {}, { limiter: { max: 100, duration: 60_000 } })
+  await queue.add('plain', {})
+  await expect.poll(() => queue.getCompletedCount()).toBe(1)
+  expect(await look()).toMatchObject({ rateLimitMax: null, rateLimitCount: 1, rateLimitTtlMs: null })
+})
+
+test('a worker that checks for stalled jobs is seen, at once or by watching', async () => {
+  await startWorker(async () => {})
+  await expect.poll(async () => (await look()).stalledChecker).toBe(true)
+  expect(await look({ watchStalledCheck: true })).toMatchObject({ stalledChecker: true })
+})
+
+test('that nobody checks is said only after watching two intervals', async () => {
+  await startWorker(async () => {}, { skipStalledCheck: true })
+  expect(await look()).toMatchObject({ stalledChecker: null })
+  const started = Date.now()
+  expect(await look({ watchStalledCheck: true })).toMatchObject({ stalledChecker: false })
+  expect(Date.now() - started).toBeGreaterThanOrEqual(2 * INTERVAL_MS)
+})
+
+test('a key that appears only now and then is not overlooked while watching', async () => {
+  const watching = look({ watchStalledCheck: true })
+  await expect.poll(async () => (await redis.client('LIST')).toString().includes('runbook:q:read')).toBe(true)
+  await redis.set(key('stalled-check'), '1', 'PX', 120)
+  expect(await watching).toMatchObject({ stalledChecker: true })
+})
+
+test('a timeout too short for watching is said clearly', async () => {
+  const evidence = await check('bullmq.queue', { watchStalledCheck: true }, 1_500)
+  expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('must be at least 2s') })
+})
+
+test('looking at a queue that does not exist says so and creates nothing', async () => {
+  const seen = await look({ connection: 'none' })
+  expect(seen).toMatchObject({ exists: false, paused: false, waiting: 0, oldestWaitingMs: null })
+  expect(await redis.keys(`${prefix}-none:*`)).toEqual([])
+})
+
+test('looking changes nothing', async () => {
+  await queue.add('plain', { a: 1 }, { jobId: 'a' })
+  await queue.add('urgent', {}, { jobId: 'b', priority: 1 })
+  await queue.pause()
+  const before = await contents(prefix)
+  await look()
+  await jobs({ states: ['waiting', 'prioritized', 'failed', 'completed', 'delayed', 'active', 'waiting-children'] })
+  await jobs({ ids: ['a', 'nope'] })
+  await check('bullmq.failures')
+  expect(await contents(prefix)).toEqual(before)
+})
+
+test('each job that is asked for has a row, present or absent, and nulls are left out', async () => {
+  await queue.add('plain', { run: 'r1', email: 'x@example.org' }, { jobId: 'a', attempts: 3 })
+  const rows = await jobs({ ids: ['a', null, 'gone', 'a'] })
+  expect(rows).toMatchObject([
+    {
+      id: 'a',
+      state: 'waiting',
+      lock: 'none',
+      name: 'plain',
+      data: { run: 'r1', email: '[redacted]' },
+      attemptsMade: 0,
+      attemptsStarted: 0,
+      maxAttempts: 3,
+      processedOn: null,
+    },
+    { id: 'gone', state: 'absent', lock: 'none', name: null, data: null, waitingMs: null },
+  ])
+  expect(rows[0]!.waitingMs).toBeGreaterThanOrEqual(0)
+})
+
+test('every state is told as BullMQ tells it', async () => {
+  const parent = await queue.add('parent', {}, { jobId: 'parent' })
+  await startWorker(
+    async (job, token?: string) => {
+      if (job.id === 'good') return 'ok'
+      if (job.id === 'bad') throw new Error('Connection refused')
+      if (job.id === 'parent') {
+        await queue.add(
+          'child',
+          {},
+          { jobId: 'child', delay: 60_000, parent: { id: 'parent', queue: `${prefix}:queue` } },
+        )
+        const { WaitingChildrenError } = await import('bullmq')
+        if (await job.moveToWaitingChildren(token!)) throw new WaitingChildrenError()
+      }
+      return held
+    },
+    { name: 'w-1', concurrency: 5 },
+  )
+  await queue.addBulk([
+    { name: 'x', data: {}, opts: { jobId: 'good' } },
+    { name: 'x', data: {}, opts: { jobId: 'bad' } },
+    { name: 'x', data: {}, opts: { jobId: 'busy' } },
+    { name: 'x', data: {}, opts: { jobId: 'later', delay: 60_000 } },
+  ])
+  await expect
+    .poll(() => queue.getJobCounts())
+    .toMatchObject({ completed: 1, failed: 1, active: 1, 'waiting-children': 1 })
+  await queue.pause()
+  await queue.add('x', {}, { jobId: 'plain' })
+  await queue.add('x', {}, { jobId: 'urgent', priority: 2 })
+  const ids = ['good', 'bad', 'busy', 'later', 'plain', 'urgent', 'parent']
+  const rows = await jobs({ ids })
+  const told = await Promise.all(ids.map((id) => queue.getJobState(id)))
+  expect(rows.map((row) => row.state)).toEqual(told)
+  expect(rows.map((row) => row.state)).toEqual(
+    'completed failed active delayed waiting prioritized waiting-children'.split(' '),
+  )
+  expect(rows[1]).toMatchObject({ failedReason: 'Connection refused', attemptsMade: 1, worker: 'w-1' })
+  expect(rows[2]).toMatchObject({ lock: 'held', worker: 'w-1', attemptsStarted: 1, attemptsMade: 0 })
+  expect(rows[2]!.activeMs).toBeGreaterThanOrEqual(0)
+  expect(parent.id).toBe('parent')
+})
+
+test('an active job whose lock is gone is stalled, one whose lock is held is not', async () => {
+  await startWorker(() => held, { concurrency: 2, skipStalledCheck: true, skipLockRenewal: true })
+  await queue.addBulk(['kept', 'lost'].map((jobId) => ({ name: 'x', data: {}, opts: { jobId } })))
+  await expect.poll(() => queue.getActiveCount()).toBe(2)
+  await redis.del(key('lost:lock'))
+  const rows = await jobs({ states: ['active'] })
+  expect(rows.map((row) => [row.id, row.lock]).sort()).toEqual([
+    ['kept', 'held'],
+    ['lost', 'missing'],
+  ])
+})
+
+test('jobs that finish while they are looked at never seem stalled or unknown', async () => {
+  await startWorker(async () => {}, { concurrency: 20 })
+  const ids = Array.from({ length: 300 }, (_, i) => `j-${i}`)
+  const adding = queue.addBulk(ids.map((jobId) => ({ name: 'x', data: {}, opts: { jobId } })))
+  const seen: Row[] = []
+  do seen.push(...(await jobs({ ids })))
+  while ((await queue.getCompletedCount()) < 300)
+  await adding
+  expect(seen.filter((row) => row.lock === 'missing' || row.state === 'unknown')).toEqual([])
+  expect(new Set(seen.map((row) => row.state)).size).toBeGreaterThan(1)
+}, 30_000)
+
+test('stalls, starts and the reason are counted for a job that keeps losing its worker', async () => {
+  await startWorker(async () => {}, { autorun: false }).then((worker) => worker.startStalledCheckTimer())
+  await queue.add('x', {}, { jobId: 'poison' })
+  const dead = await startWorker(() => held, { skipStalledCheck: true, skipLockRenewal: true, lockDuration: 300 })
+  await expect.poll(async () => (await jobs({ ids: ['poison'] }))[0], { timeout: 10_000 }).toMatchObject({ stalls: 1 })
+  expect((await jobs({ ids: ['poison'] }))[0]!.attemptsStarted).toBeGreaterThanOrEqual(1)
+  release()
+  await dead.close()
+}, 20_000)
+
+test('jobs by state come oldest first, and the one too many says that there are more', async () => {
+  for (const jobId of ['a', 'b', 'c']) await queue.add('x', {}, { jobId })
+  const evidence = await check('bullmq.jobs', { states: ['waiting'], limit: 2 })
+  expect((evidence.result!.rows as Row[]).map((row) => row.id)).toEqual(['a', 'b'])
+  expect(evidence.truncated).toBe(true)
+  expect((await check('bullmq.jobs', { states: ['waiting'], limit: 3 })).truncated).toBe(false)
+})
+
+test('a job whose data is gone has a row without a name', async () => {
+  await queue.add('x', {}, { jobId: 'evicted' })
+  await redis.del(key('evicted'))
+  expect((await jobs({ ids: ['evicted'] }))[0]).toMatchObject({ state: 'waiting', name: null, data: null })
+})
+
+test('failures are grouped by what they have in common', async () => {
+  await startWorker(
+    async (job) => {
+      const { reason, final } = job.data as { reason: string; final?: boolean }
+      throw final ? new UnrecoverableError(reason) : new Error(reason)
+    },
+    { concurrency: 5 },
+  )
+  const reasons = [
+    'connect ECONNREFUSED 127.0.0.1:9999 for run-1',
+    'connect ECONNREFUSED 127.0.0.1:9999 for run-22',
+    'connect ECONNREFUSED 127.0.0.1:8888 for run-3',
+    'Worker timeout after 3001 ms',
+    'Worker timeout after 2999 ms',
+    'Worker timeout after 2000 ms',
+  ]
+  await queue.addBulk(
+    reasons.map((reason, i) => ({ name: i < 3 ? 'infer' : 'load', data: { reason }, opts: { jobId: `f-${i}` } })),
+  )
+  await queue.add('odd', { reason: 'status 503', final: true }, { attempts: 5, jobId: 'f-final' })
+  await expect.poll(() => queue.getFailedCount()).toBe(7)
+  const { result, truncated } = await check('bullmq.failures', { since: '1h' })
+  expect(truncated).toBe(false)
+  expect(result!.total).toBe(7)
+  const rows = result!.rows as Row[]
+  expect(rows.map((row) => [row.reason, row.count, row.names, row.attemptsExhausted])).toEqual([
+    ['Worker timeout after <n> ms', 3, ['load'], 3],
+    ['connect ECONNREFUSED 127.0.0.1:9999 for run-<n>', 2, ['infer'], 2],
+    expect.anything(),
+    expect.anything(),
+  ])
+  expect(rows.slice(2)).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ reason: 'connect ECONNREFUSED 127.0.0.1:8888 for run-<n>', count: 1, ids: ['f-2'] }),
+      expect.objectContaining({ reason: 'status 503', count: 1, attemptsExhausted: 0 }),
+    ]),
+  )
+  expect((await check('bullmq.failures', { limit: 3 })).result).toMatchObject({ total: 7, truncated: true })
+  expect((await check('bullmq.failures', { since: '1ms' })).result).toMatchObject({ total: 0, rows: [] })
+})
+
+test.each([
+  ['nowhere', 'bullmq.queue', 'connection nowhere: Redis at 127.0.0.1:1 does not answer: connect ECONNREFUSED'],
+  ['refused', 'redis.info', 'refuses the login: WRONGPASS'],
+])(
+  'a Redis that cannot be used (%s) is a failed check within seconds, without its password',
+  async (connection, kind, message) => {
+    const evidence = await check(kind, { connection })
+    expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining(message) })
+    expect(JSON.stringify(evidence)).not.toContain('hunter2')
+    expect(evidence.durationMs).toBeLessThan(3_000)
+  },
+)
+
+test('after its connection was cut the next check connects anew', async () => {
+  await look()
+  const [line] = (await redis.client('LIST'))
+    .toString()
+    .split('\n')
+    .filter((one) => one.includes('runbook:q:read'))
+  await redis.call('CLIENT', 'KILL', 'ID', / ?id=(\d+)/.exec(line!)![1]!)
+  await expect.poll(async () => (await check('bullmq.queue')).status).toBe('ok')
+})
