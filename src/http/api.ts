@@ -1,0 +1,81 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import { secureHeaders } from 'hono/secure-headers'
+import { authenticate } from '../gate/authenticate.ts'
+import type { Engine } from '../engine/engine.ts'
+import { newApp, type ApiEnv } from './app.ts'
+import { answerProblem, problem, problemOf } from './problem.ts'
+import { eventRoutes } from './routes/events.ts'
+import { gateRoutes } from './routes/gates.ts'
+import { healthRoutes } from './routes/health.ts'
+import { incidentRoutes } from './routes/incidents.ts'
+import { personRoutes } from './routes/person-actions.ts'
+import { reviewRoutes } from './routes/review.ts'
+import { runbookRoutes } from './routes/runbooks.ts'
+
+const LARGEST_BODY = 64 * 1024
+
+export interface ApiOptions {
+  /** Aborted when the server stops: event streams end then. */
+  ending?: AbortSignal
+  /** Told of every error that is our own fault; the caller learns no more than that there was one. */
+  logError?: (error: unknown, request: string) => void
+}
+
+/**
+ * The HTTP API. Everything under /v1 needs a configured person's token; any such person may read, and decisions are checked by
+ * the gate. Nothing is changed by a GET. Errors are problem+json with a stable `code`.
+ */
+export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono<ApiEnv> {
+  const ending = options.ending ?? new AbortController().signal
+  const logError = options.logError ?? ((error, request) => console.error(`${request}:`, error))
+  const app = newApp()
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      referrerPolicy: 'no-referrer',
+    }),
+  )
+  app.use('/v1/*', async (c, next) => {
+    c.header('cache-control', 'no-store')
+    c.set('person', authenticate(engine.people, bearerToken(c.req.header('authorization'))))
+    await next()
+  })
+  app.use(
+    bodyLimit({
+      maxSize: LARGEST_BODY,
+      onError: (c) =>
+        answerProblem(c, problem(413, 'RUNBOOK_BAD_INPUT', `the body is larger than ${LARGEST_BODY} bytes`)),
+    }),
+  )
+  app.route('/', healthRoutes(engine))
+  app.route('/', incidentRoutes(engine))
+  app.route('/', eventRoutes(engine, ending))
+  app.route('/', reviewRoutes(engine))
+  app.route('/', gateRoutes(engine))
+  app.route('/', personRoutes(engine))
+  app.route('/', runbookRoutes(engine))
+  describe(app)
+  app.notFound((c) =>
+    answerProblem(c, problem(404, 'RUNBOOK_NOT_FOUND', `there is no ${c.req.method} ${c.req.path}; see /openapi.json`)),
+  )
+  app.onError((error, c) => {
+    const found = problemOf(error)
+    if (found.status === 500) logError(error, `${c.req.method} ${c.req.path}`)
+    return answerProblem(c, found)
+  })
+  return app
+}
+
+function bearerToken(header: string | undefined): string | undefined {
+  return /^Bearer +([^\s]+)$/i.exec(header ?? '')?.[1]
+}
+
+function describe(app: OpenAPIHono<ApiEnv>): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Maestro runbooks', version: '1', license: { name: 'Apache-2.0' } },
+    security: [{ token: [] }],
+  })
+}

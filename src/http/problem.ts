@@ -1,0 +1,86 @@
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { isRunbookError, messageOf, type ErrorCode, type RunbookError } from '../core/errors.ts'
+
+/** The one mapping of error codes to HTTP. Codes that name what went wrong inside the engine are 500 when they get here. */
+const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
+  RUNBOOK_BAD_INPUT: 400,
+  RUNBOOK_UNKNOWN_INCIDENT_TYPE: 400,
+  RUNBOOK_NOT_AUTHENTICATED: 401,
+  RUNBOOK_NOT_ALLOWED: 403,
+  RUNBOOK_NOT_FOUND: 404,
+  RUNBOOK_CONFLICT: 409,
+  RUNBOOK_FROZEN: 409,
+  RUNBOOK_STALE: 409,
+  RUNBOOK_REFUSED: 409,
+  RUNBOOK_INVALID_RUNBOOK: 422,
+  RUNBOOK_UNREACHABLE: 503,
+  RUNBOOK_CONFIG: 500,
+  RUNBOOK_CHECK_FAILED: 500,
+}
+
+const TITLES: Partial<Record<number, string>> = {
+  400: 'Bad request',
+  401: 'Not authenticated',
+  403: 'Not allowed',
+  404: 'Not found',
+  409: 'Conflict',
+  413: 'Too large',
+  422: 'The runbook has problems',
+  503: 'Not reachable',
+}
+
+/** RFC 9457. `detail` is the message for people, `code` is stable, `data` holds the particulars. */
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  data?: Record<string, unknown>
+}
+
+/** What an error is to the caller; the message of one that is our own fault is nobody else's affair. */
+export function problemOf(error: unknown): Problem {
+  if (isRunbookError(error)) return fromRunbookError(error)
+  if (error instanceof HTTPException) return problem(error.status, codeOf(error.status), error.message)
+  if (isUnreachable(error))
+    return problem(503, 'RUNBOOK_UNREACHABLE', `the engine cannot reach what it needs: ${messageOf(error)}`)
+  return problem(500, 'RUNBOOK_INTERNAL', 'the engine failed; its log says why')
+}
+
+/** Answers with a problem; also says how to authenticate, and when to come back. */
+export function answerProblem(c: Context, found: Problem): Response {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (found.status === 401) headers['www-authenticate'] = 'Bearer realm="runbook"'
+  if (found.status === 503) headers['retry-after'] = '2'
+  return c.body(JSON.stringify(found), found.status as ContentfulStatusCode, headers)
+}
+
+export function problem(status: number, code: string, detail: string, data?: Record<string, unknown>): Problem {
+  const type = `urn:maestro-runbooks:${code.toLowerCase().replaceAll('_', '-')}`
+  return { type, title: TITLES[status] ?? 'Error', status, detail, code, ...(data ? { data } : {}) }
+}
+
+function fromRunbookError(error: RunbookError): Problem {
+  const data = Object.keys(error.detail).length > 0 ? error.detail : undefined
+  return problem(STATUS[error.code], error.code, error.message, data)
+}
+
+function codeOf(status: number): string {
+  if (status === 404) return 'RUNBOOK_NOT_FOUND'
+  return status < 500 ? 'RUNBOOK_BAD_INPUT' : 'RUNBOOK_INTERNAL'
+}
+
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN', 'EHOSTUNREACH'])
+
+/** A database that is down or shutting down, as node-pg says it, and Temporal, as gRPC says it (14: unavailable). */
+function isUnreachable(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  if (error instanceof AggregateError && error.errors.some(isUnreachable)) return true
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  if (typeof code === 'string' && (NETWORK.has(code) || /^(08|57P0)/.test(code))) return true
+  if (code === 14 || (cause !== undefined && isUnreachable(cause))) return true
+  return /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
+}

@@ -1,0 +1,66 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import { RunbookError } from '../../core/errors.ts'
+import { decideGate } from '../../engine/decide-gate.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { listIncidents } from '../../engine/list.ts'
+import { showIncident } from '../../engine/show.ts'
+import type { IncidentView } from '../../engine/views.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers, jsonBody } from '../describe.ts'
+import { decided, decisionBody, gateList, incidentParams } from '../schemas.ts'
+
+const decide = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/decision',
+  summary: 'Approve or reject exactly the proposal with this digest',
+  request: { params: incidentParams, body: jsonBody(decisionBody) },
+  responses: answers(decided, 'Taken; `state` is still `open` below the quorum', [403, 404, 409]),
+})
+
+const openGates = createRoute({
+  method: 'get',
+  path: '/v1/gates',
+  summary: 'Gates that wait for decisions',
+  request: { query: z.object({ state: z.literal('open').default('open') }) },
+  responses: answers(gateList, 'Newest incident first', []),
+})
+
+const MOST_GATES = 200
+
+export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(decide, async (c) => {
+    const { id } = c.req.valid('param')
+    const { gate, proposalDigest, decision, targets, nextCause, comment } = c.req.valid('json')
+    const request = {
+      gate: gateOf(id, gate, await showIncident(engine.database, id)),
+      proposalDigest,
+      decision,
+      ...(targets ? { targets } : {}),
+      ...(nextCause ? { nextCause } : {}),
+      ...(comment ? { comment } : {}),
+    }
+    return c.json(await decideGate(engine, c.get('person'), request), 200)
+  })
+  app.openapi(openGates, async (c) => {
+    const incidents = await listIncidents(engine.database, { state: 'open', limit: MOST_GATES })
+    const deciding = incidents.filter((incident) => incident.state === 'deciding')
+    const views = await Promise.all(deciding.map(({ id }) => showIncident(engine.database, id)))
+    return c.json({ gates: views.flatMap(openGate) }, 200)
+  })
+  return app
+}
+
+/** The gate that is meant: the one named, which must be the incident's, or else its latest. */
+function gateOf(id: string, named: string | undefined, { rounds }: IncidentView): string {
+  if (named !== undefined && !named.startsWith(`${id}.`))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `gate: ${named} is no gate of ${id}`)
+  const gate = named ?? rounds.findLast((round) => round.gate)?.gate?.id
+  if (gate === undefined) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no proposal to decide on`)
+  return gate
+}
+
+function openGate({ id, type, openedAt, acknowledgedBy, rounds }: IncidentView) {
+  const gate = rounds.at(-1)?.gate
+  return gate?.state === 'open' ? [{ incident: id, type, openedAt, acknowledgedBy, gate }] : []
+}

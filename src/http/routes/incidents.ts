@@ -1,0 +1,67 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import type { Engine } from '../../engine/engine.ts'
+import { listIncidents } from '../../engine/list.ts'
+import { showIncident } from '../../engine/show.ts'
+import { trigger } from '../../engine/trigger.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers, jsonBody } from '../describe.ts'
+import {
+  accepted,
+  idempotencyHeader,
+  incidentList,
+  incidentParams,
+  incidentView,
+  listQuery,
+  triggerBody,
+} from '../schemas.ts'
+
+const openIncident = createRoute({
+  method: 'post',
+  path: '/v1/incidents',
+  summary: 'Open an incident, or join the one that is open under the same key',
+  request: { headers: idempotencyHeader, body: jsonBody(triggerBody) },
+  responses: answers(accepted, 'Accepted: it is in the history', [409]),
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/incidents',
+  summary: 'Incidents, newest first',
+  request: { query: listQuery },
+  responses: answers(incidentList, 'One page', []),
+})
+
+const show = createRoute({
+  method: 'get',
+  path: '/v1/incidents/{id}',
+  summary: 'One incident with its rounds',
+  request: { params: incidentParams },
+  responses: answers(incidentView, 'The incident', [404]),
+})
+
+export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(openIncident, async (c) => {
+    const { type, inputs } = c.req.valid('json')
+    const key = c.req.valid('header')['idempotency-key']
+    const person = c.get('person')
+    // A key belongs to who sent it: two people may come upon the same one.
+    const idempotencyKey = key === undefined ? {} : { idempotencyKey: `${person.name}:${key}` }
+    const requester = `person:${person.name}`
+    return c.json(await trigger(engine, { type, inputs, requester, ...idempotencyKey }), 200)
+  })
+  app.openapi(list, async (c) => {
+    const { state, type, cursor, limit } = c.req.valid('query')
+    const incidents = await listIncidents(engine.database, {
+      limit: limit + 1,
+      ...(state ? { state } : {}),
+      ...(type ? { type } : {}),
+      ...(cursor ? { before: Number(cursor) } : {}),
+    })
+    const page = incidents.slice(0, limit)
+    const next = incidents.length > limit ? page.at(-1)!.id.slice('INC-'.length) : null
+    return c.json({ incidents: page, next }, 200)
+  })
+  app.openapi(show, async (c) => c.json(await showIncident(engine.database, c.req.valid('param').id), 200))
+  return app
+}

@@ -1,0 +1,49 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import type { Engine } from '../../engine/engine.ts'
+import { readEvidenceByRef } from '../../engine/evidence.ts'
+import { reviewMarkdown } from '../../engine/review-markdown.ts'
+import { reviewIncident } from '../../engine/review.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers, problemAnswers } from '../describe.ts'
+import { evidenceParams, evidenceView, incidentParams, review } from '../schemas.ts'
+
+const asJson = createRoute({
+  method: 'get',
+  path: '/v1/incidents/{id}/review.json',
+  summary: 'Everything about an incident',
+  request: { params: incidentParams },
+  responses: answers(review, 'The review', [404]),
+})
+
+const asMarkdown = createRoute({
+  method: 'get',
+  path: '/v1/incidents/{id}/review.md',
+  summary: 'Everything about an incident, as Markdown',
+  request: { params: incidentParams },
+  responses: {
+    200: { description: 'The review', content: { 'text/markdown': { schema: z.string() } } },
+    ...problemAnswers([404]),
+  },
+})
+
+const evidence = createRoute({
+  method: 'get',
+  path: '/v1/incidents/{id}/evidence/{ref}',
+  summary: 'What one check found, by its digest',
+  request: { params: evidenceParams },
+  responses: answers(evidenceView, 'The evidence', [404]),
+})
+
+export function reviewRoutes({ database }: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(asJson, async (c) => c.json(await reviewIncident(database, c.req.valid('param').id), 200))
+  app.openapi(asMarkdown, async (c) => {
+    const text = reviewMarkdown(await reviewIncident(database, c.req.valid('param').id))
+    return c.body(text, 200, { 'content-type': 'text/markdown; charset=utf-8' })
+  })
+  app.openapi(evidence, async (c) => {
+    const { id, ref } = c.req.valid('param')
+    return c.json(await readEvidenceByRef(database, id, ref), 200)
+  })
+  return app
+}

@@ -1,0 +1,34 @@
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import { RunbookError } from '../../core/errors.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { listRunbooks } from '../../engine/runbooks.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers } from '../describe.ts'
+import { runbookList, runbookView } from '../schemas.ts'
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/runbooks',
+  summary: 'The runbooks there are',
+  responses: answers(runbookList, 'By name', []),
+})
+
+const one = createRoute({
+  method: 'get',
+  path: '/v1/runbooks/{name}',
+  summary: 'One runbook',
+  request: { params: z.object({ name: z.string().max(200) }) },
+  responses: answers(runbookView, 'The runbook', [404]),
+})
+
+export function runbookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(list, (c) => c.json({ runbooks: listRunbooks(engine) }, 200))
+  app.openapi(one, (c) => {
+    const { name } = c.req.valid('param')
+    const found = listRunbooks(engine).find((runbook) => runbook.name === name)
+    if (!found) throw new RunbookError('RUNBOOK_NOT_FOUND', `no runbook ${JSON.stringify(name)}`)
+    return c.json(found, 200)
+  })
+  return app
+}
