@@ -8,7 +8,7 @@ import type { ActivityDependencies } from './dependencies.ts'
 
 /** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
 export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
-  const { database, keyring, targets } = dependencies
+  const { database, keyring, targets, notify } = dependencies
   const gate = await readGate(database, request.gate)
   const action = gate.proposal.actions.find((one) => one.id === request.action && one.target === request.target)
   if (!action || gate.proposalDigest !== request.proposalDigest)
@@ -17,17 +17,19 @@ export async function apply(dependencies: ActivityDependencies, request: ApplyRe
       `${request.gate} holds no action ${request.action} for ${request.target} under that digest`,
     )
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
-  const { proposalDigest, recheckedAt } = request
+  const { proposalDigest, recheckedAt, timeoutMs } = request
   const answer = await executeEffect(
-    { gate: gate.id, action, target, proposalDigest, recheckedAt },
+    { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs },
     {
       database,
       targets,
       takePermit: (wanted) => takePermit(database, keyring, wanted),
       implementations: ACTION_IMPLEMENTATIONS,
+      notify,
     },
   )
   if ('stale' in answer) return { stale: answer.message }
   if ('cancelled' in answer) return { stopped: answer.message }
+  if ('waiting' in answer) return { waiting: answer.message }
   return { effect: answer.effect }
 }

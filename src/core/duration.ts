@@ -16,8 +16,9 @@ export function formatDuration(ms: number): string {
   return `${whole}ms`
 }
 
-/** Milliseconds → for people: `1h 05m`, `2m 03s`, `4.2s`. */
+/** Milliseconds → for people: `1h 05m`, `2m 03s`, `4.2s`, `12ms`. */
 export function humanDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`
   const seconds = ms / 1000
   if (seconds < 60) return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)}s`
   const pad = (n: number) => String(n).padStart(2, '0')

@@ -2,7 +2,7 @@
 export interface Person {
   name: string
   groups: string[]
-  /** Of the bearer token: `sha256:<64 hex digits>`. */
+  /** SHA-256 of the bearer token, 64 lower-case hex digits; absent: nobody can log in by this name. */
   tokenHash?: string
   /** Registered public keys: `ed25519:<base64url>`. */
   keys: string[]

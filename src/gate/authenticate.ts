@@ -2,9 +2,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { RunbookError } from '../core/errors.ts'
 import type { People, Person } from '../core/person.ts'
 
-/** What the configuration keeps of a bearer token. */
+/** What the configuration keeps of a bearer token, there with `sha256:` before it. */
 export function tokenHash(token: string): string {
-  return `sha256:${createHash('sha256').update(token, 'utf8').digest('hex')}`
+  return createHash('sha256').update(token, 'utf8').digest('hex')
 }
 
 /** Who holds this bearer token. Throws `RUNBOOK_NOT_AUTHENTICATED`. Hashes of one length are compared, in constant time. */

@@ -25,8 +25,8 @@ export async function recordEvents(db: Queryable, incident: string, events: NewE
   if (events.length === 0) return []
   const places = events.map((event) => event.place ?? null)
   const bodies = events.map((event) => canonical(event as unknown as Json))
-  const stored = await db.query<{ body: string; fresh: boolean }>(
-    'SELECT body, fresh FROM runbook.append_events($1, $2, $3)',
+  const stored = await db.query<{ body: string; at: string; fresh: boolean }>(
+    'SELECT body, at, fresh FROM runbook.append_events($1, $2, $3)',
     [incident, places, bodies],
   )
   return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), at: row.at, fresh: row.fresh }))

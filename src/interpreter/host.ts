@@ -84,8 +84,11 @@ export interface ApplyRequest {
   recheckedAt: string
 }
 
-/** `stale`: the grounds are too old, check again. `stopped`: cancelled before this target was begun. */
-export type ApplyAnswer = { effect: Effect } | { stale: string } | { stopped: string }
+/**
+ * `stale`: the grounds are too old, check again. `stopped`: cancelled before this target was begun. `waiting`: a person does it, and
+ * rings when it is done.
+ */
+export type ApplyAnswer = { effect: Effect } | { stale: string } | { stopped: string } | { waiting: string }
 
 export interface PollRequest {
   /** `r1/verify`: the last sample's evidence is stored beneath. */

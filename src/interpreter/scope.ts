@@ -1,8 +1,7 @@
 import type { Evidence } from '../core/evidence.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import type { CheckState } from '../language/expressions/judge.ts'
 import type { Expression, InputSpec, Plan, PlanCheck, Type, Value } from '../core/plan.ts'
-
-export type CheckState = 'ok' | 'failed' | 'truncated'
 
 /** What expressions see: names, their types, and how far each check's result can be relied on. Immutable: `with` makes another. */
 export interface Scope {
@@ -27,14 +26,34 @@ export function inputsType(inputs: Record<string, InputSpec>): Type {
 }
 
 export function withName(scope: Scope, name: string, value: Json, type: Type): Scope {
-  return { ...scope, values: { ...scope.values, [name]: value }, types: { ...scope.types, [name]: type } }
+  return { ...scope, values: { ...scope.values, [name]: value }, types: withTypes(scope.types, [[name, type]]) }
+}
+
+const derivedTypes = new WeakMap<Record<string, Type>, { added: [string, Type][]; types: Record<string, Type> }[]>()
+
+/** The same names added to the same types are the same object: compiled expressions are cached by it. */
+function withTypes(types: Record<string, Type>, added: [string, Type][]): Record<string, Type> {
+  let derived = derivedTypes.get(types)
+  if (!derived) derivedTypes.set(types, (derived = []))
+  const same = derived.find(
+    (one) =>
+      one.added.length === added.length &&
+      one.added.every(([name, type], i) => name === added[i]![0] && type === added[i]![1]),
+  )
+  if (same) return same.types
+  const next = { ...types, ...Object.fromEntries(added) }
+  derived.push({ added, types: next })
+  return next
 }
 
 export function withEvidence(scope: Scope, checks: PlanCheck[], found: Evidence[]): Scope {
-  const next: Scope = { values: { ...scope.values }, types: { ...scope.types }, states: { ...scope.states } }
+  const types = withTypes(
+    scope.types,
+    checks.map((check) => [check.name, check.result]),
+  )
+  const next: Scope = { values: { ...scope.values }, types, states: { ...scope.states } }
   for (const [i, check] of checks.entries()) {
     const evidence = found[i]!
-    next.types[check.name] = check.result
     next.values[check.name] = evidence.result ?? null
     next.states[check.name] = evidence.status !== 'ok' ? 'failed' : evidence.truncated ? 'truncated' : 'ok'
   }
@@ -43,7 +62,7 @@ export function withEvidence(scope: Scope, checks: PlanCheck[], found: Evidence[
 
 /** The checks that keep an expression from a definite value, as far as the evidence's states can tell. */
 export function weakChecks(expression: Expression | undefined, scope: Scope): string[] {
-  return (expression?.checks ?? []).filter((name) => (scope.states[name] ?? 'ok') !== 'ok')
+  return (expression?.checks ?? []).filter((name) => (scope.states[name] ?? 'failed') !== 'ok')
 }
 
 /** Every expression inside a template. */

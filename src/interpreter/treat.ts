@@ -12,6 +12,8 @@ import { withName, type Scope } from './scope.ts'
 const MAX_RECHECKS = 5
 /** So many refused targets in a row stop the remedy. */
 const MAX_REFUSED_IN_A_ROW = 3
+/** While a person does something by hand, it is looked at so often even if nobody rings. */
+const MANUAL_LOOK_MS = 600_000
 
 export interface Treatment {
   plan: Plan
@@ -126,16 +128,25 @@ class TreatmentRun {
   async #applyOnce(action: PlanAction): Promise<void> {
     if (!this.#treatment.rendered.once.some((drafted) => drafted.id === action.id)) return
     const result = await this.#applyTo(action, WHOLE, () => this.#left.length > 0)
-    if (result !== 'applied' && !this.#over()) this.#stop(`${action.id} was ${result}`)
+    if ((result === 'refused' || result === 'unknown') && !this.#over()) this.#stop(`${action.id} was ${result}`)
   }
 
   /** One action on one target, through as many re-checks as it takes. */
   async #applyTo(action: PlanAction, key: string, stays: () => boolean): Promise<EffectResult | undefined> {
+    let waited = 0
     for (;;) {
       const answer = await this.#ask(action, key)
       if ('effect' in answer) return this.#take(answer.effect)
       if ('stopped' in answer) {
         this.#treated.cancelled = true
+        return undefined
+      }
+      if ('waiting' in answer) {
+        this.#host.tell(`waits for a person: ${answer.waiting}`)
+        await this.#host.waitForRing(MANUAL_LOOK_MS)
+        waited += MANUAL_LOOK_MS
+        if (waited < action.timeoutMs) continue
+        this.#stop(`nobody said that ${action.id} was done`)
         return undefined
       }
       await this.#recheck()
@@ -155,11 +166,12 @@ class TreatmentRun {
     })
   }
 
-  /** A target whose action was not applied gets no further action. */
+  /** A target whose action was refused, or of which nothing is known, gets no further action. */
   #take(effect: Effect): EffectResult {
     this.#refusedInARow = effect.result === 'refused' ? this.#refusedInARow + 1 : 0
-    if (effect.result !== 'applied' && effect.target !== WHOLE) this.#drop(effect.target, effect.result)
-    if (effect.result !== 'applied' && effect.target === WHOLE)
+    const failed = effect.result === 'refused' || effect.result === 'unknown'
+    if (failed && effect.target !== WHOLE) this.#drop(effect.target, effect.result)
+    if (failed && effect.target === WHOLE)
       for (const { target } of [...this.#left]) this.#drop(target.key, effect.result)
     if (this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       this.#stop(`${MAX_REFUSED_IN_A_ROW} targets in a row were refused, the last: ${effect.detail}`)

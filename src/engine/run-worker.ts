@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ActivityDependencies } from '../../activities/dependencies.ts'
+import { messageOf } from '../core/errors.ts'
+import { tellChannel } from '../targets/tell-channel.ts'
+import { startWorker, type Role } from '../temporal/worker.ts'
+import type { Engine } from './engine.ts'
+import { reconcile } from './reconcile.ts'
+import { trigger } from './trigger.ts'
+
+export interface EngineWorker {
+  finished: Promise<void>
+  stop(): Promise<void>
+}
+
+const RECONCILE_MS = 2_000
+
+/** Runs incidents in this process until it is stopped; beside them the starter and the reconciler. */
+export async function runWorker(engine: Engine, roles: Role[], log: (line: string) => void): Promise<EngineWorker> {
+  const worker = await startWorker(
+    engine.temporal,
+    engine.config.temporal.taskQueue,
+    roles,
+    activityDependencies(engine),
+  )
+  const stopped = new AbortController()
+  const reconciling = roles.includes('diagnose') ? keepReconciling(engine, log, stopped.signal) : Promise.resolve()
+  return {
+    finished: worker.finished,
+    async stop() {
+      stopped.abort()
+      await worker.stop()
+      await reconciling
+    },
+  }
+}
+
+export function activityDependencies(engine: Engine): ActivityDependencies {
+  const { database, targets, keyring, people, config } = engine
+  return {
+    database,
+    targets,
+    keyring,
+    people,
+    auto: config.auto,
+    requesterMayApprove: config.requesterMayApprove,
+    notify: (channel, message) => tellChannel(config.channels, channel, message),
+    openIncident: (type, inputs, requester, parent) => trigger(engine, { type, inputs, requester, parent }),
+  }
+}
+
+/** An outage is said once, and once more when it is over. */
+async function keepReconciling(engine: Engine, log: (line: string) => void, signal: AbortSignal): Promise<void> {
+  let failing = false
+  while (!signal.aborted) {
+    try {
+      const { started, closed } = await reconcile(engine)
+      if (failing) log('reconciler: works again')
+      failing = false
+      if (started.length > 0) log(`reconciler: started ${started.join(', ')}`)
+      if (closed.length > 0) log(`reconciler: closed ${closed.join(', ')}, whose workflow had ended`)
+    } catch (error) {
+      if (!failing) log(`reconciler: ${messageOf(error)}; goes on trying`)
+      failing = true
+    }
+    // Several processes do this: a little disorder keeps them from doing it at the same moment.
+    await sleep(RECONCILE_MS * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
+  }
+}
