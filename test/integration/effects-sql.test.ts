@@ -1,0 +1,561 @@
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { JsonObject } from '../../src/core/json.ts'
+import { executeEffect } from '../../src/effects/execute.ts'
+import type { EffectRequest } from '../../src/effects/request.ts'
+import {
+  addRun,
+  createEffectsWorld,
+  denying,
+  depsFor,
+  eventually,
+  openTestGate,
+  permits,
+  pool,
+  postgresTarget,
+  readRun,
+  requestFor,
+  signal,
+  type EffectsWorld,
+} from '../support/effects-world.ts'
+
+let world: EffectsWorld
+let write: pg.Pool
+
+beforeAll(async () => {
+  world = await createEffectsWorld(inject('stack').postgresUrl)
+  write = pool(world.writeUrl)
+})
+
+afterAll(async () => {
+  await write?.end()
+  await world?.close()
+})
+
+function failRun(
+  gate: string,
+  id: string,
+  more: { where?: JsonObject; set?: JsonObject; rows?: number } = {},
+): EffectRequest {
+  const where = { id, status: 'RUNNING', ...more.where }
+  const set = { status: 'FAILED', failure_reason: 'Stalled', ...more.set }
+  return requestFor(
+    gate,
+    'sql.update',
+    { connection: 'db', table: 'runs', where, set, ...(more.rows ? { rows: more.rows } : {}) },
+    id,
+  )
+}
+
+/** A gate and a run of its own. */
+async function situation(id: string): Promise<{ gate: string; updatedAt: string }> {
+  return { gate: await openTestGate(world), updatedAt: await addRun(world, id) }
+}
+
+async function ledgerHolds(gate: string): Promise<number> {
+  const found = await world.owner.query('SELECT 1 FROM runbook_ledger.effects WHERE starts_with(key, $1)', [`${gate}/`])
+  return found.rowCount ?? 0
+}
+
+async function recorded(gate: string): Promise<number> {
+  return (await world.engine.query('SELECT 1 FROM runbook.effects WHERE gate = $1', [gate])).rowCount ?? 0
+}
+
+/** Whether somebody waits for a lock in the target. */
+async function someoneWaits(): Promise<boolean> {
+  const found = await world.owner.query(
+    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  )
+  return (found.rowCount ?? 0) > 0
+}
+
+describe('an approved update', () => {
+  test('is applied, entered in the ledger with its digest, and recorded with its event', async () => {
+    const { gate, updatedAt } = await situation('plain')
+    const { takePermit, asked } = permits()
+    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const request = failRun(gate, 'plain', { where: { updated_at: updatedAt, failure_reason: null } })
+
+    const answer = await executeEffect(request, deps)
+
+    expect(answer).toEqual({
+      effect: {
+        gate,
+        action: '0-sql.update',
+        target: 'plain',
+        result: 'applied',
+        detail: '1 row of runs changed',
+        observed: { rows: 1 },
+      },
+    })
+    expect(await readRun(world, 'plain')).toEqual({ status: 'FAILED', failure_reason: 'Stalled', changes: 1 })
+    const entry = await world.owner.query('SELECT digest FROM runbook_ledger.effects WHERE key = $1', [
+      `${gate}/0-sql.update/plain`,
+    ])
+    expect(entry.rows).toEqual([{ digest: request.proposalDigest }])
+    const events = await world.engine.query<{ body: string }>('SELECT body FROM runbook.events WHERE incident = $1', [
+      gate.split('.')[0],
+    ])
+    expect(events.rows.map((row) => JSON.parse(row.body))).toMatchObject([
+      {
+        actor: 'engine',
+        kind: 'effect',
+        place: 'r1/effect/0-sql.update/plain',
+        data: { result: 'applied', observed: { rows: 1 } },
+      },
+    ])
+    expect(await executeEffect(request, deps)).toEqual(answer)
+    expect(asked).toHaveLength(1)
+    expect((await readRun(world, 'plain'))?.changes).toBe(1)
+  })
+
+  test('is not applied again when the engine forgot that it was', async () => {
+    const { gate } = await situation('forgotten')
+    const { takePermit, asked } = permits()
+    const deps = depsFor(world, postgresTarget(write), takePermit)
+    await executeEffect(failRun(gate, 'forgotten'), deps)
+    await world.owner.query(`UPDATE runs SET status = 'RUNNING' WHERE id = 'forgotten'`)
+    await forget(gate)
+
+    expect(await executeEffect(failRun(gate, 'forgotten'), deps)).toMatchObject({ effect: { result: 'applied' } })
+    expect(asked).toHaveLength(1)
+    expect((await readRun(world, 'forgotten'))?.status).toBe('RUNNING')
+  })
+
+  test('waits for a twin in doubt and answers as the twin did', async () => {
+    const { gate } = await situation('twin')
+    const [entered, go] = [signal(), signal()]
+    const { takePermit, asked } = permits({
+      before: async () => {
+        entered.give()
+        await go.given
+      },
+    })
+    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const first = executeEffect(failRun(gate, 'twin'), deps)
+    await entered.given
+    const second = executeEffect(failRun(gate, 'twin'), deps)
+    await eventually('the second attempt waits for the first', someoneWaits)
+    go.give()
+
+    expect(await second).toEqual(await first)
+    expect(await first).toMatchObject({ effect: { result: 'applied' } })
+    expect(asked).toHaveLength(1)
+    expect((await readRun(world, 'twin'))?.changes).toBe(1)
+  })
+
+  test('is applied by the twin when the first attempt is killed', async () => {
+    const { gate } = await situation('killed')
+    const [entered, go] = [signal(), signal()]
+    const first = permits({
+      before: async () => {
+        entered.give()
+        await go.given
+      },
+    })
+    const dying = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(write), first.takePermit))
+    await entered.given
+    const second = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(write), permits().takePermit))
+    await eventually('the second attempt waits for the first', someoneWaits)
+    await world.owner.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
+    )
+
+    expect(await second).toMatchObject({ effect: { result: 'applied' } })
+    go.give()
+    await expect(dying).rejects.toThrow()
+    expect((await readRun(world, 'killed'))?.changes).toBe(1)
+  })
+
+  test('is refused to a twin when the first attempt was refused, without asking again', async () => {
+    const { gate } = await situation('refused-twin')
+    const [entered, go] = [signal(), signal()]
+    let asked = 0
+    const deps = depsFor(world, postgresTarget(write), async () => {
+      asked += 1
+      entered.give()
+      await go.given
+      return { granted: false, reason: 'frozen', message: 'freeze is on' }
+    })
+    const first = executeEffect(failRun(gate, 'refused-twin'), deps)
+    await entered.given
+    const second = executeEffect(failRun(gate, 'refused-twin'), deps)
+    await eventually('the second attempt waits for the first', someoneWaits)
+    go.give()
+
+    expect(await first).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): freeze is on' } })
+    expect(await second).toEqual(await first)
+    expect(asked).toBe(1)
+    expect(await ledgerHolds(gate)).toBe(0)
+  })
+
+  test('is refused when the ledger holds the same effect for another proposal', async () => {
+    const { gate } = await situation('digest')
+    await world.owner.query(
+      `INSERT INTO runbook_ledger.effects (key, digest, detail, rows) VALUES ($1, repeat('0', 64), 'before', 1)`,
+      [`${gate}/0-sql.update/digest`],
+    )
+    const { takePermit, asked } = permits()
+    const answer = await executeEffect(failRun(gate, 'digest'), depsFor(world, postgresTarget(write), takePermit))
+
+    expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('another proposal') } })
+    expect(asked).toHaveLength(0)
+    expect((await readRun(world, 'digest'))?.status).toBe('RUNNING')
+  })
+})
+
+describe('a permit', () => {
+  test('with a lower fence than the target has seen changes nothing and is asked for again', async () => {
+    const { gate } = await situation('fence')
+    await world.owner.query(`INSERT INTO runbook_ledger.fences (name, fence) VALUES ('run/fence', 1)`)
+    const late = permits({ lease: 'run/fence' })
+    await world.owner.query(`UPDATE runbook_ledger.fences SET fence = 2 WHERE name = 'run/fence'`)
+    const deps = depsFor(world, postgresTarget(write), late.takePermit)
+
+    await expect(executeEffect(failRun(gate, 'fence'), deps)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    expect([await recorded(gate), await ledgerHolds(gate), (await readRun(world, 'fence'))?.changes]).toEqual([0, 0, 0])
+
+    expect(await executeEffect(failRun(gate, 'fence'), deps)).toMatchObject({ effect: { result: 'applied' } })
+  })
+
+  test('that took longer than the deadline changes nothing; the next one does', async () => {
+    const { gate } = await situation('late')
+    let waits = 1_300
+    const { takePermit } = permits({
+      before: async () => {
+        await new Promise((resolve) => setTimeout(resolve, waits))
+        waits = 0
+      },
+    })
+    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const request = { ...failRun(gate, 'late'), timeoutMs: 1_000 }
+
+    await expect(executeEffect(request, deps)).rejects.toThrow(/deadline passed/)
+    expect([await recorded(gate), await ledgerHolds(gate), (await readRun(world, 'late'))?.changes]).toEqual([0, 0, 0])
+    expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
+    expect((await readRun(world, 'late'))?.changes).toBe(1)
+  })
+
+  test('whose holder stands still is taken over: the server ends its transaction before the lease ends', async () => {
+    const { gate } = await situation('stopped')
+    const [entered, go] = [signal(), signal()]
+    const stopped = permits({
+      before: async () => {
+        entered.give()
+        await go.given
+      },
+    })
+    const first = executeEffect(failRun(gate, 'stopped'), depsFor(world, postgresTarget(write), stopped.takePermit))
+    const failed = expect(first).rejects.toThrow()
+    await entered.given
+    const { leaseMs } = stopped.asked[0]!
+    const began = Date.now()
+    await eventually('the server ends the transaction', async () => {
+      const found = await world.owner.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
+      )
+      return found.rowCount === 0
+    })
+    expect(Date.now() - began).toBeLessThan(leaseMs)
+    const second = await executeEffect(
+      failRun(gate, 'stopped'),
+      depsFor(world, postgresTarget(write), permits().takePermit),
+    )
+    go.give()
+
+    expect(second).toMatchObject({ effect: { result: 'applied' } })
+    await failed
+    expect((await readRun(world, 'stopped'))?.changes).toBe(1)
+  })
+
+  test('that is stale or cancelled is an answer, and nothing is recorded', async () => {
+    const { gate } = await situation('stale')
+    const request = failRun(gate, 'stale')
+    const answers = [
+      await executeEffect(request, depsFor(world, postgresTarget(write), denying('stale'))),
+      await executeEffect(request, depsFor(world, postgresTarget(write), denying('cancelled'))),
+    ]
+    expect(answers).toEqual([
+      { stale: true, message: 'it is stale' },
+      { cancelled: true, message: 'it is cancelled' },
+    ])
+    await expect(executeEffect(request, depsFor(world, postgresTarget(write), denying('busy')))).rejects.toThrow(
+      'it is busy',
+    )
+    expect([await recorded(gate), await ledgerHolds(gate), (await readRun(world, 'stale'))?.changes]).toEqual([0, 0, 0])
+  })
+})
+
+describe('the guard', () => {
+  test('refuses when the row is no longer as diagnosed, and the refusal is final', async () => {
+    const { gate, updatedAt } = await situation('moved')
+    await world.owner.query(`UPDATE runs SET updated_at = updated_at + interval '1 microsecond' WHERE id = 'moved'`)
+    const deps = depsFor(world, postgresTarget(write), permits().takePermit)
+    const request = failRun(gate, 'moved', { where: { updated_at: updatedAt } })
+
+    const answer = await executeEffect(request, deps)
+    expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows fit') } })
+    expect(await ledgerHolds(gate)).toBe(0)
+
+    await world.owner.query(`UPDATE runs SET updated_at = updated_at - interval '1 microsecond' WHERE id = 'moved'`)
+    expect(await executeEffect(request, deps)).toEqual(answer)
+    expect((await readRun(world, 'moved'))?.status).toBe('RUNNING')
+  })
+
+  test('refuses when more rows fit than were declared, and changes none of them', async () => {
+    const gate = await openTestGate(world)
+    await addRun(world, 'many-1', 'MANY')
+    await addRun(world, 'many-2', 'MANY')
+    const request = requestFor(gate, 'sql.update', {
+      connection: 'db',
+      table: 'public.runs',
+      where: { status: 'MANY' },
+      set: { status: 'FAILED' },
+    })
+    const deps = depsFor(world, postgresTarget(write), permits().takePermit)
+
+    expect(await executeEffect(request, deps)).toMatchObject({
+      effect: { result: 'refused', detail: expect.stringContaining('2 of 1 rows') },
+    })
+    expect([(await readRun(world, 'many-1'))?.changes, (await readRun(world, 'many-2'))?.changes]).toEqual([0, 0])
+  })
+
+  test('takes hostile values for what they are: values', async () => {
+    const payloads = [
+      `'; DROP TABLE runs; --`,
+      `x' OR '1'='1`,
+      `$1; SELECT pg_sleep(10)`,
+      `"; UPDATE runs SET status = 'X`,
+      'a\\',
+      `E'\\x27`,
+      '${{ inputs.run }}',
+      '\u202Egnp',
+    ]
+    for (const [i, payload] of payloads.entries()) {
+      const { gate } = await situation(`hostile-${i}${payload}`)
+      const request = failRun(gate, `hostile-${i}${payload}`, { set: { failure_reason: payload } })
+      expect(await executeEffect(request, depsFor(world, postgresTarget(write), permits().takePermit))).toMatchObject({
+        effect: { result: 'applied' },
+      })
+      expect(await readRun(world, `hostile-${i}${payload}`)).toEqual({
+        status: 'FAILED',
+        failure_reason: payload,
+        changes: 1,
+      })
+    }
+  })
+
+  test.each(['runs; DROP TABLE runs', 'runs" --', 'a.b.c', ''])(
+    'refuses %j as a table before anything is asked',
+    async (table) => {
+      const { gate } = await situation(`table-${table}`)
+      const { takePermit, asked } = permits()
+      const request = failRun(gate, `table-${table}`)
+      request.action.with['table'] = table
+      const answer = await executeEffect(request, depsFor(world, postgresTarget(write), takePermit))
+      expect(answer).toMatchObject({ effect: { result: 'refused' } })
+      expect(asked).toHaveLength(0)
+    },
+  )
+
+  test('refuses what the table or the role does not allow, and says so', async () => {
+    const cases: [string, JsonObject, RegExp][] = [
+      ['check', { status: 'BAD' }, /check constraint.*23514/],
+      ['type', { attempt: 'many' }, /invalid input syntax.*22P02/],
+      ['rights', { changes: 7 }, /permission denied.*42501/],
+      ['column', { nowhere: 1 }, /does not exist.*42703/],
+    ]
+    for (const [id, set, detail] of cases) {
+      const { gate } = await situation(`not-allowed-${id}`)
+      const answer = await executeEffect(
+        failRun(gate, `not-allowed-${id}`, { set }),
+        depsFor(world, postgresTarget(write), permits().takePermit),
+      )
+      expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringMatching(detail) } })
+      expect([await ledgerHolds(gate), (await readRun(world, `not-allowed-${id}`))?.changes]).toEqual([0, 0])
+    }
+  })
+
+  test('tries again later when another session holds the row', async () => {
+    const { gate } = await situation('locked')
+    const holder = await world.owner.connect()
+    await holder.query('BEGIN')
+    await holder.query(`SELECT 1 FROM runs WHERE id = 'locked' FOR UPDATE`)
+    const deps = depsFor(world, postgresTarget(write), permits().takePermit)
+    const request = { ...failRun(gate, 'locked'), timeoutMs: 1_000 }
+
+    await expect(executeEffect(request, deps)).rejects.toThrow(/lock timeout|statement timeout/)
+    expect(await recorded(gate)).toBe(0)
+    await holder.query('ROLLBACK')
+    holder.release()
+    expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
+  })
+})
+
+describe('a connection that breaks', () => {
+  test('after the commit and before its answer: the ledger says that it was applied', async () => {
+    const { gate } = await situation('cut-after')
+    const proxy = await startCutter(world.writeUrl, 'answer')
+    const through = pool(proxy.url)
+    const { takePermit, asked } = permits()
+
+    const answer = await executeEffect(failRun(gate, 'cut-after'), depsFor(world, postgresTarget(through), takePermit))
+
+    expect(proxy.cuts()).toBe(1)
+    expect(answer).toMatchObject({ effect: { result: 'applied', observed: { rows: 1 } } })
+    expect(asked).toHaveLength(1)
+    expect((await readRun(world, 'cut-after'))?.changes).toBe(1)
+    await through.end()
+    await proxy.close()
+  })
+
+  test('before the commit: nothing was changed, and the next attempt applies it', async () => {
+    const { gate } = await situation('cut-before')
+    const proxy = await startCutter(world.writeUrl, 'request')
+    const through = pool(proxy.url)
+    const deps = depsFor(world, postgresTarget(through), permits().takePermit)
+
+    await expect(executeEffect(failRun(gate, 'cut-before'), deps)).rejects.toMatchObject({
+      code: 'RUNBOOK_UNREACHABLE',
+    })
+    expect([await recorded(gate), (await readRun(world, 'cut-before'))?.changes]).toEqual([0, 0])
+    expect(await executeEffect(failRun(gate, 'cut-before'), deps)).toMatchObject({ effect: { result: 'applied' } })
+    expect((await readRun(world, 'cut-before'))?.changes).toBe(1)
+    await through.end()
+    await proxy.close()
+  })
+})
+
+describe('a database without our ledger', () => {
+  const withoutLedger = () => postgresTarget(write, 'none')
+
+  test('is changed once, after the intent was recorded', async () => {
+    const { gate } = await situation('bare')
+    const { takePermit, asked } = permits()
+    const deps = depsFor(world, withoutLedger(), takePermit)
+
+    expect(await executeEffect(failRun(gate, 'bare'), deps)).toMatchObject({
+      effect: { result: 'applied', observed: { rows: 1 } },
+    })
+    expect(await executeEffect(failRun(gate, 'bare'), deps)).toMatchObject({ effect: { result: 'applied' } })
+    expect(asked).toHaveLength(1)
+    expect((await readRun(world, 'bare'))?.changes).toBe(1)
+    expect(await ledgerHolds(gate)).toBe(0)
+  })
+
+  test('is looked at, never written to, when an earlier attempt left only its intent', async () => {
+    const done = await situation('bare-done')
+    const notDone = await situation('bare-not')
+    await world.owner.query(`UPDATE runs SET status = 'FAILED', failure_reason = 'Stalled' WHERE id = 'bare-done'`)
+    for (const [gate, id] of [
+      [done.gate, 'bare-done'],
+      [notDone.gate, 'bare-not'],
+    ])
+      await world.engine.query('INSERT INTO runbook.intents (gate, action, target) VALUES ($1, $2, $3)', [
+        gate,
+        '0-sql.update',
+        id,
+      ])
+    const { takePermit, asked } = permits()
+    const deps = depsFor(world, withoutLedger(), takePermit)
+
+    expect(await executeEffect(failRun(done.gate, 'bare-done'), deps)).toMatchObject({
+      effect: { result: 'applied', detail: expect.stringContaining('observed') },
+    })
+    expect(await executeEffect(failRun(notDone.gate, 'bare-not'), deps)).toMatchObject({
+      effect: { result: 'unknown' },
+    })
+    expect(asked).toHaveLength(0)
+    expect((await readRun(world, 'bare-not'))?.changes).toBe(0)
+  })
+
+  test('is not changed when another number of rows fits', async () => {
+    const { gate } = await situation('bare-moved')
+    const deps = depsFor(world, withoutLedger(), permits().takePermit)
+    const answer = await executeEffect(failRun(gate, 'bare-moved', { where: { attempt: 9 } }), deps)
+    expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows') } })
+  })
+})
+
+describe("the engine's write role", () => {
+  test.each([
+    `UPDATE runbook_ledger.effects SET detail = 'x'`,
+    'DELETE FROM runbook_ledger.effects',
+    'DELETE FROM runbook_ledger.fences',
+    'TRUNCATE runbook_ledger.effects',
+    `UPDATE runbook_ledger.fences SET name = 'x'`,
+    `INSERT INTO runs (id, status) VALUES ('x', 'x')`,
+    'DELETE FROM runs',
+    'UPDATE runs SET changes = 0',
+    'CREATE TABLE runbook_ledger.mine ()',
+  ])('may not %s', async (statement) => {
+    await expect(write.query(statement)).rejects.toMatchObject({ code: '42501' })
+  })
+
+  test('is told what to do where no ledger was prepared', async () => {
+    const { gate } = await situation('unprepared')
+    await world.owner.query('ALTER SCHEMA runbook_ledger RENAME TO hidden_ledger')
+    try {
+      const answer = await executeEffect(
+        failRun(gate, 'unprepared'),
+        depsFor(world, postgresTarget(write), permits().takePermit),
+      )
+      expect(answer).toMatchObject({
+        effect: { result: 'refused', detail: expect.stringContaining('runbook connection prepare') },
+      })
+    } finally {
+      await world.owner.query('ALTER SCHEMA hidden_ledger RENAME TO runbook_ledger')
+    }
+  })
+})
+
+/** As if the process had ended between the target's commit and the record of it. */
+async function forget(gate: string): Promise<void> {
+  await world.engineOwner.query('ALTER TABLE runbook.effects DISABLE TRIGGER USER')
+  await world.engineOwner.query('DELETE FROM runbook.effects WHERE gate = $1', [gate])
+  await world.engineOwner.query('ALTER TABLE runbook.effects ENABLE TRIGGER USER')
+}
+
+/** Passes bytes on until the first COMMIT; then the connection is cut before it is sent, or before its answer arrives. */
+async function startCutter(url: string, cut: 'request' | 'answer') {
+  const { hostname, port } = new URL(url)
+  let cuts = 0
+  const open = new Set<Socket>()
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname)
+    let committing = false
+    const end = () => {
+      client.destroy()
+      upstream.destroy()
+    }
+    for (const socket of [client, upstream]) {
+      open.add(socket)
+      socket.on('error', end)
+      socket.on('close', end)
+    }
+    client.on('data', (chunk) => {
+      const commits = cuts === 0 && chunk.includes('COMMIT\0')
+      if (commits) cuts += 1
+      if (commits && cut === 'request') return end()
+      committing = commits
+      upstream.write(chunk)
+    })
+    upstream.on('data', (chunk) => {
+      if (committing) return end()
+      client.write(chunk)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const through = new URL(url)
+  through.hostname = '127.0.0.1'
+  through.port = String((server.address() as AddressInfo).port)
+  return {
+    url: through.toString(),
+    cuts: () => cuts,
+    close: async () => {
+      for (const socket of open) socket.destroy()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { canonical, sha256Hex } from '../../src/core/canonical.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { ACTION_IMPLEMENTATIONS } from '../../activities/action-table.ts'
+import type { EffectDeps, EffectRequest } from '../../src/effects/request.ts'
+import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
+import type { PermitAnswer, PermitRequest, TakePermit } from '../../src/gate/permit.ts'
+import { migrateHistory } from '../../src/history/migrate.ts'
+import type { PostgresTarget, Targets } from '../../src/targets/targets.ts'
+
+/**
+ * An engine's database and a diagnosed database, each made for one test file, with the roles that they have in production: the
+ * engine's application role here, a write role with rights on named columns there.
+ */
+export interface EffectsWorld {
+  name: string
+  /** As the application role. */
+  engine: pg.Pool
+  engineOwner: pg.Pool
+  /** As the target's owner. */
+  owner: pg.Pool
+  /** As the engine's write role on the target. */
+  writeUrl: string
+  ownerUrl: string
+  close(): Promise<void>
+}
+
+const COLUMNS = ['status', 'failure_reason', 'attempt', 'updated_at']
+
+export async function createEffectsWorld(superUrl: string): Promise<EffectsWorld> {
+  const name = `effects_${randomBytes(4).toString('hex')}`
+  const admin = new pg.Pool({ connectionString: superUrl, max: 1 })
+  const [engineDb, targetDb, appRole, writeRole] = ['engine', 'target', 'app', 'write'].map((part) => `${name}_${part}`)
+  await admin.query(`CREATE DATABASE ${engineDb}`)
+  await admin.query(`CREATE DATABASE ${targetDb}`)
+  const [engineUrl, ownerUrl] = [at(superUrl, engineDb!), at(superUrl, targetDb!)]
+  await migrateHistory(engineUrl)
+  await admin.query(`CREATE ROLE ${appRole} LOGIN PASSWORD 'app' IN ROLE runbook_application`)
+  await admin.query(`CREATE ROLE ${writeRole} LOGIN PASSWORD 'write'`)
+  const owner = pool(ownerUrl)
+  await owner.query(`CREATE TABLE runs (id text PRIMARY KEY, status text NOT NULL CHECK (status <> 'BAD'), failure_reason text,
+    attempt integer NOT NULL DEFAULT 1, changes integer NOT NULL DEFAULT 0, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())`)
+  // Every change counts, so that a test sees whether one was made twice.
+  await owner.query(`CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN NEW.changes := OLD.changes + 1; RETURN NEW; END'`)
+  await owner.query(`CREATE TRIGGER count_change BEFORE UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION count_change()`)
+  await owner.query(`GRANT SELECT (id, ${COLUMNS.join(', ')}), UPDATE (${COLUMNS.join(', ')}) ON runs TO ${writeRole}`)
+  await prepareLedger(ownerUrl, writeRole!)
+  const engine = pool(at(superUrl, engineDb!, appRole, 'app'))
+  const engineOwner = pool(engineUrl)
+  return {
+    name,
+    engine,
+    engineOwner,
+    owner,
+    ownerUrl,
+    writeUrl: at(superUrl, targetDb!, writeRole, 'write'),
+    async close() {
+      await Promise.all([engine.end(), engineOwner.end(), owner.end()])
+      for (const database of [engineDb, targetDb]) await admin.query(`DROP DATABASE ${database} WITH (FORCE)`)
+      for (const role of [appRole, writeRole]) await admin.query(`DROP ROLE ${role}`)
+      await admin.end()
+    },
+  }
+}
+
+/** The URL of another database, as another role, of the same server. */
+export function at(superUrl: string, database: string, role?: string, password?: string): string {
+  const url = new URL(superUrl)
+  url.pathname = `/${database}`
+  if (role) url.username = role
+  if (password) url.password = password
+  return url.toString()
+}
+
+export function pool(url: string, max = 5): pg.Pool {
+  const made = new pg.Pool({ connectionString: url, max, allowExitOnIdle: true })
+  made.on('error', () => {})
+  return made
+}
+
+let gates = 0
+
+/** A gate of an incident of its own, as if it had been approved. Returns its id. */
+export async function openTestGate(world: EffectsWorld): Promise<string> {
+  const plan = canonical({ test: world.name })
+  await world.engineOwner.query(
+    'INSERT INTO runbook.plans (digest, runbook, plan, source) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+    [sha256Hex(plan), 'test', plan, ''],
+  )
+  const made = await world.engineOwner.query<{ id: string }>(
+    `INSERT INTO runbook.incidents (type, runbook, plan_digest, key, inputs, requester)
+     VALUES ('test', 'test', $1, $2, '{}', 'person:test') RETURNING id`,
+    [sha256Hex(plan), `key-${++gates}`],
+  )
+  const incident = made.rows[0]!.id
+  const gate = `${incident}.r1`
+  await world.engineOwner.query(
+    `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, required, groups, exclude_requester,
+       on_timeout, escalate_to, within_ms, valid_for_ms, opened_at, expires_at)
+     VALUES ($1, $2, 1, 'test', '{}', $3, 'approved', 1, '{}', false, 'reject', '{}', 1000, 1000, now(), now() + interval '1 hour')`,
+    [gate, incident, DIGEST],
+  )
+  return gate
+}
+
+export const DIGEST = sha256Hex('the proposal')
+
+export function requestFor(gate: string, kind: string, parameters: JsonObject, target = 'run-1'): EffectRequest {
+  return {
+    gate,
+    proposalDigest: DIGEST,
+    action: { id: `0-${kind}`, kind, target, with: parameters, preview: { summary: '' } },
+    target: { key: target, item: null },
+    timeoutMs: 5_000,
+    recheckedAt: new Date().toISOString(),
+  }
+}
+
+/** Grants every permit, with a fence that rises. `before` runs each time before the answer. */
+export function permits(options: { lease?: string; before?: (request: PermitRequest) => Promise<void> } = {}) {
+  const asked: PermitRequest[] = []
+  const takePermit: TakePermit = async (request): Promise<PermitAnswer> => {
+    asked.push(request)
+    const fence = asked.length
+    await options.before?.(request)
+    return { granted: true, fence, lease: options.lease ?? `lease/${request.gate}` }
+  }
+  return { asked, takePermit }
+}
+
+export function denying(reason: Extract<PermitAnswer, { granted: false }>['reason']): TakePermit {
+  return async () => ({ granted: false, reason, message: `it is ${reason}` })
+}
+
+export function depsFor(world: EffectsWorld, targets: Partial<Targets>, takePermit: TakePermit): EffectDeps {
+  return {
+    database: world.engine,
+    takePermit,
+    targets: targets as Targets,
+    implementations: ACTION_IMPLEMENTATIONS,
+    notify: async (channel) => `told ${channel}`,
+  }
+}
+
+export function postgresTarget(connections: pg.Pool, ledger: 'target' | 'none' = 'target'): Pick<Targets, 'postgres'> {
+  const target: PostgresTarget = { connection: 'db', address: '127.0.0.1', pool: connections, ledger, redact: [] }
+  return { postgres: async () => target }
+}
+
+export async function addRun(world: EffectsWorld, id: string, status = 'RUNNING'): Promise<string> {
+  const made = await world.owner.query<{ updated_at: string }>(
+    `INSERT INTO runs (id, status) VALUES ($1, $2) RETURNING updated_at::text`,
+    [id, status],
+  )
+  return made.rows[0]!.updated_at
+}
+
+export async function readRun(world: EffectsWorld, id: string) {
+  const found = await world.owner.query<{ status: string; failure_reason: string | null; changes: number }>(
+    'SELECT status, failure_reason, changes FROM runs WHERE id = $1',
+    [id],
+  )
+  return found.rows[0]
+}
+
+/** Looks again until it is so; says what it was waiting for when it is not in time. */
+export async function eventually(what: string, look: () => Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const end = Date.now() + withinMs
+  while (!(await look())) {
+    if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** A promise and what fulfils it. */
+export function signal(): { given: Promise<void>; give: () => void } {
+  let give = () => {}
+  const given = new Promise<void>((resolve) => (give = resolve))
+  return { given, give }
+}
