@@ -8,20 +8,21 @@ import { lastLine, runCommand } from './run-command.ts'
 import type { ServiceSpec } from './service.ts'
 import { installDebianPackage } from './system-packages.ts'
 
-const SERVERS = ['redis-server', 'valkey-server']
+/** In the order of preference. */
+export const REDIS_SERVERS = ['redis-server', 'valkey-server']
 const IMAGE = 'redis:7'
 
 export type RedisSource = { kind: 'program'; path: string } | { kind: 'docker'; path: string }
 
 /** A Redis to start: on PATH, else from the system's packages, else Docker. */
 export async function findRedis(log: (line: string) => void): Promise<RedisSource> {
-  const onPath = await findExecutable(SERVERS)
+  const onPath = await findExecutable(REDIS_SERVERS)
   if (onPath !== null) {
     log(`Redis: ${onPath}`)
     return { kind: 'program', path: onPath }
   }
   const refused = await installDebianPackage('redis-server', (line) => log(`Redis: ${line}`))
-  const installed = await findExecutable(SERVERS)
+  const installed = await findExecutable(REDIS_SERVERS)
   if (installed !== null) {
     log(`Redis: ${installed}, installed just now`)
     return { kind: 'program', path: installed }

@@ -12,6 +12,7 @@ import { StackRun, endOrphans, ownIdentity } from './stack-run.ts'
 import { findTemporal } from './temporal-binary.ts'
 import { prepareTemporal, temporalSpec, useGivenTemporal } from './temporal.ts'
 import type { SearchAttributeType } from './temporal.ts'
+import { USUAL_PORTS } from './usual-ports.ts'
 
 export interface StackOptions {
   /** Holds data, logs, passwords and `stack.json`, e.g. `<cwd>/.runbook`. One stack per folder. */
@@ -128,7 +129,9 @@ async function readyPostgres(run: StackRun): Promise<() => Promise<PostgresServe
   const { postgres: password } = await stackSecrets(run.dir)
   const plan = await preparePostgres(run.dir, password, run.log)
   return async () => {
-    const { service, port } = await run.launch('postgres', [54329], (free) => postgresSpec(plan, free, password))
+    const { service, port } = await run.launch('postgres', USUAL_PORTS.postgres, (free) =>
+      postgresSpec(plan, free, password),
+    )
     const url = postgresUrl(port, password)
     run.log(`PostgreSQL: answers on 127.0.0.1:${port}`)
     run.recordAddresses({ postgresUrl: url })
@@ -148,7 +151,7 @@ async function readyRedis(run: StackRun): Promise<() => Promise<RedisServer>> {
   const { redis: password } = await stackSecrets(run.dir)
   const home = await prepareRedis(run.dir, password)
   return async () => {
-    const { service, port } = await run.launch('redis', [6379, 63799], (free) =>
+    const { service, port } = await run.launch('redis', USUAL_PORTS.redis, (free) =>
       redisSpec(source, home, free, password),
     )
     const url = redisUrl(port, password)
@@ -169,11 +172,11 @@ async function readyTemporal(run: StackRun, options: StackOptions): Promise<() =
   }
   const binary = await findTemporal(run.log)
   const home = await prepareTemporal(run.dir)
-  const uiPort = options.ui === true ? await run.port('ui', [8233, 18233]) : null
+  const uiPort = options.ui === true ? await run.port('ui', USUAL_PORTS.ui) : null
   const { searchAttributes = {} } = options
   const stateDir = options.temporal === 'file' ? home : null
   return async () => {
-    const { service, port } = await run.launch('temporal', [7233, 17233], (free) =>
+    const { service, port } = await run.launch('temporal', USUAL_PORTS.temporal, (free) =>
       temporalSpec({ binary, stateDir, port: free, uiPort, namespace, searchAttributes }, home),
     )
     const address = `127.0.0.1:${port}`

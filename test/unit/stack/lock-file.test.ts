@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { tryLock, waitForLock } from '../../../src/stack/lock-file.ts'
+import { identify } from '../../../src/stack/process-identity.ts'
+
+let dir: string
+let path: string
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'lock-'))
+  path = join(dir, 'lock')
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+test('a lock is had by one at a time, and the other is told by whom', async () => {
+  const first = await tryLock(path)
+  expect(await tryLock(path)).toEqual({ heldBy: await identify(process.pid) })
+  if ('lock' in first) await first.lock.release()
+  expect(await tryLock(path)).toHaveProperty('lock')
+})
+
+test('the lock of a process that is gone is taken over', async () => {
+  const child = spawn('sleep', ['60'])
+  const holder = await identify(child.pid as number)
+  await writeFile(path, JSON.stringify(holder))
+  expect(await tryLock(path)).toEqual({ heldBy: holder })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  expect(await tryLock(path)).toHaveProperty('lock')
+})
+
+test('the lock of a process whose number somebody else has by now is taken over', async () => {
+  await writeFile(path, JSON.stringify({ pid: process.pid, started: 'another time' }))
+  expect(await tryLock(path)).toHaveProperty('lock')
+})
+
+test('a lock file that was cut short is taken over', async () => {
+  await writeFile(path, '{"pid":')
+  expect(await tryLock(path)).toHaveProperty('lock')
+})
+
+test('of many who find a stale lock at once exactly one gets it', async () => {
+  await writeFile(path, JSON.stringify({ pid: process.pid, started: 'another time' }))
+  const results = await Promise.all(Array.from({ length: 20 }, () => tryLock(path)))
+  expect(results.filter((result) => 'lock' in result)).toHaveLength(1)
+  expect(await readdir(dir)).toEqual(['lock'])
+  expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(await identify(process.pid))
+})
+
+test('who waits for a lock gets it when it is released, and was told of its holder once', async () => {
+  const first = await waitForLock(path, () => undefined)
+  const holders: number[] = []
+  const second = waitForLock(path, ({ pid }) => {
+    holders.push(pid)
+    void first.release()
+  })
+  await (await second).release()
+  expect(holders).toEqual([process.pid])
+})

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { downloadTemporal } from '../../../src/stack/temporal-download.ts'
+
+let dir: string
+let server: Server | undefined
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'download-'))
+})
+afterEach(async () => {
+  server?.closeAllConnections()
+  server?.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+test('the program is taken out of the archive that the service names', async () => {
+  const archive = await archiveOf('#!/bin/sh\necho temporal version 1.2.3\n')
+  let asked = ''
+  const service = await serve((request, response) => {
+    if (request.url === '/archive') return response.end(archive)
+    asked = request.url ?? ''
+    return response.end(
+      JSON.stringify({ archiveUrl: `http://${request.headers.host}/archive`, fileToExtract: 'temporal' }),
+    )
+  })
+  const target = join(dir, 'cache/temporal')
+  expect(await downloadTemporal(target, { service, log: () => undefined })).toBeNull()
+  expect(execFileSync(target).toString()).toBe('temporal version 1.2.3\n')
+  expect(asked).toMatch(/arch=(amd64|arm64)&platform=\w+&format=tar\.gz&sdk-name=sdk-typescript&sdk-version=\d+\.\d+/)
+  expect(await readdir(join(dir, 'cache'))).toEqual(['temporal'])
+})
+
+test('a service that does not answer is given up in time', async () => {
+  const service = await serve(() => undefined)
+  const refused = await downloadTemporal(join(dir, 'temporal'), { service, patienceMs: 100, log: () => undefined })
+  expect(refused).toBe('nothing came for 0.1 s')
+  expect(await readdir(dir)).toEqual([])
+})
+
+test('a download that stops in the middle is given up, and leaves nothing', async () => {
+  const service = await serve((request, response) => {
+    if (request.url === '/archive') return response.writeHead(200, { 'content-length': '100000' }).write('x')
+    return response.end(
+      JSON.stringify({ archiveUrl: `http://${request.headers.host}/archive`, fileToExtract: 'temporal' }),
+    )
+  })
+  const refused = await downloadTemporal(join(dir, 'temporal'), { service, patienceMs: 100, log: () => undefined })
+  expect(refused).toBe('nothing came for 0.1 s')
+  expect(await readdir(dir)).toEqual([])
+})
+
+test.each([
+  ['a refusal', 403, '', /answers 403/],
+  ['something else than an address', 200, '{"archiveUrl":1}', /gives no archive/],
+  ['a file outside of the archive', 200, '{"archiveUrl":"http://127.0.0.1:1/","fileToExtract":"../../x"}', /odd file/],
+  ['a broken archive', 200, '', /unpacked|JSON/],
+])('%s is a reason, not an error', async (_name, status, body, reason) => {
+  const service = await serve((_request, response) => response.writeHead(status).end(body))
+  expect(await downloadTemporal(join(dir, 'temporal'), { service, log: () => undefined })).toMatch(reason)
+})
+
+test('no route to the service is a reason, and quick', async () => {
+  const service = 'http://127.0.0.1:1/temporal-cli/default'
+  expect(await downloadTemporal(join(dir, 'temporal'), { service, log: () => undefined })).toMatch(
+    /ECONNREFUSED|bad port/,
+  )
+})
+
+async function archiveOf(program: string): Promise<Buffer> {
+  await writeFile(join(dir, 'temporal'), program, { mode: 0o644 })
+  execFileSync('tar', ['-czf', 'archive.tar.gz', 'temporal'], { cwd: dir })
+  return readFile(join(dir, 'archive.tar.gz'))
+}
+
+async function serve(answer: RequestListener): Promise<string> {
+  const listening = createServer(answer)
+  server = listening
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
+  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}/temporal-cli/default`
+}
