@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest'
+import { simulate, type World } from '../../../src/interpreter/simulator.ts'
+import { expression, plan, remedy, things } from './plan-fixture.ts'
+
+const a = { id: 'a', n: 2 }
+const b = { id: 'b', n: 3 }
+
+/** Mending a thing makes it good at once; nothing else changes. */
+function mendable(...bad: { id: string; n: number }[]): World {
+  return {
+    check: (name, { applied }) =>
+      name === 'other' ? things() : things(...bad.filter((thing) => !applied.includes(`mend/${thing.id}`))),
+  }
+}
+
+describe('an incident', () => {
+  test('whose remedy works is resolved in one round, with one effect for each target', async () => {
+    const run = await simulate(plan(), {}, mendable(a, b))
+    expect(run.closing).toMatchObject({ outcome: 'resolved' })
+    expect(run.effects).toEqual([
+      { round: 1, action: '0-sql.update', target: 'a', result: 'applied' },
+      { round: 1, action: '0-sql.update', target: 'b', result: 'applied' },
+    ])
+    expect(run.drafts[0]).toMatchObject({ cause: 'many-bad', because: '2 things are bad', affected: 2 })
+    expect(run.looks).toContain('r1/recheck1/bad')
+  })
+
+  test('whose symptom was never there is cleared and proposes nothing', async () => {
+    const run = await simulate(plan(), {}, { check: () => things() })
+    expect(run.closing.outcome).toBe('cleared')
+    expect(run.drafts).toEqual([])
+  })
+
+  test('is not verified when only the write happened and nothing recovered', async () => {
+    const run = await simulate(plan(), {}, { check: () => things(a) })
+    expect(run.events.find((event) => event.kind === 'verified')?.data).toMatchObject({ held: false })
+    expect(run.closing.outcome).toBe('escalated')
+  })
+
+  test('never repeats a remedy that did not help for the same target, but goes on to the next cause that holds', async () => {
+    const run = await simulate(plan(), {}, { check: (name) => (name === 'other' ? things() : things(a)) })
+    expect(run.drafts.map((draft) => draft.remedy)).toEqual(['mend', 'replace'])
+    expect(run.closing.reason).toMatch(/applied before and did not help/)
+  })
+
+  test('is escalated when the evidence of a more fundamental cause is missing', async () => {
+    const causes = plan().causes
+    const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }
+    const run = await simulate(
+      plan({ causes: [broken, ...causes] }),
+      {},
+      {
+        check: (name) => (name === 'other' ? { failed: 'connection refused' } : things(a)),
+      },
+    )
+    expect(run.closing).toMatchObject({ outcome: 'escalated' })
+    expect(run.closing.reason).toContain('unseen could not be ruled out')
+    expect(run.effects).toEqual([])
+    expect(run.escalations).toHaveLength(1)
+  })
+
+  test('goes on despite a missing check where its cause says so', async () => {
+    const causes = plan().causes
+    const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }
+    const run = await simulate(
+      plan({ causes: [broken, { ...causes[0]!, despite: ['other'] }] }),
+      {},
+      {
+        check: (name, { applied }) =>
+          name === 'other' ? { failed: 'timeout' } : applied.length > 0 ? things() : things(a),
+      },
+    )
+    expect(run.closing.outcome).toBe('resolved')
+  })
+
+  test('with an undetermined symptom goes on to look for causes', async () => {
+    const run = await simulate(
+      plan({ symptom: expression('size(other.rows) > 0', ['other']) }),
+      {},
+      {
+        check: (name) => (name === 'other' ? { failed: 'no route' } : things(a)),
+        decide: () => ({ reject: true }),
+      },
+    )
+    expect(run.drafts).toHaveLength(1)
+    expect(run.closing.outcome).toBe('declined')
+  })
+})
+
+describe('a gate', () => {
+  test('that is rejected ends the incident, and nothing is applied', async () => {
+    const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ reject: true }) })
+    expect(run.closing).toMatchObject({ outcome: 'declined', reason: 'operator rejected the proposal' })
+    expect(run.effects).toEqual([])
+  })
+
+  test('that is rejected with "next cause" opens the next round with the next cause', async () => {
+    const run = await simulate(
+      plan(),
+      {},
+      {
+        check: (name, { applied }) => (name === 'other' || applied.length > 0 ? things() : things(a)),
+        decide: (draft) => (draft.remedy === 'mend' ? { reject: true, nextCause: true } : { approve: 'all' }),
+      },
+    )
+    expect(run.drafts.map((draft) => draft.remedy)).toEqual(['mend', 'replace'])
+    expect(run.closing.outcome).toBe('resolved')
+  })
+
+  test('that nobody answers is widened once and then expires, and an hour takes no time', async () => {
+    const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ silent: true }) })
+    expect(run.closing).toMatchObject({ outcome: 'expired', reason: 'twice unanswered' })
+    expect(run.tookMs).toBe(1_800_000)
+    expect(run.escalations).toHaveLength(1)
+    expect(run.effects).toEqual([])
+  })
+
+  test('of which a part is approved applies that part and nothing else', async () => {
+    const run = await simulate(
+      plan({ rounds: { ineffective: 3, total: 1 } }),
+      {},
+      { ...mendable(a, b), decide: () => ({ approve: ['b'] }) },
+    )
+    expect(run.effects.map((effect) => effect.target)).toEqual(['b'])
+  })
+
+  test('proposes at most the limit and says how many there are', async () => {
+    const many = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, n: 2 }))
+    const run = await simulate(plan(), {}, { ...mendable(...many), decide: () => ({ reject: true }) })
+    expect(run.drafts[0]!.targets.map((target) => target.key)).toEqual(['a', 'b', 'c'])
+    expect(run.drafts[0]!.affected).toBe(5)
+  })
+})
+
+describe('after the decision', () => {
+  test('a target that no longer qualifies is skipped and recorded, and none is added', async () => {
+    const run = await simulate(
+      plan(),
+      {},
+      {
+        check: (name, { place, applied }) => {
+          if (name === 'other' || applied.length > 0) return things()
+          return place.startsWith('r1/check') ? things(a, b) : things(b, { id: 'c', n: 9 })
+        },
+      },
+    )
+    expect(run.effects.map((effect) => effect.target)).toEqual(['b'])
+    expect(run.events.find((event) => event.kind === 'recheck')?.data).toMatchObject({
+      skipped: { a: 'is no longer affected' },
+      targets: ['b'],
+    })
+  })
+
+  test('a target for which something else would be done now is skipped', async () => {
+    const run = await simulate(
+      plan(),
+      {},
+      {
+        check: (name, { place, round }) => {
+          if (name === 'other' || round > 1) return things()
+          return place.startsWith('r1/check') ? things(a) : things({ ...a, n: 7 })
+        },
+      },
+    )
+    expect(run.effects).toEqual([])
+    expect(JSON.stringify(run.events)).toContain('has changed since it was approved')
+  })
+
+  test('three refused targets in a row stop the remedy', async () => {
+    const many = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, n: 2 }))
+    const limited = plan({
+      remedies: { mend: remedy('mend', { limits: { maxTargets: 10 } }), replace: remedy('replace') },
+      rounds: { ineffective: 1, total: 10 },
+    })
+    const run = await simulate(limited, {}, { ...mendable(...many), effect: () => 'refused' })
+    expect(run.effects).toHaveLength(3)
+    expect(run.closing.outcome).toBe('escalated')
+  })
+
+  test('an effect of which nothing is known is handed to a person', async () => {
+    const run = await simulate(plan(), {}, { ...mendable(a), effect: () => 'unknown' })
+    expect(run.closing).toMatchObject({ outcome: 'escalated' })
+    expect(run.closing.reason).toContain('a person must settle it')
+  })
+
+  test('an error inside an expression ends in outcome failed, not in an exception', async () => {
+    const broken = plan({
+      remedies: {
+        mend: remedy('mend', { key: { expr: expression('thing.nothing.here') } }),
+        replace: remedy('replace'),
+      },
+    })
+    const run = await simulate(broken, {}, mendable(a))
+    expect(run.closing.outcome).toBe('failed')
+  })
+})
