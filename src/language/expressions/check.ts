@@ -193,7 +193,7 @@ class Checker {
     const type = this.visit(node, env)
     if (type === 'bool' || type === 'dyn') return
     if (isNullable(type) && type.nullable === 'bool') this.mayBeNull(node)
-    else this.problem('not-a-condition', node, `${notCondition(node, type)}`)
+    else this.problem('not-a-condition', node, notCondition(sourceOf(node), type))
   }
 
   private minus(node: Node, of: Node, env: Env): Type {
@@ -310,8 +310,8 @@ export function sourceOf(node: Node): string {
   return source.length > 40 ? `${source.slice(0, 40)}…` : source
 }
 
-function notCondition(node: Node, type: Type): string {
-  const source = sourceOf(node)
+/** Why a value of this type is no condition, and what was meant perhaps. */
+export function notCondition(source: string, type: Type): string {
   if (isList(type)) return `A condition is needed, and ${source} is a list. Did you mean "size(${source}) > 0"?`
   if (isNumber(type)) return `A condition is needed, and ${source} is a number. Did you mean "${source} > 0"?`
   return `A condition (true or false) is needed, and ${source} is ${formatType(type)}.`

@@ -8,7 +8,8 @@ import { GROWS, SHRINKS, analyse } from './polarity.ts'
 import type { CheckScope, Effects } from './polarity.ts'
 
 export type Compiled =
-  { ok: true; expression: Expression; type: Type; effects: Effects } | { ok: false; problems: ExpressionProblem[] }
+  | { ok: true; expression: Expression; type: Type; names: string[]; effects: Effects }
+  | { ok: false; problems: ExpressionProblem[] }
 
 const NO_CHECKS: CheckScope = { checks: {} }
 
@@ -23,10 +24,10 @@ export function compileExpression(
 ): Compiled {
   const checked = checkedExpression(cel, types)
   if (!checked.ok) return checked
-  const { checks, effects } = analyse(checked, checkScope)
+  const { checks, names, effects } = analyse(checked, checkScope)
   const having = (bit: number) => [...effects].filter(([, bits]) => (bits & bit) !== 0).map(([check]) => check)
   const expression = { cel, checks, grows: having(GROWS), shrinks: having(SHRINKS) }
-  return { ok: true, expression, type: checked.type, effects }
+  return { ok: true, expression, type: checked.type, names, effects }
 }
 
 /** Parsed, typed and within its cost; or every problem. */

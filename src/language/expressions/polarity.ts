@@ -25,15 +25,24 @@ export interface CheckScope {
 
 const NONE: Effects = new Map()
 
-/** Names of the checks that an expression reads, and what further rows of each could do to its value. */
-export function analyse(checked: Checked, scope: CheckScope): { checks: string[]; effects: Effects } {
+export interface Analysed {
+  /** Names of the checks that it reads. */
+  checks: string[]
+  /** All names that it reads and does not bind itself. */
+  names: string[]
+  effects: Effects
+}
+
+/** What an expression reads, and what further rows of each check could do to its value. */
+export function analyse(checked: Checked, scope: CheckScope): Analysed {
   const analysis = new Analysis(checked.types, scope)
   const effects = analysis.visit(checked.root, [], new Set())
-  return { checks: [...analysis.reads], effects }
+  return { checks: [...analysis.reads], names: [...analysis.names], effects }
 }
 
 class Analysis {
   readonly reads = new Set<string>()
+  readonly names = new Set<string>()
   private readonly types: ReadonlyMap<Node, Type>
   private readonly scope: CheckScope
 
@@ -80,6 +89,7 @@ class Analysis {
 
   private name(name: string, locals: readonly string[]): Effects {
     if (locals.includes(name)) return NONE
+    this.names.add(name)
     const derived = this.scope.derived
     if (derived && Object.hasOwn(derived, name)) {
       for (const check of derived[name]!.checks) this.reads.add(check)
@@ -92,6 +102,7 @@ class Analysis {
 
   private read(name: string): readonly string[] | undefined {
     if (!Object.hasOwn(this.scope.checks, name)) return undefined
+    this.names.add(name)
     this.reads.add(name)
     return this.scope.checks[name]
   }

@@ -1,4 +1,4 @@
-import { Composer, LineCounter, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml'
+import { Composer, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml'
 import type { CST, Node as YamlNode, Pair } from 'yaml'
 import { Reporter } from '../problems.ts'
 import { explainSyntax } from './explain-syntax.ts'
@@ -16,14 +16,12 @@ const MAX_SYNTAX_PROBLEMS = 10
  * that. Returns the tree, if there is one, and a reporter that holds the problems so far.
  */
 export function parseYaml(text: string, file: string): { tree?: Tree; reporter: Reporter } {
-  const lines = new LineCounter()
-  lines.addNewLine(0)
-  const reporter = new Reporter(new Source(file, text, lines))
+  const reporter = new Reporter(new Source(file, text))
   if (text.length > MAX_BYTES || new TextEncoder().encode(text).length > MAX_BYTES) {
     reporter.error('file-too-large', { start: 0, end: 1 }, `A runbook has at most ${MAX_BYTES / 1024} KiB.`)
     return { reporter }
   }
-  const document = documentOf(text, lines, reporter)
+  const document = documentOf(text, reporter)
   if (!document || forbiddenCharacters(text, reporter)) return { reporter }
   if (levelsOf(document) > MAX_LEVELS) {
     const span = { start: document.offset, end: document.offset + 1 }
@@ -37,9 +35,9 @@ export function parseYaml(text: string, file: string): { tree?: Tree; reporter: 
 }
 
 /** The one document's token. Its depth is looked at before it is composed, since composing recurses. */
-function documentOf(text: string, lines: LineCounter, reporter: Reporter): CST.Document | undefined {
+function documentOf(text: string, reporter: Reporter): CST.Document | undefined {
   let document: CST.Document | undefined
-  for (const token of new Parser(lines.addNewLine).parse(text)) {
+  for (const token of new Parser().parse(text)) {
     const span = { start: token.offset, end: token.offset + 1 }
     if (token.type === 'directive')
       reporter.error('yaml-directive', span, 'Directives are not part of the language: leave the % line out.')

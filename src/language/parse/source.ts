@@ -1,5 +1,3 @@
-import type { LineCounter } from 'yaml'
-
 /** A stretch of the file, in characters from its begin; `end` is not part of it. */
 export interface Span {
   start: number
@@ -13,17 +11,25 @@ const FRAME_WIDTH = 110
 export class Source {
   readonly file: string
   readonly text: string
-  private readonly lines: LineCounter
+  /** Where each line begins; found when the first problem asks, since most files have none. */
+  private lineStarts: number[] | undefined
 
-  constructor(file: string, text: string, lines: LineCounter) {
+  constructor(file: string, text: string) {
     this.file = file
     this.text = text
-    this.lines = lines
   }
 
+  /** Line and column, counted from 1. */
   position(offset: number): { line: number; column: number } {
-    const { line, col } = this.lines.linePos(Math.min(offset, this.text.length))
-    return { line: Math.max(1, line), column: Math.max(1, col) }
+    const starts = (this.lineStarts ??= lineStartsOf(this.text))
+    const at = Math.min(offset, this.text.length)
+    let [low, high] = [0, starts.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (starts[middle]! <= at) low = middle
+      else high = middle - 1
+    }
+    return { line: low + 1, column: at - starts[low]! + 1 }
   }
 
   /** The line with its number, and carets beneath the place. */
@@ -38,6 +44,12 @@ export class Source {
     const number = String(line).padStart(5)
     return `${number} | ${shown}\n      | ${' '.repeat(column - 1 - cut)}${'^'.repeat(width)}`
   }
+}
+
+function lineStartsOf(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
 }
 
 /** What a terminal would obey or not show. */

@@ -1,0 +1,134 @@
+import { digest } from '../core/canonical.ts'
+import type { Json } from '../core/json.ts'
+import { IR_VERSION } from '../core/plan.ts'
+import type { Plan } from '../core/plan.ts'
+import { compileCauses, compileOtherwise } from './compile/causes.ts'
+import { compileChecks } from './compile/checks.ts'
+import { condition } from './compile/context.ts'
+import type { CompileOptions, Context, Scope } from './compile/context.ts'
+import { compileInputs, inputsType } from './compile/inputs.ts'
+import { compileRemedy } from './compile/remedies.ts'
+import { compileTemplate } from './compile/values.ts'
+import { MAX_EVENTS, worstCaseEvents } from './compile/worst-case.ts'
+import { didYouMean } from './expressions/nearest.ts'
+import { ACTIONS, CHECKS } from './kinds/table.ts'
+import { parseYaml } from './parse/parse-yaml.ts'
+import { inOrder } from './problems.ts'
+import type { Problem, Reporter } from './problems.ts'
+import { readSection } from './structure/read.ts'
+import type { Section } from './structure/read.ts'
+
+export type { CompileOptions } from './compile/context.ts'
+
+export interface Compilation {
+  /** Absent when a problem is an error. */
+  plan?: Plan
+  /** SHA-256 of the plan's canonical JSON. */
+  planDigest?: string
+  /** All of them, in the order of the file. */
+  problems: Problem[]
+}
+
+const MAX_PLAN_BYTES = 128 * 1024
+const HOUR_MS = 3_600_000
+
+/** Parses, checks and compiles a runbook. Never throws for what stands in the text: all problems are returned. */
+export function compileRunbook(text: string, options: CompileOptions): Compilation {
+  const { tree, reporter } = parseYaml(text, options.file)
+  const runbook = tree && readSection('runbook', tree, reporter)
+  if (!runbook) return { problems: inOrder(reporter.problems) }
+  const plan = compilePlan(contextOf(reporter, options), runbook)
+  if (!reporter.hasErrors) refuseTooLarge(reporter, runbook, plan)
+  const problems = inOrder(reporter.problems)
+  if (reporter.hasErrors) return { problems }
+  return { plan, planDigest: digest(plan as unknown as Json), problems }
+}
+
+const known = {
+  checks: new Map(CHECKS.map((kind) => [kind.kind, kind])),
+  actions: new Map(ACTIONS.map((kind) => [kind.kind, kind])),
+}
+
+function contextOf(reporter: Reporter, { checks, actions, connections, channels }: CompileOptions): Context {
+  return {
+    reporter,
+    checks: checks ? new Map(checks.map((kind) => [kind.kind, kind])) : known.checks,
+    actions: actions ? new Map(actions.map((kind) => [kind.kind, kind])) : known.actions,
+    connections,
+    channels,
+  }
+}
+
+function compilePlan(context: Context, runbook: Section): Plan {
+  const inputs = compileInputs(context, runbook.named('inputs'))
+  const inputsOnly: Scope = { types: { inputs: inputsType(inputs) }, checks: { checks: {} } }
+  const { checks, scope } = compileChecks(context, runbook.named('diagnose'), inputsOnly)
+  const symptom = condition(context, runbook.scalar('symptom'), scope)
+  const named = runbook.named('remedies')
+  const causes = compileCauses(
+    context,
+    runbook.list('causes'),
+    scope,
+    named.map(({ name }) => name),
+  )
+  const remedies = named.map((remedy) => compileRemedy(context, remedy, causes, scope, inputsOnly))
+  const key = runbook.scalar('key')
+  const [owner, detect, rounds] = [runbook.text('owner'), runbook.section('detect'), runbook.section('rounds')]
+  return {
+    irVersion: IR_VERSION,
+    runbook: runbook.text('runbook') ?? '',
+    incident: runbook.text('incident') ?? '',
+    title: runbook.text('title') ?? '',
+    ...(owner === undefined ? {} : { owner }),
+    inputs,
+    key: (key && compileTemplate(context, key, inputsOnly, 'refused')?.value) ?? { lit: '' },
+    ...(symptom ? { symptom: symptom.expression } : {}),
+    ...(detect ? { detect: compileDetect(context, runbook, detect) } : {}),
+    checks,
+    causes: causes.map(({ cause }) => cause),
+    otherwise: compileOtherwise(context, runbook, scope),
+    remedies: Object.fromEntries(remedies.map((remedy) => [remedy.remedy, remedy])),
+    rounds: { ineffective: rounds?.int('ineffective') ?? 3, total: rounds?.int('total') ?? 10 },
+    escalate: compileEscalate(context, runbook.section('escalate'), scope),
+  }
+}
+
+function compileDetect(context: Context, runbook: Section, detect: Section): NonNullable<Plan['detect']> {
+  if (!runbook.has('symptom')) {
+    const message = 'The engine looks for the "symptom", and there is none.'
+    context.reporter.error('detect-without-symptom', runbook.keyOf('detect'), message)
+  }
+  return {
+    everyMs: detect.duration('every') ?? HOUR_MS,
+    for: detect.int('for') ?? 1,
+    againMs: detect.duration('again') ?? HOUR_MS,
+  }
+}
+
+function compileEscalate(context: Context, section: Section | undefined, scope: Scope): Plan['escalate'] {
+  const message = section?.scalar('message')
+  const to = section?.names('to') ?? []
+  for (const scalar of to) {
+    const name = String(scalar.value)
+    if (!context.channels || context.channels.includes(name)) continue
+    const hint = `${didYouMean(name, context.channels)} (known: ${context.channels.join(', ') || 'none'})`
+    context.reporter.error('unknown-channel', scalar, `There is no group or channel "${name}".${hint}`)
+  }
+  return {
+    to: to.map((scalar) => String(scalar.value)),
+    message: (message && compileTemplate(context, message, scope)?.value) ?? { lit: '' },
+  }
+}
+
+function refuseTooLarge(reporter: Reporter, runbook: Section, plan: Plan): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(plan)).length
+  if (bytes > MAX_PLAN_BYTES) {
+    const message = `The compiled plan has ${Math.ceil(bytes / 1024)} kB, and at most ${MAX_PLAN_BYTES / 1024} fit into an incident. Split the runbook.`
+    reporter.error('plan-too-large', runbook.at('runbook'), message)
+  }
+  const events = worstCaseEvents(plan)
+  if (events > MAX_EVENTS) {
+    const message = `At worst an incident would take ${events} events, and at most ${MAX_EVENTS} are allowed. Lower maxTargets or rounds.total, or use fewer checks.`
+    reporter.error('too-many-events', runbook.at('runbook'), message)
+  }
+}

@@ -1,0 +1,89 @@
+import type { PlanAction, Type } from '../../core/plan.ts'
+import { didYouMean } from '../expressions/nearest.ts'
+import type { Kind } from '../kinds/kind.ts'
+import type { Section } from '../structure/read.ts'
+import { compileChecks } from './checks.ts'
+import { condition, scopeWith } from './context.ts'
+import type { Context, Scope } from './context.ts'
+import { compileParameters, resultOf } from './parameters.ts'
+
+export const DEFAULT_POLL_MS = 5_000
+
+export interface ActionScopes {
+  /** With the `for` name. */
+  each: Scope
+  /** Without it: what is done once knows the targets only as `affects`. */
+  whole: Scope
+  /** Of `wait`: `inputs` and `targets`. */
+  after: Scope
+}
+
+/** The action's kind with its plan; undefined when the kind is not known. */
+export function compileAction(
+  context: Context,
+  section: Section,
+  index: number,
+  scopes: ActionScopes,
+): { kind: Kind; action: PlanAction } | undefined {
+  const kind = actionKind(context, section)
+  if (!kind) return undefined
+  const once = section.bool('once') ?? false
+  const scope = once ? scopes.whole : scopes.each
+  const { with: parameters } = compileParameters(context, kind, section.map('with'), section.at('action'), scope)
+  const action: PlanAction = {
+    id: `${index}-${kind.kind}`,
+    action: kind.kind,
+    with: parameters,
+    once,
+    timeoutMs: section.duration('timeout') ?? kind.timeoutMs,
+  }
+  const applies = condition(context, section.scalar('if'), scope)
+  if (applies) action.if = applies.expression
+  const result: Record<string, Type> = { result: resultOf(kind, section.map('with')) }
+  const expect = condition(context, section.scalar('expect'), { types: result, checks: { checks: {} } })
+  if (expect) action.expect = expect.expression
+  const wait = section.section('wait')
+  if (wait) {
+    const polled = compilePolled(context, wait, scopes.after)
+    if (polled) action.wait = polled
+  }
+  const batches = section.section('batches')
+  if (batches) action.batches = { size: batches.int('size') ?? 1, everyMs: batches.duration('every') ?? 1 }
+  if (batches && once)
+    context.reporter.error('batches-once', section.keyOf('batches'), 'What is done once has no batches.')
+  return { kind, action }
+}
+
+function actionKind(context: Context, section: Section): Kind | undefined {
+  const name = section.text('action')
+  if (name === undefined) return undefined
+  const kind = context.actions.get(name)
+  if (kind) return kind
+  if (context.checks.has(name)) {
+    const message = `${name} is a check: it belongs in "diagnose", or in the "checks" of "verify" and "wait".`
+    context.reporter.error('unknown-action', section.at('action'), message)
+  } else {
+    const known = [...context.actions.keys()]
+    const hint = `${didYouMean(name, known)} (kinds: ${known.join(', ')})`
+    context.reporter.error('unknown-action', section.at('action'), `There is no action "${name}".${hint}`)
+  }
+  return undefined
+}
+
+/** What `verify` and `wait` have in common: checks of their own, and a condition that must read one of them. */
+export function compilePolled(
+  context: Context,
+  section: Section,
+  scope: Scope,
+): NonNullable<PlanAction['wait']> | undefined {
+  const { checks, scope: inner } = compileChecks(context, section.named('checks'), scopeWith(scope, {}))
+  const until = condition(context, section.scalar('until'), inner)
+  if (!until) return undefined
+  if (until.expression.checks.length === 0) {
+    const message =
+      'This condition looks at nothing: it must read one of the checks beside it, or it says the same at every look.'
+    context.reporter.error('until-reads-nothing', section.at('until'), message)
+  }
+  const everyMs = section.duration('every') ?? DEFAULT_POLL_MS
+  return { checks, until: until.expression, everyMs, withinMs: section.duration('within') ?? everyMs }
+}

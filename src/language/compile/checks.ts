@@ -1,0 +1,110 @@
+import type { PlanCheck, Type } from '../../core/plan.ts'
+import { didYouMean } from '../expressions/nearest.ts'
+import type { Span } from '../parse/source.ts'
+import type { NamedSection } from '../structure/read.ts'
+import type { Context, Scope } from './context.ts'
+import { compileParameters, resultOf } from './parameters.ts'
+
+export interface CompiledChecks {
+  /** In an order in which each comes after all it needs. */
+  checks: PlanCheck[]
+  /** The scope given, and the checks' results. */
+  scope: Scope
+}
+
+/** Names that expressions know from elsewhere, or that CEL keeps for itself. */
+const TAKEN = new Set(
+  (
+    'inputs affects targets result true false null in as break const continue else for function if import let loop package ' +
+    'namespace return var void while has cel google string int uint double bool bytes list map type'
+  ).split(' '),
+)
+
+export function isTaken(name: string): boolean {
+  return TAKEN.has(name)
+}
+
+/** Compiles checks that know `base` and each other. */
+export function compileChecks(context: Context, named: NamedSection[], base: Scope): CompiledChecks {
+  const kinds = named.map((check) => kindOf(context, check))
+  const types: Record<string, Type> = { ...base.types }
+  for (const [i, { name, key, section }] of named.entries()) {
+    if (isTaken(name) || Object.hasOwn(base.types, name))
+      context.reporter.error(
+        'name-taken',
+        key,
+        `"${name}" already means something in expressions. Choose another name.`,
+      )
+    const kind = kinds[i]
+    types[name] = kind ? resultOf(kind, section.map('with')) : 'dyn'
+  }
+  const siblings = Object.fromEntries(named.map(({ name }) => [name, [] as string[]]))
+  const scope: Scope = { types, checks: { checks: siblings } }
+  const found: { check: PlanCheck; key: Span }[] = []
+  for (const [i, { name, key, section }] of named.entries()) {
+    const kind = kinds[i]
+    if (!kind) continue
+    const compiled = compileParameters(context, kind, section.map('with'), key, scope)
+    const check: PlanCheck = {
+      name,
+      check: kind.kind,
+      with: compiled.with,
+      needs: compiled.checks,
+      timeoutMs: section.duration('timeout') ?? kind.timeoutMs,
+      retries: section.int('retry') ?? 0,
+      result: types[name]!,
+    }
+    found.push({ check, key })
+  }
+  const checks = inOrder(context, found)
+  return { checks, scope: { types, checks: { checks: ancestors(checks, siblings) } } }
+}
+
+function kindOf(context: Context, { section }: NamedSection) {
+  const name = section.text('check')
+  if (name === undefined) return undefined
+  const kind = context.checks.get(name)
+  if (kind) return kind
+  if (context.actions.has(name)) {
+    const message = `${name} changes things: it is an action of a remedy, and checks only read.`
+    context.reporter.error('write-in-diagnose', section.at('check'), message)
+  } else {
+    const known = [...context.checks.keys()]
+    const hint = `${didYouMean(name, known)} (kinds: ${known.join(', ')})`
+    context.reporter.error('unknown-check', section.at('check'), `There is no check "${name}".${hint}`)
+  }
+  return undefined
+}
+
+/** Each after all it needs; checks that need each other in a circle are reported, once for each circle. */
+function inOrder(context: Context, found: { check: PlanCheck; key: Span }[]): PlanCheck[] {
+  const byName = new Map(found.map((one) => [one.check.name, one]))
+  const state = new Map<string, 'open' | 'done'>()
+  const ordered: PlanCheck[] = []
+  const visit = (name: string, path: string[]): void => {
+    const one = byName.get(name)
+    if (!one || state.get(name) === 'done') return
+    if (state.get(name) === 'open') {
+      const circle = [...path.slice(path.indexOf(name)), name].join(' → ')
+      context.reporter.error(
+        'cyclic-checks',
+        one.key,
+        `These checks need each other, so none can run first: ${circle}.`,
+      )
+      return
+    }
+    state.set(name, 'open')
+    for (const need of one.check.needs) visit(need, [...path, name])
+    state.set(name, 'done')
+    ordered.push(one.check)
+  }
+  for (const { check } of found) visit(check.name, [])
+  return ordered
+}
+
+function ancestors(checks: PlanCheck[], known: Record<string, string[]>): Record<string, string[]> {
+  const all: Record<string, string[]> = { ...known }
+  for (const { name, needs } of checks)
+    all[name] = [...new Set(needs.flatMap((need) => [need, ...(Object.hasOwn(all, need) ? all[need]! : [])]))]
+  return all
+}

@@ -1,0 +1,121 @@
+import type { Json } from '../../core/json.ts'
+import { parseDuration } from '../../core/duration.ts'
+import type { InputSpec, InputType, Type } from '../../core/plan.ts'
+import type { NamedSection, Section } from '../structure/read.ts'
+import type { Context } from './context.ts'
+
+export function compileInputs(context: Context, named: NamedSection[]): Record<string, InputSpec> {
+  return Object.fromEntries(named.map(({ name, section }) => [name, compileInput(context, section)]))
+}
+
+/** What expressions know as `inputs`: an optional input without a default is null when it is not given. */
+export function inputsType(inputs: Record<string, InputSpec>): Type {
+  const object: Record<string, Type> = {}
+  for (const [name, { type, optional, default: otherwise }] of Object.entries(inputs)) {
+    const base: Type = type === 'number' ? 'double' : type
+    object[name] = optional && otherwise === undefined ? { nullable: base } : base
+  }
+  return { object }
+}
+
+function compileInput(context: Context, section: Section): InputSpec {
+  const type = (section.text('type') ?? 'string') as InputType
+  const otherwise = ofType(context, section, 'default', type)
+  const options = section.data('enum') as Json[] | undefined
+  const description = section.text('description')
+  const [min, max, pattern] = [section.int('min'), section.int('max'), section.text('pattern')]
+  numbersOnly(context, section, type)
+  const spec: InputSpec = { type, optional: section.bool('optional') ?? false }
+  if (otherwise !== undefined) spec.default = otherwise
+  if (description !== undefined) spec.description = description
+  if (options !== undefined && allOfType(context, section, options, type)) spec.enum = options
+  if (min !== undefined) spec.min = min
+  if (max !== undefined) spec.max = max
+  if (pattern !== undefined && patternIsSafe(context, section, pattern, type)) spec.pattern = pattern
+  const why = otherwise === undefined ? undefined : violation(spec, otherwise)
+  if (why) context.reporter.error('bad-input', section.at('default'), `The default ${why}.`)
+  return spec
+}
+
+/** Why a value is not allowed for an input, for people; undefined when it is. The one rule for defaults and for what is given. */
+export function violation(spec: InputSpec, value: Json): string | undefined {
+  if (!isOfType(spec.type, value)) return `must be ${TYPES[spec.type]}`
+  if (spec.enum && !spec.enum.includes(value)) return `must be one of ${spec.enum.map(String).join(', ')}`
+  if (typeof value === 'number' && spec.min !== undefined && value < spec.min) return `must be at least ${spec.min}`
+  if (typeof value === 'number' && spec.max !== undefined && value > spec.max) return `must be at most ${spec.max}`
+  if (typeof value === 'string' && value.length > MAX_TEXT) return `must have at most ${MAX_TEXT} characters`
+  if (typeof value === 'string' && spec.pattern !== undefined && !new RegExp(`^(?:${spec.pattern})$`, 'u').test(value))
+    return `must match ${spec.pattern}`
+  return undefined
+}
+
+const MAX_TEXT = 1_000
+
+const TYPES: Record<InputType, string> = {
+  string: 'a text',
+  int: 'a whole number',
+  number: 'a number',
+  bool: 'true or false',
+  duration: 'a duration with its unit, such as 30s, 15m, 24h',
+}
+
+function isOfType(type: InputType, value: Json): boolean {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string'
+    case 'int':
+      return Number.isSafeInteger(value)
+    case 'number':
+      return typeof value === 'number'
+    case 'bool':
+      return typeof value === 'boolean'
+    case 'duration':
+      return typeof value === 'string' && parseDuration(value) !== undefined
+  }
+}
+
+function ofType(context: Context, section: Section, field: string, type: InputType): Json | undefined {
+  const value = section.data(field)
+  if (value === undefined || isOfType(type, value)) return value
+  context.reporter.error('bad-input', section.at(field), `"${field}" must be ${TYPES[type]}, as the type says.`)
+  return undefined
+}
+
+function allOfType(context: Context, section: Section, options: Json[], type: InputType): boolean {
+  if (options.length > 0 && options.every((option) => isOfType(type, option))) return true
+  context.reporter.error('bad-input', section.at('enum'), `Each value must be ${TYPES[type]}, as the type says.`)
+  return false
+}
+
+function numbersOnly(context: Context, section: Section, type: InputType): void {
+  for (const field of ['min', 'max'])
+    if (section.has(field) && type !== 'int' && type !== 'number')
+      context.reporter.error(
+        'bad-input',
+        section.keyOf(field),
+        `"${field}" is for numbers, and this input is ${TYPES[type]}.`,
+      )
+}
+
+/**
+ * Character classes, literals and at most two open-ended repetitions: no groups, alternatives or backreferences. Together with the
+ * bound on a text's length, matching cannot take long.
+ */
+function patternIsSafe(context: Context, section: Section, pattern: string, type: InputType): boolean {
+  const report = (message: string) => {
+    context.reporter.error('bad-input', section.at('pattern'), message)
+    return false
+  }
+  if (type !== 'string') return report(`"pattern" is for texts, and this input is ${TYPES[type]}.`)
+  const outside = pattern.replace(/\[(?:[^\]\\]|\\.)*\]/g, 'x').replace(/\\[dwsDWS.\-/]/g, 'x')
+  if (/[()|\\^$]/.test(outside))
+    return report('A pattern is made of characters, [classes] and repetitions; it always covers the whole text.')
+  if ((outside.match(/[+*]|\{[0-9]*,\}/g) ?? []).length > 2)
+    return report('A pattern has at most two open-ended repetitions (+, *).')
+  try {
+    new RegExp(`^(?:${pattern})$`, 'u')
+    return true
+  } catch (error) {
+    return report(`This is no regular expression: ${(error as Error).message}.`)
+  }
+}

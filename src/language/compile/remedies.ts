@@ -1,0 +1,186 @@
+import type { PlanRemedy, Risk, Type } from '../../core/plan.ts'
+import type { Effects } from '../expressions/polarity.ts'
+import { formatType } from '../expressions/types.ts'
+import type { Kind } from '../kinds/kind.ts'
+import type { NamedSection, Section } from '../structure/read.ts'
+import { DEFAULT_POLL_MS, compileAction, compilePolled } from './actions.ts'
+import type { ActionScopes } from './actions.ts'
+import { withAffects } from './causes.ts'
+import type { CompiledCause } from './causes.ts'
+import { isTaken } from './checks.ts'
+import { scopeWith } from './context.ts'
+import type { Context, Scope } from './context.ts'
+import { compileTemplate } from './values.ts'
+
+const DEFAULT_MAX_TARGETS = 20
+const DEFAULT_VALID_MS = 15 * 60_000
+
+/** Compiles a remedy in the scope of the causes that it is for. */
+export function compileRemedy(
+  context: Context,
+  { name, key, section }: NamedSection,
+  causes: CompiledCause[],
+  scope: Scope,
+  inputsOnly: Scope,
+): PlanRemedy {
+  const users = causes.filter(({ cause }) => 'remedy' in cause.then && cause.then.remedy === name)
+  if (users.length === 0)
+    context.reporter.error(
+      'unused-remedy',
+      key,
+      `No cause has the remedy "${name}". Name it in a cause, or leave it out.`,
+    )
+  const forName = targetName(context, section, scope)
+  const item = targetType(context, section, name, users)
+  const whole = remedyScope(users, scope)
+  const each = forName === undefined ? whole : scopeWith(whole, { [forName]: item })
+  const after = scopeWith(inputsOnly, { targets: { list: item } })
+  const actions = compileActions(context, section, { each, whole, after })
+  const writes = actions.filter(({ kind }) => kind.access === 'write')
+  const remedy: PlanRemedy = {
+    remedy: name,
+    title: section.text('title') ?? '',
+    risk: (section.text('risk') as Risk | undefined) ?? 'medium',
+    targetItem: item,
+    actions: actions.map(({ action }) => action),
+    limits: compileLimits(context, section, writes.length > 0),
+    approval: compileApproval(context, section, writes.length > 0),
+    verify: compileVerify(context, section, after, writes.length > 0),
+  }
+  if (forName !== undefined) remedy.for = forName
+  nameTargets(context, section, remedy, each)
+  return remedy
+}
+
+function compileActions(context: Context, section: Section, scopes: ActionScopes) {
+  return section.list('do').flatMap((action, index): { kind: Kind; action: PlanRemedy['actions'][number] }[] => {
+    const compiled = compileAction(context, action, index, scopes)
+    return compiled ? [compiled] : []
+  })
+}
+
+function targetName(context: Context, section: Section, scope: Scope): string | undefined {
+  const name = section.text('for')
+  if (name === undefined || !(isTaken(name) || Object.hasOwn(scope.types, name))) return name
+  context.reporter.error(
+    'name-taken',
+    section.at('for'),
+    `"${name}" already means something in expressions. Choose another name.`,
+  )
+  return name
+}
+
+/** The type of one target: what all the causes that it is for affect. */
+function targetType(context: Context, section: Section, name: string, users: CompiledCause[]): Type {
+  if (!section.has('for')) return 'dyn'
+  let type: Type | undefined
+  for (const { element, remedyAt, cause } of users) {
+    if (element === undefined) {
+      const message = `The remedy "${name}" is done for each affected thing, so this cause must say what it "affects".`
+      context.reporter.error('remedy-needs-affects', remedyAt ?? section.span, message)
+    } else if (type !== undefined && JSON.stringify(type) !== JSON.stringify(element)) {
+      const message = `The causes of "${name}" affect different things: ${formatType(type)}, and here (${cause.cause}) ${formatType(element)}. Give them the same columns, or a remedy each.`
+      context.reporter.error('targets-differ', remedyAt ?? section.span, message)
+    } else type = element
+  }
+  return type ?? 'dyn'
+}
+
+/** `affects` is known where every cause has it. */
+function remedyScope(users: CompiledCause[], scope: Scope): Scope {
+  const [first] = users
+  if (!first || users.some(({ element }) => element === undefined)) return scope
+  const same = users.every(({ element }) => JSON.stringify(element) === JSON.stringify(first.element))
+  const checks = new Set<string>()
+  const effects = new Map<string, number>()
+  for (const { affects } of users) {
+    for (const check of affects?.checks ?? []) checks.add(check)
+    for (const [check, bits] of affects?.effects ?? new Map<string, number>())
+      effects.set(check, (effects.get(check) ?? 0) | bits)
+  }
+  return withAffects(scope, same ? first.element! : 'dyn', { checks: [...checks], effects: effects as Effects })
+}
+
+/** `key` and `lock`: with `for`, each target must have a key of its own. */
+function nameTargets(context: Context, section: Section, remedy: PlanRemedy, each: Scope): void {
+  const [key, lock] = [section.scalar('key'), section.scalar('lock')]
+  if (remedy.for !== undefined && !section.has('key')) {
+    const message = `With "for", each target needs a "key", such as \${{ ${remedy.for}.id }}.`
+    context.reporter.error('missing-key', section.keyOf('for'), message)
+  }
+  const named = key && compileTemplate(context, key, each, 'refused')
+  if (named) remedy.key = named.value
+  if (named && remedy.for !== undefined && !named.names.includes(remedy.for)) {
+    const message = `All targets would have this same key: it must use ${remedy.for}.`
+    context.reporter.error('key-not-distinct', section.at('key'), message)
+  }
+  const locked = lock && compileTemplate(context, lock, each, 'refused')
+  if (locked) remedy.lock = locked.value
+}
+
+function compileLimits(context: Context, section: Section, writes: boolean): PlanRemedy['limits'] {
+  const limits = section.section('limits')
+  const auto = section.text('approval') === 'auto'
+  if (!section.has('limits') && writes && (section.has('for') || auto)) {
+    const why = auto ? 'What is done without approval needs "limits"' : 'With "for" a remedy needs "limits"'
+    context.reporter.error(
+      'missing-limits',
+      section.keyOf(auto ? 'approval' : 'for'),
+      `${why}, such as { maxTargets: 20 }.`,
+    )
+  }
+  const [perHour, cooldownMs] = [limits?.int('perHour'), limits?.duration('cooldown')]
+  return {
+    maxTargets: limits?.int('maxTargets') ?? DEFAULT_MAX_TARGETS,
+    ...(perHour === undefined ? {} : { perHour }),
+    ...(cooldownMs === undefined ? {} : { cooldownMs }),
+  }
+}
+
+function compileApproval(context: Context, section: Section, writes: boolean): PlanRemedy['approval'] {
+  const approval = section.section('approval')
+  if (!approval) {
+    if (writes && !section.has('approval')) {
+      const message =
+        'This remedy changes something, so somebody must approve it: approval: { by: [oncall], within: 15m }.'
+      context.reporter.error('missing-approval', section.at('do'), message)
+    }
+    return { auto: true }
+  }
+  const withinMs = approval.duration('within') ?? DEFAULT_VALID_MS
+  return {
+    auto: false,
+    by: approval.names('by').map((scalar) => String(scalar.value)),
+    count: approval.int('count') ?? 1,
+    withinMs,
+    onTimeout: approval.text('onTimeout') === 'reject' ? 'reject' : 'escalate',
+    validForMs: approval.duration('validFor') ?? DEFAULT_VALID_MS,
+  }
+}
+
+const NOTHING_TO_VERIFY: PlanRemedy['verify'] = {
+  checks: [],
+  until: { cel: 'true', checks: [], grows: [], shrinks: [] },
+  holdsMs: 0,
+  everyMs: DEFAULT_POLL_MS,
+  withinMs: DEFAULT_POLL_MS,
+}
+
+function compileVerify(context: Context, section: Section, scope: Scope, writes: boolean): PlanRemedy['verify'] {
+  const verify = section.section('verify')
+  if (!verify) {
+    if (writes && !section.has('verify')) {
+      const message = 'This remedy changes something, so it must be seen whether it helped: "verify" is missing.'
+      context.reporter.error('missing-verify', section.at('do'), message)
+    }
+    return NOTHING_TO_VERIFY
+  }
+  const polled = compilePolled(context, verify, scope)
+  if (!polled) return NOTHING_TO_VERIFY
+  const holdsMs = verify.duration('holds') ?? 0
+  if (holdsMs >= polled.withinMs && verify.has('holds')) {
+    const message = '"holds" must be shorter than "within", or it can never be seen.'
+    context.reporter.error('verify-times', verify.at('holds'), message)
+  }
+  return { ...polled, holdsMs }
+}

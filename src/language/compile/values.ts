@@ -1,0 +1,244 @@
+import type { Json } from '../../core/json.ts'
+import { parseDuration } from '../../core/duration.ts'
+import type { Expression, Type, Value } from '../../core/plan.ts'
+import { NULL, assignable, formatType, isList, isNullable, isObject, unify, withoutNull } from '../expressions/types.ts'
+import { spanWithin } from '../parse/tree.ts'
+import type { MapTree, ScalarTree, Tree } from '../parse/tree.ts'
+import { expressionAt } from './context.ts'
+import type { CompiledExpression, Context, Scope } from './context.ts'
+
+export interface CompiledValue {
+  value: Value
+  type: Type
+  /** All names that its expressions read. */
+  names: string[]
+  /** The checks that its expressions read. */
+  checks: string[]
+}
+
+/** Compiles a literal, a template or a structure of these. `wanted` is what it must be; `what` names it in messages. */
+export function compileValue(
+  context: Context,
+  tree: Tree,
+  scope: Scope,
+  wanted: Type = 'dyn',
+  what = 'this',
+): CompiledValue | undefined {
+  if (tree.kind === 'list') return compileList(context, tree.items, scope, wanted, what, tree)
+  if (tree.kind === 'map') return compileMap(context, tree, scope, wanted, what)
+  const compiled = hasTemplate(tree) ? compileTemplate(context, tree, scope) : literal(tree)
+  if (!compiled) return undefined
+  return fits(context, tree, compiled, wanted, what) ? compiled : undefined
+}
+
+export function hasTemplate(tree: Tree): tree is ScalarTree & { value: string } {
+  return tree.kind === 'scalar' && typeof tree.value === 'string' && tree.value.includes('${{')
+}
+
+/** The first template in a structure that must be literal; undefined when there is none. */
+export function templateIn(tree: Tree): ScalarTree | undefined {
+  if (tree.kind === 'scalar') return hasTemplate(tree) ? tree : undefined
+  const inner = tree.kind === 'list' ? tree.items : [...tree.entries.values()].map((entry) => entry.value)
+  for (const item of inner) {
+    const found = templateIn(item)
+    if (found) return found
+  }
+  return undefined
+}
+
+function literal(scalar: ScalarTree): CompiledValue {
+  return { value: { lit: scalar.value }, type: literalType(scalar.value), names: [], checks: [] }
+}
+
+function literalType(value: ScalarTree['value']): Type {
+  if (value === null) return NULL
+  if (typeof value === 'string') return 'string'
+  if (typeof value === 'boolean') return 'bool'
+  return Number.isInteger(value) ? 'int' : 'double'
+}
+
+function fits(context: Context, tree: Tree, { value, type }: CompiledValue, wanted: Type, what: string): boolean {
+  const inner = withoutNull(wanted)
+  if (inner === 'duration' && 'lit' in value && typeof value.lit === 'string') {
+    if (parseDuration(value.lit) !== undefined) return true
+    const message = `${what} must be a duration with its unit, such as 30s, 15m, 24h, and never 0.`
+    context.reporter.error('bad-duration', tree, message)
+    return false
+  }
+  if (assignable(type, wanted)) return true
+  context.reporter.error(mayBeNull(type, wanted) ? 'may-be-null' : 'type-mismatch', tree, misfit(type, wanted, what))
+  return false
+}
+
+function mayBeNull(type: Type, wanted: Type): boolean {
+  return type !== NULL && assignable(stripNulls(type), wanted)
+}
+
+function stripNulls(type: Type): Type {
+  const inner = withoutNull(type)
+  return isList(inner) ? { list: stripNulls(inner.list) } : inner
+}
+
+function misfit(type: Type, wanted: Type, what: string): string {
+  const takes = `${what} takes ${formatType(wanted)}`
+  if (mayBeNull(type, wanted))
+    return isList(withoutNull(type)) && !isNullable(type)
+      ? `${takes}, and in this list some may be null. Leave them out with .present().`
+      : `${takes}, and this may be null. Say what then, with .orElse(…).`
+  const quote = wanted === 'string' && typeof type === 'string' ? ' Put it in quotes, or use string(…).' : ''
+  return `${takes}, and this is ${formatType(type)}.${quote}`
+}
+
+function compileList(
+  context: Context,
+  items: Tree[],
+  scope: Scope,
+  wanted: Type,
+  what: string,
+  at: Tree,
+): CompiledValue | undefined {
+  const inner = withoutNull(wanted)
+  if (inner !== 'dyn' && !isList(inner)) {
+    context.reporter.error('type-mismatch', at, `${what} takes ${formatType(wanted)}, and there is a list.`)
+    return undefined
+  }
+  const element = isList(inner) ? inner.list : 'dyn'
+  const compiled = items.map((item) => compileValue(context, item, scope, element, what))
+  if (!compiled.every((item) => item !== undefined)) return undefined
+  const type = compiled.reduce<Type | undefined>(
+    (all, item) => (all ? (unify(all, item.type) ?? 'dyn') : item.type),
+    undefined,
+  )
+  const literals = compiled.map(({ value }) => value)
+  const value: Value = literals.every((item) => 'lit' in item)
+    ? { lit: literals.map((item) => item.lit) }
+    : { list: literals }
+  return { value, type: { list: type ?? 'dyn' }, ...reads(compiled) }
+}
+
+/** A structure with names. Its values are checked one by one; `of` is what each must be, unless `wanted` names its fields. */
+export function compileMap(
+  context: Context,
+  tree: MapTree,
+  scope: Scope,
+  wanted: Type,
+  what: string,
+  of: Type = 'dyn',
+): CompiledValue | undefined {
+  const inner = withoutNull(wanted)
+  if (inner !== 'dyn' && !isObject(inner)) {
+    context.reporter.error('type-mismatch', tree, `${what} takes ${formatType(wanted)}, and there are fields.`)
+    return undefined
+  }
+  const compiled: [string, CompiledValue][] = []
+  for (const { name, value: entry } of tree.entries.values()) {
+    const field = isObject(inner) && Object.hasOwn(inner.object, name) ? inner.object[name]! : of
+    const value = compileValue(context, entry, scope, field, `"${name}"`)
+    if (value) compiled.push([name, value])
+  }
+  if (compiled.length < tree.entries.size) return undefined
+  const values = compiled.map(([name, { value }]) => [name, value] as const)
+  const value: Value = values.every((pair): pair is [string, { lit: Json }] => 'lit' in pair[1])
+    ? { lit: Object.fromEntries(values.map(([name, { lit }]) => [name, lit])) }
+    : { map: Object.fromEntries(values) }
+  const type: Type = { object: Object.fromEntries(compiled.map(([name, { type: each }]) => [name, each])) }
+  return { value, type, ...reads(compiled.map(([, each]) => each)) }
+}
+
+function reads(compiled: { names: string[]; checks: string[] }[]): { names: string[]; checks: string[] } {
+  return {
+    names: [...new Set(compiled.flatMap((item) => item.names))],
+    checks: [...new Set(compiled.flatMap((item) => item.checks))],
+  }
+}
+
+/** A text with `${{ }}`. As the whole value, an expression keeps its type. With `nulls` refused, each must have a value. */
+export function compileTemplate(
+  context: Context,
+  scalar: ScalarTree,
+  scope: Scope,
+  nulls: 'empty' | 'refused' = 'empty',
+): CompiledValue | undefined {
+  const text = String(scalar.value)
+  const parts = splitTemplate(text)
+  if ('unclosed' in parts) {
+    const span = spanWithin(scalar, context.reporter.source.text, parts.unclosed, parts.unclosed + 3)
+    context.reporter.error('template-not-closed', span, 'This "${{" is not closed by "}}".')
+    return undefined
+  }
+  const compiled = parts.map((part) =>
+    typeof part === 'string' ? part : expressionAt(context, scalar, part.cel, part.offset, scope),
+  )
+  if (compiled.includes(undefined)) return undefined
+  const expressions = compiled.filter((part): part is CompiledExpression => typeof part !== 'string')
+  const [only] = expressions
+  const whole =
+    only !== undefined &&
+    parts.every((part) => typeof part !== 'string' || part.trim() === '') &&
+    expressions.length === 1
+  if (!allFit(context, scalar, expressions, whole, nulls)) return undefined
+  const read = reads(expressions.map(({ names, expression }) => ({ names, checks: expression.checks })))
+  if (whole) return { value: { expr: only.expression }, type: only.type, ...read }
+  const segments = (compiled as (string | CompiledExpression)[]).map((part): string | Expression =>
+    typeof part === 'string' ? part : part.expression,
+  )
+  return { value: expressions.length === 0 ? { lit: text } : { text: segments }, type: 'string', ...read }
+}
+
+function allFit(
+  context: Context,
+  scalar: ScalarTree,
+  expressions: CompiledExpression[],
+  whole: boolean,
+  nulls: 'empty' | 'refused',
+): boolean {
+  let well = true
+  for (const { expression, type } of expressions) {
+    if (nulls === 'refused' && isNullable(type)) {
+      const message = `${expression.cel} may be null, and different things would share one name. Write \${{ ${expression.cel}.orElse('all') }}.`
+      context.reporter.error('nullable-key', scalar, message)
+      well = false
+    } else if (!whole && (isList(withoutNull(type)) || isObject(withoutNull(type)))) {
+      const message = `${expression.cel} is ${formatType(type)}; inside a text write one value of it, or .join(', ').`
+      context.reporter.error('type-mismatch', scalar, message)
+      well = false
+    }
+  }
+  return well
+}
+
+type Part = string | { cel: string; offset: number }
+
+/** Texts and expressions of a template, in order. `}}` inside a quoted text or a `{…}` of the expression does not close it. */
+export function splitTemplate(text: string): Part[] | { unclosed: number } {
+  const parts: Part[] = []
+  let at = 0
+  for (let open = text.indexOf('${{'); open >= 0; open = text.indexOf('${{', at)) {
+    const close = closeOf(text, open + 3)
+    if (close < 0) return { unclosed: open }
+    if (open > at) parts.push(text.slice(at, open))
+    const inner = text.slice(open + 3, close)
+    parts.push({ cel: inner.trim(), offset: open + 3 + (inner.length - inner.trimStart().length) })
+    at = close + 2
+  }
+  if (at < text.length) parts.push(text.slice(at))
+  return parts
+}
+
+function closeOf(text: string, from: number): number {
+  let depth = 0
+  let quote = ''
+  for (let i = from; i < text.length; i++) {
+    const character = text[i]!
+    if (quote) {
+      if (character === '\\') i++
+      else if (character === quote) quote = ''
+    } else if (character === '"' || character === "'") quote = character
+    else if (character === '{') depth++
+    else if (character === '}') {
+      if (depth === 0) return text[i + 1] === '}' ? i : -1
+      depth--
+    }
+  }
+  return -1
+}

@@ -1,0 +1,134 @@
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import type { Plan, PlanCause } from '../core/plan.ts'
+import { compileRunbook } from './compile.ts'
+import type { CompileOptions } from './compile.ts'
+import { didYouMean } from './expressions/nearest.ts'
+import { Source } from './parse/source.ts'
+import { Reporter, inOrder } from './problems.ts'
+import type { Problem } from './problems.ts'
+
+export interface LoadedRunbook {
+  file: string
+  text: string
+  plan: Plan
+  planDigest: string
+}
+
+/** All runbooks of a folder. Those with errors are left out; why, stands in `problems`. */
+export interface Catalogue {
+  runbooks: LoadedRunbook[]
+  problems: Problem[]
+  /** How many files were read. */
+  files: number
+  byName: ReadonlyMap<string, LoadedRunbook>
+  byIncident: ReadonlyMap<string, LoadedRunbook>
+}
+
+export type LoadOptions = Omit<CompileOptions, 'file'>
+
+/**
+ * Reads and compiles runbooks: files as named, folders with all that is within them but scenarios (`*.test.yaml`). Throws what the
+ * file system throws when a path does not exist.
+ */
+export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}): Catalogue {
+  const files = [...new Set(paths.flatMap(filesIn))]
+  const runbooks: LoadedRunbook[] = []
+  const problems: Problem[] = []
+  for (const file of files) {
+    const text = readFileSync(file, 'utf8')
+    const compiled = compileRunbook(text, { ...options, file })
+    problems.push(...compiled.problems)
+    if (compiled.plan && compiled.planDigest)
+      runbooks.push({ file, text, plan: compiled.plan, planDigest: compiled.planDigest })
+  }
+  const complete = runbooks.length === files.length
+  problems.push(...betweenRunbooks(runbooks, complete))
+  return {
+    runbooks,
+    problems: inOrder(problems),
+    files: files.length,
+    byName: new Map(runbooks.map((runbook) => [runbook.plan.runbook, runbook])),
+    byIncident: new Map(runbooks.map((runbook) => [runbook.plan.incident, runbook])),
+  }
+}
+
+function filesIn(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name) && !/\.test\.ya?ml$/.test(entry.name))
+    .map((entry) => shortest(join(entry.parentPath, entry.name)))
+    .toSorted()
+}
+
+/** As one would type it: relative, where that is beneath. */
+function shortest(file: string): string {
+  const short = relative(process.cwd(), resolve(file))
+  return short.startsWith('..') ? file : short
+}
+
+/** What no single file can tell: names given twice, and handoffs that lead nowhere. */
+function betweenRunbooks(runbooks: LoadedRunbook[], complete: boolean): Problem[] {
+  const names = new Map<string, LoadedRunbook>()
+  const incidents = new Map<string, LoadedRunbook>()
+  const problems: Problem[] = []
+  for (const runbook of runbooks) {
+    const reporter = new Reporter(new Source(runbook.file, runbook.text))
+    taken(reporter, names, runbook, 'runbook', 'duplicate-runbook')
+    taken(reporter, incidents, runbook, 'incident', 'duplicate-incident')
+    problems.push(...reporter.problems)
+  }
+  if (!complete) return problems
+  for (const runbook of runbooks) {
+    const reporter = new Reporter(new Source(runbook.file, runbook.text))
+    for (const cause of runbook.plan.causes) checkHandoff(reporter, cause.then, incidents)
+    checkHandoff(reporter, runbook.plan.otherwise, incidents)
+    problems.push(...reporter.problems)
+  }
+  return problems
+}
+
+function taken(
+  reporter: Reporter,
+  seen: Map<string, LoadedRunbook>,
+  runbook: LoadedRunbook,
+  field: 'runbook' | 'incident',
+  rule: string,
+): void {
+  const name = runbook.plan[field]
+  const other = seen.get(name)
+  if (!other) seen.set(name, runbook)
+  else
+    reporter.error(
+      rule,
+      lineOf(runbook.text, new RegExp(`^${field}:.*`, 'm')),
+      field === 'runbook'
+        ? `${other.file} has the name "${name}" already.`
+        : `${other.file} treats "${name}" already: an incident type has one runbook.`,
+    )
+}
+
+function checkHandoff(reporter: Reporter, then: PlanCause['then'], known: Map<string, LoadedRunbook>): void {
+  if (!('end' in then) || then.end !== 'handoff') return
+  const at = lineOf(reporter.source.text, new RegExp(`\\bincident:\\s*["']?${then.incident}\\b.*`))
+  const to = known.get(then.incident)
+  if (!to) {
+    const message = `No runbook treats "${then.incident}".${didYouMean(then.incident, known.keys())}`
+    return reporter.error('unknown-incident', at, message)
+  }
+  for (const name of Object.keys(then.inputs))
+    if (!Object.hasOwn(to.plan.inputs, name))
+      reporter.error(
+        'unknown-input',
+        at,
+        `${to.plan.runbook} has no input "${name}".${didYouMean(name, Object.keys(to.plan.inputs))}`,
+      )
+  for (const [name, { optional, default: otherwise }] of Object.entries(to.plan.inputs))
+    if (!optional && otherwise === undefined && !Object.hasOwn(then.inputs, name))
+      reporter.error('missing-input', at, `${to.plan.runbook} needs the input "${name}".`)
+}
+
+function lineOf(text: string, pattern: RegExp): { start: number; end: number } {
+  const match = pattern.exec(text)
+  return match ? { start: match.index, end: match.index + match[0].length } : { start: 0, end: 1 }
+}
