@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chown, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,6 +12,8 @@ import type { SystemUser } from './postgres-user.ts'
 import { commandLine } from './process-identity.ts'
 import { lastLine, runCommand } from './run-command.ts'
 import type { ServiceSpec } from './service.ts'
+
+const MARK = 'made-for'
 
 export interface PostgresPlan {
   data: string
@@ -31,9 +34,10 @@ export async function preparePostgres(
   log(
     `PostgreSQL: ${binaries.version} from ${binaries.from}${user === null ? '' : `, as ${user.name}`}; data in ${data}`,
   )
+  await endFormerPostmaster(data, log)
+  await forgetRemovedStack(dir, base, password, log)
   if (existsSync(join(data, 'PG_VERSION'))) await refuseOtherVersion(data, binaries)
   else await initialise(base, data, binaries, user, password)
-  await endFormerPostmaster(data, log)
   return { data, binaries, user }
 }
 
@@ -114,6 +118,33 @@ export async function useGivenPostgres(value: string): Promise<{ url: string; ho
   return { url: value, host: url.hostname, port: Number(url.port || 5432) }
 }
 
+/** Says for which secrets.json the data were made, without telling the password. */
+function markOf(password: string): string {
+  return createHash('sha256').update(`maestro-runbooks ${password}`).digest('hex')
+}
+
+/**
+ * Data that lie outside of the stack's folder outlive it: when that was removed and made anew, they are removed too.
+ * Inside of it somebody has lost secrets.json only, and it is not for us to remove the data.
+ */
+async function forgetRemovedStack(
+  dir: string,
+  base: string,
+  password: string,
+  log: (line: string) => void,
+): Promise<void> {
+  const mark = await readFile(join(base, MARK), 'utf8').catch(() => null)
+  if (mark === null || mark === markOf(password)) return
+  if (base.startsWith(dir)) {
+    throw new RunbookError(
+      'RUNBOOK_CONFLICT',
+      `${base} was made with another ${join(dir, 'secrets.json')}: bring that file back, or remove the folder to begin anew`,
+    )
+  }
+  log(`PostgreSQL: removing the data in ${base}, whose stack was removed`)
+  await rm(join(base, 'data'), { recursive: true, force: true })
+}
+
 async function refuseOtherVersion(data: string, binaries: PostgresBinaries): Promise<void> {
   const major = (await readFile(join(data, 'PG_VERSION'), 'utf8')).trim()
   if (binaries.version.split(/[.a-z]/)[0] === major) return
@@ -158,6 +189,7 @@ async function initialise(
   await unlink(passwordFile)
   if (result.code !== 0)
     throw new RunbookError('RUNBOOK_UNREACHABLE', `PostgreSQL's initdb failed: ${lastLine(result)}`)
+  await writeFile(join(base, MARK), markOf(password))
   await rename(unfinished, data)
 }
 
