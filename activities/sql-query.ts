@@ -26,6 +26,9 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   const params = (optionalList(parameters, 'params') ?? []).map(sqlValue)
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
   const client = await connectPostgres(target)
+  // The server may end the session between two statements; without a listener that would end the process.
+  const ignore = () => {}
+  client.on('error', ignore)
   let failed = true
   try {
     const found = await abortable(signal, () => readRows(client, sql, params, timeoutMs))
@@ -37,6 +40,7 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
     throw isDatabaseError(error) ? describe(error, target.connection) : error
   } finally {
     client.release(failed)
+    client.removeListener('error', ignore)
   }
 }
 
