@@ -6,7 +6,9 @@ import type { Fault } from './fault.ts'
 
 /** Far more pixels than a worker's heap holds. */
 const POISON_SIDE = 60_000
-const CRASHES = 2
+/** Its neighbours are started twice when they die with it; three times is telling. */
+const STARTS = 3
+const NEIGHBOURS = 60
 
 /** A thumbnail so large that rendering it takes all memory of any worker that tries; its neighbours die with it. */
 export const poisonPill: Fault = {
@@ -14,19 +16,19 @@ export const poisonPill: Fault = {
   title: 'One job crashes every worker that takes it',
   async inject(context) {
     const { redis, config } = context
-    const neighbour = { render: { seconds: 1 } }
+    const neighbour = { render: { seconds: 1.2 } }
     const first = await context.startRuns('thumbnail', 4, neighbour)
     const [poison] = await context.startRuns('thumbnail', 1, { render: { width: POISON_SIDE, height: POISON_SIDE } })
-    const rest = await context.startRuns('thumbnail', 20, neighbour)
+    const rest = await context.startRuns('thumbnail', NEIGHBOURS, neighbour)
     const job = jobIdOf(poison!, 'render', 1)
-    await until(async () => (Number(await redis.hget(keyOf(config, job), 'ats')) >= CRASHES ? true : undefined), {
+    await until(async () => (Number(await redis.hget(keyOf(config, job), 'ats')) >= STARTS ? true : undefined), {
       withinMs: 30_000,
       otherwise: () => new MaestroError('failed', `${job} does not crash its workers`),
     })
     return {
       runs: [poison!, ...first, ...rest],
       see: [
-        `${keyOf(config, job)} has ats ≥ ${CRASHES} and no atm`,
+        `${keyOf(config, job)} has ats ≥ ${STARTS} and no atm`,
         `supervisor.jsonl has process.crashed; the last line of the dead pid in the worker's log is step.started of ${job}`,
         'maestro_worker_starts rises; what the dead worker had beside it starts again later',
       ],

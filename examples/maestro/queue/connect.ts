@@ -12,9 +12,12 @@ export interface StepJob {
   input: Record<string, unknown>
 }
 
-/** The lock of a job and the look for stalled ones are short here, so that a fault shows within seconds. */
+/**
+ * Both are short here, so that a fault shows within seconds. A look between taking a job and the end of its lock marks
+ * the job, the next look moves it: with these figures a job whose worker died is taken again after 4 s.
+ */
 export const LOCK_MS = 3000
-export const STALLED_INTERVAL_MS = 3000
+export const STALLED_INTERVAL_MS = 2000
 /** High, so that a job that crashes its worker goes on crashing it until somebody takes it out. */
 export const MOST_STALLS = 50
 

@@ -1,4 +1,4 @@
-import type { Routes } from '../http/serve.ts'
+import { health, type Routes } from '../http/serve.ts'
 import { MaestroError } from '../errors.ts'
 import type { Crew } from './crew.ts'
 import { DRAIN_MS } from './crew.ts'
@@ -40,6 +40,8 @@ export function controlRoutes({ state, services, crew, shutDown }: Controlled): 
     return { body: status() }
   }
   return {
+    'GET /health': () =>
+      health(async () => refuseUnready([...Object.values(services).map((one) => one.status()), ...crew.status()])),
     'GET /status': () => ({ body: status() }),
     'POST /workers/scale': ({ count }) => inTurn(() => crew.scale(Number(count))),
     'POST /workers/kill': ({ names, holdNone }) =>
@@ -57,6 +59,11 @@ export function controlRoutes({ state, services, crew, shutDown }: Controlled): 
       return { body: status() }
     },
   }
+}
+
+function refuseUnready(processes: ProcessStatus[]): void {
+  const unready = processes.filter((one) => one.state !== 'ready').map((one) => `${one.name} is ${one.state}`)
+  if (unready.length > 0) throw new Error(unready.join(', '))
 }
 
 async function restartService(service: KeptProcess): Promise<void> {
