@@ -1,0 +1,153 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEnvFile } from '../../config/environment.ts'
+import { loadConfig } from '../../config/load-config.ts'
+import { RunbookError } from '../../core/errors.ts'
+import { loadCatalogue } from '../../engine/catalogue.ts'
+import { neededGrants } from '../../engine/needed-grants.ts'
+import { prepareConnection } from '../../engine/prepare-connection.ts'
+import { freePort } from '../../stack/ports.ts'
+import { runCommand } from '../../stack/run-command.ts'
+import { startStack, type Stack } from '../../stack/stack.ts'
+import { Child } from './child.ts'
+import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
+import { provision, type InstallationNames } from './provision.ts'
+
+export interface InstallationOptions {
+  /** Holds `runbook.config.yaml` and `.runbook/`. */
+  root: string
+  /** Temporal's state survives a stop, or does not. */
+  temporal: 'file' | 'memory'
+  /** With the example system, its processes and credentials. */
+  maestro: boolean
+  /** Servers that run already; otherwise an embedded stack is started, and ended by `stop`. */
+  stack?: Stack
+  names?: InstallationNames
+  log(line: string): void
+}
+
+export interface Installation {
+  root: string
+  /** What stands in `.runbook/env`. */
+  env: Record<string, string>
+  stack: Stack
+  worker: Child
+  api: Child
+  maestro(argv: string[]): Promise<string>
+  /** Ends API and worker, the example system, then the servers. */
+  stop(): Promise<void>
+}
+
+const NAMES: InstallationNames = { engine: 'runbook', maestro: 'maestro' }
+const API_PORTS = [8080, 18080]
+const BIN = binDirectory()
+
+/**
+ * Starts everything in a folder: servers, databases and credentials, the example system, the worker and the API. What was made at an
+ * earlier start is kept. Whatever fails, what had been started is ended again.
+ */
+export async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { log } = options
+  const root = resolve(options.root)
+  mkdirSync(join(root, '.runbook', 'logs'), { recursive: true })
+  writeFileSync(temporalProfile(root), '')
+  const ending: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(String(error)))
+  }
+  try {
+    const stack =
+      options.stack ?? (await startStack({ dir: join(root, '.runbook'), temporal: options.temporal, ui: true, log }))
+    if (!options.stack) ending.push(() => stack.stop())
+    await provision(root, stack, options.names ?? NAMES)
+    log('engine: database migrated')
+    const maestro = (argv: string[]) => runMaestro(root, argv)
+    if (options.maestro) {
+      ending.push(() => maestro(['down']))
+      await startMaestro(root, stack, maestro, log)
+    }
+    updateEnvironmentFile(root, { RUNBOOK_URL: await apiAddress(root) })
+    const worker = processOf(root, 'worker', ['worker'], log)
+    const api = processOf(root, 'api', ['serve'], log)
+    ending.push(() => Promise.all([worker.stop(), api.stop()]))
+    await Promise.all([worker.start(), api.start()])
+    log(`worker and API: run, ${api.url}`)
+    return { root, env: readEnvironmentFile(root), stack, worker, api, maestro, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startMaestro(
+  root: string,
+  stack: Stack,
+  maestro: (argv: string[]) => Promise<string>,
+  log: (line: string) => void,
+): Promise<void> {
+  log('maestro: starting')
+  updateEnvironmentFile(root, { MAESTRO_DIR: join(root, '.runbook', 'maestro') })
+  await maestro(['up'])
+  updateEnvironmentFile(root, parseEnvFile(readFileSync(join(root, '.runbook', 'maestro', 'env'), 'utf8')))
+  const config = loadConfig({ cwd: root, env: processEnvironment(root) })
+  const plans = [...(await loadCatalogue(config)).byName.values()].map(({ plan }) => plan)
+  const databaseUrl = new URL(stack.postgres.url)
+  databaseUrl.pathname = new URL(readEnvironmentFile(root).MAESTRO_DATABASE_URL!).pathname
+  for (const [name, { kind }] of Object.entries(config.connections)) {
+    if (kind !== 'postgres' && kind !== 'bullmq') continue
+    const adminUrl = kind === 'postgres' ? databaseUrl.href : stack.redis.url
+    const prepared = await prepareConnection(config, name, { adminUrl, grants: neededGrants(plans, name) })
+    updateEnvironmentFile(root, prepared.env)
+    for (const warning of prepared.warnings) log(`${name}: ${warning}`)
+  }
+  log('maestro: runs; credentials that can only read, and others that can apply remedies, are made')
+}
+
+/** The process's environment without what would lead away from this installation. */
+function processEnvironment(root: string): Record<string, string | undefined> {
+  const env: Record<string, string | undefined> = { ...process.env, ...readEnvironmentFile(root) }
+  // A profile of the person who starts this must not reach the embedded server.
+  for (const name of ['TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS']) delete env[name]
+  return { ...env, TEMPORAL_CONFIG_FILE: temporalProfile(root) }
+}
+
+function temporalProfile(root: string): string {
+  return join(root, '.runbook', 'temporal.toml')
+}
+
+function processOf(root: string, name: string, argv: string[], log: (line: string) => void): Child {
+  return new Child({
+    name,
+    argv: [join(BIN, 'runbook.js'), ...argv],
+    cwd: root,
+    env: processEnvironment(root),
+    logFile: join(root, '.runbook', 'logs', `${name}.log`),
+    respawn: true,
+    log,
+  })
+}
+
+async function apiAddress(root: string): Promise<string> {
+  const before = readEnvironmentFile(root).RUNBOOK_URL
+  const port = await freePort(before ? [Number(new URL(before).port), ...API_PORTS] : API_PORTS)
+  return `http://127.0.0.1:${port}`
+}
+
+async function runMaestro(root: string, argv: string[]): Promise<string> {
+  const result = await runCommand(process.execPath, [join(BIN, 'maestro.js'), ...argv], {
+    cwd: root,
+    env: processEnvironment(root),
+    timeoutMs: 60_000,
+  })
+  if (result.code !== 0)
+    throw new RunbookError('RUNBOOK_UNREACHABLE', `maestro ${argv.join(' ')}: ${result.output.trim()}`)
+  return result.output
+}
+
+/** Of the package that this file belongs to, compiled or not. */
+function binDirectory(): string {
+  for (let at = dirname(fileURLToPath(import.meta.url)); at !== dirname(at); at = dirname(at))
+    if (existsSync(join(at, 'bin', 'runbook.js'))) return join(at, 'bin')
+  throw new Error('bin/runbook.js is not where it should be')
+}
