@@ -1,36 +1,39 @@
+import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { RunbookError } from '../core/errors.ts'
-import type { Plan } from '../core/plan.ts'
 import { nearest } from '../language/expressions/nearest.ts'
+import type { ConnectionKind } from '../language/kinds/kind.ts'
+import { loadRunbooks, type Catalogue, type LoadedRunbook } from '../language/load.ts'
 
-export interface CompiledRunbook {
-  plan: Plan
-  planDigest: string
-  /** The YAML that it was compiled from. */
-  source: string
-  file: string
-}
+export type { Catalogue, LoadedRunbook } from '../language/load.ts'
 
-/** The runbooks that this process knows. */
-export interface Catalogue {
-  byName: Map<string, CompiledRunbook>
-  /** By incident type. */
-  byType: Map<string, CompiledRunbook>
-}
-
-export async function loadCatalogue(_config: Config): Promise<Catalogue> {
-  return { byName: new Map(), byType: new Map() }
+/**
+ * Compiles the configured runbooks against the configured connections. One that is broken is left out, and its problems are in the
+ * catalogue: it must not keep the others from being used. Throws `RUNBOOK_CONFIG` for a folder that does not exist.
+ */
+export async function loadCatalogue(config: Config): Promise<Catalogue> {
+  const missing = config.runbooks.filter((path) => !existsSync(path))
+  if (missing.length > 0)
+    throw new RunbookError('RUNBOOK_CONFIG', `${config.file}: runbooks: there is no ${missing.join(', ')}`)
+  const connections: Record<string, ConnectionKind> = {}
+  for (const [name, { kind }] of Object.entries(config.connections)) connections[name] = kind
+  return loadRunbooks(config.runbooks, { connections, channels: Object.keys(config.channels) })
 }
 
 /** Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` with the types there are. */
-export function runbookFor(catalogue: Catalogue, type: string): CompiledRunbook {
-  const found = catalogue.byType.get(type)
+export function runbookFor(catalogue: Catalogue, type: string): LoadedRunbook {
+  const found = catalogue.byIncident.get(type)
   if (found) return found
-  const known = [...catalogue.byType.keys()].sort()
+  const known = [...catalogue.byIncident.keys()].sort()
   const like = nearest(type, known)
-  throw new RunbookError(
-    'RUNBOOK_UNKNOWN_INCIDENT_TYPE',
-    `no runbook treats incidents of type ${type}${like ? `; did you mean ${like}?` : ''} Known: ${known.join(', ') || 'none'}`,
-    { known },
-  )
+  const broken = [
+    ...new Set(catalogue.problems.filter((problem) => problem.severity === 'error').map((problem) => problem.file)),
+  ]
+  const words = [
+    `no runbook treats incidents of type ${type}.`,
+    ...(like ? [`Did you mean ${like}?`] : []),
+    `Known: ${known.join(', ') || 'none'}.`,
+    ...(broken.length > 0 ? [`Left out because of errors ("runbook lint" shows them): ${broken.join(', ')}.`] : []),
+  ]
+  throw new RunbookError('RUNBOOK_UNKNOWN_INCIDENT_TYPE', words.join(' '), { known })
 }

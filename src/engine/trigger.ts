@@ -26,10 +26,10 @@ export interface TriggerRequest {
  * then, the starter starts its workflow later. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
  */
 export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
-  const { plan, source } = runbookFor(engine.catalogue, request.type)
+  const { plan, text } = runbookFor(engine.catalogue, request.type)
   const inputs = readInputs(plan.runbook, plan.inputs, request.inputs)
   const key = incidentKey(plan, inputs)
-  const planDigest = await knownPlan(engine, plan, source)
+  const planDigest = await knownPlan(engine, plan, text)
   const { type, requester, parent, idempotencyKey } = request
   const accepted = await acceptIncident(engine.database, {
     type,
