@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { readEnvironment } from '../config/environment.ts'
+import { RunbookError } from '../core/errors.ts'
+
+export interface Address {
+  /** Without a slash at its end. */
+  url: string
+  token: string | undefined
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8080'
+
+/**
+ * Where the API is and who asks: RUNBOOK_URL and RUNBOOK_TOKEN, beneath them `.runbook/env` of the directory with the configuration,
+ * which is `cwd` or the nearest one above it.
+ */
+export function readAddress(cwd: string, env: Record<string, string | undefined>): Address {
+  const { environment } = readEnvironment(projectDirectory(cwd), env)
+  const url = environment.RUNBOOK_URL ?? DEFAULT_URL
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new RunbookError('RUNBOOK_CONFIG', `RUNBOOK_URL is not an http address: ${url}`)
+  return { url: url.replace(/\/+$/, ''), token: environment.RUNBOOK_TOKEN }
+}
+
+function projectDirectory(cwd: string): string {
+  for (let directory = cwd; ; directory = dirname(directory)) {
+    if (['runbook.config.yaml', '.runbook/env'].some((name) => existsSync(join(directory, name)))) return directory
+    if (dirname(directory) === directory) return cwd
+  }
+}

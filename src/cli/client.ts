@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
+import type { IncidentSummary, IncidentView, Review, TimelineEntry } from '../engine/views.ts'
+import type { Decided, DecisionRequest } from '../gate/decide.ts'
+import type { Accepted } from '../history/accept.ts'
+import { readAddress, type Address } from './address.ts'
+import { readEventStream } from './event-stream.ts'
+import { send, type Sending } from './send.ts'
+import type { Terminal } from './terminal.ts'
+
+/** How long a broken event stream is tried again before it is given up. */
+const RECONNECT_FOR_MS = 60_000
+const RECONNECT_EVERY_MS = 500
+
+export interface ListFilter {
+  state?: 'open' | 'closed'
+  type?: string
+  limit: number
+}
+
+/** The API that this terminal's environment names. */
+export function openClient({ cwd, env }: Terminal): Client {
+  return new Client(readAddress(cwd, env))
+}
+
+/** The HTTP API, as the command line needs it. Every problem comes as a RunbookError. */
+export class Client {
+  readonly #address: Address
+
+  constructor(address: Address) {
+    this.#address = address
+  }
+
+  trigger(type: string, inputs: Record<string, string>): Promise<Accepted> {
+    return this.#post('/v1/incidents', { type, inputs })
+  }
+
+  async list({ state, type, limit }: ListFilter): Promise<IncidentSummary[]> {
+    const query = new URLSearchParams({ limit: String(limit) })
+    if (state) query.set('state', state)
+    if (type) query.set('type', type)
+    return (await this.#json<{ incidents: IncidentSummary[] }>(`/v1/incidents?${query}`)).incidents
+  }
+
+  show(id: string): Promise<IncidentView> {
+    return this.#json(`/v1/incidents/${id}`)
+  }
+
+  review(id: string): Promise<Review> {
+    return this.#json(`/v1/incidents/${id}/review.json`)
+  }
+
+  async reviewMarkdown(id: string): Promise<string> {
+    return (await send(this.#address, `/v1/incidents/${id}/review.md`)).text()
+  }
+
+  decide(id: string, decision: DecisionRequest): Promise<Decided> {
+    return this.#post(`/v1/incidents/${id}/decision`, decision)
+  }
+
+  act(id: string, action: 'ack' | 'claim' | 'cancel'): Promise<IncidentView> {
+    return this.#json(`/v1/incidents/${id}/${action}`, { method: 'POST' })
+  }
+
+  note(id: string, text: string): Promise<IncidentView> {
+    return this.#post(`/v1/incidents/${id}/notes`, { text })
+  }
+
+  /**
+   * The incident's timeline from its start, live until it is closed or `signal` is aborted. A stream that breaks is taken up again
+   * behind the last entry, and `onTrouble` told why; what still does not work after a minute is thrown.
+   */
+  async *events(id: string, signal: AbortSignal, onTrouble: (why: string) => void): AsyncGenerator<TimelineEntry> {
+    let last = 0
+    let troubledSince: number | undefined
+    while (!signal.aborted) {
+      try {
+        const { status, body } = await this.#openStream(id, last, signal)
+        troubledSince = undefined
+        if (status === 204 || body === null) return
+        for await (const event of readEventStream(body)) {
+          const entry = JSON.parse(event.data) as TimelineEntry
+          last = entry.seq
+          yield entry
+          if (entry.kind === 'closed') return
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        if (isRunbookError(error) && error.code !== 'RUNBOOK_UNREACHABLE') throw error
+        troubledSince ??= Date.now()
+        if (last === 0 || Date.now() - troubledSince > RECONNECT_FOR_MS) throw error
+        onTrouble(messageOf(error))
+      }
+      await sleep(RECONNECT_EVERY_MS, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  #openStream(id: string, last: number, signal: AbortSignal): Promise<Response> {
+    const headers = { accept: 'text/event-stream', ...(last > 0 ? { 'last-event-id': String(last) } : {}) }
+    return send(this.#address, `/v1/incidents/${id}/events`, { headers, until: signal })
+  }
+
+  #post<T>(path: string, body: unknown): Promise<T> {
+    const headers = { 'content-type': 'application/json' }
+    return this.#json(path, { method: 'POST', headers, body: JSON.stringify(body) })
+  }
+
+  async #json<T>(path: string, sending?: Sending): Promise<T> {
+    const response = await send(this.#address, path, sending)
+    const value: unknown = await response.json().catch(() => undefined)
+    if (typeof value !== 'object' || value === null)
+      throw new RunbookError('RUNBOOK_UNREACHABLE', `what answers at ${this.#address.url} is not the runbook API`)
+    return value as T
+  }
+}

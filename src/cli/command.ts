@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import type { Terminal } from './terminal.ts'
+
+/**
+ * What each file under commands/ exports: one verb as a commander Command, with its description, options and action. The action
+ * parses, makes one call and prints. It returns for exit code 0, throws RunbookError where something is wrong, and `Exit` for a
+ * code that is no error. Data goes to `terminal.print`, everything else to `terminal.say`.
+ */
+export interface CommandModule {
+  command(terminal: Terminal): Command
+}
+
+/** Ends the command with this exit code, and nothing more is said. */
+export class Exit extends Error {
+  override readonly name = 'Exit'
+  readonly code: number
+
+  constructor(code: number) {
+    super(`exit ${code}`)
+    this.code = code
+  }
+}

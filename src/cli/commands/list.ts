@@ -1,0 +1,42 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { humanDuration } from '../../core/duration.ts'
+import type { IncidentSummary } from '../../engine/views.ts'
+import { openClient, type ListFilter } from '../client.ts'
+import { pageOf, printJson, printLines, wantsJson } from '../output.ts'
+import { table } from '../render/layout.ts'
+import type { Terminal } from '../terminal.ts'
+
+export function command(terminal: Terminal): Command {
+  return new Command('list')
+    .description('Lists incidents, newest first.')
+    .addOption(new Option('-s, --state <state>', 'only those').choices(['open', 'closed']))
+    .option('-t, --type <incident-type>', 'only those of this type')
+    .option('-n, --limit <count>', 'at most so many', parseLimit, 20)
+    .addHelpText('after', '\nExamples:\n  runbook list --state open\n  runbook list --type stuck-run -n 5 -o json')
+    .action(async (filter: ListFilter, self: Command) => {
+      const incidents = await openClient(terminal).list(filter)
+      if (wantsJson(self)) printJson(terminal, incidents)
+      else if (incidents.length === 0) terminal.say('no incidents')
+      else printTable(terminal, incidents)
+    })
+}
+
+function printTable(terminal: Terminal, incidents: IncidentSummary[]): void {
+  const { width, colours, now } = pageOf(terminal)
+  const rows = incidents.map((incident) => [
+    incident.id,
+    incident.type,
+    incident.outcome ?? incident.state,
+    humanDuration(now - Date.parse(incident.openedAt)),
+    incident.claimedBy ?? incident.acknowledgedBy ?? '-',
+    incident.key,
+  ])
+  printLines(terminal, table(['ID', 'TYPE', 'STATE', 'AGE', 'SEEN BY', 'KEY'], rows, width, colours.dim))
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text)
+  if (!Number.isInteger(limit) || limit < 1 || limit > 500)
+    throw new InvalidArgumentError('It is a number from 1 to 500.')
+  return limit
+}

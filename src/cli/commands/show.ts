@@ -1,0 +1,21 @@
+import { Command } from 'commander'
+import { openClient } from '../client.ts'
+import { parseIncidentId } from '../incident-id.ts'
+import { INCIDENT_ARGUMENT, pageOf, printJson, printLines, wantsJson } from '../output.ts'
+import { showInFull, showLines } from '../render/show.ts'
+import type { Terminal } from '../terminal.ts'
+
+export function command(terminal: Terminal): Command {
+  return new Command('show')
+    .description(
+      'Shows one incident: what is wrong, why we think so, what is proposed on which targets, what was done.',
+    )
+    .argument(...INCIDENT_ARGUMENT, parseIncidentId)
+    .option('--full', 'everything, nothing cut: all rounds, checks, causes, statements and targets')
+    .addHelpText('after', '\nExamples:\n  runbook show 142\n  runbook show INC-142 --full\n  runbook show 142 -o json')
+    .action(async (id: string, { full }: { full?: true }, self: Command) => {
+      const view = await openClient(terminal).show(id)
+      if (wantsJson(self)) printJson(terminal, view)
+      else printLines(terminal, (full ? showInFull : showLines)(view, pageOf(terminal)))
+    })
+}

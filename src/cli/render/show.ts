@@ -1,0 +1,167 @@
+import { humanDuration } from '../../core/duration.ts'
+import type { Outcome } from '../../core/incident.ts'
+import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views.ts'
+import { line, pad, plural, wrap, displayWidth, type Style } from './layout.ts'
+import { gateLines, proposalInFull, type Page } from './proposal.ts'
+
+const MOST_ACTION_LINES = 7
+const MOST_TARGET_LINES = 4
+
+/** An incident on one screen: what is wrong, why we think so, what would be done about it, and how to say yes or no. */
+export function showLines(view: IncidentView, page: Page): string[] {
+  const last = view.rounds.at(-1)
+  return [
+    ...headLines(view, page),
+    ...view.rounds.slice(0, -1).map((round) => earlierRound(round, page)),
+    ...(last ? roundLines(view, last, page) : []),
+  ]
+}
+
+/** Everything, nothing cut. */
+export function showInFull(view: IncidentView, page: Page): string[] {
+  const lines = headLines(view, page)
+  for (const round of view.rounds) {
+    lines.push('', line(page.width, [`Round ${round.round}`, page.colours.bold]))
+    for (const check of round.checks)
+      lines.push(...wrap(`  ${checkText(check)} (${check.kind}, ${humanDuration(check.durationMs)})`, page.width))
+    lines.push(...causesInFull(round, page))
+    if (round.gate)
+      lines.push('', ...proposalInFull(round.gate, page), '', ...afterGate(round, round.gate, page, Infinity))
+  }
+  return lines
+}
+
+export function outcomeStyle(outcome: Outcome | null, { colours }: Page): Style {
+  if (outcome === null) return (text) => colours.bold(colours.yellow(text))
+  const good: Outcome[] = ['resolved', 'cleared', 'no-action', 'handed-off']
+  const style = good.includes(outcome)
+    ? colours.green
+    : outcome === 'failed' || outcome === 'escalated'
+      ? colours.red
+      : colours.yellow
+  return (text) => colours.bold(style(text))
+}
+
+function headLines(view: IncidentView, page: Page): string[] {
+  const { width, colours, now } = page
+  const state = view.outcome === null ? view.state : `closed: ${view.outcome}`
+  const age = humanDuration((view.closedAt === null ? now : Date.parse(view.closedAt)) - Date.parse(view.openedAt))
+  const particulars = [
+    `${view.closedAt === null ? 'open for' : 'took'} ${age}`,
+    `opened by ${view.requester.replace(/^person:/, '')}${view.occurrences > 1 ? `, ${view.occurrences} times` : ''}`,
+    ...(view.parent ? [`from ${view.parent}`] : []),
+    ...(view.claimedBy
+      ? [`claimed by ${view.claimedBy}`]
+      : view.acknowledgedBy
+        ? [`seen by ${view.acknowledgedBy}`]
+        : []),
+    ...(view.cancelling ? ['being cancelled'] : []),
+  ]
+  return [
+    line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
+    line(width, [`${particulars.join(' · ')} · key ${view.key}`, colours.dim]),
+    ...(view.reason ? wrap(view.reason, width, 3) : []),
+  ]
+}
+
+function earlierRound({ round, causes, remedy, gate, verified }: RoundView, { width, colours }: Page): string {
+  const cause = causes.find((one) => one.holds === true)?.cause ?? 'no cause'
+  const end = verified === true ? 'verified' : verified === false ? 'did not help' : (gate?.state ?? 'nothing proposed')
+  return line(width, [`Round ${round}: ${cause}${remedy ? ` → ${remedy}` : ''}, ${end}`, colours.dim])
+}
+
+function roundLines(view: IncidentView, round: RoundView, page: Page): string[] {
+  const { width, colours } = page
+  const number = view.rounds.length > 1 ? `Round ${round.round}, ` : ''
+  const { gate } = round
+  const lines = ['']
+  if (round.checks.length > 0)
+    lines.push(
+      ...wrap(
+        `${number}${plural(round.checks.length, 'check')}: ${round.checks.map(checkText).join(', ')}`,
+        width,
+        2,
+      ).map((text) => colours.dim(text)),
+    )
+  lines.push(...causeLines(round, page))
+  if (!gate) return lines
+  lines.push('')
+  if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MOST_ACTION_LINES)]
+  return [
+    ...lines,
+    line(width, [`Remedy ${gate.id}  `, colours.bold], [gate.proposal.title, colours.bold]),
+    ...afterGate(round, gate, page, MOST_TARGET_LINES),
+  ]
+}
+
+function checkText({ name, status, rows, truncated }: CheckView): string {
+  if (status !== 'ok') return `${name} ${status === 'timeout' ? 'timed out' : 'failed'}`
+  return rows === null ? name : `${name} ${plural(rows, 'row')}${truncated ? '+' : ''}`
+}
+
+/** Causes that hold or are open with why; those ruled out by name alone. */
+function causeLines({ causes }: RoundView, { width, colours }: Page): string[] {
+  const telling = causes.filter((one) => one.holds !== false)
+  const ruledOut = causes.filter((one) => one.holds === false).map((one) => one.cause)
+  const column = Math.min(30, Math.max(0, ...telling.map((one) => displayWidth(one.cause))))
+  const lines = telling.flatMap(({ cause, holds, because, title }) => {
+    const [mark, style] = holds === true ? ['✓', colours.green] : ['?', colours.yellow]
+    const [first = '', ...rest] = wrap(because || title, width - column - 5, 2)
+    const indent = ' '.repeat(column + 5)
+    return [
+      line(width, ' ', [mark!, style as Style], ' ', [pad(cause, column), colours.bold], `  ${first}`),
+      ...rest.map((text) => line(width, indent, text)),
+    ]
+  })
+  const names = wrap(ruledOut.join(', '), width - 3, 2).map((text, i) =>
+    line(width, ' ', [i === 0 ? '✗' : ' ', colours.red], ' ', [text, colours.dim]),
+  )
+  return ruledOut.length > 0 ? [...lines, ...names] : lines
+}
+
+function causesInFull({ causes }: RoundView, { width, colours }: Page): string[] {
+  return causes.flatMap(({ cause, holds, title, because }) => {
+    const mark = holds === true ? colours.green('✓') : holds === false ? colours.red('✗') : colours.yellow('?')
+    const [first = '', ...rest] = wrap(`${cause}: ${title}: ${because}`, width - 4)
+    return [`  ${mark} ${first}`, ...rest.map((text) => `    ${text}`)]
+  })
+}
+
+/** What became of a proposal: the decisions, then each target. */
+function afterGate(round: RoundView, gate: GateView, page: Page, mostTargets: number): string[] {
+  const { width, colours } = page
+  const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn }) => {
+    const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${at.slice(11, 19)}`
+    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${withdrawn ? ' (withdrawn)' : ''}${comment ? `: ${comment}` : ''}`
+    return line(width, ` ${verb}${what}`)
+  })
+  if (gate.auto) lines.push(line(width, ' needs no approval, by the configuration'))
+  else if (gate.state !== 'approved' && gate.state !== 'open')
+    lines.push(line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`))
+  const targets = round.targets.map(({ key, state }) => {
+    const effect = round.effects.findLast((one) => one.target === key || one.target === '-')
+    const style =
+      state === 'applied' ? colours.green : state === 'refused' || state === 'unknown' ? colours.red : colours.dim
+    return line(width, ' ', [pad(state, 9), style], ` ${key === '-' ? '' : `${key}  `}`, [
+      effect?.detail ?? '',
+      colours.dim,
+    ])
+  })
+  lines.push(
+    ...(targets.length <= mostTargets
+      ? targets
+      : [
+          ...targets.slice(0, mostTargets - 1),
+          line(width, [` … and ${targets.length - mostTargets + 1} more`, colours.dim]),
+        ]),
+  )
+  if (round.verified !== null)
+    lines.push(
+      line(
+        width,
+        ' ',
+        round.verified ? ['verified: it helped', colours.green] : ['not verified: it did not help', colours.red],
+      ),
+    )
+  return lines
+}

@@ -1,0 +1,8 @@
+import { InvalidArgumentError } from 'commander'
+
+/** `run-7,run-8` → the keys, each once. */
+export function parseTargets(text: string): string[] {
+  const keys = [...new Set(text.split(',').map((key) => key.trim()))].filter((key) => key !== '')
+  if (keys.length === 0) throw new InvalidArgumentError('Name at least one target; leave it out to mean all.')
+  return keys
+}
