@@ -1,6 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+
+const AGE_MS = 15 * 60_000
 
 /**
  * Runs `work` while holding the lock at `path`, so that two first uses of a clone do not install or build into each
@@ -15,9 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function withFileLock(path, waiting, work) {
   mkdirSync(dirname(path), { recursive: true })
   for (let told = false; !tryTake(path); told = true) {
-    const holder = Number(readOrEmpty(path))
-    if (!isRunning(holder)) {
-      rmSync(path, { force: true })
+    const { holder, stale } = look(path)
+    if (stale) {
+      removeStale(path, holder)
       continue
     }
     if (!told) waiting(holder)
@@ -43,17 +45,34 @@ function tryTake(path) {
   }
 }
 
-function readOrEmpty(path) {
+/** An empty file is one whose holder is about to write its pid. No install or build takes as long as AGE_MS. */
+function look(path) {
+  const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+  const holder = readHolder(path)
+  return { holder, stale: age > AGE_MS || (holder !== 0 && !isRunning(holder)) }
+}
+
+/** Somebody may replace it between our look and our removal: what was moved away is looked at again. */
+function removeStale(path, holder) {
+  const aside = `${path}.${process.pid}`
   try {
-    return readFileSync(path, 'utf8')
+    renameSync(path, aside)
+    if (readHolder(aside) !== holder) linkSync(aside, path)
+    rmSync(aside)
   } catch {
-    return ''
+    // Another process was faster.
   }
 }
 
-/** An empty file is one whose holder has taken it and is about to write its pid. */
+function readHolder(path) {
+  try {
+    return Number(readFileSync(path, 'utf8'))
+  } catch {
+    return 0
+  }
+}
+
 function isRunning(pid) {
-  if (pid === 0) return true
   try {
     process.kill(pid, 0)
     return true

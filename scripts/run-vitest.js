@@ -17,14 +17,14 @@ export async function runVitest(project, options) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   try {
     const result = await run(process.execPath, [vitest, 'run', '--project', project, ...reporters], options)
-    return { ...result, ...count(report, result) }
+    return { ...result, ...countTests(report, result) }
   } finally {
     rmSync(dir, { recursive: true, force: true })
   }
 }
 
 /** Never says that all is well when vitest itself does not: a crash, or an error outside of any test, is one failure. */
-function count(report, { code, overBudget }) {
+export function countTests(report, { code, overBudget }) {
   if (!existsSync(report)) return { passed: 0, failed: 1 }
   const { testResults, numPassedTests } = JSON.parse(readFileSync(report, 'utf8'))
   const failures = testResults.flatMap(({ status, assertionResults }) => {

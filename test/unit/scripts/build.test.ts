@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+const run = promisify(execFile)
+
+/** Stands for the compiler: appends a line to compiled.log, and makes an empty .js of each .ts below src. */
+const COMPILER = `
+  import fs from 'node:fs'
+  fs.appendFileSync('compiled.log', 'compiled\\n')
+  fs.mkdirSync('dist/src', { recursive: true })
+  for (const name of fs.readdirSync('src')) {
+    if (name.endsWith('.ts')) fs.writeFileSync('dist/src/' + name.replace(/ts$/, 'js'), '')
+  }
+  if (fs.existsSync('src/broken.ts')) { console.log('src/broken.ts(1,1): error'); process.exit(1) }`
+
+let clone: string
+beforeEach(async () => {
+  clone = await mkdtemp(join(tmpdir(), 'build-'))
+  await cp(new URL('../../../scripts', import.meta.url), join(clone, 'scripts'), { recursive: true })
+  await write('package.json', '{"type":"module"}')
+  await write('package-lock.json', '{"packages":{"":{}}}')
+  await write('node_modules/.package-lock.json', '{"packages":{}}')
+  await write('node_modules/typescript/package.json', '{}')
+  await write('node_modules/typescript/bin/tsc', COMPILER)
+  await write('tsconfig.json', '{}')
+  await write('tsconfig.build.json', '{}')
+  await write('src/one.ts', '')
+  await write('src/migrations/0001-first.sql', 'SELECT 1')
+})
+afterEach(() => rm(clone, { recursive: true, force: true }))
+
+test('the first use builds, the second has nothing to do, a change builds again', async () => {
+  await build()
+  await build()
+  expect(await timesCompiled()).toBe(1)
+  await write('src/one.ts', 'changed')
+  await build()
+  expect(await timesCompiled()).toBe(2)
+})
+
+test('SQL files are beside the compiled code, and what is deleted goes from there too', async () => {
+  await write('src/two.ts', '')
+  await build()
+  expect(await readFile(join(clone, 'dist/src/migrations/0001-first.sql'), 'utf8')).toBe('SELECT 1')
+  await rm(join(clone, 'src/two.ts'))
+  await rm(join(clone, 'src/migrations/0001-first.sql'))
+  await build()
+  expect(await readdir(join(clone, 'dist/src'))).toEqual(['migrations', 'one.js'])
+  expect(await readdir(join(clone, 'dist/src/migrations'))).toEqual([])
+})
+
+test('a dist that was removed is built again', async () => {
+  await build()
+  await rm(join(clone, 'dist'), { recursive: true })
+  await build()
+  expect(await readdir(join(clone, 'dist/src'))).toContain('one.js')
+})
+
+test('two first uses at once build once', async () => {
+  await Promise.all([build(), build()])
+  expect(await timesCompiled()).toBe(1)
+})
+
+test('a build that failed says what the compiler said, and is tried again', async () => {
+  await write('src/broken.ts', '')
+  await expect(build()).rejects.toThrow(/src\/broken\.ts\(1,1\): error[^]*The build failed/)
+  await rm(join(clone, 'src/broken.ts'))
+  await build()
+  expect(await timesCompiled()).toBe(2)
+})
+
+test('the lock of a build that was killed does not block the next one', async () => {
+  await write('.runbook/locks/build', '999999999')
+  await build()
+  expect(await timesCompiled()).toBe(1)
+})
+
+function build(): Promise<unknown> {
+  return run(process.execPath, [join(clone, 'scripts/build.js')])
+}
+
+async function timesCompiled(): Promise<number> {
+  return (await readFile(join(clone, 'compiled.log'), 'utf8')).split('\n').length - 1
+}
+
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(dirname(join(clone, file)), { recursive: true })
+  await writeFile(join(clone, file), text)
+}
