@@ -71,7 +71,8 @@ function compilePlan(context: Context, runbook: Section): Plan {
     scope,
     named.map(({ name }) => name),
   )
-  const remedies = named.map((remedy) => compileRemedy(context, remedy, causes, scope, inputsOnly))
+  const causesAreWell = !context.reporter.hasErrors
+  const remedies = named.map((remedy) => compileRemedy(context, remedy, causes, scope, inputsOnly, causesAreWell))
   const key = runbook.scalar('key')
   const [owner, detect, rounds] = [runbook.text('owner'), runbook.section('detect'), runbook.section('rounds')]
   return {

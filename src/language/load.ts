@@ -7,6 +7,7 @@ import { didYouMean } from './expressions/nearest.ts'
 import { Source } from './parse/source.ts'
 import { Reporter, inOrder } from './problems.ts'
 import type { Problem } from './problems.ts'
+import type { Rule } from './rules.ts'
 
 export interface LoadedRunbook {
   file: string
@@ -93,7 +94,7 @@ function taken(
   seen: Map<string, LoadedRunbook>,
   runbook: LoadedRunbook,
   field: 'runbook' | 'incident',
-  rule: string,
+  rule: Rule,
 ): void {
   const name = runbook.plan[field]
   const other = seen.get(name)

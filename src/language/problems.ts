@@ -1,4 +1,5 @@
 import type { Source, Span } from './parse/source.ts'
+import type { Rule } from './rules.ts'
 
 export type Severity = 'error' | 'warning'
 
@@ -9,7 +10,7 @@ export interface Problem {
   column: number
   endLine: number
   endColumn: number
-  rule: string
+  rule: Rule
   severity: Severity
   message: string
   /** The line and a caret beneath, without colours. */
@@ -25,11 +26,11 @@ export class Reporter {
     this.source = source
   }
 
-  error(rule: string, at: Span, message: string): void {
+  error(rule: Rule, at: Span, message: string): void {
     this.add('error', rule, at, message)
   }
 
-  warning(rule: string, at: Span, message: string): void {
+  warning(rule: Rule, at: Span, message: string): void {
     this.add('warning', rule, at, message)
   }
 
@@ -37,7 +38,7 @@ export class Reporter {
     return this.problems.some((problem) => problem.severity === 'error')
   }
 
-  private add(severity: Severity, rule: string, at: Span, message: string): void {
+  private add(severity: Severity, rule: Rule, at: Span, message: string): void {
     const start = this.source.position(at.start)
     const end = this.source.position(Math.max(at.end, at.start + 1))
     this.problems.push({

@@ -113,8 +113,7 @@ function patternIsSafe(context: Context, section: Section, pattern: string, type
   if ((outside.match(/[+*]|\{[0-9]*,\}/g) ?? []).length > 2)
     return report('A pattern has at most two open-ended repetitions (+, *).')
   try {
-    new RegExp(`^(?:${pattern})$`, 'u')
-    return true
+    return new RegExp(`^(?:${pattern})$`, 'u') instanceof RegExp
   } catch (error) {
     return report(`This is no regular expression: ${(error as Error).message}.`)
   }

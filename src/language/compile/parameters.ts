@@ -6,6 +6,7 @@ import { columnType } from '../kinds/sql-query.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe, spanWithin } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
+import type { Rule } from '../rules.ts'
 import type { Context, Scope } from './context.ts'
 import { parametersOf, readProblems } from './sql.ts'
 import { compileMap, compileValue, templateIn } from './values.ts'
@@ -57,7 +58,7 @@ export function compileParameters(
     else if (parameter.required)
       context.reporter.error('missing-parameter', at, `${kind.kind} needs "${name}": ${parameter.doc}`)
   }
-  if (tree) together(context, kind, tree)
+  if (tree) together(context, kind, tree, compiled.with)
   compiled.checks = [...reads]
   return compiled
 }
@@ -99,7 +100,7 @@ function isLiteralForm({ type }: Parameter): boolean {
   return 'oneOf' in type || 'connection' in type || 'sql' in type || 'columns' in type
 }
 
-function refuse(context: Context, tree: Tree, entry: Entry, message: string, rule = 'type-mismatch'): undefined {
+function refuse(context: Context, tree: Tree, entry: Entry, message: string, rule: Rule = 'type-mismatch'): undefined {
   context.reporter.error(rule, tree.end > tree.start ? tree : entry.key, message)
   return undefined
 }
@@ -180,7 +181,7 @@ function columns(context: Context, tree: Tree, entry: Entry): { value: Value; ch
 }
 
 /** What concerns several parameters: a statement and its values, and the kind's own rules. */
-function together(context: Context, kind: Kind, tree: MapTree): void {
+function together(context: Context, kind: Kind, tree: MapTree, well: Record<string, Value>): void {
   for (const [name, parameter] of Object.entries(kind.parameters))
     if ('sql' in parameter.type) parameterCount(context, tree, name)
   let problems: { parameter: string; message: string }[]
@@ -192,6 +193,8 @@ function together(context: Context, kind: Kind, tree: MapTree): void {
   }
   for (const { parameter, message } of problems) {
     const entry = tree.entries.get(parameter)
+    // What was refused for itself already needs no second problem.
+    if (entry && !Object.hasOwn(well, parameter)) continue
     const at = entry ? (entry.value.end > entry.value.start ? entry.value : entry.key) : tree
     context.reporter.error('bad-parameter', at, `"${parameter}" ${message}.`)
   }

@@ -15,16 +15,17 @@ import { compileTemplate } from './values.ts'
 const DEFAULT_MAX_TARGETS = 20
 const DEFAULT_VALID_MS = 15 * 60_000
 
-/** Compiles a remedy in the scope of the causes that it is for. */
+/** Compiles a remedy in the scope of the causes that it is for. Only causes that are well can tell that nobody uses it. */
 export function compileRemedy(
   context: Context,
   { name, key, section }: NamedSection,
   causes: CompiledCause[],
   scope: Scope,
   inputsOnly: Scope,
+  causesAreWell: boolean,
 ): PlanRemedy {
   const users = causes.filter(({ cause }) => 'remedy' in cause.then && cause.then.remedy === name)
-  if (users.length === 0)
+  if (users.length === 0 && causesAreWell)
     context.reporter.error(
       'unused-remedy',
       key,

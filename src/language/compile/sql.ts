@@ -2,7 +2,7 @@ import { MAX_ROWS } from '../../core/evidence.ts'
 
 /** A problem within SQL text; offsets count from its begin. */
 export interface SqlProblem {
-  rule: 'sql-write' | 'sql-statements' | 'sql-hidden-limit' | 'sql-empty'
+  rule: 'sql-write' | 'sql-statements' | 'sql-hidden-limit'
   message: string
   start: number
   end: number
@@ -31,7 +31,7 @@ export function readProblems(sql: string): SqlProblem[] {
     end: token.start + token.word.length,
   })
   const [first] = tokens
-  if (!first) return [{ rule: 'sql-empty', message: 'There is no statement here.', start: 0, end: sql.length }]
+  if (!first) return [{ rule: 'sql-statements', message: 'There is no statement here.', start: 0, end: sql.length }]
   const second = tokens.find((_, i) => tokens[i - 1]?.word === ';')
   if (second) return [problem('sql-statements', second, 'One statement only: leave out what follows the semicolon.')]
   const starts = first.word === '(' ? tokens.find((token) => token.word !== '(')! : first

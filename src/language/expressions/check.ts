@@ -4,6 +4,7 @@ import { notNullWhen, pathOf } from './narrowing.ts'
 import { didYouMean } from './nearest.ts'
 import { binaryResult } from './operators.ts'
 import type { ExpressionProblem, Node } from './parse.ts'
+import type { Rule } from '../rules.ts'
 import {
   NULL,
   aType,
@@ -102,7 +103,7 @@ class Checker {
     }
   }
 
-  problem(rule: string, node: Node, message: string): Type {
+  problem(rule: Rule, node: Node, message: string): Type {
     this.problems.push({ rule, message, start: node.start, end: Math.max(node.end, node.start + 1) })
     return 'dyn'
   }
@@ -136,7 +137,7 @@ class Checker {
       if (type) return type
       const known = Object.keys(of.object)
       const message = `There is no "${name}" in ${sourceOf((node.args as [Node])[0])}.${didYouMean(name, known)}`
-      return this.problem('unknown-field', node, `${message} (it has: ${known.join(', ')})`)
+      return this.problem('unknown-property', node, `${message} (it has: ${known.join(', ')})`)
     }
     const hint = isList(of) ? ` Look at one item: .exists(x, x.${name} …), .filter(…), .map(…), or [0].` : ''
     return this.problem('type-mismatch', node, `${aTypeFirst(of)} has no fields, so no "${name}".${hint}`)

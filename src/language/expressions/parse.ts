@@ -1,11 +1,12 @@
 import { Environment, ParseError } from '@marcbachmann/cel-js'
 import type { ASTNode } from '@marcbachmann/cel-js'
+import type { Rule } from '../rules.ts'
 
 export type Node = ASTNode
 
 /** A problem within an expression; `start` and `end` count characters from the expression's begin. */
 export interface ExpressionProblem {
-  rule: string
+  rule: Rule
   message: string
   start: number
   end: number
@@ -22,7 +23,7 @@ const environment = new Environment({
 
 /** The syntax tree of a CEL expression, or the one problem that keeps it from having one. */
 export function parseExpression(cel: string): { root: Node } | { problem: ExpressionProblem } {
-  const whole = (rule: string, message: string) => ({ problem: { rule, message, start: 0, end: cel.length } })
+  const whole = (rule: Rule, message: string) => ({ problem: { rule, message, start: 0, end: cel.length } })
   if (cel.trim() === '') return whole('expression-syntax', 'The expression is empty.')
   if (cel.length > MAX_EXPRESSION)
     return whole(

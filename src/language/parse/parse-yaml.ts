@@ -8,8 +8,6 @@ import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts'
 
 export const MAX_BYTES = 64 * 1024
 export const MAX_LEVELS = 32
-/** One slip can make hundreds of syntax errors; the first ones tell all. */
-const MAX_SYNTAX_PROBLEMS = 10
 
 /**
  * Parses the safe subset of YAML that runbooks are written in: data of the core schema of YAML 1.2, and nothing that YAML can do beyond
@@ -21,7 +19,7 @@ export function parseYaml(text: string, file: string): { tree?: Tree; reporter: 
     reporter.error('file-too-large', { start: 0, end: 1 }, `A runbook has at most ${MAX_BYTES / 1024} KiB.`)
     return { reporter }
   }
-  const document = documentOf(text, reporter)
+  const { document, rest } = documentOf(text, reporter)
   if (!document || forbiddenCharacters(text, reporter)) return { reporter }
   if (levelsOf(document) > MAX_LEVELS) {
     const span = { start: document.offset, end: document.offset + 1 }
@@ -29,32 +27,39 @@ export function parseYaml(text: string, file: string): { tree?: Tree; reporter: 
     return { reporter }
   }
   const contents = compose(document, text, reporter)
-  if (!contents) return { reporter }
+  if (rest !== undefined && !reporter.hasErrors)
+    reporter.error('yaml-documents', rest, 'A file holds one runbook: nothing may follow after its end.')
+  // After a syntax error the rest is guesswork, and its problems would be noise.
+  if (!contents || reporter.hasErrors) return { reporter }
   const tree = new Reader(reporter).read(contents, contents.range?.[0] ?? 0)
   return { tree, reporter }
 }
 
-/** The one document's token. Its depth is looked at before it is composed, since composing recurses. */
-function documentOf(text: string, reporter: Reporter): CST.Document | undefined {
+/**
+ * The one document's token, and where something follows it. Only the parser has run, which does not recurse: the composer does, and
+ * a document of a few thousand brackets would end the process.
+ */
+function documentOf(text: string, reporter: Reporter): { document?: CST.Document; rest?: Span } {
   let document: CST.Document | undefined
+  let rest: Span | undefined
   for (const token of new Parser().parse(text)) {
     const span = { start: token.offset, end: token.offset + 1 }
     if (token.type === 'directive')
       reporter.error('yaml-directive', span, 'Directives are not part of the language: leave the % line out.')
     else if (token.type === 'document' && !document) document = token
     else if (token.type === 'document' || (token.type === 'error' && document)) {
-      reporter.error('yaml-documents', span, 'A file holds one runbook: nothing may follow after its end.')
+      rest = span
       break
     } else if (token.type === 'error') reporter.error('yaml-syntax', span, explainSyntax(token.message, text, span))
   }
   if (!document?.value && !reporter.hasErrors)
     reporter.error('empty', { start: 0, end: 1 }, 'There is no runbook in this file.')
-  return document
+  return { ...(document ? { document } : {}), ...(rest ? { rest } : {}) }
 }
 
 /** Control characters, and those that make a text look other than it is read. A tab or line break is none. */
 const FORBIDDEN =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g
 
 function forbiddenCharacters(text: string, reporter: Reporter): boolean {
   let found = false
@@ -94,17 +99,12 @@ function compose(document: CST.Document, text: string, reporter: Reporter): Yaml
     logLevel: 'silent',
   })
   const [composed] = [...composer.compose([document], true, text.length)]
-  const seen = new Set<number>()
-  for (const error of composed?.errors ?? []) {
+  // The first error only: those after it are mostly its consequences.
+  const [error] = composed?.errors ?? []
+  if (error) {
     const span = { start: error.pos[0], end: error.pos[1] }
-    // Several errors of one line come from one slip.
-    const { line } = reporter.source.position(span.start)
-    if (seen.has(line)) continue
-    seen.add(line)
     reporter.error('yaml-syntax', span, explainSyntax(error.code, text, span))
-    if (seen.size >= MAX_SYNTAX_PROBLEMS) break
   }
-  // With a tag unresolved or a syntax error, positions and values still stand: what else is wrong is worth saying.
   return (composed?.contents as YamlNode | null) ?? undefined
 }
 
@@ -116,42 +116,29 @@ class Reader {
 
   read(node: YamlNode | null, fallback: number): Tree {
     if (!node) return { kind: 'scalar', value: null, style: 'plain', commented: false, start: fallback, end: fallback }
-    const span = this.refuseProperties(node, fallback)
+    const span = { start: node.range?.[0] ?? fallback, end: node.range?.[1] ?? fallback }
+    const property = this.refuseProperty(node, span, fallback)
     if (isMap(node)) return this.map(node.items as Pair<YamlNode, YamlNode | null>[], node.flow === true, span)
     if (isSeq(node)) {
       const items = (node.items as (YamlNode | null)[]).map((item) => this.read(item, span.start))
       return { kind: 'list', items, ...span }
     }
-    return this.scalar(node, span)
+    const scalar = this.scalar(node, span)
+    if (!property || scalar.style !== 'plain' || node.anchor !== undefined) return scalar
+    // Most likely an expression: read on with what was meant, so that this one problem stays one.
+    return { ...scalar, ...property, value: this.reporter.source.text.slice(property.start, property.end) }
   }
 
-  private refuseProperties(node: YamlNode, fallback: number): Span {
-    const span = { start: node.range?.[0] ?? fallback, end: node.range?.[1] ?? fallback }
-    if (isAlias(node)) {
-      this.reporter.error(
-        'yaml-alias',
-        span,
-        'Aliases (*name) are not part of the language. Quote the text if it is one.',
-      )
-      return span
-    }
-    if (node.anchor !== undefined)
-      this.reporter.error(
-        'yaml-anchor',
-        span,
-        'Anchors (&name) are not part of the language. Quote the text if it is one.',
-      )
-    if (node.tag !== undefined && !isImplicit(node)) {
-      const start = this.reporter.source.text.lastIndexOf('!', span.start)
-      const advice = 'A text that begins with "!" must be quoted, or written after "|".'
-      const at = { start: start < 0 ? span.start : start, end: span.end }
-      this.reporter.error(
-        'yaml-tag',
-        at,
-        `"!" begins a YAML tag here, and tags are not part of the language. ${advice}`,
-      )
-    }
-    return span
+  /** Reports a tag, anchor or alias; returns the whole text that begins with it. */
+  private refuseProperty(node: YamlNode, span: Span, from: number): Span | undefined {
+    const sign = isAlias(node) ? '*' : node.tag !== undefined ? '!' : node.anchor !== undefined ? '&' : undefined
+    if (sign === undefined) return undefined
+    const found = this.reporter.source.text.indexOf(sign, from)
+    const at = { start: found < 0 || found > span.start ? span.start : found, end: span.end }
+    const { rule, thing } = PROPERTIES[sign]
+    const message = `"${sign}" begins ${thing} here, which is not part of the language. A text that begins with "${sign}" must be quoted, or written after "|".`
+    this.reporter.error(rule, at, message)
+    return at
   }
 
   private map(pairs: Pair<YamlNode, YamlNode | null>[], flow: boolean, span: Span): MapTree {
@@ -169,11 +156,10 @@ class Reader {
 
   private key(key: YamlNode | null, at: Span): string | undefined {
     if (!key || !isScalar(key) || typeof key.value !== 'string') {
-      if (key) this.refuseProperties(key, at.start)
       this.reporter.error('yaml-key', at, 'A key is a text; quote it if it looks like a number or a list.')
       return undefined
     }
-    this.refuseProperties(key, at.start)
+    this.refuseProperty(key, at, at.start)
     if (key.value === '<<') this.reporter.error('yaml-merge-key', at, 'Merge keys (<<) are not part of the language.')
     else if (key.value === '__proto__') this.reporter.error('forbidden-key', at, '"__proto__" cannot be a key.')
     else return key.value
@@ -195,10 +181,11 @@ class Reader {
   }
 }
 
-/** The composer names the core schema's tag of flow and block collections only where one was written. */
-function isImplicit(node: YamlNode): boolean {
-  return isAlias(node) || node.tag === undefined
-}
+const PROPERTIES = {
+  '!': { rule: 'yaml-tag', thing: 'a YAML tag' },
+  '&': { rule: 'yaml-anchor', thing: 'a YAML anchor' },
+  '*': { rule: 'yaml-alias', thing: 'a YAML alias' },
+} as const
 
 function sameLine(text: string, end: number): boolean {
   return /^[ \t]+#/.test(text.slice(end, end + 200))

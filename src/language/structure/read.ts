@@ -96,10 +96,11 @@ class StructureReader {
       this.wrong(tree, `Here fields are needed (${known} …), and there is ${describe(tree)}.`, at)
       return undefined
     }
+    if (this.isSplit(tree, fields)) return undefined
     const values = new Map<string, unknown>()
     for (const entry of tree.entries.values()) {
       const field = Object.hasOwn(fields, entry.name) ? fields[entry.name] : undefined
-      if (!field) this.unknown(name, entry, tree, fields)
+      if (!field) this.unknown(name, entry, fields)
       else {
         const value = this.value(entry.name, field.form, entry.value, entry.key)
         if (value !== undefined) values.set(entry.name, value)
@@ -111,12 +112,18 @@ class StructureReader {
     return new Section(tree, values, tree.entries)
   }
 
-  private unknown(section: SectionName, entry: Entry, tree: MapTree, fields: Record<string, Field>): void {
-    if (tree.flow && /[()[\]'"=<>&|]/.test(entry.name)) {
-      const message = 'Inside { } a comma ends the value, so this became a field of its own. Quote the whole value.'
-      this.reporter.error('yaml-flow-split', entry.key, message)
-      return
-    }
+  /** Whether a comma inside { } tore a value apart, so that the pieces make no sense. */
+  private isSplit(tree: MapTree, fields: Record<string, Field>): boolean {
+    if (!tree.flow) return false
+    const piece = [...tree.entries.values()].find(
+      ({ name }) => !Object.hasOwn(fields, name) && /[()[\]'"=<>&|]/.test(name),
+    )
+    const message = 'Inside { } a comma ends the value, so this became a field of its own. Quote the whole value.'
+    if (piece) this.reporter.error('yaml-flow-split', piece.key, message)
+    return piece !== undefined
+  }
+
+  private unknown(section: SectionName, entry: Entry, fields: Record<string, Field>): void {
     const elsewhere = Object.entries(SECTIONS).find(([, other]) => Object.hasOwn(other.fields, entry.name))?.[0]
     const near = didYouMean(entry.name, Object.keys(fields))
     const hint = near || (elsewhere ? ` It is a field of ${elsewhere}: is the indentation right?` : '')

@@ -113,14 +113,14 @@ describe('values', () => {
 
   test('a name in the scope that JavaScript also has is nothing special', () => {
     expect(rules('constructor')).toEqual(['unknown-name'])
-    expect(rules('queue.constructor')).toEqual(['unknown-field'])
+    expect(rules('queue.constructor')).toEqual(['unknown-property'])
     expect(() => run('runs.rows[0].extra.constructor')).toThrow('no "constructor"')
   })
 })
 
 describe('problems', () => {
   test.each([
-    ['queue.waitin > 0', 'unknown-field'],
+    ['queue.waitin > 0', 'unknown-property'],
     ['que.waiting > 0', 'unknown-name'],
     ['queue.waiting = 0', 'expression-syntax'],
     ['queue.waiting > "3"', 'type-mismatch'],
