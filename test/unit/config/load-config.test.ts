@@ -1,0 +1,153 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { loadConfig } from '../../../src/config/load-config.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'config-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+function load(text: string, env: Record<string, string> = {}) {
+  writeFileSync(join(directory, 'runbook.config.yaml'), text)
+  return loadConfig({ cwd: directory, env })
+}
+
+function problems(text: string): string[] {
+  try {
+    load(text)
+    return []
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'RUNBOOK_CONFIG' })
+    return (error as Error).message.split('\n')
+  }
+}
+
+const minimal = 'database: ${DB}\n'
+
+test('defaults are filled in, and paths belong to the file’s directory', () => {
+  const config = load(
+    `${minimal}connections:
+  q: { kind: bullmq, read: "\${R}", queue: jobs }
+  logs: { kind: logs, files: ["logs/*.jsonl"] }
+  ctl: { kind: process, cwd: sub, commands: { go: [true] } }
+`.replace('[true]', '["true"]'),
+  )
+  expect(config.temporal).toEqual({ taskQueue: 'runbook' })
+  expect(config.runbooks).toEqual([join(directory, 'runbooks')])
+  expect(config.connections.q).toMatchObject({ prefix: 'bull', queue: 'jobs', stalledIntervalMs: 30_000, redact: [] })
+  expect(config.connections.logs).toMatchObject({ files: [join(directory, 'logs/*.jsonl')] })
+  expect(config.connections.ctl).toMatchObject({ cwd: join(directory, 'sub'), env: [] })
+  expect(config.auto).toEqual([])
+})
+
+test('a reference is taken from the environment, beneath it from .runbook/env', () => {
+  mkdirSync(join(directory, '.runbook'))
+  writeFileSync(join(directory, '.runbook/env'), '# c\nexport DB="from file"\nHOST=h\nEMPTY=x\n', { mode: 0o600 })
+  expect(load(minimal).database.reveal()).toBe('from file')
+  expect(load(minimal, { DB: 'from env' }).database.reveal()).toBe('from env')
+  expect(load(minimal, { DB: '' }).database.reveal()).toBe('from file')
+  expect(load('database: postgres://u:${PW}@${HOST}/d', { PW: 'p' }).database.reveal()).toBe('postgres://u:p@h/d')
+})
+
+test('an env file that others can read is a warning', () => {
+  mkdirSync(join(directory, '.runbook'))
+  const path = join(directory, '.runbook/env')
+  writeFileSync(path, 'DB=x\n', { mode: 0o600 })
+  expect(load(minimal).warnings).toEqual([])
+  chmodSync(path, 0o644)
+  expect(load(minimal).warnings).toEqual([expect.stringContaining('chmod 600')])
+})
+
+test('a variable that is not set is no error before its connection is used', () => {
+  const config = load(`${minimal}connections: { db: { kind: postgres, read: "\${MAESTRO_READ}" } }\n`)
+  const { read } = config.connections.db as { read: { known: boolean; reveal(): string } }
+  expect(read.known).toBe(false)
+  expect(() => read.reveal()).toThrow('connection db (read): MAESTRO_READ is not set')
+})
+
+test('a secret shows itself nowhere', () => {
+  const config = load(minimal, { DB: 'postgres://u:hunter2@h/d' })
+  for (const text of [JSON.stringify(config), inspect(config, { depth: 9, showHidden: true }), `${config.database}`])
+    expect(text).not.toContain('hunter2')
+})
+
+test('all problems are named at once, each with its place and what was probably meant', () => {
+  expect(
+    problems(`${minimal}temporl: {}
+connections:
+  a: { kind: postgres, read: "\${A}", leger: none }
+  b: { kind: postgrs }
+  c: { kind: bullmq, read: "\${A}" }
+`),
+  ).toEqual([
+    'runbook.config.yaml:2:1: unknown field "temporl". Did you mean "temporal"?',
+    'runbook.config.yaml:4:38: connections.a: unknown field "leger". Did you mean "ledger"?',
+    'runbook.config.yaml:5:14: connections.b.kind: is one of postgres, bullmq, redis, http, process, logs',
+    'runbook.config.yaml:6:6: connections.c.queue: is missing',
+  ])
+})
+
+test.each([
+  ['a password in an address', 'database: postgres://u:hunter2@h/d'],
+  ['a password in a query', 'database: "postgres://h/d?user=u&password=hunter2"'],
+  ['half a password', 'database: "postgres://u:hunter2${X}@h/d"'],
+  ['a signing key', `${minimal}signing: { key: hunter2 }`],
+  ['a webhook', `${minimal}channels: { c: { slack: "https://hooks.slack.com/services/hunter2" } }`],
+  ['a token', `${minimal}people: { p: { token: hunter2 } }`],
+])('%s in the file is refused, and not repeated', (_, text) => {
+  const found = problems(text)
+  expect(found).toHaveLength(1)
+  expect(found[0]).toMatch(/^runbook.config.yaml:\d+:\d+: .*(environment|sha256)/)
+  expect(found[0]).not.toContain('hunter2')
+})
+
+test.each([
+  ['a reference where none belongs', `${minimal}runbooks: ["\${DIR}"]`, 'may stand only in'],
+  ['a malformed reference', 'database: "${DB"', 'write a reference as ${NAME}'],
+  ['an alias', `${minimal}people: &a {}\nconnections: *a`, 'aliases'],
+  ['a key twice', `${minimal}${minimal}`, 'unique'],
+  [
+    'a queue name that BullMQ refuses',
+    `${minimal}connections: { q: { kind: bullmq, read: "\${A}", queue: "a:b" } }`,
+    'no ":"',
+  ],
+  [
+    'a duration of nothing',
+    `${minimal}connections: { q: { kind: bullmq, read: "\${A}", queue: a, stalledInterval: 0s } }`,
+    'duration',
+  ],
+  [
+    'an automatic approval for an unknown connection',
+    `${minimal}auto: [{ kind: notify, connection: nope }]`,
+    'no connection "nope"',
+  ],
+  ['nothing', '', 'database: is missing'],
+])('%s is refused', (_, text, message) => {
+  expect(problems(text).join('\n')).toContain(message)
+})
+
+test('a file that is not there says where it was looked for', () => {
+  expect(() => loadConfig({ cwd: directory })).toThrow(`${directory}/runbook.config.yaml: there is no such file`)
+})
+
+test('a person’s token is kept as its hash only, whether it was given as one or not', () => {
+  const hash = 'a'.repeat(64)
+  const config = load(
+    `${minimal}people:
+  a: { token: "sha256:${hash}", groups: [oncall] }
+  b: { token: "\${TOKEN}" }
+  c: { token: "\${HASH}" }
+  d: { token: "\${NOT_SET}" }
+`,
+    { TOKEN: 'secret-token', HASH: `sha256:${hash}` },
+  )
+  expect(config.people.a).toEqual({ tokenHash: hash, keys: [], groups: ['oncall'] })
+  // printf %s secret-token | sha256sum
+  expect(config.people.b!.tokenHash).toBe('930bbdc51b6aed5c2a5678fd6e28dee7a05e8a4b643cfc0b4427c3efb86c0d94')
+  expect(config.people.c!.tokenHash).toBe(hash)
+  expect(config.people.d).toEqual({ keys: [], groups: [] })
+})

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Secret } from '../../../src/config/secret.ts'
+import { openProcess } from '../../../src/targets/open-process.ts'
+import { renderCommand, runCommand } from '../../../src/targets/run-command.ts'
+import type { ProcessTarget } from '../../../src/targets/targets.ts'
+
+let cwd: string
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'command-'))
+})
+afterEach(() => rmSync(cwd, { recursive: true }))
+
+function open(commands: Record<string, string[]>): ProcessTarget {
+  const environment = { GIVEN: new Secret('${GIVEN}', 'test', 'given', []) }
+  return openProcess('ctl', { kind: 'process', cwd, commands, env: ['GIVEN'], environment })
+}
+
+const script = (code: string) => ['node', '-e', code]
+
+test('arguments arrive whole, and no shell reads them', async () => {
+  const target = open({
+    show: [...script('console.log(JSON.stringify(process.argv.slice(1)))'), '--', '{n:int}', '{w:word}', '$(id); *'],
+  })
+  const { stdout, exitCode } = await runCommand(target, 'show', { n: 3, w: 'a-b.c' }, { timeoutMs: 5_000 })
+  expect(JSON.parse(stdout)).toEqual(['3', 'a-b.c', '$(id); *'])
+  expect(exitCode).toBe(0)
+})
+
+test.each([
+  [{ n: -1, w: 'a' }, 'n is -1, not a whole number'],
+  [{ n: 1.5, w: 'a' }, 'n is 1.5'],
+  [{ n: '1e3', w: 'a' }, 'n is "1e3"'],
+  [{ n: 1, w: '--force' }, 'w is "--force", not one word'],
+  [{ n: 1, w: 'a b' }, 'w is "a b"'],
+  [{ n: 1, w: '../x' }, 'w is "../x"'],
+  [{ n: 1, w: 'a\n' }, 'w is "a\\n"'],
+  [{ n: 1, w: 'x'.repeat(129) }, 'not one word'],
+  [{ n: 1, w: ['a'] }, 'w is ["a"]'],
+  [{ n: 1 }, 'w is null'],
+  [{ n: 1, w: 'a', extra: 1 }, 'takes no "extra"'],
+])('the values %o are refused', (values, message) => {
+  const target = open({ go: ['node', '{n:int}', '{w:word}'] })
+  expect(() => renderCommand(target, 'go', values)).toThrow(message)
+})
+
+test('an unknown command is refused, with those that there are', () => {
+  expect(() => renderCommand(open({ go: ['node'] }), 'toString', {})).toThrow('no command "toString", but go')
+})
+
+test('the program is pinned to the path it had when the target was opened', () => {
+  const target = open({ go: ['node'] })
+  expect(target.commands.go![0]).toMatch(/^\/.*\/node$/)
+  expect(() => open({ go: ['no-such-program'] })).toThrow('command go: no program "no-such-program" in PATH')
+})
+
+test('the environment is PATH, HOME, LANG and what was listed', async () => {
+  process.env.NOT_GIVEN = 'secret'
+  const target = open({ env: script('console.log(JSON.stringify(Object.keys(process.env).sort()))') })
+  const { stdout } = await runCommand(target, 'env', {}, { timeoutMs: 5_000 })
+  delete process.env.NOT_GIVEN
+  expect((JSON.parse(stdout) as string[]).filter((name) => !name.startsWith('__'))).toEqual([
+    'GIVEN',
+    'HOME',
+    'LANG',
+    'PATH',
+  ])
+})
+
+test('a bad exit code is a result, with what was written', async () => {
+  const target = open({ fail: script('console.error("why"); process.exit(3)') })
+  expect(await runCommand(target, 'fail', {}, { timeoutMs: 5_000 })).toMatchObject({
+    exitCode: 3,
+    signal: null,
+    stderr: 'why\n',
+    timedOut: false,
+  })
+})
+
+test('much output is cut', async () => {
+  const target = open({ talk: script('process.stdout.write("x".repeat(1_000_000))') })
+  const { stdout, truncated } = await runCommand(target, 'talk', {}, { timeoutMs: 5_000 })
+  expect(stdout).toHaveLength(16 * 1024)
+  expect(truncated).toBe(true)
+})
+
+test('at the timeout the whole group ends, children that ignore SIGTERM included', async () => {
+  const child = `process.on('SIGTERM', () => {}); process.send?.('up'); setInterval(() => {}, 1000)`
+  writeFileSync(join(cwd, 'child.cjs'), child)
+  const parent = `const c = require('child_process').fork('child.cjs'); c.on('message', () => console.log(c.pid)); setInterval(() => {}, 1000)`
+  const result = await runCommand(open({ hang: script(parent) }), 'hang', {}, { timeoutMs: 1_500 })
+  expect(result).toMatchObject({ timedOut: true, signal: 'SIGTERM' })
+  const pid = Number(result.stdout)
+  expect(pid).toBeGreaterThan(0)
+  await expect.poll(() => alive(pid), { timeout: 5_000 }).toBe(false)
+})
+
+test('a daemon that the command leaves behind does not hold it up, and lives on', async () => {
+  const daemon = `setTimeout(() => {}, 3000)`
+  const starter = `const c = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(daemon)}], { detached: true, stdio: 'inherit' }); c.unref(); console.log(c.pid)`
+  const result = await runCommand(open({ start: script(starter) }), 'start', {}, { timeoutMs: 5_000 })
+  expect(result).toMatchObject({ exitCode: 0, timedOut: false })
+  expect(result.durationMs).toBeLessThan(2_500)
+  expect(alive(Number(result.stdout))).toBe(true)
+  process.kill(Number(result.stdout), 'SIGKILL')
+})
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
