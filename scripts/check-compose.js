@@ -1,7 +1,14 @@
 import { run } from './run.js'
 
-/** The file refuses to be read without them. */
-const PLACEHOLDERS = { POSTGRES_PASSWORD: 'x', REDIS_PASSWORD: 'x', RUNBOOK_SIGNING_KEY: 'x' }
+/** The file refuses to be read without these. */
+const REQUIRED = [
+  'POSTGRES_PASSWORD',
+  'REDIS_PASSWORD',
+  'ENGINE_PASSWORD',
+  'RUNBOOK_SIGNING_KEY',
+  'RUNBOOK_OPERATOR',
+  'RUNBOOK_LEAD',
+]
 
 /**
  * Lets docker-compose read docker-compose.yml; it needs no container engine for that.
@@ -9,10 +16,11 @@ const PLACEHOLDERS = { POSTGRES_PASSWORD: 'x', REDIS_PASSWORD: 'x', RUNBOOK_SIGN
  * @returns {Promise<{ passed: number, failed: number }>} nothing of both where it is not installed, except in CI
  */
 export async function checkCompose() {
+  const placeholders = Object.fromEntries(REQUIRED.map((name) => [name, 'x']))
   for (const [command, ...args] of [['docker-compose'], ['docker', 'compose']]) {
     if ((await run(command, [...args, 'version'])).code !== 0) continue
     const { code, output } = await run(command, [...args, 'config', '--quiet'], {
-      env: { ...PLACEHOLDERS, ...process.env },
+      env: { ...placeholders, ...process.env },
     })
     console.log(`compose file          ${code === 0 ? 'ok' : `FAILED\n\n${output}\n`}`)
     return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 }
