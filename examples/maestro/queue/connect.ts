@@ -40,10 +40,13 @@ export function openRedis(config: MaestroConfig): Redis {
 
 /** @throws MaestroError that says which address does not answer. */
 export async function checkRedis(redis: Redis, url: string): Promise<void> {
+  // What ioredis rejects with says how often it tried; why it failed is in the event alone.
+  let reason: unknown
+  redis.on('error', (error) => (reason = error))
   try {
     await redis.ping()
   } catch (error) {
-    throw new MaestroError('failed', `Redis ${new URL(url).host} does not answer: ${messageOf(error)}`, error)
+    throw new MaestroError('failed', `Redis ${new URL(url).host} does not answer: ${messageOf(reason ?? error)}`, error)
   }
 }
 

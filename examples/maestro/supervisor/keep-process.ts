@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { openSync, closeSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { JsonLog } from '../json-log.ts'
 
 export interface ProcessPlan {
@@ -20,106 +19,117 @@ export interface ProcessStatus {
   crashes: number
 }
 
-/** One process that is started again whenever it ends by itself. */
-export interface KeptProcess {
-  status(): ProcessStatus
-  /** Resolves when the process says that it is ready. */
-  start(env?: Record<string, string>): Promise<void>
-  /** SIGTERM, and SIGKILL when it has not ended within `drainMs`. */
-  stop(drainMs: number): Promise<void>
-  /** SIGKILL; it is started again unless `forGood`. */
-  kill(forGood: boolean): Promise<void>
-}
-
 const FIRST_BACKOFF_MS = 200
 const MOST_BACKOFF_MS = 2000
 const STABLE_MS = 10_000
 const READY_WITHIN_MS = 20_000
+const CRASHES_BEFORE_READY = 3
 
-export function keepProcess(plan: ProcessPlan, log: JsonLog): KeptProcess {
-  let child: ChildProcess | undefined
-  let wanted = false
-  let isReady = false
-  let crashes = 0
-  let backoffMs = FIRST_BACKOFF_MS
-  let env = plan.env
-  let sayReady = (): void => {}
-  let whenReady = Promise.resolve()
-  let respawn: NodeJS.Timeout | undefined
+/** One process that is started again whenever it ends by itself. */
+export class KeptProcess {
+  readonly #plan: ProcessPlan
+  readonly #log: JsonLog
+  #env: Record<string, string>
+  #child: ChildProcess | undefined
+  #wanted = false
+  #isReady = false
+  #crashes = 0
+  #backoffMs = FIRST_BACKOFF_MS
+  #respawn: NodeJS.Timeout | undefined
+  /** Settled by the first start since it was wanted. */
+  #start = { ready: Promise.resolve(), succeed: () => {}, fail: (error: Error): void => void error }
 
-  const launch = (): void => {
+  constructor(plan: ProcessPlan, log: JsonLog) {
+    this.#plan = plan
+    this.#log = log
+    this.#env = plan.env
+  }
+
+  status(): ProcessStatus {
+    return {
+      name: this.#plan.name,
+      pid: this.#child?.pid ?? null,
+      state: this.#isReady ? 'ready' : this.#wanted ? 'starting' : 'stopped',
+      crashes: this.#crashes,
+    }
+  }
+
+  /** Resolves when the process says that it is ready. `env` is added to the plan's. */
+  async start(env: Record<string, string> = {}): Promise<void> {
+    this.#env = { ...this.#plan.env, ...env }
+    if (!this.#wanted) {
+      this.#wanted = true
+      this.#crashes = 0
+      this.#backoffMs = FIRST_BACKOFF_MS
+      const ready = new Promise<void>((succeed, fail) => (this.#start = { ...this.#start, succeed, fail }))
+      this.#start.ready = ready
+      this.#launch()
+    }
+    const late = setTimeout(() => {
+      this.#start.fail(new Error(`${this.#plan.name} was not ready within ${READY_WITHIN_MS / 1000} s`))
+    }, READY_WITHIN_MS)
+    await this.#start.ready.finally(() => clearTimeout(late))
+  }
+
+  /** SIGTERM, and SIGKILL when it has not ended within `drainMs`. */
+  async stop(drainMs: number): Promise<void> {
+    this.#forget()
+    const gone = this.#ended()
+    this.#child?.kill('SIGTERM')
+    const late = setTimeout(() => this.#child?.kill('SIGKILL'), drainMs)
+    await gone.finally(() => clearTimeout(late))
+  }
+
+  /** SIGKILL; it is started again unless `forGood`. */
+  async kill(forGood: boolean): Promise<void> {
+    if (forGood) this.#forget()
+    const gone = this.#ended()
+    this.#child?.kill('SIGKILL')
+    await gone
+  }
+
+  #launch(): void {
     const startedAt = Date.now()
-    const output = openSync(plan.outputFile, 'a', 0o600)
-    const started = spawn(process.execPath, plan.argv, { env, stdio: ['ignore', output, output, 'ipc'] })
+    const output = openSync(this.#plan.outputFile, 'a', 0o600)
+    const child = spawn(process.execPath, this.#plan.argv, { env: this.#env, stdio: ['ignore', output, output, 'ipc'] })
     closeSync(output)
-    child = started
-    isReady = false
-    started.on('message', () => {
-      isReady = true
-      sayReady()
+    this.#child = child
+    child.on('message', () => {
+      this.#isReady = true
+      this.#start.succeed()
     })
-    started.on('error', (error) => log.error('process.not-started', { name: plan.name, error: error.message }))
-    started.on('exit', (code, signal) => {
-      child = undefined
-      isReady = false
-      if (!wanted) return
-      crashes += 1
-      if (Date.now() - startedAt > STABLE_MS) backoffMs = FIRST_BACKOFF_MS
-      log.error('process.crashed', { name: plan.name, died: started.pid, code, signal, crashes, again_ms: backoffMs })
-      respawn = setTimeout(launch, backoffMs)
-      backoffMs = Math.min(backoffMs * 2, MOST_BACKOFF_MS)
+    child.on('error', (error) => this.#log.error('process.error', { name: this.#plan.name, error: error.message }))
+    child.on('exit', (code, signal) => {
+      this.#child = undefined
+      this.#isReady = false
+      if (this.#wanted) this.#startAgain({ died: child.pid, code, signal }, Date.now() - startedAt)
     })
   }
 
-  const ended = (): Promise<void> => {
-    const running = child
-    return running ? new Promise((done) => running.once('exit', () => done())) : Promise.resolve()
+  #startAgain(end: { died: number | undefined; code: number | null; signal: string | null }, livedMs: number): void {
+    this.#crashes += 1
+    if (livedMs > STABLE_MS) this.#backoffMs = FIRST_BACKOFF_MS
+    const { name, outputFile } = this.#plan
+    this.#log.error('process.crashed', { name, ...end, crashes: this.#crashes, again_ms: this.#backoffMs })
+    if (this.#crashes >= CRASHES_BEFORE_READY) {
+      this.#start.fail(new Error(`${name} ends again and again: ${lastError(outputFile)} (${outputFile})`))
+    }
+    this.#respawn = setTimeout(() => this.#launch(), this.#backoffMs)
+    this.#backoffMs = Math.min(this.#backoffMs * 2, MOST_BACKOFF_MS)
   }
 
-  const forget = (): void => {
-    wanted = false
-    clearTimeout(respawn)
+  #forget(): void {
+    this.#wanted = false
+    clearTimeout(this.#respawn)
   }
 
-  return {
-    status: () => ({
-      name: plan.name,
-      pid: child?.pid ?? null,
-      state: isReady ? 'ready' : wanted ? 'starting' : 'stopped',
-      crashes,
-    }),
-    async start(more = {}) {
-      env = { ...plan.env, ...more }
-      if (!wanted) {
-        wanted = true
-        crashes = 0
-        backoffMs = FIRST_BACKOFF_MS
-        whenReady = new Promise((resolve) => (sayReady = resolve))
-        launch()
-      }
-      const late = new AbortController()
-      const deadline = pause(READY_WITHIN_MS, undefined, { signal: late.signal }).then(
-        () => {
-          throw new Error(`${plan.name} was not ready within ${READY_WITHIN_MS / 1000} s: see ${plan.outputFile}`)
-        },
-        () => {},
-      )
-      await Promise.race([whenReady, deadline]).finally(() => late.abort())
-    },
-    async stop(drainMs) {
-      forget()
-      if (!child) return
-      const gone = ended()
-      child.kill('SIGTERM')
-      const killer = setTimeout(() => child?.kill('SIGKILL'), drainMs)
-      await gone
-      clearTimeout(killer)
-    },
-    async kill(forGood) {
-      if (forGood) forget()
-      const gone = ended()
-      child?.kill('SIGKILL')
-      await gone
-    },
+  #ended(): Promise<void> {
+    const child = this.#child
+    return child ? new Promise((done) => child.once('exit', () => done())) : Promise.resolve()
   }
+}
+
+function lastError(file: string): string {
+  const lines = readFileSync(file, 'utf8').split('\n')
+  return lines.findLast((line) => /error/i.test(line))?.trim() ?? 'it says nothing'
 }

@@ -10,7 +10,8 @@ import { checkRedis, openRedis } from '../queue/connect.ts'
 import { choosePort } from './choose-port.ts'
 import { controlRoutes } from './control-api.ts'
 import { Crew, DRAIN_MS } from './crew.ts'
-import { keepProcess, type KeptProcess } from './keep-process.ts'
+import { lockFolder } from './lock-file.ts'
+import { KeptProcess } from './keep-process.ts'
 import { programFile, type Program } from './program.ts'
 import { readState, removeState, writeState, type Service, type SupervisorState } from './state-file.ts'
 
@@ -22,6 +23,19 @@ const WORKER_HEAP_MB = 96
  * @param onReady called with the addresses when every process is ready
  */
 export async function supervise(
+  config: MaestroConfig,
+  stop: Promise<unknown>,
+  onReady: (state: SupervisorState) => void,
+): Promise<void> {
+  const unlock = await lockFolder(config.dir)
+  try {
+    await superviseLocked(config, stop, onReady)
+  } finally {
+    unlock()
+  }
+}
+
+async function superviseLocked(
   config: MaestroConfig,
   stop: Promise<unknown>,
   onReady: (state: SupervisorState) => void,
@@ -71,7 +85,7 @@ function plan(
   log: JsonLog,
 ): { services: Record<Service, KeptProcess>; crew: Crew } {
   const keep = (name: string, program: Program, env: Record<string, string>, nodeOptions: string[] = []): KeptProcess =>
-    keepProcess(
+    new KeptProcess(
       {
         name,
         argv: [...nodeOptions, '--enable-source-maps', programFile(program)],

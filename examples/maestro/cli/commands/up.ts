@@ -6,7 +6,6 @@ import { MaestroError } from '../../errors.ts'
 import { findControl, needControl } from '../../supervisor/control-client.ts'
 import { programFile } from '../../supervisor/program.ts'
 import { supervise } from '../../supervisor/supervise.ts'
-import { readState } from '../../supervisor/state-file.ts'
 import { statusText } from './status.ts'
 
 const UP_WITHIN_MS = 30_000
@@ -18,7 +17,6 @@ export async function up(config: MaestroConfig, foreground: boolean, say: (text:
     say(`Maestro is already up\n${statusText(await running.status())}`)
     return
   }
-  refuseIfDeaf(config.dir)
   if (foreground) {
     const stop = new Promise<void>((told) => {
       process.once('SIGTERM', () => told())
@@ -63,19 +61,4 @@ async function startDetached(config: MaestroConfig): Promise<void> {
     if (child.connected) child.disconnect()
     child.unref()
   }
-}
-
-/** A supervisor that runs and does not answer would go on beside a second one. */
-function refuseIfDeaf(dir: string): void {
-  const state = readState(dir)
-  if (!state) return
-  try {
-    process.kill(state.pid, 0)
-  } catch {
-    return
-  }
-  throw new MaestroError(
-    'failed',
-    `process ${state.pid} may be a supervisor that does not answer: end it, or remove ${join(dir, 'state.json')} if it is something else`,
-  )
 }

@@ -1,0 +1,73 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { configEnvironment, readConfig } from '../../../examples/maestro/config.ts'
+
+const LOCAL = {
+  MAESTRO_DATABASE_URL: 'postgres://maestro:secret@127.0.0.1:5432/maestro',
+  MAESTRO_REDIS_URL: 'redis://127.0.0.1:6379',
+}
+
+test('what is not set has a default', () => {
+  expect(readConfig(LOCAL, '/srv/app')).toEqual({
+    databaseUrl: LOCAL.MAESTRO_DATABASE_URL,
+    redisUrl: LOCAL.MAESTRO_REDIS_URL,
+    dir: '/srv/app/.runbook/maestro',
+    prefix: 'maestro',
+    queue: 'queue',
+    port: 7400,
+    workers: 2,
+    concurrency: 2,
+  })
+})
+
+test('.runbook/env is read beneath the environment', () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'maestro-config-'))
+  mkdirSync(join(cwd, '.runbook'))
+  const lines = ['# made by hand', ...Object.entries(LOCAL).map(([k, v]) => `${k}="${v}"`), 'MAESTRO_WORKERS=7']
+  writeFileSync(join(cwd, '.runbook', 'env'), `${lines.join('\n')}\n`)
+  expect(readConfig({ MAESTRO_PREFIX: 'mine', MAESTRO_WORKERS: '4' }, cwd)).toMatchObject({
+    databaseUrl: LOCAL.MAESTRO_DATABASE_URL,
+    prefix: 'mine',
+    workers: 4,
+  })
+})
+
+test('a process that is handed the configuration reads the same one', () => {
+  const config = readConfig({ ...LOCAL, MAESTRO_PREFIX: 'other', MAESTRO_DIR: '/tmp/other' }, '/srv/app')
+  expect(readConfig(configEnvironment(config), '/elsewhere')).toEqual(config)
+})
+
+test.each([
+  ['postgres://maestro@db.example/maestro'],
+  ['postgres://maestro@127.0.0.1.example/maestro'],
+  ['postgres://maestro@127.0.0.1/maestro?host=db.example'],
+  ['postgres://maestro@10.0.0.1/maestro'],
+])('a database that is not on this machine is refused: %s', (url) => {
+  expect(() => readConfig({ ...LOCAL, MAESTRO_DATABASE_URL: url })).toThrow('works on this machine only')
+})
+
+test.each([['redis://cache.example'], ['redis://[2001:db8::1]:6379'], ['redis://0.0.0.0']])(
+  'a Redis that is not on this machine is refused: %s',
+  (url) => {
+    expect(() => readConfig({ ...LOCAL, MAESTRO_REDIS_URL: url })).toThrow('works on this machine only')
+  },
+)
+
+test.each([['redis://localhost:1'], ['redis://[::1]:6379'], ['redis://127.1.2.3']])(
+  'a Redis on this machine is taken: %s',
+  (url) => {
+    expect(readConfig({ ...LOCAL, MAESTRO_REDIS_URL: url }).redisUrl).toBe(url)
+  },
+)
+
+test.each([
+  ['MAESTRO_DATABASE_URL', undefined, 'MAESTRO_DATABASE_URL is not set'],
+  ['MAESTRO_REDIS_URL', 'http://127.0.0.1', 'MAESTRO_REDIS_URL is not a redis:// address'],
+  ['MAESTRO_PREFIX', 'a:b', 'MAESTRO_PREFIX is "a:b"'],
+  ['MAESTRO_WORKERS', '2.5', 'MAESTRO_WORKERS is "2.5": use a whole number from 1 to 32'],
+  ['MAESTRO_PORT', '80', 'MAESTRO_PORT is "80": use a whole number from 1024 to 65000'],
+])('%s = %s is answered with what to do', (name, value, message) => {
+  expect(() => readConfig({ ...LOCAL, [name]: value }, '/nowhere')).toThrow(message)
+})

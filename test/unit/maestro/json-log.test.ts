@@ -1,0 +1,35 @@
+import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openLog } from '../../../examples/maestro/json-log.ts'
+
+test('a line is on disk when the call returns, with time, process and pid', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'maestro-log-'))
+  openLog(dir, 'worker-1').warn('step.started', { run: 'run-1', step: 'fetch', attempt: 1, text: 'a\nb' })
+  const lines = readFileSync(join(dir, 'logs', 'worker-1.jsonl'), 'utf8').split('\n')
+  expect(lines).toHaveLength(2)
+  expect(JSON.parse(lines[0]!)).toEqual({
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    level: 'warn',
+    event: 'step.started',
+    process: 'worker-1',
+    pid: process.pid,
+    run: 'run-1',
+    step: 'fetch',
+    attempt: 1,
+    text: 'a\nb',
+  })
+})
+
+test('a log that has grown too long makes room and keeps one older part', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'maestro-log-'))
+  const log = openLog(dir, 'worker-1')
+  const text = 'x'.repeat(1_000_000)
+  for (let line = 0; line < 12; line++) log.info('big', { line, text })
+  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['worker-1.jsonl', 'worker-1.old.jsonl'])
+  for (const file of readdirSync(join(dir, 'logs'))) {
+    expect(statSync(join(dir, 'logs', file)).size).toBeLessThanOrEqual(5_000_000)
+  }
+  expect(readFileSync(join(dir, 'logs', 'worker-1.jsonl'), 'utf8')).toContain('"line":11')
+})
