@@ -72,7 +72,7 @@ function rateLimit(max: string | null, counter: string | null, ttlMs: number): J
 }
 
 /** BullMQ names a worker's blocking connection `<prefix>:<base64 of the queue>`, followed by `:w:<name>` if the worker has one. */
-export function workerNames(clientList: string, { prefix, queue }: { prefix: string; queue: string }): string[] {
+function workerNames(clientList: string, { prefix, queue }: { prefix: string; queue: string }): string[] {
   const base = `${prefix}:${Buffer.from(queue).toString('base64')}`
   return clientList.split('\n').flatMap((line) => {
     const name = / name=(\S*)/.exec(line)?.[1]

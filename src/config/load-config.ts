@@ -12,7 +12,7 @@ import type { ConfigFile } from './schema.ts'
 import { resolveSecret } from './secret.ts'
 import type { Secret } from './secret.ts'
 
-export const CONFIG_FILE = 'runbook.config.yaml'
+const CONFIG_FILE = 'runbook.config.yaml'
 
 export interface LoadOptions {
   /** Default: `runbook.config.yaml` in `cwd`. */

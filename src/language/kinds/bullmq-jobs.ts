@@ -1,6 +1,6 @@
 import type { Kind } from './kind.ts'
 
-export const JOB_STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'failed', 'completed']
+const JOB_STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'failed', 'completed']
 
 export const bullmqJobs: Kind = {
   kind: 'bullmq.jobs',
@@ -69,11 +69,11 @@ A job without data (\`name\` is null) is an id in a list whose hash is gone: evi
   validate({ ids, states, limit }) {
     const problems: { parameter: string; message: string }[] = []
     if ((ids === undefined) === (states === undefined))
-      problems.push({ parameter: 'ids', message: 'give either ids or states' })
+      problems.push({ parameter: 'ids', message: 'or "states" must be given, and not both' })
     if (Array.isArray(states))
       for (const state of states)
         if (!JOB_STATES.includes(String(state)))
-          problems.push({ parameter: 'states', message: `"${state}" is none of ${JOB_STATES.join(', ')}` })
+          problems.push({ parameter: 'states', message: `has "${state}", which is none of ${JOB_STATES.join(', ')}` })
     if (typeof limit === 'number' && !(Number.isInteger(limit) && limit >= 1 && limit <= 500))
       problems.push({ parameter: 'limit', message: 'must be a whole number from 1 to 500' })
     return problems
