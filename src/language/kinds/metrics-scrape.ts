@@ -34,6 +34,6 @@ Where nothing answers, or not with status 200, \`reachable\` is false and \`trun
   }),
   timeoutMs: 5_000,
   example: `check: metrics.scrape
-with: { connection: maestro-metrics, names: [maestro_queue_length] }
+with: { connection: maestro, names: [maestro_queue_length] }
 `,
 }
