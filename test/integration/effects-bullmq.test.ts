@@ -1,0 +1,447 @@
+import { randomBytes } from 'node:crypto'
+import { Queue, Worker, type Job, type JobsOptions } from 'bullmq'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { previewAction } from '../../activities/preview-action.ts'
+import type { Effect } from '../../src/core/effect.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { executeEffect } from '../../src/effects/execute.ts'
+import { EFFECT_REDIS_COMMANDS } from '../../src/effects/redis-rights.ts'
+import type { TakePermit } from '../../src/gate/permit.ts'
+import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
+import {
+  createEffectsWorld,
+  denying,
+  depsFor,
+  eventually,
+  openTestGate,
+  permits,
+  requestFor,
+  type EffectsWorld,
+} from '../support/effects-world.ts'
+
+let world: EffectsWorld
+let admin: Redis
+let prefix: string
+let base: string
+let write: Redis
+let queue: Queue
+let workers: Worker[]
+
+beforeAll(async () => {
+  world = await createEffectsWorld(inject('stack').postgresUrl)
+  admin = new Redis(inject('stack').redisUrl)
+})
+
+afterAll(async () => {
+  await world?.close()
+  admin?.disconnect()
+})
+
+/** A queue of its own, and a user that may do what redis-rights.ts says within that queue's keys, and nothing else. */
+beforeEach(async () => {
+  prefix = `effects${randomBytes(4).toString('hex')}`
+  base = `${prefix}:queue`
+  await admin.call('ACL', 'SETUSER', prefix, 'on', '>secret', 'resetkeys', `~${base}:*`, 'resetchannels', '-@all',
+    '+auth', '+hello', '+ping', ...EFFECT_REDIS_COMMANDS.map((command) => `+${command}`)) // prettier-ignore
+  const { hostname, port } = new URL(inject('stack').redisUrl)
+  write = new Redis({
+    host: hostname,
+    port: Number(port),
+    username: prefix,
+    password: 'secret',
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    protocol: 2,
+  })
+  queue = new Queue('queue', { prefix, connection: connection() })
+  workers = []
+})
+
+afterEach(async () => {
+  await Promise.all(workers.map((worker) => worker.close(true)))
+  await queue.obliterate({ force: true })
+  await queue.close()
+  write.disconnect()
+  const keys = await admin.keys(`${base}:*`)
+  if (keys.length > 0) await admin.del(...keys)
+  await admin.call('ACL', 'DELUSER', prefix)
+})
+
+function connection() {
+  const { hostname, port, username, password } = new URL(inject('stack').redisUrl)
+  return { host: hostname, port: Number(port), username, password, maxRetriesPerRequest: null }
+}
+
+function startWorker(
+  work: (job: Job) => Promise<unknown>,
+  options: { lockDuration?: number; concurrency?: number; stalledInterval?: number } = {},
+): Worker {
+  const worker = new Worker('queue', work, { prefix, connection: connection(), ...options })
+  worker.on('error', () => {})
+  workers.push(worker)
+  return worker
+}
+
+function targets(redis: Redis = write): Partial<Targets> {
+  const target: BullmqTarget = {
+    connection: 'queue',
+    address: '127.0.0.1',
+    redis,
+    redact: [],
+    prefix,
+    queue: 'queue',
+    base,
+    stalledIntervalMs: 30_000,
+  }
+  return { bullmq: async () => target }
+}
+
+async function applied(
+  kind: string,
+  parameters: JsonObject = {},
+  takePermit: TakePermit = permits().takePermit,
+): Promise<Effect> {
+  const request = requestFor(await openTestGate(world), kind, { connection: 'queue', ...parameters })
+  const answer = await executeEffect(request, depsFor(world, targets(), takePermit))
+  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
+  return answer.effect
+}
+
+async function addJob(id: string, options: JobsOptions = {}, data: unknown = { for: id }): Promise<Job> {
+  return queue.add('step', data, { jobId: id, ...options })
+}
+
+/** A job that failed once and for all. */
+async function addFailedJob(id: string, options: JobsOptions = {}): Promise<Job> {
+  const job = await addJob(id, options)
+  const worker = startWorker(async () => {
+    throw new Error('Connection refused')
+  })
+  await eventually(`${id} fails`, async () => (await job.getState()) === 'failed')
+  await worker.close()
+  return job
+}
+
+/** A job in `active` whose worker is gone and whose lock has run out. */
+async function addStalledJob(id: string): Promise<Job> {
+  const job = await addJob(id)
+  const worker = startWorker(() => new Promise(() => {}))
+  await eventually(`${id} is active`, async () => (await job.getState()) === 'active')
+  await worker.close(true)
+  await admin.del(`${base}:${id}:lock`)
+  return job
+}
+
+describe('bullmq.resume', () => {
+  test('resumes a paused queue, whose workers wake up at once', async () => {
+    await queue.pause()
+    const done: string[] = []
+    startWorker(async (job) => void done.push(job.id!))
+    await addJob('a')
+    await addJob('b', { priority: 5 })
+
+    const effect = await applied('bullmq.resume')
+
+    expect(effect).toMatchObject({ result: 'applied', observed: { paused: false, waiting: 2 } })
+    await eventually('both jobs are done', async () => done.length === 2, 4_000)
+  })
+
+  test('is refused when the queue is not paused any more', async () => {
+    expect(await applied('bullmq.resume')).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('not paused'),
+    })
+  })
+
+  test('is done once, whoever asks again: also when the engine forgot it and the queue was paused again', async () => {
+    await queue.pause()
+    const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
+    const { takePermit, asked } = permits()
+    const deps = depsFor(world, targets(), takePermit)
+    const first = await executeEffect(request, deps)
+    await world.engineOwner.query('ALTER TABLE runbook.effects DISABLE TRIGGER USER')
+    await world.engineOwner.query('DELETE FROM runbook.effects WHERE gate = $1', [request.gate])
+    await world.engineOwner.query('ALTER TABLE runbook.effects ENABLE TRIGGER USER')
+    await queue.pause()
+
+    expect(await executeEffect(request, deps)).toEqual(first)
+    expect(await queue.isPaused()).toBe(true)
+    expect(asked).toHaveLength(1)
+  })
+
+  test('is done once by two attempts at the same time', async () => {
+    await queue.pause()
+    const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
+    const deps = depsFor(world, targets(), permits({ lease: 'one' }).takePermit)
+    const answers = await Promise.allSettled([executeEffect(request, deps), executeEffect(request, deps)])
+    const effects = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+    // The one with the lower fence may have to try again; whoever answers says the same.
+    expect(effects.length).toBeGreaterThan(0)
+    for (const effect of effects) expect(effect).toMatchObject({ effect: { result: 'applied' } })
+    expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
+  })
+})
+
+describe('a script', () => {
+  test('is refused when Redis holds the same effect for another proposal', async () => {
+    await queue.pause()
+    const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
+    await admin.set(
+      `${base}:runbook:effect:${request.gate}/0-bullmq.resume/run-1`,
+      JSON.stringify({ digest: '0'.repeat(64), result: 'applied', detail: '' }),
+    )
+    const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
+    expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('another proposal') } })
+    expect(await queue.isPaused()).toBe(true)
+  })
+
+  test('with a lower fence than Redis has seen changes nothing', async () => {
+    await queue.pause()
+    await admin.set(`${base}:runbook:fence:run/1`, '2')
+    const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
+    const deps = depsFor(world, targets(), permits({ lease: 'run/1' }).takePermit)
+    await expect(executeEffect(request, deps)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    expect(await queue.isPaused()).toBe(true)
+    expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
+  })
+
+  test('after its deadline changes nothing', async () => {
+    await queue.pause()
+    const request = {
+      ...requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' }),
+      timeoutMs: 1_000,
+    }
+    const { takePermit } = permits({ before: () => new Promise((resolve) => setTimeout(resolve, 1_100)) })
+    await expect(executeEffect(request, depsFor(world, targets(), takePermit))).rejects.toThrow(/deadline/)
+    expect(await queue.isPaused()).toBe(true)
+  })
+
+  test('without a permit changes nothing, and an older permit that comes later finds the refusal', async () => {
+    await queue.pause()
+    const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
+    let answered: unknown
+    const { takePermit } = permits({
+      // While this attempt has its permit and has not written yet, another one is refused.
+      before: async () => void (answered = await executeEffect(request, depsFor(world, targets(), denying('frozen')))),
+    })
+    const answer = await executeEffect(request, depsFor(world, targets(), takePermit))
+    expect(answered).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): it is frozen' } })
+    expect(answer).toEqual(answered)
+    expect(await queue.isPaused()).toBe(true)
+  })
+})
+
+describe('bullmq.retry', () => {
+  test('puts a failed job back with its data and its counters', async () => {
+    const job = await addFailedJob('failed-1')
+    const effect = await applied('bullmq.retry', { id: 'failed-1' })
+    expect(effect).toMatchObject({ result: 'applied', observed: { state: 'waiting' } })
+    expect(await job.getState()).toBe('waiting')
+    const seen: unknown[] = []
+    startWorker(async (again) => void seen.push([again.data, again.attemptsMade]))
+    await eventually('it runs', async () => (await job.getState()) === 'completed')
+    expect(seen).toEqual([[{ for: 'failed-1' }, 1]])
+  })
+
+  test('keeps its priority', async () => {
+    const job = await addFailedJob('failed-2', { priority: 7 })
+    expect(await applied('bullmq.retry', { id: 'failed-2' })).toMatchObject({
+      result: 'applied',
+      observed: { state: 'prioritized' },
+    })
+    expect(await job.getState()).toBe('prioritized')
+    expect((await queue.getJob('failed-2'))?.priority).toBe(7)
+  })
+
+  test('is refused for a job that waits, is gone, or is held', async () => {
+    await addFailedJob('failed-3')
+    await addJob('waiting-1')
+    await admin.set(`${base}:failed-3:lock`, 'token')
+    expect(await applied('bullmq.retry', { id: 'waiting-1' })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('not among the failed'),
+    })
+    expect(await applied('bullmq.retry', { id: 'gone' })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('gone'),
+    })
+    expect(await applied('bullmq.retry', { id: 'failed-3' })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('holds'),
+    })
+  })
+
+  test.each(['meta', 'failed', 'events', 'wait', '*', '../x', ''])('is refused for %j, which is no job', async (id) => {
+    await addFailedJob('real')
+    expect(await applied('bullmq.retry', { id })).toMatchObject({ result: 'refused' })
+    expect(await queue.getJobCounts('failed')).toEqual({ failed: 1 })
+  })
+})
+
+describe('bullmq.quarantine', () => {
+  test.each([
+    ['waiting', async () => addJob('job')],
+    ['prioritized', async () => addJob('job', { priority: 3 })],
+    ['delayed', async () => addJob('job', { delay: 60_000 })],
+    ['active', async () => addStalledJob('job')],
+  ])('takes a %s job out of work and keeps it', async (from, add) => {
+    const job = await add()
+    expect(await applied('bullmq.quarantine', { id: 'job' })).toMatchObject({
+      result: 'applied',
+      observed: { state: 'failed', from },
+    })
+    expect(await job.getState()).toBe('failed')
+    expect((await queue.getJob('job'))?.data).toEqual({ for: 'job' })
+    expect(await admin.zscore(`${base}:dead-letter`, 'job')).not.toBeNull()
+    expect(await admin.hget(`${base}:dead-letter:job`, 'data')).toBe('{"for":"job"}')
+    expect(await queue.getJobCounts('wait', 'prioritized', 'delayed', 'active')).toEqual({
+      wait: 0,
+      prioritized: 0,
+      delayed: 0,
+      active: 0,
+    })
+  })
+
+  test('can be undone: the job runs when it is retried', async () => {
+    const job = await addJob('job')
+    await applied('bullmq.quarantine', { id: 'job' })
+    expect(await applied('bullmq.retry', { id: 'job' })).toMatchObject({ result: 'applied' })
+    startWorker(async () => 'done')
+    await eventually('it runs', async () => (await job.getState()) === 'completed')
+    expect(await admin.exists(`${base}:dead-letter:job`)).toBe(0)
+    expect(await admin.zcard(`${base}:dead-letter`)).toBe(0)
+  })
+
+  test('marks a job that a worker holds: it fails unprocessed when it is next picked up', async () => {
+    const job = await addJob('pill', { attempts: 5 })
+    const crashing = startWorker(() => new Promise(() => {}), { lockDuration: 1_000, stalledInterval: 500 })
+    await eventually('it is active', async () => (await job.getState()) === 'active')
+    expect(await applied('bullmq.quarantine', { id: 'pill' })).toMatchObject({
+      result: 'applied',
+      observed: { state: 'marked', from: 'active' },
+    })
+    await crashing.close(true)
+    const ran: string[] = []
+    startWorker(async (again) => void ran.push(again.id!), { lockDuration: 1_000, stalledInterval: 500 })
+    await eventually('it has failed', async () => (await job.getState()) === 'failed')
+    expect(ran).toEqual([])
+    expect((await queue.getJob('pill'))?.failedReason).toContain('quarantined')
+  })
+
+  test('is refused for a job that is finished or gone', async () => {
+    await addFailedJob('broken')
+    expect(await applied('bullmq.quarantine', { id: 'broken' })).toMatchObject({
+      result: 'refused',
+      observed: { state: 'failed' },
+    })
+    expect(await applied('bullmq.quarantine', { id: 'gone' })).toMatchObject({
+      result: 'refused',
+      observed: { state: 'absent' },
+    })
+  })
+
+  test('lets a new job with the same deduplication id in', async () => {
+    await addJob('first', { deduplication: { id: 'only-one' } })
+    await applied('bullmq.quarantine', { id: 'first' })
+    expect((await addJob('second', { deduplication: { id: 'only-one' } })).id).toBe('second')
+    expect(await queue.getJobCountByTypes('wait')).toBe(1)
+  })
+
+  test('frees a slot under a global concurrency limit, and the neighbours go on', async () => {
+    await queue.setGlobalConcurrency(1)
+    await addStalledJob('stuck')
+    const next = await addJob('next')
+    startWorker(async () => 'done', { stalledInterval: 60_000 })
+    expect(await applied('bullmq.quarantine', { id: 'stuck' })).toMatchObject({ result: 'applied' })
+    await eventually('the neighbour is done', async () => (await next.getState()) === 'completed', 4_000)
+  })
+
+  test('loses nothing and runs nothing twice while workers race for the same jobs', async () => {
+    const seed = Number(process.env['SEED'] ?? Date.now() % 100_000)
+    console.log(`seed ${seed}`)
+    const ids = Array.from({ length: 120 }, (_, i) => `race-${i}`)
+    await queue.addBulk(
+      ids.map((id, i) => ({ name: 'step', data: { for: id }, opts: { jobId: id, priority: (i * seed) % 3 } })),
+    )
+    const ran = new Map<string, number>()
+    const run = async (job: Job) => {
+      ran.set(job.id!, (ran.get(job.id!) ?? 0) + 1)
+      await new Promise((resolve) => setTimeout(resolve, 5 + ((job.id!.length * seed) % 20)))
+    }
+    startWorker(run, { concurrency: 2 })
+    startWorker(run, { concurrency: 2 })
+    // From the other end than the workers: somewhere they meet.
+    const picked = ids.filter((_, i) => (i * 7919 + seed) % 2 === 0).reverse()
+    const effects = new Map<string, Effect>()
+    await Promise.all(
+      [0, 1, 2].map(async (lane) => {
+        for (const id of picked.filter((_, i) => i % 3 === lane))
+          effects.set(id, await applied('bullmq.quarantine', { id }))
+      }),
+    )
+    await eventually(
+      'all jobs are finished',
+      async () => {
+        const counts = await queue.getJobCounts('completed', 'failed')
+        return (counts['completed'] ?? 0) + (counts['failed'] ?? 0) === ids.length
+      },
+      30_000,
+    )
+
+    for (const id of ids) {
+      const quarantined = effects.get(id)?.observed?.['state'] === 'failed'
+      expect([id, await (await queue.getJob(id))!.getState(), ran.get(id) ?? 0]).toEqual(
+        quarantined ? [id, 'failed', 0] : [id, 'completed', 1],
+      )
+    }
+    const kept = [...effects.values()].filter((one) => one.observed?.['state'] === 'failed')
+    expect(kept.length).toBeGreaterThan(0)
+    expect(kept.length).toBeLessThan(picked.length)
+    expect(await admin.zcard(`${base}:dead-letter`)).toBe(kept.length)
+  })
+})
+
+describe('the write user', () => {
+  test.each([
+    ['a key elsewhere', () => write.set('elsewhere', '1')],
+    ['a key elsewhere from a script', () => write.eval(`return redis.call('SET', 'elsewhere', '1')`, 0)],
+    ['FLUSHALL', () => write.call('FLUSHALL')],
+    ['KEYS', () => write.call('KEYS', '*')],
+    ['CONFIG', () => write.call('CONFIG', 'SET', 'maxmemory', '1')],
+    ['CLIENT KILL', () => write.call('CLIENT', 'KILL', 'TYPE', 'normal')],
+  ])('may not touch %s', async (_, attempt) => {
+    await expect(attempt()).rejects.toThrow(/NOPERM|permission|can't access/i)
+  })
+})
+
+describe('the preview', () => {
+  test('shows a job as it is and as it would become, and writes nothing', async () => {
+    await addFailedJob('broken', { priority: 2 })
+    const dump = async () =>
+      Promise.all((await admin.keys(`${base}:*`)).sort().map(async (key) => [key, await admin.dump(key)]))
+    const before = JSON.stringify(await dump())
+    const context = { targets: targets(admin) as Targets, signal: new AbortController().signal }
+
+    const retry = await previewAction('bullmq.retry', { connection: 'queue', id: 'broken' }, context)
+    expect(retry).toMatchObject({
+      summary: 'retry job broken in queue',
+      count: 1,
+      rows: [
+        {
+          before: { state: 'failed', lock: 'missing', failedReason: 'Connection refused' },
+          after: { state: 'waiting' },
+        },
+      ],
+    })
+    expect(retry.warning).toBeUndefined()
+    const quarantine = await previewAction('bullmq.quarantine', { connection: 'queue', id: 'gone' }, context)
+    expect(quarantine).toMatchObject({ count: 0, warning: expect.stringContaining('gone') })
+    const resume = await previewAction('bullmq.resume', { connection: 'queue' }, context)
+    expect(resume).toMatchObject({
+      rows: [{ before: { paused: false } }],
+      warning: expect.stringContaining('not paused'),
+    })
+    expect(JSON.stringify(await dump())).toBe(before)
+  })
+})
