@@ -31,6 +31,8 @@ export function compileRemedy(
       key,
       `No cause has the remedy "${name}". Name it in a cause, or leave it out.`,
     )
+  if (name === 'escalate' || name === 'none')
+    context.reporter.error('name-taken', key, `"${name}" already means something in "remedy". Choose another name.`)
   const forName = targetName(context, section, scope)
   const item = targetType(context, section, name, users)
   const whole = remedyScope(users, scope)

@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { Plan } from '../../../src/core/plan.ts'
+import { compileRunbook } from '../../../src/language/compile.ts'
+import { violation } from '../../../src/language/compile/inputs.ts'
+import { splitTemplate } from '../../../src/language/compile/values.ts'
+import type { Kind } from '../../../src/language/kinds/kind.ts'
+import { renderText } from '../../../src/language/problems.ts'
+
+const file = (name: string) =>
+  readFileSync(new URL(`../../fixtures/runbooks/valid/${name}.yaml`, import.meta.url), 'utf8')
+const stuck = file('stuck-runs')
+const minimal = file('minimal')
+
+function plan(text: string): Plan {
+  const { plan: compiled, problems } = compileRunbook(text, { file: 'a.yaml' })
+  if (!compiled) throw new Error(renderText(problems))
+  return compiled
+}
+
+describe('the plan', () => {
+  test('holds the checks in an order in which each comes after what it needs', () => {
+    const reversed = stuck.replace(/( {2}stuckRuns:[\s\S]*?)( {2}jobs:[\s\S]*?)( {2}queue:\n)/, '$2$1$3')
+    expect(reversed.indexOf('  jobs:')).toBeLessThan(reversed.indexOf('  stuckRuns:'))
+    expect(plan(reversed).checks.map(({ name, needs }) => [name, needs])).toEqual([
+      ['stuckRuns', []],
+      ['jobs', ['stuckRuns']],
+      ['queue', []],
+    ])
+  })
+
+  test('knows which checks a cause stands on, and what rows that were cut off could change', () => {
+    const cause = plan(stuck).causes[1]!
+    expect(cause.affects).toMatchObject({ checks: ['stuckRuns', 'jobs'], grows: ['stuckRuns', 'jobs'], shrinks: [] })
+    expect(cause.affectsItem).toMatchObject({ object: { id: 'string', attempt: 'int' } })
+    expect(cause.because).toMatchObject({ text: [{ checks: ['stuckRuns', 'jobs'] }, expect.any(String), {}, {}] })
+  })
+
+  test('says everything that was left out', () => {
+    const { remedies, rounds, otherwise, checks } = plan(minimal)
+    expect(rounds).toEqual({ ineffective: 3, total: 10 })
+    expect(otherwise).toEqual({ end: 'escalate' })
+    expect(checks[1]).toMatchObject({ timeoutMs: 5_000, retries: 0, with: { watchStalledCheck: { lit: false } } })
+    expect(remedies['resume-queue']).toMatchObject({
+      risk: 'medium',
+      limits: { maxTargets: 20 },
+      approval: {
+        auto: false,
+        by: ['oncall'],
+        count: 1,
+        withinMs: 900_000,
+        onTimeout: 'escalate',
+        validForMs: 900_000,
+      },
+      verify: { holdsMs: 0, everyMs: 5_000, withinMs: 60_000 },
+      targetItem: 'dyn',
+    })
+  })
+
+  test('holds each parameter as a literal, an expression, a text or a structure', () => {
+    const { where, set, table } = plan(stuck).remedies['fail-stalled-runs']!.actions[0]!.with
+    expect(table).toEqual({ lit: 'runs' })
+    expect(set).toEqual({ lit: { status: 'FAILED', failure_reason: 'Stalled' } })
+    expect(where).toMatchObject({ map: { id: { expr: { cel: 'run.id' } }, status: { lit: 'RUNNING' } } })
+    expect(plan(stuck).remedies['fail-stalled-runs']!.lock).toMatchObject({ text: ['run/', { cel: 'run.id' }] })
+  })
+
+  test('is the same to the letter for the same runbook, whatever its layout and comments', () => {
+    const digest = (text: string) => compileRunbook(text, { file: 'a.yaml' }).planDigest
+    expect(digest(stuck)).toBe(digest(`${stuck}\n# a comment\n`))
+    expect(digest(stuck)).toBe(digest(stuck.replace('maxTargets: 20, perHour: 60', 'perHour: 60,    maxTargets: 20')))
+    expect(digest(stuck)).not.toBe(digest(stuck.replace('maxTargets: 20', 'maxTargets: 19')))
+  })
+
+  test('survives JSON', () => {
+    const compiled = plan(stuck)
+    expect(JSON.parse(JSON.stringify(compiled))).toEqual(compiled)
+  })
+})
+
+test('only notes and manual steps need neither approval nor verification', () => {
+  const action = '      - action: notify\n        with: { channel: oncall, message: "${{ queue.waiting }} wait" }\n'
+  const [before, after] = minimal.split('  resume-queue:\n    title: Resume the queue\n    do:\n')
+  const rest = after!.slice(after!.indexOf('  fail-runs:'))
+  const { remedies } = plan(`${before}  resume-queue:\n    title: Tell\n    do:\n${action}${rest}`)
+  expect(remedies['resume-queue']).toMatchObject({ approval: { auto: true }, verify: { until: { cel: 'true' } } })
+})
+
+test('a check kind that is not in the table is not known, and one of another table is', () => {
+  const echo: Kind = {
+    kind: 'test.echo',
+    access: 'read',
+    summary: '',
+    doc: '',
+    parameters: { text: { type: { value: 'string' }, required: true, doc: 'What to say.', literal: false } },
+    result: () => ({ object: { text: 'string' } }),
+    timeoutMs: 1_000,
+    example: '',
+  }
+  const text = minimal.replace(
+    '  queue:\n',
+    '  echo: { check: test.echo, with: { text: "${{ inputs.threshold }}" } }\n  queue:\n',
+  )
+  const rules = (checks?: Kind[]) =>
+    compileRunbook(text, { file: 'a.yaml', ...(checks ? { checks } : {}) }).problems.map(({ rule, line }) => [
+      rule,
+      line,
+    ])
+  expect(rules()).toEqual([['unknown-check', 20]])
+  // The echo is known; a duration is no string; what the fixture itself uses is not in this table.
+  expect(rules([echo])[0]).toEqual(['unknown-check', 12])
+  expect(rules([echo])).toContainEqual(['type-mismatch', 20])
+})
+
+test('all slips of a file are found at once, each at its place', () => {
+  const text = minimal
+    .replace('queue.paused', 'queue.pausd')
+    .replace('within: 15m', 'within: 15')
+    .replace('table: runs', 'tabel: runs')
+  const { problems } = compileRunbook(text, { file: 'a.yaml' })
+  expect(problems.map(({ rule, line, column }) => `${line}:${column} ${rule}`)).toEqual([
+    '26:11 unknown-property',
+    '40:39 bad-duration',
+    '52:17 missing-parameter',
+    '55:11 unknown-parameter',
+  ])
+})
+
+test('a place inside a block of text is found', () => {
+  const block = minimal.replace(
+    '    when: queue.paused\n',
+    '    when: |\n      queue.paused &&\n        queue.waitin > 5\n',
+  )
+  const { problems } = compileRunbook(block, { file: 'a.yaml' })
+  expect(problems).toMatchObject([{ line: 28, column: 9, endColumn: 21, rule: 'unknown-property' }])
+  const sql = minimal.replace('FROM runs WHERE', 'INTO copy FROM runs WHERE')
+  expect(compileRunbook(sql, { file: 'a.yaml' }).problems).toMatchObject([{ line: 17, column: 9, rule: 'sql-write' }])
+})
+
+test('a template ends where its own braces end', () => {
+  expect(splitTemplate("a ${{ {'x': '}}'}.x }} b")).toEqual(['a ', { cel: "{'x': '}}'}.x", offset: 6 }, ' b'])
+  expect(splitTemplate('${{ a }}${{ b }}')).toEqual([
+    { cel: 'a', offset: 4 },
+    { cel: 'b', offset: 12 },
+  ])
+  expect(splitTemplate('x ${{ a')).toEqual({ unclosed: 2 })
+})
+
+test('an input must be of its type and within its bounds', () => {
+  const bounds = { type: 'int' as const, optional: false, min: 1, max: 5 }
+  expect(violation(bounds, 3)).toBeUndefined()
+  expect(violation(bounds, 6)).toBe('must be at most 5')
+  expect(violation(bounds, '3')).toBe('must be a whole number')
+  expect(violation({ type: 'duration', optional: false }, '5')).toContain('a duration')
+  expect(violation({ type: 'string', optional: false, pattern: '[a-z]+' }, 'ab\n')).toBe('must match [a-z]+')
+  expect(violation({ type: 'string', optional: false, enum: ['a'] }, 'b')).toBe('must be one of a')
+})
