@@ -9,6 +9,7 @@ export interface Address {
   token: string | undefined
 }
 
+export const CONFIG_FILE = 'runbook.config.yaml'
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 
 /**
@@ -25,7 +26,7 @@ export function readAddress(cwd: string, env: Record<string, string | undefined>
 
 function projectDirectory(cwd: string): string {
   for (let directory = cwd; ; directory = dirname(directory)) {
-    if (['runbook.config.yaml', '.runbook/env'].some((name) => existsSync(join(directory, name)))) return directory
+    if ([CONFIG_FILE, '.runbook/env'].some((name) => existsSync(join(directory, name)))) return directory
     if (dirname(directory) === directory) return cwd
   }
 }

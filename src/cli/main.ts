@@ -43,14 +43,14 @@ async function build(argv: string[], terminal: Terminal): Promise<Command> {
       getErrHelpWidth: () => terminal.width,
       getOutHasColors: () => terminal.colours.isColorSupported,
     })
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${usageInList(command.name())}`.trimEnd() })
+    .addHelpCommand(new Command('help').description('how a command is used').helpGroup('Run it:'))
     .showHelpAfterError('Run it with --help to see how it is used.')
     .addHelpText('after', AFTER)
   const asked = verbIn(argv)
   for (const verb of VERBS) {
     const command =
-      verb.name === asked
-        ? (await verb.load()).command(terminal)
-        : new Command(verb.name).usage(verb.usage).allowUnknownOption()
+      verb.name === asked ? (await verb.load()).command(terminal) : new Command(verb.name).allowUnknownOption()
     command.summary(verb.summary).helpGroup(verb.group)
     if (verb.json) withOutput(command)
     program.addCommand(inheriting(command, program))
@@ -59,9 +59,14 @@ async function build(argv: string[], terminal: Terminal): Promise<Command> {
 }
 
 const AFTER = `
-Where the API is and who you are: RUNBOOK_URL and RUNBOOK_TOKEN, else .runbook/env.
-Exit codes: 0 done, 1 error or findings, 2 usage or bad input, 4 not authenticated or not allowed;
-of an incident's end: 0 well, 3 cancelled, 5 failed or escalated, 6 declined or expired, 8 still waiting.`
+Where the API is, and who you are: RUNBOOK_URL and RUNBOOK_TOKEN, else in
+.runbook/env. Exit codes: 0 done, 1 error or findings, 2 usage or bad input,
+4 not authenticated or not allowed. When an incident's end was watched: 0 well,
+3 cancelled, 5 failed or escalated, 6 declined or expired, 8 still waiting.`
+
+function usageInList(name: string): string {
+  return VERBS.find((verb) => verb.name === name)?.usage ?? ''
+}
 
 /** The form can be said before the verb or behind it. */
 function withOutput(command: Command): Command {

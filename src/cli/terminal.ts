@@ -34,6 +34,11 @@ export interface Terminal {
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process
   const live = stdout.isTTY === true && env.TERM !== 'dumb'
+  // Who reads a pipe may stop before the end (`| head`): that is no error of ours, and nobody is left to write for.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit()
+    throw error
+  })
   return {
     print: (text) => void stdout.write(`${text}\n`),
     say: (text) => void stderr.write(`${text}\n`),

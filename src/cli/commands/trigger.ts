@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts'
 import { watch } from '../watch.ts'
 
 interface Options {
-  input: Record<string, string>
+  input?: Record<string, string>
   watch?: true
 }
 
@@ -15,7 +15,7 @@ export function command(terminal: Terminal): Command {
   return new Command('trigger')
     .description('Opens an incident, or joins the one that is open under the same key.')
     .argument('<incident-type>', 'such as stuck-run')
-    .option('-i, --input <name=value>', 'an input of the runbook; may be repeated', collectInput, {})
+    .option('-i, --input <name=value>', 'an input of the runbook; may be repeated', collectInput)
     .option('-w, --watch', 'follow it to its end; the exit code is then that of its outcome')
     .addHelpText(
       'after',
@@ -27,7 +27,7 @@ Examples:
     )
     .action(async (type: string, options: Options, self: Command) => {
       const client = openClient(terminal)
-      const accepted = await client.trigger(type, options.input)
+      const accepted = await client.trigger(type, options.input ?? {})
       const { incident, created, occurrences } = accepted
       const json = wantsJson(self)
       if (json) printJson(terminal, accepted)

@@ -1,9 +1,9 @@
 import { humanDuration } from '../../core/duration.ts'
-import type { Proposal } from '../../core/proposal.ts'
+import type { Proposal, ProposedAction } from '../../core/proposal.ts'
 import type { GateView } from '../../engine/views.ts'
 import type { Colours } from '../terminal.ts'
 import { changeOf, placeOf } from './changes.ts'
-import { line, plural, wrap } from './layout.ts'
+import { line, plural, wrap, type Style } from './layout.ts'
 
 const SHORT_DIGEST = 12
 
@@ -21,10 +21,10 @@ export function gateLines(incident: string, gate: GateView, page: Page, mostActi
   const { width, colours } = page
   const { proposal } = gate
   return [
-    line(width, [`Proposal ${gate.id}  `, colours.bold], [proposal.title, colours.bold]),
+    ...wrap(`Proposal: ${proposal.title}`, width, 2).map(colours.bold),
     ...shortActions(proposal, page, mostActionLines),
-    line(width, ' ', ...[`${riskText(gate)} · ${waitText(gate, page.now)}`]),
-    line(width, ` digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...decidedSoFar(gate)),
+    line(width, ` ${riskText(gate)} · ${waitText(gate, page.now)}`),
+    line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...decidedSoFar(gate)),
     '',
     ...commandLines(incident, gate, page),
   ]
@@ -38,6 +38,7 @@ function riskText({ proposal }: GateView): string {
 }
 
 function waitText(gate: GateView, now: number): string {
+  if (gate.state !== 'open') return gate.state
   const left = Date.parse(gate.expiresAt) - now
   const who = `${gate.required} of ${gate.groups.join(', ')} must approve`
   return `${who} · ${left > 0 ? `expires in ${humanDuration(left)}` : 'expired'}`
@@ -80,32 +81,42 @@ function shortActions(proposal: Proposal, { width, colours }: Page, most: number
 }
 
 /** The whole proposal, nothing cut: what a person reads before saying yes. */
-export function proposalInFull(gate: GateView, { width, colours, now }: Page): string[] {
+export function proposalInFull(gate: GateView, page: Page): string[] {
+  const { width, colours, now } = page
   const { proposal } = gate
-  const indented = (text: string, by = '  ') => wrap(text, width - by.length).map((one) => `${by}${one}`)
-  const lines = [
-    line(width, [`${proposal.title}`, colours.bold]),
-    ...indented(`because ${proposal.because} (${proposal.cause})`),
-    ...indented(`${riskText(gate)} · ${waitText(gate, now)}`),
+  return [
+    ...wrap(proposal.title, width).map(colours.bold),
+    ...indented(`because ${proposal.because} (${proposal.cause})`, 2, width),
+    ...indented(`${riskText(gate)} · ${waitText(gate, now)}`, 2, width),
     '',
+    ...proposal.actions.flatMap((action, i) => actionInFull(action, i + 1, page)),
+    '',
+    line(width, `  gate   ${gate.id}`),
+    line(width, `  digest ${gate.proposalDigest}`),
   ]
-  for (const [i, action] of proposal.actions.entries()) {
-    const target = action.target === '-' ? '' : `  ${action.target}`
-    lines.push(
-      line(
-        width,
-        `  ${i + 1}. `,
-        [`${action.kind} ${placeOf(action)}`.trimEnd(), colours.cyan],
-        [target, colours.bold],
-      ),
-    )
-    lines.push(...indented(action.preview.summary, '     '))
-    const change = changeOf(action)
-    if (change !== action.preview.summary) lines.push(...indented(change, '     '))
-    if (action.preview.undo) lines.push(...indented(`undo: ${action.preview.undo}`, '     ').map(colours.dim))
-    if (action.preview.warning) lines.push(...indented(`! ${action.preview.warning}`, '     ').map(colours.yellow))
-  }
-  return [...lines, '', line(width, `  gate ${gate.id}`), line(width, `  digest ${gate.proposalDigest}`)]
+}
+
+function actionInFull(action: ProposedAction, number: number, { width, colours }: Page): string[] {
+  const { preview, target, kind } = action
+  const change = changeOf(action)
+  const detail = (text: string, style: Style) => indented(text, 5, width).map(style)
+  const untouched = (text: string) => text
+  return [
+    line(
+      width,
+      `  ${number}. `,
+      [target === '-' ? '' : `${target}  `, colours.bold],
+      [`${kind} ${placeOf(action)}`.trimEnd(), colours.cyan],
+    ),
+    ...detail(preview.summary, untouched),
+    ...(change === preview.summary ? [] : detail(change, untouched)),
+    ...(preview.undo ? detail(`undo: ${preview.undo}`, colours.dim) : []),
+    ...(preview.warning ? detail(`! ${preview.warning}`, colours.yellow) : []),
+  ]
+}
+
+function indented(text: string, by: number, width: number): string[] {
+  return wrap(text, width - by).map((one) => ' '.repeat(by) + one)
 }
 
 /** What the question asks about: `3 targets (run-7, run-8, run-9)`. */

@@ -19,11 +19,14 @@ export function showLines(view: IncidentView, page: Page): string[] {
 
 /** Everything, nothing cut. */
 export function showInFull(view: IncidentView, page: Page): string[] {
-  const lines = headLines(view, page)
+  const lines = [
+    ...headLines(view, page),
+    ...wrap(`runbook ${view.runbook}, plan ${view.planDigest}`, page.width),
+    ...wrap(`inputs ${JSON.stringify(view.inputs)}`, page.width),
+  ]
   for (const round of view.rounds) {
     lines.push('', line(page.width, [`Round ${round.round}`, page.colours.bold]))
-    for (const check of round.checks)
-      lines.push(...wrap(`  ${checkText(check)} (${check.kind}, ${humanDuration(check.durationMs)})`, page.width))
+    for (const check of round.checks) lines.push(...checkInFull(check, page))
     lines.push(...causesInFull(round, page))
     if (round.gate)
       lines.push('', ...proposalInFull(round.gate, page), '', ...afterGate(round, round.gate, page, Infinity))
@@ -53,7 +56,7 @@ function headLines(view: IncidentView, page: Page): string[] {
     ...(view.claimedBy
       ? [`claimed by ${view.claimedBy}`]
       : view.acknowledgedBy
-        ? [`seen by ${view.acknowledgedBy}`]
+        ? [`acknowledged by ${view.acknowledgedBy}`]
         : []),
     ...(view.cancelling ? ['being cancelled'] : []),
   ]
@@ -89,7 +92,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MOST_ACTION_LINES)]
   return [
     ...lines,
-    line(width, [`Remedy ${gate.id}  `, colours.bold], [gate.proposal.title, colours.bold]),
+    line(width, [`Remedy: ${gate.proposal.title}`, colours.bold]),
     ...afterGate(round, gate, page, MOST_TARGET_LINES),
   ]
 }
@@ -97,6 +100,13 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
 function checkText({ name, status, rows, truncated }: CheckView): string {
   if (status !== 'ok') return `${name} ${status === 'timeout' ? 'timed out' : 'failed'}`
   return rows === null ? name : `${name} ${plural(rows, 'row')}${truncated ? '+' : ''}`
+}
+
+function checkInFull(check: CheckView, { width, colours }: Page): string[] {
+  const mark = check.status === 'ok' ? colours.green('✓') : colours.red('✗')
+  const why = check.error === null ? '' : `: ${check.error}`
+  const text = `${checkText(check)} (${check.kind}, ${humanDuration(check.durationMs)})${why}`
+  return wrap(text, width - 4).map((one, i) => (i === 0 ? `  ${mark} ${one}` : `    ${one}`))
 }
 
 /** Causes that hold or are open with why; those ruled out by name alone. */
