@@ -1,0 +1,154 @@
+import type { Json, JsonObject } from '../core/json.ts'
+import type { Type } from '../core/plan.ts'
+import { isList, isNullable, isObject, withoutNull } from './expressions/types.ts'
+import type { Kind, Parameter } from './kinds/kind.ts'
+import { ACTIONS, CHECKS } from './kinds/table.ts'
+import { SECTIONS } from './structure/fields.ts'
+import type { Field, Form, SectionName } from './structure/fields.ts'
+
+/**
+ * The JSON Schema (draft 7, which YAML editors understand best) of runbooks: completion and hover texts for every field and every
+ * kind's parameters. Structure only; the compiler says more.
+ */
+export function runbookSchema(checks: readonly Kind[] = CHECKS, actions: readonly Kind[] = ACTIONS): JsonObject {
+  const definitions: JsonObject = {}
+  for (const name of Object.keys(SECTIONS) as SectionName[]) definitions[name] = sectionSchema(name)
+  withKinds(definitions['check'] as JsonObject, 'check', checks)
+  withKinds(definitions['action'] as JsonObject, 'action', actions)
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'Runbook',
+    ...reference('runbook'),
+    definitions,
+  }
+}
+
+const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{\\{' }
+const DURATION: JsonObject = {
+  type: 'string',
+  pattern: '^[1-9][0-9]{0,8}(ms|s|m|h|d)$',
+  examples: ['30s', '15m', '24h'],
+}
+const NAME: JsonObject = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,59}$' }
+const IDENTIFIER: JsonObject = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,59}$' }
+const TEXT: JsonObject = { type: 'string', pattern: '\\S' }
+
+const reference = (section: SectionName): JsonObject => ({ $ref: `#/definitions/${section}` })
+
+function sectionSchema(name: SectionName): JsonObject {
+  const { doc, fields } = SECTIONS[name]
+  const properties: JsonObject = {}
+  for (const [field, spec] of Object.entries(fields)) properties[field] = described(spec)
+  const required = Object.keys(fields).filter((field) => fields[field]!.required)
+  return { type: 'object', description: doc, properties, required, additionalProperties: false }
+}
+
+/** Draft 7 ignores what stands beside a `$ref`: the description goes around it. */
+function described({ form, doc, otherwise }: Field): JsonObject {
+  const schema = formSchema(form)
+  const description = otherwise === undefined ? doc : `${doc} When left out: ${otherwise}.`
+  return '$ref' in schema ? { allOf: [schema], description } : { ...schema, description }
+}
+
+const SIMPLE: Record<Extract<Form, string>, JsonObject> = {
+  text: TEXT,
+  bool: { type: 'boolean' },
+  duration: DURATION,
+  name: NAME,
+  identifier: IDENTIFIER,
+  condition: { type: ['string', 'boolean', 'number'] },
+  'list expression': { type: ['string', 'boolean', 'number'] },
+  template: TEXT,
+  data: {},
+  values: { type: 'object' },
+}
+
+function formSchema(form: Form): JsonObject {
+  if (typeof form === 'string') return SIMPLE[form]
+  if ('words' in form) return { anyOf: [{ enum: [...form.words] }, reference(form.section)] }
+  if ('section' in form) return reference(form.section)
+  if ('listOf' in form) return { type: 'array', minItems: 1, items: reference(form.listOf) }
+  if ('named' in form)
+    return {
+      type: 'object',
+      propertyNames: form.by === 'name' ? NAME : IDENTIFIER,
+      additionalProperties: reference(form.named),
+    }
+  if ('names' in form) {
+    const name = form.names === 'name' ? NAME : IDENTIFIER
+    return { anyOf: [name, { type: 'array', minItems: 1, items: name }] }
+  }
+  if ('oneOf' in form) return { enum: [...form.oneOf] }
+  if ('nameOr' in form) return { ...NAME, examples: [...form.nameOr] }
+  if ('int' in form) return { type: 'integer', minimum: form.int.min, maximum: form.int.max }
+  return 'number' in form ? { type: 'number' } : { type: 'array' }
+}
+
+/** The parameters depend on the kind that is named beside them. */
+function withKinds(section: JsonObject, field: 'check' | 'action', kinds: readonly Kind[]): void {
+  const properties = section['properties'] as JsonObject
+  const { description = '' } = properties[field] as JsonObject
+  properties[field] = { anyOf: kinds.map(({ kind, summary }) => ({ const: kind, description: summary })), description }
+  section['allOf'] = kinds.map((kind) => ({
+    if: { properties: { [field]: { const: kind.kind } }, required: [field] },
+    then: { properties: { with: parametersSchema(kind) }, ...(needsParameters(kind) ? { required: ['with'] } : {}) },
+  }))
+}
+
+function needsParameters(kind: Kind): boolean {
+  return Object.values(kind.parameters).some(isNeeded)
+}
+
+function isNeeded({ required, default: otherwise }: Parameter): boolean {
+  return required && otherwise === undefined
+}
+
+function parametersSchema(kind: Kind): JsonObject {
+  const names = Object.keys(kind.parameters)
+  const properties: JsonObject = {}
+  for (const name of names) {
+    const parameter = kind.parameters[name]!
+    const otherwise = parameter.default === undefined ? {} : { default: parameter.default }
+    properties[name] = { ...parameterSchema(parameter), description: parameter.doc, ...otherwise }
+  }
+  const required = names.filter((name) => isNeeded(kind.parameters[name]!))
+  return { type: 'object', description: kind.summary, properties, required, additionalProperties: false }
+}
+
+function parameterSchema({ type, literal }: Parameter): JsonObject {
+  if ('connection' in type) return TEXT
+  if ('oneOf' in type) return { enum: type.oneOf }
+  if ('sql' in type) return TEXT
+  if ('columns' in type) return { type: 'object', minProperties: 1, additionalProperties: { type: 'string' } }
+  if ('record' in type)
+    return { type: 'object', additionalProperties: orExpression(typeSchema(type.record, literal), literal) }
+  if ('duration' in type) return orExpression(DURATION, literal)
+  return orExpression(typeSchema(type.value, literal), literal)
+}
+
+function orExpression(schema: JsonObject, literal: boolean): JsonObject {
+  return literal || Object.keys(schema).length === 0 || (schema['type'] === 'string' && !('pattern' in schema))
+    ? schema
+    : { anyOf: [schema, EXPRESSION] }
+}
+
+const SCALARS: Record<Extract<Type, string>, JsonObject> = {
+  string: { type: 'string' },
+  int: { type: 'integer' },
+  double: { type: 'number' },
+  bool: { type: 'boolean' },
+  duration: DURATION,
+  dyn: {},
+}
+
+function typeSchema(type: Type, literal: boolean): JsonObject {
+  if (typeof type === 'string') return SCALARS[type]
+  if (isNullable(type)) return { anyOf: [typeSchema(withoutNull(type), literal), { type: 'null' }] }
+  if (isList(type)) return { type: 'array', items: orExpression(typeSchema(type.list, literal), literal) }
+  if (!isObject(type)) return {}
+  const fields = Object.entries(type.object).map(([name, of]): [string, Json] => [
+    name,
+    orExpression(typeSchema(of, literal), literal),
+  ])
+  return { type: 'object', properties: Object.fromEntries(fields) }
+}
