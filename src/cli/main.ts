@@ -74,11 +74,10 @@ function withOutput(command: Command): Command {
   return command.addOption(new Option('-o, --output <form>', 'form of the data on stdout').choices(['table', 'json']))
 }
 
-/** The verb, behind the options of the program itself. */
+/** The verb, behind the options of the program itself. What is wrong with those, the program will say. */
 function verbIn(argv: string[]): string | undefined {
-  const [first, second] = withOutput(new Command().exitOverride().configureOutput({ writeErr: () => {} })).parseOptions(
-    argv,
-  ).operands
+  const options = new Command().passThroughOptions().allowUnknownOption().option('-o, --output [form]')
+  const [first, second] = options.parseOptions(argv).operands
   return first === 'help' ? second : first
 }
 

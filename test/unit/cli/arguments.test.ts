@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { parseIncidentId } from '../../../src/cli/incident-id.ts'
+import { collectInput } from '../../../src/cli/inputs.ts'
+import { parseTargets } from '../../../src/cli/targets-option.ts'
+
+test.each(['142', 'inc-142', 'INC-142', ' Inc-142 '])('%s names INC-142', (text) =>
+  expect(parseIncidentId(text)).toBe('INC-142'),
+)
+
+test.each(['', '0', '-1', '1.5', 'INC', 'INC-', 'INC-142.r1', '../142', '1e3'])('%j names no incident', (text) =>
+  expect(() => parseIncidentId(text)).toThrow('An incident is named like INC-142'),
+)
+
+test('the value of an input is everything behind the first =, and may be empty', () => {
+  const inputs = collectInput('run=', collectInput('where=a=b c'))
+  expect(inputs).toEqual({ where: 'a=b c', run: '' })
+})
+
+test.each(['foo', '=5s', '1a=2'])('%j is no input', (text) => expect(() => collectInput(text)).toThrow('name=value'))
+
+test('an input that is given twice is refused', () => {
+  expect(() => collectInput('a=1', { a: '2' })).toThrow('a is given twice')
+})
+
+test('targets are separated by commas, each once', () => {
+  expect(parseTargets('run-7, run-8,,run-7')).toEqual(['run-7', 'run-8'])
+  expect(() => parseTargets(' , ')).toThrow('at least one target')
+})

@@ -1,0 +1,124 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readAddress } from '../../../src/cli/address.ts'
+import { Client } from '../../../src/cli/client.ts'
+import type { TimelineEntry } from '../../../src/engine/views.ts'
+import { fakeApi, sendProblem } from './fake-api.ts'
+
+const entry = (seq: number, kind = 'check'): TimelineEntry => ({
+  seq,
+  at: '2026-03-14T03:10:40.000Z',
+  actor: 'engine',
+  kind,
+  place: null,
+  text: `event ${seq}`,
+  data: {},
+})
+
+const sent = (one: TimelineEntry) => `id: ${one.seq}\nevent: ${one.kind}\ndata: ${JSON.stringify(one)}\n\n`
+
+test('an API that is not there is one clear message', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await new Promise((resolve) => server.close(resolve))
+  await expect(new Client({ url, token: 't' }).show('INC-1')).rejects.toMatchObject({
+    code: 'RUNBOOK_UNREACHABLE',
+    message: `the API at ${url} does not answer: start it with "runbook up", or set RUNBOOK_URL to where it is`,
+  })
+})
+
+test('something else that answers there is told from the API', async () => {
+  const { url } = await fakeApi({
+    'GET /v1/incidents/INC-1': (_, response) =>
+      void response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>'),
+    'GET /v1/incidents/INC-2': (_, response) =>
+      void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>'),
+  })
+  const client = new Client({ url, token: 't' })
+  await expect(client.show('INC-1')).rejects.toThrow(`what answers at ${url} is not the runbook API (HTTP 404)`)
+  await expect(client.show('INC-2')).rejects.toThrow('is not the runbook API')
+})
+
+test('the problem that the server answers is what is thrown, with its code', async () => {
+  const { url } = await fakeApi({
+    'GET /v1/incidents/INC-1': (_, response) => sendProblem(response, 409, 'RUNBOOK_CONFLICT', 'INC-1 is closed'),
+  })
+  await expect(new Client({ url, token: undefined }).show('INC-1')).rejects.toMatchObject({
+    name: 'RunbookError',
+    code: 'RUNBOOK_CONFLICT',
+    message: 'INC-1 is closed',
+  })
+})
+
+test('the token goes along, and not to another address', async () => {
+  const other = await fakeApi({})
+  const { url, asked } = await fakeApi({
+    'GET /v1/incidents/INC-1': (_, response) => void response.writeHead(302, { location: other.url }).end(),
+  })
+  await expect(new Client({ url, token: 'secret-token' }).show('INC-1')).rejects.toMatchObject({
+    code: 'RUNBOOK_UNREACHABLE',
+  })
+  expect(asked[0]!.headers.authorization).toBe('Bearer secret-token')
+  expect(other.asked).toEqual([])
+})
+
+test('a stream that breaks is taken up again behind the last event', async () => {
+  let opened = 0
+  const { url, asked } = await fakeApi({
+    'GET /v1/incidents/INC-1/events': (_, response) => {
+      opened += 1
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      if (opened > 1) return void response.end(sent(entry(3)) + sent(entry(4, 'closed')) + sent(entry(5)))
+      response.write(`: hello\n\n${sent(entry(1))}${sent(entry(2)).slice(0, -1)}`)
+      setTimeout(() => response.write('\n'), 5)
+      setTimeout(() => response.destroy(), 20)
+    },
+  })
+  const troubles: string[] = []
+  const seen: number[] = []
+  const events = new Client({ url, token: 't' }).events('INC-1', new AbortController().signal, (why) =>
+    troubles.push(why),
+  )
+  for await (const { seq } of events) seen.push(seq)
+  expect(seen).toEqual([1, 2, 3, 4])
+  expect(troubles).toHaveLength(1)
+  expect(asked.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '2'])
+})
+
+test('watching ends at once when it is left', async () => {
+  const { url } = await fakeApi({
+    'GET /v1/incidents/INC-1/events': (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(sent(entry(1)))
+    },
+  })
+  const leaving = new AbortController()
+  for await (const one of new Client({ url, token: 't' }).events('INC-1', leaving.signal, () => {})) {
+    expect(one.seq).toBe(1)
+    leaving.abort()
+  }
+})
+
+test('an incident that is not there is no reason to try again', async () => {
+  const { url, asked } = await fakeApi({})
+  const events = new Client({ url, token: 't' }).events('INC-9', new AbortController().signal, () => {})
+  await expect(events.next()).rejects.toMatchObject({ code: 'RUNBOOK_NOT_FOUND' })
+  expect(asked).toHaveLength(1)
+})
+
+test('address and token stand in the environment, beneath it in .runbook/env of the project above', () => {
+  const project = mkdtempSync(join(tmpdir(), 'runbook-address-'))
+  mkdirSync(join(project, '.runbook'))
+  mkdirSync(join(project, 'runbooks/deep'), { recursive: true })
+  writeFileSync(join(project, '.runbook/env'), 'RUNBOOK_URL=http://127.0.0.1:9000/\nRUNBOOK_TOKEN=from-file\n')
+  const cwd = join(project, 'runbooks/deep')
+  expect(readAddress(cwd, {})).toEqual({ url: 'http://127.0.0.1:9000', token: 'from-file' })
+  expect(readAddress(cwd, { RUNBOOK_TOKEN: 'mine' })).toEqual({ url: 'http://127.0.0.1:9000', token: 'mine' })
+  expect(readAddress(tmpdir(), {})).toEqual({ url: 'http://127.0.0.1:8080', token: undefined })
+  expect(() => readAddress(cwd, { RUNBOOK_URL: 'ftp://x' })).toThrow('RUNBOOK_URL is not an http address: ftp://x')
+})

@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'vitest'
+import { main } from '../../../src/cli/main.ts'
+import { fakeApi, sendProblem } from './fake-api.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+import { atItsGate, resolved } from './incident-views.ts'
+
+const DIGEST = atItsGate().rounds[0]!.gate!.proposalDigest
+
+const terminalFor = (url: string, other: Parameters<typeof fakeTerminal>[0] = {}) =>
+  fakeTerminal({ env: { RUNBOOK_URL: url, RUNBOOK_TOKEN: 't' }, ...other })
+
+const decided = (state: string, approvals: number, required: number) => () => ({
+  gate: 'INC-142.r1',
+  incident: 'INC-142',
+  state,
+  approvals,
+  required,
+})
+
+const show = { 'GET /v1/incidents/INC-142': () => atItsGate() }
+
+describe('usage', () => {
+  test('help is data, without a problem', async () => {
+    const terminal = fakeTerminal()
+    expect(await main(['--help'], terminal)).toBe(0)
+    expect(terminal.out).toContain('approve <incident>')
+    expect(terminal.err).toBe('')
+  })
+
+  test('without arguments it is help too', async () => {
+    const terminal = fakeTerminal()
+    expect(await main([], terminal)).toBe(0)
+    expect(terminal.out).toContain('Usage: runbook')
+  })
+
+  test('every verb has help with an example', async () => {
+    for (const verb of [
+      'trigger',
+      'list',
+      'show',
+      'watch',
+      'review',
+      'approve',
+      'reject',
+      'ack',
+      'claim',
+      'note',
+      'cancel',
+      'lint',
+    ]) {
+      const terminal = fakeTerminal()
+      expect(await main(['help', verb], terminal), verb).toBe(0)
+      expect(terminal.out).toContain(`  runbook ${verb}`)
+    }
+  })
+
+  test.each([
+    [['aprove', '142'], '(Did you mean approve?)'],
+    [['show'], "missing required argument 'incident'"],
+    [['show', 'abc'], 'An incident is named like INC-142'],
+    [['trigger', 'stuck-run', '--input', 'foo'], 'Write it as name=value'],
+    [['list', '-o', 'xml'], 'Allowed choices are table, json'],
+    [['list', '--limit', 'many'], 'a number from 1 to 500'],
+  ])('%j is wrong usage', async (argv, message) => {
+    const terminal = fakeTerminal()
+    expect(await main(argv, terminal)).toBe(2)
+    expect(terminal.err).toContain(message)
+    expect(terminal.out).toBe('')
+  })
+
+  test('no token is said as such', async () => {
+    const { url } = await fakeApi({
+      'GET /v1/incidents/INC-1': (_, response) =>
+        sendProblem(response, 401, 'RUNBOOK_NOT_AUTHENTICATED', 'no token was given: set RUNBOOK_TOKEN to yours'),
+    })
+    const terminal = terminalFor(url)
+    expect(await main(['show', '1'], terminal)).toBe(4)
+    expect(terminal.err).toBe(
+      `runbook: no token was given: set RUNBOOK_TOKEN to yours, in the environment or in .runbook/env (the API is at ${url})\n`,
+    )
+  })
+})
+
+describe('trigger', () => {
+  const accepted = { incident: 'INC-142', created: true, occurrences: 1 }
+
+  test('prints the incident alone on stdout', async () => {
+    const { url, asked } = await fakeApi({ 'POST /v1/incidents': () => accepted })
+    const terminal = terminalFor(url)
+    expect(await main(['trigger', 'stuck-run', '-i', 'threshold=5s', '--input', 'run=a=b'], terminal)).toBe(0)
+    expect(terminal.out).toBe('INC-142\n')
+    expect(asked[0]!.body).toEqual({ type: 'stuck-run', inputs: { threshold: '5s', run: 'a=b' } })
+  })
+
+  test('prints JSON as it is promised, wherever the form was said', async () => {
+    const { url } = await fakeApi({ 'POST /v1/incidents': () => accepted })
+    for (const argv of [
+      ['-o', 'json', 'trigger', 'stuck-run'],
+      ['trigger', 'stuck-run', '-o', 'json'],
+    ]) {
+      const terminal = terminalFor(url)
+      expect(await main(argv, terminal)).toBe(0)
+      expect(terminal.out).toBe('{"incident":"INC-142","created":true,"occurrences":1}\n')
+    }
+  })
+
+  test('watching, it ends with the code of the outcome', async () => {
+    const closed = {
+      seq: 2,
+      at: '2026-03-14T03:10:42.000Z',
+      actor: 'engine',
+      kind: 'closed',
+      place: 'closed',
+      text: 'closed: declined: no',
+      data: { outcome: 'declined' },
+    }
+    const { url } = await fakeApi({
+      'POST /v1/incidents': () => accepted,
+      'GET /v1/incidents/INC-142/events': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        const opened = { ...closed, seq: 1, at: '2026-03-14T03:10:37.500Z', kind: 'opened', text: 'operator opened it' }
+        response.end([opened, closed].map((one) => `id: ${one.seq}\ndata: ${JSON.stringify(one)}\n\n`).join(''))
+      },
+    })
+    const terminal = terminalFor(url)
+    expect(await main(['trigger', 'stuck-run', '--watch'], terminal)).toBe(6)
+    expect(terminal.out).toBe('03:10:37 +0ms     operator opened it\n03:10:42 +4.5s    closed: declined: no\n')
+  })
+})
+
+describe('approve', () => {
+  test('without a terminal it needs the digest, and asks the server nothing', async () => {
+    const { url, asked } = await fakeApi(show)
+    const terminal = terminalFor(url)
+    expect(await main(['approve', '142'], terminal)).toBe(2)
+    expect(terminal.err).toContain('say what you approve with --digest')
+    expect(asked).toEqual([])
+  })
+
+  test('with the first digits of the digest it approves exactly that proposal', async () => {
+    const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('approved', 1, 1) })
+    const terminal = terminalFor(url)
+    const argv = ['approve', '142', '--digest', DIGEST.slice(0, 12), '--targets', 'run-7', '--comment', 'as last week']
+    expect(await main(argv, terminal)).toBe(0)
+    expect(asked[1]!.body).toEqual({
+      gate: 'INC-142.r1',
+      proposalDigest: DIGEST,
+      decision: 'approve',
+      targets: ['run-7'],
+      comment: 'as last week',
+    })
+  })
+
+  test.each([
+    ['0'.repeat(64), 1, 'holds another proposal now'],
+    [DIGEST.slice(0, 11), 2, 'is not a digest'],
+    ['', 2, 'is not a digest'],
+  ])('with the digest %j it decides nothing', async (digest, code, message) => {
+    const { url, asked } = await fakeApi(show)
+    const terminal = terminalFor(url)
+    expect(await main(['approve', '142', '--digest', digest], terminal)).toBe(code)
+    expect(terminal.err).toContain(message)
+    expect(asked.filter(({ method }) => method === 'POST')).toEqual([])
+  })
+
+  test('below the quorum it is still waiting', async () => {
+    const { url } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('open', 1, 2) })
+    const terminal = terminalFor(url)
+    expect(await main(['approve', '142', '--digest', DIGEST], terminal)).toBe(8)
+    expect(terminal.err).toContain('your approval is kept (1 of 2); 1 more needed')
+  })
+
+  test('at a terminal it shows every statement and target and asks', async () => {
+    const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('approved', 1, 1) })
+    const terminal = terminalFor(url, { interactive: true, answers: ['y'] })
+    expect(await main(['approve', '142'], terminal)).toBe(0)
+    for (const run of ['run-7', 'run-8', 'run-9']) expect(terminal.err).toContain(run)
+    expect(terminal.err).toContain(DIGEST)
+    expect(terminal.asked[0]).toContain('Approve 3 targets (run-7, run-8, run-9) [y/N]')
+    expect(asked[1]!.body).toMatchObject({ proposalDigest: DIGEST })
+  })
+
+  test.each(['', 'n', 'yo', null])('the answer %j decides nothing', async (answer) => {
+    const { url, asked } = await fakeApi(show)
+    const terminal = terminalFor(url, { interactive: true, answers: [answer] })
+    expect(await main(['approve', '142'], terminal)).toBe(1)
+    expect(terminal.err).toContain('nothing was decided')
+    expect(asked).toHaveLength(1)
+  })
+
+  test('with nothing at a gate it says what the incident is instead', async () => {
+    const { url } = await fakeApi({ 'GET /v1/incidents/INC-142': () => resolved() })
+    const terminal = terminalFor(url)
+    expect(await main(['approve', '142', '--digest', DIGEST], terminal)).toBe(1)
+    expect(terminal.err).toBe('runbook: INC-142 has nothing to decide: it is resolved\n')
+  })
+})
+
+test('reject says which proposal it rejects, and why', async () => {
+  const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('rejected', 0, 1) })
+  const terminal = terminalFor(url)
+  expect(await main(['reject', '142', '--next-cause', '-c', 'not this one'], terminal)).toBe(0)
+  expect(asked[1]!.body).toEqual({
+    gate: 'INC-142.r1',
+    proposalDigest: DIGEST,
+    decision: 'reject',
+    nextCause: true,
+    comment: 'not this one',
+  })
+})
+
+test('a note is the words of the command line, or what stands on stdin', async () => {
+  const { url, asked } = await fakeApi({ 'POST /v1/incidents/INC-142/notes': () => atItsGate() })
+  expect(await main(['note', '142', 'the', 'deploy'], terminalFor(url))).toBe(0)
+  expect(await main(['note', '142', '-'], terminalFor(url, { stdin: 'two\nlines\n' }))).toBe(0)
+  expect(asked.map(({ body }) => body)).toEqual([{ text: 'the deploy' }, { text: 'two\nlines\n' }])
+})
+
+test('list is a table, and says on stderr that there is nothing', async () => {
+  const { url } = await fakeApi({
+    'GET /v1/incidents?limit=20': () => ({ incidents: [atItsGate()], next: null }),
+    'GET /v1/incidents?limit=20&state=closed': () => ({ incidents: [], next: null }),
+  })
+  const terminal = terminalFor(url)
+  expect(await main(['list'], terminal)).toBe(0)
+  expect(terminal.out).toMatch(
+    /^ID +TYPE +STATE +AGE +SEEN BY +KEY\nINC-142 +stuck-run +deciding +\S+.* - +stuck-run\/\n$/,
+  )
+  const none = terminalFor(url)
+  expect(await main(['list', '--state', 'closed'], none)).toBe(0)
+  expect([none.out, none.err]).toEqual(['', 'no incidents\n'])
+})

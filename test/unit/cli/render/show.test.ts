@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest'
+import pc from 'picocolors'
+import { displayWidth } from '../../../../src/cli/render/layout.ts'
+import { showInFull, showLines } from '../../../../src/cli/render/show.ts'
+import { atItsGate, NOW, resolved, roundAtGate } from '../incident-views.ts'
+
+const page = { width: 80, colours: pc.createColors(false), now: NOW, interactive: true }
+
+describe('one incident on one screen', () => {
+  test('at its gate it says what is wrong, why, what would run on which targets, and how to decide', () => {
+    expect(showLines(atItsGate(), page).join('\n')).toBe(
+      `INC-142  stuck-run  deciding
+open for 2m 03s · opened by operator · key stuck-run/
+
+6 checks: stuckRuns 3 rows, jobs 3 rows, queue, blockers 0 rows, redis, runLogs
+timed out
+ ✓ stalled-nobody-checks  3 runs hold a job without a lock while 2 workers are
+                          up, and nobody checks
+ ? hung-await             check runLogs timed out
+ ✗ queue-paused, workers-killed, redis-out-of-memory, blocked-in-postgres,
+   enqueue-lost, event-loop-blocked, slow-but-progressing
+
+Proposal: Mark the stalled runs FAILED, so that recovery restarts them
+ sql.update in runs of maestro-db
+   status RUNNING → FAILED, failure_reason null → Stalled
+   for run-7, run-8, run-9
+ risk medium · 3 targets · 1 of oncall must approve · expires in 13m 00s
+ gate INC-142.r1 · digest 3f9ac01b22d4
+
+ approve:  runbook approve INC-142
+ reject:   runbook reject INC-142 --comment "why"`,
+    )
+  })
+
+  test('in a pipe the commands name the digest, because nobody can be asked', () => {
+    const lines = showLines(atItsGate(), { ...page, interactive: false })
+    expect(lines.at(-2)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
+  })
+
+  test('when it is closed it says the outcome, what became of each target, and that it helped', () => {
+    const text = showLines(resolved(), page).join('\n')
+    expect(text).toContain('INC-142  stuck-run  closed: resolved')
+    expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, did not help')
+    expect(text).toContain(' approved by operator at 03:12:50: as last week')
+    expect(text).toContain(' applied   run-8  1 row of runs\n skipped   run-9\n verified: it helped')
+    expect(text).not.toContain('runbook approve')
+  })
+
+  test.each([1, 3, 20])('fits 24 lines of 80 columns with %i targets', (count) => {
+    const runs = Array.from({ length: count }, (_, i) => `run-with-a-rather-long-name-${i}`)
+    const lines = showLines(atItsGate({ rounds: [roundAtGate(runs)] }), page)
+    expect(lines.length).toBeLessThanOrEqual(24)
+    expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(80)
+  })
+
+  test('targets that would be changed differently stand on lines of their own', () => {
+    const round = roundAtGate(['run-7', 'run-8'])
+    round.gate!.proposal.actions[1]!.preview.rows![0]!.before.status = 'RETRY'
+    const text = showLines(atItsGate({ rounds: [round] }), page).join('\n')
+    expect(text).toContain('   status RUNNING → FAILED, failure_reason null → Stalled\n   for run-7\n')
+    expect(text).toContain('   status RETRY → FAILED, failure_reason null → Stalled\n   for run-8\n')
+  })
+
+  test('a command shows the argv that would run', () => {
+    const round = roundAtGate(['-'])
+    round.gate!.proposal.actions = [
+      {
+        id: '0-process.run',
+        kind: 'process.run',
+        target: '-',
+        with: { connection: 'maestro-ctl', command: 'restart' },
+        preview: {
+          summary: 'run restart of maestro-ctl',
+          rows: [{ before: {}, after: { argv: ['npm', 'run', 'x'] } }],
+        },
+      },
+    ]
+    const text = showLines(atItsGate({ rounds: [round] }), page).join('\n')
+    expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · 1 of oncall')
+  })
+
+  test('what comes from the diagnosed system cannot move the cursor or hide text', () => {
+    const view = atItsGate({ reason: 'a\u001b[2Jb\u202ec\nd' })
+    view.rounds[0]!.causes[5]!.because = '\u001b]0;title\u0007'
+    const text = showLines(view, page).join('\n')
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+    expect(text).toContain('a\\u{1b}[2Jb\\u{202e}c d')
+  })
+
+  test('in full every statement, its undo and the whole digest stand there', () => {
+    const text = showInFull(atItsGate(), page).join('\n')
+    for (const run of ['run-7', 'run-8', 'run-9']) expect(text).toMatch(new RegExp(`WHERE id =\\s+'${run}' AND status`))
+    expect(text).toContain('undo: UPDATE runs SET status')
+    expect(text).toContain('digest 3f9ac01b22d4e7d0a1b2c3d4e5f60718293a4b5c6d7e8f90123456789abcdef0')
+  })
+})
