@@ -1,9 +1,10 @@
-import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
+import { isRunbookError, RunbookError } from '../src/core/errors.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import type { Done, RunContext } from '../src/effects/implementation.ts'
 import { recordParameter, textParameter } from '../src/effects/parameters.ts'
 import { httpRequest } from '../src/language/kinds/http-request.ts'
 import { requestHttp, type HttpAnswer } from '../src/targets/request-http.ts'
+import type { HttpTarget } from '../src/targets/targets.ts'
 import { shown, withLook, type Action } from './action.ts'
 import { capResult } from './cap-result.ts'
 
@@ -16,7 +17,13 @@ const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 
 
 export const httpRequestAction: Action = {
   kind: httpRequest,
-  implementation: { protocol: 'intent', repeatable: () => false, run: send },
+  implementation: {
+    protocol: 'intent',
+    prepare(parameters) {
+      const call = readCall(parameters)
+      return { repeatable: false, run: (context) => send(call, context) }
+    },
+  },
   async preview(parameters, { targets }) {
     const { connection, method, path, body } = readCall(parameters)
     return withLook(`${method} ${shown(path)} of ${connection}`, async () => {
@@ -78,11 +85,11 @@ function scalar(name: string, value: Json): string {
   throw new RunbookError('RUNBOOK_BAD_INPUT', `${name} must be a text, a number or a truth value`)
 }
 
-async function send(parameters: JsonObject, context: RunContext): Promise<Done> {
+async function send({ connection, method, path, body }: Call, context: RunContext): Promise<Done> {
+  let target: HttpTarget | undefined
   let answer: HttpAnswer
   try {
-    const { connection, method, path, body } = readCall(parameters)
-    const target = await context.targets.http(connection)
+    target = await context.targets.http(connection)
     answer = await requestHttp(target, {
       method,
       path,
@@ -94,12 +101,9 @@ async function send(parameters: JsonObject, context: RunContext): Promise<Done> 
       timeoutMs: context.timeoutMs,
     })
   } catch (error) {
-    if (!isRunbookError(error)) throw error
-    const result = error.code !== 'RUNBOOK_UNREACHABLE' || neverSent(error) ? 'refused' : 'unknown'
-    return {
-      result,
-      detail: `${messageOf(error)}; ${result === 'refused' ? 'nothing was sent' : 'it may have been done'}`,
-    }
+    if (!isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
+    if (!target || neverSent(error)) return { result: 'refused', detail: `${error.message}; nothing was sent` }
+    return { result: 'unknown', detail: `${error.message}; it may have been done` }
   }
   return judge(answer)
 }

@@ -1,4 +1,5 @@
 import { messageOf } from '../src/core/errors.ts'
+import type { Done, RunContext } from '../src/effects/implementation.ts'
 import { textParameter } from '../src/effects/parameters.ts'
 import { notify } from '../src/language/kinds/notify.ts'
 import { shown, type Action } from './action.ts'
@@ -9,23 +10,27 @@ export const notifyAction: Action = {
   kind: notify,
   implementation: {
     protocol: 'message',
-    async run(parameters, context) {
+    prepare(parameters) {
       const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
-      let failure = ''
-      for (let tries = 0; tries < TRIES; tries++) {
-        try {
-          const detail = await context.notify(channel, message)
-          return { result: 'applied', detail, observed: { told: detail } }
-        } catch (error) {
-          failure = messageOf(error)
-        }
-      }
-      // A message that was not delivered holds no remedy back.
-      return { result: 'skipped', detail: `not delivered: ${failure}` }
+      return { run: (context) => tell(context, channel, message) }
     },
   },
   async preview(parameters) {
     const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
     return { summary: `tell ${channel}: ${shown(message)}`, count: 1 }
   },
+}
+
+async function tell(context: RunContext, channel: string, message: string): Promise<Done> {
+  let failure = ''
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      const detail = await context.notify(channel, message)
+      return { result: 'applied', detail, observed: { told: detail } }
+    } catch (error) {
+      failure = messageOf(error)
+    }
+  }
+  // A message that was not delivered holds no remedy back.
+  return { result: 'skipped', detail: `not delivered: ${failure}` }
 }

@@ -1,10 +1,9 @@
-import { isRunbookError, messageOf } from '../src/core/errors.ts'
+import { isRunbookError } from '../src/core/errors.ts'
 import type { JsonObject } from '../src/core/json.ts'
 import type { Done, RunContext } from '../src/effects/implementation.ts'
 import { recordParameter, textParameter } from '../src/effects/parameters.ts'
 import { processRun } from '../src/language/kinds/process-run.ts'
 import { renderCommand, runCommand, type CommandResult } from '../src/targets/run-command.ts'
-import type { ProcessTarget } from '../src/targets/targets.ts'
 import { shown, withLook, type Action } from './action.ts'
 
 /** What of a command's output is kept: how it ended is at the end. */
@@ -14,14 +13,14 @@ export const processRunAction: Action = {
   kind: processRun,
   implementation: {
     protocol: 'intent',
-    repeatable: (parameters) => parameters['idempotent'] === true,
-    run: (parameters, context) =>
-      runToEnd(
-        context,
-        textParameter(parameters, 'connection'),
-        textParameter(parameters, 'command'),
-        valuesOf(parameters),
-      ),
+    prepare(parameters) {
+      const [connection, command] = [textParameter(parameters, 'connection'), textParameter(parameters, 'command')]
+      const values = valuesOf(parameters)
+      return {
+        repeatable: parameters['idempotent'] === true,
+        run: (context) => runToEnd(context, connection, command, values),
+      }
+    },
   },
   async preview(parameters, { targets }) {
     const [connection, command] = [textParameter(parameters, 'connection'), textParameter(parameters, 'command')]
@@ -36,22 +35,21 @@ function valuesOf(parameters: JsonObject): JsonObject {
   return recordParameter(parameters, 'values')
 }
 
-/** Runs a configured command to its end, and says what came of it. Never throws. */
+/** Runs a configured command to its end, and says what came of it. Throws RUNBOOK_BAD_INPUT and RUNBOOK_CONFIG before it is started. */
 export async function runToEnd(
   context: Pick<RunContext, 'targets' | 'timeoutMs'>,
   connection: string,
   command: string,
   values: JsonObject,
 ): Promise<Done> {
-  let target: ProcessTarget
+  const target = await context.targets.process(connection)
   let result: CommandResult
   try {
-    target = await context.targets.process(connection)
     result = await runCommand(target, command, values, { timeoutMs: context.timeoutMs })
   } catch (error) {
-    // Thrown only when the command was never started.
-    if (isRunbookError(error)) return { result: 'refused', detail: messageOf(error) }
-    return { result: 'unknown', detail: `${command}: ${messageOf(error)}` }
+    // The command was never started.
+    if (isRunbookError(error, 'RUNBOOK_UNREACHABLE')) return { result: 'refused', detail: error.message }
+    throw error
   }
   const output = endOf(result)
   const took = `${(result.durationMs / 1000).toFixed(1)} s`

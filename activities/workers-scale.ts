@@ -10,12 +10,16 @@ export const workersScaleAction: Action = {
   kind: workersScale,
   implementation: {
     protocol: 'intent',
-    // An absolute number: doing it again is the same as once.
-    repeatable: () => true,
-    async run(parameters, context) {
+    prepare(parameters) {
       const { connection, command, replicas } = readScale(parameters)
-      const done = await runToEnd(context, connection, command, { replicas })
-      return done.observed ? { ...done, observed: { replicas, ...done.observed } } : done
+      return {
+        // An absolute number: doing it again is the same as once.
+        repeatable: true,
+        async run(context) {
+          const done = await runToEnd(context, connection, command, { replicas })
+          return done.observed ? { ...done, observed: { replicas, ...done.observed } } : done
+        },
+      }
     },
   },
   async preview(parameters, { targets }) {

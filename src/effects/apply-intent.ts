@@ -1,7 +1,7 @@
 import { effectKey } from '../core/effect.ts'
-import { messageOf } from '../core/errors.ts'
+import { isRunbookError, messageOf } from '../core/errors.ts'
 import { askPermit } from './ask-permit.ts'
-import type { Done, RunContext } from './implementation.ts'
+import type { Done, Run } from './implementation.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
@@ -15,8 +15,7 @@ const LEASE_MARGIN_MS = 10_000
 export async function applyIntent(
   deps: EffectDeps,
   request: EffectRequest,
-  repeatable: boolean,
-  run: (context: RunContext) => Promise<Done>,
+  { repeatable, run }: Run & { repeatable: boolean },
 ): Promise<EffectAnswer> {
   const place = effectPlace(request)
   const record = async (done: Done) => ({ effect: await recordEffect(deps.database, { ...place, ...done }) })
@@ -34,25 +33,19 @@ export async function applyIntent(
 }
 
 /** Sends a message: no permit, and at least once. */
-export async function applyMessage(
-  deps: EffectDeps,
-  request: EffectRequest,
-  run: (context: RunContext) => Promise<Done>,
-): Promise<EffectAnswer> {
+export async function applyMessage(deps: EffectDeps, request: EffectRequest, { run }: Run): Promise<EffectAnswer> {
   const done = await attempt(deps, request, run)
   return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...done }) }
 }
 
-async function attempt(
-  deps: EffectDeps,
-  request: EffectRequest,
-  run: (context: RunContext) => Promise<Done>,
-): Promise<Done> {
+async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']): Promise<Done> {
   const { gate, action, timeoutMs } = request
   try {
     const key = effectKey(gate, action.id, action.target)
     return await run({ targets: deps.targets, effectKey: key, timeoutMs, notify: deps.notify })
   } catch (error) {
+    if (isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_CONFIG'))
+      return { result: 'refused', detail: error.message }
     return {
       result: 'unknown',
       detail: `it ended with an error that says nothing of what was done: ${messageOf(error)}`,

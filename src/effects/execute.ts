@@ -49,11 +49,9 @@ async function apply(
       return applyScript(deps, request, target, () => implementation.call(parameters, target))
     }
     case 'intent':
-      return applyIntent(deps, request, implementation.repeatable(parameters), (context) =>
-        implementation.run(parameters, context),
-      )
+      return applyIntent(deps, request, implementation.prepare(parameters))
     case 'message':
-      return applyMessage(deps, request, (context) => implementation.run(parameters, context))
+      return applyMessage(deps, request, implementation.prepare(parameters))
     case 'person':
       return { waiting: true, message: textParameter(parameters, 'instructions') }
   }

@@ -2,17 +2,15 @@ import type { EffectResult } from '../core/effect.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { BullmqTarget, Targets } from '../targets/targets.ts'
 
-/** How an action kind is applied: which protocol keeps it from being applied twice, and what it does within that. */
+/**
+ * How an action kind is applied: which protocol keeps it from being applied twice, and what it does within that. RUNBOOK_BAD_INPUT and
+ * RUNBOOK_CONFIG may be thrown everywhere before anything is done; the effect is `refused` then.
+ */
 export type ActionImplementation =
   | { protocol: 'sql'; write(parameters: JsonObject): GuardedWrite }
   | { protocol: 'script'; call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall> }
-  | {
-      protocol: 'intent'
-      /** Whether doing it twice is the same as doing it once. */
-      repeatable(parameters: JsonObject): boolean
-      run(parameters: JsonObject, context: RunContext): Promise<Done>
-    }
-  | { protocol: 'message'; run(parameters: JsonObject, context: RunContext): Promise<Done> }
+  | { protocol: 'intent'; prepare(parameters: JsonObject): Run & { repeatable: boolean } }
+  | { protocol: 'message'; prepare(parameters: JsonObject): Run }
   | { protocol: 'person' }
 
 /** A statement that changes exactly `rows` rows, or is rolled back. */
@@ -40,6 +38,11 @@ export interface ScriptCall {
   argv: string[]
 }
 
+/** What is about to be run, its parameters read. `repeatable`: doing it twice is the same as doing it once. */
+export interface Run {
+  run(context: RunContext): Promise<Done>
+}
+
 export interface RunContext {
   targets: Targets
   /** `INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
@@ -48,7 +51,7 @@ export interface RunContext {
   notify(channel: string, message: string): Promise<string>
 }
 
-/** What became of it. Must not be thrown: after the intent is recorded, an error that nobody explains is `unknown`. */
+/** What became of it. Should not be thrown: once the intent is recorded, any other error is `unknown`. */
 export interface Done {
   result: EffectResult
   detail: string

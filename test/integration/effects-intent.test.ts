@@ -1,0 +1,417 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { previewAction } from '../../activities/preview-action.ts'
+import type { Effect } from '../../src/core/effect.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { executeEffect } from '../../src/effects/execute.ts'
+import { recordDone } from '../../src/effects/record-done.ts'
+import type { EffectDeps } from '../../src/effects/request.ts'
+import type { Targets } from '../../src/targets/targets.ts'
+import {
+  addRun,
+  createEffectsWorld,
+  denying,
+  depsFor,
+  openTestGate,
+  permits,
+  postgresTarget,
+  readRun,
+  requestFor,
+  type EffectsWorld,
+} from '../support/effects-world.ts'
+
+let world: EffectsWorld
+let dir: string
+let service: Server
+let seen: { method: string; url: string; key: string | undefined; body: string }[]
+let respond: (response: ServerResponse, request: IncomingMessage) => void
+
+beforeAll(async () => {
+  world = await createEffectsWorld(inject('stack').postgresUrl)
+  service = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      seen.push({ method: request.method!, url: request.url!, key: request.headers['idempotency-key'] as string, body })
+      respond(response, request)
+    })
+  })
+  await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
+})
+
+afterAll(async () => {
+  service?.closeAllConnections()
+  service?.close()
+  await world?.close()
+})
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'effects-'))
+  seen = []
+  respond = (response) => response.end('{"ok":true}')
+})
+
+afterEach(() => rm(dir, { recursive: true }))
+
+/** Commands whose runs leave one line each in the file `ran`. */
+function targets(port = (service.address() as AddressInfo).port): Partial<Targets> {
+  const script = (after: string) => [
+    process.execPath,
+    '-e',
+    `require('fs').appendFileSync('ran', process.argv.slice(1).join(' ') + '\\n');${after}`,
+  ]
+  return {
+    process: async () => ({
+      connection: 'ctl',
+      cwd: dir,
+      environment: { PATH: process.env['PATH'] ?? '' },
+      commands: {
+        restart: script(`console.log('restarted')`),
+        fails: script(`console.error('no such worker');process.exit(3)`),
+        hangs: script(`setTimeout(() => {}, 60000)`),
+        scale: [...script(''), '{replicas:int}'],
+        missing: ['/nowhere/at/all'],
+      },
+    }),
+    http: async () => ({
+      connection: 'ml',
+      address: `127.0.0.1:${port}`,
+      baseUrl: new URL(`http://127.0.0.1:${port}/api`),
+      addresses: [{ address: '127.0.0.1', family: 4 }],
+      headers: { authorization: 'Bearer secret' },
+      redact: [],
+    }),
+  }
+}
+
+async function ran(): Promise<string[]> {
+  const text = await readFile(join(dir, 'ran'), 'utf8').catch(() => '')
+  return text.split('\n').slice(0, -1)
+}
+
+async function applied(
+  kind: string,
+  parameters: JsonObject,
+  more: { gate?: string; deps?: Partial<EffectDeps>; timeoutMs?: number; via?: Partial<Targets> } = {},
+): Promise<Effect> {
+  const request = requestFor(more.gate ?? (await openTestGate(world)), kind, parameters, '-')
+  const deps = { ...depsFor(world, more.via ?? targets(), permits().takePermit), ...more.deps }
+  const answer = await executeEffect({ ...request, timeoutMs: more.timeoutMs ?? request.timeoutMs }, deps)
+  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
+  return answer.effect
+}
+
+/** As if an attempt had begun and its process had ended. */
+async function begun(kind: string): Promise<string> {
+  const gate = await openTestGate(world)
+  await world.engine.query('INSERT INTO runbook.intents (gate, action, target) VALUES ($1, $2, $3)', [
+    gate,
+    `0-${kind}`,
+    '-',
+  ])
+  return gate
+}
+
+describe('process.run', () => {
+  const restart = { connection: 'ctl', command: 'restart' }
+
+  test('runs a configured command once', async () => {
+    const gate = await openTestGate(world)
+    const effect = await applied('process.run', restart, { gate })
+    expect(effect).toMatchObject({ result: 'applied', observed: { exitCode: 0, output: 'restarted' } })
+    expect(await applied('process.run', restart, { gate })).toEqual(effect)
+    expect(await ran()).toHaveLength(1)
+  })
+
+  test('is refused when the command says that it failed', async () => {
+    expect(await applied('process.run', { connection: 'ctl', command: 'fails' })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringMatching(/exited with 3.*no such worker/s),
+      observed: { exitCode: 3 },
+    })
+  })
+
+  test('is unknown when the command had to be ended', async () => {
+    const effect = await applied('process.run', { connection: 'ctl', command: 'hangs' }, { timeoutMs: 1_000 })
+    expect(effect).toMatchObject({ result: 'unknown', detail: expect.stringContaining('ended after') })
+    expect(await ran()).toHaveLength(1)
+  })
+
+  test.each([
+    ['a command that is not configured', { command: 'rm -rf' }],
+    ['a program that is not there', { command: 'missing' }],
+    ['a value that nobody asked for', { command: 'restart', values: { flag: '--force' } }],
+    ['an option in place of a number', { command: 'scale', values: { replicas: '--all' } }],
+    ['a shell in place of a number', { command: 'scale', values: { replicas: '4; touch owned' } }],
+  ])('is refused for %s, and nothing runs', async (_, parameters) => {
+    expect(await applied('process.run', { connection: 'ctl', ...parameters })).toMatchObject({ result: 'refused' })
+    expect(await ran()).toEqual([])
+  })
+
+  test('is unknown, and not run again, when an earlier attempt was begun and never seen to end', async () => {
+    const { takePermit, asked } = permits()
+    const effect = await applied('process.run', restart, { gate: await begun('process.run'), deps: { takePermit } })
+    expect(effect).toMatchObject({ result: 'unknown' })
+    expect(await ran()).toEqual([])
+    expect(asked).toEqual([])
+  })
+
+  test('is run again in that case when the runbook says that this does no harm', async () => {
+    const effect = await applied('process.run', { ...restart, idempotent: true }, { gate: await begun('process.run') })
+    expect(effect).toMatchObject({ result: 'applied' })
+    expect(await ran()).toHaveLength(1)
+  })
+
+  test('is not run without a permit, also not by an older permit that comes later', async () => {
+    const gate = await openTestGate(world)
+    let refused: Effect | undefined
+    const { takePermit } = permits({
+      before: async () =>
+        void (refused = await applied('process.run', restart, { gate, deps: { takePermit: denying('frozen') } })),
+    })
+    expect(await applied('process.run', restart, { gate, deps: { takePermit } })).toEqual(refused)
+    expect(refused).toMatchObject({ result: 'refused', detail: expect.stringContaining('frozen') })
+    expect(await ran()).toEqual([])
+  })
+
+  test('keeps what a command wrote, whatever bytes it wrote', async () => {
+    const odd = {
+      ...targets(),
+      process: async () => ({
+        connection: 'ctl',
+        cwd: dir,
+        environment: {},
+        commands: { odd: [process.execPath, '-e', `process.stdout.write('a\\0b\\ud800')`] },
+      }),
+    }
+    const effect = await applied('process.run', { connection: 'ctl', command: 'odd' }, { via: odd })
+    expect(effect).toMatchObject({ result: 'applied', observed: { output: expect.stringMatching(/^a\uFFFDb/) } })
+  })
+})
+
+describe('workers.scale', () => {
+  test('sets the absolute number, again after a crash', async () => {
+    const gate = await begun('workers.scale')
+    const effect = await applied('workers.scale', { connection: 'ctl', replicas: 4, max: 8 }, { gate })
+    expect(effect).toMatchObject({ result: 'applied', observed: { replicas: 4, exitCode: 0 } })
+    expect(await ran()).toEqual(['4'])
+  })
+
+  test.each([9, -1, 2.5, '4'])('is refused for %j workers, and nothing runs', async (replicas) => {
+    expect(await applied('workers.scale', { connection: 'ctl', replicas, max: 8 })).toMatchObject({ result: 'refused' })
+    expect(await ran()).toEqual([])
+  })
+})
+
+describe('http.request', () => {
+  const call = {
+    connection: 'ml',
+    method: 'POST',
+    path: '/models/{model}/reload',
+    values: { model: 'a/../b?x=1#y' },
+    query: { q: 'a&b' },
+    body: { why: 'stuck' },
+  }
+
+  test('sends one request, with the effect as its idempotency key, and values that stay where they belong', async () => {
+    const gate = await openTestGate(world)
+    expect(await applied('http.request', call, { gate })).toMatchObject({
+      result: 'applied',
+      observed: { status: 200, body: '{"ok":true}' },
+    })
+    expect(seen).toEqual([
+      {
+        method: 'POST',
+        url: '/api/models/a%2F..%2Fb%3Fx%3D1%23y/reload?q=a%26b',
+        key: `${gate}/0-http.request/-`,
+        body: '{"why":"stuck"}',
+      },
+    ])
+    await applied('http.request', call, { gate })
+    expect(seen).toHaveLength(1)
+  })
+
+  test.each([
+    [404, 'refused'],
+    [302, 'refused'],
+    [500, 'unknown'],
+    [503, 'unknown'],
+  ])('answered with %i is %s', async (status, result) => {
+    respond = (response) => response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end()
+    expect(await applied('http.request', call)).toMatchObject({ result, observed: { status } })
+    expect(seen).toHaveLength(1)
+  })
+
+  test('is unknown when the connection breaks before the answer', async () => {
+    respond = (_, request) => request.socket.destroy()
+    expect(await applied('http.request', call)).toMatchObject({
+      result: 'unknown',
+      detail: expect.stringContaining('may have been done'),
+    })
+  })
+
+  test('is unknown when no answer comes in time', async () => {
+    respond = () => {}
+    expect(await applied('http.request', call, { timeoutMs: 300 })).toMatchObject({ result: 'unknown' })
+  })
+
+  test('is refused when there is nobody to send it to', async () => {
+    expect(await applied('http.request', call, { via: targets(1) })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('nothing was sent'),
+    })
+  })
+
+  test.each([
+    [{ model: '..' }],
+    [{ model: '' }],
+    [{}],
+    [{ model: 'm', other: 'o' }],
+    [{ model: null }],
+    [{ model: ['m'] }],
+  ])('is refused with the values %j, and nothing is sent', async (values) => {
+    expect(await applied('http.request', { ...call, values: values as JsonObject })).toMatchObject({
+      result: 'refused',
+    })
+    expect(seen).toEqual([])
+  })
+
+  test('is unknown, and not sent again, when an earlier attempt was begun', async () => {
+    expect(await applied('http.request', call, { gate: await begun('http.request') })).toMatchObject({
+      result: 'unknown',
+    })
+    expect(seen).toEqual([])
+  })
+})
+
+describe('notify', () => {
+  test('says what came of it, and a channel that does not answer holds nothing back', async () => {
+    const message = { channel: 'platform-support', message: 'hello' }
+    expect(await applied('notify', message, { deps: { takePermit: denying('frozen') } })).toMatchObject({
+      result: 'applied',
+      detail: 'told platform-support',
+    })
+    let tries = 0
+    const notify = async () => {
+      tries += 1
+      throw new Error('no answer')
+    }
+    expect(await applied('notify', message, { deps: { notify } })).toMatchObject({
+      result: 'skipped',
+      detail: 'not delivered: no answer',
+    })
+    expect(tries).toBe(3)
+  })
+})
+
+describe('manual', () => {
+  test('waits until a person says that it is done, and the first word counts', async () => {
+    const gate = await openTestGate(world)
+    const request = requestFor(gate, 'manual', { instructions: 'Roll back' }, '-')
+    const deps = depsFor(world, targets(), permits().takePermit)
+    expect(await executeEffect(request, deps)).toEqual({ waiting: true, message: 'Roll back' })
+
+    const place = { gate, action: '0-manual', target: '-' }
+    const done = await recordDone(world.engine, place, { person: 'ada', done: true, form: { version: '7' } })
+    expect(done).toEqual({
+      ...place,
+      result: 'applied',
+      detail: 'ada says it was done',
+      observed: { person: 'ada', form: { version: '7' } },
+    })
+    expect(await recordDone(world.engine, place, { person: 'bob', done: false })).toEqual(done)
+    expect(await executeEffect(request, deps)).toEqual({ effect: done })
+  })
+})
+
+describe('the preview', () => {
+  const context = () => ({
+    targets: { ...targets(), ...postgresTarget(world.owner) } as Targets,
+    signal: new AbortController().signal,
+  })
+
+  test('of an update shows the rows before and after, the statement and its undo, and changes nothing', async () => {
+    const updatedAt = await addRun(world, `o'1`)
+    const preview = await previewAction(
+      'sql.update',
+      {
+        connection: 'db',
+        table: 'runs',
+        where: { id: `o'1`, status: 'RUNNING', updated_at: updatedAt, failure_reason: null },
+        set: { status: 'FAILED' },
+      },
+      context(),
+    )
+    expect(preview).toMatchObject({
+      summary: `UPDATE runs SET status = 'FAILED' WHERE id = 'o''1' AND status = 'RUNNING' AND updated_at = '${updatedAt}' AND failure_reason IS NULL`,
+      rows: [{ before: { id: `o'1`, status: 'RUNNING' }, after: { id: `o'1`, status: 'FAILED' } }],
+      count: 1,
+      undo: `UPDATE runs SET status = 'RUNNING' WHERE id = 'o''1' AND status = 'FAILED' AND updated_at = '${updatedAt}' AND failure_reason IS NULL`,
+    })
+    expect(preview.warning).toBeUndefined()
+    expect((await readRun(world, `o'1`))?.changes).toBe(0)
+  })
+
+  test('of an update that fits no row says so', async () => {
+    const preview = await previewAction(
+      'sql.update',
+      { connection: 'db', table: 'runs', where: { id: 'nobody' }, set: { status: 'FAILED' } },
+      context(),
+    )
+    expect(preview).toMatchObject({
+      count: 0,
+      rows: [],
+      warning: '0 rows fit now, 1 must: as it stands it would be refused',
+    })
+  })
+
+  test('hides redacted columns', async () => {
+    await addRun(world, 'hidden')
+    const { postgres } = postgresTarget(world.owner)
+    const redacting = {
+      ...context().targets,
+      postgres: async () => ({ ...(await postgres('db', 'read')), redact: ['status'] }),
+    } as Targets
+    const preview = await previewAction(
+      'sql.update',
+      { connection: 'db', table: 'runs', where: { id: 'hidden' }, set: { status: 'FAILED' } },
+      { ...context(), targets: redacting },
+    )
+    expect(JSON.stringify([preview.rows, preview.undo?.split('WHERE')[0]])).not.toContain('RUNNING')
+  })
+
+  test('of an update on a table that is not there keeps the statement and says why', async () => {
+    const preview = await previewAction(
+      'sql.update',
+      { connection: 'db', table: 'nowhere', where: { id: '1' }, set: { a: 1 } },
+      context(),
+    )
+    expect(preview).toMatchObject({
+      summary: `UPDATE nowhere SET a = 1 WHERE id = '1'`,
+      warning: expect.stringContaining('does not exist'),
+    })
+  })
+
+  test('of a command shows its whole argv, and of a call its URL and body, and neither is done', async () => {
+    const command = await previewAction('workers.scale', { connection: 'ctl', replicas: 4, max: 8 }, context())
+    expect(command.rows?.[0]?.after).toMatchObject({
+      replicas: 4,
+      argv: expect.arrayContaining([process.execPath, '4']),
+    })
+    const request = await previewAction(
+      'http.request',
+      { connection: 'ml', method: 'DELETE', path: '/jobs/{id}', values: { id: 'a b' } },
+      context(),
+    )
+    expect(request.rows?.[0]?.after).toEqual({
+      method: 'DELETE',
+      url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/api\/jobs\/a%20b$/),
+    })
+    expect(JSON.stringify(request)).not.toContain('secret')
+    expect([await ran(), seen]).toEqual([[], []])
+  })
+})
