@@ -91,7 +91,12 @@ export class KeptProcess {
   #launch(): void {
     const startedAt = Date.now()
     const output = openSync(this.#plan.outputFile, 'a', 0o600)
-    const child = spawn(process.execPath, this.#plan.argv, { env: this.#env, stdio: ['ignore', output, output, 'ipc'] })
+    const child = spawn(process.execPath, this.#plan.argv, {
+      // A process group of its own: Ctrl-C is for the supervisor, which stops the others in order.
+      detached: true,
+      env: this.#env,
+      stdio: ['ignore', output, output, 'ipc'],
+    })
     closeSync(output)
     this.#child = child
     child.on('message', () => {
