@@ -1,6 +1,7 @@
 import type { Type } from '../../core/plan.ts'
 import { FUNCTIONS, REFUSED_FUNCTIONS, functionNamed, takesWithoutNull } from './functions.ts'
-import { notNullWhen, pathOf } from './narrowing.ts'
+import { NOTHING, forget, knowing, narrowElement, notNullWhen, pathOf } from './narrowing.ts'
+import type { Env } from './narrowing.ts'
 import { didYouMean } from './nearest.ts'
 import { binaryResult } from './operators.ts'
 import type { ExpressionProblem, Node } from './parse.ts'
@@ -33,18 +34,6 @@ export function checkExpression(root: Node, scope: Record<string, Type>): Checke
   const type = checker.visit(root, { locals: undefined, notNull: NOTHING })
   return { root, type, types: checker.types, problems: checker.problems }
 }
-
-interface Locals {
-  name: string
-  type: Type
-  outer: Locals | undefined
-}
-interface Env {
-  locals: Locals | undefined
-  /** Chains such as `r.job_id` that were compared with null before. */
-  notNull: ReadonlySet<string>
-}
-const NOTHING: ReadonlySet<string> = new Set()
 
 export const LOOPS = new Set(['exists', 'all', 'exists_one', 'filter', 'map'])
 const OPERATORS = new Set(['==', '!=', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', 'in'])
@@ -282,28 +271,6 @@ class Checker {
 
 function together(a: Type | undefined, b: Type): Type {
   return a === undefined ? b : (unify(a, b) ?? 'dyn')
-}
-
-function knowing(env: Env, paths: string[]): Env {
-  return paths.length === 0 ? env : { ...env, notNull: new Set([...env.notNull, ...paths]) }
-}
-
-/** A loop's name hides an outer one of the same name, and what was known of that. */
-function forget(paths: ReadonlySet<string>, name: string): ReadonlySet<string> {
-  const kept = [...paths].filter((path) => path !== name && !path.startsWith(`${name}.`))
-  return kept.length === paths.size ? paths : new Set(kept)
-}
-
-/** `rows.filter(r, r.job_id != null)` has rows whose job_id is not null. */
-function narrowElement(element: Type, variable: string, paths: string[]): Type {
-  let type = element
-  for (const path of paths) {
-    if (path === variable) type = withoutNull(type)
-    const name = path.startsWith(`${variable}.`) ? path.slice(variable.length + 1) : ''
-    const field = isObject(type) && name !== '' ? fieldType(type, name) : undefined
-    if (field && isObject(type)) type = { object: { ...type.object, [name]: withoutNull(field) } }
-  }
-  return type
 }
 
 export function sourceOf(node: Node): string {

@@ -1,3 +1,4 @@
+// Longer than other files because it is one table: splitting it would hide what exists.
 import type { Type } from '../../core/plan.ts'
 import { assignable, isList, isNullable, isNumber, orNull, unify, withoutNull } from './types.ts'
 import { Duration, EvaluationError, MAX_TEXT, compare, durationFrom, equal, show, toText } from './values.ts'

@@ -1,4 +1,20 @@
+import type { Type } from '../../core/plan.ts'
 import type { Node } from './parse.ts'
+import { fieldType, isObject, withoutNull } from './types.ts'
+
+/** The loops' names, innermost first. */
+export interface Locals {
+  name: string
+  type: Type
+  outer: Locals | undefined
+}
+/** What is known at one place of an expression. */
+export interface Env {
+  locals: Locals | undefined
+  /** Chains such as `r.job_id` that were compared with null before. */
+  notNull: ReadonlySet<string>
+}
+export const NOTHING: ReadonlySet<string> = new Set()
 
 /** `r.job_id` for a chain of plain names; undefined for anything else. */
 export function pathOf(node: Node): string | undefined {
@@ -37,3 +53,26 @@ function comparedWith([left, right]: [Node, Node], test: (node: Node) => boolean
 
 const isNull = (node: Node) => node.op === 'value' && node.args === null
 const isLiteral = (node: Node) => node.op === 'value' && node.args !== null
+
+/** The same place, once more chains are known not to be null. */
+export function knowing(env: Env, paths: string[]): Env {
+  return paths.length === 0 ? env : { ...env, notNull: new Set([...env.notNull, ...paths]) }
+}
+
+/** A loop's name hides an outer one of the same name, and what was known of that. */
+export function forget(paths: ReadonlySet<string>, name: string): ReadonlySet<string> {
+  const kept = [...paths].filter((path) => path !== name && !path.startsWith(`${name}.`))
+  return kept.length === paths.size ? paths : new Set(kept)
+}
+
+/** `rows.filter(r, r.job_id != null)` has rows whose job_id is not null. */
+export function narrowElement(element: Type, variable: string, paths: string[]): Type {
+  let type = element
+  for (const path of paths) {
+    if (path === variable) type = withoutNull(type)
+    const name = path.startsWith(`${variable}.`) ? path.slice(variable.length + 1) : ''
+    const field = isObject(type) && name !== '' ? fieldType(type, name) : undefined
+    if (field && isObject(type)) type = { object: { ...type.object, [name]: withoutNull(field) } }
+  }
+  return type
+}

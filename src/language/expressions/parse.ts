@@ -65,20 +65,20 @@ function explain(error: ParseError, cel: string, start: number): string {
     return `One "${at[0]}" is not an operator: write "${at[0]}${at[0]}".`
   if (at.startsWith('${{') || cel.includes('${{'))
     return 'This field is an expression already: write it without "${{ }}".'
+  const word = keywordAt(cel, start)
+  if (word) return `"${word}" is no operator here: "and", "or" and "not" are written &&, || and !.`
   if (error.code === 'unexpected_token' && /Unexpected token: (\w+)/.test(error.summary)) {
     const token = /Unexpected token: (\w+)/.exec(error.summary)![1]!
-    return `${capital(TOKENS[token] ?? `"${at.split(/\s/)[0]}"`)} was not expected here.${keyword(cel)}`
+    return `${capital(TOKENS[token] ?? `"${at.split(/\s/)[0]}"`)} was not expected here.`
   }
   if (error.code === 'invalid_macro_argument') return 'The first argument must be a name for one item, such as r.'
   const words = error.summary.replace(/\b[A-Z]{2,}\b/g, (token) => TOKENS[token] ?? token)
-  return `${capital(words)}.${keyword(cel)}`
+  return `${capital(words)}.`
 }
 
 /** People coming from other languages write `and`, `or`, `not`. */
-function keyword(cel: string): string {
-  const found = /\s(and|or)\s|\bnot\s/.exec(cel)
-  if (!found) return ''
-  return ' "and", "or" and "not" are written &&, || and !.'
+function keywordAt(cel: string, at: number): string | undefined {
+  return /^(?:and|or)\b/.exec(cel.slice(at))?.[0] ?? /\b(?:not|and|or)\s+$/.exec(cel.slice(0, at))?.[0].trim()
 }
 
 function capital(text: string): string {

@@ -21,8 +21,9 @@ export function parseYaml(text: string, file: string): { tree?: Tree; reporter: 
   }
   const { document, rest } = documentOf(text, reporter)
   if (!document || forbiddenCharacters(text, reporter)) return { reporter }
-  if (levelsOf(document) > MAX_LEVELS) {
-    const span = { start: document.offset, end: document.offset + 1 }
+  const deep = deeperThan(MAX_LEVELS, document)
+  if (deep) {
+    const span = { start: deep.offset, end: deep.offset + 1 }
     reporter.error('yaml-nesting', span, `A runbook is nested at most ${MAX_LEVELS} levels deep.`)
     return { reporter }
   }
@@ -75,19 +76,19 @@ function forbiddenCharacters(text: string, reporter: Reporter): boolean {
   return found
 }
 
-function levelsOf(document: CST.Document): number {
-  let deepest = 0
-  const open: { token: CST.Token; level: number }[] = document.value ? [{ token: document.value, level: 0 }] : []
+/** A collection that stands deeper than so many levels. */
+function deeperThan(levels: number, document: CST.Document): CST.Token | undefined {
+  const open: { token: CST.Token; level: number }[] = document.value ? [{ token: document.value, level: 1 }] : []
   for (let next = open.pop(); next; next = open.pop()) {
     const { token, level } = next
     if (!('items' in token)) continue
-    deepest = Math.max(deepest, level + 1)
+    if (level > levels) return token
     for (const item of token.items) {
       if (item.key) open.push({ token: item.key, level: level + 1 })
       if (item.value) open.push({ token: item.value, level: level + 1 })
     }
   }
-  return deepest
+  return undefined
 }
 
 function compose(document: CST.Document, text: string, reporter: Reporter): YamlNode | undefined {

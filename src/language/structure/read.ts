@@ -153,7 +153,8 @@ class StructureReader {
     if ('oneOf' in form) return this.word(name, form.oneOf, tree, at, '')
     if ('nameOr' in form) return this.simple(name, 'name', tree, at)
     if ('int' in form) return this.int(name, form.int, tree, at)
-    if ('number' in form) return scalarOf(tree, 'number') ?? this.wrong(tree, `"${name}" must be a number.`, at)
+    if ('number' in form)
+      return scalarOf(tree, 'number') ?? this.wrong(tree, `"${name}" must be a number.${unquote(tree)}`, at)
     return tree.kind === 'list' ? dataOf(tree) : this.wrong(tree, `"${name}" must be a list.`, at)
   }
 
@@ -162,7 +163,7 @@ class StructureReader {
       case 'data':
         return dataOf(tree)
       case 'bool':
-        return scalarOf(tree, 'boolean') ?? this.wrong(tree, `"${name}" must be true or false.`, at)
+        return scalarOf(tree, 'boolean') ?? this.wrong(tree, `"${name}" must be true or false.${unquote(tree)}`, at)
       case 'values':
         return tree.kind === 'map' ? tree : this.wrong(tree, `"${name}" must be names and values.`, at)
       case 'duration':
@@ -230,7 +231,7 @@ class StructureReader {
     const value = scalarOf(tree, 'number')
     if (value !== undefined && Number.isInteger(value) && value >= min && value <= max) return value
     const range = min === max ? `${min}` : `a whole number from ${min} to ${max}`
-    return this.wrong(tree, `"${name}" must be ${range}.`, at)
+    return this.wrong(tree, `"${name}" must be ${range}.${unquote(tree)}`, at)
   }
 
   private word(name: string, words: readonly string[], tree: Tree, at: Span, or: string): string | undefined {
@@ -267,6 +268,12 @@ class StructureReader {
     }
     return all
   }
+}
+
+/** A number or truth value that was put in quotes is a text. */
+function unquote(tree: Tree): string {
+  const text = tree.kind === 'scalar' && tree.style === 'quoted' ? String(tree.value) : ''
+  return /^(true|false|[0-9.]+)$/.test(text) ? ' Write it without quotes.' : ''
 }
 
 function scalarOf(tree: Tree, type: 'string'): string | undefined
