@@ -1,8 +1,6 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { main } from '../../../examples/maestro/cli/main.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 let said: string
 
@@ -16,7 +14,7 @@ beforeEach(() => {
   vi.spyOn(process.stderr, 'write').mockImplementation(note)
   vi.stubEnv('MAESTRO_DATABASE_URL', 'postgres://maestro@127.0.0.1:1/maestro')
   vi.stubEnv('MAESTRO_REDIS_URL', 'redis://127.0.0.1:1')
-  vi.stubEnv('MAESTRO_DIR', mkdtempSync(join(tmpdir(), 'maestro-cli-')))
+  vi.stubEnv('MAESTRO_DIR', temporaryFolder())
 })
 afterEach(() => {
   vi.restoreAllMocks()

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { configEnvironment, readConfig } from '../../../examples/maestro/config.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 const LOCAL = {
   MAESTRO_DATABASE_URL: 'postgres://maestro:secret@127.0.0.1:5432/maestro',
@@ -23,7 +23,7 @@ test('what is not set has a default', () => {
 })
 
 test('.runbook/env is read beneath the environment', () => {
-  const cwd = mkdtempSync(join(tmpdir(), 'maestro-config-'))
+  const cwd = temporaryFolder()
   mkdirSync(join(cwd, '.runbook'))
   const lines = ['# made by hand', ...Object.entries(LOCAL).map(([k, v]) => `${k}="${v}"`), 'MAESTRO_WORKERS=7']
   writeFileSync(join(cwd, '.runbook', 'env'), `${lines.join('\n')}\n`)

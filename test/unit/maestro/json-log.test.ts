@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openLog } from '../../../examples/maestro/json-log.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 test('a line is on disk when the call returns, with time, process and pid', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'maestro-log-'))
+  const dir = temporaryFolder()
   openLog(dir, 'worker-1').warn('step.started', { run: 'run-1', step: 'fetch', attempt: 1, text: 'a\nb' })
   const lines = readFileSync(join(dir, 'logs', 'worker-1.jsonl'), 'utf8').split('\n')
   expect(lines).toHaveLength(2)
@@ -23,7 +23,7 @@ test('a line is on disk when the call returns, with time, process and pid', () =
 })
 
 test('a log that has grown too long makes room and keeps one older part', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'maestro-log-'))
+  const dir = temporaryFolder()
   const log = openLog(dir, 'worker-1')
   const text = 'x'.repeat(1_000_000)
   for (let line = 0; line < 12; line++) log.info('big', { line, text })

@@ -1,16 +1,15 @@
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { JsonLog } from '../../../examples/maestro/json-log.ts'
 import { until } from '../../../examples/maestro/repeat.ts'
 import { KeptProcess } from '../../../examples/maestro/supervisor/keep-process.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 const log: JsonLog = { info() {}, warn() {}, error() {} }
 
 /** A process that runs this code, which must say `process.send({})` when it is ready. */
 function keep(code: string): KeptProcess {
-  const outputFile = join(mkdtempSync(join(tmpdir(), 'maestro-keep-')), 'out')
+  const outputFile = join(temporaryFolder(), 'out')
   const kept = new KeptProcess({ name: 'some', argv: ['-e', code], env: {}, outputFile }, log)
   onTestFinished(() => kept.kill(true))
   return kept
