@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { shown } from '../../../activities/action.ts'
+import { ACTION_IMPLEMENTATIONS, ACTIONS } from '../../../activities/action-table.ts'
+import { fillPath } from '../../../activities/http-request.ts'
+import { previewAction } from '../../../activities/preview-action.ts'
+import { guardedWrite } from '../../../activities/sql-update.ts'
+import { ACTIONS as DESCRIBED } from '../../../src/language/kinds/table.ts'
+import type { Targets } from '../../../src/targets/targets.ts'
+
+describe('action kinds', () => {
+  test('that are described are those that are implemented', () => {
+    const described = DESCRIBED.map((kind) => kind.kind)
+    expect(ACTIONS.map((action) => action.kind.kind).sort()).toEqual(described.sort())
+    expect(Object.keys(ACTION_IMPLEMENTATIONS).sort()).toEqual(described.sort())
+  })
+
+  test.each(ACTIONS.map((action) => action.kind))(
+    '$kind has a description and an implementation of the same name',
+    ({ kind }) => {
+      const file = `${kind.replace('.', '-')}.ts`
+      for (const folder of ['src/language/kinds', 'activities'])
+        expect(existsSync(new URL(`../../../${folder}/${file}`, import.meta.url))).toBe(true)
+    },
+  )
+
+  test('that need an approval are kept from being applied twice; messages and persons are not asked about', () => {
+    for (const { kind, implementation } of ACTIONS) {
+      const expected = { write: ['sql', 'script', 'intent'], message: ['message'], person: ['person'], read: [] }
+      expect(expected[kind.access]).toContain(implementation.protocol)
+    }
+  })
+})
+
+describe('sql.update', () => {
+  const update = {
+    connection: 'db',
+    table: 'public.runs',
+    where: { id: 7, reason: null },
+    set: { status: 'X', at: null, tags: { a: 1 } },
+  }
+
+  test('becomes a statement of quoted names and bound values', () => {
+    expect(guardedWrite(update)).toEqual({
+      connection: 'db',
+      rows: 1,
+      what: 'public.runs',
+      update: {
+        text: 'UPDATE "public"."runs" SET "status" = $1, "at" = $2, "tags" = $3 WHERE "id" = $4 AND "reason" IS NULL',
+        values: ['X', null, '{"a":1}', 7],
+      },
+      observe: {
+        text: 'SELECT count(*) AS count FROM "public"."runs" WHERE "id" = $1 AND "reason" IS NULL AND "status" = $2 AND "at" IS NULL AND "tags" = $3',
+        values: [7, 'X', '{"a":1}'],
+      },
+    })
+  })
+
+  test.each([
+    ['no guard', { where: {} }],
+    ['nothing to set', { set: {} }],
+    ['a column that is SQL', { set: { 'status" = 1; --': 'X' } }],
+    ['a guard that is SQL', { where: { '1=1 OR id': 1 } }],
+    ['a table that is SQL', { table: 'runs; DROP TABLE runs' }],
+    ['no row', { rows: 0 }],
+    ['half a row', { rows: 0.5 }],
+    ['a guard that is a text', { where: 'id = 1' }],
+  ])('with %s is bad input', (_, change) => {
+    expect(() => guardedWrite({ ...update, ...change })).toThrow(expect.objectContaining({ code: 'RUNBOOK_BAD_INPUT' }))
+  })
+})
+
+describe('http.request', () => {
+  test.each([
+    ['/a/{x}/b', { x: 'y' }, '/a/y/b'],
+    ['/a/{x}', { x: '../../etc' }, '/a/..%2F..%2Fetc'],
+    ['/a/{x}', { x: 'b?c=d#e' }, '/a/b%3Fc%3Dd%23e'],
+    ['/a/{x}', { x: '@evil.example' }, '/a/%40evil.example'],
+    ['/a/{x}', { x: 7 }, '/a/7'],
+    ['/a', {}, '/a'],
+  ])('%s with %j is %s', (path, values, filled) => {
+    expect(fillPath(path, values)).toBe(filled)
+  })
+
+  test.each([[{ x: '..' }], [{ x: '.' }], [{ x: '' }], [{ x: null }], [{}], [{ x: '1', y: '2' }], [{ x: '\ud800' }]])(
+    'a path with the values %j is bad input',
+    (values) => {
+      expect(() => fillPath('/a/{x}', values)).toThrow(expect.objectContaining({ code: 'RUNBOOK_BAD_INPUT' }))
+    },
+  )
+})
+
+describe('the preview', () => {
+  const unreachable = new Proxy({}, { get: () => () => Promise.reject(new Error('db does not answer')) }) as Targets
+  const context = { targets: unreachable, signal: new AbortController().signal }
+
+  test('of an unknown kind says so instead of failing', async () => {
+    expect(await previewAction('sql.drop', { a: 1 }, context)).toEqual({
+      summary: 'sql.drop {"a":1}',
+      warning: 'as it stands it would be refused: this version knows no action kind sql.drop',
+    })
+  })
+
+  test('of a system that does not answer still says what would be done', async () => {
+    const parameters = { connection: 'db', table: 'runs', where: { id: '7' }, set: { status: 'FAILED' } }
+    expect(await previewAction('sql.update', parameters, context)).toEqual({
+      summary: `UPDATE runs SET status = 'FAILED' WHERE id = '7'`,
+      warning: 'could not look at what it would change: db does not answer',
+    })
+  })
+
+  test('hides nothing and turns nothing: control and bidi characters are spelled out', () => {
+    expect(shown('a\u202Eb\nc\u200Bd\u0007')).toBe('a\\u{202e}b\\u{a}c\\u{200b}d\\u{7}')
+  })
+})

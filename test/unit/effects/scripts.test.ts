@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { bullmqQuarantineAction } from '../../../activities/bullmq-quarantine.ts'
+import { bullmqResumeAction } from '../../../activities/bullmq-resume.ts'
+import { bullmqRetryAction } from '../../../activities/bullmq-retry.ts'
+import type { Action } from '../../../activities/action.ts'
+import { EFFECT_REDIS_COMMANDS } from '../../../src/effects/redis-rights.ts'
+import type { BullmqTarget } from '../../../src/targets/targets.ts'
+
+const folder = new URL('../../../src/effects/scripts/', import.meta.url)
+const scripts = readdirSync(folder).filter((name) => name.endsWith('.lua'))
+const textOf = (name: string) => readFileSync(new URL(name, folder), 'utf8')
+const withoutComments = (text: string) => text.replace(/--.*$/gm, '')
+
+test.each(scripts)('%s calls only commands that the write user is given', (name) => {
+  const given = new Set<string>(EFFECT_REDIS_COMMANDS)
+  const called = [...withoutComments(textOf(name)).matchAll(/'([A-Z]{3,})'/g)].map((match) => match[1]!.toLowerCase())
+  const options = ['withscores', 'maxlen', 'replace']
+  expect(called.filter((command) => !given.has(command) && !options.includes(command))).toEqual([])
+  expect(called.length).toBeGreaterThan(0)
+})
+
+const target = { base: 'maestro:queue', redis: { hget: async () => 'dedup' } } as unknown as BullmqTarget
+
+test.each([bullmqResumeAction, bullmqRetryAction, bullmqQuarantineAction])(
+  'the keys and arguments that $kind.kind declares are those that its script reads',
+  async (action: Action) => {
+    if (action.implementation.protocol !== 'script') throw new Error('not a script')
+    const call = await action.implementation.call({ connection: 'queue', id: 'job' }, target)
+    const text = withoutComments(textOf('enter.lua') + textOf(`${call.script}.lua`))
+    const highest = (what: string) =>
+      Math.max(...[...text.matchAll(new RegExp(`${what}\\[(\\d+)\\]`, 'g'))].map((match) => Number(match[1])))
+    expect(highest('KEYS')).toBe(2 + call.keys.length)
+    expect(highest('ARGV')).toBe(4 + call.argv.length)
+    for (const key of call.keys) expect(key).toMatch(/^maestro:queue:/)
+    expect(new Set(call.keys).size).toBe(call.keys.length)
+  },
+)

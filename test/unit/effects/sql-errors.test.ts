@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { sqlVerdict } from '../../../src/effects/sql-errors.ts'
+
+test.each([
+  ['a value of the wrong type', '22P02', 'refused'],
+  ['a violated constraint', '23514', 'refused'],
+  ['a missing right', '42501', 'refused'],
+  ['a missing column', '42703', 'refused'],
+  ['a trigger that raises', 'P0001', 'refused'],
+  ['a lock that was not given in time', '55P03', 'retry'],
+  ['a statement that took too long', '57014', 'retry'],
+  ['a deadlock', '40P01', 'retry'],
+  ['a serialization failure', '40001', 'retry'],
+  ['too many connections', '53300', 'retry'],
+  ['a full disk', '53100', 'retry'],
+  ['a server that shuts down', '57P01', 'lost'],
+  ['a session ended for idling in a transaction', '25P03', 'lost'],
+  ['a broken connection', '08006', 'lost'],
+])('%s (%s) means %s', (_, code, verdict) => {
+  expect(sqlVerdict(Object.assign(new Error(), { code }))).toBe(verdict)
+})
+
+test.each(['ECONNRESET', 'EPIPE', undefined])("a socket's own error (%s) says nothing of the transaction", (code) => {
+  expect(sqlVerdict(Object.assign(new Error('Connection terminated unexpectedly'), { code }))).toBe('lost')
+})
