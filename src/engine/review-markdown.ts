@@ -102,7 +102,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
 }
 
 function actionLine(action: ProposedAction): string {
-  const undo = action.preview.undo ? `; undo: ${inline(action.preview.undo)}` : ''
+  const undo = action.preview.undo ? `; undo: ${code(action.preview.undo)}` : ''
   const warning = action.preview.warning ? `; ${inline(action.preview.warning)}` : ''
   return `${action.target === '-' ? '' : `\`${action.target}\`: `}\`${action.preview.summary.replaceAll('`', "'")}\`${undo}${warning}`
 }
@@ -136,4 +136,8 @@ function capital(text: string): string {
 /** Data in running text must not become markup. */
 function inline(text: string): string {
   return text.replace(/[\r\n]+/g, ' ').replace(/[<>*_`[\]|\\]/g, (character) => `\\${character}`)
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll('`', "'").replace(/[\r\n]+/g, ' ')}\``
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { unreachable } from './database.ts'
 
 const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url))
 /** Several processes may start at once; one migrates, the others wait here. Any number will do, if it is ours alone. */
@@ -57,7 +58,7 @@ export async function requireMigrated(pool: pg.Pool): Promise<void> {
     .then((result) => new Set(result.rows.map((row) => row.name)))
     .catch((error: { code?: string }) => {
       if (error.code === '42P01' || error.code === '3F000') return new Set<string>()
-      throw error
+      throw unreachable(error)
     })
   const missing = (await migrationNames()).filter((name) => !there.has(name))
   if (missing.length > 0)

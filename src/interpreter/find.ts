@@ -43,7 +43,7 @@ export function judgeCause(cause: PlanCause, scope: Scope): Judged {
   })
   const when = verdict(cause.when, scope)
   if ('value' in when && when.value !== true)
-    return { cause, finding: finding(false, 'its condition does not hold'), affects: null, blame: [] }
+    return { cause, finding: finding(false, `not so: ${cause.when?.cel ?? ''}`), affects: null, blame: [] }
   const affected = cause.affects ? verdict(cause.affects, scope) : undefined
   const list = affected && 'value' in affected ? (affected.value as Json[]) : null
   if (list?.length === 0) return { cause, finding: finding(false, 'nothing is affected'), affects: null, blame: [] }

@@ -51,7 +51,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const { log } = options
   const root = resolve(options.root)
   mkdirSync(join(root, '.runbook', 'logs'), { recursive: true })
-  writeFileSync(temporalProfile(root), '')
+  writeFileSync(temporalProfile(root), '[profile.default]\n')
   const ending: (() => Promise<unknown>)[] = []
   const stop = async () => {
     for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(String(error)))

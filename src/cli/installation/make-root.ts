@@ -1,0 +1,28 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseDocument } from 'yaml'
+
+export interface RootOptions {
+  /** The folder whose configuration is taken as the pattern; its programs and runbooks are used where they are. */
+  pattern: string
+  root: string
+  /** Keeps several example systems on one Redis apart. */
+  maestroPrefix?: string
+}
+
+/**
+ * Makes a folder with the pattern's configuration, but data, secrets and logs of its own: for the demo and for tests, which must not
+ * touch what a person runs.
+ */
+export function makeRoot({ pattern, root, maestroPrefix }: RootOptions): void {
+  const document = parseDocument(readFileSync(join(pattern, 'runbook.config.yaml'), 'utf8'))
+  const runbooks = (document.toJS() as { runbooks: string[] }).runbooks
+  document.setIn(
+    ['runbooks'],
+    runbooks.map((path) => join(pattern, path)),
+  )
+  document.setIn(['connections', 'maestro-ctl', 'cwd'], pattern)
+  if (maestroPrefix) document.setIn(['connections', 'maestro-queue', 'prefix'], maestroPrefix)
+  mkdirSync(root, { recursive: true })
+  writeFileSync(join(root, 'runbook.config.yaml'), String(document))
+}
