@@ -18,7 +18,7 @@ export interface CompiledParameters {
 }
 
 /** The parameters as plain data, templates as their text: what a kind's `result` and `validate` look at. */
-export function literals(tree: MapTree | undefined): Record<string, Json> {
+function literals(tree: MapTree | undefined): Record<string, Json> {
   return tree ? (dataOf(tree) as Record<string, Json>) : {}
 }
 

@@ -31,7 +31,7 @@ export function compileValue(
   return fits(context, tree, compiled, wanted, what) ? compiled : undefined
 }
 
-export function hasTemplate(tree: Tree): tree is ScalarTree & { value: string } {
+function hasTemplate(tree: Tree): tree is ScalarTree & { value: string } {
   return tree.kind === 'scalar' && typeof tree.value === 'string' && tree.value.includes('${{')
 }
 

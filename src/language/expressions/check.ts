@@ -273,7 +273,7 @@ function together(a: Type | undefined, b: Type): Type {
   return a === undefined ? b : (unify(a, b) ?? 'dyn')
 }
 
-export function sourceOf(node: Node): string {
+function sourceOf(node: Node): string {
   const source = node.input.slice(node.start, node.end)
   return source.length > 40 ? `${source.slice(0, 40)}…` : source
 }

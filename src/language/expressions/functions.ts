@@ -51,7 +51,7 @@ function list(value: Value, meter: Meter): Value[] {
 }
 
 /** Refuses texts that grow without bound, such as one doubled again and again. */
-export function bounded(value: string, meter: Meter): string {
+function bounded(value: string, meter: Meter): string {
   meter.spendText(value.length)
   if (value.length > MAX_TEXT) throw new EvaluationError(`a text grew beyond ${MAX_TEXT} characters`)
   return value

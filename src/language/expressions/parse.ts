@@ -12,7 +12,7 @@ export interface ExpressionProblem {
   end: number
 }
 
-export const MAX_EXPRESSION = 2_000
+const MAX_EXPRESSION = 2_000
 
 // Only the parser is used: checking and evaluating are ours, since JSON numbers, nullability, truncation and cost need them.
 const environment = new Environment({

@@ -6,8 +6,8 @@ import { Source } from './source.ts'
 import type { Span } from './source.ts'
 import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts'
 
-export const MAX_BYTES = 64 * 1024
-export const MAX_LEVELS = 32
+const MAX_BYTES = 64 * 1024
+const MAX_LEVELS = 32
 
 /**
  * Parses the safe subset of YAML that runbooks are written in: data of the core schema of YAML 1.2, and nothing that YAML can do beyond

@@ -62,8 +62,8 @@ export type SectionName =
   | 'rounds'
   | 'escalate'
 
-export const INPUT_TYPES = ['string', 'int', 'number', 'bool', 'duration'] as const
-export const RISKS = ['low', 'medium', 'high'] as const
+const INPUT_TYPES = ['string', 'int', 'number', 'bool', 'duration'] as const
+const RISKS = ['low', 'medium', 'high'] as const
 const COUNT = { int: { min: 1, max: 1_000_000 } } as const
 
 export const SECTIONS: Record<SectionName, { doc: string; fields: Record<string, Field> }> = {
