@@ -27,6 +27,7 @@ const TITLES: Partial<Record<number, string>> = {
   404: 'Not found',
   409: 'Conflict',
   413: 'Too large',
+  415: 'Not JSON',
   422: 'The runbook has problems',
   503: 'Not reachable',
 }

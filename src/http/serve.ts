@@ -44,8 +44,10 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 async function close(server: Server, ending: AbortController): Promise<void> {
   ending.abort()
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  // A connection that is kept alive becomes idle when its last answer is out, and would then be waited for.
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
   const impatient = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
   await closed
+  clearInterval(idle)
   clearTimeout(impatient)
 }

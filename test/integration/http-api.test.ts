@@ -1,0 +1,286 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { createApi } from '../../src/http/api.ts'
+import { recordEvidence } from '../../src/history/record.ts'
+import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+
+let world: HttpWorld
+beforeAll(async () => {
+  world = await openHttpWorld(inject('stack'))
+})
+afterAll(() => world?.close())
+
+const problem = (status: number, code: string) => ({ status, json: expect.objectContaining({ status, code }) })
+
+describe('who may ask', () => {
+  test.each([
+    ['POST', '/v1/incidents'],
+    ['GET', '/v1/incidents'],
+    ['GET', '/v1/incidents/INC-1'],
+    ['GET', '/v1/incidents/INC-1/events'],
+    ['GET', '/v1/incidents/INC-1/review.md'],
+    ['POST', '/v1/incidents/INC-1/decision'],
+    ['POST', '/v1/incidents/INC-1/cancel'],
+    ['GET', '/v1/gates'],
+    ['GET', '/v1/runbooks'],
+    ['GET', '/v1/no-such-thing'],
+  ])('%s %s needs a token that is known', async (method, path) => {
+    const without = await world.call(method, path, { as: null })
+    expect(without).toMatchObject(problem(401, 'RUNBOOK_NOT_AUTHENTICATED'))
+    expect(without.headers.get('www-authenticate')).toContain('Bearer')
+    expect(without.headers.get('content-type')).toBe('application/problem+json')
+    expect(await world.call(method, path, { token: 'guessed' })).toMatchObject(
+      problem(401, 'RUNBOOK_NOT_AUTHENTICATED'),
+    )
+  })
+
+  test('health and the description need none', async () => {
+    for (const path of ['/healthz', '/readyz', '/openapi.json'])
+      expect((await world.call('GET', path, { as: null })).status, path).toBe(200)
+  })
+
+  test('answers say that they are not to be stored, framed or guessed at', async () => {
+    const { headers } = await world.call('GET', '/v1/incidents')
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('x-frame-options')).toBe('SAMEORIGIN')
+  })
+})
+
+describe('opening an incident', () => {
+  const open = (inputs: object, headers = {}) =>
+    world.call('POST', '/v1/incidents', { body: { type: 'test-run', inputs }, headers })
+
+  test('a second request under the same key joins it', async () => {
+    const first = await open({ run: 'same' })
+    expect(first).toMatchObject({ status: 200, json: { created: true, occurrences: 1 } })
+    const second = await open({ run: 'same', threshold: '5s' })
+    expect(second.json).toEqual({ incident: first.json.incident, created: false, occurrences: 2 })
+    const shown = await world.call('GET', `/v1/incidents/${first.json.incident}`)
+    expect(shown.json).toMatchObject({
+      type: 'test-run',
+      key: 'test-run/same',
+      inputs: { run: 'same', threshold: '1h' },
+      requester: 'person:operator',
+      state: 'open',
+      rounds: [],
+    })
+  })
+
+  test('an Idempotency-Key makes a repeated request the same one, and refuses another', async () => {
+    const key = { 'idempotency-key': 'request-1' }
+    const first = await open({ run: 'once' }, key)
+    const again = await open({ run: 'once' }, key)
+    expect(again.json).toEqual({ incident: first.json.incident, created: false, occurrences: 1 })
+    expect(await open({ run: 'other' }, key)).toMatchObject(problem(409, 'RUNBOOK_CONFLICT'))
+  })
+
+  test('an unknown type is refused with those that are known', async () => {
+    const answer = await world.call('POST', '/v1/incidents', { body: { type: 'test-runs', inputs: {} } })
+    expect(answer).toMatchObject(problem(400, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE'))
+    expect(answer.json.data.known).toEqual(['test-run'])
+    expect(answer.json.detail).toContain('Did you mean test-run?')
+  })
+
+  test.each([
+    [{ type: 'test-run', inputs: {} }, 'run: is required'],
+    [{ type: 'test-run', inputs: { run: 'x', threshold: 'soon' } }, 'threshold: "soon" is not a duration'],
+    [{ type: 'test-run', inputs: { run: 'x', treshold: '5s' } }, 'did you mean threshold'],
+    [{ type: 'test-run', input: {} }, 'input'],
+    [{ inputs: {} }, 'type'],
+    ['{"type": "test-run"', 'JSON'],
+  ])('%j is bad input', async (body, message) => {
+    const answer = await world.call('POST', '/v1/incidents', { body })
+    expect(answer).toMatchObject(problem(400, 'RUNBOOK_BAD_INPUT'))
+    expect(answer.json.detail).toContain(message)
+  })
+
+  test('a body that does not say it is JSON is refused', async () => {
+    const headers = { 'content-type': 'text/plain' }
+    const answer = await world.call('POST', '/v1/incidents', {
+      body: { type: 'test-run', inputs: { run: 'x' } },
+      headers,
+    })
+    expect(answer).toMatchObject(problem(415, 'RUNBOOK_BAD_INPUT'))
+  })
+
+  test('a body that is too large is refused', async () => {
+    const body = { type: 'test-run', inputs: { run: 'x'.repeat(70_000) } }
+    expect(await world.call('POST', '/v1/incidents', { body })).toMatchObject(problem(413, 'RUNBOOK_BAD_INPUT'))
+  })
+})
+
+describe('looking', () => {
+  test('pages of incidents go on where the one before ended', async () => {
+    const ids = [await openIncident(world), await openIncident(world), await openIncident(world)].toReversed()
+    const first = await world.call('GET', '/v1/incidents?limit=2&state=open&type=test-run')
+    expect(first.json.incidents.map(({ id }: { id: string }) => id)).toEqual(ids.slice(0, 2))
+    const second = await world.call('GET', `/v1/incidents?limit=2&cursor=${first.json.next}`)
+    expect(second.json.incidents[0].id).toBe(ids[2])
+    expect((await world.call('GET', '/v1/incidents?state=closed&type=nothing')).json).toEqual({
+      incidents: [],
+      next: null,
+    })
+  })
+
+  test.each([
+    ['/v1/incidents/INC-999999', 404, 'RUNBOOK_NOT_FOUND'],
+    ['/v1/incidents/142', 400, 'RUNBOOK_BAD_INPUT'],
+    ['/v1/incidents/INC-1/decision', 404, 'RUNBOOK_NOT_FOUND'],
+    ['/v1/incidents?limit=0', 400, 'RUNBOOK_BAD_INPUT'],
+    ['/v1/incidents?state=broken', 400, 'RUNBOOK_BAD_INPUT'],
+    ['/v1/no-such-thing', 404, 'RUNBOOK_NOT_FOUND'],
+    ['/', 404, 'RUNBOOK_NOT_FOUND'],
+    ['/v1/runbooks/nothing', 404, 'RUNBOOK_NOT_FOUND'],
+  ])('GET %s answers %i', async (path, status, code) => {
+    expect(await world.call('GET', path)).toMatchObject(problem(status, code))
+  })
+
+  test('runbooks are listed with their inputs', async () => {
+    const { runbooks } = (await world.call('GET', '/v1/runbooks')).json
+    expect(runbooks).toMatchObject([
+      { name: 'test-runs', incident: 'test-run', inputs: { run: { type: 'string' }, threshold: { default: '1h' } } },
+    ])
+    expect((await world.call('GET', '/v1/runbooks/test-runs')).json).toEqual(runbooks[0])
+  })
+
+  test('evidence is found by its digest, and stands in the review', async () => {
+    const id = await openIncident(world)
+    const ref = 'a'.repeat(64)
+    const found = { place: 'r1/check/seen', name: 'seen', kind: 'sql.query', status: 'ok', ref } as const
+    const result = { rows: [{ n: 1 }], truncated: false }
+    const at = { startedAt: new Date().toISOString(), durationMs: 3, truncated: false }
+    await recordEvidence(world.engine.database, id, [{ ...found, ...at, result }], {}, 'diagnosing')
+    const evidence = await world.call('GET', `/v1/incidents/${id}/evidence/${ref}`)
+    expect(evidence.json).toMatchObject({ ...found, body: { result } })
+    const review = await world.call('GET', `/v1/incidents/${id}/review.json`)
+    expect(review.json).toMatchObject({ incident: { id }, evidence: [{ ref }], chainFaults: [] })
+    const markdown = await world.call('GET', `/v1/incidents/${id}/review.md`)
+    expect(markdown.headers.get('content-type')).toBe('text/markdown; charset=utf-8')
+    expect(markdown.text).toContain(`# ${id}: test-run`)
+    expect(await world.call('GET', `/v1/incidents/${id}/evidence/${'b'.repeat(64)}`)).toMatchObject(
+      problem(404, 'RUNBOOK_NOT_FOUND'),
+    )
+  })
+
+  test('the description names every route, and its answers are described', async () => {
+    const { paths } = (await world.call('GET', '/openapi.json')).json
+    expect(Object.keys(paths).toSorted()).toEqual([
+      '/v1/gates',
+      '/v1/incidents',
+      '/v1/incidents/{id}',
+      '/v1/incidents/{id}/ack',
+      '/v1/incidents/{id}/cancel',
+      '/v1/incidents/{id}/claim',
+      '/v1/incidents/{id}/decision',
+      '/v1/incidents/{id}/events',
+      '/v1/incidents/{id}/evidence/{ref}',
+      '/v1/incidents/{id}/notes',
+      '/v1/incidents/{id}/review.json',
+      '/v1/incidents/{id}/review.md',
+      '/v1/runbooks',
+      '/v1/runbooks/{name}',
+    ])
+    expect(paths['/v1/incidents'].post.responses).toHaveProperty('409')
+  })
+})
+
+describe('deciding', () => {
+  test('an approval of exactly this proposal approves it', async () => {
+    const id = await openIncident(world)
+    const proposalDigest = await openTestGate(world, id)
+    const waiting = await world.call('GET', '/v1/gates?state=open')
+    expect(waiting.json.gates).toContainEqual(
+      expect.objectContaining({ incident: id, gate: expect.objectContaining({ id: `${id}.r1`, proposalDigest }) }),
+    )
+    const body = { proposalDigest, decision: 'approve', targets: ['a'], comment: 'go on' }
+    const decided = await world.call('POST', `/v1/incidents/${id}/decision`, { body })
+    expect(decided).toMatchObject({
+      status: 200,
+      json: { gate: `${id}.r1`, state: 'approved', approvals: 1, required: 1 },
+    })
+    const { gate } = (await world.call('GET', `/v1/incidents/${id}`)).json.rounds[0]
+    expect(gate).toMatchObject({
+      state: 'approved',
+      decisions: [{ person: 'operator', targets: ['a'], comment: 'go on' }],
+    })
+    expect(
+      (await world.call('GET', '/v1/gates')).json.gates.map((one: { incident: string }) => one.incident),
+    ).not.toContain(id)
+  })
+
+  test('below the quorum the gate stays open, and the second person decides it', async () => {
+    const id = await openIncident(world)
+    const body = { proposalDigest: await openTestGate(world, id, 2), decision: 'approve' }
+    const first = await world.call('POST', `/v1/incidents/${id}/decision`, { body })
+    expect(first.json).toMatchObject({ state: 'open', approvals: 1, required: 2 })
+    const second = await world.call('POST', `/v1/incidents/${id}/decision`, { body, as: 'lead' })
+    expect(second.json).toMatchObject({ state: 'approved', approvals: 2 })
+  })
+
+  test('what does not fit is refused, and nothing is decided', async () => {
+    const id = await openIncident(world)
+    const proposalDigest = await openTestGate(world, id)
+    const decide = (body: object, as: 'operator' | 'reader' = 'operator') =>
+      world.call('POST', `/v1/incidents/${id}/decision`, { body, as })
+    const approve = { proposalDigest, decision: 'approve' }
+    expect(await decide(approve, 'reader')).toMatchObject(problem(403, 'RUNBOOK_NOT_ALLOWED'))
+    expect(await decide({ ...approve, proposalDigest: 'f'.repeat(64) })).toMatchObject(problem(409, 'RUNBOOK_CONFLICT'))
+    expect(await decide({ ...approve, proposalDigest: 'f' })).toMatchObject(problem(400, 'RUNBOOK_BAD_INPUT'))
+    expect(await decide({ ...approve, targets: ['c'] })).toMatchObject(problem(409, 'RUNBOOK_CONFLICT'))
+    expect(await decide({ ...approve, targets: [] })).toMatchObject(problem(400, 'RUNBOOK_BAD_INPUT'))
+    expect(await decide({ ...approve, gate: 'INC-1.r1' })).toMatchObject(problem(400, 'RUNBOOK_BAD_INPUT'))
+    expect(await decide({ ...approve, nextCause: true })).toMatchObject(problem(400, 'RUNBOOK_BAD_INPUT'))
+    expect(await decide({ ...approve, person: 'lead' })).toMatchObject(problem(400, 'RUNBOOK_BAD_INPUT'))
+    const { gate } = (await world.call('GET', `/v1/incidents/${id}`)).json.rounds[0]
+    expect(gate).toMatchObject({ state: 'open', decisions: [] })
+  })
+
+  test('an incident without a proposal has nothing to decide', async () => {
+    const id = await openIncident(world)
+    const body = { proposalDigest: 'f'.repeat(64), decision: 'reject' }
+    expect(await world.call('POST', `/v1/incidents/${id}/decision`, { body })).toMatchObject(
+      problem(409, 'RUNBOOK_CONFLICT'),
+    )
+  })
+})
+
+test('people acknowledge, claim, note and cancel', async () => {
+  const id = await openIncident(world)
+  expect((await world.call('POST', `/v1/incidents/${id}/ack`)).json.acknowledgedBy).toBe('operator')
+  expect((await world.call('POST', `/v1/incidents/${id}/ack`, { as: 'lead' })).json.acknowledgedBy).toBe('operator')
+  expect((await world.call('POST', `/v1/incidents/${id}/claim`, { as: 'lead' })).json.claimedBy).toBe('lead')
+  expect((await world.call('POST', `/v1/incidents/${id}/notes`, { body: { text: 'seen before' } })).status).toBe(200)
+  expect(await world.call('POST', `/v1/incidents/${id}/notes`, { body: { text: '' } })).toMatchObject(
+    problem(400, 'RUNBOOK_BAD_INPUT'),
+  )
+  expect((await world.call('POST', `/v1/incidents/${id}/cancel`)).json.cancelling).toBe(true)
+  const { notes } = (await world.call('GET', `/v1/incidents/${id}/review.json`)).json
+  expect(notes).toMatchObject([{ person: 'operator', body: 'seen before' }])
+  expect(await world.call('POST', '/v1/incidents/INC-999999/ack')).toMatchObject(problem(404, 'RUNBOOK_NOT_FOUND'))
+})
+
+test('a database that does not answer is 503, and the engine is not ready', async () => {
+  const down = { ...world.engine, database: { query: async () => Promise.reject(connectionRefused()) } }
+  const api = createApi(down as never)
+  const answer = await api.request('/v1/incidents', { headers: world.authorization })
+  expect(answer.status).toBe(503)
+  expect(await answer.json()).toMatchObject({ code: 'RUNBOOK_UNREACHABLE' })
+  const ready = await api.request('/readyz')
+  expect(ready.status).toBe(503)
+  expect(await ready.json()).toEqual({ status: 'not ready', database: 'does not answer', temporal: 'ok' })
+})
+
+test('an error of our own is 500 without particulars, and goes to the log', async () => {
+  const logged: string[] = []
+  const failing = { ...world.engine, database: { query: async () => Promise.reject(new Error('secret particulars')) } }
+  const api = createApi(failing as never, { logError: (error, request) => logged.push(`${request}: ${String(error)}`) })
+  const answer = await api.request('/v1/incidents', { headers: world.authorization })
+  expect(answer.status).toBe(500)
+  expect(await answer.text()).not.toContain('secret particulars')
+  expect(logged).toEqual(['GET /v1/incidents: Error: secret particulars'])
+})
+
+function connectionRefused(): Error {
+  return Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+}

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Connection } from '@temporalio/client'
+import pg from 'pg'
+import { loadConfig } from '../../src/config/load-config.ts'
+import type { Finding } from '../../src/core/incident.ts'
+import { openEngine, type Engine } from '../../src/engine/engine.ts'
+import { provisionEngineDatabase } from '../../src/engine/provision.ts'
+import { newSigningKey } from '../../src/gate/keyring.ts'
+import { openGate } from '../../src/gate/open-gate.ts'
+import { startApi, type RunningApi } from '../../src/http/serve.ts'
+import type { TestStack } from '../support/global-stack.ts'
+
+const RUNBOOK = `version: 1
+runbook: test-runs
+incident: test-run
+title: A run that a test made up
+inputs:
+  run: { type: string }
+  threshold: { type: duration, default: 1h }
+key: test-run/\${{ inputs.run }}
+diagnose:
+  seen:
+    check: sql.query
+    with: { connection: db, sql: SELECT 1 AS n, columns: { n: int } }
+causes:
+  - cause: anything
+    title: Something was seen
+    when: size(seen.rows) > 0
+    because: \${{ size(seen.rows) }} rows
+    remedy: none
+escalate: { to: [platform], message: tell somebody }
+`
+
+const CONFIG = `database: \${RUNBOOK_DATABASE_URL}
+temporal: { taskQueue: runbook }
+runbooks: [runbooks]
+connections:
+  db: { kind: postgres, read: "\${DB_READ}", ledger: none }
+people:
+  operator: { token: "\${TOKEN_OPERATOR}", groups: [oncall] }
+  lead: { token: "\${TOKEN_LEAD}", groups: [oncall, platform] }
+  reader: { token: "\${TOKEN_READER}", groups: [] }
+signing: { key: "\${RUNBOOK_SIGNING_KEY}" }
+requesterMayApprove: true
+channels: { platform: { slack: "\${SLACK_WEBHOOK}" } }
+alerts: []
+auto: []
+`
+
+export type PersonName = 'operator' | 'lead' | 'reader'
+
+/** An engine with a database and a namespace of its own, and its API on a free port. No worker runs: nothing moves by itself. */
+export interface HttpWorld {
+  engine: Engine
+  api: RunningApi
+  /** The header of the operator. */
+  authorization: { authorization: string }
+  call(method: string, path: string, options?: CallOptions): Promise<Called>
+  close(): Promise<void>
+}
+
+export interface CallOptions {
+  /** null: without a token. */
+  as?: PersonName | null
+  token?: string
+  body?: unknown
+  headers?: Record<string, string>
+}
+
+export interface Called {
+  status: number
+  headers: Headers
+  text: string
+  json: any
+}
+
+export async function openHttpWorld(stack: TestStack): Promise<HttpWorld> {
+  const name = `http_${randomBytes(4).toString('hex')}`
+  const names = { database: name, owner: `${name}_owner`, application: `${name}_app` }
+  const { applicationUrl } = await provisionEngineDatabase(stack.postgresUrl, names)
+  const namespace = name.replace('_', '-')
+  await registerNamespace(stack.temporalAddress, namespace)
+  const root = mkdtempSync(join(tmpdir(), 'runbook-http-'))
+  mkdirSync(join(root, 'runbooks'))
+  writeFileSync(join(root, 'runbooks/test-runs.yaml'), RUNBOOK)
+  writeFileSync(join(root, 'runbook.config.yaml'), CONFIG)
+  const tokens = Object.fromEntries(
+    (['operator', 'lead', 'reader'] as const).map((person) => [person, randomBytes(16).toString('hex')]),
+  ) as Record<PersonName, string>
+  const config = loadConfig({
+    cwd: root,
+    env: {
+      RUNBOOK_DATABASE_URL: applicationUrl,
+      RUNBOOK_SIGNING_KEY: newSigningKey(),
+      TOKEN_OPERATOR: tokens.operator,
+      TOKEN_LEAD: tokens.lead,
+      TOKEN_READER: tokens.reader,
+    },
+  })
+  const engine = await openEngine({
+    ...config,
+    temporal: { ...config.temporal, address: stack.temporalAddress, namespace },
+  })
+  const api = await startApi(engine, { host: '127.0.0.1', port: 0 })
+  return {
+    engine,
+    api,
+    authorization: { authorization: `Bearer ${tokens.operator}` },
+    call: (method, path, options) => call(api.url, tokens, method, path, options),
+    async close() {
+      await api.close()
+      await engine.close()
+      rmSync(root, { recursive: true })
+      await dropDatabase(stack.postgresUrl, names)
+    },
+  }
+}
+
+async function call(
+  url: string,
+  tokens: Record<PersonName, string>,
+  method: string,
+  path: string,
+  { as = 'operator', token, body, headers = {} }: CallOptions = {},
+): Promise<Called> {
+  const bearer = token ?? (as === null ? undefined : tokens[as])
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  const isJson = /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '')
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
+}
+
+async function registerNamespace(address: string, namespace: string): Promise<void> {
+  const connection = await Connection.connect({ address })
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    })
+  } finally {
+    await connection.close()
+  }
+}
+
+async function dropDatabase(superuserUrl: string, names: { database: string; owner: string; application: string }) {
+  const client = new pg.Client({ connectionString: superuserUrl })
+  await client.connect()
+  await client.query(`DROP DATABASE ${names.database} WITH (FORCE)`)
+  await client.query(`DROP ROLE ${names.application}`)
+  await client.query(`DROP OWNED BY ${names.owner} CASCADE`)
+  await client.query(`DROP ROLE ${names.owner}`)
+  await client.end()
+}
+
+let runs = 0
+
+/** A new incident; its id. */
+export async function openIncident({ call }: HttpWorld): Promise<string> {
+  runs += 1
+  const opened = await call('POST', '/v1/incidents', { body: { type: 'test-run', inputs: { run: `run-${runs}` } } })
+  return opened.json.incident
+}
+
+/** A gate of the incident's first round, as a worker would open it; the digest of its proposal. */
+export async function openTestGate({ engine }: HttpWorld, incident: string, count = 1): Promise<string> {
+  const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
+  const opened = await openGate(engine.database, {
+    findings,
+    onTimeout: 'reject',
+    escalateTo: ['platform'],
+    withinMs: 60_000,
+    proposal: {
+      gate: `${incident}.r1`,
+      incident,
+      round: 1,
+      planDigest: '0'.repeat(64),
+      remedy: 'mend',
+      title: 'Mend it',
+      risk: 'low',
+      cause: 'anything',
+      because: '1 rows',
+      actions: [],
+      targets: [
+        { key: 'a', item: null },
+        { key: 'b', item: null },
+      ],
+      affected: 2,
+      limits: { maxTargets: 20 },
+      approval: { auto: false, by: ['oncall'], count, excludeRequester: false, validForMs: 60_000 },
+    },
+  })
+  if (!opened.opened) throw new Error('the gate was not opened')
+  return opened.proposalDigest
+}
