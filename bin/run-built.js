@@ -14,6 +14,6 @@ export async function runBuilt(module) {
     process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
     console.error(process.env.RUNBOOK_DEBUG ? error : (error?.message ?? error))
-    process.exitCode = 1
+    process.exitCode = error?.exitCode ?? 1
   }
 }

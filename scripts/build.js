@@ -125,6 +125,6 @@ function readStamp() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await ensureBuilt().catch((error) => {
     console.error(error.message)
-    process.exitCode = 1
+    process.exitCode = error?.exitCode ?? 1
   })
 }

@@ -46,6 +46,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     process.exitCode = failed === 0 ? 0 : 1
   } catch (error) {
     console.error(error.message)
-    process.exitCode = 1
+    process.exitCode = error?.exitCode ?? 1
   }
 }

@@ -78,6 +78,6 @@ function requireNode() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await ensureInstalled().catch((error) => {
     console.error(error.message)
-    process.exitCode = 1
+    process.exitCode = error?.exitCode ?? 1
   })
 }

@@ -4,6 +4,14 @@ import { fileURLToPath } from 'node:url'
 /** The clone's root. */
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
 
+/** Whoever started something cleans up while this passes by. */
+export class Interrupted extends Error {
+  constructor(signal) {
+    super(`interrupted by ${signal}`)
+    this.exitCode = signal === 'SIGINT' ? 130 : 143
+  }
+}
+
 /**
  * Runs a program in the clone's root to its end.
  *
@@ -12,11 +20,12 @@ export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/,
  * @param {{ env?: NodeJS.ProcessEnv, show?: boolean, budgetMs?: number, stillRunning?: (seconds: number) => void }} [options]
  * `show` lets its output through instead of collecting it; past `budgetMs` it and its children are ended;
  * `stillRunning` is called every 15 s
+ * @throws {Interrupted} when we were asked to end meanwhile; what it ran is ended by then
  * @returns {Promise<{ code: number, output: string, seconds: number, overBudget: boolean }>}
  */
 export function run(command, args, options = {}) {
   const started = Date.now()
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let output = ''
     let overBudget = false
     // Its own process group, so that what it started ends with it; a terminal's Ctrl-C is passed on by hand.
@@ -33,9 +42,10 @@ export function run(command, args, options = {}) {
         // It has ended already.
       }
     }
+    let interruptedBy
     const passOn = (signal) => {
+      interruptedBy = signal
       end(signal)
-      child.once('close', () => process.exit(signal === 'SIGINT' ? 130 : 143))
     }
     const onExit = () => end('SIGKILL')
     process.once('SIGINT', passOn).once('SIGTERM', passOn).once('exit', onExit)
@@ -53,7 +63,8 @@ export function run(command, args, options = {}) {
     const finish = (code) => {
       for (const timer of timers) clearTimeout(timer)
       process.off('SIGINT', passOn).off('SIGTERM', passOn).off('exit', onExit)
-      resolve({ code: code ?? 1, output: output.trimEnd(), seconds: (Date.now() - started) / 1000, overBudget })
+      if (interruptedBy) reject(new Interrupted(interruptedBy))
+      else resolve({ code: code ?? 1, output: output.trimEnd(), seconds: (Date.now() - started) / 1000, overBudget })
     }
     child.once('error', (error) => {
       output += error.message

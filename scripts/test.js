@@ -26,6 +26,7 @@ async function test() {
   } catch (error) {
     console.log(`\n${error.message}\n`)
     add({ passed: 0, failed: 1 })
+    process.exitCode = error.exitCode ?? 1
   }
   return total
 }
@@ -66,4 +67,4 @@ function givenBudgets() {
 
 const { passed, failed } = await test()
 console.log(`\n${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+process.exitCode ||= failed === 0 ? 0 : 1

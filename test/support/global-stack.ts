@@ -1,6 +1,8 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { eraseStack } from '../../src/stack/erase-stack.ts'
+import { readRunningStack } from '../../src/stack/stack-file.ts'
 import { startStack } from '../../src/stack/stack.ts'
 import type { Stack } from '../../src/stack/stack.ts'
 
@@ -51,7 +53,9 @@ export default async function setup(project: TestProject): Promise<(() => Promis
 /** Started for this run, in memory, in a folder that goes with it. */
 export async function startTestStack(): Promise<StartedTestStack> {
   await build()
-  const dir = join(import.meta.dirname, `../../.runbook/test-stack-${process.pid}`)
+  const parent = join(import.meta.dirname, '../../.runbook')
+  await eraseLeftOver(parent)
+  const dir = join(parent, `test-stack-${process.pid}`)
   const stack: Stack = await startStack({ dir, temporal: 'memory', log: (line) => console.error(`stack: ${line}`) })
   return {
     addresses: {
@@ -73,4 +77,12 @@ async function build(): Promise<void> {
   const { ensureBuilt } = (await import(script)) as { ensureBuilt(): Promise<void> }
   // Code with type errors is emitted all the same, and most tests can run: `npm run check` is what refuses it.
   await ensureBuilt().catch((error: unknown) => console.error(error instanceof Error ? error.message : error))
+}
+
+/** Runs that were killed could not erase theirs. */
+async function eraseLeftOver(parent: string): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) {
+    const dir = join(parent, name)
+    if (name.startsWith('test-stack-') && (await readRunningStack(dir)) === null) await eraseStack(dir)
+  }
 }
