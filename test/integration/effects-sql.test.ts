@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
 import type { EffectRequest } from '../../src/effects/request.ts'
 import {
   addRun,
@@ -188,6 +189,22 @@ describe('an approved update', () => {
     expect(await second).toEqual(await first)
     expect(asked).toBe(1)
     expect(await ledgerHolds(gate)).toBe(0)
+  })
+
+  test('is not recorded as refused by an attempt that had lost its hold on the effect', async () => {
+    const { gate } = await situation('lost-hold')
+    const request = failRun(gate, 'lost-hold')
+    const deps = depsFor(world, postgresTarget(write), async () => {
+      await world.owner.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
+      )
+      return { granted: false, reason: 'frozen', message: 'freeze is on' }
+    })
+    await expect(executeEffect(request, deps)).rejects.toThrow()
+    expect(await recorded(gate)).toBe(0)
+    expect(await executeEffect(request, depsFor(world, postgresTarget(write), permits().takePermit))).toMatchObject({
+      effect: { result: 'applied' },
+    })
   })
 
   test('is refused when the ledger holds the same effect for another proposal', async () => {
@@ -491,6 +508,21 @@ describe("the engine's write role", () => {
     'CREATE TABLE runbook_ledger.mine ()',
   ])('may not %s', async (statement) => {
     await expect(write.query(statement)).rejects.toMatchObject({ code: '42501' })
+  })
+
+  test('is prepared by several at once, and each migration runs once', async () => {
+    const role = new URL(world.writeUrl).username
+    await world.owner.query('ALTER SCHEMA runbook_ledger RENAME TO first_ledger')
+    try {
+      const applied = await Promise.all([1, 2, 3].map(() => prepareLedger(world.ownerUrl, role)))
+      expect(applied.flat()).toEqual(['0001-ledger.sql'])
+      await expect(prepareLedger(world.ownerUrl, 'nobody_by_this_name')).rejects.toMatchObject({
+        code: 'RUNBOOK_CONFIG',
+      })
+      await world.owner.query('DROP SCHEMA runbook_ledger CASCADE')
+    } finally {
+      await world.owner.query('ALTER SCHEMA first_ledger RENAME TO runbook_ledger')
+    }
   })
 
   test('is told what to do where no ledger was prepared', async () => {

@@ -66,7 +66,7 @@ export async function createEffectsWorld(superUrl: string): Promise<EffectsWorld
 }
 
 /** The URL of another database, as another role, of the same server. */
-export function at(superUrl: string, database: string, role?: string, password?: string): string {
+function at(superUrl: string, database: string, role?: string, password?: string): string {
   const url = new URL(superUrl)
   url.pathname = `/${database}`
   if (role) url.username = role
@@ -105,7 +105,7 @@ export async function openTestGate(world: EffectsWorld): Promise<string> {
   return gate
 }
 
-export const DIGEST = sha256Hex('the proposal')
+const DIGEST = sha256Hex('the proposal')
 
 export function requestFor(gate: string, kind: string, parameters: JsonObject, target = 'run-1'): EffectRequest {
   return {

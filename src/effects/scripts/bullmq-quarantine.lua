@@ -42,7 +42,7 @@ if ARGV[7] ~= '' and redis.call('HGET', KEYS[3], 'deid') == ARGV[7] and redis.ca
   and redis.call('PTTL', KEYS[17]) == -1 then
   redis.call('DEL', KEYS[17])
 end
-redis.call('XADD', KEYS[16], 'MAXLEN', '~', 10000, '*', 'event', 'failed', 'jobId', id, 'failedReason', reason, 'prev', from)
+announce(KEYS[14], KEYS[16], 'failed', 'jobId', id, 'failedReason', reason, 'prev', from)
 -- A slot may have become free.
 if redis.call('LLEN', KEYS[5]) + redis.call('ZCARD', KEYS[6]) > 0 then wake(KEYS[14], KEYS[8], KEYS[15]) end
 return record('applied', 'the job was taken out of ' .. from .. ' and is kept in the dead-letter set', { state = 'failed', from = from })

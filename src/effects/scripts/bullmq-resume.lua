@@ -15,5 +15,5 @@ else
   local first = redis.call('ZRANGE', KEYS[6], 0, 0, 'WITHSCORES')
   if first[2] then redis.call('ZADD', KEYS[7], tonumber(first[2]) / 0x1000, '1') end
 end
-redis.call('XADD', KEYS[8], '*', 'event', 'resumed')
+announce(KEYS[3], KEYS[8], 'resumed')
 return record('applied', 'the queue was resumed, ' .. waiting .. ' jobs wait', { paused = false, waiting = waiting })

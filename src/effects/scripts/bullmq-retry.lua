@@ -34,5 +34,5 @@ end
 wake(KEYS[9], KEYS[6], KEYS[10])
 redis.call('ZREM', KEYS[13], id)
 redis.call('DEL', KEYS[14])
-redis.call('XADD', KEYS[11], 'MAXLEN', '~', 10000, '*', 'event', 'waiting', 'jobId', id, 'prev', 'failed')
+announce(KEYS[9], KEYS[11], 'waiting', 'jobId', id, 'prev', 'failed')
 return record('applied', 'the job is ' .. state .. ' again', { state = state })

@@ -19,6 +19,12 @@ local function record(result, detail, observed)
   return { 'done', text }
 end
 
+-- As long a stream of events as the queue is configured to keep, or BullMQ's default.
+local function announce(metaKey, eventsKey, ...)
+  local kept = redis.call('HGET', metaKey, 'opts.maxLenEvents') or 10000
+  redis.call('XADD', eventsKey, 'MAXLEN', '~', kept, '*', 'event', ...)
+end
+
 -- BullMQ's own rule for waking workers: a marker, unless the queue is paused or at its global concurrency.
 local function wake(metaKey, activeKey, markerKey)
   local meta = redis.call('HMGET', metaKey, 'paused', 'concurrency')
