@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { parseEnvFile } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
@@ -12,6 +11,7 @@ import { runCommand } from '../../stack/run-command.ts'
 import { startStack, type Stack } from '../../stack/stack.ts'
 import { Child } from './child.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
+import { packageRoot } from './package-root.ts'
 import { provision, type InstallationNames } from './provision.ts'
 
 export interface InstallationOptions {
@@ -41,7 +41,7 @@ export interface Installation {
 
 const NAMES: InstallationNames = { engine: 'runbook', maestro: 'maestro' }
 const API_PORTS = [8080, 18080]
-const BIN = binDirectory()
+const BIN = join(packageRoot(), 'bin')
 
 /**
  * Starts everything in a folder: servers, databases and credentials, the example system, the worker and the API. What was made at an
@@ -62,7 +62,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     if (!options.stack) ending.push(() => stack.stop())
     await provision(root, stack, options.names ?? NAMES)
     log('engine: database migrated')
-    const maestro = (argv: string[]) => runMaestro(root, argv)
+    const maestro = (argv: string[]) => maestroIn(root, argv)
     if (options.maestro) {
       ending.push(() => maestro(['down']))
       await startMaestro(root, stack, maestro, log)
@@ -134,7 +134,8 @@ async function apiAddress(root: string): Promise<string> {
   return `http://127.0.0.1:${port}`
 }
 
-async function runMaestro(root: string, argv: string[]): Promise<string> {
+/** Runs one command of the example system that belongs to this folder. Throws `RUNBOOK_UNREACHABLE` with what it said. */
+export async function maestroIn(root: string, argv: string[]): Promise<string> {
   const result = await runCommand(process.execPath, [join(BIN, 'maestro.js'), ...argv], {
     cwd: root,
     env: processEnvironment(root),
@@ -143,11 +144,4 @@ async function runMaestro(root: string, argv: string[]): Promise<string> {
   if (result.code !== 0)
     throw new RunbookError('RUNBOOK_UNREACHABLE', `maestro ${argv.join(' ')}: ${result.output.trim()}`)
   return result.output
-}
-
-/** Of the package that this file belongs to, compiled or not. */
-function binDirectory(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); at !== dirname(at); at = dirname(at))
-    if (existsSync(join(at, 'bin', 'runbook.js'))) return join(at, 'bin')
-  throw new Error('bin/runbook.js is not where it should be')
 }
