@@ -12,7 +12,7 @@ const MAX_MESSAGE = 3_000
  */
 export async function tellChannel(channels: Record<string, Channel>, name: string, message: string): Promise<string> {
   const channel = channels[name]
-  if (!channel) return `no channel is configured for ${name}`
+  if (!channel?.slack.known) return `no channel is configured for ${name}`
   const target = await openHttp(`channel ${name}`, { kind: 'http', url: channel.slack, headers: {}, redact: [] })
   const answer = await requestHttp(target, {
     method: 'POST',

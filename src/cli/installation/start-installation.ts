@@ -109,7 +109,8 @@ function processEnvironment(root: string): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env, ...readEnvironmentFile(root) }
   // A profile of the person who starts this must not reach the embedded server.
   for (const name of ['TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS']) delete env[name]
-  return { ...env, TEMPORAL_CONFIG_FILE: temporalProfile(root) }
+  // What runs here was built when we were; a rebuild in the midst would mix two versions.
+  return { ...env, TEMPORAL_CONFIG_FILE: temporalProfile(root), RUNBOOK_BUILT: '1' }
 }
 
 function temporalProfile(root: string): string {
