@@ -78,7 +78,7 @@ export class Client {
         const { status, body } = await this.#openStream(id, last, signal)
         troubledSince = undefined
         if (status === 204 || body === null) return
-        for await (const event of readEventStream(body)) {
+        for await (const event of readEventStream(body, signal)) {
           const entry = JSON.parse(event.data) as TimelineEntry
           last = entry.seq
           yield entry

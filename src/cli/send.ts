@@ -19,14 +19,16 @@ export interface Sending {
 export async function send({ url, token }: Address, path: string, sending: Sending = {}): Promise<Response> {
   const { until, headers, ...init } = sending
   const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(), TIMEOUT_MS)
+  const end = () => limit.abort()
+  const timer = setTimeout(end, TIMEOUT_MS)
+  until?.addEventListener('abort', end)
   try {
     const response = await fetch(`${url}${path}`, {
       ...init,
       // A token is for this address and for no other.
       redirect: 'error',
       headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
-      signal: until ? AbortSignal.any([until, limit.signal]) : limit.signal,
+      signal: limit.signal,
     })
     if (!response.ok) throw await problemIn(response, url)
     // Read whole while the time limit runs; a stream is read by who asked for it.
@@ -40,6 +42,7 @@ export async function send({ url, token }: Address, path: string, sending: Sendi
     throw unreachable(url, error)
   } finally {
     clearTimeout(timer)
+    until?.removeEventListener('abort', end)
   }
 }
 

@@ -158,4 +158,20 @@ export const VERBS: readonly Verb[] = [
     json: true,
     load: () => import('./commands/lint.ts'),
   },
+  {
+    name: 'explain',
+    group: 'Author runbooks:',
+    summary: 'what a kind, a section or a rule means',
+    usage: '[name]',
+    json: false,
+    load: () => import('./commands/explain.ts'),
+  },
+  {
+    name: 'schema',
+    group: 'Author runbooks:',
+    summary: 'the JSON Schema of runbooks, for editors',
+    usage: '',
+    json: false,
+    load: () => import('./commands/schema.ts'),
+  },
 ]

@@ -6,6 +6,7 @@ import { exitCodeOfOutcome, STILL_WAITING } from './exit-codes.ts'
 import { LiveFrame } from './live-frame.ts'
 import { pageOf } from './output.ts'
 import { timelineLine } from './render/timeline.ts'
+import { showLines } from './render/show.ts'
 import { watchFrame } from './render/watch-frame.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -17,7 +18,11 @@ const REDRAW_EVERY_MS = 500
  */
 export async function watch(terminal: Terminal, client: Client, id: string, json: boolean): Promise<number> {
   const leaving = new AbortController()
-  const forget = terminal.onInterrupt(() => leaving.abort())
+  const forget = terminal.onInterrupt(() => {
+    // A second Ctrl-C ends the process, whatever it is at.
+    forget()
+    leaving.abort()
+  })
   try {
     const outcome =
       terminal.live && !json
@@ -83,15 +88,7 @@ async function watchLive(
     return watched.view.outcome
   } finally {
     clearInterval(clock)
-    frame.end(
-      watchFrame(watched.view, {
-        ...watched,
-        latest: [],
-        trouble: undefined,
-        page: pageOf(terminal),
-        height: Infinity,
-      }),
-    )
+    frame.end(showLines(watched.view, pageOf(terminal)))
   }
 }
 

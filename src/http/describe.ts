@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import { problemSchema } from './schemas.ts'
+import { problemSchema } from './view-schemas.ts'
 
 const PROBLEM = { content: { 'application/problem+json': { schema: problemSchema } } }
 

@@ -18,7 +18,10 @@ async function openStream(url: string, id: string, lastEventId?: string) {
   const response = await fetch(`${url}/v1/incidents/${id}/events`, {
     headers: { ...world.authorization, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
   })
-  return { status: response.status, events: response.body ? readEventStream(response.body) : undefined }
+  return {
+    status: response.status,
+    events: response.body ? readEventStream(response.body, new AbortController().signal) : undefined,
+  }
 }
 
 async function next(events: AsyncGenerator<ServerSentEvent> | undefined) {

@@ -166,9 +166,11 @@ async function dropDatabase(superuserUrl: string, names: { database: string; own
 let runs = 0
 
 /** A new incident; its id. */
-export async function openIncident({ call }: HttpWorld): Promise<string> {
+export async function openIncident(world: HttpWorld): Promise<string> {
   runs += 1
-  const opened = await call('POST', '/v1/incidents', { body: { type: 'test-run', inputs: { run: `run-${runs}` } } })
+  const opened = await world.call('POST', '/v1/incidents', {
+    body: { type: 'test-run', inputs: { run: `run-${runs}` } },
+  })
   return opened.json.incident
 }
 

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { humanDuration } from '../../core/duration.ts'
 import type { IncidentSummary } from '../../engine/views.ts'
 import { openClient, type ListFilter } from '../client.ts'
 import { pageOf, printJson, printLines, wantsJson } from '../output.ts'
+import { ageText } from '../render/age.ts'
 import { table } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -27,7 +27,7 @@ function printTable(terminal: Terminal, incidents: IncidentSummary[]): void {
     incident.id,
     incident.type,
     incident.outcome ?? incident.state,
-    humanDuration(now - Date.parse(incident.openedAt)),
+    ageText(now - Date.parse(incident.openedAt)),
     incident.claimedBy ?? incident.acknowledgedBy ?? '-',
     incident.key,
   ])

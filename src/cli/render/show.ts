@@ -1,6 +1,7 @@
 import { humanDuration } from '../../core/duration.ts'
 import type { Outcome } from '../../core/incident.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views.ts'
+import { ageText } from './age.ts'
 import { line, pad, plural, wrap, displayWidth, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
@@ -28,13 +29,14 @@ export function showInFull(view: IncidentView, page: Page): string[] {
     lines.push('', line(page.width, [`Round ${round.round}`, page.colours.bold]))
     for (const check of round.checks) lines.push(...checkInFull(check, page))
     lines.push(...causesInFull(round, page))
-    if (round.gate)
-      lines.push('', ...proposalInFull(round.gate, page), '', ...afterGate(round, round.gate, page, Infinity))
+    if (!round.gate) continue
+    lines.push('', ...proposalInFull(round.gate, page), ...decisionLines(round.gate, page))
+    if (round.gate.state !== 'open') lines.push(...targetLines(round, page, Infinity))
   }
   return lines
 }
 
-export function outcomeStyle(outcome: Outcome | null, { colours }: Page): Style {
+function outcomeStyle(outcome: Outcome | null, { colours }: Page): Style {
   if (outcome === null) return (text) => colours.bold(colours.yellow(text))
   const good: Outcome[] = ['resolved', 'cleared', 'no-action', 'handed-off']
   const style = good.includes(outcome)
@@ -48,7 +50,7 @@ export function outcomeStyle(outcome: Outcome | null, { colours }: Page): Style 
 function headLines(view: IncidentView, page: Page): string[] {
   const { width, colours, now } = page
   const state = view.outcome === null ? view.state : `closed: ${view.outcome}`
-  const age = humanDuration((view.closedAt === null ? now : Date.parse(view.closedAt)) - Date.parse(view.openedAt))
+  const age = ageText((view.closedAt === null ? now : Date.parse(view.closedAt)) - Date.parse(view.openedAt))
   const particulars = [
     `${view.closedAt === null ? 'open for' : 'took'} ${age}`,
     `opened by ${view.requester.replace(/^person:/, '')}${view.occurrences > 1 ? `, ${view.occurrences} times` : ''}`,
@@ -92,8 +94,9 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MOST_ACTION_LINES)]
   return [
     ...lines,
-    line(width, [`Remedy: ${gate.proposal.title}`, colours.bold]),
-    ...afterGate(round, gate, page, MOST_TARGET_LINES),
+    ...wrap(`Remedy: ${gate.proposal.title}`, width, 2).map(colours.bold),
+    ...decisionLines(gate, page),
+    ...targetLines(round, page, MOST_TARGET_LINES),
   ]
 }
 
@@ -137,41 +140,30 @@ function causesInFull({ causes }: RoundView, { width, colours }: Page): string[]
   })
 }
 
-/** What became of a proposal: the decisions, then each target. */
-function afterGate(round: RoundView, gate: GateView, page: Page, mostTargets: number): string[] {
-  const { width, colours } = page
+/** Who said what, and what else became of the gate. */
+function decisionLines(gate: GateView, { width }: Page): string[] {
   const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn }) => {
     const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${at.slice(11, 19)}`
-    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${withdrawn ? ' (withdrawn)' : ''}${comment ? `: ${comment}` : ''}`
-    return line(width, ` ${verb}${what}`)
+    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${withdrawn ? ' (withdrawn)' : ''}`
+    return line(width, ` ${verb}${what}${comment ? `: ${comment}` : ''}`)
   })
-  if (gate.auto) lines.push(line(width, ' needs no approval, by the configuration'))
-  else if (gate.state !== 'approved' && gate.state !== 'open')
-    lines.push(line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`))
-  const targets = round.targets.map(({ key, state }) => {
-    const effect = round.effects.findLast((one) => one.target === key || one.target === '-')
-    const style =
-      state === 'applied' ? colours.green : state === 'refused' || state === 'unknown' ? colours.red : colours.dim
-    return line(width, ' ', [pad(state, 9), style], ` ${key === '-' ? '' : `${key}  `}`, [
-      effect?.detail ?? '',
-      colours.dim,
-    ])
+  if (gate.auto) return [...lines, line(width, ' needs no approval, by the configuration')]
+  const told = gate.state === 'open' || gate.state === 'approved' || gate.state === 'rejected'
+  return told ? lines : [...lines, line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`)]
+}
+
+/** What became of each target, and whether it helped. */
+function targetLines({ targets, effects, verified }: RoundView, { width, colours }: Page, most: number): string[] {
+  const lines = targets.map(({ key, state }) => {
+    const effect = effects.findLast((one) => one.target === key || one.target === '-')
+    const bad = state === 'refused' || state === 'unknown'
+    const style = state === 'applied' ? colours.green : bad ? colours.red : colours.dim
+    const name = key === '-' ? '' : `${key}  `
+    return line(width, ' ', [pad(state, 9), style], ` ${name}`, [effect?.detail ?? '', colours.dim])
   })
-  lines.push(
-    ...(targets.length <= mostTargets
-      ? targets
-      : [
-          ...targets.slice(0, mostTargets - 1),
-          line(width, [` … and ${targets.length - mostTargets + 1} more`, colours.dim]),
-        ]),
-  )
-  if (round.verified !== null)
-    lines.push(
-      line(
-        width,
-        ' ',
-        round.verified ? ['verified: it helped', colours.green] : ['not verified: it did not help', colours.red],
-      ),
-    )
-  return lines
+  const more = lines.length - most + 1
+  const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), line(width, ` … and ${more} more`)]
+  if (verified === null) return shown
+  const verdict = verified ? ['verified: it helped', colours.green] : ['not verified: it did not help', colours.red]
+  return [...shown, line(width, ' ', verdict as [string, Style])]
 }

@@ -25,15 +25,14 @@ export function watchFrame(view: IncidentView, { latest, trouble, page, height }
   const status = trouble
     ? line(width, [`! ${trouble}`, colours.yellow])
     : line(width, [
-        `${SPINNER[Math.floor(now / STEP_MS) % SPINNER.length]!} ${doing(view)} · Ctrl-C leaves, the incident goes on`,
+        `${SPINNER[Math.floor(now / STEP_MS) % SPINNER.length]!} ${doing(view)} · Ctrl-C leaves`,
         colours.dim,
       ])
-  const foot = closed ? [] : [...(news.length > 0 ? ['', ...news] : []), '', status]
-  const room = height - 1 - foot.length
-  if (screen.length <= room) return [...screen, ...foot]
-  // The status line is worth more than the tail of the screen, and the screen more than the news.
-  const short = closed ? [] : [status]
-  return [...screen.slice(0, Math.max(0, height - 1 - short.length)), ...short]
+  if (closed) return screen.slice(0, height - 1)
+  // In a low window the news go first, then the tail of the screen: that it is being watched is always said.
+  const feet = [...(news.length > 0 ? [['', ...news, '', status]] : []), ['', status], [status]]
+  const foot = feet.find((lines) => screen.length + lines.length < height) ?? [status]
+  return [...screen.slice(0, height - 1 - foot.length), ...foot]
 }
 
 function doing({ id, state, rounds }: IncidentView): string {

@@ -7,7 +7,7 @@ import { timelineEntry } from '../../engine/timeline.ts'
 import { readEvents, readIncident } from '../../history/incidents.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { problemAnswers } from '../describe.ts'
-import { incidentParams } from '../schemas.ts'
+import { incidentParams } from '../request-schemas.ts'
 
 const LOOK_EVERY_MS = 300
 const HEARTBEAT_EVERY_MS = 15_000

@@ -7,7 +7,8 @@ import { showIncident } from '../../engine/show.ts'
 import type { IncidentView } from '../../engine/views.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
-import { decided, decisionBody, gateList, incidentParams } from '../schemas.ts'
+import { decisionBody, incidentParams } from '../request-schemas.ts'
+import { decided, gateList } from '../view-schemas.ts'
 
 const decide = createRoute({
   method: 'post',

@@ -5,15 +5,8 @@ import { showIncident } from '../../engine/show.ts'
 import { trigger } from '../../engine/trigger.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
-import {
-  accepted,
-  idempotencyHeader,
-  incidentList,
-  incidentParams,
-  incidentView,
-  listQuery,
-  triggerBody,
-} from '../schemas.ts'
+import { idempotencyHeader, incidentParams, listQuery, triggerBody } from '../request-schemas.ts'
+import { accepted, incidentList, incidentView } from '../view-schemas.ts'
 
 const openIncident = createRoute({
   method: 'post',

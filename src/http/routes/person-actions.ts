@@ -4,7 +4,8 @@ import { acknowledge, addNote, cancelIncident, claim } from '../../engine/person
 import { showIncident } from '../../engine/show.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
-import { incidentParams, incidentView, noteBody } from '../schemas.ts'
+import { incidentParams, noteBody } from '../request-schemas.ts'
+import { incidentView } from '../view-schemas.ts'
 
 const request = { params: incidentParams }
 const responses = answers(incidentView, 'The incident as it is now', [404, 409])

@@ -5,7 +5,8 @@ import { reviewMarkdown } from '../../engine/review-markdown.ts'
 import { reviewIncident } from '../../engine/review.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, problemAnswers } from '../describe.ts'
-import { evidenceParams, evidenceView, incidentParams, review } from '../schemas.ts'
+import { evidenceParams, incidentParams } from '../request-schemas.ts'
+import { evidenceView, review } from '../view-schemas.ts'
 
 const asJson = createRoute({
   method: 'get',

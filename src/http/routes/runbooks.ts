@@ -4,7 +4,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { listRunbooks } from '../../engine/runbooks.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
-import { runbookList, runbookView } from '../schemas.ts'
+import { runbookList, runbookView } from '../view-schemas.ts'
 
 const list = createRoute({
   method: 'get',

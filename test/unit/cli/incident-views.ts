@@ -48,7 +48,7 @@ function failRun(run: string): ProposedAction {
   }
 }
 
-export function proposalFor(runs: string[]): Proposal {
+function proposalFor(runs: string[]): Proposal {
   return {
     gate: 'INC-142.r1',
     incident: 'INC-142',
@@ -69,7 +69,7 @@ export function proposalFor(runs: string[]): Proposal {
   }
 }
 
-export function gateFor(proposal: Proposal, other: Partial<GateView> = {}): GateView {
+function gateFor(proposal: Proposal, other: Partial<GateView> = {}): GateView {
   return {
     id: proposal.gate,
     proposalDigest: DIGEST,

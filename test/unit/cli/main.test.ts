@@ -47,6 +47,8 @@ describe('usage', () => {
       'note',
       'cancel',
       'lint',
+      'explain',
+      'schema',
     ]) {
       const terminal = fakeTerminal()
       expect(await main(['help', verb], terminal), verb).toBe(0)
@@ -229,4 +231,22 @@ test('list is a table, and says on stderr that there is nothing', async () => {
   const none = terminalFor(url)
   expect(await main(['list', '--state', 'closed'], none)).toBe(0)
   expect([none.out, none.err]).toEqual(['', 'no incidents\n'])
+})
+
+test('explain knows kinds, sections and rules, and lists them all', async () => {
+  for (const [name, words] of [
+    ['sql.update', 'Changes rows of one table'],
+    ['remedy', 'What will be done, in one line'],
+    ['unused-remedy', 'A remedy that no cause names'],
+  ] as const) {
+    const terminal = fakeTerminal()
+    expect(await main(['explain', name], terminal)).toBe(0)
+    expect(terminal.out).toContain(words)
+    const all = fakeTerminal()
+    await main(['explain'], all)
+    expect(all.out).toContain(name)
+  }
+  const terminal = fakeTerminal()
+  expect(await main(['explain', 'sql.updat'], terminal)).toBe(2)
+  expect(terminal.err).toContain('Did you mean "sql.update"?')
 })

@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi'
 
-/** The shapes of requests and answers, for validation and for /openapi.json. The answers are those of src/engine/views.ts. */
+/** The shapes of answers, for /openapi.json: those of src/engine/views.ts, to which the compiler compares them. */
 
 const time = z.string().openapi({ format: 'date-time' })
-const json = z.record(z.string(), z.any())
-const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a digest: 64 lower-case hex digits')
+export const json = z.record(z.string(), z.any())
+export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a digest: 64 lower-case hex digits')
 const state = z.enum(['open', 'diagnosing', 'deciding', 'applying', 'verifying', 'closed'])
 const outcome = z.enum([
   'resolved',
@@ -19,44 +19,9 @@ const outcome = z.enum([
 ])
 const gateState = z.enum(['open', 'approved', 'rejected', 'expired', 'voided', 'withdrawn', 'lapsed', 'cancelled'])
 
-export const incidentParams = z.object({
-  id: z
-    .string()
-    .regex(/^INC-[1-9]\d{0,17}$/, 'must be an incident id such as INC-142')
-    .openapi({ param: { name: 'id', in: 'path' }, example: 'INC-142' }),
-})
-
-export const evidenceParams = incidentParams.extend({ ref: digest.openapi({ param: { name: 'ref', in: 'path' } }) })
-
-export const triggerBody = z
-  .strictObject({
-    type: z.string().min(1).max(200).openapi({ example: 'stuck-run' }),
-    inputs: json.default({}).openapi({ example: { threshold: '1h' } }),
-  })
-  .openapi('Trigger')
-
-export const idempotencyHeader = z.object({
-  'idempotency-key': z
-    .string()
-    .min(1)
-    .max(200)
-    .optional()
-    .openapi({ description: 'The same key with the same request is the same incident.' }),
-})
-
 export const accepted = z
   .object({ incident: z.string(), created: z.boolean(), occurrences: z.int() })
   .openapi('Accepted', { example: { incident: 'INC-142', created: true, occurrences: 1 } })
-
-export const listQuery = z.object({
-  state: z.enum(['open', 'closed']).optional(),
-  type: z.string().max(200).optional(),
-  cursor: z
-    .string()
-    .regex(/^[1-9]\d{0,17}$/, 'must be a cursor from an earlier answer')
-    .optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-})
 
 const summaryFields = {
   id: z.string(),
@@ -79,7 +44,7 @@ const summaryFields = {
   closedAt: time.nullable(),
 }
 
-export const incidentSummary = z.object(summaryFields).openapi('IncidentSummary')
+const incidentSummary = z.object(summaryFields).openapi('IncidentSummary')
 
 export const incidentList = z
   .object({ incidents: z.array(incidentSummary), next: z.string().nullable() })
@@ -238,26 +203,9 @@ export const review = z
   })
   .openapi('Review')
 
-export const decisionBody = z
-  .strictObject({
-    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
-    proposalDigest: digest,
-    decision: z.enum(['approve', 'reject']),
-    targets: z.array(z.string().min(1).max(1_000)).min(1).max(500).optional(),
-    nextCause: z.boolean().optional(),
-    comment: z.string().max(2_000).optional(),
-  })
-  .refine((body) => !(body.nextCause && body.decision === 'approve'), {
-    path: ['nextCause'],
-    message: 'goes with reject only',
-  })
-  .openapi('Decision')
-
 export const decided = z
   .object({ gate: z.string(), incident: z.string(), state: gateState, approvals: z.int(), required: z.int() })
   .openapi('Decided')
-
-export const noteBody = z.strictObject({ text: z.string().min(1).max(10_000) }).openapi('Note')
 
 export const gateList = z
   .object({

@@ -1,0 +1,99 @@
+import { formatType } from '../../language/expressions/types.ts'
+import type { Kind, Parameter } from '../../language/kinds/kind.ts'
+import { ACTIONS, CHECKS } from '../../language/kinds/table.ts'
+import { RULES, type Rule } from '../../language/rules.ts'
+import { SECTIONS, type Field, type Form, type SectionName } from '../../language/structure/fields.ts'
+import { pad, wrap } from './layout.ts'
+import type { Page } from './proposal.ts'
+
+const COLUMN = 20
+
+/** Everything that can be explained, one line each. */
+export function explainTopics(page: Page): string[] {
+  const kinds = (all: readonly Kind[]) => all.map(({ kind, summary }) => [kind, summary] as const)
+  const sections = Object.entries(SECTIONS).map(([name, { doc }]) => [name, doc] as const)
+  return [
+    ...listed('Checks', kinds(CHECKS), page),
+    '',
+    ...listed('Actions', kinds(ACTIONS), page),
+    '',
+    ...listed('Sections of a runbook', sections, page),
+    '',
+    page.colours.bold('Rules of lint'),
+    ...wrap(Object.keys(RULES).join(', '), page.width - 2).map((text) => `  ${text}`),
+  ]
+}
+
+export function explainKind(kind: Kind, page: Page): string[] {
+  const access = {
+    read: 'a check',
+    write: 'an action',
+    message: 'an action that needs no approval',
+    person: 'an action that a person does',
+  }
+  const parameters = Object.entries(kind.parameters).map(([name, one]) => [name, parameterText(one)] as const)
+  return [
+    `${page.colours.bold(kind.kind)}, ${access[kind.access]}`,
+    '',
+    ...wrap(kind.summary, page.width),
+    ...kind.doc.split(/\n{2,}/).flatMap((paragraph) => ['', ...wrap(paragraph, page.width)]),
+    '',
+    ...listed('Parameters', parameters, page),
+    '',
+    page.colours.bold('Result'),
+    ...wrap(formatType(kind.result({})), page.width - 2).map((text) => `  ${text}`),
+    '',
+    page.colours.bold('Example'),
+    ...kind.example
+      .trimEnd()
+      .split('\n')
+      .map((text) => `  ${text}`),
+  ]
+}
+
+export function explainSection(name: SectionName, page: Page): string[] {
+  const { doc, fields } = SECTIONS[name]
+  const rows = Object.entries(fields).map(([field, one]) => [field, fieldText(one)] as const)
+  return [page.colours.bold(name), '', ...wrap(doc, page.width), '', ...listed('Fields', rows, page)]
+}
+
+export function explainRule(rule: Rule, page: Page): string[] {
+  return [page.colours.bold(rule), '', ...wrap(RULES[rule], page.width)]
+}
+
+function listed(heading: string, rows: (readonly [string, string])[], { width, colours }: Page): string[] {
+  return [
+    colours.bold(heading),
+    ...rows.flatMap(([name, text]) => {
+      const [first = '', ...rest] = wrap(text, width - COLUMN - 4)
+      return [`  ${colours.cyan(pad(name, COLUMN))}  ${first}`, ...rest.map((one) => ' '.repeat(COLUMN + 4) + one)]
+    }),
+  ]
+}
+
+function parameterText({ required, default: otherwise, doc, literal }: Parameter): string {
+  const facts = [
+    required ? 'required' : otherwise === undefined ? 'optional' : `default ${JSON.stringify(otherwise)}`,
+    ...(literal ? ['no ${{ }}'] : []),
+  ]
+  return `${doc} (${facts.join(', ')})`
+}
+
+function fieldText({ form, required, doc, otherwise }: Field): string {
+  const facts = [formText(form), ...(required ? ['required'] : []), ...(otherwise ? [`otherwise ${otherwise}`] : [])]
+  return `${doc} (${facts.join('; ')})`
+}
+
+function formText(form: Form): string {
+  if (typeof form === 'string') return form
+  if ('int' in form) return 'whole number'
+  if ('number' in form) return 'number'
+  if ('oneOf' in form) return `one of ${form.oneOf.join(', ')}`
+  if ('names' in form) return 'names'
+  if ('list' in form) return 'list'
+  if ('named' in form) return `by name; section ${form.named}`
+  if ('listOf' in form) return `list; section ${form.listOf}`
+  if ('words' in form) return `${form.words.join(', ')}, or section ${form.section}`
+  if ('nameOr' in form) return `a name, or ${form.nameOr.join(', ')}`
+  return `section ${form.section}`
+}

@@ -1,0 +1,56 @@
+import { z } from '@hono/zod-openapi'
+import { digest, json } from './view-schemas.ts'
+
+/** The shapes of requests: what does not fit is refused before a use case sees it. */
+
+export const incidentParams = z.object({
+  id: z
+    .string()
+    .regex(/^INC-[1-9]\d{0,17}$/, 'must be an incident id such as INC-142')
+    .openapi({ param: { name: 'id', in: 'path' }, example: 'INC-142' }),
+})
+
+export const evidenceParams = incidentParams.extend({ ref: digest.openapi({ param: { name: 'ref', in: 'path' } }) })
+
+export const triggerBody = z
+  .strictObject({
+    type: z.string().min(1).max(200).openapi({ example: 'stuck-run' }),
+    inputs: json.default({}).openapi({ example: { threshold: '1h' } }),
+  })
+  .openapi('Trigger')
+
+export const idempotencyHeader = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .openapi({ description: 'The same key with the same request is the same incident.' }),
+})
+
+export const listQuery = z.object({
+  state: z.enum(['open', 'closed']).optional(),
+  type: z.string().max(200).optional(),
+  cursor: z
+    .string()
+    .regex(/^[1-9]\d{0,17}$/, 'must be a cursor from an earlier answer')
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+})
+
+export const decisionBody = z
+  .strictObject({
+    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
+    proposalDigest: digest,
+    decision: z.enum(['approve', 'reject']),
+    targets: z.array(z.string().min(1).max(1_000)).min(1).max(500).optional(),
+    nextCause: z.boolean().optional(),
+    comment: z.string().max(2_000).optional(),
+  })
+  .refine((body) => !(body.nextCause && body.decision === 'approve'), {
+    path: ['nextCause'],
+    message: 'goes with reject only',
+  })
+  .openapi('Decision')
+
+export const noteBody = z.strictObject({ text: z.string().min(1).max(10_000) }).openapi('Note')

@@ -1,0 +1,57 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { main } from '../../../src/cli/main.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+const RUNBOOK = `version: 1
+runbook: queue-looks
+incident: queue-look
+title: Somebody looked at the queue
+key: queue-look
+diagnose:
+  queue: { check: bullmq.queue, with: { connection: some-queue } }
+causes:
+  - { cause: paused, title: It is paused, when: queue.paused, because: so it is, remedy: none }
+escalate: { to: [ops], message: look }
+`
+
+function folderWith(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-lint-'))
+  writeFileSync(join(folder, 'looks.yaml'), text)
+  return folder
+}
+
+test('a runbook without findings is 0, and its connections are taken as they are without a configuration', async () => {
+  const terminal = fakeTerminal()
+  expect(await main(['lint', folderWith(RUNBOOK)], terminal)).toBe(0)
+  expect([terminal.out, terminal.err]).toEqual(['', '1 runbook, no findings\n'])
+})
+
+test('findings are data on stdout, with 1', async () => {
+  const terminal = fakeTerminal()
+  const folder = folderWith(RUNBOOK.replace('queue.paused', 'queue.pause'))
+  expect(await main(['lint', folder], terminal)).toBe(1)
+  expect(terminal.out).toMatch(/looks\.yaml:9:\d+ error .*Did you mean "paused"\?/)
+  expect(terminal.err).toBe('1 runbook, 1 finding\n')
+})
+
+test('findings are JSON and annotations too', async () => {
+  const folder = folderWith(RUNBOOK.replace('title: Somebody', 'titel: Somebody'))
+  const json = fakeTerminal()
+  expect(await main(['lint', folder, '-o', 'json'], json)).toBe(1)
+  expect(JSON.parse(json.out).map(({ rule }: { rule: string }) => rule)).toEqual(['missing-field', 'unknown-field'])
+  const github = fakeTerminal()
+  expect(await main(['lint', folder, '--format', 'github'], github)).toBe(1)
+  expect(github.out).toMatch(/^::error file=.*looks\.yaml,line=1/)
+})
+
+test.each([
+  ['/no/such/folder', 'there is no /no/such/folder'],
+  [mkdtempSync(join(tmpdir(), 'runbook-lint-')), 'no runbooks (*.yaml) in'],
+])('%s is bad input', async (path, message) => {
+  const terminal = fakeTerminal()
+  expect(await main(['lint', path], terminal)).toBe(2)
+  expect(terminal.err).toContain(message)
+})

@@ -1,0 +1,113 @@
+import { describe, expect, test } from 'vitest'
+import pc from 'picocolors'
+import { LiveFrame } from '../../../src/cli/live-frame.ts'
+import { main } from '../../../src/cli/main.ts'
+import { displayWidth } from '../../../src/cli/render/layout.ts'
+import { showLines } from '../../../src/cli/render/show.ts'
+import { watchFrame } from '../../../src/cli/render/watch-frame.ts'
+import type { TimelineEntry } from '../../../src/engine/views.ts'
+import { fakeApi } from './fake-api.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+import { atItsGate, NOW, resolved } from './incident-views.ts'
+
+const page = { width: 80, colours: pc.createColors(false), now: NOW, interactive: true }
+
+const entry = (seq: number, kind = 'check', data = {}): TimelineEntry => ({
+  seq,
+  at: '2026-03-14T03:10:40.000Z',
+  actor: 'engine',
+  kind,
+  place: null,
+  text: `event ${seq} ${'and more '.repeat(12)}`,
+  data,
+})
+
+const latest = [entry(1), entry(2), entry(3)]
+
+describe('the frame', () => {
+  test('is the screen of show, the latest events, and the command to approve', () => {
+    const frame = watchFrame(atItsGate(), { latest, trouble: undefined, page, height: 40 })
+    const screen = showLines(atItsGate(), page)
+    expect(frame.slice(0, screen.length)).toEqual(screen)
+    expect(frame.slice(-5).join('\n')).toMatch(
+      /event 1 .*…\n.*event 2 .*…\n.*event 3 .*…\n\n. waits for a person: runbook approve INC-142 · Ctrl-C leaves$/,
+    )
+  })
+
+  test.each([5, 12, 20, 24, 60])(
+    'fits a window of %i lines and 80 columns, and always says that it watches',
+    (height) => {
+      const frame = watchFrame(atItsGate(), { latest, trouble: undefined, page, height })
+      expect(frame.length).toBeLessThan(height)
+      expect(Math.max(...frame.map(displayWidth))).toBeLessThanOrEqual(80)
+      expect(frame.at(-1)).toContain('waits for a person')
+    },
+  )
+
+  test('says why nothing new is seen', () => {
+    const frame = watchFrame(atItsGate(), { latest, trouble: 'the API does not answer', page, height: 40 })
+    expect(frame.at(-1)).toBe('! the API does not answer')
+  })
+
+  test('is drawn where it was before, and leaves the cursor visible below it', () => {
+    let drawn = ''
+    const frame = new LiveFrame({ draw: (text) => (drawn += text) })
+    frame.draw(['one', 'two', 'three'])
+    expect(drawn).not.toContain('\u001b[3A')
+    drawn = ''
+    frame.draw(['one'])
+    expect(drawn).toBe('\u001b[3A\r\u001b[?25lone\u001b[K\n\u001b[J')
+    drawn = ''
+    frame.end(['end'])
+    expect(drawn).toBe('\u001b[1A\r\u001b[?25lend\u001b[K\n\u001b[J\u001b[?25h')
+  })
+})
+
+describe('watching in a terminal', () => {
+  const sent = (one: TimelineEntry) => `id: ${one.seq}\ndata: ${JSON.stringify(one)}\n\n`
+
+  test('the frame follows the events to the end, and the last one stays', async () => {
+    let view = atItsGate()
+    const { url } = await fakeApi({
+      'GET /v1/incidents/INC-142': () => view,
+      'GET /v1/incidents/INC-142/events': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(sent(entry(1)))
+        setTimeout(() => {
+          view = resolved()
+          response.end(sent(entry(2, 'closed', { outcome: 'resolved' })))
+        }, 50)
+      },
+    })
+    const terminal = fakeTerminal({ live: true, env: { RUNBOOK_URL: url } })
+    expect(await main(['watch', '142'], terminal)).toBe(0)
+    expect(terminal.out).toContain('waits for a person: runbook approve INC-142')
+    const last = terminal.out.slice(terminal.out.lastIndexOf('\u001b[?25l'))
+    expect(last).toContain('closed: resolved')
+    expect(last.endsWith('\u001b[?25h')).toBe(true)
+  })
+
+  test('Ctrl-C leaves, the cursor is back, and the incident is still waiting', async () => {
+    const { url } = await fakeApi({
+      'GET /v1/incidents/INC-142': () => atItsGate(),
+      'GET /v1/incidents/INC-142/events': (_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(sent(entry(1)))
+      },
+    })
+    const terminal = fakeTerminal({ live: true, height: 40, env: { RUNBOOK_URL: url } })
+    const watching = main(['watch', '142'], terminal)
+    await expect.poll(() => terminal.out, { timeout: 5_000 }).toContain('event 1')
+    terminal.interrupt()
+    expect(await watching).toBe(8)
+    expect(terminal.out.endsWith('\u001b[?25h')).toBe(true)
+    expect(terminal.err).toBe('INC-142 goes on; watch it again with "runbook watch INC-142"\n')
+  })
+
+  test('an incident that is not there ends it with one message, and no frame', async () => {
+    const { url } = await fakeApi({})
+    const terminal = fakeTerminal({ live: true, env: { RUNBOOK_URL: url } })
+    expect(await main(['watch', '9'], terminal)).toBe(2)
+    expect(terminal.out).toBe('')
+  })
+})
