@@ -64,6 +64,10 @@ function ask(question: string): Promise<string | null> {
   return new Promise((resolve) => {
     const reader = createInterface({ input: process.stdin, output: process.stderr })
     reader.on('close', () => resolve(null))
+    reader.on('SIGINT', () => {
+      process.stderr.write('\n')
+      reader.close()
+    })
     reader.question(question, (answer) => {
       resolve(answer)
       reader.close()
