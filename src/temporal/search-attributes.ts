@@ -2,7 +2,7 @@ import type { Connection } from '@temporalio/client'
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common'
 
 export const INCIDENT_TYPE = defineSearchAttributeKey('RunbookIncidentType', SearchAttributeType.KEYWORD)
-export const OUTCOME = defineSearchAttributeKey('RunbookOutcome', SearchAttributeType.KEYWORD)
+const OUTCOME = defineSearchAttributeKey('RunbookOutcome', SearchAttributeType.KEYWORD)
 
 const KEYWORD = 2 // temporal.api.enums.v1.IndexedValueType
 

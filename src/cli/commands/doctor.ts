@@ -21,7 +21,7 @@ export function command(terminal: Terminal): Command {
       else
         for (const { name, ok, detail, fix } of findings) {
           const { green, red, dim } = terminal.colours
-          terminal.print(`${ok ? green('✓') : red('✗')} ${name.padEnd(22)} ${detail}${fix ? dim(`\n  ${fix}`) : ''}`)
+          terminal.print(`${ok ? green('✓') : red('✗')} ${name.padEnd(28)} ${detail}${fix ? dim(`\n  ${fix}`) : ''}`)
         }
       if (findings.some((finding) => !finding.ok)) throw new Exit(1)
     })

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { readEnvironmentFile } from '../installation/environment-file.ts'
 import { RunbookError } from '../../core/errors.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -21,7 +22,7 @@ export function command(terminal: Terminal): Command {
       const running = await readRunningStack(join(root, '.runbook'))
       if (running) {
         terminal.say(`already running (pid ${running.pid})`)
-        terminal.print(summary({ temporalUi: running.temporalUiUrl }))
+        terminal.print(summary({ api: readEnvironmentFile(root).RUNBOOK_URL, temporalUi: running.temporalUiUrl }))
         return
       }
       const installation = await startInstallation({
@@ -33,6 +34,7 @@ export function command(terminal: Terminal): Command {
       const ended = untilEnded({})
       terminal.print(
         summary({
+          ours: true,
           api: installation.api.url,
           temporalUi: installation.stack.temporal.uiUrl,
           maestro: options.maestro === true,
@@ -45,7 +47,12 @@ export function command(terminal: Terminal): Command {
     })
 }
 
-function summary(where: { api?: string | undefined; temporalUi?: string | undefined; maestro?: boolean }): string {
+function summary(where: {
+  api?: string | undefined
+  temporalUi?: string | undefined
+  maestro?: boolean
+  ours?: boolean
+}): string {
   const lines = [
     '',
     ...(where.api ? [`  API          ${where.api}   (token in .runbook/env)`] : []),
@@ -57,8 +64,7 @@ function summary(where: { api?: string | undefined; temporalUi?: string | undefi
           '  Open an incident:  npx runbook trigger stuck-run --input threshold=5s --watch',
         ]
       : []),
-    '',
-    '  Ctrl-C ends everything.',
+    ...(where.ours ? ['', '  Ctrl-C ends everything.'] : []),
     '',
   ]
   return lines.join('\n')

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { parseEnvFile } from '../../config/environment.ts'
 
 /** `.runbook/env` of a folder: addresses and secrets that the programs started there find beneath their environment. */
-export function environmentPath(root: string): string {
+function environmentPath(root: string): string {
   return join(root, '.runbook', 'env')
 }
 

@@ -6,10 +6,10 @@ export function expression(cel: string, checks: string[] = []): Expression {
   return { cel, checks, grows: checks, shrinks: [] }
 }
 
-export const THING: Type = { object: { id: 'string', n: 'int' } }
+const THING: Type = { object: { id: 'string', n: 'int' } }
 const RESULT: Type = { object: { rows: { list: THING }, truncated: 'bool' } }
 
-export function check(name: string, needs: string[] = []): PlanCheck {
+function check(name: string, needs: string[] = []): PlanCheck {
   return {
     name,
     check: 'sql.query',
