@@ -6,6 +6,8 @@ import { changeOf, placeOf } from './changes.ts'
 import { line, plural, wrap, type Style } from './layout.ts'
 
 const SHORT_DIGEST = 12
+/** Of values on one screen; the whole proposal cuts nothing. */
+const LONGEST_VALUE = 30
 
 export interface Page {
   width: number
@@ -64,7 +66,7 @@ function shortActions(proposal: Proposal, { width, colours }: Page, most: number
   for (const [, actions] of groupBy(proposal.actions, (action) => action.id)) {
     const first = actions[0]!
     lines.push(line(width, ' ', [`${first.kind} ${placeOf(first)}`.trimEnd(), colours.cyan]))
-    for (const [change, same] of groupBy(actions, changeOf)) {
+    for (const [change, same] of groupBy(actions, (action) => changeOf(action, LONGEST_VALUE))) {
       lines.push(...wrap(change, width - 3, 3).map((text) => line(width, '   ', text)))
       const keys = same.map((action) => action.target).filter((key) => key !== '-')
       if (keys.length > 0)

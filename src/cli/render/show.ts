@@ -1,4 +1,5 @@
 import { humanDuration } from '../../core/duration.ts'
+import type { TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views.ts'
 import { ageText } from './age.ts'
@@ -6,7 +7,7 @@ import { line, pad, plural, wrap, displayWidth, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
 const MOST_ACTION_LINES = 7
-const MOST_TARGET_LINES = 4
+const MOST_TARGET_LINES = 6
 
 /** An incident on one screen: what is wrong, why we think so, what would be done about it, and how to say yes or no. */
 export function showLines(view: IncidentView, page: Page): string[] {
@@ -152,15 +153,21 @@ function decisionLines(gate: GateView, { width }: Page): string[] {
   return told ? lines : [...lines, line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`)]
 }
 
-/** What became of each target, and whether it helped. */
+/** What became of each target and of what was done once, and whether it helped. */
 function targetLines({ targets, effects, verified }: RoundView, { width, colours }: Page, most: number): string[] {
-  const lines = targets.map(({ key, state }) => {
-    const effect = effects.findLast((one) => one.target === key || one.target === '-')
+  const row = (state: TargetState, name: string, detail: string) => {
     const bad = state === 'refused' || state === 'unknown'
     const style = state === 'applied' ? colours.green : bad ? colours.red : colours.dim
-    const name = key === '-' ? '' : `${key}  `
-    return line(width, ' ', [pad(state, 9), style], ` ${name}`, [effect?.detail ?? '', colours.dim])
-  })
+    return line(width, ' ', [pad(state, 9), style], ` ${name === '' ? '' : `${name}  `}`, [detail, colours.dim])
+  }
+  const whole = targets.length === 1 && targets[0]!.key === '-'
+  const once = whole ? [] : effects.filter((effect) => effect.target === '-')
+  const lines = [
+    ...once.map(({ action, result, detail }) => row(result, action.replace(/^\d+-/, ''), detail)),
+    ...targets.map(({ key, state }) =>
+      row(state, key === '-' ? '' : key, effects.findLast((effect) => effect.target === key)?.detail ?? ''),
+    ),
+  ]
   const more = lines.length - most + 1
   const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), line(width, ` … and ${more} more`)]
   if (verified === null) return shown

@@ -79,6 +79,30 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · 1 of oncall')
   })
 
+  test('what was done once stands beside the targets, not in their place', () => {
+    const view = resolved()
+    const last = view.rounds[1]!
+    last.effects.push({
+      action: '1-notify',
+      target: '-',
+      result: 'skipped',
+      detail: 'not delivered',
+      at: last.effects[0]!.at,
+    })
+    const text = showLines(view, page).join('\n')
+    expect(text).toContain(' skipped   notify  not delivered\n applied   run-7  1 row of runs\n')
+  })
+
+  test('a long value is cut on one screen, and whole in full', () => {
+    const round = roundAtGate(['run-7'])
+    const reason = 'Connection refused: ml-inference at 127.0.0.1'
+    round.gate!.proposal.actions[0]!.preview.rows![0]!.before.failure_reason = reason
+    const view = atItsGate({ rounds: [round] })
+    const flat = (lines: string[]) => lines.join(' ').replace(/\s+/g, ' ')
+    expect(flat(showLines(view, page))).toContain('failure_reason Connection refused: ml-infere… → Stalled')
+    expect(flat(showInFull(view, page))).toContain(`failure_reason ${reason} → Stalled`)
+  })
+
   test('what comes from the diagnosed system cannot move the cursor or hide text', () => {
     const view = atItsGate({ reason: 'a\u001b[2Jb\u202ec\nd' })
     view.rounds[0]!.causes[5]!.because = '\u001b]0;title\u0007'
