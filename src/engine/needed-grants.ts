@@ -1,5 +1,5 @@
 import type { Plan, Value } from '../core/plan.ts'
-import type { ColumnGrant } from './prepare-connection.ts'
+import type { ColumnGrant } from './prepared-connection.ts'
 
 /** What the declared updates of these plans need on a connection: UPDATE on what they set, SELECT on that and on what guards it. */
 export function neededGrants(plans: Iterable<Plan>, connection: string): ColumnGrant[] {

@@ -5,7 +5,7 @@ import { scrubSecrets } from '../config/secret.ts'
 import { sha256Hex } from '../core/canonical.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { prepareLedger } from '../effects/prepare-ledger.ts'
-import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepare-connection.ts'
+import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
 import { closeToPublic } from './close-to-public.ts'
 
 interface Preparation extends PreparedConnection {

@@ -4,7 +4,7 @@ import type { BullmqConnection, RedisConnection } from '../config/config.ts'
 import { scrubSecrets } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { EFFECT_REDIS_COMMANDS } from '../effects/redis-rights.ts'
-import type { PreparedConnection, WantedLogin } from './prepare-connection.ts'
+import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
 
 const LOGIN = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { runCheck } from '../../activities/run-check.ts'
 import { resolveSecret } from '../../src/config/secret.ts'
 import { prepareConnection } from '../../src/engine/prepare-connection.ts'
-import type { PreparedConnection } from '../../src/engine/prepare-connection.ts'
+import type { PreparedConnection } from '../../src/engine/prepared-connection.ts'
 import { openTargets } from '../../src/targets/open-targets.ts'
 
 const prefix = `prepare-${randomBytes(4).toString('hex')}`
