@@ -77,6 +77,31 @@ export async function untilSteps(
   )
 }
 
+/** So long without progress shows with `--input threshold=5s`. */
+const STUCK_SECONDS = 5
+
+/**
+ * Waits until those of the runs that are RUNNING have made no progress for 5 s: a run that has just been stopped is not stuck, and
+ * who looked at once would see nothing. Returns what a person can now type.
+ */
+export async function untilStuck({ pool }: FaultContext, runs: string[]): Promise<string> {
+  await until(
+    async () => {
+      const { rows } = await pool.query<{ stuck: number; moving: number }>(
+        `SELECT count(*) FILTER (WHERE age >= $2)::int AS stuck, count(*) FILTER (WHERE age < $2)::int AS moving
+         FROM (SELECT extract(epoch FROM now() - greatest(r.updated_at, s.heartbeat_at)) AS age
+               FROM runs r JOIN steps s ON s.run_id = r.id AND s.step = r.current_step AND s.attempt = r.attempt
+               WHERE r.id = ANY($1) AND r.status = 'RUNNING') running`,
+        [runs, STUCK_SECONDS],
+      )
+      const { stuck, moving } = rows[0]!
+      return stuck > 0 && moving === 0 ? true : undefined
+    },
+    { withinMs: 30_000, otherwise: () => new MaestroError('failed', 'the runs are not stuck within 30 s') },
+  )
+  return `no progress for ${STUCK_SECONDS} s: "runbook trigger stuck-run --input threshold=${STUCK_SECONDS}s" sees them`
+}
+
 /** How many of these steps are being carried out at this moment. */
 export function running(steps: StepRow[], step: string): StepRow[] {
   return steps.filter((row) => row.step === step && row.status === 'RUNNING')

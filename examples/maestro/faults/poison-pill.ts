@@ -29,8 +29,9 @@ export const poisonPill: Fault = {
       runs: [poison!, ...first, ...rest],
       see: [
         `${keyOf(config, job)} has ats ≥ ${STARTS} and no atm`,
-        `supervisor.jsonl has process.crashed; the last line of the dead pid in the worker's log is step.started of ${job}`,
+        `supervisor.jsonl has process.crashed with last_job=${job}: its start is the last line of the dead worker`,
         'maestro_worker_starts rises; what the dead worker had beside it starts again later',
+        '"runbook trigger queue-congestion --input length=20 --input oldest=10s" sees it, as long as the workers crash',
       ],
     }
   },

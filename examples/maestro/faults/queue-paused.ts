@@ -1,7 +1,7 @@
 import { MaestroError } from '../errors.ts'
 import { keyOf } from '../queue/connect.ts'
 import { until } from '../repeat.ts'
-import { running, untilSteps, type Fault } from './fault.ts'
+import { running, untilSteps, untilStuck, type Fault } from './fault.ts'
 
 /** Somebody paused the queue and did not resume it. */
 export const queuePaused: Fault = {
@@ -21,12 +21,14 @@ export const queuePaused: Fault = {
       },
       { withinMs: 15_000, otherwise: () => new MaestroError('failed', 'the jobs do not pile up behind the pause') },
     )
+    const stuck = await untilStuck(context, underWay)
     return {
       runs: [...underWay, ...behind],
       see: [
         `${keyOf(config, 'meta')} has paused=1, and maestro_queue_paused is 1`,
         `maestro_queue_length is ${waiting} and maestro_queue_oldest_waiting_age_seconds rises`,
         `${underWay.length} runs stay RUNNING between two steps, ${behind.length} stay PENDING; nothing is active`,
+        stuck,
       ],
     }
   },

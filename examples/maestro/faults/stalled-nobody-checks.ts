@@ -1,7 +1,7 @@
 import { MaestroError } from '../errors.ts'
 import { keyOf, STALLED_INTERVAL_MS } from '../queue/connect.ts'
 import { until } from '../repeat.ts'
-import { running, untilSteps, type Fault } from './fault.ts'
+import { running, untilSteps, untilStuck, type Fault } from './fault.ts'
 import { untilLocksExpired } from './locks.ts'
 
 /** Workers run with `skipStalledCheck`; those that held jobs died and were replaced: the jobs are nobody's. */
@@ -27,12 +27,14 @@ export const stalledNobodyChecks: Fault = {
       withinMs: STALLED_INTERVAL_MS + 2000,
       otherwise: () => new MaestroError('failed', 'somebody still checks for stalled jobs'),
     })
+    const stuck = await untilStuck(context, runs)
     return {
       runs,
       see: [
         `${left.length} jobs are in active without a lock: ${left.join(', ')}`,
         `workers are connected, but ${keyOf(config, 'stalled-check')} is never there`,
         'their runs stay RUNNING, their logs have a step.started and then nothing',
+        stuck,
       ],
     }
   },

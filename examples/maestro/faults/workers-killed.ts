@@ -1,4 +1,4 @@
-import { running, untilSteps, type Fault } from './fault.ts'
+import { running, untilSteps, untilStuck, type Fault } from './fault.ts'
 import { untilLocksExpired } from './locks.ts'
 
 /** kill -9 for every worker in the middle of its work, and none is held any more. */
@@ -18,12 +18,14 @@ export const workersKilled: Fault = {
       context,
       running(steps, 'transcode').map((step) => step.job_id),
     )
+    const stuck = await untilStuck(context, runs)
     return {
       runs,
       see: [
         'maestro_workers is 0, and `maestro status` holds no worker',
         `${left.length} jobs are in active without a lock: ${left.join(', ')}`,
         'their runs stay RUNNING, their logs have a step.started and then nothing',
+        stuck,
       ],
     }
   },

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import type { JsonLog } from '../json-log.ts'
+import { lastJobOf } from './last-job.ts'
 
 export interface ProcessPlan {
   name: string
@@ -9,6 +10,8 @@ export interface ProcessPlan {
   env: Record<string, string>
   /** Gets what the process writes by itself, such as V8's last words. */
   outputFile: string
+  /** The process's own log, for its last job. */
+  logFile: string
 }
 
 export interface ProcessStatus {
@@ -114,8 +117,9 @@ export class KeptProcess {
   #startAgain(end: { died: number | undefined; code: number | null; signal: string | null }, livedMs: number): void {
     this.#crashes += 1
     if (livedMs > STABLE_MS) this.#backoffMs = FIRST_BACKOFF_MS
-    const { name, outputFile } = this.#plan
-    this.#log.error('process.crashed', { name, ...end, crashes: this.#crashes, again_ms: this.#backoffMs })
+    const { name, outputFile, logFile } = this.#plan
+    const last_job = lastJobOf(logFile, end.died)
+    this.#log.error('process.crashed', { name, ...end, last_job, crashes: this.#crashes, again_ms: this.#backoffMs })
     if (this.#crashes >= CRASHES_BEFORE_READY) {
       this.#start.fail(new Error(`${name} ends again and again: ${lastError(outputFile)} (${outputFile})`))
     }

@@ -91,6 +91,7 @@ function plan(
         argv: [...nodeOptions, '--enable-source-maps', programFile(program)],
         env: { PATH: process.env.PATH ?? '', ...configEnvironment(config), ...env },
         outputFile: join(config.dir, 'logs', `${name}.out`),
+        logFile: join(config.dir, 'logs', `${name}.jsonl`),
       },
       log,
     )

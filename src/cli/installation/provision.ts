@@ -1,8 +1,15 @@
 import { newSigningKey } from '../../gate/keyring.ts'
 import { tokenHash } from '../../gate/authenticate.ts'
 import { newPassword, passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/provision.ts'
-import type { Stack } from '../../stack/stack.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
+
+/** Where the servers are; an embedded stack is one form of it. */
+export interface Servers {
+  /** A superuser's, and that of a user who may do everything. */
+  postgres: { url: string }
+  redis: { url: string }
+  temporal: { address: string; namespace: string; uiUrl?: string }
+}
 
 /** Names that keep several installations on one PostgreSQL and Redis apart. */
 export interface InstallationNames {
@@ -18,7 +25,7 @@ export interface InstallationNames {
  */
 export async function provision(
   root: string,
-  stack: Pick<Stack, 'postgres' | 'redis' | 'temporal'>,
+  stack: Servers,
   names: InstallationNames,
 ): Promise<Record<string, string>> {
   const before = readEnvironmentFile(root)

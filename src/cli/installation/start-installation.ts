@@ -8,11 +8,11 @@ import { neededGrants } from '../../engine/needed-grants.ts'
 import { prepareConnection } from '../../engine/prepare-connection.ts'
 import { freePort } from '../../stack/ports.ts'
 import { runCommand } from '../../stack/run-command.ts'
-import { startStack, type Stack } from '../../stack/stack.ts'
+import { startStack } from '../../stack/stack.ts'
 import { Child } from './child.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
 import { packageRoot } from './package-root.ts'
-import { provision, type InstallationNames } from './provision.ts'
+import { provision, type InstallationNames, type Servers } from './provision.ts'
 
 export interface InstallationOptions {
   /** Holds `runbook.config.yaml` and `.runbook/`. */
@@ -21,9 +21,11 @@ export interface InstallationOptions {
   temporal: 'file' | 'memory'
   /** With the example system, its processes and credentials. */
   maestro: boolean
-  /** Servers that run already; otherwise an embedded stack is started, and ended by `stop`. */
-  stack?: Stack
+  /** Servers that run already, for installations beside each other; otherwise an embedded stack is started, and ended by `stop`. */
+  stack?: Servers
   names?: InstallationNames
+  /** Written to `.runbook/env` before anything starts: ports, a channel's webhook. */
+  env?: Record<string, string>
   log(line: string): void
 }
 
@@ -31,7 +33,7 @@ export interface Installation {
   root: string
   /** What stands in `.runbook/env`. */
   env: Record<string, string>
-  stack: Stack
+  stack: Servers
   worker: Child
   api: Child
   maestro(argv: string[]): Promise<string>
@@ -57,9 +59,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(String(error)))
   }
   try {
-    const stack =
-      options.stack ?? (await startStack({ dir: join(root, '.runbook'), temporal: options.temporal, ui: true, log }))
-    if (!options.stack) ending.push(() => stack.stop())
+    const stack = options.stack ?? (await startOwnStack(options, root, ending))
+    updateEnvironmentFile(root, options.env ?? {})
     await provision(root, stack, options.names ?? NAMES)
     log('engine: database migrated')
     const maestro = (argv: string[]) => maestroIn(root, argv)
@@ -80,9 +81,19 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   }
 }
 
+async function startOwnStack(
+  { temporal, log }: InstallationOptions,
+  root: string,
+  ending: (() => Promise<unknown>)[],
+): Promise<Servers> {
+  const stack = await startStack({ dir: join(root, '.runbook'), temporal, ui: true, log })
+  ending.push(() => stack.stop())
+  return stack
+}
+
 async function startMaestro(
   root: string,
-  stack: Stack,
+  stack: Servers,
   maestro: (argv: string[]) => Promise<string>,
   log: (line: string) => void,
 ): Promise<void> {

@@ -9,8 +9,9 @@ const log: JsonLog = { info() {}, warn() {}, error() {} }
 
 /** A process that runs this code, which must say `process.send({})` when it is ready. */
 function keep(code: string): KeptProcess {
-  const outputFile = join(temporaryFolder(), 'out')
-  const kept = new KeptProcess({ name: 'some', argv: ['-e', code], env: {}, outputFile }, log)
+  const folder = temporaryFolder()
+  const files = { outputFile: join(folder, 'out'), logFile: join(folder, 'log') }
+  const kept = new KeptProcess({ name: 'some', argv: ['-e', code], env: {}, ...files }, log)
   onTestFinished(() => kept.kill(true))
   return kept
 }
