@@ -14,8 +14,14 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
-/** So many workflows are kept in memory between tasks; beyond it they are replayed when needed. */
-const MAX_CACHED_WORKFLOWS = 150
+/** Of a worker that runs workflows. */
+export const WORKFLOW_WORKER = {
+  /** So many are kept in memory between tasks; beyond it they are replayed when needed. */
+  maxCachedWorkflows: 150,
+  reuseV8Context: true,
+  /** After a worker was killed its workflows wait this long for it before others take them. */
+  stickyQueueScheduleToStartTimeout: '1s',
+} as const
 
 /** Starts the workers of the given roles in this process: `diagnose` runs workflows and reads, `remediate` runs effects. */
 export async function startWorker(
@@ -39,10 +45,7 @@ export async function startWorker(
             taskQueue: diagnoseQueue(taskQueue),
             workflowBundle: builtBundle(),
             activities: createDiagnoseActivities(dependencies),
-            maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
-            reuseV8Context: true,
-            // After a worker was killed its workflows wait this long for it before others take them.
-            stickyQueueScheduleToStartTimeout: '1s',
+            ...WORKFLOW_WORKER,
           })
         : Worker.create({
             ...common,

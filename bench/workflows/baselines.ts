@@ -1,0 +1,19 @@
+import { proxyActivities } from '@temporalio/workflow'
+import type { BaselineActivities } from '../baselines.ts'
+
+const { query } = proxyActivities<BaselineActivities>({ startToCloseTimeout: '30s' })
+
+/** What Temporal itself costs: a start, one task, an end. */
+export async function empty(): Promise<void> {}
+
+/** The same diagnosis written by hand: one activity for each statement, one after the other, and a verdict. */
+export async function fiveQueries(threshold: string): Promise<{ finding: string }> {
+  const stuck = await query('stuck', threshold)
+  await query('states', threshold)
+  const failures = await query('failures', threshold)
+  const silent = await query('silent', threshold)
+  const blocked = await query('blocked', threshold)
+  if (blocked.length > 0) return { finding: 'locked' }
+  if (failures.some((failure) => Number(failure['steps']) > 1000)) return { finding: 'one-type-fails' }
+  return { finding: stuck.length > 0 && silent.length > 0 ? 'workers-gone' : 'none' }
+}
