@@ -9,7 +9,7 @@ import { send, type Sending } from './send.ts'
 import type { Terminal } from './terminal.ts'
 
 /** How long a broken event stream is tried again before it is given up. */
-const RECONNECT_FOR_MS = 60_000
+const RECONNECT_FOR_MS = 300_000
 const RECONNECT_EVERY_MS = 500
 
 export interface ListFilter {
@@ -68,14 +68,19 @@ export class Client {
 
   /**
    * The incident's timeline from its start, live until it is closed or `signal` is aborted. A stream that breaks is taken up again
-   * behind the last entry, and `onTrouble` told why; what still does not work after a minute is thrown.
+   * behind the last entry, and `onTrouble` told why, and undefined when it flows again; what still does not work after five minutes is thrown.
    */
-  async *events(id: string, signal: AbortSignal, onTrouble: (why: string) => void): AsyncGenerator<TimelineEntry> {
+  async *events(
+    id: string,
+    signal: AbortSignal,
+    onTrouble: (why: string | undefined) => void,
+  ): AsyncGenerator<TimelineEntry> {
     let last = 0
     let troubledSince: number | undefined
     while (!signal.aborted) {
       try {
         const { status, body } = await this.#openStream(id, last, signal)
+        if (troubledSince !== undefined) onTrouble(undefined)
         troubledSince = undefined
         if (status === 204 || body === null) return
         for await (const event of readEventStream(body, signal)) {

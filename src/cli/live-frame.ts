@@ -12,22 +12,24 @@ const CLEAR_BELOW = '\u001b[J'
 export class LiveFrame {
   readonly #terminal: Pick<Terminal, 'draw'>
   #drawn = 0
+  #ended = false
 
   constructor(terminal: Pick<Terminal, 'draw'>) {
     this.#terminal = terminal
   }
 
   draw(lines: string[]): void {
+    if (this.#ended) return
     const body = lines.map((text) => `${text}${CLEAR_LINE}\n`).join('')
     this.#terminal.draw(`${this.#back()}${HIDE_CURSOR}${body}${CLEAR_BELOW}`)
     this.#drawn = lines.length
   }
 
-  /** Leaves these lines on the screen, which need not fit its height, and the cursor below them. */
+  /** Leaves these lines on the screen, which need not fit its height, and the cursor below them. Later frames are not drawn. */
   end(lines: string[]): void {
     this.draw(lines)
     this.#terminal.draw(SHOW_CURSOR)
-    this.#drawn = 0
+    this.#ended = true
   }
 
   #back(): string {

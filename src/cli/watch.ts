@@ -43,7 +43,12 @@ async function watchLines(
   leaving: AbortSignal,
 ): Promise<Outcome | null> {
   let opened: string | undefined
-  for await (const entry of client.events(id, leaving, (why) => terminal.say(`waiting: ${why}`))) {
+  let trouble: string | undefined
+  const onTrouble = (why: string | undefined) => {
+    if (why !== trouble) terminal.say(why === undefined ? 'going on' : `waiting: ${why}`)
+    trouble = why
+  }
+  for await (const entry of client.events(id, leaving, onTrouble)) {
     opened ??= entry.at
     terminal.print(json ? JSON.stringify(entry) : timelineLine(entry, opened))
     if (entry.kind === 'closed') return entry.data.outcome as Outcome

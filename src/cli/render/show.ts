@@ -32,7 +32,7 @@ export function showInFull(view: IncidentView, page: Page): string[] {
     lines.push(...causesInFull(round, page))
     if (!round.gate) continue
     lines.push('', ...proposalInFull(round.gate, page), ...decisionLines(round.gate, page))
-    if (round.gate.state !== 'open') lines.push(...targetLines(round, page, Infinity))
+    lines.push(...targetLines(round, page, Infinity))
   }
   return lines
 }
@@ -153,8 +153,10 @@ function decisionLines(gate: GateView, { width }: Page): string[] {
   return told ? lines : [...lines, line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`)]
 }
 
-/** What became of each target and of what was done once, and whether it helped. */
-function targetLines({ targets, effects, verified }: RoundView, { width, colours }: Page, most: number): string[] {
+/** What became of each target and of what was done once, and whether it helped; nothing where nothing was approved. */
+function targetLines(round: RoundView, { width, colours }: Page, most: number): string[] {
+  const { gate, targets, effects, verified } = round
+  if (gate?.state !== 'approved' && effects.length === 0) return []
   const row = (state: TargetState, name: string, detail: string) => {
     const bad = state === 'refused' || state === 'unknown'
     const style = state === 'applied' ? colours.green : bad ? colours.red : colours.dim

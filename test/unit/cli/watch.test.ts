@@ -59,6 +59,7 @@ describe('the frame', () => {
     expect(drawn).toBe('\u001b[3A\r\u001b[?25lone\u001b[K\n\u001b[J')
     drawn = ''
     frame.end(['end'])
+    frame.draw(['a look that came late'])
     expect(drawn).toBe('\u001b[1A\r\u001b[?25lend\u001b[K\n\u001b[J\u001b[?25h')
   })
 })

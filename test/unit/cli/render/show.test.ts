@@ -46,6 +46,13 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).not.toContain('runbook approve')
   })
 
+  test('a proposal that was rejected says by whom, and nothing of targets', () => {
+    const decisions = [{ ...resolved().rounds[0]!.gate!.decisions[0]!, decision: 'reject' as const, comment: 'a test' }]
+    const rounds = [roundAtGate(['run-7'], { state: 'rejected', decisions })]
+    const lines = showLines(atItsGate({ state: 'closed', outcome: 'declined', rounds }), page)
+    expect(lines.at(-1)).toBe(' rejected by operator at 03:12:50: a test')
+  })
+
   test.each([1, 3, 20])('fits 24 lines of 80 columns with %i targets', (count) => {
     const runs = Array.from({ length: count }, (_, i) => `run-with-a-rather-long-name-${i}`)
     const lines = showLines(atItsGate({ rounds: [roundAtGate(runs)] }), page)
