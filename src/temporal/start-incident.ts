@@ -5,6 +5,9 @@ import type { Plan } from '../core/plan.ts'
 import { diagnoseQueue, workflowType } from './names.ts'
 import { INCIDENT_TYPE } from './search-attributes.ts'
 
+/** What is accepted is accepted: with a Temporal that is down the starter starts it later. */
+const PATIENCE_MS = 5_000
+
 /**
  * Starts an incident's workflow, whose id is the incident's. Started twice is started once: whoever comes second is told nothing
  * went wrong, for nothing did.
@@ -16,16 +19,18 @@ export async function startIncident(
   start: IncidentStart,
 ): Promise<void> {
   try {
-    await client.workflow.start(workflowType(plan.runbook), {
-      workflowId: start.incident,
-      taskQueue: diagnoseQueue(taskQueue),
-      args: [plan, start],
-      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-      workflowTaskTimeout: '5s',
-      staticSummary: plan.title,
-      staticDetails: details(plan, start),
-      typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]),
-    })
+    const starting = () =>
+      client.workflow.start(workflowType(plan.runbook), {
+        workflowId: start.incident,
+        taskQueue: diagnoseQueue(taskQueue),
+        args: [plan, start],
+        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        workflowTaskTimeout: '5s',
+        staticSummary: plan.title,
+        staticDetails: details(plan, start),
+        typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]),
+      })
+    await client.withDeadline(Date.now() + PATIENCE_MS, starting)
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
   }
