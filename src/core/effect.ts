@@ -18,7 +18,10 @@ export interface Effect {
   observed?: JsonObject
 }
 
-/** `INC-142.r1/0-sql.update/run-7`: one effect, whoever applies it and however often. */
-export function effectKey(gate: string, action: string, target: string): string {
-  return `${gate}/${action}/${target}`
+/**
+ * `<engine>/INC-142.r1/0-sql.update/run-7`: one effect, whoever applies it and however often. With the engine's id, because a
+ * diagnosed system outlives an engine's database, and the next one begins at INC-1 again.
+ */
+export function effectKey(engine: string, gate: string, action: string, target: string): string {
+  return `${engine}/${gate}/${action}/${target}`
 }

@@ -1,5 +1,6 @@
 import { effectKey } from '../core/effect.ts'
 import { isRunbookError, messageOf } from '../core/errors.ts'
+import { engineId } from '../history/engine-id.ts'
 import { askPermit } from './ask-permit.ts'
 import type { Done, Run } from './implementation.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
@@ -41,7 +42,7 @@ export async function applyMessage(deps: EffectDeps, request: EffectRequest, { r
 async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']): Promise<Done> {
   const { gate, action, timeoutMs } = request
   try {
-    const key = effectKey(gate, action.id, action.target)
+    const key = effectKey(await engineId(deps.database), gate, action.id, action.target)
     return await run({ targets: deps.targets, effectKey: key, timeoutMs, notify: deps.notify })
   } catch (error) {
     if (isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_CONFIG'))

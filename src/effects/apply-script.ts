@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis'
 import { effectKey, type EffectResult } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { engineId } from '../history/engine-id.ts'
 import type { BullmqTarget } from '../targets/targets.ts'
 import { askPermit } from './ask-permit.ts'
 import type { Done, ScriptCall } from './implementation.ts'
@@ -35,7 +36,8 @@ export async function applyScript(
 ): Promise<EffectAnswer> {
   const { redis, base } = target
   const limits = timeLimits(request.timeoutMs)
-  const key = `${base}:runbook:effect:${effectKey(request.gate, request.action.id, request.action.target)}`
+  const engine = await engineId(deps.database)
+  const key = `${base}:runbook:effect:${effectKey(engine, request.gate, request.action.id, request.action.target)}`
   const record = async (text: string) => {
     const done = doneBy(JSON.parse(text) as ScriptRecord, request.proposalDigest)
     return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...done }) }
@@ -53,7 +55,7 @@ export async function applyScript(
       await scriptText(call.script),
       2 + call.keys.length,
       key,
-      `${base}:runbook:fence:${leave.lease}`,
+      `${base}:runbook:fence:${engine}/${leave.lease}`,
       ...call.keys,
       request.proposalDigest,
       String(leave.fence),
@@ -82,7 +84,7 @@ function doneBy(record: ScriptRecord, digest: string): Done {
   if (record.digest !== digest)
     return {
       result: 'refused',
-      detail: `Redis holds this effect for another proposal (${record.digest.slice(0, 12)}…): was the engine's database replaced?`,
+      detail: `Redis holds this effect for another proposal (${record.digest.slice(0, 12)}…): was the engine's database restored from a backup?`,
     }
   const { result, detail, observed } = record
   return { result, detail, ...(observed ? { observed } : {}) }

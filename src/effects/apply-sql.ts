@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { effectKey } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
+import { engineId } from '../history/engine-id.ts'
 import { connectPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { askPermit } from './ask-permit.ts'
@@ -14,6 +15,8 @@ import { timeLimits, type TimeLimits } from './time-limits.ts'
 /** One attempt at one effect in a database that keeps our ledger. */
 interface Attempt {
   deps: EffectDeps
+  /** Its id stands before the lease's name in the fence, as in the effect's key. */
+  engine: string
   request: EffectRequest
   write: GuardedWrite
   target: PostgresTarget
@@ -33,13 +36,14 @@ export async function applySql(
   write: GuardedWrite,
   target: PostgresTarget,
 ): Promise<EffectAnswer> {
+  const engine = await engineId(deps.database)
   const entry: LedgerEntry = {
-    key: effectKey(request.gate, request.action.id, request.action.target),
+    key: effectKey(engine, request.gate, request.action.id, request.action.target),
     digest: request.proposalDigest,
     rows: write.rows,
     detail: `${write.rows === 1 ? '1 row' : `${write.rows} rows`} of ${write.what} changed`,
   }
-  const attempt: Attempt = { deps, request, write, target, entry, limits: timeLimits(request.timeoutMs) }
+  const attempt: Attempt = { deps, engine, request, write, target, entry, limits: timeLimits(request.timeoutMs) }
   const outcome = await onConnection(target, (client) => inTransaction(attempt, client)).catch(
     async (error: unknown): Promise<Outcome> => {
       if (error instanceof CommitInDoubt) return { standing: await lookInLedger(attempt) }
@@ -56,7 +60,7 @@ type Outcome = { answer: EffectAnswer } | { standing: Standing }
 class CommitInDoubt extends Error {}
 
 async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {
-  const { deps, request, limits, write } = attempt
+  const { deps, engine, request, limits, write } = attempt
   await beginBounded(client, limits)
   const standing = await enterOrRefuse(attempt, client)
   if (standing) {
@@ -71,7 +75,7 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
   const leave = await askPermit(deps, request, limits.leaseMs)
   if ('answer' in leave) return rolledBack(client, leave.answer)
   if ('refused' in leave) return refuse(attempt, client, leave.refused)
-  if (!(await raiseFence(client, leave.lease, leave.fence)))
+  if (!(await raiseFence(client, `${engine}/${leave.lease}`, leave.fence)))
     throw new RunbookError('RUNBOOK_CONFLICT', `the lease ${leave.lease} was lost to a later permit; asking again`)
 
   const failure = await writeBefore(client, write, deadline)
@@ -170,7 +174,7 @@ function doneBy(entry: LedgerEntry, standing: Standing): Done {
     return { result: 'applied', detail: standing.detail, observed: { rows: standing.rows } }
   return {
     result: 'refused',
-    detail: `the ledger holds ${entry.key} for another proposal (${standing.digest.slice(0, 12)}…): was the engine's database replaced?`,
+    detail: `the ledger holds ${entry.key} for another proposal (${standing.digest.slice(0, 12)}…): was the engine's database restored from a backup?`,
   }
 }
 

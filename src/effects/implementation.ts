@@ -45,7 +45,7 @@ export interface Run {
 
 export interface RunContext {
   targets: Targets
-  /** `INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
+  /** `<engine>/INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
   effectKey: string
   timeoutMs: number
   notify(channel: string, message: string): Promise<string>

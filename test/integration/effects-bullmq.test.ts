@@ -6,6 +6,7 @@ import { previewAction } from '../../activities/preview-action.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { engineId } from '../../src/history/engine-id.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../src/effects/redis-rights.ts'
 import type { TakePermit } from '../../src/gate/permit.ts'
 import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
@@ -188,7 +189,7 @@ describe('a script', () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
     await admin.set(
-      `${base}:runbook:effect:${request.gate}/0-bullmq.resume/run-1`,
+      `${base}:runbook:effect:${await engineId(world.engine)}/${request.gate}/0-bullmq.resume/run-1`,
       JSON.stringify({ digest: '0'.repeat(64), result: 'applied', detail: '' }),
     )
     const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
@@ -198,7 +199,7 @@ describe('a script', () => {
 
   test('with a lower fence than Redis has seen changes nothing', async () => {
     await queue.pause()
-    await admin.set(`${base}:runbook:fence:run/1`, '2')
+    await admin.set(`${base}:runbook:fence:${await engineId(world.engine)}/run/1`, '2')
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
     const deps = depsFor(world, targets(), permits({ lease: 'run/1' }).takePermit)
     await expect(executeEffect(request, deps)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })

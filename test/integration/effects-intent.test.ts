@@ -8,6 +8,7 @@ import { previewAction } from '../../activities/preview-action.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { engineId } from '../../src/history/engine-id.ts'
 import { recordDone } from '../../src/effects/record-done.ts'
 import type { EffectDeps } from '../../src/effects/request.ts'
 import type { Targets } from '../../src/targets/targets.ts'
@@ -227,7 +228,7 @@ describe('http.request', () => {
       {
         method: 'POST',
         url: '/api/models/a%2F..%2Fb%3Fx%3D1%23y/reload?q=a%26b',
-        key: `${gate}/0-http.request/-`,
+        key: `${await engineId(world.engine)}/${gate}/0-http.request/-`,
         body: '{"why":"stuck"}',
       },
     ])

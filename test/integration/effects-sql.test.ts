@@ -5,6 +5,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
 import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
 import type { EffectRequest } from '../../src/effects/request.ts'
+import { engineId } from '../../src/history/engine-id.ts'
 import {
   addRun,
   createEffectsWorld,
@@ -55,7 +56,9 @@ async function situation(id: string): Promise<{ gate: string; updatedAt: string 
 }
 
 async function ledgerHolds(gate: string): Promise<number> {
-  const found = await world.owner.query('SELECT 1 FROM runbook_ledger.effects WHERE starts_with(key, $1)', [`${gate}/`])
+  const found = await world.owner.query('SELECT 1 FROM runbook_ledger.effects WHERE starts_with(key, $1)', [
+    `${await engineId(world.engine)}/${gate}/`,
+  ])
   return found.rowCount ?? 0
 }
 
@@ -92,7 +95,7 @@ describe('an approved update', () => {
     })
     expect(await readRun(world, 'plain')).toEqual({ status: 'FAILED', failure_reason: 'Stalled', changes: 1 })
     const entry = await world.owner.query('SELECT digest FROM runbook_ledger.effects WHERE key = $1', [
-      `${gate}/0-sql.update/plain`,
+      `${await engineId(world.engine)}/${gate}/0-sql.update/plain`,
     ])
     expect(entry.rows).toEqual([{ digest: request.proposalDigest }])
     const events = await world.engine.query<{ body: string }>('SELECT body FROM runbook.events WHERE incident = $1', [
@@ -211,7 +214,7 @@ describe('an approved update', () => {
     const { gate } = await situation('digest')
     await world.owner.query(
       `INSERT INTO runbook_ledger.effects (key, digest, detail, rows) VALUES ($1, repeat('0', 64), 'before', 1)`,
-      [`${gate}/0-sql.update/digest`],
+      [`${await engineId(world.engine)}/${gate}/0-sql.update/digest`],
     )
     const { takePermit, asked } = permits()
     const answer = await executeEffect(failRun(gate, 'digest'), depsFor(world, postgresTarget(write), takePermit))
@@ -225,9 +228,10 @@ describe('an approved update', () => {
 describe('a permit', () => {
   test('with a lower fence than the target has seen changes nothing and is asked for again', async () => {
     const { gate } = await situation('fence')
-    await world.owner.query(`INSERT INTO runbook_ledger.fences (name, fence) VALUES ('run/fence', 1)`)
+    const fence = `${await engineId(world.engine)}/run/fence`
+    await world.owner.query('INSERT INTO runbook_ledger.fences (name, fence) VALUES ($1, 1)', [fence])
     const late = permits({ lease: 'run/fence' })
-    await world.owner.query(`UPDATE runbook_ledger.fences SET fence = 2 WHERE name = 'run/fence'`)
+    await world.owner.query('UPDATE runbook_ledger.fences SET fence = 2 WHERE name = $1', [fence])
     const deps = depsFor(world, postgresTarget(write), late.takePermit)
 
     await expect(executeEffect(failRun(gate, 'fence'), deps)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })

@@ -2,7 +2,7 @@
 -- Run by the database's owner. The engine's write role may add to it; it may not change or remove what stands in it.
 
 CREATE TABLE runbook_ledger.effects (
-  key    text PRIMARY KEY,                 -- INC-142.r1/0-sql.update/run-7
+  key    text PRIMARY KEY,                 -- <engine>/INC-142.r1/0-sql.update/run-7
   digest text NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),  -- of the proposal that was approved
   detail text NOT NULL,
   rows   integer NOT NULL,

@@ -1,0 +1,43 @@
+-- Which engine this is: incidents begin at INC-1 in every engine's database, so what an engine leaves in a diagnosed system (ledger,
+-- fences, Redis) carries this id as well. Restored from a backup, it is the same engine; made anew, it is another.
+CREATE TABLE runbook.engine (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  id  uuid NOT NULL DEFAULT gen_random_uuid()
+);
+INSERT INTO runbook.engine DEFAULT VALUES;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON runbook.engine FOR EACH ROW EXECUTE FUNCTION runbook.refuse_change();
+GRANT SELECT ON runbook.engine TO runbook_application, runbook_reader;
+
+-- When the reconciler last rang for this incident, and last asked Temporal about it: each time longer apart, and one process at a time.
+ALTER TABLE runbook.incidents ADD rung_at timestamptz, ADD looked_at timestamptz;
+GRANT UPDATE (rung_at, looked_at) ON runbook.incidents TO runbook_application;
+
+-- No more than is used: a chain's head and an incident's end are not the application's to insert, a gate's terms not its to change.
+REVOKE INSERT ON runbook.incidents FROM runbook_application;
+GRANT INSERT (type, runbook, plan_digest, key, inputs, requester, parent) ON runbook.incidents TO runbook_application;
+REVOKE UPDATE (required, groups) ON runbook.gates FROM runbook_application;
+REVOKE UPDATE ON runbook.leases FROM runbook_application;
+GRANT UPDATE (holder, fence, until) ON runbook.leases TO runbook_application;
+
+-- A lower fence would let a process that lost its lease write again.
+CREATE FUNCTION runbook.refuse_lower_fence() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RAISE EXCEPTION 'the fence of % only rises', OLD.name USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER fence_rises BEFORE UPDATE ON runbook.leases FOR EACH ROW WHEN (NEW.fence < OLD.fence)
+  EXECUTE FUNCTION runbook.refuse_lower_fence();
+
+CREATE TRIGGER append_only_but_withdrawal BEFORE UPDATE ON runbook.decisions FOR EACH ROW
+  WHEN ((OLD.jti, OLD.gate, OLD.person, OLD.decision, OLD.proposal_digest, OLD.targets, OLD.next_cause, OLD.comment, OLD.token, OLD.at)
+    IS DISTINCT FROM
+    (NEW.jti, NEW.gate, NEW.person, NEW.decision, NEW.proposal_digest, NEW.targets, NEW.next_cause, NEW.comment, NEW.token, NEW.at)
+    OR OLD.withdrawn_at IS NOT NULL)
+  EXECUTE FUNCTION runbook.refuse_change();
+CREATE TRIGGER append_only_proposal BEFORE UPDATE ON runbook.gates FOR EACH ROW
+  WHEN ((OLD.id, OLD.proposal, OLD.proposal_digest) IS DISTINCT FROM (NEW.id, NEW.proposal, NEW.proposal_digest))
+  EXECUTE FUNCTION runbook.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON runbook.plans FOR EACH STATEMENT EXECUTE FUNCTION runbook.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON runbook.notes FOR EACH STATEMENT EXECUTE FUNCTION runbook.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON runbook.decisions FOR EACH STATEMENT EXECUTE FUNCTION runbook.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON runbook.gates FOR EACH STATEMENT EXECUTE FUNCTION runbook.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON runbook.effects FOR EACH STATEMENT EXECUTE FUNCTION runbook.refuse_change();
