@@ -1,29 +1,32 @@
 import { executeEffect } from '../src/effects/execute.ts'
 import { RunbookError } from '../src/core/errors.ts'
+import type { ProposedAction } from '../src/core/proposal.ts'
 import { readGate } from '../src/gate/gates.ts'
 import { takePermit } from '../src/gate/permit.ts'
 import type { ApplyAnswer, ApplyRequest } from '../src/interpreter/host.ts'
 import { ACTION_IMPLEMENTATIONS } from './action-table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
+import { goesUnapproved } from './goes-unapproved.ts'
 
 /** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
 export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
-  const { database, keyring, targets, notify } = dependencies
+  const { database, keyring, people, targets, notify } = dependencies
   const gate = await readGate(database, request.gate)
   const action = gate.proposal.actions.find((one) => one.id === request.action && one.target === request.target)
-  if (!action || gate.proposalDigest !== request.proposalDigest)
+  if (!action || !gate.intact || gate.proposalDigest !== request.proposalDigest)
     throw new RunbookError(
       'RUNBOOK_REFUSED',
       `${request.gate} holds no action ${request.action} for ${request.target} under that digest`,
     )
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
   const { proposalDigest, recheckedAt, timeoutMs } = request
+  const rules = { keyring, people, goesUnapproved: (one: ProposedAction) => goesUnapproved(dependencies, one) }
   const answer = await executeEffect(
     { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs },
     {
       database,
       targets,
-      takePermit: (wanted) => takePermit(database, keyring, wanted),
+      takePermit: (wanted) => takePermit(database, rules, wanted),
       implementations: ACTION_IMPLEMENTATIONS,
       notify,
     },

@@ -1,7 +1,8 @@
 import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/activity'
-import { ApplicationFailure } from '@temporalio/common'
+import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
 import type { Settlement } from '../src/core/decision.ts'
 import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
+import type { Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import type { JsonObject } from '../src/core/json.ts'
 import { closeIncident } from '../src/history/close.ts'
@@ -34,7 +35,7 @@ export interface DiagnoseActivities {
   record(incident: string, place: string, kind: string, data: JsonObject): Promise<{ at: string }>
   escalate(incident: string, escalation: Escalation): Promise<void>
   handOff(incident: string, type: string, inputs: JsonObject): Promise<{ incident: string }>
-  close(incident: string, closing: ClosingRequest): Promise<void>
+  close(incident: string, closing: ClosingRequest): Promise<{ outcome: Outcome; reason: string }>
 }
 
 /** Effects: on the task queue `…-remediate`, so that only some workers hold write credentials. */
@@ -61,11 +62,20 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
       const [stored] = await recordEvents(database, incident, [{ place, actor: 'engine', kind, data }])
       return { at: stored!.at }
     },
-    escalate: (incident, escalation) =>
-      escalate(dependencies, incident, escalation, activityInfo().attempt >= ESCALATION_TRIES),
+    escalate: (incident, escalation) => {
+      const { attempt, heartbeatDetails } = activityInfo()
+      const told = { ...(heartbeatDetails as Record<string, string> | undefined) }
+      return escalate(dependencies, incident, escalation, {
+        told,
+        remember: heartbeat,
+        last: attempt >= ESCALATION_TRIES,
+      })
+    },
     handOff: (incident, type, inputs) => dependencies.openIncident(type, inputs, `handoff:${incident}`, incident),
     close: async (incident, closing) => {
-      await closeIncident(database, { incident, ...closing })
+      const unsettled = closing.outcome === 'failed' ? { unsettled: 'the incident failed before it was recorded' } : {}
+      const { outcome, reason } = await closeIncident(database, { incident, ...closing, ...unsettled })
+      return { outcome, reason }
     },
   })
 }
@@ -95,6 +105,9 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'RUNBOOK_REFUSED',
 ])
 
+/** PostgreSQL's classes of errors that are the data's: a value it cannot hold, a rule it breaks, something too long. */
+const DATA_ERROR = /^(22|23|54)...$/
+
 /** The one mapping of our errors to Temporal's failures. Only the message crosses: a cause could carry what must not be stored. */
 function mapFailures<T extends object>(activities: T): T {
   const mapped = Object.entries(activities).map(([name, run]) => {
@@ -108,7 +121,10 @@ function mapFailures<T extends object>(activities: T): T {
             type: error.code,
             nonRetryable: FINAL.has(error.code),
           })
-        if (error instanceof Error && error.name !== 'Error') throw error
+        const { code } = error as { code?: unknown }
+        if (typeof code === 'string' && DATA_ERROR.test(code))
+          throw ApplicationFailure.nonRetryable(`the database refuses it: ${messageOf(error)}`, code)
+        if (error instanceof TemporalFailure || (error instanceof Error && error.name === 'AbortError')) throw error
         throw ApplicationFailure.create({ message: messageOf(error), type: 'Error' })
       }
     }

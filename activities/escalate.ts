@@ -3,21 +3,38 @@ import { recordEvents } from '../src/history/record.ts'
 import type { Escalation } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
-/** Tells every channel, and records what came of it. A channel that does not answer is tried again by Temporal a few times first. */
+/** One of several tries to tell people. */
+export interface EscalationTry {
+  /** What came of it in earlier tries, by channel: those are not told again. */
+  told: Record<string, string>
+  /** Keeps that for the next try. */
+  remember(told: Record<string, string>): void
+  /** From this try on, a channel that does not answer is recorded instead of tried again. */
+  last: boolean
+}
+
+/**
+ * Tells every channel, and records what came of it. Throws where one did not answer, after all were tried: Temporal tries again.
+ */
 export async function escalate(
-  { database, notify }: ActivityDependencies,
+  { database, notify }: Pick<ActivityDependencies, 'database' | 'notify'>,
   incident: string,
   { place, to, message, reason }: Escalation,
-  lastTry: boolean,
+  { told, remember, last }: EscalationTry,
 ): Promise<void> {
   const text = `${incident}: ${message}\n${reason}\nSee: runbook show ${incident}`
-  const told: Record<string, string> = {}
+  let failure: unknown
   for (const channel of to) {
-    told[channel] = await notify(channel, text).catch((error: unknown) => {
-      if (!lastTry) throw error
-      return `not delivered: ${messageOf(error)}`
-    })
+    if (told[channel] !== undefined) continue
+    try {
+      told[channel] = await notify(channel, text)
+    } catch (error) {
+      failure ??= error
+      if (last) told[channel] = `not delivered: ${messageOf(error)}`
+    }
+    remember(told)
   }
+  if (failure !== undefined && !last) throw failure
   await recordEvents(database, incident, [
     { place, actor: 'engine', kind: 'escalation', data: { to, message, reason, told } },
   ])

@@ -1,9 +1,10 @@
+import { RunbookError } from '../src/core/errors.ts'
 import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
-import { kindNamed } from '../src/language/kinds/table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
+import { goesUnapproved } from './goes-unapproved.ts'
 import { previewAction } from './preview-action.ts'
 
 /**
@@ -17,6 +18,7 @@ export async function propose(
   signal: AbortSignal,
 ): Promise<Proposed> {
   const { database, targets } = dependencies
+  checkKeys(draft)
   const { planDigest } = await readIncident(database, incident)
   const actions = await Promise.all(
     draft.actions.map(async (action): Promise<ProposedAction> => ({
@@ -54,18 +56,14 @@ export async function propose(
 
 const HOUR_MS = 3_600_000
 
-function effectiveApproval({ auto, requesterMayApprove }: ActivityDependencies, draft: ProposalDraft) {
+function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDraft) {
   const { approval } = draft
-  const excludeRequester = draft.risk === 'high' || !requesterMayApprove
+  const excludeRequester = draft.risk === 'high' || !dependencies.requesterMayApprove
   if (!approval.auto) {
     const { by, count, validForMs, onTimeout, withinMs } = approval
     return { stored: { auto: false, by, count, excludeRequester, validForMs }, onTimeout, withinMs }
   }
-  const permitted = draft.actions.every(
-    (action) =>
-      needsNoApproval(action.kind) ||
-      auto.some((one) => one.kind === action.kind && one.connection === action.with.connection),
-  )
+  const permitted = draft.actions.every((action) => goesUnapproved(dependencies, action))
   const stored = {
     auto: permitted,
     by: permitted ? [] : draft.escalateTo,
@@ -76,7 +74,18 @@ function effectiveApproval({ auto, requesterMayApprove }: ActivityDependencies, 
   return { stored, onTimeout: 'reject' as const, withinMs: HOUR_MS }
 }
 
-function needsNoApproval(kind: string): boolean {
-  const access = kindNamed(kind)?.access
-  return access === 'message' || access === 'person'
+const LONGEST_KEY = 500
+
+/**
+ * Keys come from what was diagnosed, and name places in the history, leases and files of evidence: one that cannot be stored is said
+ * here, before anybody is asked.
+ */
+function checkKeys(draft: ProposalDraft): void {
+  for (const { key, lock } of draft.targets)
+    for (const name of lock === undefined ? [key] : [key, lock])
+      if (name === '' || name.length > LONGEST_KEY || /\p{Cc}/u.test(name))
+        throw new RunbookError(
+          'RUNBOOK_BAD_INPUT',
+          `${draft.remedy}: a target's key and lock have 1 to ${LONGEST_KEY} characters and none that steers a terminal, unlike ${JSON.stringify(name.slice(0, 80))}`,
+        )
 }

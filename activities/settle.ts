@@ -1,7 +1,11 @@
 import type { Settlement } from '../src/core/decision.ts'
-import { isRunbookError } from '../src/core/errors.ts'
+import { sha256Hex } from '../src/core/canonical.ts'
+import { isRunbookError, type ErrorCode, type RunbookError } from '../src/core/errors.ts'
 import { decideByToken } from '../src/gate/decide.ts'
+import { readGate } from '../src/gate/gates.ts'
 import { settleGate } from '../src/gate/settle.ts'
+import type { Database } from '../src/history/database.ts'
+import { recordEvents } from '../src/history/record.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /**
@@ -14,8 +18,18 @@ export async function settle(
   tokens: string[],
 ): Promise<Settlement> {
   for (const token of tokens)
-    await decideByToken({ database, keyring, people, ring: async () => {} }, token).catch((error: unknown) => {
+    await decideByToken({ database, keyring, people, ring: async () => {} }, token).catch(async (error: unknown) => {
       if (!isRunbookError(error) || error.code === 'RUNBOOK_UNREACHABLE') throw error
+      // Whoever may be named in it has not been shown to have sent it: no gate took it, so nobody has recorded it yet.
+      if (FORGED.includes(error.code)) await recordForged(database, gate, token, error)
     })
   return settleGate(database, gate)
+}
+
+const FORGED: ErrorCode[] = ['RUNBOOK_NOT_AUTHENTICATED', 'RUNBOOK_BAD_INPUT', 'RUNBOOK_NOT_FOUND']
+
+async function recordForged(database: Database, id: string, token: string, { code, message }: RunbookError) {
+  const { incident, round } = await readGate(database, id)
+  const event = { actor: 'signal', kind: 'denied', data: { gate: id, code, why: message } }
+  await recordEvents(database, incident, [{ ...event, place: `r${round}/denied/${sha256Hex(token)}` }])
 }

@@ -1,13 +1,16 @@
 import {
+  ActivityFailure,
   ApplicationFailure,
   condition,
   isCancellation,
   log,
   proxyActivities,
   proxyLocalActivities,
+  rootCause,
   setCurrentDetails,
   setHandler,
   sleep,
+  TemporalFailure,
   TerminatedFailure,
   upsertSearchAttributes,
   workflowInfo,
@@ -22,9 +25,15 @@ import { decisionSignal, ringSignal } from './messages.ts'
 /** Up to this timeout a check runs as a local activity, which costs one marker instead of three events and a task. */
 const LOCAL_CHECK_MS = 5_000
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' } as const
+/** A local activity that is tried again keeps its workflow task open, which costs history: after so many tries it becomes a normal one. */
+const LOCAL_RETRY = { ...RETRY, maximumAttempts: 3 } as const
 
-/** Recording and settling: short, and tried until the engine's database answers. */
-const short = proxyLocalActivities<DiagnoseActivities>({ startToCloseTimeout: '20s', retry: RETRY })
+/** Recording and settling. */
+const brief = proxyLocalActivities<DiagnoseActivities>({
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: '15s',
+  retry: LOCAL_RETRY,
+})
 
 /**
  * The workflow of every incident, of type `runbook.<name>`: it lends the interpreter its activities, timers and signals, and decides
@@ -37,33 +46,46 @@ export default async function incident(plan: Plan, start: IncidentStart): Promis
       `this worker runs plans of version ${IR_VERSION}; it was given version ${plan.irVersion} of ${plan.runbook} as ${workflowType}`,
       'RUNBOOK_INVALID_RUNBOOK',
     )
-  const { outcome, reason } = await runIncident(plan, start, workflowHost(plan, start))
-  return { outcome, reason }
+  const host = workflowHost(plan, start)
+  try {
+    const { outcome, reason } = await runIncident(plan, start, host)
+    // What stands in the history: somebody else may have closed it before.
+    return host.stored() ?? { outcome, reason }
+  } catch (error) {
+    // Any other error would fail the workflow's task, again and again, instead of the workflow.
+    if (error instanceof TemporalFailure) throw error
+    throw ApplicationFailure.nonRetryable(error instanceof Error ? error.message : String(error))
+  }
 }
 
-function workflowHost(plan: Plan, start: IncidentStart): Host {
+function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Closed | undefined } {
   const { incident: id } = start
   const bell = listen()
+  let stored: Closed | undefined
   return {
+    stored: () => stored,
     runChecks: (requests) => runWave(id, requests),
     propose: (draft) => {
       const { title, targets } = draft
-      return normal('90s', `propose: ${title} (${targets.length} targets)`).propose(id, draft)
+      return plainly(normal('90s', `propose: ${title} (${targets.length} targets)`).propose(id, draft))
     },
-    settle: (gate) => short.settle(gate, bell.letters()),
+    settle: (gate) => {
+      const letters = bell.letters()
+      return shortly(`settle ${gate}`, (activities) => activities.settle(gate, letters))
+    },
     waitForRing: (ms) => bell.rungWithin(ms),
-    apply: (request) => remediate(request.timeoutMs, `${request.action} on ${request.target}`).apply(request),
-    poll: (request) =>
-      polling(request.withinMs + request.holdsMs, `watch ${request.checks.map((check) => check.name).join(', ')}`).poll(
-        id,
-        request,
-      ),
-    record: (place, kind, data) => short.record(id, place, kind, data),
-    escalate: (escalation) => normal('60s', `escalate to ${escalation.to.join(', ')}`, 5).escalate(id, escalation),
-    handOff: (type, inputs) => normal('30s', `hand off to ${type}`).handOff(id, type, inputs),
+    apply: (request) => plainly(remediate(request.timeoutMs, `${request.action} on ${request.target}`).apply(request)),
+    poll: (request) => {
+      const names = request.checks.map((check) => check.name).join(', ')
+      return plainly(polling(request.withinMs + request.holdsMs, `watch ${names}`).poll(id, request))
+    },
+    record: (place, kind, data) => shortly(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
+    escalate: (escalation) =>
+      plainly(normal('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),
+    handOff: (type, inputs) => plainly(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
     close: async (closing) => {
-      await short.close(id, closing)
-      upsertSearchAttributes({ RunbookOutcome: [closing.outcome] })
+      stored = await shortly('close', (activities) => activities.close(id, closing))
+      upsertSearchAttributes({ RunbookOutcome: [stored.outcome] })
     },
     sleep: (ms) => sleep(ms),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
@@ -87,7 +109,7 @@ function listen() {
     rings += 1
   })
   return {
-    /** The tokens that came; given again until they are taken, because settling them twice is settling them once. */
+    /** The tokens that came since the last call. */
     letters(): string[] {
       heard = rings
       return waiting.splice(0)
@@ -99,15 +121,46 @@ function listen() {
   }
 }
 
+type Closed = Awaited<ReturnType<DiagnoseActivities['close']>>
+
+/** An activity's error is told by what went wrong in it: Temporal's own says only that an activity failed. */
+async function plainly<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error
+    throw ApplicationFailure.nonRetryable(`${error.activityType}: ${rootCause(error) ?? error.message}`)
+  }
+}
+
+/**
+ * As a local activity; where the engine's database does not answer at once, as a normal one, which waits for it outside of the
+ * workflow's history, however long it takes.
+ */
+async function shortly<T>(
+  summary: string,
+  ask: (activities: DiagnoseActivities) => Promise<T>,
+  local: DiagnoseActivities = brief,
+  patience: number | '30s' = '30s',
+): Promise<T> {
+  try {
+    return await ask(local)
+  } catch (error) {
+    const final =
+      error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.nonRetryable
+    return plainly(isCancellation(error) || final ? Promise.reject(error as Error) : ask(normal(patience, summary)))
+  }
+}
+
 /** Short checks go together as one local activity, which stores them in one transaction; each long one is an activity of its own. */
 async function runWave(id: string, requests: CheckRequest[]) {
   const isShort = (request: CheckRequest) => request.timeoutMs <= LOCAL_CHECK_MS || request.unavailable !== undefined
-  const brief = requests.filter(isShort)
+  const short = requests.filter(isShort)
   const long = requests.filter((request) => !isShort(request))
   const [together, ...apart] = await Promise.all([
-    brief.length > 0 ? briefly(brief).runChecks(id, brief) : [],
+    short.length > 0 ? runTogether(id, short) : [],
     ...long.map((request) =>
-      normal(timeOf(request), `check ${request.name} (${request.kind})`).runChecks(id, [request]),
+      plainly(normal(timeOf(request), `check ${request.name} (${request.kind})`).runChecks(id, [request])),
     ),
   ])
   const found = new Map([...together, ...apart.flat()].map((evidence) => [evidence.place, evidence]))
@@ -118,20 +171,15 @@ function timeOf(request: CheckRequest): number {
   return request.timeoutMs * (request.retries + 1) + 15_000
 }
 
-function briefly(requests: CheckRequest[]) {
-  return proxyLocalActivities<DiagnoseActivities>({
-    startToCloseTimeout: Math.max(...requests.map(timeOf)),
-    retry: RETRY,
-    summary: `checks: ${requests.map((request) => request.name).join(', ')}`,
-  })
+function runTogether(id: string, requests: CheckRequest[]) {
+  const startToCloseTimeout = Math.max(...requests.map(timeOf))
+  const summary = `checks: ${requests.map((request) => request.name).join(', ')}`
+  const local = proxyLocalActivities<DiagnoseActivities>({ startToCloseTimeout, retry: LOCAL_RETRY, summary })
+  return shortly(summary, (activities) => activities.runChecks(id, requests), local, startToCloseTimeout)
 }
 
-function normal(startToCloseTimeout: number | '30s' | '60s' | '90s', summary: string, maximumAttempts?: number) {
-  return proxyActivities<DiagnoseActivities>({
-    startToCloseTimeout,
-    retry: { ...RETRY, ...(maximumAttempts ? { maximumAttempts } : {}) },
-    summary,
-  })
+function normal(startToCloseTimeout: number | '30s' | '60s' | '90s', summary: string) {
+  return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, retry: RETRY, summary })
 }
 
 /** One activity polls for as long as it takes; its heartbeat tells within seconds that its worker died. */

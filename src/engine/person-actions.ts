@@ -28,8 +28,8 @@ const MAX_NOTE = 10_000
 /** A note in the incident's history; also after it has closed. */
 export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
   const body = text.trim()
-  if (body === '' || body.length > MAX_NOTE)
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE} characters`)
+  if (body === '' || body.length > MAX_NOTE || body.includes('\0'))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE} characters, and no NUL`)
   await transaction(engine.database, async (connection) => {
     await lockIncident(connection, incident)
     await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [

@@ -21,14 +21,13 @@ export async function provisionEngineDatabase(
   const owner = { role: names.owner, password: passwords.owner ?? newPassword() }
   const application = { role: names.application, password: passwords.application ?? newPassword() }
   await withClient(superuserUrl, async (client) => {
-    // The owner creates the group roles of the schema, which are the server's, not one database's.
-    await ensureLogin(client, owner, 'CREATEROLE')
-    await ensureLogin(client, application, '')
+    await ensureLogin(client, owner)
+    await ensureLogin(client, application)
     await ensureDatabase(client, names.database, owner.role)
   })
   const ownerUrl = urlFor(superuserUrl, owner, names.database)
   await withClient(urlFor(superuserUrl, undefined, names.database), async (client) => {
-    // Group roles that another engine on this server made before are not the owner's to grant on; the superuser makes them.
+    // Group roles are the server's, not one database's: the superuser makes them, and the owner needs no right to make any.
     for (const role of ['runbook_application', 'runbook_reader'])
       await client.query(
         `DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
@@ -51,7 +50,7 @@ export async function provisionDatabase(
   password = newPassword(),
 ): Promise<string> {
   await withClient(superuserUrl, async (client) => {
-    await ensureLogin(client, { role: owner, password }, '')
+    await ensureLogin(client, { role: owner, password })
     await ensureDatabase(client, database, owner)
   })
   return urlFor(superuserUrl, { role: owner, password }, database)
@@ -72,12 +71,12 @@ interface Login {
   password: string
 }
 
-async function ensureLogin(client: pg.Client, { role, password }: Login, attributes: string): Promise<void> {
+async function ensureLogin(client: pg.Client, { role, password }: Login): Promise<void> {
   const name = client.escapeIdentifier(role)
   await client.query(
     `DO $$ BEGIN CREATE ROLE ${name} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
   )
-  await client.query(`ALTER ROLE ${name} LOGIN ${attributes} PASSWORD ${client.escapeLiteral(password)}`)
+  await client.query(`ALTER ROLE ${name} LOGIN NOCREATEROLE PASSWORD ${client.escapeLiteral(password)}`)
 }
 
 async function ensureDatabase(client: pg.Client, database: string, owner: string): Promise<void> {

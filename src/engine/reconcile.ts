@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import type { Outcome } from '../core/incident.ts'
 import { incidentsToStart } from '../history/accept.ts'
 import { closeIncident } from '../history/close.ts'
@@ -15,62 +16,115 @@ export interface Reconciled {
 }
 
 const BATCH = 100
+/** So many questions to Temporal at once. */
+const AT_ONCE = 10
 /** Who accepted an incident starts it within this time, or died. */
 const START_GRACE_MS = 2_000
-/** A gate that was decided so long ago and has no permit yet is rung again. */
+/** A gate that was decided so long ago and has no permit yet is rung again; then each time twice as late as before. */
 const RING_GRACE_SECONDS = 10
 /** A workflow that ended has closed its incident within this time, or never will. */
 const CLOSE_GRACE_SECONDS = 15
+/** Temporal is asked about one incident at most so often, by whatever process. */
+const LOOK_SECONDS = 15
 
 /**
  * Makes history and Temporal agree: starts what was accepted and not started, rings for gates that were decided and not acted on,
- * and closes truthfully what ended without saying so. Any number of processes may do this at once.
+ * and closes truthfully what ended without saying so. Any number of processes may do this at once. What fails for one incident does
+ * not keep the others waiting; the first such error is thrown when all have had their turn.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
-  return { started: await startWaiting(engine), rung: await ringDecided(engine), closed: await closeEnded(engine) }
-}
-
-async function startWaiting(engine: Engine): Promise<string[]> {
-  const waiting = await incidentsToStart(engine.database, START_GRACE_MS, BATCH)
-  for (const id of waiting) {
-    const { planDigest, inputs } = await readIncident(engine.database, id)
-    const plan = await readPlan(engine.database, planDigest)
-    await startAccepted(engine, plan, { incident: id, planDigest, inputs })
+  const errors: unknown[] = []
+  const reconciled = {
+    started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
+    rung: await forEach(await toRing(engine), errors, async (id) => {
+      await ring(engine.temporal.client, id)
+      return true
+    }),
+    closed: await forEach(await toLookAt(engine), errors, (id) => closeIfEnded(engine, id)),
   }
-  return waiting
+  if (errors.length > 0) throw errors[0]
+  return reconciled
 }
 
-async function ringDecided(engine: Engine): Promise<string[]> {
-  const found = await engine.database.query<{ incident: string }>(
-    `SELECT i.id AS incident FROM runbook.incidents i LEFT JOIN runbook.gates g
-       ON g.incident = i.id AND g.round = (SELECT max(round) FROM runbook.gates WHERE incident = i.id)
-     WHERE i.closed_at IS NULL AND i.started_at IS NOT NULL AND (
-       (i.state = 'deciding' AND g.state <> 'open' AND NOT g.auto AND g.decided_at < clock_timestamp() - $1 * interval '1 second')
-       OR i.cancelled_at < clock_timestamp() - $1 * interval '1 second')
-     LIMIT $2`,
-    [RING_GRACE_SECONDS, BATCH],
-  )
-  for (const { incident } of found.rows) await ring(engine.temporal.client, incident)
-  return found.rows.map((row) => row.incident)
-}
-
-async function closeEnded(engine: Engine): Promise<string[]> {
-  const open = await engine.database.query<{ id: string }>(
-    `SELECT id FROM runbook.incidents WHERE closed_at IS NULL AND started_at < clock_timestamp() - $1 * interval '1 second' ORDER BY number LIMIT 1000`,
-    [CLOSE_GRACE_SECONDS],
-  )
-  const closed: string[] = []
-  for (const { id } of open.rows) {
-    const state = await describeIncident(engine.temporal.client, id)
-    if (state === 'running') continue
-    await settleReserved(engine, id)
-    await closeIncident(engine.database, { incident: id, ...ended(state) })
-    closed.push(id)
+/** Those for which `work` answered true. */
+async function forEach(
+  incidents: string[],
+  errors: unknown[],
+  work: (incident: string) => Promise<boolean>,
+): Promise<string[]> {
+  const done: string[] = []
+  const left = [...incidents]
+  const worker = async () => {
+    for (let id = left.shift(); id !== undefined; id = left.shift())
+      try {
+        if (await work(id)) done.push(id)
+      } catch (error) {
+        errors.push(error)
+      }
   }
-  return closed
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return done
 }
 
-function ended(state: Exclude<WorkflowState, 'running'>): { outcome: Outcome; reason: string } {
+function toStart(engine: Engine): Promise<string[]> {
+  return incidentsToStart(engine.database, START_GRACE_MS, BATCH)
+}
+
+async function start(engine: Engine, incident: string): Promise<boolean> {
+  const { planDigest, inputs } = await readIncident(engine.database, incident)
+  const plan = await readPlan(engine.database, planDigest)
+  await startAccepted(engine, plan, { incident, planDigest, inputs })
+  return true
+}
+
+/** Claimed in one statement, so that of several processes one rings. */
+async function toRing({ database }: Engine): Promise<string[]> {
+  const claimed = await database.query<{ id: string }>(
+    `WITH waiting AS (
+       SELECT i.id, i.rung_at, coalesce(i.cancelled_at, g.decided_at) AS since
+       FROM runbook.incidents i LEFT JOIN runbook.gates g
+         ON g.incident = i.id AND g.round = (SELECT max(round) FROM runbook.gates WHERE incident = i.id)
+       WHERE i.closed_at IS NULL AND i.started_at IS NOT NULL AND (i.cancelled_at IS NOT NULL
+         OR (i.state = 'deciding' AND g.state <> 'open' AND NOT g.auto)))
+     UPDATE runbook.incidents i SET rung_at = clock_timestamp() FROM waiting w
+     WHERE i.id = w.id AND i.rung_at IS NOT DISTINCT FROM w.rung_at AND clock_timestamp() > CASE
+       WHEN w.rung_at IS NULL OR w.rung_at < w.since THEN w.since + $1 * interval '1 second'
+       ELSE w.rung_at + (w.rung_at - w.since) END
+     RETURNING i.id`,
+    [RING_GRACE_SECONDS],
+  )
+  return claimed.rows.map((row) => row.id)
+}
+
+/** Those that were not looked at for the longest time. */
+async function toLookAt({ database }: Engine): Promise<string[]> {
+  const claimed = await database.query<{ id: string }>(
+    `UPDATE runbook.incidents SET looked_at = clock_timestamp() WHERE number IN (
+       SELECT number FROM runbook.incidents WHERE closed_at IS NULL AND started_at < clock_timestamp() - $1 * interval '1 second'
+         AND (looked_at IS NULL OR looked_at < clock_timestamp() - $2 * interval '1 second')
+       ORDER BY looked_at NULLS FIRST, number LIMIT $3 FOR UPDATE SKIP LOCKED)
+     RETURNING id`,
+    [CLOSE_GRACE_SECONDS, LOOK_SECONDS, BATCH],
+  )
+  return claimed.rows.map((row) => row.id)
+}
+
+async function closeIfEnded(engine: Engine, incident: string): Promise<boolean> {
+  const state = await describeIncident(engine.temporal.client, incident)
+  if (state === 'running') return false
+  const { fresh } = await closeIncident(engine.database, {
+    incident,
+    ...(await ended(engine, incident, state)),
+    unsettled: 'its workflow ended before the effect was recorded',
+  })
+  return fresh
+}
+
+async function ended(
+  engine: Engine,
+  incident: string,
+  state: Exclude<WorkflowState, 'running'>,
+): Promise<{ outcome: Outcome; reason: string }> {
   if (state === 'cancelled') return { outcome: 'cancelled', reason: 'its workflow was cancelled in Temporal' }
   const words = {
     completed: 'completed without closing it',
@@ -79,17 +133,16 @@ function ended(state: Exclude<WorkflowState, 'running'>): { outcome: Outcome; re
     'timed-out': 'timed out',
     gone: 'is gone from Temporal',
   }
-  return { outcome: 'failed', reason: `its workflow ${words[state]}` }
+  const why = state === 'failed' ? await whyFailed(engine, incident) : ''
+  return { outcome: 'failed', reason: `its workflow ${words[state]}${why}` }
 }
 
-/** What had its permit and no effect yet may have been done or not: that is said, not guessed. */
-async function settleReserved(engine: Engine, incident: string): Promise<void> {
-  await engine.database.query(
-    `INSERT INTO runbook.effects (gate, action, target, result, detail)
-     SELECT p.gate, a.value->>'id', p.target, 'unknown', 'its workflow ended before the effect was recorded'
-     FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate, jsonb_array_elements(g.proposal::jsonb->'actions') AS a (value)
-     WHERE g.incident = $1 AND a.value->>'target' = p.target
-     ON CONFLICT DO NOTHING`,
-    [incident],
-  )
+async function whyFailed(engine: Engine, incident: string): Promise<string> {
+  try {
+    await engine.temporal.client.workflow.getHandle(incident).result()
+    return ''
+  } catch (error) {
+    const { cause } = error as { cause?: unknown }
+    return cause === undefined ? '' : `: ${messageOf(cause)}`
+  }
 }

@@ -8,12 +8,12 @@ const MAX_EVIDENCE_CHARACTERS = 4_000
 export function reviewMarkdown(review: Review): string {
   const { incident } = review
   const lines = [
-    `# ${incident.id}: ${incident.type}, ${incident.outcome ?? incident.state}`,
+    `# ${incident.id}: ${inline(incident.type)}, ${incident.outcome ?? incident.state}`,
     '',
-    ...(incident.reason ? [`${capital(incident.reason)}.`, ''] : []),
+    ...(incident.reason ? [`${inline(capital(incident.reason))}.`, ''] : []),
     '| | |',
     '| --- | --- |',
-    `| Runbook | ${incident.runbook}, plan \`${incident.planDigest.slice(0, 12)}\` |`,
+    `| Runbook | ${inline(incident.runbook)}, plan \`${incident.planDigest.slice(0, 12)}\` |`,
     `| Key | ${inline(incident.key)} |`,
     `| Inputs | ${inline(JSON.stringify(incident.inputs))} |`,
     `| Opened | ${incident.openedAt} by ${inline(incident.requester.replace(/^person:/, ''))}${incident.occurrences > 1 ? `, ${incident.occurrences} times` : ''} |`,
@@ -28,7 +28,7 @@ export function reviewMarkdown(review: Review): string {
     ...review.timeline.map((entry) => `- \`${entry.at.slice(11, 23)}\` ${inline(entry.text)}`),
     '',
     ...(review.notes.length > 0
-      ? ['## Notes', '', ...review.notes.map((note) => `- ${note.at} ${note.person}: ${inline(note.body)}`), '']
+      ? ['## Notes', '', ...review.notes.map((note) => `- ${note.at} ${inline(note.person)}: ${inline(note.body)}`), '']
       : []),
     '## Evidence',
     '',
@@ -50,7 +50,7 @@ function roundLines(round: RoundView): string[] {
       ? [
           '**Causes that held**',
           '',
-          ...held.map((cause) => `- **${cause.cause}**: ${inline(cause.title)}. ${inline(cause.because)}`),
+          ...held.map((cause) => `- **${inline(cause.cause)}**: ${inline(cause.title)}. ${inline(cause.because)}`),
           '',
         ]
       : []),
@@ -60,7 +60,7 @@ function roundLines(round: RoundView): string[] {
           '',
           ...others.map(
             (cause) =>
-              `- ${cause.cause}: ${cause.holds === false ? 'ruled out' : 'undetermined'}: ${inline(cause.because)}`,
+              `- ${inline(cause.cause)}: ${cause.holds === false ? 'ruled out' : 'undetermined'}: ${inline(cause.because)}`,
           ),
           '',
         ]
@@ -76,7 +76,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
       ? `${proposal.targets.length} of ${proposal.affected} targets`
       : `${proposal.targets.length} target${proposal.targets.length === 1 ? '' : 's'}`
   return [
-    `**Proposed**: ${inline(proposal.title)} (\`${proposal.remedy}\`, risk ${proposal.risk}, ${count}), gate \`${gate.id}\`, digest \`${gate.proposalDigest}\``,
+    `**Proposed**: ${inline(proposal.title)} (${code(proposal.remedy)}, risk ${proposal.risk}, ${count}), gate \`${gate.id}\`, digest \`${gate.proposalDigest}\``,
     '',
     ...proposal.actions.map((action) => `- ${actionLine(action)}`),
     '',
@@ -84,7 +84,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
     '',
     ...gate.decisions.map(
       (one) =>
-        `- ${one.at} **${one.person}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? one.targets.join(', ') : 'all targets'}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
+        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
     ),
     ...(gate.decisions.length > 0 ? [''] : []),
     ...(round.effects.length > 0
@@ -92,7 +92,8 @@ function gateLines(gate: GateView, round: RoundView): string[] {
           '| Target | Action | Effect | Detail |',
           '| --- | --- | --- | --- |',
           ...round.effects.map(
-            (effect) => `| ${inline(effect.target)} | ${effect.action} | ${effect.result} | ${inline(effect.detail)} |`,
+            (effect) =>
+              `| ${inline(effect.target)} | ${inline(effect.action)} | ${effect.result} | ${inline(effect.detail)} |`,
           ),
           '',
         ]
@@ -104,21 +105,22 @@ function gateLines(gate: GateView, round: RoundView): string[] {
 function actionLine(action: ProposedAction): string {
   const undo = action.preview.undo ? `; undo: ${code(action.preview.undo)}` : ''
   const warning = action.preview.warning ? `; ${inline(action.preview.warning)}` : ''
-  return `${action.target === '-' ? '' : `\`${action.target}\`: `}\`${action.preview.summary.replaceAll('`', "'")}\`${undo}${warning}`
+  return `${action.target === '-' ? '' : `${code(action.target)}: `}${code(action.preview.summary)}${undo}${warning}`
 }
 
 function evidenceLines(evidence: EvidenceView): string[] {
-  const text = JSON.stringify(evidence.body, null, 2)
+  const text = seen(JSON.stringify(evidence.body, null, 2))
   const shown =
     text.length > MAX_EVIDENCE_CHARACTERS
       ? `${text.slice(0, MAX_EVIDENCE_CHARACTERS)}\n… ${text.length - MAX_EVIDENCE_CHARACTERS} more characters: GET /v1/incidents/…/evidence/${evidence.ref}`
       : text
+  const fence = fenceFor(shown, 3)
   return [
-    `<details><summary><code>${evidence.place}</code>: ${evidence.kind}, ${evidence.status}${evidence.truncated ? ', truncated' : ''}, ${humanDuration(evidence.durationMs)}, <code>${evidence.ref.slice(0, 12)}</code></summary>`,
+    `<details><summary><code>${html(evidence.place)}</code>: ${html(evidence.kind)}, ${evidence.status}${evidence.truncated ? ', truncated' : ''}, ${humanDuration(evidence.durationMs)}, <code>${evidence.ref.slice(0, 12)}</code></summary>`,
     '',
-    '```json',
-    shown.replaceAll('```', "'''"),
-    '```',
+    `${fence}json`,
+    shown,
+    fence,
     '',
     '</details>',
     '',
@@ -135,9 +137,35 @@ function capital(text: string): string {
 
 /** Data in running text must not become markup. */
 function inline(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').replace(/[<>*_`[\]|\\]/g, (character) => `\\${character}`)
+  return oneLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
 }
 
+/** As it is, whatever it holds: in a table's cell it would need more. */
 function code(text: string): string {
-  return `\`${text.replaceAll('`', "'").replace(/[\r\n]+/g, ' ')}\``
+  const line = oneLine(text)
+  const fence = fenceFor(line, 1)
+  const space = line.startsWith('`') || line.endsWith('`') ? ' ' : ''
+  return `${fence}${space}${line}${space}${fence}`
+}
+
+/** More backticks than stand together anywhere in the text. */
+function fenceFor(text: string, least: number): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
+  return '`'.repeat(Math.max(least, longest + 1))
+}
+
+function html(text: string): string {
+  return oneLine(text).replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+function oneLine(text: string): string {
+  return seen(text.replace(/[\r\n\t\p{Zl}\p{Zp}]+/gu, ' '))
+}
+
+/** What would hide, or turn what stands beside it, is shown by its number. */
+function seen(text: string): string {
+  return text.replace(
+    /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
 }

@@ -104,8 +104,11 @@ function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[]):
   )
   const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => String(event.data.target)))
   const worst: EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
+  const resultsOf = (target: string) => effects.filter((effect) => effect.target === target).map((one) => one.result)
+  const approved = new Set(gate.approvedTargets)
   return gate.proposal.targets.map(({ key }) => {
-    const own = effects.filter((effect) => effect.target === key).map((effect) => effect.result)
+    // What is done once is done for all that were approved and still qualified.
+    const own = [...resultsOf(key), ...(key !== '-' && approved.has(key) && !skipped.has(key) ? resultsOf('-') : [])]
     const state: TargetState =
       worst.find((result) => own.includes(result)) ??
       (permitted.has(key) ? 'permitted' : skipped.has(key) ? 'skipped' : 'proposed')

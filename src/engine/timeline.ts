@@ -7,7 +7,25 @@ import type { TimelineEntry } from './views.ts'
 /** An event as one sentence, for `watch`, `review` and the pages. */
 export function timelineEntry(event: EventRow): TimelineEntry {
   const { seq, at, actor, kind, place, data } = event
-  return { seq, at, actor, kind, place, text: (SENTENCES[kind] ?? plain)(data, event), data }
+  return { seq, at, actor, kind, place, text: oneLine(sentence(event)), data }
+}
+
+const LONGEST_SENTENCE = 1_000
+
+/** What was diagnosed may hold anything: one line of bounded length, with nothing in it that steers a terminal or turns the text. */
+function oneLine(said: string): string {
+  const cut = said.length > LONGEST_SENTENCE ? `${said.slice(0, LONGEST_SENTENCE)}…` : said
+  return cut.replace(/[\r\n\t\p{Zl}\p{Zp}]+/gu, ' ').replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\uFFFD')
+}
+
+/** An event that does not hold what its kind says, because somebody changed it, is shown as it is. */
+function sentence(event: EventRow): string {
+  const say = Object.hasOwn(SENTENCES, event.kind) ? SENTENCES[event.kind]! : plain
+  try {
+    return say(event.data, event)
+  } catch {
+    return plain(event.data, event)
+  }
 }
 
 type Sentence = (data: JsonObject, event: EventRow) => string
@@ -23,7 +41,9 @@ const SENTENCES: Record<string, Sentence> = {
   decision: (data, { actor }) =>
     `${who(actor)} ${data.decision === 'approve' ? 'approved' : 'rejected'} ${text(data.gate)}${Array.isArray(data.targets) ? ` for ${data.targets.join(', ')}` : ''}${data.comment ? `: ${text(data.comment)}` : ''}`,
   denied: (data, { actor }) =>
-    `refused: ${who(actor)} may not ${text(data.decision)} ${text(data.gate)}: ${text(data.why)}`,
+    data.decision === undefined
+      ? `refused a token that came for ${text(data.gate)}: ${text(data.why)}`
+      : `refused: ${who(actor)} may not ${text(data.decision)} ${text(data.gate)}: ${text(data.why)}`,
   gate: (data) => `gate ${text(data.gate)} is ${text(data.state)}: ${text(data.why)}`,
   recheck: (data) => `checked again: ${recheckText(data)}`,
   permit: (data) => `permit for ${text(data.target)} (lease ${text(data.lease)}, fence ${text(data.fence)})`,

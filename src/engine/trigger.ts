@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { acceptIncident, markStarted, type Accepted } from '../history/accept.ts'
 import { storePlan } from '../history/plans.ts'
-import { scopeOf } from '../interpreter/scope.ts'
+import { scopeOf, type Scope } from '../interpreter/scope.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { startIncident } from '../temporal/start-incident.ts'
 import { runbookFor } from './catalogue.ts'
@@ -54,8 +54,21 @@ export async function startAccepted(engine: Engine, plan: Plan, start: IncidentS
   await markStarted(engine.database, start.incident)
 }
 
+/** What PostgreSQL can index, with room to spare. */
+const LONGEST_KEY_BYTES = 1_000
+
 function incidentKey(plan: Plan, inputs: JsonObject): string {
   const scope = scopeOf(plan, inputs)
+  const key = renderedKey(plan, scope)
+  if (Buffer.byteLength(key) > LONGEST_KEY_BYTES)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `the key of ${plan.runbook} would have ${Buffer.byteLength(key)} bytes with these inputs; it may have ${LONGEST_KEY_BYTES}`,
+    )
+  return key
+}
+
+function renderedKey(plan: Plan, scope: Scope): string {
   try {
     return String(renderValue(plan.key, scope.values, scope.types))
   } catch (error) {

@@ -5,8 +5,17 @@ import type { JsonObject } from '../core/json.ts'
 import type { People, Person } from '../core/person.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
-import { approvedTargets, lockGate, readDecisions, readGate, type GateRow, type LockedIncident } from './gates.ts'
-import type { Keyring } from './keyring.ts'
+import { ineligible } from './eligible.ts'
+import {
+  approvedTargets,
+  lockGate,
+  readDecisions,
+  readGate,
+  type DecisionRow,
+  type GateRow,
+  type LockedIncident,
+} from './gates.ts'
+import { readClaims, type Keyring } from './keyring.ts'
 
 export interface DecideDependencies {
   database: Database
@@ -34,13 +43,16 @@ export interface Decided {
   required: number
 }
 
-/** A decision by an authenticated person: signed with the engine's key, then taken like any token. */
+/**
+ * A decision by an authenticated person: signed with the engine's key, then taken like any token. Throws
+ * `RUNBOOK_BAD_INPUT`, `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
+ */
 export async function decide(
   dependencies: DecideDependencies,
   person: Person,
   request: DecisionRequest,
 ): Promise<Decided> {
-  const claims: DecisionClaims = {
+  const claims = readClaims({
     gate: request.gate,
     proposalDigest: request.proposalDigest,
     decision: request.decision,
@@ -50,7 +62,7 @@ export async function decide(
     ...(request.targets ? { targets: request.targets } : {}),
     ...(request.nextCause ? { nextCause: true } : {}),
     ...(request.comment ? { comment: request.comment } : {}),
-  }
+  })
   return take(dependencies, claims, await dependencies.keyring.sign(claims))
 }
 
@@ -63,14 +75,15 @@ export async function decideByToken(dependencies: DecideDependencies, token: str
 type Taken = { decided: Decided; fresh: boolean } | { refused: RunbookError }
 
 async function take(dependencies: DecideDependencies, claims: DecisionClaims, token: string): Promise<Decided> {
-  const person = dependencies.people[claims.person]
+  const { people } = dependencies
+  const person = Object.hasOwn(people, claims.person) ? people[claims.person] : undefined
   const taken = await transaction(dependencies.database, async (connection): Promise<Taken> => {
     const { incident, gate, now } = await lockGate(connection, claims.gate)
     const known = (await readDecisions(connection, gate.id)).find(
-      (one) => one.jti === claims.jti || sameAnswer(one, claims),
+      (one) => one.token === token || sameAnswer(one, claims),
     )
     if (known) return { decided: await standing(connection, gate), fresh: false }
-    const refusal = refuse(incident, gate, now, claims, person)
+    const refusal = refuse(incident, gate, now, claims, person) ?? (await spent(connection, claims))
     if (refusal) {
       await recordEvents(connection, incident.id, [denied(claims, refusal)])
       return { refused: refusal }
@@ -85,15 +98,20 @@ async function take(dependencies: DecideDependencies, claims: DecisionClaims, to
   return taken.decided
 }
 
-function sameAnswer(
-  one: { person: string; decision: string; targets: string[] | null; withdrawnAt: Date | null },
-  claims: DecisionClaims,
-) {
+/** A token's id is used once, by whatever gate. */
+async function spent(connection: Connection, { gate, jti }: DecisionClaims): Promise<RunbookError | undefined> {
+  const found = await connection.query('SELECT 1 FROM runbook.decisions WHERE jti = $1', [jti])
+  if (found.rowCount === 0) return undefined
+  return new RunbookError('RUNBOOK_CONFLICT', `${gate}: the token's jti was used before: sign another`)
+}
+
+function sameAnswer(one: DecisionRow, claims: DecisionClaims): boolean {
   const targets = (list: string[] | null | undefined) => JSON.stringify(list ? [...list].sort() : null)
   return (
     one.withdrawnAt === null &&
     one.person === claims.person &&
     one.decision === claims.decision &&
+    one.proposalDigest === claims.proposalDigest &&
     targets(one.targets) === targets(claims.targets)
   )
 }
@@ -108,16 +126,12 @@ function refuse(
 ): RunbookError | undefined {
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
-  const groups = gate.escalatedAt ? [...gate.groups, ...gate.escalateTo] : gate.groups
   if (!person) return forbidden(`${claims.person} is not among the configured people`)
-  if (!person.groups.some((group) => groups.includes(group)))
-    return forbidden(`${person.name} is in none of the groups that decide here: ${groups.join(', ')}`)
-  if (claims.decision === 'approve' && gate.excludeRequester && incident.requester === `person:${person.name}`)
-    return forbidden(
-      `${person.name} opened the incident, and the requester may not approve this remedy: another person must`,
-    )
+  const why = ineligible(incident, gate, claims.decision, person)
+  if (why) return forbidden(why)
   if (gate.state !== 'open')
     return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: nothing is left to decide`)
+  if (!gate.intact) return conflict('the stored proposal was changed after it was made: nobody can decide on it')
   if (incident.closed || incident.cancelled) return conflict('the incident was closed or cancelled')
   if (gate.proposalDigest !== claims.proposalDigest)
     return conflict(
@@ -164,7 +178,7 @@ async function moveGate(connection: Connection, gate: GateRow, claims: DecisionC
     return
   }
   const live = (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null)
-  const targets = approvedTargets(gate.proposal, gate.required, live)
+  const targets = approvedTargets(gate.proposal, live)
   if (targets.length > 0)
     await connection.query(
       `UPDATE runbook.gates SET state = 'approved', decided_at = clock_timestamp(), approved_targets = $2 WHERE id = $1`,

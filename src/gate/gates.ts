@@ -1,4 +1,5 @@
 import type { GateState } from '../core/decision.ts'
+import { sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Proposal } from '../core/proposal.ts'
 import type { Connection, Queryable } from '../history/database.ts'
@@ -10,6 +11,8 @@ export interface GateRow {
   remedy: string
   proposal: Proposal
   proposalDigest: string
+  /** Whether the stored proposal still is what the digest was made of. */
+  intact: boolean
   state: GateState
   auto: boolean
   required: number
@@ -33,7 +36,7 @@ const COLUMNS = `id, incident, round, remedy, proposal, proposal_digest AS "prop
   valid_for_ms AS "validForMs", opened_at AS "openedAt", expires_at AS "expiresAt", escalated_at AS "escalatedAt",
   decided_at AS "decidedAt", approved_targets AS "approvedTargets", next_cause AS "nextCause", why`
 
-type RawGateRow = Omit<GateRow, 'proposal' | 'withinMs' | 'validForMs'> & {
+type RawGateRow = Omit<GateRow, 'proposal' | 'intact' | 'withinMs' | 'validForMs'> & {
   proposal: string
   withinMs: string
   validForMs: string
@@ -42,9 +45,18 @@ type RawGateRow = Omit<GateRow, 'proposal' | 'withinMs' | 'validForMs'> & {
 function gateOf(row: RawGateRow): GateRow {
   return {
     ...row,
-    proposal: JSON.parse(row.proposal) as Proposal,
+    proposal: readProposal(row),
+    intact: sha256Hex(row.proposal) === row.proposalDigest,
     withinMs: Number(row.withinMs),
     validForMs: Number(row.validForMs),
+  }
+}
+
+function readProposal({ id, proposal }: { id: string; proposal: string }): Proposal {
+  try {
+    return JSON.parse(proposal) as Proposal
+  } catch {
+    throw new RunbookError('RUNBOOK_REFUSED', `the stored proposal of ${id} cannot be read: it was changed`)
   }
 }
 
@@ -65,7 +77,9 @@ export async function readGates(db: Queryable, incident: string): Promise<GateRo
 
 export interface LockedIncident {
   id: string
-  requester: string
+  runbook: string
+  /** Who opened it, and who opened the incidents that led to it. */
+  requesters: string[]
   cancelled: boolean
   cancelledBy: string | null
   closed: boolean
@@ -88,7 +102,11 @@ export async function lockGate(
 
 export async function lockIncident(connection: Connection, id: string): Promise<LockedIncident> {
   const found = await connection.query<LockedIncident>(
-    `SELECT id, requester, cancelled_at IS NOT NULL AS cancelled, cancelled_by AS "cancelledBy", closed_at IS NOT NULL AS closed
+    `SELECT id, runbook, CASE WHEN parent IS NULL THEN ARRAY[requester] ELSE ARRAY(
+       WITH RECURSIVE line AS (
+         SELECT p.id, p.requester, p.parent FROM runbook.incidents p WHERE p.id = $1
+         UNION SELECT p.id, p.requester, p.parent FROM runbook.incidents p JOIN line ON p.id = line.parent)
+       SELECT requester FROM line) END AS requesters, cancelled_at IS NOT NULL AS cancelled, cancelled_by AS "cancelledBy", closed_at IS NOT NULL AS closed
      FROM runbook.incidents WHERE id = $1 FOR UPDATE`,
     [id],
   )
@@ -120,12 +138,15 @@ export async function readDecisions(db: Queryable, gate: string): Promise<Decisi
   return found.rows
 }
 
-/** Keys of the targets that at least `required` distinct people approve, in the proposal's order. */
+/**
+ * Keys of the targets that enough distinct people approve, in the proposal's order. How many are enough is read from the proposal,
+ * which its digest, and so every signature, covers.
+ */
 export function approvedTargets(
   proposal: Proposal,
-  required: number,
   decisions: Pick<DecisionRow, 'person' | 'decision' | 'targets'>[],
 ): string[] {
+  const required = Math.max(1, proposal.approval.count)
   const approvals = decisions.filter((one) => one.decision === 'approve')
   return proposal.targets
     .map((target) => target.key)

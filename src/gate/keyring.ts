@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, randomBytes, type KeyObject } from 'node:crypto'
 import { decodeJwt, jwtVerify, SignJWT } from 'jose'
+import { z } from 'zod'
 import type { DecisionClaims } from '../core/decision.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { People } from '../core/person.ts'
@@ -13,7 +14,10 @@ const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 /** Signs decisions with the engine's key, and verifies tokens by that key, former ones, and people's registered keys. */
 export interface Keyring {
   sign(claims: DecisionClaims): Promise<string>
-  /** Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that no key of ours, or of the person it names, has signed. */
+  /**
+   * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that no key of ours, or of the person it names, has signed, and
+   * `RUNBOOK_BAD_INPUT` for one that does not say what a decision says.
+   */
   verify(token: string): Promise<DecisionClaims>
 }
 
@@ -36,10 +40,10 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
     sign: (claims) => signClaims(claims, privateKey),
     async verify(token) {
       const person = personNamedIn(token)
-      const personal = (people[person]?.keys ?? []).map(publicKeyFrom)
+      const personal = Object.hasOwn(people, person) ? people[person]!.keys.map(publicKeyFrom) : []
       for (const key of [...engineKeys, ...personal]) {
         const claims = await verifiedClaims(token, key)
-        if (claims) return claims
+        if (claims) return readClaims(claims)
       }
       throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'the decision is not signed by a key that is known here')
     },
@@ -57,14 +61,48 @@ export async function signClaims(claims: DecisionClaims, key: KeyObject | string
     .sign(typeof key === 'string' ? privateKeyOf(key) : key)
 }
 
-async function verifiedClaims(token: string, key: KeyObject): Promise<DecisionClaims | undefined> {
+async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
   try {
     const { payload } = await jwtVerify(token, key, { algorithms: [ALGORITHM], typ: TYPE, audience: AUDIENCE })
     const { aud: _, ...claims } = payload
-    return claims as unknown as DecisionClaims
+    return claims
   } catch {
     return undefined
   }
+}
+
+const shortText = z
+  .string()
+  .min(1)
+  .max(1_000)
+  .regex(/^[^\0]*$/, 'must not hold NUL')
+
+const CLAIMS = z.strictObject({
+  gate: shortText,
+  proposalDigest: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
+  decision: z.enum(['approve', 'reject']),
+  targets: z.array(shortText).optional(),
+  nextCause: z.boolean().optional(),
+  person: shortText,
+  comment: z
+    .string()
+    .max(2_000)
+    .regex(/^[^\0]*$/, 'must not hold NUL')
+    .optional(),
+  iat: z.number().int(),
+  jti: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[\x21-\x7e]*$/, 'must be of printable characters'),
+})
+
+/** What a decision says, nothing missing and nothing besides: a person's own key signs whatever that person writes. */
+export function readClaims(given: unknown): DecisionClaims {
+  const read = CLAIMS.safeParse(given)
+  if (read.success) return read.data as DecisionClaims
+  const problems = read.error.issues.map(({ path, message }) => `${path.join('.') || 'the decision'}: ${message}`)
+  throw new RunbookError('RUNBOOK_BAD_INPUT', problems.join('; '), { problems })
 }
 
 function personNamedIn(token: string): string {

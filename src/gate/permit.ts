@@ -1,7 +1,17 @@
 import type { DecisionClaims } from '../core/decision.ts'
+import type { People } from '../core/person.ts'
+import type { ProposedAction } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
-import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRow } from './gates.ts'
+import { ineligible } from './eligible.ts'
+import {
+  approvedTargets,
+  lockGate,
+  readDecisions,
+  type DecisionRow,
+  type GateRow,
+  type LockedIncident,
+} from './gates.ts'
 import type { Keyring } from './keyring.ts'
 
 /** Grounds older than this are stale: the interpreter checks again. */
@@ -11,7 +21,7 @@ export interface PermitRequest {
   gate: string
   /** A target's key; `-` for an action that is done once. */
   target: string
-  /** When the checks behind the cause ran last (ISO 8601), by the engine's clock. */
+  /** When the checks behind the cause ran last, as it was recorded (ISO 8601, microseconds). */
   recheckedAt: string
   leaseMs: number
 }
@@ -24,43 +34,52 @@ export type PermitAnswer =
 
 export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 
+/** By what a permit is judged: the keys and people of the configuration as they are now, not as they were when it was decided. */
+export interface PermitRules {
+  keyring: Keyring
+  people: People
+  /** Whether the configuration allows this action to be applied without an approval. */
+  goesUnapproved(action: ProposedAction): boolean
+}
+
+/** Stands for the whole, where an action is done once. */
+const WHOLE = '-'
+
 /**
  * The engine's leave to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are verified
- * by their signatures, not by the rows' word. The limits are reserved here; a target that has its permit gets it again after a
- * crash, with a new fence, without being charged twice; freeze and breaker are looked at again.
+ * by their signatures, not by the rows' word, and count while their person may still decide. The limits are reserved here; a target
+ * that has its permit gets it again after a crash, with a new fence, without being charged twice; signatures, freeze and breaker are
+ * looked at again.
  */
-export async function takePermit(database: Database, keyring: Keyring, request: PermitRequest): Promise<PermitAnswer> {
+export async function takePermit(
+  database: Database,
+  rules: PermitRules,
+  request: PermitRequest,
+): Promise<PermitAnswer> {
   // Verified before the locks are taken: a decision's row never changes but for its withdrawal, which is looked at again below.
-  const verified = await verifiedDecisions(database, keyring, request.gate)
+  const verified = await verifiedDecisions(database, rules.keyring, request.gate)
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, request.gate)
     const earlier = await earlierPermit(connection, request)
-    const no = (reason: PermitRefusal, message: string): PermitAnswer => ({ granted: false, reason, message })
-
+    if (incident.closed) return no('cancelled', 'the incident is closed')
     if (!earlier) {
-      if (incident.closed || incident.cancelled)
-        return no('cancelled', 'the incident was cancelled before this target was begun')
-      if (gate.state !== 'approved') return no('not-approved', `the gate is ${gate.state}`)
-      if (
-        (gate.decidedAt?.getTime() ?? 0) + gate.validForMs <= now.getTime() &&
-        !(await anyPermit(connection, gate.id))
-      )
-        return no('lapsed', 'the approval is no longer valid')
-      if (now.getTime() - Date.parse(request.recheckedAt) > MAX_GROUNDS_AGE_MS)
-        return no('stale', 'the checks behind the cause are too old')
+      const late = await tooLate(connection, incident, gate, now, request)
+      if (late) return late
     }
-    if (!(await approves(connection, gate, verified, request.target)))
+    if (!gate.intact) return no('not-approved', 'the stored proposal is not the one that was approved')
+    if (!(await approves(connection, rules, incident, gate, verified, request.target)))
       return no('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
     const control = await controlsInTheWay(connection, gate)
     if (control) return control
+    const remedy = `${incident.runbook}/${gate.remedy}`
     if (!earlier) {
-      const limit = await limitInTheWay(connection, gate, request.target)
+      const limit = await limitInTheWay(connection, gate, remedy, request.target)
       if (limit) return limit
     }
-    const lease = leaseOf(gate, request.target)
-    const fence = await takeLease(connection, lease, `${request.gate}/${request.target}`, request.leaseMs)
+    const lease = leaseOf(gate, remedy, request.target)
+    const fence = await takeLease(connection, lease, request.gate, request.leaseMs)
     if (fence === undefined) return no('busy', `something else is being done to ${lease} just now`)
-    await storePermit(connection, gate, request, lease, fence)
+    await storePermit(connection, gate, remedy, request, lease, fence)
     if (!earlier)
       await recordEvents(connection, gate.incident, [
         {
@@ -74,6 +93,45 @@ export async function takePermit(database: Database, keyring: Keyring, request: 
   })
 }
 
+function no(reason: PermitRefusal, message: string): PermitAnswer {
+  return { granted: false, reason, message }
+}
+
+/** What stands against a first permit, and no longer against one that is taken again. */
+async function tooLate(
+  connection: Connection,
+  incident: LockedIncident,
+  gate: GateRow,
+  now: Date,
+  request: PermitRequest,
+): Promise<PermitAnswer | undefined> {
+  if (incident.cancelled) return no('cancelled', 'the incident was cancelled before this target was begun')
+  if (gate.state !== 'approved') return no('not-approved', `the gate is ${gate.state}`)
+  const lapses = (gate.decidedAt?.getTime() ?? 0) + gate.validForMs
+  if (lapses <= now.getTime() && !(await anyPermit(connection, gate.id)))
+    return no('lapsed', 'the approval is no longer valid')
+  return staleGrounds(connection, gate, now, request)
+}
+
+/** The last look at the grounds, as it stands in the history: it must be the one relied on, be recent, and have kept this target. */
+async function staleGrounds(
+  connection: Connection,
+  gate: GateRow,
+  now: Date,
+  { target, recheckedAt }: PermitRequest,
+): Promise<PermitAnswer | undefined> {
+  const found = await connection.query<{ at: string; body: string }>(
+    `SELECT at, body FROM runbook.events WHERE incident = $1 AND place ~ $2 ORDER BY seq DESC LIMIT 1`,
+    [gate.incident, `^r${gate.round}/recheck[0-9]+$`],
+  )
+  const last = found.rows[0]
+  if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_GROUNDS_AGE_MS))
+    return no('stale', 'the checks behind the cause are too old')
+  const { data } = JSON.parse(last.body) as { data: { targets: string[] } }
+  const kept = target === WHOLE ? data.targets.length > 0 : data.targets.includes(target)
+  return kept ? undefined : no('stale', `${target} no longer qualified when it was last looked at`)
+}
+
 interface Verified {
   jti: string
   claims: DecisionClaims
@@ -85,18 +143,32 @@ async function verifiedDecisions(database: Database, keyring: Keyring, gate: str
   return verified.flatMap((claims, i) => (claims && claims.jti === rows[i]!.jti ? [{ jti: claims.jti, claims }] : []))
 }
 
-async function approves(connection: Connection, gate: GateRow, verified: Verified[], target: string): Promise<boolean> {
-  const proposed = target === '-' ? gate.proposal.targets.map((one) => one.key) : [target]
-  if (gate.auto) return gate.proposal.approval.auto
+async function approves(
+  connection: Connection,
+  { people, goesUnapproved }: PermitRules,
+  incident: LockedIncident,
+  gate: GateRow,
+  verified: Verified[],
+  target: string,
+): Promise<boolean> {
+  const { proposal } = gate
+  const keys = proposal.targets.map((one) => one.key)
+  const proposed = target === WHOLE ? keys : keys.filter((key) => key === target)
+  if (gate.auto) return proposal.approval.auto && proposed.length > 0 && proposal.actions.every(goesUnapproved)
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )
+  const mayDecide = ({ person: name, decision }: DecisionClaims) => {
+    const person = Object.hasOwn(people, name) ? people[name] : undefined
+    return person !== undefined && ineligible(incident, gate, decision, person) === undefined
+  }
   const signed: Pick<DecisionRow, 'person' | 'decision' | 'targets'>[] = verified
     .filter(
-      ({ jti, claims }) => live.has(jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest,
+      ({ jti, claims }) =>
+        live.has(jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest && mayDecide(claims),
     )
     .map(({ claims }) => ({ person: claims.person, decision: claims.decision, targets: claims.targets ?? null }))
-  const covered = approvedTargets(gate.proposal, gate.required, signed)
+  const covered = approvedTargets(proposal, signed)
   // What is done once is covered by an approval of any target; without `for` the one target's key is `-` itself.
   return proposed.some((key) => covered.includes(key))
 }
@@ -121,35 +193,44 @@ async function controlsInTheWay(connection: Connection, gate: GateRow): Promise<
   )
   const row = found.rows[0]
   if (!row) return undefined
-  const reason = row.name === 'freeze' ? 'frozen' : 'breaker'
-  return { granted: false, reason, message: `${row.name} is on (${row.person}: ${row.reason})` }
+  return no(row.name === 'freeze' ? 'frozen' : 'breaker', `${row.name} is on (${row.person}: ${row.reason})`)
 }
 
-/** Targets per hour of this remedy, and the pause per target. Two permits of one remedy are kept apart by an advisory lock. */
-async function limitInTheWay(connection: Connection, gate: GateRow, target: string): Promise<PermitAnswer | undefined> {
+/**
+ * Targets per hour of this remedy (`<runbook>/<remedy>`), and the pause per target. Two permits of one remedy are kept apart by an
+ * advisory lock.
+ */
+async function limitInTheWay(
+  connection: Connection,
+  gate: GateRow,
+  remedy: string,
+  target: string,
+): Promise<PermitAnswer | undefined> {
   const { perHour, cooldownMs } = gate.proposal.limits
   if (perHour === undefined && cooldownMs === undefined) return undefined
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [gate.remedy])
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [remedy])
   const found = await connection.query<{ hour: number; cooling: boolean }>(
     `SELECT count(*) FILTER (WHERE issued_at > clock_timestamp() - interval '1 hour')::int AS hour,
        coalesce(bool_or(target = $2 AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
      FROM runbook.permits WHERE remedy = $1`,
-    [gate.remedy, target, cooldownMs ?? 0, gate.id],
+    [remedy, target, cooldownMs ?? 0, gate.id],
   )
   const { hour, cooling } = found.rows[0]!
-  if (cooling)
-    return { granted: false, reason: 'cooldown', message: `${gate.remedy} was applied to ${target} a moment ago` }
+  if (cooling) return no('cooldown', `${gate.remedy} was applied to ${target} a moment ago`)
   if (perHour !== undefined && hour >= perHour)
-    return { granted: false, reason: 'limit', message: `${gate.remedy} has reached its ${perHour} targets per hour` }
+    return no('limit', `${gate.remedy} has reached its ${perHour} targets per hour`)
   return undefined
 }
 
 /** Targets of different remedies that are one thing share a lease by the name in `lock`; others have one of their own. */
-function leaseOf(gate: GateRow, target: string): string {
-  return gate.proposal.targets.find((one) => one.key === target)?.lock ?? `${gate.remedy}/${target}`
+function leaseOf(gate: GateRow, remedy: string, target: string): string {
+  return gate.proposal.targets.find((one) => one.key === target)?.lock ?? `${remedy}/${target}`
 }
 
-/** The lease's new fence; undefined while another holds it. */
+/**
+ * The lease's new fence; undefined while another gate holds it. One gate's targets come one after the other, so they hand a lease that
+ * they share on, each time with a higher fence.
+ */
 async function takeLease(
   connection: Connection,
   name: string,
@@ -170,6 +251,7 @@ async function takeLease(
 async function storePermit(
   connection: Connection,
   gate: GateRow,
+  remedy: string,
   request: PermitRequest,
   lease: string,
   fence: number,
@@ -177,7 +259,7 @@ async function storePermit(
   await connection.query(
     `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (gate, target) DO UPDATE SET lease = excluded.lease, fence = excluded.fence, renewed_at = clock_timestamp()`,
-    [gate.id, request.target, gate.remedy, lease, fence],
+    [gate.id, request.target, remedy, lease, fence],
   )
   await connection.query(
     `UPDATE runbook.incidents SET state = 'applying' WHERE id = $1 AND state NOT IN ('applying', 'closed')`,

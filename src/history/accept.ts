@@ -34,13 +34,9 @@ export async function acceptIncident(database: Database, request: NewIncident): 
       const earlier = await earlierRequest(connection, request)
       if (earlier) return earlier
     }
-    const accepted =
-      (await joinOpen(connection, request)) ??
-      (await open(connection, request)) ??
-      (await joinOpen(connection, request))
-    // Between the two looks the open one may have closed: the third attempt is then the caller's to make.
-    if (!accepted)
-      throw new RunbookError('RUNBOOK_CONFLICT', `the incident with key ${request.key} closed just now: trigger again`)
+    // Requests with one key at once: the first opens, the others wait here and join, so that no number is drawn in vain.
+    await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [request.key])
+    const accepted = (await joinOpen(connection, request)) ?? (await open(connection, request))
     if (request.idempotencyKey)
       await connection.query(
         'INSERT INTO runbook.requests (idempotency_key, fingerprint, incident) VALUES ($1, $2, $3)',
@@ -81,10 +77,10 @@ async function joinOpen(connection: Connection, request: NewIncident): Promise<A
   return row && { incident: row.id, created: false, occurrences: row.occurrences }
 }
 
-async function open(connection: Connection, request: NewIncident): Promise<Accepted | undefined> {
+async function open(connection: Connection, request: NewIncident): Promise<Accepted> {
   const inserted = await connection.query<{ id: string }>(
     `INSERT INTO runbook.incidents (type, runbook, plan_digest, key, inputs, requester, parent) VALUES ($1, $2, $3, $4, $5, $6, $7)
-     ON CONFLICT (key) WHERE closed_at IS NULL DO NOTHING RETURNING id`,
+     RETURNING id`,
     [
       request.type,
       request.runbook,
@@ -95,8 +91,7 @@ async function open(connection: Connection, request: NewIncident): Promise<Accep
       request.parent ?? null,
     ],
   )
-  const id = inserted.rows[0]?.id
-  if (!id) return undefined
+  const id = inserted.rows[0]!.id
   const { type, runbook, planDigest, key, inputs, requester } = request
   await recordEvents(connection, id, [
     {

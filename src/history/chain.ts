@@ -1,4 +1,5 @@
 import { sha256Hex } from '../core/canonical.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Queryable } from './database.ts'
 
 export interface ChainFault {
@@ -16,40 +17,119 @@ interface Link {
   hash: string
 }
 
+/** An event's body as it says of itself; empty where it cannot be read. */
+interface Said {
+  place?: unknown
+  kind?: unknown
+  data?: unknown
+}
+
 /**
- * Recomputes an incident's chain of events and compares it with the head that the incident's row names.
- * Finds events that were edited, removed or put between. What was cut off the end together with the head cannot be seen here.
+ * Recomputes an incident's chain of events and compares it with the head that the incident's row names; then compares with the chain
+ * what it speaks of: evidence and proposals by their digests, the outcome. Finds what was edited, removed or put between. What was cut
+ * off the end together with the head cannot be seen here.
  */
 export async function verifyChain(db: Queryable, incident: string): Promise<ChainFault[]> {
-  const faults: ChainFault[] = []
   const links = await db.query<Link>(
     'SELECT seq, at, place, body, prev, hash FROM runbook.events WHERE incident = $1 ORDER BY seq',
     [incident],
   )
-  const head = await db.query<{ head_seq: string; head_hash: string }>(
-    'SELECT head_seq, head_hash FROM runbook.incidents WHERE id = $1',
-    [incident],
-  )
+  const said = links.rows.map((link) => ({ seq: Number(link.seq), ...read(link.body) }))
+  return [
+    ...(await linkFaults(db, incident, links.rows)),
+    ...(await evidenceFaults(db, incident, said)),
+    ...(await proposalFaults(db, incident, said)),
+  ]
+}
+
+async function linkFaults(db: Queryable, incident: string, links: Link[]): Promise<ChainFault[]> {
+  const faults: ChainFault[] = []
   let prev = ''
   let expected = 1
-  for (const link of links.rows) {
+  for (const link of links) {
     const seq = Number(link.seq)
     const fault = (what: string) => faults.push({ incident, seq, what })
     if (seq !== expected) fault(`events ${expected} to ${seq - 1} are missing`)
     if (link.prev !== prev) fault('does not follow the event before it')
     if (linkHash(link, incident) !== link.hash) fault('was changed after it was written')
-    if (((JSON.parse(link.body) as { place?: string }).place ?? null) !== link.place)
-      fault('stands at another place than it says')
+    if ((read(link.body).place ?? null) !== link.place) fault('stands at another place than it says')
     prev = link.hash
     expected = seq + 1
   }
-  const { head_seq, head_hash } = head.rows[0] ?? { head_seq: '0', head_hash: '' }
+  const head = await db.query<{ head_seq: string; head_hash: string; outcome: string | null }>(
+    'SELECT head_seq, head_hash, outcome FROM runbook.incidents WHERE id = $1',
+    [incident],
+  )
+  const { head_seq, head_hash, outcome } = head.rows[0] ?? { head_seq: '0', head_hash: '', outcome: null }
   if (Number(head_seq) !== expected - 1 || head_hash !== prev)
     faults.push({ incident, seq: Number(head_seq), what: 'the chain does not end where the incident says' })
+  const closed = links.find((link) => link.place === 'closed')
+  const ended = closed ? dataOf(read(closed.body)).outcome : null
+  if (ended !== outcome)
+    faults.push({
+      incident,
+      seq: Number(closed?.seq ?? head_seq),
+      what: 'the outcome is not the one that was recorded',
+    })
+  return faults
+}
+
+type Recorded = Said & { seq: number }
+
+/** Each check's event names the digest of its evidence; there is no evidence without an event. */
+async function evidenceFaults(db: Queryable, incident: string, said: Recorded[]): Promise<ChainFault[]> {
+  const found = await db.query<{ place: string; body: string; ref: string }>(
+    'SELECT place, body, ref FROM runbook.evidence WHERE incident = $1 ORDER BY place',
+    [incident],
+  )
+  const stored = new Map(found.rows.map((row) => [row.place, row]))
+  const faults: ChainFault[] = []
+  for (const event of said.filter(({ kind }) => kind === 'check')) {
+    const row = stored.get(String(event.place))
+    stored.delete(String(event.place))
+    const fault = (what: string) => faults.push({ incident, seq: event.seq, what: `its evidence ${what}` })
+    if (!row) fault('is missing')
+    else if (row.ref !== dataOf(event).ref || sha256Hex(row.body) !== row.ref) fault('was changed after it was stored')
+  }
+  for (const place of stored.keys()) faults.push({ incident, seq: 0, what: `evidence ${place} was never recorded` })
+  return faults
+}
+
+/** The same for gates and what they propose. */
+async function proposalFaults(db: Queryable, incident: string, said: Recorded[]): Promise<ChainFault[]> {
+  const found = await db.query<{ id: string; proposal: string; digest: string }>(
+    'SELECT id, proposal, proposal_digest AS digest FROM runbook.gates WHERE incident = $1 ORDER BY round',
+    [incident],
+  )
+  const stored = new Map(found.rows.map((row) => [row.id, row]))
+  const faults: ChainFault[] = []
+  for (const event of said.filter(({ kind }) => kind === 'proposal')) {
+    const { gate, proposalDigest } = dataOf(event)
+    const row = stored.get(String(gate))
+    stored.delete(String(gate))
+    const fault = (what: string) => faults.push({ incident, seq: event.seq, what: `its proposal ${what}` })
+    if (!row) fault('is missing')
+    else if (row.digest !== proposalDigest || sha256Hex(row.proposal) !== row.digest)
+      fault('was changed after it was stored')
+  }
+  for (const gate of stored.keys()) faults.push({ incident, seq: 0, what: `gate ${gate} was never recorded` })
   return faults
 }
 
 /** The same text that the database hashes in `runbook.append_events`. */
 function linkHash(link: Link, incident: string): string {
   return sha256Hex([link.prev, incident, link.seq, link.at, link.body].join('\n'))
+}
+
+function read(body: string): Said {
+  try {
+    const said: unknown = JSON.parse(body)
+    return isJsonObject(said) ? said : {}
+  } catch {
+    return {}
+  }
+}
+
+function dataOf({ data }: Said): JsonObject {
+  return isJsonObject(data) ? data : {}
 }

@@ -1,6 +1,7 @@
+import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
-import { transaction, type Database } from './database.ts'
+import { transaction, type Connection, type Database } from './database.ts'
 import { releaseLeases } from './leases.ts'
 import { recordEvents, type NewEvent } from './record.ts'
 
@@ -11,35 +12,103 @@ export interface Closing {
   reason: string
   /** What the last round found, where it led to no proposal. */
   findings?: { round: number; findings: Finding[] }
+  /** Said of effects that had their permit and were never recorded: they become `unknown`. Absent: all were recorded. */
+  unsettled?: string
 }
+
+export interface Closed {
+  outcome: Outcome
+  reason: string
+  /** False: it had been closed before, as it says here. */
+  fresh: boolean
+}
+
+const LONGEST_REASON = 4_000
 
 /**
  * Ends an incident. The first closing stands: a second one, after a crash or from the reconciler, changes nothing and returns
- * the outcome that was stored. Gates that are still open are voided.
+ * what was stored. Gates that are still open are voided.
  */
-export async function closeIncident(
-  database: Database,
-  closing: Closing,
-): Promise<{ outcome: Outcome; reason: string }> {
-  const { incident, outcome, reason } = closing
+export async function closeIncident(database: Database, closing: Closing): Promise<Closed> {
+  const { incident, outcome } = closing
+  // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
+  const reason = closing.reason.replaceAll('\0', '\uFFFD').slice(0, LONGEST_REASON)
   return transaction(database, async (connection) => {
-    const events: NewEvent[] = closing.findings ? [findingsEvent(closing.findings)] : []
-    events.push({ place: 'closed', actor: 'engine', kind: 'closed', data: { outcome, reason } })
-    const stored = (await recordEvents(connection, incident, events)).at(-1)!
-    const first = stored.data as { outcome: Outcome; reason: string }
-    if (!stored.fresh) return { outcome: first.outcome, reason: first.reason }
-    await connection.query(
-      `UPDATE runbook.gates SET state = 'voided', why = 'the incident closed' WHERE incident = $1 AND state = 'open'`,
-      [incident],
-    )
+    const before = await lock(connection, incident)
+    if (before.outcome) return { outcome: before.outcome, reason: before.reason ?? '', fresh: false }
+    const { unsettled, findings } = closing
+    await recordEvents(connection, incident, [
+      ...(before.proposed && unsettled !== undefined ? await settleReserved(connection, incident, unsettled) : []),
+      ...(findings ? [findingsEvent(findings)] : []),
+      ...(before.proposed ? await voidOpenGates(connection, incident) : []),
+      { place: 'closed', actor: 'engine', kind: 'closed', data: { outcome, reason } },
+    ])
     await connection.query(
       `UPDATE runbook.incidents SET state = 'closed', outcome = $2, reason = $3, closed_at = clock_timestamp(),
-       started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1 AND closed_at IS NULL`,
+       started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1`,
       [incident, outcome, reason],
     )
-    await releaseLeases(connection, incident)
-    return { outcome, reason }
+    if (before.proposed) await releaseLeases(connection, incident)
+    return { outcome, reason, fresh: true }
   })
+}
+
+interface Before {
+  outcome: Outcome | null
+  reason: string | null
+  /** Whether there may be gates. The state is read after the lock was got, and says so of a gate that was opened meanwhile. */
+  proposed: boolean
+}
+
+/** Throws `RUNBOOK_NOT_FOUND`. */
+async function lock(connection: Connection, incident: string): Promise<Before> {
+  const found = await connection.query<Before>(
+    `SELECT outcome, reason, state NOT IN ('open', 'diagnosing') OR EXISTS (SELECT FROM runbook.gates WHERE incident = $1) AS proposed
+     FROM runbook.incidents WHERE id = $1 FOR UPDATE`,
+    [incident],
+  )
+  if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
+  return found.rows[0]
+}
+
+/**
+ * What had its permit and no effect yet may have been done or not: that is said, not guessed. Of each target's actions only the first
+ * without an effect: the later ones are begun after that one was recorded. Messages and manual actions take no permit.
+ */
+async function settleReserved(connection: Connection, incident: string, detail: string): Promise<NewEvent[]> {
+  const settled = await connection.query<{ gate: string; round: number; action: string; target: string }>(
+    `WITH next AS (
+       SELECT DISTINCT ON (p.gate, p.target) p.gate, g.round, a.value->>'id' AS action, p.target
+       FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate,
+         jsonb_array_elements(g.proposal::jsonb->'actions') WITH ORDINALITY AS a (value, place)
+       WHERE g.incident = $1 AND a.value->>'target' = p.target AND a.value->>'kind' NOT IN ('manual', 'notify')
+         AND NOT EXISTS (SELECT FROM runbook.effects e WHERE e.gate = p.gate AND e.target = p.target AND e.action = a.value->>'id')
+       ORDER BY p.gate, p.target, a.place),
+     stored AS (
+       INSERT INTO runbook.effects (gate, action, target, result, detail) SELECT gate, action, target, 'unknown', $2 FROM next)
+     SELECT gate, round, action, target FROM next ORDER BY round, target`,
+    [incident, detail],
+  )
+  return settled.rows.map(({ gate, round, action, target }) => ({
+    place: `r${round}/effect/${action}/${target}`,
+    actor: 'engine',
+    kind: 'effect',
+    data: { gate, action, target, result: 'unknown', detail },
+  }))
+}
+
+async function voidOpenGates(connection: Connection, incident: string): Promise<NewEvent[]> {
+  const why = 'the incident closed'
+  const voided = await connection.query<{ id: string; round: number }>(
+    `UPDATE runbook.gates SET state = 'voided', why = $2 WHERE incident = $1 AND state = 'open' RETURNING id, round`,
+    [incident, why],
+  )
+  return voided.rows.map(({ id, round }) => ({
+    place: `r${round}/gate/voided`,
+    actor: 'engine',
+    kind: 'gate',
+    data: { gate: id, state: 'voided', why },
+  }))
 }
 
 /** All causes with what the evidence says of each, as one event of the round. */

@@ -26,17 +26,21 @@ export async function transaction<T>(database: Database, work: (connection: Conn
     throw unreachable(error)
   })
   let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken = error
+  }
+  // The pool listens to idle connections only: one that breaks in use would end the process.
+  connection.on('error', onError)
   try {
     await connection.query('BEGIN')
     const result = await work(connection)
     await connection.query('COMMIT')
     return result
   } catch (error) {
-    await connection.query('ROLLBACK').catch((failure: Error) => {
-      broken = failure
-    })
-    throw error
+    await connection.query('ROLLBACK').catch(onError)
+    throw broken && !(error instanceof RunbookError) ? unreachable(error) : error
   } finally {
+    connection.removeListener('error', onError)
     connection.release(broken)
   }
 }

@@ -10,8 +10,14 @@ const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url))
 const ADVISORY_LOCK = 7_214_455_001
 
 const PREPARE = `
-DO $$ BEGIN CREATE ROLE runbook_application NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
-DO $$ BEGIN CREATE ROLE runbook_reader NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+DO $$ DECLARE wanted text; BEGIN
+  -- The server's, not this database's: often they are there, and an owner who may not make roles needs none.
+  FOREACH wanted IN ARRAY ARRAY['runbook_application', 'runbook_reader'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+      BEGIN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END;
+    END IF;
+  END LOOP;
+END $$;
 CREATE SCHEMA IF NOT EXISTS runbook;
 CREATE TABLE IF NOT EXISTS runbook.migrations (name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp());
 GRANT USAGE ON SCHEMA runbook TO runbook_application, runbook_reader;

@@ -1,4 +1,5 @@
 import { canonical } from '../core/canonical.ts'
+import { RunbookError } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { IncidentState } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
@@ -20,15 +21,21 @@ export interface StoredEvent extends NewEvent {
   at: string
 }
 
-/** Appends events to the incident's chain. For what is stored together with them, pass the connection of that transaction. */
+/** Appends events to the incident's chain; throws `RUNBOOK_NOT_FOUND`. For what is stored together with them, pass the connection of that transaction. */
 export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<StoredEvent[]> {
   if (events.length === 0) return []
   const places = events.map((event) => event.place ?? null)
   const bodies = events.map((event) => canonical(event as unknown as Json))
-  const stored = await db.query<{ body: string; at: string; fresh: boolean }>(
-    'SELECT body, at, fresh FROM runbook.append_events($1, $2, $3)',
-    [incident, places, bodies],
-  )
+  const stored = await db
+    .query<{
+      body: string
+      at: string
+      fresh: boolean
+    }>('SELECT body, at, fresh FROM runbook.append_events($1, $2, $3)', [incident, places, bodies])
+    .catch((error: { code?: string }) => {
+      if (error.code === 'P0002') throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
+      throw error
+    })
   return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), at: row.at, fresh: row.fresh }))
 }
 

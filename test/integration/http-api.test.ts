@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { digest } from '../../src/core/canonical.ts'
 import { createApi } from '../../src/http/api.ts'
 import { recordEvidence } from '../../src/history/record.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
@@ -146,9 +147,9 @@ describe('looking', () => {
 
   test('evidence is found by its digest, and stands in the review', async () => {
     const id = await openIncident(world)
-    const ref = 'a'.repeat(64)
-    const found = { place: 'r1/check/seen', name: 'seen', kind: 'sql.query', status: 'ok', ref } as const
     const result = { rows: [{ n: 1 }], truncated: false }
+    const ref = digest({ result })
+    const found = { place: 'r1/check/seen', name: 'seen', kind: 'sql.query', status: 'ok', ref } as const
     const at = { startedAt: new Date().toISOString(), durationMs: 3, truncated: false }
     await recordEvidence(world.engine.database, id, [{ ...found, ...at, result }], {}, 'diagnosing')
     const evidence = await world.call('GET', `/v1/incidents/${id}/evidence/${ref}`)

@@ -123,7 +123,7 @@ CREATE UNIQUE INDEX decisions_one_live_per_person ON runbook.decisions (gate, pe
 -- One lease per named thing (`run/42`); its fence only rises.
 CREATE TABLE runbook.leases (
   name   text PRIMARY KEY,
-  holder text NOT NULL,                    -- gate/target
+  holder text NOT NULL,                    -- the gate
   fence  bigint NOT NULL,
   until  timestamptz NOT NULL
 );

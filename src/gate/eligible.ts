@@ -1,0 +1,18 @@
+import type { Person } from '../core/person.ts'
+import type { GateRow, LockedIncident } from './gates.ts'
+
+/** Why this person may not decide so on this gate; undefined when they may. Asked when they decide, and again for every permit. */
+export function ineligible(
+  incident: LockedIncident,
+  gate: GateRow,
+  decision: 'approve' | 'reject',
+  person: Person,
+): string | undefined {
+  const { by, excludeRequester } = gate.proposal.approval
+  const groups = gate.escalatedAt ? [...by, ...gate.escalateTo] : by
+  if (!person.groups.some((group) => groups.includes(group)))
+    return `${person.name} is in none of the groups that decide here: ${groups.join(', ')}`
+  if (decision === 'approve' && excludeRequester && incident.requesters.includes(`person:${person.name}`))
+    return `${person.name} opened the incident, and the requester may not approve this remedy: another person must`
+  return undefined
+}
