@@ -32,6 +32,8 @@ class IncidentRun {
   readonly #incident: string
   readonly #host: Host
   readonly #inputs: Scope
+  /** What was seen last: what an escalation speaks of. */
+  #seen: Scope
   /** `remedy/target` of what was applied and did not help: never done again. */
   readonly #ineffective = new Set<string>()
   /** Causes that a person told us to pass over. */
@@ -44,6 +46,7 @@ class IncidentRun {
     this.#incident = start.incident
     this.#host = host
     this.#inputs = scopeOf(plan, start.inputs)
+    this.#seen = this.#inputs
   }
 
   async toTheEnd(): Promise<ClosingRequest> {
@@ -52,14 +55,20 @@ class IncidentRun {
       const end = await this.#round(round)
       if (end !== 'again') return end
       if (this.#ineffectiveRounds >= ineffective)
-        return this.#escalate(round, `${ineffective} rounds did not help`, undefined, this.#inputs)
+        return this.#escalate(
+          round,
+          `${ineffective} round${ineffective === 1 ? '' : 's'} did not help`,
+          undefined,
+          this.#seen,
+        )
     }
-    return this.#escalate(total, `the symptom is still there after ${total} rounds`, undefined, this.#inputs)
+    return this.#escalate(total, `the symptom is still there after ${total} rounds`, undefined, this.#seen)
   }
 
   async #round(round: number): Promise<RoundEnd> {
     this.#host.tell(`round ${round}: diagnosing`)
     const scope = await diagnose(this.#host, this.#plan.checks, this.#inputs, `r${round}/check`)
+    this.#seen = scope
     const symptom = verdict(this.#plan.symptom, scope)
     if ('value' in symptom && symptom.value !== true) return this.#gone(round)
     const judged = judgeCauses(this.#plan, scope)

@@ -194,3 +194,9 @@ describe('after the decision', () => {
     expect(run.closing.outcome).toBe('failed')
   })
 })
+
+test('an escalation after the last round speaks of what was seen last', async () => {
+  const run = await simulate(plan({ rounds: { ineffective: 1, total: 10 } }), {}, { check: () => things(a) })
+  expect(run.closing.reason).toBe('1 round did not help')
+  expect(run.escalations.at(-1)?.message).toBe('1 are bad')
+})
