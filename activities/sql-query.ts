@@ -1,17 +1,17 @@
-import Cursor from 'pg-cursor'
-import type { FieldDef, PoolClient, QueryResult } from 'pg'
+import type { FieldDef, PoolClient } from 'pg'
 import { messageOf, RunbookError } from '../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import type { Type } from '../src/core/plan.ts'
 import { columnType } from '../src/language/kinds/sql-query.ts'
 import { connectPostgres } from '../src/targets/open-postgres.ts'
+import { openPortal, readOn, type ReadStatement } from '../src/targets/read-portal.ts'
 import { capResult } from './cap-result.ts'
 import { coerceColumn } from './coerce-column.ts'
 import type { CheckImplementation } from './implementation.ts'
 import { optionalList, optionalRecord, requiredText } from './parameters.ts'
 
-type Row = Record<string, string | null>
+type Row = (string | null)[]
 
 /** So many rows are fetched at a time, until there are enough or they are too many bytes. */
 const FETCH_ROWS = 100
@@ -22,8 +22,12 @@ const FETCH_ROWS = 100
  */
 export const sqlQuery: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const target = await targets.postgres(requiredText(parameters, 'connection'), 'read')
-  const sql = requiredText(parameters, 'sql')
-  const params = (optionalList(parameters, 'params') ?? []).map(sqlValue)
+  const statement: ReadStatement = {
+    sql: requiredText(parameters, 'sql'),
+    params: (optionalList(parameters, 'params') ?? []).map(sqlValue),
+    // A little less than the check's own timeout, so that the server ends the statement and says so.
+    timeoutMs: Math.max(50, Math.round(timeoutMs * 0.95)),
+  }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
   const client = await connectPostgres(target)
   // The server may end the session between two statements; without a listener that would end the process.
@@ -31,7 +35,7 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   client.on('error', ignore)
   let failed = true
   try {
-    const found = await abortable(signal, () => readRows(client, sql, params, timeoutMs))
+    const found = await abortable(signal, () => readRows(client, statement))
     await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()')
     failed = false
     const rows = pick(found.rows, found.fields, columns)
@@ -44,35 +48,22 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   }
 }
 
-async function readRows(client: PoolClient, sql: string, params: (string | string[] | null)[], timeoutMs: number) {
-  // A little less than the check's own timeout, so that the server ends the statement and says so.
-  const statementMs = Math.max(50, Math.round(timeoutMs * 0.95))
-  await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${statementMs}`)
-  const cursor = client.query(
-    new Cursor<Row>(sql, params, { types: { getTypeParser: () => (text: string) => text } as never }),
-  )
-  const rows: Row[] = []
-  let fields: FieldDef[] = []
-  let bytes = 0
-  for (;;) {
-    const { chunk, result } = await read(cursor, Math.min(FETCH_ROWS, MAX_ROWS + 1 - rows.length))
-    if (rows.length === 0) fields = result?.fields ?? []
-    rows.push(...chunk)
-    for (const row of chunk) for (const text of Object.values(row)) bytes += text?.length ?? 4
-    const ended = chunk.length === 0 || chunk.length < FETCH_ROWS
-    if (!ended && rows.length <= MAX_ROWS && bytes <= 2 * MAX_RESULT_BYTES) continue
-    const truncated = rows.length > MAX_ROWS || !ended
-    await cursor.close()
-    return { rows: rows.slice(0, MAX_ROWS), fields, truncated }
+async function readRows(client: PoolClient, statement: ReadStatement) {
+  const { fields, ...first } = await openPortal(client, statement, FETCH_ROWS)
+  const rows: Row[] = first.rows
+  let { ended } = first
+  while (!ended && rows.length <= MAX_ROWS && bytesOf(rows) <= 2 * MAX_RESULT_BYTES) {
+    const next = await readOn(client, Math.min(FETCH_ROWS, MAX_ROWS + 1 - rows.length))
+    rows.push(...next.rows)
+    ended = next.ended
   }
+  return { rows: rows.slice(0, MAX_ROWS), fields, truncated: !ended || rows.length > MAX_ROWS }
 }
 
-function read(cursor: Cursor<Row>, count: number): Promise<{ chunk: Row[]; result: QueryResult | undefined }> {
-  return new Promise((resolve, reject) => {
-    cursor.read(count, (error: Error | undefined, chunk: Row[], result: QueryResult | undefined) =>
-      error ? reject(error) : resolve({ chunk, result }),
-    )
-  })
+function bytesOf(rows: Row[]): number {
+  let bytes = 0
+  for (const row of rows) for (const text of row) bytes += text?.length ?? 4
+  return bytes
 }
 
 /** Ends the waiting at the abort; the caller then drops the connection, and the server's own timeout ends the statement. */
@@ -101,16 +92,18 @@ function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {
 
 function pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Type }[]): JsonObject[] {
   const found = columns.map(({ name, type }) => {
-    const named = fields.filter((field) => field.name === name)
+    const places = fields.flatMap((field, place) => (field.name === name ? [place] : []))
     const has = fields.map((field) => field.name).join(', ') || 'none'
-    if (named.length === 0)
+    if (places.length === 0)
       throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives no column "${name}"; it gives ${has}`)
-    if (named.length > 1)
-      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives the column "${name}" ${named.length} times`)
-    return { name, type, oid: named[0]!.dataTypeID }
+    if (places.length > 1)
+      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives the column "${name}" ${places.length} times`)
+    return { name, type, place: places[0]!, oid: fields[places[0]!]!.dataTypeID }
   })
   return rows.map((row) =>
-    Object.fromEntries(found.map(({ name, type, oid }) => [name, coerceColumn(name, row[name] ?? null, type, oid)])),
+    Object.fromEntries(
+      found.map(({ name, type, place, oid }) => [name, coerceColumn(name, row[place] ?? null, type, oid)]),
+    ),
   )
 }
 

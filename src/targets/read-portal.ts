@@ -1,0 +1,115 @@
+import type { Connection, FieldDef, PoolClient, Submittable } from 'pg'
+
+/** Rows as the server writes them: text by the place of its column. */
+export interface Portion {
+  /** Empty for what gives no rows, and when reading on. */
+  fields: FieldDef[]
+  rows: (string | null)[][]
+  /** No more rows are to come. */
+  ended: boolean
+}
+
+export interface ReadStatement {
+  sql: string
+  /** A list is written as an array's text. */
+  params: (string | string[] | null)[]
+  /** The server's own limit for the statement. */
+  timeoutMs: number
+}
+
+const PORTAL = 'rows'
+
+/**
+ * Opens a READ ONLY transaction with one statement of the extended protocol, and reads its first rows: all in one message there and
+ * one back, since a check's time is mostly its round trips. The caller ends the transaction. Rejects with the server's error.
+ */
+export function openPortal(client: PoolClient, { sql, params, timeoutMs }: ReadStatement, count: number) {
+  return exchange(client, (connection) => {
+    execute(connection, 'BEGIN READ ONLY')
+    execute(connection, `SET LOCAL statement_timeout = ${timeoutMs}`)
+    connection.parse({ name: '', text: sql, types: [] }, true)
+    connection.bind({ portal: PORTAL, values: params.map(valueText) }, true)
+    connection.describe({ type: 'P', name: PORTAL }, true)
+    fetchRows(connection, count)
+  })
+}
+
+/** The next rows of the open portal. */
+export function readOn(client: PoolClient, count: number): Promise<Portion> {
+  return exchange(client, (connection) => fetchRows(connection, count))
+}
+
+function execute(connection: Connection, sql: string): void {
+  connection.parse({ name: '', text: sql, types: [] }, true)
+  connection.bind({}, true)
+  connection.execute({}, true)
+}
+
+function fetchRows(connection: Connection, count: number): void {
+  // Declared as text, but the protocol's number is what it takes.
+  connection.execute({ portal: PORTAL, rows: count as unknown as string }, true)
+}
+
+function exchange(client: PoolClient, send: (connection: Connection) => void): Promise<Portion> {
+  return new Promise((resolve, reject) => {
+    client.query(new Exchange(send, resolve, reject))
+  })
+}
+
+/** Messages that go together, and what comes back; the client calls it as it calls its own queries. */
+class Exchange implements Submittable {
+  readonly #send: (connection: Connection) => void
+  readonly #resolve: (portion: Portion) => void
+  readonly #portion: Portion = { fields: [], rows: [], ended: true }
+  readonly handleError: (error: Error) => void
+
+  constructor(
+    send: (connection: Connection) => void,
+    resolve: (portion: Portion) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#send = send
+    this.#resolve = resolve
+    this.handleError = reject
+  }
+
+  submit(connection: Connection): void {
+    connection.stream.cork()
+    this.#send(connection)
+    connection.sync()
+    connection.stream.uncork()
+  }
+
+  handleRowDescription({ fields }: { fields: FieldDef[] }): void {
+    this.#portion.fields = fields
+  }
+
+  handleDataRow({ fields }: { fields: (string | null)[] }): void {
+    this.#portion.rows.push(fields)
+  }
+
+  handlePortalSuspended(): void {
+    this.#portion.ended = false
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve(this.#portion)
+  }
+
+  handleCommandComplete(): void {}
+  handleEmptyQuery(): void {}
+  handleCopyData(): void {}
+  handleCopyInResponse(connection: Connection & { sendCopyFail(why: string): void }): void {
+    connection.sendCopyFail('a check sends no data')
+  }
+}
+
+function valueText(value: string | string[] | null): string | null {
+  return Array.isArray(value) ? arrayText(value) : value
+}
+
+function arrayText(values: (string | string[] | null)[]): string {
+  const item = (value: string | string[] | null) =>
+    value === null ? 'NULL' : Array.isArray(value) ? arrayText(value) : `"${value.replace(/["\\]/g, '\\$&')}"`
+  return `{${values.map(item).join(',')}}`
+}
