@@ -159,6 +159,14 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./commands/lint.ts'),
   },
   {
+    name: 'test',
+    group: 'Author runbooks:',
+    summary: 'run the scenarios beside runbooks, without a server',
+    usage: '[paths...]',
+    json: true,
+    load: () => import('./commands/test.ts'),
+  },
+  {
     name: 'explain',
     group: 'Author runbooks:',
     summary: 'what a kind, a section or a rule means',

@@ -4,7 +4,7 @@ import type { Json } from '../core/json.ts'
 import type { Expression, Plan, PlanCause, Value } from '../core/plan.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { judge } from '../language/expressions/judge.ts'
-import { weakChecks, withName, type Scope } from './scope.ts'
+import { listOf, weakChecks, withName, type Scope } from './scope.ts'
 
 /** What one cause comes to on the evidence of a round. */
 export interface Judged {
@@ -63,7 +63,7 @@ export function judgeCause(cause: PlanCause, scope: Scope): Judged {
 
 /** The scope in which a cause's own words and its remedy are rendered. */
 export function causeScope(cause: PlanCause, affects: Json[] | null, scope: Scope): Scope {
-  return affects ? withName(scope, 'affects', affects, { list: cause.affectsItem ?? 'dyn' }) : scope
+  return affects ? withName(scope, 'affects', affects, listOf(cause.affectsItem ?? 'dyn')) : scope
 }
 
 /** A template as a sentence for people; one that cannot be rendered says so instead of ending the incident. */

@@ -1,7 +1,8 @@
 import type { Evidence } from '../core/evidence.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { CheckState } from '../language/expressions/judge.ts'
-import type { Expression, InputSpec, Plan, PlanCheck, Type, Value } from '../core/plan.ts'
+import type { Expression, Plan, PlanCheck, Type, Value } from '../core/plan.ts'
+import { inputsType } from '../language/expressions/inputs-type.ts'
 
 /** What expressions see: names, their types, and how far each check's result can be relied on. Immutable: `with` makes another. */
 export interface Scope {
@@ -13,16 +14,29 @@ export interface Scope {
 export function scopeOf(plan: Plan, inputs: JsonObject): Scope {
   const given: JsonObject = {}
   for (const name of Object.keys(plan.inputs)) given[name] = inputs[name] ?? null
-  return { values: { inputs: given }, types: { inputs: inputsType(plan.inputs) }, states: {} }
+  return { values: { inputs: given }, types: rootTypes(plan), states: {} }
 }
 
-export function inputsType(inputs: Record<string, InputSpec>): Type {
-  const fields: Record<string, Type> = {}
-  for (const [name, spec] of Object.entries(inputs)) {
-    const type: Type = spec.type === 'number' ? 'double' : spec.type
-    fields[name] = spec.optional && spec.default === undefined ? { nullable: type } : type
-  }
-  return { object: fields }
+const roots = new WeakMap<Plan, Record<string, Type>>()
+
+/** Where the scopes of a plan begin: equal scopes have the same types, and their expressions are compiled once. */
+function rootTypes(plan: Plan): Record<string, Type> {
+  let types = roots.get(plan)
+  if (!types) roots.set(plan, (types = { inputs: inputsType(plan.inputs) }))
+  return types
+}
+
+const lists = new Map<string, Type>()
+const listsOfObjects = new WeakMap<object, Type>()
+
+/** The type of a list; for the same element always the same object. */
+export function listOf(element: Type): Type {
+  const known = typeof element === 'string' ? lists.get(element) : listsOfObjects.get(element)
+  if (known) return known
+  const made: Type = { list: element }
+  if (typeof element === 'string') lists.set(element, made)
+  else listsOfObjects.set(element, made)
+  return made
 }
 
 export function withName(scope: Scope, name: string, value: Json, type: Type): Scope {

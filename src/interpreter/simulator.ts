@@ -26,8 +26,13 @@ export interface World {
   check(name: string, look: Look): JsonObject | { failed: string }
   /** What becomes of a gate; asked when it opens. Default: everything is approved at once. */
   decide?(draft: ProposalDraft, look: Omit<Look, 'place' | 'parameters'>): Decision
-  /** What an action does. Default: applied. */
-  effect?(action: ProposalDraft['actions'][number]): EffectResult
+  /** What an action does. Default: applied, and what the action returns is not known. */
+  effect?(action: ProposalDraft['actions'][number], round: number): EffectResult | SimulatedEffect
+}
+
+export interface SimulatedEffect {
+  result: EffectResult
+  observed?: JsonObject
 }
 
 export interface Look {
@@ -35,7 +40,19 @@ export interface Look {
   round: number
   place: string
   parameters: JsonObject
-  applied: string[]
+  applied: readonly string[]
+  moments: readonly Moment[]
+  /** When each round began to look; the first one's is 0. */
+  began: readonly number[]
+}
+
+/** One proposal so far; milliseconds since the incident was opened. */
+export interface Moment {
+  round: number
+  remedy: string
+  proposedAt: number
+  /** The first effect that was applied. */
+  appliedAt?: number
 }
 
 export type Decision =
@@ -50,6 +67,7 @@ export interface Simulated {
   drafts: ProposalDraft[]
   effects: { round: number; action: string; target: string; result: EffectResult }[]
   escalations: Escalation[]
+  handoffs: { incident: string; inputs: JsonObject }[]
   events: { place: string; kind: string; data: JsonObject }[]
   /** Each place that was looked at, in order. */
   looks: string[]
@@ -63,9 +81,28 @@ export async function simulate(plan: Plan, inputs: JsonObject, world: World): Pr
   const host = new SimulatedHost(world)
   const start: IncidentStart = { incident: 'INC-1', planDigest: digest(plan as unknown as Json), inputs }
   const closing = await runIncident(plan, start, host)
-  const { drafts, effects, escalations, events, looks, now } = host
+  const { drafts, effects, escalations, handoffs, events, looks, now } = host
   const findings = closing.findings?.findings ?? drafts.at(-1)?.findings ?? []
-  return { closing, drafts, effects, escalations, events, looks, findings, tookMs: now }
+  return { closing, drafts, effects, escalations, handoffs, events, looks, findings, tookMs: now }
+}
+
+/** Nothing that a plan can say depends on when a check ran. */
+const START = new Date(0).toISOString()
+
+/** `r12/verify/after` → 12 */
+function roundOf(place: string): number {
+  return Number.parseInt(place.slice(1), 10)
+}
+
+const refs = new WeakMap<object, string>()
+
+/** A world gives the same object at many looks, and it is digested once. */
+function refOf(result: JsonObject | { failed: string }): string {
+  const known = refs.get(result)
+  if (known !== undefined) return known
+  const made = digest({ result })
+  refs.set(result, made)
+  return made
 }
 
 class SimulatedHost implements Host {
@@ -74,6 +111,11 @@ class SimulatedHost implements Host {
   readonly drafts: ProposalDraft[] = []
   readonly effects: Simulated['effects'] = []
   readonly escalations: Escalation[] = []
+  readonly handoffs: Simulated['handoffs'] = []
+  readonly #moments: Moment[] = []
+  readonly #began: number[] = []
+  /** `remedy/target` of each effect that was applied. */
+  readonly #applied: string[] = []
   readonly events: Simulated['events'] = []
   readonly looks: string[] = []
   #gate:
@@ -89,33 +131,42 @@ class SimulatedHost implements Host {
 
   #look({ place, name, kind, parameters, unavailable }: CheckRequest): Evidence {
     this.looks.push(place)
+    this.#began[roundOf(place) - 1] ??= this.now
+    const { now, round, applied, moments, began } = this.#situation()
     const result =
       unavailable === undefined
-        ? this.#world.check(name, { ...this.#situation(), place, parameters })
+        ? this.#world.check(name, { now, round, applied, moments, began, place, parameters })
         : { failed: unavailable }
-    const failed = typeof result.failed === 'string' ? result.failed : undefined
-    const about = { place, name, kind, startedAt: new Date(this.now).toISOString(), durationMs: 0 }
-    if (failed !== undefined)
-      return { ...about, status: 'failed', error: failed, ref: digest({ error: failed }), truncated: false }
-    const found = result as JsonObject
-    return {
-      ...about,
-      status: 'ok',
-      result: found,
-      ref: digest({ result: found }),
-      truncated: found.truncated === true,
-    }
+    const truncated = (result as JsonObject).truncated === true
+    // Written out: thousands of looks are taken, and objects that are put together from others are slow to make.
+    return typeof result.failed === 'string'
+      ? {
+          place,
+          name,
+          kind,
+          startedAt: START,
+          durationMs: 0,
+          status: 'failed',
+          error: result.failed,
+          ref: refOf(result),
+          truncated,
+        }
+      : {
+          place,
+          name,
+          kind,
+          startedAt: START,
+          durationMs: 0,
+          status: 'ok',
+          result: result as JsonObject,
+          ref: refOf(result),
+          truncated,
+        }
   }
 
   #situation(): Omit<Look, 'place' | 'parameters'> {
-    const applied = this.effects
-      .filter((effect) => effect.result === 'applied')
-      .map((effect) => `${this.#remedyOf(effect.round)}/${effect.target}`)
-    return { now: this.now, round: (this.drafts.at(-1)?.round ?? 0) + (this.#gate ? 0 : 1), applied }
-  }
-
-  #remedyOf(round: number): string {
-    return this.drafts.find((draft) => draft.round === round)?.remedy ?? ''
+    const round = (this.drafts.at(-1)?.round ?? 0) + (this.#gate ? 0 : 1)
+    return { now: this.now, round, applied: this.#applied, moments: this.#moments, began: this.#began }
   }
 
   async propose(draft: ProposalDraft): Promise<Proposed> {
@@ -123,6 +174,7 @@ class SimulatedHost implements Host {
       ? { approve: 'all' as const }
       : (this.#world.decide?.(draft, this.#situation()) ?? { approve: 'all' as const })
     this.drafts.push(draft)
+    this.#moments.push({ round: draft.round, remedy: draft.remedy, proposedAt: this.now })
     const within = draft.approval.auto ? 0 : draft.approval.withinMs
     this.#gate = { draft, decision, openedAt: this.now, expiresAt: this.now + within, escalated: false }
     return { opened: true, gate: draft.gate, proposalDigest: digest(draft as unknown as Json) }
@@ -169,9 +221,15 @@ class SimulatedHost implements Host {
     const { draft } = this.#gate!
     const action = draft.actions.find((one) => one.id === request.action && one.target === request.target)
     if (!action) throw new Error(`${request.action} on ${request.target} was not proposed`)
-    const result = this.#world.effect?.(action) ?? 'applied'
+    const came = this.#world.effect?.(action, draft.round) ?? 'applied'
+    const { result, observed } = typeof came === 'string' ? { result: came } : came
     this.effects.push({ round: draft.round, action: action.id, target: action.target, result })
-    return { effect: { gate: draft.gate, action: action.id, target: action.target, result, detail: result } }
+    if (result === 'applied') {
+      this.#applied.push(`${draft.remedy}/${action.target}`)
+      this.#moments.at(-1)!.appliedAt ??= this.now
+    }
+    const effect = { gate: draft.gate, action: action.id, target: action.target, result, detail: result }
+    return { effect: { ...effect, ...(observed ? { observed } : {}) } }
   }
 
   async poll(request: PollRequest): Promise<PollAnswer> {
@@ -198,7 +256,8 @@ class SimulatedHost implements Host {
     this.escalations.push(escalation)
   }
 
-  async handOff(): Promise<{ incident: string }> {
+  async handOff(incident: string, inputs: JsonObject): Promise<{ incident: string }> {
+    this.handoffs.push({ incident, inputs })
     return { incident: 'INC-2' }
   }
 

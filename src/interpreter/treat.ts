@@ -1,12 +1,12 @@
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import type { Plan, PlanAction, PlanRemedy } from '../core/plan.ts'
+import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
 import { diagnose } from './diagnose.ts'
-import { judgeCause, type Judged } from './find.ts'
+import { judgeCause, verdict, type Judged } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
 import { grounds, remedyOf, renderRemedy, unchanged, WHOLE, type Rendered, type RenderedTarget } from './render.ts'
-import { withName, type Scope } from './scope.ts'
+import { listOf, withName, type Scope } from './scope.ts'
 
 /** So often the grounds are looked at again within one round; then it is given up, and the next round looks afresh. */
 const MAX_RECHECKS = 5
@@ -14,6 +14,9 @@ const MAX_RECHECKS = 5
 const MAX_REFUSED_IN_A_ROW = 3
 /** While a person does something by hand, it is looked at so often even if nobody rings. */
 const MANUAL_LOOK_MS = 600_000
+
+/** What `expect` sees; its type was checked when the runbook was compiled. */
+const RESULT: Record<string, Type> = { result: 'dyn' }
 
 export interface Treatment {
   plan: Plan
@@ -136,7 +139,7 @@ class TreatmentRun {
     let waited = 0
     for (;;) {
       const answer = await this.#ask(action, key)
-      if ('effect' in answer) return this.#take(answer.effect)
+      if ('effect' in answer) return this.#take(await this.#asExpected(action, answer.effect))
       if ('stopped' in answer) {
         this.#treated.cancelled = true
         return undefined
@@ -164,6 +167,17 @@ class TreatmentRun {
       timeoutMs: action.timeoutMs,
       recheckedAt: this.#recheckedAt,
     })
+  }
+
+  /** An effect whose observed result is not what the action expects counts as refused: nothing further is done to its target. */
+  async #asExpected(action: PlanAction, effect: Effect): Promise<Effect> {
+    if (!action.expect || effect.result !== 'applied') return effect
+    const seen = verdict(action.expect, { values: { result: effect.observed ?? null }, types: RESULT, states: {} })
+    if ('value' in seen && seen.value === true) return effect
+    const detail = `its result is not as expected: ${action.expect.cel}`
+    const place = `r${this.#treatment.round}/expect/${effect.action}/${effect.target}`
+    await this.#host.record(place, 'unexpected', { action: effect.action, target: effect.target, detail })
+    return { ...effect, result: 'refused', detail }
   }
 
   /** A target whose action was refused, or of which nothing is known, gets no further action. */
@@ -214,7 +228,7 @@ class TreatmentRun {
 
 /** The scope of `verify` and `wait`: the things to which it was applied, as `targets`. */
 export function withTargets(scope: Scope, remedy: PlanRemedy, items: Json[]): Scope {
-  return withName(scope, 'targets', items, { list: remedy.targetItem })
+  return withName(scope, 'targets', items, listOf(remedy.targetItem))
 }
 
 function renderAgain(remedy: PlanRemedy, judged: Judged, scope: Scope): Rendered | undefined {

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { Plan, PlanCause } from '../core/plan.ts'
 import { compileRunbook } from './compile.ts'
@@ -52,6 +52,17 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
     byName: new Map(runbooks.map((runbook) => [runbook.plan.runbook, runbook])),
     byIncident: new Map(runbooks.map((runbook) => [runbook.plan.incident, runbook])),
   }
+}
+
+/** The file with a runbook's scenarios, which stands beside it: `stuck-runs.test.yaml`; undefined where there is none. */
+export function scenariosBeside(runbook: string): { file: string; text: string } | undefined {
+  const file = runbook.replace(/\.(ya?ml)$/, '.test.$1')
+  return existsSync(file) ? { file, text: readFileSync(file, 'utf8') } : undefined
+}
+
+/** The runbook that a path means: scenarios stand for the runbook beside them. */
+export function runbookOf(path: string): string {
+  return path.replace(/\.test\.(ya?ml)$/, '.$1')
 }
 
 function filesIn(path: string): string[] {

@@ -99,6 +99,10 @@ export const RULES = {
   'plan-too-large': 'The compiled plan travels with each incident and has at most 128 kB.',
   'too-many-events': 'One incident is one workflow run; at worst it may take 8,000 events.',
 
+  // Scenarios
+  'missing-result':
+    'What a scenario says that a check finds must have all fields of that kind\'s result. What may be null, and truncated, may be left out; the rest is given once for the whole file, or for each row in "rows".',
+
   // Between runbooks
   'duplicate-runbook': 'Two runbooks have one name.',
   'duplicate-incident': 'Two runbooks treat one incident type.',

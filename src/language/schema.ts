@@ -3,24 +3,34 @@ import type { Type } from '../core/plan.ts'
 import { isList, isNullable, isObject, withoutNull } from './expressions/types.ts'
 import type { Kind, Parameter } from './kinds/kind.ts'
 import { ACTIONS, CHECKS } from './kinds/table.ts'
-import { SECTIONS } from './structure/fields.ts'
-import type { Field, Form, SectionName } from './structure/fields.ts'
+import { SECTIONS, sectionsBeside } from './structure/fields.ts'
+import type { Field, Form, SectionName } from './structure/form.ts'
+
+const DRAFT_7 = 'http://json-schema.org/draft-07/schema#'
 
 /**
  * The JSON Schema (draft 7, which YAML editors understand best) of runbooks: completion and hover texts for every field and every
  * kind's parameters. Structure only; the compiler says more.
  */
 export function runbookSchema(checks: readonly Kind[] = CHECKS, actions: readonly Kind[] = ACTIONS): JsonObject {
-  const definitions: JsonObject = {}
-  for (const name of Object.keys(SECTIONS) as SectionName[]) definitions[name] = sectionSchema(name)
+  const definitions = definitionsBeside('runbook')
   withKinds(definitions['check'] as JsonObject, 'check', checks)
   withKinds(definitions['action'] as JsonObject, 'action', actions)
+  return { $schema: DRAFT_7, title: 'Runbook', ...reference('runbook'), definitions }
+}
+
+/** The JSON Schema of scenario files. Which results fit which check depends on the runbook, and is said by `runbook test`. */
+export function scenariosSchema(): JsonObject {
   return {
-    $schema: 'http://json-schema.org/draft-07/schema#',
-    title: 'Runbook',
-    ...reference('runbook'),
-    definitions,
+    $schema: DRAFT_7,
+    title: 'Scenarios of a runbook',
+    ...reference('scenarios'),
+    definitions: definitionsBeside('scenarios'),
   }
+}
+
+function definitionsBeside(root: SectionName): JsonObject {
+  return Object.fromEntries(sectionsBeside(root).map((name) => [name, sectionSchema(name)]))
 }
 
 const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{\\{' }
@@ -67,7 +77,14 @@ function formSchema(form: Form): JsonObject {
   if (typeof form === 'string') return SIMPLE[form]
   if ('words' in form) return { anyOf: [{ enum: [...form.words] }, reference(form.section)] }
   if ('section' in form) return reference(form.section)
-  if ('listOf' in form) return { type: 'array', minItems: 1, items: reference(form.listOf) }
+  if ('listOf' in form) {
+    const section = reference(form.listOf)
+    return {
+      type: 'array',
+      minItems: 1,
+      items: form.orWords ? { anyOf: [{ enum: [...form.orWords] }, section] } : section,
+    }
+  }
   if ('named' in form)
     return {
       type: 'object',

@@ -1,21 +1,11 @@
 import type { Json } from '../../core/json.ts'
 import { parseDuration } from '../../core/duration.ts'
-import type { InputSpec, InputType, Type } from '../../core/plan.ts'
+import type { InputSpec, InputType } from '../../core/plan.ts'
 import type { NamedSection, Section } from '../structure/read.ts'
 import type { Context } from './context.ts'
 
 export function compileInputs(context: Context, named: NamedSection[]): Record<string, InputSpec> {
   return Object.fromEntries(named.map(({ name, section }) => [name, compileInput(context, section)]))
-}
-
-/** What expressions know as `inputs`: an optional input without a default is null when it is not given. */
-export function inputsType(inputs: Record<string, InputSpec>): Type {
-  const object: Record<string, Type> = {}
-  for (const [name, { type, optional, default: otherwise }] of Object.entries(inputs)) {
-    const base: Type = type === 'number' ? 'double' : type
-    object[name] = optional && otherwise === undefined ? { nullable: base } : base
-  }
-  return { object }
 }
 
 function compileInput(context: Context, section: Section): InputSpec {

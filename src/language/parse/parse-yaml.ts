@@ -13,10 +13,10 @@ const MAX_LEVELS = 32
  * Parses the safe subset of YAML that runbooks are written in: data of the core schema of YAML 1.2, and nothing that YAML can do beyond
  * that. Returns the tree, if there is one, and a reporter that holds the problems so far.
  */
-export function parseYaml(text: string, file: string): { tree?: Tree; reporter: Reporter } {
+export function parseYaml(text: string, file: string, maxBytes = MAX_BYTES): { tree?: Tree; reporter: Reporter } {
   const reporter = new Reporter(new Source(file, text))
-  if (text.length > MAX_BYTES || new TextEncoder().encode(text).length > MAX_BYTES) {
-    reporter.error('file-too-large', { start: 0, end: 1 }, `A runbook has at most ${MAX_BYTES / 1024} KiB.`)
+  if (text.length > maxBytes || new TextEncoder().encode(text).length > maxBytes) {
+    reporter.error('file-too-large', { start: 0, end: 1 }, `This file may have at most ${maxBytes / 1024} KiB.`)
     return { reporter }
   }
   const { document, rest } = documentOf(text, reporter)

@@ -1,72 +1,11 @@
-/**
- * The fields of a runbook, section by section: the one source for the structural check, the editor schema and `runbook explain`.
- * What does not stand here is an unknown field.
- */
-export interface Field {
-  form: Form
-  required?: true
-  /** One or two sentences: hover text and reference. */
-  doc: string
-  /** What holds when the field is left out, for people. */
-  otherwise?: string
-}
-
-export type Form =
-  | 'text'
-  | 'bool'
-  | 'duration'
-  /** Lower case, digits and hyphens. */
-  | 'name'
-  /** A name that expressions know: letters, digits, `_`. */
-  | 'identifier'
-  /** CEL, bare, that gives true or false. */
-  | 'condition'
-  /** CEL, bare, that gives a list. */
-  | 'list expression'
-  /** Text in which `${{ }}` may stand. */
-  | 'template'
-  /** Any literal. */
-  | 'data'
-  /** Name → value or `${{ }}`. */
-  | 'values'
-  | { int: { min: number; max: number } }
-  | { number: true }
-  | { oneOf: readonly string[] }
-  /** A list of names; one name alone may stand without the list. */
-  | { names: 'name' | 'identifier' }
-  | { list: 'data' }
-  | { section: SectionName }
-  /** Name → section. */
-  | { named: SectionName; by: 'name' | 'identifier' }
-  | { listOf: SectionName }
-  /** Either one of these words, or a section. */
-  | { words: readonly string[]; section: SectionName }
-  /** Either a name, or one of these words. */
-  | { nameOr: readonly string[] }
-
-export type SectionName =
-  | 'runbook'
-  | 'input'
-  | 'detect'
-  | 'check'
-  | 'cause'
-  | 'handoff'
-  | 'ending'
-  | 'remedy'
-  | 'action'
-  | 'limits'
-  | 'approval'
-  | 'verify'
-  | 'wait'
-  | 'batches'
-  | 'rounds'
-  | 'escalate'
+import type { RunbookSection, SectionFields, SectionName } from './form.ts'
+import { SCENARIO_SECTIONS } from './scenario-fields.ts'
 
 const INPUT_TYPES = ['string', 'int', 'number', 'bool', 'duration'] as const
 const RISKS = ['low', 'medium', 'high'] as const
 const COUNT = { int: { min: 1, max: 1_000_000 } } as const
 
-export const SECTIONS: Record<SectionName, { doc: string; fields: Record<string, Field> }> = {
+export const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
   runbook: {
     doc: 'A runbook: what is looked at, which causes are known, and what is done about each.',
     fields: {
@@ -295,4 +234,13 @@ export const SECTIONS: Record<SectionName, { doc: string; fields: Record<string,
       message: { form: 'template', required: true, doc: 'What to say first; the evidence is attached.' },
     },
   },
+}
+
+/** Every section of runbooks and of their scenarios. */
+export const SECTIONS: Record<SectionName, SectionFields> = { ...RUNBOOK_SECTIONS, ...SCENARIO_SECTIONS }
+
+/** The sections of one kind of file, those of runbooks or those of scenarios. */
+export function sectionsBeside(name: SectionName): SectionName[] {
+  const family = Object.hasOwn(RUNBOOK_SECTIONS, name) ? RUNBOOK_SECTIONS : SCENARIO_SECTIONS
+  return Object.keys(family) as SectionName[]
 }

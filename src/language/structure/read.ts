@@ -5,8 +5,8 @@ import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, ListTree, MapTree, ScalarTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
-import { SECTIONS } from './fields.ts'
-import type { Field, Form, SectionName } from './fields.ts'
+import { SECTIONS, sectionsBeside } from './fields.ts'
+import type { Field, Form, SectionName } from './form.ts'
 
 /** A section whose structure was checked. What is malformed was reported, and reads as if it were not there. */
 export class Section {
@@ -124,7 +124,7 @@ class StructureReader {
   }
 
   private unknown(section: SectionName, entry: Entry, fields: Record<string, Field>): void {
-    const elsewhere = Object.entries(SECTIONS).find(([, other]) => Object.hasOwn(other.fields, entry.name))?.[0]
+    const elsewhere = sectionsBeside(section).find((other) => Object.hasOwn(SECTIONS[other].fields, entry.name))
     const near = didYouMean(entry.name, Object.keys(fields))
     const hint = near || (elsewhere ? ` It is a field of ${elsewhere}: is the indentation right?` : '')
     const known = Object.keys(fields).join(', ')
@@ -143,7 +143,7 @@ class StructureReader {
   private value(name: string, form: Form, tree: Tree, at: Span): unknown {
     if (typeof form === 'string') return this.simple(name, form, tree, at)
     if ('section' in form && !('words' in form)) return this.section(form.section, tree, at)
-    if ('listOf' in form) return this.listOf(name, form.listOf, tree, at)
+    if ('listOf' in form) return this.listOf(name, form.listOf, form.orWords ?? [], tree, at)
     if ('named' in form) return this.named(name, form.named, form.by, tree, at)
     if ('names' in form) return this.names(name, form.names, tree, at)
     if ('words' in form) {
@@ -251,10 +251,21 @@ class StructureReader {
     return named
   }
 
-  private listOf(name: string, section: SectionName, tree: Tree, at: Span): Section[] | undefined {
+  /** A word stands for a section whose first field has that value. */
+  private listOf(
+    name: string,
+    section: SectionName,
+    words: readonly string[],
+    tree: Tree,
+    at: Span,
+  ): Section[] | undefined {
     if (tree.kind !== 'list' || tree.items.length === 0)
       return this.wrong(tree, `"${name}" must be a list ("- …") with at least one ${section}.`, at)
-    return (tree as ListTree).items.flatMap((item) => this.section(section, item, item) ?? [])
+    return (tree as ListTree).items.flatMap((item) => {
+      if (words.length === 0 || item.kind !== 'scalar') return this.section(section, item, item) ?? []
+      const word = this.word(name, words, item, at, ', or fields')
+      return word === undefined ? [] : new Section(item, new Map([[section, word]]), new Map())
+    })
   }
 
   private named(name: string, section: SectionName, by: 'name' | 'identifier', tree: Tree, at: Span): unknown {

@@ -1,0 +1,97 @@
+import { Command } from 'commander'
+import { RunbookError } from '../../core/errors.ts'
+import type { TestedRunbooks } from '../../engine/test-runbooks.ts'
+import { renderText } from '../../language/problems.ts'
+import { openClient } from '../client.ts'
+import { Exit } from '../command.ts'
+import { parseIncidentId } from '../incident-id.ts'
+import { printJson, printLines, wantsJson } from '../output.ts'
+import { projectOf } from '../project.ts'
+import { plural } from '../render/layout.ts'
+import { coverageLines, testLines } from '../render/tests.ts'
+import type { Terminal } from '../terminal.ts'
+
+interface Options {
+  coverage?: true
+  all?: true
+  from?: string
+}
+
+export function command(terminal: Terminal): Command {
+  return new Command('test')
+    .description(
+      'Runs the scenarios beside runbooks (stuck-runs.test.yaml beside stuck-runs.yaml): what is found and decided is given, what must come of it is checked. Needs no server; an hour takes no time.',
+    )
+    .argument('[paths...]', 'files or folders; default: the runbooks of the configuration, else runbooks/')
+    .option('--coverage', 'which causes and remedies the scenarios reach; a gap is then a failure')
+    .option('--all', 'name the scenarios that came as expected too')
+    .option('--from <incident>', 'print a scenario made of a real incident instead', parseIncidentId)
+    .addHelpText(
+      'after',
+      '\nExits with 1 when a scenario came otherwise than it expects.\n\nExamples:\n  runbook test\n  runbook test runbooks/stuck-runs.yaml --coverage\n  runbook test --from INC-142 > runbooks/stuck-runs.test.yaml',
+    )
+    .action(async (paths: string[], { coverage, all, from }: Options, self: Command) => {
+      if (from !== undefined) return printScenario(terminal, from)
+      const { paths: found, options } = projectOf(terminal, paths)
+      const { testRunbooks } = await import('../../engine/test-runbooks.ts')
+      const results = await testRunbooks(found, options)
+      if (results.files === 0)
+        throw new RunbookError('RUNBOOK_BAD_INPUT', `no runbooks (*.yaml) in ${found.join(', ')}`)
+      if (wantsJson(self)) printJson(terminal, forPrograms(results))
+      else print(terminal, results, all ?? false, coverage ?? false)
+      const { failed, gaps } = summary(terminal, results)
+      if (failed || (coverage && gaps)) throw new Exit(1)
+    })
+}
+
+async function printScenario(terminal: Terminal, incident: string): Promise<void> {
+  const [review, { scenarioFrom }] = await Promise.all([
+    openClient(terminal).review(incident),
+    import('../../engine/scenario-from-review.ts'),
+  ])
+  terminal.print(scenarioFrom(review).trimEnd())
+}
+
+function print(terminal: Terminal, { tested, problems }: TestedRunbooks, all: boolean, coverage: boolean): void {
+  const { colours } = terminal
+  if (problems.length > 0) terminal.print(renderText(problems, colours).trimEnd())
+  for (const one of tested) printLines(terminal, testLines(one, colours, all))
+  if (coverage) for (const one of tested) printLines(terminal, ['', ...coverageLines(one, colours)])
+}
+
+function summary(terminal: Terminal, { tested, problems }: TestedRunbooks): { failed: boolean; gaps: boolean } {
+  const runs = tested.flatMap((one) => one.runs)
+  const failed = runs.filter(({ mismatches }) => mismatches.length > 0).length
+  const gaps = tested.flatMap(({ file, scenarios, coverage }) =>
+    scenarios ? coverage.gaps.map((gap) => `${scenarios.file}: ${gap}`) : [`${file}: there are no scenarios`],
+  )
+  for (const gap of gaps) terminal.say(`${terminal.colours.yellow('warning')} ${gap}`)
+  const found = problems.length > 0 ? `, ${plural(problems.length, 'problem')}` : ''
+  const rest = failed > 0 ? `${failed} failed` : 'all as expected'
+  terminal.say(`${plural(runs.length, 'scenario')} of ${plural(tested.length, 'runbook')}, ${rest}${found}`)
+  return { failed: failed > 0 || problems.length > 0, gaps: gaps.length > 0 }
+}
+
+function forPrograms({ tested, problems }: TestedRunbooks): unknown {
+  return {
+    problems,
+    runbooks: tested.map(({ runbook, file, scenarios, runs, coverage }) => ({
+      runbook,
+      file,
+      scenarios: runs.map(({ scenario, mismatches, story, run }) => ({
+        scenario: scenario.name,
+        line: scenarios?.source.position(scenario.at.start).line,
+        passed: mismatches.length === 0,
+        mismatches: mismatches.map(({ what, expected, came, at }) => ({
+          what,
+          expected,
+          came,
+          ...scenarios?.source.position(at.start),
+        })),
+        outcome: run.closing.outcome,
+        story,
+      })),
+      coverage,
+    })),
+  }
+}

@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load-config.ts'
+import { RunbookError } from '../core/errors.ts'
+import type { LoadOptions } from '../language/load.ts'
+import { CONFIG_FILE } from './address.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What authors work on: the runbooks that were named, else those of the configuration; which need not be there. */
+export interface Project {
+  paths: string[]
+  options: LoadOptions
+}
+
+/** Throws `RUNBOOK_BAD_INPUT` for a path that does not exist. */
+export function projectOf({ cwd, env }: Terminal, named: string[]): Project {
+  const config = existsSync(join(cwd, CONFIG_FILE)) ? loadConfig({ env, cwd }) : undefined
+  const paths = named.length > 0 ? named : (config?.runbooks ?? ['runbooks'])
+  const missing = paths.filter((path) => !existsSync(path))
+  if (missing.length > 0) throw new RunbookError('RUNBOOK_BAD_INPUT', `there is no ${missing.join(', ')}`)
+  return { paths, options: known(config) }
+}
+
+/** Without a configuration nothing is known of connections, and their names are taken as they are. */
+function known(config: Config | undefined): LoadOptions {
+  if (!config) return {}
+  const connections = Object.entries(config.connections).map(([name, { kind }]) => [name, kind] as const)
+  return { connections: Object.fromEntries(connections), channels: Object.keys(config.channels) }
+}

@@ -1,0 +1,130 @@
+import { stringify } from 'yaml'
+import { canonical } from '../core/canonical.ts'
+import { formatDuration } from '../core/duration.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import type { EvidenceView, GateView, Review, RoundView } from './views.ts'
+
+/**
+ * A scenario file of one real incident: what its checks found and when that changed, what was decided, and what came of it. The
+ * evidence is redacted as it was stored; read it before you keep it. YAML text.
+ */
+export function scenarioFrom({ incident, evidence }: Review): string {
+  const { id, type, runbook, planDigest, openedAt, inputs, rounds, outcome } = incident
+  const given = Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== null))
+  const decisions = rounds.flatMap(({ gate }) => (gate ? [decisionOf(gate)] : []))
+  const effects = rounds.flatMap(unusualEffects)
+  const [first, ...others] = rounds.map(expectationOf)
+  const file = {
+    version: 1,
+    scenarios: [
+      {
+        scenario: `${id}: ${incident.reason ?? type}`.slice(0, 120),
+        given: { ...(Object.keys(given).length > 0 ? { inputs: given } : {}), checks: checksOf(evidence) },
+        ...(decisions.length > 0 ? { decisions } : {}),
+        ...(effects.length > 0 ? { effects } : {}),
+        expect: {
+          outcome: outcome ?? 'resolved',
+          rounds: Math.max(1, rounds.length),
+          ...first,
+          ...(others.length > 0 ? { then: others } : {}),
+        },
+      },
+    ],
+  }
+  const head = [
+    '# yaml-language-server: $schema=../schema/scenarios.json',
+    `# From ${id} of ${openedAt.slice(0, 10)}, runbook ${runbook}, plan ${planDigest.slice(0, 12)}.${outcome ? '' : ' It was still open: put in what must come of it.'}`,
+    ...unknownEnds(rounds),
+  ]
+  return `${head.join('\n')}\n${stringify(file, { aliasDuplicateObjects: false, lineWidth: 120 })}`
+}
+
+const SAMPLED = /^r(\d+)\/(check|recheck\d+|verify|wait\/[^/]+|after)\/([^/]+)$/
+
+/** Each check's results in the order in which they were taken; a new phase where something changed. */
+function checksOf(evidence: EvidenceView[]): JsonObject {
+  const checks: Record<string, JsonObject[]> = {}
+  const last: Record<string, string> = {}
+  for (const one of evidence) {
+    const [, round, stage = '', name] = SAMPLED.exec(one.place) ?? []
+    if (name === undefined) continue
+    const found = foundIn(one)
+    if (last[name] === canonical(found)) continue
+    last[name] = canonical(found)
+    ;(checks[name] ??= []).push({ ...beginOf(Number(round), stage), ...found })
+  }
+  return Object.fromEntries(
+    Object.entries(checks).map(([name, phases]): [string, Json] => {
+      const [only] = phases
+      return [name, phases.length === 1 && only!['result'] && !only!['from'] ? only!['result'] : phases]
+    }),
+  )
+}
+
+function foundIn({ body, truncated }: EvidenceView): JsonObject {
+  if (typeof body['error'] === 'string') return { failed: body['error'] }
+  const result = body['result'] as JsonObject
+  return { result: truncated ? { ...result, truncated } : result }
+}
+
+function beginOf(round: number, stage: string): JsonObject {
+  if (stage === 'check') return round === 1 ? {} : { from: 'opened', round }
+  if (stage.startsWith('recheck')) return { from: 'proposed', round }
+  return { from: 'applied', round }
+}
+
+function decisionOf(gate: GateView): Json {
+  const last = gate.decisions.findLast((one) => !one.withdrawn)
+  const after = last ? Date.parse(last.at) - Date.parse(gate.openedAt) : 0
+  const moment = after >= 1000 ? { after: formatDuration(Math.round(after / 1000) * 1000) } : {}
+  switch (gate.state) {
+    case 'expired':
+      return 'timeout'
+    case 'cancelled':
+      return 'cancel'
+    case 'rejected':
+      return { decision: last?.nextCause ? 'next-cause' : 'reject', ...moment }
+    default: {
+      const targets = last?.targets ? { targets: last.targets } : {}
+      return { decision: 'approve', ...targets, ...moment }
+    }
+  }
+}
+
+function unusualEffects({ round, effects }: RoundView): JsonObject[] {
+  return effects
+    .filter(({ result }) => result !== 'applied')
+    .map(({ action, target, result }) => ({ action: action.replace(/^\d+-/, ''), target, round, result }))
+}
+
+function expectationOf({ causes, gate, effects, targets, verified }: RoundView): JsonObject {
+  const touched = gate ? effectsOf(targets, effects) : {}
+  return {
+    ...(causes.length > 0 ? { causes: Object.fromEntries(causes.map(({ cause, holds }) => [cause, holds])) } : {}),
+    ...(gate
+      ? {
+          cause: gate.proposal.cause,
+          proposal: { remedy: gate.proposal.remedy, targets: gate.proposal.targets.map(({ key }) => key) },
+          effects: touched,
+        }
+      : { proposal: 'none' }),
+    ...(verified === null ? {} : { verified }),
+  }
+}
+
+function effectsOf(targets: RoundView['targets'], effects: RoundView['effects']): JsonObject {
+  const states = targets.filter(({ state }) => state !== 'proposed' && state !== 'permitted')
+  const once = effects.filter(({ target }) => !targets.some(({ key }) => key === target))
+  return Object.fromEntries([
+    ...states.map(({ key, state }) => [key, state]),
+    ...once.map(({ target, result }) => [target, result]),
+  ])
+}
+
+function unknownEnds(rounds: RoundView[]): string[] {
+  return rounds
+    .filter(({ gate }) => gate && ['voided', 'withdrawn', 'lapsed', 'open'].includes(gate.state))
+    .map(
+      ({ gate }) => `# Gate ${gate!.id} is ${gate!.state}, which scenarios do not know: say what was decided instead.`,
+    )
+}

@@ -1,0 +1,48 @@
+import { coverageOf, type Coverage } from '../interpreter/scenarios/coverage.ts'
+import { runScenario, type ScenarioRun } from '../interpreter/scenarios/run-scenario.ts'
+import { loadRunbooks, runbookOf, scenariosBeside, type LoadOptions } from '../language/load.ts'
+import type { Source } from '../language/parse/source.ts'
+import type { Problem } from '../language/problems.ts'
+import { compileScenarios } from '../language/scenarios/compile-scenarios.ts'
+
+/** A runbook and what came of its scenarios. */
+export interface TestedRunbook {
+  runbook: string
+  file: string
+  /** Absent: there are no scenarios. */
+  scenarios?: { file: string; source: Source }
+  runs: ScenarioRun[]
+  coverage: Coverage
+}
+
+export interface TestedRunbooks {
+  tested: TestedRunbook[]
+  /** Of runbooks and of scenarios: what keeps them from being run. */
+  problems: Problem[]
+  files: number
+}
+
+/**
+ * Runs the scenarios of the runbooks in these files and folders. Needs no server: the checks' results are given, the clock is the
+ * scenarios' own.
+ */
+export async function testRunbooks(paths: readonly string[], options: LoadOptions): Promise<TestedRunbooks> {
+  const { runbooks, problems, files } = loadRunbooks(paths.map(runbookOf), options)
+  const found = problems.filter((problem) => problem.severity === 'error')
+  const tested: TestedRunbook[] = []
+  for (const { file, plan } of runbooks) {
+    const beside = scenariosBeside(file)
+    const compiled = beside && compileScenarios(beside.text, beside.file, plan)
+    found.push(...(compiled?.problems ?? []))
+    const runs: ScenarioRun[] = []
+    for (const scenario of compiled?.scenarios ?? []) runs.push(await runScenario(plan, scenario))
+    tested.push({
+      runbook: plan.runbook,
+      file,
+      ...(beside && compiled ? { scenarios: { file: beside.file, source: compiled.source } } : {}),
+      runs,
+      coverage: coverageOf(plan, runs),
+    })
+  }
+  return { tested, problems: found, files }
+}

@@ -1,0 +1,59 @@
+import type { Plan } from '../../core/plan.ts'
+import type { ScenarioRun } from './run-scenario.ts'
+import { roundsOf } from './went.ts'
+
+/** What the scenarios of a runbook reach. */
+export interface Coverage {
+  causes: { cause: string; holds: number; ruledOut: number; undetermined: number }[]
+  remedies: {
+    remedy: string
+    proposed: number
+    verified: number
+    /** Scenarios in which it was applied, nothing recovered, and it was expected not to be verified. */
+    unrecovered: number
+    /** Whether it is verified at all: messages and manual steps may not be. */
+    verifies: boolean
+  }[]
+  /** What no scenario reaches, as sentences. */
+  gaps: string[]
+}
+
+/** Counts over all scenarios of one runbook that came as expected. */
+export function coverageOf(plan: Plan, runs: readonly ScenarioRun[]): Coverage {
+  const well = runs.filter(({ mismatches }) => mismatches.length === 0)
+  const rounds = well.flatMap(({ run, scenario }) =>
+    roundsOf(run).map((went) => ({ ...went, expect: scenario.expect.each[went.round - 1] })),
+  )
+  const causes = plan.causes.map(({ cause }) => {
+    const found = rounds.flatMap(({ findings }) => findings.filter((one) => one.cause === cause))
+    const count = (holds: true | false | 'undetermined') => found.filter((one) => one.holds === holds).length
+    return { cause, holds: count(true), ruledOut: count(false), undetermined: count('undetermined') }
+  })
+  const remedies = Object.values(plan.remedies).map(({ remedy, verify }) => {
+    const own = rounds.filter(({ draft }) => draft?.remedy === remedy)
+    return {
+      remedy,
+      proposed: own.length,
+      verified: own.filter(({ verified }) => verified === true).length,
+      unrecovered: own.filter(({ verified, expect }) => verified === false && expect?.verified !== undefined).length,
+      verifies: verify.checks.length > 0,
+    }
+  })
+  return {
+    causes,
+    remedies,
+    gaps: [
+      ...causes.filter(({ holds }) => holds === 0).map(({ cause }) => `no scenario reaches the cause ${cause}`),
+      ...remedies.flatMap(({ remedy, proposed, verified, unrecovered, verifies }) => {
+        if (proposed === 0) return [`no scenario reaches the remedy ${remedy}`]
+        if (!verifies) return []
+        return [
+          ...(verified === 0 ? [`in no scenario ${remedy} is verified`] : []),
+          ...(unrecovered === 0
+            ? [`no scenario says that ${remedy} is not verified when only the write happened and nothing recovered`]
+            : []),
+        ]
+      }),
+    ],
+  }
+}

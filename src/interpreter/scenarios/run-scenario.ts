@@ -1,0 +1,61 @@
+import type { Plan } from '../../core/plan.ts'
+import type { Scenario } from '../../language/scenarios/scenario.ts'
+import { simulate, type Simulated } from '../simulator.ts'
+import { compare, type Mismatch } from './compare.ts'
+import { roundsOf, storyOf } from './went.ts'
+import { worldOf, type ScenarioWorld } from './world.ts'
+
+export interface ScenarioRun {
+  scenario: Scenario
+  /** Empty: it came as expected. */
+  mismatches: Mismatch[]
+  /** What happened, a line for each round and one for the end. */
+  story: string[]
+  run: Simulated
+}
+
+/** Runs one scenario on the interpreter, with a clock of its own: an hour takes no time. */
+export async function runScenario(plan: Plan, scenario: Scenario): Promise<ScenarioRun> {
+  const world = worldOf(scenario)
+  const run = await simulate(plan, scenario.inputs, world)
+  const mismatches = [...incomplete(scenario, world), ...compare(scenario.expect, run)]
+  if (mismatches.length === 0) mismatches.push(...(await verifiesWithoutRecovery(plan, scenario, run)))
+  return { scenario, mismatches, story: storyOf(run), run }
+}
+
+function incomplete({ at }: Scenario, { unknown, strangers }: ScenarioWorld): Mismatch[] {
+  return [
+    ...[...unknown].map(([check, place]) => ({
+      what: `the check ${check}`,
+      expected: 'a result in "given"',
+      came: `nothing is said of it, and it was looked at (${place})`,
+      at,
+    })),
+    ...strangers.map(({ round, target }) => ({
+      what: `round ${round}, the decision`,
+      expected: `to approve ${target}`,
+      came: 'it was not proposed',
+      at,
+    })),
+  ]
+}
+
+/**
+ * A remedy must not count as having helped when nothing changed after it was applied. Every scenario in which one is verified is
+ * played again in a world that stands still from that moment on.
+ */
+async function verifiesWithoutRecovery(plan: Plan, scenario: Scenario, run: Simulated): Promise<Mismatch[]> {
+  const first = roundsOf(run).find((went) => went.verified !== undefined)
+  const remedy = first?.draft && plan.remedies[first.draft.remedy]
+  if (!first?.verified || !remedy || remedy.verify.checks.length === 0) return []
+  const still = await simulate(plan, scenario.inputs, worldOf(scenario, { frozen: true }))
+  if (roundsOf(still).find((went) => went.round === first.round)?.verified !== true) return []
+  return [
+    {
+      what: `round ${first.round}, ${remedy.remedy}`,
+      expected: 'not verified when nothing changes after it was applied',
+      came: `verified all the same: its checks find what "until" asks for before anything was done. Give them a phase "from: applied".`,
+      at: scenario.at,
+    },
+  ]
+}

@@ -1,0 +1,68 @@
+import type { EffectResult } from '../../core/effect.ts'
+import type { Finding } from '../../core/incident.ts'
+import type { ProposalDraft } from '../host.ts'
+import type { Simulated } from '../simulator.ts'
+
+/** How one round went. */
+export interface RoundWent {
+  round: number
+  /** Empty where the symptom was gone before causes were looked for. */
+  findings: Finding[]
+  draft: ProposalDraft | undefined
+  /** By target: what became of it. Targets that were proposed and not approved are not there. */
+  effects: Record<string, EffectResult>
+  /** Absent: nothing was verified. */
+  verified?: boolean
+}
+
+/** A simulated incident, round by round. */
+export function roundsOf(run: Simulated): RoundWent[] {
+  const numbers = new Set(run.looks.flatMap((place) => /^r(\d+)\/check\//.exec(place)?.[1] ?? []).map(Number))
+  return [...numbers].map((round) => {
+    const draft = run.drafts.find((one) => one.round === round)
+    const closing = run.closing.findings?.round === round ? run.closing.findings.findings : []
+    const verdict = run.events.find((event) => event.kind === 'verified' && event.data['round'] === round)
+    return {
+      round,
+      findings: draft?.findings ?? closing,
+      draft,
+      effects: effectsOf(run, round),
+      ...(verdict ? { verified: verdict.data['held'] === true } : {}),
+    }
+  })
+}
+
+const WORST: EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
+
+function effectsOf(run: Simulated, round: number): Record<string, EffectResult> {
+  const effects: Record<string, EffectResult> = {}
+  for (const event of run.events)
+    if (event.kind === 'recheck' && event.data['round'] === round)
+      for (const target of Object.keys(event.data['skipped'] as object)) effects[target] = 'skipped'
+  const own = run.effects.filter((effect) => effect.round === round)
+  const unexpected = run.events.filter(({ place }) => place.startsWith(`r${round}/expect/`))
+  for (const { target } of own) {
+    const results = own.filter((effect) => effect.target === target).map(({ result }) => result)
+    if (unexpected.some(({ data }) => data['target'] === target)) results.push('refused')
+    effects[target] = WORST.find((result) => results.includes(result)) ?? 'applied'
+  }
+  return effects
+}
+
+/** The whole incident in one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
+export function storyOf(run: Simulated): string[] {
+  const rounds = roundsOf(run).map((went) => `round ${went.round}: ${roundStory(went)}`)
+  return [...rounds, `${run.closing.outcome}: ${run.closing.reason}`]
+}
+
+function roundStory({ findings, draft, effects, verified }: RoundWent): string {
+  const holding = findings.filter((one) => one.holds === true).map((one) => one.cause)
+  const open = findings.filter((one) => one.holds === 'undetermined').map((one) => `${one.cause} undetermined`)
+  const found = [...holding, ...open].join(', ') || (findings.length > 0 ? 'no cause holds' : 'the symptom is gone')
+  if (!draft) return found
+  const done = Object.entries(effects).map(([target, result]) => `${target} ${result}`)
+  const end = verified === undefined ? [] : [verified ? 'verified' : 'not verified']
+  return [`${found} → ${draft.remedy} for ${draft.targets.map(({ key }) => key).join(', ')}`, ...done, ...end].join(
+    '; ',
+  )
+}

@@ -1,0 +1,96 @@
+import type { JsonObject } from '../../core/json.ts'
+import type { Phase, Scenario } from '../../language/scenarios/scenario.ts'
+import type { ProposalDraft } from '../host.ts'
+import type { Decision, Look, Moment, World } from '../simulator.ts'
+
+export interface ScenarioWorld extends World {
+  /** Checks that were looked at and of which the scenario says nothing, with the place of the first look. */
+  readonly unknown: Map<string, string>
+  /** Approved targets that were not proposed. */
+  readonly strangers: { round: number; target: string }[]
+}
+
+export interface WorldOptions {
+  /** From the moment when a remedy was first applied nothing changes any more. */
+  frozen?: boolean
+}
+
+/** The world as a scenario describes it. */
+export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {}): ScenarioWorld {
+  const unknown = new Map<string, string>()
+  const strangers: ScenarioWorld['strangers'] = []
+  return {
+    unknown,
+    strangers,
+    check(name, look) {
+      const phases = phasesOf(scenario, name, look)
+      if (!phases) {
+        if (!unknown.has(name)) unknown.set(name, look.place)
+        return { failed: 'the scenario says nothing of this check' }
+      }
+      const appliedAt = frozen ? firstApplied(look.moments) : undefined
+      const now = appliedAt ?? look.now
+      const begun = phases.filter((phase) => {
+        if (appliedAt !== undefined && phase.from === 'applied') return false
+        const at = begins(phase, look)
+        return at !== undefined && now >= at
+      })
+      return begun.at(-1)?.found ?? ({ failed: 'nothing is given for this moment' } satisfies JsonObject)
+    },
+    decide(draft) {
+      const chosen = scenario.decisions[draft.round - 1]
+      for (const target of chosen?.targets ?? [])
+        if (!draft.targets.some(({ key }) => key === target)) strangers.push({ round: draft.round, target })
+      return chosen ? decisionOf(chosen) : { approve: 'all' }
+    },
+    effect(action, round) {
+      const rule = scenario.effects.find((one) => applies(one, action, round))
+      return rule ? { result: rule.result, ...(rule.observed ? { observed: rule.observed } : {}) } : 'applied'
+    },
+  }
+}
+
+/** What is given for a remedy's own check goes before what is given for its name. */
+function phasesOf(scenario: Scenario, name: string, { place, moments }: Look): Phase[] | undefined {
+  const remedy = moments.at(-1)?.remedy
+  const ofRemedy = /^r\d+\/(verify|wait)/.test(place) ? scenario.checks.get(`${remedy}/${name}`) : undefined
+  return ofRemedy ?? scenario.checks.get(name)
+}
+
+function begins({ from, remedy, round, afterMs }: Phase, { moments, began }: Look): number | undefined {
+  if (from === 'opened') {
+    const at = began[(round ?? 1) - 1]
+    return at === undefined ? undefined : at + afterMs
+  }
+  const times = moments
+    .filter((one) => (remedy === undefined || one.remedy === remedy) && (round === undefined || one.round === round))
+    .flatMap((one) => (from === 'proposed' ? one.proposedAt : (one.appliedAt ?? [])))
+  return times.length === 0 ? undefined : Math.min(...times) + afterMs
+}
+
+function firstApplied(moments: readonly Moment[]): number | undefined {
+  return moments.find(({ appliedAt }) => appliedAt !== undefined)?.appliedAt
+}
+
+function decisionOf({ decision, targets, afterMs }: Scenario['decisions'][number]): Decision {
+  switch (decision) {
+    case 'approve':
+      return { approve: targets ?? 'all', afterMs }
+    case 'reject':
+      return { reject: true, afterMs }
+    case 'next-cause':
+      return { reject: true, nextCause: true, afterMs }
+    case 'timeout':
+      return { silent: true }
+    case 'cancel':
+      return { cancel: true, afterMs }
+  }
+}
+
+function applies(rule: Scenario['effects'][number], action: ProposalDraft['actions'][number], round: number): boolean {
+  return (
+    (rule.action === undefined || rule.action === action.kind) &&
+    (rule.target === undefined || rule.target === action.target) &&
+    (rule.round === undefined || rule.round === round)
+  )
+}

@@ -1,0 +1,99 @@
+import type { Json, JsonObject } from '../../core/json.ts'
+import { parseDuration } from '../../core/duration.ts'
+import type { Type } from '../../core/plan.ts'
+import { didYouMean } from '../expressions/nearest.ts'
+import { aType, isList, isNullable, isObject, withoutNull } from '../expressions/types.ts'
+import type { Span } from '../parse/source.ts'
+import { dataOf, describe } from '../parse/tree.ts'
+import type { MapTree, Tree } from '../parse/tree.ts'
+import type { Reporter } from '../problems.ts'
+
+/**
+ * Reads what a check is said to find, against the result's declared type. Fields may be missing: `complete` says so afterwards.
+ * Every misfit is reported at its place.
+ */
+export function readResult(reporter: Reporter, tree: MapTree, type: Type, check: string): JsonObject {
+  return readFields(reporter, tree, type, `${check}.`)
+}
+
+function readFields(reporter: Reporter, tree: MapTree, type: Type, path: string): JsonObject {
+  if (!isObject(type)) return dataOf(tree) as JsonObject
+  const read: JsonObject = {}
+  for (const { name, key, value } of tree.entries.values()) {
+    const field = Object.hasOwn(type.object, name) ? type.object[name] : undefined
+    if (field === undefined) {
+      const known = Object.keys(type.object)
+      const message = `The result has no "${path}${name}".${didYouMean(name, known)} (it has: ${known.join(', ')})`
+      reporter.error('unknown-property', key, message)
+    } else {
+      const found = readValue(reporter, value, field, `${path}${name}`, key)
+      if (found !== undefined) read[name] = found
+    }
+  }
+  return read
+}
+
+function readValue(reporter: Reporter, tree: Tree, type: Type, path: string, at: Span): Json | undefined {
+  const wrong = (): undefined => {
+    const message = `"${path}" is ${aType(type)}, and here is ${describe(tree)}.`
+    reporter.error('type-mismatch', tree.end > tree.start ? tree : at, message)
+    return undefined
+  }
+  if (tree.kind === 'scalar' && tree.value === null) return isNullable(type) || type === 'dyn' ? null : wrong()
+  const inner = withoutNull(type)
+  if (inner === 'dyn') return dataOf(tree)
+  if (isList(inner)) {
+    if (tree.kind !== 'list') return wrong()
+    return tree.items.flatMap((item) => readValue(reporter, item, inner.list, `${path}[]`, item) ?? [])
+  }
+  if (isObject(inner)) return tree.kind === 'map' ? readFields(reporter, tree, inner, `${path}.`) : wrong()
+  return tree.kind === 'scalar' && isOf(inner, tree.value) ? tree.value : wrong()
+}
+
+function isOf(type: Type, value: string | number | boolean | null): boolean {
+  switch (type) {
+    case 'int':
+      return Number.isSafeInteger(value)
+    case 'double':
+      return typeof value === 'number'
+    case 'bool':
+      return typeof value === 'boolean'
+    case 'duration':
+      return typeof value === 'string' && parseDuration(value) !== undefined
+    default:
+      return typeof value === 'string'
+  }
+}
+
+/**
+ * A result with all its fields: rows get what was said for all rows; what may be null is null, `truncated` is false. Answers the
+ * names of those that are missing beyond that.
+ */
+export function complete(
+  result: JsonObject,
+  type: Type,
+  rowDefaults: JsonObject | undefined,
+): { result: JsonObject; missing: string[] } {
+  if (!isObject(type)) return { result, missing: [] }
+  const missing: string[] = []
+  const full = fill(result, type.object, '', missing)
+  const rows = type.object['rows']
+  if (Array.isArray(full['rows']) && rows && isList(rows) && isObject(rows.list)) {
+    const fields = rows.list.object
+    full['rows'] = full['rows'].map((row) =>
+      fill({ ...rowDefaults, ...(row as JsonObject) }, fields, 'rows[].', missing),
+    )
+  }
+  return { result: full, missing: [...new Set(missing)] }
+}
+
+function fill(given: JsonObject, fields: Record<string, Type>, path: string, missing: string[]): JsonObject {
+  const full: JsonObject = {}
+  for (const [name, type] of Object.entries(fields)) {
+    if (Object.hasOwn(given, name)) full[name] = given[name]!
+    else if (isNullable(type) || type === 'dyn') full[name] = null
+    else if (name === 'truncated') full[name] = false
+    else missing.push(`${path}${name}`)
+  }
+  return full
+}

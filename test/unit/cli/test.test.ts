@@ -1,0 +1,59 @@
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { main } from '../../../src/cli/main.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+const fixtures = new URL('../../fixtures/', import.meta.url)
+
+function folderWith(change: (text: string) => string = (text) => text): string {
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
+  copyFileSync(new URL('runbooks/valid/minimal.yaml', fixtures), join(folder, 'minimal.yaml'))
+  const scenarios = readFileSync(new URL('scenarios/valid.yaml', fixtures), 'utf8')
+  writeFileSync(join(folder, 'minimal.test.yaml'), change(scenarios))
+  return folder
+}
+
+test('scenarios that come as expected are 0; what they do not reach is a warning', async () => {
+  const terminal = fakeTerminal()
+  expect(await main(['test', folderWith()], terminal)).toBe(0)
+  expect(terminal.out).toMatch(/^✓ .*minimal\.test\.yaml {2}1 scenario\n$/)
+  expect(terminal.err).toContain('no scenario reaches the cause queue-paused')
+  expect(terminal.err).toContain('1 scenario of 1 runbook, all as expected')
+})
+
+test('a gap is a failure where coverage is asked for', async () => {
+  const terminal = fakeTerminal()
+  expect(await main(['test', folderWith(), '--coverage'], terminal)).toBe(1)
+  expect(terminal.out).toContain('! cause   queue-paused  holds 0')
+})
+
+test('a failure says what was expected, what came, in which round, and how it went', async () => {
+  const terminal = fakeTerminal()
+  const folder = folderWith((text) => text.replace('verified: true', 'verified: false'))
+  expect(await main(['test', join(folder, 'minimal.test.yaml')], terminal)).toBe(1)
+  expect(terminal.out).toMatch(
+    /✗ The runs are failed and complete .*minimal\.test\.yaml:\d+:\d+\n {4}round 1, verified/,
+  )
+  expect(terminal.out).toMatch(/expected: false\n {6}came: {5}true\n/)
+  expect(terminal.out).toContain('round 1: stalled → fail-runs for run-1; run-1 applied; verified')
+})
+
+test('a scenario that does not fit its runbook is a problem at its place', async () => {
+  const terminal = fakeTerminal()
+  const folder = folderWith((text) => text.replace('status: COMPLETED', 'state: COMPLETED'))
+  expect(await main(['test', folder], terminal)).toBe(1)
+  expect(terminal.out).toMatch(
+    /minimal\.test\.yaml:\d+:\d+ error The result has no "fail-runs\/after\.rows\[\]\.state"/,
+  )
+})
+
+test('a runbook without scenarios is a warning, and with -o json everything is data', async () => {
+  const terminal = fakeTerminal()
+  const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
+  copyFileSync(new URL('runbooks/valid/minimal.yaml', fixtures), join(folder, 'minimal.yaml'))
+  expect(await main(['test', folder, '-o', 'json'], terminal)).toBe(0)
+  expect(JSON.parse(terminal.out)).toMatchObject({ problems: [], runbooks: [{ runbook: 'stuck-runs', scenarios: [] }] })
+  expect(terminal.err).toContain('there are no scenarios')
+})

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { coverageOf } from '../../../../src/interpreter/scenarios/coverage.ts'
+import { runScenario, type ScenarioRun } from '../../../../src/interpreter/scenarios/run-scenario.ts'
+import { compileRunbook } from '../../../../src/language/compile.ts'
+import { renderText } from '../../../../src/language/problems.ts'
+import { compileScenarios } from '../../../../src/language/scenarios/compile-scenarios.ts'
+
+const read = (path: string) => readFileSync(new URL(`../../../fixtures/${path}`, import.meta.url), 'utf8')
+const runbook = read('runbooks/valid/minimal.yaml')
+const valid = read('scenarios/valid.yaml')
+
+/** Runs the scenarios of a file against a runbook; both may be changed by the test. */
+async function runs(scenarios: string, against = runbook): Promise<ScenarioRun[]> {
+  const plan = compileRunbook(against, { file: 'minimal.yaml' }).plan!
+  const compiled = compileScenarios(scenarios, 'minimal.test.yaml', plan)
+  if (compiled.problems.length > 0) throw new Error(renderText(compiled.problems))
+  return Promise.all(compiled.scenarios.map((scenario) => runScenario(plan, scenario)))
+}
+
+async function mismatches(scenarios: string, against = runbook) {
+  return (await runs(scenarios, against)).flatMap((run) =>
+    run.mismatches.map(({ what, expected, came }) => ({ what, expected, came })),
+  )
+}
+
+const changed = (from: string, to: string, text = valid) => {
+  expect(text).toContain(from)
+  return text.replace(from, to)
+}
+
+test('a scenario that goes as expected has no mismatch, and tells its story', async () => {
+  const [run] = await runs(valid)
+  expect(run!.mismatches).toEqual([])
+  expect(run!.story).toEqual([
+    'round 1: stalled → fail-runs for run-1; run-1 applied; verified',
+    'resolved: a remedy was applied and verified, and the symptom is gone',
+  ])
+})
+
+test.each([
+  ['outcome: resolved', 'outcome: escalated', 'outcome', 'resolved ('],
+  ['queue-paused: false', 'queue-paused: true', 'round 1, cause queue-paused', 'does not hold (not so: queue.paused)'],
+  ['cause: stalled', 'cause: queue-paused', 'round 1, the cause that is treated', 'stalled'],
+  ['targets: [run-1]\n', 'targets: [run-1, run-2]\n', 'round 1, the proposal, targets', '["run-1"]'],
+  ['effects: { run-1: applied }', 'effects: { run-1: skipped }', 'round 1, effects', '{"run-1":"applied"}'],
+  ['verified: true', 'verified: false', 'round 1, verified', 'true'],
+  ['where: { id: run-1 }', 'where: { id: run-2 }', 'round 1, the proposal, sql.update on run-1', '"id":"run-1"'],
+  ['remedy: fail-runs', 'remedy: resume-queue', 'round 1, the proposal', 'fail-runs'],
+  [
+    '      verified: true',
+    '      verified: true\n      then: [{ verified: true }]',
+    'round 2',
+    'the incident had ended',
+  ],
+])('%s → %s is told', async (from, to, what, came) => {
+  const found = await mismatches(changed(from, to))
+  expect(found).toHaveLength(1)
+  expect(found[0]!.what).toBe(what)
+  expect(found[0]!.came).toContain(came)
+})
+
+test('a check of which nothing is said is told, instead of being taken for anything', async () => {
+  const without = valid.replace(/ {8}fail-runs\/after:[\s\S]*?(?= {4}decisions)/, '')
+  const [first] = await mismatches(without)
+  expect(first).toMatchObject({ what: 'the check after', came: expect.stringContaining('r1/verify/after') })
+})
+
+test('approving what was not proposed is told', async () => {
+  const found = await mismatches(changed('approve, targets: [run-1]', 'approve, targets: [run-1, run-9]'))
+  expect(found[0]).toMatchObject({ expected: 'to approve run-9', came: 'it was not proposed' })
+})
+
+test('a remedy that is verified though nothing changed after it was applied is a mismatch', async () => {
+  const weak = runbook.replace("r.status == 'COMPLETED'", "r.status != 'UNKNOWN'")
+  expect(weak).not.toBe(runbook)
+  const [found] = await mismatches(valid, weak)
+  expect(found).toMatchObject({
+    what: 'round 1, fail-runs',
+    expected: 'not verified when nothing changes after it was applied',
+  })
+})
+
+test('drift between proposal and decision skips the target', async () => {
+  const drift = changed(
+    '- { from: applied, result: { rows: [] } }',
+    '- { from: proposed, after: 1m, result: { rows: [] } }',
+  )
+  const [run] = await runs(drift)
+  expect(run!.story[0]).toBe('round 1: stalled → fail-runs for run-1; run-1 skipped')
+})
+
+test('a gate that nobody answers expires at once by the clock of the scenario', async () => {
+  const silent = changed('- { decision: approve, targets: [run-1], after: 2m }', '- timeout')
+  const [run] = await runs(silent)
+  expect(run!.run.closing).toMatchObject({ outcome: 'expired' })
+  expect(run!.run.tookMs).toBe(2 * 15 * 60_000)
+})
+
+test('a refused effect, an unknown one, and one that is another in the second round', async () => {
+  const unknown = changed('result: applied, observed: { rows: 1 }', 'result: unknown')
+  expect((await runs(unknown))[0]!.run.closing.outcome).toBe('escalated')
+})
+
+test('an effect whose result is not as the action expects counts as refused', async () => {
+  const expecting = runbook.replace(
+    '      - action: sql.update\n',
+    '      - action: sql.update\n        expect: result.rows == 1\n',
+  )
+  expect(await mismatches(valid, expecting)).toEqual([])
+  const [run] = await runs(changed('observed: { rows: 1 }', 'observed: { rows: 2 }'), expecting)
+  expect(run!.story[0]).toContain('run-1 refused')
+})
+
+test('coverage names the causes and remedies that no scenario reaches, and remedies without an unrecovered write', async () => {
+  const plan = compileRunbook(runbook, { file: 'minimal.yaml' }).plan!
+  const { gaps, causes } = coverageOf(plan, await runs(valid))
+  expect(gaps).toEqual([
+    'no scenario reaches the cause queue-paused',
+    'no scenario reaches the remedy resume-queue',
+    'no scenario says that fail-runs is not verified when only the write happened and nothing recovered',
+  ])
+  expect(causes).toContainEqual({ cause: 'stalled', holds: 1, ruledOut: 0, undetermined: 0 })
+})

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { testRunbooks } from '../../src/engine/test-runbooks.ts'
+import { renderText } from '../../src/language/problems.ts'
+
+const { connections, channels } = loadConfig({ cwd: new URL('../..', import.meta.url).pathname, env: {} })
+const options = {
+  connections: Object.fromEntries(Object.entries(connections).map(([name, { kind }]) => [name, kind])),
+  channels: Object.keys(channels),
+}
+const run = () => testRunbooks(['runbooks'], options)
+
+test('every scenario of the three runbooks comes as expected, and they reach every cause and remedy', async () => {
+  const { tested, problems } = await run()
+  expect(renderText(problems)).toBe('')
+  expect(tested.map(({ runbook }) => runbook).sort()).toEqual(['queue-congestion', 'stuck-runs', 'task-failures'])
+  for (const { runs, coverage } of tested) {
+    expect(
+      runs.flatMap(({ scenario, mismatches }) => mismatches.map((one) => ({ scenario: scenario.name, ...one }))),
+    ).toEqual([])
+    expect(coverage.gaps).toEqual([])
+  }
+})
+
+test('200 scenarios take less than 2 s (best of three)', async () => {
+  let best = Infinity
+  for (let attempt = 0; attempt < 3 && best >= 2_000; attempt++) {
+    const started = performance.now()
+    let count = 0
+    while (count < 200) count += (await run()).tested.reduce((sum, { runs }) => sum + runs.length, 0)
+    best = Math.min(best, ((performance.now() - started) / count) * 200)
+  }
+  expect(best).toBeLessThan(2_000)
+})
