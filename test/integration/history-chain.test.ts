@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { canonical, sha256Hex } from '../../src/core/canonical.ts'
+import { closeIncident } from '../../src/history/close.ts'
+import { verifyChain } from '../../src/history/chain.ts'
+import { recordEvents, recordEvidence } from '../../src/history/record.ts'
+import { reviewIncident } from '../../src/engine/review.ts'
+import { reviewMarkdown } from '../../src/engine/review-markdown.ts'
+import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
+
+let world: EngineWorld
+
+beforeAll(async () => {
+  world = await openEngineWorld(inject('stack').postgresUrl)
+})
+
+afterAll(async () => {
+  await world?.close()
+})
+
+/** Opened, one check, proposed, two notes, closed. */
+async function lived(): Promise<string> {
+  const { incident } = await propose(world)
+  const body = { result: { rows: [{ n: 1 }], truncated: false } }
+  const at = { startedAt: new Date().toISOString(), durationMs: 1, truncated: false }
+  const found = {
+    place: 'r1/check/bad',
+    name: 'bad',
+    kind: 'sql.query',
+    status: 'ok' as const,
+    ref: sha256Hex(canonical(body)),
+  }
+  await recordEvidence(world.engine, incident, [{ ...found, ...at, ...body }], {})
+  for (const note of ['one', 'two'])
+    await recordEvents(world.engine, incident, [{ place: note, actor: 'engine', kind: 'note', data: { body: note } }])
+  await closeIncident(world.engine, { incident, outcome: 'resolved', reason: 'mended' })
+  return incident
+}
+
+/** As a superuser who switches the triggers off. */
+async function tamper(statement: string, incident: string): Promise<void> {
+  const client = await world.superuser.connect()
+  try {
+    await client.query(`SET session_replication_role = replica`)
+    for (const one of statement.split(';')) expect((await client.query(one, [incident])).rowCount).toBeGreaterThan(0)
+    await client.query(`SET session_replication_role = origin`)
+  } finally {
+    client.release()
+  }
+}
+
+describe('a chain', () => {
+  test('that nobody touched has no faults', async () => {
+    expect(await verifyChain(world.reader, await lived())).toEqual([])
+  })
+
+  const edited = `replace(body, '"one"', '"won"')`
+  test.each([
+    ['an edit', `UPDATE runbook.events SET body = ${edited} WHERE incident = $1 AND place = 'one'`],
+    ['a change of time', `UPDATE runbook.events SET at = replace(at, 'Z', '0Z') WHERE incident = $1 AND place = 'one'`],
+    [
+      'another actor',
+      `UPDATE runbook.events SET body = replace(body, '"engine"', '"person:x"') WHERE incident = $1 AND place = 'two'`,
+    ],
+    [
+      'an edit with a hash that fits',
+      `UPDATE runbook.events SET body = ${edited}, hash = encode(sha256(convert_to(concat_ws(E'\\n', prev, incident, seq, at, ${edited}), 'UTF8')), 'hex') WHERE incident = $1 AND place = 'one'`,
+    ],
+    ['a body that is not JSON', `UPDATE runbook.events SET body = 'spoilt' WHERE incident = $1 AND place = 'one'`],
+    [
+      'a body that is another kind of JSON',
+      `UPDATE runbook.events SET body = 'null' WHERE incident = $1 AND place = 'one'`,
+    ],
+    ['another place', `UPDATE runbook.events SET place = 'three' WHERE incident = $1 AND place = 'one'`],
+    ['a removal from the middle', `DELETE FROM runbook.events WHERE incident = $1 AND place = 'one'`],
+    ['a removal from the front', `DELETE FROM runbook.events WHERE incident = $1 AND seq = 1`],
+    ['a removal from the end', `DELETE FROM runbook.events WHERE incident = $1 AND place = 'closed'`],
+    ['a removal of all', `DELETE FROM runbook.events WHERE incident = $1`],
+    [
+      'an insertion at the end',
+      `INSERT INTO runbook.events SELECT incident, seq + 1, at, 'more', body, hash, hash FROM runbook.events WHERE incident = $1 ORDER BY seq DESC LIMIT 1`,
+    ],
+    [
+      'an insertion between, the others moved up',
+      `UPDATE runbook.events SET seq = seq + CASE WHEN place = 'closed' THEN 1000 ELSE 0 END WHERE incident = $1;
+       INSERT INTO runbook.events SELECT incident, seq + 1, at, 'more', body, hash, hash FROM runbook.events WHERE incident = $1 AND place = 'two'`,
+    ],
+    [
+      'two events that changed places',
+      `UPDATE runbook.events e SET body = o.body, place = NULL FROM runbook.events o
+       WHERE e.incident = $1 AND o.incident = $1 AND (e.place, o.place) IN (('one', 'two'), ('two', 'one'))`,
+    ],
+    ['another outcome', `UPDATE runbook.incidents SET outcome = 'declined' WHERE id = $1`],
+    ['a moved head', `UPDATE runbook.incidents SET head_seq = head_seq + 1 WHERE id = $1`],
+    ['evidence that was edited', `UPDATE runbook.evidence SET body = replace(body, '1', '2') WHERE incident = $1`],
+    [
+      'evidence that was edited with its ref',
+      `UPDATE runbook.evidence SET body = '{}', ref = encode(sha256('{}'), 'hex') WHERE incident = $1`,
+    ],
+    ['evidence that was removed', `DELETE FROM runbook.evidence WHERE incident = $1`],
+    [
+      'evidence that was added',
+      `INSERT INTO runbook.evidence SELECT incident, 'r1/check/more', name, kind, status, parameters, body, ref, truncated, started_at, duration_ms FROM runbook.evidence WHERE incident = $1`,
+    ],
+    [
+      'a proposal that was edited',
+      `UPDATE runbook.gates SET proposal = replace(proposal, '"db"', '"xx"') WHERE incident = $1`,
+    ],
+    ['a gate that was removed', `DELETE FROM runbook.gates WHERE incident = $1`],
+  ])('shows %s', async (_, statement) => {
+    const incident = await lived()
+    await tamper(statement, incident)
+    expect(await verifyChain(world.reader, incident)).not.toEqual([])
+    // Whatever was done to it, it can be reviewed, and the review says so.
+    const review = await reviewIncident(world.reader, incident)
+    expect(review.chainFaults).not.toEqual([])
+    expect(reviewMarkdown(review)).toContain('**chain broken**')
+  })
+
+  test('does not show what was cut off the end together with the head: that needs a checkpoint', async () => {
+    const incident = await lived()
+    await tamper(`DELETE FROM runbook.events WHERE incident = $1 AND place = 'closed'`, incident)
+    await tamper(
+      `UPDATE runbook.incidents i SET state = 'open', outcome = NULL, closed_at = NULL, (head_seq, head_hash) =
+         (SELECT seq, hash FROM runbook.events WHERE incident = i.id ORDER BY seq DESC LIMIT 1) WHERE id = $1`,
+      incident,
+    )
+    expect(await verifyChain(world.reader, incident)).toEqual([])
+  })
+
+  test('of another incident cannot stand in', async () => {
+    const [one, other] = [await lived(), await lived()]
+    await tamper(`DELETE FROM runbook.events WHERE incident = $1`, one)
+    await tamper(
+      `INSERT INTO runbook.events SELECT $1, seq, at, place, body, prev, hash FROM runbook.events WHERE incident = '${other}'`,
+      one,
+    )
+    expect((await verifyChain(world.reader, one)).map((fault) => fault.what)).toContain(
+      'was changed after it was written',
+    )
+  })
+})

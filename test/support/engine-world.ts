@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import type pg from 'pg'
+import type { Proposal } from '../../src/core/proposal.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { provisionEngineDatabase } from '../../src/engine/provision.ts'
+import { openGate, type GateRequest } from '../../src/gate/open-gate.ts'
+import { acceptIncident, type Accepted, type NewIncident } from '../../src/history/accept.ts'
+import { storePlan } from '../../src/history/plans.ts'
+import { plan } from '../unit/interpreter/plan-fixture.ts'
+import { pool } from './effects-world.ts'
+
+/** An engine's database made for one test file, and its roles. */
+export interface EngineWorld {
+  name: string
+  applicationUrl: string
+  ownerUrl: string
+  /** As the application role. */
+  engine: pg.Pool
+  owner: pg.Pool
+  reader: pg.Pool
+  /** As a superuser, who is stopped by nothing. */
+  superuser: pg.Pool
+  planDigest: string
+  close(): Promise<void>
+}
+
+export async function openEngineWorld(superUrl: string): Promise<EngineWorld> {
+  const name = `engine_${randomBytes(4).toString('hex')}`
+  const roles = { owner: `${name}_owner`, application: `${name}_app` }
+  const { ownerUrl, applicationUrl } = await provisionEngineDatabase(superUrl, { database: name, ...roles })
+  const admin = pool(superUrl, 1)
+  await admin.query(`CREATE ROLE ${name}_reader LOGIN PASSWORD 'reader' IN ROLE runbook_reader`)
+  await admin.query(`GRANT CONNECT ON DATABASE ${name} TO ${name}_reader`)
+  const url = (user?: string) => {
+    const made = new URL(superUrl)
+    made.pathname = `/${name}`
+    if (user) Object.assign(made, { username: user, password: 'reader' })
+    return made.href
+  }
+  const pools = {
+    engine: pool(applicationUrl, 25),
+    owner: pool(ownerUrl),
+    reader: pool(url(`${name}_reader`)),
+    superuser: pool(url()),
+  }
+  return {
+    name,
+    applicationUrl,
+    ownerUrl,
+    ...pools,
+    planDigest: await storePlan(pools.engine, plan(), 'made by hand'),
+    async close() {
+      await Promise.all(Object.values(pools).map((one) => one.end()))
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+      for (const role of [roles.owner, roles.application, `${name}_reader`]) await admin.query(`DROP ROLE ${role}`)
+      await admin.end()
+    },
+  }
+}
+
+let keys = 0
+
+/** Opens an incident under a key of its own, unless told otherwise. */
+export function accept(world: EngineWorld, change: Partial<NewIncident> = {}): Promise<Accepted> {
+  return acceptIncident(world.engine, {
+    type: 'bad-thing',
+    runbook: 'things',
+    planDigest: world.planDigest,
+    key: `key-${(keys += 1)}`,
+    inputs: {},
+    requester: 'person:operator',
+    ...change,
+  })
+}
+
+export interface OpenedTestGate {
+  incident: string
+  gate: string
+  digest: string
+}
+
+/** An incident of its own with a gate of its first round: targets a, b, c, one `sql.update` for each. */
+export async function propose(
+  world: EngineWorld,
+  change: {
+    incident?: Partial<NewIncident>
+    proposal?: Partial<Proposal>
+    approval?: Partial<Proposal['approval']>
+    gate?: Partial<Omit<GateRequest, 'proposal'>>
+    targets?: { key: string; lock?: string }[]
+    action?: JsonObject
+  } = {},
+): Promise<OpenedTestGate> {
+  const { incident } = await accept(world, change.incident)
+  const targets = (change.targets ?? [{ key: 'a' }, { key: 'b' }, { key: 'c' }]).map((one) => ({ ...one, item: null }))
+  const opened = await openGate(world.engine, {
+    findings: [{ cause: 'many-bad', title: 'Many things are bad', holds: true, because: '3 things are bad' }],
+    onTimeout: 'reject',
+    escalateTo: ['platform'],
+    withinMs: 60_000,
+    ...change.gate,
+    proposal: {
+      gate: `${incident}.r1`,
+      incident,
+      round: 1,
+      planDigest: world.planDigest,
+      remedy: `mend-${incident}`,
+      title: 'Mend the things',
+      risk: 'medium',
+      cause: 'many-bad',
+      because: '3 things are bad',
+      actions: targets.map(({ key }) => ({
+        id: '0-sql.update',
+        kind: 'sql.update',
+        target: key,
+        with: { connection: 'db', id: key, ...change.action },
+        preview: { summary: `UPDATE things … '${key}'` },
+      })),
+      targets,
+      affected: targets.length,
+      limits: { maxTargets: 20 },
+      ...change.proposal,
+      approval: {
+        auto: false,
+        by: ['oncall'],
+        count: 1,
+        excludeRequester: false,
+        validForMs: 60_000,
+        ...change.approval,
+      },
+    },
+  })
+  if (!opened.opened) throw new Error('the gate was not opened')
+  return { incident, gate: opened.gate, digest: opened.proposalDigest }
+}
