@@ -1,8 +1,8 @@
 import { canonical, digest } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
-import { transaction, type Connection, type Database, type Queryable } from './database.ts'
-import { recordEvents } from './record.ts'
+import type { Json, JsonObject } from '../core/json.ts'
+import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
+import type { NewEvent } from './record.ts'
 
 export interface NewIncident {
   type: string
@@ -29,19 +29,16 @@ export interface Accepted {
  * outbox: whoever starts its workflow then sets it.
  */
 export async function acceptIncident(database: Database, request: NewIncident): Promise<Accepted> {
+  const { idempotencyKey } = request
+  if (!idempotencyKey) return statement(database, (connection) => openOrJoin(connection, request))
   return transaction(database, async (connection) => {
-    if (request.idempotencyKey) {
-      const earlier = await earlierRequest(connection, request)
-      if (earlier) return earlier
-    }
-    // Requests with one key at once: the first opens, the others wait here and join, so that no number is drawn in vain.
-    await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [request.key])
-    const accepted = (await joinOpen(connection, request)) ?? (await open(connection, request))
-    if (request.idempotencyKey)
-      await connection.query(
-        'INSERT INTO runbook.requests (idempotency_key, fingerprint, incident) VALUES ($1, $2, $3)',
-        [request.idempotencyKey, fingerprint(request), accepted.incident],
-      )
+    const earlier = await earlierRequest(connection, idempotencyKey, request)
+    if (earlier) return earlier
+    const accepted = await openOrJoin(connection, request)
+    await connection.query(
+      'INSERT INTO runbook.requests (idempotency_key, fingerprint, incident) VALUES ($1, $2, $3)',
+      [idempotencyKey, fingerprint(request), accepted.incident],
+    )
     return accepted
   })
 }
@@ -50,13 +47,17 @@ function fingerprint(request: NewIncident): string {
   return digest({ type: request.type, inputs: request.inputs })
 }
 
-async function earlierRequest(connection: Connection, request: NewIncident): Promise<Accepted | undefined> {
+async function earlierRequest(
+  connection: Connection,
+  idempotencyKey: string,
+  request: NewIncident,
+): Promise<Accepted | undefined> {
   // Two requests with one key at once: the second waits here until the first has committed.
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [request.idempotencyKey])
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [idempotencyKey])
   const found = await connection.query<{ fingerprint: string; incident: string; occurrences: number }>(
     `SELECT r.fingerprint, r.incident, i.occurrences FROM runbook.requests r JOIN runbook.incidents i ON i.id = r.incident
      WHERE r.idempotency_key = $1`,
-    [request.idempotencyKey],
+    [idempotencyKey],
   )
   const row = found.rows[0]
   if (!row) return undefined
@@ -68,40 +69,24 @@ async function earlierRequest(connection: Connection, request: NewIncident): Pro
   return { incident: row.incident, created: false, occurrences: row.occurrences }
 }
 
-async function joinOpen(connection: Connection, request: NewIncident): Promise<Accepted | undefined> {
-  const joined = await connection.query<{ id: string; occurrences: number }>(
-    'UPDATE runbook.incidents SET occurrences = occurrences + 1 WHERE key = $1 AND closed_at IS NULL RETURNING id, occurrences',
-    [request.key],
-  )
-  const row = joined.rows[0]
-  return row && { incident: row.id, created: false, occurrences: row.occurrences }
-}
-
-async function open(connection: Connection, request: NewIncident): Promise<Accepted> {
-  const inserted = await connection.query<{ id: string }>(
-    `INSERT INTO runbook.incidents (type, runbook, plan_digest, key, inputs, requester, parent) VALUES ($1, $2, $3, $4, $5, $6, $7)
-     RETURNING id`,
+async function openOrJoin(connection: Connection, request: NewIncident): Promise<Accepted> {
+  const { type, runbook, planDigest, key, inputs, requester, parent } = request
+  const data = { type, runbook, planDigest, key, inputs, ...(parent ? { parent } : {}) }
+  const opened: NewEvent = { place: 'opened', actor: requester, kind: 'opened', data }
+  const accepted = await connection.query<Accepted>(
+    'SELECT incident, created, occurrences FROM runbook.accept_incident($1, $2, $3, $4, $5, $6, $7, $8)',
     [
-      request.type,
-      request.runbook,
-      request.planDigest,
-      request.key,
-      canonical(request.inputs),
-      request.requester,
-      request.parent ?? null,
+      type,
+      runbook,
+      planDigest,
+      key,
+      canonical(inputs),
+      requester,
+      parent ?? null,
+      canonical(opened as unknown as Json),
     ],
   )
-  const id = inserted.rows[0]!.id
-  const { type, runbook, planDigest, key, inputs, requester } = request
-  await recordEvents(connection, id, [
-    {
-      place: 'opened',
-      actor: requester,
-      kind: 'opened',
-      data: { type, runbook, planDigest, key, inputs, ...(request.parent ? { parent: request.parent } : {}) },
-    },
-  ])
-  return { incident: id, created: true, occurrences: 1 }
+  return accepted.rows[0]!
 }
 
 /** Incidents whose workflow is still to be started, oldest first; those younger than `graceMs` are left to who accepted them. */

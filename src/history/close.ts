@@ -1,9 +1,9 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
-import { transaction, type Connection, type Database } from './database.ts'
+import { statement, transaction, type Connection, type Database } from './database.ts'
 import { releaseLeases } from './leases.ts'
-import { recordEvents, type NewEvent } from './record.ts'
+import { knownError, placesAndBodies, recordEvents, type NewEvent } from './record.ts'
 
 export interface Closing {
   incident: string
@@ -33,38 +33,56 @@ export async function closeIncident(database: Database, closing: Closing): Promi
   const { incident, outcome } = closing
   // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
   const reason = closing.reason.replaceAll('\0', '\uFFFD').slice(0, LONGEST_REASON)
+  const closed: NewEvent = { place: 'closed', actor: 'engine', kind: 'closed', data: { outcome, reason } }
+  const simply = await closeWithoutGates(database, { ...closing, reason }, closed)
+  if (simply) return simply
   return transaction(database, async (connection) => {
     const before = await lock(connection, incident)
     if (before.outcome) return { outcome: before.outcome, reason: before.reason ?? '', fresh: false }
     const { unsettled, findings } = closing
     await recordEvents(connection, incident, [
-      ...(before.proposed && unsettled !== undefined ? await settleReserved(connection, incident, unsettled) : []),
+      ...(unsettled === undefined ? [] : await settleReserved(connection, incident, unsettled)),
       ...(findings ? [findingsEvent(findings)] : []),
-      ...(before.proposed ? await voidOpenGates(connection, incident) : []),
-      { place: 'closed', actor: 'engine', kind: 'closed', data: { outcome, reason } },
+      ...(await voidOpenGates(connection, incident)),
+      closed,
     ])
     await connection.query(
       `UPDATE runbook.incidents SET state = 'closed', outcome = $2, reason = $3, closed_at = clock_timestamp(),
        started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1`,
       [incident, outcome, reason],
     )
-    if (before.proposed) await releaseLeases(connection, incident)
+    await releaseLeases(connection, incident)
     return { outcome, reason, fresh: true }
   })
 }
 
-interface Before {
-  outcome: Outcome | null
-  reason: string | null
-  /** Whether there may be gates. The state is read after the lock was got, and says so of a gate that was opened meanwhile. */
-  proposed: boolean
+/** The end of an incident that never proposed anything, in one statement; undefined when there may be gates. */
+async function closeWithoutGates(
+  database: Database,
+  { incident, outcome, reason, findings }: Closing,
+  closed: NewEvent,
+): Promise<Closed | undefined> {
+  const events = [...(findings ? [findingsEvent(findings)] : []), closed]
+  const ended = await statement(database, (connection) =>
+    connection
+      .query<Closed>('SELECT outcome, reason, fresh FROM runbook.close_without_gates($1, $2, $3, $4, $5)', [
+        incident,
+        ...placesAndBodies(events),
+        outcome,
+        reason,
+      ])
+      .catch(knownError(incident)),
+  )
+  return ended.rows[0]
 }
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
-async function lock(connection: Connection, incident: string): Promise<Before> {
-  const found = await connection.query<Before>(
-    `SELECT outcome, reason, state NOT IN ('open', 'diagnosing') OR EXISTS (SELECT FROM runbook.gates WHERE incident = $1) AS proposed
-     FROM runbook.incidents WHERE id = $1 FOR UPDATE`,
+async function lock(
+  connection: Connection,
+  incident: string,
+): Promise<{ outcome: Outcome | null; reason: string | null }> {
+  const found = await connection.query<{ outcome: Outcome | null; reason: string | null }>(
+    'SELECT outcome, reason FROM runbook.incidents WHERE id = $1 FOR UPDATE',
     [incident],
   )
   if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)

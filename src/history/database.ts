@@ -22,25 +22,43 @@ export function openDatabase(url: string, options: { max?: number; name?: string
 
 /** Runs `work` in one transaction: commits its result, or rolls back and rethrows. */
 export async function transaction<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  return lent(database, async (connection, spoil) => {
+    try {
+      await connection.query('BEGIN')
+      const result = await work(connection)
+      await connection.query('COMMIT')
+      return result
+    } catch (error) {
+      await connection.query('ROLLBACK').catch(spoil)
+      throw error
+    }
+  })
+}
+
+/** Runs `work`, which is a single statement and so a transaction by itself. */
+export async function statement<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  return lent(database, work)
+}
+
+async function lent<T>(
+  database: Database,
+  work: (connection: Connection, spoil: (error: Error) => void) => Promise<T>,
+): Promise<T> {
   const connection = await database.connect().catch((error: unknown) => {
     throw unreachable(error)
   })
   let broken: Error | undefined
-  const onError = (error: Error) => {
+  const spoil = (error: Error) => {
     broken = error
   }
   // The pool listens to idle connections only: one that breaks in use would end the process.
-  connection.on('error', onError)
+  connection.on('error', spoil)
   try {
-    await connection.query('BEGIN')
-    const result = await work(connection)
-    await connection.query('COMMIT')
-    return result
+    return await work(connection, spoil)
   } catch (error) {
-    await connection.query('ROLLBACK').catch(onError)
     throw broken && !(error instanceof RunbookError) ? unreachable(error) : error
   } finally {
-    connection.removeListener('error', onError)
+    connection.removeListener('error', spoil)
     connection.release(broken)
   }
 }

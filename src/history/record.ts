@@ -3,7 +3,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { IncidentState } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import { transaction, type Connection, type Database, type Queryable } from './database.ts'
+import { statement, type Connection, type Database, type Queryable } from './database.ts'
 
 export interface NewEvent {
   /** Unique within the incident; a second event for the same place is not written, the first one is returned. */
@@ -24,19 +24,40 @@ export interface StoredEvent extends NewEvent {
 /** Appends events to the incident's chain; throws `RUNBOOK_NOT_FOUND`. For what is stored together with them, pass the connection of that transaction. */
 export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<StoredEvent[]> {
   if (events.length === 0) return []
-  const places = events.map((event) => event.place ?? null)
-  const bodies = events.map((event) => canonical(event as unknown as Json))
+  return append(db, 'append_events($1, $2, $3)', incident, events, [])
+}
+
+interface StoredRow {
+  body: string
+  at: string
+  fresh: boolean
+}
+
+/** Calls a function that appends events and returns what is stored, in their order. */
+async function append(
+  db: Queryable,
+  call: string,
+  incident: string,
+  events: NewEvent[],
+  more: unknown[],
+): Promise<StoredEvent[]> {
   const stored = await db
-    .query<{
-      body: string
-      at: string
-      fresh: boolean
-    }>('SELECT body, at, fresh FROM runbook.append_events($1, $2, $3)', [incident, places, bodies])
-    .catch((error: { code?: string }) => {
-      if (error.code === 'P0002') throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
-      throw error
-    })
+    .query<StoredRow>(`SELECT body, at, fresh FROM runbook.${call}`, [incident, ...placesAndBodies(events), ...more])
+    .catch(knownError(incident))
   return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), at: row.at, fresh: row.fresh }))
+}
+
+/** As the functions that append events take them. */
+export function placesAndBodies(events: NewEvent[]): [places: (string | null)[], bodies: string[]] {
+  return [events.map((event) => event.place ?? null), events.map((event) => canonical(event as unknown as Json))]
+}
+
+/** Names the incident that the database does not know; rethrows everything else. */
+export function knownError(incident: string): (error: { code?: string }) => never {
+  return (error) => {
+    if (error.code === 'P0002') throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
+    throw error
+  }
 }
 
 /** Sets the incident's state, unless it is closed. */
@@ -51,13 +72,6 @@ export async function setState(
   ])
 }
 
-const INSERT_EVIDENCE = `
-INSERT INTO runbook.evidence (incident, place, name, kind, status, parameters, body, ref, truncated, started_at, duration_ms)
-SELECT $1, e.place, e.name, e.kind, e.status, e.parameters, e.body, e.ref, e.truncated, e.started_at, e.duration_ms
-FROM jsonb_to_recordset($2::jsonb) AS e (place text, name text, kind text, status text, parameters text, body text, ref text,
-  truncated boolean, started_at timestamptz, duration_ms integer)
-ON CONFLICT (incident, place) DO NOTHING`
-
 /**
  * Stores what checks found, each at its place, and returns what stands there now: the first write wins, so that a check that
  * ran twice after a crash is known by its first result alone. `parameters` are by place.
@@ -69,22 +83,16 @@ export async function recordEvidence(
   parameters: Record<string, JsonObject>,
   state?: Exclude<IncidentState, 'closed'>,
 ): Promise<Evidence[]> {
-  return transaction(database, async (connection) => {
-    const stored = await recordEvents(connection, incident, found.map(checkEvent))
-    const fresh = found.filter((_, i) => stored[i]!.fresh)
-    if (fresh.length > 0) {
-      const rows = fresh.map((evidence) => evidenceRow(evidence, parameters[evidence.place] ?? {}))
-      await connection.query(INSERT_EVIDENCE, [incident, JSON.stringify(rows)])
-    }
-    if (state) await setState(connection, incident, state)
-    if (fresh.length === found.length) return found
-    const there = await readEvidence(
-      connection,
-      incident,
-      found.map((evidence) => evidence.place),
-    )
-    return found.map((evidence) => there.get(evidence.place) ?? evidence)
-  })
+  const rows = found.map((evidence) => evidenceRow(evidence, parameters[evidence.place] ?? {}))
+  const call = 'record_evidence($1, $2, $3, $4, $5)'
+  const more = [JSON.stringify(rows), state ?? null]
+  const stored = await statement(database, (connection) =>
+    append(connection, call, incident, found.map(checkEvent), more),
+  )
+  if (stored.every(({ fresh }) => fresh)) return found
+  const places = found.map((evidence) => evidence.place)
+  const there = await readEvidence(database, incident, places)
+  return found.map((evidence) => there.get(evidence.place) ?? evidence)
 }
 
 function checkEvent(evidence: Evidence): NewEvent {
