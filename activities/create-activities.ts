@@ -5,6 +5,7 @@ import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts
 import type { Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import type { JsonObject } from '../src/core/json.ts'
+import { recordVerdict } from '../src/gate/breaker.ts'
 import { closeIncident } from '../src/history/close.ts'
 import { recordEvents } from '../src/history/record.ts'
 import type {
@@ -59,6 +60,7 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
       return poll(dependencies, incident, request, { startedAt, beat, sleep: (ms) => sleepBeating(ms, beat) })
     },
     record: async (incident, place, kind, data) => {
+      if (kind === 'verified') return recordVerdict(database, incident, place, data)
       const [stored] = await recordEvents(database, incident, [{ place, actor: 'engine', kind, data }])
       return { at: stored!.at }
     },

@@ -24,7 +24,8 @@ export function readAddress(cwd: string, env: Record<string, string | undefined>
   return { url: url.replace(/\/+$/, ''), token: environment.RUNBOOK_TOKEN }
 }
 
-function projectDirectory(cwd: string): string {
+/** The directory with the configuration: `cwd`, or the nearest one above it. */
+export function projectDirectory(cwd: string): string {
   for (let directory = cwd; ; directory = dirname(directory)) {
     if ([CONFIG_FILE, '.runbook/env'].some((name) => existsSync(join(directory, name)))) return directory
     if (dirname(directory) === directory) return cwd

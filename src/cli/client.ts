@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { IncidentSummary, IncidentView, Review, TimelineEntry } from '../engine/views.ts'
+import type { Control } from '../gate/controls.ts'
 import type { Decided, DecisionRequest } from '../gate/decide.ts'
 import type { Accepted } from '../history/accept.ts'
 import { readAddress, type Address } from './address.ts'
@@ -64,6 +65,16 @@ export class Client {
 
   note(id: string, text: string): Promise<IncidentView> {
     return this.#post(`/v1/incidents/${id}/notes`, { text })
+  }
+
+  async controls(): Promise<Control[]> {
+    return (await this.#json<{ controls: Control[] }>('/v1/controls')).controls
+  }
+
+  /** Answers what is still on. */
+  async closeBreaker(connection: string, reason: string): Promise<Control[]> {
+    const path = `/v1/breakers/${encodeURIComponent(connection)}/close`
+    return (await this.#post<{ controls: Control[] }>(path, { reason })).controls
   }
 
   /**

@@ -1,5 +1,7 @@
 import type { Finding } from '../core/incident.ts'
 import type { EffectResult, TargetState } from '../core/effect.ts'
+import { connectionsOf } from '../gate/breaker.ts'
+import { inTheWay, readControls } from '../gate/controls.ts'
 import { readDecisions, readGates, type GateRow } from '../gate/gates.ts'
 import type { Queryable } from '../history/database.ts'
 import { readEvents, readIncident, type EventRow } from '../history/incidents.ts'
@@ -11,9 +13,9 @@ export async function showIncident(db: Queryable, id: string): Promise<IncidentV
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
   const gates = await readGates(db, id)
-  const last = Math.max(0, ...events.map(roundOf), ...gates.map((gate) => gate.round))
+  const count = Math.max(0, ...events.map(roundOf), ...gates.map((gate) => gate.round))
   const rounds: RoundView[] = []
-  for (let round = 1; round <= last; round += 1)
+  for (let round = 1; round <= count; round += 1)
     rounds.push(
       await roundView(
         db,
@@ -22,7 +24,9 @@ export async function showIncident(db: Queryable, id: string): Promise<IncidentV
         gates.find((gate) => gate.round === round),
       ),
     )
-  return { ...summaryOf(incident), rounds }
+  const last = gates.at(-1)
+  const controls = incident.closedAt ? [] : await readControls(db)
+  return { ...summaryOf(incident), rounds, controls: inTheWay(controls, last ? connectionsOf(last.proposal) : []) }
 }
 
 /** `r2/check/jobs` → 2; 0 for what belongs to no round. */

@@ -55,6 +55,8 @@ const SENTENCES: Record<string, Sentence> = {
   claimed: (_, { actor }) => `${who(actor)} claimed it`,
   note: (data, { actor }) => `${who(actor)}: ${text(data.body)}`,
   cancel: (_, { actor }) => `${who(actor)} asked to cancel it`,
+  control: (data, { actor }) =>
+    `${who(actor)} turned ${data.control === 'freeze' ? 'the freeze' : text(data.control)} ${data.on ? 'on' : 'off'}: ${text(data.reason)}`,
   closed: (data) => `closed: ${text(data.outcome)}: ${text(data.reason)}`,
 }
 

@@ -3,6 +3,7 @@ import type { EffectResult, TargetState } from '../core/effect.ts'
 import type { Finding, IncidentState, Outcome } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Proposal } from '../core/proposal.ts'
+import type { Control } from '../gate/controls.ts'
 
 /** One incident in a list. Times are ISO 8601, UTC. */
 export interface IncidentSummary {
@@ -32,6 +33,8 @@ export interface IncidentSummary {
 /** What `show` prints, and `GET /v1/incidents/{id}` answers. */
 export interface IncidentView extends IncidentSummary {
   rounds: RoundView[]
+  /** What stands against its remedies just now: the freeze, and breakers of the connections of its last proposal. */
+  controls: Control[]
 }
 
 export interface RoundView {

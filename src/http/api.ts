@@ -5,6 +5,7 @@ import { authenticate } from '../gate/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
 import { newApp, type ApiEnv } from './app.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
+import { controlRoutes } from './routes/controls.ts'
 import { eventRoutes } from './routes/events.ts'
 import { gateRoutes } from './routes/gates.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -54,6 +55,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', reviewRoutes(engine))
   app.route('/', gateRoutes(engine))
   app.route('/', personRoutes(engine))
+  app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
   describe(app)
   app.notFound((c) =>

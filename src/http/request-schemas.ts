@@ -53,4 +53,14 @@ export const decisionBody = z
   })
   .openapi('Decision')
 
+export const connectionParams = z.object({
+  connection: z
+    .string()
+    .min(1)
+    .max(200)
+    .openapi({ param: { name: 'connection', in: 'path' }, example: 'maestro-db' }),
+})
+
+export const reasonBody = z.strictObject({ reason: z.string().min(1).max(2_000) }).openapi('Reason')
+
 export const noteBody = z.strictObject({ text: z.string().min(1).max(10_000) }).openapi('Note')

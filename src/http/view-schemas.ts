@@ -162,7 +162,17 @@ const round = z
   })
   .openapi('Round')
 
-export const incidentView = z.object({ ...summaryFields, rounds: z.array(round) }).openapi('Incident')
+const control = z
+  .object({ name: z.string(), person: z.string(), reason: z.string(), at: time })
+  .openapi('Control', {
+    example: { name: 'freeze', person: 'operator', reason: 'failover', at: '2026-03-14T03:10:40.000Z' },
+  })
+
+export const controlList = z.object({ controls: z.array(control) }).openapi('ControlList')
+
+export const incidentView = z
+  .object({ ...summaryFields, rounds: z.array(round), controls: z.array(control) })
+  .openapi('Incident')
 
 const timelineEntry = z
   .object({

@@ -6,6 +6,7 @@ import { Connection } from '@temporalio/client'
 import pg from 'pg'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { Finding } from '../../src/core/incident.ts'
+import type { ProposedAction } from '../../src/core/proposal.ts'
 import { openEngine, type Engine } from '../../src/engine/engine.ts'
 import { provisionEngineDatabase } from '../../src/engine/provision.ts'
 import { newSigningKey } from '../../src/gate/keyring.ts'
@@ -41,7 +42,7 @@ connections:
   db: { kind: postgres, read: "\${DB_READ}", ledger: none }
 people:
   operator: { token: "\${TOKEN_OPERATOR}", groups: [oncall] }
-  lead: { token: "\${TOKEN_LEAD}", groups: [oncall, platform] }
+  lead: { token: "\${TOKEN_LEAD}", keys: KEYS, groups: [oncall, platform] }
   reader: { token: "\${TOKEN_READER}", groups: [] }
 signing: { key: "\${RUNBOOK_SIGNING_KEY}" }
 requesterMayApprove: true
@@ -56,6 +57,9 @@ export type PersonName = 'operator' | 'lead' | 'reader'
 export interface HttpWorld {
   engine: Engine
   api: RunningApi
+  /** Of the engine's database: what its processes use, and a superuser's. */
+  databaseUrl: string
+  superuserUrl: string
   /** The header of the operator. */
   authorization: { authorization: string }
   call(method: string, path: string, options?: CallOptions): Promise<Called>
@@ -77,7 +81,17 @@ export interface Called {
   json: any
 }
 
-export async function openHttpWorld(stack: TestStack): Promise<HttpWorld> {
+export interface HttpWorldOptions {
+  /** Runbooks beside the one of above, by their file's name. */
+  runbooks?: Record<string, string>
+  /** Registered keys of the lead. */
+  leadKeys?: string[]
+}
+
+export async function openHttpWorld(
+  stack: TestStack,
+  { runbooks = {}, leadKeys = [] }: HttpWorldOptions = {},
+): Promise<HttpWorld> {
   const name = `http_${randomBytes(4).toString('hex')}`
   const names = { database: name, owner: `${name}_owner`, application: `${name}_app` }
   const { applicationUrl } = await provisionEngineDatabase(stack.postgresUrl, names)
@@ -86,7 +100,8 @@ export async function openHttpWorld(stack: TestStack): Promise<HttpWorld> {
   const root = mkdtempSync(join(tmpdir(), 'runbook-http-'))
   mkdirSync(join(root, 'runbooks'))
   writeFileSync(join(root, 'runbooks/test-runs.yaml'), RUNBOOK)
-  writeFileSync(join(root, 'runbook.config.yaml'), CONFIG)
+  for (const [file, text] of Object.entries(runbooks)) writeFileSync(join(root, 'runbooks', file), text)
+  writeFileSync(join(root, 'runbook.config.yaml'), CONFIG.replace('KEYS', JSON.stringify(leadKeys)))
   const tokens = Object.fromEntries(
     (['operator', 'lead', 'reader'] as const).map((person) => [person, randomBytes(16).toString('hex')]),
   ) as Record<PersonName, string>
@@ -108,6 +123,8 @@ export async function openHttpWorld(stack: TestStack): Promise<HttpWorld> {
   return {
     engine,
     api,
+    databaseUrl: applicationUrl,
+    superuserUrl: databaseOf(stack.postgresUrl, name),
     authorization: { authorization: `Bearer ${tokens.operator}` },
     call: (method, path, options) => call(api.url, tokens, method, path, options),
     async close() {
@@ -117,6 +134,12 @@ export async function openHttpWorld(stack: TestStack): Promise<HttpWorld> {
       await dropDatabase(stack.postgresUrl, names)
     },
   }
+}
+
+function databaseOf(url: string, database: string): string {
+  const found = new URL(url)
+  found.pathname = `/${database}`
+  return found.href
 }
 
 async function call(
@@ -175,7 +198,12 @@ export async function openIncident(world: HttpWorld): Promise<string> {
 }
 
 /** A gate of the incident's first round, as a worker would open it; the digest of its proposal. */
-export async function openTestGate({ engine }: HttpWorld, incident: string, count = 1): Promise<string> {
+export async function openTestGate(
+  { engine }: HttpWorld,
+  incident: string,
+  count = 1,
+  actions: ProposedAction[] = [],
+): Promise<string> {
   const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
   const opened = await openGate(engine.database, {
     findings,
@@ -192,7 +220,7 @@ export async function openTestGate({ engine }: HttpWorld, incident: string, coun
       risk: 'low',
       cause: 'anything',
       because: '1 rows',
-      actions: [],
+      actions,
       targets: [
         { key: 'a', item: null },
         { key: 'b', item: null },

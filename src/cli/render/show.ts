@@ -67,6 +67,10 @@ function headLines(view: IncidentView, page: Page): string[] {
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
     line(width, [`${particulars.join(' · ')} · key ${view.key}`, colours.dim]),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
+    ...view.controls.flatMap(({ name, person, reason }) => {
+      const what = name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`
+      return wrap(`${what}, nothing is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))
+    }),
   ]
 }
 

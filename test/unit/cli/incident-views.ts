@@ -142,6 +142,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     cancelling: false,
     closedAt: null,
     rounds: [roundAtGate()],
+    controls: [],
     ...other,
   }
 }

@@ -1,0 +1,35 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { closeBreaker } from '../../engine/close-breaker.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { readControls } from '../../gate/controls.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers, jsonBody } from '../describe.ts'
+import { connectionParams, reasonBody } from '../request-schemas.ts'
+import { controlList } from '../view-schemas.ts'
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/controls',
+  summary: 'What stops remedies just now: the freeze, and open breakers',
+  responses: answers(controlList, 'Those that are on', []),
+})
+
+const close = createRoute({
+  method: 'post',
+  path: '/v1/breakers/{connection}/close',
+  summary: 'Let remedies write to a connection again',
+  request: { params: connectionParams, body: jsonBody(reasonBody) },
+  responses: answers(controlList, 'Closed; what is still on', [403, 404, 409]),
+})
+
+/** The freeze itself is not here: it is turned with the engine's PostgreSQL alone. */
+export function controlRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(list, async (c) => c.json({ controls: await readControls(engine.database) }, 200))
+  app.openapi(close, async (c) => {
+    const { connection } = c.req.valid('param')
+    const controls = await closeBreaker(engine, c.get('person'), connection, c.req.valid('json').reason)
+    return c.json({ controls }, 200)
+  })
+  return app
+}

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
+import type { ProposedAction } from '../../src/core/proposal.ts'
+import { recordVerdict } from '../../src/gate/breaker.ts'
+import { takePermit, type PermitAnswer } from '../../src/gate/permit.ts'
+import { recordEvents } from '../../src/history/record.ts'
+import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
+import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+
+const MENDS = `version: 1
+runbook: mends
+incident: to-mend
+title: Something to mend
+inputs: { run: { type: string } }
+key: to-mend/\${{ inputs.run }}
+diagnose:
+  seen: { check: sql.query, with: { connection: db, sql: SELECT 1 AS n, columns: { n: int } } }
+causes:
+  - cause: anything
+    title: Something was seen
+    because: a row
+    remedy: mend
+remedies:
+  mend:
+    title: Mend it
+    risk: low
+    do:
+      - action: sql.update
+        with: { connection: db, table: runs, where: { id: "\${{ inputs.run }}" }, set: { status: FAILED } }
+    limits: { maxTargets: 1 }
+    approval: { by: [oncall], count: 1, within: 15m, onTimeout: escalate }
+    verify:
+      checks:
+        after: { check: sql.query, with: { connection: db, sql: SELECT 1 AS n, columns: { n: int } } }
+      until: size(after.rows) > 0
+      holds: 1s
+      every: 1s
+      within: 1m
+escalate: { to: [platform], message: tell somebody }
+`
+
+const ACTIONS: ProposedAction[] = ['a', 'b'].map((target) => ({
+  id: '0-sql.update',
+  kind: 'sql.update',
+  target,
+  with: { connection: 'db' },
+  preview: { summary: 'UPDATE' },
+}))
+
+let world: HttpWorld
+beforeAll(async () => {
+  world = await openHttpWorld(inject('stack'), { runbooks: { 'mends.yaml': MENDS } })
+})
+afterAll(() => world?.close())
+
+const runbook = async (...argv: string[]) => {
+  // Neither an API nor Temporal is where these say.
+  const env = {
+    RUNBOOK_DATABASE_URL: world.databaseUrl,
+    RUNBOOK_URL: 'http://127.0.0.1:9',
+    TEMPORAL_ADDRESS: '127.0.0.1:9',
+  }
+  const terminal = fakeTerminal({ env })
+  return { code: await main(argv, terminal), out: terminal.out, err: terminal.err }
+}
+
+/** An incident with an approved gate, looked at again just now. */
+async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer> }> {
+  const id = await openIncident(world)
+  const proposalDigest = await openTestGate(world, id, 1, ACTIONS)
+  const decided = await world.call('POST', `/v1/incidents/${id}/decision`, {
+    body: { proposalDigest, decision: 'approve' },
+  })
+  expect(decided.json.state).toBe('approved')
+  const { database, keyring, people } = world.engine
+  const [recheck] = await recordEvents(database, id, [
+    { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: { round: 1, targets: ['a', 'b'], skipped: {} } },
+  ])
+  const rules = { keyring, people, goesUnapproved: () => false }
+  const request = { gate: `${id}.r1`, target: 'a', recheckedAt: recheck!.at, leaseMs: 1_000 }
+  return { id, permit: () => takePermit(database, rules, request) }
+}
+
+const eventsOf = async (id: string) => (await world.call('GET', `/v1/incidents/${id}/review.json`)).json.timeline
+
+describe('freeze', () => {
+  test('stops an approved remedy, with PostgreSQL alone, and stands in the history of what is open', async () => {
+    const { id, permit } = await approved()
+    expect(await runbook('freeze', '--reason', 'the failover')).toMatchObject({ code: 0 })
+    expect(await permit()).toMatchObject({ granted: false, reason: 'frozen' })
+
+    const shown = await world.call('GET', `/v1/incidents/${id}`)
+    expect(shown.json.controls).toMatchObject([{ name: 'freeze', reason: 'the failover' }])
+    expect((await eventsOf(id)).at(-1)).toMatchObject({
+      kind: 'control',
+      text: expect.stringContaining('the failover'),
+    })
+
+    expect((await runbook('freeze', '-r', 'another')).err).toContain('was frozen already')
+    expect(await runbook('unfreeze', '--reason', 'it is over')).toMatchObject({ code: 0 })
+    expect((await runbook('unfreeze', '--reason', 'again')).err).toContain('was not frozen')
+    expect(await permit()).toMatchObject({ granted: true })
+    expect((await eventsOf(id)).filter(({ kind }: { kind: string }) => kind === 'control')).toHaveLength(2)
+  })
+
+  test('needs a reason and an address', async () => {
+    expect((await runbook('freeze')).code).toBe(2)
+    expect((await runbook('freeze', '--reason', ' ')).code).toBe(2)
+    const terminal = fakeTerminal()
+    expect(await main(['freeze', '--reason', 'x'], terminal)).toBe(2)
+    expect(terminal.err).toContain('RUNBOOK_DATABASE_URL is not set')
+    const nowhere = fakeTerminal({ env: { RUNBOOK_DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' } })
+    expect(await main(['freeze', '--reason', 'x'], nowhere)).toBe(1)
+    expect(nowhere.err).toContain("the engine's database does not answer")
+  })
+
+  test('the application can neither turn a control without its event, nor change one', async () => {
+    const { database } = world.engine
+    for (const statement of [
+      `INSERT INTO runbook.controls (name, person, reason) VALUES ('freeze', 'x', 'x')`,
+      'DELETE FROM runbook.controls',
+      'DELETE FROM runbook.control_events',
+      `UPDATE runbook.control_events SET body = '{}'`,
+    ])
+      await expect(database.query(statement), statement).rejects.toThrow('permission denied')
+  })
+})
+
+describe('breaker', () => {
+  const verdicts: string[] = []
+  const close = (as: 'operator' | 'reader' = 'operator', connection = 'db') =>
+    world.call('POST', `/v1/breakers/${connection}/close`, { as, body: { reason: 'mended by hand' } })
+  const verify = async (held: boolean) => {
+    const { id } = await approved()
+    await recordVerdict(world.engine.database, id, 'r1/verify/verdict', { round: 1, remedy: 'mend', held, detail: '' })
+    verdicts.push(id)
+    return id
+  }
+  const open = async () => (await world.call('GET', '/v1/controls')).json.controls
+  beforeEach(() => close())
+
+  test('three remedies in a row that did not help open it; a person who decides there closes it', async () => {
+    for (const held of [false, false, true, false, false]) await verify(held)
+    expect(await open()).toEqual([])
+    const last = await verify(false)
+    const reason = `3 remedies in a row did not help: ${verdicts
+      .slice(-3)
+      .map((id) => `${id}.r1`)
+      .join(', ')}`
+    expect(await open()).toMatchObject([{ name: 'breaker/db', person: 'engine', reason }])
+    expect((await eventsOf(last)).at(-1)).toMatchObject({ place: 'r1/breaker/db', kind: 'control' })
+
+    const next = await approved()
+    expect(await next.permit()).toMatchObject({ granted: false, reason: 'breaker' })
+    expect(await close('reader')).toMatchObject({ status: 403 })
+    expect(await close('operator', 'bd')).toMatchObject({ status: 404 })
+    expect(await close()).toMatchObject({ status: 200, json: { controls: [] } })
+    expect(await close()).toMatchObject({ status: 409 })
+    expect(await next.permit()).toMatchObject({ granted: true })
+  })
+
+  test('what was before it was closed does not count, and a verdict recorded twice counts once', async () => {
+    for (const held of [false, false, false]) await verify(held)
+    await close()
+    const id = await verify(false)
+    const again = { round: 1, remedy: 'mend', held: false, detail: '' }
+    for (let i = 0; i < 3; i += 1) await recordVerdict(world.engine.database, id, 'r1/verify/verdict', again)
+    expect(await open()).toEqual([])
+    await verify(false)
+    await verify(false)
+    expect(await open()).toHaveLength(1)
+  })
+})
