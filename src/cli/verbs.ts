@@ -183,6 +183,14 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./commands/lint.ts'),
   },
   {
+    name: 'preview',
+    group: 'Author runbooks:',
+    summary: 'what a runbook would do now, changing nothing',
+    usage: '<incident-type>',
+    json: true,
+    load: () => import('./commands/preview.ts'),
+  },
+  {
     name: 'test',
     group: 'Author runbooks:',
     summary: 'run the scenarios beside runbooks, without a server',

@@ -15,7 +15,7 @@ test.each([
 
 test.each([runbookSchema, scenariosSchema])(
   'every field has a hover text, and unknown ones are refused: %o',
-  (schema) => {
+  (schemaOf) => {
     const definitions = schemaOf()['definitions'] as Record<string, JsonObject>
     for (const [name, { properties, additionalProperties }] of Object.entries(definitions)) {
       expect(additionalProperties, name).toBe(false)

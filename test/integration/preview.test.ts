@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { mermaid } from '../../src/cli/render/mermaid.ts'
+import { Secret } from '../../src/config/secret.ts'
+import type { Plan } from '../../src/core/plan.ts'
+import { previewRunbook } from '../../src/engine/preview.ts'
+import { compileRunbook } from '../../src/language/compile.ts'
+import { renderText } from '../../src/language/problems.ts'
+import { openTargets } from '../../src/targets/open-targets.ts'
+import type { Targets } from '../../src/targets/targets.ts'
+
+const name = `preview_${randomBytes(4).toString('hex')}`
+const secret = (value: string) => new Secret('${X}', 'test', value, [])
+let admin: pg.Client
+let owner: pg.Client
+let targets: Targets
+
+const RUNBOOK = `version: 1
+runbook: late-orders
+incident: late-order
+title: Orders wait
+inputs:
+  age: { type: duration, default: 1h }
+key: late-order
+symptom: size(late.rows) > 0
+diagnose:
+  late:
+    check: sql.query
+    with:
+      connection: shop
+      sql: SELECT id, state, version FROM orders WHERE state = 'waiting' AND since < now() - $1::interval ORDER BY id
+      params: ["\${{ inputs.age }}"]
+      columns: { id: string, state: string?, version: int }
+  other:
+    check: http.get
+    with: { connection: nowhere }
+causes:
+  - cause: nobody-picks-them-up
+    title: Nobody picks the orders up
+    affects: late.rows.filter(o, o.version > 1)
+    because: \${{ size(affects) }} orders wait
+    remedy: release
+  - cause: other-is-down
+    title: The other system is down
+    when: "!other.reachable"
+    because: it does not answer
+    remedy: escalate
+remedies:
+  release:
+    title: Release the orders
+    for: order
+    key: \${{ order.id }}
+    do:
+      - action: sql.update
+        with:
+          connection: shop
+          table: orders
+          where: { id: "\${{ order.id }}", version: "\${{ order.version }}" }
+          set: { state: released }
+    limits: { maxTargets: 2 }
+    approval: { by: [oncall], within: 15m }
+    verify:
+      checks:
+        after:
+          check: sql.query
+          with: { connection: shop, sql: "SELECT id FROM orders WHERE id = ANY($1)", params: ["\${{ targets.map(t, t.id) }}"], columns: { id: string } }
+      until: size(after.rows) == 0
+      within: 1m
+escalate: { to: [oncall], message: "\${{ size(late.rows) }} orders wait" }
+`
+
+function planOf(text: string): Plan {
+  const { plan, problems } = compileRunbook(text, { file: 'late-orders.yaml' })
+  if (!plan) throw new Error(renderText(problems))
+  return plan
+}
+
+const preview = (text = RUNBOOK, inputs = { age: '1h' }) => previewRunbook(planOf(text), inputs, targets)
+
+beforeAll(async () => {
+  const { postgresUrl } = inject('stack')
+  admin = new pg.Client(postgresUrl)
+  await admin.connect()
+  await admin.query(`CREATE DATABASE ${name}`)
+  const url = new URL(postgresUrl)
+  url.pathname = `/${name}`
+  owner = new pg.Client(url.toString())
+  await owner.connect()
+  await owner.query(`
+    CREATE TABLE orders(id text PRIMARY KEY, state text, version int NOT NULL, since timestamptz, paid numeric NOT NULL DEFAULT 0);
+    INSERT INTO orders SELECT 'o' || i, 'waiting', i, now() - interval '2 hours' FROM generate_series(1, 4) i;`)
+  targets = openTargets({
+    connections: {
+      shop: { kind: 'postgres', read: secret(url.toString()), ledger: 'none', redact: [] },
+      nowhere: { kind: 'http', url: secret('http://127.0.0.1:1'), headers: {}, redact: [] },
+    },
+  })
+})
+
+afterAll(async () => {
+  await targets.close()
+  await owner.end()
+  await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+  await admin.end()
+})
+
+test('a preview shows what is found, which causes hold, and the proposal with its rows before and after', async () => {
+  const found = await preview()
+  expect(found).toMatchObject({ symptom: true, cause: 'nobody-picks-them-up', end: null, columns: [] })
+  expect(found.checks.map(({ name: check, status }) => [check, status])).toEqual([
+    ['late', 'ok'],
+    ['other', 'ok'],
+  ])
+  expect(found.causes).toMatchObject([
+    { cause: 'nobody-picks-them-up', holds: true, because: '3 orders wait' },
+    { cause: 'other-is-down', holds: true },
+  ])
+  expect(found.proposal).toMatchObject({
+    remedy: 'release',
+    affected: 3,
+    targets: [{ key: 'o2' }, { key: 'o3' }],
+  })
+  expect(found.proposal!.actions[0]!.preview).toMatchObject({
+    count: 1,
+    rows: [{ before: { state: 'waiting' }, after: { state: 'released' } }],
+  })
+  const rows = await owner.query<{ state: string }>('SELECT DISTINCT state FROM orders')
+  expect(rows.rows).toEqual([{ state: 'waiting' }])
+})
+
+test('where nothing is proposed it says how the incident would end, and judges the causes all the same', async () => {
+  const found = await preview(RUNBOOK, { age: '3h' })
+  expect(found).toMatchObject({ symptom: false, proposal: null, end: { outcome: 'cleared' } })
+  expect(found.causes).toMatchObject([{ holds: false }, { holds: true }])
+})
+
+test('a check that fails is shown, and leaves its causes undetermined', async () => {
+  const found = await preview(RUNBOOK.replace('FROM orders WHERE state', 'FROM order_s WHERE state'))
+  expect(found).toMatchObject({ symptom: 'undetermined', proposal: null, end: { outcome: 'escalated' } })
+  expect(found.checks[0]).toMatchObject({ status: 'failed', error: expect.stringContaining('order_s') })
+  expect(found.causes[0]).toMatchObject({ holds: 'undetermined' })
+  expect(found.columns).toMatchObject([{ check: 'late', column: '*' }])
+})
+
+test.each([
+  ['state: string?', 'state: string', 'late', 'state', 'may be NULL'],
+  ['version: int }', 'version: bool }', 'late', 'version', 'declared bool, and it is integer'],
+  ['version: int }', 'version: int, total: int }', 'late', 'total', 'gives only id, state, version'],
+  ['columns: { id: string } }', 'columns: { ident: string } }', 'release/after', 'ident', 'gives only id'],
+])('a declared column that differs from the server is told: %s → %s', async (from, to, check, column, message) => {
+  expect(RUNBOOK).toContain(from)
+  const text = RUNBOOK.replace(from, to).replace('o.version > 1', 'o.id != ""').replace('"\${{ order.version }}"', '1')
+  const { columns } = await preview(text)
+  expect(columns).toContainEqual({ check, column, message: expect.stringContaining(message) })
+})
+
+test('the graph joins checks, causes and remedies, and its labels cannot leave their quotes', async () => {
+  const text = RUNBOOK.replace('title: Nobody picks the orders up', `title: 'Nobody "picks" <b>them</b>; up'`)
+  const graph = mermaid(planOf(text), await preview(text))
+  expect(graph).toContain('check_late --> cause_nobody_picks_them_up')
+  expect(graph).toContain('cause_nobody_picks_them_up --> remedy_release')
+  expect(graph).toContain('Nobody #34;picks#34; #60;b#62;them')
+  expect(graph).toMatch(/remedy_release\[.*:::treated/)
+})
