@@ -59,7 +59,7 @@ describe('a chain', () => {
     ['a change of time', `UPDATE runbook.events SET at = replace(at, 'Z', '0Z') WHERE incident = $1 AND place = 'one'`],
     [
       'another actor',
-      `UPDATE runbook.events SET body = replace(body, '"engine"', '"person:x"') WHERE incident = $1 AND place = 'two'`,
+      `UPDATE runbook.events SET body = replace(body, '"engine"', '"person:x"') WHERE incident = $1 AND place = 'r1/gate/voided'`,
     ],
     [
       'an edit with a hash that fits',
@@ -82,7 +82,7 @@ describe('a chain', () => {
     [
       'an insertion between, the others moved up',
       `UPDATE runbook.events SET seq = seq + CASE WHEN place = 'closed' THEN 1000 ELSE 0 END WHERE incident = $1;
-       INSERT INTO runbook.events SELECT incident, seq + 1, at, 'more', body, hash, hash FROM runbook.events WHERE incident = $1 AND place = 'two'`,
+       INSERT INTO runbook.events SELECT incident, seq + 1, at, 'more', body, hash, hash FROM runbook.events WHERE incident = $1 AND place = 'r1/gate/voided'`,
     ],
     [
       'two events that changed places',

@@ -1,0 +1,427 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { DecisionClaims } from '../../src/core/decision.ts'
+import type { People } from '../../src/core/person.ts'
+import { decide, decideByToken, type DecideDependencies, type DecisionRequest } from '../../src/gate/decide.ts'
+import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
+import { readDecisions, readGate } from '../../src/gate/gates.ts'
+import { settleGate } from '../../src/gate/settle.ts'
+import { closeIncident } from '../../src/history/close.ts'
+import { readEvents } from '../../src/history/incidents.ts'
+import { accept, openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+
+let world: EngineWorld
+let rings: string[] = []
+const engineKey = newSigningKey()
+const formerKey = newSigningKey()
+const leadsKey = newSigningKey()
+const people: People = {
+  operator: { name: 'operator', groups: ['oncall'], keys: [] },
+  lead: { name: 'lead', groups: ['oncall', 'platform'], keys: [publicKeyOf(leadsKey)] },
+  platform: { name: 'platform', groups: ['platform'], keys: [] },
+  reader: { name: 'reader', groups: [], keys: [] },
+}
+
+beforeAll(async () => {
+  world = await openEngineWorld(inject('stack').postgresUrl)
+})
+
+afterAll(async () => {
+  await world?.close()
+})
+
+function deps(change: Partial<DecideDependencies> = {}): DecideDependencies {
+  const keyring = openKeyring({ key: engineKey, previous: [publicKeyOf(formerKey)] }, people)
+  const ring = async (incident: string) => void rings.push(incident)
+  return { database: world.engine, keyring, people, ring, ...change }
+}
+
+function say(who: string, { gate, digest }: OpenedTestGate, change: Partial<DecisionRequest> = {}) {
+  return decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...change })
+}
+
+const kinds = async (incident: string) => (await readEvents(world.engine, incident)).map((one) => one.kind)
+const stateOf = async ({ gate }: OpenedTestGate) => (await readGate(world.engine, gate)).state
+const ringsOf = ({ incident }: OpenedTestGate) => rings.filter((one) => one === incident).length
+const change = (what: string, { gate }: OpenedTestGate) =>
+  world.superuser.query(`UPDATE runbook.gates SET ${what} WHERE id = $1`, [gate])
+
+describe('a decision by a person', () => {
+  test('approves, signed over exactly this gate, proposal and person, and rings the workflow with its token', async () => {
+    const opened = await propose(world)
+    const tokens: string[] = []
+    const decided = await decide(deps({ ring: async (_, token) => void tokens.push(token) }), people.operator!, {
+      gate: opened.gate,
+      proposalDigest: opened.digest,
+      decision: 'approve',
+      comment: 'go on',
+    })
+    expect(decided).toEqual({
+      gate: opened.gate,
+      incident: opened.incident,
+      state: 'approved',
+      approvals: 1,
+      required: 1,
+    })
+    const [row] = await readDecisions(world.engine, opened.gate)
+    expect(tokens).toEqual([row!.token])
+    expect(await deps().keyring.verify(row!.token)).toMatchObject({
+      gate: opened.gate,
+      proposalDigest: opened.digest,
+      decision: 'approve',
+      person: 'operator',
+      comment: 'go on',
+    })
+    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b', 'c'] })
+    expect((await readEvents(world.engine, opened.incident)).at(-1)).toMatchObject({
+      kind: 'decision',
+      actor: 'person:operator',
+      data: { decision: 'approve', proposalDigest: opened.digest },
+    })
+  })
+
+  test('repeated is the same decision, rung once; also when it comes twice at the same moment', async () => {
+    const opened = await propose(world)
+    const together = await Promise.all([say('operator', opened), say('operator', opened), say('operator', opened)])
+    for (const one of together) expect(one).toMatchObject({ state: 'approved', approvals: 1 })
+    expect(await say('operator', opened)).toMatchObject({ state: 'approved', approvals: 1 })
+    expect(ringsOf(opened)).toBe(1)
+    expect(await kinds(opened.incident)).toEqual(['opened', 'findings', 'proposal', 'decision'])
+  })
+
+  test('is taken although the ring is lost', async () => {
+    const opened = await propose(world)
+    const lost = deps({ ring: () => Promise.reject(new Error('Temporal is down')) })
+    const request = { gate: opened.gate, proposalDigest: opened.digest, decision: 'approve' } as const
+    expect(await decide(lost, people.operator!, request)).toMatchObject({ state: 'approved' })
+  })
+
+  test('may cover a part of the targets', async () => {
+    const opened = await propose(world)
+    await say('operator', opened, { targets: ['c', 'a'] })
+    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'c'] })
+  })
+
+  test('that rejects wins over approvals that are not enough, and ends the gate', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    expect(await say('operator', opened)).toMatchObject({ state: 'open', approvals: 1, required: 2 })
+    expect(await say('lead', opened, { decision: 'reject', nextCause: true })).toMatchObject({ state: 'rejected' })
+    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'rejected', nextCause: true, by: 'lead' })
+    await expect(say('operator', opened, { targets: ['a'] })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+  })
+
+  test('of two people who decide against each other at once, one stands and the other is told', async () => {
+    for (let i = 0; i < 5; i += 1) {
+      const opened = await propose(world)
+      const said = await Promise.allSettled([say('operator', opened), say('lead', opened, { decision: 'reject' })])
+      expect(said.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
+      expect(await readDecisions(world.engine, opened.gate)).toHaveLength(1)
+      expect(await stateOf(opened)).toBe(said[0].status === 'fulfilled' ? 'approved' : 'rejected')
+    }
+  })
+})
+
+describe('a quorum of two', () => {
+  test('needs two people: the same one twice counts once', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    await say('operator', opened)
+    expect(await say('operator', opened, { targets: ['a', 'b'] })).toMatchObject({ state: 'open', approvals: 1 })
+    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open' })
+    expect(await say('lead', opened)).toMatchObject({ state: 'approved', approvals: 2 })
+    // The operator's later word, for a part, replaced the earlier one.
+    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b'] })
+  })
+
+  test('is reached by two who decide at the same moment', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    const said = await Promise.all([say('operator', opened), say('lead', opened)])
+    expect(said.map((one) => one.state).sort()).toEqual(['approved', 'open'])
+  })
+
+  test('is not reached by two who approve different targets', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    await say('operator', opened, { targets: ['a'] })
+    expect(await say('lead', opened, { targets: ['b'] })).toMatchObject({ state: 'open', approvals: 2 })
+  })
+})
+
+describe('a decision is refused, and that is recorded,', () => {
+  async function refused(opened: OpenedTestGate, said: Promise<unknown>, code: string, why: RegExp) {
+    const before = await stateOf(opened)
+    await expect(said).rejects.toMatchObject({ code, message: expect.stringMatching(why) })
+    expect((await readEvents(world.engine, opened.incident)).at(-1)).toMatchObject({ kind: 'denied', data: { code } })
+    expect(await stateOf(opened)).toBe(before)
+    expect(ringsOf(opened)).toBe(0)
+  }
+
+  test.each([
+    ['of somebody in no group', 'reader', {}, 'RUNBOOK_NOT_ALLOWED', /none of the groups/],
+    [
+      'of somebody in another group',
+      'platform',
+      {},
+      'RUNBOOK_NOT_ALLOWED',
+      /none of the groups that decide here: oncall/,
+    ],
+    ['about another proposal', 'operator', { proposalDigest: 'f'.repeat(64) }, 'RUNBOOK_CONFLICT', /digest/],
+    [
+      'about targets that are not proposed',
+      'operator',
+      { targets: ['a', 'z'] },
+      'RUNBOOK_CONFLICT',
+      /z; they are a, b, c/,
+    ],
+    ['about no target', 'operator', { targets: [] }, 'RUNBOOK_CONFLICT', /no target/],
+  ])('%s', async (_, who, asked, code, why) => {
+    const opened = await propose(world)
+    await refused(opened, say(who, opened, asked), code, why)
+  })
+
+  test('of somebody who is not configured', async () => {
+    const opened = await propose(world)
+    for (const name of ['stranger', 'constructor', '__proto__'])
+      await refused(
+        opened,
+        decide(
+          deps(),
+          { name, groups: ['oncall'], keys: [] },
+          { gate: opened.gate, proposalDigest: opened.digest, decision: 'approve' },
+        ),
+        'RUNBOOK_NOT_ALLOWED',
+        /not among the configured people/,
+      )
+  })
+
+  test('of the requester where the requester is excluded; a rejection is taken', async () => {
+    const opened = await propose(world, { approval: { excludeRequester: true } })
+    await refused(opened, say('operator', opened), 'RUNBOOK_NOT_ALLOWED', /requester/)
+    expect(await say('operator', opened, { decision: 'reject' })).toMatchObject({ state: 'rejected' })
+  })
+
+  test('of the requester of the incident that was handed off into this one', async () => {
+    const first = await accept(world, { requester: 'person:lead' })
+    const second = await accept(world, { requester: `handoff:${first.incident}`, parent: first.incident })
+    const opened = await propose(world, {
+      incident: { requester: `handoff:${second.incident}`, parent: second.incident },
+      approval: { excludeRequester: true },
+    })
+    await refused(opened, say('lead', opened), 'RUNBOOK_NOT_ALLOWED', /requester/)
+    expect(await say('operator', opened)).toMatchObject({ state: 'approved' })
+  })
+
+  test('after the gate expired, by the clock of the database', async () => {
+    const opened = await propose(world)
+    await change(`expires_at = clock_timestamp()`, opened)
+    await refused(opened, say('operator', opened), 'RUNBOOK_CONFLICT', /expired/)
+  })
+
+  test('when the gate is decided, the incident cancelled or closed', async () => {
+    const decided = await propose(world)
+    await change(`state = 'expired'`, decided)
+    await refused(decided, say('operator', decided), 'RUNBOOK_CONFLICT', /is expired/)
+    const cancelled = await propose(world)
+    await world.engine.query(`UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`, [
+      cancelled.incident,
+    ])
+    await refused(cancelled, say('operator', cancelled), 'RUNBOOK_CONFLICT', /cancelled/)
+    const closed = await propose(world)
+    await closeIncident(world.engine, { incident: closed.incident, outcome: 'failed', reason: 'gone' })
+    await refused(closed, say('operator', closed), 'RUNBOOK_CONFLICT', /voided/)
+  })
+
+  test('when the stored proposal was changed', async () => {
+    const opened = await propose(world)
+    await world.superuser.query('ALTER TABLE runbook.gates DISABLE TRIGGER append_only_proposal')
+    await change(`proposal = replace(proposal, '"db"', '"other"')`, opened)
+    await world.superuser.query('ALTER TABLE runbook.gates ENABLE TRIGGER append_only_proposal')
+    await refused(opened, say('operator', opened), 'RUNBOOK_CONFLICT', /was changed/)
+  })
+
+  test('with words that cannot be stored, before anything is written', async () => {
+    const opened = await propose(world)
+    for (const asked of [
+      { comment: 'a\u0000b' },
+      { comment: 'x'.repeat(2_001) },
+      { targets: ['a\u0000'] },
+      { proposalDigest: 'abc' },
+    ])
+      await expect(say('operator', opened, asked)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
+    await expect(say('operator', { ...opened, gate: 'INC-0.r1' })).rejects.toMatchObject({ code: 'RUNBOOK_NOT_FOUND' })
+    expect(await kinds(opened.incident)).toEqual(['opened', 'findings', 'proposal'])
+  })
+})
+
+let jtis = 0
+
+function claims({ gate, digest }: OpenedTestGate, more: Partial<DecisionClaims> = {}): DecisionClaims {
+  const iat = Math.floor(Date.now() / 1000)
+  return { gate, proposalDigest: digest, decision: 'approve', person: 'lead', iat, jti: `jti-${(jtis += 1)}`, ...more }
+}
+
+describe('a decision by token', () => {
+  test('signed with a registered key of the person is taken, once however often it comes', async () => {
+    const opened = await propose(world)
+    const token = await signClaims(claims(opened), leadsKey)
+    const taken = await Promise.all([decideByToken(deps(), token), decideByToken(deps(), token)])
+    for (const one of [...taken, await decideByToken(deps(), token)]) expect(one).toMatchObject({ state: 'approved' })
+    expect(ringsOf(opened)).toBe(1)
+    expect(await readDecisions(world.engine, opened.gate)).toHaveLength(1)
+  })
+
+  test('signed with a former key of the engine is taken', async () => {
+    const opened = await propose(world)
+    const token = await signClaims(claims(opened, { person: 'operator' }), formerKey)
+    expect(await decideByToken(deps(), token)).toMatchObject({ state: 'approved' })
+  })
+
+  test('is refused when the key is unknown, or another person’s', async () => {
+    const opened = await propose(world)
+    const forged = [
+      await signClaims(claims(opened), newSigningKey()),
+      await signClaims(claims(opened, { person: 'operator' }), leadsKey),
+      await signClaims(claims(opened, { person: 'constructor' }), leadsKey),
+      'not.a.token',
+      '',
+    ]
+    const [header, body, signature] = (await signClaims(claims(opened), leadsKey)).split('.') as [
+      string,
+      string,
+      string,
+    ]
+    const none = Buffer.from('{"alg":"none","typ":"runbook-decision+jwt"}').toString('base64url')
+    const more = Buffer.from(JSON.stringify({ ...claims(opened), aud: 'runbook-gate' })).toString('base64url')
+    forged.push(`${none}.${body}.`, `${header}.${more}.${signature}`)
+    for (const token of forged)
+      await expect(decideByToken(deps(), token)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_AUTHENTICATED' })
+    expect(await stateOf(opened)).toBe('open')
+  })
+
+  test('is refused when it does not say what a decision says', async () => {
+    const opened = await propose(world)
+    for (const odd of [
+      { targets: 'abc' },
+      { targets: [1] },
+      { decision: 'perhaps' },
+      { nextCause: 'yes' },
+      { gate: 7 },
+      { jti: '' },
+      { jti: 'a b' },
+      { comment: '\u0000' },
+      { proposalDigest: null },
+      { breakGlass: true },
+    ]) {
+      const token = await signClaims({ ...claims(opened), ...odd } as unknown as DecisionClaims, leadsKey)
+      await expect(decideByToken(deps(), token)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
+    }
+    expect(await stateOf(opened)).toBe('open')
+  })
+
+  test('is refused when its jti was used before, for this gate or another', async () => {
+    const [one, other] = [await propose(world, { approval: { count: 2 } }), await propose(world)]
+    await decideByToken(deps(), await signClaims(claims(one, { jti: 'used', targets: ['a'] }), leadsKey))
+    for (const again of [
+      claims(one, { jti: 'used' }),
+      claims(one, { jti: 'used', decision: 'reject' }),
+      claims(other, { jti: 'used' }),
+    ])
+      await expect(decideByToken(deps(), await signClaims(again, leadsKey))).rejects.toMatchObject({
+        code: 'RUNBOOK_CONFLICT',
+        message: expect.stringContaining('jti'),
+      })
+    expect([await stateOf(one), await stateOf(other)]).toEqual(['open', 'open'])
+  })
+
+  test('that was replaced by a later one does not come back when it is played again', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    const wide = await signClaims(claims(opened), leadsKey)
+    await decideByToken(deps(), wide)
+    await decideByToken(deps(), await signClaims(claims(opened, { targets: ['a'] }), leadsKey))
+    await decideByToken(deps(), wide)
+    await say('operator', opened)
+    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a'] })
+  })
+})
+
+describe('settling', () => {
+  test('an unanswered gate widens once, to those it escalates to, and then expires', async () => {
+    const opened = await propose(world, { gate: { onTimeout: 'escalate' } })
+    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open', escalated: false })
+    await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
+    await change(`expires_at = clock_timestamp()`, opened)
+    const [widened] = await Promise.all([settleGate(world.engine, opened.gate), settleGate(world.engine, opened.gate)])
+    expect(widened).toMatchObject({ state: 'open', escalated: true })
+    expect((widened as { expiresInMs: number }).expiresInMs).toBeGreaterThan(50_000)
+    expect(
+      (await readEvents(world.engine, opened.incident)).filter((one) => one.place === 'r1/gate/escalated'),
+    ).toHaveLength(1)
+    await change(`expires_at = clock_timestamp()`, opened)
+    const expired = { state: 'expired', why: 'twice unanswered' }
+    expect(await Promise.all([settleGate(world.engine, opened.gate), settleGate(world.engine, opened.gate)])).toEqual([
+      expired,
+      expired,
+    ])
+  })
+
+  test('a widened gate is decided by those it escalates to', async () => {
+    const opened = await propose(world, { gate: { onTimeout: 'escalate' } })
+    await change(`expires_at = clock_timestamp()`, opened)
+    await settleGate(world.engine, opened.gate)
+    expect(await say('platform', opened)).toMatchObject({ state: 'approved' })
+  })
+
+  test('an unanswered gate that rejects on timeout expires at once; nothing is ever approved by time', async () => {
+    const opened = await propose(world)
+    await change(`expires_at = clock_timestamp()`, opened)
+    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'expired', why: 'nobody answered in time' })
+    await expect(say('operator', opened)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+  })
+
+  test('an approval that was not used in its time lapses; one that was used does not', async () => {
+    const [unused, used] = [await propose(world), await propose(world)]
+    for (const opened of [unused, used]) {
+      await say('operator', opened)
+      await change(`decided_at = clock_timestamp() - interval '61 seconds'`, opened)
+    }
+    await world.superuser.query(
+      `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'a', 'm', 'l', 1)`,
+      [used.gate],
+    )
+    expect(await settleGate(world.engine, unused.gate)).toMatchObject({ state: 'lapsed' })
+    expect(await settleGate(world.engine, used.gate)).toMatchObject({ state: 'approved' })
+  })
+
+  test('a gate whose incident was cancelled is cancelled, decided or not, until its approval is being used', async () => {
+    const gates = [await propose(world), await propose(world), await propose(world)]
+    const [, approved, used] = gates
+    for (const opened of [approved!, used!]) await say('operator', opened)
+    await world.superuser.query(
+      `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'a', 'm', 'l', 1)`,
+      [used!.gate],
+    )
+    const states = []
+    for (const { incident, gate } of gates) {
+      await world.engine.query(
+        `UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`,
+        [incident],
+      )
+      states.push((await settleGate(world.engine, gate)).state)
+    }
+    expect(states).toEqual(['cancelled', 'cancelled', 'approved'])
+    expect(await settleGate(world.engine, gates[0]!.gate)).toEqual({ state: 'cancelled', why: 'cancelled by lead' })
+  })
+})
+
+describe('opening a gate', () => {
+  test('twice for one round, after a crash, returns what was stored first', async () => {
+    const opened = await propose(world)
+    const { openGate } = await import('../../src/gate/open-gate.ts')
+    const { proposal } = await readGate(world.engine, opened.gate)
+    const again = await openGate(world.engine, {
+      proposal: { ...proposal, title: 'Something else' },
+      findings: [],
+      onTimeout: 'reject',
+      escalateTo: [],
+      withinMs: 1,
+    })
+    expect(again).toMatchObject({ opened: true, proposalDigest: opened.digest, proposal: { title: 'Mend the things' } })
+  })
+})
