@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Connection } from '@temporalio/client'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { parseDocument } from 'yaml'
+import { makeRoot } from '../../src/cli/installation/make-root.ts'
+import { packageRoot } from '../../src/cli/installation/package-root.ts'
+import { startInstallation, type Installation } from '../../src/cli/installation/start-installation.ts'
+import { main } from '../../src/cli/main.ts'
+import type { TestStack } from '../support/global-stack.ts'
+import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
+import { listenAsSlack, type Slack } from './slack.ts'
+
+/** What a command printed, and how it ended. */
+export interface Ran {
+  code: number
+  out: string
+  err: string
+}
+
+/**
+ * The whole product in a folder of its own: real worker, API and Maestro processes, on the run's servers with databases, a namespace
+ * and a prefix of its own. Used as a person would: by commands.
+ */
+export interface World {
+  installation: Installation
+  slack: Slack
+  /** Maestro's database, as its owner. */
+  maestro: pg.Pool
+  /** The engine's database, as a superuser. */
+  engine: pg.Pool
+  /** One command of `runbook`, in the folder; without a terminal unless `other` says so. */
+  runbook(argv: string[], other?: Parameters<typeof fakeTerminal>[0]): Promise<Ran>
+  /** Switches a fault on; the runs that it started. */
+  fault(name: string): Promise<string[]>
+  close(): Promise<void>
+}
+
+export interface WorldOptions {
+  /** Runbooks beside those of the product, by their file's name. */
+  runbooks?: Record<string, string>
+}
+
+export async function openWorld(stack: TestStack, { runbooks = {} }: WorldOptions = {}): Promise<World> {
+  const name = `acc_${randomBytes(3).toString('hex')}`
+  const prefix = name.replace('_', '-')
+  const root = mkdtempSync(join(tmpdir(), 'runbook-acceptance-'))
+  const slack = await listenAsSlack()
+  await registerNamespace(stack.temporalAddress, prefix)
+  makeRoot({ pattern: packageRoot(), root, maestroPrefix: prefix })
+  addRunbooks(root, runbooks)
+  const names = { engine: `${name}_e`, maestro: `${name}_m` }
+  const installation = await startInstallation({
+    root,
+    temporal: 'memory',
+    maestro: true,
+    stack: {
+      postgres: { url: stack.postgresUrl },
+      redis: { url: stack.redisUrl },
+      temporal: { address: stack.temporalAddress, namespace: prefix },
+    },
+    names,
+    env: {
+      MAESTRO_PREFIX: prefix,
+      MAESTRO_PORT: String(somePort()),
+      RUNBOOK_URL: `http://127.0.0.1:${somePort()}`,
+      SLACK_WEBHOOK: slack.url,
+    },
+    log: (line) => console.log(`  ${line}`),
+  })
+  const world = worldOf(installation, slack, names)
+  return {
+    ...world,
+    async close() {
+      await world.close()
+      await slack.close()
+      await eraseTraces(stack, names, prefix)
+      rmSync(root, { recursive: true, force: true })
+    },
+  }
+}
+
+/** How a test uses an installation; `close` ends it and keeps its data. */
+export function worldOf(installation: Installation, slack: Slack, names: { engine: string; maestro: string }): World {
+  const maestro = poolOf(installation.stack.postgres.url, names.maestro)
+  const engine = poolOf(installation.stack.postgres.url, names.engine)
+  return {
+    installation,
+    slack,
+    maestro,
+    engine,
+    async runbook(argv, other = {}) {
+      const terminal = fakeTerminal({ cwd: installation.root, ...other })
+      const code = await main(argv, terminal)
+      return { code, out: terminal.out, err: terminal.err }
+    },
+    async fault(fault) {
+      const before = await runIds(maestro)
+      await installation.maestro(['fault', fault])
+      return (await runIds(maestro)).filter((id) => !before.includes(id))
+    },
+    async close() {
+      await installation.stop()
+      await Promise.all([maestro.end(), engine.end()])
+    },
+  }
+}
+
+function addRunbooks(root: string, runbooks: Record<string, string>): void {
+  const folder = join(root, 'own-runbooks')
+  mkdirSync(folder)
+  for (const [name, text] of Object.entries(runbooks)) writeFileSync(join(folder, name), text)
+  const file = join(root, 'runbook.config.yaml')
+  const config = parseDocument(readFileSync(file, 'utf8'))
+  config.addIn(['runbooks'], folder)
+  writeFileSync(file, String(config))
+}
+
+/** Of 4,000 places one by chance, with room for Maestro's three: nobody else is likely to have it. */
+function somePort(): number {
+  return 20_000 + Math.floor(Math.random() * 4_000) * 5
+}
+
+function poolOf(superuserUrl: string, database: string): pg.Pool {
+  const url = new URL(superuserUrl)
+  url.pathname = `/${database}`
+  const pool = new pg.Pool({ connectionString: url.href, max: 3 })
+  pool.on('error', () => {})
+  return pool
+}
+
+async function runIds(maestro: pg.Pool): Promise<string[]> {
+  return (await maestro.query<{ id: string }>('SELECT id FROM runs ORDER BY created_at, id')).rows.map((row) => row.id)
+}
+
+async function registerNamespace(address: string, namespace: string): Promise<void> {
+  const connection = await Connection.connect({ address })
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+    })
+  } finally {
+    await connection.close()
+  }
+}
+
+/** The servers are the run's: what is not taken away would be there until its end. */
+async function eraseTraces(
+  stack: TestStack,
+  names: { engine: string; maestro: string },
+  prefix: string,
+): Promise<void> {
+  const admin = new pg.Client({ connectionString: stack.postgresUrl })
+  await admin.connect()
+  for (const database of [names.engine, names.maestro])
+    await admin.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
+  await admin.end()
+  const redis = new Redis(stack.redisUrl)
+  const keys = await redis.keys(`${prefix}:*`)
+  if (keys.length > 0) await redis.del(...keys)
+  const users = ((await redis.call('ACL', 'USERS')) as string[]).filter((user) => user.includes(prefix))
+  if (users.length > 0) await redis.call('ACL', 'DELUSER', ...users)
+  redis.disconnect()
+}
