@@ -5,6 +5,7 @@ import type { Kind, Parameter } from './kinds/kind.ts'
 import { ACTIONS, CHECKS } from './kinds/table.ts'
 import { SECTIONS, sectionsBeside } from './structure/fields.ts'
 import type { Field, Form, SectionName } from './structure/form.ts'
+import { RESULTS } from './structure/scenario-fields.ts'
 
 const DRAFT_7 = 'http://json-schema.org/draft-07/schema#'
 
@@ -42,6 +43,13 @@ const DURATION: JsonObject = {
 const NAME: JsonObject = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,59}$' }
 const IDENTIFIER: JsonObject = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,59}$' }
 const TEXT: JsonObject = { type: 'string', pattern: '\\S' }
+/** Taken as it stands. */
+const LITERAL_TEXT: JsonObject = { ...TEXT, not: { pattern: '\\$\\{\\{' } }
+const COLUMN_TYPE: JsonObject = {
+  type: 'string',
+  pattern: '^(list\\()?(string|int|double|bool|duration|dyn)(\\?\\)|\\))?\\??$',
+  examples: ['string', 'string?', 'int', 'list(string)'],
+}
 
 const reference = (section: SectionName): JsonObject => ({ $ref: `#/definitions/${section}` })
 
@@ -61,7 +69,7 @@ function described({ form, doc, otherwise }: Field): JsonObject {
 }
 
 const SIMPLE: Record<Extract<Form, string>, JsonObject> = {
-  text: TEXT,
+  text: LITERAL_TEXT,
   bool: { type: 'boolean' },
   duration: DURATION,
   name: NAME,
@@ -71,6 +79,18 @@ const SIMPLE: Record<Extract<Form, string>, JsonObject> = {
   template: TEXT,
   data: {},
   values: { type: 'object' },
+  results: {
+    type: 'object',
+    additionalProperties: {
+      anyOf: [
+        { enum: ['failed', 'timeout'] },
+        { type: 'array', minItems: 1, items: reference('phase') },
+        { type: 'object' },
+      ],
+    },
+  },
+  verdicts: { type: 'object', additionalProperties: { enum: [true, false, 'undetermined'] } },
+  fates: { type: 'object', additionalProperties: { enum: [...RESULTS] } },
 }
 
 function formSchema(form: Form): JsonObject {
@@ -133,10 +153,10 @@ function parametersSchema(kind: Kind): JsonObject {
 }
 
 function parameterSchema({ type, literal }: Parameter): JsonObject {
-  if ('connection' in type) return TEXT
+  if ('connection' in type) return LITERAL_TEXT
   if ('oneOf' in type) return { enum: type.oneOf }
-  if ('sql' in type) return TEXT
-  if ('columns' in type) return { type: 'object', minProperties: 1, additionalProperties: { type: 'string' } }
+  if ('sql' in type) return LITERAL_TEXT
+  if ('columns' in type) return { type: 'object', minProperties: 1, additionalProperties: COLUMN_TYPE }
   if ('record' in type)
     return { type: 'object', additionalProperties: orExpression(typeSchema(type.record, literal), literal) }
   if ('duration' in type) return orExpression(DURATION, literal)

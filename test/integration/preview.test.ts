@@ -150,7 +150,7 @@ test.each([
   ['columns: { id: string } }', 'columns: { ident: string } }', 'release/after', 'ident', 'gives only id'],
 ])('a declared column that differs from the server is told: %s → %s', async (from, to, check, column, message) => {
   expect(RUNBOOK).toContain(from)
-  const text = RUNBOOK.replace(from, to).replace('o.version > 1', 'o.id != ""').replace('"\${{ order.version }}"', '1')
+  const text = RUNBOOK.replace(from, to).replace('o.version > 1', 'o.id != ""').replace('"${{ order.version }}"', '1')
   const { columns } = await preview(text)
   expect(columns).toContainEqual({ check, column, message: expect.stringContaining(message) })
 })

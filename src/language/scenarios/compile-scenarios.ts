@@ -10,6 +10,7 @@ import type { MapTree } from '../parse/tree.ts'
 import { inOrder } from '../problems.ts'
 import type { Problem, Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
+import { RESULTS } from '../structure/scenario-fields.ts'
 import type { Section } from '../structure/read.ts'
 import { GivenReader, knownRemedy } from './compile-given.ts'
 import type {
@@ -147,15 +148,13 @@ function knownCause(reporter: Reporter, plan: Plan, cause: string, at: { start: 
   reporter.error('unknown-name', at, message)
 }
 
-const RESULTS: readonly string[] = ['applied', 'skipped', 'refused', 'unknown'] satisfies EffectResult[]
-
 function effects(reporter: Reporter, section: Section): Expected<Record<string, EffectResult>> | undefined {
   const tree = section.map('effects')
   if (!tree) return undefined
   const value: Record<string, EffectResult> = {}
   for (const { name, value: result } of tree.entries.values()) {
     const word = result.kind === 'scalar' ? String(result.value) : ''
-    if (RESULTS.includes(word)) value[name] = word as EffectResult
+    if ((RESULTS as readonly string[]).includes(word)) value[name] = word as EffectResult
     else {
       const message = `"${name}" must be ${RESULTS.join(', ')}.${didYouMean(word, RESULTS)}`
       reporter.error('wrong-form', result, message)

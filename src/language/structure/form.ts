@@ -34,6 +34,12 @@ export type Form =
   | 'data'
   /** Name → value or `${{ }}`. */
   | 'values'
+  /** Check → result, `failed`, `timeout`, or phases. */
+  | 'results'
+  /** Cause → true, false, `undetermined`. */
+  | 'verdicts'
+  /** Target → what became of it. */
+  | 'fates'
   | { int: { min: number; max: number } }
   | { number: true }
   | { oneOf: readonly string[] }

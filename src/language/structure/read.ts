@@ -165,6 +165,9 @@ class StructureReader {
       case 'bool':
         return scalarOf(tree, 'boolean') ?? this.wrong(tree, `"${name}" must be true or false.${unquote(tree)}`, at)
       case 'values':
+      case 'results':
+      case 'verdicts':
+      case 'fates':
         return tree.kind === 'map' ? tree : this.wrong(tree, `"${name}" must be names and values.`, at)
       case 'duration':
         return this.duration(name, tree, at)

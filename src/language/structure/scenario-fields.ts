@@ -1,7 +1,7 @@
 import type { ScenarioSection, SectionFields } from './form.ts'
 
 const DECISIONS = ['approve', 'reject', 'next-cause', 'timeout', 'cancel'] as const
-const RESULTS = ['applied', 'skipped', 'refused', 'unknown'] as const
+export const RESULTS = ['applied', 'skipped', 'refused', 'unknown'] as const
 const OUTCOMES = [
   'resolved',
   'cleared',
@@ -17,14 +17,14 @@ const OUTCOMES = [
 /** What is expected of one round. */
 const OF_A_ROUND: SectionFields['fields'] = {
   causes: {
-    form: 'values',
+    form: 'verdicts',
     doc: 'Cause → true, false or undetermined. Causes that are not named may be anything.',
   },
   cause: { form: { nameOr: ['none'] }, doc: 'The cause that is treated; `none`: nothing is proposed.' },
   because: { form: 'text', doc: 'A part of the sentence that gives the evidence for it.' },
   proposal: { form: { words: ['none'], section: 'proposal' }, doc: 'What is proposed; `none`: nothing is.' },
   effects: {
-    form: 'values',
+    form: 'fates',
     doc: 'Target → applied, skipped, refused or unknown; all of them. `{}`: nothing was touched.',
   },
   verified: { form: 'bool', doc: 'Whether things were seen to be healthy after the remedy.' },
@@ -63,7 +63,7 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
     fields: {
       inputs: { form: 'values', doc: 'The inputs with which the incident was opened.' },
       checks: {
-        form: 'values',
+        form: 'results',
         doc: "Check → its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios. A check of a remedy that has another of the same name is `<remedy>/<check>`.",
       },
       rows: { form: 'values', doc: 'Check → what each of its rows holds where it says nothing else.' },
