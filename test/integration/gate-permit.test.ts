@@ -1,0 +1,520 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { People } from '../../src/core/person.ts'
+import type { ProposedAction } from '../../src/core/proposal.ts'
+import { turnControl } from '../../src/gate/controls.ts'
+import { decide, decideByToken } from '../../src/gate/decide.ts'
+import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
+import { takePermit, type PermitRules } from '../../src/gate/permit.ts'
+import { closeIncident } from '../../src/history/close.ts'
+import { readEvents } from '../../src/history/incidents.ts'
+import { recordEvents } from '../../src/history/record.ts'
+import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+
+let world: EngineWorld
+const engineKey = newSigningKey()
+const leadsKey = newSigningKey()
+const people: People = {
+  operator: { name: 'operator', groups: ['oncall'], keys: [] },
+  second: { name: 'second', groups: ['oncall'], keys: [] },
+  lead: { name: 'lead', groups: ['platform'], keys: [publicKeyOf(leadsKey)] },
+}
+
+beforeAll(async () => {
+  world = await openEngineWorld(inject('stack').postgresUrl)
+})
+
+afterAll(async () => {
+  await world?.close()
+})
+
+function rules(
+  change: { people?: People; key?: string; previous?: string[] } & Partial<PermitRules> = {},
+): PermitRules {
+  const known = change.people ?? people
+  const signing = { key: change.key ?? engineKey, ...(change.previous ? { previous: change.previous } : {}) }
+  return { keyring: openKeyring(signing, known), goesUnapproved: () => false, ...change, people: known }
+}
+
+const noRing = async () => {}
+
+async function approve(opened: OpenedTestGate, who = 'operator', targets?: string[]): Promise<void> {
+  const { keyring } = rules()
+  const request = {
+    gate: opened.gate,
+    proposalDigest: opened.digest,
+    decision: 'approve' as const,
+    ...(targets ? { targets } : {}),
+  }
+  await decide({ database: world.engine, keyring, people, ring: noRing }, people[who]!, request)
+}
+
+/** A look at the grounds, as the interpreter records it; when it was. */
+async function recheck({ incident }: OpenedTestGate, targets = ['a', 'b', 'c'], number = 1): Promise<string> {
+  const data = { round: 1, holds: true, because: '', targets, skipped: {} }
+  const [stored] = await recordEvents(world.engine, incident, [
+    { place: `r1/recheck${number}`, actor: 'engine', kind: 'recheck', data },
+  ])
+  return stored!.at
+}
+
+/** Approved by the operator, and looked at again just now. */
+async function ready(change: Parameters<typeof propose>[1] = {}) {
+  const opened = await propose(world, change)
+  await approve(opened)
+  return { ...opened, recheckedAt: await recheck(opened) }
+}
+
+type Ready = Awaited<ReturnType<typeof ready>>
+
+function permit({ gate, recheckedAt }: Ready, target = 'a', by: PermitRules = rules(), leaseMs = 60_000) {
+  return takePermit(world.engine, by, { gate, target, recheckedAt, leaseMs })
+}
+
+const denied = (reason: string, message?: RegExp) => ({
+  granted: false,
+  reason,
+  ...(message ? { message: expect.stringMatching(message) } : {}),
+})
+
+async function permits({ gate }: OpenedTestGate): Promise<string[]> {
+  const found = await world.engine.query<{ target: string }>(
+    'SELECT target FROM runbook.permits WHERE gate = $1 ORDER BY 1',
+    [gate],
+  )
+  return found.rows.map((row) => row.target)
+}
+
+/** As somebody who may do anything in the database, but has no signing key. */
+async function tamper(table: string, set: string, gate: string): Promise<void> {
+  const client = await world.superuser.connect()
+  await client.query('SET session_replication_role = replica')
+  await client.query(`UPDATE runbook.${table} SET ${set} WHERE ${table === 'gates' ? 'id' : 'gate'} = $1`, [gate])
+  await client.query('SET session_replication_role = origin')
+  client.release()
+}
+
+describe('a permit', () => {
+  test('is granted for an approved target, recorded, and the incident is being applied', async () => {
+    const opened = await ready()
+    expect(await permit(opened)).toEqual({ granted: true, fence: 1, lease: `things/mend-${opened.incident}/a` })
+    const events = await readEvents(world.engine, opened.incident)
+    expect(events.at(-1)).toMatchObject({ kind: 'permit', place: 'r1/permit/a', data: { target: 'a', fence: 1 } })
+    const incident = await world.engine.query('SELECT state FROM runbook.incidents WHERE id = $1', [opened.incident])
+    expect(incident.rows).toEqual([{ state: 'applying' }])
+  })
+
+  test('taken again, after a crash, has a higher fence and is charged and recorded once', async () => {
+    const opened = await ready({ proposal: { limits: { maxTargets: 20, perHour: 1, cooldownMs: 60_000 } } })
+    const fences = []
+    for (let i = 0; i < 3; i += 1) fences.push(((await permit(opened)) as { fence: number }).fence)
+    expect(fences).toEqual([1, 2, 3])
+    const charged = await world.engine.query(
+      'SELECT renewed_at > issued_at AS renewed FROM runbook.permits WHERE gate = $1',
+      [opened.gate],
+    )
+    expect(charged.rows).toEqual([{ renewed: true }])
+    expect((await readEvents(world.engine, opened.incident)).filter((one) => one.kind === 'permit')).toHaveLength(1)
+  })
+
+  test('taken by two at once is one permit with two fences', async () => {
+    const opened = await ready()
+    const both = await Promise.all([permit(opened), permit(opened)])
+    expect(both.map((one) => (one as { fence: number }).fence).sort()).toEqual([1, 2])
+    expect(await permits(opened)).toEqual(['a'])
+  })
+
+  test('covers the approved part of the targets only', async () => {
+    const opened = await propose(world)
+    await approve(opened, 'operator', ['a', 'c'])
+    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(looked, 'a')).toMatchObject({ granted: true })
+    expect(await permit(looked, 'b')).toMatchObject(denied('not-approved', /target b/))
+    // An action that is done once is covered by an approval of any of them.
+    expect(await permit(looked, '-')).toMatchObject({ granted: true })
+    expect(await permits(opened)).toEqual(['-', 'a'])
+  })
+
+  test('is not for a target that was not proposed', async () => {
+    const opened = await ready()
+    await recheck(opened, ['z'], 2)
+    const looked = { ...opened, recheckedAt: await recheck(opened, ['z'], 2) }
+    expect(await permit(looked, 'z')).toMatchObject(denied('not-approved'))
+  })
+
+  test('needs a gate that is approved', async () => {
+    const opened = await propose(world)
+    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(looked)).toMatchObject(denied('not-approved', /gate is open/))
+  })
+
+  test('after the incident was cancelled is refused, but not to a target that has one', async () => {
+    const opened = await ready()
+    await permit(opened, 'a')
+    await world.engine.query(`UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`, [
+      opened.incident,
+    ])
+    expect(await permit(opened, 'a')).toMatchObject({ granted: true, fence: 2 })
+    expect(await permit(opened, 'b')).toMatchObject(denied('cancelled'))
+  })
+
+  test('after the incident closed is refused to everybody', async () => {
+    const opened = await ready()
+    await permit(opened, 'a')
+    await closeIncident(world.engine, {
+      incident: opened.incident,
+      outcome: 'failed',
+      reason: 'its workflow was terminated',
+    })
+    expect(await permit(opened, 'a')).toMatchObject(denied('cancelled'))
+  })
+
+  test('comes too late for an approval that lapsed, unless it is being used', async () => {
+    const [unused, used] = [await ready(), await ready()]
+    await permit(used, 'a')
+    for (const { gate } of [unused, used])
+      await world.superuser.query(
+        `UPDATE runbook.gates SET decided_at = clock_timestamp() - interval '61 seconds' WHERE id = $1`,
+        [gate],
+      )
+    expect(await permit(unused)).toMatchObject(denied('lapsed'))
+    expect(await permit(used, 'b')).toMatchObject({ granted: true })
+  })
+})
+
+describe('grounds are stale', () => {
+  test('without a look at them in the history, whatever is claimed', async () => {
+    const opened = await propose(world)
+    await approve(opened)
+    for (const recheckedAt of [new Date().toISOString(), '', 'yesterday'])
+      expect(await permit({ ...opened, recheckedAt })).toMatchObject(denied('stale'))
+  })
+
+  test('when the last look is older than a minute', async () => {
+    const opened = await ready()
+    const at = new Date(Date.now() - 61_000).toISOString()
+    await tamper_at(opened.incident, at)
+    expect(await permit({ ...opened, recheckedAt: at })).toMatchObject(denied('stale'))
+    expect(await permits(opened)).toEqual([])
+  })
+
+  test('when there was a later look than the one relied on', async () => {
+    const opened = await ready()
+    const later = await recheck(opened, ['a'], 2)
+    expect(await permit(opened)).toMatchObject(denied('stale'))
+    expect(await permit({ ...opened, recheckedAt: later })).toMatchObject({ granted: true })
+    expect(await permit({ ...opened, recheckedAt: later }, 'b')).toMatchObject(denied('stale', /no longer qualified/))
+  })
+
+  async function tamper_at(incident: string, at: string) {
+    const client = await world.superuser.connect()
+    await client.query('SET session_replication_role = replica')
+    await client.query(`UPDATE runbook.events SET at = $2 WHERE incident = $1 AND place = 'r1/recheck1'`, [
+      incident,
+      at,
+    ])
+    await client.query('SET session_replication_role = origin')
+    client.release()
+  }
+})
+
+describe('no rows in the database stand for a signature:', () => {
+  test('a gate that was set to approved', async () => {
+    const opened = await propose(world)
+    await tamper('gates', `state = 'approved', decided_at = now(), approved_targets = '{a,b,c}'`, opened.gate)
+    expect(await permit({ ...opened, recheckedAt: await recheck(opened) })).toMatchObject(
+      denied('not-approved', /quorum/),
+    )
+  })
+
+  test('a decision that was put in by hand', async () => {
+    const opened = await ready()
+    await tamper('decisions', `token = 'x.y.z'`, opened.gate)
+    expect(await permit(opened)).toMatchObject(denied('not-approved'))
+  })
+
+  test('the token of another gate, or of the same person for another proposal', async () => {
+    const [one, other] = [await ready(), await ready()]
+    const token = await world.engine.query<{ token: string; jti: string }>(
+      'SELECT token, jti FROM runbook.decisions WHERE gate = $1',
+      [one.gate],
+    )
+    await tamper('decisions', `token = 'none', jti = 'moved'`, one.gate)
+    await tamper('decisions', `token = '${token.rows[0]!.token}', jti = '${token.rows[0]!.jti}'`, other.gate)
+    expect(await permit(other)).toMatchObject(denied('not-approved'))
+  })
+
+  test('a quorum of one where the proposal asks for two, or the same person twice', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    await approve(opened)
+    const token = await signClaims(
+      {
+        gate: opened.gate,
+        proposalDigest: opened.digest,
+        decision: 'approve',
+        person: 'operator',
+        iat: 1,
+        jti: `twice-${opened.gate}`,
+      },
+      engineKey,
+    )
+    await world.superuser.query(
+      `INSERT INTO runbook.decisions (jti, gate, person, decision, proposal_digest, token) VALUES ($1, $2, 'second', 'approve', $3, $4)`,
+      [`twice-${opened.gate}`, opened.gate, opened.digest, token],
+    )
+    await tamper(
+      'gates',
+      `state = 'approved', required = 1, decided_at = now(), approved_targets = '{a,b,c}'`,
+      opened.gate,
+    )
+    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(looked)).toMatchObject(denied('not-approved', /quorum/))
+  })
+
+  test('a proposal that was changed, with or without its digest', async () => {
+    const other = `replace(proposal, '"db"', '"xx"')`
+    for (const set of [
+      `proposal = ${other}`,
+      `proposal = ${other}, proposal_digest = encode(sha256(convert_to(${other}, 'UTF8')), 'hex')`,
+    ]) {
+      const opened = await ready()
+      await tamper('gates', set, opened.gate)
+      expect(await permit(opened)).toMatchObject(denied('not-approved'))
+    }
+  })
+
+  test('wider targets than were signed', async () => {
+    const opened = await propose(world)
+    await approve(opened, 'operator', ['a'])
+    await tamper('decisions', `targets = NULL`, opened.gate)
+    await tamper('gates', `approved_targets = '{a,b,c}'`, opened.gate)
+    expect(await permit({ ...opened, recheckedAt: await recheck(opened) }, 'b')).toMatchObject(denied('not-approved'))
+  })
+})
+
+describe('a decision counts while', () => {
+  test('its person is configured, in a group that decides, and the key is known', async () => {
+    const opened = await ready()
+    const { operator: _, ...others } = people
+    const moved = { ...people, operator: { name: 'operator', groups: ['sales'], keys: [] } }
+    expect(await permit(opened, 'a', rules({ people: others }))).toMatchObject(denied('not-approved'))
+    expect(await permit(opened, 'a', rules({ people: moved }))).toMatchObject(denied('not-approved'))
+    expect(await permit(opened, 'a', rules({ key: newSigningKey() }))).toMatchObject(denied('not-approved'))
+    expect(
+      await permit(opened, 'a', rules({ key: newSigningKey(), previous: [publicKeyOf(engineKey)] })),
+    ).toMatchObject({ granted: true })
+    // A permit that is taken again is judged anew.
+    expect(await permit(opened, 'a', rules({ people: others }))).toMatchObject(denied('not-approved'))
+  })
+
+  test('its person did not open the incident, where that excludes', async () => {
+    const opened = await propose(world, {
+      incident: { requester: 'person:second' },
+      approval: { excludeRequester: true },
+    })
+    await approve(opened)
+    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    await world.superuser.query(`UPDATE runbook.incidents SET requester = 'person:operator' WHERE id = $1`, [
+      opened.incident,
+    ])
+    expect(await permit(looked)).toMatchObject(denied('not-approved'))
+    await world.superuser.query(`UPDATE runbook.incidents SET requester = 'person:second' WHERE id = $1`, [
+      opened.incident,
+    ])
+    expect(await permit(looked)).toMatchObject({ granted: true })
+  })
+
+  test('it was not withdrawn', async () => {
+    const opened = await ready()
+    await world.engine.query('UPDATE runbook.decisions SET withdrawn_at = now() WHERE gate = $1', [opened.gate])
+    expect(await permit(opened)).toMatchObject(denied('not-approved'))
+  })
+
+  test('the personal key that signed it is registered', async () => {
+    const opened = await propose(world, { approval: { by: ['platform'] } })
+    const token = await signClaims(
+      {
+        gate: opened.gate,
+        proposalDigest: opened.digest,
+        decision: 'approve',
+        person: 'lead',
+        iat: 1,
+        jti: `key-${opened.gate}`,
+      },
+      leadsKey,
+    )
+    await decideByToken({ database: world.engine, keyring: rules().keyring, people, ring: noRing }, token)
+    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    const without = { ...people, lead: { ...people.lead!, keys: [] } }
+    expect(await permit(looked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))
+    expect(await permit(looked)).toMatchObject({ granted: true })
+  })
+})
+
+describe('nothing is applied', () => {
+  test('while the engine is frozen, also to a target that has a permit', async () => {
+    const opened = await ready()
+    await permit(opened, 'a')
+    await turnControl(world.engine, { control: 'freeze', on: true, person: 'lead', reason: 'audit' })
+    expect(await permit(opened, 'a')).toMatchObject(denied('frozen', /lead: audit/))
+    expect(await permit(opened, 'b')).toMatchObject(denied('frozen'))
+    await turnControl(world.engine, { control: 'freeze', on: false, person: 'lead', reason: 'done' })
+    expect(await permit(opened, 'b')).toMatchObject({ granted: true })
+  })
+
+  test('to a connection whose breaker is open', async () => {
+    const [here, elsewhere] = [await ready({ action: { connection: 'broken' } }), await ready()]
+    await turnControl(world.engine, { control: 'breaker/broken', on: true, person: 'engine', reason: 'three' })
+    expect(await permit(here)).toMatchObject(denied('breaker'))
+    expect(await permit(elsewhere)).toMatchObject({ granted: true })
+  })
+
+  test('to more targets in an hour than the remedy allows, over all its incidents, also at once', async () => {
+    const limited = { proposal: { remedy: 'limited', limits: { maxTargets: 20, perHour: 3 } } }
+    const apart = (name: string) => ['a', 'b', 'c'].map((key) => ({ key, lock: `${name}/${key}` }))
+    const [one, other] = [
+      await ready({ ...limited, targets: apart('one') }),
+      await ready({ ...limited, targets: apart('other') }),
+    ]
+    const answers = await Promise.all(['a', 'b', 'c'].flatMap((target) => [permit(one, target), permit(other, target)]))
+    expect(answers.filter((answer) => answer.granted)).toHaveLength(3)
+    expect(answers.filter((answer) => !answer.granted && answer.reason === 'limit')).toHaveLength(3)
+    await world.superuser.query(
+      `UPDATE runbook.permits SET issued_at = issued_at - interval '1 hour' WHERE remedy = 'things/limited'`,
+    )
+    const next = await ready(limited)
+    expect(await permit(next, 'a')).toMatchObject({ granted: true })
+  })
+
+  test('because of a remedy of the same name in another runbook: that one is counted by itself', async () => {
+    const limited = { proposal: { remedy: 'namesake', limits: { maxTargets: 20, perHour: 1, cooldownMs: 60_000 } } }
+    const here = await ready(limited)
+    const there = await ready({ ...limited, incident: { runbook: 'others' } })
+    expect(await permit(here)).toMatchObject({ granted: true, lease: 'things/namesake/a' })
+    expect(await permit(there)).toMatchObject({ granted: true, lease: 'others/namesake/a' })
+  })
+
+  test('to a target that the remedy was applied to a moment ago', async () => {
+    const cooling = { proposal: { remedy: 'cooling', limits: { maxTargets: 20, cooldownMs: 60_000 } } }
+    const [one, other] = [await ready(cooling), await ready(cooling)]
+    await permit(one, 'a')
+    await world.engine.query('UPDATE runbook.leases SET until = clock_timestamp() WHERE holder = $1', [one.gate])
+    expect(await permit(other, 'a')).toMatchObject(denied('cooldown'))
+    expect(await permit(other, 'b')).toMatchObject({ granted: true })
+    await world.superuser.query(
+      `UPDATE runbook.permits SET issued_at = issued_at - interval '61 seconds' WHERE gate = $1`,
+      [one.gate],
+    )
+    expect(await permit(other, 'a')).toMatchObject({ granted: true })
+  })
+})
+
+describe('a lease', () => {
+  const locked = (name: string) => ({
+    targets: [
+      { key: 'a', lock: name },
+      { key: 'b', lock: name },
+    ],
+  })
+
+  test('that another incident holds keeps others out until it ends, and its fence rises', async () => {
+    const [one, other] = [await ready(locked('run/1')), await ready(locked('run/1'))]
+    expect(await permit(one)).toEqual({ granted: true, fence: 1, lease: 'run/1' })
+    expect(await permit(other)).toMatchObject(denied('busy', /run\/1/))
+    expect(await permits(other)).toEqual([])
+    await world.engine.query(`UPDATE runbook.leases SET until = clock_timestamp() WHERE name = 'run/1'`)
+    expect(await permit(other)).toEqual({ granted: true, fence: 2, lease: 'run/1' })
+    expect(await permit(one)).toMatchObject(denied('busy'))
+  })
+
+  test('is handed on among the targets of one gate', async () => {
+    const opened = await ready(locked('run/2'))
+    expect(await permit(opened, 'a')).toMatchObject({ fence: 1 })
+    expect(await permit(opened, 'b')).toMatchObject({ granted: true, fence: 2 })
+    expect(await permit(opened, 'a')).toMatchObject({ granted: true, fence: 3 })
+  })
+
+  test('is free when its incident has closed', async () => {
+    const [one, other] = [await ready(locked('run/3')), await ready(locked('run/3'))]
+    await permit(one)
+    await closeIncident(world.engine, { incident: one.incident, outcome: 'resolved', reason: 'mended' })
+    expect(await permit(other)).toMatchObject({ granted: true, fence: 2 })
+  })
+
+  test('of two who want it at the same moment one gets it', async () => {
+    const both = await Promise.all([ready(locked('run/4')), ready(locked('run/4'))])
+    const answers = await Promise.all(both.map((one) => permit(one)))
+    expect(answers.map((one) => one.granted).sort()).toEqual([false, true])
+  })
+})
+
+describe('an automatic approval', () => {
+  const auto = { approval: { auto: true, by: [], count: 1 } }
+  const allowed = rules({ goesUnapproved: (action: ProposedAction) => action.with.connection === 'db' })
+
+  test('is as good as the configuration’s leave, now', async () => {
+    const opened = await propose(world, auto)
+    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(looked, 'a', rules())).toMatchObject(denied('not-approved'))
+    expect(await permit(looked, 'a', allowed)).toMatchObject({ granted: true })
+    expect(await permit({ ...looked, recheckedAt: await recheck(opened, ['z'], 2) }, 'z', allowed)).toMatchObject(
+      denied('not-approved'),
+    )
+  })
+
+  test('cannot be made of a gate that waits for people', async () => {
+    const opened = await propose(world)
+    await tamper('gates', `auto = true, state = 'approved', decided_at = now()`, opened.gate)
+    expect(await permit({ ...opened, recheckedAt: await recheck(opened) }, 'a', allowed)).toMatchObject(
+      denied('not-approved'),
+    )
+  })
+})
+
+describe('closing an incident that failed', () => {
+  test('says unknown of what had its permit and no effect: the next action of each such target', async () => {
+    const opened = await ready({ proposal: { actions: twoActions() } })
+    await permit(opened, 'a')
+    await permit(opened, 'b')
+    await world.engine.query(
+      `INSERT INTO runbook.effects (gate, action, target, result, detail) VALUES ($1, '0-sql.update', 'a', 'applied', '1 row')`,
+      [opened.gate],
+    )
+    const closing = {
+      incident: opened.incident,
+      outcome: 'failed',
+      reason: 'gone',
+      unsettled: 'nobody saw it',
+    } as const
+    await closeIncident(world.engine, closing)
+    await closeIncident(world.engine, closing)
+    const effects = await world.engine.query(
+      'SELECT action, target, result FROM runbook.effects WHERE gate = $1 ORDER BY 1, 2',
+      [opened.gate],
+    )
+    expect(effects.rows).toEqual([
+      { action: '0-sql.update', target: 'a', result: 'applied' },
+      { action: '0-sql.update', target: 'b', result: 'unknown' },
+      { action: '1-bullmq.retry', target: 'a', result: 'unknown' },
+    ])
+    const events = await readEvents(world.engine, opened.incident)
+    expect(events.filter((one) => one.kind === 'effect').map((one) => one.place)).toEqual([
+      'r1/effect/1-bullmq.retry/a',
+      'r1/effect/0-sql.update/b',
+    ])
+  })
+
+  function twoActions(): ProposedAction[] {
+    const action = (id: string, kind: string, target: string) => ({
+      id,
+      kind,
+      target,
+      with: { connection: 'db' },
+      preview: { summary: '' },
+    })
+    return ['a', 'b', 'c'].flatMap((target) => [
+      action('0-sql.update', 'sql.update', target),
+      action('1-bullmq.retry', 'bullmq.retry', target),
+      action('2-notify', 'notify', target),
+    ])
+  }
+})
