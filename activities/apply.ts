@@ -33,6 +33,7 @@ export async function apply(dependencies: ActivityDependencies, request: ApplyRe
   )
   if ('stale' in answer) return { stale: answer.message }
   if ('cancelled' in answer) return { stopped: answer.message }
+  if ('over' in answer) return { over: answer.message }
   if ('waiting' in answer) return { waiting: answer.message }
   return { effect: answer.effect }
 }

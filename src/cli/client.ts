@@ -3,6 +3,7 @@ import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { IncidentSummary, IncidentView, Review, TimelineEntry } from '../engine/views.ts'
 import type { Control } from '../gate/controls.ts'
 import type { Decided, DecisionRequest } from '../gate/decide.ts'
+import type { Withdrawn } from '../gate/withdraw.ts'
 import type { Accepted } from '../history/accept.ts'
 import { readAddress, type Address } from './address.ts'
 import { readEventStream } from './event-stream.ts'
@@ -57,6 +58,10 @@ export class Client {
 
   decide(id: string, decision: DecisionRequest): Promise<Decided> {
     return this.#post(`/v1/incidents/${id}/decision`, decision)
+  }
+
+  withdraw(id: string, comment: string | undefined): Promise<Withdrawn> {
+    return this.#post(`/v1/incidents/${id}/withdraw`, { ...(comment ? { comment } : {}) })
   }
 
   act(id: string, action: 'ack' | 'claim' | 'cancel'): Promise<IncidentView> {

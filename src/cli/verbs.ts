@@ -143,6 +143,14 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./commands/reject.ts'),
   },
   {
+    name: 'withdraw',
+    group: 'Decide:',
+    summary: 'take your own decision back',
+    usage: '<incident>',
+    json: true,
+    load: () => import('./commands/withdraw.ts'),
+  },
+  {
     name: 'ack',
     group: 'Decide:',
     summary: 'say that you have seen it',

@@ -20,6 +20,7 @@ export async function askPermit(deps: EffectDeps, request: EffectRequest, leaseM
   const { reason, message } = answer
   if (reason === 'stale') return { answer: { stale: true, message } }
   if (reason === 'cancelled') return { answer: { cancelled: true, message } }
+  if (reason === 'withdrawn' || reason === 'lapsed') return { answer: { over: true, message } }
   if (reason === 'busy') throw new RunbookError('RUNBOOK_CONFLICT', message, { reason })
   return { refused: `no permit (${reason}): ${message}` }
 }

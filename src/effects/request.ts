@@ -20,12 +20,13 @@ export interface EffectRequest {
 
 /**
  * `effect`: what stands in the history now. `stale`: the grounds are too old, check again. `cancelled`: stopped before this target
- * was begun. `waiting`: a person must do it; nothing is recorded until `recordDone`.
+ * was begun. `over`: nothing was begun, and the approval no longer counts. `waiting`: a person must do it; nothing is recorded until `recordDone`.
  */
 export type EffectAnswer =
   | { effect: Effect }
   | { stale: true; message: string }
   | { cancelled: true; message: string }
+  | { over: true; message: string }
   | { waiting: true; message: string }
 
 export interface EffectDeps {

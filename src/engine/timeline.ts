@@ -40,6 +40,8 @@ const SENTENCES: Record<string, Sentence> = {
     `proposed: ${text(data.title)} (${text(data.remedy)}) for ${targetsText(data)}, digest ${text(data.proposalDigest).slice(0, 12)}${data.auto ? ', needs no approval' : ''}`,
   decision: (data, { actor }) =>
     `${who(actor)} ${data.decision === 'approve' ? 'approved' : 'rejected'} ${text(data.gate)}${Array.isArray(data.targets) ? ` for ${data.targets.join(', ')}` : ''}${data.comment ? `: ${text(data.comment)}` : ''}`,
+  withdrawal: (data, { actor }) =>
+    `${who(actor)} took the decision on ${text(data.gate)} back, which is ${text(data.state)}${data.comment ? `: ${text(data.comment)}` : ''}`,
   denied: (data, { actor }) =>
     data.decision === undefined
       ? `refused a token that came for ${text(data.gate)}: ${text(data.why)}`

@@ -27,7 +27,7 @@ export interface PermitRequest {
 }
 
 export type PermitRefusal =
-  'stale' | 'cancelled' | 'frozen' | 'breaker' | 'limit' | 'cooldown' | 'busy' | 'not-approved' | 'lapsed'
+  'stale' | 'cancelled' | 'frozen' | 'breaker' | 'limit' | 'cooldown' | 'busy' | 'not-approved' | 'withdrawn' | 'lapsed'
 
 export type PermitAnswer =
   { granted: true; fence: number; lease: string } | { granted: false; reason: PermitRefusal; message: string }
@@ -106,6 +106,7 @@ async function tooLate(
   request: PermitRequest,
 ): Promise<PermitAnswer | undefined> {
   if (incident.cancelled) return no('cancelled', 'the incident was cancelled before this target was begun')
+  if (gate.state === 'withdrawn') return no('withdrawn', gate.why ?? 'the approval was taken back')
   if (gate.state !== 'approved') return no('not-approved', `the gate is ${gate.state}`)
   const lapses = (gate.decidedAt?.getTime() ?? 0) + gate.validForMs
   if (lapses <= now.getTime() && !(await anyPermit(connection, gate.id)))

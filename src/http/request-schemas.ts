@@ -63,4 +63,11 @@ export const connectionParams = z.object({
 
 export const reasonBody = z.strictObject({ reason: z.string().min(1).max(2_000) }).openapi('Reason')
 
+export const withdrawBody = z
+  .strictObject({
+    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
+    comment: z.string().max(2_000).optional(),
+  })
+  .openapi('Withdrawal')
+
 export const noteBody = z.strictObject({ text: z.string().min(1).max(10_000) }).openapi('Note')

@@ -162,11 +162,9 @@ const round = z
   })
   .openapi('Round')
 
-const control = z
-  .object({ name: z.string(), person: z.string(), reason: z.string(), at: time })
-  .openapi('Control', {
-    example: { name: 'freeze', person: 'operator', reason: 'failover', at: '2026-03-14T03:10:40.000Z' },
-  })
+const control = z.object({ name: z.string(), person: z.string(), reason: z.string(), at: time }).openapi('Control', {
+  example: { name: 'freeze', person: 'operator', reason: 'failover', at: '2026-03-14T03:10:40.000Z' },
+})
 
 export const controlList = z.object({ controls: z.array(control) }).openapi('ControlList')
 
@@ -216,6 +214,8 @@ export const review = z
 export const decided = z
   .object({ gate: z.string(), incident: z.string(), state: gateState, approvals: z.int(), required: z.int() })
   .openapi('Decided')
+
+export const withdrawn = z.object({ gate: z.string(), incident: z.string(), state: gateState }).openapi('Withdrawn')
 
 export const gateList = z
   .object({

@@ -85,10 +85,11 @@ export interface ApplyRequest {
 }
 
 /**
- * `stale`: the grounds are too old, check again. `stopped`: cancelled before this target was begun. `waiting`: a person does it, and
- * rings when it is done.
+ * `stale`: the grounds are too old, check again. `stopped`: cancelled before this target was begun. `over`: the approval no longer
+ * counts, and nothing was begun under it. `waiting`: a person does it, and rings when it is done.
  */
-export type ApplyAnswer = { effect: Effect } | { stale: string } | { stopped: string } | { waiting: string }
+export type ApplyAnswer =
+  { effect: Effect } | { stale: string } | { stopped: string } | { over: string } | { waiting: string }
 
 export interface PollRequest {
   /** `r1/verify`: the last sample's evidence is stored beneath. */

@@ -177,6 +177,7 @@ class IncidentRun {
       )
     if (applied.length === 0) {
       if (treated.cancelled) return { outcome: 'cancelled', reason: 'cancelled before anything was applied' }
+      if (treated.over) return 'again'
       if (treated.stopped !== undefined || keysOf('refused').length > 0) this.#ineffectiveRounds += 1
       return 'again'
     }

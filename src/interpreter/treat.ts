@@ -36,6 +36,8 @@ export interface Treated {
   results: Map<string, EffectResult>
   /** A sentence, where it was stopped before the end. */
   stopped?: string
+  /** The approval was taken back or lapsed before anything was begun. */
+  over: boolean
   /** A person cancelled the incident meanwhile. */
   cancelled: boolean
 }
@@ -54,7 +56,7 @@ class TreatmentRun {
   readonly #host: Host
   readonly #treatment: Treatment
   readonly #remedy: PlanRemedy
-  readonly #treated: Treated = { results: new Map(), cancelled: false }
+  readonly #treated: Treated = { results: new Map(), over: false, cancelled: false }
   #left: RenderedTarget[]
   #recheckedAt = ''
   #rechecks = 0
@@ -142,6 +144,11 @@ class TreatmentRun {
       if ('effect' in answer) return this.#take(await this.#asExpected(action, answer.effect))
       if ('stopped' in answer) {
         this.#treated.cancelled = true
+        return undefined
+      }
+      if ('over' in answer) {
+        this.#treated.over = true
+        this.#stop(answer.over)
         return undefined
       }
       if ('waiting' in answer) {

@@ -5,10 +5,11 @@ import type { Engine } from '../../engine/engine.ts'
 import { listIncidents } from '../../engine/list.ts'
 import { showIncident } from '../../engine/show.ts'
 import type { IncidentView } from '../../engine/views.ts'
+import { withdrawDecision } from '../../engine/withdraw-decision.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
-import { decisionBody, incidentParams } from '../request-schemas.ts'
-import { decided, gateList } from '../view-schemas.ts'
+import { decisionBody, incidentParams, withdrawBody } from '../request-schemas.ts'
+import { decided, gateList, withdrawn } from '../view-schemas.ts'
 
 const decide = createRoute({
   method: 'post',
@@ -16,6 +17,14 @@ const decide = createRoute({
   summary: 'Approve or reject exactly the proposal with this digest',
   request: { params: incidentParams, body: jsonBody(decisionBody) },
   responses: answers(decided, 'Taken; `state` is still `open` below the quorum', [403, 404, 409]),
+})
+
+const takeBack = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/withdraw',
+  summary: 'Take your own decision back, until the first permit',
+  request: { params: incidentParams, body: jsonBody(withdrawBody) },
+  responses: answers(withdrawn, 'Taken back; `state` is `withdrawn` where the quorum is lost', [403, 404, 409]),
 })
 
 const openGates = createRoute({
@@ -42,6 +51,15 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
       ...(comment ? { comment } : {}),
     }
     return c.json(await decideGate(engine, c.get('person'), request), 200)
+  })
+  app.openapi(takeBack, async (c) => {
+    const { id } = c.req.valid('param')
+    const { gate, comment } = c.req.valid('json')
+    const request = {
+      gate: gateOf(id, gate, await showIncident(engine.database, id)),
+      ...(comment ? { comment } : {}),
+    }
+    return c.json(await withdrawDecision(engine, c.get('person'), request), 200)
   })
   app.openapi(openGates, async (c) => {
     const incidents = await listIncidents(engine.database, { state: 'open', limit: MOST_GATES })

@@ -1,0 +1,14 @@
+import type { Person } from '../core/person.ts'
+import { withdraw, type Withdrawn } from '../gate/withdraw.ts'
+import { ring } from '../temporal/ring.ts'
+import type { Engine } from './engine.ts'
+
+/** Takes an authenticated person's own decision back, and rings the incident's workflow. Throws as `withdraw` does. */
+export async function withdrawDecision(
+  engine: Engine,
+  person: Person,
+  request: { gate: string; comment?: string },
+): Promise<Withdrawn> {
+  const { database, temporal } = engine
+  return withdraw({ database, ring: (incident) => ring(temporal.client, incident) }, person, request)
+}

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { ProposedAction } from '../../src/core/proposal.ts'
+import type { People } from '../../src/core/person.ts'
+import { decide, decideByToken } from '../../src/gate/decide.ts'
+import { readDecisions, readGate } from '../../src/gate/gates.ts'
+import { newSigningKey, openKeyring } from '../../src/gate/keyring.ts'
+import { takePermit } from '../../src/gate/permit.ts'
+import { settleGate } from '../../src/gate/settle.ts'
+import { withdraw } from '../../src/gate/withdraw.ts'
+import { closeIncident } from '../../src/history/close.ts'
+import { readEvents } from '../../src/history/incidents.ts'
+import { recordEvents } from '../../src/history/record.ts'
+import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+
+let world: EngineWorld
+let rings: string[] = []
+const people: People = Object.fromEntries(
+  ['operator', 'lead', 'third'].map((name) => [name, { name, groups: ['oncall'], keys: [] }]),
+)
+const keyring = openKeyring({ key: newSigningKey() }, people)
+
+beforeAll(async () => {
+  world = await openEngineWorld(inject('stack').postgresUrl)
+})
+afterAll(() => world?.close())
+
+const ring = async (incident: string) => void rings.push(incident)
+const deps = () => ({ database: world.engine, keyring, people, ring })
+const approve = (who: string, { gate, digest }: OpenedTestGate, targets?: string[]) =>
+  decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...(targets ? { targets } : {}) })
+const takeBack = (who: string, { gate }: OpenedTestGate) => withdraw(deps(), people[who]!, { gate, comment: 'wrong' })
+const lastEvent = async ({ incident }: OpenedTestGate) => (await readEvents(world.engine, incident)).at(-1)
+
+async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
+  const data = { round: 1, targets: ['a', 'b', 'c'], skipped: {} }
+  const place = 'r1/recheck1'
+  const [recheck] = await recordEvents(world.engine, incident, [{ place, actor: 'engine', kind: 'recheck', data }])
+  const rules = { keyring, people, goesUnapproved: (_: ProposedAction) => false }
+  return takePermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
+}
+
+test('below the quorum the gate stays open, and the approval no longer counts', async () => {
+  const opened = await propose(world, { approval: { count: 2 } })
+  await approve('operator', opened)
+  expect(await takeBack('operator', opened)).toMatchObject({ state: 'open' })
+  expect(await lastEvent(opened)).toMatchObject({
+    kind: 'withdrawal',
+    actor: 'person:operator',
+    data: { comment: 'wrong' },
+  })
+  expect(await approve('lead', opened)).toMatchObject({ state: 'open', approvals: 1 })
+  expect(await approve('operator', opened)).toMatchObject({ state: 'approved', approvals: 2 })
+})
+
+test('an approved gate that loses its quorum is withdrawn: no permit, the workflow is rung, its round is over', async () => {
+  const opened = await propose(world)
+  await approve('operator', opened)
+  rings = []
+  expect(await takeBack('operator', opened)).toMatchObject({ state: 'withdrawn' })
+  expect(rings).toEqual([opened.incident])
+  expect(await settleGate(world.engine, opened.gate)).toEqual({
+    state: 'withdrawn',
+    why: 'operator took the approval back',
+  })
+  expect(await permit(opened)).toMatchObject({ granted: false, reason: 'withdrawn' })
+  await expect(approve('lead', opened)).rejects.toThrow('nothing is left to decide')
+})
+
+test('where the others are enough it stays approved, for the targets that they approve', async () => {
+  const opened = await propose(world, { approval: { count: 2 }, targets: [{ key: 'a' }, { key: 'b' }] })
+  await approve('operator', opened, ['a'])
+  await approve('lead', opened, ['b'])
+  expect(await approve('third', opened)).toMatchObject({ state: 'approved' })
+  expect(await takeBack('lead', opened)).toMatchObject({ state: 'approved' })
+  expect((await readGate(world.engine, opened.gate)).approvedTargets).toEqual(['a'])
+  expect(await permit(opened, 'b')).toMatchObject({ granted: false, reason: 'not-approved' })
+  expect(await permit(opened, 'a')).toMatchObject({ granted: true })
+})
+
+test('after the first permit it is too late, and the attempt is recorded', async () => {
+  const opened = await propose(world)
+  await approve('operator', opened)
+  expect(await permit(opened)).toMatchObject({ granted: true })
+  await expect(takeBack('operator', opened)).rejects.toThrow('too late for these targets: a')
+  expect(await lastEvent(opened)).toMatchObject({
+    kind: 'denied',
+    data: { decision: 'withdraw', code: 'RUNBOOK_CONFLICT' },
+  })
+  expect((await readDecisions(world.engine, opened.gate))[0]!.withdrawnAt).toBeNull()
+})
+
+test('of a permit and a withdrawal at the same moment one wins, never both', async () => {
+  const outcomes = { permitted: 0, withdrawn: 0 }
+  for (let i = 0; i < 20; i += 1) {
+    const opened = await propose(world)
+    await approve('operator', opened)
+    const [granted, taken] = await Promise.all([
+      permit(opened),
+      takeBack('operator', opened).then(
+        () => true,
+        () => false,
+      ),
+    ])
+    expect(granted.granted).not.toBe(taken)
+    outcomes[taken ? 'withdrawn' : 'permitted'] += 1
+  }
+  expect(outcomes.permitted + outcomes.withdrawn).toBe(20)
+})
+
+test.each([
+  ['somebody else’s', async (opened: OpenedTestGate) => takeBack('lead', opened), 'lead has no decision here'],
+  [
+    'a rejection, whose round is over',
+    async (opened: OpenedTestGate) => {
+      const { gate, digest } = await propose(world)
+      await decide(deps(), people.operator!, { gate, proposalDigest: digest, decision: 'reject' })
+      return takeBack('operator', { ...opened, gate })
+    },
+    'its round is over',
+  ],
+  [
+    'of a closed incident',
+    async (opened: OpenedTestGate) => {
+      await closeIncident(world.engine, { incident: opened.incident, outcome: 'failed', reason: 'x' })
+      return takeBack('operator', opened)
+    },
+    'the incident is closed',
+  ],
+])('cannot take back a decision: %s', async (_, attempt, why) => {
+  const opened = await propose(world)
+  await approve('operator', opened)
+  await expect(attempt(opened)).rejects.toThrow(why)
+})
+
+test('the token of a decision that was taken back is worth nothing any more', async () => {
+  const opened = await propose(world, { approval: { count: 2 } })
+  await approve('operator', opened)
+  const { token } = (await readDecisions(world.engine, opened.gate))[0]!
+  await takeBack('operator', opened)
+  expect(await decideByToken(deps(), token)).toMatchObject({ state: 'open', approvals: 0 })
+  expect(await approve('lead', opened)).toMatchObject({ state: 'open', approvals: 1 })
+})
