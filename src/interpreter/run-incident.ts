@@ -7,7 +7,7 @@ import { diagnose, renderParameters } from './diagnose.ts'
 import { causeScope, choose, judgeCauses, sentence, verdict, type Judged } from './find.ts'
 import type { ClosingRequest, Host } from './host.ts'
 import { draftProposal, remedyOf, renderRemedy, type Rendered } from './render.ts'
-import { closure, scopeOf, type Scope } from './scope.ts'
+import { closure, samePlan, scopeOf, type Scope } from './scope.ts'
 import { treat, withTargets, type Treated } from './treat.ts'
 
 /**
@@ -42,10 +42,10 @@ class IncidentRun {
   #verifiedOnce = false
 
   constructor(plan: Plan, start: IncidentStart, host: Host) {
-    this.#plan = plan
+    this.#plan = samePlan(plan)
     this.#incident = start.incident
     this.#host = host
-    this.#inputs = scopeOf(plan, start.inputs)
+    this.#inputs = scopeOf(this.#plan, start.inputs)
     this.#seen = this.#inputs
   }
 

@@ -11,6 +11,22 @@ export interface Scope {
   states: Record<string, CheckState>
 }
 
+const plans = new Map<string, Plan>()
+const MAX_PLANS = 100
+
+/**
+ * The one object for all plans of the same content. Each incident brings its plan in its input, and compiled expressions are cached
+ * by the plan's types: through this they are compiled once, not once for each incident.
+ */
+export function samePlan(plan: Plan): Plan {
+  const text = JSON.stringify(plan)
+  const known = plans.get(text)
+  if (known) return known
+  if (plans.size >= MAX_PLANS) plans.clear()
+  plans.set(text, plan)
+  return plan
+}
+
 export function scopeOf(plan: Plan, inputs: JsonObject): Scope {
   const given: JsonObject = {}
   for (const name of Object.keys(plan.inputs)) given[name] = inputs[name] ?? null
