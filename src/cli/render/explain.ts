@@ -1,9 +1,12 @@
+import { FUNCTIONS, type CelFunction } from '../../language/expressions/functions.ts'
+import { LOOPS } from '../../language/expressions/loops.ts'
 import { formatType } from '../../language/expressions/types.ts'
 import type { Kind, Parameter } from '../../language/kinds/kind.ts'
 import { ACTIONS, CHECKS } from '../../language/kinds/table.ts'
+import { formText } from '../../language/reference.ts'
 import { RULES, type Rule } from '../../language/rules.ts'
-import { SECTIONS } from '../../language/structure/fields.ts'
-import type { Field, Form, SectionName } from '../../language/structure/form.ts'
+import { SECTIONS, sectionsBeside } from '../../language/structure/fields.ts'
+import type { Field, SectionName } from '../../language/structure/form.ts'
 import { pad, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
@@ -12,13 +15,19 @@ const COLUMN = 20
 /** Everything that can be explained, one line each. */
 export function explainTopics(page: Page): string[] {
   const kinds = (all: readonly Kind[]) => all.map(({ kind, summary }) => [kind, summary] as const)
-  const sections = Object.entries(SECTIONS).map(([name, { doc }]) => [name, doc] as const)
+  const sections = (root: SectionName) => sectionsBeside(root).map((name) => [name, SECTIONS[name].doc] as const)
+  const functions = [...Object.keys(LOOPS), ...FUNCTIONS.map(({ name }) => name)]
   return [
     ...listed('Checks', kinds(CHECKS), page),
     '',
     ...listed('Actions', kinds(ACTIONS), page),
     '',
-    ...listed('Sections of a runbook', sections, page),
+    ...listed('Sections of a runbook', sections('runbook'), page),
+    '',
+    ...listed('Sections of its scenarios', sections('scenarios'), page),
+    '',
+    page.colours.bold('Functions of expressions'),
+    ...wrap(functions.join(', '), page.width - 2).map((text) => `  ${text}`),
     '',
     page.colours.bold('Rules of lint'),
     ...wrap(Object.keys(RULES).join(', '), page.width - 2).map((text) => `  ${text}`),
@@ -58,6 +67,23 @@ export function explainSection(name: SectionName, page: Page): string[] {
   return [page.colours.bold(name), '', ...wrap(doc, page.width), '', ...listed('Fields', rows, page)]
 }
 
+/** A field by its name alone, as it stands in each section that has it. */
+export function explainField(field: string, page: Page): string[] {
+  return sectionsWith(field).flatMap((name, i) => [
+    ...(i === 0 ? [] : ['']),
+    page.colours.bold(`${field}, in ${name}`),
+    ...wrap(fieldText(SECTIONS[name].fields[field]!), page.width - 2).map((text) => `  ${text}`),
+  ])
+}
+
+export function sectionsWith(field: string): SectionName[] {
+  return (Object.keys(SECTIONS) as SectionName[]).filter((name) => Object.hasOwn(SECTIONS[name].fields, field))
+}
+
+export function explainFunction(entry: Pick<CelFunction, 'signature' | 'summary' | 'example'>, page: Page): string[] {
+  return [page.colours.bold(entry.signature), '', ...wrap(entry.summary, page.width), '', `  ${entry.example}`]
+}
+
 export function explainRule(rule: Rule, page: Page): string[] {
   return [page.colours.bold(rule), '', ...wrap(RULES[rule], page.width)]
 }
@@ -83,18 +109,4 @@ function parameterText({ required, default: otherwise, doc, literal }: Parameter
 function fieldText({ form, required, doc, otherwise }: Field): string {
   const facts = [formText(form), ...(required ? ['required'] : []), ...(otherwise ? [`otherwise ${otherwise}`] : [])]
   return `${doc} (${facts.join('; ')})`
-}
-
-function formText(form: Form): string {
-  if (typeof form === 'string') return form
-  if ('int' in form) return 'whole number'
-  if ('number' in form) return 'number'
-  if ('oneOf' in form) return `one of ${form.oneOf.join(', ')}`
-  if ('names' in form) return 'names'
-  if ('list' in form) return 'list'
-  if ('named' in form) return `by name; section ${form.named}`
-  if ('listOf' in form) return `list; section ${form.listOf}`
-  if ('words' in form) return `${form.words.join(', ')}, or section ${form.section}`
-  if ('nameOr' in form) return `a name, or ${form.nameOr.join(', ')}`
-  return `section ${form.section}`
 }

@@ -1,5 +1,6 @@
 import type { Type } from '../../core/plan.ts'
 import { FUNCTIONS, REFUSED_FUNCTIONS, functionNamed, takesWithoutNull } from './functions.ts'
+import { LOOPS, isLoop } from './loops.ts'
 import { NOTHING, forget, knowing, narrowElement, notNullWhen, pathOf } from './narrowing.ts'
 import type { Env } from './narrowing.ts'
 import { didYouMean } from './nearest.ts'
@@ -35,7 +36,6 @@ export function checkExpression(root: Node, scope: Record<string, Type>): Checke
   return { root, type, types: checker.types, problems: checker.problems }
 }
 
-export const LOOPS = new Set(['exists', 'all', 'exists_one', 'filter', 'map'])
 const OPERATORS = new Set(['==', '!=', '<', '<=', '>', '>=', '+', '-', '*', '/', '%', 'in'])
 
 class Checker {
@@ -84,7 +84,7 @@ class Checker {
       case 'call':
         return this.call(node, node.args[0], node.args[1], env)
       case 'rcall':
-        if (LOOPS.has(node.args[0])) return this.loop(node, node.args[0], node.args[1], node.args[2], env)
+        if (isLoop(node.args[0])) return this.loop(node, node.args[0], node.args[1], node.args[2], env)
         return this.call(node, node.args[0], [node.args[1], ...node.args[2]], env)
       default:
         if (OPERATORS.has(node.op)) return this.binary(node, env)
@@ -247,7 +247,7 @@ class Checker {
   private unknownFunction(node: Node, name: string): Type {
     const refused = Object.hasOwn(REFUSED_FUNCTIONS, name) ? REFUSED_FUNCTIONS[name] : undefined
     if (refused) return this.problem('refused-function', node, `${name}() is not part of the language: ${refused}.`)
-    const known = [...LOOPS, 'has', ...FUNCTIONS.map((entry) => entry.name)]
+    const known = [...Object.keys(LOOPS), 'has', ...FUNCTIONS.map((entry) => entry.name)]
     return this.problem('unknown-function', node, `There is no function "${name}".${didYouMean(name, known)}`)
   }
 

@@ -1,5 +1,5 @@
 import { MAX_ROWS } from '../../core/evidence.ts'
-import { LOOPS } from './check.ts'
+import { isLoop } from './loops.ts'
 import type { Node } from './parse.ts'
 
 /** More loop steps than this are refused when compiling: 500 rows joined with 500 rows are well, three such lists are not. */
@@ -8,7 +8,7 @@ export const MAX_LOOP_STEPS = 1_000_000
 /** How many steps the loops of an expression take at worst, taking each list from a check as full. */
 export function loopSteps(node: Node): number {
   if (node.op === 'value' || node.op === 'id') return 0
-  if (node.op === 'rcall' && LOOPS.has(node.args[0])) {
+  if (node.op === 'rcall' && isLoop(node.args[0])) {
     const [, over, args] = node.args
     const items = over.op === 'list' ? over.args.length : MAX_ROWS
     const body = args.slice(1).reduce((total, arg) => total + loopSteps(arg), 0)

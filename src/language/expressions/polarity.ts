@@ -1,5 +1,5 @@
 import type { Type } from '../../core/plan.ts'
-import { LOOPS } from './check.ts'
+import { isLoop } from './loops.ts'
 import type { Checked } from './check.ts'
 import { functionNamed } from './functions.ts'
 import type { Node } from './parse.ts'
@@ -80,7 +80,7 @@ class Analysis {
       case 'call':
         return this.call(node.args[0], node.args[1], of)
       case 'rcall':
-        if (LOOPS.has(node.args[0])) return this.loop(node.args[0], node.args[1], node.args[2], locals, joined)
+        if (isLoop(node.args[0])) return this.loop(node.args[0], node.args[1], node.args[2], locals, joined)
         return this.call(node.args[0], [node.args[1], ...node.args[2]], of)
       default:
         return this.binary(node.op, node.args as [Node, Node], of)

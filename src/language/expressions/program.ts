@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json.ts'
 import type { Type } from '../../core/plan.ts'
-import { LOOPS } from './check.ts'
+import { isLoop } from './loops.ts'
 import type { Checked } from './check.ts'
 import { functionNamed } from './functions.ts'
 import { binaryRun, inRange } from './operators.ts'
@@ -63,7 +63,7 @@ class Builder {
       case 'call':
         return this.call(node.args[0], node.args[1], locals)
       case 'rcall':
-        if (LOOPS.has(node.args[0])) return this.loop(node.args[0], node.args[1], node.args[2], locals)
+        if (isLoop(node.args[0])) return this.loop(node.args[0], node.args[1], node.args[2], locals)
         return this.call(node.args[0], [node.args[1], ...node.args[2]], locals)
       default:
         return this.binary(node, locals)

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { main } from '../../../src/cli/main.ts'
+import { fakeTerminal } from './fake-terminal.ts'
+
+async function explained(...names: string[]): Promise<string> {
+  const terminal = fakeTerminal()
+  expect(await main(['explain', ...names], terminal)).toBe(0)
+  return terminal.out
+}
+
+test.each([
+  ['sql.query', 'a check'],
+  ['sql.update', 'an action'],
+  ['remedy', 'Fields'],
+  ['despite', 'despite, in cause'],
+  ['within', 'within, in verify'],
+  ['orElse', 'orElse(value, default)'],
+  ['filter', 'filter(list, name, condition)'],
+  ['unused-remedy', 'no cause names'],
+  ['phase', 'from'],
+])('%s is explained', async (name, text) => expect(await explained(name)).toContain(text))
+
+test('without a name everything is listed', async () => {
+  const out = await explained()
+  for (const text of ['sql.query', 'bullmq.resume', 'Sections of its scenarios', 'exists', 'yaml-tag'])
+    expect(out).toContain(text)
+})
+
+test('an unknown name is bad input, with what was probably meant', async () => {
+  const terminal = fakeTerminal()
+  expect(await main(['explain', 'sql.qurey'], terminal)).toBe(2)
+  expect(terminal.err).toContain('Did you mean "sql.query"?')
+})
