@@ -47,7 +47,11 @@ export function problemOf(error: unknown): Problem {
   if (isRunbookError(error)) return fromRunbookError(error)
   if (error instanceof HTTPException) return problem(error.status, codeOf(error.status), error.message)
   if (isUnreachable(error))
-    return problem(503, 'RUNBOOK_UNREACHABLE', `the engine cannot reach what it needs: ${messageOf(error)}`)
+    return problem(
+      503,
+      'RUNBOOK_UNREACHABLE',
+      `the engine cannot reach its database: ${messageOf(error)}; "runbook doctor" says what is there`,
+    )
   return problem(500, 'RUNBOOK_INTERNAL', 'the engine failed; its log says why')
 }
 
