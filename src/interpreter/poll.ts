@@ -10,7 +10,8 @@ export interface PollPort {
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
   /** Milliseconds since the polling began, over restarts. */
   elapsedMs(): number
-  sleep(ms: number): Promise<void>
+  /** Until the next look; `holding`: the condition held at the last one. */
+  sleep(ms: number, holding: boolean): Promise<void>
   cancelled(): Promise<boolean>
 }
 
@@ -56,6 +57,6 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
       const why = 'undetermined' in seen ? `: undetermined, ${seen.undetermined}` : ''
       return answer(false, false, `not true within ${humanDuration(request.withinMs)} (${samples} looks)${why}`)
     }
-    await port.sleep(Math.max(1, Math.min(request.everyMs, left > 0 ? left : request.everyMs)))
+    await port.sleep(Math.max(1, Math.min(request.everyMs, left > 0 ? left : request.everyMs)), holds)
   }
 }

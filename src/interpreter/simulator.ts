@@ -24,6 +24,8 @@ import { runIncident } from './run-incident.ts'
 export interface World {
   /** A check's result, or why it failed. `applied` lists the effects so far, as `remedy/target`. */
   check(name: string, look: Look): JsonObject | { failed: string }
+  /** When something changes next by itself (`now` of a look); Infinity: never. Looks that cannot differ are then left out. */
+  nextChange?(look: Omit<Look, 'place' | 'parameters'>): number
   /** What becomes of a gate; asked when it opens. Default: everything is approved at once. */
   decide?(draft: ProposalDraft, look: Omit<Look, 'place' | 'parameters'>): Decision
   /** What an action does. Default: applied, and what the action returns is not known. */
@@ -79,7 +81,7 @@ export interface Simulated {
 /** Runs a plan's incident against a world, on a clock that only moves when somebody waits: an hour takes no time. */
 export async function simulate(plan: Plan, inputs: JsonObject, world: World): Promise<Simulated> {
   const host = new SimulatedHost(world)
-  const start: IncidentStart = { incident: 'INC-1', planDigest: digest(plan as unknown as Json), inputs }
+  const start: IncidentStart = { incident: 'INC-1', planDigest: refOf(plan as unknown as JsonObject), inputs }
   const closing = await runIncident(plan, start, host)
   const { drafts, effects, escalations, handoffs, events, looks, now } = host
   const findings = closing.findings?.findings ?? drafts.at(-1)?.findings ?? []
@@ -96,7 +98,7 @@ function roundOf(place: string): number {
 
 const refs = new WeakMap<object, string>()
 
-/** A world gives the same object at many looks, and it is digested once. */
+/** The same object comes at many looks and in many runs, and is digested once. */
 function refOf(result: JsonObject | { failed: string }): string {
   const known = refs.get(result)
   if (known !== undefined) return known
@@ -238,12 +240,20 @@ class SimulatedHost implements Host {
       {
         runChecks: (requests) => this.runChecks(requests),
         elapsedMs: () => this.now - startedAt,
-        sleep: (ms) => this.sleep(ms),
+        sleep: async (ms, holding) => {
+          this.now += holding ? ms : this.#untilChange(ms, startedAt + request.withinMs)
+        },
         cancelled: async () => false,
       },
       request,
     )
     return answer
+  }
+
+  /** As many pauses as pass before anything can look different, and at least one. */
+  #untilChange(ms: number, end: number): number {
+    const next = Math.min(this.#world.nextChange?.(this.#situation()) ?? this.now, end)
+    return Math.max(1, Math.ceil((next - this.now) / ms)) * ms
   }
 
   async record(place: string, kind: string, data: JsonObject): Promise<{ at: string }> {

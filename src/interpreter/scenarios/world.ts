@@ -37,6 +37,10 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
       })
       return begun.at(-1)?.found ?? ({ failed: 'nothing is given for this moment' } satisfies JsonObject)
     },
+    nextChange(look) {
+      const begin = [...scenario.checks.values()].flat().map((phase) => begins(phase, look))
+      return Math.min(...begin.filter((at) => at !== undefined && at > look.now).map(Number))
+    },
     decide(draft) {
       const chosen = scenario.decisions[draft.round - 1]
       for (const target of chosen?.targets ?? [])
@@ -57,7 +61,10 @@ function phasesOf(scenario: Scenario, name: string, { place, moments }: Look): P
   return ofRemedy ?? scenario.checks.get(name)
 }
 
-function begins({ from, remedy, round, afterMs }: Phase, { moments, began }: Look): number | undefined {
+function begins(
+  { from, remedy, round, afterMs }: Phase,
+  { moments, began }: Pick<Look, 'moments' | 'began'>,
+): number | undefined {
   if (from === 'opened') {
     const at = began[(round ?? 1) - 1]
     return at === undefined ? undefined : at + afterMs

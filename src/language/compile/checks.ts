@@ -1,5 +1,7 @@
 import type { PlanCheck, Type } from '../../core/plan.ts'
 import { didYouMean } from '../expressions/nearest.ts'
+import { GROWS, SHRINKS } from '../expressions/polarity.ts'
+import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'
 import type { NamedSection } from '../structure/read.ts'
 import type { Context, Scope } from './context.ts'
@@ -39,7 +41,8 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
     types[name] = kind ? resultOf(kind, section.map('with')) : 'dyn'
   }
   const siblings = Object.fromEntries(named.map(({ name }) => [name, [] as string[]]))
-  const scope: Scope = { types, checks: { checks: siblings } }
+  const partial = Object.fromEntries(named.map(({ name }, i) => [name, partialOf(kinds[i])]))
+  const scope: Scope = { types, checks: { checks: siblings, partial } }
   const found: { check: PlanCheck; key: Span }[] = []
   for (const [i, { name, key, section }] of named.entries()) {
     const kind = kinds[i]
@@ -57,7 +60,13 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
     found.push({ check, key })
   }
   const checks = inOrder(context, found)
-  return { checks, scope: { types, checks: { checks: ancestors(checks, siblings) } } }
+  return { checks, scope: { types, checks: { checks: ancestors(checks, siblings), partial } } }
+}
+
+const BITS = { grows: GROWS, shrinks: SHRINKS, changes: GROWS | SHRINKS }
+
+function partialOf(kind: Kind | undefined): Record<string, number> {
+  return Object.fromEntries(Object.entries(kind?.partial ?? {}).map(([field, more]) => [field, BITS[more]]))
 }
 
 function kindOf(context: Context, { section }: NamedSection) {

@@ -19,6 +19,8 @@ export type Effects = ReadonlyMap<string, number>
 export interface CheckScope {
   /** Check name → all checks that its parameters depend on, directly or not. */
   checks: Readonly<Record<string, readonly string[]>>
+  /** Check name → fields beside `rows` that a truncated result says less of than the truth, with what more could do to them. */
+  partial?: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Names such as `affects` that stand for the value of an expression with these effects. */
   derived?: Readonly<Record<string, { checks: readonly string[]; effects: Effects }>>
 }
@@ -115,8 +117,16 @@ class Analysis {
     const isRows = field === 'rows' && type !== undefined && isObject(type) && isList(fieldType(type, 'rows') ?? 'dyn')
     const effects = new Map<string, number>()
     for (const check of depends) if (!joined.has(check)) effects.set(check, isRows ? GROWS : ANY)
-    if (isRows) effects.set((left as { args: string }).args, GROWS)
+    const own = isRows ? GROWS : this.partialOf(left, field)
+    if (own !== 0) effects.set((left as { args: string }).args, own)
     return effects
+  }
+
+  /** What cut-off rows could do to a field beside `rows`. */
+  private partialOf(left: Node, field: string): number {
+    const name = (left as { args: string }).args
+    const fields = this.scope.partial && Object.hasOwn(this.scope.partial, name) ? this.scope.partial[name]! : {}
+    return Object.hasOwn(fields, field) ? fields[field]! : 0
   }
 
   private call(name: string, args: Node[], of: (node: Node) => Effects): Effects {
@@ -168,11 +178,21 @@ class Analysis {
     if (numbers && (op === '>' || op === '>=' || op === '-')) return union(a, flip(b))
     if (numbers && (op === '<' || op === '<=')) return union(flip(a), b)
     if (op === '+' && (numbers || (this.isList(left) && this.isList(right)))) return union(a, b)
-    if (op === '!=' && isEmptiness(left, right)) return union(a, b)
-    if (op === '==' && isEmptiness(left, right)) return flip(union(a, b))
+    if (op === '!=' && this.isEmptiness(left, right)) return union(a, b)
+    if (op === '==' && this.isEmptiness(left, right)) return flip(union(a, b))
     return anyhow(union(a, b))
   }
 
+  /** `size(x) == 0`, `logs.count == 0`: since neither is ever below 0, more can only make it false. */
+  private isEmptiness(left: Node, right: Node): boolean {
+    return (this.counts(left) && isZero(right)) || (isZero(left) && this.counts(right))
+  }
+  private counts(node: Node): boolean {
+    if (isSize(node)) return true
+    if (node.op !== '.') return false
+    const [left, field] = node.args as [Node, string]
+    return left.op === 'id' && this.types.get(node) === 'int' && this.partialOf(left, field) === GROWS
+  }
   private isNumber(node: Node): boolean {
     return isNumber(this.types.get(node) ?? 'dyn')
   }
@@ -181,10 +201,6 @@ class Analysis {
   }
 }
 
-/** `size(x) == 0`: since a size is never below 0, more can only make it false. */
-function isEmptiness(left: Node, right: Node): boolean {
-  return (isSize(left) && isZero(right)) || (isZero(left) && isSize(right))
-}
 const isZero = (node: Node) => node.op === 'value' && node.args === 0n
 const isSize = (node: Node) => (node.op === 'call' || node.op === 'rcall') && node.args[0] === 'size'
 

@@ -32,6 +32,7 @@ The host is the connection's; the path cannot leave it, and no redirect is follo
       error: { nullable: 'string' },
     },
   }),
+  partial: { body: 'changes' },
   timeoutMs: 5_000,
   example: `check: http.get
 with: { connection: ml-inference, path: /health }

@@ -17,6 +17,11 @@ export interface Kind {
   parameters: Record<string, Parameter>
   /** The result's type; may depend on literal parameters, such as the declared columns. For an action: what `expect` sees. */
   result(parameters: Record<string, unknown>): Type
+  /**
+   * Fields beside `rows` that a truncated result says less of than the truth: were everything there, a number could be greater or a list
+   * longer (`grows`), less or shorter (`shrinks`), or it could be anything else (`changes`).
+   */
+  partial?: Record<string, 'grows' | 'shrinks' | 'changes'>
   /** Problems that concern several parameters at once, by parameter name; none when it is well. */
   validate?(parameters: Record<string, unknown>): { parameter: string; message: string }[]
   /** Default of a check's `timeout`, in milliseconds; up to 5000 a check runs as a local activity. */

@@ -54,6 +54,7 @@ Of each file the last 8 MB are read, 32 MB in all, the files written last first;
       truncated: 'bool',
     },
   }),
+  partial: { count: 'grows', newest: 'changes' },
   validate({ limit }) {
     if (typeof limit !== 'number' || (Number.isInteger(limit) && limit >= 1 && limit <= 500)) return []
     return [{ parameter: 'limit', message: 'must be a whole number from 1 to 500' }]

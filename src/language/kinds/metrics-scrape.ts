@@ -32,6 +32,7 @@ Where nothing answers, or not with status 200, \`reachable\` is false and \`trun
       error: { nullable: 'string' },
     },
   }),
+  partial: { missing: 'shrinks' },
   timeoutMs: 5_000,
   example: `check: metrics.scrape
 with: { connection: maestro, names: [maestro_queue_length] }

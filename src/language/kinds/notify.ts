@@ -19,6 +19,6 @@ At least once: after a crash it may be sent again.`,
   result: () => ({ object: { told: 'string' } }),
   timeoutMs: 10_000,
   example: `action: notify
-with: { channel: platform-support, message: "Retrying \${{ size(targets) }} runs" }
+with: { channel: platform-support, message: "Retrying \${{ size(affects) }} runs" }
 `,
 }

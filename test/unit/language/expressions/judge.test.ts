@@ -173,3 +173,25 @@ test('judging a part of the rows never contradicts the whole', () => {
   // Otherwise the property would hold because nothing was ever determined.
   expect(determined).toBeGreaterThan(400)
 })
+
+describe('a count of what is truncated', () => {
+  const scope = { a: rows(1, 5) }
+  const partial = { a: { total: 1 } }
+  test.each<[string, 'true' | 'false' | 'undetermined']>([
+    ['a.total > 1', 'true'],
+    ['a.total > 5', 'undetermined'],
+    ['a.total == 0', 'false'],
+    ['a.total != 0', 'true'],
+    ['a.total == 2', 'undetermined'],
+    ['a.total < 2', 'false'],
+    ['a.truncated', 'false'],
+  ])('%s is %s where more could only be added to it', (cel, expected) => {
+    const result = compileExpression(cel, types, { checks, partial })
+    if (!result.ok) throw new Error(cel)
+    const verdict = judge(result.expression, scope, types, { a: 'truncated' })
+    expect('value' in verdict ? String(verdict.value) : 'undetermined').toBe(expected)
+  })
+  test('is exact where its kind says nothing else', () => {
+    expect(judged('a.total == 2', [1, 5], { a: 'truncated' })).toEqual({ value: true })
+  })
+})
