@@ -67,6 +67,18 @@ export function expressionAt(
 
 const CUT = ' YAML cuts the text at " #": put the expression in quotes, or write it on the next line after "|".'
 
+/** An expression of which YAML may have taken the end for a comment, and which is one without it too. */
+function warnOfCut(context: Context, scalar: ScalarTree): void {
+  if (!scalar.commented) return
+  const { text } = context.reporter.source
+  const line = text.slice(scalar.end, text.indexOf('\n', scalar.end) < 0 ? undefined : text.indexOf('\n', scalar.end))
+  const begin = line.indexOf('#')
+  if (!/&&|\|\||[=!<>]=|\)\s*$/.test(line.slice(begin))) return
+  const span = { start: scalar.end + begin, end: scalar.end + line.length }
+  const message = `This is a comment to YAML, and no part of the expression.${CUT}`
+  context.reporter.warning('cut-by-comment', span, message)
+}
+
 /** A bare expression that must be true or false. */
 export function condition(
   context: Context,
@@ -77,6 +89,7 @@ export function condition(
   const cel = String(scalar.value).trim()
   const compiled = expressionAt(context, scalar, cel, leading(scalar), scope)
   if (!compiled) return undefined
+  warnOfCut(context, scalar)
   const { type } = compiled
   if (type === 'bool' || type === 'dyn') return compiled
   if (isNullable(type) && type.nullable === 'bool')
@@ -94,6 +107,7 @@ export function listExpression(
   if (!scalar) return undefined
   const compiled = expressionAt(context, scalar, String(scalar.value).trim(), leading(scalar), scope)
   if (!compiled) return undefined
+  warnOfCut(context, scalar)
   if (compiled.type === 'dyn') return { ...compiled, element: 'dyn' }
   if (isList(compiled.type)) return { ...compiled, element: compiled.type.list }
   const message = 'A list is needed here: the things that are affected, such as runs.rows.filter(r, …).'

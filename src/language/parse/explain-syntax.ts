@@ -16,11 +16,27 @@ export function explainSyntax(code: string, text: string, at: Span): string {
   return SENTENCES[code] ?? `This is not YAML (${code.toLowerCase().replaceAll('_', ' ')}).`
 }
 
+/** Where the slip is: a value that goes on in a deeper line is reported where it begins, and the line beneath is the one to move. */
+export function placeOfSyntax(code: string, text: string, at: Span): Span {
+  if (code !== 'BLOCK_AS_IMPLICIT_KEY' || !explainSyntax(code, text, at).startsWith(DEEPER)) return at
+  const end = text.indexOf('\n', at.start)
+  const next = /^( *)(\S[^\n]*)/.exec(end < 0 ? '' : text.slice(end + 1))
+  if (!next || next[1]!.length <= indentOf(lineAround(text, at.start))) return at
+  const start = end + 1 + next[1]!.length
+  return { start, end: start + next[2]!.length }
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length
+}
+
+const DEEPER = 'This line is indented deeper'
+
 const QUOTE = 'Put the whole value in quotes, or write it on the next line after "|".'
 
 const SENTENCES: Record<string, string> = {
   BAD_INDENT: 'This line is not indented like its neighbours, or a bracket before it is not closed.',
-  BLOCK_AS_IMPLICIT_KEY: 'This line is indented deeper than what it belongs to.',
+  BLOCK_AS_IMPLICIT_KEY: `${DEEPER} than its neighbours, so it would go on with the value above it.`,
   BLOCK_IN_FLOW: 'Inside { } and [ ] everything stays on its line or is indented; no "- " lists there.',
   MULTILINE_IMPLICIT_KEY: 'A key and its ":" must stand on one line. Is a ":" missing, or the line indented too far?',
   MISSING_CHAR: 'A ":", "," or closing quote is missing here.',

@@ -1,7 +1,7 @@
 import { Composer, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml'
 import type { CST, Node as YamlNode, Pair } from 'yaml'
 import { Reporter } from '../problems.ts'
-import { explainSyntax } from './explain-syntax.ts'
+import { explainSyntax, placeOfSyntax } from './explain-syntax.ts'
 import { Source } from './source.ts'
 import type { Span } from './source.ts'
 import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts'
@@ -104,7 +104,7 @@ function compose(document: CST.Document, text: string, reporter: Reporter): Yaml
   const [error] = composed?.errors ?? []
   if (error) {
     const span = { start: error.pos[0], end: error.pos[1] }
-    reporter.error('yaml-syntax', span, explainSyntax(error.code, text, span))
+    reporter.error('yaml-syntax', placeOfSyntax(error.code, text, span), explainSyntax(error.code, text, span))
   }
   return (composed?.contents as YamlNode | null) ?? undefined
 }

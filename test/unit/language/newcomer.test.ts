@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { compileRunbook } from '../../../src/language/compile.ts'
+import { channels, connections } from '../../fixtures/runbooks/connections.ts'
+
+const minimal = readFileSync(new URL('../../fixtures/runbooks/valid/minimal.yaml', import.meta.url), 'utf8')
+
+/** What somebody new to it gets wrong, and what the message must say so that nothing else need be read to mend it. */
+const SLIPS: [slip: string, from: string, to: string, line: RegExp, message: string[]][] = [
+  ['a misspelt field', 'symptom:', 'symtom:', /^symtom/, ['no field "symtom"', 'Did you mean "symptom"?']],
+  [
+    'a line that is indented too far',
+    '    because: ${{ size(affects) }} runs',
+    '      because: ${{ size(affects) }} runs',
+    /^ {6}because/,
+    ['indented deeper than its neighbours'],
+  ],
+  [
+    'a line that is not indented enough',
+    '    remedy: fail-runs\n',
+    'remedy: fail-runs\n',
+    /^remedy: fail/,
+    ['It is a field of cause: is the indentation right?'],
+  ],
+  ['= for ==', "r.status == 'COMPLETED'", "r.status = 'COMPLETED'", /until/, ['write "==" to compare']],
+  ['a string for a number', 'r.attempt > 0', "r.attempt > '0'", /affects/, ['A number is written without quotes']],
+  ['a number in quotes', 'maxTargets: 20', "maxTargets: '20'", /limits/, ['whole number', 'Write it without quotes']],
+  ['an unknown check', 'check: bullmq.queue', 'check: bullmq.que', /bullmq\.que$/, ['Did you mean "bullmq.queue"?']],
+  ['an unknown connection', 'connection: maestro-db', 'connection: maestro-bd', /bd$/, ['Did you mean "maestro-db"?']],
+  ['an action in diagnose', 'check: bullmq.queue', 'check: bullmq.resume', /resume$/, ['it is an action of a remedy']],
+  ['a write in SQL', 'SELECT id, attempt, job_id', 'DELETE', /DELETE$/, ['A check only reads: "DELETE"']],
+  [
+    'a wrong parameter count',
+    "params: ['${{ inputs.threshold }}']",
+    "params: ['${{ inputs.threshold }}', 5]",
+    /params/,
+    ['takes 1 value', '"params" gives 2'],
+  ],
+  [
+    'an unused remedy',
+    '    remedy: resume-queue',
+    '    remedy: escalate',
+    /^ {2}resume-queue:/,
+    ['No cause has the remedy "resume-queue"', 'Name it in a cause, or leave it out'],
+  ],
+  [
+    'checks in a circle',
+    "params: ['${{ inputs.threshold }}']",
+    "params: ['${{ stuck.rows[0].id }}']",
+    /^ {2}stuck:/,
+    ['none can run first: stuck → stuck'],
+  ],
+  [
+    'a duration without unit',
+    'within: 15m',
+    'within: 15',
+    /within: 15 /,
+    ['with its unit', 'Did you mean 15s or 15m?'],
+  ],
+  ['when: !x', 'when: queue.paused', 'when: !queue.paused', /when: !/, ['must be quoted, or written after "|"']],
+  [
+    '" #" that cuts an expression off',
+    'when: queue.paused',
+    'when: size(stuck.rows) > #0',
+    /when/,
+    ['YAML cuts the text at " #"', 'in quotes'],
+  ],
+  [
+    '" #" that leaves an expression',
+    'when: queue.paused',
+    'when: queue.paused # && queue.waiting > 0',
+    /when/,
+    ['YAML cuts the text at " #"', 'in quotes'],
+  ],
+  [
+    '{ f(a, b) }',
+    '  - cause: queue-paused\n    title: The queue is paused\n    when: queue.paused\n    because: ${{ queue.waiting }} jobs wait\n    remedy: resume-queue\n',
+    '  - { cause: queue-paused, title: Paused, when: max(1, 2) > queue.waiting, because: x, remedy: resume-queue }\n',
+    /max\(1, 2\)/,
+    ['Inside { } a comma ends the value', 'Quote the whole value'],
+  ],
+]
+
+test.each(SLIPS)('%s', (_, from, to, line, message) => {
+  expect(minimal).toContain(from)
+  const text = minimal.replace(from, () => to)
+  const { problems } = compileRunbook(text, { file: 'a.yaml', connections, channels })
+  const fitting = problems.filter((problem) => message.every((part) => problem.message.includes(part)))
+  expect(fitting, JSON.stringify(problems, null, 1)).toHaveLength(1)
+  expect(text.split('\n')[fitting[0]!.line - 1]).toMatch(line)
+  expect(problems.length).toBeLessThanOrEqual(2)
+})
