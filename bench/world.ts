@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { packageRoot } from '../src/cli/installation/package-root.ts'
 import { loadConfig } from '../src/config/load-config.ts'
 import type { LoadedRunbook } from '../src/engine/catalogue.ts'
@@ -8,7 +8,7 @@ import { runWorker } from '../src/engine/run-worker.ts'
 import { trigger } from '../src/engine/trigger.ts'
 import { newSigningKey } from '../src/gate/keyring.ts'
 import { eraseStack } from '../src/stack/erase-stack.ts'
-import { startStack } from '../src/stack/stack.ts'
+import { startStack, type TemporalServer } from '../src/stack/stack.ts'
 import { BASELINE_QUEUE, startBaselines } from './baselines.ts'
 import { fillDiagnosed } from './diagnosed.ts'
 import { CONTENDERS, type Contender } from './measure.ts'
@@ -40,7 +40,9 @@ export async function openWorld(dir: string, temporal: TemporalKind, log: (line:
     for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(`ending: ${String(error)}`))
   }
   try {
-    const stack = await startStack({ dir, temporal, log, services: ['postgres', 'temporal'] })
+    // A name of its own: should another server be faster at the port, it is not mistaken for ours.
+    const namespace = basename(dir)
+    const stack = await startStack({ dir, temporal, namespace, log, services: ['postgres', 'temporal'] })
     ending.push(() => stack.stop())
     const { applicationUrl } = await provisionEngineDatabase(stack.postgres.url, {
       database: 'bench_engine',
@@ -49,7 +51,7 @@ export async function openWorld(dir: string, temporal: TemporalKind, log: (line:
     })
     const diagnosedUrl = await provisionDatabase(stack.postgres.url, 'bench_diagnosed', 'bench_diagnosed')
     await fillDiagnosed(diagnosedUrl)
-    const engine = await engineOf(applicationUrl, diagnosedUrl, stack.temporal.address)
+    const engine = await engineOf(applicationUrl, diagnosedUrl, stack.temporal)
     ending.push(() => engine.close())
     const { plan } = runbookOf(engine)
     const worker = await runWorker(engine, ['diagnose'], log)
@@ -64,12 +66,12 @@ export async function openWorld(dir: string, temporal: TemporalKind, log: (line:
   }
 }
 
-async function engineOf(database: string, diagnosed: string, temporalAddress: string): Promise<Engine> {
+async function engineOf(database: string, diagnosed: string, { address, namespace }: TemporalServer): Promise<Engine> {
   const config = loadConfig({
     file: join(packageRoot(), 'bench', 'runbook.config.yaml'),
     env: { RUNBOOK_DATABASE_URL: database, BENCH_DB_READ: diagnosed, RUNBOOK_SIGNING_KEY: newSigningKey() },
   })
-  return openEngine({ ...config, temporal: { ...config.temporal, address: temporalAddress, namespace: 'default' } })
+  return openEngine({ ...config, temporal: { ...config.temporal, address, namespace } })
 }
 
 function runbookOf({ catalogue }: Engine): LoadedRunbook {
