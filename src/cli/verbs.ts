@@ -87,6 +87,14 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./commands/breaker.ts'),
   },
   {
+    name: 'audit',
+    group: 'Run it:',
+    summary: 'find what was changed or removed in the history',
+    usage: 'verify|checkpoint',
+    json: true,
+    load: () => import('./commands/audit.ts'),
+  },
+  {
     name: 'trigger',
     group: 'Incidents:',
     summary: 'open an incident, or join the one that is open',

@@ -5,6 +5,7 @@ import { openDatabase, type Database } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { loadCatalogue, type Catalogue } from './catalogue.ts'
+import { peopleOf } from './people.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import type { Targets } from '../targets/targets.ts'
 import { connectTemporal, type Temporal } from '../temporal/connect.ts'
@@ -29,9 +30,7 @@ export async function openEngine(
   config: Config,
   options: { name?: string; connections?: number } = {},
 ): Promise<Engine> {
-  const people: People = Object.fromEntries(
-    Object.entries(config.people).map(([name, person]) => [name, { name, ...person }]),
-  )
+  const people = peopleOf(config)
   const keyring = openKeyring({ key: config.signing.key.reveal() }, people)
   const catalogue = await loadCatalogue(config)
   const database = openDatabase(config.database.reveal(), {

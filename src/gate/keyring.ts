@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, randomBytes, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto'
 import { decodeJwt, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import type { DecisionClaims } from '../core/decision.ts'
@@ -19,6 +19,10 @@ export interface Keyring {
    * `RUNBOOK_BAD_INPUT` for one that does not say what a decision says.
    */
   verify(token: string): Promise<DecisionClaims>
+  /** Signs a text that says what it is for, with the engine's key. */
+  signText(text: string): string
+  /** Whether the engine's key, or a former one, signed this text. */
+  verifyText(text: string, signature: string): boolean
 }
 
 /** A new private key, in the form the configuration holds: `ed25519:<base64url of the 32-byte seed>`. */
@@ -47,6 +51,9 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
       }
       throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'the decision is not signed by a key that is known here')
     },
+    signText: (text) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
+    verifyText: (text, signature) =>
+      engineKeys.some((key) => verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))),
   }
 }
 

@@ -1,4 +1,4 @@
-import { canonical } from '../core/canonical.ts'
+import { canonical, digest } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { IncidentState } from '../core/incident.ts'
@@ -86,17 +86,16 @@ export async function recordEvidence(
   const rows = found.map((evidence) => evidenceRow(evidence, parameters[evidence.place] ?? {}))
   const call = 'record_evidence($1, $2, $3, $4, $5)'
   const more = [JSON.stringify(rows), state ?? null]
-  const stored = await statement(database, (connection) =>
-    append(connection, call, incident, found.map(checkEvent), more),
-  )
+  const events = found.map((evidence) => checkEvent(evidence, parameters[evidence.place] ?? {}))
+  const stored = await statement(database, (connection) => append(connection, call, incident, events, more))
   if (stored.every(({ fresh }) => fresh)) return found
   const places = found.map((evidence) => evidence.place)
   const there = await readEvidence(database, incident, places)
   return found.map((evidence) => there.get(evidence.place) ?? evidence)
 }
 
-function checkEvent(evidence: Evidence): NewEvent {
-  const { place, name, kind, status, ref, truncated, durationMs, error, result } = evidence
+function checkEvent(evidence: Evidence, parameters: JsonObject): NewEvent {
+  const { place, name, kind, status, ref, truncated, startedAt, durationMs, error, result } = evidence
   const rows = Array.isArray(result?.rows) ? result.rows.length : undefined
   return {
     place,
@@ -108,6 +107,8 @@ function checkEvent(evidence: Evidence): NewEvent {
       status,
       ref,
       truncated,
+      asked: digest(parameters),
+      startedAt,
       durationMs,
       ...(rows === undefined ? {} : { rows }),
       ...(error === undefined ? {} : { error }),

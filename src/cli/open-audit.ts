@@ -1,0 +1,36 @@
+import { loadConfig } from '../config/load-config.ts'
+import { auditHistory, checkpointHistory, type Audited } from '../engine/audit/audit.ts'
+import { readCheckpoint, type SignedCheckpoint } from '../engine/audit/checkpoint.ts'
+import { peopleOf } from '../engine/people.ts'
+import { openKeyring } from '../gate/keyring.ts'
+import { openDatabase } from '../history/database.ts'
+import { requireMigrated } from '../history/migrate.ts'
+import { projectDirectory } from './address.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface AuditedHistory {
+  /** `checkpoint` is the text of its file. */
+  verify(checkpoint: string | undefined): Promise<Audited>
+  checkpoint(): Promise<SignedCheckpoint>
+  close(): Promise<void>
+}
+
+/** The history of the engine that the configuration names, its database alone. Throws `RUNBOOK_CONFIG`, `RUNBOOK_UNREACHABLE`. */
+export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory> {
+  const config = loadConfig({ env, cwd: projectDirectory(cwd) })
+  const keyring = openKeyring({ key: config.signing.key.reveal() }, peopleOf(config))
+  const database = openDatabase(config.database.reveal(), { max: 1, name: 'runbook audit' })
+  const close = () => database.end()
+  try {
+    await requireMigrated(database)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    verify: async (text) =>
+      auditHistory(database, keyring, text === undefined ? undefined : readCheckpoint(text, keyring)),
+    checkpoint: () => checkpointHistory(database, keyring),
+    close,
+  }
+}

@@ -1,0 +1,102 @@
+import type { EventRow } from '../../history/incidents.ts'
+import type { Queryable } from '../../history/database.ts'
+import { canonical } from '../../core/canonical.ts'
+import type { Proposal } from '../../core/proposal.ts'
+import { connectionsOf } from '../../gate/breaker.ts'
+import { about, differing, objectOf, type Recorded } from './recorded.ts'
+
+const keyOf = (gate: unknown, action: unknown, target: unknown) => JSON.stringify([gate, action, target])
+
+interface EffectRow {
+  gate: string
+  action: string
+  target: string
+  result: string
+  detail: string
+  observed: string | null
+  at: Date
+}
+
+/** Effects: as they were recorded, or settled afterwards. */
+export async function effectFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const found = await db.query<EffectRow>(
+    `SELECT e.* FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate WHERE g.incident = $1`,
+    [incident],
+  )
+  const rows = new Map(found.rows.map((row) => [keyOf(row.gate, row.action, row.target), row]))
+  const last = new Map<string, EventRow>()
+  for (const event of events.filter(({ kind }) => kind === 'effect' || kind === 'settled'))
+    last.set(keyOf(event.data.gate, event.data.action, event.data.target), event)
+  for (const [key, { seq, at, data }] of last) {
+    const row = rows.get(key)
+    rows.delete(key)
+    const observed = data.observed === undefined ? null : canonical(data.observed)
+    if (!row) fault('its effect is missing', seq)
+    else if (
+      differing({ ...row }, { result: data.result, detail: data.detail, observed }).length > 0 ||
+      !about(row.at, at)
+    )
+      fault(`the effect of ${row.action} on ${row.target} is not as it was recorded`, seq)
+  }
+  for (const key of rows.keys()) fault(`effect ${key} was never recorded`)
+}
+
+interface PermitRow {
+  gate: string
+  target: string
+  remedy: string
+  lease: string
+  fence: string
+  issued_at: Date
+  wanted: string
+}
+
+/** Permits: a later one for the same target has a higher fence. */
+export async function permitFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const found = await db.query<PermitRow>(
+    `SELECT p.*, i.runbook || '/' || g.remedy AS wanted FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate
+     JOIN runbook.incidents i ON i.id = g.incident WHERE g.incident = $1`,
+    [incident],
+  )
+  const rows = new Map(found.rows.map((row) => [keyOf(row.gate, '', row.target), row]))
+  for (const { seq, at, data } of events.filter(({ kind }) => kind === 'permit')) {
+    const key = keyOf(data.gate, '', data.target)
+    const row = rows.get(key)
+    rows.delete(key)
+    if (!row) fault('its permit is missing', seq)
+    else if (
+      row.lease !== data.lease ||
+      Number(row.fence) < Number(data.fence) ||
+      row.remedy !== row.wanted ||
+      !about(row.issued_at, at)
+    )
+      fault(`the permit for ${row.target} is not as it was recorded`, seq)
+  }
+  for (const key of rows.keys()) fault(`permit ${key} was never recorded`)
+}
+
+/** Verdicts, by which the breaker counts: one for each connection on which the gate's remedy worked. */
+export async function verdictFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const found = await db.query<{ gate: string; connection: string; held: boolean; at: Date }>(
+    `SELECT v.* FROM runbook.verdicts v JOIN runbook.gates g ON g.id = v.gate WHERE g.incident = $1`,
+    [incident],
+  )
+  const rows = new Map(found.rows.map((row) => [keyOf(row.gate, '', row.connection), row]))
+  const gates = await db.query<{ id: string; round: number; proposal: string }>(
+    'SELECT id, round, proposal FROM runbook.gates WHERE incident = $1',
+    [incident],
+  )
+  for (const { seq, at, data } of events.filter(({ kind }) => kind === 'verified')) {
+    const gate = gates.rows.find(({ round }) => round === data.round)
+    const proposal = gate && (objectOf(gate.proposal) as unknown as Proposal | undefined)
+    // Without its gate, or with one that was changed: that has been said.
+    for (const connection of proposal?.actions ? connectionsOf(proposal) : []) {
+      const key = keyOf(gate!.id, '', connection)
+      const row = rows.get(key)
+      rows.delete(key)
+      if (!row || row.held !== (data.held === true) || !about(row.at, at))
+        fault(`the verdict for ${connection} is not as it was recorded`, seq)
+    }
+  }
+  for (const key of rows.keys()) fault(`verdict ${key} was never recorded`)
+}

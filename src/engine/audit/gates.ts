@@ -1,0 +1,129 @@
+import type { Proposal } from '../../core/proposal.ts'
+import type { Queryable } from '../../history/database.ts'
+import type { EventRow } from '../../history/incidents.ts'
+import { approvedTargets } from '../../gate/gates.ts'
+import { about, dataIs, differing, objectOf, type Recorded } from './recorded.ts'
+
+interface Row {
+  id: string
+  round: number
+  remedy: string
+  proposal: string
+  state: string
+  auto: boolean
+  required: number
+  groups: string[]
+  exclude_requester: boolean
+  on_timeout: string
+  escalate_to: string[]
+  within_ms: string
+  valid_for_ms: string
+  opened_at: Date
+  expires_at: Date
+  escalated_at: Date | null
+  decided_at: Date | null
+  approved_targets: string[] | null
+  next_cause: boolean
+  why: string | null
+}
+
+/** Gates: their terms are the proposal's, and their state is what the events made of it. */
+export async function gateFaults(db: Queryable, recorded: Recorded): Promise<void> {
+  const { incident, events, fault } = recorded
+  const rows = await db.query<Row>('SELECT * FROM runbook.gates WHERE incident = $1 ORDER BY round', [incident])
+  for (const row of rows.rows) {
+    const proposal = objectOf(row.proposal) as unknown as Proposal | undefined
+    const proposed = events.find((event) => dataIs(event, 'proposal', row.id))
+    // Unreadable, or never recorded: the chain's own check has said so.
+    if (!proposal?.approval || !proposed) continue
+    const wrong = [...termsOf(row, proposal, proposed), ...stateOf(row, proposal, proposed, events)]
+    if (wrong.length > 0) fault(`gate ${row.id} is not as it was recorded: ${wrong.join(', ')}`, proposed.seq)
+  }
+}
+
+function termsOf(row: Row, proposal: Proposal, proposed: EventRow): string[] {
+  const { approval } = proposal
+  const { onTimeout, escalateTo, withinMs } = proposed.data
+  return differing(
+    {
+      ...row,
+      within_ms: Number(row.within_ms),
+      valid_for_ms: Number(row.valid_for_ms),
+      opened: row.opened_at.getTime(),
+      id: row.id,
+    },
+    {
+      id: proposal.gate,
+      round: proposal.round,
+      remedy: proposal.remedy,
+      auto: approval.auto,
+      required: approval.auto ? 0 : approval.count,
+      groups: approval.by,
+      exclude_requester: approval.excludeRequester,
+      on_timeout: onTimeout,
+      escalate_to: escalateTo,
+      within_ms: withinMs,
+      valid_for_ms: approval.validForMs,
+      opened: Date.parse(proposal.proposedAt),
+    },
+  )
+}
+
+interface Standing {
+  state: string
+  approved_targets: string[] | null
+  next_cause: boolean
+  why: string | null
+  decidedAt?: string
+  escalatedAt?: string
+}
+
+function stateOf(row: Row, proposal: Proposal, proposed: EventRow, events: EventRow[]): string[] {
+  const { decidedAt, escalatedAt, ...standing } = replay(row.id, proposal, proposed, events)
+  const wrong = differing(row as unknown as Record<string, unknown>, standing)
+  if (!about(row.decided_at, decidedAt)) wrong.push('decided_at')
+  if (!about(row.escalated_at, escalatedAt)) wrong.push('escalated_at')
+  const expires = escalatedAt === undefined ? Date.parse(proposal.expiresAt) : undefined
+  const late = row.escalated_at ? row.escalated_at.getTime() + Number(row.within_ms) : 0
+  if (Math.abs(row.expires_at.getTime() - (expires ?? late)) > 1_000) wrong.push('expires_at')
+  return wrong
+}
+
+/** What the events make of a gate, as the gate's own functions did. */
+function replay(gate: string, proposal: Proposal, proposed: EventRow, events: EventRow[]): Standing {
+  const { auto } = proposal.approval
+  const all = proposal.targets.map((target) => target.key)
+  const now: Standing = {
+    state: auto ? 'approved' : 'open',
+    approved_targets: auto ? all : null,
+    next_cause: false,
+    why: null,
+    ...(auto ? { decidedAt: proposed.at } : {}),
+  }
+  const live = new Map<string, { person: string; decision: 'approve' | 'reject'; targets: string[] | null }>()
+  for (const event of events.filter((one) => one.data.gate === gate)) {
+    const { kind, data, at, place } = event
+    const person = String(data.person)
+    if (kind === 'decision') {
+      live.set(person, { person, decision: data.decision as 'approve', targets: data.targets as string[] | null })
+      const approved = approvedTargets(proposal, [...live.values()])
+      if (data.decision === 'reject')
+        Object.assign(now, {
+          state: 'rejected',
+          next_cause: data.nextCause === true,
+          why: data.comment ?? null,
+          decidedAt: at,
+        })
+      else if (approved.length > 0) Object.assign(now, { state: 'approved', approved_targets: approved, decidedAt: at })
+    } else if (kind === 'withdrawal') {
+      live.delete(person)
+      if (data.state === 'withdrawn')
+        Object.assign(now, { state: 'withdrawn', why: `${person} took the approval back` })
+      if (data.state === 'approved') now.approved_targets = approvedTargets(proposal, [...live.values()])
+    } else if (kind === 'gate') {
+      if (place?.endsWith('/escalated')) now.escalatedAt = at
+      else Object.assign(now, { state: data.state, why: data.why ?? null })
+    }
+  }
+  return now
+}

@@ -1,0 +1,101 @@
+import { canonical, sha256Hex } from '../../core/canonical.ts'
+import type { Queryable } from '../../history/database.ts'
+import { about, differing, orNull, personOf, type Recorded } from './recorded.ts'
+
+interface Row {
+  type: string
+  runbook: string
+  plan_digest: string
+  key: string
+  inputs: string
+  requester: string
+  parent: string | null
+  state: string
+  outcome: string | null
+  reason: string | null
+  acknowledged_by: string | null
+  claimed_by: string | null
+  cancelled_by: string | null
+  opened_at: Date
+  acknowledged_at: Date | null
+  cancelled_at: Date | null
+  closed_at: Date | null
+}
+
+/** The incident's own row: what it says of its opening, its end and who did what stands in the chain too. */
+export async function incidentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const row = (await db.query<Row>('SELECT * FROM runbook.incidents WHERE id = $1', [incident])).rows[0]!
+  const first = (kind: string) => events.find((event) => event.kind === kind)
+  const opened = first('opened')
+  if (!opened) return fault('its opening is not recorded')
+  const closed = events.find((event) => event.place === 'closed')
+  const [acknowledged, cancelled] = [first('acknowledged'), first('cancel')]
+  const claimed = events.findLast((event) => event.kind === 'claimed')
+  const { type, runbook, planDigest, key, inputs, parent } = opened.data
+  const wrong = differing(
+    { ...row, closed: row.state === 'closed' },
+    {
+      type,
+      runbook,
+      plan_digest: planDigest,
+      key,
+      inputs: canonical(inputs ?? {}),
+      requester: opened.actor,
+      parent: orNull(parent),
+      closed: closed !== undefined,
+      outcome: orNull(closed?.data.outcome),
+      reason: orNull(closed?.data.reason),
+      acknowledged_by: acknowledged ? personOf(acknowledged.actor) : null,
+      claimed_by: claimed ? personOf(claimed.actor) : null,
+      cancelled_by: cancelled ? personOf(cancelled.actor) : null,
+    },
+  )
+  if (!about(row.opened_at, opened.at)) wrong.push('opened_at')
+  if (!about(row.closed_at, closed?.at)) wrong.push('closed_at')
+  if (!about(row.acknowledged_at, acknowledged?.at)) wrong.push('acknowledged_at')
+  if (!about(row.cancelled_at, cancelled?.at)) wrong.push('cancelled_at')
+  if (wrong.length > 0) fault(`the incident's row is not as it was recorded: ${wrong.join(', ')}`)
+}
+
+/** Notes, in the order in which they were written. */
+export async function noteFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const rows = await db.query<{ person: string; body: string; at: Date }>(
+    'SELECT person, body, at FROM runbook.notes WHERE incident = $1 ORDER BY number',
+    [incident],
+  )
+  const said = events.filter((event) => event.kind === 'note' && event.actor.startsWith('person:'))
+  said.forEach((event, i) => {
+    const row = rows.rows[i]
+    const same = row && row.person === personOf(event.actor) && row.body === event.data.body && about(row.at, event.at)
+    if (!same) fault('its note is not as it was recorded', event.seq)
+  })
+  if (rows.rows.length > said.length) fault(`${rows.rows.length - said.length} notes were never recorded`)
+}
+
+interface EvidenceRow {
+  place: string
+  name: string
+  kind: string
+  status: string
+  parameters: string
+  truncated: boolean
+  started_at: Date
+  duration_ms: number
+}
+
+/** What stands beside evidence; the evidence itself is compared by its digest with the chain. */
+export async function evidenceFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const rows = await db.query<EvidenceRow>(
+    `SELECT place, name, kind, status, parameters, truncated, started_at, duration_ms FROM runbook.evidence WHERE incident = $1`,
+    [incident],
+  )
+  for (const row of rows.rows) {
+    const event = events.find((one) => one.kind === 'check' && one.place === row.place)
+    if (!event) continue
+    const { name, check, status, truncated, durationMs, asked, startedAt } = event.data
+    const found = { ...row, asked: sha256Hex(row.parameters), started: row.started_at.toISOString() }
+    const wanted = { name, kind: check, status, truncated, duration_ms: durationMs, asked, started: startedAt }
+    const wrong = differing(found, wanted)
+    if (wrong.length > 0) fault(`evidence ${row.place} is not as it was recorded: ${wrong.join(', ')}`, event.seq)
+  }
+}

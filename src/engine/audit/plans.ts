@@ -1,0 +1,17 @@
+import { sha256Hex } from '../../core/canonical.ts'
+import type { Queryable } from '../../history/database.ts'
+import { objectOf } from './recorded.ts'
+
+/** Plans are what their digests say. Their source is kept for people to read: nothing runs by it, and it has no digest. */
+export async function planFaults(db: Queryable): Promise<string[]> {
+  const plans = await db.query<{ digest: string; runbook: string; plan: string }>(
+    'SELECT digest, runbook, plan FROM runbook.plans ORDER BY digest',
+  )
+  const faults = plans.rows
+    .filter(({ digest, runbook, plan }) => sha256Hex(plan) !== digest || objectOf(plan)?.runbook !== runbook)
+    .map(({ digest }) => `plan ${digest.slice(0, 12)} was changed after it was stored`)
+  const missing = await db.query<{ id: string }>(
+    'SELECT id FROM runbook.incidents i WHERE NOT EXISTS (SELECT FROM runbook.plans p WHERE p.digest = i.plan_digest)',
+  )
+  return [...faults, ...missing.rows.map(({ id }) => `the plan of ${id} is missing`)]
+}

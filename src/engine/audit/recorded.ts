@@ -1,0 +1,50 @@
+import type { Json, JsonObject } from '../../core/json.ts'
+import { readEvents, type EventRow } from '../../history/incidents.ts'
+import type { ChainFault } from '../../history/chain.ts'
+import type { Queryable } from '../../history/database.ts'
+
+/** What one incident's chain says, and a place for what the rows say otherwise. */
+export interface Recorded {
+  incident: string
+  events: EventRow[]
+  fault(what: string, seq?: number): void
+}
+
+export async function readRecorded(db: Queryable, incident: string, faults: ChainFault[]): Promise<Recorded> {
+  const events = await readEvents(db, incident)
+  return { incident, events, fault: (what, seq = 0) => void faults.push({ incident, seq, what }) }
+}
+
+/** A row's times and those of its event come from one transaction, which takes moments. */
+const MOMENTS_MS = 60_000
+
+/** Whether a row's time is about that of its event; both may be missing. */
+export function about(time: Date | null, at: string | undefined): boolean {
+  if (time === null || at === undefined) return time === null && at === undefined
+  return Math.abs(time.getTime() - Date.parse(at)) <= MOMENTS_MS
+}
+
+/** Names of the columns in which a row is not as it was recorded. */
+export function differing(row: Record<string, unknown>, wanted: Record<string, unknown>): string[] {
+  return Object.keys(wanted).filter((name) => JSON.stringify(row[name]) !== JSON.stringify(wanted[name]))
+}
+
+export function dataIs(event: EventRow, kind: string, gate?: string): boolean {
+  return event.kind === kind && (gate === undefined || event.data.gate === gate)
+}
+
+export function personOf(actor: string): string {
+  return actor.replace(/^person:/, '')
+}
+
+export function orNull(value: Json | undefined): Json {
+  return value ?? null
+}
+
+export function objectOf(text: string): JsonObject | undefined {
+  try {
+    return JSON.parse(text) as JsonObject
+  } catch {
+    return undefined
+  }
+}

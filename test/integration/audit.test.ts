@@ -1,0 +1,327 @@
+import { randomInt } from 'node:crypto'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { canonical, sha256Hex } from '../../src/core/canonical.ts'
+import type { People } from '../../src/core/person.ts'
+import { recordEffect } from '../../src/effects/record-effect.ts'
+import { audit, auditHistory, checkpointHistory } from '../../src/engine/audit/audit.ts'
+import { readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoint.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/person-actions.ts'
+import { recordVerdict } from '../../src/gate/breaker.ts'
+import { turnControl } from '../../src/gate/controls.ts'
+import { decide } from '../../src/gate/decide.ts'
+import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
+import { takePermit } from '../../src/gate/permit.ts'
+import { withdraw } from '../../src/gate/withdraw.ts'
+import { closeIncident } from '../../src/history/close.ts'
+import { recordEvents, recordEvidence } from '../../src/history/record.ts'
+import { main } from '../../src/cli/main.ts'
+import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
+import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
+
+let world: EngineWorld
+const key = newSigningKey()
+const people: People = Object.fromEntries(
+  ['operator', 'lead'].map((name) => [name, { name, groups: ['oncall'], keys: [] }]),
+)
+const keyring = openKeyring({ key }, people)
+const seed = Number(process.env.RUNBOOK_TEST_SEED ?? randomInt(2 ** 31))
+
+beforeAll(async () => {
+  world = await openEngineWorld(inject('stack').postgresUrl)
+  for (let i = 0; i < 4; i += 1) await live()
+  await propose(world)
+  const turn = { control: 'freeze', person: 'operator', reason: 'a failover' }
+  for (const on of [true, false, true]) await turnControl(world.engine, { ...turn, on })
+})
+afterAll(() => world?.close())
+
+/** An incident with everything: two checks, two gates' decisions, one taken back, permits, effects, a verdict, notes, its end. */
+async function live(): Promise<void> {
+  const { engine: database } = world
+  const engine = { database, temporal: {} } as Engine
+  const { operator, lead } = people as { operator: People[string]; lead: People[string] }
+  const { incident, gate, digest } = await propose(world, { approval: { count: 2 } })
+  const body = { result: { rows: [{ n: 1 }], truncated: false } }
+  const found = { name: 'bad', kind: 'sql.query', status: 'ok' as const, ref: sha256Hex(canonical(body)), ...body }
+  const at = { startedAt: new Date().toISOString(), durationMs: 1, truncated: false }
+  const places = ['r1/check/bad', 'r1/recheck1/bad']
+  const evidence = places.map((place) => ({ place, ...found, ...at }))
+  await recordEvidence(database, incident, evidence, { [places[0]!]: { sql: 'SELECT 1' } })
+  await acknowledge(engine, operator, incident)
+  await claim(engine, lead, incident)
+  for (const note of ['one', 'two']) await addNote(engine, operator, incident, note)
+  const deps = { database, keyring, people, ring: async () => {} }
+  const approve = (person: People[string], targets?: string[]) =>
+    decide(deps, person, {
+      gate,
+      proposalDigest: digest,
+      decision: 'approve',
+      comment: 'yes',
+      ...(targets && { targets }),
+    })
+  await approve(operator, ['a'])
+  await withdraw(deps, operator, { gate })
+  await approve(operator)
+  await approve(lead, ['a', 'b'])
+  const recheck = { round: 1, targets: ['a', 'b'], skipped: {} }
+  const [looked] = await recordEvents(database, incident, [
+    { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
+  ])
+  const rules = { keyring, people, goesUnapproved: () => false }
+  for (const target of ['a', 'b']) {
+    await takePermit(database, rules, { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 })
+    const effect = { gate, action: '0-sql.update', target, detail: '1 row', observed: { rows: 1 } }
+    await recordEffect(database, { ...effect, result: 'applied' })
+  }
+  await recordVerdict(database, incident, 'r1/verify/verdict', { round: 1, remedy: 'mend', held: true, detail: '' })
+  await cancelIncident(engine, operator, incident)
+  await closeIncident(database, { incident, outcome: 'cancelled', reason: 'cancelled by operator' })
+}
+
+/** Runs `work` as a superuser whom no trigger stops, and takes it all back. */
+async function tampering<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await world.superuser.connect()
+  try {
+    await client.query(`BEGIN; SET LOCAL session_replication_role = replica`)
+    return await work(client)
+  } finally {
+    await client.query('ROLLBACK')
+    client.release()
+  }
+}
+
+/** mulberry32 */
+function randomFrom(start: number): (below: number) => number {
+  let state = start
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
+  }
+}
+
+const NOT_COMPARED: Record<string, string[]> = {
+  // `id` is made of `number`, which only the database may give.
+  incidents: ['number', 'id', 'occurrences', 'started_at', 'rung_at', 'looked_at', 'state'],
+  events: [],
+  evidence: [],
+  gates: [],
+  decisions: [],
+  // Renewed with a higher fence after a crash, as often as it takes.
+  permits: ['renewed_at', 'fence'],
+  effects: [],
+  notes: ['number'],
+  verdicts: [],
+  plans: ['source', 'stored_at'],
+  controls: [],
+  control_events: [],
+}
+
+type Random = (below: number) => number
+const pick = <T>(random: Random, list: T[]): T => list[random(list.length)]!
+
+/** One random change of one random row; says what. */
+async function edit(client: pg.PoolClient, random: Random): Promise<string> {
+  const table = pick(random, Object.keys(NOT_COMPARED))
+  const rows = await client.query<{ ctid: string; row: Record<string, unknown> }>(
+    `SELECT ctid::text, to_jsonb(t) AS row FROM runbook.${table} t ORDER BY ctid`,
+  )
+  const { ctid, row } = pick(random, rows.rows)
+  if (random(8) === 0) {
+    await client.query(`DELETE FROM runbook.${table} WHERE ctid = $1::tid`, [ctid])
+    return `DELETE FROM ${table}: ${JSON.stringify(row).slice(0, 200)}`
+  }
+  const types = await client.query<{ name: string; type: string }>(
+    `SELECT column_name AS name, data_type AS type FROM information_schema.columns WHERE table_schema = 'runbook' AND table_name = $1`,
+    [table],
+  )
+  const columns = types.rows.filter(({ name }) => !NOT_COMPARED[table]!.includes(name))
+  const { name, type } = pick(random, columns)
+  const value = changed(random, type, row[name])
+  await client.query(`UPDATE runbook.${table} SET ${name} = $1 WHERE ctid = $2::tid`, [value, ctid])
+  return `${table}.${name}: ${JSON.stringify(row[name])} -> ${JSON.stringify(value)}`.slice(0, 400)
+}
+
+function changed(random: Random, type: string, value: unknown): unknown {
+  switch (type) {
+    case 'boolean':
+      return !value
+    case 'bigint':
+    case 'integer':
+      return Number(value) + pick(random, [-1, 1, 7])
+    case 'ARRAY':
+      return value === null ? ['x'] : pick(random, [[...(value as string[]), 'x'], (value as string[]).slice(1)])
+    case 'timestamp with time zone': {
+      const hours = pick(random, [-24, -1, 1, 24]) * 3_600_000
+      return value === null ? new Date() : new Date(Date.parse(String(value)) + hours)
+    }
+    default: {
+      if (value === null || value === '') return 'x'
+      const text = String(value)
+      const at = random(text.length)
+      const other = text[at] === 'x' ? 'y' : 'x'
+      return pick(random, [
+        text.slice(0, at) + other + text.slice(at + 1),
+        text.slice(0, at) + text.slice(at + 1),
+        `${text}x`,
+      ])
+    }
+  }
+}
+
+describe('a history', () => {
+  test('that nobody touched has no faults, for a reader too', async () => {
+    const { faults, incidents, events } = await auditHistory(world.reader, keyring)
+    expect(faults).toEqual([])
+    expect(incidents).toBe(5)
+    expect(events).toBeGreaterThan(60)
+  })
+
+  test('in which a superuser made any of 200 random edits shows each', { timeout: 120_000 }, async () => {
+    console.log(`edits: RUNBOOK_TEST_SEED=${seed}`)
+    const random = randomFrom(seed)
+    const missed: string[] = []
+    const tables = new Set<string>()
+    for (let found = 0; found < 200;) {
+      const what = await tampering(async (client) => {
+        const change = await edit(client, random).catch((error: { code?: string }) => {
+          // The database itself does not take such a value: another one.
+          if (/^(23|22)/.test(error.code ?? '')) return undefined
+          throw error
+        })
+        if (change === undefined) return undefined
+        const { faults } = await audit(client, keyring)
+        return { change, seen: faults.length > 0 }
+      })
+      if (!what) continue
+      found += 1
+      tables.add(what.change.replace(/^DELETE FROM /, '').split(/[.:]/)[0]!)
+      if (!what.seen) missed.push(what.change)
+    }
+    expect(missed, `seed ${seed}`).toEqual([])
+    expect([...tables].sort()).toEqual(Object.keys(NOT_COMPARED).sort())
+  })
+})
+
+describe('a checkpoint', () => {
+  let checkpoint: Checkpoint
+  beforeAll(async () => {
+    const signed = await checkpointHistory(world.engine, keyring)
+    checkpoint = readCheckpoint(JSON.stringify(signed), keyring)
+  })
+
+  test('of a history that went on since then has no faults', async () => {
+    await live()
+    const later = await auditHistory(world.engine, keyring, checkpoint)
+    expect(later).toMatchObject({ faults: [], checkpoint: checkpoint.at, incidents: 6 })
+  })
+
+  test('shows each of 20 random truncations that leave no other trace', { timeout: 60_000 }, async () => {
+    console.log(`truncations: RUNBOOK_TEST_SEED=${seed}`)
+    const random = randomFrom(seed)
+    const missed: string[] = []
+    for (let i = 0; i < 20; i += 1) {
+      const [incident, length] = pick(random, checkpoint.heads)
+      const keep = i % 5 === 0 ? 0 : random(length)
+      await tampering(async (client) => {
+        await cut(client, incident, keep)
+        const { faults } = await audit(client, keyring, checkpoint)
+        if (!faults.some((fault) => fault.incident === incident && fault.what.includes('since the checkpoint')))
+          missed.push(`${incident} cut to ${keep} of ${length}`)
+      })
+    }
+    expect(missed, `seed ${seed}`).toEqual([])
+  })
+
+  test('shows a chain that was written anew from its middle, which no chain shows by itself', async () => {
+    const [incident] = checkpoint.heads.at(-1)!
+    await tampering(async (client) => {
+      await client.query(`DELETE FROM runbook.events WHERE incident = $1 AND seq > 1`, [incident])
+      await client.query(`DELETE FROM runbook.gates WHERE incident = $1`, [incident])
+      await client.query(
+        `UPDATE runbook.incidents i SET head_seq = e.seq, head_hash = e.hash FROM runbook.events e WHERE i.id = $1 AND e.incident = i.id`,
+        [incident],
+      )
+      for (const body of ['a', 'b', 'c'])
+        await client.query('SELECT FROM runbook.append_events($1, $2, $3)', [
+          incident,
+          [null],
+          [canonical({ actor: 'engine', kind: 'told', data: { body } })],
+        ])
+      expect((await audit(client, keyring)).faults).toEqual([])
+      expect((await audit(client, keyring, checkpoint)).faults).toMatchObject([{ incident }])
+    })
+  })
+
+  test('shows turns of controls that were taken away', async () => {
+    await tampering(async (client) => {
+      await client.query('DELETE FROM runbook.control_events; DELETE FROM runbook.controls')
+      expect((await audit(client, keyring)).faults).toEqual([])
+      expect((await audit(client, keyring, checkpoint)).faults).toMatchObject([{ incident: 'controls' }])
+    })
+  })
+
+  test('is believed only when this engine’s key, or a former one, signed it', async () => {
+    const signed = await checkpointHistory(world.engine, keyring)
+    const forged = { ...signed, checkpoint: { ...signed.checkpoint, heads: [] } }
+    expect(() => readCheckpoint(JSON.stringify(forged), keyring)).toThrow('not signed by the key of this engine')
+    expect(() => readCheckpoint('{}', keyring)).toThrow('this is no checkpoint')
+    const rotated = openKeyring({ key: newSigningKey(), previous: [publicKeyOf(key)] }, people)
+    expect(readCheckpoint(JSON.stringify(signed), rotated)).toEqual(signed.checkpoint)
+    const other = { ...checkpoint, engine: 'another' }
+    await expect(auditHistory(world.engine, keyring, other)).rejects.toThrow('of another engine')
+  })
+})
+
+/** Keeps an incident's first events and makes everything else look as if there had been no more; 0: as if it had never been. */
+async function cut(client: pg.PoolClient, incident: string, keep: number): Promise<void> {
+  await client.query('DELETE FROM runbook.events WHERE incident = $1 AND seq > $2', [incident, keep])
+  const gates = `SELECT id FROM runbook.gates WHERE incident = $1`
+  for (const table of ['decisions', 'permits', 'effects', 'verdicts', 'intents'])
+    await client.query(`DELETE FROM runbook.${table} WHERE gate IN (${gates})`, [incident])
+  for (const table of ['evidence', 'notes', 'gates'])
+    await client.query(`DELETE FROM runbook.${table} WHERE incident = $1`, [incident])
+  if (keep === 0) await client.query('DELETE FROM runbook.incidents WHERE id = $1', [incident])
+  else
+    await client.query(
+      `UPDATE runbook.incidents i SET head_seq = e.seq, head_hash = e.hash FROM runbook.events e
+       WHERE i.id = $1 AND e.incident = i.id AND e.seq = $2`,
+      [incident, keep],
+    )
+}
+
+describe('runbook audit', () => {
+  const runbook = async (...argv: string[]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'runbook-audit-'))
+    writeFileSync(
+      join(folder, 'runbook.config.yaml'),
+      'database: ${DB}\npeople: { operator: { groups: [oncall] }, lead: { groups: [oncall] } }\nsigning: { key: "${KEY}" }\n',
+    )
+    const terminal = fakeTerminal({ cwd: folder, env: { DB: world.applicationUrl, KEY: key } })
+    return { code: await main(argv, terminal), out: terminal.out, err: terminal.err, folder }
+  }
+
+  test('makes a checkpoint, compares with it, and exits with 1 where something is wrong', async () => {
+    const made = await runbook('audit', 'checkpoint', '--to', 'checkpoint.json')
+    expect(made).toMatchObject({ code: 0, out: '' })
+    const file = join(made.folder, 'checkpoint.json')
+    expect(await runbook('audit', 'verify', '--checkpoint', file)).toMatchObject({ code: 0, out: '' })
+    expect(JSON.parse((await runbook('audit', 'checkpoint')).out)).toHaveProperty('signature')
+
+    const client = await world.superuser.connect()
+    await client.query('SET session_replication_role = replica')
+    await client.query(`UPDATE runbook.effects SET detail = 'nothing' WHERE gate = 'INC-1.r1' AND target = 'a'`)
+    await client.query('SET session_replication_role = origin')
+    client.release()
+    const found = await runbook('audit', 'verify')
+    expect(found.code).toBe(1)
+    expect(found.out).toContain('the effect of 0-sql.update on a is not as it was recorded')
+    expect((await runbook('audit', 'verify', '--checkpoint', 'none.json')).code).toBe(2)
+  })
+})
