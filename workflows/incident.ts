@@ -3,7 +3,6 @@ import {
   ApplicationFailure,
   condition,
   isCancellation,
-  log,
   proxyActivities,
   proxyLocalActivities,
   rootCause,
@@ -89,10 +88,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
     },
     sleep: (ms) => sleep(ms),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
-    tell: (status) => {
-      log.debug(status)
-      setCurrentDetails(`**${plan.title}**\n\n${status}`)
-    },
+    tell: (status) => setCurrentDetails(`**${plan.title}**\n\n${status}`),
   }
 }
 
@@ -157,6 +153,8 @@ async function runWave(id: string, requests: CheckRequest[]) {
   const isShort = (request: CheckRequest) => request.timeoutMs <= LOCAL_CHECK_MS || request.unavailable !== undefined
   const short = requests.filter(isShort)
   const long = requests.filter((request) => !isShort(request))
+  // The usual case; every promise less is a stack trace less that the sandbox keeps of it.
+  if (long.length === 0) return runTogether(id, short)
   const [together, ...apart] = await Promise.all([
     short.length > 0 ? runTogether(id, short) : [],
     ...long.map((request) =>
