@@ -3,13 +3,18 @@ import type { EffectResult, TargetState } from '../core/effect.ts'
 import { connectionsOf } from '../gate/breaker.ts'
 import { inTheWay, readControls } from '../gate/controls.ts'
 import { readDecisions, readGates, type GateRow } from '../gate/gates.ts'
-import type { Queryable } from '../history/database.ts'
+import { snapshot, type Database, type Queryable } from '../history/database.ts'
 import { readEvents, readIncident, type EventRow } from '../history/incidents.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './views.ts'
 
 /** An incident with its rounds, from the engine's database alone. Throws `RUNBOOK_NOT_FOUND`. */
-export async function showIncident(db: Queryable, id: string): Promise<IncidentView> {
+export async function showIncident(database: Database, id: string): Promise<IncidentView> {
+  return snapshot(database, (db) => incidentView(db, id))
+}
+
+/** The same within a snapshot. */
+export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
   const gates = await readGates(db, id)

@@ -27,7 +27,7 @@ interface Said {
 /**
  * Recomputes an incident's chain of events and compares it with the head that the incident's row names; then compares with the chain
  * what it speaks of: evidence and proposals by their digests, the outcome. Finds what was edited, removed or put between. What was cut
- * off the end together with the head cannot be seen here.
+ * off the end together with the head cannot be seen here. Of an incident that is still open only a snapshot fits together.
  */
 export async function verifyChain(db: Queryable, incident: string): Promise<ChainFault[]> {
   const links = await db.query<Link>(

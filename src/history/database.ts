@@ -22,9 +22,22 @@ export function openDatabase(url: string, options: { max?: number; name?: string
 
 /** Runs `work` in one transaction: commits its result, or rolls back and rethrows. */
 export async function transaction<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  return inTransaction(database, 'BEGIN', work)
+}
+
+/** Runs several reads that see the database at one moment: what is read of an incident that moves on must fit together. */
+export async function snapshot<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  return inTransaction(database, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work)
+}
+
+async function inTransaction<T>(
+  database: Database,
+  begin: string,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
   return lent(database, async (connection, spoil) => {
     try {
-      await connection.query('BEGIN')
+      await connection.query(begin)
       const result = await work(connection)
       await connection.query('COMMIT')
       return result

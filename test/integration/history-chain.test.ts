@@ -139,3 +139,25 @@ describe('a chain', () => {
     )
   })
 })
+
+test('an incident that moves on is shown as it was at one moment, and its chain is never called broken', async () => {
+  const { incident } = await propose(world)
+  let writing = true
+  const write = async () => {
+    for (let n = 1; n <= 60; n += 1)
+      await recordEvents(world.engine, incident, [
+        { place: `n${n}`, actor: 'engine', kind: 'note', data: { body: '' } },
+      ])
+    await closeIncident(world.engine, { incident, outcome: 'failed', reason: 'enough' })
+    writing = false
+  }
+  const read = async () => {
+    while (writing) {
+      const { incident: seen, timeline, chainFaults } = await reviewIncident(world.reader, incident)
+      expect(chainFaults).toEqual([])
+      expect(seen.state === 'closed').toBe(timeline.at(-1)!.kind === 'closed')
+      expect(seen.rounds[0]!.gate!.state).toBe(seen.state === 'closed' ? 'voided' : 'open')
+    }
+  }
+  await Promise.all([write(), read(), read()])
+})

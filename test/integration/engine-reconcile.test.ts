@@ -1,0 +1,347 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { digest } from '../../src/core/canonical.ts'
+import type { Json } from '../../src/core/json.ts'
+import type { Plan } from '../../src/core/plan.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/person-actions.ts'
+import { reconcile } from '../../src/engine/reconcile.ts'
+import { showIncident } from '../../src/engine/show.ts'
+import { trigger } from '../../src/engine/trigger.ts'
+import { acceptIncident } from '../../src/history/accept.ts'
+import { readEvents, readIncident } from '../../src/history/incidents.ts'
+import { storePlan } from '../../src/history/plans.ts'
+import { installRuntime } from '../../src/temporal/worker.ts'
+import { openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+
+let world: WorkflowWorld
+let engine: Engine
+let worker: { stop(): Promise<void> }
+
+/** Five parallel checks, and nothing to be done. */
+const five = ['bad', 'two', 'three', 'four', 'five']
+const watching = thingsPlan('watching', {
+  checks: five.map((name) => thingsCheck(name)),
+  causes: [{ ...thingsPlan('x').causes[0]!, then: { end: 'no-action' } }],
+  remedies: {},
+})
+
+beforeAll(async () => {
+  installRuntime('ERROR')
+  world = await openWorkflowWorld(inject('stack'), [thingsPlan('things'), watching])
+  engine = world.engine
+  worker = await world.startWorker()
+})
+
+afterAll(async () => {
+  await world?.close()
+})
+
+const handle = (incident: string) => engine.temporal.client.workflow.getHandle(incident)
+
+/** Makes the reconciler's waiting times pass. */
+async function later(seconds = 3_600): Promise<void> {
+  const ago = `- interval '${seconds} seconds'`
+  await world.history.superuser
+    .query(`UPDATE runbook.incidents SET opened_at = opened_at ${ago}, started_at = started_at ${ago},
+    looked_at = looked_at ${ago}, rung_at = rung_at ${ago}, cancelled_at = cancelled_at ${ago} WHERE closed_at IS NULL`)
+  await world.history.superuser.query(
+    `UPDATE runbook.gates SET decided_at = decided_at ${ago} WHERE decided_at IS NOT NULL`,
+  )
+}
+
+/** An engine whose Temporal does not answer. */
+function withoutTemporal(): Engine {
+  const away = () => Promise.reject(new Error('Temporal is away'))
+  const workflow = { start: away, getHandle: () => ({ signal: away, describe: away }) }
+  const client = { workflow, withDeadline: (_: unknown, call: () => unknown) => call() }
+  return { ...engine, temporal: { ...engine.temporal, client: client as never } }
+}
+
+const signals = async (incident: string) => {
+  const { events } = await handle(incident).fetchHistory()
+  return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length
+}
+
+describe('an incident that was accepted while Temporal was away', () => {
+  test('is started by the starter, once, whoever reconciles', async () => {
+    await world.addThings('outbox', 'o1')
+    const accepted = await trigger(withoutTemporal(), {
+      type: 'things',
+      inputs: { group: 'outbox' },
+      requester: 'person:operator',
+    })
+    expect(accepted.created).toBe(true)
+    expect((await readIncident(engine.database, accepted.incident)).startedAt).toBeNull()
+    expect((await reconcile(engine)).started).toEqual([])
+    await later(3)
+    await Promise.all([reconcile(engine), reconcile(engine)])
+    expect((await readIncident(engine.database, accepted.incident)).startedAt).not.toBeNull()
+    expect((await reconcile(engine)).started).toEqual([])
+    await world.atGate(accepted.incident)
+  })
+
+  test('may have been started before its start was noted', async () => {
+    await world.addThings('noted', 'n1')
+    const incident = await world.open('things', 'noted')
+    await world.history.superuser.query('UPDATE runbook.incidents SET started_at = NULL WHERE id = $1', [incident])
+    await later(3)
+    expect((await reconcile(engine)).started).toContain(incident)
+    await world.decide(await world.atGate(incident))
+    expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved', occurrences: 1 })
+  })
+
+  test('stays in the outbox while Temporal is away, and one that cannot be started keeps no other waiting', async () => {
+    const ids: string[] = []
+    for (const group of ['g1', 'g2', 'g3'])
+      ids.push(
+        (await trigger(withoutTemporal(), { type: 'watching', inputs: { group }, requester: 'person:operator' }))
+          .incident,
+      )
+    await later(3)
+    await expect(reconcile(withoutTemporal())).rejects.toThrow('Temporal is away')
+    const start = engine.temporal.client.workflow.start.bind(engine.temporal.client.workflow)
+    const picky = Object.assign(Object.create(engine.temporal.client) as typeof engine.temporal.client, {
+      workflow: Object.assign(
+        Object.create(engine.temporal.client.workflow) as typeof engine.temporal.client.workflow,
+        {
+          start: (type: string, options: { workflowId: string }) =>
+            options.workflowId === ids[0] ? Promise.reject(new Error('not this one')) : start(type, options as never),
+        },
+      ),
+    })
+    await expect(reconcile({ ...engine, temporal: { ...engine.temporal, client: picky } })).rejects.toThrow(
+      'not this one',
+    )
+    for (const id of ids.slice(1)) expect(await world.closed(id)).toMatchObject({ outcome: 'cleared' })
+    await reconcile(engine)
+    expect(await world.closed(ids[0]!)).toMatchObject({ outcome: 'cleared' })
+  })
+})
+
+describe('the reconciler', () => {
+  test('rings for a decision whose ring was lost; ever more seldom, and of several processes one', async () => {
+    await world.addThings('ring', 'r1')
+    const incident = await world.open('things', 'ring')
+    const waiting = await world.atGate(incident)
+    await worker.stop()
+    const { id: gate, proposalDigest } = waiting.rounds[0]!.gate!
+    const { decideGate } = await import('../../src/engine/decide-gate.ts')
+    await decideGate(withoutTemporal(), engine.people.lead!, { gate, proposalDigest, decision: 'approve' })
+    expect((await reconcile(engine)).rung).toEqual([])
+    await later(11)
+    const rung = await Promise.all([reconcile(engine), reconcile(engine), reconcile(engine)])
+    expect(rung.flatMap((one) => one.rung)).toEqual([incident])
+    expect(await signals(incident)).toBe(1)
+    // Rung 11 s after the decision: the next time is 11 s after that.
+    await later(9)
+    expect((await reconcile(engine)).rung).toEqual([])
+    await later(3)
+    expect((await reconcile(engine)).rung).toEqual([incident])
+    await later(20)
+    expect((await reconcile(engine)).rung).toEqual([])
+    worker = await world.startWorker()
+    expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+  })
+
+  test('rings for a cancellation whose ring was lost', async () => {
+    await world.addThings('mark', 'k1')
+    const incident = await world.open('things', 'mark')
+    await world.atGate(incident)
+    await cancelIncident(withoutTemporal(), engine.people.lead!, incident)
+    await later(11)
+    expect((await reconcile(engine)).rung).toEqual([incident])
+    expect(await world.closed(incident)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled by lead' })
+  })
+
+  test('leaves running workflows alone, and closes truthfully what ended without saying so', async () => {
+    const groups = ['running', 'terminated', 'cancelled']
+    for (const group of groups) await world.addThings(group, `${group}-1`, `${group}-2`)
+    const [running, terminated, cancelled] = (await Promise.all(
+      groups.map((group) => world.open('things', group)),
+    )) as [string, string, string]
+    for (const incident of [running, terminated, cancelled]) await world.atGate(incident)
+    await worker.stop()
+    // One target had its permit when the workflow was ended, the other had not.
+    await world.history.superuser.query(
+      `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'terminated-1', 'things/mend', 'l', 1)`,
+      [`${terminated}.r1`],
+    )
+    await handle(terminated).terminate('by a person')
+    await handle(cancelled).cancel()
+    expect((await reconcile(engine)).closed).toEqual([])
+    worker = await world.startWorker()
+    await handle(cancelled)
+      .result()
+      .catch(() => {})
+    await later()
+    const closed = (await Promise.all([reconcile(engine), reconcile(engine)])).flatMap((one) => one.closed)
+    expect(closed.sort()).toEqual([terminated, cancelled].sort())
+    expect(await showIncident(engine.database, terminated)).toMatchObject({
+      outcome: 'failed',
+      reason: 'its workflow was terminated',
+      rounds: [
+        {
+          gate: { state: 'voided' },
+          effects: [{ target: 'terminated-1', result: 'unknown' }],
+          targets: [{ state: 'unknown' }, { state: 'proposed' }],
+        },
+      ],
+    })
+    expect((await readEvents(engine.database, terminated)).slice(-3).map((event) => event.place)).toEqual([
+      'r1/effect/0-sql.update/terminated-1',
+      'r1/gate/voided',
+      'closed',
+    ])
+    expect(await readIncident(engine.database, cancelled)).toMatchObject({ outcome: 'cancelled' })
+    expect(await readIncident(engine.database, running)).toMatchObject({ state: 'deciding', outcome: null })
+    await world.decide(await showIncident(engine.database, running))
+    expect(await world.closed(running)).toMatchObject({ outcome: 'resolved' })
+    await later()
+    expect((await reconcile(engine)).closed).toEqual([])
+  })
+
+  test('closes what Temporal does not know as failed', async () => {
+    await world.addThings('gone', 'x1')
+    const { incident } = await trigger(withoutTemporal(), {
+      type: 'things',
+      inputs: { group: 'gone' },
+      requester: 'person:operator',
+    })
+    await world.history.superuser.query('UPDATE runbook.incidents SET started_at = now() WHERE id = $1', [incident])
+    await later()
+    expect((await reconcile(engine)).closed).toContain(incident)
+    expect(await readIncident(engine.database, incident)).toMatchObject({
+      outcome: 'failed',
+      reason: 'its workflow is gone from Temporal',
+    })
+  })
+
+  test.each([
+    ['another version of plans', { irVersion: 99 }, /was given version 99 of things/],
+    ['a plan that is no plan', { checks: null }, /could not go on/],
+  ])('a worker refuses %s, and the incident says why', async (_, change, why) => {
+    const plan = { ...thingsPlan('things'), ...change } as unknown as Plan
+    const planDigest = await storePlan(engine.database, plan, 'by hand')
+    expect(planDigest).toBe(digest(plan as unknown as Json))
+    const { incident } = await acceptIncident(engine.database, {
+      type: 'things',
+      runbook: 'things',
+      planDigest,
+      key: `odd-${planDigest}`,
+      inputs: { group: 'odd' },
+      requester: 'person:operator',
+    })
+    await later(3)
+    await reconcile(engine)
+    await handle(incident)
+      .result()
+      .catch(() => {})
+    await later()
+    await reconcile(engine)
+    expect(await readIncident(engine.database, incident)).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringMatching(why),
+    })
+  })
+})
+
+describe('a person', () => {
+  test('acknowledges once, claims anew, notes also afterwards; what comes too late is refused', async () => {
+    await world.addThings('people', 'p1')
+    const incident = await world.open('things', 'people')
+    const waiting = await world.atGate(incident)
+    const { lead, operator } = engine.people as { lead: never; operator: never }
+    await Promise.all([acknowledge(engine, lead, incident), acknowledge(engine, lead, incident)])
+    await acknowledge(engine, operator, incident)
+    await claim(engine, lead, incident)
+    await claim(engine, operator, incident)
+    expect(await readIncident(engine.database, incident)).toMatchObject({
+      acknowledgedBy: 'lead',
+      claimedBy: 'operator',
+    })
+    await world.decide(waiting, 'lead', { decision: 'reject' })
+    await world.closed(incident)
+    for (const act of [acknowledge, claim, cancelIncident])
+      await expect(act(engine, lead, incident)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    await addNote(engine, operator, incident, '  Why? \n')
+    for (const text of ['', '   ', 'x'.repeat(10_001), 'a\u0000b'])
+      await expect(addNote(engine, operator, incident, text)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
+    const kinds = (await readEvents(engine.database, incident)).map((event) => event.kind)
+    expect(kinds.filter((kind) => kind === 'acknowledged')).toHaveLength(1)
+    expect(kinds.at(-1)).toBe('note')
+    await expect(acknowledge(engine, lead, 'INC-999999')).rejects.toMatchObject({ code: 'RUNBOOK_NOT_FOUND' })
+  })
+})
+
+describe('what an incident costs', () => {
+  test('five parallel SQL checks and an end without a proposal: one workflow task, four transactions', async () => {
+    await world.addThings('cost', 'c1', 'c2')
+    await world.closed(await world.open('watching', 'cost'))
+    const counted = countTransactions(engine)
+    const { incident } = await trigger(counted.engine, {
+      type: 'watching',
+      inputs: { group: 'cost' },
+      requester: 'person:operator',
+    })
+    expect(await handle(incident).result()).toMatchObject({ outcome: 'no-action' })
+    const here = counted.transactions()
+    // The worker's own, seen from its side, in the next one.
+    await worker.stop()
+    worker = await world.startWorker({ database: counted.engine.database })
+    const before = counted.transactions()
+    const next = await world.open('watching', 'cost')
+    expect(await handle(next).result()).toMatchObject({ outcome: 'no-action' })
+    const there = counted.transactions() - before
+    // Accepted, marked as started; evidence, closed.
+    expect([here, there]).toEqual([2, 2])
+
+    const { events } = await handle(incident).fetchHistory()
+    const types = (events ?? []).map((event) => Object.keys(event).find((key) => key.endsWith('EventAttributes')))
+    expect(types).toEqual([
+      'workflowExecutionStartedEventAttributes',
+      'workflowTaskScheduledEventAttributes',
+      'workflowTaskStartedEventAttributes',
+      'workflowTaskCompletedEventAttributes',
+      'markerRecordedEventAttributes',
+      'markerRecordedEventAttributes',
+      'upsertWorkflowSearchAttributesEventAttributes',
+      'workflowExecutionCompletedEventAttributes',
+    ])
+    const view = await showIncident(engine.database, incident)
+    expect(view.rounds[0]!.checks.map((one) => [one.name, one.rows])).toEqual(five.map((name) => [name, 2]))
+  })
+
+  /** Counts what is committed through this engine's connections: single statements, and BEGIN … COMMIT as one. */
+  function countTransactions(of: Engine): { engine: Engine; transactions(): number } {
+    let count = 0
+    const counting = (client: object, inside: { transaction: boolean }) =>
+      new Proxy(client, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name)
+          if (typeof value !== 'function') return value
+          if (name !== 'query') return value.bind(target)
+          return (...given: unknown[]) => {
+            const [text] = given
+            if (text === 'BEGIN') inside.transaction = true
+            else if (text === 'COMMIT' || !inside.transaction) count += 1
+            if (text === 'COMMIT' || text === 'ROLLBACK') inside.transaction = false
+            return (value as (...all: unknown[]) => unknown).apply(target, given)
+          }
+        },
+      })
+    const database = new Proxy(of.database, {
+      get(target, name) {
+        if (name === 'connect') return async () => counting(await target.connect(), { transaction: false })
+        if (name === 'query') {
+          return (...given: unknown[]) => {
+            count += 1
+            return (target.query as (...all: unknown[]) => unknown)(...given)
+          }
+        }
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    return { engine: { ...of, database }, transactions: () => count }
+  }
+})
