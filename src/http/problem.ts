@@ -50,7 +50,7 @@ export function problemOf(error: unknown): Problem {
     return problem(
       503,
       'RUNBOOK_UNREACHABLE',
-      `the engine cannot reach its database: ${messageOf(error)}; "runbook doctor" says what is there`,
+      `${isTemporals(error) ? 'Temporal' : "the engine's database"} does not answer: ${messageOf(error)}; is it up ("runbook doctor")?`,
     )
   return problem(500, 'RUNBOOK_INTERNAL', 'the engine failed; its log says why')
 }
@@ -86,6 +86,11 @@ function isUnreachable(error: unknown): boolean {
   if (error instanceof AggregateError && error.errors.some(isUnreachable)) return true
   const { code, cause } = error as { code?: unknown; cause?: unknown }
   if (typeof code === 'string' && (NETWORK.has(code) || /^(08|57P0)/.test(code))) return true
-  if (code === 14 || (cause !== undefined && isUnreachable(cause))) return true
+  if (isTemporals(error) || (cause !== undefined && isUnreachable(cause))) return true
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
+}
+
+/** gRPC's UNAVAILABLE. */
+function isTemporals(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 14
 }

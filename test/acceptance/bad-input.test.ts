@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { packageRoot } from '../../src/cli/installation/package-root.ts'
+import { show, trigger, untilGate } from './person.ts'
+import { openWorld, type Ran, type World } from './world.ts'
+
+/** Has something to decide whatever the queue is like. */
+const ASKS = `version: 1
+runbook: asks
+incident: asking
+title: Somebody is asked
+owner: tests
+inputs:
+  length: { type: int, default: 1, min: 1 }
+  for: { type: duration, default: 1m }
+  who: { type: string }
+key: asking/\${{ inputs.who }}
+diagnose:
+  queue: { check: bullmq.queue, with: { connection: maestro-queue } }
+causes:
+  - cause: anything
+    title: The queue is there
+    when: queue.exists
+    because: it is
+    remedy: resume
+otherwise: escalate
+remedies:
+  resume:
+    title: Resume the queue
+    risk: low
+    do:
+      - action: bullmq.resume
+        with: { connection: maestro-queue }
+    approval: { by: [oncall], within: 15m, onTimeout: reject }
+    verify:
+      checks:
+        after: { check: bullmq.queue, with: { connection: maestro-queue } }
+      until: "!after.paused"
+      every: 1s
+      within: 1m
+escalate: { to: [platform-support], message: nobody knows }
+`
+const BROKEN = ASKS.replace('incident: asking', 'incident: breaking').replace('when: queue.exists', 'when: queue.exsts')
+
+let world: World
+
+beforeAll(async () => {
+  world = await openWorld(inject('stack'), { runbooks: { 'asks.yaml': ASKS, 'broken.yaml': BROKEN } })
+})
+afterAll(() => world?.close())
+
+/** A message of one line, nothing on stdout, and this exit code. */
+function refusal({ code, out, err }: Ran): { code: number; message: string } {
+  expect(out).toBe('')
+  expect(err).toMatch(/^runbook: [^\n]+\n$/)
+  return { code, message: err.trim() }
+}
+
+async function incidents(): Promise<number> {
+  return (await world.engine.query('SELECT 1 FROM runbook.incidents')).rowCount!
+}
+
+test.each([
+  [
+    ['trigger', 'stuck-rum'],
+    2,
+    /no runbook treats incidents of type stuck-rum\. Did you mean stuck-run\? Known: .*queue-congestion/,
+  ],
+  [['trigger', 'asking', '--input', 'who=me', '--input', 'for=soon'], 2, /for.*soon/],
+  [['trigger', 'asking', '--input', 'who=me', '--input', 'length=many'], 2, /length.*many/],
+  [['trigger', 'asking', '--input', 'who=me', '--input', 'length=0'], 2, /length/],
+  [['trigger', 'asking', '--input', 'who=me', '--input', 'lenght=3'], 2, /lenght/],
+  [['trigger', 'asking'], 2, /who/],
+  [
+    ['trigger', 'breaking', '--input', 'who=me'],
+    2,
+    /Left out because of errors \("runbook lint" shows them\): .*broken\.yaml/,
+  ],
+  [['show', 'INC-4711'], 2, /INC-4711/],
+])('%j is refused in one line, and opens nothing', async (argv, code, message) => {
+  const before = await incidents()
+  const refused = refusal(await world.runbook(argv))
+  expect(refused.message).toMatch(message)
+  expect(refused.code).toBe(code)
+  expect(await incidents()).toBe(before)
+})
+
+test('a broken runbook: lint says where and what, and the others stay usable', async () => {
+  const linted = await process_(['lint', 'own-runbooks/broken.yaml'])
+  expect(linted.code).toBe(1)
+  expect(linted.out).toContain(
+    'own-runbooks/broken.yaml:16:11 error There is no "exsts" in queue. Did you mean "exists"?',
+  )
+  expect((await process_(['lint', 'own-runbooks/asks.yaml'])).code).toBe(0)
+})
+
+test('a wrong token, and none: not authenticated, and nothing is shown', async () => {
+  const wrong = refusal(await world.runbook(['list'], { env: { RUNBOOK_TOKEN: 'wrong' } }))
+  expect(wrong).toMatchObject({ code: 4, message: expect.stringContaining('token') })
+  const { RUNBOOK_URL: url } = world.installation.env
+  expect((await fetch(`${url}/v1/incidents`)).status).toBe(401)
+})
+
+test('no API at the address: it says where it looked and how to start it', async () => {
+  const { code, message } = refusal(await world.runbook(['list'], { env: { RUNBOOK_URL: 'http://127.0.0.1:9' } }))
+  expect(code).toBe(1)
+  expect(message).toContain('http://127.0.0.1:9 does not answer')
+  expect(message).toContain('runbook up')
+})
+
+test('approving what one has not seen decides nothing: without a digest and a terminal, or with a digest that is not the proposal’s', async () => {
+  const id = await trigger(world, 'asking', { who: 'me' })
+  const { gate } = await untilGate(world, id)
+  const unseen = refusal(await world.runbook(['approve', id]))
+  expect(unseen).toMatchObject({ code: 2, message: expect.stringContaining('--digest') })
+  const other = refusal(await world.runbook(['approve', id, '--digest', '0123456789ab']))
+  expect(other.code).toBe(1)
+  expect(other.message).toContain(`${gate!.id} holds another proposal now (${gate!.proposalDigest.slice(0, 12)})`)
+  expect(refusal(await world.runbook(['approve', id, '--digest', 'zz'])).code).toBe(2)
+
+  // The API itself, without the command's own look.
+  const { RUNBOOK_URL: url, RUNBOOK_TOKEN: token } = world.installation.env
+  const answer = await fetch(`${url}/v1/incidents/${id}/decision`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ gate: gate!.id, proposalDigest: '0'.repeat(64), decision: 'approve' }),
+  })
+  expect(answer.status).toBe(409)
+  expect((await show(world, id)).rounds[0]!.gate).toMatchObject({ state: 'open', decisions: [] })
+
+  expect((await world.runbook(['reject', id, '--comment', 'only a test'])).code).toBe(0)
+})
+
+test.each([
+  ['worker', 'RUNBOOK_DATABASE_URL', 'postgres://nobody:pw-of-nobody@127.0.0.1:9/none', /127\.0\.0\.1:9/],
+  ['serve', 'RUNBOOK_DATABASE_URL', 'postgres://nobody:pw-of-nobody@127.0.0.1:9/none', /127\.0\.0\.1:9/],
+  ['worker', 'TEMPORAL_ADDRESS', '127.0.0.1:9', /Temporal at 127\.0\.0\.1:9/],
+  ['serve', 'TEMPORAL_ADDRESS', '127.0.0.1:9', /Temporal at 127\.0\.0\.1:9/],
+])('"runbook %s" with %s=%s ends with one clear message, without the password', async (verb, name, value, message) => {
+  const { code, out, err } = await process_([verb, ...(verb === 'serve' ? ['--port', '0'] : [])], { [name]: value })
+  expect(err.trim()).toMatch(message)
+  expect(err.trim().split('\n')).toHaveLength(1)
+  expect(err).not.toContain('pw-of-nobody')
+  expect(out).toBe('')
+  expect([1, 2]).toContain(code)
+})
+
+test('SIGTERM ends a watch in a pipe at once; the incident goes on', async () => {
+  const id = await trigger(world, 'asking', { who: 'the watched' })
+  await untilGate(world, id)
+  const { code, out, err } = await process_(['watch', id], {}, (printed) => printed.includes('proposed'))
+  expect(code).toBe(8)
+  expect(out).toContain('proposed: Resume the queue')
+  expect(err).toContain(`${id} goes on`)
+  expect((await show(world, id)).state).toBe('deciding')
+})
+
+/** `bin/runbook.js` as a process of its own; SIGTERM as soon as what it has printed says so. */
+async function process_(argv: string[], env: Record<string, string> = {}, enough = (_: string) => false): Promise<Ran> {
+  const child = spawn(process.execPath, [join(packageRoot(), 'bin/runbook.js'), ...argv], {
+    cwd: world.installation.root,
+    env: { ...process.env, RUNBOOK_BUILT: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const late = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  let [out, err] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    out += String(chunk)
+    if (enough(out)) child.kill('SIGTERM')
+  })
+  child.stderr.on('data', (chunk) => (err += String(chunk)))
+  const code = await new Promise<number>((done) => child.on('close', (status) => done(status ?? -1)))
+  clearTimeout(late)
+  return { code, out, err }
+}
