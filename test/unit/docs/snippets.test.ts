@@ -1,0 +1,96 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { coverageOf } from '../../../src/interpreter/scenarios/coverage.ts'
+import { runScenario } from '../../../src/interpreter/scenarios/run-scenario.ts'
+import { loadConfig } from '../../../src/config/load-config.ts'
+import { compileRunbook } from '../../../src/language/compile.ts'
+import type { ConnectionKind } from '../../../src/language/kinds/kind.ts'
+import { renderText } from '../../../src/language/problems.ts'
+import { compileScenarios } from '../../../src/language/scenarios/compile-scenarios.ts'
+
+const page = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
+
+interface Snippet {
+  /** What stands behind `yaml`: runbook, scenarios, config; empty for a part. */
+  what: string
+  text: string
+  heading: string
+}
+
+function snippets(markdown: string): Snippet[] {
+  return [...markdown.matchAll(/^```yaml ?(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({
+    what: match[1]!,
+    text: match[2]!,
+    heading: [...markdown.slice(0, match.index).matchAll(/^## (.*)$/gm)].at(-1)?.[1] ?? '',
+  }))
+}
+
+describe('the tutorial', () => {
+  const all = snippets(page('writing-runbooks.md'))
+  const only = (what: string) => all.find((snippet) => snippet.what === what)!.text
+  const whole = only('runbook')
+
+  test('has a whole runbook that compiles against its configuration without a finding', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tutorial-'))
+    writeFileSync(join(folder, 'runbook.config.yaml'), only('config'))
+    const { connections, channels } = loadConfig({ cwd: folder, env: {} })
+    const kinds = Object.fromEntries(Object.entries(connections).map(([name, { kind }]) => [name, kind]))
+    const { problems } = compileRunbook(whole, {
+      file: 'payouts.yaml',
+      connections: kinds,
+      channels: Object.keys(channels),
+    })
+    expect(renderText(problems)).toBe('')
+  })
+
+  test('shows parts that are to the letter those of the whole', () => {
+    const parts = all.filter(({ what }) => what === '')
+    expect(parts.length).toBeGreaterThanOrEqual(5)
+    for (const { text } of parts) expect(whole).toContain(text.trimEnd())
+  })
+
+  test('has scenarios that come as expected and leave no gap', async () => {
+    const { plan } = compileRunbook(whole, { file: 'payouts.yaml' })
+    const { scenarios, problems } = compileScenarios(only('scenarios'), 'payouts.test.yaml', plan!)
+    expect(renderText(problems)).toBe('')
+    const runs = await Promise.all(scenarios.map((scenario) => runScenario(plan!, scenario)))
+    expect(runs.flatMap(({ mismatches }) => mismatches)).toEqual([])
+    expect(coverageOf(plan!, runs).gaps).toEqual([])
+  })
+})
+
+/** What a recipe leaves out because it does not matter to it. */
+const REST: Record<string, string> = {
+  version: 'version: 1',
+  runbook: 'runbook: recipe',
+  incident: 'incident: recipe',
+  title: 'title: A recipe',
+  key: 'key: recipe',
+  causes: 'causes: [{ cause: any, title: Any, when: "size(late.rows) > 0", because: so it is, remedy: none }]',
+  escalate: 'escalate: { to: [oncall], message: look }',
+}
+
+const connections: Record<string, ConnectionKind> = {
+  'shop-db': 'postgres',
+  'shop-queue': 'bullmq',
+  'shop-logs': 'logs',
+  'shop-ctl': 'process',
+  gateway: 'http',
+}
+
+describe('each recipe of the cookbook compiles without a finding', () => {
+  const recipes = snippets(page('cookbook.md'))
+
+  test('there are ten', () => {
+    expect(recipes.map(({ heading }) => Number.parseInt(heading, 10))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+
+  test.each(recipes.map(({ heading, text }) => [heading, text]))('%s', (_, text) => {
+    const missing = Object.entries(REST).filter(([field]) => !new RegExp(`^${field}:`, 'm').test(text))
+    const runbook = `${missing.map(([, line]) => line).join('\n')}\n${text}`
+    const { problems } = compileRunbook(runbook, { file: 'recipe.yaml', connections, channels: ['oncall'] })
+    expect(renderText(problems)).toBe('')
+  })
+})
