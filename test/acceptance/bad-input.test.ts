@@ -87,12 +87,12 @@ test.each([
 })
 
 test('a broken runbook: lint says where and what, and the others stay usable', async () => {
-  const linted = await process_(['lint', 'own-runbooks/broken.yaml'])
+  const linted = await runProcess(['lint', 'own-runbooks/broken.yaml'])
   expect(linted.code).toBe(1)
   expect(linted.out).toContain(
     'own-runbooks/broken.yaml:16:11 error There is no "exsts" in queue. Did you mean "exists"?',
   )
-  expect((await process_(['lint', 'own-runbooks/asks.yaml'])).code).toBe(0)
+  expect((await runProcess(['lint', 'own-runbooks/asks.yaml'])).code).toBe(0)
 })
 
 test('a wrong token, and none: not authenticated, and nothing is shown', async () => {
@@ -138,7 +138,7 @@ test.each([
   ['worker', 'TEMPORAL_ADDRESS', '127.0.0.1:9', /Temporal at 127\.0\.0\.1:9/],
   ['serve', 'TEMPORAL_ADDRESS', '127.0.0.1:9', /Temporal at 127\.0\.0\.1:9/],
 ])('"runbook %s" with %s=%s ends with one clear message, without the password', async (verb, name, value, message) => {
-  const { code, out, err } = await process_([verb, ...(verb === 'serve' ? ['--port', '0'] : [])], { [name]: value })
+  const { code, out, err } = await runProcess([verb, ...(verb === 'serve' ? ['--port', '0'] : [])], { [name]: value })
   expect(err.trim()).toMatch(message)
   expect(err.trim().split('\n')).toHaveLength(1)
   expect(err).not.toContain('pw-of-nobody')
@@ -149,7 +149,7 @@ test.each([
 test('SIGTERM ends a watch in a pipe at once; the incident goes on', async () => {
   const id = await trigger(world, 'asking', { who: 'the watched' })
   await untilGate(world, id)
-  const { code, out, err } = await process_(['watch', id], {}, (printed) => printed.includes('proposed'))
+  const { code, out, err } = await runProcess(['watch', id], {}, (printed) => printed.includes('proposed'))
   expect(code).toBe(8)
   expect(out).toContain('proposed: Resume the queue')
   expect(err).toContain(`${id} goes on`)
@@ -157,7 +157,11 @@ test('SIGTERM ends a watch in a pipe at once; the incident goes on', async () =>
 })
 
 /** `bin/runbook.js` as a process of its own; SIGTERM as soon as what it has printed says so. */
-async function process_(argv: string[], env: Record<string, string> = {}, enough = (_: string) => false): Promise<Ran> {
+async function runProcess(
+  argv: string[],
+  env: Record<string, string> = {},
+  enough: (printed: string) => boolean = () => false,
+): Promise<Ran> {
   const child = spawn(process.execPath, [join(packageRoot(), 'bin/runbook.js'), ...argv], {
     cwd: world.installation.root,
     env: { ...process.env, RUNBOOK_BUILT: '1', ...env },

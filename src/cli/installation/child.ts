@@ -59,7 +59,8 @@ export class Child {
       child.once('error', () => settle())
     })
     if (!ready) {
-      await this.stop()
+      // Without a word about stopping: whoever starts it again after a crash goes on trying.
+      await end(child)
       throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: see ${logFile}`)
     }
     this.url = ready.url
@@ -90,18 +91,21 @@ export class Child {
   /** Asks it to end, and makes it end when it does not within its time. */
   async stop(): Promise<void> {
     this.#stopping = true
-    const child = this.#process
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exited = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGTERM')
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-    await exited
-    clearTimeout(timer)
+    if (this.#process) await end(this.#process)
   }
 
-  /** After a `stop` or a `kill`, to be started once more. */
+  /** After a `stop`, to be started once more. */
   async startAgain(): Promise<void> {
     this.#stopping = false
     await this.start()
   }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+  await exited
+  clearTimeout(timer)
 }
