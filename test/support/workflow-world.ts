@@ -28,7 +28,7 @@ import { eventually, pool } from './effects-world.ts'
 import type { TestStack } from './global-stack.ts'
 import { openEngineWorld, type EngineWorld } from './engine-world.ts'
 
-export const TASK_QUEUE = 'test'
+const TASK_QUEUE = 'test'
 
 /** An engine on real servers, with a diagnosed database full of things, some of them `bad`. Workers run when a test says so. */
 export interface WorkflowWorld {
