@@ -35,7 +35,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
 }
 
 /** `r2/check/jobs` → 2; 0 for what belongs to no round. */
-export function roundOf(event: Pick<EventRow, 'place'>): number {
+function roundOf(event: Pick<EventRow, 'place'>): number {
   return Number(/^r(\d+)\//.exec(event.place ?? '')?.[1] ?? 0)
 }
 

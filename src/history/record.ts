@@ -150,7 +150,7 @@ interface EvidenceRow {
 }
 
 /** The stored evidence of an incident by place; all of it without `places`. */
-export async function readEvidence(
+async function readEvidence(
   db: Queryable | Connection,
   incident: string,
   places?: string[],

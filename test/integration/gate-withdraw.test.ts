@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { ProposedAction } from '../../src/core/proposal.ts'
 import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
@@ -35,7 +34,7 @@ async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
   const data = { round: 1, targets: ['a', 'b', 'c'], skipped: {} }
   const place = 'r1/recheck1'
   const [recheck] = await recordEvents(world.engine, incident, [{ place, actor: 'engine', kind: 'recheck', data }])
-  const rules = { keyring, people, goesUnapproved: (_: ProposedAction) => false }
+  const rules = { keyring, people, goesUnapproved: () => false }
   return takePermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
 }
 

@@ -142,17 +142,17 @@ describe('a chain', () => {
 
 test('an incident that moves on is shown as it was at one moment, and its chain is never called broken', async () => {
   const { incident } = await propose(world)
-  let writing = true
+  const writing = new AbortController()
   const write = async () => {
     for (let n = 1; n <= 60; n += 1)
       await recordEvents(world.engine, incident, [
         { place: `n${n}`, actor: 'engine', kind: 'note', data: { body: '' } },
       ])
     await closeIncident(world.engine, { incident, outcome: 'failed', reason: 'enough' })
-    writing = false
+    writing.abort()
   }
   const read = async () => {
-    while (writing) {
+    while (!writing.signal.aborted) {
       const { incident: seen, timeline, chainFaults } = await reviewIncident(world.reader, incident)
       expect(chainFaults).toEqual([])
       expect(seen.state === 'closed').toBe(timeline.at(-1)!.kind === 'closed')

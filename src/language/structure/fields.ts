@@ -5,7 +5,7 @@ const INPUT_TYPES = ['string', 'int', 'number', 'bool', 'duration'] as const
 const RISKS = ['low', 'medium', 'high'] as const
 const COUNT = { int: { min: 1, max: 1_000_000 } } as const
 
-export const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
+const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
   runbook: {
     doc: 'A runbook: what is looked at, which causes are known, and what is done about each.',
     fields: {
