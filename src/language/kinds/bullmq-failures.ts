@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqFailures: Kind = {
   kind: 'bullmq.failures',
@@ -8,12 +8,7 @@ export const bullmqFailures: Kind = {
 
 \`total\` is how many failed (since \`since\`). The newest \`limit\` of them are looked at; \`truncated\` says that there are more.`,
   parameters: {
-    connection: {
-      type: { connection: ['bullmq'] },
-      required: true,
-      doc: 'The queue, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
     since: { type: { duration: true }, required: false, doc: 'Only what failed within this time.', literal: false },
     limit: {
       type: { value: 'int' },

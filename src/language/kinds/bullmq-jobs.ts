@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 const JOB_STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'failed', 'completed']
 
@@ -12,12 +12,7 @@ export const bullmqJobs: Kind = {
 
 A job without data (\`name\` is null) is an id in a list whose hash is gone: evicted or removed by hand. \`waitingMs\` counts since it was added, or since its last start.`,
   parameters: {
-    connection: {
-      type: { connection: ['bullmq'] },
-      required: true,
-      doc: 'The queue, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
     ids: {
       type: { value: { list: { nullable: 'string' } } },
       required: false,

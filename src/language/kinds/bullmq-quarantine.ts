@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqQuarantine: Kind = {
   kind: 'bullmq.quarantine',
@@ -11,12 +11,7 @@ A job that a worker holds is not torn away: it is marked to fail for good when i
 
 One atomic script; at most once, then observed. A copy of it stands under \`<prefix>:<queue>:dead-letter:<id>\`, which outlives \`removeOnFail\`. \`bullmq.retry\` puts the job back.`,
   parameters: {
-    connection: {
-      type: { connection: ['bullmq'] },
-      required: true,
-      doc: 'The queue, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
     id: { type: { value: 'string' }, required: true, doc: "The job's id.", literal: false },
   },
   result: () => ({ object: { state: 'string', from: 'string' } }),

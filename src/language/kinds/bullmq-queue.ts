@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqQueue: Kind = {
   kind: 'bullmq.queue',
@@ -12,12 +12,7 @@ export const bullmqQueue: Kind = {
 
 Raw reads only: looking changes nothing, not even a queue that does not exist (\`exists\` is false).`,
   parameters: {
-    connection: {
-      type: { connection: ['bullmq'] },
-      required: true,
-      doc: 'The queue, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
     watchStalledCheck: {
       type: { value: 'bool' },
       required: false,

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqResume: Kind = {
   kind: 'bullmq.resume',
@@ -8,12 +8,7 @@ export const bullmqResume: Kind = {
 
 One atomic script; at most once, then observed. Waiting jobs keep their order and priorities.`,
   parameters: {
-    connection: {
-      type: { connection: ['bullmq'] },
-      required: true,
-      doc: 'The queue, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
   },
   result: () => ({ object: { paused: 'bool', waiting: 'int' } }),
   timeoutMs: 5_000,

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqRetry: Kind = {
   kind: 'bullmq.retry',
@@ -8,12 +8,7 @@ export const bullmqRetry: Kind = {
 
 One atomic script; at most once, then observed.`,
   parameters: {
-    connection: {
-      type: { connection: ['bullmq'] },
-      required: true,
-      doc: 'The queue, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
     id: { type: { value: 'string' }, required: true, doc: "The job's id.", literal: false },
   },
   result: () => ({ object: { state: 'string' } }),

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const httpGet: Kind = {
   kind: 'http.get',
@@ -8,12 +8,7 @@ export const httpGet: Kind = {
 
 The host is the connection's; the path cannot leave it, and no redirect is followed. A GET should change nothing: this one asks only what the configuration lets it ask.`,
   parameters: {
-    connection: {
-      type: { connection: ['http'] },
-      required: true,
-      doc: 'The service, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['http'], 'The service, by the name of its connection.'),
     path: {
       type: { value: 'string' },
       required: false,

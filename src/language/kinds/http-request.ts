@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const httpRequest: Kind = {
   kind: 'http.request',
@@ -8,12 +8,7 @@ export const httpRequest: Kind = {
 
 The header \`Idempotency-Key\` carries the effect's key, so that a service that honours it applies the request once. Not fenced: when no answer was seen, the effect is \`unknown\` and a person settles it.`,
   parameters: {
-    connection: {
-      type: { connection: ['http'] },
-      required: true,
-      doc: 'The service, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['http'], 'The service, by the name of its connection.'),
     method: { type: { oneOf: ['POST', 'PUT', 'PATCH', 'DELETE'] }, required: true, doc: 'The method.', literal: true },
     path: {
       type: { value: 'string' },

@@ -54,3 +54,8 @@ export type ParameterType =
   | { duration: true }
 
 export type ConnectionKind = 'postgres' | 'bullmq' | 'redis' | 'http' | 'process' | 'logs' | 'channel'
+
+/** The parameter `connection`, which every kind that reaches out has. */
+export function connectionTo(kinds: ConnectionKind[], doc: string): Parameter {
+  return { type: { connection: kinds }, required: true, doc, literal: true }
+}

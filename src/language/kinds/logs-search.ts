@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const logsSearch: Kind = {
   kind: 'logs.search',
@@ -10,12 +10,7 @@ Of each file the last 8 MB are read, 32 MB in all, the files written last first;
 
 \`time\` is \`time\`, \`timestamp\`, \`ts\` or \`@timestamp\` as UTC; lines without it are skipped. \`fields\` is the rest of the line.`,
   parameters: {
-    connection: {
-      type: { connection: ['logs'] },
-      required: true,
-      doc: 'The files, by the name of their connection.',
-      literal: true,
-    },
+    connection: connectionTo(['logs'], 'The files, by the name of their connection.'),
     where: {
       type: { record: 'dyn' },
       required: false,

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const metricsScrape: Kind = {
   kind: 'metrics.scrape',
@@ -8,12 +8,7 @@ export const metricsScrape: Kind = {
 
 Where nothing answers, or not with status 200, \`reachable\` is false and \`truncated\` true: conclusions from what is not there stay undetermined.`,
   parameters: {
-    connection: {
-      type: { connection: ['http'] },
-      required: true,
-      doc: 'The service, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['http'], 'The service, by the name of its connection.'),
     path: {
       type: { value: 'string' },
       required: false,

@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const processRun: Kind = {
   kind: 'process.run',
@@ -8,12 +8,7 @@ export const processRun: Kind = {
 
 Not fenced. The intent is recorded before the command starts: if the engine dies before it saw the end, the effect is \`unknown\` and a person settles it. \`idempotent: true\` says that running it again does no harm; then it is run again instead.`,
   parameters: {
-    connection: {
-      type: { connection: ['process'] },
-      required: true,
-      doc: 'Where it runs, by the name of the connection.',
-      literal: true,
-    },
+    connection: connectionTo(['process'], 'Where it runs, by the name of the connection.'),
     command: { type: { value: 'string' }, required: true, doc: "The command's name in `commands`.", literal: true },
     values: {
       type: { record: 'dyn' },

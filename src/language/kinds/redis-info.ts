@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const redisInfo: Kind = {
   kind: 'redis.info',
@@ -6,12 +6,7 @@ export const redisInfo: Kind = {
   summary: 'Looks at the health of a Redis: memory, evictions, clients, persistence.',
   doc: `From INFO. Bytes, seconds and counts since the server's start. \`maxMemory\` is 0 where there is no limit; \`memoryUsed\` is the part of it in use, null without a limit. BullMQ needs \`maxMemoryPolicy == 'noeviction'\`.`,
   parameters: {
-    connection: {
-      type: { connection: ['redis', 'bullmq'] },
-      required: true,
-      doc: 'The Redis, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['redis', 'bullmq'], 'The Redis, by the name of its connection.'),
   },
   result: () => ({
     object: {

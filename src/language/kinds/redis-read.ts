@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 /** Command → least and most arguments. Each reads a bounded amount, by itself or through what the check does first. */
 export const REDIS_COMMANDS: Record<string, { least: number; most: number }> = {
@@ -34,12 +34,7 @@ export const redisRead: Kind = {
 
 At most 500 rows: of a larger hash or set a part is read, of a longer range its beginning, and \`truncated\` says so. ZRANGE works by index, with REV and WITHSCORES. Scores and numbers within texts stay as Redis gives them, except a WITHSCORES score, which is a number.`,
   parameters: {
-    connection: {
-      type: { connection: ['redis', 'bullmq'] },
-      required: true,
-      doc: 'The Redis, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['redis', 'bullmq'], 'The Redis, by the name of its connection.'),
     command: {
       type: { oneOf: Object.keys(REDIS_COMMANDS) },
       required: true,

@@ -1,5 +1,5 @@
 import type { Type } from '../../core/plan.ts'
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const sqlQuery: Kind = {
   kind: 'sql.query',
@@ -11,12 +11,7 @@ Only the declared \`columns\` are kept. \`int\` must fit a safe integer, \`strin
 
 At most 500 rows and 64 kB; \`truncated\` says that there are more. Do not write a LIMIT below 500: it hides that. Sort by a qualified column: \`ORDER BY updated_at\` after \`updated_at::text AS updated_at\` sorts the text.`,
   parameters: {
-    connection: {
-      type: { connection: ['postgres'] },
-      required: true,
-      doc: 'The database, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['postgres'], 'The database, by the name of its connection.'),
     sql: { type: { sql: 'read' }, required: true, doc: 'One SELECT.', literal: true },
     params: {
       type: { value: { list: 'dyn' } },

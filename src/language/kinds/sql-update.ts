@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 /** A name as it stands in the catalogue; it is always quoted, so upper case is kept. */
 export const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
@@ -14,12 +14,7 @@ Values are sent as parameters of the column's own type, never as SQL text. A gua
 
 Applied exactly once where the connection keeps the ledger in the target (\`ledger: target\`); with \`ledger: none\` at most once, then observed. The undo is shown, never run by itself.`,
   parameters: {
-    connection: {
-      type: { connection: ['postgres'] },
-      required: true,
-      doc: 'The database, by the name of its connection.',
-      literal: true,
-    },
+    connection: connectionTo(['postgres'], 'The database, by the name of its connection.'),
     table: {
       type: { value: 'string' },
       required: true,

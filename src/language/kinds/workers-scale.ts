@@ -1,4 +1,4 @@
-import type { Kind } from './kind.ts'
+import { connectionTo, type Kind } from './kind.ts'
 
 export const workersScale: Kind = {
   kind: 'workers.scale',
@@ -8,12 +8,7 @@ export const workersScale: Kind = {
 
 Not fenced. The exit code must be 0; verify that the workers are there.`,
   parameters: {
-    connection: {
-      type: { connection: ['process'] },
-      required: true,
-      doc: 'Where the command runs, by the name of the connection.',
-      literal: true,
-    },
+    connection: connectionTo(['process'], 'Where the command runs, by the name of the connection.'),
     command: {
       type: { value: 'string' },
       required: false,
