@@ -110,9 +110,10 @@ function listen() {
       heard = rings
       return waiting.splice(0)
     },
-    async rungWithin(ms: number): Promise<void> {
-      await condition(() => rings > heard, ms)
+    async rungWithin(ms: number): Promise<boolean> {
+      const rung = await condition(() => rings > heard, ms)
       heard = rings
+      return rung
     },
   }
 }

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Effect } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
+import type { Finished } from '../engine/finish-manual.ts'
 import type { IncidentSummary, IncidentView, Review, TimelineEntry } from '../engine/views.ts'
 import type { Control } from '../gate/controls.ts'
 import type { Decided, DecisionRequest } from '../gate/decide.ts'
 import type { Withdrawn } from '../gate/withdraw.ts'
 import type { Accepted } from '../history/accept.ts'
 import { readAddress, type Address } from './address.ts'
+import type { EffectName } from './effect-name.ts'
 import { readEventStream } from './event-stream.ts'
 import { send, type Sending } from './send.ts'
 import type { Terminal } from './terminal.ts'
@@ -62,6 +65,18 @@ export class Client {
 
   withdraw(id: string, comment: string | undefined): Promise<Withdrawn> {
     return this.#post(`/v1/incidents/${id}/withdraw`, { ...(comment ? { comment } : {}) })
+  }
+
+  settle(id: string, effect: EffectName & { gate?: string; result: string; comment: string }): Promise<Effect> {
+    return this.#post(`/v1/incidents/${id}/settle`, effect)
+  }
+
+  done(id: string, finished: Finished): Promise<Effect> {
+    return this.#post(`/v1/incidents/${id}/done`, finished)
+  }
+
+  retry(id: string): Promise<Accepted> {
+    return this.#json(`/v1/incidents/${id}/retry`, { method: 'POST' })
   }
 
   act(id: string, action: 'ack' | 'claim' | 'cancel'): Promise<IncidentView> {

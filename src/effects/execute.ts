@@ -53,10 +53,21 @@ async function apply(
     case 'message':
       return applyMessage(deps, request, implementation.prepare(parameters))
     case 'person':
-      return { waiting: true, message: textParameter(parameters, 'instructions') }
+      return (await isCancelled(deps, request.gate))
+        ? { cancelled: true, message: 'the incident was cancelled while a person was waited for' }
+        : { waiting: true, message: textParameter(parameters, 'instructions') }
   }
 }
 
 async function refuse(request: EffectRequest, deps: EffectDeps, detail: string): Promise<EffectAnswer> {
   return { effect: await recordEffect(deps.database, { ...effectPlace(request), result: 'refused', detail }) }
+}
+
+/** What a person does takes no permit, which would say so. */
+async function isCancelled({ database }: EffectDeps, gate: string): Promise<boolean> {
+  const found = await database.query(
+    `SELECT FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1 AND i.cancelled_at IS NOT NULL`,
+    [gate],
+  )
+  return found.rowCount === 1
 }

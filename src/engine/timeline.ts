@@ -42,6 +42,10 @@ const SENTENCES: Record<string, Sentence> = {
     `${who(actor)} ${data.decision === 'approve' ? 'approved' : 'rejected'} ${text(data.gate)}${Array.isArray(data.targets) ? ` for ${data.targets.join(', ')}` : ''}${data.comment ? `: ${text(data.comment)}` : ''}`,
   withdrawal: (data, { actor }) =>
     `${who(actor)} took the decision on ${text(data.gate)} back, which is ${text(data.state)}${data.comment ? `: ${text(data.comment)}` : ''}`,
+  settled: (data, { actor }) =>
+    `${who(actor)} settled ${text(data.action)} on ${text(data.target)} as ${text(data.result)}: ${text(data.comment)}`,
+  retried: (data, { actor }) =>
+    `${who(actor)} ${data.created ? 'opened' : 'joined'} ${text(data.incident)}, to try it again`,
   denied: (data, { actor }) =>
     data.decision === undefined
       ? `refused a token that came for ${text(data.gate)}: ${text(data.why)}`

@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.ts'
 import { newApp, type ApiEnv } from './app.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
 import { controlRoutes } from './routes/controls.ts'
+import { effectRoutes } from './routes/effects.ts'
 import { eventRoutes } from './routes/events.ts'
 import { gateRoutes } from './routes/gates.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -55,6 +56,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', reviewRoutes(engine))
   app.route('/', gateRoutes(engine))
   app.route('/', personRoutes(engine))
+  app.route('/', effectRoutes(engine))
   app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
   describe(app)

@@ -70,4 +70,28 @@ export const withdrawBody = z
   })
   .openapi('Withdrawal')
 
+const effectName = {
+  action: z.string().min(1).max(200).openapi({ example: '0-sql.update' }),
+  target: z.string().min(1).max(1_000).openapi({ description: "The target's key, or - for what is done once." }),
+}
+
+export const settleBody = z
+  .strictObject({
+    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
+    ...effectName,
+    result: z.enum(['applied', 'refused']),
+    comment: z.string().min(1).max(2_000),
+  })
+  .openapi('Settlement')
+
+export const doneBody = z
+  .strictObject({
+    action: effectName.action.optional(),
+    target: effectName.target.optional(),
+    done: z.boolean(),
+    form: z.record(z.string().max(200), z.string().max(2_000)).optional(),
+    comment: z.string().max(2_000).optional(),
+  })
+  .openapi('Done')
+
 export const noteBody = z.strictObject({ text: z.string().min(1).max(10_000) }).openapi('Note')

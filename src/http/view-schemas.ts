@@ -217,6 +217,17 @@ export const decided = z
 
 export const withdrawn = z.object({ gate: z.string(), incident: z.string(), state: gateState }).openapi('Withdrawn')
 
+export const effectView = z
+  .object({
+    gate: z.string(),
+    action: z.string(),
+    target: z.string(),
+    result: z.enum(['applied', 'skipped', 'refused', 'unknown']),
+    detail: z.string(),
+    observed: json.optional(),
+  })
+  .openapi('Effect')
+
 export const gateList = z
   .object({
     gates: z.array(

@@ -17,8 +17,8 @@ export interface Host {
   propose(draft: ProposalDraft): Promise<Proposed>
   /** What has become of the gate, by its row. */
   settle(gate: string): Promise<Settlement>
-  /** Returns when somebody rings, or after `ms`. A ring that came since the last call counts. */
-  waitForRing(ms: number): Promise<void>
+  /** Returns when somebody rings (true), or after `ms`. A ring that came since the last call counts. */
+  waitForRing(ms: number): Promise<boolean>
   /** Applies one action of the stored proposal to one target. */
   apply(request: ApplyRequest): Promise<ApplyAnswer>
   /** Samples checks until the condition has held for a while, or the time is up. */

@@ -215,8 +215,9 @@ class SimulatedHost implements Host {
     return settlement
   }
 
-  async waitForRing(ms: number): Promise<void> {
+  async waitForRing(ms: number): Promise<boolean> {
     this.now += ms
+    return false
   }
 
   async apply(request: ApplyRequest): Promise<ApplyAnswer> {

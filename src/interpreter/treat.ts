@@ -14,6 +14,8 @@ const MAX_RECHECKS = 5
 const MAX_REFUSED_IN_A_ROW = 3
 /** While a person does something by hand, it is looked at so often even if nobody rings. */
 const MANUAL_LOOK_MS = 600_000
+/** To find out whether a person has said done. */
+const ASK_MS = 10_000
 
 /** What `expect` sees; its type was checked when the runbook was compiled. */
 const RESULT: Record<string, Type> = { result: 'dyn' }
@@ -153,9 +155,13 @@ class TreatmentRun {
       }
       if ('waiting' in answer) {
         this.#host.tell(`waits for a person: ${answer.waiting}`)
-        await this.#host.waitForRing(MANUAL_LOOK_MS)
-        waited += MANUAL_LOOK_MS
+        const slice = Math.min(MANUAL_LOOK_MS, action.timeoutMs - waited)
+        // Whoever rang may have said that it is done, or something else: look, and go on waiting.
+        if (slice > 0 && (await this.#host.waitForRing(slice))) continue
+        waited += slice
         if (waited < action.timeoutMs) continue
+        const last = await this.#ask(action, key)
+        if ('effect' in last) return this.#take(await this.#asExpected(action, last.effect))
         this.#stop(`nobody said that ${action.id} was done`)
         return undefined
       }
@@ -171,7 +177,8 @@ class TreatmentRun {
       proposalDigest,
       action: action.id,
       target,
-      timeoutMs: action.timeoutMs,
+      // How long a person may take is not how long the question may.
+      timeoutMs: action.action === 'manual' ? Math.min(action.timeoutMs, ASK_MS) : action.timeoutMs,
       recheckedAt: this.#recheckedAt,
     })
   }

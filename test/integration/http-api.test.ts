@@ -167,6 +167,8 @@ describe('looking', () => {
   test('the description names every route, and its answers are described', async () => {
     const { paths } = (await world.call('GET', '/openapi.json')).json
     expect(Object.keys(paths).toSorted()).toEqual([
+      '/v1/breakers/{connection}/close',
+      '/v1/controls',
       '/v1/gates',
       '/v1/incidents',
       '/v1/incidents/{id}',
@@ -174,11 +176,15 @@ describe('looking', () => {
       '/v1/incidents/{id}/cancel',
       '/v1/incidents/{id}/claim',
       '/v1/incidents/{id}/decision',
+      '/v1/incidents/{id}/done',
       '/v1/incidents/{id}/events',
       '/v1/incidents/{id}/evidence/{ref}',
       '/v1/incidents/{id}/notes',
+      '/v1/incidents/{id}/retry',
       '/v1/incidents/{id}/review.json',
       '/v1/incidents/{id}/review.md',
+      '/v1/incidents/{id}/settle',
+      '/v1/incidents/{id}/withdraw',
       '/v1/runbooks',
       '/v1/runbooks/{name}',
     ])

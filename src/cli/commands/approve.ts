@@ -1,15 +1,13 @@
 import { Command } from 'commander'
 import { RunbookError } from '../../core/errors.ts'
-import type { GateView } from '../../engine/views.ts'
 import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import { openGateOf } from '../decide.ts'
 import { STILL_WAITING } from '../exit-codes.ts'
 import { parseIncidentId } from '../incident-id.ts'
-import { INCIDENT_ARGUMENT, pageOf, printJson, wantsJson } from '../output.ts'
+import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
 import { parseTargets } from '../targets-option.ts'
-import { plain } from '../render/layout.ts'
-import { proposalInFull, targetsInWords } from '../render/proposal.ts'
 import type { Terminal } from '../terminal.ts'
 import { watch } from '../watch.ts'
 
@@ -46,7 +44,7 @@ async function approve(terminal: Terminal, id: string, options: Options, json: b
     )
   const client = openClient(terminal)
   const gate = await openGateOf(client, id, digest)
-  if (digest === undefined) await confirm(terminal, gate, targets)
+  if (digest === undefined) await confirm(terminal, gate, targets, 'Approve')
   const decided = await client.decide(id, {
     gate: gate.id,
     proposalDigest: gate.proposalDigest,
@@ -62,14 +60,4 @@ async function approve(terminal: Terminal, id: string, options: Options, json: b
   else terminal.say(`${gate.id} ${state} (${approvals} of ${required})${follow}`)
   if (options.watch) throw new Exit(await watch(terminal, client, id, json))
   if (state === 'open') throw new Exit(STILL_WAITING)
-}
-
-/** Shows the whole proposal and asks. Anything but yes decides nothing. */
-async function confirm(terminal: Terminal, gate: GateView, targets: string[] | undefined): Promise<void> {
-  terminal.say(proposalInFull(gate, pageOf(terminal)).join('\n'))
-  const keys = targets ?? gate.proposal.targets.map((target) => target.key)
-  const answer = await terminal.ask(`\n${plain(gate.proposal.title)}?\nApprove ${plain(targetsInWords(keys))} [y/N] `)
-  if (answer !== null && /^y(es)?$/i.test(answer.trim())) return
-  terminal.say('nothing was decided')
-  throw new Exit(1)
 }

@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { listIncidents } from '../../engine/list.ts'
+import { retryIncident } from '../../engine/retry.ts'
 import { showIncident } from '../../engine/show.ts'
 import { trigger } from '../../engine/trigger.ts'
 import { newApp, type ApiEnv } from '../app.ts'
@@ -32,6 +33,14 @@ const show = createRoute({
   responses: answers(incidentView, 'The incident', [404]),
 })
 
+const retry = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/retry',
+  summary: 'Open a closed incident again, as a new one that is linked to it',
+  request: { params: incidentParams },
+  responses: answers(accepted, 'Accepted: it is in the history', [404, 409]),
+})
+
 export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(openIncident, async (c) => {
@@ -56,5 +65,6 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     return c.json({ incidents: page, next }, 200)
   })
   app.openapi(show, async (c) => c.json(await showIncident(engine.database, c.req.valid('param').id), 200))
+  app.openapi(retry, async (c) => c.json(await retryIncident(engine, c.get('person'), c.req.valid('param').id), 200))
   return app
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseIncidentId } from '../../../src/cli/incident-id.ts'
+import { parseEffect } from '../../../src/cli/effect-name.ts'
 import { collectInput } from '../../../src/cli/inputs.ts'
 import { parseTargets } from '../../../src/cli/targets-option.ts'
 
@@ -26,3 +27,13 @@ test('targets are separated by commas, each once', () => {
   expect(parseTargets('run-7, run-8,,run-7')).toEqual(['run-7', 'run-8'])
   expect(() => parseTargets(' , ')).toThrow('at least one target')
 })
+
+test('an effect is named by its action and its target, which may hold slashes', () => {
+  expect(parseEffect('0-sql.update/run-7')).toEqual({ action: '0-sql.update', target: 'run-7' })
+  expect(parseEffect('0-sql.update/a/b')).toEqual({ action: '0-sql.update', target: 'a/b' })
+  expect(parseEffect('1-process.run/-')).toEqual({ action: '1-process.run', target: '-' })
+})
+
+test.each(['0-sql.update', '/run-7', '0-sql.update/', ''])('%j names no effect', (text) =>
+  expect(() => parseEffect(text)).toThrow('An effect is named like'),
+)

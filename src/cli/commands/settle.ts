@@ -1,0 +1,49 @@
+import { Command, Option } from 'commander'
+import { RunbookError } from '../../core/errors.ts'
+import { openClient, type Client } from '../client.ts'
+import { parseEffect, type EffectName } from '../effect-name.ts'
+import { parseIncidentId } from '../incident-id.ts'
+import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
+import { plain } from '../render/layout.ts'
+import type { Terminal } from '../terminal.ts'
+
+interface Options {
+  effect?: EffectName
+  as: 'applied' | 'refused'
+  comment: string
+}
+
+export function command(terminal: Terminal): Command {
+  return new Command('settle')
+    .description(
+      'Says what became of an effect that is unknown, because nobody saw its end: look at the system, then say what you found. Changes nothing there.',
+    )
+    .argument(...INCIDENT_ARGUMENT, parseIncidentId)
+    .option('-e, --effect <action/target>', 'which; may be left out where one is unknown', parseEffect)
+    .addOption(new Option('--as <result>', 'what you found').choices(['applied', 'refused']).makeOptionMandatory())
+    .requiredOption('-c, --comment <text>', 'how you know; kept')
+    .addHelpText(
+      'after',
+      '\nExample:\n  runbook settle 142 --effect 0-process.run/worker-2 --as applied --comment "it was restarted at 03:14"',
+    )
+    .action(async (id: string, { effect, as, comment }: Options, self: Command) => {
+      const client = openClient(terminal)
+      const meant = effect ?? (await onlyUnknown(client, id))
+      const settled = await client.settle(id, { ...meant, result: as, comment })
+      if (wantsJson(self)) printJson(terminal, settled)
+      terminal.say(plain(`${settled.action} on ${settled.target} is ${settled.result}: ${settled.detail}`))
+    })
+}
+
+async function onlyUnknown(client: Client, id: string): Promise<EffectName & { gate: string }> {
+  const { rounds } = await client.show(id)
+  const unknown = rounds.flatMap(({ gate, effects }) =>
+    effects
+      .filter(({ result }) => result === 'unknown')
+      .map(({ action, target }) => ({ gate: gate?.id ?? '', action, target })),
+  )
+  if (unknown.length === 1) return unknown[0]!
+  if (unknown.length === 0) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no effect that is unknown`)
+  const names = unknown.map(({ action, target }) => `${action}/${target}`).join(', ')
+  throw new RunbookError('RUNBOOK_BAD_INPUT', `say which with --effect: ${plain(names)}`)
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { Command } from 'commander'
+import { readEnvironment } from '../../config/environment.ts'
+import { RunbookError } from '../../core/errors.ts'
+import { projectDirectory } from '../address.ts'
+import { openClient } from '../client.ts'
+import { confirm } from '../confirm.ts'
+import { openGateOf } from '../decide.ts'
+import { parseIncidentId } from '../incident-id.ts'
+import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
+import { parseTargets } from '../targets-option.ts'
+import type { Terminal } from '../terminal.ts'
+
+interface Options {
+  digest?: string
+  gate?: string
+  person?: string
+  targets?: string[]
+  reject?: true
+  nextCause?: true
+  comment?: string
+}
+
+export function command(terminal: Terminal): Command {
+  return new Command('sign')
+    .description(
+      'Makes a decision that your own registered key signs (RUNBOOK_KEY), and prints it. It decides nothing by itself: send it by Temporal’s signal, which works while the API is down.',
+    )
+    .argument(...INCIDENT_ARGUMENT, parseIncidentId)
+    .option('-d, --digest <digest>', "the proposal's digest; all 64 digits together with --gate need no API")
+    .option('--gate <gate>', 'the gate, such as INC-142.r1')
+    .option('--person <name>', 'your name in the configuration (default: RUNBOOK_PERSON)')
+    .option('--targets <keys>', 'approve only these of its targets, separated by commas', parseTargets)
+    .option('--reject', 'reject it; without this, it is approved')
+    .option('--next-cause', 'reject it, and look at the next cause that holds')
+    .option('-c, --comment <text>', 'kept with the decision')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  runbook sign 142 --person lead\n  token=$(runbook sign 142 --person lead --digest 3f9ac01b22d4)\n  temporal workflow signal --workflow-id INC-142 --name decision --input "\\"$token\\""`,
+    )
+    .action((id: string, options: Options, self: Command) => sign(terminal, id, options, wantsJson(self)))
+}
+
+async function sign(terminal: Terminal, id: string, options: Options, json: boolean): Promise<void> {
+  const { environment } = readEnvironment(projectDirectory(terminal.cwd), terminal.env)
+  const key = environment.RUNBOOK_KEY
+  const person = options.person ?? environment.RUNBOOK_PERSON
+  if (!key) throw missing('RUNBOOK_KEY is not set: it is your private key, ed25519:...')
+  if (!person) throw missing('your name is not known: say it with --person, or in RUNBOOK_PERSON')
+  const { gate, proposalDigest } = await proposalOf(terminal, id, options)
+  const { readClaims, signClaims } = await import('../../gate/keyring.ts')
+  const { targets, comment, nextCause } = options
+  const reject = options.reject === true || nextCause === true
+  const claims = readClaims({
+    gate,
+    proposalDigest,
+    decision: reject ? 'reject' : 'approve',
+    person,
+    iat: Math.floor(Date.now() / 1000),
+    jti: randomUUID(),
+    ...(targets && !reject ? { targets } : {}),
+    ...(nextCause ? { nextCause } : {}),
+    ...(comment ? { comment } : {}),
+  })
+  const token = await signClaims(claims, key)
+  if (json) printJson(terminal, { gate, token })
+  else terminal.print(token)
+  terminal.say(
+    `${claims.decision} of ${gate} by ${person}; send it with: temporal workflow signal --workflow-id ${id} --name decision --input '"<what was printed>"'`,
+  )
+}
+
+/** What is signed: said in full, or looked up and, without a digest, shown and asked for. */
+async function proposalOf(
+  terminal: Terminal,
+  id: string,
+  { digest, gate, targets }: Options,
+): Promise<{ gate: string; proposalDigest: string }> {
+  if (gate !== undefined && !gate.startsWith(`${id}.r`))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `--gate: ${gate} is no gate of ${id}`)
+  if (gate !== undefined && digest?.length === 64) return { gate, proposalDigest: digest }
+  if (digest === undefined && !terminal.interactive)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `there is no terminal to ask on: say what you sign with --digest ("runbook show ${id}" prints it)`,
+    )
+  const open = await openGateOf(openClient(terminal), id, digest)
+  if (digest === undefined) await confirm(terminal, open, targets, 'Sign for')
+  return { gate: open.id, proposalDigest: open.proposalDigest }
+}
+
+function missing(message: string): RunbookError {
+  return new RunbookError('RUNBOOK_CONFIG', message)
+}

@@ -1,0 +1,75 @@
+import type { Effect, EffectResult } from '../core/effect.ts'
+import { RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Person } from '../core/person.ts'
+import { lockGate, type GateRow } from '../gate/gates.ts'
+import { transaction, type Connection, type Database } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+import { storedEffect, type EffectPlace } from './record-effect.ts'
+
+export interface SettleRequest extends EffectPlace {
+  as: Extract<EffectResult, 'applied' | 'refused'>
+  /** How the person knows. */
+  comment: string
+}
+
+/** What the transaction found: a refusal is committed with its event before it is thrown. */
+type Taken = { effect: Effect } | { refused: RunbookError }
+
+/**
+ * A person has looked, and says what became of an effect that is `unknown`; also after the incident has closed. Who may: those who
+ * decide on its gate, and those to whom the incident is escalated. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`,
+ * `RUNBOOK_CONFLICT`.
+ */
+export async function settleUnknown(database: Database, person: Person, request: SettleRequest): Promise<Effect> {
+  const { gate: id, action, target, as: result, comment } = request
+  const place: EffectPlace = { gate: id, action, target }
+  const taken = await transaction(database, async (connection): Promise<Taken> => {
+    const { incident, gate } = await lockGate(connection, id)
+    const actor = `person:${person.name}`
+    const stored = await storedEffect(connection, place)
+    const refused = refuse(gate, stored, person) ?? (stored ? undefined : await noSuchEffect(connection, place))
+    if (refused) {
+      const data = { gate: id, decision: 'settle', code: refused.code, why: refused.message }
+      await recordEvents(connection, incident.id, [{ actor, kind: 'denied', data }])
+      return { refused }
+    }
+    const detail = `${person.name} settled it: ${comment}`
+    await connection.query(
+      `UPDATE runbook.effects SET result = $4, detail = $5, at = clock_timestamp() WHERE gate = $1 AND action = $2 AND target = $3`,
+      [id, action, target, result, detail],
+    )
+    const data: JsonObject = { ...place, result, detail, comment }
+    if (stored?.observed) data.observed = stored.observed
+    await recordEvents(connection, incident.id, [
+      { place: `r${gate.round}/settled/${action}/${target}`, actor, kind: 'settled', data },
+    ])
+    return { effect: { ...stored!, result, detail } }
+  })
+  if ('refused' in taken) throw taken.refused
+  return taken.effect
+}
+
+function refuse(gate: GateRow, stored: Effect | undefined, person: Person): RunbookError | undefined {
+  const groups = [...new Set([...gate.proposal.approval.by, ...gate.escalateTo])]
+  if (!person.groups.some((group) => groups.includes(group)))
+    return new RunbookError(
+      'RUNBOOK_NOT_ALLOWED',
+      `${gate.id}: ${person.name} is in none of the groups that settle here: ${groups.join(', ')}`,
+    )
+  if (stored && stored.result !== 'unknown')
+    return new RunbookError(
+      'RUNBOOK_CONFLICT',
+      `${gate.id}: ${stored.action} on ${stored.target} is ${stored.result}: only what is unknown is settled`,
+    )
+  return undefined
+}
+
+async function noSuchEffect(connection: Connection, { gate, action, target }: EffectPlace): Promise<RunbookError> {
+  const found = await connection.query<{ name: string }>(
+    `SELECT action || '/' || target AS name FROM runbook.effects WHERE gate = $1 AND result = 'unknown' ORDER BY 1`,
+    [gate],
+  )
+  const unknown = found.rows.map((row) => row.name).join(', ') || 'none'
+  return new RunbookError('RUNBOOK_NOT_FOUND', `${gate}: no effect ${action}/${target}; unknown are: ${unknown}`)
+}

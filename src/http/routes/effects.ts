@@ -1,0 +1,47 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import type { Engine } from '../../engine/engine.ts'
+import { finishManual } from '../../engine/finish-manual.ts'
+import { settleEffect } from '../../engine/settle-effect.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers, jsonBody } from '../describe.ts'
+import { doneBody, incidentParams, settleBody } from '../request-schemas.ts'
+import { effectView } from '../view-schemas.ts'
+
+const settle = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/settle',
+  summary: 'Say what became of an effect that is unknown',
+  request: { params: incidentParams, body: jsonBody(settleBody) },
+  responses: answers(effectView, 'The effect as it stands now', [403, 404, 409]),
+})
+
+const done = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/done',
+  summary: 'Say that a manual step was done, or not',
+  request: { params: incidentParams, body: jsonBody(doneBody) },
+  responses: answers(effectView, 'The effect as it stands: the first word counts', [403, 404, 409]),
+})
+
+/** What people say of effects. */
+export function effectRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(settle, async (c) => {
+    const { id } = c.req.valid('param')
+    const { gate, action, target, result, comment } = c.req.valid('json')
+    return c.json(await settleEffect(engine, c.get('person'), id, { gate, action, target, as: result, comment }), 200)
+  })
+  app.openapi(done, async (c) => {
+    const { id } = c.req.valid('param')
+    const { action, target, done: wasDone, form, comment } = c.req.valid('json')
+    const finished = {
+      done: wasDone,
+      ...(action ? { action } : {}),
+      ...(target ? { target } : {}),
+      ...(form ? { form } : {}),
+      ...(comment ? { comment } : {}),
+    }
+    return c.json(await finishManual(engine, c.get('person'), id, finished), 200)
+  })
+  return app
+}
