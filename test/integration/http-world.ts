@@ -222,8 +222,9 @@ export async function openTestGate(
       because: '1 rows',
       actions,
       targets: [
-        { key: 'a', item: null },
-        { key: 'b', item: null },
+        // Of one remedy, as all these gates are: without a lock of their own they would wait for each other's leases.
+        { key: 'a', item: null, lock: `${incident}/a` },
+        { key: 'b', item: null, lock: `${incident}/b` },
       ],
       affected: 2,
       limits: { maxTargets: 20 },
