@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Connection } from '@temporalio/client'
+import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { connectTemporal, type Temporal } from '../../src/temporal/connect.ts'
+import { diagnoseQueue, remediateQueue } from '../../src/temporal/names.ts'
+import { startIncident } from '../../src/temporal/start-incident.ts'
+import { eventually } from '../support/effects-world.ts'
+import { historyText } from '../support/history-file.ts'
+import { activitiesOf, HISTORY_CASES, type HistoryCase } from '../support/history-cases.ts'
+import { QUIET, quietTemporal } from '../support/quiet-temporal.ts'
+
+/**
+ * Plays each case on a real Temporal server. `npm run histories` keeps the histories under test/fixtures/histories, where
+ * test/unit/workflows/replay.test.ts replays them; with `-- <name>` only the cases of that name.
+ */
+const fixture = (name: string) => new URL(`../fixtures/histories/${name}.json`, import.meta.url)
+const namespace = `histories-${randomBytes(4).toString('hex')}`
+let temporal: Temporal
+let bundle: WorkflowBundleWithSourceMap
+
+beforeAll(async () => {
+  quietTemporal()
+  const { temporalAddress: address } = inject('stack')
+  const connection = await Connection.connect({ address })
+  const day = { seconds: 86_400 as never }
+  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: day })
+  await connection.close()
+  temporal = await connectTemporal({ address, namespace })
+  const workflowsPath = fileURLToPath(new URL('../../workflows/incident.ts', import.meta.url))
+  bundle = await bundleWorkflowCode({ workflowsPath, logger: QUIET })
+})
+
+afterAll(() => temporal?.close())
+
+async function startWorkers(queue: string, one: HistoryCase): Promise<() => Promise<void>> {
+  const connection = await NativeConnection.connect(temporal.options)
+  const common = { connection, namespace, activities: activitiesOf(one), shutdownForceTime: '1s' } as const
+  const workers = [
+    await Worker.create({ ...common, taskQueue: diagnoseQueue(queue), workflowBundle: bundle }),
+    await Worker.create({ ...common, taskQueue: remediateQueue(queue) }),
+  ]
+  const running = Promise.all(workers.map((worker) => worker.run().catch(() => {})))
+  return async () => {
+    for (const worker of workers) worker.shutdown()
+    await running
+    await connection.close()
+  }
+}
+
+test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', async (name, one, number) => {
+  const id = `INC-${number}`
+  const stop = await startWorkers(name, one)
+  try {
+    await startIncident(temporal.client, name, one.plan, { incident: id, planDigest: '0'.repeat(64), inputs: {} })
+    const handle = temporal.client.workflow.getHandle(id)
+    const events = async () => (await handle.fetchHistory()).events ?? []
+    for (let ring = 1; ring <= (one.rings ?? 0); ring++) {
+      await eventually('it waits', async () => {
+        return (await events()).filter((event) => event.timerStartedEventAttributes).length >= ring
+      })
+      await handle.signal('ring')
+    }
+    if (one.waits) {
+      const { waits } = one
+      await eventually(`it ${name}`, async () =>
+        (await events()).some((event) =>
+          waits.event === 'timer'
+            ? event.timerStartedEventAttributes
+            : event.activityTaskScheduledEventAttributes?.activityType?.name === waits.type,
+        ),
+      )
+    } else expect(await handle.result()).toMatchObject({ outcome: one.outcome })
+    const history = await handle.fetchHistory()
+    await Worker.runReplayHistory({ workflowBundle: bundle }, history, id)
+    if (process.env['RUNBOOK_WRITE']) writeFileSync(fixture(name), historyText(history))
+    if (one.waits) await handle.terminate('recorded')
+  } finally {
+    await stop()
+  }
+})

@@ -1,0 +1,215 @@
+import { ApplicationFailure } from '@temporalio/common'
+import { sleep } from '@temporalio/activity'
+import type { DiagnoseActivities, RemediateActivities } from '../../activities/create-activities.ts'
+import type { Settlement } from '../../src/core/decision.ts'
+import type { EffectResult } from '../../src/core/effect.ts'
+import type { Evidence } from '../../src/core/evidence.ts'
+import type { Json } from '../../src/core/json.ts'
+import type { Plan } from '../../src/core/plan.ts'
+import { plan, remedy, things } from '../unit/interpreter/plan-fixture.ts'
+
+/** An incident whose history is kept: what its activities answer, and where its recording ends. */
+export interface HistoryCase {
+  name: string
+  plan: Plan
+  answers: Answers
+  /** It waits, and is recorded once this event is there; absent: it is recorded when it has ended. */
+  waits?: { event: 'timer' } | { event: 'activity'; type: string }
+  /** How it ends, where it does. */
+  outcome?: string
+  /** Rings so often once it waits for a timer. */
+  rings?: number
+}
+
+interface Answers {
+  /** By place and check; default: the things a and b are bad until something was applied. */
+  check?(place: string, applied: boolean): ReturnType<typeof things> | 'failed' | 'never'
+  /** The n-th time a gate is settled. Default: everything is approved. */
+  settle?(call: number, gate: string): Settlement | 'error'
+  apply?(target: string, call: number): EffectResult | 'stale' | 'stopped' | 'waiting' | 'never'
+  held?: boolean | 'never'
+}
+
+const a = { id: 'a', n: 2 }
+const b = { id: 'b', n: 3 }
+const open: Settlement = { state: 'open', expiresInMs: 900_000, escalated: false }
+const approved: Settlement = { state: 'approved', targets: ['a', 'b'] }
+const slowly = (one: Plan): Plan => ({ ...one, checks: one.checks.map((check) => ({ ...check, timeoutMs: 30_000 })) })
+const mending = (change: Parameters<typeof remedy>[1]) =>
+  plan({ remedies: { mend: remedy('mend', change), replace: remedy('replace') } })
+const [action] = remedy('mend').actions
+
+/** Every state in which an incident waits, and every outcome. */
+export const HISTORY_CASES: HistoryCase[] = [
+  {
+    name: 'waits-diagnosing',
+    plan: slowly(plan()),
+    answers: { check: () => 'never' },
+    waits: { event: 'activity', type: 'runChecks' },
+  },
+  { name: 'waits-at-the-gate', plan: plan(), answers: { settle: () => open }, waits: { event: 'timer' } },
+  {
+    name: 'waits-at-the-gate-escalated',
+    plan: plan(),
+    answers: { settle: () => ({ ...open, escalated: true }) },
+    waits: { event: 'timer' },
+  },
+  {
+    name: 'waits-applying',
+    plan: plan(),
+    answers: { apply: (target) => (target === 'b' ? 'never' : 'applied') },
+    waits: { event: 'activity', type: 'apply' },
+  },
+  {
+    name: 'waits-for-a-person',
+    plan: plan(),
+    answers: { apply: () => 'waiting' },
+    waits: { event: 'timer' },
+  },
+  {
+    name: 'waits-between-batches',
+    plan: mending({ actions: [{ ...action!, batches: { size: 1, everyMs: 600_000 } }] }),
+    answers: {},
+    waits: { event: 'timer' },
+  },
+  {
+    name: 'waits-between-actions',
+    plan: mending({
+      actions: [
+        { ...action!, wait: { ...remedy('mend').verify } },
+        { ...action!, id: '1-sql.update' },
+      ],
+    }),
+    answers: { held: 'never' },
+    waits: { event: 'activity', type: 'poll' },
+  },
+  {
+    name: 'waits-verifying',
+    plan: plan(),
+    answers: { held: 'never' },
+    waits: { event: 'activity', type: 'poll' },
+  },
+  { name: 'resolved', plan: plan(), answers: {}, outcome: 'resolved' },
+  {
+    name: 'resolved-in-two-rounds-after-rings',
+    plan: plan(),
+    answers: {
+      settle: (call) => (call <= 2 ? open : call === 3 ? { state: 'approved', targets: ['a'] } : approved),
+      check: (place) => (place.startsWith('r1/') ? things(a, b) : place.startsWith('r2/after') ? things() : things(b)),
+    },
+    rings: 2,
+    outcome: 'resolved',
+  },
+  {
+    name: 'resolved-after-stale-grounds',
+    plan: slowly(plan()),
+    answers: { apply: (_, call) => (call === 1 ? 'stale' : 'applied') },
+    outcome: 'resolved',
+  },
+  {
+    name: 'resolved-when-the-database-was-away',
+    plan: plan(),
+    answers: { settle: (call) => (call <= 3 ? 'error' : approved) },
+    outcome: 'resolved',
+  },
+  { name: 'cleared', plan: plan(), answers: { check: () => things() }, outcome: 'cleared' },
+  {
+    name: 'no-action',
+    plan: plan({ causes: [{ ...plan().causes[0]!, then: { end: 'no-action' } }], remedies: {} }),
+    answers: {},
+    outcome: 'no-action',
+  },
+  {
+    name: 'declined-after-the-next-cause',
+    plan: plan(),
+    answers: { settle: (call) => ({ state: 'rejected', nextCause: call === 1, by: 'lead' }) },
+    outcome: 'declined',
+  },
+  {
+    name: 'expired',
+    plan: plan(),
+    answers: { settle: () => ({ state: 'expired', why: 'twice unanswered' }) },
+    outcome: 'expired',
+  },
+  { name: 'escalated', plan: plan(), answers: { held: false, check: () => things(a, b) }, outcome: 'escalated' },
+  {
+    name: 'escalated-unknown-effect',
+    plan: plan(),
+    answers: { apply: (target) => (target === 'b' ? 'unknown' : 'refused') },
+    outcome: 'escalated',
+  },
+  {
+    name: 'handed-off',
+    plan: plan({
+      causes: [{ ...plan().causes[0]!, then: { end: 'handoff', incident: 'other', inputs: { n: { lit: 1 } } } }],
+      remedies: {},
+    }),
+    answers: {},
+    outcome: 'handed-off',
+  },
+  {
+    name: 'failed',
+    plan: mending({ key: { expr: { cel: 'thing.nothing', checks: [], grows: [], shrinks: [] } } }),
+    answers: {},
+    outcome: 'failed',
+  },
+  {
+    name: 'cancelled-while-applying',
+    plan: plan(),
+    answers: { apply: (target) => (target === 'b' ? 'stopped' : 'applied') },
+    outcome: 'cancelled',
+  },
+]
+
+/** Activities that answer as a case says, with no database and no diagnosed system behind them. */
+export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & RemediateActivities {
+  let settled = 0
+  let applies = 0
+  let applied = false
+  const found = (place: string): ReturnType<typeof things> | 'failed' | 'never' =>
+    answers.check ? answers.check(place, applied) : applied ? things() : things(a, b)
+  const at = '2026-01-01T00:00:00.000Z'
+  return {
+    runChecks: async (_, requests) => {
+      const looks = requests.map((request) => ({ request, result: found(request.place) }))
+      if (looks.some(({ result }) => result === 'never')) await forEver()
+      return looks.map(({ request, result }): Evidence => {
+        const { place, name, kind } = request
+        const about = { place, name, kind, ref: '0'.repeat(64), truncated: false, startedAt: at, durationMs: 1 }
+        return typeof result === 'string'
+          ? { ...about, status: 'failed', error: 'refused' }
+          : { ...about, status: 'ok', result: result as unknown as { [key: string]: Json } }
+      })
+    },
+    propose: async (_, draft) => ({ opened: true, gate: draft.gate, proposalDigest: '0'.repeat(64) }),
+    settle: async (gate) => {
+      settled += 1
+      const answer = answers.settle?.(settled, gate) ?? approved
+      if (answer === 'error') throw ApplicationFailure.retryable('the database is away')
+      return answer
+    },
+    poll: async () => {
+      if (answers.held === 'never') await forEver()
+      return { held: answers.held !== false, cancelled: false, detail: 'looked', tookMs: 1 }
+    },
+    record: async () => ({ at }),
+    escalate: async () => {},
+    handOff: async () => ({ incident: 'INC-2' }),
+    close: async (_, { outcome, reason }) => ({ outcome, reason }),
+    apply: async ({ gate, action: id, target }) => {
+      applies += 1
+      const answer = answers.apply?.(target, applies) ?? 'applied'
+      if (answer === 'never') await forEver()
+      if (answer === 'stale') return { stale: 'older than a minute' }
+      if (answer === 'stopped') return { stopped: 'cancelled by lead' }
+      if (answer === 'waiting') return { waiting: 'turn the key' }
+      applied = true
+      return { effect: { gate, action: id, target, result: answer as EffectResult, detail: 'as told' } }
+    },
+  }
+}
+
+/** Until the worker that runs it stops. */
+async function forEver(): Promise<void> {
+  await sleep('1 hour')
+}

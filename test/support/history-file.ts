@@ -1,0 +1,14 @@
+import proto from '@temporalio/proto'
+
+const { History } = proto.temporal.api.history.v1
+type History = proto.temporal.api.history.v1.IHistory
+
+/** A Temporal history as JSON, without the names of the machine and the process that recorded it. */
+export function historyText(history: History): string {
+  const plain = History.toObject(History.fromObject(history), { longs: String, bytes: String, enums: String })
+  return `${JSON.stringify(plain, null, 1).replace(/\d+@[\w.-]+/g, '1@recorder')}\n`
+}
+
+export function historyFrom(text: string): History {
+  return History.fromObject(JSON.parse(text) as object)
+}
