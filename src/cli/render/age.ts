@@ -8,3 +8,8 @@ export function ageText(ms: number): string {
   const days = Math.floor(ms / DAY_MS)
   return `${days}d ${Math.floor((ms % DAY_MS) / 3_600_000)}h`
 }
+
+/** An instant (ISO 8601, UTC) as a time of day: `03:12:50Z`. The Z is said, for who reads it may live by another clock. */
+export function clockText(at: string): string {
+  return `${at.slice(11, 19)}Z`
+}

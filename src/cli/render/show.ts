@@ -2,7 +2,7 @@ import { humanDuration } from '../../core/duration.ts'
 import type { TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views.ts'
-import { ageText } from './age.ts'
+import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, displayWidth, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
@@ -148,7 +148,7 @@ function causesInFull({ causes }: RoundView, { width, colours }: Page): string[]
 /** Who said what, and what else became of the gate. */
 function decisionLines(gate: GateView, { width }: Page): string[] {
   const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn }) => {
-    const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${at.slice(11, 19)}`
+    const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${clockText(at)}`
     const what = `${targets ? ` for ${targets.join(', ')}` : ''}${withdrawn ? ' (withdrawn)' : ''}`
     return line(width, ` ${verb}${what}${comment ? `: ${comment}` : ''}`)
   })

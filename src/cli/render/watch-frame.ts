@@ -1,4 +1,5 @@
 import type { IncidentView, TimelineEntry } from '../../engine/views.ts'
+import { clockText } from './age.ts'
 import { line } from './layout.ts'
 import type { Page } from './proposal.ts'
 import { showLines } from './show.ts'
@@ -21,7 +22,7 @@ export function watchFrame(view: IncidentView, { latest, trouble, page, height }
   const screen = showLines(view, page)
   const closed = view.state === 'closed'
   const { width, colours, now } = page
-  const news = latest.map((entry) => line(width, [`${entry.at.slice(11, 19)}  ${entry.text}`, colours.dim]))
+  const news = latest.map((entry) => line(width, [`${clockText(entry.at)}  ${entry.text}`, colours.dim]))
   const status = trouble
     ? line(width, [`! ${trouble}`, colours.yellow])
     : line(width, [

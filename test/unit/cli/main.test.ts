@@ -135,7 +135,7 @@ describe('trigger', () => {
     })
     const terminal = terminalFor(url)
     expect(await main(['trigger', 'stuck-run', '--watch'], terminal)).toBe(6)
-    expect(terminal.out).toBe('03:10:37 +0ms     operator opened it\n03:10:42 +4.5s    closed: declined: no\n')
+    expect(terminal.out).toBe('03:10:37Z +0ms     operator opened it\n03:10:42Z +4.5s    closed: declined: no\n')
   })
 })
 

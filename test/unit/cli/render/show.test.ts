@@ -41,7 +41,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     const text = showLines(resolved(), page).join('\n')
     expect(text).toContain('INC-142  stuck-run  closed: resolved')
     expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, did not help')
-    expect(text).toContain(' approved by operator at 03:12:50: as last week')
+    expect(text).toContain(' approved by operator at 03:12:50Z: as last week')
     expect(text).toContain(' applied   run-8  1 row of runs\n skipped   run-9\n verified: it helped')
     expect(text).not.toContain('runbook approve')
   })
@@ -50,7 +50,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     const decisions = [{ ...resolved().rounds[0]!.gate!.decisions[0]!, decision: 'reject' as const, comment: 'a test' }]
     const rounds = [roundAtGate(['run-7'], { state: 'rejected', decisions })]
     const lines = showLines(atItsGate({ state: 'closed', outcome: 'declined', rounds }), page)
-    expect(lines.at(-1)).toBe(' rejected by operator at 03:12:50: a test')
+    expect(lines.at(-1)).toBe(' rejected by operator at 03:12:50Z: a test')
   })
 
   test.each([1, 3, 20])('fits 24 lines of 80 columns with %i targets', (count) => {
