@@ -69,7 +69,8 @@ function checkView({ data }: EventRow): CheckView {
   }
 }
 
-async function gateView(db: Queryable, gate: GateRow): Promise<GateView> {
+/** A gate with its decisions. */
+export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> {
   const decisions = await readDecisions(db, gate.id)
   return {
     id: gate.id,

@@ -75,6 +75,17 @@ export async function readGates(db: Queryable, incident: string): Promise<GateRo
   return found.rows.map(gateOf)
 }
 
+/** Gates of open incidents that nobody has decided on yet, the one that was opened last first. */
+export async function readOpenGates(db: Queryable, limit: number): Promise<GateRow[]> {
+  const found = await db.query<RawGateRow>(
+    `SELECT ${COLUMNS} FROM runbook.gates g
+     WHERE state = 'open' AND EXISTS (SELECT FROM runbook.incidents i WHERE i.id = g.incident AND i.closed_at IS NULL)
+     ORDER BY opened_at DESC LIMIT $1`,
+    [limit],
+  )
+  return found.rows.map(gateOf)
+}
+
 export interface LockedIncident {
   id: string
   runbook: string

@@ -193,6 +193,14 @@ describe('looking', () => {
 })
 
 describe('deciding', () => {
+  test('a gate that waits is listed however many incidents were opened since', async () => {
+    const id = await openIncident(world)
+    await openTestGate(world, id)
+    await Promise.all(Array.from({ length: 201 }, () => openIncident(world)))
+    const { gates } = (await world.call('GET', '/v1/gates')).json
+    expect(gates.map((one: { incident: string }) => one.incident)).toContain(id)
+  })
+
   test('an approval of exactly this proposal approves it', async () => {
     const id = await openIncident(world)
     const proposalDigest = await openTestGate(world, id)

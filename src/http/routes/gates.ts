@@ -2,7 +2,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { RunbookError } from '../../core/errors.ts'
 import { decideGate } from '../../engine/decide-gate.ts'
 import type { Engine } from '../../engine/engine.ts'
-import { listIncidents } from '../../engine/list.ts'
+import { openGates } from '../../engine/open-gates.ts'
 import { showIncident } from '../../engine/show.ts'
 import type { IncidentView } from '../../engine/views.ts'
 import { withdrawDecision } from '../../engine/withdraw-decision.ts'
@@ -27,15 +27,13 @@ const takeBack = createRoute({
   responses: answers(withdrawn, 'Taken back; `state` is `withdrawn` where the quorum is lost', [403, 404, 409]),
 })
 
-const openGates = createRoute({
+const listGates = createRoute({
   method: 'get',
   path: '/v1/gates',
   summary: 'Gates that wait for decisions',
   request: { query: z.object({ state: z.literal('open').default('open') }) },
-  responses: answers(gateList, 'Newest incident first', []),
+  responses: answers(gateList, 'The one that was opened last first; at most 200', []),
 })
-
-const MOST_GATES = 200
 
 export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
@@ -61,12 +59,7 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     }
     return c.json(await withdrawDecision(engine, c.get('person'), request), 200)
   })
-  app.openapi(openGates, async (c) => {
-    const incidents = await listIncidents(engine.database, { state: 'open', limit: MOST_GATES })
-    const deciding = incidents.filter((incident) => incident.state === 'deciding')
-    const views = await Promise.all(deciding.map(({ id }) => showIncident(engine.database, id)))
-    return c.json({ gates: views.flatMap(openGate) }, 200)
-  })
+  app.openapi(listGates, async (c) => c.json({ gates: await openGates(engine.database) }, 200))
   return app
 }
 
@@ -77,9 +70,4 @@ function gateOf(id: string, named: string | undefined, { rounds }: IncidentView)
   const gate = named ?? rounds.findLast((round) => round.gate)?.gate?.id
   if (gate === undefined) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no proposal to decide on`)
   return gate
-}
-
-function openGate({ id, type, openedAt, acknowledgedBy, rounds }: IncidentView) {
-  const gate = rounds.at(-1)?.gate
-  return gate?.state === 'open' ? [{ incident: id, type, openedAt, acknowledgedBy, gate }] : []
 }
