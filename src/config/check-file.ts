@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { didYouMean } from '../core/nearest.ts'
 import { configSchema } from './schema.ts'
 import type { ConfigFile } from './schema.ts'
 import type { YamlFile } from './read-yaml.ts'
@@ -76,24 +77,7 @@ function inner(schema: Walkable, value: unknown): Walkable {
   return found.def.options?.find((option) => option.def.shape?.kind?.def.values?.includes(kind)) ?? found
 }
 
-/** Said only when one known name is close: at most a third of the letters differ. */
+/** The name that was probably meant, or else those there are. */
 function suggestion(word: string, known: string[]): string {
-  const near = known
-    .map((name) => ({ name, distance: distance(word.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  if (near && near.distance <= Math.ceil(word.length / 3)) return ` Did you mean "${near.name}"?`
-  return known.length > 0 ? ` Known are ${known.join(', ')}.` : ''
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
+  return didYouMean(word, known) || (known.length > 0 ? ` Known are ${known.join(', ')}.` : '')
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { RunbookError } from '../core/errors.ts'
-import { nearest } from '../language/expressions/nearest.ts'
+import { nearest } from '../core/nearest.ts'
 import type { ConnectionKind } from '../language/kinds/kind.ts'
 import { loadRunbooks, type Catalogue, type LoadedRunbook } from '../language/load.ts'
 

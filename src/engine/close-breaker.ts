@@ -2,7 +2,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Plan } from '../core/plan.ts'
 import { breakerOf, readControls, turnControl, type Control } from '../gate/controls.ts'
-import { nearest } from '../language/expressions/nearest.ts'
+import { nearest } from '../core/nearest.ts'
 import type { Engine } from './engine.ts'
 
 /**

@@ -2,7 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { InputSpec } from '../core/plan.ts'
-import { nearest } from '../language/expressions/nearest.ts'
+import { nearest } from '../core/nearest.ts'
 
 /**
  * The inputs of a request, in the types that the runbook declares, defaults filled in. Text is read as the declared type, because

@@ -1,5 +1,5 @@
 import type { PlanAction, Type } from '../../core/plan.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { Section } from '../structure/read.ts'
 import { compileChecks } from './checks.ts'

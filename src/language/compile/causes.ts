@@ -1,5 +1,5 @@
 import type { Ending, Plan, PlanCause, Type, Value } from '../../core/plan.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { Effects } from '../expressions/polarity.ts'
 import type { ScalarTree } from '../parse/tree.ts'
 import type { Section } from '../structure/read.ts'

@@ -1,5 +1,5 @@
 import type { PlanCheck, Type } from '../../core/plan.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { GROWS, SHRINKS } from '../expressions/polarity.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'

@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json.ts'
 import type { Type, Value } from '../../core/plan.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { Kind, Parameter } from '../kinds/kind.ts'
 import { columnType } from '../kinds/sql-query.ts'
 import type { Span } from '../parse/source.ts'

@@ -3,7 +3,7 @@ import { FUNCTIONS, REFUSED_FUNCTIONS, functionNamed, takesWithoutNull } from '.
 import { LOOPS, isLoop } from './loops.ts'
 import { NOTHING, forget, knowing, narrowElement, notNullWhen, pathOf } from './narrowing.ts'
 import type { Env } from './narrowing.ts'
-import { didYouMean } from './nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { binaryResult } from './operators.ts'
 import type { ExpressionProblem, Node } from './parse.ts'
 import type { Rule } from '../rules.ts'

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { Plan, PlanCheck, Type } from '../../core/plan.ts'
 import { violation } from '../compile/inputs.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { isList, isObject } from '../expressions/types.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../core/json.ts'
 import { parseDuration } from '../../core/duration.ts'
 import type { Type } from '../../core/plan.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import { aType, isList, isNullable, isObject, withoutNull } from '../expressions/types.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'

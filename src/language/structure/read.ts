@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json.ts'
 import { parseDuration } from '../../core/duration.ts'
-import { didYouMean } from '../expressions/nearest.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, ListTree, MapTree, ScalarTree, Tree } from '../parse/tree.ts'
