@@ -1,8 +1,7 @@
 import { loadConfig } from '../config/load-config.ts'
 import { auditHistory, checkpointHistory, type Audited } from '../engine/audit/audit.ts'
 import { readCheckpoint, type SignedCheckpoint } from '../engine/audit/checkpoint.ts'
-import { peopleOf } from '../engine/people.ts'
-import { openKeyring } from '../gate/keyring.ts'
+import { keyringOf } from '../engine/keyring-of.ts'
 import { openDatabase } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { projectDirectory } from './address.ts'
@@ -18,7 +17,7 @@ export interface AuditedHistory {
 /** The history of the engine that the configuration names, its database alone. Throws `RUNBOOK_CONFIG`, `RUNBOOK_UNREACHABLE`. */
 export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory> {
   const config = loadConfig({ env, cwd: projectDirectory(cwd) })
-  const keyring = openKeyring({ key: config.signing.key.reveal() }, peopleOf(config))
+  const keyring = keyringOf(config)
   const database = openDatabase(config.database.reveal(), { max: 1, name: 'runbook audit' })
   const close = () => database.end()
   try {

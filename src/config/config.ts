@@ -13,7 +13,8 @@ export interface Config {
   runbooks: string[]
   connections: Record<string, ConnectionConfig>
   people: Record<string, Person>
-  signing: { key: Secret }
+  /** `previous`: public keys that signed before, so that decisions made with them count while incidents wait. */
+  signing: { key: Secret; previous: string[] }
   channels: Record<string, Channel>
   alerts: AlertRule[]
   /** Where `approval: auto` is permitted: an action kind on a connection. Nothing else may go without an approval. */

@@ -78,7 +78,7 @@ function assemble(
     runbooks: value.runbooks.map((path) => resolve(directory, path)),
     connections: entries(value.connections, (c, name) => assembleConnection(c, name, directory, secret)),
     people,
-    signing: { key: secret(value.signing.key, 'the signing key') },
+    signing: { key: secret(value.signing.key, 'the signing key'), previous: value.signing.previous },
     channels: entries(value.channels, (c, name) => ({ slack: secret(c.slack, `channel ${name}`) })),
     alerts: value.alerts,
     auto: value.auto,

@@ -20,6 +20,11 @@ const reference = secret.refine(
   'this is a secret: put it into the environment or .runbook/env, and ${NAME} here',
 )
 
+const publicKey = plain.refine(
+  (text) => /^ed25519:[A-Za-z0-9_-]{43}$/.test(text),
+  'write the public key as "runbook doctor" shows it: ed25519: and 43 characters',
+)
+
 const names = z.record(
   plain.regex(/^[a-z0-9][a-z0-9._-]*$/i, 'use letters, digits, ".", "_", "-"'),
   z.unknown(),
@@ -88,7 +93,9 @@ export const configSchema = z.strictObject({
   runbooks: z.array(plain).default(['runbooks']),
   connections: z.record(names, connection).default({}),
   people: z.record(names, person).default({}),
-  signing: z.strictObject({ key: reference }).default({ key: '${RUNBOOK_SIGNING_KEY}' }),
+  signing: z
+    .strictObject({ key: reference.default('${RUNBOOK_SIGNING_KEY}'), previous: z.array(publicKey).default([]) })
+    .default({ key: '${RUNBOOK_SIGNING_KEY}', previous: [] }),
   channels: z.record(names, z.strictObject({ slack: reference })).default({}),
   alerts: z
     .array(

@@ -1,10 +1,12 @@
 import { loadConfig } from '../config/load-config.ts'
 import type { Config } from '../config/config.ts'
 import { messageOf } from '../core/errors.ts'
+import { publicKeyOf } from '../gate/keyring.ts'
 import { openDatabase } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import { loadCatalogue, type Catalogue } from './catalogue.ts'
+import { keyringOf } from './keyring-of.ts'
 
 export interface ConfigFinding {
   name: string
@@ -22,6 +24,7 @@ export async function doctorConfig(cwd: string, env: Record<string, string | und
     return [{ name: 'configuration', ok: false, detail: messageOf(error) }]
   }
   const findings: ConfigFinding[] = config.warnings.map((detail) => ({ name: 'configuration', ok: false, detail }))
+  findings.push(await attempt('signing key', async () => signingKey(config)))
   findings.push(await attempt('engine database', () => checkDatabase(config)))
   let catalogue: Catalogue | undefined
   findings.push(
@@ -41,6 +44,14 @@ async function attempt(name: string, look: () => Promise<string>): Promise<Confi
   } catch (error) {
     return { name, ok: false, detail: messageOf(error) }
   }
+}
+
+/** Its public form is what becomes `signing.previous` when the key is changed. */
+function signingKey(config: Config): string {
+  keyringOf(config)
+  const { key, previous } = config.signing
+  const before = previous.length > 0 ? `, and ${previous.length} former` : ''
+  return `${publicKeyOf(key.reveal())}${before}`
 }
 
 async function checkDatabase(config: Config): Promise<string> {

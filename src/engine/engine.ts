@@ -1,10 +1,11 @@
 import type { Config } from '../config/config.ts'
 import type { People } from '../core/person.ts'
-import { openKeyring, type Keyring } from '../gate/keyring.ts'
+import type { Keyring } from '../gate/keyring.ts'
 import { openDatabase, type Database } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { loadCatalogue, type Catalogue } from './catalogue.ts'
+import { keyringOf } from './keyring-of.ts'
 import { peopleOf } from './people.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import type { Targets } from '../targets/targets.ts'
@@ -31,7 +32,7 @@ export async function openEngine(
   options: { name?: string; connections?: number } = {},
 ): Promise<Engine> {
   const people = peopleOf(config)
-  const keyring = openKeyring({ key: config.signing.key.reveal() }, people)
+  const keyring = keyringOf(config)
   const catalogue = await loadCatalogue(config)
   const database = openDatabase(config.database.reveal(), {
     name: options.name ?? 'runbook',

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load-config.ts'
+import { keyringOf } from '../../../src/engine/keyring-of.ts'
+import { newSigningKey, publicKeyOf } from '../../../src/gate/keyring.ts'
 
 let directory: string
 beforeEach(() => {
@@ -150,4 +152,20 @@ test('a person’s token is kept as its hash only, whether it was given as one o
   expect(config.people.b!.tokenHash).toBe('930bbdc51b6aed5c2a5678fd6e28dee7a05e8a4b643cfc0b4427c3efb86c0d94')
   expect(config.people.c!.tokenHash).toBe(hash)
   expect(config.people.d).toEqual({ keys: [], groups: [] })
+})
+
+test('former signing keys are public keys, plain to see', () => {
+  const key = publicKeyOf(newSigningKey())
+  expect(load(minimal).signing.previous).toEqual([])
+  expect(load(`${minimal}signing: { previous: ["${key}"] }\n`).signing.previous).toEqual([key])
+  for (const wrong of ['x', 'ed25519:abc', '${KEY}', `${key}=`])
+    expect(problems(`${minimal}signing: { previous: ["${wrong}"] }\n`), wrong).not.toEqual([])
+})
+
+test('a key that is changed is a former one from then on: what it signed still counts', async () => {
+  const [before, after] = [newSigningKey(), newSigningKey()]
+  const text = (more: string) => `${minimal}signing: { key: "\${KEY}", previous: [${more}] }\n`
+  const signed = keyringOf(load(text(''), { KEY: before })).signText('x')
+  expect(keyringOf(load(text(`"${publicKeyOf(before)}"`), { KEY: after })).verifyText('x', signed)).toBe(true)
+  expect(keyringOf(load(text(''), { KEY: after })).verifyText('x', signed)).toBe(false)
 })
