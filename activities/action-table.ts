@@ -7,12 +7,14 @@ import { httpRequestAction } from './http-request.ts'
 import { manualAction } from './manual.ts'
 import { notifyAction } from './notify.ts'
 import { processRunAction } from './process-run.ts'
+import { sqlExecuteAction } from './sql-execute.ts'
 import { sqlUpdateAction } from './sql-update.ts'
 import { workersScaleAction } from './workers-scale.ts'
 
 /** Every action kind there is. */
 export const ACTIONS: readonly Action[] = [
   sqlUpdateAction,
+  sqlExecuteAction,
   bullmqResumeAction,
   bullmqRetryAction,
   bullmqQuarantineAction,

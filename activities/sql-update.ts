@@ -4,14 +4,10 @@ import type { ActionPreview } from '../src/core/proposal.ts'
 import type { GuardedWrite, Statement } from '../src/effects/implementation.ts'
 import { recordParameter, textParameter, wholeParameter } from '../src/effects/parameters.ts'
 import { SQL_NAME, sqlUpdate } from '../src/language/kinds/sql-update.ts'
-import { connectPostgres } from '../src/targets/open-postgres.ts'
-import type { PostgresTarget } from '../src/targets/targets.ts'
-import { shown, withLook, type Action } from './action.ts'
+import { withLook, type Action } from './action.ts'
 import { capResult } from './cap-result.ts'
-
-/** What the preview shows; more are counted. */
-const MAX_SHOWN = 20
-const LOOK_MS = 5_000
+import { lookAtRows, type FoundRows } from './look-at-rows.ts'
+import { sqlLiteral } from './shown-sql.ts'
 
 export const sqlUpdateAction: Action = {
   kind: sqlUpdate,
@@ -20,7 +16,7 @@ export const sqlUpdateAction: Action = {
     const declared = readDeclaration(parameters)
     return withLook(displayUpdate(declared.table, declared.set, declared.where), async () => {
       const target = await targets.postgres(declared.connection, 'read')
-      return describe(declared, await lookAt(target, declared), target.redact)
+      return describe(declared, await lookAtRows(target, lookStatement(declared)), target.redact)
     })
   },
 }
@@ -70,7 +66,7 @@ export function guardedWrite(parameters: JsonObject): GuardedWrite {
     text: `SELECT count(*) AS count FROM ${quotedTable(table)} WHERE ${guard({ ...where, ...set }, become)}`,
     values: become,
   }
-  return { connection, rows, update, observe, what: table }
+  return { connection, rows, update, endsInWhere: true, observe, what: table }
 }
 
 function guard(where: JsonObject, values: unknown[]): string {
@@ -95,38 +91,13 @@ function quotedTable(table: string): string {
   return table.split('.').map(quoted).join('.')
 }
 
-interface Look {
-  count: number
-  rows: JsonObject[]
-}
-
-/** The rows that fit now, by the read credentials, in a transaction that cannot write. */
-async function lookAt(target: PostgresTarget, declared: Declaration): Promise<Look> {
-  const statement = lookStatement(declared)
-  const client = await connectPostgres(target)
-  let broken: Error | undefined
-  try {
-    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LOOK_MS}`)
-    const found = await client.query<{ row: JsonObject; count: string }>(statement.text, statement.values)
-    await client.query('ROLLBACK')
-    return { count: Number(found.rows[0]?.count ?? 0), rows: found.rows.map((row) => row.row) }
-  } catch (error) {
-    broken = error as Error
-    throw error
-  } finally {
-    client.release(broken)
-  }
-}
-
 function lookStatement({ table, where, set }: Declaration): Statement {
   const values: unknown[] = []
   const columns = [...new Set([...Object.keys(where), ...Object.keys(set)])].map(quoted).join(', ')
-  const text = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (
-    SELECT ${columns} FROM ${quotedTable(table)} WHERE ${guard(where, values)}) AS found LIMIT ${MAX_SHOWN}`
-  return { text, values }
+  return { text: `SELECT ${columns} FROM ${quotedTable(table)} WHERE ${guard(where, values)}`, values }
 }
 
-function describe(declared: Declaration, { count, rows }: Look, redact: string[]): Omit<ActionPreview, 'summary'> {
+function describe(declared: Declaration, { count, rows }: FoundRows, redact: string[]): Omit<ActionPreview, 'summary'> {
   const { table, set, where } = declared
   const pairs = rows.map((before) => ({ before, after: { ...before, ...set } }))
   const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
@@ -147,15 +118,9 @@ function describe(declared: Declaration, { count, rows }: Look, redact: string[]
 
 /** The statement with its values, for people: it is never run. */
 function displayUpdate(table: string, set: JsonObject, where: JsonObject): string {
-  const assignments = Object.entries(set).map(([column, value]) => `${column} = ${literal(value)}`)
+  const assignments = Object.entries(set).map(([column, value]) => `${column} = ${sqlLiteral(value)}`)
   const guards = Object.entries(where).map(([column, value]) =>
-    value === null ? `${column} IS NULL` : `${column} = ${literal(value)}`,
+    value === null ? `${column} IS NULL` : `${column} = ${sqlLiteral(value)}`,
   )
   return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
-}
-
-function literal(value: Json): string {
-  if (value === null) return 'NULL'
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return `'${shown(value).replaceAll("'", "''")}'`
 }

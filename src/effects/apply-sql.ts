@@ -5,7 +5,8 @@ import { engineId } from '../history/engine-id.ts'
 import { connectPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { askPermit } from './ask-permit.ts'
-import type { Done, GuardedWrite } from './implementation.ts'
+import { extendedQuery } from './extended-query.ts'
+import type { Done, GuardedWrite, Statement } from './implementation.ts'
 import { beginBounded, deadlineIn, enterLedger, isPast, raiseFence, type LedgerEntry, type Standing } from './ledger.ts'
 import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
@@ -95,22 +96,31 @@ async function enterOrRefuse(attempt: Attempt, client: pg.PoolClient): Promise<O
 
 /** Undefined: the rows were changed. A text: why the write is refused for good. Throws what is to be tried again. */
 async function writeBefore(client: pg.PoolClient, write: GuardedWrite, deadline: string): Promise<string | undefined> {
-  const { text, values } = write.update
   let changed: number
   try {
-    const guarded = `${text} AND pg_catalog.clock_timestamp() < $${values.length + 1}::timestamptz`
-    changed = (await client.query(guarded, [...values, deadline])).rowCount ?? 0
+    changed = (await client.query(extendedQuery(boundedBy(deadline, write)))).rowCount ?? 0
   } catch (error) {
     if (sqlVerdict(error) === 'refused') return `${write.what}: ${messageOf(error)} (SQLSTATE ${sqlState(error)})`
     throw error
   }
-  if (changed === write.rows) return undefined
+  if (changed === write.rows && write.endsInWhere) return undefined
   if (await isPast(client, deadline))
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
       `the deadline passed before ${write.what} could be changed; trying again`,
     )
+  if (changed === write.rows) return undefined
   return `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows fit, so nothing was changed`
+}
+
+/** Past the deadline the statement finds no row. */
+function boundedBy(deadline: string, { update, endsInWhere }: GuardedWrite): Statement {
+  if (!endsInWhere) return update
+  const { text, values } = update
+  return {
+    text: `${text} AND pg_catalog.clock_timestamp() < $${values.length + 1}::timestamptz`,
+    values: [...values, deadline],
+  }
 }
 
 async function commit(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {

@@ -3,6 +3,7 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { connectPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { askPermit } from './ask-permit.ts'
+import { extendedQuery } from './extended-query.ts'
 import type { Done, GuardedWrite } from './implementation.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
@@ -50,7 +51,7 @@ async function writeOnce(target: PostgresTarget, write: GuardedWrite, statementM
     await client.query(`SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)`, [
       String(statementMs),
     ])
-    const changed = (await client.query(write.update.text, write.update.values)).rowCount ?? 0
+    const changed = (await client.query(extendedQuery(write.update))).rowCount ?? 0
     if (changed !== write.rows) {
       await client.query('ROLLBACK')
       return {
@@ -75,6 +76,8 @@ async function writeOnce(target: PostgresTarget, write: GuardedWrite, statementM
 
 /** What can be told afterwards: the rows are as they should have become, or nobody knows. */
 async function observe(target: PostgresTarget, write: GuardedWrite): Promise<Done> {
+  if (!write.observe)
+    return { result: 'unknown', detail: `an attempt was begun; look what became of ${write.what}, then settle` }
   let count: number
   try {
     const found = await target.pool.query<{ count: string }>(write.observe.text, write.observe.values)

@@ -17,10 +17,11 @@ export type ActionImplementation =
 export interface GuardedWrite {
   connection: string
   rows: number
-  /** The UPDATE, without its deadline; ends inside its WHERE clause, so that a condition can be added. */
   update: Statement
-  /** Counts, as `count`, the rows that look as if the update had been done. */
-  observe: Statement
+  /** The statement ends inside its WHERE clause, so that the deadline can be added. Otherwise the clock is asked behind it. */
+  endsInWhere?: true
+  /** Counts, as `count`, the rows that look as if the update had been done. Absent: nobody can tell. */
+  observe?: Statement
   /** For people: what is changed, such as `runs`. */
   what: string
 }

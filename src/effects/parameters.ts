@@ -22,6 +22,13 @@ export function recordParameter(parameters: JsonObject, name: string): JsonObjec
   throw bad(name, 'names and values', value)
 }
 
+/** A parameter that must be a list; empty when it is not given. Throws RUNBOOK_BAD_INPUT naming it. */
+export function listParameter(parameters: JsonObject, name: string): Json[] {
+  const value = parameters[name] ?? []
+  if (Array.isArray(value)) return value
+  throw bad(name, 'a list', value)
+}
+
 function bad(name: string, wanted: string, value: Json | undefined): RunbookError {
   const given = value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80)
   return new RunbookError('RUNBOOK_BAD_INPUT', `${name} must be ${wanted}, and is ${given}`, { parameter: name })

@@ -152,11 +152,13 @@ async function grantReading({ client, did, schemas }: Preparation, role: string)
   )
 }
 
+const WHOLE_RIGHTS = new Set(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])
+
 async function grantWriting({ client, did }: Preparation, role: string, grants: ColumnGrant[]): Promise<void> {
   const name = client.escapeIdentifier(role)
   await client.query(`ALTER ROLE ${name} SET lock_timeout = '5s'`)
   await client.query(`ALTER ROLE ${name} SET idle_in_transaction_session_timeout = '15s'`)
-  for (const { table, update, select } of grants) {
+  for (const { table, update, select, whole = [] } of grants) {
     const found = await client.query<{ schema: string; relation: string }>(
       `SELECT quote_ident(nspname) AS schema, format('%I.%I', nspname, relname) AS relation
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)`,
@@ -172,14 +174,28 @@ async function grantWriting({ client, did }: Preparation, role: string, grants: 
     const columns = (names: string[]) => [...new Set(names)].map((column) => client.escapeIdentifier(column)).join(', ')
     await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${name}`)
     const rights = [
+      ...whole.filter((right) => WHOLE_RIGHTS.has(right)),
       ...(update.length > 0 ? [`UPDATE (${columns(update)})`] : []),
       ...(select.length > 0 ? [`SELECT (${columns(select)})`] : []),
     ]
     if (rights.length > 0) await client.query(`GRANT ${rights.join(', ')} ON ${relation} TO ${name}`)
+    if (whole.includes('INSERT')) await grantItsSequences(client, relation, name)
     did.push(`${role}: ${rights.join(', ')} on ${relation}`)
   }
   if (grants.length === 0)
     did.push(`${role}: no table, since no action of the runbooks changes one through this connection`)
+}
+
+/** A serial column takes its number from a sequence, which has rights of its own. */
+async function grantItsSequences(client: pg.Client, relation: string, name: string): Promise<void> {
+  const found = await client.query<{ sequence: string }>(
+    `SELECT format('%I.%I', nspname, relname) AS sequence
+       FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::regclass
+        AND d.deptype = 'a' AND relkind = 'S'`,
+    [relation],
+  )
+  for (const { sequence } of found.rows) await client.query(`GRANT USAGE ON SEQUENCE ${sequence} TO ${name}`)
 }
 
 /** A function that runs with its owner's rights is a door around the role's own. */

@@ -12,6 +12,8 @@ export interface ColumnGrant {
   table: string
   update: string[]
   select: string[]
+  /** Rights on the whole table, as the statements of `sql.execute` say: SELECT, INSERT, UPDATE, DELETE. */
+  whole?: string[]
 }
 
 export interface PreparedConnection {

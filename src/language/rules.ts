@@ -77,6 +77,9 @@ export const RULES = {
   'sql-statements': 'Exactly one statement.',
   'sql-hidden-limit':
     'A LIMIT within the cap of 500 rows hides that there are more, and conclusions from "all" rows would be wrong. Leave it out, or count in SQL.',
+  'sql-not-a-write': 'The statement of an action changes something; what only reads is a check, or the preview.',
+  'sql-unguarded':
+    'An UPDATE or DELETE without WHERE is for every row there is. Name the row, and what the diagnosis saw in it.',
   'sql-parameter-count': 'The statement and "params" disagree about how many values there are.',
 
   // Causes and remedies

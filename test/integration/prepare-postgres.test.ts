@@ -7,7 +7,10 @@ import type { PreparedConnection } from '../../src/engine/prepared-connection.ts
 
 const database = `prepare_${randomBytes(4).toString('hex')}`
 const appRole = `${database}_app`
-const grants = [{ table: 'runs', update: ['status', 'failure_reason'], select: ['id', 'status', 'updated_at'] }]
+const grants = [
+  { table: 'runs', update: ['status', 'failure_reason'], select: ['id', 'status', 'updated_at'] },
+  { table: 'outbox', update: [], select: [], whole: ['INSERT', 'SELECT'] },
+]
 let server: pg.Client
 let adminUrl: string
 let appUrl: string
@@ -27,6 +30,7 @@ beforeAll(async () => {
     await client.query(`
       CREATE TABLE runs(id text PRIMARY KEY, status text, failure_reason text, owner text, updated_at timestamptz DEFAULT now());
       CREATE TABLE other(id int);
+      CREATE TABLE outbox(id serial PRIMARY KEY, kind text);
       CREATE SEQUENCE counter;
       INSERT INTO runs(id, status) VALUES ('a', 'RUNNING');
       CREATE FUNCTION become() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT $$;
@@ -175,7 +179,13 @@ test('the write role changes the named columns under its guard, and uses the led
   expect(works).toBeUndefined()
 })
 
+test('the write role has the rights on whole tables that a statement declares, with the sequences behind them', async () => {
+  const statement = "INSERT INTO outbox (kind) VALUES ('x') RETURNING id, kind"
+  expect(await refusal(prepared.env.MAESTRO_WRITE!, [statement])).toBeUndefined()
+})
+
 test.each([
+  ['a right on a whole table that was not declared', 'DELETE FROM outbox WHERE id = 1'],
   ['another column', "UPDATE runs SET owner = 'me' WHERE id = 'a'"],
   ['the key', "UPDATE runs SET id = 'b' WHERE id = 'a'"],
   ['reading another column', 'SELECT owner FROM runs'],

@@ -8,7 +8,7 @@ import { dataOf, describe, spanWithin } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Rule } from '../rules.ts'
 import type { Context, Scope } from './context.ts'
-import { parametersOf, readProblems } from './sql.ts'
+import { parametersOf, readProblems, writeProblems } from './sql.ts'
 import { compileMap, compileValue, templateIn } from './values.ts'
 
 export interface CompiledParameters {
@@ -155,7 +155,7 @@ function sql(
 ): { value: Value; checks: string[] } | undefined {
   if (tree.kind !== 'scalar' || typeof tree.value !== 'string' || tree.value.trim() === '')
     return refuse(context, tree, entry, `"${entry.name}" must be a SQL statement.`)
-  const problems = access === 'read' ? readProblems(tree.value) : []
+  const problems = access === 'read' ? readProblems(tree.value) : writeProblems(tree.value)
   for (const { rule, message, start, end } of problems)
     context.reporter.error(rule, spanWithin(tree, context.reporter.source.text, start, end), message)
   return problems.length > 0 ? undefined : literal(tree.value)
@@ -183,7 +183,7 @@ function columns(context: Context, tree: Tree, entry: Entry): { value: Value; ch
 /** What concerns several parameters: a statement and its values, and the kind's own rules. */
 function together(context: Context, kind: Kind, tree: MapTree, well: Record<string, Value>): void {
   for (const [name, parameter] of Object.entries(kind.parameters))
-    if ('sql' in parameter.type) parameterCount(context, tree, name)
+    if ('sql' in parameter.type) parameterCount(context, tree, name, name === 'sql')
   let problems: { parameter: string; message: string }[]
   try {
     problems = kind.validate?.(literals(tree)) ?? []
@@ -200,18 +200,20 @@ function together(context: Context, kind: Kind, tree: MapTree, well: Record<stri
   }
 }
 
-function parameterCount(context: Context, tree: MapTree, name: string): void {
+/** The statement `sql` takes just the values of `params`; others beside it take those that they need. */
+function parameterCount(context: Context, tree: MapTree, name: string, all: boolean): void {
   const statement = tree.entries.get(name)?.value
   const params = tree.entries.get('params')
   if (statement?.kind !== 'scalar' || typeof statement.value !== 'string') return
   if (params && params.value.kind !== 'list') return
   const given = params?.value.kind === 'list' ? params.value.items.length : 0
   const { count, missing } = parametersOf(statement.value)
-  const at = params?.key ?? tree.entries.get(name)!.key
-  if (count !== given) {
-    const message = `The statement takes ${count} value${count === 1 ? '' : 's'} ($1 …), and "params" gives ${given}.`
+  const at = (all ? params?.key : undefined) ?? tree.entries.get(name)!.key
+  const whose = all ? 'The statement' : `"${name}"`
+  if (all ? count !== given : count > given) {
+    const message = `${whose} takes ${count} value${count === 1 ? '' : 's'} ($1 …), and "params" gives ${given}.`
     context.reporter.error('sql-parameter-count', at, message)
-  } else if (missing.length > 0) {
+  } else if (all && missing.length > 0) {
     const message = `The statement never uses ${missing.map((n) => `$${n}`).join(', ')}.`
     context.reporter.error('sql-parameter-count', at, message)
   }

@@ -1,8 +1,9 @@
 import { MAX_ROWS } from '../../core/evidence.ts'
+import { parameterNumber, sqlPieces } from '../sql-pieces.ts'
 
 /** A problem within SQL text; offsets count from its begin. */
 export interface SqlProblem {
-  rule: 'sql-write' | 'sql-statements' | 'sql-hidden-limit'
+  rule: 'sql-write' | 'sql-statements' | 'sql-hidden-limit' | 'sql-not-a-write' | 'sql-unguarded'
   message: string
   start: number
   end: number
@@ -24,16 +25,9 @@ const WRITES = new Set(['insert', 'update', 'delete', 'merge'])
  */
 export function readProblems(sql: string): SqlProblem[] {
   const tokens = tokensOf(sql)
-  const problem = (rule: SqlProblem['rule'], token: Token, message: string): SqlProblem => ({
-    rule,
-    message,
-    start: token.start,
-    end: token.start + token.word.length,
-  })
   const [first] = tokens
-  if (!first) return [{ rule: 'sql-statements', message: 'There is no statement here.', start: 0, end: sql.length }]
-  const second = tokens.find((_, i) => tokens[i - 1]?.word === ';')
-  if (second) return [problem('sql-statements', second, 'One statement only: leave out what follows the semicolon.')]
+  const notOne = notOneStatement(sql, tokens)
+  if (!first || notOne) return [notOne!]
   const starts = first.word === '(' ? tokens.find((token) => token.word !== '(')! : first
   if (!starts || !READS.has(starts.word))
     return [
@@ -50,6 +44,47 @@ export function readProblems(sql: string): SqlProblem[] {
     ]
   const limit = hiddenLimit(tokens)
   return limit ? [problem('sql-hidden-limit', limit, HIDDEN)] : []
+}
+
+/** What a statement that changes something must not be: more than one, a mere reading, or one for every row there is. */
+export function writeProblems(sql: string): SqlProblem[] {
+  const tokens = tokensOf(sql)
+  const [first] = tokens
+  const notOne = notOneStatement(sql, tokens)
+  if (!first || notOne) return [notOne!]
+  const verb = first.word === 'with' ? tokens.slice(1).find(({ word, depth }) => depth === 0 && isVerb(word)) : first
+  if (!verb || !WRITES.has(verb.word)) {
+    const message = `Here stands one INSERT, UPDATE, DELETE or MERGE, which may begin with WITH; "${(verb ?? first).word.toUpperCase()}" is none.`
+    return [problem('sql-not-a-write', verb ?? first, message)]
+  }
+  const all = tokens.find((_, i) => changesEveryRow(tokens, i))
+  return all
+    ? [problem('sql-unguarded', all, `Without WHERE this ${all.word.toUpperCase()} is for every row there is.`)]
+    : []
+}
+
+const isVerb = (word: string) => WRITES.has(word) || READS.has(word)
+/** Before these, UPDATE and DELETE are parts of another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
+const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])
+
+function changesEveryRow(tokens: Token[], at: number): boolean {
+  const { word, depth } = tokens[at]!
+  if ((word !== 'update' && word !== 'delete') || PART_OF_ANOTHER.has(tokens[at - 1]?.word ?? '')) return false
+  const rest = tokens.slice(at + 1)
+  const end = rest.findIndex((token) => token.depth < depth)
+  const own = end < 0 ? rest : rest.slice(0, end)
+  return !own.some((token) => token.word === 'where' && token.depth === depth)
+}
+
+function notOneStatement(sql: string, tokens: Token[]): SqlProblem | undefined {
+  if (tokens.length === 0)
+    return { rule: 'sql-statements', message: 'There is no statement here.', start: 0, end: sql.length }
+  const second = tokens.find((_, i) => tokens[i - 1]?.word === ';')
+  return second && problem('sql-statements', second, 'One statement only: leave out what follows the semicolon.')
+}
+
+function problem(rule: SqlProblem['rule'], token: Token, message: string): SqlProblem {
+  return { rule, message, start: token.start, end: token.start + token.word.length }
 }
 
 const HIDDEN = `A check keeps at most ${MAX_ROWS} rows and says when there are more. This limit within them hides it: leave it out, or count in SQL.`
@@ -80,67 +115,25 @@ const isWithin = (word: string) => /^[0-9]+$/.test(word) && Number(word) <= MAX_
 /** How many values the statement takes: the greatest of its `$n`; and those that are missing below it. */
 export function parametersOf(sql: string): { count: number; missing: number[] } {
   const used = new Set<number>()
-  for (const { word } of tokensOf(sql)) if (word.startsWith('$')) used.add(Number(word.slice(1)))
+  for (const piece of sqlPieces(sql)) {
+    const number = parameterNumber(piece)
+    if (number !== undefined) used.add(number)
+  }
   const count = Math.max(0, ...used)
   const missing = count > 1000 ? [] : Array.from({ length: count }, (_, i) => i + 1).filter((n) => !used.has(n))
   return { count, missing }
 }
 
-const TOKEN =
-  /--[^\n]*|\/\*|\$([A-Za-z_][A-Za-z0-9_]*)?\$|[eE]'|'|"|\$[0-9]+|[A-Za-z_][A-Za-z0-9_$]*|[0-9]+(?:\.[0-9]+)?|[();.,]/g
-
 /** Words, numbers, parameters and punctuation; comments and quoted things are passed over. */
 function tokensOf(sql: string): Token[] {
   const tokens: Token[] = []
   let depth = 0
-  TOKEN.lastIndex = 0
-  for (let match = TOKEN.exec(sql); match; match = TOKEN.exec(sql)) {
-    const found = match[0]
-    const end = endOfQuoted(sql, found, match.index)
-    if (end !== undefined) {
-      TOKEN.lastIndex = end
-      continue
-    }
-    if (found.startsWith('--')) continue
-    if (found === ')') depth--
-    tokens.push({ word: found.toLowerCase(), start: match.index, depth })
-    if (found === '(') depth++
+  for (const { kind, text, start } of sqlPieces(sql)) {
+    if (kind !== 'word') continue
+    if (text === ')') depth--
+    tokens.push({ word: text.toLowerCase(), start, depth })
+    if (text === '(') depth++
   }
   while (tokens.at(-1)?.word === ';') tokens.pop()
   return tokens
-}
-
-function endOfQuoted(sql: string, opening: string, at: number): number | undefined {
-  const after = at + opening.length
-  if (opening === '/*') return endOfComment(sql, after)
-  if (opening === "'" || opening === '"') return endOf(sql, opening, after)
-  if (opening === "e'" || opening === "E'") return endOfEscaped(sql, after)
-  if (/^\$([A-Za-z_][A-Za-z0-9_]*)?\$$/.test(opening)) return endOf(sql, opening, after)
-  return undefined
-}
-
-function endOf(sql: string, closing: string, from: number): number {
-  const end = sql.indexOf(closing, from)
-  return end < 0 ? sql.length : end + closing.length
-}
-
-function endOfEscaped(sql: string, from: number): number {
-  for (let i = from; i < sql.length; i++) {
-    if (sql[i] === '\\') i++
-    else if (sql[i] === "'") return i + 1
-  }
-  return sql.length
-}
-
-/** Comments nest in PostgreSQL. */
-function endOfComment(sql: string, from: number): number {
-  let depth = 1
-  for (let i = from; i < sql.length; i++) {
-    if (sql.startsWith('/*', i)) depth++
-    else if (sql.startsWith('*/', i)) depth--
-    else continue
-    i++
-    if (depth === 0) return i + 1
-  }
-  return sql.length
 }

@@ -63,7 +63,7 @@ with:
 `,
 }
 
-function isTableName(table: string): boolean {
+export function isTableName(table: string): boolean {
   const parts = table.split('.')
   return parts.length <= 2 && parts.every((part) => SQL_NAME.test(part))
 }

@@ -14,6 +14,7 @@ import { notify } from './notify.ts'
 import { processRun } from './process-run.ts'
 import { redisInfo } from './redis-info.ts'
 import { redisRead } from './redis-read.ts'
+import { sqlExecute } from './sql-execute.ts'
 import { sqlQuery } from './sql-query.ts'
 import { sqlUpdate } from './sql-update.ts'
 import { workersScale } from './workers-scale.ts'
@@ -34,6 +35,7 @@ export const CHECKS: readonly Kind[] = [
 /** Every action kind. */
 export const ACTIONS: readonly Kind[] = [
   sqlUpdate,
+  sqlExecute,
   bullmqResume,
   bullmqRetry,
   bullmqQuarantine,

@@ -84,7 +84,8 @@ describe('each recipe of the cookbook compiles without a finding', () => {
   const recipes = snippets(page('cookbook.md'))
 
   test('there are ten', () => {
-    expect(recipes.map(({ heading }) => Number.parseInt(heading, 10))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    const numbers = recipes.map(({ heading }) => Number.parseInt(heading, 10))
+    expect([...new Set(numbers)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   test.each(recipes.map(({ heading, text }) => [heading, text]))('%s', (_, text) => {

@@ -26,3 +26,19 @@ test('what updates need on a connection is told by table, of all plans together,
   ])
   expect(neededGrants(plans, 'nothing')).toEqual([])
 })
+
+test('a statement of its own needs what the runbook says of its tables', () => {
+  const tables: Value = { lit: { runs: ['select'], outbox: ['insert', 'select'] } }
+  const action: PlanAction = {
+    id: '0-sql.execute',
+    action: 'sql.execute',
+    with: { connection: { lit: 'db' }, tables },
+    once: false,
+    timeoutMs: 1,
+  }
+  const mend = remedy('mend', { actions: [action, update('runs', { lit: { id: '1' } }, { lit: { status: 'x' } })] })
+  expect(neededGrants([plan({ remedies: { mend } })], 'db')).toEqual([
+    { table: 'runs', update: ['status'], select: ['id', 'status'], whole: ['SELECT'] },
+    { table: 'outbox', update: [], select: [], whole: ['INSERT', 'SELECT'] },
+  ])
+})

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parametersOf, readProblems } from '../../../src/language/compile/sql.ts'
+import { parametersOf, readProblems, writeProblems } from '../../../src/language/compile/sql.ts'
 
 const rules = (sql: string) => readProblems(sql).map((problem) => problem.rule)
 
@@ -37,6 +37,33 @@ test.each([
   ['SELECT * FROM t FETCH FIRST 5 ROWS ONLY', 'sql-hidden-limit'],
 ])('%s is refused as %s', (sql, rule) => {
   expect(rules(sql)).toEqual([rule])
+})
+
+test.each([
+  'UPDATE runs SET x = 1 WHERE id = $1',
+  'DELETE FROM runs USING steps WHERE runs.id = steps.run_id;',
+  'INSERT INTO t VALUES (1) ON CONFLICT (id) DO UPDATE SET x = 2',
+  'WITH a AS (SELECT id FROM t FOR UPDATE) UPDATE t SET x = 1 FROM a WHERE t.id = a.id',
+  'WITH a AS (DELETE FROM t WHERE id = $1 RETURNING *) INSERT INTO old SELECT * FROM a',
+  'MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN UPDATE SET x = 1 WHEN NOT MATCHED BY SOURCE THEN DELETE',
+])('%s may change something', (sql) => {
+  expect(writeProblems(sql)).toEqual([])
+})
+
+test.each([
+  ['SELECT 1', 'sql-not-a-write'],
+  ['WITH a AS (DELETE FROM t WHERE id = 1 RETURNING *) SELECT * FROM a', 'sql-not-a-write'],
+  ['TRUNCATE runs', 'sql-not-a-write'],
+  ['COMMIT', 'sql-not-a-write'],
+  ['CALL p()', 'sql-not-a-write'],
+  ['UPDATE runs SET x = 1', 'sql-unguarded'],
+  ['DELETE FROM runs -- WHERE id = 1', 'sql-unguarded'],
+  ["UPDATE runs SET x = (SELECT 1 FROM t WHERE id = 'where')", 'sql-unguarded'],
+  ['WITH a AS (DELETE FROM t RETURNING *) INSERT INTO old SELECT * FROM a WHERE id = 1', 'sql-unguarded'],
+  ['DELETE FROM t WHERE id = 1; DELETE FROM t WHERE id = 2', 'sql-statements'],
+  ['/* nothing */', 'sql-statements'],
+])('%s is refused as %s', (sql, rule) => {
+  expect(writeProblems(sql).map((problem) => problem.rule)).toEqual([rule])
 })
 
 test('values are counted by the greatest number, and gaps are found', () => {

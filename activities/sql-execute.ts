@@ -1,0 +1,69 @@
+import type { Json, JsonObject } from '../src/core/json.ts'
+import type { ActionPreview } from '../src/core/proposal.ts'
+import type { GuardedWrite } from '../src/effects/implementation.ts'
+import { listParameter, recordParameter, textParameter, wholeParameter } from '../src/effects/parameters.ts'
+import { sqlExecute } from '../src/language/kinds/sql-execute.ts'
+import { withLook, type Action } from './action.ts'
+import { capResult } from './cap-result.ts'
+import { lookAtRows, type FoundRows } from './look-at-rows.ts'
+import { shownSql, withOwnValues } from './shown-sql.ts'
+
+export const sqlExecuteAction: Action = {
+  kind: sqlExecute,
+  implementation: { protocol: 'sql', write: ownWrite },
+  async preview(parameters, { targets }) {
+    const params = listParameter(parameters, 'params')
+    return withLook(shownSql(textParameter(parameters, 'sql'), params), async () => {
+      const target = await targets.postgres(textParameter(parameters, 'connection'), 'read')
+      const select = withOwnValues(textParameter(parameters, 'preview'), params)
+      const found = await lookAtRows(target, select, ownWrite(parameters).update)
+      return describe(parameters, params, found, target.redact)
+    })
+  },
+}
+
+function ownWrite(parameters: JsonObject): GuardedWrite {
+  return {
+    connection: textParameter(parameters, 'connection'),
+    rows: wholeParameter(parameters, 'rows', 1),
+    update: withOwnValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
+    what: changedTables(recordParameter(parameters, 'tables')),
+  }
+}
+
+function changedTables(tables: JsonObject): string {
+  const changed = Object.keys(tables).filter((table) =>
+    listParameter(tables, table).some((right) => right !== 'select'),
+  )
+  return (changed.length > 0 ? changed : Object.keys(tables)).join(', ')
+}
+
+function describe(
+  parameters: JsonObject,
+  params: Json[],
+  { count, rows }: FoundRows,
+  redact: string[],
+): Omit<ActionPreview, 'summary'> {
+  const wanted = wholeParameter(parameters, 'rows', 1)
+  const pairs = rows.map(becoming)
+  const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
+  const undo = parameters['undo']
+  return {
+    rows: visible,
+    count,
+    undo: typeof undo === 'string' ? shownSql(undo, params) : 'none: the runbook has no statement for it',
+    ...(count === wanted
+      ? {}
+      : { warning: `${count} rows fit now, ${wanted} must: as it stands it would probably be refused` }),
+  }
+}
+
+/** A column `new_state` beside a column `state` is what that becomes; the others stay, or nobody says. */
+function becoming(row: JsonObject): { before: JsonObject; after: JsonObject } {
+  const isNew = (name: string) => name.startsWith('new_') && Object.hasOwn(row, name.slice(4))
+  const columns = Object.entries(row)
+  return {
+    before: Object.fromEntries(columns.filter(([name]) => !isNew(name))),
+    after: Object.fromEntries(columns.filter(([name]) => isNew(name)).map(([name, value]) => [name.slice(4), value])),
+  }
+}

@@ -1,0 +1,68 @@
+/** A part of a SQL statement; what lies between two pieces are spaces and operators. */
+export interface SqlPiece {
+  kind: 'word' | 'quoted' | 'comment'
+  /** As it stands. */
+  text: string
+  start: number
+  end: number
+}
+
+const PIECE =
+  /--[^\n]*|\/\*|\$([A-Za-z_][A-Za-z0-9_]*)?\$|[eE]'|'|"|\$[0-9]+|[A-Za-z_][A-Za-z0-9_$]*|[0-9]+(?:\.[0-9]+)?|[();.,]/g
+
+/**
+ * Words, numbers, parameters (`$1`), punctuation, quoted texts and names, comments, in order. PostgreSQL's own rules of quoting, and
+ * no grammar. A text that is not closed reaches to the end.
+ */
+export function sqlPieces(sql: string): SqlPiece[] {
+  const pieces: SqlPiece[] = []
+  PIECE.lastIndex = 0
+  for (let match = PIECE.exec(sql); match; match = PIECE.exec(sql)) {
+    const start = match.index
+    const { kind, end } = extent(sql, match[0], start)
+    pieces.push({ kind, text: sql.slice(start, end), start, end })
+    PIECE.lastIndex = end
+  }
+  return pieces
+}
+
+function extent(sql: string, opening: string, at: number): { kind: SqlPiece['kind']; end: number } {
+  const after = at + opening.length
+  if (opening.startsWith('--')) return { kind: 'comment', end: after }
+  if (opening === '/*') return { kind: 'comment', end: endOfComment(sql, after) }
+  if (opening === "'" || opening === '"') return { kind: 'quoted', end: endOf(sql, opening, after) }
+  if (opening === "e'" || opening === "E'") return { kind: 'quoted', end: endOfEscaped(sql, after) }
+  if (/^\$([A-Za-z_][A-Za-z0-9_]*)?\$$/.test(opening)) return { kind: 'quoted', end: endOf(sql, opening, after) }
+  return { kind: 'word', end: after }
+}
+
+function endOf(sql: string, closing: string, from: number): number {
+  const end = sql.indexOf(closing, from)
+  return end < 0 ? sql.length : end + closing.length
+}
+
+function endOfEscaped(sql: string, from: number): number {
+  for (let i = from; i < sql.length; i++) {
+    if (sql[i] === '\\') i++
+    else if (sql[i] === "'") return i + 1
+  }
+  return sql.length
+}
+
+/** Comments nest in PostgreSQL. */
+function endOfComment(sql: string, from: number): number {
+  let depth = 1
+  for (let i = from; i < sql.length; i++) {
+    if (sql.startsWith('/*', i)) depth++
+    else if (sql.startsWith('*/', i)) depth--
+    else continue
+    i++
+    if (depth === 0) return i + 1
+  }
+  return sql.length
+}
+
+/** The number of a parameter's piece: 2 of `$2`. */
+export function parameterNumber({ kind, text }: SqlPiece): number | undefined {
+  return kind === 'word' && text.startsWith('$') ? Number(text.slice(1)) : undefined
+}
