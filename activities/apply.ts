@@ -10,7 +10,7 @@ import { goesUnapproved } from './goes-unapproved.ts'
 
 /** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
 export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
-  const { database, keyring, people, targets, notify } = dependencies
+  const { database, targets, notify } = dependencies
   const gate = await readGate(database, request.gate)
   const action = gate.proposal.actions.find((one) => one.id === request.action && one.target === request.target)
   if (!action || !gate.intact || gate.proposalDigest !== request.proposalDigest)
@@ -20,7 +20,7 @@ export async function apply(dependencies: ActivityDependencies, request: ApplyRe
     )
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
   const { proposalDigest, recheckedAt, timeoutMs } = request
-  const rules = { keyring, people, goesUnapproved: (one: ProposedAction) => goesUnapproved(dependencies, one) }
+  const rules = { ...dependencies, goesUnapproved: (one: ProposedAction) => goesUnapproved(dependencies, one) }
   const answer = await executeEffect(
     { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs },
     {

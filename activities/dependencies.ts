@@ -1,15 +1,14 @@
 import type { JsonObject } from '../src/core/json.ts'
-import type { People } from '../src/core/person.ts'
+import type { Deciders } from '../src/gate/deciders.ts'
 import type { Keyring } from '../src/gate/keyring.ts'
 import type { Database } from '../src/history/database.ts'
 import type { Targets } from '../src/targets/targets.ts'
 
 /** What the activities are given by the process that runs them. */
-export interface ActivityDependencies {
+export interface ActivityDependencies extends Deciders {
   database: Database
   targets: Targets
   keyring: Keyring
-  people: People
   /** Where `approval: auto` is permitted. */
   auto: { kind: string; connection: string }[]
   requesterMayApprove: boolean

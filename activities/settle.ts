@@ -12,13 +12,10 @@ import type { ActivityDependencies } from './dependencies.ts'
  * What has become of a gate. Tokens that came with signals are taken through the one decide function first; one that is refused
  * there has been recorded, and changes nothing.
  */
-export async function settle(
-  { database, keyring, people }: ActivityDependencies,
-  gate: string,
-  tokens: string[],
-): Promise<Settlement> {
+export async function settle(dependencies: ActivityDependencies, gate: string, tokens: string[]): Promise<Settlement> {
+  const { database } = dependencies
   for (const token of tokens)
-    await decideByToken({ database, keyring, people, ring: async () => {} }, token).catch(async (error: unknown) => {
+    await decideByToken({ ...dependencies, ring: async () => {} }, token).catch(async (error: unknown) => {
       if (!isRunbookError(error) || error.code === 'RUNBOOK_UNREACHABLE') throw error
       // Whoever may be named in it has not been shown to have sent it: no gate took it, so nobody has recorded it yet.
       if (FORGED.includes(error.code)) await recordForged(database, gate, token, error)

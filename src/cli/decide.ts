@@ -26,3 +26,12 @@ export async function openGateOf(client: Client, id: string, digest: string | un
     )
   return gate
 }
+
+/** Why somebody breaks the glass; undefined where they do not. Both options or none: `RUNBOOK_BAD_INPUT`. */
+export function glassReason({ breakGlass, reason }: { breakGlass?: true; reason?: string }): string | undefined {
+  if (breakGlass === (reason === undefined ? undefined : true)) return reason
+  throw new RunbookError(
+    'RUNBOOK_BAD_INPUT',
+    'breaking the glass takes both: --break-glass --reason "why it cannot wait"',
+  )
+}

@@ -21,6 +21,8 @@ export interface Config {
   auto: { kind: string; connection: string }[]
   /** Whether who opened an incident may approve its remedies; never with `risk: high`. */
   requesterMayApprove: boolean
+  /** Groups whose members may approve alone, with a reason, whatever the quorum; everybody is told. */
+  breakGlass: string[]
   /** For `doctor`: what works but should be changed. */
   warnings: string[]
 }

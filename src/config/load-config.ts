@@ -83,6 +83,7 @@ function assemble(
     alerts: value.alerts,
     auto: value.auto,
     requesterMayApprove: value.requesterMayApprove,
+    breakGlass: value.breakGlass,
     warnings,
   }
 }

@@ -108,6 +108,7 @@ export const configSchema = z.strictObject({
     .default([]),
   auto: z.array(z.strictObject({ kind: plain, connection: plain })).default([]),
   requesterMayApprove: z.boolean().default(true),
+  breakGlass: z.array(plain).default([]),
 })
 
 export type ConfigFile = z.output<typeof configSchema>

@@ -7,9 +7,13 @@ export interface DecisionClaims {
   targets?: string[]
   /** With reject: look at the next cause that holds instead of ending. */
   nextCause?: boolean
-  /** The person's name in the configuration. */
+  /** The person's name in the configuration, or at the identity provider. */
   person: string
+  /** Of a person who is not in the configuration: what the identity provider said. Signed by the engine's key only. */
+  groups?: string[]
   comment?: string
+  /** With approve: why this person, who has that permission, decides alone. */
+  breakGlass?: string
   /** Seconds since the epoch. */
   iat: number
   /** Single use. */
@@ -22,6 +26,6 @@ export type GateState = 'open' | 'approved' | 'rejected' | 'expired' | 'voided' 
 export type Settlement =
   /** `escalated`: unanswered once, and open for a wider circle for another `within`. */
   | { state: 'open'; expiresInMs: number; escalated: boolean }
-  | { state: 'approved'; targets: string[] }
+  | { state: 'approved'; targets: string[]; brokenBy?: { person: string; reason: string } }
   | { state: 'rejected'; nextCause: boolean; by: string }
   | { state: 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'; why: string }

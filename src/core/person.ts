@@ -1,4 +1,4 @@
-/** Somebody who may decide: from the configuration's `people`. */
+/** Somebody who may decide: from the configuration's `people`, or logged in at the identity provider. */
 export interface Person {
   name: string
   groups: string[]
@@ -6,6 +6,8 @@ export interface Person {
   tokenHash?: string
   /** Registered public keys: `ed25519:<base64url>`. */
   keys: string[]
+  /** Not in the configuration: the identity provider vouches for the name and the groups. */
+  oidc?: true
 }
 
 export type People = Record<string, Person>

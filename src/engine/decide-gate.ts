@@ -2,12 +2,13 @@ import type { Person } from '../core/person.ts'
 import { decide, type Decided, type DecisionRequest } from '../gate/decide.ts'
 import { ring } from '../temporal/ring.ts'
 import type { Engine } from './engine.ts'
+import { decidersOf } from './people.ts'
 
 /** Takes an authenticated person's decision on a gate, and rings the incident's workflow. Throws as `decide` does. */
 export async function decideGate(engine: Engine, person: Person, request: DecisionRequest): Promise<Decided> {
-  const { database, keyring, people, temporal } = engine
+  const { database, keyring, temporal } = engine
   return decide(
-    { database, keyring, people, ring: (incident, token) => ring(temporal.client, incident, token) },
+    { ...decidersOf(engine), database, keyring, ring: (incident, token) => ring(temporal.client, incident, token) },
     person,
     request,
   )

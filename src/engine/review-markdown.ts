@@ -84,7 +84,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
     '',
     ...gate.decisions.map(
       (one) =>
-        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
+        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.breakGlass === null ? '' : ` **by breaking the glass**, because: ${inline(one.breakGlass)}`}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
     ),
     ...(gate.decisions.length > 0 ? [''] : []),
     ...(round.effects.length > 0

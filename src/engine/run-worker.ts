@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts'
 import { tellChannel } from '../targets/tell-channel.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import type { Engine } from './engine.ts'
+import { decidersOf } from './people.ts'
 import { reconcile } from './reconcile.ts'
 import { trigger } from './trigger.ts'
 
@@ -35,12 +36,12 @@ export async function runWorker(engine: Engine, roles: Role[], log: (line: strin
 }
 
 export function activityDependencies(engine: Engine): ActivityDependencies {
-  const { database, targets, keyring, people, config } = engine
+  const { database, targets, keyring, config } = engine
   return {
+    ...decidersOf(engine),
     database,
     targets,
     keyring,
-    people,
     auto: config.auto,
     requesterMayApprove: config.requesterMayApprove,
     notify: (channel, message) => tellChannel(config.channels, channel, message),

@@ -82,12 +82,13 @@ export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> 
     groups: gate.escalatedAt ? [...new Set([...gate.groups, ...gate.escalateTo])] : gate.groups,
     auto: gate.auto,
     why: gate.why,
-    decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt }) => ({
+    decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt, breakGlass }) => ({
       person,
       decision,
       targets,
       comment,
       nextCause,
+      breakGlass,
       at: at.toISOString(),
       withdrawn: withdrawnAt !== null,
     })),

@@ -39,7 +39,7 @@ const SENTENCES: Record<string, Sentence> = {
   proposal: (data) =>
     `proposed: ${text(data.title)} (${text(data.remedy)}) for ${targetsText(data)}, digest ${text(data.proposalDigest).slice(0, 12)}${data.auto ? ', needs no approval' : ''}`,
   decision: (data, { actor }) =>
-    `${who(actor)} ${data.decision === 'approve' ? 'approved' : 'rejected'} ${text(data.gate)}${Array.isArray(data.targets) ? ` for ${data.targets.join(', ')}` : ''}${data.comment ? `: ${text(data.comment)}` : ''}`,
+    `${who(actor)} ${data.breakGlass ? 'broke the glass and ' : ''}${data.decision === 'approve' ? 'approved' : 'rejected'} ${text(data.gate)}${Array.isArray(data.targets) ? ` for ${data.targets.join(', ')}` : ''}${data.breakGlass ? `, alone, because: ${text(data.breakGlass)}` : ''}${data.comment ? `: ${text(data.comment)}` : ''}`,
   withdrawal: (data, { actor }) =>
     `${who(actor)} took the decision on ${text(data.gate)} back, which is ${text(data.state)}${data.comment ? `: ${text(data.comment)}` : ''}`,
   settled: (data, { actor }) =>

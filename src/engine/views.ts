@@ -82,6 +82,8 @@ export interface DecisionView {
   targets: string[] | null
   comment: string | null
   nextCause: boolean
+  /** Why this person approved alone; null where the quorum was needed. */
+  breakGlass: string | null
   at: string
   withdrawn: boolean
 }

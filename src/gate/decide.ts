@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { DecisionClaims, GateState } from '../core/decision.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { People, Person } from '../core/person.ts'
+import type { Person } from '../core/person.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
+import { deciderOf, type Deciders } from './deciders.ts'
 import { ineligible } from './eligible.ts'
 import {
   approvedTargets,
@@ -17,10 +18,9 @@ import {
 } from './gates.ts'
 import { readClaims, type Keyring } from './keyring.ts'
 
-export interface DecideDependencies {
+export interface DecideDependencies extends Deciders {
   database: Database
   keyring: Keyring
-  people: People
   /** Tells the incident's workflow that its gate changed. A ring that is lost is rung again by the reconciler. */
   ring(incident: string, token: string): Promise<void>
 }
@@ -32,6 +32,8 @@ export interface DecisionRequest {
   targets?: string[]
   nextCause?: boolean
   comment?: string
+  /** Why this person decides alone. */
+  breakGlass?: string
 }
 
 export interface Decided {
@@ -62,6 +64,8 @@ export async function decide(
     ...(request.targets ? { targets: request.targets } : {}),
     ...(request.nextCause ? { nextCause: true } : {}),
     ...(request.comment ? { comment: request.comment } : {}),
+    ...(request.breakGlass === undefined ? {} : { breakGlass: request.breakGlass }),
+    ...(person.oidc ? { groups: person.groups } : {}),
   })
   return take(dependencies, claims, await dependencies.keyring.sign(claims))
 }
@@ -75,15 +79,14 @@ export async function decideByToken(dependencies: DecideDependencies, token: str
 type Taken = { decided: Decided; fresh: boolean } | { refused: RunbookError }
 
 async function take(dependencies: DecideDependencies, claims: DecisionClaims, token: string): Promise<Decided> {
-  const { people } = dependencies
-  const person = Object.hasOwn(people, claims.person) ? people[claims.person] : undefined
+  const person = deciderOf(dependencies, claims)
   const taken = await transaction(dependencies.database, async (connection): Promise<Taken> => {
     const { incident, gate, now } = await lockGate(connection, claims.gate)
     const known = (await readDecisions(connection, gate.id)).find(
       (one) => one.token === token || sameAnswer(one, claims),
     )
     if (known) return { decided: await standing(connection, gate), fresh: false }
-    const refusal = refuse(incident, gate, now, claims, person) ?? (await spent(connection, claims))
+    const refusal = refuse(incident, gate, now, claims, person, dependencies) ?? (await spent(connection, claims))
     if (refusal) {
       await recordEvents(connection, incident.id, [denied(claims, refusal)])
       return { refused: refusal }
@@ -112,6 +115,7 @@ function sameAnswer(one: DecisionRow, claims: DecisionClaims): boolean {
     one.person === claims.person &&
     one.decision === claims.decision &&
     one.proposalDigest === claims.proposalDigest &&
+    one.breakGlass === (claims.breakGlass ?? null) &&
     targets(one.targets) === targets(claims.targets)
   )
 }
@@ -123,11 +127,12 @@ function refuse(
   now: Date,
   claims: DecisionClaims,
   person: Person | undefined,
+  deciders: Deciders,
 ): RunbookError | undefined {
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
   if (!person) return forbidden(`${claims.person} is not among the configured people`)
-  const why = ineligible(incident, gate, claims.decision, person)
+  const why = ineligible(incident, gate, claims, person, deciders)
   if (why) return forbidden(why)
   if (gate.state !== 'open')
     return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: nothing is left to decide`)
@@ -152,8 +157,8 @@ async function insertDecision(connection: Connection, claims: DecisionClaims, to
     [claims.gate, claims.person],
   )
   await connection.query(
-    `INSERT INTO runbook.decisions (jti, gate, person, decision, proposal_digest, targets, next_cause, comment, token)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    `INSERT INTO runbook.decisions (jti, gate, person, decision, proposal_digest, targets, next_cause, comment, token, break_glass)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
     [
       claims.jti,
       claims.gate,
@@ -164,6 +169,7 @@ async function insertDecision(connection: Connection, claims: DecisionClaims, to
       claims.nextCause ?? false,
       claims.comment ?? null,
       token,
+      claims.breakGlass ?? null,
     ],
   )
 }
@@ -195,9 +201,11 @@ async function standing(connection: Connection, gate: GateRow): Promise<Decided>
 }
 
 function decided(gate: GateRow, claims: DecisionClaims) {
-  const { person, decision, proposalDigest, jti, targets, comment, nextCause } = claims
+  const { person, decision, proposalDigest, jti, targets, comment, nextCause, breakGlass, groups } = claims
   const data: JsonObject = { gate: gate.id, decision, person, proposalDigest, jti, targets: targets ?? null }
   if (comment) data.comment = comment
+  if (breakGlass !== undefined) data.breakGlass = breakGlass
+  if (groups) data.groups = groups
   if (nextCause) data.nextCause = true
   return { place: `r${gate.round}/decision/${jti}`, actor: `person:${person}`, kind: 'decision', data }
 }

@@ -1,13 +1,20 @@
+import type { DecisionClaims } from '../core/decision.ts'
 import type { Person } from '../core/person.ts'
+import type { Deciders } from './deciders.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 
 /** Why this person may not decide so on this gate; undefined when they may. Asked when they decide, and again for every permit. */
 export function ineligible(
   incident: LockedIncident,
   gate: GateRow,
-  decision: 'approve' | 'reject',
+  { decision, breakGlass: alone }: Pick<DecisionClaims, 'decision' | 'breakGlass'>,
   person: Person,
+  { breakGlass = [] }: Pick<Deciders, 'breakGlass'>,
 ): string | undefined {
+  if (alone !== undefined) {
+    if (person.groups.some((group) => breakGlass.includes(group))) return undefined
+    return `${person.name} may not break the glass: that takes one of the groups ${breakGlass.join(', ') || '(none is configured)'}`
+  }
   const { by, excludeRequester } = gate.proposal.approval
   const groups = gate.escalatedAt ? [...by, ...gate.escalateTo] : by
   if (!person.groups.some((group) => groups.includes(group)))

@@ -137,34 +137,34 @@ export interface DecisionRow {
   token: string
   at: Date
   withdrawnAt: Date | null
+  /** The reason; null for every decision that was taken in the usual way. */
+  breakGlass: string | null
 }
 
 /** Decisions on a gate, in the order they were made. */
 export async function readDecisions(db: Queryable, gate: string): Promise<DecisionRow[]> {
   const found = await db.query<DecisionRow>(
     `SELECT jti, gate, person, decision, proposal_digest AS "proposalDigest", targets, next_cause AS "nextCause", comment, token, at,
-     withdrawn_at AS "withdrawnAt" FROM runbook.decisions WHERE gate = $1 ORDER BY at, jti`,
+     withdrawn_at AS "withdrawnAt", break_glass AS "breakGlass" FROM runbook.decisions WHERE gate = $1 ORDER BY at, jti`,
     [gate],
   )
   return found.rows
 }
 
+/** What a quorum is counted from. */
+export type Vote = Pick<DecisionRow, 'person' | 'decision' | 'targets' | 'breakGlass'>
+
 /**
- * Keys of the targets that enough distinct people approve, in the proposal's order. How many are enough is read from the proposal,
- * which its digest, and so every signature, covers.
+ * Keys of the targets that enough distinct people approve, in the proposal's order: so many as the proposal says, which its digest, and
+ * so every signature, covers, or one who breaks the glass.
  */
-export function approvedTargets(
-  proposal: Proposal,
-  decisions: Pick<DecisionRow, 'person' | 'decision' | 'targets'>[],
-): string[] {
+export function approvedTargets(proposal: Proposal, decisions: Vote[]): string[] {
   const required = Math.max(1, proposal.approval.count)
   const approvals = decisions.filter((one) => one.decision === 'approve')
   return proposal.targets
     .map((target) => target.key)
     .filter((key) => {
-      const people = new Set(
-        approvals.filter((one) => one.targets === null || one.targets.includes(key)).map((one) => one.person),
-      )
-      return people.size >= required
+      const given = approvals.filter((one) => one.targets === null || one.targets.includes(key))
+      return new Set(given.map((one) => one.person)).size >= required || given.some((one) => one.breakGlass !== null)
     })
 }

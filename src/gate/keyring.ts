@@ -45,9 +45,13 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
     async verify(token) {
       const person = personNamedIn(token)
       const personal = Object.hasOwn(people, person) ? people[person]!.keys.map(publicKeyFrom) : []
-      for (const key of [...engineKeys, ...personal]) {
+      for (const key of engineKeys) {
         const claims = await verifiedClaims(token, key)
         if (claims) return readClaims(claims)
+      }
+      for (const key of personal) {
+        const claims = await verifiedClaims(token, key)
+        if (claims) return ownClaims(readClaims(claims))
       }
       throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'the decision is not signed by a key that is known here')
     },
@@ -78,6 +82,14 @@ async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
   }
 }
 
+/** Nobody says of themselves which groups they are in. */
+function ownClaims(claims: DecisionClaims): DecisionClaims {
+  if (claims.groups === undefined) return claims
+  throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine says which groups a person is in')
+}
+
+const SHORTEST_REASON = 20
+
 const shortText = z
   .string()
   .min(1)
@@ -91,6 +103,16 @@ const CLAIMS = z.strictObject({
   targets: z.array(shortText).optional(),
   nextCause: z.boolean().optional(),
   person: shortText,
+  groups: z.array(shortText).max(200).optional(),
+  breakGlass: z
+    .string()
+    .max(2_000)
+    .regex(/^[^\0]*$/, 'must not hold NUL')
+    .refine(
+      (text) => text.trim().length >= SHORTEST_REASON,
+      `must give a reason of at least ${SHORTEST_REASON} characters`,
+    )
+    .optional(),
   comment: z
     .string()
     .max(2_000)
@@ -107,6 +129,8 @@ const CLAIMS = z.strictObject({
 /** What a decision says, nothing missing and nothing besides: a person's own key signs whatever that person writes. */
 export function readClaims(given: unknown): DecisionClaims {
   const read = CLAIMS.safeParse(given)
+  if (read.success && read.data.breakGlass !== undefined && read.data.decision !== 'approve')
+    throw new RunbookError('RUNBOOK_BAD_INPUT', 'breakGlass: goes with approve only')
   if (read.success) return read.data as DecisionClaims
   const problems = read.error.issues.map(({ path, message }) => `${path.join('.') || 'the decision'}: ${message}`)
   throw new RunbookError('RUNBOOK_BAD_INPUT', problems.join('; '), { problems })

@@ -1,17 +1,10 @@
 import type { DecisionClaims } from '../core/decision.ts'
-import type { People } from '../core/person.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
+import { deciderOf, type Deciders } from './deciders.ts'
 import { ineligible } from './eligible.ts'
-import {
-  approvedTargets,
-  lockGate,
-  readDecisions,
-  type DecisionRow,
-  type GateRow,
-  type LockedIncident,
-} from './gates.ts'
+import { approvedTargets, lockGate, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
 import type { Keyring } from './keyring.ts'
 
 /** Grounds older than this are stale: the interpreter checks again. */
@@ -35,9 +28,8 @@ export type PermitAnswer =
 export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 
 /** By what a permit is judged: the keys and people of the configuration as they are now, not as they were when it was decided. */
-export interface PermitRules {
+export interface PermitRules extends Deciders {
   keyring: Keyring
-  people: People
   /** Whether the configuration allows this action to be applied without an approval. */
   goesUnapproved(action: ProposedAction): boolean
 }
@@ -146,7 +138,7 @@ async function verifiedDecisions(database: Database, keyring: Keyring, gate: str
 
 async function approves(
   connection: Connection,
-  { people, goesUnapproved }: PermitRules,
+  rules: PermitRules,
   incident: LockedIncident,
   gate: GateRow,
   verified: Verified[],
@@ -155,20 +147,26 @@ async function approves(
   const { proposal } = gate
   const keys = proposal.targets.map((one) => one.key)
   const proposed = target === WHOLE ? keys : keys.filter((key) => key === target)
-  if (gate.auto) return proposal.approval.auto && proposed.length > 0 && proposal.actions.every(goesUnapproved)
+  if (gate.auto)
+    return proposal.approval.auto && proposed.length > 0 && proposal.actions.every((one) => rules.goesUnapproved(one))
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )
-  const mayDecide = ({ person: name, decision }: DecisionClaims) => {
-    const person = Object.hasOwn(people, name) ? people[name] : undefined
-    return person !== undefined && ineligible(incident, gate, decision, person) === undefined
+  const mayDecide = (claims: DecisionClaims) => {
+    const person = deciderOf(rules, claims)
+    return person !== undefined && ineligible(incident, gate, claims, person, rules) === undefined
   }
-  const signed: Pick<DecisionRow, 'person' | 'decision' | 'targets'>[] = verified
+  const signed: Vote[] = verified
     .filter(
       ({ jti, claims }) =>
         live.has(jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest && mayDecide(claims),
     )
-    .map(({ claims }) => ({ person: claims.person, decision: claims.decision, targets: claims.targets ?? null }))
+    .map(({ claims: { person, decision, targets = null, breakGlass = null } }) => ({
+      person,
+      decision,
+      targets,
+      breakGlass,
+    }))
   const covered = approvedTargets(proposal, signed)
   // What is done once is covered by an approval of any target; without `for` the one target's key is `-` itself.
   return proposed.some((key) => covered.includes(key))

@@ -74,8 +74,11 @@ async function answer(connection: Connection, gate: GateRow, now: Date): Promise
         expiresInMs: Math.max(1, gate.expiresAt.getTime() - now.getTime()),
         escalated: gate.escalatedAt !== null,
       }
-    case 'approved':
-      return { state: 'approved', targets: gate.approvedTargets ?? [] }
+    case 'approved': {
+      const alone = (await readDecisions(connection, gate.id)).find((one) => one.breakGlass && !one.withdrawnAt)
+      const brokenBy = alone?.breakGlass ? { brokenBy: { person: alone.person, reason: alone.breakGlass } } : {}
+      return { state: 'approved', targets: gate.approvedTargets ?? [], ...brokenBy }
+    }
     case 'rejected': {
       const last = (await readDecisions(connection, gate.id)).findLast((one) => one.decision === 'reject')
       return { state: 'rejected', nextCause: gate.nextCause, by: last?.person ?? 'somebody' }

@@ -46,6 +46,11 @@ export const decisionBody = z
     targets: z.array(z.string().min(1).max(1_000)).min(1).max(500).optional(),
     nextCause: z.boolean().optional(),
     comment: z.string().max(2_000).optional(),
+    breakGlass: z
+      .string()
+      .max(2_000)
+      .optional()
+      .openapi({ description: 'Why you approve alone: at least 20 characters.' }),
   })
   .refine((body) => !(body.nextCause && body.decision === 'approve'), {
     path: ['nextCause'],

@@ -109,6 +109,7 @@ const gate = z
         targets: z.array(z.string()).nullable(),
         comment: z.string().nullable(),
         nextCause: z.boolean(),
+        breakGlass: z.string().nullable(),
         at: time,
         withdrawn: z.boolean(),
       }),

@@ -115,6 +115,9 @@ class IncidentRun {
     this.#host.tell(`round ${round}: ${remedy.title}? waits at gate ${proposed.gate}`)
     const settled = await this.#awaitDecision(round, scope)
     if (settled.state !== 'approved') return this.#notApproved(settled, chosen)
+    // Told at the same time: a channel that does not answer must not hold back what cannot wait.
+    const told = settled.brokenBy && this.#tellBrokenGlass(round, proposed.gate, settled.brokenBy)
+    told?.catch(() => {}) // Awaited below.
     this.#host.tell(`round ${round}: checking again, then applying ${remedy.remedy}`)
     const treated = await treat(this.#host, {
       plan: this.#plan,
@@ -125,7 +128,7 @@ class IncidentRun {
       proposalDigest: proposed.proposalDigest,
       approved: settled.targets,
       scope: this.#inputs,
-    })
+    }).finally(() => told)
     return this.#afterTreatment(round, chosen, rendered, treated, scope)
   }
 
@@ -244,6 +247,11 @@ class IncidentRun {
   ): Promise<ClosingRequest> {
     await this.#tellPeople(`r${round}/escalation`, reason, scope)
     return { outcome: 'escalated', reason, ...(findings ? { findings: { round, findings } } : {}) }
+  }
+
+  async #tellBrokenGlass(round: number, gate: string, broken: { person: string; reason: string }): Promise<void> {
+    const reason = `${broken.person} broke the glass and approved ${gate} alone: ${broken.reason}`
+    await this.#tellPeople(`r${round}/broken-glass`, reason, this.#seen)
   }
 
   async #tellPeople(place: string, reason: string, scope: Scope): Promise<void> {

@@ -3,7 +3,7 @@ import { RunbookError } from '../../core/errors.ts'
 import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
 import { confirm } from '../confirm.ts'
-import { openGateOf } from '../decide.ts'
+import { glassReason, openGateOf } from '../decide.ts'
 import { STILL_WAITING } from '../exit-codes.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
@@ -15,6 +15,8 @@ interface Options {
   digest?: string
   targets?: string[]
   comment?: string
+  breakGlass?: true
+  reason?: string
   watch?: true
 }
 
@@ -27,6 +29,8 @@ export function command(terminal: Terminal): Command {
     .option('-d, --digest <digest>', "the proposal's digest, or its first 12 digits: approves without asking")
     .option('--targets <keys>', 'only these of its targets, separated by commas', parseTargets)
     .option('-c, --comment <text>', 'kept with the decision')
+    .option('--break-glass', 'approve alone, where your groups may: needs --reason, and everybody is told')
+    .option('--reason <text>', 'with --break-glass: why it cannot wait, in at least 20 characters')
     .option('-w, --watch', 'then follow it to its end; the exit code is that of its outcome')
     .addHelpText(
       'after',
@@ -37,6 +41,7 @@ export function command(terminal: Terminal): Command {
 
 async function approve(terminal: Terminal, id: string, options: Options, json: boolean): Promise<void> {
   const { digest, targets, comment } = options
+  const breakGlass = glassReason(options)
   if (digest === undefined && !terminal.interactive)
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
@@ -51,6 +56,7 @@ async function approve(terminal: Terminal, id: string, options: Options, json: b
     decision: 'approve',
     ...(targets ? { targets } : {}),
     ...(comment ? { comment } : {}),
+    ...(breakGlass === undefined ? {} : { breakGlass }),
   })
   if (json) printJson(terminal, decided)
   const { state, approvals, required } = decided

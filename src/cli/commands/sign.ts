@@ -5,7 +5,7 @@ import { RunbookError } from '../../core/errors.ts'
 import { projectDirectory } from '../address.ts'
 import { openClient } from '../client.ts'
 import { confirm } from '../confirm.ts'
-import { openGateOf } from '../decide.ts'
+import { glassReason, openGateOf } from '../decide.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
 import { parseTargets } from '../targets-option.ts'
@@ -19,6 +19,8 @@ interface Options {
   reject?: true
   nextCause?: true
   comment?: string
+  breakGlass?: true
+  reason?: string
 }
 
 export function command(terminal: Terminal): Command {
@@ -34,6 +36,8 @@ export function command(terminal: Terminal): Command {
     .option('--reject', 'reject it; without this, it is approved')
     .option('--next-cause', 'reject it, and look at the next cause that holds')
     .option('-c, --comment <text>', 'kept with the decision')
+    .option('--break-glass', 'approve alone, where your groups may: needs --reason, and everybody is told')
+    .option('--reason <text>', 'with --break-glass: why it cannot wait, in at least 20 characters')
     .addHelpText(
       'after',
       `\nExamples:\n  runbook sign 142 --person lead\n  token=$(runbook sign 142 --person lead --digest 3f9ac01b22d4)\n  temporal workflow signal --workflow-id INC-142 --name decision --input "\\"$token\\""`,
@@ -50,6 +54,7 @@ async function sign(terminal: Terminal, id: string, options: Options, json: bool
   const { gate, proposalDigest } = await proposalOf(terminal, id, options)
   const { readClaims, signClaims } = await import('../../gate/keyring.ts')
   const { targets, comment, nextCause } = options
+  const breakGlass = glassReason(options)
   const reject = options.reject === true || nextCause === true
   const claims = readClaims({
     gate,
@@ -61,6 +66,7 @@ async function sign(terminal: Terminal, id: string, options: Options, json: bool
     ...(targets && !reject ? { targets } : {}),
     ...(nextCause ? { nextCause } : {}),
     ...(comment ? { comment } : {}),
+    ...(breakGlass === undefined ? {} : { breakGlass }),
   })
   const token = await signClaims(claims, key)
   if (json) printJson(terminal, { gate, token })

@@ -147,9 +147,9 @@ function causesInFull({ causes }: RoundView, { width, colours }: Page): string[]
 
 /** Who said what, and what else became of the gate. */
 function decisionLines(gate: GateView, { width }: Page): string[] {
-  const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn }) => {
+  const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn, breakGlass }) => {
     const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${clockText(at)}`
-    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${withdrawn ? ' (withdrawn)' : ''}`
+    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass === null ? '' : `, BREAKING THE GLASS: ${breakGlass}`}${withdrawn ? ' (withdrawn)' : ''}`
     return line(width, ` ${verb}${what}${comment ? `: ${comment}` : ''}`)
   })
   if (gate.auto) return [...lines, line(width, ' needs no approval, by the configuration')]

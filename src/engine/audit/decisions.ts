@@ -11,6 +11,7 @@ interface Row {
   targets: string[] | null
   next_cause: boolean
   comment: string | null
+  break_glass: string | null
   token: string
   at: Date
   withdrawn_at: Date | null
@@ -49,7 +50,7 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
 async function unlikeItsToken(keyring: Keyring, row: Row): Promise<string[]> {
   const claims = await keyring.verify(row.token).catch(() => undefined)
   if (!claims || !isExact(row.token)) return ['a signature that is known here']
-  const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment } = claims
+  const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment, breakGlass } = claims
   return differing(row as unknown as Record<string, unknown>, {
     jti,
     gate,
@@ -59,6 +60,7 @@ async function unlikeItsToken(keyring: Keyring, row: Row): Promise<string[]> {
     targets: targets ?? null,
     next_cause: nextCause ?? false,
     comment: comment ?? null,
+    break_glass: breakGlass ?? null,
   }).map((name) => `what was signed (${name})`)
 }
 

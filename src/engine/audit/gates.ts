@@ -1,7 +1,7 @@
 import type { Proposal } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { EventRow } from '../../history/incidents.ts'
-import { approvedTargets } from '../../gate/gates.ts'
+import { approvedTargets, type Vote } from '../../gate/gates.ts'
 import { about, dataIs, differing, objectOf, type Recorded } from './recorded.ts'
 
 interface Row {
@@ -100,12 +100,17 @@ function replay(gate: string, proposal: Proposal, proposed: EventRow, events: Ev
     why: null,
     ...(auto ? { decidedAt: proposed.at } : {}),
   }
-  const live = new Map<string, { person: string; decision: 'approve' | 'reject'; targets: string[] | null }>()
+  const live = new Map<string, Vote>()
   for (const event of events.filter((one) => one.data.gate === gate)) {
     const { kind, data, at, place } = event
     const person = String(data.person)
     if (kind === 'decision') {
-      live.set(person, { person, decision: data.decision as 'approve', targets: data.targets as string[] | null })
+      live.set(person, {
+        person,
+        decision: data.decision as 'approve',
+        targets: data.targets as string[] | null,
+        breakGlass: typeof data.breakGlass === 'string' ? data.breakGlass : null,
+      })
       const approved = approvedTargets(proposal, [...live.values()])
       if (data.decision === 'reject')
         Object.assign(now, {

@@ -39,7 +39,7 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(decide, async (c) => {
     const { id } = c.req.valid('param')
-    const { gate, proposalDigest, decision, targets, nextCause, comment } = c.req.valid('json')
+    const { gate, proposalDigest, decision, targets, nextCause, comment, breakGlass } = c.req.valid('json')
     const request = {
       gate: gateOf(id, gate, await showIncident(engine.database, id)),
       proposalDigest,
@@ -47,6 +47,7 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
       ...(targets ? { targets } : {}),
       ...(nextCause ? { nextCause } : {}),
       ...(comment ? { comment } : {}),
+      ...(breakGlass === undefined ? {} : { breakGlass }),
     }
     return c.json(await decideGate(engine, c.get('person'), request), 200)
   })

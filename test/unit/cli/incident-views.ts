@@ -156,6 +156,7 @@ export function resolved(): IncidentView {
       targets: null,
       comment: 'as last week',
       nextCause: false,
+      breakGlass: null,
       at: '2026-03-14T03:12:50.000Z',
       withdrawn: false,
     },

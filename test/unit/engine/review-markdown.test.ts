@@ -42,6 +42,7 @@ function review(text: string): Review {
       targets: [text, 'b'],
       comment: text,
       nextCause: false,
+      breakGlass: null,
       at: view.openedAt,
       withdrawn: false,
     },

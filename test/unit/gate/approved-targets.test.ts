@@ -11,21 +11,20 @@ const decisions = fc.array(
     person: fc.constantFrom('x', 'y', 'z'),
     decision: fc.constantFrom('approve' as const, 'reject' as const),
     targets: fc.option(fc.subarray(['a', 'b', 'c', 'unknown'])),
+    breakGlass: fc.option(fc.constant('it cannot wait'), { freq: 4 }),
   }),
 )
 
 describe('approved targets', () => {
-  test('are those that enough distinct people approve, whatever else was said and in whatever order', () => {
+  test('are those that enough distinct people approve, or one who breaks the glass, whatever else was said and in whatever order', () => {
     fc.assert(
       fc.property(decisions, fc.integer({ min: 1, max: 3 }), (said, count) => {
         const approved = approvedTargets(proposal(count), said)
         for (const key of ['a', 'b', 'c']) {
-          const people = ['x', 'y', 'z'].filter((person) =>
-            said.some(
-              (one) => one.person === person && one.decision === 'approve' && (one.targets?.includes(key) ?? true),
-            ),
-          )
-          expect(approved.includes(key)).toBe(people.length >= count)
+          const given = said.filter((one) => one.decision === 'approve' && (one.targets?.includes(key) ?? true))
+          const people = ['x', 'y', 'z'].filter((person) => given.some((one) => one.person === person))
+          const alone = given.some((one) => one.breakGlass !== null)
+          expect(approved.includes(key)).toBe(people.length >= count || alone)
         }
         expect(approved).not.toContain('unknown')
         expect(approvedTargets(proposal(count), [...said].reverse())).toEqual(approved)
