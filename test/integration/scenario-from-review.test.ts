@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { PlanRemedy } from '../../src/core/plan.ts'
 import { cancelIncident } from '../../src/engine/person-actions.ts'
 import { reviewIncident } from '../../src/engine/review.ts'
 import { scenarioFrom } from '../../src/engine/scenario-from-review.ts'
@@ -8,7 +9,6 @@ import { renderText } from '../../src/language/problems.ts'
 import { compileScenarios } from '../../src/language/scenarios/compile-scenarios.ts'
 import { mending, openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 import { quietTemporal } from '../support/quiet-temporal.ts'
-import { expression } from '../unit/interpreter/plan-fixture.ts'
 
 const approval = {
   auto: false,
