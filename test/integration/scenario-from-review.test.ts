@@ -10,14 +10,14 @@ import { compileScenarios } from '../../src/language/scenarios/compile-scenarios
 import { mending, openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 import { quietTemporal } from '../support/quiet-temporal.ts'
 
-const approval = {
+const approval: PlanRemedy['approval'] = {
   auto: false,
   by: ['oncall'],
   count: 1,
   withinMs: 300,
   onTimeout: 'reject',
   validForMs: 60_000,
-} as const
+}
 const cause = (name: string) => ({ ...thingsPlan('x').causes[0]!, cause: name })
 const [action] = mending().actions
 /** Changes the things, and leaves them bad. */
