@@ -23,6 +23,8 @@ export interface Config {
   requesterMayApprove: boolean
   /** Groups whose members may approve alone, with a reason, whatever the quorum; everybody is told. */
   breakGlass: string[]
+  /** The identity provider whose tokens people may log in with. */
+  oidc?: Oidc
   /** For `doctor`: what works but should be changed. */
   warnings: string[]
 }
@@ -90,6 +92,26 @@ export interface Person {
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
   groups: string[]
+  /** The name by which this person logs in at the identity provider. */
+  login?: string
+}
+
+export interface Oidc {
+  /** `iss` and `aud` that a token must have. */
+  issuer: string
+  audience: string
+  /** Address of the provider's keys. */
+  jwks: string
+  /** Signature algorithms; asymmetric ones only. */
+  algorithms: string[]
+  /** The token's `typ`. */
+  typ: string
+  maxAgeMs: number
+  /** The claim that names the person. */
+  name: string
+  groupsClaim: string
+  /** Our groups, each with the provider's names for it. */
+  groups: Record<string, string[]>
 }
 
 export interface Channel {

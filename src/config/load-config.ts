@@ -5,7 +5,7 @@ import { parseDuration } from '../core/duration.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
-import type { Config, ConnectionConfig, Person } from './config.ts'
+import type { Config, ConnectionConfig, Oidc, Person } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { readYaml } from './read-yaml.ts'
 import type { ConfigFile } from './schema.ts'
@@ -84,6 +84,7 @@ function assemble(
     auto: value.auto,
     requesterMayApprove: value.requesterMayApprove,
     breakGlass: value.breakGlass,
+    ...(value.oidc ? { oidc: assembleOidc(value.oidc) } : {}),
     warnings,
   }
 }
@@ -140,5 +141,10 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
     ...(hash === undefined ? {} : { tokenHash: hash }),
     keys: keys.map((key) => key.reveal()),
     groups: person.groups,
+    ...(person.login === undefined ? {} : { login: person.login }),
   }
+}
+
+function assembleOidc({ maxAge, ...rest }: NonNullable<ConfigFile['oidc']>): Oidc {
+  return { ...rest, maxAgeMs: parseDuration(maxAge)! }
 }

@@ -42,6 +42,25 @@ const person = z.strictObject({
     .optional(),
   keys: z.array(secret).default([]),
   groups: z.array(plain).default([]),
+  login: plain.optional(),
+})
+
+/** Those with which who verifies cannot sign. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
+
+const oidc = z.strictObject({
+  issuer: plain,
+  audience: plain,
+  jwks: plain.refine(
+    (text) => /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(text) && URL.canParse(text),
+    'write an https:// address',
+  ),
+  algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
+  typ: plain.default('at+jwt'),
+  maxAge: duration.default('1h'),
+  name: plain.default('sub'),
+  groupsClaim: plain.default('groups'),
+  groups: z.record(names, z.array(plain).min(1)).default({}),
 })
 
 const redact = z.array(plain).default([])
@@ -92,7 +111,7 @@ export const configSchema = z.strictObject({
     .default({ taskQueue: 'runbook' }),
   runbooks: z.array(plain).default(['runbooks']),
   connections: z.record(names, connection).default({}),
-  people: z.record(names, person).default({}),
+  people: z.record(names, person).refine(haveOwnLogins, 'two people have one login').default({}),
   signing: z
     .strictObject({ key: reference.default('${RUNBOOK_SIGNING_KEY}'), previous: z.array(publicKey).default([]) })
     .default({ key: '${RUNBOOK_SIGNING_KEY}', previous: [] }),
@@ -109,9 +128,15 @@ export const configSchema = z.strictObject({
   auto: z.array(z.strictObject({ kind: plain, connection: plain })).default([]),
   requesterMayApprove: z.boolean().default(true),
   breakGlass: z.array(plain).default([]),
+  oidc: oidc.optional(),
 })
 
 export type ConfigFile = z.output<typeof configSchema>
+
+function haveOwnLogins(people: Record<string, { login?: string | undefined }>): boolean {
+  const logins = Object.values(people).flatMap(({ login }) => login ?? [])
+  return new Set(logins).size === logins.length
+}
 
 function wellFormed(text: string): boolean {
   return !withoutReferences(text).includes('${')

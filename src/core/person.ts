@@ -6,6 +6,8 @@ export interface Person {
   tokenHash?: string
   /** Registered public keys: `ed25519:<base64url>`. */
   keys: string[]
+  /** This person's name at the identity provider; absent: nobody comes from there by this name. */
+  login?: string
   /** Not in the configuration: the identity provider vouches for the name and the groups. */
   oidc?: true
 }

@@ -102,7 +102,8 @@ async function checkConnections(config: Config): Promise<ConfigFinding[]> {
 
 /** A name in `escalate.to` is a group, whose people may decide late, and a channel, which is told. */
 function checkEscalation(config: Config, catalogue: Catalogue): ConfigFinding[] {
-  const groups = new Set(Object.values(config.people).flatMap((person) => person.groups))
+  const configured = Object.values(config.people).flatMap((person) => person.groups)
+  const groups = new Set([...configured, ...Object.keys(config.oidc?.groups ?? {})])
   const names = new Set([...catalogue.byName.values()].flatMap(({ plan }) => plan.escalate.to))
   return [...names].map((name) => {
     const missing = [

@@ -9,5 +9,5 @@ export function peopleOf(config: Pick<Config, 'people'>): People {
 
 /** Who may decide, and how. */
 export function decidersOf({ people, config }: { people: People; config: Config }): Deciders {
-  return { people, breakGlass: config.breakGlass }
+  return { people, breakGlass: config.breakGlass, oidc: config.oidc !== undefined }
 }

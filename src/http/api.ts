@@ -1,8 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
-import { authenticate } from '../gate/authenticate.ts'
 import type { Engine } from '../engine/engine.ts'
+import { openLogin } from '../engine/login.ts'
 import { newApp, type ApiEnv } from './app.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
 import { controlRoutes } from './routes/controls.ts'
@@ -25,12 +25,13 @@ export interface ApiOptions {
 }
 
 /**
- * The HTTP API. Everything under /v1 needs a configured person's token; any such person may read, and decisions are checked by
+ * The HTTP API. Everything under /v1 needs a person's token; any such person may read, and decisions are checked by
  * the gate. Nothing is changed by a GET. Errors are problem+json with a stable `code`.
  */
 export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono<ApiEnv> {
   const ending = options.ending ?? new AbortController().signal
   const logError = options.logError ?? ((error, request) => console.error(`${request}:`, error))
+  const login = openLogin(engine.config, engine.people)
   const app = newApp()
   app.use(
     secureHeaders({
@@ -40,7 +41,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   )
   app.use('/v1/*', async (c, next) => {
     c.header('cache-control', 'no-store')
-    c.set('person', authenticate(engine.people, bearerToken(c.req.header('authorization'))))
+    c.set('person', await login(bearerToken(c.req.header('authorization'))))
     await next()
   })
   app.use(

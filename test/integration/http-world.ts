@@ -86,11 +86,13 @@ export interface HttpWorldOptions {
   runbooks?: Record<string, string>
   /** Registered keys of the lead. */
   leadKeys?: string[]
+  /** More of the configuration. */
+  config?: string
 }
 
 export async function openHttpWorld(
   stack: TestStack,
-  { runbooks = {}, leadKeys = [] }: HttpWorldOptions = {},
+  { runbooks = {}, leadKeys = [], config: more = '' }: HttpWorldOptions = {},
 ): Promise<HttpWorld> {
   const name = `http_${randomBytes(4).toString('hex')}`
   const names = { database: name, owner: `${name}_owner`, application: `${name}_app` }
@@ -101,7 +103,7 @@ export async function openHttpWorld(
   mkdirSync(join(root, 'runbooks'))
   writeFileSync(join(root, 'runbooks/test-runs.yaml'), RUNBOOK)
   for (const [file, text] of Object.entries(runbooks)) writeFileSync(join(root, 'runbooks', file), text)
-  writeFileSync(join(root, 'runbook.config.yaml'), CONFIG.replace('KEYS', JSON.stringify(leadKeys)))
+  writeFileSync(join(root, 'runbook.config.yaml'), CONFIG.replace('KEYS', JSON.stringify(leadKeys)) + more)
   const tokens = Object.fromEntries(
     (['operator', 'lead', 'reader'] as const).map((person) => [person, randomBytes(16).toString('hex')]),
   ) as Record<PersonName, string>

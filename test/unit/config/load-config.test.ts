@@ -169,3 +169,24 @@ test('a key that is changed is a former one from then on: what it signed still c
   expect(keyringOf(load(text(`"${publicKeyOf(before)}"`), { KEY: after })).verifyText('x', signed)).toBe(true)
   expect(keyringOf(load(text(''), { KEY: after })).verifyText('x', signed)).toBe(false)
 })
+
+test('the identity provider: asymmetric algorithms, an https address, one login for one person', () => {
+  const oidc = (more: string) =>
+    `${minimal}oidc: { issuer: "https://id.example.com/", audience: runbook, jwks: "https://id.example.com/keys"${more} }\n`
+  expect(load(oidc('')).oidc).toEqual({
+    issuer: 'https://id.example.com/',
+    audience: 'runbook',
+    jwks: 'https://id.example.com/keys',
+    algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    typ: 'at+jwt',
+    maxAgeMs: 3_600_000,
+    name: 'sub',
+    groupsClaim: 'groups',
+    groups: {},
+  })
+  expect(load(minimal).oidc).toBeUndefined()
+  for (const more of [', algorithms: [HS256]', ', algorithms: [none]', ', algorithms: []', ', groups: { oncall: sre }'])
+    expect(problems(oidc(more)), more).not.toEqual([])
+  expect(problems(oidc('').replace('https://id.example.com/keys', 'http://id.example.com/keys'))).toHaveLength(1)
+  expect(problems(`${minimal}people: { a: { login: x }, b: { login: x } }\n`)).toHaveLength(1)
+})

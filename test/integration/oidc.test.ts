@@ -1,0 +1,204 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { openLogin } from '../../src/engine/login.ts'
+import { decidersOf } from '../../src/engine/people.ts'
+import { decideByToken } from '../../src/gate/decide.ts'
+import { newSigningKey, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
+import { takePermit } from '../../src/gate/permit.ts'
+import { recordEvents } from '../../src/history/record.ts'
+import { startIdentityProvider, type IdentityProvider, type Token } from '../support/identity-provider.ts'
+import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+
+const leadsKey = newSigningKey()
+let provider: IdentityProvider
+let world: HttpWorld
+
+beforeAll(async () => {
+  provider = await startIdentityProvider('runbook')
+  world = await openHttpWorld(inject('stack'), {
+    leadKeys: [publicKeyOf(leadsKey)],
+    config: `oidc:
+  issuer: ${provider.issuer}
+  audience: runbook
+  jwks: ${provider.jwks}
+  maxAge: 10m
+  groups: { oncall: [sre], platform: [platform-team] }
+`,
+  })
+  world.engine.people.operator!.login = 'olga'
+})
+afterAll(async () => {
+  await world?.close()
+  await provider?.close()
+})
+
+const as = async (change?: Token) => ({ as: null, token: await provider.token(change) })
+const list = async (change?: Token) => world.call('GET', '/v1/incidents', await as(change))
+const refused = (why: string) => ({
+  status: 401,
+  json: { code: 'RUNBOOK_NOT_AUTHENTICATED', detail: expect.stringContaining(why) },
+})
+
+async function opened(count = 1) {
+  const id = await openIncident(world)
+  return { id, gate: `${id}.r1`, proposalDigest: await openTestGate(world, id, count) }
+}
+
+const approve = ({ id, proposalDigest }: { id: string; proposalDigest: string }, options: object) =>
+  world.call('POST', `/v1/incidents/${id}/decision`, { ...options, body: { proposalDigest, decision: 'approve' } })
+
+async function permit({ id, gate }: { id: string; gate: string }, change = {}) {
+  const data = { round: 1, targets: ['a', 'b'], skipped: {} }
+  const { database, keyring } = world.engine
+  const [looked] = await recordEvents(database, id, [{ place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data }])
+  const rules = { ...decidersOf(world.engine), keyring, goesUnapproved: () => false, ...change }
+  return takePermit(database, rules, { gate, target: 'a', recheckedAt: looked!.at, leaseMs: 1_000 })
+}
+
+describe('a person who logs in at the identity provider', () => {
+  test('is known by name and decides in the groups that are mapped; the permit counts the decision', async () => {
+    expect(await list()).toMatchObject({ status: 200 })
+    const gate = await opened()
+    expect(await approve(gate, await as())).toMatchObject({ status: 200, json: { state: 'approved' } })
+    const shown = await world.call('GET', `/v1/incidents/${gate.id}`)
+    expect(shown.json.rounds[0].gate.decisions).toMatchObject([{ person: 'ada', decision: 'approve' }])
+    expect(await permit(gate, { oidc: false })).toMatchObject({ granted: false, reason: 'not-approved' })
+    const known = { ...world.engine.people, ada: { name: 'ada', groups: ['oncall'], keys: [] } }
+    expect(await permit(gate, { people: known })).toMatchObject({ granted: false, reason: 'not-approved' })
+    expect(await permit(gate)).toMatchObject({ granted: true })
+  })
+
+  test.each([
+    ['no groups', undefined],
+    ['groups that mean nothing here', ['oncall', 'admin']],
+    ['groups that are no list', 'sre'],
+  ])('but with %s may look and not decide', async (_, groups) => {
+    const gate = await opened()
+    expect(await list({ claims: { groups } })).toMatchObject({ status: 200 })
+    expect(await approve(gate, await as({ claims: { groups } }))).toMatchObject({ status: 403 })
+  })
+
+  test('who is a configured person too is one person, with the groups of the configuration', async () => {
+    const gate = await opened(2)
+    const olga = await as({ claims: { sub: 'olga', groups: [] } })
+    expect(await approve(gate, { as: 'operator' })).toMatchObject({ json: { state: 'open', approvals: 1 } })
+    expect(await approve(gate, olga)).toMatchObject({ json: { state: 'open', approvals: 1 } })
+    expect(await approve(gate, await as())).toMatchObject({ json: { state: 'approved', approvals: 2 } })
+  })
+
+  test('may not be named like a configured person', async () => {
+    expect(await list({ claims: { sub: 'lead' } })).toMatchObject(refused('lead is a configured person'))
+  })
+
+  test('cannot put groups into a decision of their own, nor can a configured person for somebody else', async () => {
+    const gate = await opened()
+    const said = { gate: gate.gate, proposalDigest: gate.proposalDigest, decision: 'approve' as const }
+    const once = { iat: Math.floor(Date.now() / 1000), groups: ['oncall'] }
+    const deps = { ...world.engine, ...decidersOf(world.engine), ring: async () => {} }
+    for (const person of ['lead', 'ada']) {
+      const token = await signClaims({ ...said, ...once, person, jti: `groups-${person}` }, leadsKey)
+      await expect(decideByToken(deps, token), person).rejects.toMatchObject({
+        code: person === 'lead' ? 'RUNBOOK_BAD_INPUT' : 'RUNBOOK_NOT_AUTHENTICATED',
+      })
+    }
+  })
+})
+
+describe('a token is refused', () => {
+  const now = () => Math.floor(Date.now() / 1000)
+
+  test.each<[string, Token, string]>([
+    ['of another issuer', { claims: { iss: 'https://elsewhere' } }, 'iss'],
+    ['for another audience', { claims: { aud: 'payroll' } }, 'aud'],
+    ['without an audience', { claims: { aud: undefined } }, 'aud'],
+    ['of another kind', { header: { typ: 'JWT' } }, 'typ'],
+    ['of no kind', { header: { typ: undefined as never } }, 'typ'],
+    ['that has ended', { claims: { iat: now() - 300, exp: now() - 60 } }, 'exp'],
+    ['without an end', { claims: { exp: undefined } }, 'exp'],
+    ['without a beginning', { claims: { iat: undefined } }, 'iat'],
+    ['older than the oldest, though it has not ended', { claims: { iat: now() - 700, exp: now() + 9_000 } }, 'iat'],
+    ['of the future', { claims: { iat: now() + 300 } }, 'iat'],
+    ['that is not valid yet', { claims: { nbf: now() + 300 } }, 'nbf'],
+    ['without a name', { claims: { sub: undefined } }, 'sub'],
+    ['with an empty name', { claims: { sub: '' } }, 'names nobody'],
+    ['with a name that hides something', { claims: { sub: 'ada\u202e' } }, 'names nobody'],
+    ['with a name that is no text', { claims: { sub: ['ada'] } }, 'names nobody'],
+    ['of a key that is not known', { header: { kid: 'k2' } }, 'no applicable key'],
+    ['by an algorithm that is not listed', { header: { alg: 'RS512' } }, 'not allowed'],
+  ])('%s', async (_, change, why) => {
+    expect(await list(change)).toMatchObject(refused(why))
+  })
+
+  test('signed with another key under the same id', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    expect(await list({ key: privateKey })).toMatchObject(refused('signature'))
+  })
+
+  test('signed with the public key as a shared secret', async () => {
+    const key = new TextEncoder().encode(provider.publicKey)
+    expect(await list({ key, header: { alg: 'HS256' } })).toMatchObject(refused('not allowed'))
+  })
+
+  test('not signed, or changed after it was', async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const [header, claims, signature] = (await provider.token()).split('.') as [string, string, string]
+    const said = JSON.parse(Buffer.from(claims, 'base64url').toString()) as object
+    const forged = part({ ...said, sub: 'root' })
+    for (const token of [
+      `${part({ alg: 'none', typ: 'at+jwt' })}.${claims}.`,
+      `${part({ alg: 'none', typ: 'at+jwt' })}.${claims}.${signature}`,
+      `${header}.${forged}.${signature}`,
+      `${header}.${claims}.${signature.slice(0, -4)}AAAA`,
+      `${header}.${claims}`,
+      'a.b.c',
+    ])
+      expect(await world.call('GET', '/v1/incidents', { as: null, token }), token).toMatchObject({ status: 401 })
+  })
+})
+
+describe('the provider', () => {
+  test('is asked for its keys alone, without anything of ours, and not again for each token', async () => {
+    await list()
+    for (let i = 0; i < 20; i += 1) await list({ header: { kid: `made-up-${i}` } })
+    expect(provider.asked).toHaveLength(1)
+    const [{ method, url, headers, body }] = provider.asked as [(typeof provider.asked)[0]]
+    expect({ method, url, body }).toEqual({ method: 'GET', url: '/keys', body: '' })
+    expect(headers).not.toHaveProperty('authorization')
+    expect(headers).not.toHaveProperty('cookie')
+  })
+
+  test.each([
+    ['is down', { status: 503 }],
+    ['sends elsewhere', { status: 302, headers: { location: '/keys2' } }],
+    ['answers with something else', { status: 200, body: '{"keys": "none"}' }],
+    ['answers with what is no JSON', { status: 200, body: '<html>' }],
+  ])('that %s lets nobody in by its tokens; configured people are not kept out', async (_, answer) => {
+    const asked = provider.asked.length
+    const login = openLogin(world.engine.config, world.engine.people)
+    const before = provider.answer
+    provider.answer = answer
+    try {
+      await expect(login(await provider.token())).rejects.toMatchObject({ code: 'RUNBOOK_UNREACHABLE' })
+      expect(provider.asked.slice(asked).map(({ url }) => url)).toEqual(['/keys'])
+      expect(await world.call('GET', '/v1/incidents')).toMatchObject({ status: 200 })
+    } finally {
+      provider.answer = before
+    }
+    expect(await login(await provider.token())).toMatchObject({ name: 'ada', groups: ['oncall'] })
+  })
+
+  test('that names people by their email must have verified it', async () => {
+    const login = openLogin({ oidc: { ...world.engine.config.oidc!, name: 'email' } }, world.engine.people)
+    const email = 'ada@example.com'
+    await expect(login(await provider.token({ claims: { email } }))).rejects.toThrow('not verified')
+    expect(await login(await provider.token({ claims: { email, email_verified: true } }))).toMatchObject({
+      name: email,
+    })
+  })
+})
+
+test('without a provider in the configuration its tokens are strangers', async () => {
+  await expect(openLogin({}, world.engine.people)(await provider.token())).rejects.toMatchObject({
+    code: 'RUNBOOK_NOT_AUTHENTICATED',
+  })
+})

@@ -1,0 +1,72 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, SignJWT, type JWTPayload } from 'jose'
+
+/** What the identity provider was asked. */
+export interface Asked {
+  method: string | undefined
+  url: string | undefined
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+export interface Token {
+  /** Undefined: left out. */
+  claims?: Record<string, unknown>
+  header?: { alg?: string; kid?: string; typ?: string }
+  /** Instead of the provider's own. */
+  key?: Parameters<SignJWT['sign']>[0]
+}
+
+export interface IdentityProvider {
+  issuer: string
+  jwks: string
+  asked: Asked[]
+  /** The public key whose id is `k1`, as JSON text. */
+  publicKey: string
+  /** How it answers from now on; a status other than 200 has no keys. */
+  answer: { status: number; headers?: Record<string, string>; body?: string }
+  /** A token as it should be, but for what is said. */
+  token(change?: Token): Promise<string>
+  close(): Promise<void>
+}
+
+/** A provider on 127.0.0.1 that keeps everything it is asked. */
+export async function startIdentityProvider(audience: string): Promise<IdentityProvider> {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', use: 'sig', alg: 'RS256' }
+  const asked: Asked[] = []
+  const provider: Pick<IdentityProvider, 'answer'> = { answer: { status: 200 } }
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => (body += String(chunk)))
+    request.on('end', () => {
+      const { method, url, headers } = request
+      asked.push({ method, url, headers, body })
+      const { status, headers: more = {}, body: text = JSON.stringify({ keys: [jwk] }) } = provider.answer
+      response.writeHead(status, { 'content-type': 'application/json', ...more }).end(status === 200 ? text : '')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return Object.assign(provider, {
+    issuer,
+    jwks: `${issuer}/keys`,
+    asked,
+    publicKey: JSON.stringify(jwk),
+    token: ({ claims = {}, header = {}, key = privateKey }: Token = {}) => {
+      const now = Math.floor(Date.now() / 1000)
+      const usual = { iss: issuer, aud: audience, iat: now, exp: now + 300, sub: 'ada', groups: ['sre'] }
+      const said = Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined)
+      return new SignJWT(Object.fromEntries(said) as JWTPayload)
+        .setProtectedHeader({ alg: 'RS256', kid: 'k1', typ: 'at+jwt', ...header })
+        .sign(key)
+    },
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  })
+}
