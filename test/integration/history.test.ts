@@ -335,8 +335,9 @@ describe('a transaction', () => {
     const database = openDatabase(world.applicationUrl, { max: 1 })
     const broken = transaction(database, async (connection) => {
       const found = await connection.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      const ended = new Promise((resolve) => connection.once('end', resolve))
       await world.superuser.query('SELECT pg_terminate_backend($1)', [found.rows[0]!.pid])
-      await new Promise((resolve) => connection.once('end', resolve))
+      await ended
       await connection.query('SELECT 1')
     })
     await expect(broken).rejects.toMatchObject({ code: 'RUNBOOK_UNREACHABLE' })
