@@ -46,7 +46,8 @@ export const RULES = {
   'cut-by-comment':
     'YAML takes " #" and what follows for a comment, and this one reads like a part of the expression. Put the expression in quotes, or write it after "|".',
   'expression-too-long': 'An expression has at most 2,000 characters.',
-  'expression-too-complex': 'An expression is nested at most 24 levels, and its loops take at most a million steps.',
+  'expression-too-complex':
+    'An expression holds at most 400 operations and values, is nested at most 24 levels, and its loops take at most a million steps.',
   'unknown-name':
     'Expressions know inputs, the checks of their place, and what the place adds (affects, targets, the name after for).',
   'unknown-property': 'The value has no such field: the results of check kinds and the declared columns are known.',

@@ -14,11 +14,20 @@ export interface ExpressionProblem {
 
 const MAX_EXPRESSION = 2_000
 
+const LIMITS = { maxAstNodes: 400, maxDepth: 24, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 6 }
+const TOO_MANY: Record<keyof typeof LIMITS, string> = {
+  maxAstNodes: 'operations and values in one expression',
+  maxDepth: 'levels of nesting',
+  maxListElements: 'values in a list',
+  maxMapEntries: 'entries in a map',
+  maxCallArguments: 'arguments of one function',
+}
+
 // Only the parser is used: checking and evaluating are ours, since JSON numbers, nullability, truncation and cost need them.
 const environment = new Environment({
   unlistedVariablesAreDyn: true,
   homogeneousAggregateLiterals: false,
-  limits: { maxAstNodes: 400, maxDepth: 24, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 6 },
+  limits: LIMITS,
 })
 
 /** The syntax tree of a CEL expression, or the one problem that keeps it from having one. */
@@ -59,6 +68,9 @@ const TOKENS: Record<string, string> = {
 }
 
 function explain(error: ParseError, cel: string, start: number): string {
+  const limit = Object.keys(LIMITS).find((name) => error.summary.includes(name)) as keyof typeof LIMITS | undefined
+  if (limit)
+    return `At most ${LIMITS[limit]} ${TOO_MANY[limit]}. Divide it among several causes, or count in the check.`
   const at = cel.slice(start)
   if (at.startsWith('=')) return 'One "=" is not an operator: write "==" to compare.'
   if (error.code === 'unexpected_character' && (at[0] === '&' || at[0] === '|'))

@@ -1,6 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { compileRunbook } from '../../../src/language/compile.ts'
+import { loadRunbooks } from '../../../src/language/load.ts'
 import { renderText } from '../../../src/language/problems.ts'
 import { RULES } from '../../../src/language/rules.ts'
 import { connections, channels } from '../../fixtures/runbooks/connections.ts'
@@ -39,11 +41,26 @@ describe('one slip is one problem, of the rule that the file is named for', () =
   })
 })
 
-/** Rules between several runbooks: `test/unit/language/load.test.ts`. */
-const BETWEEN = ['duplicate-runbook', 'duplicate-incident', 'unknown-incident', 'unknown-input', 'missing-input']
+describe('what several runbooks must not be together, a folder shows', () => {
+  const between = new URL('between/', folder)
+  const catalogue = (rule: string, kind: string) => {
+    const { problems } = loadRunbooks([fileURLToPath(new URL(`${rule}/${kind}`, between))], { connections, channels })
+    return problems.map((problem) => problem.rule)
+  }
+  test.each(readdirSync(between))('%s', (rule) => {
+    expect(catalogue(rule, 'valid')).toEqual([])
+    expect(catalogue(rule, 'broken')).toEqual([rule])
+  })
+})
 
-test('every rule has a broken example', () => {
+test('every rule has a broken example, and a valid one that comes near to it', () => {
+  const between = readdirSync(new URL('between/', folder))
   const scenarios = readdirSync(new URL('../scenarios/broken/', folder)).map((file) => file.replace('.yaml', ''))
-  const shown = new Set([...broken, ...scenarios].map((name) => name.split('--')[0]!))
-  expect(Object.keys(RULES).filter((rule) => !shown.has(rule) && !BETWEEN.includes(rule))).toEqual([])
+  const without = (shown: string[]) => {
+    const rules = new Set(shown.map((name) => name.split('--')[0]!))
+    return Object.keys(RULES).filter((rule) => !rules.has(rule))
+  }
+  expect(without([...broken, ...scenarios, ...between])).toEqual([])
+  // The one rule that is about scenarios alone: the file that its broken examples are made from.
+  expect(without([...valid, ...between, 'missing-result'])).toEqual([])
 })
