@@ -57,7 +57,7 @@ export function writeProblems(sql: string): SqlProblem[] {
     const message = `Here stands one INSERT, UPDATE, DELETE or MERGE, which may begin with WITH; "${(verb ?? first).word.toUpperCase()}" is none.`
     return [problem('sql-not-a-write', verb ?? first, message)]
   }
-  const all = tokens.find((_, i) => changesEveryRow(tokens, i))
+  const all = changingEveryRow(tokens)
   return all
     ? [problem('sql-unguarded', all, `Without WHERE this ${all.word.toUpperCase()} is for every row there is.`)]
     : []
@@ -67,13 +67,17 @@ const isVerb = (word: string) => WRITES.has(word) || READS.has(word)
 /** Before these, UPDATE and DELETE are parts of another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
 const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])
 
-function changesEveryRow(tokens: Token[], at: number): boolean {
-  const { word, depth } = tokens[at]!
-  if ((word !== 'update' && word !== 'delete') || PART_OF_ANOTHER.has(tokens[at - 1]?.word ?? '')) return false
-  const rest = tokens.slice(at + 1)
-  const end = rest.findIndex((token) => token.depth < depth)
-  const own = end < 0 ? rest : rest.slice(0, end)
-  return !own.some((token) => token.word === 'where' && token.depth === depth)
+/** The first UPDATE or DELETE without a WHERE of its own. */
+function changingEveryRow(tokens: Token[]): Token | undefined {
+  const waiting = new Map<number, Token>()
+  for (const [i, token] of tokens.entries()) {
+    const { word, depth } = token
+    const own = (word === 'update' || word === 'delete') && !PART_OF_ANOTHER.has(tokens[i - 1]?.word ?? '')
+    if (own && !waiting.has(depth)) waiting.set(depth, token)
+    else if (word === 'where') waiting.delete(depth)
+    else if (word === ')' && waiting.has(depth + 1)) break
+  }
+  return waiting.values().next().value
 }
 
 function notOneStatement(sql: string, tokens: Token[]): SqlProblem | undefined {

@@ -3,11 +3,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Type } from '../../../src/core/plan.ts'
 import { compileRunbook } from '../../../src/language/compile.ts'
+import { compileScenarios } from '../../../src/language/scenarios/compile-scenarios.ts'
 import { compileExpression } from '../../../src/language/expressions/compile.ts'
 import { EvaluationError, evaluate } from '../../../src/language/expressions/evaluate.ts'
+import type { Problem } from '../../../src/language/problems.ts'
 import { RULES } from '../../../src/language/rules.ts'
 
-/** `RUNBOOK_FUZZ=long` runs the full numbers; a failure prints its seed. */
+/** `RUNBOOK_FUZZ=long` runs the full numbers; RUNBOOK_FUZZ_SEED repeats a run, whose seed is printed. */
+const seed = Number(process.env['RUNBOOK_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+console.info(`RUNBOOK_FUZZ_SEED=${seed}`)
 const long = process.env['RUNBOOK_FUZZ'] === 'long'
 const DOCUMENTS = long ? 20_000 : 400
 const EXPRESSIONS = long ? 50_000 : 3_000
@@ -82,38 +86,64 @@ const edit = fc.oneof(
   fc.record({ at: fc.nat(), remove: fc.nat(30), insert: fc.constantFrom(...PIECES) }),
   fc.record({ at: fc.nat(), remove: fc.nat(300), insert: fc.string({ maxLength: 10 }) }),
 )
-const mutated = fc
-  .tuple(fc.constantFrom(...corpus), fc.array(edit, { minLength: 1, maxLength: 6 }))
-  .map(([text, edits]) =>
+const mutated = (texts: string[]) =>
+  fc.tuple(fc.constantFrom(...texts), fc.array(edit, { minLength: 1, maxLength: 6 })).map(([text, edits]) =>
     edits.reduce((now, { at, remove, insert }) => {
       const place = at % (now.length + 1)
       return now.slice(0, place) + insert + now.slice(place + remove)
     }, text),
   )
 
-const globals = () =>
-  JSON.stringify([Object.keys(Object.prototype), Object.keys(Array.prototype), Object.keys(globalThis)])
+const SHARED = [
+  globalThis,
+  ...[Object, Array, String, Number, Boolean, Function, RegExp, Map, Set, Date].flatMap((one) => [one, one.prototype]),
+]
+const globals = () => JSON.stringify(SHARED.map((one) => Reflect.ownKeys(one).map(String)))
+
+function expectPlaced(problems: Problem[], text: string): void {
+  const lines = text.split('\n').length
+  for (const { rule, line, column, message } of problems) {
+    expect(Object.hasOwn(RULES, rule)).toBe(true)
+    expect(line >= 1 && line <= lines && column >= 1).toBe(true)
+    expect(message).not.toContain('undefined')
+  }
+}
+
+const isError = ({ severity }: Problem) => severity === 'error'
 
 test('a mutated runbook gives a plan or problems with a rule and a place, and quickly', { timeout }, () => {
   const before = globals()
   fc.assert(
-    fc.property(mutated, (text) => {
+    fc.property(mutated(corpus), (text) => {
       const run = () => {
         const { plan, problems } = compileRunbook(text, { file: 'a.yaml' })
-        expect(plan !== undefined || problems.some(({ severity }) => severity === 'error')).toBe(true)
-        const lines = text.split('\n').length
-        for (const { rule, line, column, message } of problems) {
-          expect(Object.hasOwn(RULES, rule)).toBe(true)
-          expect(line >= 1 && line <= lines && column >= 1).toBe(true)
-          expect(message).not.toContain('undefined')
-        }
+        expect(plan !== undefined || problems.some(isError)).toBe(true)
+        expectPlaced(problems, text)
       }
       expect(fastest(250, run)).toBeLessThan(250)
     }),
-    { numRuns: DOCUMENTS },
+    { numRuns: DOCUMENTS, seed },
   )
   expect(globals()).toBe(before)
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+})
+
+test('so does a mutated file of scenarios', { timeout }, () => {
+  const { plan } = compileRunbook(readFileSync(new URL('valid/minimal.yaml', folder), 'utf8'), { file: 'a.yaml' })
+  const scenarios = readFileSync(new URL('../scenarios/valid.yaml', folder), 'utf8')
+  const before = globals()
+  fc.assert(
+    fc.property(mutated([scenarios]), (text) => {
+      const run = () => {
+        const { scenarios: found, problems } = compileScenarios(text, 'a.test.yaml', plan!)
+        expect(found.length > 0 || problems.some(isError)).toBe(true)
+        expectPlaced(problems, text)
+      }
+      expect(fastest(250, run)).toBeLessThan(250)
+    }),
+    { numRuns: DOCUMENTS / 4, seed },
+  )
+  expect(globals()).toBe(before)
 })
 
 const types: Record<string, Type> = {
@@ -234,7 +264,7 @@ test('a generated expression gives a value or says why not, and quickly', { time
       }
       expect(fastest(50, run), cel).toBeLessThan(50)
     }),
-    { numRuns: EXPRESSIONS },
+    { numRuns: EXPRESSIONS, seed },
   )
   expect(values).toBeGreaterThan(EXPRESSIONS / 20)
   expect(globals()).toBe(before)
