@@ -19,7 +19,7 @@ export interface EscalationTry {
 export async function escalate(
   { database, notify }: Pick<ActivityDependencies, 'database' | 'notify'>,
   incident: string,
-  { place, to, message, reason }: Escalation,
+  { place, kind = 'escalation', to, message, reason }: Escalation,
   { told, remember, last }: EscalationTry,
 ): Promise<void> {
   const text = `${incident}: ${message}\n${reason}\nSee: runbook show ${incident}`
@@ -35,7 +35,5 @@ export async function escalate(
     remember(told)
   }
   if (failure !== undefined && !last) throw failure
-  await recordEvents(database, incident, [
-    { place, actor: 'engine', kind: 'escalation', data: { to, message, reason, told } },
-  ])
+  await recordEvents(database, incident, [{ place, actor: 'engine', kind, data: { to, message, reason, told } }])
 }

@@ -8,7 +8,6 @@ import {
   rootCause,
   setCurrentDetails,
   setHandler,
-  sleep,
   TemporalFailure,
   TerminatedFailure,
   upsertSearchAttributes,
@@ -86,7 +85,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
       stored = await shortly('close', (activities) => activities.close(id, closing))
       upsertSearchAttributes({ RunbookOutcome: [stored.outcome] })
     },
-    sleep: (ms) => sleep(ms),
+    clock: () => Date.now(),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
     tell: (status) => setCurrentDetails(`**${plan.title}**\n\n${status}`),
   }

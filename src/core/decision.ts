@@ -24,8 +24,12 @@ export type GateState = 'open' | 'approved' | 'rejected' | 'expired' | 'voided' 
 
 /** What the workflow learns when it settles a gate. */
 export type Settlement =
-  /** `escalated`: unanswered once, and open for a wider circle for another `within`. */
-  | { state: 'open'; expiresInMs: number; escalated: boolean }
-  | { state: 'approved'; targets: string[]; brokenBy?: { person: string; reason: string } }
+  /**
+   * `escalated`: unanswered once, and open for a wider circle for another `within`. `remindInMs`: until half of the present `within`
+   * is over, 0 from then on; absent in settlements of before there were reminders.
+   */
+  | { state: 'open'; expiresInMs: number; escalated: boolean; remindInMs?: number }
+  /** `cancelled`: it is being applied, and the incident was cancelled meanwhile. */
+  | { state: 'approved'; targets: string[]; brokenBy?: { person: string; reason: string }; cancelled?: true }
   | { state: 'rejected'; nextCause: boolean; by: string }
   | { state: 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'; why: string }

@@ -170,9 +170,14 @@ class PreviewHost implements Host {
   waitForRing = beyondTheGate
   apply = beyondTheGate
   poll = beyondTheGate
-  sleep = beyondTheGate
+
+  clock(): never {
+    throw new Error(BEYOND)
+  }
 }
 
+const BEYOND = 'a preview ends at the gate, and nothing beyond it is ever done'
+
 async function beyondTheGate(): Promise<never> {
-  throw new Error('a preview ends at the gate, and nothing beyond it is ever done')
+  throw new Error(BEYOND)
 }

@@ -57,6 +57,8 @@ const SENTENCES: Record<string, Sentence> = {
     `${text(data.action)} on ${text(data.target)}: ${text(data.result)}${data.detail ? `, ${text(data.detail)}` : ''}`,
   verified: (data) => `${data.held ? 'verified' : 'not verified'}: ${text(data.remedy)}: ${text(data.detail)}`,
   escalation: (data) => `escalated to ${list(data.to)}: ${text(data.reason)}`,
+  reminder: (data) => `reminded ${list(data.to)}: ${text(data.message)}`,
+  announcement: (data) => `told ${list(data.to)}: ${text(data.message)}`,
   acknowledged: (_, { actor }) => `${who(actor)} acknowledged it`,
   claimed: (_, { actor }) => `${who(actor)} claimed it`,
   note: (data, { actor }) => `${who(actor)}: ${text(data.body)}`,

@@ -11,7 +11,7 @@ export async function settleGate(database: Database, id: string): Promise<Settle
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, id)
     const moved = await moveOn(connection, incident, gate, now)
-    return answer(connection, moved, now)
+    return answer(connection, incident, moved, now)
   })
 }
 
@@ -66,18 +66,27 @@ async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
   return { ...gate, expiresAt: row.expires_at, escalatedAt: row.escalated_at }
 }
 
-async function answer(connection: Connection, gate: GateRow, now: Date): Promise<Settlement> {
+async function answer(
+  connection: Connection,
+  { cancelled }: LockedIncident,
+  gate: GateRow,
+  now: Date,
+): Promise<Settlement> {
   switch (gate.state) {
-    case 'open':
-      return {
-        state: 'open',
-        expiresInMs: Math.max(1, gate.expiresAt.getTime() - now.getTime()),
-        escalated: gate.escalatedAt !== null,
-      }
+    case 'open': {
+      const expiresInMs = Math.max(1, gate.expiresAt.getTime() - now.getTime())
+      const remindInMs = Math.max(0, Math.ceil(expiresInMs - gate.withinMs / 2))
+      return { state: 'open', expiresInMs, escalated: gate.escalatedAt !== null, remindInMs }
+    }
     case 'approved': {
       const alone = (await readDecisions(connection, gate.id)).find((one) => one.breakGlass && !one.withdrawnAt)
       const brokenBy = alone?.breakGlass ? { brokenBy: { person: alone.person, reason: alone.breakGlass } } : {}
-      return { state: 'approved', targets: gate.approvedTargets ?? [], ...brokenBy }
+      return {
+        state: 'approved',
+        targets: gate.approvedTargets ?? [],
+        ...brokenBy,
+        ...(cancelled ? { cancelled } : {}),
+      }
     }
     case 'rejected': {
       const last = (await readDecisions(connection, gate.id)).findLast((one) => one.decision === 'reject')

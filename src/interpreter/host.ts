@@ -30,7 +30,8 @@ export interface Host {
   /** Opens or joins a linked incident of another type. */
   handOff(type: string, inputs: JsonObject): Promise<{ incident: string }>
   close(closing: ClosingRequest): Promise<void>
-  sleep(ms: number): Promise<void>
+  /** Milliseconds; the same when it is asked again at the same point of a workflow that is replayed. */
+  clock(): number
   /** Errors that are the host's own affair (a workflow being ended): they pass through instead of becoming an outcome. */
   isFatal(error: unknown): boolean
   /** One line for who looks at the running workflow. */
@@ -113,6 +114,8 @@ export interface PollAnswer {
 
 export interface Escalation {
   place: string
+  /** What it is recorded as; `escalation` unless said. */
+  kind?: 'escalation' | 'reminder' | 'announcement'
   to: string[]
   message: string
   reason: string

@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import { gateId, type Finding, type IncidentStart } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { Ending, Plan } from '../core/plan.ts'
+import type { Ending, Plan, PlanRemedy } from '../core/plan.ts'
 import type { Settlement } from '../core/decision.ts'
 import { diagnose, renderParameters } from './diagnose.ts'
 import { causeScope, choose, judgeCauses, sentence, verdict, type Judged } from './find.ts'
@@ -113,7 +113,7 @@ class IncidentRun {
     )
     if (!proposed.opened) return { outcome: 'cancelled', reason: `cancelled by ${proposed.cancelledBy}` }
     this.#host.tell(`round ${round}: ${remedy.title}? waits at gate ${proposed.gate}`)
-    const settled = await this.#awaitDecision(round, scope)
+    const settled = await this.#awaitDecision(round, remedy, scope)
     if (settled.state !== 'approved') return this.#notApproved(settled, chosen)
     // Told at the same time: a channel that does not answer must not hold back what cannot wait.
     const told = settled.brokenBy && this.#tellBrokenGlass(round, proposed.gate, settled.brokenBy)
@@ -132,9 +132,14 @@ class IncidentRun {
     return this.#afterTreatment(round, chosen, rendered, treated, scope)
   }
 
-  async #awaitDecision(round: number, scope: Scope): Promise<Exclude<Settlement, { state: 'open' }>> {
+  async #awaitDecision(
+    round: number,
+    remedy: PlanRemedy,
+    scope: Scope,
+  ): Promise<Exclude<Settlement, { state: 'open' }>> {
     const gate = gateId(this.#incident, round)
     let told = false
+    const reminded = new Set<boolean>()
     for (;;) {
       const settled = await this.#host.settle(gate)
       if (settled.state !== 'open') return settled
@@ -142,8 +147,26 @@ class IncidentRun {
         told = true
         await this.#tellPeople(`r${round}/gate`, `nobody answered gate ${gate} in time`, scope)
       }
-      await this.#host.waitForRing(settled.expiresInMs)
+      const { expiresInMs, escalated, remindInMs } = settled
+      if (remindInMs === 0 && !reminded.has(escalated)) {
+        reminded.add(escalated)
+        await this.#remind(round, remedy, escalated)
+      }
+      await this.#host.waitForRing(Math.min(expiresInMs, remindInMs || expiresInMs))
     }
+  }
+
+  /** Half of the time to answer is over: those who may are reminded, once in each `within`. */
+  #remind(round: number, { title, approval }: PlanRemedy, escalated: boolean): Promise<void> {
+    const by = approval.auto ? [] : approval.by
+    const wider = [...new Set([...by, ...this.#plan.escalate.to])]
+    return this.#host.escalate({
+      place: `r${round}/gate/reminder${escalated ? '2' : ''}`,
+      kind: 'reminder',
+      to: escalated || by.length === 0 ? wider : by,
+      message: `gate ${gateId(this.#incident, round)} still waits for a decision: ${title}`,
+      reason: 'half of the time to answer is over',
+    })
   }
 
   #notApproved(settled: Exclude<Settlement, { state: 'open' | 'approved' }>, chosen: Judged): RoundEnd {
@@ -250,8 +273,13 @@ class IncidentRun {
   }
 
   async #tellBrokenGlass(round: number, gate: string, broken: { person: string; reason: string }): Promise<void> {
-    const reason = `${broken.person} broke the glass and approved ${gate} alone: ${broken.reason}`
-    await this.#tellPeople(`r${round}/broken-glass`, reason, this.#seen)
+    await this.#host.escalate({
+      place: `r${round}/broken-glass`,
+      kind: 'announcement',
+      to: this.#plan.escalate.to,
+      message: `${broken.person} broke the glass and approved ${gate} alone`,
+      reason: `because: ${broken.reason}`,
+    })
   }
 
   async #tellPeople(place: string, reason: string, scope: Scope): Promise<void> {

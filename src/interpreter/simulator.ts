@@ -203,10 +203,12 @@ class SimulatedHost implements Host {
       } else
         return this.#over({ state: 'expired', why: gate.escalated ? 'twice unanswered' : 'nobody answered in time' })
     }
+    const half = draft.approval.auto ? 0 : draft.approval.withinMs / 2
     return {
       state: 'open',
       expiresInMs: Math.min(gate.expiresAt, Math.max(due, this.now)) - this.now,
       escalated: gate.escalated,
+      remindInMs: Math.max(0, gate.expiresAt - half - this.now),
     }
   }
 
@@ -274,8 +276,8 @@ class SimulatedHost implements Host {
 
   async close(): Promise<void> {}
 
-  async sleep(ms: number): Promise<void> {
-    this.now += ms
+  clock(): number {
+    return this.now
   }
 
   isFatal(): boolean {

@@ -126,9 +126,23 @@ class TreatmentRun {
     for (const one of [...this.#left]) {
       if (this.#over()) return
       if (!this.#left.includes(one) || !one.actions.some((drafted) => drafted.id === action.id)) continue
-      if (done > 0 && done % size === 0) await this.#host.sleep(everyMs)
+      if (done > 0 && done % size === 0) await this.#pause(everyMs)
+      if (this.#over()) return
       await this.#applyTo(action, one.target.key, () => this.#left.includes(one))
       done += 1
+    }
+  }
+
+  /** Between two batches; it ends early when the incident is cancelled. */
+  async #pause(ms: number): Promise<void> {
+    const { incident, round } = this.#treatment
+    const end = this.#host.clock() + ms
+    for (let left = ms; left > 0; left = end - this.#host.clock()) {
+      if (!(await this.#host.waitForRing(left))) return
+      const settled = await this.#host.settle(gateId(incident, round))
+      if (settled.state === 'approved' && !settled.cancelled) continue
+      this.#treated.cancelled = true
+      return
     }
   }
 

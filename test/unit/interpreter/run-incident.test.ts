@@ -111,8 +111,21 @@ describe('a gate', () => {
     const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ silent: true }) })
     expect(run.closing).toMatchObject({ outcome: 'expired', reason: 'twice unanswered' })
     expect(run.tookMs).toBe(1_800_000)
-    expect(run.escalations).toHaveLength(1)
+    expect(run.escalations.map(({ kind, place, to }) => [kind, place, to])).toEqual([
+      ['reminder', 'r1/gate/reminder', ['oncall']],
+      [undefined, 'r1/gate', ['platform-support']],
+      ['reminder', 'r1/gate/reminder2', ['oncall', 'platform-support']],
+    ])
     expect(run.effects).toEqual([])
+  })
+
+  test.each([
+    ['in the first half of its time reminds nobody', 449_000, 0],
+    ['in the second half was reminded of, once', 451_000, 1],
+  ])('that is answered %s', async (_, afterMs, reminders) => {
+    const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ approve: 'all', afterMs }) })
+    expect(run.closing).toMatchObject({ outcome: 'resolved' })
+    expect(run.escalations.map(({ kind }) => kind)).toEqual(Array.from({ length: reminders }, () => 'reminder'))
   })
 
   test('of which a part is approved applies that part and nothing else', async () => {

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { PlanRemedy } from '../../src/core/plan.ts'
+import { decideGate } from '../../src/engine/decide-gate.ts'
+import { cancelIncident } from '../../src/engine/person-actions.ts'
+import { reviewIncident } from '../../src/engine/review.ts'
+import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
+import { installRuntime } from '../../src/temporal/worker.ts'
+import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+
+const REASON = 'the region is down and nobody else can be reached'
+const signingKey = newSigningKey()
+
+let world: WorkflowWorld
+const told: string[] = []
+const notify = async (channel: string, message: string) => {
+  told.push(`${channel}: ${message}`)
+  return `told ${channel}`
+}
+/** Of one incident. */
+const toldOf = (id: string) => told.filter((one) => one.includes(`${id}:`)).map((one) => one.split('\n')[0])
+
+const approval = (change: object): PlanRemedy['approval'] =>
+  ({ ...mending().approval, ...change }) as PlanRemedy['approval']
+const withRemedy = (name: string, change: Partial<PlanRemedy>) =>
+  thingsPlan(name, { remedies: { mend: mending(change) } })
+const [update] = mending().actions
+const limits = { maxTargets: 20 }
+
+beforeAll(async () => {
+  installRuntime('ERROR')
+  world = await openWorkflowWorld(inject('stack'), [
+    withRemedy('usual', {}),
+    withRemedy('strict', { risk: 'high' }),
+    withRemedy('two-people', { approval: approval({ count: 2 }) }),
+    withRemedy('brief', { approval: approval({ withinMs: 4_000, onTimeout: 'reject' }) }),
+    withRemedy('automatic', { approval: { auto: true }, limits: { ...limits, perHour: 2 } }),
+    withRemedy('staged', { actions: [{ ...update!, batches: { size: 1, everyMs: 60_000 } }], limits }),
+  ])
+  Object.assign(world.engine.config, { breakGlass: ['oncall'] })
+  world.engine.keyring = openKeyring({ key: signingKey }, world.engine.people)
+})
+afterAll(() => world?.close())
+
+/** A worker of this test's own. */
+async function withWorker<T>(change: Parameters<WorkflowWorld['startWorker']>[0], work: () => Promise<T>): Promise<T> {
+  const worker = await world.startWorker({ notify, ...change })
+  try {
+    return await work()
+  } finally {
+    await worker.stop()
+  }
+}
+
+const statesOf = async (group: string) =>
+  (await world.things.query('SELECT state FROM things WHERE grp = $1 ORDER BY id', [group])).rows.map(
+    (row: { state: string }) => row.state,
+  )
+
+describe('a gate', () => {
+  test('that nobody answers reminds at half of its time, once, and expires', () =>
+    withWorker({}, async () => {
+      await world.addThings('silent', 's1')
+      const id = await world.open('brief', 'silent')
+      expect(await world.closed(id)).toMatchObject({ outcome: 'expired' })
+      expect(toldOf(id)).toEqual([expect.stringContaining(`oncall: ${id}: gate ${id}.r1 still waits for a decision`)])
+      const { timeline } = await reviewIncident(world.engine.database, id)
+      expect(timeline.filter(({ kind }) => kind === 'reminder')).toMatchObject([
+        { place: 'r1/gate/reminder', text: expect.stringContaining('reminded oncall: gate') },
+      ])
+      expect(await statesOf('silent')).toEqual(['bad'])
+    }))
+
+  test('of a remedy of high risk does not open for who asked for it', () =>
+    withWorker({}, async () => {
+      await world.addThings('risky', 'r1')
+      const id = await world.open('strict', 'risky')
+      const waiting = await world.atGate(id)
+      await expect(world.decide(waiting, 'operator')).rejects.toThrow('the requester may not approve')
+      await world.decide(waiting, 'lead')
+      expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+    }))
+
+  test('whose glass was broken is applied, announced to those it escalates to, and marked in the review', () =>
+    withWorker({ breakGlass: ['oncall'] }, async () => {
+      await world.addThings('urgent', 'u1')
+      const id = await world.open('two-people', 'urgent')
+      const { id: gate, proposalDigest } = (await world.atGate(id)).rounds[0]!.gate!
+      const request = { gate, proposalDigest, decision: 'approve', breakGlass: REASON } as const
+      await decideGate(world.engine, world.engine.people.lead!, request)
+      expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+      expect(toldOf(id)).toEqual([expect.stringContaining('lead broke the glass')])
+      const review = await reviewIncident(world.engine.database, id)
+      expect(review.incident.rounds[0]!.gate!.decisions).toMatchObject([{ person: 'lead', breakGlass: REASON }])
+      expect(review.timeline.map(({ text }) => text)).toContainEqual(
+        expect.stringContaining(`lead broke the glass and approved ${gate}, alone, because: ${REASON}`),
+      )
+    }))
+})
+
+describe('the signing key is changed while an approved incident waits', () => {
+  const rotated = (previous: string[]) => openKeyring({ key: newSigningKey(), previous }, world.engine.people)
+
+  async function approvedWithoutWorker(group: string): Promise<string> {
+    await world.addThings(group, `${group}1`)
+    const id = await withWorker({}, async () => {
+      const opened = await world.open('usual', group)
+      await world.atGate(opened)
+      return opened
+    })
+    await world.decide(await world.atGate(id))
+    return id
+  }
+
+  test('and the old one is named as former: the approval counts', async () => {
+    const id = await approvedWithoutWorker('rotated')
+    await withWorker({ keyring: rotated([publicKeyOf(signingKey)]) }, async () => {
+      expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+    })
+  })
+
+  test('and the old one is forgotten: nothing is applied', async () => {
+    const id = await approvedWithoutWorker('forgotten')
+    await withWorker({ keyring: rotated([]) }, async () => {
+      const view = await world.until(id, 'was refused', ({ rounds }) => rounds[0]!.effects.length > 0)
+      expect(view.rounds[0]!.effects).toMatchObject([
+        { result: 'refused', detail: expect.stringContaining('no quorum of signed approvals') },
+      ])
+      expect(await statesOf('forgotten')).toEqual(['bad'])
+      await cancelIncident(world.engine, world.engine.people.lead!, id)
+      await world.closed(id)
+    })
+  })
+})
+
+describe('approval: auto', () => {
+  test('applies within its own limits, and what goes beyond them is refused', () =>
+    withWorker({ auto: [{ kind: 'sql.update', connection: 'db' }] }, async () => {
+      await world.addThings('auto', 'a1', 'a2', 'a3')
+      const id = await world.open('automatic', 'auto')
+      const view = await world.until(id, 'was applied', ({ rounds }) => rounds[0]?.effects.length === 3)
+      expect(view.rounds[0]!.gate).toMatchObject({ auto: true, state: 'approved', decisions: [] })
+      expect(view.rounds[0]!.effects.map(({ target, result }) => `${target} ${result}`)).toEqual([
+        'a1 applied',
+        'a2 applied',
+        'a3 refused',
+      ])
+      expect(view.rounds[0]!.effects[2]!.detail).toContain('2 targets per hour')
+      expect(await statesOf('auto')).toEqual(['good', 'good', 'bad'])
+      await cancelIncident(world.engine, world.engine.people.lead!, id)
+      await world.closed(id)
+    }))
+
+  test('without the configuration’s leave waits for a person', () =>
+    withWorker({}, async () => {
+      await world.addThings('no-leave', 'n1')
+      const id = await world.open('automatic', 'no-leave')
+      expect((await world.atGate(id)).rounds[0]!.gate).toMatchObject({ auto: false, required: 1 })
+      expect(await statesOf('no-leave')).toEqual(['bad'])
+      await cancelIncident(world.engine, world.engine.people.lead!, id)
+      expect(await world.closed(id)).toMatchObject({ outcome: 'cancelled' })
+    }))
+})
+
+describe('targets', () => {
+  test('in batches: cancelled between two of them, the later ones are left alone', () =>
+    withWorker({}, async () => {
+      await world.addThings('batch', 'b1', 'b2', 'b3')
+      const id = await world.open('staged', 'batch')
+      await world.decide(await world.atGate(id))
+      await world.until(id, 'has applied the first', ({ rounds }) => rounds[0]!.effects.length === 1)
+      await cancelIncident(world.engine, world.engine.people.operator!, id)
+      const closed = await world.closed(id)
+      expect(closed).toMatchObject({ outcome: 'cancelled', reason: expect.stringContaining('was applied to b1') })
+      expect(closed.rounds[0]!.effects).toHaveLength(1)
+      expect(await statesOf('batch')).toEqual(['good', 'bad', 'bad'])
+    }))
+
+  test('of which some are refused by their guard are partly applied, verified as such, and the rest proposed anew', () =>
+    withWorker({}, async () => {
+      await world.addThings('partly', 'p1', 'p2')
+      await world.things.query(`CREATE FUNCTION refuse_p2() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.id = 'p2' THEN RAISE EXCEPTION 'p2 is kept' USING ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$`)
+      await world.things.query(
+        'CREATE TRIGGER refuse_p2 BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION refuse_p2()',
+      )
+      const id = await world.open('usual', 'partly')
+      await world.decide(await world.atGate(id))
+      const again = await world.until(id, 'waits again', ({ rounds }) => rounds[1]?.gate?.state === 'open')
+      expect(again.rounds[0]).toMatchObject({
+        verified: true,
+        targets: [
+          { key: 'p1', state: 'applied' },
+          { key: 'p2', state: 'refused' },
+        ],
+      })
+      expect(again.rounds[1]!.targets).toEqual([{ key: 'p2', state: 'proposed' }])
+      await world.things.query('DROP TRIGGER refuse_p2 ON things')
+      await world.decide(again)
+      expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+      expect(await statesOf('partly')).toEqual(['good', 'good'])
+    }))
+})
