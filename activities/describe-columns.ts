@@ -49,6 +49,7 @@ async function describe(client: PoolClient, sql: string): Promise<FieldDef[] | {
   const statement = sql.replace(/;\s*$/, '')
   try {
     await client.query('SAVEPOINT described')
+    // oxlint-disable-next-line runbook/sql-text -- the runbook's own statement
     const text = `SELECT * FROM (\n${statement}\n) AS described LIMIT 0`
     return (await client.query({ text, values: Array.from({ length: count }, () => null) })).fields
   } catch (error) {

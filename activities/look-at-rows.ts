@@ -23,6 +23,7 @@ export async function lookAtRows(
   { text, values }: Statement,
   toBeRun?: Statement,
 ): Promise<FoundRows> {
+  // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
   const select = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN}`
   const client = await connectPostgres(target)
   let broken: Error | undefined
@@ -30,6 +31,7 @@ export async function lookAtRows(
     await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LOOK_MS}`)
     const found = await client.query<{ row: JsonObject; count: string }>(extendedQuery({ text: select, values }))
     if (toBeRun) {
+      // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
       await client.query(extendedQuery({ text: `PREPARE to_be_run AS ${toBeRun.text}`, values: [] }))
       await client.query('DEALLOCATE to_be_run')
     }

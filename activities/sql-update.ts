@@ -122,5 +122,6 @@ function displayUpdate(table: string, set: JsonObject, where: JsonObject): strin
   const guards = Object.entries(where).map(([column, value]) =>
     value === null ? `${column} IS NULL` : `${column} = ${sqlLiteral(value)}`,
   )
+  // oxlint-disable-next-line runbook/sql-text -- is shown, never run
   return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
 }

@@ -67,10 +67,12 @@ export async function openGate(database: Database, request: GateRequest): Promis
   })
 }
 
+const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`
+
 async function times(connection: Connection, withinMs: number): Promise<{ proposedAt: string; expiresAt: string }> {
-  const iso = (what: string) => `to_char((${what}) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
   const found = await connection.query<{ proposedAt: string; expiresAt: string }>(
-    `SELECT ${iso('now')} AS "proposedAt", ${iso(`now + $1 * interval '1 millisecond'`)} AS "expiresAt" FROM clock_timestamp() AS now`,
+    `SELECT to_char(now AT TIME ZONE 'UTC', ${ISO}) AS "proposedAt",
+       to_char((now + $1 * interval '1 millisecond') AT TIME ZONE 'UTC', ${ISO}) AS "expiresAt" FROM clock_timestamp() AS now`,
     [withinMs],
   )
   return found.rows[0]!

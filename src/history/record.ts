@@ -42,6 +42,7 @@ async function append(
   more: unknown[],
 ): Promise<StoredEvent[]> {
   const stored = await db
+    // oxlint-disable-next-line runbook/sql-text -- the name of one of two functions
     .query<StoredRow>(`SELECT body, at, fresh FROM runbook.${call}`, [incident, ...placesAndBodies(events), ...more])
     .catch(knownError(incident))
   return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), at: row.at, fresh: row.fresh }))

@@ -26,6 +26,7 @@ const PORTAL = 'rows'
 export function openPortal(client: PoolClient, { sql, params, timeoutMs }: ReadStatement, count: number) {
   return exchange(client, (connection) => {
     execute(connection, 'BEGIN READ ONLY')
+    // oxlint-disable-next-line runbook/sql-text -- a number
     execute(connection, `SET LOCAL statement_timeout = ${timeoutMs}`)
     connection.parse({ name: '', text: sql, types: [] }, true)
     connection.bind({ portal: PORTAL, values: params.map(valueText) }, true)

@@ -45,6 +45,7 @@ describe('sql.update', () => {
       connection: 'db',
       rows: 1,
       what: 'public.runs',
+      endsInWhere: true,
       update: {
         text: 'UPDATE "public"."runs" SET "status" = $1, "at" = $2, "tags" = $3 WHERE "id" = $4 AND "reason" IS NULL',
         values: ['X', null, '{"a":1}', 7],

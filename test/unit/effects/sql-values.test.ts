@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { sqlExecuteAction } from '../../../activities/sql-execute.ts'
+import { sqlUpdateAction } from '../../../activities/sql-update.ts'
+import type { Action } from '../../../activities/action.ts'
+import type { JsonObject } from '../../../src/core/json.ts'
+import type { GuardedWrite } from '../../../src/effects/implementation.ts'
+
+function writeOf({ implementation }: Action, parameters: JsonObject): GuardedWrite {
+  if (implementation.protocol !== 'sql') throw new Error('no SQL')
+  return implementation.write(parameters)
+}
+
+const hostile = fc.constantFrom(
+  "' OR 1=1 --",
+  "'; DROP TABLE runs; --",
+  '"; DROP TABLE runs; --',
+  '$1',
+  '$$; DROP TABLE runs; $$',
+  '\\',
+  '${id}',
+  'NULL',
+)
+const value = fc.oneof(fc.string({ unit: 'binary' }), hostile, fc.double(), fc.boolean())
+
+test('the text of sql.update is the same whatever its values, all of which are beside it', () => {
+  const of = (id: unknown, was: unknown, becomes: unknown) =>
+    writeOf(sqlUpdateAction, {
+      connection: 'db',
+      table: 'public.runs',
+      where: { id, status: was },
+      set: { status: becomes },
+    } as JsonObject)
+  const { update, observe } = of('id', 'was', 'becomes')
+  expect(update.text).toBe('UPDATE "public"."runs" SET "status" = $1 WHERE "id" = $2 AND "status" = $3')
+  fc.assert(
+    fc.property(value, value, value, (id, was, becomes) => {
+      const made = of(id, was, becomes)
+      expect([made.update.text, made.observe?.text]).toEqual([update.text, observe?.text])
+      expect(made.update.values).toEqual([becomes, id, was])
+    }),
+  )
+})
+
+test('the text of sql.execute is the runbook’s own, whatever its values', () => {
+  const sql = "UPDATE runs SET status = 'FAILED' WHERE id = $1 AND attempt = $2"
+  fc.assert(
+    fc.property(value, value, (id, attempt) => {
+      const params = [id, attempt]
+      const made = writeOf(sqlExecuteAction, {
+        connection: 'db',
+        sql,
+        params,
+        tables: { runs: ['update'] },
+      } as JsonObject)
+      expect(made.update.text).toBe(sql)
+      expect(made.update.values).toEqual(params)
+    }),
+  )
+})
