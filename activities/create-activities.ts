@@ -50,14 +50,13 @@ const ESCALATION_TRIES = 5
 export function createDiagnoseActivities(dependencies: ActivityDependencies): DiagnoseActivities {
   const { database } = dependencies
   return mapFailures({
-    runChecks: (incident, requests) => runChecks(dependencies, incident, requests),
-    propose: (incident, draft) => propose(dependencies, incident, draft, cancellationSignal()),
+    runChecks: (incident, requests) => beating({}, () => runChecks(dependencies, incident, requests)),
+    propose: (incident, draft) => beating({}, () => propose(dependencies, incident, draft, cancellationSignal())),
     settle: (gate, tokens) => settle(dependencies, gate, tokens),
     poll: (incident, request) => {
       const before = activityInfo().heartbeatDetails as { startedAt?: number } | undefined
       const startedAt = before?.startedAt ?? Date.now()
-      const beat = () => heartbeat({ startedAt })
-      return poll(dependencies, incident, request, { startedAt, beat, sleep: (ms) => sleepBeating(ms, beat) })
+      return beating({ startedAt }, () => poll(dependencies, incident, request, { startedAt, sleep }))
     },
     record: async (incident, place, kind, data) => {
       if (kind === 'verified') return recordVerdict(database, incident, place, data)
@@ -67,11 +66,9 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
     escalate: (incident, escalation) => {
       const { attempt, heartbeatDetails } = activityInfo()
       const told = { ...(heartbeatDetails as Record<string, string> | undefined) }
-      return escalate(dependencies, incident, escalation, {
-        told,
-        remember: heartbeat,
-        last: attempt >= ESCALATION_TRIES,
-      })
+      return beating(told, () =>
+        escalate(dependencies, incident, escalation, { told, remember: heartbeat, last: attempt >= ESCALATION_TRIES }),
+      )
     },
     handOff: (incident, type, inputs) => dependencies.openIncident(type, inputs, `handoff:${incident}`, incident),
     close: async (incident, closing) => {
@@ -83,16 +80,21 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
 }
 
 export function createRemediateActivities(dependencies: ActivityDependencies): RemediateActivities {
-  return mapFailures({ apply: (request) => apply(dependencies, request) })
+  return mapFailures({ apply: (request) => beating({}, () => apply(dependencies, request)) })
 }
 
-/** A long pause between two looks must not look like a dead worker. */
+/** A third of what workflows/incident.ts waits for the next one. */
 const BEAT_MS = 5_000
 
-async function sleepBeating(ms: number, beat: () => void): Promise<void> {
-  for (let left = ms; left > 0; left -= BEAT_MS) {
-    beat()
-    await sleep(Math.min(left, BEAT_MS))
+/** Long work must not look like a dead worker, nor a dead worker like long work: one is heard of while it works, the other is not. */
+async function beating<T>(details: object, work: () => Promise<T>): Promise<T> {
+  if (activityInfo().isLocal) return work()
+  heartbeat(details)
+  const timer = setInterval(() => heartbeat(details), BEAT_MS)
+  try {
+    return await work()
+  } finally {
+    clearInterval(timer)
   }
 }
 

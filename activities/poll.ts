@@ -7,8 +7,7 @@ import { runCheck } from './run-check.ts'
 /** How long the polling has gone on, kept over a crash by the activity's heartbeat. */
 export interface PollClock {
   startedAt: number
-  /** Says that the activity is alive; throws when it was cancelled. */
-  beat(): void
+  /** Throws when the activity was cancelled. */
   sleep(ms: number): Promise<void>
 }
 
@@ -22,10 +21,7 @@ export async function poll(
   if (request.place.endsWith('/verify')) await setState(database, incident, 'verifying')
   const polled = await pollChecks(
     {
-      async runChecks(requests) {
-        clock.beat()
-        return Promise.all(requests.map((one) => runCheck(one, targets)))
-      },
+      runChecks: (requests) => Promise.all(requests.map((one) => runCheck(one, targets))),
       elapsedMs: () => Date.now() - clock.startedAt,
       sleep: (ms) => clock.sleep(ms),
       cancelled: async () => {

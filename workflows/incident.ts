@@ -65,7 +65,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
     runChecks: (requests) => runWave(id, requests),
     propose: (draft) => {
       const { title, targets } = draft
-      return plainly(normal('90s', `propose: ${title} (${targets.length} targets)`).propose(id, draft))
+      return plainly(lasting('90s', `propose: ${title} (${targets.length} targets)`).propose(id, draft))
     },
     settle: (gate) => {
       const letters = bell.letters()
@@ -79,7 +79,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
     },
     record: (place, kind, data) => shortly(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
     escalate: (escalation) =>
-      plainly(normal('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),
+      plainly(lasting('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),
     handOff: (type, inputs) => plainly(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
     close: async (closing) => {
       stored = await shortly('close', (activities) => activities.close(id, closing))
@@ -158,7 +158,7 @@ async function runWave(id: string, requests: CheckRequest[]) {
   const [together, ...apart] = await Promise.all([
     short.length > 0 ? runTogether(id, short) : [],
     ...long.map((request) =>
-      plainly(normal(timeOf(request), `check ${request.name} (${request.kind})`).runChecks(id, [request])),
+      plainly(lasting(timeOf(request), `check ${request.name} (${request.kind})`).runChecks(id, [request])),
     ),
   ])
   const found = new Map([...together, ...apart.flat()].map((evidence) => [evidence.place, evidence]))
@@ -176,24 +176,28 @@ function runTogether(id: string, requests: CheckRequest[]) {
   return shortly(summary, (activities) => activities.runChecks(id, requests), local, startToCloseTimeout)
 }
 
-function normal(startToCloseTimeout: number | '30s' | '60s' | '90s', summary: string) {
+function normal(startToCloseTimeout: number | '30s', summary: string) {
   return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, retry: RETRY, summary })
 }
 
-/** One activity polls for as long as it takes; its heartbeat tells within seconds that its worker died. */
+/** What may take longer than a dead worker should go unnoticed: it is missed when it was not heard of for so long. */
+const SILENCE = '15s'
+
+function lasting(startToCloseTimeout: number | '60s' | '90s', summary: string) {
+  return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, heartbeatTimeout: SILENCE, retry: RETRY, summary })
+}
+
+/** One activity polls for as long as it takes. */
 function polling(ms: number, summary: string) {
-  return proxyActivities<DiagnoseActivities>({
-    startToCloseTimeout: ms * 2 + 60_000,
-    heartbeatTimeout: '15s',
-    retry: RETRY,
-    summary,
-  })
+  return lasting(ms * 2 + 60_000, summary)
 }
 
 function remediate(timeoutMs: number, summary: string) {
   return proxyActivities<RemediateActivities>({
     taskQueue: workflowInfo().taskQueue.replace(/-diagnose$/, '-remediate'),
     startToCloseTimeout: timeoutMs + 15_000,
+    // Twice as patient: of what a command does, a second attempt can only say that it may have been done.
+    heartbeatTimeout: '30s',
     retry: RETRY,
     summary,
   })
