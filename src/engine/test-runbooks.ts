@@ -16,6 +16,7 @@ export interface TestedRunbook {
 }
 
 export interface TestedRunbooks {
+  /** Without those whose scenarios have problems. */
   tested: TestedRunbook[]
   /** Of runbooks and of scenarios: what keeps them from being run. */
   problems: Problem[]
@@ -34,6 +35,7 @@ export async function testRunbooks(paths: readonly string[], options: LoadOption
     const beside = scenariosBeside(file)
     const compiled = beside && compileScenarios(beside.text, beside.file, plan)
     found.push(...(compiled?.problems ?? []))
+    if (compiled?.problems.some((problem) => problem.severity === 'error')) continue
     const runs: ScenarioRun[] = []
     for (const scenario of compiled?.scenarios ?? []) runs.push(await runScenario(plan, scenario))
     tested.push({

@@ -66,14 +66,26 @@ export function causeScope(cause: PlanCause, affects: Json[] | null, scope: Scop
   return affects ? withName(scope, 'affects', affects, listOf(cause.affectsItem ?? 'dyn')) : scope
 }
 
-/** A template as a sentence for people; one that cannot be rendered says so instead of ending the incident. */
+/** A template as a sentence for people. What cannot be rendered is a `?`, with the reason behind it: it must not end the incident. */
 export function sentence(value: Value, scope: Scope): string {
-  try {
-    const text = renderValue(value, scope.values, scope.types)
-    return typeof text === 'string' ? text : JSON.stringify(text)
-  } catch (error) {
-    return `(could not be rendered: ${messageOf(error)})`
+  const reasons = new Set<string>()
+  const said = (part: string | Expression): string => {
+    try {
+      return renderValue({ text: [part] }, scope.values, scope.types) as string
+    } catch (error) {
+      reasons.add(typeof part === 'string' ? messageOf(error) : whyNot(part, scope, error))
+      return '?'
+    }
   }
+  const parts =
+    'text' in value ? value.text : 'expr' in value ? [value.expr] : 'lit' in value ? [String(value.lit)] : []
+  const text = parts.map(said).join('')
+  return reasons.size === 0 ? text : `${text} (${[...reasons].join('; ')})`
+}
+
+function whyNot({ checks }: Expression, scope: Scope, error: unknown): string {
+  const failed = checks.filter((name) => (scope.states[name] ?? 'failed') === 'failed')
+  return failed.length > 0 ? `${failed.join(', ')} could not be read` : messageOf(error)
 }
 
 export type Choice = { treat: Judged } | { escalate: string } | { otherwise: true }

@@ -1,4 +1,4 @@
-import { formatType } from './expressions/types.ts'
+import { fieldsOf, formatType } from './expressions/types.ts'
 import { FUNCTIONS } from './expressions/functions.ts'
 import { LOOPS } from './expressions/loops.ts'
 import type { Kind, Parameter } from './kinds/kind.ts'
@@ -122,10 +122,8 @@ function kind({ kind: name, summary, doc, parameters, example, result }: Kind): 
 }
 
 function resultText(result: Kind['result']): string {
-  const type = result({})
-  if (typeof type === 'string' || !('object' in type)) return formatType(type)
-  return `{ ${Object.entries(type.object)
-    .map(([field, of]) => `${field}: ${formatType(of)}`)
+  return `{ ${fieldsOf(result({}))
+    .map(({ path, type }) => `${path}: ${formatType(type)}`)
     .join(', ')} }`
 }
 

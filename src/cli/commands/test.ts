@@ -67,7 +67,8 @@ function summary(terminal: Terminal, { tested, problems }: TestedRunbooks): { fa
   )
   for (const gap of gaps) terminal.say(`${terminal.colours.yellow('warning')} ${gap}`)
   const found = problems.length > 0 ? `, ${plural(problems.length, 'problem')}` : ''
-  const rest = failed > 0 ? `${failed} failed` : 'all as expected'
+  const rest =
+    failed > 0 ? `${failed} failed` : runs.length > 0 || problems.length === 0 ? 'all as expected' : 'none run'
   terminal.say(`${plural(runs.length, 'scenario')} of ${plural(tested.length, 'runbook')}, ${rest}${found}`)
   return { failed: failed > 0 || problems.length > 0, gaps: gaps.length > 0 }
 }

@@ -1,6 +1,6 @@
 import { FUNCTIONS, type CelFunction } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
-import { formatType } from '../../language/expressions/types.ts'
+import { fieldsOf, formatType } from '../../language/expressions/types.ts'
 import type { Kind, Parameter } from '../../language/kinds/kind.ts'
 import { ACTIONS, CHECKS } from '../../language/kinds/table.ts'
 import { formText } from '../../language/reference.ts'
@@ -50,8 +50,7 @@ export function explainKind(kind: Kind, page: Page): string[] {
     '',
     ...listed('Parameters', parameters, page),
     '',
-    page.colours.bold('Result'),
-    ...wrap(formatType(kind.result({})), page.width - 2).map((text) => `  ${text}`),
+    ...listed('Result', resultRows(kind), page),
     '',
     page.colours.bold('Example'),
     ...kind.example
@@ -59,6 +58,14 @@ export function explainKind(kind: Kind, page: Page): string[] {
       .split('\n')
       .map((text) => `  ${text}`),
   ]
+}
+
+/** The columns of a statement's rows are those that are declared. */
+function resultRows({ result }: Kind): (readonly [string, string])[] {
+  return fieldsOf(result({})).map(({ path, type }) => [
+    path,
+    path === 'rows' && formatType(type) === 'list of {}' ? 'list, each with the declared columns' : formatType(type),
+  ])
 }
 
 export function explainSection(name: SectionName, page: Page): string[] {

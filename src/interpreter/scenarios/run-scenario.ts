@@ -18,9 +18,21 @@ export interface ScenarioRun {
 export async function runScenario(plan: Plan, scenario: Scenario): Promise<ScenarioRun> {
   const world = worldOf(scenario)
   const run = await simulate(plan, scenario.inputs, world)
-  const mismatches = [...incomplete(scenario, world), ...compare(scenario.expect, run)]
+  const mismatches = [...incomplete(scenario, world), ...compare(scenario.expect, run).map(withReason(plan, run))]
   if (mismatches.length === 0) mismatches.push(...(await verifiesWithoutRecovery(plan, scenario, run)))
   return { scenario, mismatches, story: storyOf(run), run }
+}
+
+/** Somebody who expected an end after the remedy has mostly forgotten to say how what the symptom reads changes. */
+function withReason({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => Mismatch {
+  const helped = roundsOf(run).find(({ verified }) => verified === true)
+  const goesOn =
+    symptom !== undefined && helped !== undefined && roundsOf(run).some(({ round }) => round > helped.round)
+  return (mismatch) => {
+    if (!goesOn || !['outcome', 'rounds'].includes(mismatch.what)) return mismatch
+    const why = `after round ${helped.round} was verified, the symptom was still there: say how ${symptom.checks.join(' and ')} changes ("from: applied"), or let "verify" wait for it`
+    return { ...mismatch, came: `${mismatch.came}; ${why}` }
+  }
 }
 
 function incomplete({ at }: Scenario, { unknown, strangers }: ScenarioWorld): Mismatch[] {

@@ -25,7 +25,8 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
     check(name, look) {
       const phases = phasesOf(scenario, name, look)
       if (!phases) {
-        if (!unknown.has(name)) unknown.set(name, look.place)
+        const whole = ofRemedy(name, look) ?? name
+        if (!unknown.has(whole)) unknown.set(whole, look.place)
         return { failed: 'the scenario says nothing of this check' }
       }
       const appliedAt = frozen ? firstApplied(look.moments) : undefined
@@ -55,10 +56,14 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
 }
 
 /** What is given for a remedy's own check goes before what is given for its name. */
-function phasesOf(scenario: Scenario, name: string, { place, moments }: Look): Phase[] | undefined {
-  const remedy = moments.at(-1)?.remedy
-  const ofRemedy = /^r\d+\/(verify|wait)/.test(place) ? scenario.checks.get(`${remedy}/${name}`) : undefined
-  return ofRemedy ?? scenario.checks.get(name)
+function phasesOf(scenario: Scenario, name: string, look: Look): Phase[] | undefined {
+  const whole = ofRemedy(name, look)
+  return (whole === undefined ? undefined : scenario.checks.get(whole)) ?? scenario.checks.get(name)
+}
+
+/** The whole name of a remedy's own check: `fail-runs/after`. */
+function ofRemedy(name: string, { place, moments }: Look): string | undefined {
+  return /^r\d+\/(verify|wait)/.test(place) ? `${moments.at(-1)?.remedy}/${name}` : undefined
 }
 
 function begins(

@@ -68,6 +68,7 @@ function noOperator(op: string, left: Type, right: Type): string {
 
 function neverHint(left: Type, right: Type): string {
   const types = [left, right]
+  if (types.some(isList) && types.some(isNumber)) return ' How many a list has is size(…).'
   if (types.includes('duration')) return " A duration is written duration('15m'); seconds(…) makes it a number."
   return types.some(isNumber) && types.includes('string') ? ' A number is written without quotes.' : ''
 }

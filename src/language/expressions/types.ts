@@ -117,3 +117,13 @@ export function mayHoldDuration(type: Type): boolean {
   if (isList(type)) return mayHoldDuration(type.list)
   return Object.values(type.object).some(mayHoldDuration)
 }
+
+/** All fields of a result, by path: `waiting: int`, `rows[].id: string`. Of a list with fields, the fields alone. */
+export function fieldsOf(type: Type, path = ''): { path: string; type: Type }[] {
+  if (!isObject(type)) return []
+  return Object.entries(type.object).flatMap(([name, of]) => {
+    const inner = withoutNull(of)
+    const below = isList(inner) ? fieldsOf(inner.list, `${path}${name}[].`) : fieldsOf(inner, `${path}${name}.`)
+    return below.length > 0 ? below : [{ path: `${path}${name}`, type: of }]
+  })
+}

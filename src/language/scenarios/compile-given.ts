@@ -9,7 +9,7 @@ import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
 import type { Section } from '../structure/read.ts'
-import { complete, readResult } from './read-result.ts'
+import { complete, explainMissing, readResult } from './read-result.ts'
 import type { Phase } from './scenario.ts'
 
 /** What `given` says, as it stands: of the whole file, or of one scenario. */
@@ -115,8 +115,7 @@ export class GivenReader {
     if (this.#malformed.has(name)) return undefined
     const { result, missing } = complete({ ...base, ...given }, type, rows)
     if (missing.length === 0) return result
-    const where = 'Give them here, or for all scenarios in the "given" of the file.'
-    this.#reporter.error('missing-result', at, `The result of "${name}" also has ${missing.join(', ')}. ${where}`)
+    this.#reporter.error('missing-result', at, explainMissing(name, missing))
     return undefined
   }
 

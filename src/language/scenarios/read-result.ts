@@ -65,17 +65,42 @@ function isOf(type: Type, value: string | number | boolean | null): boolean {
   }
 }
 
+/** A field that a result must have. `path` is empty, or `rows[].` */
+export interface Missing {
+  path: string
+  name: string
+  type: Type
+}
+
+/** What is missing, in words, with what could be written: `waiting: 0, workerNames: []`. */
+export function explainMissing(check: string, missing: Missing[]): string {
+  const names = missing.map(({ path, name }) => `${path}${name}`).join(', ')
+  const written = (of: Missing[]) => of.map(({ name, type }) => `${name}: ${anyValueOf(type)}`).join(', ')
+  const [own, ofRows] = [missing.filter(({ path }) => path === ''), missing.filter(({ path }) => path !== '')]
+  const ways = [
+    ...(own.length > 0 ? [`"checks: { ${check}: { ${written(own)} } }"`] : []),
+    ...(ofRows.length > 0 ? [`"rows: { ${check}: { ${written(ofRows)} } }"`] : []),
+  ]
+  return `The result of "${check}" also has ${names}. Give them here, or for all scenarios in the "given" of the file, such as ${ways.join(' and ')}.`
+}
+
+function anyValueOf(type: Type): string {
+  if (isList(type)) return '[]'
+  if (isObject(type)) return '{}'
+  return type === 'string' ? "''" : type === 'bool' ? 'false' : type === 'duration' ? '1s' : '0'
+}
+
 /**
- * A result with all its fields: rows get what was said for all rows; what may be null is null, `truncated` is false. Answers the
- * names of those that are missing beyond that.
+ * A result with all its fields: rows get what was said for all rows; what may be null is null, `truncated` is false. Answers those
+ * that are missing beyond that.
  */
 export function complete(
   result: JsonObject,
   type: Type,
   rowDefaults: JsonObject | undefined,
-): { result: JsonObject; missing: string[] } {
+): { result: JsonObject; missing: Missing[] } {
   if (!isObject(type)) return { result, missing: [] }
-  const missing: string[] = []
+  const missing: Missing[] = []
   const full = fill(result, type.object, '', missing)
   const rows = type.object['rows']
   if (Array.isArray(full['rows']) && rows && isList(rows) && isObject(rows.list)) {
@@ -84,16 +109,16 @@ export function complete(
       fill({ ...rowDefaults, ...(row as JsonObject) }, fields, 'rows[].', missing),
     )
   }
-  return { result: full, missing: [...new Set(missing)] }
+  return { result: full, missing: [...new Map(missing.map((one) => [one.path + one.name, one])).values()] }
 }
 
-function fill(given: JsonObject, fields: Record<string, Type>, path: string, missing: string[]): JsonObject {
+function fill(given: JsonObject, fields: Record<string, Type>, path: string, missing: Missing[]): JsonObject {
   const full: JsonObject = {}
   for (const [name, type] of Object.entries(fields)) {
     if (Object.hasOwn(given, name)) full[name] = given[name]!
     else if (isNullable(type) || type === 'dyn') full[name] = null
     else if (name === 'truncated') full[name] = false
-    else missing.push(`${path}${name}`)
+    else missing.push({ path, name, type })
   }
   return full
 }

@@ -20,6 +20,15 @@ test.each([
   ['phase', 'from'],
 ])('%s is explained', async (name, text) => expect(await explained(name)).toContain(text))
 
+test.each([
+  ['bullmq.queue', ['workerNames', 'list of string', 'oldestWaitingMs', 'int or null']],
+  ['bullmq.jobs', ['rows[].failedReason', 'string or null', 'truncated']],
+  ['sql.query', ['list, each with the declared columns', 'truncated']],
+])('every field of the result of %s is listed with its type', async (kind, texts) => {
+  const out = await explained(kind)
+  for (const text of texts) expect(out).toContain(text)
+})
+
 test('without a name everything is listed', async () => {
   const out = await explained()
   for (const text of ['sql.query', 'bullmq.resume', 'Sections of its scenarios', 'exists', 'yaml-tag'])

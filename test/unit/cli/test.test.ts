@@ -49,6 +49,15 @@ test('a scenario that does not fit its runbook is a problem at its place', async
   )
 })
 
+test('fields that a result must have are told with what could be written, and nothing else is said of that file', async () => {
+  const terminal = fakeTerminal()
+  const folder = folderWith((text) => text.replace(/^ {6}(waiting: 0|workerNames: .*)\n/gm, ''))
+  expect(await main(['test', folder], terminal)).toBe(1)
+  expect(terminal.out).toContain('such as "checks: { queue: { waiting: 0, workerNames: [] } }"')
+  expect(terminal.out).not.toContain('✓')
+  expect(terminal.err).toBe('0 scenarios of 0 runbooks, none run, 1 problem\n')
+})
+
 test('a runbook without scenarios is a warning, and with -o json everything is data', async () => {
   const terminal = fakeTerminal()
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))

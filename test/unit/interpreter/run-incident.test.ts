@@ -59,6 +59,19 @@ describe('an incident', () => {
     expect(run.escalations).toHaveLength(1)
   })
 
+  test('that is escalated says what it can, and which check it could not read', async () => {
+    const to = ['oncall']
+    const count = expression('size(other.rows)', ['other'])
+    const message = { text: ['of ', expression('size(bad.rows)', ['bad']), ' things ', count, ' are bad'] }
+    const causes = [{ ...plan().causes[0]!, affects: expression('other.rows', ['other']) }]
+    const run = await simulate(
+      plan({ causes, escalate: { to, message } }),
+      {},
+      { check: (name) => (name === 'other' ? { failed: 'connection refused' } : things(a)) },
+    )
+    expect(run.escalations.map((one) => one.message)).toEqual(['of 1 things ? are bad (other could not be read)'])
+  })
+
   test('goes on despite a missing check where its cause says so', async () => {
     const causes = plan().causes
     const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }

@@ -63,7 +63,13 @@ test.each([
 test('a check of which nothing is said is told, instead of being taken for anything', async () => {
   const without = valid.replace(/ {8}fail-runs\/after:[\s\S]*?(?= {4}decisions)/, '')
   const [first] = await mismatches(without)
-  expect(first).toMatchObject({ what: 'the check after', came: expect.stringContaining('r1/verify/after') })
+  expect(first).toMatchObject({ what: 'the check fail-runs/after', came: expect.stringContaining('r1/verify/after') })
+})
+
+test('a symptom that is still there after a remedy was verified is told as the reason', async () => {
+  const [found] = await mismatches(changed('          - { from: applied, result: { rows: [] } }\n', ''))
+  expect(found).toMatchObject({ what: 'outcome', expected: 'resolved' })
+  expect(found!.came).toContain('after round 1 was verified, the symptom was still there: say how stuck changes')
 })
 
 test('approving what was not proposed is told', async () => {
