@@ -138,7 +138,7 @@ function connection(
   if (!connections) return literal(name)
   const kind = Object.hasOwn(connections, name) ? connections[name] : undefined
   const fitting = Object.keys(connections).filter((other) => kinds.includes(connections[other]!))
-  const known = ` (${kinds.join(' or ')}: ${fitting.join(', ') || 'none configured'})`
+  const known = ` (connections of kind ${kinds.join(' or ')}: ${fitting.join(', ') || 'none'})`
   if (kind === undefined) {
     const message = `There is no connection "${name}".${didYouMean(name, fitting)}${known}`
     return refuse(context, tree, entry, message, 'unknown-connection')

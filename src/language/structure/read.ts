@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json.ts'
 import { parseDuration } from '../../core/duration.ts'
-import { didYouMean } from '../../core/nearest.ts'
+import { didYouMean, nearest } from '../../core/nearest.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, ListTree, MapTree, ScalarTree, Tree } from '../parse/tree.ts'
@@ -100,14 +100,17 @@ class StructureReader {
     const values = new Map<string, unknown>()
     for (const entry of tree.entries.values()) {
       const field = Object.hasOwn(fields, entry.name) ? fields[entry.name] : undefined
-      if (!field) this.unknown(name, entry, fields)
+      if (!field) this.unknown(name, entry, tree)
       else {
         const value = this.value(entry.name, field.form, entry.value, entry.key)
         if (value !== undefined) values.set(entry.name, value)
       }
     }
+    // A field that was misspelt was reported, with what was meant: it is not missing as well.
+    const unknown = [...tree.entries.keys()].filter((key) => !Object.hasOwn(fields, key))
+    const meant = new Set(unknown.map((key) => this.meant(name, tree, key)))
     for (const [field, { required }] of Object.entries(fields))
-      if (required && !tree.entries.has(field))
+      if (required && !tree.entries.has(field) && !meant.has(field))
         this.reporter.error('missing-field', at, `"${field}" is missing in this ${name}: ${fields[field]!.doc}`)
     return new Section(tree, values, tree.entries)
   }
@@ -123,16 +126,32 @@ class StructureReader {
     return piece !== undefined
   }
 
-  private unknown(section: SectionName, entry: Entry, fields: Record<string, Field>): void {
+  private unknown(section: SectionName, entry: Entry, tree: MapTree): void {
+    const { fields } = SECTIONS[section]
+    const meant = this.meant(section, tree, entry.name)
     const elsewhere = sectionsBeside(section).find((other) => Object.hasOwn(SECTIONS[other].fields, entry.name))
-    const near = didYouMean(entry.name, Object.keys(fields))
-    const hint = near || (elsewhere ? ` It is a field of ${elsewhere}: is the indentation right?` : '')
+    const hint = meant
+      ? meant === section
+        ? ` Write "${section}: ${entry.name}", and its fields beneath.`
+        : ` Did you mean "${meant}"?`
+      : elsewhere
+        ? ` It is a field of ${elsewhere}: is the indentation right?`
+        : ''
     const known = Object.keys(fields).join(', ')
     this.reporter.error(
       'unknown-field',
       entry.key,
       `There is no field "${entry.name}" in this ${section}.${hint} (fields: ${known})`,
     )
+  }
+
+  /** The field that an unknown one was probably meant to be. `- slow:` in a list was meant to be `- cause: slow`. */
+  private meant(section: SectionName, { entries }: MapTree, unknown: string): string | undefined {
+    const { fields } = SECTIONS[section]
+    const near = nearest(unknown, Object.keys(fields))
+    if (near !== undefined || !Object.hasOwn(fields, section) || entries.has(section)) return near
+    const value = entries.get(unknown)!.value
+    return entries.keys().next().value === unknown && (value.kind === 'map' || isNothing(value)) ? section : undefined
   }
 
   private wrong(tree: Tree, message: string, at: Span = tree): undefined {
@@ -271,10 +290,21 @@ class StructureReader {
     })
   }
 
+  /** A field that is indented too little stands among the names, and what is beneath it makes no sense there. */
+  private isFieldOutOfPlace(section: SectionName, { name, key, value }: Entry): boolean {
+    const { fields } = SECTIONS[section]
+    if (!Object.hasOwn(fields, name)) return false
+    if (value.kind === 'map' && [...value.entries.keys()].every((field) => Object.hasOwn(fields, field))) return false
+    const message = `"${name}" stands here as the name of a ${section}, and it is a field of ${section}: is it indented too little?`
+    this.reporter.error('unknown-field', key, message)
+    return true
+  }
+
   private named(name: string, section: SectionName, by: 'name' | 'identifier', tree: Tree, at: Span): unknown {
     if (tree.kind !== 'map') return this.wrong(tree, `"${name}" must be names, each with its fields.`, at)
     const all: NamedSection[] = []
     for (const entry of tree.entries.values()) {
+      if (this.isFieldOutOfPlace(section, entry)) continue
       this.named1(name, by, entry.name, entry.key)
       // What is malformed keeps its name, so that those who use it are not blamed too.
       const read = this.section(section, entry.value, entry.key) ?? new Section(entry.value, new Map(), new Map())
@@ -288,6 +318,10 @@ class StructureReader {
 function unquote(tree: Tree): string {
   const text = tree.kind === 'scalar' && tree.style === 'quoted' ? String(tree.value) : ''
   return /^(true|false|[0-9.]+)$/.test(text) ? ' Write it without quotes.' : ''
+}
+
+function isNothing(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.value === null
 }
 
 function scalarOf(tree: Tree, type: 'string'): string | undefined
