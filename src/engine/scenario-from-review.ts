@@ -1,7 +1,8 @@
-import { stringify } from 'yaml'
+import { Document, visit } from 'yaml'
 import { canonical } from '../core/canonical.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
 import type { EvidenceView, GateView, Review, RoundView } from './views.ts'
 
 /**
@@ -36,7 +37,20 @@ export function scenarioFrom({ incident, evidence }: Review): string {
     `# From ${id} of ${openedAt.slice(0, 10)}, runbook ${runbook}, plan ${planDigest.slice(0, 12)}.${outcome ? '' : ' It was still open: put in what must come of it.'}`,
     ...unknownEnds(rounds),
   ]
-  return `${head.join('\n')}\n${stringify(file, { aliasDuplicateObjects: false, lineWidth: 120 })}`
+  return `${head.join('\n')}\n${yamlOf(file)}`
+}
+
+/** What a diagnosed system says may hold characters that hide or turn text, which no runbook may hold: they are written as `\\u202e`. */
+function yamlOf(file: JsonObject): string {
+  const document = new Document(file, { aliasDuplicateObjects: false })
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === 'string' && scalar.value.search(FORBIDDEN) >= 0) scalar.type = 'QUOTE_DOUBLE'
+    },
+  })
+  return document
+    .toString({ lineWidth: 120 })
+    .replace(FORBIDDEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const SAMPLED = /^r(\d+)\/(check|recheck\d+|verify|wait\/[^/]+|after)\/([^/]+)$/

@@ -59,7 +59,7 @@ function documentOf(text: string, reporter: Reporter): { document?: CST.Document
 }
 
 /** Control characters, and those that make a text look other than it is read. A tab or line break is none. */
-const FORBIDDEN =
+export const FORBIDDEN =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g
 
 function forbiddenCharacters(text: string, reporter: Reporter): boolean {

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
+import { fakeApi } from './fake-api.ts'
 import { fakeTerminal } from './fake-terminal.ts'
+import { resolved } from './incident-views.ts'
 
 const fixtures = new URL('../../fixtures/', import.meta.url)
 
@@ -65,4 +67,13 @@ test('a runbook without scenarios is a warning, and with -o json everything is d
   expect(await main(['test', folder, '-o', 'json'], terminal)).toBe(0)
   expect(JSON.parse(terminal.out)).toMatchObject({ problems: [], runbooks: [{ runbook: 'stuck-runs', scenarios: [] }] })
   expect(terminal.err).toContain('there are no scenarios')
+})
+
+test('--from prints a scenario made of the review of a real incident', async () => {
+  const review = { incident: resolved(), evidence: [], timeline: [], notes: [], chainFaults: [] }
+  const { url } = await fakeApi({ 'GET /v1/incidents/INC-142/review.json': () => review })
+  const terminal = fakeTerminal({ env: { RUNBOOK_URL: url, RUNBOOK_TOKEN: 't' } })
+  expect(await main(['test', '--from', '142'], terminal)).toBe(0)
+  expect(terminal.out).toMatch(/^# yaml-language-server.*\n# From INC-142 of 2026-03-14, runbook stuck-runs/)
+  expect(terminal.out).toContain('outcome: resolved')
 })
