@@ -2,6 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { InputSpec } from '../core/plan.ts'
+import { violation } from '../language/compile/inputs.ts'
 import { nearest } from '../core/nearest.ts'
 
 /**
@@ -68,17 +69,6 @@ function typed(spec: InputSpec, given: unknown): Read {
 }
 
 function within(spec: InputSpec, value: Json): Read {
-  if (spec.enum && !spec.enum.includes(value))
-    return {
-      problem: `${JSON.stringify(value)} is not one of ${spec.enum.map((one) => JSON.stringify(one)).join(', ')}`,
-    }
-  const size =
-    spec.type === 'duration' ? parseDuration(value as string)! : typeof value === 'number' ? value : undefined
-  if (size !== undefined && spec.min !== undefined && size < spec.min)
-    return { problem: `${JSON.stringify(value)} is below the least allowed` }
-  if (size !== undefined && spec.max !== undefined && size > spec.max)
-    return { problem: `${JSON.stringify(value)} is above the most allowed` }
-  if (spec.pattern !== undefined && typeof value === 'string' && !new RegExp(`^(?:${spec.pattern})$`, 'u').test(value))
-    return { problem: `${JSON.stringify(value)} does not match ${spec.pattern}` }
-  return { value }
+  const why = violation(spec, value)
+  return why === undefined ? { value } : { problem: `${JSON.stringify(value)} ${why}` }
 }

@@ -71,7 +71,7 @@ function fieldText({ doc, otherwise }: Field): string {
 export function formText(form: Form): string {
   if (typeof form === 'string') return WORDS[form]
   if ('int' in form) return 'a whole number'
-  if ('number' in form) return 'a number'
+  if ('bound' in form) return 'a number, or a duration'
   if ('oneOf' in form) return form.oneOf.join(', ')
   if ('names' in form) return 'a name, or a list of names'
   if ('list' in form) return 'a list'

@@ -118,7 +118,7 @@ function formSchema(form: Form): JsonObject {
   if ('oneOf' in form) return { enum: [...form.oneOf] }
   if ('nameOr' in form) return { ...NAME, examples: [...form.nameOr] }
   if ('int' in form) return { type: 'integer', minimum: form.int.min, maximum: form.int.max }
-  return 'number' in form ? { type: 'number' } : { type: 'array' }
+  return 'bound' in form ? { anyOf: [{ type: 'number' }, DURATION] } : { type: 'array' }
 }
 
 /** The parameters depend on the kind that is named beside them. */

@@ -1,5 +1,5 @@
 import type { Json } from '../../core/json.ts'
-import { parseDuration } from '../../core/duration.ts'
+import { formatDuration, parseDuration } from '../../core/duration.ts'
 import type { InputSpec, InputType } from '../../core/plan.ts'
 import type { NamedSection, Section } from '../structure/read.ts'
 import type { Context } from './context.ts'
@@ -13,8 +13,13 @@ function compileInput(context: Context, section: Section): InputSpec {
   const otherwise = ofType(context, section, 'default', type)
   const options = section.data('enum') as Json[] | undefined
   const description = section.text('description')
-  const [min, max, pattern] = [section.int('min'), section.int('max'), section.text('pattern')]
-  numbersOnly(context, section, type)
+  const [min, max, pattern] = [
+    bound(context, section, 'min', type),
+    bound(context, section, 'max', type),
+    section.text('pattern'),
+  ]
+  if (min !== undefined && max !== undefined && min > max)
+    context.reporter.error('bad-input', section.keyOf('max'), '"max" is less than "min": no value would be allowed.')
   const spec: InputSpec = { type, optional: section.bool('optional') ?? false }
   if (otherwise !== undefined) spec.default = otherwise
   if (description !== undefined) spec.description = description
@@ -31,8 +36,11 @@ function compileInput(context: Context, section: Section): InputSpec {
 export function violation(spec: InputSpec, value: Json): string | undefined {
   if (!isOfType(spec.type, value)) return `must be ${TYPES[spec.type]}`
   if (spec.enum && !spec.enum.includes(value)) return `must be one of ${spec.enum.map(String).join(', ')}`
-  if (typeof value === 'number' && spec.min !== undefined && value < spec.min) return `must be at least ${spec.min}`
-  if (typeof value === 'number' && spec.max !== undefined && value > spec.max) return `must be at most ${spec.max}`
+  const size = spec.type === 'duration' ? parseDuration(value as string) : value
+  const shown = (limit: number) => (spec.type === 'duration' ? formatDuration(limit) : String(limit))
+  if (typeof size === 'number' && spec.min !== undefined && size < spec.min)
+    return `must be at least ${shown(spec.min)}`
+  if (typeof size === 'number' && spec.max !== undefined && size > spec.max) return `must be at most ${shown(spec.max)}`
   if (typeof value === 'string' && value.length > MAX_TEXT) return `must have at most ${MAX_TEXT} characters`
   if (typeof value === 'string' && spec.pattern !== undefined && !new RegExp(`^(?:${spec.pattern})$`, 'u').test(value))
     return `must match ${spec.pattern}`
@@ -77,14 +85,17 @@ function allOfType(context: Context, section: Section, options: Json[], type: In
   return false
 }
 
-function numbersOnly(context: Context, section: Section, type: InputType): void {
-  for (const field of ['min', 'max'])
-    if (section.has(field) && type !== 'int' && type !== 'number')
-      context.reporter.error(
-        'bad-input',
-        section.keyOf(field),
-        `"${field}" is for numbers, and this input is ${TYPES[type]}.`,
-      )
+/** A bound that fits the type: a number, or a duration's milliseconds. */
+function bound(context: Context, section: Section, field: 'min' | 'max', type: InputType): number | undefined {
+  const value = section.data(field)
+  if (value === undefined) return undefined
+  const wanted = type === 'duration' ? 'string' : type === 'int' || type === 'number' ? 'number' : undefined
+  if (typeof value === wanted) return typeof value === 'number' ? value : parseDuration(value as string)
+  const message = wanted
+    ? `"${field}" must be ${TYPES[type]}, as the type says.`
+    : `"${field}" is for numbers and durations, and this input is ${TYPES[type]}.`
+  context.reporter.error('bad-input', section.at(field), message)
+  return undefined
 }
 
 /**

@@ -61,8 +61,8 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
       default: { form: 'data', doc: 'The value when none is given.' },
       description: { form: 'text', doc: 'What it means.' },
       enum: { form: { list: 'data' }, doc: 'The only values allowed.' },
-      min: { form: { number: true }, doc: 'The least number.' },
-      max: { form: { number: true }, doc: 'The greatest number.' },
+      min: { form: { bound: true }, doc: 'The least number, or the shortest duration.' },
+      max: { form: { bound: true }, doc: 'The greatest number, or the longest duration.' },
       pattern: {
         form: 'text',
         doc: 'A regular expression that the whole text must match; without groups and alternatives.',

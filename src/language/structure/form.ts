@@ -41,7 +41,8 @@ export type Form =
   /** Target → what became of it. */
   | 'fates'
   | { int: { min: number; max: number } }
-  | { number: true }
+  /** A number, or a duration. */
+  | { bound: true }
   | { oneOf: readonly string[] }
   /** A list of names; one name alone may stand without the list. */
   | { names: 'name' | 'identifier' }

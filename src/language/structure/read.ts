@@ -172,8 +172,7 @@ class StructureReader {
     if ('oneOf' in form) return this.word(name, form.oneOf, tree, at, '')
     if ('nameOr' in form) return this.simple(name, 'name', tree, at)
     if ('int' in form) return this.int(name, form.int, tree, at)
-    if ('number' in form)
-      return scalarOf(tree, 'number') ?? this.wrong(tree, `"${name}" must be a number.${unquote(tree)}`, at)
+    if ('bound' in form) return this.bound(name, tree, at)
     return tree.kind === 'list' ? dataOf(tree) : this.wrong(tree, `"${name}" must be a list.`, at)
   }
 
@@ -247,6 +246,13 @@ class StructureReader {
       `"${name}" must be a duration with its unit, such as 30s, 15m, 24h, and never 0.${unit}`,
     )
     return undefined
+  }
+
+  private bound(name: string, tree: Tree, at: Span): number | string | undefined {
+    const text = scalarOf(tree, 'string')
+    if (text !== undefined && parseDuration(text) !== undefined) return text
+    const what = `"${name}" must be a number, or a duration such as 30s, 15m, 24h.`
+    return scalarOf(tree, 'number') ?? this.wrong(tree, `${what}${unquote(tree)}`, at)
   }
 
   private int(name: string, { min, max }: { min: number; max: number }, tree: Tree, at: Span): number | undefined {

@@ -59,11 +59,11 @@ describe('an input', () => {
   })
 
   test('keeps to its bounds, its values and its pattern', () => {
-    expect(() => read(spec('int', { min: 1 }), 0)).toThrow('below the least')
-    expect(() => read(spec('duration', { max: 60_000 }), '61s')).toThrow('above the most')
-    expect(() => read(spec('string', { enum: ['a', 'b'] }), 'c')).toThrow('"c" is not one of "a", "b"')
-    expect(() => read(spec('string', { pattern: 'run-[0-9]+' }), 'xrun-1')).toThrow('does not match')
-    expect(() => read(spec('string', { pattern: 'a|b' }), 'ab')).toThrow('does not match')
+    expect(() => read(spec('int', { min: 1 }), 0)).toThrow('0 must be at least 1')
+    expect(() => read(spec('duration', { max: 60_000 }), '61s')).toThrow('"61s" must be at most 1m')
+    expect(() => read(spec('string', { enum: ['a', 'b'] }), 'c')).toThrow('"c" must be one of a, b')
+    expect(() => read(spec('string', { pattern: 'run-[0-9]+' }), 'xrun-1')).toThrow('must match')
+    expect(() => read(spec('string', { pattern: 'a|b' }), 'ab')).toThrow('must match')
     expect(read(spec('string', { pattern: 'run-[0-9]+' }), 'run-7')).toBe('run-7')
   })
 })
