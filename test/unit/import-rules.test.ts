@@ -30,7 +30,8 @@ const FOLDERS = [
 let tree: string
 beforeAll(async () => {
   tree = await mkdtemp(join(tmpdir(), 'import-rules-'))
-  await cp(join(root, '.oxlintrc.json'), join(tree, '.oxlintrc.json'))
+  // The settings, and the rule of our own that they name.
+  for (const file of ['.oxlintrc.json', 'scripts/sql-text-rule.js']) await cp(join(root, file), join(tree, file))
   for (const folder of FOLDERS) await write(`${folder}/thing.ts`, 'export const thing = 1\n')
 })
 afterAll(() => rm(tree, { recursive: true, force: true }))
