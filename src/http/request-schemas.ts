@@ -3,6 +3,14 @@ import { digest, json } from './view-schemas.ts'
 
 /** The shapes of requests: what does not fit is refused before a use case sees it. */
 
+/** A text that PostgreSQL can hold. */
+const text = (max: number, min = 0) =>
+  z
+    .string()
+    .min(min)
+    .max(max)
+    .regex(/^[^\0]*$/, 'must not hold NUL')
+
 export const incidentParams = z.object({
   id: z
     .string()
@@ -14,7 +22,7 @@ export const evidenceParams = incidentParams.extend({ ref: digest.openapi({ para
 
 export const triggerBody = z
   .strictObject({
-    type: z.string().min(1).max(200).openapi({ example: 'stuck-run' }),
+    type: text(200, 1).openapi({ example: 'stuck-run' }),
     inputs: json.default({}).openapi({ example: { threshold: '1h' } }),
   })
   .openapi('Trigger')
@@ -30,7 +38,7 @@ export const idempotencyHeader = z.object({
 
 export const listQuery = z.object({
   state: z.enum(['open', 'closed']).optional(),
-  type: z.string().max(200).optional(),
+  type: text(200).optional(),
   cursor: z
     .string()
     .regex(/^[1-9]\d{0,17}$/, 'must be a cursor from an earlier answer')
@@ -40,12 +48,12 @@ export const listQuery = z.object({
 
 export const decisionBody = z
   .strictObject({
-    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
+    gate: text(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
     proposalDigest: digest,
     decision: z.enum(['approve', 'reject']),
-    targets: z.array(z.string().min(1).max(1_000)).min(1).max(500).optional(),
+    targets: z.array(text(1_000, 1)).min(1).max(500).optional(),
     nextCause: z.boolean().optional(),
-    comment: z.string().max(2_000).optional(),
+    comment: text(2_000).optional(),
     breakGlass: z
       .string()
       .max(2_000)
@@ -66,26 +74,26 @@ export const connectionParams = z.object({
     .openapi({ param: { name: 'connection', in: 'path' }, example: 'maestro-db' }),
 })
 
-export const reasonBody = z.strictObject({ reason: z.string().min(1).max(2_000) }).openapi('Reason')
+export const reasonBody = z.strictObject({ reason: text(2_000, 1) }).openapi('Reason')
 
 export const withdrawBody = z
   .strictObject({
-    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
-    comment: z.string().max(2_000).optional(),
+    gate: text(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
+    comment: text(2_000).optional(),
   })
   .openapi('Withdrawal')
 
 const effectName = {
-  action: z.string().min(1).max(200).openapi({ example: '0-sql.update' }),
-  target: z.string().min(1).max(1_000).openapi({ description: "The target's key, or - for what is done once." }),
+  action: text(200, 1).openapi({ example: '0-sql.update' }),
+  target: text(1_000, 1).openapi({ description: "The target's key, or - for what is done once." }),
 }
 
 export const settleBody = z
   .strictObject({
-    gate: z.string().max(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
+    gate: text(100).optional().openapi({ description: 'The gate; without it, the latest one.' }),
     ...effectName,
     result: z.enum(['applied', 'refused']),
-    comment: z.string().min(1).max(2_000),
+    comment: text(2_000, 1),
   })
   .openapi('Settlement')
 
@@ -94,9 +102,9 @@ export const doneBody = z
     action: effectName.action.optional(),
     target: effectName.target.optional(),
     done: z.boolean(),
-    form: z.record(z.string().max(200), z.string().max(2_000)).optional(),
-    comment: z.string().max(2_000).optional(),
+    form: z.record(text(200), text(2_000)).optional(),
+    comment: text(2_000).optional(),
   })
   .openapi('Done')
 
-export const noteBody = z.strictObject({ text: z.string().min(1).max(10_000) }).openapi('Note')
+export const noteBody = z.strictObject({ text: text(10_000, 1) }).openapi('Note')

@@ -81,6 +81,9 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Om
   }
 }
 
+/** A step up, or none, however it is written: a value within a path must not lead to another one. */
+const DOT_SEGMENT = /\/(\.|%2e){1,2}(?=[/?#]|$)/i
+
 function requestUrl(target: HttpTarget, path: string): URL {
   const base = target.baseUrl
   const prefix = base.pathname.replace(/\/$/, '')
@@ -90,7 +93,7 @@ function requestUrl(target: HttpTarget, path: string): URL {
       `connection ${target.connection}: "${path}" is not a path below ${base.origin}${prefix}/`,
     )
   if (path === '') return base
-  if (!path.startsWith('/') || path.startsWith('//') || /[\\\s]/.test(path)) throw wrong()
+  if (!path.startsWith('/') || path.startsWith('//') || /[\\\s]/.test(path) || DOT_SEGMENT.test(path)) throw wrong()
   const url = new URL(`${base.origin}${prefix}${path}`)
   if (url.origin !== base.origin || !`${url.pathname}/`.startsWith(`${prefix}/`)) throw wrong()
   return url

@@ -136,15 +136,24 @@ test.each(['cloud', 'mapped'])('a link-local address (%s) is refused', async (co
   expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('link-local') })
 })
 
-test.each(['//evil.example/', 'http://evil.example/', '/../admin', '/%2e%2e/admin', '/a\\b', '@evil.example/', '/a b'])(
-  'the path %s cannot leave the configured address',
-  async (path) => {
-    seen.length = 0
-    const evidence = await check('http.get', { connection: 'api', path })
-    expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('is not a path below') })
-    expect(seen).toEqual([])
-  },
-)
+test.each([
+  '//evil.example/',
+  'http://evil.example/',
+  '/../admin',
+  '/%2e%2e/admin',
+  '/runs/../admin',
+  '/runs/.%2E/admin',
+  '/runs/..',
+  '/./admin',
+  '/a\\b',
+  '@evil.example/',
+  '/a b',
+])('the path %s cannot leave the configured address', async (path) => {
+  seen.length = 0
+  const evidence = await check('http.get', { connection: 'api', path })
+  expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('is not a path below') })
+  expect(seen).toEqual([])
+})
 
 test('metrics are read by name, and what is missing is said', async () => {
   const { result } = await check('metrics.scrape', { connection: 'api', names: ['depth', 'nope'] })
