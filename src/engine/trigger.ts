@@ -15,15 +15,20 @@ export interface TriggerRequest {
   type: string
   /** By name; text is read as the declared type. */
   inputs: Record<string, unknown>
-  /** `person:<name>`, `alert:<source>`, `handoff:<incident>`. */
+  /** `person:<name>`, `alert:<source>`, `detect:<runbook>`, `handoff:<incident>`. */
   requester: string
   parent?: string
   idempotencyKey?: string
 }
 
+/** Who never thinks before they report the same thing again. People, and incidents that hand over, do. */
+const REPORTS_BY_ITSELF = /^(alert|detect):/
+/** Where the runbook says nothing under `detect: again`. */
+const QUIET_MS = 3_600_000
+
 /**
  * Opens an incident, or joins the open one of the same key. It is accepted once it is in the history; should Temporal not answer
- * then, the starter starts its workflow later. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
+ * then, the starter starts its workflow later. A report by an alert is only counted while its key is quiet. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
  */
 export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
   const { plan, text } = runbookFor(engine.catalogue, request.type)
@@ -40,6 +45,7 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
     requester,
     ...(parent === undefined ? {} : { parent }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(REPORTS_BY_ITSELF.test(requester) && !parent ? { quietMs: plan.detect?.againMs ?? QUIET_MS } : {}),
   })
   if (accepted.created)
     await startAccepted(engine, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {

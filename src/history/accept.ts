@@ -15,6 +15,11 @@ export interface NewIncident {
   parent?: string
   /** A repeated request with the same value is the same incident, whatever has become of it. */
   idempotencyKey?: string
+  /**
+   * For what reports by itself: so many milliseconds after the key's last incident closed with its symptom still there, a report is
+   * counted there and opens nothing. Absent: it opens whatever was before.
+   */
+  quietMs?: number
 }
 
 export interface Accepted {
@@ -22,6 +27,8 @@ export interface Accepted {
   /** False: the request joined an incident that was open under the same key, or repeats an earlier request. */
   created: boolean
   occurrences: number
+  /** It was counted at an incident that has closed: the key is quiet. */
+  quiet?: true
 }
 
 /**
@@ -29,12 +36,14 @@ export interface Accepted {
  * outbox: whoever starts its workflow then sets it.
  */
 export async function acceptIncident(database: Database, request: NewIncident): Promise<Accepted> {
-  const { idempotencyKey } = request
-  if (!idempotencyKey) return statement(database, (connection) => openOrJoin(connection, request))
+  const { idempotencyKey, quietMs } = request
+  if (!idempotencyKey && quietMs === undefined)
+    return statement(database, (connection) => openOrJoin(connection, request))
   return transaction(database, async (connection) => {
-    const earlier = await earlierRequest(connection, idempotencyKey, request)
+    const earlier = idempotencyKey && (await earlierRequest(connection, idempotencyKey, request))
     if (earlier) return earlier
-    const accepted = await openOrJoin(connection, request)
+    const accepted = (await countedQuietly(connection, request)) ?? (await openOrJoin(connection, request))
+    if (!idempotencyKey) return accepted
     await connection.query(
       'INSERT INTO runbook.requests (idempotency_key, fingerprint, incident) VALUES ($1, $2, $3)',
       [idempotencyKey, fingerprint(request), accepted.incident],
@@ -67,6 +76,21 @@ async function earlierRequest(
       `the idempotency key was used before for another request (${row.incident})`,
     )
   return { incident: row.incident, created: false, occurrences: row.occurrences }
+}
+
+/** A symptom that was seen to be gone ends the quiet: then the key's last incident was resolved or cleared. */
+async function countedQuietly(connection: Connection, { key, quietMs }: NewIncident): Promise<Accepted | undefined> {
+  if (quietMs === undefined) return undefined
+  // As accept_incident does: of reports with one key at once, one is judged after the other.
+  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [key])
+  const counted = await connection.query<Accepted>(
+    `UPDATE runbook.incidents SET occurrences = occurrences + 1
+     WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $1)
+       AND closed_at > clock_timestamp() - $2 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared')
+     RETURNING id AS incident, false AS created, occurrences, true AS quiet`,
+    [key, quietMs],
+  )
+  return counted.rows[0]
 }
 
 async function openOrJoin(connection: Connection, request: NewIncident): Promise<Accepted> {

@@ -20,7 +20,7 @@ const outcome = z.enum([
 const gateState = z.enum(['open', 'approved', 'rejected', 'expired', 'voided', 'withdrawn', 'lapsed', 'cancelled'])
 
 export const accepted = z
-  .object({ incident: z.string(), created: z.boolean(), occurrences: z.int() })
+  .object({ incident: z.string(), created: z.boolean(), occurrences: z.int(), quiet: z.literal(true).optional() })
   .openapi('Accepted', { example: { incident: 'INC-142', created: true, occurrences: 1 } })
 
 const summaryFields = {

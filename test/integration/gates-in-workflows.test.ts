@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { PlanRemedy } from '../../src/core/plan.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
 import { cancelIncident } from '../../src/engine/person-actions.ts'
+import { retryIncident } from '../../src/engine/retry.ts'
 import { reviewIncident } from '../../src/engine/review.ts'
+import { trigger } from '../../src/engine/trigger.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
@@ -200,3 +202,20 @@ describe('targets', () => {
       expect(await statesOf('partly')).toEqual(['good', 'good'])
     }))
 })
+
+test('a key is quiet for alerts after an incident that closed with the symptom still there, and not for people', () =>
+  withWorker({}, async () => {
+    const { engine } = world
+    await world.addThings('quiet', 'q1')
+    const report = () => trigger(engine, { type: 'usual', inputs: { group: 'quiet' }, requester: 'alert:test' })
+    const { incident } = await report()
+    await world.decide(await world.atGate(incident), 'lead', { decision: 'reject' })
+    expect(await world.closed(incident)).toMatchObject({ outcome: 'declined' })
+    expect(await report()).toEqual({ incident, created: false, occurrences: 2, quiet: true })
+    const again = await retryIncident(engine, engine.people.lead!, incident)
+    expect(again.created).toBe(true)
+    expect(await report()).toEqual({ incident: again.incident, created: false, occurrences: 2 })
+    await world.decide(await world.atGate(again.incident))
+    expect(await world.closed(again.incident)).toMatchObject({ outcome: 'resolved', parent: incident })
+    expect((await report()).created).toBe(true)
+  }))

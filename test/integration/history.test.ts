@@ -143,6 +143,33 @@ describe('accepting', () => {
     })
   })
 
+  test('a key is quiet for what reports by itself after its incident closed with the symptom still there', async () => {
+    const quietMs = 3_600_000
+    const report = (key: string, ms = quietMs) => accept(world, { key, requester: 'alert:test', quietMs: ms })
+    const close = (incident: string, outcome: 'escalated' | 'cleared') =>
+      closeIncident(world.engine, { incident, outcome, reason: 'a test' })
+    const first = await report('quiet')
+    expect(first).toMatchObject({ created: true, occurrences: 1 })
+    expect(await report('quiet')).toEqual({ incident: first.incident, created: false, occurrences: 2 })
+    await close(first.incident, 'escalated')
+    const together = await Promise.all([report('quiet'), report('quiet'), report('quiet')])
+    expect(together.map(({ occurrences }) => occurrences).toSorted()).toEqual([3, 4, 5])
+    for (const one of together) expect(one).toMatchObject({ incident: first.incident, created: false, quiet: true })
+
+    const byHand = await accept(world, { key: 'quiet' })
+    expect(byHand).toMatchObject({ created: true, occurrences: 1 })
+    await close(byHand.incident, 'escalated')
+    expect(await report('quiet')).toMatchObject({ incident: byHand.incident, quiet: true })
+    expect(await report('quiet', 0)).toMatchObject({ created: true })
+  })
+
+  test('a key is not quiet once its symptom was seen to be gone', async () => {
+    const report = () => accept(world, { key: 'gone', requester: 'alert:test', quietMs: 3_600_000 })
+    const first = await report()
+    await closeIncident(world.engine, { incident: first.incident, outcome: 'cleared', reason: 'gone' })
+    expect(await report()).toMatchObject({ created: true })
+  })
+
   test('what was accepted and not started is in the outbox until it is marked as started or closed', async () => {
     const [one, two] = [(await accept(world)).incident, (await accept(world)).incident]
     expect(await incidentsToStart(world.engine, 60_000, 1_000)).toEqual([])
