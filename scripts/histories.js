@@ -1,8 +1,8 @@
 import { run } from './run.js'
 
 /**
- * Records the histories that test/unit/workflows/replay.test.ts replays, on an embedded stack: all, or the cases named.
- * New ones are described in test/support/history-cases.ts.
+ * Records the histories that test/unit/workflows/replay.test.ts replays, on an embedded stack: those that are not there yet, or the
+ * cases named anew. They are described in test/support/history-cases.ts.
  */
 const names = process.argv.slice(2).join('|')
 const vitest = [
@@ -12,6 +12,6 @@ const vitest = [
   'integration',
   'test/integration/histories.test.ts',
 ]
-const env = { ...process.env, RUNBOOK_WRITE: '1' }
+const env = { ...process.env, RUNBOOK_WRITE: names ? 'anew' : 'new' }
 const { code } = await run(process.execPath, [...vitest, ...(names ? ['-t', `^(${names})$`] : [])], { show: true, env })
 process.exitCode = code

@@ -28,8 +28,8 @@ export interface World {
   nextChange?(look: Omit<Look, 'place' | 'parameters'>): number
   /** What becomes of a gate; asked when it opens. Default: everything is approved at once. */
   decide?(draft: ProposalDraft, look: Omit<Look, 'place' | 'parameters'>): Decision
-  /** What an action does. Default: applied, and what the action returns is not known. */
-  effect?(action: ProposalDraft['actions'][number], round: number): EffectResult | SimulatedEffect
+  /** What an action does; `waiting`: a person has not done it yet. Default: applied, and what the action returns is not known. */
+  effect?(action: ProposalDraft['actions'][number], round: number): EffectResult | 'waiting' | SimulatedEffect
 }
 
 export interface SimulatedEffect {
@@ -227,6 +227,7 @@ class SimulatedHost implements Host {
     const action = draft.actions.find((one) => one.id === request.action && one.target === request.target)
     if (!action) throw new Error(`${request.action} on ${request.target} was not proposed`)
     const came = this.#world.effect?.(action, draft.round) ?? 'applied'
+    if (came === 'waiting') return { waiting: action.kind }
     const { result, observed } = typeof came === 'string' ? { result: came } : came
     this.effects.push({ round: draft.round, action: action.id, target: action.target, result })
     if (result === 'applied') {

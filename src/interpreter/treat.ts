@@ -1,6 +1,7 @@
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { manualLookMs } from '../core/manual-look.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
 import { diagnose } from './diagnose.ts'
 import { judgeCause, verdict, type Judged } from './find.ts'
@@ -12,8 +13,6 @@ import { listOf, withName, type Scope } from './scope.ts'
 const MAX_RECHECKS = 5
 /** So many refused targets in a row stop the remedy. */
 const MAX_REFUSED_IN_A_ROW = 3
-/** While a person does something by hand, it is looked at so often even if nobody rings. */
-const MANUAL_LOOK_MS = 600_000
 /** To find out whether a person has said done. */
 const ASK_MS = 10_000
 
@@ -154,7 +153,7 @@ class TreatmentRun {
 
   /** One action on one target, through as many re-checks as it takes. */
   async #applyTo(action: PlanAction, key: string, stays: () => boolean): Promise<EffectResult | undefined> {
-    let waited = 0
+    let end: number | undefined
     for (;;) {
       const answer = await this.#ask(action, key)
       if ('effect' in answer) return this.#take(await this.#asExpected(action, answer.effect))
@@ -169,15 +168,15 @@ class TreatmentRun {
       }
       if ('waiting' in answer) {
         this.#host.tell(`waits for a person: ${answer.waiting}`)
-        const slice = Math.min(MANUAL_LOOK_MS, action.timeoutMs - waited)
-        // Whoever rang may have said that it is done, or something else: look, and go on waiting.
-        if (slice > 0 && (await this.#host.waitForRing(slice))) continue
-        waited += slice
-        if (waited < action.timeoutMs) continue
-        const last = await this.#ask(action, key)
-        if ('effect' in last) return this.#take(await this.#asExpected(action, last.effect))
-        this.#stop(`nobody said that ${action.id} was done`)
-        return undefined
+        end ??= this.#host.clock() + action.timeoutMs
+        const left = end - this.#host.clock()
+        if (left <= 0) {
+          this.#stop(`nobody said that ${action.id} was done`)
+          return undefined
+        }
+        // Whoever rings may have said that it is done, or something else: it is asked again, and the time goes on.
+        await this.#host.waitForRing(Math.min(left, manualLookMs(action.timeoutMs)))
+        continue
       }
       await this.#recheck()
       if (this.#over() || !stays()) return undefined

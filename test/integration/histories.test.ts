@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Connection } from '@temporalio/client'
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
@@ -13,10 +13,11 @@ import { activitiesOf, HISTORY_CASES, type HistoryCase } from '../support/histor
 import { QUIET, quietTemporal } from '../support/quiet-temporal.ts'
 
 /**
- * Plays each case on a real Temporal server. `npm run histories` keeps the histories under test/fixtures/histories, where
- * test/unit/workflows/replay.test.ts replays them; with `-- <name>` only the cases of that name.
+ * Plays each case on a real Temporal server. `npm run histories` keeps those that are not there yet under
+ * test/fixtures/histories, where test/unit/workflows/replay.test.ts replays them; with `-- <name>` that one is recorded anew.
  */
 const fixture = (name: string) => new URL(`../fixtures/histories/${name}.json`, import.meta.url)
+const write = process.env['RUNBOOK_WRITE']
 const namespace = `histories-${randomBytes(4).toString('hex')}`
 let temporal: Temporal
 let bundle: WorkflowBundleWithSourceMap
@@ -75,7 +76,8 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
     } else expect(await handle.result()).toMatchObject({ outcome: one.outcome })
     const history = await handle.fetchHistory()
     await Worker.runReplayHistory({ workflowBundle: bundle }, history, id)
-    if (process.env['RUNBOOK_WRITE']) writeFileSync(fixture(name), historyText(history))
+    if (write === 'anew' || (write === 'new' && !existsSync(fixture(name))))
+      writeFileSync(fixture(name), historyText(history))
     if (one.waits) await handle.terminate('recorded')
   } finally {
     await stop()

@@ -55,6 +55,12 @@ export const HISTORY_CASES: HistoryCase[] = [
     waits: { event: 'timer' },
   },
   {
+    name: 'waits-at-the-gate-reminded',
+    plan: plan(),
+    answers: { settle: () => ({ ...open, remindInMs: 0 }) },
+    waits: { event: 'timer' },
+  },
+  {
     name: 'waits-applying',
     plan: plan(),
     answers: { apply: (target) => (target === 'b' ? 'never' : 'applied') },
@@ -110,6 +116,13 @@ export const HISTORY_CASES: HistoryCase[] = [
     name: 'resolved-when-the-database-was-away',
     plan: plan(),
     answers: { settle: (call) => (call <= 3 ? 'error' : approved) },
+    outcome: 'resolved',
+  },
+  {
+    name: 'resolved-when-a-person-said-done',
+    plan: mending({ actions: [{ ...action!, id: '0-manual', action: 'manual', timeoutMs: 600_000 }] }),
+    answers: { apply: (_, call) => (call === 1 ? 'waiting' : 'applied') },
+    rings: 1,
     outcome: 'resolved',
   },
   { name: 'cleared', plan: plan(), answers: { check: () => things() }, outcome: 'cleared' },

@@ -1,3 +1,4 @@
+import { manualLookMs } from '../../core/manual-look.ts'
 import type { Plan, PlanCheck, PlanRemedy } from '../../core/plan.ts'
 
 /** Temporal warns at 10,240 events of one workflow and ends it at 51,200. */
@@ -8,6 +9,8 @@ const LOCAL_MS = 5_000
 /** Scheduled, started, completed; and the workflow task that follows: scheduled, started, completed. */
 const ACTIVITY = 6
 const TASK = 3
+/** Started and fired, and the workflow task that follows. */
+const TIMER = 2 + TASK
 /** Proposing, settling, reminders, recording and telling, in one round. */
 const ROUND = 80
 /** So often the interpreter looks at the grounds again within one round. */
@@ -30,9 +33,10 @@ function eventsOfLook(checks: PlanCheck[]): number {
 function eventsOfRemedy({ actions, limits, for: each }: PlanRemedy): number {
   const targets = each === undefined ? 1 : limits.maxTargets
   let events = ACTIVITY
-  for (const { once, batches, wait } of actions) {
-    events += (once ? 1 : targets) * ACTIVITY
-    if (batches) events += Math.ceil(targets / batches.size) * (2 + TASK)
+  for (const { action, timeoutMs, once, batches, wait } of actions) {
+    const looks = action === 'manual' ? Math.ceil(timeoutMs / manualLookMs(timeoutMs)) : 0
+    events += (once ? 1 : targets) * (ACTIVITY + looks * (ACTIVITY + TIMER))
+    if (batches) events += Math.ceil(targets / batches.size) * TIMER
     if (wait) events += ACTIVITY
   }
   return events

@@ -72,6 +72,24 @@ describe('an incident', () => {
     expect(run.escalations.map((one) => one.message)).toEqual(['of 1 things ? are bad (other could not be read)'])
   })
 
+  test('waits for a person as long as the step may take, looks in between, and then stops', async () => {
+    const [action] = remedy('mend').actions
+    const byHand = { ...action!, id: '0-manual', action: 'manual', timeoutMs: 48 * 3_600_000 }
+    const mend = remedy('mend', { actions: [byHand] })
+    let asked = 0
+    const never: World = { check: () => things(a), effect: () => (asked++, 'waiting') }
+    const remedies = { mend, replace: remedy('replace') }
+    const run = await simulate(plan({ remedies, rounds: { ineffective: 1, total: 1 } }), {}, never)
+    expect(run.closing.outcome).toBe('escalated')
+    expect([asked, run.tookMs]).toEqual([25, 48 * 3_600_000])
+
+    let looks = 0
+    const late: World = { ...mendable(a), effect: () => (++looks < 3 ? 'waiting' : 'applied') }
+    const done = await simulate(plan({ remedies }), {}, late)
+    expect(done.closing.outcome).toBe('resolved')
+    expect(done.effects).toHaveLength(1)
+  })
+
   test('goes on despite a missing check where its cause says so', async () => {
     const causes = plan().causes
     const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }

@@ -9,7 +9,8 @@ import { QUIET, quietTemporal } from '../../support/quiet-temporal.ts'
 /**
  * Histories of incidents in each state in which they wait, and of each outcome, replayed against today's workflow code. One that fails
  * here would hang a running incident when the new code is rolled out: keep the old order of commands for incidents that are under way
- * (Temporal's `patched`), or let them end before. `npm run histories` records them anew.
+ * (Temporal's `patched`), or let them end before. `npm run histories` records new ones;
+ * those that are there stay as an older version left them.
  */
 const folder = new URL('../../fixtures/histories/', import.meta.url)
 const names = readdirSync(folder).map((file) => file.replace('.json', ''))
