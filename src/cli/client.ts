@@ -79,6 +79,10 @@ export class Client {
     return this.#json(`/v1/incidents/${id}/retry`, { method: 'POST' })
   }
 
+  undo(id: string): Promise<Accepted> {
+    return this.#json(`/v1/incidents/${id}/undo`, { method: 'POST' })
+  }
+
   act(id: string, action: 'ack' | 'claim' | 'cancel'): Promise<IncidentView> {
     return this.#json(`/v1/incidents/${id}/${action}`, { method: 'POST' })
   }

@@ -223,6 +223,14 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./commands/retry.ts'),
   },
   {
+    name: 'undo',
+    group: 'Decide:',
+    summary: 'propose to take back what a closed incident did',
+    usage: '<incident>',
+    json: true,
+    load: () => import('./commands/undo.ts'),
+  },
+  {
     name: 'lint',
     group: 'Author runbooks:',
     summary: 'check runbooks, without a server',

@@ -46,6 +46,8 @@ const SENTENCES: Record<string, Sentence> = {
     `${who(actor)} settled ${text(data.action)} on ${text(data.target)} as ${text(data.result)}: ${text(data.comment)}`,
   retried: (data, { actor }) =>
     `${who(actor)} ${data.created ? 'opened' : 'joined'} ${text(data.incident)}, to try it again`,
+  undo: (data, { actor }) =>
+    `${who(actor)} ${data.created ? 'opened' : 'joined'} ${text(data.incident)}, to take back what was done here`,
   denied: (data, { actor }) =>
     data.decision === undefined
       ? `refused a token that came for ${text(data.gate)}: ${text(data.why)}`

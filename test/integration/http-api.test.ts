@@ -184,6 +184,7 @@ describe('looking', () => {
       '/v1/incidents/{id}/review.json',
       '/v1/incidents/{id}/review.md',
       '/v1/incidents/{id}/settle',
+      '/v1/incidents/{id}/undo',
       '/v1/incidents/{id}/withdraw',
       '/v1/runbooks',
       '/v1/runbooks/{name}',

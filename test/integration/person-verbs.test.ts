@@ -242,6 +242,63 @@ describe('settle and retry', () => {
   })
 })
 
+describe('undo', () => {
+  async function mended(group: string) {
+    await world.addThings(group, `${group}1`, `${group}2`)
+    const id = await world.open('things', group)
+    await world.decide(await world.atGate(id))
+    expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+    return id
+  }
+
+  test('what was applied is taken back by a proposal of its own, that waits for approval', async () => {
+    const id = await mended('undone')
+    const undone = await runbook('operator', ['undo', id])
+    expect(undone).toMatchObject({ code: 0, err: expect.stringContaining(`proposes to undo ${id}`) })
+    expect(await runbook('lead', ['undo', id])).toMatchObject({ code: 0, out: undone.out })
+    const waiting = await world.atGate(undone.out)
+    expect(waiting).toMatchObject({ parent: id, rounds: [{ remedy: 'undo', targets: [{ key: '-' }] }] })
+    expect(waiting.rounds[0]!.gate!.proposal.actions.map(({ preview }) => preview.summary)).toEqual([
+      "UPDATE things SET state = 'bad' WHERE id = 'undone2' AND state = 'good'",
+      "UPDATE things SET state = 'bad' WHERE id = 'undone1' AND state = 'good'",
+    ])
+    expect(await statesOf('undone')).toEqual(['good'])
+    await world.decide(waiting)
+    expect(await world.closed(undone.out)).toMatchObject({ outcome: 'resolved' })
+    expect(await statesOf('undone')).toEqual(['bad'])
+    const { out } = await runbook('operator', ['review', id])
+    expect(out).toContain(`operator opened ${undone.out}, to take back what was done here`)
+  })
+
+  test('what somebody else changed since is left alone', async () => {
+    const id = await mended('moved')
+    const undone = await runbook('operator', ['undo', id])
+    const waiting = await world.atGate(undone.out)
+    await world.things.query(`UPDATE things SET state = 'better' WHERE id = 'moved2'`)
+    await world.decide(waiting)
+    const closed = await world.closed(undone.out)
+    expect(closed).toMatchObject({ outcome: 'escalated' })
+    expect(closed.rounds[0]!.effects).toMatchObject([{ result: 'refused' }])
+    expect(await statesOf('moved')).toEqual(expect.arrayContaining(['good', 'better']))
+  })
+
+  test('an incident that is open, or applied nothing, has nothing to take back', async () => {
+    await world.addThings('kept', 'k1')
+    const id = await world.open('things', 'kept')
+    const digest = digestOf(await world.atGate(id))
+    expect(await runbook('operator', ['undo', id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('still open'),
+    })
+    expect(await runbook('operator', ['reject', id, '--digest', digest])).toMatchObject({ code: 0 })
+    await world.closed(id)
+    expect(await runbook('operator', ['undo', id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('applied nothing'),
+    })
+  })
+})
+
 test('after all that the history is as it was written', async () => {
   const { engine } = world
   expect((await auditHistory(engine.database, engine.keyring)).faults).toEqual([])

@@ -4,6 +4,7 @@ import { listIncidents } from '../../engine/list.ts'
 import { retryIncident } from '../../engine/retry.ts'
 import { showIncident } from '../../engine/show.ts'
 import { trigger } from '../../engine/trigger.ts'
+import { undoIncident } from '../../engine/undo.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { idempotencyHeader, incidentParams, listQuery, triggerBody } from '../request-schemas.ts'
@@ -41,6 +42,14 @@ const retry = createRoute({
   responses: answers(accepted, 'Accepted: it is in the history', [404, 409]),
 })
 
+const undo = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/undo',
+  summary: 'Propose, in a linked incident, to take back what a closed one applied',
+  request: { params: incidentParams },
+  responses: answers(accepted, 'Accepted: it is in the history, and waits at its gate', [404, 409]),
+})
+
 export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(openIncident, async (c) => {
@@ -66,5 +75,6 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   })
   app.openapi(show, async (c) => c.json(await showIncident(engine.database, c.req.valid('param').id), 200))
   app.openapi(retry, async (c) => c.json(await retryIncident(engine, c.get('person'), c.req.valid('param').id), 200))
+  app.openapi(undo, async (c) => c.json(await undoIncident(engine, c.get('person'), c.req.valid('param').id), 200))
   return app
 }

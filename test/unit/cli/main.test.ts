@@ -51,6 +51,7 @@ describe('usage', () => {
       'done',
       'settle',
       'retry',
+      'undo',
       'freeze',
       'unfreeze',
       'breaker',

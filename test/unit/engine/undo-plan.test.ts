@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import type { JsonObject } from '../../../src/core/json.ts'
+import type { PlanRemedy } from '../../../src/core/plan.ts'
+import type { ActionPreview, ProposedAction } from '../../../src/core/proposal.ts'
+import { undoPlan, type AppliedAction } from '../../../src/engine/undo-plan.ts'
+import { plan, remedy } from '../interpreter/plan-fixture.ts'
+
+const original = plan({ title: 'Things are bad' })
+
+function applied(
+  kind: string,
+  given: JsonObject,
+  preview: Partial<ActionPreview> = {},
+  of: PlanRemedy = remedy('mend'),
+): AppliedAction {
+  const action: ProposedAction = {
+    id: `0-${kind}`,
+    kind,
+    target: 'a',
+    with: given,
+    preview: { summary: '', ...preview },
+  }
+  return { action, remedy: of }
+}
+
+const update = (before: JsonObject, change: JsonObject = {}, preview: Partial<ActionPreview> = {}) =>
+  applied(
+    'sql.update',
+    {
+      connection: 'db',
+      table: 'things',
+      where: { id: 'a', state: 'bad' },
+      set: { state: 'good', why: 'x' },
+      ...change,
+    },
+    { count: 1, rows: [{ before, after: {} }], ...preview },
+  )
+
+const undo = (...effects: AppliedAction[]) => undoPlan('INC-7', original, effects, (_, column) => column === 'secret')
+
+test('an update is taken back where its rows are as it left them, to what they were', () => {
+  const { plan: made, left } = undo(update({ id: 'a', state: 'bad', why: null }))
+  expect(left).toEqual([])
+  expect(made!.remedies.undo!.actions).toEqual([
+    {
+      id: '0-sql.update',
+      action: 'sql.update',
+      with: {
+        connection: { lit: 'db' },
+        table: { lit: 'things' },
+        where: { lit: { id: 'a', state: 'good', why: 'x' } },
+        set: { lit: { state: 'bad', why: null } },
+        rows: { lit: 1 },
+      },
+      once: false,
+      timeoutMs: 10_000,
+    },
+  ])
+  expect(made!.remedies.undo!.approval).toEqual(remedy('mend').approval)
+})
+
+test('the last is taken back first; what the engine cannot take back is said, a message is passed over', () => {
+  const { plan: made, left } = undo(
+    update({ id: 'a', state: 'bad', why: 'y' }),
+    applied('process.run', { connection: 'ctl', command: 'restart' }),
+    applied('notify', { channel: 'platform', message: 'hello' }),
+    applied('bullmq.quarantine', { connection: 'queue', id: 'job-1' }),
+  )
+  expect(made!.remedies.undo!.actions.map(({ id }) => id)).toEqual(['0-bullmq.retry', '1-sql.update'])
+  expect(left).toEqual(['0-process.run on a: only a person can take it back'])
+  expect(made!.remedies.undo!.title).toContain('(2 of 3 effects)')
+  expect(made!.causes[0]!.because).toEqual({ lit: expect.stringContaining('not 0-process.run on a') })
+})
+
+test('a statement of the runbook’s own is taken back by its own undo', () => {
+  const given = { connection: 'db', sql: 'UPDATE a', params: ['x'], preview: 'SELECT 1', tables: { a: ['update'] } }
+  expect(undo(applied('sql.execute', { ...given, undo: 'UPDATE b' })).plan!.remedies.undo!.actions[0]!.with).toEqual({
+    connection: { lit: 'db' },
+    sql: { lit: 'UPDATE b' },
+    params: { lit: ['x'] },
+    preview: { lit: 'SELECT 1' },
+    tables: { lit: { a: ['update'] } },
+  })
+  expect(undo(applied('sql.execute', given)).left).toEqual([expect.stringContaining('no statement for it')])
+})
+
+test.each([
+  ['were not all looked at', update({ state: 'bad', why: 'y' }, {}, { count: 2 })],
+  ['were not all looked at', update({ state: 'bad', why: 'y' }, { rows: 2 }, { count: 2 })],
+  ['were not all looked at', applied('sql.update', { where: { id: 'a' }, set: { state: 'good' } })],
+  ['is not stored', update({ state: 'bad', secret: null }, { set: { state: 'good', secret: 'x' } })],
+  ['not known to the letter', update({ state: 'bad', why: 12.5 })],
+  ['not known to the letter', update({ state: 'bad', why: { json: true } })],
+  ['not known to the letter', update({ state: 'bad' })],
+  ['not known to the letter', update({ state: 'bad', why: 'x'.repeat(2_000) })],
+  [
+    'were not alike',
+    update({}, { rows: 2 }, { count: 2, rows: [1, 2].map((why) => ({ before: { state: 'bad', why }, after: {} })) }),
+  ],
+])('nothing is taken back of rows that %s', (why, effect) => {
+  expect(undo(effect)).toEqual({ left: [expect.stringContaining(why)] })
+})
+
+test('what took two people takes two to take back; what took none takes one now', () => {
+  const before = { state: 'bad', why: 'y' }
+  const approval = { ...remedy('mend').approval, count: 2 } as PlanRemedy['approval']
+  const two = { ...update(before), remedy: remedy('two', { risk: 'high', approval }) }
+  const none = { ...update(before), remedy: remedy('none', { risk: 'low', approval: { auto: true } }) }
+  expect(undo(none, two).plan!.remedies.undo).toMatchObject({ risk: 'high', approval: { count: 2 } })
+  expect(undo(none).plan!.remedies.undo).toMatchObject({
+    risk: 'low',
+    approval: { auto: false, by: original.escalate.to, count: 1 },
+  })
+})
