@@ -8,6 +8,11 @@ import type { PostgresTarget } from '../src/targets/targets.ts'
 const MAX_SHOWN = 20
 const LOOK_MS = 5_000
 
+interface Found {
+  row: JsonObject
+  count: string
+}
+
 export interface FoundRows {
   count: number
   /** At most 20. */
@@ -15,21 +20,19 @@ export interface FoundRows {
 }
 
 /**
- * The rows that a SELECT finds now, by the connection's own credentials, in a transaction that cannot write. `toBeRun` is parsed by the
- * server and not run. Throws the server's error for either.
+ * The rows that a SELECT finds now, by the connection's own credentials, in a transaction that cannot write; none without a SELECT.
+ * `toBeRun` is parsed by the server and not run. Throws the server's error for either.
  */
 export async function lookAtRows(
   target: PostgresTarget,
-  { text, values }: Statement,
+  select: Statement | undefined,
   toBeRun?: Statement,
 ): Promise<FoundRows> {
-  // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
-  const select = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN}`
   const client = await connectPostgres(target)
   let broken: Error | undefined
   try {
     await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LOOK_MS}`)
-    const found = await client.query<{ row: JsonObject; count: string }>(extendedQuery({ text: select, values }))
+    const found = select ? await client.query<Found>(extendedQuery(counting(select))) : { rows: [] }
     if (toBeRun) {
       // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
       await client.query(extendedQuery({ text: `PREPARE to_be_run AS ${toBeRun.text}`, values: [] }))
@@ -43,4 +46,10 @@ export async function lookAtRows(
   } finally {
     client.release(broken)
   }
+}
+
+function counting({ text, values }: Statement): Statement {
+  // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
+  const rows = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN}`
+  return { text: rows, values }
 }

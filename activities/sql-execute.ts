@@ -15,9 +15,11 @@ export const sqlExecuteAction: Action = {
     const params = listParameter(parameters, 'params')
     return withLook(shownSql(textParameter(parameters, 'sql'), params), async () => {
       const target = await targets.postgres(textParameter(parameters, 'connection'), 'read')
-      const select = withOwnValues(textParameter(parameters, 'preview'), params)
+      // The undo of such a statement is one without a preview of its own.
+      const { preview } = parameters
+      const select = typeof preview === 'string' ? withOwnValues(preview, params) : undefined
       const found = await lookAtRows(target, select, ownWrite(parameters).update)
-      return describe(parameters, params, found, target.redact)
+      return select ? describe(parameters, params, found, target.redact) : { undo: undoOf(parameters, params) }
     })
   },
 }
@@ -47,15 +49,18 @@ function describe(
   const wanted = wholeParameter(parameters, 'rows', 1)
   const pairs = rows.map(becoming)
   const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
-  const undo = parameters['undo']
   return {
     rows: visible,
     count,
-    undo: typeof undo === 'string' ? shownSql(undo, params) : 'none: the runbook has no statement for it',
+    undo: undoOf(parameters, params),
     ...(count === wanted
       ? {}
       : { warning: `${count} rows fit now, ${wanted} must: as it stands it would probably be refused` }),
   }
+}
+
+function undoOf({ undo }: JsonObject, params: Json[]): string {
+  return typeof undo === 'string' ? shownSql(undo, params) : 'none: the runbook has no statement for it'
 }
 
 /** A column `new_state` beside a column `state` is what that becomes; the others stay, or nobody says. */

@@ -122,7 +122,8 @@ function reversed({ kind, with: given, preview }: ProposedAction, redacted: IsRe
     case 'sql.update':
       return reversedUpdate(given, preview, redacted)
     case 'sql.execute': {
-      const { undo, ...rest } = given
+      // Its SELECT shows what is to be changed, which is not what is to be taken back.
+      const { undo, preview: _, ...rest } = given
       if (typeof undo !== 'string') return 'the runbook has no statement for it'
       return { kind, with: { ...rest, sql: undo } }
     }

@@ -202,6 +202,15 @@ describe('its preview', () => {
     })
   })
 
+  test('of the undo, which has no SELECT of its own, shows the statement alone', async () => {
+    await addRun(world, 'back')
+    const { preview: _, undo, ...rest } = enqueue('back')
+    expect(await preview({ ...rest, sql: undo! })).toEqual({
+      summary: `DELETE FROM outbox WHERE run_id = 'back' AND kind = 'it''s' AND taken_at IS NULL`,
+      undo: 'none: the runbook has no statement for it',
+    })
+  })
+
   test('cannot change anything, and says what kept it from looking', async () => {
     await addRun(world, 'write')
     const wicked = enqueue('write', { preview: `SELECT nextval('outbox_id_seq') AS id` })

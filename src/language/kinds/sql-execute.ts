@@ -46,7 +46,7 @@ Applied exactly once where the connection keeps the ledger in the target (\`ledg
     tables: {
       type: { record: { list: 'string' } },
       required: true,
-      doc: 'Table → the rights that the statement needs on it (select, insert, update, delete): `runbook connection prepare` grants them, and a reader sees what is touched.',
+      doc: 'Table → the rights that the statement and its undo need on it (select, insert, update, delete): `runbook connection prepare` grants them, and a reader sees what is touched.',
       literal: true,
     },
   },
@@ -69,7 +69,7 @@ with:
   params: ["\${{ run.id }}", "\${{ run.updated_at }}"]
   preview: SELECT r.id, r.status FROM runs r WHERE r.id = $1 AND r.status = 'FAILED' AND r.updated_at = $2
   undo: DELETE FROM outbox WHERE run_id = $1 AND kind = 'retry' AND taken_at IS NULL
-  tables: { outbox: [insert], runs: [select] }
+  tables: { outbox: [select, insert, delete], runs: [select] }
 `,
 }
 

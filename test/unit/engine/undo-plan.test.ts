@@ -78,7 +78,6 @@ test('a statement of the runbook’s own is taken back by its own undo', () => {
     connection: { lit: 'db' },
     sql: { lit: 'UPDATE b' },
     params: { lit: ['x'] },
-    preview: { lit: 'SELECT 1' },
     tables: { lit: { a: ['update'] } },
   })
   expect(undo(applied('sql.execute', given)).left).toEqual([expect.stringContaining('no statement for it')])
