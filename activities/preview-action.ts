@@ -2,7 +2,7 @@ import { messageOf } from '../src/core/errors.ts'
 import type { JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
 import { ACTIONS } from './action-table.ts'
-import { shown } from './action.ts'
+import { shown, type Action } from './action.ts'
 import type { PreviewContext } from './implementation.ts'
 
 /**
@@ -17,8 +17,33 @@ export async function previewAction(
   const action = ACTIONS.find((one) => one.kind.kind === kind)
   try {
     if (!action) throw new Error(`this version knows no action kind ${kind}`)
-    return await action.preview(parameters, context)
+    const preview = await action.preview(parameters, context)
+    const guarantee = await guaranteeOf(action, parameters, context)
+    return guarantee === undefined ? preview : { ...preview, guarantee }
   } catch (error) {
     return { summary: `${kind} ${shown(parameters)}`, warning: `as it stands it would be refused: ${messageOf(error)}` }
+  }
+}
+
+/** Said where the promise is less than exactly once, so that the person at the gate knows that too. */
+async function guaranteeOf(
+  { implementation }: Action,
+  parameters: JsonObject,
+  { targets }: PreviewContext,
+): Promise<string | undefined> {
+  switch (implementation.protocol) {
+    case 'sql': {
+      // Where it does not answer, the preview says so.
+      const target = await targets.postgres(String(parameters['connection']), 'read').catch(() => undefined)
+      return target?.ledger === 'none' ? 'at most once, then looked at: this database keeps no ledger' : undefined
+    }
+    case 'script':
+      return 'at most once'
+    case 'intent':
+      return implementation.prepare(parameters).repeatable
+        ? 'once or more, which is the same here; not fenced'
+        : 'at most once, not fenced: a person settles it, should nobody see its end'
+    default:
+      return undefined
   }
 }

@@ -57,6 +57,8 @@ export interface ActionPreview {
   count?: number
   /** Whether it can be undone, and how. */
   undo?: string
+  /** How surely it is done once; absent where it is exactly once. */
+  guarantee?: string
   /** What could not be looked at, and why. */
   warning?: string
 }

@@ -103,9 +103,10 @@ function gateLines(gate: GateView, round: RoundView): string[] {
 }
 
 function actionLine(action: ProposedAction): string {
+  const done = action.preview.guarantee ? `; done ${inline(action.preview.guarantee)}` : ''
   const undo = action.preview.undo ? `; undo: ${code(action.preview.undo)}` : ''
   const warning = action.preview.warning ? `; ${inline(action.preview.warning)}` : ''
-  return `${action.target === '-' ? '' : `${code(action.target)}: `}${code(action.preview.summary)}${undo}${warning}`
+  return `${action.target === '-' ? '' : `${code(action.target)}: `}${code(action.preview.summary)}${done}${undo}${warning}`
 }
 
 function evidenceLines(evidence: EvidenceView): string[] {

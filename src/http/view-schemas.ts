@@ -60,6 +60,7 @@ const action = z.object({
     rows: z.array(z.object({ before: json, after: json })).optional(),
     count: z.number().optional(),
     undo: z.string().optional(),
+    guarantee: z.string().optional(),
     warning: z.string().optional(),
   }),
 })

@@ -113,6 +113,7 @@ function actionInFull(action: ProposedAction, number: number, { width, colours }
     ...detail(preview.summary, untouched),
     ...(change === preview.summary ? [] : detail(change, untouched)),
     ...(preview.undo ? detail(`undo: ${preview.undo}`, colours.dim) : []),
+    ...(preview.guarantee ? detail(`done ${preview.guarantee}`, colours.dim) : []),
     ...(preview.warning ? detail(`! ${preview.warning}`, colours.yellow) : []),
   ]
 }

@@ -32,6 +32,7 @@ const proposals = fc.record(
               rows: fc.array(fc.record({ before: values, after: values }), { maxLength: 2 }),
               count: fc.nat(),
               undo: fc.string(),
+              guarantee: fc.string(),
               warning: fc.string(),
             },
             { requiredKeys: ['summary'] },

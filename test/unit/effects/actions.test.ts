@@ -6,6 +6,7 @@ import { fillPath } from '../../../activities/http-request.ts'
 import { previewAction } from '../../../activities/preview-action.ts'
 import { guardedWrite } from '../../../activities/sql-update.ts'
 import { ACTIONS as DESCRIBED } from '../../../src/language/kinds/table.ts'
+import type { JsonObject } from '../../../src/core/json.ts'
 import type { Targets } from '../../../src/targets/targets.ts'
 
 describe('action kinds', () => {
@@ -108,6 +109,26 @@ describe('the preview', () => {
       summary: `UPDATE runs SET status = 'FAILED' WHERE id = '7'`,
       warning: 'could not look at what it would change: db does not answer',
     })
+  })
+
+  test('says where the promise is less than exactly once', async () => {
+    const promise = async (kind: string, parameters: JsonObject, ledger = 'target') => {
+      const targets = new Proxy(
+        {},
+        { get: (_, name) => async () => (name === 'postgres' ? { ledger } : Promise.reject(new Error('away'))) },
+      ) as Targets
+      return (await previewAction(kind, parameters, { ...context, targets })).guarantee
+    }
+    const change = { connection: 'db', table: 'runs', where: { id: '7' }, set: { status: 'FAILED' } }
+    expect(await promise('sql.update', change)).toBeUndefined()
+    expect(await promise('sql.update', change, 'none')).toBe(
+      'at most once, then looked at: this database keeps no ledger',
+    )
+    expect(await promise('bullmq.retry', { connection: 'queue', id: 'x' })).toBe('at most once')
+    const run = { connection: 'ctl', command: 'restart' }
+    expect(await promise('process.run', run)).toContain('not fenced: a person settles it')
+    expect(await promise('process.run', { ...run, idempotent: true })).toContain('once or more')
+    expect(await promise('notify', { channel: 'platform', message: 'x' })).toBeUndefined()
   })
 
   test('hides nothing and turns nothing: control and bidi characters are spelled out', () => {
