@@ -1,3 +1,4 @@
+import { scrubSecrets } from '../src/config/secret.ts'
 import { RunbookError } from '../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
@@ -6,7 +7,7 @@ const REDACTED = '[redacted]'
 const LONG_TEXT = 2_000
 
 /**
- * A check's result as it may be stored: named fields redacted at any depth, text that no database takes replaced, at most 500 rows and
+ * A check's result as it may be stored: named fields redacted at any depth, secrets in texts hidden, text that no database takes replaced, at most 500 rows and
  * 64 kB. Whatever was cut sets `truncated`. Throws RunbookError `RUNBOOK_CHECK_FAILED` when the result cannot be made small enough.
  */
 export function capResult(result: JsonObject, redact: readonly string[] = []): JsonObject {
@@ -36,7 +37,7 @@ function fitting(rows: Json[], room: number): Json[] {
 }
 
 function clean(value: Json, hidden: Set<string>): Json {
-  if (typeof value === 'string') return storable(value)
+  if (typeof value === 'string') return storable(scrubSecrets(value))
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item) => clean(item, hidden))
   const object: JsonObject = {}

@@ -1,5 +1,6 @@
 import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/activity'
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
+import { scrubSecrets } from '../src/config/secret.ts'
 import type { Settlement } from '../src/core/decision.ts'
 import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
 import type { Outcome } from '../src/core/incident.ts'
@@ -121,15 +122,15 @@ function mapFailures<T extends object>(activities: T): T {
       } catch (error) {
         if (isRunbookError(error))
           throw ApplicationFailure.create({
-            message: error.message,
+            message: scrubSecrets(error.message),
             type: error.code,
             nonRetryable: FINAL.has(error.code),
           })
         const { code } = error as { code?: unknown }
         if (typeof code === 'string' && DATA_ERROR.test(code))
-          throw ApplicationFailure.nonRetryable(`the database refuses it: ${messageOf(error)}`, code)
+          throw ApplicationFailure.nonRetryable(`the database refuses it: ${scrubSecrets(messageOf(error))}`, code)
         if (error instanceof TemporalFailure || (error instanceof Error && error.name === 'AbortError')) throw error
-        throw ApplicationFailure.create({ message: messageOf(error), type: 'Error' })
+        throw ApplicationFailure.create({ message: scrubSecrets(messageOf(error)), type: 'Error' })
       }
     }
     return [name, wrapped]

@@ -121,7 +121,7 @@ function assembleConnection(
     }
     case 'process': {
       const given = connection.env.map(
-        (variable) => [variable, secret(`\${${variable}}`, `connection ${name}`)] as const,
+        (variable) => [variable, secret(`\${${variable}}`, `connection ${name} (environment)`)] as const,
       )
       const environment = Object.fromEntries(given.filter(([, value]) => value.known))
       return { ...connection, cwd: resolve(directory, connection.cwd), environment }

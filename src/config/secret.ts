@@ -21,6 +21,7 @@ export class Secret {
     this.purpose = purpose
     this.#value = value
     this.#missing = missing
+    if (missing.length === 0) for (const part of telling(value, this.variable, purpose)) keepQuiet(part)
   }
 
   /** Whether every variable is set. */
@@ -71,11 +72,54 @@ export function withoutReferences(text: string, word = ''): string {
   return text.replace(REFERENCE, word)
 }
 
-/** Error messages of clients may quote the address they were given: the password in it is replaced by `***`. */
+/** What this process knows to be secret: longest first, so that none is cut by one that it contains. */
+const quiet: string[] = []
+let quietPattern: RegExp | undefined
+
+function keepQuiet(value: string): void {
+  if (value.length < SHORTEST || quiet.includes(value)) return
+  quiet.push(value)
+  quiet.sort((a, b) => b.length - a.length)
+  quietPattern = new RegExp(quiet.map((one) => one.replace(/[^A-Za-z0-9]/g, '\\$&')).join('|'), 'g')
+}
+
+/** A shorter one would be found in the midst of words. */
+const SHORTEST = 8
+const SECRET_NAME = /pass|secret|token|key|cred|auth/i
+
+/** The part of a value that must not be told: an address may be known, the password in it not. */
+function telling(value: string, variable: string | undefined, purpose: string): string[] {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && URL.canParse(value)) {
+    const { password, pathname, search } = new URL(value)
+    // A webhook's path is its password.
+    if (purpose.startsWith('channel')) return [`${pathname}${search}`]
+    return [password, safelyDecoded(password)]
+  }
+  // Commands are given settings too, a folder or a prefix: of these the name tells.
+  const isSetting = purpose.endsWith('(environment)') && !SECRET_NAME.test(variable ?? '')
+  return isSetting || value.startsWith('sha256:') ? [] : [value]
+}
+
+function safelyDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/**
+ * A text that may come from anywhere (a client's error, a row, a command's output) as it may be stored and shown: secrets that this
+ * process was given are replaced by `***`, and so is what looks like one: the password in an address, `token=…`, `Bearer …`.
+ */
 export function scrubSecrets(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/]*@/gi, `$1:${HIDDEN}@`)
-    .replace(/\b(password|passwd|secret|token|api_?key)=[^\s&;,'"]+/gi, `$1=${HIDDEN}`)
-    .replace(/\b(bearer|basic) [A-Za-z0-9+/=._~-]{8,}/gi, `$1 ${HIDDEN}`)
-    .replace(/hooks\.slack\.com\/\S+/gi, `hooks.slack.com/${HIDDEN}`)
+  const known = quietPattern ? text.replace(quietPattern, HIDDEN) : text
+  return (
+    known
+      // Bounded, since texts may be long and anybody's: this must not look back further than an address is long.
+      .replace(/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}):[^\s/]{0,500}@/gi, `$1:${HIDDEN}@`)
+      .replace(/\b(password|passwd|secret|token|api_?key)=[^\s&;,'"]+/gi, `$1=${HIDDEN}`)
+      .replace(/\b(bearer|basic) [A-Za-z0-9+/=._~-]{8,}/gi, `$1 ${HIDDEN}`)
+      .replace(/hooks\.slack\.com\/\S+/gi, `hooks.slack.com/${HIDDEN}`)
+  )
 }

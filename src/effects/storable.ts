@@ -1,9 +1,11 @@
+import { scrubSecrets } from '../config/secret.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 
 const LONGEST = 4_000
 
-/** A text that PostgreSQL takes (no NUL, no half surrogates), cut to 4000 characters. */
-export function storableText(text: string): string {
+/** A text that PostgreSQL takes (no NUL, no half surrogates) and that holds no secret, cut to 4000 characters. */
+export function storableText(given: string): string {
+  const text = scrubSecrets(given)
   const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
   return cut.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
 }

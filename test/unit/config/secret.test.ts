@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { scrubSecrets } from '../../../src/config/secret.ts'
+import { resolveSecret, scrubSecrets } from '../../../src/config/secret.ts'
 
 test.each([
   'connect to postgres://u:hunter2@h:5432/d failed',
@@ -17,4 +17,32 @@ test.each([
 test('a message without a secret stays as it is', () => {
   const text = 'connect ECONNREFUSED 127.0.0.1:5432 (postgres://u@h:5432/d)'
   expect(scrubSecrets(text)).toBe(text)
+})
+
+test('what this process was given is hidden wherever it is quoted; of an address only its password', () => {
+  resolveSecret('${DB}', 'connection db (read)', { DB: 'postgres://reader:corr%20ect-horse@h:5432/shop' })
+  resolveSecret('${KEY}', 'connection api (header X-Api-Key)', { KEY: 'battery.staple+1' })
+  resolveSecret('${HOOK}', 'channel people', { HOOK: 'https://chat.example/T1/B1/xyzzy' })
+  expect(scrubSecrets('as corr ect-horse, corr%20ect-horse, (battery.staple+1) at /T1/B1/xyzzy of h:5432/shop')).toBe(
+    'as ***, ***, (***) at *** of h:5432/shop',
+  )
+})
+
+test('of what a command is given, the name tells whether it is a secret; a value of a few characters is left, as it stands in many words', () => {
+  const given = { FOLDER: '/srv/maestro', API_TOKEN: 'plugh-plugh', PIN: 'abcd' }
+  for (const name of Object.keys(given)) resolveSecret(`\${${name}}`, 'connection ctl (environment)', given)
+  resolveSecret('${PIN}', 'connection api (header Pin)', given)
+  expect(scrubSecrets('in /srv/maestro with plugh-plugh, abcd')).toBe('in /srv/maestro with ***, abcd')
+})
+
+test.each([
+  'x'.repeat(200_000),
+  'x.'.repeat(100_000),
+  'a://a:'.repeat(30_000),
+  'token='.repeat(30_000),
+  'bearer '.repeat(30_000),
+])('a long text is read in no time', (text) => {
+  const started = performance.now()
+  scrubSecrets(text)
+  expect(performance.now() - started).toBeLessThan(1_000)
 })
