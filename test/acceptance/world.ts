@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { parseDocument } from 'yaml'
+import { parseDocument, type Document } from 'yaml'
 import { makeRoot } from '../../src/cli/installation/make-root.ts'
 import { packageRoot } from '../../src/cli/installation/package-root.ts'
 import { startInstallation, type Installation } from '../../src/cli/installation/start-installation.ts'
@@ -42,16 +42,23 @@ export interface World {
 export interface WorldOptions {
   /** Runbooks beside those of the product, by their file's name. */
   runbooks?: Record<string, string>
+  /** Variables beside those that an installation makes. */
+  env?: Record<string, string>
+  /** Changes the configuration before anything starts. */
+  configure?(config: Document): void
 }
 
-export async function openWorld(stack: TestStack, { runbooks = {} }: WorldOptions = {}): Promise<World> {
+export async function openWorld(
+  stack: TestStack,
+  { runbooks = {}, env = {}, configure = () => {} }: WorldOptions = {},
+): Promise<World> {
   const name = `acc_${randomBytes(3).toString('hex')}`
   const prefix = name.replace('_', '-')
   const root = mkdtempSync(join(tmpdir(), 'runbook-acceptance-'))
   const slack = await listenAsSlack()
   await registerNamespace(stack.temporalAddress, prefix)
   makeRoot({ pattern: packageRoot(), root, maestroPrefix: prefix })
-  addRunbooks(root, runbooks)
+  addRunbooks(root, runbooks, configure)
   const names = { engine: `${name}_e`, maestro: `${name}_m` }
   const installation = await startInstallation({
     root,
@@ -68,6 +75,7 @@ export async function openWorld(stack: TestStack, { runbooks = {} }: WorldOption
       MAESTRO_PORT: String(somePort()),
       RUNBOOK_URL: `http://127.0.0.1:${somePort()}`,
       SLACK_WEBHOOK: slack.url,
+      ...env,
     },
     log: (line) => console.log(`  ${line}`),
   })
@@ -109,13 +117,14 @@ export function worldOf(installation: Installation, slack: Slack, names: { engin
   }
 }
 
-function addRunbooks(root: string, runbooks: Record<string, string>): void {
+function addRunbooks(root: string, runbooks: Record<string, string>, configure: (config: Document) => void): void {
   const folder = join(root, 'own-runbooks')
   mkdirSync(folder)
   for (const [name, text] of Object.entries(runbooks)) writeFileSync(join(folder, name), text)
   const file = join(root, 'runbook.config.yaml')
   const config = parseDocument(readFileSync(file, 'utf8'))
   config.addIn(['runbooks'], folder)
+  configure(config)
   writeFileSync(file, String(config))
 }
 
