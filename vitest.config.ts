@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
-          testTimeout: process.env.RUNBOOK_CHAOS === 'long' ? 10_800_000 : 300_000,
+          testTimeout: process.env.RUNBOOK_CHAOS === 'long' ? 10_800_000 : 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },

@@ -10,6 +10,7 @@ import { openActualGate } from './gate-actual.ts'
 import { openGateModel } from './gate-model.ts'
 import { sequence, setting } from './gate-operations.ts'
 import { GateWitness } from './gate-witness.ts'
+import { choosePorts } from './ports.ts'
 import { seedOf, times } from './profile.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'runbook-decisions-'))
@@ -17,6 +18,7 @@ let stack: Stack
 let world: EngineWorld
 
 beforeAll(async () => {
+  choosePorts(dir)
   stack = await startStack({ dir, temporal: 'memory', services: ['postgres'], log: () => {} })
   world = await openEngineWorld(stack.postgres.url)
   // What is tested here is what is decided, not what a power cut leaves of it.

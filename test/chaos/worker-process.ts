@@ -20,6 +20,7 @@ export interface WorkerProcess {
   readonly ready: Promise<void>
   /** Resolves when it has ended, however. */
   readonly ended: Promise<void>
+  isEnded(): boolean
   signal(name: NodeJS.Signals): void
   /** Whether it was stopped and not gone on. */
   isStopped(): boolean
@@ -60,6 +61,7 @@ export function startWorkerProcess(
     startedAt: Date.now(),
     ready,
     ended,
+    isEnded: () => child.exitCode !== null || child.signalCode !== null,
     signal: (name) => void child.kill(name),
     isStopped: () => execFileSync('ps', ['-o', 'stat=', '-p', String(child.pid)], { encoding: 'utf8' }).startsWith('T'),
     stop: () => end(child, ended),

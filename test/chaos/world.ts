@@ -1,5 +1,4 @@
-import { randomInt } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -11,10 +10,10 @@ import { loadConfig } from '../../src/config/load-config.ts'
 import { openEngine, type Engine } from '../../src/engine/engine.ts'
 import { provisionDatabase } from '../../src/engine/provision.ts'
 import { eraseStack } from '../../src/stack/erase-stack.ts'
-import { writeStackFile } from '../../src/stack/stack-file.ts'
 import { startStack, type Stack } from '../../src/stack/stack.ts'
 import { listenAsSlack, type Slack } from '../acceptance/slack.ts'
 import { pool } from '../support/effects-world.ts'
+import { choosePorts } from './ports.ts'
 import { startWorkerProcess, type WorkerOptions, type WorkerProcess } from './worker-process.ts'
 
 /**
@@ -117,14 +116,6 @@ async function query(url: string, text: string): Promise<void> {
   await client.connect()
   await client.query(text)
   await client.end()
-}
-
-/** A server that is down for a moment must not find its port taken by another one's stack: these are out of anybody's way. */
-function choosePorts(dir: string): void {
-  const first = 24_000 + randomInt(1_500) * 5
-  const ports = { postgres: first, redis: first + 1, temporal: first + 2 }
-  mkdirSync(dir, { recursive: true })
-  writeStackFile(dir, { owner: { pid: 0, started: '' }, addresses: {}, processes: {}, ports })
 }
 
 function addRunbooks(root: string): void {
