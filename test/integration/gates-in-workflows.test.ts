@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { apply } from '../../activities/apply.ts'
+import { sha256Hex } from '../../src/core/canonical.ts'
 import type { PlanRemedy } from '../../src/core/plan.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
 import { cancelIncident } from '../../src/engine/person-actions.ts'
 import { retryIncident } from '../../src/engine/retry.ts'
 import { reviewIncident } from '../../src/engine/review.ts'
+import { activityDependencies } from '../../src/engine/run-worker.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
+import { recordEvents } from '../../src/history/record.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 
@@ -82,6 +86,16 @@ describe('a gate', () => {
       expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
     }))
 
+  test('does not open for who asked for it where the configuration says so', () =>
+    withWorker({ requesterMayApprove: false }, async () => {
+      await world.addThings('own', 'o1')
+      const id = await world.open('usual', 'own')
+      const waiting = await world.atGate(id)
+      await expect(world.decide(waiting, 'operator')).rejects.toThrow('the requester may not approve')
+      await world.decide(waiting, 'operator', { decision: 'reject' })
+      expect(await world.closed(id)).toMatchObject({ outcome: 'declined' })
+    }))
+
   test('whose glass was broken is applied, announced to those it escalates to, and marked in the review', () =>
     withWorker({ breakGlass: ['oncall'] }, async () => {
       await world.addThings('urgent', 'u1')
@@ -97,6 +111,70 @@ describe('a gate', () => {
         expect.stringContaining(`lead broke the glass and approved ${gate}, alone, because: ${REASON}`),
       )
     }))
+})
+
+describe('what is applied', () => {
+  const dependencies = () => ({ ...activityDependencies(world.engine), notify })
+
+  /** An approved gate that no worker acts on, and the request that a worker would make. */
+  async function approved(group: string) {
+    await world.addThings(group, group)
+    const id = await withWorker({}, async () => {
+      const opened = await world.open('usual', group)
+      await world.atGate(opened)
+      return opened
+    })
+    const view = await world.atGate(id)
+    await world.decide(view)
+    const { id: gate, proposalDigest } = view.rounds[0]!.gate!
+    const data = { round: 1, holds: true, because: '', targets: [group], skipped: {} }
+    const [looked] = await recordEvents(world.engine.database, id, [
+      { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
+    ])
+    const request = { gate, proposalDigest, action: '0-sql.update', target: group }
+    return { id, request: { ...request, timeoutMs: 5_000, recheckedAt: looked!.at } }
+  }
+
+  test('is read from the stored proposal: no request can say more than which part of it', async () => {
+    const { request } = await approved('stored')
+    for (const wrong of [{ proposalDigest: 'f'.repeat(64) }, { action: '1-sql.update' }, { target: 'other' }])
+      await expect(apply(dependencies(), { ...request, ...wrong })).rejects.toMatchObject({ code: 'RUNBOOK_REFUSED' })
+    const more = { ...request, with: { set: { state: 'worse' } }, kind: 'sql.execute' }
+    expect(await apply(dependencies(), more)).toMatchObject({ effect: { result: 'applied' } })
+    expect(await statesOf('stored')).toEqual(['good'])
+  })
+
+  test('is nothing of a proposal that was changed after it was approved, whether its digest fits or not', async () => {
+    const { id, request } = await approved('tampered')
+    const { superuser } = world.history
+    const found = await superuser.query<{ proposal: string }>('SELECT proposal FROM runbook.gates WHERE id = $1', [
+      request.gate,
+    ])
+    const changed = found.rows[0]!.proposal.replace('"good"', '"worse"')
+    expect(changed).not.toBe(found.rows[0]!.proposal)
+    const store = async (digest: string) => {
+      const client = await superuser.connect()
+      await client.query('SET session_replication_role = replica')
+      await client.query('UPDATE runbook.gates SET proposal = $2, proposal_digest = $3 WHERE id = $1', [
+        request.gate,
+        changed,
+        digest,
+      ])
+      await client.query('SET session_replication_role = origin')
+      client.release()
+    }
+    await store(request.proposalDigest)
+    await expect(apply(dependencies(), request)).rejects.toMatchObject({ code: 'RUNBOOK_REFUSED' })
+    const fitting = sha256Hex(changed)
+    await store(fitting)
+    await expect(apply(dependencies(), request)).rejects.toMatchObject({ code: 'RUNBOOK_REFUSED' })
+    // Somebody who can also speak for the workflow still has no signature over it.
+    expect(await apply(dependencies(), { ...request, proposalDigest: fitting })).toMatchObject({
+      effect: { result: 'refused', detail: expect.stringContaining('no quorum of signed approvals') },
+    })
+    expect(await statesOf('tampered')).toEqual(['bad'])
+    await cancelIncident(world.engine, world.engine.people.lead!, id)
+  })
 })
 
 describe('the signing key is changed while an approved incident waits', () => {
