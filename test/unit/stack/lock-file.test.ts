@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -25,7 +25,7 @@ test('a lock is had by one at a time, and the other is told by whom', async () =
 test('the lock of a process that is gone is taken over', async () => {
   const child = spawn('sleep', ['60'])
   const holder = await identify(child.pid as number)
-  await writeFile(path, JSON.stringify(holder))
+  await writeFile(`${path}.1`, JSON.stringify(holder))
   expect(await tryLock(path)).toEqual({ heldBy: holder })
   child.kill('SIGKILL')
   await once(child, 'exit')
@@ -33,21 +33,43 @@ test('the lock of a process that is gone is taken over', async () => {
 })
 
 test('the lock of a process whose number somebody else has by now is taken over', async () => {
-  await writeFile(path, JSON.stringify({ pid: process.pid, started: 'another time' }))
+  await writeFile(`${path}.1`, JSON.stringify({ pid: process.pid, started: 'another time' }))
   expect(await tryLock(path)).toHaveProperty('lock')
 })
 
 test('a lock file that was cut short is taken over', async () => {
-  await writeFile(path, '{"pid":')
+  await writeFile(`${path}.1`, '{"pid":')
   expect(await tryLock(path)).toHaveProperty('lock')
 })
 
 test('of many who find a stale lock at once exactly one gets it', async () => {
-  await writeFile(path, JSON.stringify({ pid: process.pid, started: 'another time' }))
-  const results = await Promise.all(Array.from({ length: 20 }, () => tryLock(path)))
-  expect(results.filter((result) => 'lock' in result)).toHaveLength(1)
-  expect(await readdir(dir)).toEqual(['lock'])
-  expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(await identify(process.pid))
+  for (let turn = 1; turn <= 15; turn++) {
+    await writeFile(`${path}.${turn}`, JSON.stringify({ pid: process.pid, started: 'another time' }))
+    const results = await Promise.all(Array.from({ length: 20 }, () => tryLock(path)))
+    expect(results.filter((result) => 'lock' in result)).toHaveLength(1)
+    expect(await readdir(dir)).toEqual([`lock.${turn + 1}`])
+    expect(JSON.parse(await readFile(`${path}.${turn + 1}`, 'utf8'))).toEqual(await identify(process.pid))
+  }
+})
+
+test('of many who take it and give it back never two hold it at once', async () => {
+  let holders = 0
+  let most = 0
+  const one = async () => {
+    for (let times = 0; times < 10;) {
+      const result = await tryLock(path)
+      if (!('lock' in result)) continue
+      times += 1
+      holders += 1
+      most = Math.max(most, holders)
+      await stat(dir)
+      holders -= 1
+      await result.lock.release()
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, one))
+  expect(most).toBe(1)
+  expect(await readdir(dir)).toEqual(['lock.40'])
 })
 
 test('who waits for a lock gets it when it is released, and was told of its holder once', async () => {
