@@ -56,7 +56,7 @@ test('of many who take it and give it back never two hold it at once', async () 
   let holders = 0
   let most = 0
   const one = async () => {
-    for (let times = 0; times < 10;) {
+    for (let times = 0; times < 5;) {
       const result = await tryLock(path)
       if (!('lock' in result)) continue
       times += 1
