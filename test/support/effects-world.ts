@@ -166,7 +166,7 @@ export async function readRun(world: EffectsWorld, id: string) {
 }
 
 /** Looks again until it is so; says what it was waiting for when it is not in time. */
-export async function eventually(what: string, look: () => Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function eventually(what: string, look: () => Promise<boolean>, withinMs = 45_000): Promise<void> {
   const end = Date.now() + withinMs
   while (!(await look())) {
     if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`)
