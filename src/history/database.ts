@@ -17,8 +17,13 @@ export function openDatabase(url: string, options: { max?: number; name?: string
   })
   // An idle connection that breaks is replaced at its next use; without a listener the process would end.
   pool.on('error', () => {})
+  // And one that breaks just as it is handed over has nobody else who listens yet.
+  pool.on('connect', (connection) => connection.on('error', () => lost.add(connection)))
   return pool
 }
+
+/** Connections that broke, whoever was listening. */
+const lost = new WeakSet<object>()
 
 /** Runs `work` in one transaction: commits its result, or rolls back and rethrows. */
 export async function transaction<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -69,7 +74,8 @@ async function lent<T>(
   try {
     return await work(connection, spoil)
   } catch (error) {
-    throw broken && !(error instanceof RunbookError) ? unreachable(error) : error
+    const gone = broken ?? lost.has(connection)
+    throw gone && !(error instanceof RunbookError) ? unreachable(error) : error
   } finally {
     connection.removeListener('error', spoil)
     connection.release(broken)

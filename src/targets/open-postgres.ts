@@ -34,6 +34,8 @@ export async function openPostgres(
   })
   // A server that goes away takes idle connections with it; the next check-out opens a new one or says why not.
   pool.on('error', () => {})
+  // And one that breaks just as it is handed over has nobody else who listens yet: its first statement says that it is gone.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const target = { connection, address, pool, ledger: settings.ledger, redact: settings.redact }
   try {
     ;(await connectPostgres(target)).release()

@@ -77,6 +77,7 @@ function at(superUrl: string, database: string, role?: string, password?: string
 export function pool(url: string, max = 5): pg.Pool {
   const made = new pg.Pool({ connectionString: url, max, allowExitOnIdle: true })
   made.on('error', () => {})
+  made.on('connect', (client) => client.on('error', () => {}))
   return made
 }
 

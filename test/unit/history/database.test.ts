@@ -1,0 +1,50 @@
+import { createServer, type Server } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openDatabase, statement, transaction } from '../../../src/history/database.ts'
+import { openPostgres } from '../../../src/targets/open-postgres.ts'
+import { Secret } from '../../../src/config/secret.ts'
+
+const message = (type: string, body: Buffer) => {
+  const head = Buffer.alloc(5)
+  head.write(type)
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+const AUTHENTICATED = message('R', Buffer.alloc(4))
+const READY = message('Z', Buffer.from('I'))
+const FATAL = message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'))
+
+/** Says in one breath that a connection is ready and that it is over: nobody can have begun to listen in between. */
+let server: Server
+beforeEach(async () => {
+  server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(Buffer.concat([AUTHENTICATED, READY, FATAL])))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+})
+afterEach(() => new Promise<unknown>((resolve) => server.close(resolve)))
+
+const url = () => `postgres://x@127.0.0.1:${(server.address() as AddressInfo).port}/x`
+
+test('a connection that ends while it is handed over ends no process; who wanted it is told', async () => {
+  const database = openDatabase(url())
+  for (let i = 0; i < 5; i += 1) {
+    await expect(statement(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject({
+      code: 'RUNBOOK_UNREACHABLE',
+    })
+    await expect(transaction(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject({
+      code: 'RUNBOOK_UNREACHABLE',
+    })
+    await expect(database.query('SELECT 1')).rejects.toThrow()
+  }
+  await database.end()
+})
+
+test('nor does a diagnosed database that does so', async () => {
+  const secret = new Secret(url(), 'a test', url(), [])
+  const opening = openPostgres('db', 'read', secret, { ledger: 'target', redact: [] })
+  const use = opening.then(({ pool }) => pool.query('SELECT 1').finally(() => pool.end()))
+  await expect(use).rejects.toThrow()
+})
