@@ -22,13 +22,16 @@ test('every scenario of the three runbooks comes as expected, and they reach eve
   }
 })
 
-test('200 scenarios take less than 2 s (best of three)', async () => {
+test('200 scenarios take less than 2 s of a processor (best of three)', async () => {
   let best = Infinity
   for (let attempt = 0; attempt < 3 && best >= 2_000; attempt++) {
-    const started = performance.now()
+    // Not by the clock: what else a shared machine does is not the scenarios' doing.
+    const started = process.cpuUsage()
     let count = 0
     while (count < 200) count += (await run()).tested.reduce((sum, { runs }) => sum + runs.length, 0)
-    best = Math.min(best, ((performance.now() - started) / count) * 200)
+    const { user, system } = process.cpuUsage(started)
+    best = Math.min(best, ((user + system) / 1000 / count) * 200)
   }
+  console.info(`200 scenarios: ${Math.round(best)} ms of a processor`)
   expect(best).toBeLessThan(2_000)
 })
