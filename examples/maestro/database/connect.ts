@@ -6,6 +6,8 @@ export function openDatabase(url: string, name: string, max = 4): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, application_name: name, max, connectionTimeoutMillis: 5000 })
   // An idle connection that the server closes must not end the process; the next query opens another one.
   pool.on('error', () => {})
+  // Nor one that is closed while it is lent and says nothing: its next statement fails.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
