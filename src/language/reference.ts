@@ -99,7 +99,8 @@ const WORDS: Record<Extract<Form, string>, string> = {
   fates: 'targets and what becomes of them',
 }
 
-function kind({ kind: name, summary, doc, parameters, example, result }: Kind): string[] {
+function kind(described: Kind): string[] {
+  const { kind: name, summary, doc, parameters, example } = described
   const rows = Object.entries(parameters).map(([parameter, one]) => [
     `${code(parameter)}${one.required && one.default === undefined ? ' (needed)' : ''}`,
     parameterText(one),
@@ -112,7 +113,11 @@ function kind({ kind: name, summary, doc, parameters, example, result }: Kind): 
     doc,
     '',
     ...(rows.length > 0 ? [table(['parameter', 'what it is'], rows), ''] : []),
-    `Result: ${code(resultText(result))}`,
+    `Result: ${code(
+      `{ ${resultRows(described)
+        .map((row) => row.join(': '))
+        .join(', ')} }`,
+    )}`,
     '',
     '```yaml',
     example.trimEnd(),
@@ -121,10 +126,12 @@ function kind({ kind: name, summary, doc, parameters, example, result }: Kind): 
   ]
 }
 
-function resultText(result: Kind['result']): string {
-  return `{ ${fieldsOf(result({}))
-    .map(({ path, type }) => `${path}: ${formatType(type)}`)
-    .join(', ')} }`
+/** The fields of a kind's result with their types. The columns of a statement's rows are those that it declares. */
+export function resultRows({ result }: Kind): (readonly [path: string, type: string])[] {
+  return fieldsOf(result({})).map(({ path, type }) => {
+    const text = formatType(type)
+    return [path, text === 'list of {}' ? 'list, each with the declared columns' : text]
+  })
 }
 
 function parameterText({ doc, default: otherwise, literal }: Parameter): string {

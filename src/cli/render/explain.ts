@@ -1,9 +1,8 @@
 import { FUNCTIONS, type CelFunction } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
-import { fieldsOf, formatType } from '../../language/expressions/types.ts'
 import type { Kind, Parameter } from '../../language/kinds/kind.ts'
 import { ACTIONS, CHECKS } from '../../language/kinds/table.ts'
-import { formText } from '../../language/reference.ts'
+import { formText, resultRows } from '../../language/reference.ts'
 import { RULES, type Rule } from '../../language/rules.ts'
 import { SECTIONS, sectionsBeside } from '../../language/structure/fields.ts'
 import type { Field, SectionName } from '../../language/structure/form.ts'
@@ -58,14 +57,6 @@ export function explainKind(kind: Kind, page: Page): string[] {
       .split('\n')
       .map((text) => `  ${text}`),
   ]
-}
-
-/** The columns of a statement's rows are those that are declared. */
-function resultRows({ result }: Kind): (readonly [string, string])[] {
-  return fieldsOf(result({})).map(({ path, type }) => [
-    path,
-    path === 'rows' && formatType(type) === 'list of {}' ? 'list, each with the declared columns' : formatType(type),
-  ])
 }
 
 export function explainSection(name: SectionName, page: Page): string[] {
