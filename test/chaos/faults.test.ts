@@ -29,6 +29,9 @@ afterEach(async () => {
 })
 
 const IN_FLIGHT = 20
+/** So many workers run, each with a point of its own at which it dies; then one takes over from all. */
+const AT_ONCE = 3
+
 /** Waits for the end of all that was opened, and holds it against the promises. */
 async function broken(what: string, restarts: Restart[] = []): Promise<string[]> {
   await traffic.untilClosed(180_000)
@@ -48,9 +51,8 @@ test('kill -9 of the worker at each durable write, and at any moment: nothing lo
   }
   const slowest: Record<string, number> = {}
   for (let round = 0; round < times(1, 10); round += 1)
-    for (const [number, first] of POINTS.entries()) {
-      if (number % 2 === 1) continue
-      const points = [first, POINTS[number + 1]!]
+    for (let next = 0; next < POINTS.length; next += AT_ONCE) {
+      const points = POINTS.slice(next, next + AT_ONCE)
       const struck = points.map((point) => world.startWorker({ strike: { ...point, signal: 'SIGKILL' } }))
       await Promise.all(struck.map((one) => one.ready))
       await traffic.fill(IN_FLIGHT - 1)
@@ -58,6 +60,7 @@ test('kill -9 of the worker at each durable write, and at any moment: nothing lo
       await until(`incidents come to: ${points.map(({ name }) => name).join('; ')}`, async () => {
         if (struck.every((one) => one.isEnded())) return true
         await (points.includes(STARTED) ? traffic.openUnstarted() : traffic.open())
+        await sleep(700)
         return undefined
       })
       const silent = await lastWords(world)
