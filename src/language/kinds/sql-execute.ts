@@ -14,7 +14,7 @@ The guard is yours: \`WHERE\` must name the row and what the diagnosis saw in it
 
 \`preview\` is a SELECT of the rows that would be touched, run with read credentials; another number of them than \`rows\` is a warning at the gate. A column \`new_state\` beside a column \`state\` says what that will be.
 
-Applied exactly once where the connection keeps the ledger in the target (\`ledger: target\`); with \`ledger: none\` at most once, and a person settles what cannot be told. The undo is shown, never run by itself.`,
+Applied exactly once where the connection keeps the ledger in the target (\`ledger: target\`); with \`ledger: none\` at most once, and a person settles what cannot be told. The undo is shown at the gate; \`runbook undo\` proposes it, and it is never run by itself.`,
   parameters: {
     connection: connectionTo(['postgres'], 'The database, by the name of its connection.'),
     sql: { type: { sql: 'write' }, required: true, doc: 'One INSERT, UPDATE, DELETE or MERGE.', literal: true },

@@ -12,7 +12,7 @@ export const sqlUpdate: Kind = {
 \`where\` names the rows and the values that they must still have; null means IS NULL. If another number of rows than \`rows\` fits when it is applied, nothing is changed and the effect is \`refused\`.
 Values are sent as parameters of the column's own type, never as SQL text. A guard on a timestamp carries its text with microseconds: select it as \`r.updated_at::text AS updated_at\`.
 
-Applied exactly once where the connection keeps the ledger in the target (\`ledger: target\`); with \`ledger: none\` at most once, then observed. The undo is shown, never run by itself.`,
+Applied exactly once where the connection keeps the ledger in the target (\`ledger: target\`); with \`ledger: none\` at most once, then observed. The undo is shown at the gate; \`runbook undo\` proposes it, and it is never run by itself.`,
   parameters: {
     connection: connectionTo(['postgres'], 'The database, by the name of its connection.'),
     table: {
