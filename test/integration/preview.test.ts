@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
 import { mermaid } from '../../src/cli/render/mermaid.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { Plan } from '../../src/core/plan.ts'
@@ -9,12 +13,14 @@ import { compileRunbook } from '../../src/language/compile.ts'
 import { renderText } from '../../src/language/problems.ts'
 import { openTargets } from '../../src/targets/open-targets.ts'
 import type { Targets } from '../../src/targets/targets.ts'
+import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 
 const name = `preview_${randomBytes(4).toString('hex')}`
 const secret = (value: string) => new Secret('${X}', 'test', value, [])
 let admin: pg.Client
 let owner: pg.Client
 let targets: Targets
+let shop: string
 
 const RUNBOOK = `version: 1
 runbook: late-orders
@@ -85,7 +91,8 @@ beforeAll(async () => {
   await admin.query(`CREATE DATABASE ${name}`)
   const url = new URL(postgresUrl)
   url.pathname = `/${name}`
-  owner = new pg.Client(url.toString())
+  shop = url.toString()
+  owner = new pg.Client(shop)
   await owner.connect()
   await owner.query(`
     CREATE TABLE orders(id text PRIMARY KEY, state text, version int NOT NULL, since timestamptz, paid numeric NOT NULL DEFAULT 0);
@@ -162,4 +169,56 @@ test('the graph joins checks, causes and remedies, and its labels cannot leave t
   expect(graph).toContain('cause_nobody_picks_them_up --> remedy_release')
   expect(graph).toContain('Nobody #34;picks#34; #60;b#62;them')
   expect(graph).toMatch(/remedy_release\[.*:::treated/)
+})
+
+describe('the command', () => {
+  const CONFIG = `database: \${RUNBOOK_DATABASE_URL}
+runbooks: [runbooks]
+connections:
+  shop: { kind: postgres, read: "\${SHOP_READ}", ledger: none }
+  nowhere: { kind: http, url: "http://127.0.0.1:1" }
+people: { operator: { token: "\${TOKEN}", groups: [oncall] } }
+signing: { key: "\${KEY}" }
+channels: { oncall: { slack: "\${SLACK}" } }
+`
+  async function previewed(runbook: string, ...more: string[]) {
+    const cwd = mkdtempSync(join(tmpdir(), 'preview-'))
+    mkdirSync(join(cwd, 'runbooks'))
+    writeFileSync(join(cwd, 'runbook.config.yaml'), CONFIG)
+    writeFileSync(join(cwd, 'runbooks/late-orders.yaml'), runbook)
+    const terminal = fakeTerminal({ cwd, env: { SHOP_READ: shop } })
+    return { code: await main(['preview', 'late-order', '--input', 'age=1h', ...more], terminal), terminal }
+  }
+
+  test('shows a person what is found, why, and what would be proposed with its undo; what is found cannot act on the terminal', async () => {
+    const evil = RUNBOOK.replace(
+      'SELECT id, state, version',
+      `SELECT id, state || chr(27) || '[2J' || chr(8238) AS state, version`,
+    )
+    const { code, terminal } = await previewed(evil)
+    expect([code, terminal.err]).toEqual([0, ''])
+    for (const text of [
+      'late-orders  the symptom is there',
+      'late (sql.query, 4 rows',
+      'nobody-picks-them-up (holds, and would be treated)',
+      'other-is-down (holds)',
+      'It would propose: Release the orders',
+      '2 of 3 targets; 1 of oncall must approve',
+      "UPDATE orders SET state = 'released' WHERE id = 'o2' AND version = 2",
+      'state waiting → released',
+      "undo: UPDATE orders SET state = 'waiting'",
+      'Nothing was changed, nothing was stored, nobody was told.',
+    ])
+      expect(terminal.out).toContain(text)
+    expect(terminal.out).not.toMatch(/[\u001b\u202e]/)
+  })
+
+  test('gives data and a graph, and ends with 1 where a declared column is another one', async () => {
+    const json = await previewed(RUNBOOK, '-o', 'json')
+    expect(JSON.parse(json.terminal.out)).toMatchObject({ cause: 'nobody-picks-them-up', proposal: { affected: 3 } })
+    const graph = await previewed(RUNBOOK, '-o', 'mermaid')
+    expect([graph.code, graph.terminal.out.split('\n')[0]]).toEqual([0, 'flowchart LR'])
+    const wrong = await previewed(RUNBOOK.replace('state: string?', 'state: string'))
+    expect([wrong.code, wrong.terminal.out]).toEqual([1, expect.stringContaining('late.state: declared string')])
+  })
 })

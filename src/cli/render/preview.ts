@@ -78,6 +78,7 @@ function proposalLines({ proposal, end }: Preview, { width, colours }: Page): st
         ...detail(preview.summary, width),
         ...(change === preview.summary ? [] : detail(change, width)),
         ...(preview.count === undefined ? [] : detail(`would touch ${preview.count}`, width)),
+        ...(preview.undo ? detail(`undo: ${preview.undo}`, width).map(colours.dim) : []),
         ...(preview.warning ? detail(`! ${preview.warning}`, width).map(colours.yellow) : []),
       ]
     }),
