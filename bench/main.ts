@@ -63,9 +63,14 @@ export async function main(argv: string[]): Promise<number> {
 async function benchOn(kind: TemporalKind, dir: string, effort: Effort, log: (line: string) => void): Promise<Report> {
   const world = await openWorld(dir, kind, log)
   // The stack would end its servers by itself, but leave their data.
-  const interrupted = (signal: NodeJS.Signals) =>
+  let ending = false
+  const interrupted = (signal: NodeJS.Signals) => {
+    // A Ctrl-C may come twice, from the terminal and from npm.
+    if (ending) return
+    ending = true
     void world.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  }
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted)
   try {
     const rounds = await measure(world.run, effort, log)
     return reportOf(kind, rounds, await world.counts())

@@ -48,7 +48,8 @@ export function run(command, args, options = {}) {
       end(signal)
     }
     const onExit = () => end('SIGKILL')
-    process.once('SIGINT', passOn).once('SIGTERM', passOn).once('exit', onExit)
+    // Not only once: a Ctrl-C comes from the terminal and from npm, and the second would end us before we have cleaned up.
+    process.on('SIGINT', passOn).on('SIGTERM', passOn).once('exit', onExit)
     const timers = [setInterval(() => options.stillRunning?.(Math.round((Date.now() - started) / 1000)), 15_000)]
     if (options.budgetMs !== undefined) {
       timers.push(

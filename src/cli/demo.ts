@@ -66,19 +66,21 @@ export async function main(argv: string[]): Promise<number> {
     return 2
   }
   const ending = new AbortController()
-  const forget = terminal.onInterrupt(() => ending.abort())
+  let forget = () => {}
   let installation: Installation | undefined
   try {
+    // Who is interrupted while it starts ends by itself.
     installation = await start(terminal)
+    forget = terminal.onInterrupt(() => ending.abort())
     return await play(terminal, installation, interactive, ending.signal)
   } catch (error) {
     if (ending.signal.aborted) terminal.say('demo: stopped')
     else terminal.say(`demo: ${messageOf(error)}`)
     return 1
   } finally {
-    forget()
     terminal.say('ending everything …')
     await installation?.stop()
+    forget()
   }
 }
 

@@ -27,7 +27,7 @@ export interface Terminal {
   ask(question: string): Promise<string | null>
   /** What stands on stdin, to its end; at most `limit` characters. */
   readAll(limit: number): Promise<string>
-  /** Calls back on Ctrl-C or SIGTERM, instead of ending; returns what takes that back. */
+  /** Calls back on Ctrl-C, SIGTERM or a terminal that is closed, instead of ending; returns what takes that back. */
   onInterrupt(handle: () => void): () => void
 }
 
@@ -87,10 +87,9 @@ async function readAll(limit: number): Promise<string> {
 }
 
 function onInterrupt(handle: () => void): () => void {
-  process.on('SIGINT', handle)
-  process.on('SIGTERM', handle)
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, handle)
   return () => {
-    process.off('SIGINT', handle)
-    process.off('SIGTERM', handle)
+    for (const signal of signals) process.off(signal, handle)
   }
 }

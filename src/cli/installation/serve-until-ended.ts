@@ -1,5 +1,8 @@
 import type { ReadyMessage } from './child.ts'
 
+/** One Ctrl-C may come twice: the terminal sends it to all, and npm passes its own on. What comes so soon is no second one. */
+const SAME_SIGNAL_MS = 500
+
 /**
  * For the long-running commands: tells a parent that we are ready, and returns when a signal asks us to end, or when the parent is
  * gone. A second signal ends the process at once.
@@ -10,14 +13,14 @@ export async function untilEnded(
 ): Promise<void> {
   process.send?.({ ready: true, ...ready } satisfies ReadyMessage)
   await new Promise<void>((resolve, reject) => {
-    let asked = false
+    let asked: number | undefined
     const end = () => {
-      if (asked) process.exit(1)
-      asked = true
+      const now = performance.now()
+      if (asked !== undefined && now - asked > SAME_SIGNAL_MS) process.exit(1)
+      asked ??= now
       resolve()
     }
-    process.on('SIGINT', end)
-    process.on('SIGTERM', end)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
     // Our parent was killed: nobody would end us otherwise.
     if (process.channel) process.once('disconnect', resolve)
     finished.then(() => resolve(), reject)

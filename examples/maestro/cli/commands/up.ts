@@ -19,8 +19,9 @@ export async function up(config: MaestroConfig, foreground: boolean, say: (text:
   }
   if (foreground) {
     const stop = new Promise<void>((told) => {
-      process.once('SIGTERM', () => told())
-      process.once('SIGINT', () => told())
+      // Not only once: a Ctrl-C comes from the terminal and from npm, and the second would end us before all is drained.
+      process.on('SIGTERM', () => told())
+      process.on('SIGINT', () => told())
     })
     await supervise(config, stop, ({ ports }) => say(`Maestro is up · http://127.0.0.1:${ports.orchestrator}`))
     return
