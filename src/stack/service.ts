@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RunbookError, messageOf } from '../core/errors.ts'
 import { identify } from './process-identity.ts'
 import type { ProcessIdentity } from './process-identity.ts'
+import { respawnPauseMs } from './respawn-pause.ts'
 
 export type ServiceName = 'postgres' | 'redis' | 'temporal'
 
@@ -29,6 +30,8 @@ export interface ServiceSpec {
   clear?(): Promise<void>
   /** Told of each new process, and `null` when it has ended, so that it can be written down. */
   onProcess(identity: ProcessIdentity | null): void
+  /** Started again, on the same port and data, when it ends by itself. */
+  respawn: boolean
   log(line: string): void
 }
 
@@ -45,11 +48,14 @@ export interface ServiceControls {
 }
 
 const STOP_WITHIN_MS = 10_000
+/** So many tries in succession that all fail, and it is left to a person. */
+const RESPAWN_TRIES = 5
 
 export class Service implements ServiceControls {
   readonly #spec: ServiceSpec
   #child: ChildProcess | null = null
   #expectedToEnd = false
+  #respawning: { turn: Promise<void>; cancel: AbortController } | null = null
 
   constructor(spec: ServiceSpec) {
     this.#spec = spec
@@ -64,6 +70,11 @@ export class Service implements ServiceControls {
   }
 
   async start(): Promise<void> {
+    await this.#endRespawning()
+    await this.#start()
+  }
+
+  async #start(): Promise<void> {
     if (this.#child !== null) return
     const { name, readyWithinMs, logFile } = this.#spec
     const deadline = Date.now() + readyWithinMs
@@ -73,7 +84,10 @@ export class Service implements ServiceControls {
       const outcome = await this.#untilAnswers(child, deadline)
       if (outcome === 'answers') return
       const said = (await readFile(logFile).catch(() => Buffer.alloc(0))).subarray(logFrom).toString()
-      if (child.exitCode === null && child.signalCode === null) await this.kill()
+      if (child.exitCode === null && child.signalCode === null) {
+        await this.#end('SIGKILL')
+        await this.#spec.clear?.()
+      }
       if (this.#spec.startAgainAfter?.(said) === true && Date.now() < deadline) {
         await sleep(200)
         continue
@@ -87,12 +101,14 @@ export class Service implements ServiceControls {
   }
 
   async kill(): Promise<void> {
+    await this.#endRespawning()
     await this.#end('SIGKILL')
     await this.#spec.clear?.()
   }
 
-  stop(): Promise<void> {
-    return this.#end(this.#spec.stopSignal)
+  async stop(): Promise<void> {
+    await this.#endRespawning()
+    await this.#end(this.#spec.stopSignal)
   }
 
   async restart(): Promise<void> {
@@ -114,18 +130,57 @@ export class Service implements ServiceControls {
     closeSync(output)
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))])
     this.#child = child
-    this.#expectedToEnd = false
+    // Until it answers: who starts it says what became of that.
+    this.#expectedToEnd = true
     child.once('exit', (code, signal) => {
       this.#child = null
       onProcess(null)
-      if (!this.#expectedToEnd) log(`${name} ended by itself (${signal ?? `exit code ${code}`}); its log is ${logFile}`)
+      if (this.#expectedToEnd) return
+      log(`${name} ended by itself (${signal ?? `exit code ${code}`}); its log is ${logFile}`)
+      if (this.#spec.respawn) this.#respawn()
     })
     onProcess(await identify(child.pid as number))
     return child
   }
 
+  #respawn(): void {
+    const cancel = new AbortController()
+    const turn = this.#startAgain(cancel.signal).finally(() => {
+      if (this.#respawning?.cancel === cancel) this.#respawning = null
+    })
+    this.#respawning = { turn, cancel }
+  }
+
+  async #startAgain(cancelled: AbortSignal): Promise<void> {
+    const { name, log } = this.#spec
+    for (let failed = 0; failed < RESPAWN_TRIES; failed++) {
+      log(`${name}: starting it again`)
+      await sleep(respawnPauseMs(failed), undefined, { signal: cancelled }).catch(() => {})
+      if (cancelled.aborted) return
+      try {
+        await this.#start()
+        return log(`${name}: answers again`)
+      } catch (error) {
+        if (cancelled.aborted) return
+        log(messageOf(error))
+      }
+    }
+    log(`${name} could not be started again: end everything with Ctrl-C, and start again`)
+  }
+
+  /** Before somebody else starts or ends it: no turn of ours may go on beside. */
+  async #endRespawning(): Promise<void> {
+    const respawning = this.#respawning
+    if (respawning === null) return
+    respawning.cancel.abort()
+    // One that is starting at this moment would only be waited for: it is ended as soon as it is there.
+    while (this.#respawning === respawning) {
+      await Promise.race([respawning.turn, sleep(50)])
+      if (this.#respawning === respawning) await this.#end(this.#spec.stopSignal)
+    }
+  }
+
   async #untilAnswers(child: ChildProcess, deadline: number): Promise<string> {
-    this.#expectedToEnd = true
     let last = ''
     while (Date.now() < deadline) {
       if (child.exitCode !== null || child.signalCode !== null) {
@@ -133,6 +188,7 @@ export class Service implements ServiceControls {
       }
       try {
         await this.#spec.probe()
+        if (this.#child !== child) continue
         this.#expectedToEnd = false
         return 'answers'
       } catch (error) {

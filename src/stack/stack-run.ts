@@ -10,7 +10,7 @@ import { readStackFile, writeStackFile } from './stack-file.ts'
 import type { StackAddresses, StackFile } from './stack-file.ts'
 
 /** What a server's own file says of it; the rest of its ServiceSpec is filled in here. */
-export type ServerSpec = Omit<ServiceSpec, 'name' | 'logFile' | 'onProcess' | 'log'>
+export type ServerSpec = Omit<ServiceSpec, 'name' | 'logFile' | 'onProcess' | 'respawn' | 'log'>
 
 const STOP_ORDER: readonly ServiceName[] = ['temporal', 'redis', 'postgres']
 
@@ -18,13 +18,19 @@ const STOP_ORDER: readonly ServiceName[] = ['temporal', 'redis', 'postgres']
 export class StackRun {
   readonly dir: string
   readonly log: (line: string) => void
+  readonly #respawn: boolean
   readonly #services = new Map<ServiceName, Service>()
   readonly #file: StackFile
   #stopped: Promise<void> | null = null
 
-  constructor(dir: string, log: (line: string) => void, owner: ProcessIdentity) {
+  constructor(
+    dir: string,
+    { log, respawn = false }: { log: (line: string) => void; respawn?: boolean },
+    owner: ProcessIdentity,
+  ) {
     this.dir = dir
     this.log = log
+    this.#respawn = respawn
     this.#file = { owner, addresses: {}, processes: {}, ports: readStackFile(dir)?.ports ?? {} }
   }
 
@@ -48,6 +54,7 @@ export class StackRun {
         ...specFor(port),
         name,
         logFile: join(this.dir, 'logs', `${name}.log`),
+        respawn: this.#respawn,
         log: this.log,
         onProcess: (identity) => this.#recordProcess(name, identity),
       })

@@ -29,6 +29,8 @@ export interface StackOptions {
   namespace?: string
   /** Registered in a Temporal server that we start. */
   searchAttributes?: Readonly<Record<string, SearchAttributeType>>
+  /** A server that ends by itself is started again, on the same port and data. Default false. */
+  respawn?: boolean
 }
 
 export interface PostgresServer extends ServiceControls {
@@ -78,7 +80,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await mkdir(join(dir, 'logs'), { recursive: true })
   const taken = await tryLock(join(dir, 'stack.lock'))
   if ('heldBy' in taken) throw await alreadyRunning(dir, taken.heldBy)
-  const run = new StackRun(dir, options.log, await ownIdentity())
+  const run = new StackRun(dir, options, await ownIdentity())
   const ignoreSignals = endOnSignals(run)
   const stop = async () => {
     await run.stop()

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { openSync, closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RunbookError } from '../../core/errors.ts'
+import { respawnPauseMs } from '../../stack/respawn-pause.ts'
 
 export interface ChildOptions {
   /** For people: `worker`. */
@@ -23,13 +24,13 @@ export interface ReadyMessage {
 
 const READY_MS = 60_000
 const STOP_MS = 20_000
-const RESPAWN_MS = 1_000
 
 /** A process of ours: ready when it says so, ended with us, and started again when it dies. */
 export class Child {
   readonly #options: ChildOptions
   #process: ChildProcess | undefined
-  #stopping = false
+  /** Aborted by `stop`. */
+  #life = new AbortController()
   /** Where it serves, as it said. */
   url: string | undefined
 
@@ -41,46 +42,53 @@ export class Child {
     return this.#process?.pid
   }
 
-  /** Throws `RUNBOOK_UNREACHABLE` with the end of its log when it ends before it is ready. */
+  /** Throws `RUNBOOK_UNREACHABLE` with where its log is when it ends before it is ready. */
   async start(): Promise<void> {
-    const { name, argv, cwd, env, logFile } = this.#options
+    const { name, logFile } = this.#options
+    const failed = await this.#launch()
+    if (failed !== null)
+      throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: it ${failed}; its log is ${logFile}`)
+  }
+
+  /** Null when it is ready, else how it ended before that. */
+  async #launch(): Promise<string | null> {
+    const { argv, cwd, env, logFile } = this.#options
     const log = openSync(logFile, 'a', 0o600)
     const child = spawn(process.execPath, argv, { cwd, env, stdio: ['ignore', log, log, 'ipc'], detached: true })
     closeSync(log)
     this.#process = child
-    const ready = await new Promise<ReadyMessage | undefined>((resolve) => {
-      const timer = setTimeout(() => resolve(undefined), READY_MS)
-      const settle = (message?: ReadyMessage) => {
+    const outcome = await new Promise<ReadyMessage | string>((resolve) => {
+      const timer = setTimeout(() => resolve(`was not ready within ${READY_MS / 1000} s`), READY_MS)
+      const settle = (message: ReadyMessage | string) => {
         clearTimeout(timer)
         resolve(message)
       }
       child.once('message', (message) => settle(message as ReadyMessage))
-      child.once('exit', () => settle())
-      child.once('error', () => settle())
+      child.once('exit', (code, signal) => settle(howItEnded(code, signal)))
+      child.once('error', (error) => settle(`could not be run (${error.message})`))
     })
-    if (!ready) {
+    if (typeof outcome === 'string') {
       // Without a word about stopping: whoever starts it again after a crash goes on trying.
       await end(child)
-      throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: see ${logFile}`)
+      return outcome
     }
-    this.url = ready.url
-    child.once('exit', (code, signal) => void this.#ended(code, signal))
+    this.url = outcome.url
+    child.once('exit', (code, signal) => void this.#startAgain(howItEnded(code, signal)))
+    return null
   }
 
-  async #ended(code: number | null, signal: string | null): Promise<void> {
-    const { name, respawn, log } = this.#options
-    if (this.#stopping || !respawn) return
-    log(`${name} ended (${signal ?? `exit ${code}`}); starting it again`)
-    while (!this.#stopping) {
-      await sleep(RESPAWN_MS)
-      if (this.#stopping) return
-      try {
-        await this.start()
-        return
-      } catch (error) {
-        log(String((error as Error).message))
-      }
+  /** Each death is told alike, also that of one which was not ready yet; and the end of the trouble. */
+  async #startAgain(ended: string): Promise<void> {
+    const { name, respawn, logFile, log } = this.#options
+    const { signal } = this.#life
+    if (!respawn) return
+    let how: string | null = ended
+    for (let failed = 0; how !== null && !signal.aborted; failed++) {
+      log(`${name} ${how}; starting it again (its log: ${logFile})`)
+      await sleep(respawnPauseMs(failed), undefined, { signal }).catch(() => {})
+      if (!signal.aborted) how = await this.#launch()
     }
+    if (how === null) log(`${name}: runs again`)
   }
 
   /** `SIGKILL` for fault tests: it has no time to say goodbye. */
@@ -90,15 +98,19 @@ export class Child {
 
   /** Asks it to end, and makes it end when it does not within its time. */
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#life.abort()
     if (this.#process) await end(this.#process)
   }
 
   /** After a `stop`, to be started once more. */
   async startAgain(): Promise<void> {
-    this.#stopping = false
+    this.#life = new AbortController()
     await this.start()
   }
+}
+
+function howItEnded(code: number | null, signal: string | null): string {
+  return `ended (${signal ?? `exit ${code}`})`
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -55,29 +55,60 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   mkdirSync(join(root, '.runbook', 'logs'), { recursive: true })
   writeFileSync(temporalProfile(root), '[profile.default]\n')
   const ending: (() => Promise<unknown>)[] = []
+  const interrupted = watchSignals(log)
   const stop = async () => {
     for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(String(error)))
   }
   try {
     const stack = options.stack ?? (await startOwnStack(options, root, ending))
+    interrupted.listen()
     updateEnvironmentFile(root, options.env ?? {})
     await provision(root, stack, options.names ?? NAMES)
+    interrupted.check()
     log('engine: database migrated')
     const maestro = (argv: string[]) => maestroIn(root, argv)
     if (options.maestro) {
       ending.push(() => maestro(['down']))
       await startMaestro(root, stack, maestro, log)
+      interrupted.check()
     }
     updateEnvironmentFile(root, { RUNBOOK_URL: await apiAddress(root) })
     const worker = processOf(root, 'worker', ['worker'], log)
     const api = processOf(root, 'api', ['serve'], log)
     ending.push(() => Promise.all([worker.stop(), api.stop()]))
     await Promise.all([worker.start(), api.start()])
+    interrupted.check()
     log(`worker and API: run, ${api.url}`)
     return { root, env: readEnvironmentFile(root), stack, worker, api, maestro, stop }
   } catch (error) {
     await stop()
     throw error
+  } finally {
+    interrupted.forget()
+  }
+}
+
+/**
+ * While the servers start, the stack ends itself at a signal. From then on until all runs we do: after the step that is under way,
+ * since a half-started process could not be ended.
+ */
+function watchSignals(log: (line: string) => void) {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  let got: NodeJS.Signals | undefined
+  const note = (signal: NodeJS.Signals) => {
+    if (got === undefined) log('ending…')
+    got ??= signal
+  }
+  return {
+    listen() {
+      for (const signal of signals) process.on(signal, note)
+    },
+    check() {
+      if (got !== undefined) throw new RunbookError('RUNBOOK_CONFLICT', `interrupted by ${got} while starting`)
+    },
+    forget() {
+      for (const signal of signals) process.off(signal, note)
+    },
   }
 }
 
@@ -86,7 +117,7 @@ async function startOwnStack(
   root: string,
   ending: (() => Promise<unknown>)[],
 ): Promise<Servers> {
-  const stack = await startStack({ dir: join(root, '.runbook'), temporal, ui: true, log })
+  const stack = await startStack({ dir: join(root, '.runbook'), temporal, ui: true, respawn: true, log })
   ending.push(() => stack.stop())
   return stack
 }

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Child } from '../../../../src/cli/installation/child.ts'
+import { respawnPauseMs } from '../../../../src/stack/respawn-pause.ts'
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'child-'))
@@ -28,33 +29,48 @@ function childOf(code: string, cwd = folder()): { child: Child; said: string[] }
 
 const SERVES = 'process.send({ ready: true }); setInterval(() => {}, 1000)'
 
-test('a process that dies is started again, also when the first try to do so fails', async () => {
+test('each death is told alike, also of one that was not ready yet, and so is the end of the trouble', async () => {
   const cwd = folder()
   const down = join(cwd, 'down')
   const { child, said } = childOf(
-    `if (require('fs').existsSync(${JSON.stringify(down)})) process.exit(1); ${SERVES}`,
+    `if (require('fs').existsSync(${JSON.stringify(down)})) process.exit(3); ${SERVES}`,
     cwd,
   )
   await child.start()
   const { pid } = child
   writeFileSync(down, '')
   child.kill('SIGKILL')
-  await vi.waitFor(() => expect(said).toContain(`some did not start: see ${join(cwd, 'log')}`), { timeout: 5_000 })
+  const again = `starting it again (its log: ${join(cwd, 'log')})`
+  await vi.waitFor(() => expect(said).toEqual([`some ended (SIGKILL); ${again}`, `some ended (exit 3); ${again}`]), {
+    timeout: 10_000,
+  })
   rmSync(down)
-  await vi.waitFor(() => expect(alive(child.pid)).toBe(true), { timeout: 5_000, interval: 50 })
+  await vi.waitFor(() => expect(said.at(-1)).toBe('some: runs again'), { timeout: 10_000, interval: 50 })
+  expect(alive(child.pid)).toBe(true)
   expect(child.pid).not.toBe(pid)
-  expect(existsSync(down)).toBe(false)
+})
+
+test('one that cannot be started says how it ended, and where its log is', async () => {
+  const cwd = folder()
+  const { child } = childOf('process.exit(3)', cwd)
+  await expect(child.start()).rejects.toThrow(`some did not start: it ended (exit 3); its log is ${join(cwd, 'log')}`)
 })
 
 test('a process that was killed and stopped stays away until it is started once more', async () => {
   const { child, said } = childOf(SERVES)
   await child.start()
+  const { pid } = child
   child.kill('SIGKILL')
+  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 10_000 })
   await child.stop()
-  expect(alive(child.pid)).toBe(false)
-  expect(said).toEqual([])
+  expect(alive(pid)).toBe(false)
   await child.startAgain()
-  expect(alive(child.pid)).toBe(true)
+  const started = child.pid
+  expect(alive(started)).toBe(true)
+  // The turn that was waiting when it was stopped starts no second one.
+  await new Promise((resolve) => setTimeout(resolve, respawnPauseMs(0) + 200))
+  expect(child.pid).toBe(started)
+  expect(said).toHaveLength(1)
 })
 
 function alive(pid: number | undefined): boolean {
