@@ -12,8 +12,8 @@ export interface ActivityDependencies extends Deciders {
   /** Where `approval: auto` is permitted. */
   auto: { kind: string; connection: string }[]
   requesterMayApprove: boolean
-  /** Tells a channel; says what came of it. Throws where it could not be delivered. */
-  notify(channel: string, message: string): Promise<string>
+  /** Tells a channel; says what came of it, null where there is none. Throws where it could not be delivered. */
+  notify(channel: string, message: string): Promise<string | null>
   /** Opens or joins an incident of another type. */
   openIncident(type: string, inputs: JsonObject, requester: string, parent: string): Promise<{ incident: string }>
 }

@@ -27,7 +27,7 @@ export async function escalate(
   for (const channel of to) {
     if (told[channel] !== undefined) continue
     try {
-      told[channel] = await notify(channel, text)
+      told[channel] = (await notify(channel, text)) ?? 'no channel is configured'
     } catch (error) {
       failure ??= error
       if (last) told[channel] = `not delivered: ${messageOf(error)}`

@@ -26,6 +26,8 @@ async function tell(context: RunContext, channel: string, message: string): Prom
   for (let tries = 0; tries < TRIES; tries++) {
     try {
       const detail = await context.notify(channel, message)
+      if (detail === null)
+        return { result: 'skipped', detail: `nobody was told: no channel is configured for ${channel}` }
       return { result: 'applied', detail, observed: { told: detail } }
     } catch (error) {
       failure = messageOf(error)

@@ -83,8 +83,12 @@ export class Client {
     return this.#json(`/v1/incidents/${id}/undo`, { method: 'POST' })
   }
 
-  act(id: string, action: 'ack' | 'claim' | 'cancel'): Promise<IncidentView> {
+  act(id: string, action: 'ack' | 'claim'): Promise<IncidentView> {
     return this.#json(`/v1/incidents/${id}/${action}`, { method: 'POST' })
+  }
+
+  cancel(id: string, comment?: string): Promise<IncidentView> {
+    return this.#post(`/v1/incidents/${id}/cancel`, { ...(comment ? { comment } : {}) })
   }
 
   note(id: string, text: string): Promise<IncidentView> {

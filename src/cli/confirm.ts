@@ -1,9 +1,34 @@
+import { RunbookError } from '../core/errors.ts'
 import type { GateView } from '../engine/views.ts'
+import type { Client } from './client.ts'
 import { Exit } from './command.ts'
+import { openGateOf } from './decide.ts'
 import { pageOf } from './output.ts'
 import { plain } from './render/layout.ts'
 import { proposalInFull, targetsInWords } from './render/proposal.ts'
 import type { Terminal } from './terminal.ts'
+
+/**
+ * The open gate of an incident that a person means to decide: named by a digest, or shown to them in full and asked for. Without a
+ * terminal to ask on the digest is needed: `RUNBOOK_BAD_INPUT`.
+ */
+export async function gateToDecide(
+  terminal: Terminal,
+  client: Client,
+  id: string,
+  { digest, targets }: { digest?: string; targets?: string[] },
+  verb: string,
+): Promise<GateView> {
+  const gate = await openGateOf(client, id, digest)
+  if (digest !== undefined) return gate
+  if (!terminal.interactive)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `there is no terminal to ask on: say which proposal you mean with --digest ("runbook show ${id}" prints it)`,
+    )
+  await confirm(terminal, gate, targets, verb)
+  return gate
+}
 
 /** Shows the whole proposal and asks. Anything but yes decides nothing. */
 export async function confirm(

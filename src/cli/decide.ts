@@ -1,6 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
-import type { GateView } from '../engine/views.ts'
+import type { GateView, IncidentView } from '../engine/views.ts'
 import type { Client } from './client.ts'
+import { clockText } from './render/age.ts'
 
 const SHORTEST_DIGEST = 12
 
@@ -11,8 +12,7 @@ const SHORTEST_DIGEST = 12
 export async function openGateOf(client: Client, id: string, digest: string | undefined): Promise<GateView> {
   const view = await client.show(id)
   const gate = view.rounds.at(-1)?.gate
-  if (gate?.state !== 'open')
-    throw new RunbookError('RUNBOOK_CONFLICT', `${id} has nothing to decide: it is ${view.outcome ?? view.state}`)
+  if (gate?.state !== 'open') throw new RunbookError('RUNBOOK_CONFLICT', nothingToDecide(view))
   if (digest === undefined) return gate
   if (!/^[0-9a-f]+$/.test(digest) || digest.length < SHORTEST_DIGEST || digest.length > 64)
     throw new RunbookError(
@@ -25,6 +25,16 @@ export async function openGateOf(client: Client, id: string, digest: string | un
       `${gate.id} holds another proposal now (${gate.proposalDigest.slice(0, SHORTEST_DIGEST)}): look at it with "runbook show ${id}"`,
     )
   return gate
+}
+
+function nothingToDecide({ id, outcome, state, rounds }: IncidentView): string {
+  const gate = rounds.at(-1)?.gate
+  if (outcome === null && gate?.state === 'approved') {
+    const people = gate.decisions.filter((one) => one.decision === 'approve' && !one.withdrawn)
+    const by = people.map(({ person, at }) => `${person} at ${clockText(at)}`).join(', ')
+    return `${gate.id} is approved already${by ? `, by ${by}` : ''}; follow it with "runbook watch ${id}"`
+  }
+  return `${id} has nothing to decide: it is ${outcome ?? state}`
 }
 
 /** Why somebody breaks the glass; undefined where they do not. Both options or none: `RUNBOOK_BAD_INPUT`. */

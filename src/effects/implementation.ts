@@ -49,7 +49,7 @@ export interface RunContext {
   /** `<engine>/INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
   effectKey: string
   timeoutMs: number
-  notify(channel: string, message: string): Promise<string>
+  notify(channel: string, message: string): Promise<string | null>
 }
 
 /** What became of it. Should not be thrown: once the intent is recorded, any other error is `unknown`. */

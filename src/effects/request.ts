@@ -36,6 +36,6 @@ export interface EffectDeps {
   targets: Targets
   /** By kind. */
   implementations: Record<string, ActionImplementation>
-  /** Tells a channel; says what came of it. Throws where it could not be delivered. */
-  notify(channel: string, message: string): Promise<string>
+  /** Tells a channel; says what came of it, null where there is none. Throws where it could not be delivered. */
+  notify(channel: string, message: string): Promise<string | null>
 }

@@ -1,4 +1,5 @@
 import { RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
@@ -45,12 +46,24 @@ export async function addNote(engine: Engine, person: Person, incident: string, 
  * Marks an incident to be ended, and rings its workflow, which ends it: at its gate at once, while applying between two targets.
  * What was applied stays applied.
  */
-export async function cancelIncident(engine: Engine, person: Person, incident: string): Promise<void> {
-  await act(engine, person, incident, 'cancel', 'cancel', (connection) =>
-    connection.query(
-      `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = $2 WHERE id = $1 AND cancelled_at IS NULL`,
-      [incident, person.name],
-    ),
+export async function cancelIncident(
+  engine: Engine,
+  person: Person,
+  incident: string,
+  comment?: string,
+): Promise<void> {
+  await act(
+    engine,
+    person,
+    incident,
+    'cancel',
+    'cancel',
+    (connection) =>
+      connection.query(
+        `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = $2 WHERE id = $1 AND cancelled_at IS NULL`,
+        [incident, person.name],
+      ),
+    comment ? { comment } : {},
   )
   // Lost, it is rung again by the reconciler.
   await ring(engine.temporal.client, incident).catch(() => {})
@@ -63,13 +76,14 @@ async function act(
   kind: string,
   place: string | undefined,
   write: (connection: Connection) => Promise<unknown>,
+  data: JsonObject = {},
 ): Promise<void> {
   await transaction(engine.database, async (connection) => {
     const { closed } = await lockIncident(connection, incident)
     if (closed) throw new RunbookError('RUNBOOK_CONFLICT', `${incident} is closed; a note can still be added`)
     await write(connection)
     await recordEvents(connection, incident, [
-      { actor: `person:${person.name}`, kind, data: {}, ...(place ? { place } : {}) },
+      { actor: `person:${person.name}`, kind, data, ...(place ? { place } : {}) },
     ])
   })
 }

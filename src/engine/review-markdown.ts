@@ -1,5 +1,6 @@
 import { humanDuration } from '../core/duration.ts'
 import type { ProposedAction } from '../core/proposal.ts'
+import { acknowledgement } from './review.ts'
 import type { EvidenceView, GateView, Review, RoundView } from './views.ts'
 
 const MAX_EVIDENCE_CHARACTERS = 4_000
@@ -7,6 +8,7 @@ const MAX_EVIDENCE_CHARACTERS = 4_000
 /** The review as Markdown, for a person the week after and for a pull request. */
 export function reviewMarkdown(review: Review): string {
   const { incident } = review
+  const looked = acknowledgement(review.timeline)
   const lines = [
     `# ${incident.id}: ${inline(incident.type)}, ${incident.outcome ?? incident.state}`,
     '',
@@ -17,7 +19,7 @@ export function reviewMarkdown(review: Review): string {
     `| Key | ${inline(incident.key)} |`,
     `| Inputs | ${inline(JSON.stringify(incident.inputs))} |`,
     `| Opened | ${incident.openedAt} by ${inline(incident.requester.replace(/^person:/, ''))}${incident.occurrences > 1 ? `, ${incident.occurrences} times` : ''} |`,
-    `| Acknowledged | ${incident.acknowledgedAt ? `${incident.acknowledgedAt} by ${inline(incident.acknowledgedBy ?? '')}, after ${human(review.timeToAcknowledgeMs)}` : 'no'} |`,
+    `| Acknowledged | ${looked ? `${looked.at}, after ${human(review.timeToAcknowledgeMs)}: ${inline(looked.person)} ${looked.how}` : 'no'} |`,
     `| Closed | ${incident.closedAt ?? 'not yet'} |`,
     `| Time to resolve | ${review.timeToResolveMs === null ? 'not resolved' : human(review.timeToResolveMs)} |`,
     `| History | ${review.chainFaults.length === 0 ? `${review.timeline.length} events, chain intact` : `**chain broken**: ${inline(review.chainFaults.join('; '))}`} |`,
@@ -98,8 +100,19 @@ function gateLines(gate: GateView, round: RoundView): string[] {
           '',
         ]
       : []),
+    ...untouched(gate, round),
     ...(round.verified === null ? [] : [`**Verification**: ${round.verified ? 'held' : 'did not hold'}`, '']),
   ]
+}
+
+/** Targets that were approved, and to which nothing was done. */
+function untouched(gate: GateView, { targets }: RoundView): string[] {
+  const skipped = targets.filter(({ state }) => state === 'skipped')
+  if (gate.state !== 'approved' || skipped.length === 0) return []
+  const named = skipped.map(
+    ({ key, why }) => `- ${key === '-' ? '' : `${inline(key)}: `}${inline(why ?? 'the round ended before')}`,
+  )
+  return [`**Not applied**${skipped.length === targets.length ? ': nothing was' : ''}`, '', ...named, '']
 }
 
 function actionLine(action: ProposedAction): string {

@@ -1,5 +1,5 @@
 import type { Finding } from '../core/incident.ts'
-import type { EffectResult, TargetState } from '../core/effect.ts'
+import type { EffectResult } from '../core/effect.ts'
 import { connectionsOf } from '../gate/breaker.ts'
 import { inTheWay, readControls } from '../gate/controls.ts'
 import { readDecisions, readGates, type GateRow } from '../gate/gates.ts'
@@ -27,6 +27,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
         round,
         events,
         gates.find((gate) => gate.round === round),
+        round < count || incident.closedAt !== null,
       ),
     )
   const last = gates.at(-1)
@@ -39,7 +40,13 @@ function roundOf(event: Pick<EventRow, 'place'>): number {
   return Number(/^r(\d+)\//.exec(event.place ?? '')?.[1] ?? 0)
 }
 
-async function roundView(db: Queryable, round: number, all: EventRow[], gate: GateRow | undefined): Promise<RoundView> {
+async function roundView(
+  db: Queryable,
+  round: number,
+  all: EventRow[],
+  gate: GateRow | undefined,
+  over: boolean,
+): Promise<RoundView> {
   const events = all.filter((event) => roundOf(event) === round)
   const effects = gate ? await readEffects(db, gate.id) : []
   const findings = events.find((event) => event.kind === 'findings')?.data.findings as unknown as Finding[] | undefined
@@ -50,7 +57,7 @@ async function roundView(db: Queryable, round: number, all: EventRow[], gate: Ga
     causes: findings ?? [],
     remedy: gate?.remedy ?? null,
     gate: gate ? await gateView(db, gate) : null,
-    targets: gate ? targetStates(gate, events, effects) : [],
+    targets: gate ? targetStates(gate, events, effects, over) : [],
     effects,
     verified: verdict ? verdict.data.held === true : null,
   }
@@ -106,23 +113,28 @@ async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
   return found.rows.map((row) => ({ ...row, at: row.at.toISOString() }))
 }
 
-/** What became of each target: by its effects, else its permit, else the last look before applying. */
-function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[]): RoundView['targets'] {
-  const skipped = new Set(
-    events
-      .filter((event) => event.kind === 'recheck')
-      .flatMap((event) => Object.keys((event.data.skipped as object) ?? {})),
+/**
+ * What became of each target: by what was done to itself, or, where nothing would be, by what was done once for all; else its permit,
+ * else the last look before applying.
+ */
+function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[], over: boolean): RoundView['targets'] {
+  const skipped: Record<string, unknown> = Object.assign(
+    {},
+    ...events.filter((event) => event.kind === 'recheck').map((event) => event.data.skipped),
   )
+  const stopped = events.findLast((event) => event.kind === 'stopped')?.data.reason
   const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => String(event.data.target)))
   const worst: EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
-  const resultsOf = (target: string) => effects.filter((effect) => effect.target === target).map((one) => one.result)
-  const approved = new Set(gate.approvedTargets)
   return gate.proposal.targets.map(({ key }) => {
-    // What is done once is done for all that were approved and still qualified.
-    const own = [...resultsOf(key), ...(key !== '-' && approved.has(key) && !skipped.has(key) ? resultsOf('-') : [])]
-    const state: TargetState =
-      worst.find((result) => own.includes(result)) ??
-      (permitted.has(key) ? 'permitted' : skipped.has(key) ? 'skipped' : 'proposed')
-    return { key, state }
+    const own = gate.proposal.actions.some((action) => action.target === key)
+    const approved = gate.approvedTargets?.includes(key) === true
+    const counts = (target: string) => target === key || (!own && target === '-' && approved && !(key in skipped))
+    const results = effects.filter((effect) => counts(effect.target)).map((effect) => effect.result)
+    const done = worst.find((result) => results.includes(result))
+    if (done) return { key, state: done, why: null }
+    if (permitted.has(key)) return { key, state: 'permitted', why: null }
+    if (key in skipped) return { key, state: 'skipped', why: String(skipped[key]) }
+    if (approved && over) return { key, state: 'skipped', why: typeof stopped === 'string' ? stopped : null }
+    return { key, state: 'proposed', why: null }
   })
 }

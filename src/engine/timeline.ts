@@ -1,6 +1,6 @@
 import { humanDuration } from '../core/duration.ts'
 import type { Finding } from '../core/incident.ts'
-import type { JsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { EventRow } from '../history/incidents.ts'
 import type { TimelineEntry } from './views.ts'
 
@@ -54,17 +54,19 @@ const SENTENCES: Record<string, Sentence> = {
       : `refused: ${who(actor)} may not ${text(data.decision)} ${text(data.gate)}: ${text(data.why)}`,
   gate: (data) => `gate ${text(data.gate)} is ${text(data.state)}: ${text(data.why)}`,
   recheck: (data) => `checked again: ${recheckText(data)}`,
+  waiting: (data) => `waits until ${text(data.until)}, at most ${humanDuration(Number(data.withinMs))}`,
+  stopped: (data) => `stopped: ${text(data.reason)}`,
   permit: (data) => `permit for ${text(data.target)} (lease ${text(data.lease)}, fence ${text(data.fence)})`,
   effect: (data) =>
     `${text(data.action)} on ${text(data.target)}: ${text(data.result)}${data.detail ? `, ${text(data.detail)}` : ''}`,
   verified: (data) => `${data.held ? 'verified' : 'not verified'}: ${text(data.remedy)}: ${text(data.detail)}`,
-  escalation: (data) => `escalated to ${list(data.to)}: ${text(data.reason)}`,
-  reminder: (data) => `reminded ${list(data.to)}: ${text(data.message)}`,
-  announcement: (data) => `told ${list(data.to)}: ${text(data.message)}`,
+  escalation: (data) => `escalated to ${toldText(data)}: ${text(data.reason)}`,
+  reminder: (data) => `reminded ${toldText(data)}: ${text(data.message)}`,
+  announcement: (data) => `told ${toldText(data)}: ${text(data.message)}`,
   acknowledged: (_, { actor }) => `${who(actor)} acknowledged it`,
   claimed: (_, { actor }) => `${who(actor)} claimed it`,
   note: (data, { actor }) => `${who(actor)}: ${text(data.body)}`,
-  cancel: (_, { actor }) => `${who(actor)} asked to cancel it`,
+  cancel: (data, { actor }) => `${who(actor)} asked to cancel it${data.comment ? `: ${text(data.comment)}` : ''}`,
   control: (data, { actor }) =>
     `${who(actor)} turned ${data.control === 'freeze' ? 'the freeze' : text(data.control)} ${data.on ? 'on' : 'off'}: ${text(data.reason)}`,
   closed: (data) => `closed: ${text(data.outcome)}: ${text(data.reason)}`,
@@ -78,14 +80,22 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? null)
 }
 
-function list(value: unknown): string {
-  return Array.isArray(value) ? value.join(', ') : text(value)
+/** Who was meant, and of those that nobody could reach, why. */
+function toldText({ to, told }: JsonObject): string {
+  const names = Array.isArray(to) ? to.map(text) : [text(to)]
+  const came = isJsonObject(told) ? told : {}
+  return names
+    .map((name) => {
+      const what = came[name]
+      return typeof what !== 'string' || what.startsWith('told') ? name : `${name} (nobody was told: ${what})`
+    })
+    .join(', ')
 }
 
 function lookOf(place: string | null): string {
   if (place?.includes('/recheck')) return 'checked again: '
   if (place?.includes('/verify/')) return 'verification: '
-  if (place?.includes('/wait/')) return 'waited for: '
+  if (place?.includes('/wait/')) return 'while waiting: '
   if (place?.includes('/after/')) return 'afterwards: '
   return ''
 }
@@ -112,7 +122,7 @@ function findingsText(findings: Finding[]): string {
 function targetsText(data: JsonObject): string {
   const targets = Array.isArray(data.targets) ? data.targets : []
   const of = Number(data.affected) > targets.length ? ` (${targets.length} of ${text(data.affected)})` : ''
-  if (targets.length === 1 && targets[0] === '-') return 'the whole'
+  if (targets.length === 1 && targets[0] === '-') return 'all of it'
   return `${targets.length > 5 ? `${targets.slice(0, 5).join(', ')} and ${targets.length - 5} more` : targets.join(', ')}${of}`
 }
 

@@ -1,8 +1,10 @@
 import type { IncidentStart } from '../core/incident.ts'
+import { canonical } from '../core/canonical.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { acceptIncident, markStarted, type Accepted } from '../history/accept.ts'
+import { readIncident } from '../history/incidents.ts'
 import { storePlan } from '../history/plans.ts'
 import { scopeOf, type Scope } from '../interpreter/scope.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
@@ -51,7 +53,9 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
     await startAccepted(engine, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {
       // Accepted is accepted: `started_at` stays null, and the starter works it off.
     })
-  return accepted
+  if (accepted.created) return accepted
+  const own = (await readIncident(engine.database, accepted.incident)).inputs
+  return canonical(own) === canonical(inputs) ? accepted : { ...accepted, inputs: own }
 }
 
 /** Starts the workflow of an incident that was accepted, and takes it off the outbox. */

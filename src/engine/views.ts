@@ -44,7 +44,8 @@ export interface RoundView {
   /** The name of the proposed remedy; null where none was. */
   remedy: string | null
   gate: GateView | null
-  targets: { key: string; state: TargetState }[]
+  /** `why`: what kept it from being applied. */
+  targets: { key: string; state: TargetState; why: string | null }[]
   effects: { action: string; target: string; result: EffectResult; detail: string; at: string }[]
   /** null: not verified yet, or nothing was applied. */
   verified: boolean | null

@@ -1,6 +1,6 @@
 import type { GateState, Settlement } from '../core/decision.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
-import { recordEvents } from '../history/record.ts'
+import { recordEvents, setState } from '../history/record.ts'
 import { lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
 
 /**
@@ -11,6 +11,8 @@ export async function settleGate(database: Database, id: string): Promise<Settle
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, id)
     const moved = await moveOn(connection, incident, gate, now)
+    // Whoever looks must not read that it still waits for people while the grounds are looked at again.
+    if (moved.state === 'approved') await setState(connection, incident.id, 'applying')
     return answer(connection, incident, moved, now)
   })
 }

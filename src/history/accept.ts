@@ -27,6 +27,8 @@ export interface Accepted {
   /** False: the request joined an incident that was open under the same key, or repeats an earlier request. */
   created: boolean
   occurrences: number
+  /** Those of the incident that it joined, where they are not the ones that were asked for. */
+  inputs?: JsonObject
   /** It was counted at an incident that has closed: the key is quiet. */
   quiet?: true
 }

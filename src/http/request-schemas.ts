@@ -107,4 +107,6 @@ export const doneBody = z
   })
   .openapi('Done')
 
+export const cancelBody = z.strictObject({ comment: text(2_000).optional() }).openapi('Cancellation')
+
 export const noteBody = z.strictObject({ text: text(10_000, 1) }).openapi('Note')

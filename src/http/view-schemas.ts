@@ -20,7 +20,13 @@ const outcome = z.enum([
 const gateState = z.enum(['open', 'approved', 'rejected', 'expired', 'voided', 'withdrawn', 'lapsed', 'cancelled'])
 
 export const accepted = z
-  .object({ incident: z.string(), created: z.boolean(), occurrences: z.int(), quiet: z.literal(true).optional() })
+  .object({
+    incident: z.string(),
+    created: z.boolean(),
+    occurrences: z.int(),
+    inputs: json.optional(),
+    quiet: z.literal(true).optional(),
+  })
   .openapi('Accepted', { example: { incident: 'INC-142', created: true, occurrences: 1 } })
 
 const summaryFields = {
@@ -149,6 +155,7 @@ const round = z
       z.object({
         key: z.string(),
         state: z.enum(['proposed', 'skipped', 'permitted', 'applied', 'refused', 'unknown']),
+        why: z.string().nullable(),
       }),
     ),
     effects: z.array(

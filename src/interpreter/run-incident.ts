@@ -201,8 +201,13 @@ class IncidentRun {
         undefined,
         scope,
       )
+    if (treated.stopped !== undefined && !treated.over)
+      await this.#host.record(`r${round}/stopped`, 'stopped', { round, reason: treated.stopped })
     if (applied.length === 0) {
-      if (treated.cancelled) return { outcome: 'cancelled', reason: 'cancelled before anything was applied' }
+      if (treated.cancelled) {
+        const what = treated.once.length > 0 ? `after ${treated.once.join(' and ')}` : 'before anything'
+        return { outcome: 'cancelled', reason: `cancelled ${what} was applied` }
+      }
       if (treated.over) return 'again'
       if (treated.stopped !== undefined || keysOf('refused').length > 0) this.#ineffectiveRounds += 1
       return 'again'
@@ -225,6 +230,9 @@ class IncidentRun {
       withinMs,
     })
     const { held, detail, tookMs } = answer
+    const cancelled = `cancelled after ${remedy.remedy} was applied to ${applied.join(', ')}`
+    // Whether it would have helped nobody knows: that is no verdict.
+    if (answer.cancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
     await this.#host.record(`${place}/verdict`, 'verified', {
       round,
       remedy: remedy.remedy,
@@ -233,8 +241,7 @@ class IncidentRun {
       tookMs,
       targets: applied,
     })
-    if (answer.cancelled || treated.cancelled)
-      return { outcome: 'cancelled', reason: `cancelled after ${remedy.remedy} was applied to ${applied.join(', ')}` }
+    if (answer.cancelled || treated.cancelled) return { outcome: 'cancelled', reason: cancelled }
     if (!held) return this.#ineffectiveRound(remedy.remedy, applied)
     this.#verifiedOnce = true
     return this.#symptomGone(round)

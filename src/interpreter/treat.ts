@@ -16,6 +16,9 @@ const MAX_REFUSED_IN_A_ROW = 3
 /** To find out whether a person has said done. */
 const ASK_MS = 10_000
 
+/** Actions that change nothing in the diagnosed system. */
+const TELLS = new Set(['notify'])
+
 /** What `expect` sees; its type was checked when the runbook was compiled. */
 const RESULT: Record<string, Type> = { result: 'dyn' }
 
@@ -34,7 +37,10 @@ export interface Treatment {
 
 /** What became of each approved target. */
 export interface Treated {
+  /** `applied`: at least one of its own actions was; where it has none, one that is done once for all. */
   results: Map<string, EffectResult>
+  /** Writes that are done once for all, such as `0-sql.update`, which were applied. */
+  once: string[]
   /** A sentence, where it was stopped before the end. */
   stopped?: string
   /** The approval was taken back or lapsed before anything was begun. */
@@ -57,7 +63,11 @@ class TreatmentRun {
   readonly #host: Host
   readonly #treatment: Treatment
   readonly #remedy: PlanRemedy
-  readonly #treated: Treated = { results: new Map(), over: false, cancelled: false }
+  readonly #treated: Treated = { results: new Map(), once: [], over: false, cancelled: false }
+  /** Keys of targets to which an action of their own was applied. */
+  readonly #touched = new Set<string>()
+  /** Whether an action that is done once was applied, also one that only tells. */
+  #doneOnce = false
   #left: RenderedTarget[]
   #recheckedAt = ''
   #rechecks = 0
@@ -78,9 +88,16 @@ class TreatmentRun {
       else await this.#applyToEach(action)
       if (action.wait && !this.#over()) await this.#wait(action)
     }
-    for (const { target } of this.#left)
-      if (!this.#treated.results.has(target.key)) this.#treated.results.set(target.key, 'applied')
+    this.#settleLeft()
     return this.#treated
+  }
+
+  /** What became of the targets that are still there: waiting before the first action, or being cancelled then, does nothing to them. */
+  #settleLeft(): void {
+    for (const one of this.#left) {
+      const done = one.actions.length > 0 ? this.#touched.has(one.target.key) : this.#doneOnce
+      this.#treated.results.set(one.target.key, done ? 'applied' : 'skipped')
+    }
   }
 
   #over(): boolean {
@@ -107,7 +124,8 @@ class TreatmentRun {
       for (const one of stays) skipped[one.target.key] = 'what is done once would be another now'
       stays.length = 0
     }
-    for (const key of Object.keys(skipped)) this.#treated.results.set(key, 'skipped')
+    for (const key of Object.keys(skipped))
+      this.#treated.results.set(key, this.#touched.has(key) ? 'applied' : 'skipped')
     this.#left = stays
     const found = await this.#host.record(place, 'recheck', {
       round,
@@ -127,7 +145,8 @@ class TreatmentRun {
       if (!this.#left.includes(one) || !one.actions.some((drafted) => drafted.id === action.id)) continue
       if (done > 0 && done % size === 0) await this.#pause(everyMs)
       if (this.#over()) return
-      await this.#applyTo(action, one.target.key, () => this.#left.includes(one))
+      const result = await this.#applyTo(action, one.target.key, () => this.#left.includes(one))
+      if (result === 'applied') this.#touched.add(one.target.key)
       done += 1
     }
   }
@@ -148,6 +167,10 @@ class TreatmentRun {
   async #applyOnce(action: PlanAction): Promise<void> {
     if (!this.#treatment.rendered.once.some((drafted) => drafted.id === action.id)) return
     const result = await this.#applyTo(action, WHOLE, () => this.#left.length > 0)
+    if (result === 'applied') {
+      this.#doneOnce = true
+      if (!TELLS.has(action.action)) this.#treated.once.push(action.id)
+    }
     if ((result === 'refused' || result === 'unknown') && !this.#over()) this.#stop(`${action.id} was ${result}`)
   }
 
@@ -226,13 +249,19 @@ class TreatmentRun {
 
   #stop(why: string): void {
     this.#treated.stopped = why
-    for (const { target } of this.#left) this.#treated.results.set(target.key, 'skipped')
+    this.#settleLeft()
     this.#left = []
   }
 
   async #wait(action: PlanAction): Promise<void> {
     const { round, scope } = this.#treatment
     const wait = action.wait!
+    await this.#host.record(`r${round}/waiting/${action.id}`, 'waiting', {
+      round,
+      action: action.id,
+      until: wait.until.cel,
+      withinMs: wait.withinMs,
+    })
     const seen = withTargets(
       scope,
       this.#remedy,
@@ -267,7 +296,9 @@ function renderAgain(remedy: PlanRemedy, judged: Judged, scope: Scope): Rendered
 }
 
 function disqualified(one: RenderedTarget, again: Judged, now: Rendered | undefined): string | undefined {
-  if (again.finding.holds !== true) return `the cause no longer holds: ${again.finding.because}`
+  if (again.finding.holds === 'undetermined')
+    return `it could not be seen whether the cause still holds: ${again.finding.because}`
+  if (again.finding.holds === false) return `the cause no longer holds: ${again.finding.because}`
   const same = now?.targets.find((other) => other.target.key === one.target.key)
   if (!same) return 'is no longer affected'
   return unchanged(one, same) ? undefined : 'what would be done to it has changed since it was approved'

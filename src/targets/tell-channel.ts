@@ -7,12 +7,16 @@ const TIMEOUT_MS = 5_000
 const MAX_MESSAGE = 3_000
 
 /**
- * Tells a channel through its incoming webhook, and says what came of it. A name without a webhook is a group of people only: that
- * is said, not an error. Throws `RUNBOOK_UNREACHABLE` where it could not be delivered.
+ * Tells a channel through its incoming webhook, and says what came of it; null where the name has no webhook and is a group of people
+ * only, so that nobody was told. Throws `RUNBOOK_UNREACHABLE` where it could not be delivered.
  */
-export async function tellChannel(channels: Record<string, Channel>, name: string, message: string): Promise<string> {
+export async function tellChannel(
+  channels: Record<string, Channel>,
+  name: string,
+  message: string,
+): Promise<string | null> {
   const channel = channels[name]
-  if (!channel?.slack.known) return `no channel is configured for ${name}`
+  if (!channel?.slack.known) return null
   const target = await openHttp(`channel ${name}`, { kind: 'http', url: channel.slack, headers: {}, redact: [] })
   const answer = await requestHttp(target, {
     method: 'POST',

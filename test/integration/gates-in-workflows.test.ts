@@ -11,7 +11,8 @@ import { trigger } from '../../src/engine/trigger.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
-import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { mending, openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { expression } from '../unit/interpreter/plan-fixture.ts'
 
 const REASON = 'the region is down and nobody else can be reached'
 const signingKey = newSigningKey()
@@ -40,6 +41,24 @@ beforeAll(async () => {
     withRemedy('two-people', { approval: approval({ count: 2 }) }),
     withRemedy('brief', { approval: approval({ withinMs: 4_000, onTimeout: 'reject' }) }),
     withRemedy('automatic', { approval: { auto: true }, limits: { ...limits, perHour: 2 } }),
+    withRemedy('patient', {
+      actions: [
+        {
+          id: '0-notify',
+          action: 'notify',
+          with: { channel: { lit: 'oncall' }, message: { lit: 'they will be mended' } },
+          once: true,
+          timeoutMs: 5_000,
+          wait: {
+            checks: [thingsCheck('after')],
+            until: expression('size(after.rows) == 0', ['after']),
+            everyMs: 100,
+            withinMs: 60_000,
+          },
+        },
+        { ...update!, id: '1-sql.update' },
+      ],
+    }),
     withRemedy('staged', { actions: [{ ...update!, batches: { size: 1, everyMs: 60_000 } }], limits }),
   ])
   Object.assign(world.engine.config, { breakGlass: ['oncall'] })
@@ -250,9 +269,31 @@ describe('targets', () => {
       await world.until(id, 'has applied the first', ({ rounds }) => rounds[0]!.effects.length === 1)
       await cancelIncident(world.engine, world.engine.people.operator!, id)
       const closed = await world.closed(id)
-      expect(closed).toMatchObject({ outcome: 'cancelled', reason: expect.stringContaining('was applied to b1') })
+      expect(closed).toMatchObject({
+        outcome: 'cancelled',
+        reason: expect.stringMatching(/was applied to b1; it was not verified$/),
+      })
       expect(closed.rounds[0]!.effects).toHaveLength(1)
       expect(await statesOf('batch')).toEqual(['good', 'bad', 'bad'])
+    }))
+
+  test('that wait before their turn are not applied, and cancelling then says so', () =>
+    withWorker({}, async () => {
+      await world.addThings('patient', 'w1', 'w2')
+      const id = await world.open('patient', 'patient')
+      await world.decide(await world.atGate(id))
+      const waiting = await world.until(id, 'waits', ({ rounds }) => rounds[0]!.effects.length === 1)
+      expect(waiting.state).toBe('applying')
+      expect(waiting.rounds[0]!.targets.map(({ state }) => state)).toEqual(['proposed', 'proposed'])
+      await cancelIncident(world.engine, world.engine.people.operator!, id, 'nobody mends it')
+      const closed = await world.closed(id)
+      expect(closed).toMatchObject({ outcome: 'cancelled', reason: 'cancelled before anything was applied' })
+      expect(closed.rounds[0]).toMatchObject({ targets: [{ state: 'skipped' }, { state: 'skipped' }], verified: null })
+      expect(await statesOf('patient')).toEqual(['bad', 'bad'])
+      const { timeline } = await reviewIncident(world.engine.database, id)
+      const said = timeline.map(({ text }) => text)
+      expect(said).toContain('waits until size(after.rows) == 0, at most 1m 00s')
+      expect(said).toContain('operator asked to cancel it: nobody mends it')
     }))
 
   test('of which some are refused by their guard are partly applied, verified as such, and the rest proposed anew', () =>
@@ -273,7 +314,7 @@ describe('targets', () => {
           { key: 'p2', state: 'refused' },
         ],
       })
-      expect(again.rounds[1]!.targets).toEqual([{ key: 'p2', state: 'proposed' }])
+      expect(again.rounds[1]!.targets).toMatchObject([{ key: 'p2', state: 'proposed' }])
       await world.things.query('DROP TRIGGER refuse_p2 ON things')
       await world.decide(again)
       expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })

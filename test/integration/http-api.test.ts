@@ -52,16 +52,19 @@ describe('opening an incident', () => {
   const open = (inputs: object, headers = {}) =>
     world.call('POST', '/v1/incidents', { body: { type: 'test-run', inputs }, headers })
 
-  test('a second request under the same key joins it', async () => {
+  test('a second request under the same key joins it, and is told where its inputs differ', async () => {
     const first = await open({ run: 'same' })
     expect(first).toMatchObject({ status: 200, json: { created: true, occurrences: 1 } })
     const second = await open({ run: 'same', threshold: '5s' })
-    expect(second.json).toEqual({ incident: first.json.incident, created: false, occurrences: 2 })
+    const inputs = { run: 'same', threshold: '1h' }
+    expect(second.json).toEqual({ incident: first.json.incident, created: false, occurrences: 2, inputs })
+    const third = await open({ run: 'same' })
+    expect(third.json).toEqual({ incident: first.json.incident, created: false, occurrences: 3 })
     const shown = await world.call('GET', `/v1/incidents/${first.json.incident}`)
     expect(shown.json).toMatchObject({
       type: 'test-run',
       key: 'test-run/same',
-      inputs: { run: 'same', threshold: '1h' },
+      inputs,
       requester: 'person:operator',
       state: 'open',
       rounds: [],

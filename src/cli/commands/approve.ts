@@ -1,9 +1,8 @@
 import { Command } from 'commander'
-import { RunbookError } from '../../core/errors.ts'
 import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
-import { confirm } from '../confirm.ts'
-import { glassReason, openGateOf } from '../decide.ts'
+import { gateToDecide } from '../confirm.ts'
+import { glassReason } from '../decide.ts'
 import { STILL_WAITING } from '../exit-codes.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
@@ -40,16 +39,10 @@ export function command(terminal: Terminal): Command {
 }
 
 async function approve(terminal: Terminal, id: string, options: Options, json: boolean): Promise<void> {
-  const { digest, targets, comment } = options
+  const { targets, comment } = options
   const breakGlass = glassReason(options)
-  if (digest === undefined && !terminal.interactive)
-    throw new RunbookError(
-      'RUNBOOK_BAD_INPUT',
-      `there is no terminal to ask on: say what you approve with --digest ("runbook show ${id}" prints it)`,
-    )
   const client = openClient(terminal)
-  const gate = await openGateOf(client, id, digest)
-  if (digest === undefined) await confirm(terminal, gate, targets, 'Approve')
+  const gate = await gateToDecide(terminal, client, id, options, 'Approve')
   const decided = await client.decide(id, {
     gate: gate.id,
     proposalDigest: gate.proposalDigest,

@@ -1,8 +1,10 @@
 import { Command } from 'commander'
+import type { Accepted } from '../../history/accept.ts'
 import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
 import { collectInput } from '../inputs.ts'
 import { printJson, wantsJson } from '../output.ts'
+import { plain } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 import { watch } from '../watch.ts'
 
@@ -28,20 +30,24 @@ Examples:
     .action(async (type: string, options: Options, self: Command) => {
       const client = openClient(terminal)
       const accepted = await client.trigger(type, options.input ?? {})
-      const { incident, created, occurrences } = accepted
+      const { incident } = accepted
       const json = wantsJson(self)
       if (json) printJson(terminal, accepted)
-      else if (options.watch) terminal.say(sentence(incident, created, occurrences))
+      else if (options.watch) terminal.say(sentence(accepted))
       else {
         terminal.print(incident)
-        terminal.say(`${sentence(incident, created, occurrences)}; follow it with "runbook watch ${incident}"`)
+        terminal.say(`${sentence(accepted)}; follow it with "runbook watch ${incident}"`)
       }
       if (options.watch) throw new Exit(await watch(terminal, client, incident, json))
     })
 }
 
-function sentence(incident: string, created: boolean, occurrences: number): string {
-  return created
-    ? `${incident} opened`
-    : `${incident} is open under the same key: joined it (${occurrences} times by now)`
+function sentence({ incident, created, occurrences, inputs }: Accepted): string {
+  if (created) return `${incident} opened`
+  const other = inputs
+    ? `; it goes on with its own inputs: ${Object.entries(inputs)
+        .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+        .join(' ')}`
+    : ''
+  return plain(`${incident} is open under the same key: joined it (${occurrences} times by now)${other}`)
 }

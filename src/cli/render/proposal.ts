@@ -56,7 +56,7 @@ function commandLines(incident: string, gate: GateView, { width, colours, intera
   const digest = interactive ? '' : ` --digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`
   return [
     line(width, ' approve:  ', [`runbook approve ${incident}${digest}`, colours.bold]),
-    line(width, ` reject:   runbook reject ${incident} --comment "why"`),
+    line(width, ` reject:   runbook reject ${incident}${digest} --comment "why"`),
   ]
 }
 

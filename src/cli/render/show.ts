@@ -74,10 +74,18 @@ function headLines(view: IncidentView, page: Page): string[] {
   ]
 }
 
-function earlierRound({ round, causes, remedy, gate, verified }: RoundView, { width, colours }: Page): string {
+function earlierRound(view: RoundView, { width, colours }: Page): string {
+  const { round, causes, remedy } = view
   const cause = causes.find((one) => one.holds === true)?.cause ?? 'no cause'
-  const end = verified === true ? 'verified' : verified === false ? 'did not help' : (gate?.state ?? 'nothing proposed')
-  return line(width, [`Round ${round}: ${cause}${remedy ? ` → ${remedy}` : ''}, ${end}`, colours.dim])
+  return line(width, [`Round ${round}: ${cause}${remedy ? ` → ${remedy}` : ''}, ${endOfRound(view)}`, colours.dim])
+}
+
+function endOfRound({ gate, verified, targets }: RoundView): string {
+  if (verified !== null) return verified ? 'verified' : 'did not help'
+  if (gate?.state !== 'approved') return gate?.state ?? 'nothing proposed'
+  if (!targets.every(({ state }) => state === 'skipped')) return 'approved'
+  const why = targets.find((target) => target.why !== null)?.why
+  return `approved, nothing was applied${why ? `: ${why}` : ''}`
 }
 
 function roundLines(view: IncidentView, round: RoundView, page: Page): string[] {
@@ -170,8 +178,8 @@ function targetLines(round: RoundView, { width, colours }: Page, most: number): 
   const once = whole ? [] : effects.filter((effect) => effect.target === '-')
   const lines = [
     ...once.map(({ action, result, detail }) => row(result, action.replace(/^\d+-/, ''), detail)),
-    ...targets.map(({ key, state }) =>
-      row(state, key === '-' ? '' : key, effects.findLast((effect) => effect.target === key)?.detail ?? ''),
+    ...targets.map(({ key, state, why }) =>
+      row(state, key === '-' ? '' : key, why ?? effects.findLast((effect) => effect.target === key)?.detail ?? ''),
     ),
   ]
   const more = lines.length - most + 1

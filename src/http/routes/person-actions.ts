@@ -4,7 +4,7 @@ import { acknowledge, addNote, cancelIncident, claim } from '../../engine/person
 import { showIncident } from '../../engine/show.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
-import { incidentParams, noteBody } from '../request-schemas.ts'
+import { cancelBody, incidentParams, noteBody } from '../request-schemas.ts'
 import { incidentView } from '../view-schemas.ts'
 
 const request = { params: incidentParams }
@@ -30,7 +30,7 @@ const cancel = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/cancel',
   summary: 'Ask for its end: at its gate at once, while applying between two targets',
-  request,
+  request: { ...request, body: { ...jsonBody(cancelBody), required: false } },
   responses,
 })
 
@@ -56,7 +56,7 @@ export function personRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   })
   app.openapi(cancel, async (c) => {
     const { id } = c.req.valid('param')
-    await cancelIncident(engine, c.get('person'), id)
+    await cancelIncident(engine, c.get('person'), id, c.req.valid('json')?.comment)
     return c.json(await showIncident(engine.database, id), 200)
   })
   app.openapi(note, async (c) => {

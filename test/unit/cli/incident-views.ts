@@ -114,7 +114,7 @@ export function roundAtGate(runs = ['run-7', 'run-8', 'run-9'], gate: Partial<Ga
     causes: CAUSES,
     remedy: 'fail-stalled-runs',
     gate: gateFor(proposalFor(runs), gate),
-    targets: runs.map((key) => ({ key, state: 'proposed' })),
+    targets: runs.map((key) => ({ key, state: 'proposed', why: null })),
     effects: [],
     verified: null,
   }
@@ -183,9 +183,9 @@ export function resolved(): IncidentView {
         ...second,
         round: 2,
         targets: [
-          { key: 'run-7', state: 'applied' },
-          { key: 'run-8', state: 'applied' },
-          { key: 'run-9', state: 'skipped' },
+          { key: 'run-7', state: 'applied', why: null },
+          { key: 'run-8', state: 'applied', why: null },
+          { key: 'run-9', state: 'skipped', why: 'is no longer affected' },
         ],
         effects: [effect('run-7'), effect('run-8')],
         verified: true,

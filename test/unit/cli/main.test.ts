@@ -141,12 +141,12 @@ describe('trigger', () => {
 })
 
 describe('approve', () => {
-  test('without a terminal it needs the digest, and asks the server nothing', async () => {
+  test('without a terminal it needs the digest, and decides nothing', async () => {
     const { url, asked } = await fakeApi(show)
     const terminal = terminalFor(url)
     expect(await main(['approve', '142'], terminal)).toBe(2)
-    expect(terminal.err).toContain('say what you approve with --digest')
-    expect(asked).toEqual([])
+    expect(terminal.err).toContain('say which proposal you mean with --digest')
+    expect(asked.map(({ body }) => body)).toEqual([undefined])
   })
 
   test('with the first digits of the digest it approves exactly that proposal', async () => {
@@ -208,17 +208,37 @@ describe('approve', () => {
   })
 })
 
-test('reject says which proposal it rejects, and why', async () => {
+test('reject says which proposal it rejects, and why; without a terminal it needs the digest', async () => {
   const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('rejected', 0, 1) })
   const terminal = terminalFor(url)
-  expect(await main(['reject', '142', '--next-cause', '-c', 'not this one'], terminal)).toBe(0)
-  expect(asked[1]!.body).toEqual({
+  const argv = ['reject', '142', '--next-cause', '-c', 'not this one']
+  expect(await main(argv, terminal)).toBe(2)
+  expect(await main([...argv, '--digest', DIGEST.slice(0, 12)], terminal)).toBe(0)
+  expect(asked[2]!.body).toEqual({
     gate: 'INC-142.r1',
     proposalDigest: DIGEST,
     decision: 'reject',
     nextCause: true,
     comment: 'not this one',
   })
+})
+
+test('cancel keeps why, and on a terminal asks before', async () => {
+  const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/cancel': () => atItsGate() })
+  const no = terminalFor(url, { interactive: true, answers: ['n'] })
+  expect(await main(['cancel', '142'], no)).toBe(1)
+  expect(no.err).toContain('nothing was cancelled')
+  expect(asked).toHaveLength(1)
+  expect(await main(['cancel', '142', '--comment', 'a drill'], terminalFor(url))).toBe(0)
+  expect(asked[1]!.body).toEqual({ comment: 'a drill' })
+})
+
+test('joining an incident with other inputs says which it has', async () => {
+  const joined = { incident: 'INC-7', created: false, occurrences: 2, inputs: { since: '10m' } }
+  const { url } = await fakeApi({ 'POST /v1/incidents': () => joined })
+  const terminal = terminalFor(url)
+  expect(await main(['trigger', 'task-failure', '--input', 'since=5m'], terminal)).toBe(0)
+  expect(terminal.err).toContain('joined it (2 times by now); it goes on with its own inputs: since=10m')
 })
 
 test('a note is the words of the command line, or what stands on stdin', async () => {

@@ -90,6 +90,25 @@ describe('an incident', () => {
     expect(done.effects).toHaveLength(1)
   })
 
+  test('that waits in vain after it began has applied what it applied, says why it stopped, and does not do that again', async () => {
+    const [action] = remedy('mend').actions
+    const { checks, everyMs, withinMs } = remedy('mend').verify
+    const wait = { checks, until: expression('false'), everyMs, withinMs }
+    const mend = remedy('mend', {
+      actions: [
+        { ...action!, wait },
+        { ...action!, id: '1-sql.update' },
+      ],
+    })
+    const run = await simulate(plan({ remedies: { mend, replace: remedy('replace') } }), {}, { check: () => things(a) })
+    expect(run.drafts.map((draft) => draft.remedy)).toEqual(['mend', 'replace'])
+    expect(run.effects.map((effect) => effect.action)).toEqual(['0-sql.update', '0-sql.update'])
+    expect(run.events.filter(({ place }) => place.startsWith('r1/') && /waiting|stopped/.test(place))).toMatchObject([
+      { place: 'r1/waiting/0-sql.update', data: { until: 'false', withinMs } },
+      { place: 'r1/stopped', data: { reason: expect.stringContaining('waited after 0-sql.update in vain') } },
+    ])
+  })
+
   test('goes on despite a missing check where its cause says so', async () => {
     const causes = plan().causes
     const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }
