@@ -167,7 +167,16 @@ test('poison-pill crashes one worker after the other; taken out of the queue, it
   await expectOff(poisonPill)
 })
 
-test('healing poison-pill makes the next worker leave the step alone', async () => {
+test('healing poison-pill once its job was taken out leaves no run behind that failed', async () => {
+  const { rows } = await maestro.pool.query<{ id: string }>(`SELECT id FROM runs WHERE failure_reason = 'Quarantined'`)
+  const poison = rows.map(({ id }) => id)
+  expect(poison).toHaveLength(1)
+  expect(await poisonPill.heal(maestro)).toContain(`${poison[0]} asks for 200 × 200 pixels now`)
+  await untilCompleted(maestro, poison)
+  expect(await poisonPill.heal(maestro)).toBe('no run asks for such a thumbnail any more')
+})
+
+test('healing poison-pill while it crashes makes the next worker leave the job alone, and its run completes', async () => {
   const [poison] = await maestro.startRuns('thumbnail', 1, { render: { width: 60_000, height: 60_000 } })
   await until(async () => ((await maestro.redis.hget(key(jobIdOf(poison!, 'render', 1)), 'ats')) ? true : undefined), {
     withinMs: 5000,
@@ -178,7 +187,9 @@ test('healing poison-pill makes the next worker leave the step alone', async () 
     withinMs: 15_000,
     otherwise: () => new Error('the job is still in the queue'),
   })
-  expect(await readRuns(maestro, [poison!])).toMatchObject([{ status: 'FAILED', failure_reason: 'Poison pill' }])
+  await untilCompleted(maestro, [poison!])
+  expect(await readRuns(maestro, [poison!])).toMatchObject([{ status: 'COMPLETED', attempt: 2 }])
+  await expectOff(poisonPill)
 })
 
 /** What a person would do by hand: take the job out of the lists while nobody has it. */

@@ -58,8 +58,13 @@ function processCommands(program: Command): void {
     .action(async () => say(statusText(await (await needControl(readConfig().dir)).restart())))
   program
     .command('status')
-    .description('show the processes')
-    .action(async () => say(statusText(await (await needControl(readConfig().dir)).status())))
+    .description('show the processes, and whether database and Redis answer; exits with 1 when one does not')
+    .action(async () => {
+      const { status } = await import('./commands/status.ts')
+      const { text, well } = await status(readConfig())
+      say(text)
+      if (!well) throw new MaestroError('failed', 'not everything that Maestro needs answers')
+    })
   program
     .command('scale')
     .argument('<workers>', 'the number there shall be, from 0 to 32', wholeNumber)

@@ -15,6 +15,7 @@ export const dependencyDown: Fault = {
         `http://127.0.0.1:${port}/health does not answer`,
         `3 runs FAILED with the reason "Connection refused", their jobs are in failed after 3 tries`,
         'the worker logs have step.failed with "connect ECONNREFUSED" for the type ml-inference only',
+        '"npx runbook trigger task-failure --input since=10m" sees them',
       ],
     }
   },

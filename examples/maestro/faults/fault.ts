@@ -99,7 +99,7 @@ export async function untilStuck({ pool }: FaultContext, runs: string[]): Promis
     },
     { withinMs: 30_000, otherwise: () => new MaestroError('failed', 'the runs are not stuck within 30 s') },
   )
-  return `no progress for ${STUCK_SECONDS} s: "runbook trigger stuck-run --input threshold=${STUCK_SECONDS}s" sees them`
+  return `no progress for ${STUCK_SECONDS} s: "npx runbook trigger stuck-run --input threshold=${STUCK_SECONDS}s" sees them`
 }
 
 /** How many of these steps are being carried out at this moment. */

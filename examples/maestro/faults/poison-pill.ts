@@ -6,6 +6,7 @@ import type { Fault } from './fault.ts'
 
 /** Far more pixels than a worker's heap holds. */
 const POISON_SIDE = 60_000
+const HEALED_SIDE = 200
 /** Its neighbours are started twice when they die with it; three times is telling. */
 const STARTS = 3
 const NEIGHBOURS = 60
@@ -31,22 +32,34 @@ export const poisonPill: Fault = {
         `${keyOf(config, job)} has ats ≥ ${STARTS} and no atm`,
         `supervisor.jsonl has process.crashed with last_job=${job}: its start is the last line of the dead worker`,
         'maestro_worker_starts rises; what the dead worker had beside it starts again later',
-        '"runbook trigger queue-congestion --input length=20 --input oldest=10s" sees it, as long as the workers crash',
+        '"npx runbook trigger queue-congestion --input length=20 --input oldest=10s" sees it, as long as the workers crash',
       ],
     }
   },
+  /** Also once the job was taken out of the queue: its run would stay FAILED for ever. */
   async heal({ pool }) {
-    // A worker that takes the job from now on finds its run FAILED and leaves the step alone.
-    const { rowCount } = await pool.query(
-      `UPDATE runs SET status = 'FAILED', failure_reason = 'Poison pill', updated_at = now() WHERE ${IS_POISON}`,
-      [POISON_SIDE],
+    // As FAILED any worker that still takes the old job leaves the step alone; as Stalled recovery gives the run a new one.
+    const { rows } = await pool.query<{ id: string }>(
+      `WITH healed AS (
+         UPDATE runs SET status = 'FAILED', failure_reason = 'Stalled', updated_at = now(),
+           input = jsonb_set(input, '{render}', $2)
+         WHERE status <> 'COMPLETED' AND ${IS_POISON} RETURNING id
+       )
+       UPDATE steps SET input = $2 FROM healed
+       WHERE steps.run_id = healed.id AND steps.step = 'render' RETURNING healed.id`,
+      [POISON_SIDE, JSON.stringify({ width: HEALED_SIDE, height: HEALED_SIDE })],
     )
-    return `${rowCount ?? 0} poisonous run set to FAILED`
+    const runs = [...new Set(rows.map(({ id }) => id))]
+    return runs.length === 0
+      ? 'no run asks for such a thumbnail any more'
+      : `${runs.join(', ')} asks for ${HEALED_SIDE} × ${HEALED_SIDE} pixels now, and is started again`
   },
   async isOn({ pool }) {
-    const { rows } = await pool.query(`SELECT 1 FROM runs WHERE ${IS_POISON}`, [POISON_SIDE])
+    const { rows } = await pool.query(`SELECT 1 FROM runs WHERE status IN ('PENDING', 'RUNNING') AND ${IS_POISON}`, [
+      POISON_SIDE,
+    ])
     return rows.length > 0
   },
 }
 
-const IS_POISON = `status IN ('PENDING', 'RUNNING') AND current_step = 'render' AND (input #>> '{render,width}')::int = $1`
+const IS_POISON = `current_step = 'render' AND (input #>> '{render,width}')::int = $1`

@@ -24,6 +24,7 @@ export const timeoutTooShort: Fault = {
         `step_types: timeout_ms of ${TYPE} is ${TOO_SHORT_MS}`,
         `3 runs FAILED with the reason "Worker timeout"; completed ${TYPE} steps took ${TRANSCODE_SECONDS * 1000} ms`,
         'every service is healthy',
+        '"npx runbook trigger task-failure --input since=10m" sees them',
       ],
     }
   },

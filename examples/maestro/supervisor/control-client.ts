@@ -29,7 +29,11 @@ export async function findControl(dir: string): Promise<Control | undefined> {
 /** @throws MaestroError when Maestro is not up */
 export async function needControl(dir: string): Promise<Control> {
   const control = await findControl(dir)
-  if (!control) throw new MaestroError('failed', `Maestro is not running in ${dir}: start it with "maestro up"`)
+  if (!control)
+    throw new MaestroError(
+      'failed',
+      `Maestro is not running in ${dir}: "npm start" starts it with all that it needs, "npx maestro up" alone`,
+    )
   return control
 }
 

@@ -20,7 +20,7 @@ export async function lockFolder(dir: string): Promise<() => void> {
     otherwise: () =>
       new MaestroError(
         'failed',
-        `process ${lockHolder(dir) ?? '?'} starts, holds or ends Maestro in ${dir}: try "maestro status", or end that process`,
+        `process ${lockHolder(dir) ?? '?'} starts, holds or ends Maestro in ${dir}: try "npx maestro status", or end that process`,
       ),
   })
   return () => rmSync(lockPath(dir), { force: true })

@@ -29,9 +29,9 @@ test.each([
   [['fault', 'nonsense'], 2, 'unknown fault "nonsense": use one of workers-killed, stalled-nobody-checks'],
   [['inspect', 'run-1', '-o', 'xml'], 2, '-o xml: use table or json'],
   [['inspect', 'run-1'], 1, 'connect ECONNREFUSED 127.0.0.1:1'],
-  [['fault', 'queue-paused'], 1, 'start it with "maestro up"'],
-  [['scale', '--', '2'], 1, 'start it with "maestro up"'],
-  [['load'], 1, 'start it with "maestro up"'],
+  [['fault', 'queue-paused'], 1, '"npm start" starts it'],
+  [['scale', '--', '2'], 1, '"npm start" starts it'],
+  [['load'], 1, '"npm start" starts it'],
   [['down'], 0, 'Maestro is not up'],
   [['--help'], 0, 'Usage: maestro'],
 ])('maestro %j ends with %i and says: %s', async (argv, code, message) => {

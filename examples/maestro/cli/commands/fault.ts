@@ -13,8 +13,8 @@ export async function injectFault(config: MaestroConfig, name: string): Promise<
     'What can be seen now:',
     ...see.map((line) => `  - ${line}`),
     '',
-    `Look at one of its ${runs.length} runs: maestro inspect ${runs[0]}`,
-    `Take the cause away: maestro heal ${fault.name}`,
+    `Look at one of its ${runs.length} runs: npx maestro inspect ${runs[0]}`,
+    `Take the cause away: npx maestro heal ${fault.name}`,
   ].join('\n')
 }
 

@@ -19,11 +19,13 @@ export async function inspect(config: MaestroConfig, id: string, output: string)
 }
 
 function asText({ run, steps, job, outboxPending, queue, blocked, logs }: InspectedRun): string {
-  const lock = job.lock === 'held' ? `held for ${job.lockTtlMs} ms` : 'missing'
+  // Only who works on a job holds its lock: elsewhere its absence means nothing.
+  const missing = job.state === 'active' ? ' · lock missing' : ''
+  const lock = job.lock === 'held' ? ` · lock held for ${job.lockTtlMs} ms` : missing
   return [
     `run      ${run.id} · workflow ${run.workflow} · ${run.status}${run.failure_reason ? ` (${run.failure_reason})` : ''}`,
     `         step ${run.current_step} · attempt ${run.attempt} · updated ${when(run.updated_at)}`,
-    `job      ${job.id} · ${job.state} · lock ${lock}`,
+    `job      ${job.id} · ${job.state}${lock}`,
     `         starts ${job.starts} · attempts made ${job.attemptsMade} · stalls ${job.stalls} · worker ${job.worker ?? '-'}`,
     ...(job.failedReason ? [`         failed: ${job.failedReason}`] : []),
     `queue    ${queue.paused ? 'paused' : 'running'} · ${queue.waiting} waiting · ${queue.active} active · ${queue.delayed} delayed · ${queue.failed} failed · ${queue.workers.length} workers`,
