@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { messageOf } from '../core/errors.ts'
+import { nearest } from '../core/nearest.ts'
 import { Exit } from './command.ts'
 import { exitCodeOf, USAGE } from './exit-codes.ts'
 import { plainLines } from './render/layout.ts'
@@ -31,7 +32,8 @@ export async function main(argv: string[], terminal: Terminal = processTerminal(
 
 /** The program with all its verbs; only the one that was asked for is loaded, the others are known by name. */
 async function build(argv: string[], terminal: Terminal): Promise<Command> {
-  const program = withOutput(new Command('runbook'))
+  const asked = verbIn(argv)
+  const program: Command = withOutput(new Command('runbook'))
     .description('Diagnoses incidents by runbooks, proposes one exact remedy, waits for a person, applies it once.')
     .version(version(), '-V, --version')
     .enablePositionalOptions()
@@ -42,12 +44,12 @@ async function build(argv: string[], terminal: Terminal): Promise<Command> {
       getOutHelpWidth: () => terminal.width,
       getErrHelpWidth: () => terminal.width,
       getOutHasColors: () => terminal.colours.isColorSupported,
+      outputError: (text, write) => write(withOptionMeant(text, program, asked)),
     })
     .configureHelp({ subcommandTerm: (command) => `${command.name()} ${usageInList(command.name())}`.trimEnd() })
     .addHelpCommand(new Command('help').description('how a command is used').helpGroup('Run it:'))
     .showHelpAfterError('Run it with --help to see how it is used.')
     .addHelpText('after', AFTER)
-  const asked = verbIn(argv)
   for (const verb of VERBS) {
     const command =
       verb.name === asked ? (await verb.load()).command(terminal) : new Command(verb.name).allowUnknownOption()
@@ -66,6 +68,24 @@ Where the API is, and who you are: RUNBOOK_URL and RUNBOOK_TOKEN, else in
 
 function usageInList(name: string): string {
   return VERBS.find((verb) => verb.name === name)?.usage ?? ''
+}
+
+/** Commander knows misspelt options; this knows those of other tools, and beginnings of ours. */
+function withOptionMeant(text: string, program: Command, asked: string | undefined): string {
+  const wrong = /^error: unknown option '(--[^'=]+)/.exec(text)?.[1]
+  if (wrong === undefined || text.includes('Did you mean')) return text
+  const meant = optionMeant(wrong, program, asked)
+  return meant === undefined ? text : `${text.trimEnd()}\n(Did you mean ${meant}?)\n`
+}
+
+function optionMeant(wrong: string, program: Command, asked: string | undefined): string | undefined {
+  const verb = program.commands.find((one) => one.name() === asked)
+  const known = [verb, ...(verb?.commands ?? [])].flatMap((one) => one?.options ?? []).map(({ long }) => long ?? '')
+  const like = known.find((long) => long.startsWith(wrong)) ?? nearest(wrong, known)
+  if (like !== undefined) return like
+  if (known.includes('--output') && nearest(wrong, ['--json']) !== undefined) return '-o json'
+  // What is not an option of a verb that takes inputs, is one of the runbook's inputs.
+  return known.includes('--input') ? `--input ${wrong.slice(2)}=…` : undefined
 }
 
 /** The form can be said before the verb or behind it. */

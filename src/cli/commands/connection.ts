@@ -5,21 +5,22 @@ import type { Terminal } from '../terminal.ts'
 
 /** `runbook connection prepare <name>`: makes the credentials of a diagnosed system. */
 export function command(terminal: Terminal): Command {
-  const connection = new Command('connection').description('prepare the credentials of a diagnosed system')
+  const connection = new Command('connection').description('Prepares the credentials of a diagnosed system.')
   connection
     .command('prepare <name>')
-    .description('make roles or users that can only read, others that can apply remedies, and the ledger of effects')
+    .description(
+      'Makes roles or users that can only read, others that can apply remedies, and the ledger of effects. What is there is kept.',
+    )
     .option(
       '--schema <schema>',
-      'PostgreSQL: may be read (repeat for several; default: public)',
-      (one: string, all: string[]) => [...all, one],
-      [] as string[],
+      'PostgreSQL: may be read; repeat it for several (default: public)',
+      (one: string, all: string[] = []) => [...all, one],
     )
     .addHelpText(
       'after',
       '\nThe address of who may create them stands in RUNBOOK_ADMIN_URL.\nThe new addresses go to .runbook/env (0600) and are never printed.\n\nExample:\n  RUNBOOK_ADMIN_URL=postgres://postgres@db.example/app runbook connection prepare maestro-db',
     )
-    .action(async (name: string, options: { schema: string[] }) => {
+    .action(async (name: string, options: { schema?: string[] }) => {
       const adminUrl = terminal.env.RUNBOOK_ADMIN_URL
       if (!adminUrl)
         throw new RunbookError(
@@ -39,7 +40,7 @@ export function command(terminal: Terminal): Command {
       const prepared = await prepareConnection(config, name, {
         adminUrl,
         grants: neededGrants(plans, name),
-        ...(options.schema.length > 0 ? { schemas: options.schema } : {}),
+        ...(options.schema ? { schemas: options.schema } : {}),
       })
       updateEnvironmentFile(config.directory, prepared.env)
       for (const line of prepared.did) terminal.print(line)

@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts'
 /** `runbook migrate`: brings the engine's database up to date, as its owner. */
 export function command(terminal: Terminal): Command {
   return new Command('migrate')
-    .description("bring the engine's database up to date, with its owner's URL in RUNBOOK_OWNER_URL")
+    .description("Brings the engine's database up to date, with its owner's URL in RUNBOOK_OWNER_URL.")
     .action(async () => {
       const { RUNBOOK_OWNER_URL: url } = readEnvironment(terminal.cwd, terminal.env).environment
       if (!url)

@@ -6,7 +6,7 @@ import type { Terminal } from '../terminal.ts'
 /** `runbook worker`: runs incidents until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('worker')
-    .description('run incidents: workflows, checks and effects, the starter and the reconciler')
+    .description('Runs incidents until it is stopped: workflows, checks and effects, the starter and the reconciler.')
     .addOption(new Option('--only <role>', 'run this part only').choices(['diagnose', 'remediate']))
     .addOption(
       new Option('--log-level <level>', "of Temporal's own lines")
