@@ -16,7 +16,8 @@ export interface Sending {
  * One request to the API, with the token. Throws RunbookError: the server's own problem, or `RUNBOOK_UNREACHABLE` when nothing
  * answers within 10 s or something else than the API does.
  */
-export async function send({ url, token }: Address, path: string, sending: Sending = {}): Promise<Response> {
+export async function send(address: Address, path: string, sending: Sending = {}): Promise<Response> {
+  const { url, token } = address
   const { until, headers, ...init } = sending
   const limit = new AbortController()
   const end = () => limit.abort()
@@ -39,20 +40,20 @@ export async function send({ url, token }: Address, path: string, sending: Sendi
       throw new RunbookError('RUNBOOK_UNREACHABLE', `the API at ${url} did not answer within ${TIMEOUT_MS / 1000} s`, {
         url,
       })
-    throw unreachable(url, error)
+    throw unreachable(address, error)
   } finally {
     clearTimeout(timer)
     until?.removeEventListener('abort', end)
   }
 }
 
-function unreachable(url: string, error: unknown): RunbookError {
+function unreachable({ url, start = '"runbook up"' }: Address, error: unknown): RunbookError {
   // What fetch throws says "fetch failed"; why stands beneath.
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   const refused = (cause as { code?: string }).code === 'ECONNREFUSED'
   return new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `the API at ${url} does not answer${refused ? '' : ` (${messageOf(cause)})`}: start it with "runbook up", or set RUNBOOK_URL to where it is`,
+    `the API at ${url} does not answer${refused ? '' : ` (${messageOf(cause)})`}: start it with ${start}, or set RUNBOOK_URL to where it is`,
     { url },
     error,
   )

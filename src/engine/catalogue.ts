@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { relative } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { RunbookError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
@@ -18,6 +19,18 @@ export async function loadCatalogue(config: Config): Promise<Catalogue> {
   const connections: Record<string, ConnectionKind> = {}
   for (const [name, { kind }] of Object.entries(config.connections)) connections[name] = kind
   return loadRunbooks(config.runbooks, { connections, channels: Object.keys(config.channels) })
+}
+
+/** Each file that is left out because of errors, with the first of them: `runbooks/x.yaml:3:5: …`. */
+export function brokenRunbooks({ directory }: Pick<Config, 'directory'>, { problems }: Catalogue): string[] {
+  const errors = problems.filter((problem) => problem.severity === 'error')
+  const first = errors.filter((one, i) => errors.findIndex(({ file }) => file === one.file) === i)
+  return first.map(({ file, line, column, message }) => `${shown(directory, file)}:${line}:${column}: ${message}`)
+}
+
+function shown(directory: string, file: string): string {
+  const from = relative(directory, file)
+  return from.startsWith('..') ? file : from
 }
 
 /** Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` with the types there are. */

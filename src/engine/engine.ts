@@ -9,7 +9,7 @@ import { keyringOf } from './keyring-of.ts'
 import { peopleOf } from './people.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import type { Targets } from '../targets/targets.ts'
-import { connectTemporal, type Temporal } from '../temporal/connect.ts'
+import { connectTemporal, type Temporal, type TemporalAddress } from '../temporal/connect.ts'
 
 /** What the use cases work with: opened once per process. */
 export interface Engine {
@@ -29,7 +29,7 @@ export interface Engine {
  */
 export async function openEngine(
   config: Config,
-  options: { name?: string; connections?: number } = {},
+  options: { name?: string; connections?: number; answerMs?: number } = {},
 ): Promise<Engine> {
   const people = peopleOf(config)
   const keyring = keyringOf(config)
@@ -37,6 +37,7 @@ export async function openEngine(
   const database = openDatabase(config.database.reveal(), {
     name: options.name ?? 'runbook',
     max: options.connections ?? 10,
+    ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
   })
   const targets = openTargets(config)
   let temporal: Temporal | undefined
@@ -47,7 +48,7 @@ export async function openEngine(
   }
   try {
     await requireMigrated(database)
-    temporal = await connectTemporal({ ...config.temporal, environment: temporalVariables(config) })
+    temporal = await connectTemporal(temporalAddress(config))
   } catch (error) {
     await close()
     throw error
@@ -56,7 +57,8 @@ export async function openEngine(
 }
 
 /** Temporal's own variables may stand in `.runbook/env` too: that is where the embedded stack says where it is. */
-function temporalVariables(config: Config): Record<string, string> {
+export function temporalAddress(config: Config): TemporalAddress {
   const { environment } = readEnvironment(config.directory, process.env)
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('TEMPORAL_')))
+  const ofTemporal = Object.entries(environment).filter(([name]) => name.startsWith('TEMPORAL_'))
+  return { ...config.temporal, environment: Object.fromEntries(ofTemporal) }
 }

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 
 export type Database = pg.Pool
@@ -6,14 +7,22 @@ export type Connection = pg.PoolClient
 /** What runs a single statement: a pool, or a connection inside a transaction. */
 export type Queryable = Pick<pg.Pool, 'query'>
 
+export interface DatabaseOptions {
+  max?: number
+  name?: string
+  /** A statement that is not answered by then fails, in milliseconds: for those whose caller waits no longer either. */
+  answerMs?: number
+}
+
 /** Opens the engine's database as the application role. Connections are made when needed. */
-export function openDatabase(url: string, options: { max?: number; name?: string } = {}): Database {
+export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max ?? 10,
     application_name: options.name ?? 'runbook',
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: Math.min(options.answerMs ?? CONNECT_MS, CONNECT_MS),
     keepAlive: true,
+    ...(options.answerMs === undefined ? {} : { query_timeout: options.answerMs }),
   })
   // An idle connection that breaks is replaced at its next use; without a listener the process would end.
   pool.on('error', () => {})
@@ -21,6 +30,8 @@ export function openDatabase(url: string, options: { max?: number; name?: string
   pool.on('connect', (connection) => connection.on('error', () => lost.add(connection)))
   return pool
 }
+
+const CONNECT_MS = 5_000
 
 /** Connections that broke, whoever was listening. */
 const lost = new WeakSet<object>()
@@ -47,7 +58,9 @@ async function inTransaction<T>(
       await connection.query('COMMIT')
       return result
     } catch (error) {
-      await connection.query('ROLLBACK').catch(spoil)
+      // What is not answered would leave this unanswered too; the server takes all back when the connection ends.
+      if (isUnanswered(error)) spoil(error)
+      else await connection.query('ROLLBACK').catch(spoil)
       throw error
     }
   })
@@ -74,6 +87,7 @@ async function lent<T>(
   try {
     return await work(connection, spoil)
   } catch (error) {
+    if (isUnanswered(error)) spoil(error)
     const gone = broken ?? lost.has(connection)
     throw gone && !(error instanceof RunbookError) ? unreachable(error) : error
   } finally {
@@ -82,11 +96,16 @@ async function lent<T>(
   }
 }
 
+/** A statement that had no answer in time (`answerMs`), as node-pg says it. */
+export function isUnanswered(error: unknown): error is Error {
+  return error instanceof Error && error.message === 'Query read timeout'
+}
+
 export function unreachable(error: unknown): RunbookError {
   if (error instanceof RunbookError) return error
   return new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `the engine's database does not answer: ${messageOf(error)}; is it up ("runbook doctor")?`,
+    `the engine's database does not answer: ${isUnanswered(error) ? 'it is silent' : messageOf(error)}${ASK_DOCTOR}`,
     {},
     error,
   )

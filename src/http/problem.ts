@@ -1,7 +1,9 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { isRunbookError, messageOf, type ErrorCode, type RunbookError } from '../core/errors.ts'
+import { isUnanswered, unreachable } from '../history/database.ts'
 
 /** The one mapping of error codes to HTTP. Codes that name what went wrong inside the engine are 500 when they get here. */
 const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
@@ -46,12 +48,9 @@ export interface Problem {
 export function problemOf(error: unknown): Problem {
   if (isRunbookError(error)) return fromRunbookError(error)
   if (error instanceof HTTPException) return problem(error.status, codeOf(error.status), error.message)
-  if (isUnreachable(error))
-    return problem(
-      503,
-      'RUNBOOK_UNREACHABLE',
-      `${isTemporals(error) ? 'Temporal' : "the engine's database"} does not answer: ${messageOf(error)}; is it up ("runbook doctor")?`,
-    )
+  if (isTemporals(error))
+    return problem(503, 'RUNBOOK_UNREACHABLE', `Temporal does not answer: ${messageOf(error)}${ASK_DOCTOR}`)
+  if (isUnreachable(error)) return fromRunbookError(unreachable(error))
   return problem(500, 'RUNBOOK_INTERNAL', 'the engine failed; its log says why')
 }
 
@@ -80,17 +79,20 @@ function codeOf(status: number): string {
 
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN', 'EHOSTUNREACH'])
 
-/** A database that is down or shutting down, as node-pg says it, and Temporal, as gRPC says it (14: unavailable). */
+/** A database that is down, shutting down or silent, as node-pg says it. */
 function isUnreachable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if (error instanceof AggregateError && error.errors.some(isUnreachable)) return true
   const { code, cause } = error as { code?: unknown; cause?: unknown }
   if (typeof code === 'string' && (NETWORK.has(code) || /^(08|57P0)/.test(code))) return true
-  if (isTemporals(error) || (cause !== undefined && isUnreachable(cause))) return true
+  if (cause !== undefined && isUnreachable(cause)) return true
+  if (isUnanswered(error)) return true
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
 }
 
-/** gRPC's UNAVAILABLE. */
+/** gRPC's UNAVAILABLE, in the error or beneath it. */
 function isTemporals(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 14
+  if (typeof error !== 'object' || error === null) return false
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  return code === 14 || isTemporals(cause)
 }

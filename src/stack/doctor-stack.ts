@@ -1,43 +1,46 @@
 import { resolve } from 'node:path'
+import type { DoctorFinding } from '../core/doctor-finding.ts'
 import { messageOf } from '../core/errors.ts'
+import { within } from '../core/within.ts'
 import { cacheDir } from './cache-dir.ts'
 import { findExecutable } from './find-executable.ts'
 import { isFree } from './ports.ts'
 import { findPostgres } from './postgres-binaries.ts'
-import { useGivenPostgres } from './postgres.ts'
-import { REDIS_SERVERS, useGivenRedis } from './redis.ts'
-import { readRunningStack } from './stack-file.ts'
+import { probePostgres, useGivenPostgres } from './postgres.ts'
+import { probeRedis, REDIS_SERVERS, useGivenRedis } from './redis.ts'
+import { readRunningStack, type RunningStack } from './stack-file.ts'
 import { findPresentTemporal } from './temporal-binary.ts'
-import { useGivenTemporal } from './temporal.ts'
+import { probeTemporal, useGivenTemporal } from './temporal.ts'
 import { USUAL_PORTS } from './usual-ports.ts'
 
-export interface Finding {
-  name: string
-  ok: boolean
-  detail: string
-  /** What to do when it is not ok. */
-  fix?: string
+const ANSWER_WITHIN_MS = 3_000
+
+export interface DoctorStackOptions {
+  /** Something is missing that a start in this folder would make. */
+  needed: boolean
+  /** What a person types to start it. */
+  start: string
 }
 
-/** What the stack in `dir` would be made of, and whether it runs. Starts, downloads, installs nothing. */
-export async function doctorStack(dir: string): Promise<Finding[]> {
+/** What the stack in `dir` would be made of, and whether it runs and answers. Starts, downloads, installs nothing. */
+export async function doctorStack(dir: string, options: DoctorStackOptions): Promise<DoctorFinding[]> {
+  const running = await readRunningStack(dir)
   return [
     node(),
     await postgres(),
     await redis(),
     await temporal(),
-    await running(dir),
-    ...((await readRunningStack(dir)) === null ? await ports() : []),
+    ...(running === null ? [notRunning(dir, options), ...(await ports())] : await servers(dir, running, options)),
   ]
 }
 
-function node(): Finding {
+function node(): DoctorFinding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const ok = major > 20 || (major === 20 && minor >= 19)
   return { name: 'Node', ok, detail: process.versions.node, ...(ok ? {} : { fix: 'install Node 20.19 or later' }) }
 }
 
-function postgres(): Promise<Finding> {
+function postgres(): Promise<DoctorFinding> {
   return finding('PostgreSQL', 'unset RUNBOOK_POSTGRES_URL, or start that server', async () => {
     const given = process.env['RUNBOOK_POSTGRES_URL']
     if (given) return `${(await useGivenPostgres(given)).host}, given by RUNBOOK_POSTGRES_URL`
@@ -46,7 +49,7 @@ function postgres(): Promise<Finding> {
   })
 }
 
-function redis(): Promise<Finding> {
+function redis(): Promise<DoctorFinding> {
   return finding('Redis', 'install redis or valkey, or set REDIS_URL to one on 127.0.0.1', async () => {
     const given = process.env['REDIS_URL']
     if (given) return `${new URL(await useGivenRedis(given)).host}, given by REDIS_URL`
@@ -58,7 +61,7 @@ function redis(): Promise<Finding> {
   })
 }
 
-function temporal(): Promise<Finding> {
+function temporal(): Promise<DoctorFinding> {
   return finding('Temporal', 'put the `temporal` program on PATH: https://docs.temporal.io/cli', async () => {
     const given = process.env['TEMPORAL_ADDRESS']
     if (given) return `${await useGivenTemporal(given, 'default')}, given by TEMPORAL_ADDRESS`
@@ -70,19 +73,39 @@ function temporal(): Promise<Finding> {
   })
 }
 
-async function running(dir: string): Promise<Finding> {
-  const stack = await readRunningStack(dir)
-  if (stack === null) return { name: 'stack', ok: true, detail: `not running in ${resolve(dir)}` }
-  const addresses = [stack.temporalAddress, stack.temporalUiUrl].filter((address) => address !== undefined)
-  return {
-    name: 'stack',
-    ok: true,
-    detail: `running in ${resolve(dir)} (pid ${stack.pid}); Temporal ${addresses.join(', UI ')}`,
+function notRunning(dir: string, { needed, start }: DoctorStackOptions): DoctorFinding {
+  const detail = `does not run in ${resolve(dir)}`
+  return needed
+    ? { name: 'stack', ok: false, detail, fix: `start it: ${start} makes and starts what is missing below` }
+    : { name: 'stack', ok: true, detail }
+}
+
+/** That the process is there says little: each server is asked. */
+async function servers(dir: string, stack: RunningStack, { start }: DoctorStackOptions): Promise<DoctorFinding[]> {
+  const { pid, postgresUrl, redisUrl, temporalAddress, temporalUiUrl } = stack
+  const fix = `if it does not come back by itself, end process ${pid} (Ctrl-C where it was started), and start again: ${start}`
+  const asked = async (name: string, host: string, probe: () => Promise<void>): Promise<DoctorFinding> => {
+    try {
+      await within(ANSWER_WITHIN_MS, probe)
+      return { name, ok: true, detail: `answers on ${host}` }
+    } catch (error) {
+      return { name, ok: false, detail: `does not answer on ${host}: ${messageOf(error)}`, fix }
+    }
   }
+  const looks = [
+    ...(postgresUrl ? [asked('stack PostgreSQL', new URL(postgresUrl).host, () => probePostgres(postgresUrl))] : []),
+    ...(redisUrl ? [asked('stack Redis', new URL(redisUrl).host, () => probeRedis(redisUrl))] : []),
+    ...(temporalAddress ? [asked('stack Temporal', temporalAddress, () => probeTemporal(temporalAddress, null))] : []),
+  ]
+  const ui = temporalUiUrl === undefined ? '' : `; Temporal UI ${temporalUiUrl}`
+  return [
+    { name: 'stack', ok: true, detail: `runs in ${resolve(dir)} (pid ${pid})${ui}` },
+    ...(await Promise.all(looks)),
+  ]
 }
 
 /** A taken port is no fault: another one is used then. */
-async function ports(): Promise<Finding[]> {
+async function ports(): Promise<DoctorFinding[]> {
   const taken: string[] = []
   for (const [name, [usual]] of Object.entries(USUAL_PORTS)) {
     if (!(await isFree(usual))) taken.push(`${usual} (${name})`)
@@ -91,7 +114,7 @@ async function ports(): Promise<Finding[]> {
   return [{ name: 'ports', ok: true, detail }]
 }
 
-async function finding(name: string, fix: string, look: () => Promise<string>): Promise<Finding> {
+async function finding(name: string, fix: string, look: () => Promise<string>): Promise<DoctorFinding> {
   try {
     return { name, ok: true, detail: await look() }
   } catch (error) {

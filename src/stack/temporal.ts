@@ -59,12 +59,16 @@ export function temporalSpec(
   }
 }
 
-/** @throws what the client says while the server does not answer or does not know the namespace */
-export async function probeTemporal(address: string, namespace: string): Promise<void> {
+/** @throws what the client says while the server does not answer or does not know the namespace; null: whichever it has */
+export async function probeTemporal(address: string, namespace: string | null): Promise<void> {
   const { Connection } = await import('@temporalio/client')
   const connection = await Connection.connect({ address, connectTimeout: 3_000 })
   try {
-    await connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.describeNamespace({ namespace }))
+    const { workflowService } = connection
+    await connection.withDeadline(Date.now() + 3_000, async () => {
+      if (namespace === null) await workflowService.getSystemInfo({})
+      else await workflowService.describeNamespace({ namespace })
+    })
   } finally {
     await connection.close()
   }

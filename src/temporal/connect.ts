@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client'
 import { loadClientConnectConfig } from '@temporalio/envconfig'
+import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { registerSearchAttributes } from './search-attributes.ts'
 
@@ -25,30 +26,42 @@ type ConnectionOptions = NonNullable<ReturnType<typeof loadClientConnectConfig>[
 
 /** Throws `RUNBOOK_UNREACHABLE` naming the address. Registers our search attributes where they are missing. */
 export async function connectTemporal(wanted: TemporalAddress): Promise<Temporal> {
-  const { connectionOptions, namespace: configured } = loadClientConnectConfig(
-    wanted.address
-      ? { disableFile: true, overrideEnvVars: { ...wanted.environment, TEMPORAL_ADDRESS: wanted.address } }
-      : { overrideEnvVars: { ...definedOnly(process.env), ...wanted.environment } },
-  )
-  const options: ConnectionOptions = {
-    ...connectionOptions,
-    address: wanted.address ?? connectionOptions.address ?? '127.0.0.1:7233',
-  }
-  const namespace = wanted.namespace ?? configured ?? 'default'
-  const address = String(options.address)
+  const { options, address, namespace } = resolveTemporal(wanted)
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: '5s' })
+    const connection = await Connection.connect({ ...options, connectTimeout: '15s' })
     await registerSearchAttributes(connection, namespace)
     const client = new Client({ connection, namespace })
     return { client, connection, address, namespace, options, close: () => connection.close() }
   } catch (error) {
-    throw new RunbookError(
-      'RUNBOOK_UNREACHABLE',
-      `Temporal at ${address} (namespace ${namespace}) does not answer: ${messageOf(error)}; is it up ("runbook doctor")?`,
-      { address },
-      error,
-    )
+    throw temporalUnreachable({ address, namespace }, error)
   }
+}
+
+/** What the address, the environment and the profile come to. */
+export function resolveTemporal(wanted: TemporalAddress): Pick<Temporal, 'options' | 'address' | 'namespace'> {
+  const { connectionOptions, namespace } = loadClientConnectConfig(
+    wanted.address
+      ? { disableFile: true, overrideEnvVars: { ...wanted.environment, TEMPORAL_ADDRESS: wanted.address } }
+      : { overrideEnvVars: { ...definedOnly(process.env), ...wanted.environment } },
+  )
+  const address = wanted.address ?? connectionOptions.address ?? '127.0.0.1:7233'
+  return {
+    options: { ...connectionOptions, address },
+    address: String(address),
+    namespace: wanted.namespace ?? namespace ?? 'default',
+  }
+}
+
+export function temporalUnreachable(
+  { address, namespace }: { address: string; namespace: string },
+  error: unknown,
+): RunbookError {
+  return new RunbookError(
+    'RUNBOOK_UNREACHABLE',
+    `Temporal at ${address} (namespace ${namespace}) does not answer: ${messageOf(error)}${ASK_DOCTOR}`,
+    { address },
+    error,
+  )
 }
 
 function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {

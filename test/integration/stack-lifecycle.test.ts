@@ -177,13 +177,45 @@ test.each([
   await expect(start()).rejects.toMatchObject({ code: 'RUNBOOK_CONFIG', message: expect.stringContaining(variable) })
 })
 
-test('the doctor says what would be used and whether it runs', async () => {
-  await start({ services: ['redis'] })
-  const findings = await doctorStack(dir)
+test('the doctor says what would be used, whether it runs, and asks each server', async () => {
+  const options = { needed: false, start: '"runbook up"' }
+  const { redis } = await start({ services: ['redis', 'temporal'] })
+  const findings = await doctorStack(dir, options)
   expect(findings.map(({ name, ok }) => [name, ok])).toEqual(
-    ['Node', 'PostgreSQL', 'Redis', 'Temporal', 'stack'].map((name) => [name, true]),
+    ['Node', 'PostgreSQL', 'Redis', 'Temporal', 'stack', 'stack Redis', 'stack Temporal'].map((name) => [name, true]),
   )
-  expect(findings.at(-1)?.detail).toContain(`pid ${process.pid}`)
+  expect(findings.find(({ name }) => name === 'stack')?.detail).toContain(`pid ${process.pid}`)
+  expect(JSON.stringify(findings)).not.toContain(new URL(redis.url).password)
+})
+
+test('a server that hangs, and one that is gone, are not well to the doctor', async () => {
+  const { redis, temporal } = await start({ services: ['redis', 'temporal'] })
+  await redis.kill()
+  process.kill(temporal.pid!, 'SIGSTOP')
+  const findings = await doctorStack(dir, { needed: false, start: '"npm start"' })
+  process.kill(temporal.pid!, 'SIGCONT')
+  const [ofRedis, ofTemporal] = ['stack Redis', 'stack Temporal'].map((one) =>
+    findings.find(({ name }) => name === one),
+  )
+  expect(ofRedis).toMatchObject({ ok: false, detail: expect.stringContaining('ECONNREFUSED') })
+  expect(ofTemporal).toMatchObject({ ok: false, detail: expect.stringContaining('does not answer') })
+  expect(ofTemporal?.fix).toContain('"npm start"')
+})
+
+test('where nothing runs, the doctor says how to start what is missing', async () => {
+  const find = async (needed: boolean) =>
+    (await doctorStack(dir, { needed, start: '"npm start"' })).find(({ name }) => name === 'stack')
+  expect(await find(true)).toMatchObject({ ok: false, fix: expect.stringContaining('"npm start"') })
+  expect(await find(false)).toMatchObject({ ok: true })
+})
+
+test('a server that ends by itself is started again where that was asked for: same port, same data', async () => {
+  const { redis } = await start({ services: ['redis'], respawn: true })
+  await command(redis.url, 'SET', 'key', 'value')
+  process.kill(redis.pid!, 'SIGKILL')
+  await vi.waitFor(() => expect(lines.at(-1)).toBe('redis: answers again'), { timeout: 30_000, interval: 50 })
+  expect(await command(redis.url, 'GET', 'key')).toBe('value')
+  expect(readStackFile(dir)?.processes.redis?.pid).toBe(redis.pid)
 })
 
 describe('a process that holds a stack', () => {

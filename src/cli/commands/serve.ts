@@ -4,10 +4,13 @@ import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
 import type { Terminal } from '../terminal.ts'
 
+/** Well before the command line stops waiting for us: it shall hear that it is the database which does not answer. */
+const ANSWER_MS = 6_000
+
 /** `runbook serve`: the HTTP API until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('serve')
-    .description('serve the HTTP API')
+    .description('Serves the HTTP API until it is stopped.')
     .option('--host <host>', 'where to listen', '127.0.0.1')
     .option('--port <port>', 'default: the one in RUNBOOK_URL, else 8080; 0 takes a free one')
     .action(async (options: { host: string; port?: string }) => {
@@ -18,7 +21,7 @@ export function command(terminal: Terminal): Command {
       ])
       const config = loadConfig({ env: terminal.env, cwd: terminal.cwd })
       const port = portOf(options.port ?? configuredPort(config.directory, terminal.env))
-      const engine = await openEngine(config, { name: 'runbook serve' })
+      const engine = await openEngine(config, { name: 'runbook serve', answerMs: ANSWER_MS })
       try {
         const api = await startApi(engine, { host: options.host, port })
         terminal.say(`API: ${api.url}`)

@@ -3,13 +3,17 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { readEnvironmentFile } from '../installation/environment-file.ts'
 import { RunbookError } from '../../core/errors.ts'
+import { howToCall } from '../how-to-start.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `runbook up`: everything on this machine, until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('up')
-    .description('start PostgreSQL, Redis, Temporal, worker and API on this machine; data in .runbook/')
+    .description(
+      'Starts PostgreSQL, Redis, Temporal, worker and API on this machine, until Ctrl-C. Data, logs and secrets are in .runbook/.',
+    )
     .option('--maestro', 'with Maestro, the example system')
+    .addHelpText('after', '\nExamples:\n  runbook up\n  runbook up --maestro')
     .action(async (options: { maestro?: boolean }) => {
       const [{ startInstallation }, { readRunningStack }, { untilEnded }] = await Promise.all([
         import('../installation/start-installation.ts'),
@@ -17,12 +21,13 @@ export function command(terminal: Terminal): Command {
         import('../installation/serve-until-ended.ts'),
       ])
       const root = terminal.cwd
+      const call = howToCall(root)
       if (!existsSync(join(root, 'runbook.config.yaml')))
         throw new RunbookError('RUNBOOK_CONFIG', 'there is no runbook.config.yaml here: start where it is')
       const running = await readRunningStack(join(root, '.runbook'))
       if (running) {
         terminal.say(`already running (pid ${running.pid})`)
-        terminal.print(summary({ api: readEnvironmentFile(root).RUNBOOK_URL, temporalUi: running.temporalUiUrl }))
+        terminal.print(summary({ api: readEnvironmentFile(root).RUNBOOK_URL, temporalUi: running.temporalUiUrl, call }))
         return
       }
       const installation = await startInstallation({
@@ -38,6 +43,7 @@ export function command(terminal: Terminal): Command {
           api: installation.api.url,
           temporalUi: installation.stack.temporal.uiUrl,
           maestro: options.maestro === true,
+          call,
         }),
       )
       await ended
@@ -52,6 +58,7 @@ function summary(where: {
   temporalUi?: string | undefined
   maestro?: boolean
   ours?: boolean
+  call: string | null
 }): string {
   const lines = [
     '',
@@ -64,6 +71,7 @@ function summary(where: {
           '  Open an incident:  npx runbook trigger stuck-run --input threshold=5s --watch',
         ]
       : []),
+    ...(where.call ? ['', `  ${where.call}`] : []),
     ...(where.ours ? ['', '  Ctrl-C ends everything.'] : []),
     '',
   ]

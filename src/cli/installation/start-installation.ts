@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { parseEnvFile } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
-import { loadCatalogue } from '../../engine/catalogue.ts'
+import { brokenRunbooks, loadCatalogue } from '../../engine/catalogue.ts'
 import { neededGrants } from '../../engine/needed-grants.ts'
 import { prepareConnection } from '../../engine/prepare-connection.ts'
 import { freePort } from '../../stack/ports.ts'
@@ -66,6 +66,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     await provision(root, stack, options.names ?? NAMES)
     interrupted.check()
     log('engine: database migrated')
+    await tellBrokenRunbooks(root, log)
     const maestro = (argv: string[]) => maestroIn(root, argv)
     if (options.maestro) {
       ending.push(() => maestro(['down']))
@@ -110,6 +111,13 @@ function watchSignals(log: (line: string) => void) {
       for (const signal of signals) process.off(signal, note)
     },
   }
+}
+
+/** One that is left out keeps the others from nothing, and would be missed only when it is needed. */
+async function tellBrokenRunbooks(root: string, log: (line: string) => void): Promise<void> {
+  const config = loadConfig({ cwd: root, env: processEnvironment(root) })
+  for (const broken of brokenRunbooks(config, await loadCatalogue(config)))
+    log(`runbooks: left out: ${broken} ("runbook lint" shows all that is wrong with it)`)
 }
 
 async function startOwnStack(

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { messageOf } from '../../core/errors.ts'
+import { within } from '../../core/within.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 
@@ -22,17 +23,11 @@ export function healthRoutes({ database, temporal }: Engine): Hono<ApiEnv> {
 
 /** `ok`, or why not. Details of addresses stay in the log of the process: who asks here is not known. */
 async function answersSoon(ask: () => Promise<unknown>): Promise<'ok' | 'does not answer'> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${READY_WITHIN_MS} ms`)), READY_WITHIN_MS)
-  })
   try {
-    await Promise.race([ask(), late])
+    await within(READY_WITHIN_MS, ask)
     return 'ok'
   } catch (error) {
     console.error(`readyz: ${messageOf(error)}`)
     return 'does not answer'
-  } finally {
-    clearTimeout(timer)
   }
 }

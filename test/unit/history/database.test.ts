@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openDatabase, statement, transaction } from '../../../src/history/database.ts'
 import { openPostgres } from '../../../src/targets/open-postgres.ts'
 import { Secret } from '../../../src/config/secret.ts'
@@ -47,4 +47,29 @@ test('nor does a diagnosed database that does so', async () => {
   const opening = openPostgres('db', 'read', secret, { ledger: 'target', redact: [] })
   const use = opening.then(({ pool }) => pool.query('SELECT 1').finally(() => pool.end()))
   await expect(use).rejects.toThrow()
+})
+
+test('a database that falls silent is told within the time for an answer, and the connection is not used again', async () => {
+  let connections = 0
+  const silent = createServer((socket) => {
+    connections += 1
+    socket.on('error', () => {})
+    // Ready at first; then it never says a word.
+    socket.once('data', () => socket.write(Buffer.concat([AUTHENTICATED, READY])))
+  })
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void silent.close())
+  const port = (silent.address() as AddressInfo).port
+  const database = openDatabase(`postgres://x@127.0.0.1:${port}/x`, { answerMs: 200 })
+  const started = performance.now()
+  const told = {
+    code: 'RUNBOOK_UNREACHABLE',
+    message: expect.stringContaining("the engine's database does not answer"),
+  }
+  await expect(statement(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject(told)
+  await expect(transaction(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject(told)
+  await expect(database.query('SELECT 1')).rejects.toThrow('Query read timeout')
+  expect(performance.now() - started).toBeLessThan(3_000)
+  expect(connections).toBe(3)
+  await database.end()
 })

@@ -28,6 +28,8 @@ test.each([
   ['a pool that waits in vain', new Error('timeout exceeded when trying to connect')],
   ['a connection that broke', new Error('Connection terminated unexpectedly')],
   ['Temporal being unavailable', Object.assign(new Error('14 UNAVAILABLE'), { code: 14 })],
+  ['Temporal being unavailable, beneath', new Error('failed', { cause: Object.assign(new Error('x'), { code: 14 }) })],
+  ['a database that is silent', new Error('Query read timeout')],
   ['such a cause beneath', new Error('failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) })],
 ])('%s is 503', (_, error) => {
   expect(problemOf(error)).toMatchObject({ status: 503, code: 'RUNBOOK_UNREACHABLE' })

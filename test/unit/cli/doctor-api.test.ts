@@ -1,0 +1,63 @@
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { doctorApi } from '../../../src/cli/doctor-api.ts'
+import { fakeApi, sendProblem } from './fake-api.ts'
+
+const READY = { status: 'ok', database: 'ok', temporal: 'ok' }
+
+test('an API that is ready and knows the token is well', async () => {
+  const { url, asked } = await fakeApi({ 'GET /readyz': () => READY, 'GET /v1/controls': () => ({ controls: [] }) })
+  const findings = await doctorApi({ url, token: 'mine' }, true)
+  expect(findings.map(({ name, ok, warning }) => [name, ok, warning])).toEqual([
+    ['API', true, undefined],
+    ['token', true, undefined],
+  ])
+  expect(asked.map(({ headers }) => headers.authorization)).toEqual([undefined, 'Bearer mine'])
+})
+
+test('a token that the API does not know has to be mended; none at all is told', async () => {
+  const { url } = await fakeApi({
+    'GET /readyz': () => READY,
+    'GET /v1/controls': (_, response) =>
+      sendProblem(response, 401, 'RUNBOOK_NOT_AUTHENTICATED', 'the token is not known'),
+  })
+  expect((await doctorApi({ url, token: 'other' }, true)).at(-1)).toMatchObject({ name: 'token', ok: false })
+  expect((await doctorApi({ url, token: undefined }, true)).at(-1)).toMatchObject({ ok: true, warning: true })
+})
+
+test('an API that is not ready says what it is missing', async () => {
+  const { url } = await fakeApi({
+    'GET /readyz': (_, response) => {
+      response.writeHead(503, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ status: 'not ready', database: 'does not answer', temporal: 'ok' }))
+    },
+  })
+  expect(await doctorApi({ url, token: 't' }, false)).toEqual([
+    { name: 'API', ok: false, detail: `answers at ${url}, but cannot work without the engine's database` },
+  ])
+})
+
+test('what is another program is not the API', async () => {
+  const { url } = await fakeApi({})
+  expect(await doctorApi({ url, token: 't' }, false)).toMatchObject([
+    { ok: false, detail: `what answers at ${url} is not the runbook API (HTTP 404)` },
+  ])
+})
+
+test('one that is not there has to be mended where it should be, and is told elsewhere', async () => {
+  const url = 'http://127.0.0.1:9'
+  const [there] = await doctorApi({ url, token: 't', start: '"npm start"' }, true)
+  expect(there).toMatchObject({ name: 'API', ok: false, fix: expect.stringContaining('"npm start"') })
+  expect(await doctorApi({ url, token: 't' }, false)).toMatchObject([{ ok: true, warning: true }])
+})
+
+test('one that takes the connection and says nothing does not answer', { timeout: 15_000 }, async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void silent.close())
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  expect(await doctorApi({ url, token: 't' }, true)).toMatchObject([
+    { ok: false, detail: `does not answer at ${url}: no answer within 4 s` },
+  ])
+})
