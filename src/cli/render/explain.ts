@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { FUNCTIONS, type CelFunction } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
 import type { Kind, Parameter } from '../../language/kinds/kind.ts'
@@ -6,7 +7,7 @@ import { formText, resultRows } from '../../language/reference.ts'
 import { RULES, type Rule } from '../../language/rules.ts'
 import { SECTIONS, sectionsBeside } from '../../language/structure/fields.ts'
 import type { Field, SectionName } from '../../language/structure/form.ts'
-import { pad, wrap } from './layout.ts'
+import { pad, plainLines, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
 const COLUMN = 20
@@ -83,7 +84,41 @@ export function explainFunction(entry: Pick<CelFunction, 'signature' | 'summary'
 }
 
 export function explainRule(rule: Rule, page: Page): string[] {
-  return [page.colours.bold(rule), '', ...wrap(RULES[rule], page.width)]
+  const example = ruleExamples()[rule]
+  return [
+    page.colours.bold(rule),
+    '',
+    ...wrap(RULES[rule], page.width),
+    ...(example ? exampleLines(example, page) : []),
+  ]
+}
+
+/** One slip and its mending: what a pair of fixtures differs in, written by the test of rule-examples.json. */
+interface RuleExample {
+  wrong: string
+  /** The message of lint. */
+  says: string
+  right: string
+}
+
+function exampleLines({ wrong, says, right }: RuleExample, { width, colours }: Page): string[] {
+  const indented = (text: string) =>
+    plainLines(text)
+      .split('\n')
+      .map((one) => `  ${one}`)
+  return [
+    '',
+    colours.bold('Wrong'),
+    ...indented(wrong),
+    ...wrap(plainLines(says), width - 4).map((one, i) => `${i === 0 ? '  → ' : '    '}${one}`),
+    '',
+    colours.bold('Right'),
+    ...indented(right),
+  ]
+}
+
+function ruleExamples(): Partial<Record<string, RuleExample>> {
+  return JSON.parse(readFileSync(new URL('rule-examples.json', import.meta.url), 'utf8')) as Record<string, RuleExample>
 }
 
 function listed(heading: string, rows: (readonly [string, string])[], { width, colours }: Page): string[] {
