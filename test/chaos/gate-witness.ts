@@ -22,6 +22,10 @@ export class GateWitness {
   readonly #said = new Map<number, { answer: Answer; signer: Signer }>()
   readonly #counted = new Set<number>()
   readonly #permits = new Set<string>()
+  /** Whose approval stands in the database and was never given: the same answer from them is then taken for known. */
+  readonly #planted = new Set<Name>()
+  /** Within one operation, by a token that came before the next. */
+  #decided = false
   #wider = false
   #late = false
   #aged = false
@@ -73,7 +77,7 @@ export class GateWitness {
         break
       case 'withdraw':
         if (['open', 'approved'].includes(this.#before.state) && this.#permits.size === 0)
-          this.#stands.delete(operation.who)
+          this.#takesBack(operation.who)
         break
       case 'people':
         changePeople(this.#groups, operation)
@@ -88,11 +92,20 @@ export class GateWitness {
         this.#cancelled = true
         break
       case 'plant':
+        this.#lied = true
+        if (!this.#stands.has(operation.who)) this.#planted.add(operation.who)
+        break
       case 'force':
         this.#lied = true
         break
     }
+    this.#decided = false
     for (const one of came) this.#hear(one)
+  }
+
+  #takesBack(who: Name): void {
+    this.#stands.delete(who)
+    this.#planted.delete(who)
   }
 
   /** Somebody's answer, if it is theirs, theirs to give, new, and in time. */
@@ -102,25 +115,19 @@ export class GateWitness {
       ['engine', 'former'].includes(signer) ||
       (signer === 'own' && WITH_KEYS.includes(answer.who) && this.#groups.has(answer.who))
     const now = this.#stands.get(answer.who)
-    const isRepeated = now !== undefined && shown(now) === shown(answer)
+    const isPlanted = this.#planted.has(answer.who) && shown(answer) === shown(plantedBy(answer.who))
+    const isRepeated = isPlanted || (now !== undefined && shown(now) === shown(answer))
     const isSensible =
       answer.digest === 'this' &&
       (answer.targets === null || (answer.targets.length > 0 && answer.targets.every(isProposed)))
-    const isInTime = !this.#isOver() && !this.#late && !this.#cancelled
+    const isInTime = this.#before.state === 'open' && !this.#decided && !this.#late && !this.#cancelled
     if (!isTheirs || !isSensible || !isInTime || isRepeated || this.#counted.has(number) || !this.#mayDecide(answer))
       return
     this.#counted.add(number)
+    this.#planted.delete(answer.who)
     this.#stands.set(answer.who, answer)
-  }
-
-  /** Rejected or approved within one operation, by a token that came before this one. */
-  #isOver(): boolean {
-    if (this.#before.state !== 'open') return true
-    const all = [...this.#stands.values()]
-    return (
-      all.some((answer) => answer.decision === 'reject') ||
-      (!this.#lied && TARGETS.some((target) => this.#reached(target)))
-    )
+    const counted = (target: string) => this.#approving(target).length + this.#planted.size
+    this.#decided = answer.decision === 'reject' || TARGETS.some((target) => counted(target) >= this.#setting.required)
   }
 
   /** So many stood by it when they said so; who may no longer decide is left out when an effect is asked for. */
@@ -148,6 +155,10 @@ export class GateWitness {
   #standing(): string {
     return `${[...this.#stands.values()].map(shown).join('; ') || 'nobody approves'}, where it takes ${this.#setting.required}`
   }
+}
+
+function plantedBy(who: Name): Answer {
+  return { who, decision: 'approve', targets: null, digest: 'this' }
 }
 
 function settles(operation: Operation): boolean {
