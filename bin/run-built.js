@@ -8,8 +8,8 @@ import { existsSync } from 'node:fs'
  */
 export async function runBuilt(module) {
   try {
-    // An installed package has no sources, and no scripts either. Who started us has built what is to run, and says so.
-    if (!process.env.RUNBOOK_BUILT && existsSync(new URL('../src', import.meta.url)))
+    // An installed package has no scripts: it is built. Who started us has built what is to run, and says so.
+    if (!process.env.RUNBOOK_BUILT && existsSync(new URL('../scripts/build.js', import.meta.url)))
       await (await import('../scripts/build.js')).ensureBuilt()
     const { main } = await import(new URL(`../dist/${module}`, import.meta.url).href)
     process.exitCode = await main(process.argv.slice(2))
