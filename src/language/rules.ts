@@ -44,7 +44,7 @@ export const RULES = {
   // Expressions
   'expression-syntax': 'The expression is not CEL.',
   'cut-by-comment':
-    'YAML takes " #" and what follows for a comment, and this one reads like a part of the expression. Put the expression in quotes, or write it after "|".',
+    'YAML takes " #" and what follows for a comment, and this one reads like a part of the text or expression before it. Put the whole in quotes, or write it after "|".',
   'expression-too-long': 'An expression has at most 2,000 characters.',
   'expression-too-complex':
     'An expression holds at most 400 operations and values, is nested at most 24 levels, and its loops take at most a million steps.',

@@ -4,7 +4,7 @@ import { compileExpression } from '../expressions/compile.ts'
 import type { CheckScope, Effects } from '../expressions/polarity.ts'
 import { isList, isNullable } from '../expressions/types.ts'
 import type { ConnectionKind, Kind } from '../kinds/kind.ts'
-import { spanWithin } from '../parse/tree.ts'
+import { commentBehind, spanWithin } from '../parse/tree.ts'
 import type { ScalarTree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 
@@ -69,14 +69,10 @@ const CUT = ' YAML cuts the text at " #": put the expression in quotes, or write
 
 /** An expression of which YAML may have taken the end for a comment, and which is one without it too. */
 function warnOfCut(context: Context, scalar: ScalarTree): void {
-  if (!scalar.commented) return
-  const { text } = context.reporter.source
-  const line = text.slice(scalar.end, text.indexOf('\n', scalar.end) < 0 ? undefined : text.indexOf('\n', scalar.end))
-  const begin = line.indexOf('#')
-  if (!/&&|\|\||[=!<>]=|\)\s*$/.test(line.slice(begin))) return
-  const span = { start: scalar.end + begin, end: scalar.end + line.length }
+  const comment = commentBehind(scalar, context.reporter.source.text)
+  if (!comment || !/&&|\|\||[=!<>]=|\)\s*$/.test(comment.text)) return
   const message = `This is a comment to YAML, and no part of the expression.${CUT}`
-  context.reporter.warning('cut-by-comment', span, message)
+  context.reporter.warning('cut-by-comment', comment, message)
 }
 
 /** A bare expression that must be true or false. */

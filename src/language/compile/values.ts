@@ -4,6 +4,7 @@ import type { Expression, Type, Value } from '../../core/plan.ts'
 import { NULL, assignable, formatType, isList, isNullable, isObject, unify, withoutNull } from '../expressions/types.ts'
 import { spanWithin } from '../parse/tree.ts'
 import type { MapTree, ScalarTree, Tree } from '../parse/tree.ts'
+import { reportCutText } from '../structure/cut-text.ts'
 import { expressionAt } from './context.ts'
 import type { CompiledExpression, Context, Scope } from './context.ts'
 
@@ -26,6 +27,7 @@ export function compileValue(
 ): CompiledValue | undefined {
   if (tree.kind === 'list') return compileList(context, tree.items, scope, wanted, what, tree)
   if (tree.kind === 'map') return compileMap(context, tree, scope, wanted, what)
+  reportCutText(context.reporter, what, tree)
   const compiled = hasTemplate(tree) ? compileTemplate(context, tree, scope) : literal(tree)
   if (!compiled) return undefined
   return fits(context, tree, compiled, wanted, what) ? compiled : undefined

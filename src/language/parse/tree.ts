@@ -31,6 +31,14 @@ export interface Entry {
   value: Tree
 }
 
+/** The comment that stands behind a plain scalar on its line. */
+export function commentBehind({ end, commented }: ScalarTree, text: string): (Span & { text: string }) | undefined {
+  if (!commented) return undefined
+  const line = /^[^\r\n]*/.exec(text.slice(end))![0]
+  const start = end + line.indexOf('#')
+  return { start, end: end + line.length, text: text.slice(start, end + line.length) }
+}
+
 /** The plain data of a tree. */
 export function dataOf(tree: Tree): Json {
   if (tree.kind === 'scalar') return tree.value

@@ -5,6 +5,7 @@ import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, ListTree, MapTree, ScalarTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
+import { reportCutText } from './cut-text.ts'
 import { SECTIONS, sectionsBeside } from './fields.ts'
 import type { Field, Form, SectionName } from './form.ts'
 
@@ -193,9 +194,11 @@ class StructureReader {
       case 'list expression':
         return this.expression(name, tree, at)
       case 'template':
+        if (tree.kind === 'scalar') reportCutText(this.reporter, `"${name}"`, tree)
         return scalarOf(tree, 'string') === undefined ? this.text(name, tree, at) : tree
       default: {
         const text = this.text(name, tree, at)
+        if (form === 'text' && tree.kind === 'scalar') reportCutText(this.reporter, `"${name}"`, tree)
         if (text === undefined || form === 'text') return this.withoutTemplate(name, text, tree)
         return this.named1(name, form, text, tree) ? text : undefined
       }
