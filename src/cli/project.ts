@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { RunbookError } from '../core/errors.ts'
@@ -11,15 +11,30 @@ import type { Terminal } from './terminal.ts'
 export interface Project {
   paths: string[]
   options: LoadOptions
+  /** Absent: there is none, and what it would tell was not checked. */
+  config?: Config
 }
 
 /** Throws `RUNBOOK_BAD_INPUT` for a path that does not exist. */
 export function projectOf({ cwd, env }: Terminal, named: string[]): Project {
-  const config = existsSync(join(cwd, CONFIG_FILE)) ? loadConfig({ env, cwd }) : undefined
+  const file = configFor(cwd, named)
+  const config = file === undefined ? undefined : loadConfig({ file, env, cwd })
   const paths = named.length > 0 ? named : (config?.runbooks ?? ['runbooks'])
   const missing = paths.filter((path) => !existsSync(path))
   if (missing.length > 0) throw new RunbookError('RUNBOOK_BAD_INPUT', `there is no ${missing.join(', ')}`)
-  return { paths, options: known(config) }
+  return { paths, options: known(config), ...(config ? { config } : {}) }
+}
+
+/** The configuration of `cwd`; else the nearest one above the runbooks that were named; else the nearest one above `cwd`. */
+function configFor(cwd: string, named: string[]): string | undefined {
+  const begins = [...named.map((path) => resolve(cwd, path)), cwd]
+  const found = [join(cwd, CONFIG_FILE), ...begins.flatMap(configsAbove)]
+  return found.find((file) => existsSync(file))
+}
+
+function configsAbove(path: string): string[] {
+  const above = dirname(path) === path ? [] : configsAbove(dirname(path))
+  return [join(path, CONFIG_FILE), ...above]
 }
 
 /** Without a configuration nothing is known of connections, and their names are taken as they are. */

@@ -14,7 +14,7 @@ type Format = 'text' | 'json' | 'github'
 export function command(terminal: Terminal): Command {
   return new Command('lint')
     .description(
-      `Checks runbooks: fields, names, types, connections, writes in diagnose. Needs no server; connections are those of ${CONFIG_FILE}, where it is.`,
+      `Checks runbooks: fields, names, types, connections, writes in diagnose. Needs no server; connections, groups and channels are those of the nearest ${CONFIG_FILE}.`,
     )
     .argument('[paths...]', 'files or folders; default: the runbooks of the configuration, else runbooks/')
     .addOption(new Option('-f, --format <format>', 'of the findings').choices(['text', 'json', 'github']))
@@ -23,8 +23,10 @@ export function command(terminal: Terminal): Command {
       '\nExits with 1 when there are findings.\n\nExamples:\n  runbook lint\n  runbook lint runbooks/stuck-runs.yaml\n  runbook lint --format github',
     )
     .action((paths: string[], { format }: { format?: Format }, self: Command) => {
-      const { problems, files } = lint(projectOf(terminal, paths))
+      const project = projectOf(terminal, paths)
+      const { problems, files } = lint(project)
       printFindings(terminal, problems, format ?? (wantsJson(self) ? 'json' : 'text'))
+      if (!project.config) terminal.say(`connections, groups and channels were not checked: no ${CONFIG_FILE}`)
       terminal.say(
         `${plural(files, 'runbook')}, ${problems.length === 0 ? 'no findings' : plural(problems.length, 'finding')}`,
       )

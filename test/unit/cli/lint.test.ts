@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -17,6 +17,13 @@ causes:
 escalate: { to: [ops], message: look }
 `
 
+const NOT_CHECKED = 'connections, groups and channels were not checked: no runbook.config.yaml\n'
+
+const CONFIG = `database: \${RUNBOOK_DATABASE_URL}
+connections:
+  jobs: { kind: bullmq, read: "\${JOBS_READ}", queue: jobs }
+`
+
 function folderWith(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'runbook-lint-'))
   writeFileSync(join(folder, 'looks.yaml'), text)
@@ -26,7 +33,7 @@ function folderWith(text: string): string {
 test('a runbook without findings is 0, and its connections are taken as they are without a configuration', async () => {
   const terminal = fakeTerminal()
   expect(await main(['lint', folderWith(RUNBOOK)], terminal)).toBe(0)
-  expect([terminal.out, terminal.err]).toEqual(['', '1 runbook, no findings\n'])
+  expect([terminal.out, terminal.err]).toEqual(['', `${NOT_CHECKED}1 runbook, no findings\n`])
 })
 
 test('findings are data on stdout, with 1', async () => {
@@ -34,7 +41,7 @@ test('findings are data on stdout, with 1', async () => {
   const folder = folderWith(RUNBOOK.replace('queue.paused', 'queue.pause'))
   expect(await main(['lint', folder], terminal)).toBe(1)
   expect(terminal.out).toMatch(/looks\.yaml:9:\d+ error .*Did you mean "paused"\?/)
-  expect(terminal.err).toBe('1 runbook, 1 finding\n')
+  expect(terminal.err).toBe(`${NOT_CHECKED}1 runbook, 1 finding\n`)
 })
 
 test('findings are JSON and annotations too', async () => {
@@ -45,6 +52,25 @@ test('findings are JSON and annotations too', async () => {
   const github = fakeTerminal()
   expect(await main(['lint', folder, '--format', 'github'], github)).toBe(1)
   expect(github.out).toMatch(/^::error file=.*looks\.yaml,line=\d+,col=\d+,.*title=unknown-field::/)
+})
+
+test('the configuration is that of a folder above the runbook, wherever lint was started', async () => {
+  const folder = folderWith(CONFIG)
+  const runbooks = join(folder, 'runbooks')
+  mkdirSync(runbooks)
+  renameSync(join(folder, 'looks.yaml'), join(folder, 'runbook.config.yaml'))
+  writeFileSync(join(runbooks, 'looks.yaml'), RUNBOOK)
+  for (const [paths, cwd] of [
+    [[runbooks], '/nowhere'],
+    [[join(runbooks, 'looks.yaml')], '/nowhere'],
+    [[], runbooks],
+    [[], folder],
+  ] as const) {
+    const terminal = fakeTerminal({ cwd })
+    expect(await main(['lint', ...paths], terminal)).toBe(1)
+    expect(terminal.out).toMatch(/There is no connection "some-queue"\. \(connections of kind bullmq: jobs\)/)
+    expect(terminal.err).toBe('1 runbook, 2 findings\n')
+  }
 })
 
 test.each([
