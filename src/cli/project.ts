@@ -40,6 +40,22 @@ function configsAbove(path: string): string[] {
 /** Without a configuration nothing is known of connections, and their names are taken as they are. */
 function known(config: Config | undefined): LoadOptions {
   if (!config) return {}
-  const connections = Object.entries(config.connections).map(([name, { kind }]) => [name, kind] as const)
-  return { connections: Object.fromEntries(connections), channels: Object.keys(config.channels) }
+  const connections = Object.entries(config.connections)
+  const readOnly = connections.filter(([, one]) => 'read' in one && !('write' in one)).map(([name]) => name)
+  const groups = groupsOf(config)
+  return {
+    connections: Object.fromEntries(connections.map(([name, { kind }]) => [name, kind] as const)),
+    readOnly,
+    ...(groups ? { groups } : {}),
+    channels: Object.keys(config.channels),
+  }
+}
+
+/** The people of each group; undefined where an identity provider says who else is in which. */
+function groupsOf({ people, oidc }: Config): Record<string, string[]> | undefined {
+  if (oidc) return undefined
+  const groups: Record<string, string[]> = {}
+  for (const [name, person] of Object.entries(people))
+    for (const group of person.groups) (groups[group] ??= []).push(name)
+  return groups
 }

@@ -50,12 +50,15 @@ const known = {
   actions: new Map(ACTIONS.map((kind) => [kind.kind, kind])),
 }
 
-function contextOf(reporter: Reporter, { checks, actions, connections, channels }: CompileOptions): Context {
+function contextOf(reporter: Reporter, options: CompileOptions): Context {
+  const { checks, actions, connections, readOnly = [], groups, channels } = options
   return {
     reporter,
     checks: checks ? new Map(checks.map((kind) => [kind.kind, kind])) : known.checks,
     actions: actions ? new Map(actions.map((kind) => [kind.kind, kind])) : known.actions,
     connections,
+    readOnly,
+    groups,
     channels,
   }
 }

@@ -70,6 +70,8 @@ export const RULES = {
   'bad-parameter': 'The parameter does not fit the others, or is out of range.',
   'unknown-connection': 'The configuration has no such connection.',
   'wrong-connection': 'The connection is of a kind that this check or action cannot use.',
+  'read-only-connection':
+    'The connection has no "write" in the configuration: nothing can be changed through it. "runbook connection prepare" makes both sides.',
   'unknown-channel': 'The configuration has no such group or channel.',
   'unknown-type': 'Columns are string, int, double, bool, duration, dyn or list(…), with "?" where NULL is allowed.',
   'cyclic-checks': 'Checks whose parameters read each other in a circle cannot be run.',
@@ -97,6 +99,8 @@ export const RULES = {
     "A key or lock with null in it would be shared by different things. Write the default: ${{ inputs.run.orElse('all') }}.",
   'missing-limits': 'What is done for many targets, or without approval, needs limits.',
   'missing-approval': 'Every write needs an approval, or says approval: auto.',
+  'unknown-group': 'Nobody of the configured people is in this group, so nobody of it can approve.',
+  'too-few-approvers': 'More people must approve than there are in the groups that may: it can never be approved.',
   'missing-verify': 'Every write is verified: what is looked at, until when things count as healthy.',
   'until-reads-nothing': 'A condition that reads none of its checks says the same at every look.',
   'verify-times': 'It must hold for a shorter time than it is looked at.',

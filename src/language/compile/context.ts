@@ -16,6 +16,10 @@ export interface CompileOptions {
   actions?: readonly Kind[]
   /** Configured connections by name. Without them, names of connections are not checked. */
   connections?: Readonly<Record<string, ConnectionKind>>
+  /** Those of them that have no `write`. Without them, each counts as if it had. */
+  readOnly?: readonly string[]
+  /** The people of each group that may decide. Without them, who approves is not checked. */
+  groups?: Readonly<Record<string, readonly string[]>>
   /** Configured groups and channels. Without them, their names are not checked. */
   channels?: readonly string[]
 }
@@ -26,6 +30,8 @@ export interface Context {
   checks: ReadonlyMap<string, Kind>
   actions: ReadonlyMap<string, Kind>
   connections: Readonly<Record<string, ConnectionKind>> | undefined
+  readOnly: readonly string[]
+  groups: Readonly<Record<string, readonly string[]>> | undefined
   channels: readonly string[] | undefined
 }
 

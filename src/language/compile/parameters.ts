@@ -47,7 +47,7 @@ export function compileParameters(
       unknownParameter(context, kind, entry)
       continue
     }
-    const value = compileParameter(context, parameter, entry, scope)
+    const value = compileParameter(context, kind, parameter, entry, scope)
     if (!value) continue
     compiled.with[entry.name] = value.value
     for (const check of value.checks) reads.add(check)
@@ -71,6 +71,7 @@ function unknownParameter(context: Context, kind: Kind, entry: Entry): void {
 
 function compileParameter(
   context: Context,
+  kind: Kind,
   parameter: Parameter,
   entry: Entry,
   scope: Scope,
@@ -91,7 +92,7 @@ function compileParameter(
     return refuse(context, tree, entry, `${what} takes names and values, and there is ${describe(tree)}.`)
   }
   if ('oneOf' in type) return oneOf(context, tree, entry, type.oneOf)
-  if ('connection' in type) return connection(context, tree, entry, type.connection)
+  if ('connection' in type) return connection(context, kind, tree, entry, type.connection)
   if ('sql' in type) return sql(context, tree, entry, type.sql)
   return columns(context, tree, entry)
 }
@@ -121,6 +122,7 @@ function oneOf(
 
 function connection(
   context: Context,
+  { kind: wanting, access }: Kind,
   tree: Tree,
   entry: Entry,
   kinds: string[],
@@ -142,6 +144,10 @@ function connection(
   if (kind === undefined) {
     const message = `There is no connection "${name}".${didYouMean(name, fitting)}${known}`
     return refuse(context, tree, entry, message, 'unknown-connection')
+  }
+  if (kinds.includes(kind) && access === 'write' && context.readOnly.includes(name)) {
+    const message = `${wanting} changes things, and the connection "${name}" can only read: it has no "write" in the configuration.`
+    return refuse(context, tree, entry, message, 'read-only-connection')
   }
   if (kinds.includes(kind)) return literal(name)
   return refuse(context, tree, entry, `The connection "${name}" is of kind ${kind}.${known}`, 'wrong-connection')

@@ -1,4 +1,5 @@
 import type { PlanRemedy, Risk, Type } from '../../core/plan.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { Effects } from '../expressions/polarity.ts'
 import { formatType } from '../expressions/types.ts'
 import type { Kind } from '../kinds/kind.ts'
@@ -150,6 +151,7 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
     }
     return { auto: true }
   }
+  checkApprovers(context, approval)
   const withinMs = approval.duration('within') ?? DEFAULT_VALID_MS
   return {
     auto: false,
@@ -159,6 +161,29 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
     onTimeout: approval.text('onTimeout') === 'reject' ? 'reject' : 'escalate',
     validForMs: approval.duration('validFor') ?? DEFAULT_VALID_MS,
   }
+}
+
+/** Warnings: people come and go, and a runbook stays right without them. */
+function checkApprovers(context: Context, approval: Section): void {
+  const { groups, reporter } = context
+  if (!groups) return
+  const people = new Set<string>()
+  let known = true
+  for (const scalar of approval.names('by')) {
+    const name = String(scalar.value)
+    const members = Object.hasOwn(groups, name) ? groups[name]! : []
+    for (const person of members) people.add(person)
+    if (members.length > 0) continue
+    known = false
+    const all = Object.keys(groups)
+    const hint = `${didYouMean(name, all)} (groups: ${all.join(', ') || 'none'})`
+    reporter.warning('unknown-group', scalar, `Nobody is in a group "${name}".${hint}`)
+  }
+  const count = approval.int('count') ?? 1
+  if (!known || people.size >= count) return
+  const there = people.size === 1 ? 'there is 1 person who may' : `there are ${people.size} who may`
+  const message = `${count} different people must approve, and ${there}: ${[...people].join(', ') || 'nobody'}.`
+  reporter.warning('too-few-approvers', approval.at('count'), message)
 }
 
 const NOTHING_TO_VERIFY: PlanRemedy['verify'] = {

@@ -73,6 +73,39 @@ test('the configuration is that of a folder above the runbook, wherever lint was
   }
 })
 
+const REMEDY = `
+remedies:
+  resume:
+    title: Resume it
+    do: [{ action: bullmq.resume, with: { connection: jobs } }]
+    approval: { by: [mail-taem], within: 15m }
+    verify:
+      checks: { after: { check: bullmq.queue, with: { connection: jobs } } }
+      until: "!after.paused"
+      within: 1m
+`
+const PEOPLE = `people:
+  operator: { token: "\${OPERATOR}", groups: [mail-team] }
+channels: { ops: { slack: "\${SLACK}" } }
+`
+const OIDC = 'oidc: { issuer: shop, audience: runbook, jwks: "https://127.0.0.1/keys" }\n'
+
+test.each([
+  ['the write side and the group are missing', CONFIG + PEOPLE, ['read-only-connection', 'unknown-group']],
+  ['an identity provider may know the group', CONFIG + PEOPLE + OIDC, ['read-only-connection']],
+  [
+    'a write side whose variable is not set is there',
+    (CONFIG + PEOPLE + OIDC).replace('queue: jobs', 'write: "${JOBS_WRITE}", queue: jobs'),
+    [],
+  ],
+])('of people and write sides, lint knows what the configuration says: %s', async (_, config, rules) => {
+  const folder = folderWith(RUNBOOK.replace('some-queue', 'jobs').replace('remedy: none', 'remedy: resume') + REMEDY)
+  writeFileSync(join(folder, 'runbook.config.yaml'), config)
+  const terminal = fakeTerminal()
+  await main(['lint', join(folder, 'looks.yaml'), '-o', 'json'], terminal)
+  expect(JSON.parse(terminal.out).map(({ rule }: { rule: string }) => rule)).toEqual(rules)
+})
+
 test.each([
   ['/no/such/folder', 'there is no /no/such/folder'],
   [mkdtempSync(join(tmpdir(), 'runbook-lint-')), 'no runbooks (*.yaml) in'],

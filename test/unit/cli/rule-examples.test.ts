@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
 import { compileRunbook } from '../../../src/language/compile.ts'
 import { RULES } from '../../../src/language/rules.ts'
-import { channels, connections } from '../../fixtures/runbooks/connections.ts'
+import { known } from '../../fixtures/runbooks/connections.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 const MOST_LINES = 12
@@ -34,7 +34,7 @@ function exampleOf(rule: string): { wrong: string; says: string; right: string }
   if (shown.some((lines) => lines.length > MOST_LINES || lines.some((line) => line.length > MOST_COLUMNS)))
     return undefined
   const indent = Math.min(...shown.flat().map((line) => /^ */.exec(line)![0].length))
-  const [problem] = compileRunbook(text, { file: 'runbook.yaml', connections, channels }).problems
+  const [problem] = compileRunbook(text, { file: 'runbook.yaml', ...known }).problems
   const joined = shown.map((lines) => lines.map((line) => line.slice(indent)).join('\n'))
   return { wrong: joined[0]!, says: problem!.message, right: joined[1]! }
 }

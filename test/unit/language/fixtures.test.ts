@@ -5,7 +5,7 @@ import { compileRunbook } from '../../../src/language/compile.ts'
 import { loadRunbooks } from '../../../src/language/load.ts'
 import { renderText } from '../../../src/language/problems.ts'
 import { RULES } from '../../../src/language/rules.ts'
-import { connections, channels } from '../../fixtures/runbooks/connections.ts'
+import { known } from '../../fixtures/runbooks/connections.ts'
 
 const folder = new URL('../../fixtures/runbooks/', import.meta.url)
 const namesIn = (kind: string) => readdirSync(new URL(`${kind}/`, folder)).map((file) => file.replace('.yaml', ''))
@@ -13,7 +13,7 @@ const [valid, broken] = [namesIn('valid'), namesIn('broken')]
 
 function compiled(kind: string, name: string) {
   const text = readFileSync(new URL(`${kind}/${name}.yaml`, folder), 'utf8')
-  return compileRunbook(text, { file: `${name}.yaml`, connections, channels })
+  return compileRunbook(text, { file: `${name}.yaml`, ...known })
 }
 
 describe('valid runbooks compile without a problem', () => {
@@ -44,7 +44,7 @@ describe('one slip is one problem, of the rule that the file is named for', () =
 describe('what several runbooks must not be together, a folder shows', () => {
   const between = new URL('between/', folder)
   const catalogue = (rule: string, kind: string) => {
-    const { problems } = loadRunbooks([fileURLToPath(new URL(`${rule}/${kind}`, between))], { connections, channels })
+    const { problems } = loadRunbooks([fileURLToPath(new URL(`${rule}/${kind}`, between))], known)
     return problems.map((problem) => problem.rule)
   }
   test.each(readdirSync(between))('%s', (rule) => {
