@@ -94,6 +94,8 @@ export const RULES = {
   'targets-differ': 'The causes of one remedy affect things of different types.',
   'missing-key':
     'With "for", each target needs a key, by which it is named in the proposal, in permits and in the history.',
+  'target-not-named':
+    'What is done for each target must say which: "where" of sql.update, "params" of sql.execute. Else it is done once: once: true.',
   'key-not-distinct': 'The key does not use the target, so that all targets would be one.',
   'nullable-key':
     "A key or lock with null in it would be shared by different things. Write the default: ${{ inputs.run.orElse('all') }}.",

@@ -24,16 +24,18 @@ export function compileAction(
   section: Section,
   index: number,
   scopes: ActionScopes,
+  forName: string | undefined,
 ): { kind: Kind; action: PlanAction } | undefined {
   const kind = actionKind(context, section)
   if (!kind) return undefined
   const once = section.bool('once') ?? false
   const scope = once ? scopes.whole : scopes.each
-  const { with: parameters } = compileParameters(context, kind, section.map('with'), section.at('action'), scope)
+  const compiled = compileParameters(context, kind, section.map('with'), section.at('action'), scope)
+  if (forName !== undefined && !once) mustAimAt(context, kind, section, compiled.names, forName)
   const action: PlanAction = {
     id: `${index}-${kind.kind}`,
     action: kind.kind,
-    with: parameters,
+    with: compiled.with,
     once,
     timeoutMs: section.duration('timeout') ?? kind.timeoutMs,
   }
@@ -52,6 +54,23 @@ export function compileAction(
   if (batches && once)
     context.reporter.error('batches-once', section.keyOf('batches'), 'What is done once has no batches.')
   return { kind, action }
+}
+
+/** What is done for each target must name it, or the same thing would be changed for all of them. */
+function mustAimAt(
+  { reporter }: Context,
+  { kind, aim }: Kind,
+  section: Section,
+  names: Record<string, string[]>,
+  target: string,
+): void {
+  const parameters = section.map('with')?.entries
+  // What is malformed was reported for itself.
+  if (aim === undefined || !parameters || (parameters.has(aim) && !Object.hasOwn(names, aim))) return
+  if (names[aim]?.includes(target)) return
+  const at = parameters.get(aim)?.key ?? section.at('action')
+  const message = `"${aim}" does not name the ${target}: this ${kind} would be the same for each ${target}. Use ${target} in it, or write "once: true".`
+  reporter.error('target-not-named', at, message)
 }
 
 function actionKind(context: Context, section: Section): Kind | undefined {

@@ -10,12 +10,17 @@ import type { Rule } from '../rules.ts'
 import type { Context, Scope } from './context.ts'
 import { parametersOf, readProblems, writeProblems } from './sql.ts'
 import { compileMap, compileValue, templateIn } from './values.ts'
+import type { CompiledValue } from './values.ts'
 
 export interface CompiledParameters {
   with: Record<string, Value>
   /** The checks that the parameters read. */
   checks: string[]
+  /** For each parameter, the names that it reads. */
+  names: Record<string, string[]>
 }
+
+type Compiled = Pick<CompiledValue, 'value' | 'names' | 'checks'>
 
 /** The parameters as plain data, templates as their text: what a kind's `result` and `validate` look at. */
 function literals(tree: MapTree | undefined): Record<string, Json> {
@@ -39,7 +44,7 @@ export function compileParameters(
   at: Span,
   scope: Scope,
 ): CompiledParameters {
-  const compiled: CompiledParameters = { with: {}, checks: [] }
+  const compiled: CompiledParameters = { with: {}, checks: [], names: {} }
   const reads = new Set<string>()
   for (const entry of tree?.entries.values() ?? []) {
     const parameter = Object.hasOwn(kind.parameters, entry.name) ? kind.parameters[entry.name] : undefined
@@ -50,6 +55,7 @@ export function compileParameters(
     const value = compileParameter(context, kind, parameter, entry, scope)
     if (!value) continue
     compiled.with[entry.name] = value.value
+    compiled.names[entry.name] = value.names
     for (const check of value.checks) reads.add(check)
   }
   for (const [name, parameter] of Object.entries(kind.parameters)) {
@@ -75,7 +81,7 @@ function compileParameter(
   parameter: Parameter,
   entry: Entry,
   scope: Scope,
-): { value: Value; checks: string[] } | undefined {
+): Compiled | undefined {
   const { type } = parameter
   const { value: tree, name } = entry
   const template = parameter.literal || isLiteralForm(parameter) ? templateIn(tree) : undefined
@@ -106,14 +112,9 @@ function refuse(context: Context, tree: Tree, entry: Entry, message: string, rul
   return undefined
 }
 
-const literal = (lit: Json) => ({ value: { lit }, checks: [] })
+const literal = (lit: Json): Compiled => ({ value: { lit }, names: [], checks: [] })
 
-function oneOf(
-  context: Context,
-  tree: Tree,
-  entry: Entry,
-  words: string[],
-): { value: Value; checks: string[] } | undefined {
+function oneOf(context: Context, tree: Tree, entry: Entry, words: string[]): Compiled | undefined {
   const word = tree.kind === 'scalar' ? tree.value : undefined
   if (typeof word === 'string' && words.includes(word)) return literal(word)
   const near = typeof word === 'string' ? didYouMean(word, words) : ''
@@ -126,7 +127,7 @@ function connection(
   tree: Tree,
   entry: Entry,
   kinds: string[],
-): { value: Value; checks: string[] } | undefined {
+): Compiled | undefined {
   const name = tree.kind === 'scalar' ? tree.value : undefined
   if (typeof name !== 'string' || name === '')
     return refuse(context, tree, entry, `"${entry.name}" must be the name of a connection.`)
@@ -153,12 +154,7 @@ function connection(
   return refuse(context, tree, entry, `The connection "${name}" is of kind ${kind}.${known}`, 'wrong-connection')
 }
 
-function sql(
-  context: Context,
-  tree: Tree,
-  entry: Entry,
-  access: 'read' | 'write',
-): { value: Value; checks: string[] } | undefined {
+function sql(context: Context, tree: Tree, entry: Entry, access: 'read' | 'write'): Compiled | undefined {
   if (tree.kind !== 'scalar' || typeof tree.value !== 'string' || tree.value.trim() === '')
     return refuse(context, tree, entry, `"${entry.name}" must be a SQL statement.`)
   const problems = access === 'read' ? readProblems(tree.value) : writeProblems(tree.value)
@@ -167,7 +163,7 @@ function sql(
   return problems.length > 0 ? undefined : literal(tree.value)
 }
 
-function columns(context: Context, tree: Tree, entry: Entry): { value: Value; checks: string[] } | undefined {
+function columns(context: Context, tree: Tree, entry: Entry): Compiled | undefined {
   if (tree.kind !== 'map' || tree.entries.size === 0)
     return refuse(
       context,

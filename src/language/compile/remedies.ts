@@ -39,7 +39,7 @@ export function compileRemedy(
   const whole = remedyScope(users, scope)
   const each = forName === undefined ? whole : scopeWith(whole, { [forName]: item })
   const after = scopeWith(inputsOnly, { targets: { list: item } })
-  const actions = compileActions(context, section, { each, whole, after })
+  const actions = compileActions(context, section, { each, whole, after }, forName)
   const writes = actions.filter(({ kind }) => kind.access === 'write')
   const remedy: PlanRemedy = {
     remedy: name,
@@ -56,9 +56,9 @@ export function compileRemedy(
   return remedy
 }
 
-function compileActions(context: Context, section: Section, scopes: ActionScopes) {
+function compileActions(context: Context, section: Section, scopes: ActionScopes, forName: string | undefined) {
   return section.list('do').flatMap((action, index): { kind: Kind; action: PlanRemedy['actions'][number] }[] => {
-    const compiled = compileAction(context, action, index, scopes)
+    const compiled = compileAction(context, action, index, scopes, forName)
     return compiled ? [compiled] : []
   })
 }

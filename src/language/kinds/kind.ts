@@ -22,6 +22,8 @@ export interface Kind {
    * longer (`grows`), less or shorter (`shrinks`), or it could be anything else (`changes`).
    */
   partial?: Record<string, 'grows' | 'shrinks' | 'changes'>
+  /** The parameter that says what is changed. In a remedy with `for` it must use that name: what it names else is the same for every target. */
+  aim?: string
   /** Problems that concern several parameters at once, by parameter name; none when it is well. */
   validate?(parameters: Record<string, unknown>): { parameter: string; message: string }[]
   /** Default of a check's `timeout`, in milliseconds; up to 5000 a check runs as a local activity. */

@@ -50,6 +50,7 @@ Applied exactly once where the connection keeps the ledger in the target (\`ledg
       literal: true,
     },
   },
+  aim: 'params',
   result: () => ({ object: { rows: 'int' } }),
   validate({ rows, tables }) {
     const problems: { parameter: string; message: string }[] = []

@@ -41,6 +41,7 @@ Applied exactly once where the connection keeps the ledger in the target (\`ledg
       literal: true,
     },
   },
+  aim: 'where',
   result: () => ({ object: { rows: 'int' } }),
   validate(parameters) {
     const problems: { parameter: string; message: string }[] = []
