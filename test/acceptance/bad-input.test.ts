@@ -109,7 +109,7 @@ test('no API at the address: it says where it looked and how to start it', async
   expect(message).toContain('runbook up')
 })
 
-test('approving what one has not seen decides nothing: without a digest and a terminal, or with a digest that is not the proposal’s', async () => {
+test('deciding on what one has not seen decides nothing: without a digest and a terminal, or with a digest that is not the proposal’s', async () => {
   const id = await trigger(world, 'asking', { who: 'me' })
   const { gate } = await untilGate(world, id)
   const unseen = refusal(await world.runbook(['approve', id]))
@@ -129,7 +129,9 @@ test('approving what one has not seen decides nothing: without a digest and a te
   expect(answer.status).toBe(409)
   expect((await show(world, id)).rounds[0]!.gate).toMatchObject({ state: 'open', decisions: [] })
 
-  expect((await world.runbook(['reject', id, '--comment', 'only a test'])).code).toBe(0)
+  const reject = ['reject', id, '--comment', 'only a test']
+  expect(refusal(await world.runbook(reject)).code).toBe(2)
+  expect((await world.runbook([...reject, '--digest', gate!.proposalDigest])).code).toBe(0)
 })
 
 test.each([
