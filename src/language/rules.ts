@@ -59,6 +59,8 @@ export const RULES = {
   'not-a-condition': 'Conditions are true or false. A list or number is none: write size(x) > 0.',
   'may-be-null':
     'The value may be null: an optional input, a column declared with "?". Say what then, with .orElse(…), or ask first: x != null && ….',
+  'template-braces':
+    'An expression in a text is written ${{ }}. {{ }} and ${ } are nothing special, and stay as they stand.',
   'template-not-closed': 'A "${{" has no "}}".',
 
   // Checks and actions

@@ -28,6 +28,7 @@ export function compileValue(
   if (tree.kind === 'list') return compileList(context, tree.items, scope, wanted, what, tree)
   if (tree.kind === 'map') return compileMap(context, tree, scope, wanted, what)
   reportCutText(context.reporter, what, tree)
+  if (!hasTemplate(tree)) warnOfBraces(context, tree, scope)
   const compiled = hasTemplate(tree) ? compileTemplate(context, tree, scope) : literal(tree)
   if (!compiled) return undefined
   return fits(context, tree, compiled, wanted, what) ? compiled : undefined
@@ -168,6 +169,7 @@ export function compileTemplate(
     context.reporter.error('template-not-closed', span, 'This "${{" is not closed by "}}".')
     return undefined
   }
+  warnOfBraces(context, scalar, scope)
   const compiled = parts.map((part) =>
     typeof part === 'string' ? part : expressionAt(context, scalar, part.cel, part.offset, scope),
   )
@@ -207,6 +209,24 @@ function allFit(
     }
   }
   return well
+}
+
+/** What other languages take for an expression, with a name of this place in it, stays as it stands here. */
+function warnOfBraces({ reporter }: Context, scalar: ScalarTree, { types }: Scope): void {
+  if (typeof scalar.value !== 'string' || !scalar.value.includes('{')) return
+  const parts = splitTemplate(scalar.value)
+  if ('unclosed' in parts) return
+  let text = scalar.value
+  for (const part of parts)
+    if (typeof part !== 'string')
+      text = text.slice(0, part.offset) + ' '.repeat(part.cel.length) + text.slice(part.offset + part.cel.length)
+  for (const match of text.matchAll(/(?<!\$)\{\{([^{}]+)\}\}|\$\{([^{}]+)\}/g)) {
+    const inner = (match[1] ?? match[2]!).trim()
+    if (!inner.match(/[A-Za-z_]\w*/g)?.some((word) => Object.hasOwn(types, word))) continue
+    const message = `This stays as it stands: an expression in a text is written \${{ }}. Did you mean "\${{ ${inner} }}"?`
+    const span = spanWithin(scalar, reporter.source.text, match.index, match.index + match[0].length)
+    reporter.warning('template-braces', span, message)
+  }
 }
 
 type Part = string | { cel: string; offset: number }
