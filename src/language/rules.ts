@@ -107,6 +107,8 @@ export const RULES = {
   'too-few-approvers': 'More people must approve than there are in the groups that may: it can never be approved.',
   'missing-verify': 'Every write is verified: what is looked at, until when things count as healthy.',
   'until-reads-nothing': 'A condition that reads none of its checks says the same at every look.',
+  'until-is-the-write':
+    'A condition that asks only for what the remedy itself writes holds by the write alone, and says nothing of recovery.',
   'verify-times': 'It must hold for a shorter time than it is looked at.',
   'batches-once': 'What is done once has no batches.',
   'detect-without-symptom': 'To detect an incident by itself, the engine needs its symptom.',

@@ -1,4 +1,5 @@
-import type { Plan } from '../../core/plan.ts'
+import type { Plan, PlanRemedy } from '../../core/plan.ts'
+import { asksForWrite } from '../../language/compile/asks-for-write.ts'
 import type { Scenario } from '../../language/scenarios/scenario.ts'
 import { simulate, type Simulated } from '../simulator.ts'
 import { compare, type Mismatch } from './compare.ts'
@@ -52,9 +53,23 @@ function incomplete({ at }: Scenario, { unknown, strangers }: ScenarioWorld): Mi
   ]
 }
 
+function whyVerified(remedy: PlanRemedy, { checks }: Scenario): string {
+  const { written } = asksForWrite(remedy)
+  if (written.length > 0)
+    return `"until" holds by the write alone, since it asks for what "set" writes (${written.join(', ')}). Let it ask for what happens after the write, and give its checks as they were before it.`
+  const own = remedy.verify.checks.map(({ name }) => name)
+  const changes = own.filter((name) =>
+    (checks.get(`${remedy.remedy}/${name}`) ?? checks.get(name))?.some(({ from }) => from === 'applied'),
+  )
+  if (changes.length === 0)
+    return `its checks find what "until" asks for before anything was done. Give them a phase "from: applied".`
+  const named = own.join(' and ')
+  return `what ${named} found before "from: applied" is what "until" asks for. Let "until" ask for more, or give what ${named} found before the write.`
+}
+
 /**
  * A remedy must not count as having helped when nothing changed after it was applied. Every scenario in which one is verified is
- * played again in a world that stands still from that moment on.
+ * played again in a world that stays as it was found at that moment: phases "from: applied" never begin, not even the write's own.
  */
 async function verifiesWithoutRecovery(plan: Plan, scenario: Scenario, run: Simulated): Promise<Mismatch[]> {
   const first = roundsOf(run).find((went) => went.verified !== undefined)
@@ -66,7 +81,7 @@ async function verifiesWithoutRecovery(plan: Plan, scenario: Scenario, run: Simu
     {
       what: `round ${first.round}, ${remedy.remedy}`,
       expected: 'not verified when nothing changes after it was applied',
-      came: `verified all the same: its checks find what "until" asks for before anything was done. Give them a phase "from: applied".`,
+      came: `verified all the same: ${whyVerified(remedy, scenario)}`,
       at: scenario.at,
     },
   ]

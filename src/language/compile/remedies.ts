@@ -6,6 +6,7 @@ import type { Kind } from '../kinds/kind.ts'
 import type { NamedSection, Section } from '../structure/read.ts'
 import { DEFAULT_POLL_MS, compileAction, compilePolled } from './actions.ts'
 import type { ActionScopes } from './actions.ts'
+import { asksForWrite } from './asks-for-write.ts'
 import { withAffects } from './causes.ts'
 import type { CompiledCause } from './causes.ts'
 import { isTaken } from './checks.ts'
@@ -53,6 +54,7 @@ export function compileRemedy(
   }
   if (forName !== undefined) remedy.for = forName
   nameTargets(context, section, remedy, each)
+  warnOfWriteAlone(context, section, remedy)
   return remedy
 }
 
@@ -184,6 +186,15 @@ function checkApprovers(context: Context, approval: Section): void {
   const there = people.size === 1 ? 'there is 1 person who may' : `there are ${people.size} who may`
   const message = `${count} different people must approve, and ${there}: ${[...people].join(', ') || 'nobody'}.`
   reporter.warning('too-few-approvers', approval.at('count'), message)
+}
+
+/** With `holds` it is asked whether the write stays, which is more than that it happened. */
+function warnOfWriteAlone({ reporter }: Context, section: Section, remedy: PlanRemedy): void {
+  const verify = section.section('verify')
+  const { written, alone } = asksForWrite(remedy)
+  if (!verify || !alone || verify.has('holds')) return
+  const message = `This holds as soon as "set" has written it (${written.join(', ')}), whether or not anything recovered. Ask for what happens after the write, or that the symptom is gone; where nothing is to follow, ask with "holds" that it stays.`
+  reporter.warning('until-is-the-write', verify.at('until'), message)
 }
 
 const NOTHING_TO_VERIFY: PlanRemedy['verify'] = {

@@ -84,7 +84,26 @@ test('a remedy that is verified though nothing changed after it was applied is a
   expect(found).toMatchObject({
     what: 'round 1, fail-runs',
     expected: 'not verified when nothing changes after it was applied',
+    came: expect.stringContaining('what after found before "from: applied" is what "until" asks for'),
   })
+})
+
+test('where "until" asks for what "set" writes, the mismatch says that it holds by the write alone', async () => {
+  const weak = runbook.replace("r.status == 'COMPLETED'", "(r.status == 'FAILED' || r.status == 'RUNNING')")
+  const [found] = await mismatches(valid, weak)
+  expect(found!.what).toBe('round 1, fail-runs')
+  expect(found!.came).toContain(
+    '"until" holds by the write alone, since it asks for what "set" writes (status == FAILED)',
+  )
+})
+
+test('where the checks of a remedy never change, the mismatch asks for a phase after the write', async () => {
+  const still = valid.replace(
+    /( {8}fail-runs\/after:)[\s\S]*?(?= {4}decisions)/,
+    '$1 { rows: [{ id: run-1, status: COMPLETED }] }\n',
+  )
+  const found = await mismatches(still)
+  expect(found[0]!.came).toContain('Give them a phase "from: applied"')
 })
 
 test('drift between proposal and decision skips the target', async () => {
