@@ -30,7 +30,9 @@ export function compileAction(
   if (!kind) return undefined
   const once = section.bool('once') ?? false
   const scope = once ? scopes.whole : scopes.each
-  const compiled = compileParameters(context, kind, section.map('with'), section.at('action'), scope)
+  const compiled = compileParameters(context, kind, section.map('with'), section.at('action'), scope, (name) =>
+    section.has(name),
+  )
   if (forName !== undefined && !once) mustAimAt(context, kind, section, compiled.names, forName)
   const action: PlanAction = {
     id: `${index}-${kind.kind}`,

@@ -5,7 +5,7 @@ import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'
 import type { NamedSection } from '../structure/read.ts'
 import type { Context, Scope } from './context.ts'
-import { compileParameters, resultOf } from './parameters.ts'
+import { compileParameters, isBeside, resultOf } from './parameters.ts'
 
 export interface CompiledChecks {
   /** In an order in which each comes after all it needs. */
@@ -38,7 +38,7 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
         `"${name}" already means something in expressions. Choose another name.`,
       )
     const kind = kinds[i]
-    types[name] = kind ? resultOf(kind, section.map('with')) : 'dyn'
+    types[name] = kind && !isBeside(kind, section) ? resultOf(kind, section.map('with')) : 'dyn'
   }
   const siblings = Object.fromEntries(named.map(({ name }) => [name, [] as string[]]))
   const partial = Object.fromEntries(named.map(({ name }, i) => [name, partialOf(kinds[i])]))
@@ -47,7 +47,7 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
   for (const [i, { name, key, section }] of named.entries()) {
     const kind = kinds[i]
     if (!kind) continue
-    const compiled = compileParameters(context, kind, section.map('with'), key, scope)
+    const compiled = compileParameters(context, kind, section.map('with'), key, scope, (field) => section.has(field))
     const check: PlanCheck = {
       name,
       check: kind.kind,

@@ -6,6 +6,8 @@ import { columnType } from '../kinds/sql-query.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe, spanWithin } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
+import { SECTIONS } from '../structure/fields.ts'
+import type { Section } from '../structure/read.ts'
 import type { Rule } from '../rules.ts'
 import type { Context, Scope } from './context.ts'
 import { parametersOf, readProblems, writeProblems } from './sql.ts'
@@ -36,6 +38,11 @@ export function resultOf(kind: Kind, tree: MapTree | undefined): Type {
   }
 }
 
+/** Whether a parameter stands beside `with`, where it was reported. */
+export function isBeside(kind: Kind, section: Section): boolean {
+  return Object.keys(kind.parameters).some((name) => section.has(name))
+}
+
 /** Checks the parameters of a check or action against its kind's description, and compiles what they hold. */
 export function compileParameters(
   context: Context,
@@ -43,6 +50,7 @@ export function compileParameters(
   tree: MapTree | undefined,
   at: Span,
   scope: Scope,
+  elsewhere: (name: string) => boolean = () => false,
 ): CompiledParameters {
   const compiled: CompiledParameters = { with: {}, checks: [], names: {} }
   const reads = new Set<string>()
@@ -61,7 +69,7 @@ export function compileParameters(
   for (const [name, parameter] of Object.entries(kind.parameters)) {
     if (tree?.entries.has(name)) continue
     if (parameter.default !== undefined) compiled.with[name] = { lit: parameter.default }
-    else if (parameter.required)
+    else if (parameter.required && !elsewhere(name))
       context.reporter.error('missing-parameter', at, `${kind.kind} needs "${name}": ${parameter.doc}`)
   }
   if (tree) together(context, kind, tree, compiled.with)
@@ -71,6 +79,11 @@ export function compileParameters(
 
 function unknownParameter(context: Context, kind: Kind, entry: Entry): void {
   const known = Object.keys(kind.parameters)
+  const outer = kind.access === 'read' ? 'check' : 'action'
+  if (Object.hasOwn(SECTIONS[outer].fields, entry.name)) {
+    const message = `${kind.kind} has no parameter "${entry.name}". It is a field of ${outer}: write it beside "with", not beneath.`
+    return context.reporter.error('unknown-parameter', entry.key, message)
+  }
   const hint = `${didYouMean(entry.name, known)} (parameters: ${known.join(', ')})`
   context.reporter.error('unknown-parameter', entry.key, `${kind.kind} has no parameter "${entry.name}".${hint}`)
 }

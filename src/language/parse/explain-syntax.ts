@@ -4,6 +4,8 @@ import type { Span } from './source.ts'
 export function explainSyntax(code: string, text: string, at: Span): string {
   const line = lineAround(text, at.start)
   if (code === 'TAB_AS_INDENT') return 'Indent with spaces; a tab is not allowed here.'
+  if (/\[(?:[^\]"'#]*,)?\s*#/.test(line))
+    return 'YAML takes what begins with "#" for a comment, so the bracket is never closed. Groups and channels are named without "#"; another text that begins with it must be quoted.'
   if (/[{[,]\s*[^#"']*\$\{\{/.test(line) && !/^\s*-?\s*[\w.-]+:\s*\$\{\{/.test(line))
     return 'Inside { } and [ ] an expression must be quoted: "${{ … }}".'
   const value = /^(\s*(?:-\s+)*[\w.-]+:\s+)(\S.*)$/.exec(line)?.[2] ?? ''

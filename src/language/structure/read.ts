@@ -1,6 +1,7 @@
 import type { Json } from '../../core/json.ts'
 import { parseDuration } from '../../core/duration.ts'
 import { didYouMean, nearest } from '../../core/nearest.ts'
+import { kindNamed } from '../kinds/table.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, ListTree, MapTree, ScalarTree, Tree } from '../parse/tree.ts'
@@ -86,6 +87,12 @@ export function readSection(name: SectionName, tree: Tree, reporter: Reporter, a
 
 class StructureReader {
   private readonly reporter: Reporter
+  /** The sections around the one that is read, outermost first. */
+  private readonly around: SectionName[] = []
+  /** Fields that were reported where they do not belong: where they do, they are not missing as well. */
+  private readonly strays: Entry[] = []
+  /** Named sections that stand within one of their kind: read after it, so that those who use them are not blamed too. */
+  private readonly nested: Entry[] = []
   constructor(reporter: Reporter) {
     this.reporter = reporter
   }
@@ -99,6 +106,7 @@ class StructureReader {
     }
     if (this.isSplit(tree, fields)) return undefined
     const values = new Map<string, unknown>()
+    this.around.push(name)
     for (const entry of tree.entries.values()) {
       const field = Object.hasOwn(fields, entry.name) ? fields[entry.name] : undefined
       if (!field) this.unknown(name, entry, tree)
@@ -107,13 +115,18 @@ class StructureReader {
         if (value !== undefined) values.set(entry.name, value)
       }
     }
+    this.around.pop()
     // A field that was misspelt was reported, with what was meant: it is not missing as well.
     const unknown = [...tree.entries.keys()].filter((key) => !Object.hasOwn(fields, key))
     const meant = new Set(unknown.map((key) => this.meant(name, tree, key)))
     for (const [field, { required }] of Object.entries(fields))
-      if (required && !tree.entries.has(field) && !meant.has(field))
+      if (required && !tree.entries.has(field) && !meant.has(field) && !this.hasStray(field, tree))
         this.reporter.error('missing-field', at, `"${field}" is missing in this ${name}: ${fields[field]!.doc}`)
     return new Section(tree, values, tree.entries)
+  }
+
+  private hasStray(field: string, { start, end }: MapTree): boolean {
+    return this.strays.some(({ name, key }) => name === field && key.start >= start && key.end <= end)
   }
 
   /** Whether a comma inside { } tore a value apart, so that the pieces make no sense. */
@@ -129,21 +142,42 @@ class StructureReader {
 
   private unknown(section: SectionName, entry: Entry, tree: MapTree): void {
     const { fields } = SECTIONS[section]
+    if (this.isNested(section, entry)) return
+    this.strays.push(entry)
     const meant = this.meant(section, tree, entry.name)
+    const above = this.around.slice(0, -1).findLast((other) => Object.hasOwn(SECTIONS[other].fields, entry.name))
+    const parameter = parameterOf(section, tree, entry.name)
     const elsewhere = sectionsBeside(section).find((other) => Object.hasOwn(SECTIONS[other].fields, entry.name))
-    const hint = meant
-      ? meant === section
-        ? ` Write "${section}: ${entry.name}", and its fields beneath.`
-        : ` Did you mean "${meant}"?`
-      : elsewhere
-        ? ` It is a field of ${elsewhere}: is the indentation right?`
-        : ''
+    const hint = parameter
+      ? ` It is a parameter of ${parameter}: indent it under "with".`
+      : meant
+        ? meant === section
+          ? ` Write "${section}: ${entry.name}", and its fields beneath.`
+          : ` Did you mean "${meant}"?`
+        : above
+          ? ` It is a field of ${above}: is it indented too deep?`
+          : elsewhere
+            ? ` It is a field of ${elsewhere}: is the indentation right?`
+            : ''
     const known = Object.keys(fields).join(', ')
     this.reporter.error(
       'unknown-field',
       entry.key,
       `There is no field "${entry.name}" in this ${section}.${hint} (fields: ${known})`,
     )
+  }
+
+  /** A check among the fields of a check, a remedy among those of a remedy. */
+  private isNested(section: SectionName, entry: Entry): boolean {
+    if ((section !== 'check' && section !== 'remedy') || entry.value.kind !== 'map') return false
+    const { fields } = SECTIONS[section]
+    const names = [...entry.value.entries.keys()]
+    if (!names.every((name) => Object.hasOwn(fields, name)) || !names.some((name) => fields[name]!.required))
+      return false
+    const message = `"${entry.name}" stands within a ${section}, and has the fields of a ${section} itself: is it indented too deep?`
+    this.reporter.error('unknown-field', entry.key, message)
+    this.nested.push(entry)
+    return true
   }
 
   /** The field that an unknown one was probably meant to be. `- slow:` in a list was meant to be `- cause: slow`. */
@@ -208,7 +242,8 @@ class StructureReader {
   private text(name: string, tree: Tree, at: Span): string | undefined {
     const text = scalarOf(tree, 'string')
     if (text !== undefined && text.trim() !== '') return text
-    const quote = tree.kind === 'scalar' && tree.value !== null && text === undefined ? ' Put it in quotes.' : ''
+    const first = this.reporter.source.text[tree.start] ?? ''
+    const quote = isNothing(tree) || text !== undefined ? '' : quoteIt(tree, first)
     return this.wrong(tree, `"${name}" must be a text, and there is ${describe(tree)}.${quote}`, at)
   }
 
@@ -221,6 +256,11 @@ class StructureReader {
   private named1(name: string, form: 'name' | 'identifier', text: string, at: Span): boolean {
     if ((form === 'name' ? NAME : IDENTIFIER).test(text)) return true
     const rule = form === 'name' ? 'lower-case letters, digits and hyphens' : 'letters, digits and "_"'
+    const bare = text.replace(/^#/, '')
+    if (form === 'name' && bare !== text && NAME.test(bare)) {
+      this.reporter.error('bad-name', at, `Groups and channels are named without "#". Did you mean "${bare}"?`)
+      return false
+    }
     this.reporter.error(
       'bad-name',
       at,
@@ -274,6 +314,8 @@ class StructureReader {
 
   private names(name: string, form: 'name' | 'identifier', tree: Tree, at: Span): ScalarTree[] | undefined {
     const items = tree.kind === 'list' ? tree.items : [tree]
+    const signed = items.find((item) => isChannelSign(item, this.reporter.source.text))
+    if (signed) return this.wrong(signed, CHANNEL_SIGN, at)
     if (items.length === 0) return this.wrong(tree, `"${name}" must name at least one.`, at)
     const named = items.filter((item): item is ScalarTree => {
       const text = this.text(name, item, at)
@@ -300,8 +342,16 @@ class StructureReader {
   }
 
   /** A field that is indented too little stands among the names, and what is beneath it makes no sense there. */
-  private isFieldOutOfPlace(section: SectionName, { name, key, value }: Entry): boolean {
+  private isFieldOutOfPlace(section: SectionName, entry: Entry): boolean {
+    const { name, key, value } = entry
     const { fields } = SECTIONS[section]
+    const outer = this.around.at(-1)
+    if (outer && value.kind !== 'map' && Object.hasOwn(SECTIONS[outer].fields, name)) {
+      const deep = `"${name}" stands here as the name of a ${section}, and it is a field of ${outer}: is it indented too deep?`
+      this.reporter.error('unknown-field', key, deep)
+      this.strays.push(entry)
+      return true
+    }
     if (!Object.hasOwn(fields, name)) return false
     if (value.kind === 'map' && [...value.entries.keys()].every((field) => Object.hasOwn(fields, field))) return false
     const message = `"${name}" stands here as the name of a ${section}, and it is a field of ${section}: is it indented too little?`
@@ -312,7 +362,8 @@ class StructureReader {
   private named(name: string, section: SectionName, by: 'name' | 'identifier', tree: Tree, at: Span): unknown {
     if (tree.kind !== 'map') return this.wrong(tree, `"${name}" must be names, each with its fields.`, at)
     const all: NamedSection[] = []
-    for (const entry of tree.entries.values()) {
+    const entries = [...tree.entries.values()]
+    for (let entry = entries.shift(); entry; entry = entries.shift() ?? this.nested.shift()) {
       if (this.isFieldOutOfPlace(section, entry)) continue
       this.named1(name, by, entry.name, entry.key)
       // What is malformed keeps its name, so that those who use it are not blamed too.
@@ -323,10 +374,30 @@ class StructureReader {
   }
 }
 
+/** The kind of the check or action that has such a parameter. */
+function parameterOf(section: SectionName, { entries }: MapTree, name: string): string | undefined {
+  if (section !== 'check' && section !== 'action') return undefined
+  const kind = entries.get(section)?.value
+  const known = kind?.kind === 'scalar' ? kindNamed(String(kind.value)) : undefined
+  return known && Object.hasOwn(known.parameters, name) ? known.kind : undefined
+}
+
+function quoteIt(tree: Tree, first: string): string {
+  if (tree.kind === 'scalar') return ' Put it in quotes.'
+  return first === '{' || first === '[' ? ` If it is a text that begins with "${first}", quote it.` : ''
+}
+
 /** A number or truth value that was put in quotes is a text. */
 function unquote(tree: Tree): string {
   const text = tree.kind === 'scalar' && tree.style === 'quoted' ? String(tree.value) : ''
   return /^(true|false|[0-9.]+)$/.test(text) ? ' Write it without quotes.' : ''
+}
+
+const CHANNEL_SIGN =
+  'YAML takes what begins with "#" for a comment, so nothing stands here. Groups and channels are named without "#": to: [oncall].'
+
+function isChannelSign(tree: Tree, text: string): boolean {
+  return isNothing(tree) && /^:?[ \t]*#[a-z]/.test(text.slice(tree.end))
 }
 
 function isNothing(tree: Tree): boolean {
