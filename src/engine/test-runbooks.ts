@@ -34,8 +34,9 @@ export async function testRunbooks(paths: readonly string[], options: LoadOption
   for (const { file, plan } of runbooks) {
     const beside = scenariosBeside(file)
     const compiled = beside && compileScenarios(beside.text, beside.file, plan)
-    found.push(...(compiled?.problems ?? []))
-    if (compiled?.problems.some((problem) => problem.severity === 'error')) continue
+    const errors = compiled?.problems.filter((problem) => problem.severity === 'error') ?? []
+    found.push(...errors)
+    if (errors.length > 0) continue
     const runs: ScenarioRun[] = []
     for (const scenario of compiled?.scenarios ?? []) runs.push(await runScenario(plan, scenario))
     tested.push({

@@ -29,8 +29,8 @@ export interface Catalogue {
 export type LoadOptions = Omit<CompileOptions, 'file'>
 
 /**
- * Reads and compiles runbooks: files as named, folders with all that is within them but scenarios (`*.test.yaml`). Throws what the
- * file system throws when a path does not exist.
+ * Reads and compiles runbooks: files as named, folders with all that is within them but scenarios (`*.test.yaml`) and
+ * the configuration. Throws what the file system throws when a path does not exist.
  */
 export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}): Catalogue {
   const files = [...new Set(paths.flatMap(filesIn))]
@@ -65,10 +65,12 @@ export function runbookOf(path: string): string {
   return path.replace(/\.test\.(ya?ml)$/, '.$1')
 }
 
+const NO_RUNBOOK = /\.test\.ya?ml$|^runbook\.config\.yaml$/
+
 function filesIn(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path]
   return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name) && !/\.test\.ya?ml$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name) && !NO_RUNBOOK.test(entry.name))
     .map((entry) => shortest(join(entry.parentPath, entry.name)))
     .toSorted()
 }

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 import { Command, Option } from 'commander'
+import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
-import { loadRunbooks } from '../../language/load.ts'
+import { lintRunbooks } from '../../language/lint.ts'
+import { runbookOf } from '../../language/load.ts'
 import { renderGithub, renderJson, renderText, type Problem } from '../../language/problems.ts'
 import { CONFIG_FILE } from '../address.ts'
 import { Exit } from '../command.ts'
@@ -14,7 +18,7 @@ type Format = 'text' | 'json' | 'github'
 export function command(terminal: Terminal): Command {
   return new Command('lint')
     .description(
-      `Checks runbooks: fields, names, types, connections, writes in diagnose. Needs no server; connections, groups and channels are those of the nearest ${CONFIG_FILE}.`,
+      `Checks runbooks and their scenarios: fields, names, types, connections, writes in diagnose. Needs no server; connections, groups and channels are those of the nearest ${CONFIG_FILE}.`,
     )
     .argument('[paths...]', 'files or folders; default: the runbooks of the configuration, else runbooks/')
     .addOption(new Option('-f, --format <format>', 'of the findings').choices(['text', 'json', 'github']))
@@ -24,6 +28,11 @@ export function command(terminal: Terminal): Command {
     )
     .action((paths: string[], { format }: { format?: Format }, self: Command) => {
       const project = projectOf(terminal, paths)
+      const configs = paths.filter((path) => basename(path) === CONFIG_FILE)
+      for (const file of configs) loadConfig({ file, env: terminal.env, cwd: terminal.cwd })
+      if (configs.length > 0) terminal.say(`${configs.join(', ')}: no findings`)
+      project.paths = project.paths.filter((path) => !configs.includes(path))
+      if (project.paths.length === 0) return
       const { problems, files } = lint(project)
       printFindings(terminal, problems, format ?? (wantsJson(self) ? 'json' : 'text'))
       if (!project.config) terminal.say(`connections, groups and channels were not checked: no ${CONFIG_FILE}`)
@@ -35,7 +44,10 @@ export function command(terminal: Terminal): Command {
 }
 
 function lint({ paths, options }: Project): { problems: Problem[]; files: number } {
-  const found = loadRunbooks(paths, options)
+  const missing = paths.filter((path) => !existsSync(runbookOf(path)))
+  if (missing.length > 0)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `there is no runbook beside ${missing.join(', ')}`)
+  const found = lintRunbooks(paths, options)
   if (found.files === 0) throw new RunbookError('RUNBOOK_BAD_INPUT', `no runbooks (*.yaml) in ${paths.join(', ')}`)
   return found
 }

@@ -106,6 +106,40 @@ test.each([
   expect(JSON.parse(terminal.out).map(({ rule }: { rule: string }) => rule)).toEqual(rules)
 })
 
+test('scenarios are linted as scenarios, by their own name and with the folder, and the configuration is no runbook', async () => {
+  const folder = folderWith(RUNBOOK)
+  const scenarios = join(folder, 'looks.test.yaml')
+  writeFileSync(scenarios, 'version: 1\nscenarios: [{ scenario: Paused, given: {}, expect: { outcom: no-action } }]\n')
+  writeFileSync(join(folder, 'runbook.config.yaml'), CONFIG.replace('jobs:', 'some-queue:') + PEOPLE)
+  for (const path of [folder, scenarios]) {
+    const terminal = fakeTerminal()
+    expect(await main(['lint', path, '-o', 'json'], terminal)).toBe(1)
+    const found = JSON.parse(terminal.out) as { rule: string; file: string; message: string }[]
+    expect(found.map(({ rule }) => rule)).toEqual(['unknown-field'])
+    expect(found[0]!.file).toMatch(/looks\.test\.yaml$/)
+  }
+})
+
+test('the configuration is checked as what it is', async () => {
+  const file = join(folderWith(RUNBOOK), 'runbook.config.yaml')
+  writeFileSync(file, CONFIG)
+  const well = fakeTerminal()
+  expect(await main(['lint', file], well)).toBe(0)
+  expect(well.err).toBe(`${file}: no findings\n`)
+  writeFileSync(file, CONFIG.replace('kind: bullmq', 'kind: bulmq'))
+  const broken = fakeTerminal()
+  expect(await main(['lint', file], broken)).not.toBe(0)
+  expect(broken.err).toMatch(/runbook\.config\.yaml:3:\d+: /)
+})
+
+test('scenarios without their runbook are bad input', async () => {
+  const file = join(folderWith(RUNBOOK), 'others.test.yaml')
+  writeFileSync(file, 'version: 1\n')
+  const terminal = fakeTerminal()
+  expect(await main(['lint', file], terminal)).toBe(2)
+  expect(terminal.err).toContain(`there is no runbook beside ${file}`)
+})
+
 test.each([
   ['/no/such/folder', 'there is no /no/such/folder'],
   [mkdtempSync(join(tmpdir(), 'runbook-lint-')), 'no runbooks (*.yaml) in'],

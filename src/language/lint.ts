@@ -1,0 +1,18 @@
+import { loadRunbooks, runbookOf, scenariosBeside } from './load.ts'
+import type { LoadOptions } from './load.ts'
+import { inOrder } from './problems.ts'
+import type { Problem } from './problems.ts'
+import { compileScenarios } from './scenarios/compile-scenarios.ts'
+
+/**
+ * The problems of runbooks, and of the scenarios beside those that are well; a file of scenarios stands for both. Throws what the file
+ * system throws when a path, or the runbook that scenarios are of, does not exist.
+ */
+export function lintRunbooks(paths: readonly string[], options: LoadOptions): { problems: Problem[]; files: number } {
+  const { runbooks, problems, files } = loadRunbooks(paths.map(runbookOf), options)
+  const scenarios = runbooks.flatMap(({ file, plan }) => {
+    const beside = scenariosBeside(file)
+    return beside ? compileScenarios(beside.text, beside.file, plan).problems : []
+  })
+  return { problems: inOrder([...problems, ...scenarios]), files }
+}
