@@ -39,8 +39,14 @@ export async function confirm(
 ): Promise<void> {
   terminal.say(proposalInFull(gate, pageOf(terminal)).join('\n'))
   const keys = targets ?? gate.proposal.targets.map((target) => target.key)
-  const answer = await terminal.ask(`\n${plain(gate.proposal.title)}?\n${verb} ${plain(targetsInWords(keys))} [y/N] `)
+  const question = `\n${plain(gate.proposal.title)}?\n${verb} ${plain(targetsInWords(keys))}`
+  await insist(terminal, question, 'nothing was decided')
+}
+
+/** Asks, and goes on after yes alone; else says so and ends with 1. */
+export async function insist(terminal: Terminal, question: string, otherwise: string): Promise<void> {
+  const answer = await terminal.ask(`${question} [y/N] `)
   if (answer !== null && /^y(es)?$/i.test(answer.trim())) return
-  terminal.say('nothing was decided')
+  terminal.say(otherwise)
   throw new Exit(1)
 }
