@@ -96,21 +96,23 @@ export interface Person {
   login?: string
 }
 
+/** What a token of the identity provider must be, to the letter. */
 export interface Oidc {
-  /** `iss` and `aud` that a token must have. */
+  /** `iss` and `aud` that it must have. */
   issuer: string
   audience: string
   /** Address of the provider's keys. */
   jwks: string
   /** Signature algorithms; asymmetric ones only. */
   algorithms: string[]
-  /** The token's `typ`. */
+  /** `at+jwt` for access tokens (RFC 9068), `JWT` for ID tokens. */
   typ: string
+  /** Older tokens are refused, whatever they say of their own end. */
   maxAgeMs: number
   /** The claim that names the person. */
   name: string
   groupsClaim: string
-  /** Our groups, each with the provider's names for it. */
+  /** Our groups, and what the provider calls those who are in them. Nobody is in a group that is not here. */
   groups: Record<string, string[]>
 }
 

@@ -1,24 +1,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from 'jose'
+import type { Oidc } from '../config/config.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { People, Person } from '../core/person.ts'
-
-/** What a token of the identity provider must be, to the letter. */
-export interface OidcRules {
-  issuer: string
-  audience: string
-  /** Address of the provider's keys. */
-  jwks: string
-  algorithms: string[]
-  /** `at+jwt` for access tokens (RFC 9068), `JWT` for ID tokens. */
-  typ: string
-  /** Older tokens are refused, whatever they say of their own end. */
-  maxAgeMs: number
-  /** The claim that names the person. */
-  name: string
-  groupsClaim: string
-  /** Our groups, and what the provider calls those who are in them. Nobody is in a group that is not here. */
-  groups: Record<string, string[]>
-}
 
 const CLOCK_TOLERANCE_S = 30
 const FETCH_MS = 5_000
@@ -29,7 +12,7 @@ const NAME = /^[^\s\p{C},]{1,200}$/u
  * Who bears this token. Keys are fetched from the configured address alone, kept, and fetched again at most every half minute for a key
  * that is not known. Throws `RUNBOOK_NOT_AUTHENTICATED`, or `RUNBOOK_UNREACHABLE` when the keys cannot be had.
  */
-export function openOidc(rules: OidcRules, people: People): (token: string) => Promise<Person> {
+export function openOidc(rules: Oidc, people: People): (token: string) => Promise<Person> {
   const keys = createRemoteJWKSet(new URL(rules.jwks), { timeoutDuration: FETCH_MS })
   return async (token) => {
     try {
@@ -49,7 +32,7 @@ export function openOidc(rules: OidcRules, people: People): (token: string) => P
   }
 }
 
-function personOf({ name: claim, groupsClaim, groups }: OidcRules, people: People, payload: JWTPayload): Person {
+function personOf({ name: claim, groupsClaim, groups }: Oidc, people: People, payload: JWTPayload): Person {
   const name = payload[claim]
   if (typeof name !== 'string' || !NAME.test(name)) throw refused(`its ${claim} names nobody`)
   if (claim === 'email' && payload.email_verified !== true) throw refused('its email was not verified')
