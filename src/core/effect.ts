@@ -2,6 +2,14 @@ import type { JsonObject } from './json.ts'
 
 export type EffectResult = 'applied' | 'skipped' | 'refused' | 'unknown'
 
+/** The first of these says most of a thing to which several actions were applied. */
+const WORST_FIRST: readonly EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
+
+/** The worst of several results; undefined where there is none. */
+export function worstOf(results: EffectResult[]): EffectResult | undefined {
+  return WORST_FIRST.find((result) => results.includes(result))
+}
+
 export type TargetState = 'proposed' | 'skipped' | 'permitted' | 'applied' | 'refused' | 'unknown'
 
 /** What one action did to one target. */

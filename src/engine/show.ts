@@ -1,5 +1,5 @@
 import type { Finding } from '../core/incident.ts'
-import type { EffectResult } from '../core/effect.ts'
+import { worstOf } from '../core/effect.ts'
 import { connectionsOf } from '../gate/breaker.ts'
 import { inTheWay, readControls } from '../gate/controls.ts'
 import { readDecisions, readGates, type GateRow } from '../gate/gates.ts'
@@ -124,13 +124,12 @@ function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[], 
   )
   const stopped = events.findLast((event) => event.kind === 'stopped')?.data.reason
   const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => String(event.data.target)))
-  const worst: EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
   return gate.proposal.targets.map(({ key }) => {
     const own = gate.proposal.actions.some((action) => action.target === key)
     const approved = gate.approvedTargets?.includes(key) === true
     const counts = (target: string) => target === key || (!own && target === '-' && approved && !(key in skipped))
     const results = effects.filter((effect) => counts(effect.target)).map((effect) => effect.result)
-    const done = worst.find((result) => results.includes(result))
+    const done = worstOf(results)
     if (done) return { key, state: done, why: null }
     if (permitted.has(key)) return { key, state: 'permitted', why: null }
     if (key in skipped) return { key, state: 'skipped', why: String(skipped[key]) }

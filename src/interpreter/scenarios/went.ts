@@ -1,4 +1,4 @@
-import type { EffectResult } from '../../core/effect.ts'
+import { worstOf, type EffectResult } from '../../core/effect.ts'
 import type { Finding } from '../../core/incident.ts'
 import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
@@ -32,8 +32,6 @@ export function roundsOf(run: Simulated): RoundWent[] {
   })
 }
 
-const WORST: EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
-
 function effectsOf(run: Simulated, round: number): Record<string, EffectResult> {
   const effects: Record<string, EffectResult> = {}
   for (const event of run.events)
@@ -44,7 +42,7 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
   for (const { target } of own) {
     const results = own.filter((effect) => effect.target === target).map(({ result }) => result)
     if (unexpected.some(({ data }) => data['target'] === target)) results.push('refused')
-    effects[target] = WORST.find((result) => results.includes(result)) ?? 'applied'
+    effects[target] = worstOf(results) ?? 'applied'
   }
   return effects
 }
