@@ -3,6 +3,7 @@ import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { manualLookMs } from '../core/manual-look.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
+import { kindNamed } from '../language/kinds/table.ts'
 import { diagnose } from './diagnose.ts'
 import { judgeCause, verdict, type Judged } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
@@ -15,9 +16,6 @@ const MAX_RECHECKS = 5
 const MAX_REFUSED_IN_A_ROW = 3
 /** To find out whether a person has said done. */
 const ASK_MS = 10_000
-
-/** Actions that change nothing in the diagnosed system. */
-const TELLS = new Set(['notify'])
 
 /** What `expect` sees; its type was checked when the runbook was compiled. */
 const RESULT: Record<string, Type> = { result: 'dyn' }
@@ -169,7 +167,7 @@ class TreatmentRun {
     const result = await this.#applyTo(action, WHOLE, () => this.#left.length > 0)
     if (result === 'applied') {
       this.#doneOnce = true
-      if (!TELLS.has(action.action)) this.#treated.once.push(action.id)
+      if (kindNamed(action.action)?.access !== 'message') this.#treated.once.push(action.id)
     }
     if ((result === 'refused' || result === 'unknown') && !this.#over()) this.#stop(`${action.id} was ${result}`)
   }
