@@ -1,7 +1,7 @@
 import type { DecisionClaims } from '../core/decision.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
-import { recordEvents } from '../history/record.ts'
+import { recordEvents, setState } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
 import { ineligible } from './eligible.ts'
 import { approvedTargets, lockGate, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
@@ -260,8 +260,5 @@ async function storePermit(
      ON CONFLICT (gate, target) DO UPDATE SET lease = excluded.lease, fence = excluded.fence, renewed_at = clock_timestamp()`,
     [gate.id, request.target, remedy, lease, fence],
   )
-  await connection.query(
-    `UPDATE runbook.incidents SET state = 'applying' WHERE id = $1 AND state NOT IN ('applying', 'closed')`,
-    [gate.incident],
-  )
+  await setState(connection, gate.incident, 'applying')
 }
