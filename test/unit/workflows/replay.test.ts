@@ -33,6 +33,10 @@ test('every case has a history', () => {
   expect(names.toSorted()).toEqual(HISTORY_CASES.map(({ name }) => name).toSorted())
 })
 
+test.each(names)('%s names no path of the machine that recorded it', (name) => {
+  expect(readFileSync(new URL(`${name}.json`, folder), 'utf8')).not.toMatch(/"stackTrace": "[^"]/)
+})
+
 describe('replays', () => {
   test.each(names)('%s', { timeout: 30_000 }, async (name) => {
     await expect(replay(today, name)).resolves.toBeUndefined()
