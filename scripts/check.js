@@ -10,13 +10,12 @@ const tool = async (command) => {
   return { ...result, passed: result.code === 0 ? 1 : 0, failed: result.code === 0 ? 0 : 1 }
 }
 
-/** What is quick and needs nothing but Node, the likeliest to complain first. */
-const STEPS = [
+/** What is quick and needs nothing but Node; all at once, since each uses one core. */
+const TOOLS = [
   ['format', () => tool(bin('prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.'))],
   ['lint', () => tool(bin('oxlint/bin/oxlint', '--deny-warnings'))],
   ['types', () => tool(bin('typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'))],
   ['unused code', () => tool(bin('knip/bin/knip.js', '--no-progress'))],
-  ['unit tests', () => runVitest('unit', {})],
 ]
 
 /**
@@ -27,16 +26,20 @@ const STEPS = [
 export async function check() {
   await ensureInstalled()
   const total = { passed: 0, failed: 0 }
-  for (const [name, step] of STEPS) {
-    const { passed, failed, seconds, output } = await step()
-    total.passed += passed
-    total.failed += failed
-    const verdict = failed === 0 ? 'ok' : 'FAILED'
-    const tests = passed > 1 ? ` (${passed} passed)` : ''
-    console.log(`${name.padEnd(12)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${verdict}${tests}`)
-    if (failed > 0) console.log(`\n${output}\n`)
-  }
+  const tools = await Promise.all(TOOLS.map(async ([name, start]) => [name, await start()]))
+  for (const [name, result] of tools) count(total, name, result)
+  // Last and alone: some of the tests hold a limit of time.
+  count(total, 'unit tests', await runVitest('unit', {}))
   return total
+}
+
+function count(total, name, { passed, failed, seconds, output }) {
+  total.passed += passed
+  total.failed += failed
+  const verdict = failed === 0 ? 'ok' : 'FAILED'
+  const tests = passed > 1 ? ` (${passed} passed)` : ''
+  console.log(`${name.padEnd(12)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${verdict}${tests}`)
+  if (failed > 0) console.log(`\n${output}\n`)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

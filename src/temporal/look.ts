@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { hostname } from 'node:os'
 import { Connection } from '@temporalio/client'
 import { within } from '../core/within.ts'
@@ -30,6 +32,7 @@ export async function lookAtTemporal(
   let connection: Connection | undefined
   try {
     return await within(withinMs, async () => {
+      await throwIfRefused(address)
       connection = await Connection.connect({ ...options, connectTimeout: withinMs })
       const { workflowService } = connection
       const found = queues.map(async ([queue, taskQueueType]) => {
@@ -46,6 +49,20 @@ export async function lookAtTemporal(
     throw temporalUnreachable({ address, namespace }, error)
   } finally {
     await connection?.close().catch(() => {})
+  }
+}
+
+/** gRPC keeps trying until its time is over; that nobody listens can be told at once. Whatever else happens is left to gRPC. */
+async function throwIfRefused(address: string): Promise<void> {
+  const url = URL.canParse(`tcp://${address}`) ? new URL(`tcp://${address}`) : undefined
+  if (!url?.port) return
+  const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) })
+  try {
+    await once(socket, 'connect')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') throw error
+  } finally {
+    socket.destroy()
   }
 }
 

@@ -40,54 +40,42 @@ channels: { oncall: { slack: "\${SLACK}" } }
   return (name: string) => findings.filter((one) => one.name === name)
 }
 
-test(
-  'a runbook that is left out is named with its first problem; the others are counted',
-  { timeout: 20_000 },
-  async () => {
-    const found = await examine({ 'good.yaml': GOOD, 'broken.yaml': GOOD.replace('http.get', 'http.gte') })
-    expect(found('runbooks')).toEqual([
-      { name: 'runbooks', ok: true, detail: '1 runbook: good' },
-      {
-        name: 'runbooks',
-        ok: false,
-        detail: expect.stringMatching(/^left out: runbooks\/broken\.yaml:7:\d+: .*http\.gte/),
-        fix: expect.stringContaining('runbook lint'),
-      },
-    ])
-  },
-)
+test('a runbook that is left out is named with its first problem; the others are counted', async () => {
+  const found = await examine({ 'good.yaml': GOOD, 'broken.yaml': GOOD.replace('http.get', 'http.gte') })
+  expect(found('runbooks')).toEqual([
+    { name: 'runbooks', ok: true, detail: '1 runbook: good' },
+    {
+      name: 'runbooks',
+      ok: false,
+      detail: expect.stringMatching(/^left out: runbooks\/broken\.yaml:7:\d+: .*http\.gte/),
+      fix: expect.stringContaining('runbook lint'),
+    },
+  ])
+})
 
-test(
-  'what does not answer is told without pointing back at the doctor, and without a password',
-  { timeout: 20_000 },
-  async () => {
-    const found = await examine({ 'good.yaml': GOOD })
-    const [database] = found('engine database')
-    expect(database).toMatchObject({ ok: false, detail: expect.stringContaining('ECONNREFUSED') })
-    const [temporal] = found('engine Temporal')
-    expect(temporal).toMatchObject({ ok: false, detail: expect.stringContaining('127.0.0.1:9') })
-    expect(`${database?.detail} ${temporal?.detail}`).not.toMatch(/runbook doctor|hidden-password/)
-  },
-)
+test('what does not answer is told without pointing back at the doctor, and without a password', async () => {
+  const found = await examine({ 'good.yaml': GOOD })
+  const [database] = found('engine database')
+  expect(database).toMatchObject({ ok: false, detail: expect.stringContaining('ECONNREFUSED') })
+  const [temporal] = found('engine Temporal')
+  expect(temporal).toMatchObject({ ok: false, detail: expect.stringMatching(/127\.0\.0\.1:9 .*ECONNREFUSED/) })
+  expect(`${database?.detail} ${temporal?.detail}`).not.toMatch(/runbook doctor|hidden-password/)
+})
 
-test(
-  'a diagnosed service is asked: its status is said, and that it is down is no fault of ours',
-  { timeout: 20_000 },
-  async () => {
-    const server = createServer((_, response) => void response.writeHead(404).end())
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => void server.close())
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-    const up = await examine({ 'good.yaml': GOOD }, url)
-    expect(up('connection web')).toEqual([
-      { name: 'connection web', ok: true, detail: `answers: HTTP 404 for GET ${url}` },
-    ])
-    const down = await examine({ 'good.yaml': GOOD })
-    expect(down('connection web')).toMatchObject([
-      { ok: true, warning: true, detail: expect.stringMatching(/^does not answer: .*ECONNREFUSED/) },
-    ])
-  },
-)
+test('a diagnosed service is asked: its status is said, and that it is down is no fault of ours', async () => {
+  const server = createServer((_, response) => void response.writeHead(404).end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const up = await examine({ 'good.yaml': GOOD }, url)
+  expect(up('connection web')).toEqual([
+    { name: 'connection web', ok: true, detail: `answers: HTTP 404 for GET ${url}` },
+  ])
+  const down = await examine({ 'good.yaml': GOOD })
+  expect(down('connection web')).toMatchObject([
+    { ok: true, warning: true, detail: expect.stringMatching(/^does not answer: .*ECONNREFUSED/) },
+  ])
+})
 
 test('a queue that no worker polls has to be mended where a worker should be, and is told elsewhere', () => {
   const queues = [
