@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
+          globalSetup: ['test/support/global-build.ts'],
           testTimeout: process.env.RUNBOOK_CHAOS === 'long' ? 10_800_000 : 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -5,6 +5,7 @@ import { eraseStack } from '../../src/stack/erase-stack.ts'
 import { readRunningStack } from '../../src/stack/stack-file.ts'
 import { startStack } from '../../src/stack/stack.ts'
 import type { Stack } from '../../src/stack/stack.ts'
+import build from './global-build.ts'
 
 /** What tests get from `inject('stack')`: addresses on 127.0.0.1, used with databases, prefixes, namespaces of their own. */
 export interface TestStack {
@@ -69,14 +70,6 @@ export async function startTestStack(): Promise<StartedTestStack> {
       await eraseStack(dir)
     },
   }
-}
-
-/** Tests start real processes, which run the built code. */
-async function build(): Promise<void> {
-  const script = new URL('../../scripts/build.js', import.meta.url).href
-  const { ensureBuilt } = (await import(script)) as { ensureBuilt(): Promise<void> }
-  // Code with type errors is emitted all the same, and most tests can run: `npm run check` is what refuses it.
-  await ensureBuilt().catch((error: unknown) => console.error(error instanceof Error ? error.message : error))
 }
 
 /** Runs that were killed could not erase theirs. */
