@@ -67,25 +67,34 @@ export async function decide(
     ...(request.breakGlass === undefined ? {} : { breakGlass: request.breakGlass }),
     ...(person.oidc ? { groups: person.groups } : {}),
   })
-  return take(dependencies, claims, await dependencies.keyring.sign(claims))
+  return take(dependencies, { claims, token: await dependencies.keyring.sign(claims), isOurs: true })
 }
 
 /** A decision that came as a signed token: by the workflow's signal, or from `runbook sign`. Known tokens are returned as taken. */
 export async function decideByToken(dependencies: DecideDependencies, token: string): Promise<Decided> {
-  return take(dependencies, await dependencies.keyring.verify(token), token)
+  return take(dependencies, { claims: await dependencies.keyring.verify(token), token, isOurs: false })
+}
+
+interface Said {
+  claims: DecisionClaims
+  token: string
+  /** Signed here just now: nobody else has it. */
+  isOurs: boolean
 }
 
 /** What the transaction found: a refusal is committed with its event before it is thrown. */
 type Taken = { decided: Decided; fresh: boolean } | { refused: RunbookError }
 
-async function take(dependencies: DecideDependencies, claims: DecisionClaims, token: string): Promise<Decided> {
+async function take(dependencies: DecideDependencies, { claims, token, isOurs }: Said): Promise<Decided> {
   const person = deciderOf(dependencies, claims)
   const taken = await transaction(dependencies.database, async (connection): Promise<Taken> => {
     const { incident, gate, now } = await lockGate(connection, claims.gate)
-    const known = (await readDecisions(connection, gate.id)).find(
-      (one) => one.token === token || sameAnswer(one, claims),
-    )
-    if (known) return { decided: await standing(connection, gate), fresh: false }
+    // The same answer in another token stands already. It is taken even so, for else it would be unspent: whoever saw it could
+    // send it again when the answer was taken back.
+    const mayRepeat = isOurs || gate.state !== 'open'
+    const isKnown = (one: DecisionRow) => one.token === token || (mayRepeat && sameAnswer(one, claims))
+    if ((await readDecisions(connection, gate.id)).some(isKnown))
+      return { decided: await standing(connection, gate), fresh: false }
     const refusal = refuse(incident, gate, now, claims, person, dependencies) ?? (await spent(connection, claims))
     if (refusal) {
       await recordEvents(connection, incident.id, [denied(claims, refusal)])

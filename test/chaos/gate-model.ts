@@ -93,11 +93,12 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
     return signer === 'own' && WITH_KEYS.includes(who) && groups.has(who)
   }
 
-  function take(said: Said): void {
+  function take(said: Said, isOurs = false): void {
     came.push(said.number)
     if (has('a token is signed by a key that is known') && !isSigned(said)) return
+    const mayRepeat = isOurs || state !== 'open'
     const isKnown = (row: Row) =>
-      (row.said === said && has('a token counts once')) || (row.live && sameAnswer(row.said, said))
+      (row.said === said && has('a token counts once')) || (mayRepeat && row.live && sameAnswer(row.said, said))
     if (rows.some(isKnown)) return
     if (!mayDecide(said)) return
     if (state !== 'open' && has('only an open gate is decided')) return
@@ -173,7 +174,7 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
       case 'decide': {
         const said: Said = { ...operation.answer, number, signer: 'engine' }
         const before = rows.length
-        take(said)
+        take(said, true)
         // The API keeps a token of what was taken only.
         if (rows.length > before) heard.push(said)
         return undefined

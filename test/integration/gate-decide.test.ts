@@ -5,6 +5,7 @@ import { decide, decideByToken, type DecideDependencies, type DecisionRequest } 
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
 import { settleGate } from '../../src/gate/settle.ts'
+import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { accept, openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
@@ -340,6 +341,26 @@ describe('a decision by token', () => {
         message: expect.stringContaining('jti'),
       })
     expect([await stateOf(one), await stateOf(other)]).toEqual(['open', 'open'])
+  })
+
+  test('that says what stands already is spent by that: it does not come back when the answer is taken back', async () => {
+    const opened = await propose(world, { approval: { count: 2 } })
+    await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
+    const again = await signClaims(claims(opened), leadsKey)
+    expect(await decideByToken(deps(), again)).toMatchObject({ state: 'open', approvals: 1 })
+    await withdraw({ database: world.engine, ring: async () => {} }, people.lead!, { gate: opened.gate })
+    await decideByToken(deps(), again)
+    await say('operator', opened)
+    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open' })
+  })
+
+  test('that repeats the answer after the gate was approved is told how it stands, and changes nothing', async () => {
+    const opened = await propose(world)
+    await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
+    const before = await kinds(opened.incident)
+    const again = await signClaims(claims(opened), leadsKey)
+    expect(await decideByToken(deps(), again)).toMatchObject({ state: 'approved', approvals: 1 })
+    expect(await kinds(opened.incident)).toEqual(before)
   })
 
   test('that was replaced by a later one does not come back when it is played again', async () => {
