@@ -19,10 +19,10 @@ export class GateWitness {
   readonly #groups = new Map<Name, string[]>(Object.entries(GROUPS) as [Name, string[]][])
   /** What each person stands by at this moment. */
   readonly #stands = new Map<Name, Answer>()
-  readonly #said = new Map<number, { answer: Answer; signer: Signer }>()
+  readonly #said = new Map<number, { answer: Answer; signer: Signer; byApi: boolean }>()
   readonly #counted = new Set<number>()
   readonly #permits = new Set<string>()
-  /** Whose approval stands in the database and was never given: the same answer from them is then taken for known. */
+  /** Whose approval stands in the database and was never given: the same answer from them, by the API, is then taken for known. */
   readonly #planted = new Set<Name>()
   /** Within one operation, by a token that came before the next. */
   #decided = false
@@ -73,7 +73,11 @@ export class GateWitness {
     switch (operation.do) {
       case 'decide':
       case 'token':
-        this.#said.set(number, operation.do === 'token' ? operation : { answer: operation.answer, signer: 'engine' })
+        this.#said.set(number, {
+          answer: operation.answer,
+          signer: operation.do === 'token' ? operation.signer : 'engine',
+          byApi: operation.do === 'decide',
+        })
         break
       case 'withdraw':
         if (['open', 'approved'].includes(this.#before.state) && this.#permits.size === 0)
@@ -108,15 +112,15 @@ export class GateWitness {
     this.#planted.delete(who)
   }
 
-  /** Somebody's answer, if it is theirs, theirs to give, new, and in time. */
+  /** Somebody's answer, if it is theirs, theirs to give, new, and in time. A token is new as long as it was not counted. */
   #hear(number: number): void {
-    const { answer, signer } = this.#said.get(number)!
+    const { answer, signer, byApi } = this.#said.get(number)!
     const isTheirs =
       ['engine', 'former'].includes(signer) ||
       (signer === 'own' && WITH_KEYS.includes(answer.who) && this.#groups.has(answer.who))
     const now = this.#stands.get(answer.who)
     const isPlanted = this.#planted.has(answer.who) && shown(answer) === shown(plantedBy(answer.who))
-    const isRepeated = isPlanted || (now !== undefined && shown(now) === shown(answer))
+    const isRepeated = byApi && (isPlanted || (now !== undefined && shown(now) === shown(answer)))
     const isSensible =
       answer.digest === 'this' &&
       (answer.targets === null || (answer.targets.length > 0 && answer.targets.every(isProposed)))
