@@ -17,7 +17,7 @@ import { parseYaml } from './parse/parse-yaml.ts'
 import { inOrder } from './problems.ts'
 import type { Problem, Reporter } from './problems.ts'
 import { readSection } from './structure/read.ts'
-import type { Section } from './structure/read.ts'
+import type { Section } from './structure/section.ts'
 
 export type { CompileOptions } from './compile/context.ts'
 
@@ -116,8 +116,9 @@ function compileEscalate(context: Context, section: Section | undefined, scope: 
   for (const scalar of to) {
     const name = String(scalar.value)
     if (!context.channels || context.channels.includes(name)) continue
-    const hint = `${didYouMean(name, context.channels)} (known: ${context.channels.join(', ') || 'none'})`
-    context.reporter.error('unknown-channel', scalar, `There is no group or channel "${name}".${hint}`)
+    const group = Object.hasOwn(context.groups ?? {}, name) ? ', only a group: nobody would be told' : ''
+    const hint = `${didYouMean(name, context.channels)} (channels: ${context.channels.join(', ') || 'none'})`
+    context.reporter.error('unknown-channel', scalar, `There is no channel "${name}"${group}.${hint}`)
   }
   return {
     to: to.map((scalar) => String(scalar.value)),

@@ -74,7 +74,7 @@ export const RULES = {
   'wrong-connection': 'The connection is of a kind that this check or action cannot use.',
   'read-only-connection':
     'The connection has no "write" in the configuration: nothing can be changed through it. "runbook connection prepare" makes both sides.',
-  'unknown-channel': 'The configuration has no such group or channel.',
+  'unknown-channel': 'The configuration has no such channel: nobody would be told.',
   'unknown-type': 'Columns are string, int, double, bool, duration, dyn or list(…), with "?" where NULL is allowed.',
   'cyclic-checks': 'Checks whose parameters read each other in a circle cannot be run.',
   'sql-write':

@@ -1,7 +1,7 @@
 import type { PlanAction, Type } from '../../core/plan.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Kind } from '../kinds/kind.ts'
-import type { Section } from '../structure/read.ts'
+import type { Section } from '../structure/section.ts'
 import { compileChecks } from './checks.ts'
 import { condition, scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'

@@ -3,7 +3,7 @@ import { didYouMean } from '../../core/nearest.ts'
 import { GROWS, SHRINKS } from '../expressions/polarity.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'
-import type { NamedSection } from '../structure/read.ts'
+import type { NamedSection } from '../structure/section.ts'
 import type { Context, Scope } from './context.ts'
 import { compileParameters, isBeside, resultOf } from './parameters.ts'
 

@@ -20,7 +20,7 @@ export interface CompileOptions {
   readOnly?: readonly string[]
   /** The people of each group that may decide. Without them, who approves is not checked. */
   groups?: Readonly<Record<string, readonly string[]>>
-  /** Configured groups and channels. Without them, their names are not checked. */
+  /** Configured channels. Without them, their names are not checked. */
   channels?: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 import type { Json } from '../../core/json.ts'
 import { formatDuration, parseDuration } from '../../core/duration.ts'
 import type { InputSpec, InputType } from '../../core/plan.ts'
-import type { NamedSection, Section } from '../structure/read.ts'
+import type { NamedSection, Section } from '../structure/section.ts'
 import type { Context } from './context.ts'
 
 export function compileInputs(context: Context, named: NamedSection[]): Record<string, InputSpec> {

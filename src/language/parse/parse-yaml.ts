@@ -4,6 +4,7 @@ import { Reporter } from '../problems.ts'
 import { explainSyntax, placeOfSyntax } from './explain-syntax.ts'
 import { Source } from './source.ts'
 import type { Span } from './source.ts'
+import { isNothing } from './tree.ts'
 import type { Entry, MapTree, ScalarTree, Tree } from './tree.ts'
 
 const MAX_BYTES = 64 * 1024
@@ -144,15 +145,36 @@ class Reader {
 
   private map(pairs: Pair<YamlNode, YamlNode | null>[], flow: boolean, span: Span): MapTree {
     const entries = new Map<string, Entry>()
+    let open = entries
     for (const { key, value } of pairs) {
       const at: Span = { start: key?.range?.[0] ?? span.start, end: key?.range?.[1] ?? span.start }
       const name = this.key(key, at)
       const tree = this.read(value, at.end)
       if (name === undefined) continue
-      if (entries.has(name)) this.reporter.error('duplicate-key', at, `"${name}" stands here twice.`)
-      else entries.set(name, { name, key: at, value: tree })
+      if (open.has(name)) open = this.beneathHollow(open, name, span) ?? open
+      if (open.has(name)) this.reporter.error('duplicate-key', at, `"${name}" stands here twice.`)
+      else open.set(name, { name, key: at, value: tree })
     }
     return { kind: 'map', flow, entries, ...span }
+  }
+
+  /** An empty key between a field and the second of its name: what follows is taken for its fields, so that one slip is one problem. */
+  private beneathHollow(entries: Map<string, Entry>, again: string, { end }: Span): Map<string, Entry> | undefined {
+    const all = [...entries.values()]
+    const first = all.findIndex(({ name }) => name === again)
+    const index = all.findIndex(({ value }, place) => place > first && isNothing(value))
+    const hollow = all[index]
+    if (!hollow) return undefined
+    const message = `Nothing stands beneath "${hollow.name}", and what follows it stands here twice ("${again}"): is "${hollow.name}" indented too deep?`
+    this.reporter.error('duplicate-key', hollow.key, message)
+    const own = new Map<string, Entry>()
+    for (const entry of all.slice(index + 1)) {
+      entries.delete(entry.name)
+      own.set(entry.name, entry)
+    }
+    hollow.value = { kind: 'map', flow: false, entries: own, start: hollow.key.end, end }
+    hollow.isHollow = true
+    return own
   }
 
   private key(key: YamlNode | null, at: Span): string | undefined {

@@ -29,6 +29,13 @@ export interface Entry {
   name: string
   key: Span
   value: Tree
+  /** Nothing stands beneath it: its fields were found behind it, and that was reported. */
+  isHollow?: true
+}
+
+/** Whether a key has nothing behind it. */
+export function isNothing(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.value === null
 }
 
 /** The comment that stands behind a plain scalar on its line. */

@@ -8,7 +8,7 @@ import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
-import type { Section } from '../structure/read.ts'
+import type { Section } from '../structure/section.ts'
 import { complete, explainMissing, readResult } from './read-result.ts'
 import type { Phase } from './scenario.ts'
 

@@ -11,7 +11,7 @@ import { inOrder } from '../problems.ts'
 import type { Problem, Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
 import { RESULTS } from '../structure/scenario-fields.ts'
-import type { Section } from '../structure/read.ts'
+import type { Section } from '../structure/section.ts'
 import { GivenReader, knownRemedy } from './compile-given.ts'
 import type {
   EffectRule,

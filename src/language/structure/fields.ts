@@ -230,7 +230,11 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
   escalate: {
     doc: 'Whom to tell when the engine cannot go on.',
     fields: {
-      to: { form: { names: 'name' }, required: true, doc: 'Groups and channels.' },
+      to: {
+        form: { names: 'name' },
+        required: true,
+        doc: 'Channels. When a gate escalates, groups of these names may decide too.',
+      },
       message: { form: 'template', required: true, doc: 'What to say first; the evidence is attached.' },
     },
   },

@@ -1,0 +1,70 @@
+import type { Json } from '../../core/json.ts'
+import type { Span } from '../parse/source.ts'
+import type { Entry, MapTree, ScalarTree } from '../parse/tree.ts'
+
+/** A section whose structure was checked. What is malformed was reported, and reads as if it were not there. */
+export class Section {
+  readonly span: Span
+  private readonly values: Map<string, unknown>
+  private readonly trees: Map<string, Entry>
+
+  constructor(span: Span, values: Map<string, unknown>, trees: Map<string, Entry>) {
+    this.span = span
+    this.values = values
+    this.trees = trees
+  }
+
+  /** Whether the field is written, well or not. */
+  has(name: string): boolean {
+    return this.trees.has(name)
+  }
+  text(name: string): string | undefined {
+    return this.values.get(name) as string | undefined
+  }
+  int(name: string): number | undefined {
+    return this.values.get(name) as number | undefined
+  }
+  /** Milliseconds. */
+  duration(name: string): number | undefined {
+    return this.values.get(name) as number | undefined
+  }
+  bool(name: string): boolean | undefined {
+    return this.values.get(name) as boolean | undefined
+  }
+  data(name: string): Json | undefined {
+    return this.values.get(name) as Json | undefined
+  }
+  names(name: string): ScalarTree[] {
+    return (this.values.get(name) as ScalarTree[] | undefined) ?? []
+  }
+  section(name: string): Section | undefined {
+    const value = this.values.get(name)
+    return value instanceof Section ? value : undefined
+  }
+  named(name: string): NamedSection[] {
+    return (this.values.get(name) as NamedSection[] | undefined) ?? []
+  }
+  list(name: string): Section[] {
+    return (this.values.get(name) as Section[] | undefined) ?? []
+  }
+  /** An expression or template, as it stands. */
+  scalar(name: string): ScalarTree | undefined {
+    return this.values.get(name) as ScalarTree | undefined
+  }
+  map(name: string): MapTree | undefined {
+    return this.values.get(name) as MapTree | undefined
+  }
+  /** Where the field's value stands; the section's begin, where it does not. */
+  at(name: string): Span {
+    return this.trees.get(name)?.value ?? this.span
+  }
+  keyOf(name: string): Span {
+    return this.trees.get(name)?.key ?? this.span
+  }
+}
+
+export interface NamedSection {
+  name: string
+  key: Span
+  section: Section
+}
