@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { configuration, configurationReference } from '../../config/reference.ts'
 import { RunbookError } from '../../core/errors.ts'
 import { FUNCTIONS, functionNamed } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
@@ -10,6 +11,8 @@ import { SECTIONS } from '../../language/structure/fields.ts'
 import type { SectionName } from '../../language/structure/form.ts'
 import { pageOf, printLines } from '../output.ts'
 import {
+  explainConfigField,
+  explainConfiguration,
   explainField,
   explainFunction,
   explainKind,
@@ -24,17 +27,19 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('explain')
     .description(
-      'Explains a check or action kind, a section or field, a function of expressions, or a rule of lint. Without a name, lists them.',
+      'Explains a check or action kind, a section or field, a function of expressions, a rule of lint, or a part of runbook.config.yaml. Without a name, lists them.',
     )
-    .argument('[name]', 'such as sql.query, remedy, despite, orElse or unused-remedy')
-    .option('--all', 'the whole reference, as Markdown')
+    .argument('[name]', 'such as sql.query, remedy, despite, orElse, unused-remedy or connections')
+    .option('--all', 'the whole reference of the language, as Markdown')
+    .option('--configuration', 'the whole reference of runbook.config.yaml, as Markdown')
     .addHelpText(
       'after',
-      '\nExamples:\n  runbook explain\n  runbook explain sql.update\n  runbook explain unused-remedy\n  runbook explain --all > docs/reference.md',
+      '\nExamples:\n  runbook explain\n  runbook explain sql.update\n  runbook explain unused-remedy\n  runbook explain connections\n  runbook explain --all > docs/reference.md',
     )
-    .action((name: string | undefined, { all }: { all?: true }) => {
+    .action((name: string | undefined, options: { all?: true; configuration?: true }) => {
       const page = pageOf(terminal)
-      if (all) return terminal.print(reference().trimEnd())
+      if (options.all) return terminal.print(reference().trimEnd())
+      if (options.configuration) return terminal.print(configurationReference().trimEnd())
       if (name === undefined) return printLines(terminal, explainTopics(page))
       const lines = explained(name, page)
       if (lines) return printLines(terminal, lines)
@@ -52,7 +57,8 @@ function explained(name: string, page: Page): string[] | undefined {
   if (Object.hasOwn(RULES, name)) return explainRule(name as keyof typeof RULES, page)
   if (sectionsWith(name).length > 0) return explainField(name, page)
   const entry = Object.hasOwn(LOOPS, name) ? LOOPS[name] : functionNamed(name)
-  return entry && explainFunction(entry, page)
+  if (entry) return explainFunction(entry, page)
+  return explainConfiguration(name, page) ?? explainConfigField(name, page)
 }
 
 function everything(): string[] {
@@ -63,5 +69,6 @@ function everything(): string[] {
     ...Object.keys(RULES),
     ...Object.keys(LOOPS),
     ...FUNCTIONS.map((one) => one.name),
+    ...configuration().flatMap((one) => [one.name, ...one.fields.map((field) => field.name)]),
   ]
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { configuration, fieldText as configText, type ConfigSection } from '../../config/reference.ts'
 import { FUNCTIONS, type CelFunction } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
 import type { Kind, Parameter } from '../../language/kinds/kind.ts'
@@ -25,6 +26,12 @@ export function explainTopics(page: Page): string[] {
     ...listed('Sections of a runbook', sections('runbook'), page),
     '',
     ...listed('Sections of its scenarios', sections('scenarios'), page),
+    '',
+    ...listed(
+      'Parts of runbook.config.yaml',
+      configuration().map(({ name, doc }) => [name, doc] as const),
+      page,
+    ),
     '',
     page.colours.bold('Functions of expressions'),
     ...wrap(functions.join(', '), page.width - 2).map((text) => `  ${text}`),
@@ -77,6 +84,27 @@ export function explainField(field: string, page: Page): string[] {
 
 export function sectionsWith(field: string): SectionName[] {
   return (Object.keys(SECTIONS) as SectionName[]).filter((name) => Object.hasOwn(SECTIONS[name].fields, field))
+}
+
+/** A part of `runbook.config.yaml`, each of its kinds where it has kinds. */
+export function explainConfiguration(name: string, page: Page): string[] | undefined {
+  const parts = configuration().filter((part) => part.name === name || part.name.startsWith(`${name}: `))
+  return spaced(parts.map((part) => [...wrap(part.doc, page.width), '', ...configFields(part, page)]))
+}
+
+/** A field of `runbook.config.yaml` by its name alone, in each part that has it. */
+export function explainConfigField(name: string, page: Page): string[] | undefined {
+  const parts = configuration().map((part) => ({ ...part, fields: part.fields.filter((one) => one.name === name) }))
+  return spaced(parts.filter(({ fields }) => fields.length > 0).map((part) => configFields(part, page)))
+}
+
+function configFields({ name, fields }: ConfigSection, page: Page): string[] {
+  const rows = fields.map((one) => [one.name, `${configText(one)}${one.needed ? ' (required)' : ''}`] as const)
+  return listed(`${name}, in runbook.config.yaml`, rows, page)
+}
+
+function spaced(blocks: string[][]): string[] | undefined {
+  return blocks.length === 0 ? undefined : blocks.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]))
 }
 
 export function explainFunction(entry: Pick<CelFunction, 'signature' | 'summary' | 'example'>, page: Page): string[] {

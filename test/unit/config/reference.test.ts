@@ -1,0 +1,34 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { configuration, configurationReference, configurationSchema } from '../../../src/config/reference.ts'
+
+const root = new URL('../../../', import.meta.url)
+const valid = new Ajv({ strict: true }).compile(configurationSchema())
+const ours = () => parse(readFileSync(new URL('runbook.config.yaml', root), 'utf8')) as Record<string, object>
+
+test('docs/configuration.md is what the definitions give (RUNBOOK_WRITE=1 writes it anew)', () => {
+  const file = new URL('docs/configuration.md', root)
+  if (process.env['RUNBOOK_WRITE']) writeFileSync(file, configurationReference())
+  expect(readFileSync(file, 'utf8')).toBe(configurationReference())
+})
+
+test('every part and field of it is explained, and each kind of connection is a part', () => {
+  for (const { name, doc, fields } of configuration()) {
+    expect(doc, name).toMatch(/\S/)
+    for (const field of fields) expect(field.doc, `${name}: ${field.name}`).toMatch(/\.$/)
+  }
+  const kinds = ['postgres', 'bullmq', 'redis', 'http', 'process', 'logs'].map((kind) => `connections: ${kind}`)
+  const parts = ['configuration', 'temporal', ...kinds, 'people', 'signing', 'channels', 'alerts', 'auto', 'oidc']
+  expect(configuration().map(({ name }) => name)).toEqual(parts)
+  for (const line of configurationReference().split('\n'))
+    if (line.startsWith('| `')) expect(line.match(/(?<!\\)\|/g), line).toHaveLength(3)
+})
+
+test('its schema takes our own configuration, and refuses what is misspelt there or missing', () => {
+  expect(valid(ours()), JSON.stringify(valid.errors)).toBe(true)
+  expect(valid({ ...ours(), peple: {} })).toBe(false)
+  expect(valid({ ...ours(), connections: { db: { kind: 'postgres' } } })).toBe(false)
+  expect(valid({ ...ours(), connections: { db: { kind: 'mysql', read: '${DB}' } } })).toBe(false)
+})
