@@ -35,7 +35,10 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
   if (unknown.length > 0) throw problemsError(shown, unknown)
   const directory = dirname(path)
   const { environment, warnings } = readEnvironment(directory, env)
-  return { ...assemble(checked.value, directory, environment, warnings), file: path, directory }
+  const config = assemble(checked.value, directory, environment, warnings)
+  const shared = sharedVoices(config.people).map((p) => ({ ...read.position(p.path), message: p.message }))
+  if (shared.length > 0) throw problemsError(shown, shared)
+  return { ...config, file: path, directory }
 }
 
 function readText(path: string): string {
@@ -52,6 +55,23 @@ function readText(path: string): string {
 function problemsError(file: string, problems: ConfigProblem[]): RunbookError {
   const lines = problems.map((p) => `${file}:${p.line}:${p.column}: ${p.message}`)
   return new RunbookError('RUNBOOK_CONFIG', lines.join('\n'), { file, problems })
+}
+
+/** Who holds what is said to be two people's would be a quorum of two alone. */
+function sharedVoices(people: Record<string, Person>): { path: PropertyKey[]; message: string }[] {
+  const owners = new Map<string, string>()
+  return Object.entries(people).flatMap(([name, { tokenHash, keys }]) =>
+    [...(tokenHash === undefined ? [] : [`token ${tokenHash}`]), ...keys.map((key) => `key ${key}`)].flatMap(
+      (voice) => {
+        const owner = owners.get(voice) ?? name
+        owners.set(voice, owner)
+        const what = voice.slice(0, voice.indexOf(' '))
+        return owner === name
+          ? []
+          : [{ path: ['people', name], message: `${owner} and ${name} have one ${what}: each needs their own` }]
+      },
+    ),
+  )
 }
 
 function unknownConnections(value: ConfigFile): { path: PropertyKey[]; message: string }[] {

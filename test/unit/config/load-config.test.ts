@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,9 +19,9 @@ function load(text: string, env: Record<string, string> = {}) {
   return loadConfig({ cwd: directory, env })
 }
 
-function problems(text: string): string[] {
+function problems(text: string, env: Record<string, string> = {}): string[] {
   try {
-    load(text)
+    load(text, env)
     return []
   } catch (error) {
     expect(error).toMatchObject({ code: 'RUNBOOK_CONFIG' })
@@ -145,13 +146,28 @@ test('a person’s token is kept as its hash only, whether it was given as one o
   c: { token: "\${HASH}" }
   d: { token: "\${NOT_SET}" }
 `,
-    { TOKEN: 'secret-token', HASH: `sha256:${hash}` },
+    { TOKEN: 'secret-token', HASH: `sha256:${'b'.repeat(64)}` },
   )
   expect(config.people.a).toEqual({ tokenHash: hash, keys: [], groups: ['oncall'] })
   // printf %s secret-token | sha256sum
   expect(config.people.b!.tokenHash).toBe('930bbdc51b6aed5c2a5678fd6e28dee7a05e8a4b643cfc0b4427c3efb86c0d94')
-  expect(config.people.c!.tokenHash).toBe(hash)
+  expect(config.people.c!.tokenHash).toBe('b'.repeat(64))
   expect(config.people.d).toEqual({ keys: [], groups: [] })
+})
+
+test('two people never have one token or key: who holds it would be a quorum of two', () => {
+  const key = publicKeyOf(newSigningKey())
+  const found = (people: string, env = {}) => problems(`${minimal}people:\n${people}`, env)
+  const hash = `sha256:${createHash('sha256').update('secret').digest('hex')}`
+  expect(found(`  a: { token: "\${TOKEN}" }\n  b: { token: "${hash}" }\n`, { TOKEN: 'secret' })).toEqual([
+    expect.stringContaining('a and b have one token'),
+  ])
+  expect(found(`  a: { keys: ["${key}"] }\n  b: { keys: ["${key}"] }\n`)).toEqual([
+    expect.stringContaining('a and b have one key'),
+  ])
+  expect(
+    found(`  a: { keys: ["${key}", "${key}"] }\n  b: { token: "\${NOT_SET}" }\n  c: { token: "\${NOT_SET}" }\n`),
+  ).toEqual([])
 })
 
 test('former signing keys are public keys, plain to see', () => {
