@@ -110,6 +110,8 @@ export const RULES = {
   'until-is-the-write':
     'A condition that asks only for what the remedy itself writes holds by the write alone, and says nothing of recovery.',
   'verify-times': 'It must hold for a shorter time than it is looked at.',
+  'once-for-affects':
+    'What is done once for all targets may not name all that is affected: limits and decisions are about targets.',
   'batches-once': 'What is done once has no batches.',
   'detect-without-symptom': 'To detect an incident by itself, the engine needs its symptom.',
   'plan-too-large': 'The compiled plan travels with each incident and has at most 128 kB.',

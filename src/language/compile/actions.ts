@@ -34,6 +34,7 @@ export function compileAction(
     section.has(name),
   )
   if (forName !== undefined && !once) mustAimAt(context, kind, section, compiled.names, forName)
+  if (forName !== undefined && once) mustNotAimAtAll(context, kind, section, compiled.names)
   const action: PlanAction = {
     id: `${index}-${kind.kind}`,
     action: kind.kind,
@@ -73,6 +74,20 @@ function mustAimAt(
   const at = parameters.get(aim)?.key ?? section.at('action')
   const message = `"${aim}" does not name the ${target}: this ${kind} would be the same for each ${target}. Use ${target} in it, or write "once: true".`
   reporter.error('target-not-named', at, message)
+}
+
+/** More may be affected than is proposed: the limits and the decisions are about targets. */
+function mustNotAimAtAll(
+  { reporter }: Context,
+  { kind, access }: Kind,
+  section: Section,
+  names: Record<string, string[]>,
+): void {
+  const name = Object.keys(names).find((parameter) => names[parameter]!.includes('affects'))
+  if (access !== 'write' || name === undefined) return
+  const at = section.map('with')?.entries.get(name)?.key ?? section.at('action')
+  const message = `This ${kind} is done once, and "${name}" names all that is affected, which may be more than is proposed and approved. Do it for each target: without "once", with the target in it.`
+  reporter.error('once-for-affects', at, message)
 }
 
 function actionKind(context: Context, section: Section): Kind | undefined {
