@@ -29,6 +29,8 @@ export async function recordVerdict(
     const { id: gate, round, proposal } = await readGate(connection, gateId(incident, Number(data.round)))
     const [stored] = await recordEvents(connection, incident, [{ place, actor: 'engine', kind: 'verified', data }])
     if (!stored!.fresh) return { at: stored!.at }
+    // Who looks at nothing, as an undo does, cannot tell that it helped.
+    if (data.unseen === true) return { at: stored!.at }
     for (const name of connectionsOf(proposal).sort()) {
       const reason = await count(connection, gate, name, data.held === true)
       const turn = { control: breakerOf(name), on: true, person: 'engine', reason: reason ?? '' }

@@ -3,6 +3,7 @@ import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
 import type { ProposedTarget } from '../core/proposal.ts'
+import { kindNamed } from '../language/kinds/table.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { renderParameters } from './diagnose.ts'
 import { causeScope, verdict, type Judged } from './find.ts'
@@ -45,6 +46,7 @@ export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): 
 function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: Json, base: Scope): RenderedTarget {
   const scope = withName(base, remedy.for!, item, remedy.targetItem)
   const key = text(remedy.key!, scope)
+  if (key === WHOLE) throw new Error(`a target may not have the key "${WHOLE}", which stands for all of them`)
   const lock = remedy.lock && text(remedy.lock, scope)
   return {
     target: { key, item, ...(lock === undefined ? {} : { lock }) },
@@ -96,6 +98,16 @@ export function draftProposal(
     escalateTo: plan.escalate.to,
     findings,
   }
+}
+
+/** Whether some of the targets can be approved alone: a write that is done once is done for all of them. */
+export function isApprovedInPart(actions: DraftAction[]): boolean {
+  return actions.every(({ kind, target }) => target !== WHOLE || !isWrite(kind))
+}
+
+function isWrite(kind: string): boolean {
+  const access = kindNamed(kind)?.access
+  return access !== 'message' && access !== 'person'
 }
 
 /** Each action for all its targets, then the next one. */

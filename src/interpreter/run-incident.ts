@@ -240,6 +240,7 @@ class IncidentRun {
       detail,
       tookMs,
       targets: applied,
+      ...(remedy.verify.checks.length === 0 ? { unseen: true } : {}),
     })
     if (answer.cancelled || treated.cancelled) return { outcome: 'cancelled', reason: cancelled }
     if (!held) return this.#ineffectiveRound(remedy.remedy, applied)

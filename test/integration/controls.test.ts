@@ -159,6 +159,16 @@ describe('breaker', () => {
     expect(await next.permit()).toMatchObject({ granted: true })
   })
 
+  test('an undo, which looks at nothing, is no verdict', async () => {
+    for (const held of [false, false]) await verify(held)
+    const { id } = await approved()
+    const undone = { round: 1, remedy: 'undo', held: true, detail: '', unseen: true }
+    await recordVerdict(world.engine.database, id, 'r1/verify/verdict', undone)
+    expect(await open()).toEqual([])
+    await verify(false)
+    expect(await open()).toHaveLength(1)
+  })
+
   test('what was before it was closed does not count, and a verdict recorded twice counts once', async () => {
     for (const held of [false, false, false]) await verify(held)
     await close()

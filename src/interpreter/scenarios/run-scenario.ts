@@ -36,12 +36,18 @@ function withReason({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => 
   }
 }
 
-function incomplete({ at }: Scenario, { unknown, strangers }: ScenarioWorld): Mismatch[] {
+function incomplete({ at }: Scenario, { unknown, parts, strangers }: ScenarioWorld): Mismatch[] {
   return [
     ...[...unknown].map(([check, place]) => ({
       what: `the check ${check}`,
       expected: 'a result in "given"',
       came: `nothing is said of it, and it was looked at (${place})`,
+      at,
+    })),
+    ...parts.map((round) => ({
+      what: `round ${round}, the decision`,
+      expected: 'to approve a part of the targets',
+      came: 'something is done once for all of them: they are approved together, or not',
       at,
     })),
     ...strangers.map(({ round, target }) => ({

@@ -1,11 +1,14 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { Phase, Scenario } from '../../language/scenarios/scenario.ts'
 import type { ProposalDraft } from '../host.ts'
+import { isApprovedInPart } from '../render.ts'
 import type { Decision, Look, Moment, World } from '../simulator.ts'
 
 export interface ScenarioWorld extends World {
   /** Checks that were looked at and of which the scenario says nothing, with the place of the first look. */
   readonly unknown: Map<string, string>
+  /** Rounds in which a part was approved of what is approved as a whole. */
+  readonly parts: number[]
   /** Approved targets that were not proposed. */
   readonly strangers: { round: number; target: string }[]
 }
@@ -19,8 +22,10 @@ export interface WorldOptions {
 export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {}): ScenarioWorld {
   const unknown = new Map<string, string>()
   const strangers: ScenarioWorld['strangers'] = []
+  const parts: number[] = []
   return {
     unknown,
+    parts,
     strangers,
     check(name, look) {
       const phases = phasesOf(scenario, name, look)
@@ -46,6 +51,8 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
       const chosen = scenario.decisions[draft.round - 1]
       for (const target of chosen?.targets ?? [])
         if (!draft.targets.some(({ key }) => key === target)) strangers.push({ round: draft.round, target })
+      const isPart = chosen?.targets !== undefined && draft.targets.some(({ key }) => !chosen.targets!.includes(key))
+      if (chosen?.decision === 'approve' && isPart && !isApprovedInPart(draft.actions)) parts.push(draft.round)
       return chosen ? decisionOf(chosen) : { approve: 'all' }
     },
     effect(action, round) {

@@ -25,6 +25,23 @@ describe('an incident', () => {
     expect(run.looks).toContain('r1/recheck1/bad')
   })
 
+  test('whose remedy is an undo gives no verdict on what it looked at, for it looks at nothing', async () => {
+    const verify = { ...remedy('mend').verify, checks: [], until: expression('true') }
+    const run = await simulate(plan({ remedies: { mend: remedy('mend', { verify }) } }), {}, mendable(a))
+    const seen = (events: typeof run.events) => events.find((event) => event.kind === 'verified')?.data
+    expect(seen(run.events)).toMatchObject({ held: true, unseen: true })
+    expect(seen((await simulate(plan(), {}, mendable(a))).events)).not.toHaveProperty('unseen')
+  })
+
+  test('of a thing whose key stands for all of them proposes nothing', async () => {
+    const run = await simulate(plan(), {}, mendable({ id: '-', n: 1 }))
+    expect(run.drafts).toEqual([])
+    expect(run.closing).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('may not have the key "-"'),
+    })
+  })
+
   test('whose symptom was never there is cleared and proposes nothing', async () => {
     const run = await simulate(plan(), {}, { check: () => things() })
     expect(run.closing.outcome).toBe('cleared')
