@@ -3,6 +3,7 @@ import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
+import { isApprovedInPart } from '../src/interpreter/render.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { goesUnapproved } from './goes-unapproved.ts'
 import { previewAction } from './preview-action.ts'
@@ -43,35 +44,34 @@ export async function propose(
     limits: draft.limits,
     approval: approval.stored,
   }
-  const { findings, escalateTo } = draft
-  const opened = await openGate(database, {
-    proposal,
-    findings,
-    escalateTo,
-    onTimeout: approval.onTimeout,
-    withinMs: approval.withinMs,
-  })
+  const { findings } = draft
+  const opened = await openGate(database, { proposal, findings, withinMs: approval.withinMs })
   return opened.opened ? { opened: true, gate: opened.gate, proposalDigest: opened.proposalDigest } : opened
 }
 
 const HOUR_MS = 3_600_000
 
 function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDraft) {
-  const { approval } = draft
+  const { approval, escalateTo } = draft
+  const inPart = isApprovedInPart(draft.actions)
   const excludeRequester = draft.risk === 'high' || !dependencies.requesterMayApprove
   if (!approval.auto) {
     const { by, count, validForMs, onTimeout, withinMs } = approval
-    return { stored: { auto: false, by, count, excludeRequester, validForMs }, onTimeout, withinMs }
+    const stored = { auto: false, by, count, excludeRequester, validForMs, onTimeout, escalateTo, inPart }
+    return { stored, withinMs }
   }
   const permitted = draft.actions.every((action) => goesUnapproved(dependencies, action))
   const stored = {
     auto: permitted,
-    by: permitted ? [] : draft.escalateTo,
+    by: permitted ? [] : escalateTo,
     count: 1,
     excludeRequester,
     validForMs: HOUR_MS,
+    onTimeout: 'reject' as const,
+    escalateTo,
+    inPart,
   }
-  return { stored, onTimeout: 'reject' as const, withinMs: HOUR_MS }
+  return { stored, withinMs: HOUR_MS }
 }
 
 const LONGEST_KEY = 500

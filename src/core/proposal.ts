@@ -21,10 +21,24 @@ export interface Proposal {
   /** How many the cause affects; more than `targets` when the limit cut. */
   affected: number
   limits: { maxTargets: number; perHour?: number; cooldownMs?: number }
-  approval: { auto: boolean; by: string[]; count: number; excludeRequester: boolean; validForMs: number }
+  approval: ProposedApproval
   /** When it was proposed and when the gate expires, by the engine's database clock (ISO 8601, UTC, microseconds). */
   proposedAt: string
   expiresAt: string
+}
+
+/** How it is decided on: what a permit goes by, as the digest covers it and the gate's columns are not signed. */
+export interface ProposedApproval {
+  auto: boolean
+  by: string[]
+  count: number
+  excludeRequester: boolean
+  validForMs: number
+  /** Unanswered, the groups of `escalateTo` may decide too from `expiresAt` on; or it is rejected. */
+  onTimeout: 'escalate' | 'reject'
+  escalateTo: string[]
+  /** Whether some of the targets can be approved alone; not where a write is done once for all of them. */
+  inPart: boolean
 }
 
 export interface ProposedTarget {

@@ -51,7 +51,7 @@ export async function settleUnknown(database: Database, person: Person, request:
 }
 
 function refuse(gate: GateRow, stored: Effect | undefined, person: Person): RunbookError | undefined {
-  const groups = [...new Set([...gate.proposal.approval.by, ...gate.escalateTo])]
+  const groups = [...new Set([...gate.proposal.approval.by, ...gate.proposal.approval.escalateTo])]
   if (!person.groups.some((group) => groups.includes(group)))
     return new RunbookError(
       'RUNBOOK_NOT_ALLOWED',

@@ -48,8 +48,8 @@ export async function finishManual(
   return effect
 }
 
-function allow({ id, auto, proposal, escalateTo }: GateRow, person: Person): void {
-  const groups = [...new Set([...proposal.approval.by, ...escalateTo])]
+function allow({ id, auto, proposal }: GateRow, person: Person): void {
+  const groups = [...new Set([...proposal.approval.by, ...proposal.approval.escalateTo])]
   if (auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',

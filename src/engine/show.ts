@@ -86,7 +86,7 @@ export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> 
     openedAt: gate.openedAt.toISOString(),
     expiresAt: gate.expiresAt.toISOString(),
     required: gate.required,
-    groups: gate.escalatedAt ? [...new Set([...gate.groups, ...gate.escalateTo])] : gate.groups,
+    groups: gate.escalatedAt ? [...new Set([...gate.groups, ...gate.proposal.approval.escalateTo])] : gate.groups,
     auto: gate.auto,
     why: gate.why,
     decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt, breakGlass }) => ({

@@ -141,7 +141,7 @@ function refuse(
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
   if (!person) return forbidden(`${claims.person} is not among the configured people`)
-  const why = ineligible(incident, gate, claims, person, deciders)
+  const why = ineligible(incident, gate, now, claims, person, deciders)
   if (why) return forbidden(why)
   if (gate.state !== 'open')
     return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: nothing is left to decide`)
@@ -157,6 +157,9 @@ function refuse(
   if (claims.targets?.length === 0) return conflict('no target was named; leave them out to mean all')
   if (strangers.length > 0)
     return conflict(`not among the proposed targets: ${strangers.join(', ')}; they are ${keys.join(', ')}`)
+  const isPart = claims.targets !== undefined && keys.some((key) => !claims.targets!.includes(key))
+  if (claims.decision === 'approve' && isPart && !gate.proposal.approval.inPart)
+    return conflict('something is done once for all of the targets: approve all of them, or reject')
   return undefined
 }
 

@@ -3,10 +3,14 @@ import type { Person } from '../core/person.ts'
 import type { Deciders } from './deciders.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 
-/** Why this person may not decide so on this gate; undefined when they may. Asked when they decide, and again for every permit. */
+/**
+ * Why this person may not decide so on this gate; undefined when they may. Asked when they decide, and again for every permit, at
+ * `now` by the engine's database.
+ */
 export function ineligible(
   incident: LockedIncident,
-  gate: GateRow,
+  { proposal, escalatedAt }: Pick<GateRow, 'proposal' | 'escalatedAt'>,
+  now: Date,
   { decision, breakGlass: alone }: Pick<DecisionClaims, 'decision' | 'breakGlass'>,
   person: Person,
   { breakGlass = [] }: Pick<Deciders, 'breakGlass'>,
@@ -15,8 +19,10 @@ export function ineligible(
     if (person.groups.some((group) => breakGlass.includes(group))) return undefined
     return `${person.name} may not break the glass: that takes one of the groups ${breakGlass.join(', ') || '(none is configured)'}`
   }
-  const { by, excludeRequester } = gate.proposal.approval
-  const groups = gate.escalatedAt ? [...by, ...gate.escalateTo] : by
+  const { by, excludeRequester, onTimeout, escalateTo } = proposal.approval
+  // The row alone is not believed: before the proposal's own time is over nobody can have widened the gate.
+  const isWidened = escalatedAt !== null && onTimeout === 'escalate' && now >= new Date(proposal.expiresAt)
+  const groups = isWidened ? [...by, ...escalateTo] : by
   if (!person.groups.some((group) => groups.includes(group)))
     return `${person.name} is in none of the groups that decide here: ${groups.join(', ')}`
   if (decision === 'approve' && excludeRequester && incident.requesters.includes(`person:${person.name}`))

@@ -18,8 +18,6 @@ export interface GateRow {
   required: number
   groups: string[]
   excludeRequester: boolean
-  onTimeout: 'escalate' | 'reject'
-  escalateTo: string[]
   withinMs: number
   validForMs: number
   openedAt: Date
@@ -32,7 +30,7 @@ export interface GateRow {
 }
 
 const COLUMNS = `id, incident, round, remedy, proposal, proposal_digest AS "proposalDigest", state, auto, required, groups,
-  exclude_requester AS "excludeRequester", on_timeout AS "onTimeout", escalate_to AS "escalateTo", within_ms AS "withinMs",
+  exclude_requester AS "excludeRequester", within_ms AS "withinMs",
   valid_for_ms AS "validForMs", opened_at AS "openedAt", expires_at AS "expiresAt", escalated_at AS "escalatedAt",
   decided_at AS "decidedAt", approved_targets AS "approvedTargets", next_cause AS "nextCause", why`
 

@@ -12,8 +12,6 @@ export interface GateRequest {
   /** The proposal but for its times, which the engine's database gives. */
   proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>
   findings: Finding[]
-  onTimeout: 'escalate' | 'reject'
-  escalateTo: string[]
   withinMs: number
 }
 
@@ -54,8 +52,8 @@ export async function openGate(database: Database, request: GateRequest): Promis
           targets: proposal.targets.map((target) => target.key),
           affected: proposal.affected,
           auto: proposal.approval.auto,
-          onTimeout: request.onTimeout,
-          escalateTo: request.escalateTo,
+          onTimeout: proposal.approval.onTimeout,
+          escalateTo: proposal.approval.escalateTo,
           withinMs: request.withinMs,
           expiresAt,
         },
@@ -104,8 +102,8 @@ async function insertGate(
       auto ? 0 : approval.count,
       approval.by,
       approval.excludeRequester,
-      request.onTimeout,
-      request.escalateTo,
+      approval.onTimeout,
+      approval.escalateTo,
       request.withinMs,
       approval.validForMs,
       proposal.proposedAt,

@@ -34,6 +34,9 @@ export interface PermitRules extends Deciders {
   goesUnapproved(action: ProposedAction): boolean
 }
 
+/** Of `runbook.turn_control`, which takes it for itself alone. */
+const TURN_LOCK = 7_214_455_002
+
 /** Stands for the whole, where an action is done once. */
 const WHOLE = '-'
 
@@ -54,12 +57,12 @@ export async function takePermit(
     const { incident, gate, now } = await lockGate(connection, request.gate)
     const earlier = await earlierPermit(connection, request)
     if (incident.closed) return no('cancelled', 'the incident is closed')
-    if (!earlier) {
-      const late = await tooLate(connection, incident, gate, now, request)
-      if (late) return late
-    }
+    const late =
+      (earlier ? undefined : await tooLate(connection, incident, gate, now)) ??
+      ((await isBegun(connection, request)) ? undefined : await staleGrounds(connection, gate, now, request))
+    if (late) return late
     if (!gate.intact) return no('not-approved', 'the stored proposal is not the one that was approved')
-    if (!(await approves(connection, rules, incident, gate, verified, request.target)))
+    if (!(await approves(connection, rules, incident, gate, now, verified, request.target)))
       return no('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
     const control = await controlsInTheWay(connection, gate)
     if (control) return control
@@ -89,13 +92,12 @@ function no(reason: PermitRefusal, message: string): PermitAnswer {
   return { granted: false, reason, message }
 }
 
-/** What stands against a first permit, and no longer against one that is taken again. */
+/** What stands against a target's first permit, and no longer against one that is taken again. */
 async function tooLate(
   connection: Connection,
   incident: LockedIncident,
   gate: GateRow,
   now: Date,
-  request: PermitRequest,
 ): Promise<PermitAnswer | undefined> {
   if (incident.cancelled) return no('cancelled', 'the incident was cancelled before this target was begun')
   if (gate.state === 'withdrawn') return no('withdrawn', gate.why ?? 'the approval was taken back')
@@ -103,7 +105,17 @@ async function tooLate(
   const lapses = (gate.decidedAt?.getTime() ?? 0) + gate.validForMs
   if (lapses <= now.getTime() && !(await anyPermit(connection, gate.id)))
     return no('lapsed', 'the approval is no longer valid')
-  return staleGrounds(connection, gate, now, request)
+  return undefined
+}
+
+/** Whether its permit led to an effect: the target's next actions finish what is begun, and the grounds may have changed by it. */
+async function isBegun(connection: Connection, { gate, target }: PermitRequest): Promise<boolean> {
+  const found = await connection.query(
+    `SELECT FROM runbook.permits p JOIN runbook.effects e USING (gate, target)
+     WHERE p.gate = $1 AND p.target = $2 AND e.at > p.issued_at LIMIT 1`,
+    [gate, target],
+  )
+  return found.rowCount === 1
 }
 
 /** The last look at the grounds, as it stands in the history: it must be the one relied on, be recent, and have kept this target. */
@@ -141,6 +153,7 @@ async function approves(
   rules: PermitRules,
   incident: LockedIncident,
   gate: GateRow,
+  now: Date,
   verified: Verified[],
   target: string,
 ): Promise<boolean> {
@@ -154,7 +167,7 @@ async function approves(
   )
   const mayDecide = (claims: DecisionClaims) => {
     const person = deciderOf(rules, claims)
-    return person !== undefined && ineligible(incident, gate, claims, person, rules) === undefined
+    return person !== undefined && ineligible(incident, gate, now, claims, person, rules) === undefined
   }
   const signed: Vote[] = verified
     .filter(
@@ -168,8 +181,8 @@ async function approves(
       breakGlass,
     }))
   const covered = approvedTargets(proposal, signed)
-  // What is done once is covered by an approval of any target; without `for` the one target's key is `-` itself.
-  return proposed.some((key) => covered.includes(key))
+  // What is done once is done for all; without `for` the one target's key is `-` itself.
+  return proposed.length > 0 && proposed.every((key) => covered.includes(key))
 }
 
 async function earlierPermit(connection: Connection, request: PermitRequest): Promise<boolean> {
@@ -185,6 +198,8 @@ async function anyPermit(connection: Connection, gate: string): Promise<boolean>
 }
 
 async function controlsInTheWay(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
+  // Whoever turns a control waits for the permits that did not see it: none is granted after a freeze has returned.
+  await connection.query('SELECT pg_advisory_xact_lock_shared($1)', [TURN_LOCK])
   const connections = gate.proposal.actions.map((action) => `breaker/${String(action.with.connection)}`)
   const found = await connection.query<{ name: string; person: string; reason: string }>(
     `SELECT name, person, reason FROM runbook.controls WHERE name = 'freeze' OR name = ANY ($1) ORDER BY name DESC`,

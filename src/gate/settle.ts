@@ -22,7 +22,7 @@ async function moveOn(connection: Connection, incident: LockedIncident, gate: Ga
   if ((undecided || gate.state === 'approved') && incident.cancelled && !(await permitted(connection, gate.id)))
     return end(connection, gate, 'cancelled', `cancelled by ${incident.cancelledBy ?? 'somebody'}`)
   if (undecided && gate.expiresAt <= now) {
-    if (gate.onTimeout === 'escalate' && !gate.escalatedAt) return widen(connection, gate)
+    if (gate.proposal.approval.onTimeout === 'escalate' && !gate.escalatedAt) return widen(connection, gate)
     const times = gate.escalatedAt ? 'twice unanswered' : 'nobody answered in time'
     return end(connection, gate, 'expired', times)
   }
@@ -60,7 +60,7 @@ async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
       data: {
         gate: gate.id,
         state: 'open',
-        why: `nobody answered in time: ${gate.escalateTo.join(', ')} may decide now`,
+        why: `nobody answered in time: ${gate.proposal.approval.escalateTo.join(', ')} may decide now`,
       },
     },
   ])

@@ -35,8 +35,12 @@ const OTHER_DIGEST = '0'.repeat(64)
 export async function openActualGate(world: EngineWorld, setting: Setting): Promise<ActualGate> {
   const { gate, digest, incident } = await propose(world, {
     incident: { requester: 'person:requester' },
-    approval: { count: setting.required, excludeRequester: setting.excludeRequester },
-    gate: { onTimeout: setting.onTimeout, withinMs: 600_000 },
+    approval: {
+      count: setting.required,
+      excludeRequester: setting.excludeRequester,
+      onTimeout: setting.onTimeout,
+    },
+    isOverdue: true,
     targets: TARGETS.map((key) => ({ key })),
   })
   const people: People = Object.fromEntries(

@@ -149,8 +149,8 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
       if (cancelled && has('a permit is not taken after the incident was cancelled')) return false
       if (state !== 'approved' && has('a permit needs an approved gate')) return false
       if (isAged && permits.size === 0 && has('a permit is not taken on an approval that has lapsed')) return false
-      if (grounds === 'old' && has('a permit needs fresh grounds')) return false
     }
+    if (grounds === 'old' && has('a permit needs fresh grounds')) return false
     const counted = rows.filter(
       ({ said, live, planted }) =>
         (live || !has('a permit counts only what was not taken back')) &&

@@ -62,11 +62,11 @@ export class GateWitness {
     this.#permits.add(target)
     if (!isProposed(target)) return `an effect on ${target}, which was never proposed`
     if (!this.#quorum(target)) return `an effect on ${target} without a quorum: ${this.#standing()}`
+    if (grounds === 'old') return `an effect on ${target} on stale grounds`
     if (!isFirst) return undefined
     if (this.#cancelled) return `an effect on ${target} after the incident was cancelled`
     if (before.state !== 'approved') return `an effect on ${target} while the gate is ${before.state}`
-    if (this.#aged && isFirstOfAll) return `an effect on ${target} on an approval that has lapsed`
-    return grounds === 'old' ? `an effect on ${target} on stale grounds` : undefined
+    return this.#aged && isFirstOfAll ? `an effect on ${target} on an approval that has lapsed` : undefined
   }
 
   #happens(operation: Operation, number: number, { came }: Seen): void {

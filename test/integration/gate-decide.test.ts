@@ -376,7 +376,7 @@ describe('a decision by token', () => {
 
 describe('settling', () => {
   test('an unanswered gate widens once, to those it escalates to, and then expires', async () => {
-    const opened = await propose(world, { gate: { onTimeout: 'escalate' } })
+    const opened = await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true })
     expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open', escalated: false })
     await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
     await change(`expires_at = clock_timestamp()`, opened)
@@ -395,10 +395,28 @@ describe('settling', () => {
   })
 
   test('a widened gate is decided by those it escalates to', async () => {
-    const opened = await propose(world, { gate: { onTimeout: 'escalate' } })
+    const opened = await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true })
     await change(`expires_at = clock_timestamp()`, opened)
     await settleGate(world.engine, opened.gate)
     expect(await say('platform', opened)).toMatchObject({ state: 'approved' })
+  })
+
+  test('that it was widened is not believed of a gate before its time, nor of one that rejects on timeout', async () => {
+    const early = await propose(world, { approval: { onTimeout: 'escalate' } })
+    const other = await propose(world, { isOverdue: true })
+    for (const opened of [early, other]) {
+      await change(`escalated_at = clock_timestamp(), escalate_to = '{interns,platform}'`, opened)
+      await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
+    }
+  })
+
+  test('a part cannot be approved where something is done once for all of the targets; all of them can', async () => {
+    const opened = await propose(world, { approval: { inPart: false } })
+    await expect(say('operator', opened, { targets: ['a', 'b'] })).rejects.toMatchObject({
+      code: 'RUNBOOK_CONFLICT',
+      message: expect.stringContaining('once for all'),
+    })
+    expect(await say('operator', opened, { targets: ['a', 'b', 'c'] })).toMatchObject({ state: 'approved' })
   })
 
   test('an unanswered gate that rejects on timeout expires at once; nothing is ever approved by time', async () => {
@@ -451,8 +469,6 @@ describe('opening a gate', () => {
     const again = await openGate(world.engine, {
       proposal: { ...proposal, title: 'Something else' },
       findings: [],
-      onTimeout: 'reject',
-      escalateTo: [],
       withinMs: 1,
     })
     expect(again).toMatchObject({ opened: true, proposalDigest: opened.digest, proposal: { title: 'Mend the things' } })

@@ -5,6 +5,7 @@ import { turnControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { takePermit, type PermitRules } from '../../src/gate/permit.ts'
+import { recordEffect } from '../../src/effects/record-effect.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { recordEvents } from '../../src/history/record.ts'
@@ -93,6 +94,16 @@ async function tamper(table: string, set: string, gate: string): Promise<void> {
   client.release()
 }
 
+/** Until so many sessions of this database wait for such a lock. */
+async function waitingOn(event: string, count: number): Promise<void> {
+  const waiting = () =>
+    world.superuser.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = $1`,
+      [event],
+    )
+  await expect.poll(async () => (await waiting()).rowCount, { timeout: 10_000 }).toBe(count)
+}
+
 describe('a permit', () => {
   test('is granted for an approved target, recorded, and the incident is being applied', async () => {
     const opened = await ready()
@@ -129,9 +140,11 @@ describe('a permit', () => {
     const looked = { ...opened, recheckedAt: await recheck(opened) }
     expect(await permit(looked, 'a')).toMatchObject({ granted: true })
     expect(await permit(looked, 'b')).toMatchObject(denied('not-approved', /target b/))
-    // An action that is done once is covered by an approval of any of them.
-    expect(await permit(looked, '-')).toMatchObject({ granted: true })
-    expect(await permits(opened)).toEqual(['-', 'a'])
+    // What is done once is done for all.
+    expect(await permit(looked, '-')).toMatchObject(denied('not-approved', /target -/))
+    expect(await permits(opened)).toEqual(['a'])
+    const whole = await ready()
+    expect(await permit(whole, '-')).toMatchObject({ granted: true })
   })
 
   test('is not for a target that was not proposed', async () => {
@@ -195,6 +208,17 @@ describe('grounds are stale', () => {
     await tamper_at(opened.incident, at)
     expect(await permit({ ...opened, recheckedAt: at })).toMatchObject(denied('stale'))
     expect(await permits(opened)).toEqual([])
+  })
+
+  test('also for a target that had its permit and nothing came of it; not once its first action is done', async () => {
+    const opened = await ready()
+    await permit(opened)
+    const later = await recheck(opened, ['b', 'c'], 2)
+    expect(await permit(opened)).toMatchObject(denied('stale'))
+    expect(await permit({ ...opened, recheckedAt: later })).toMatchObject(denied('stale', /no longer qualified/))
+    const { gate } = opened
+    await recordEffect(world.engine, { gate, action: '0-sql.update', target: 'a', result: 'applied', detail: '1 row' })
+    expect(await permit({ ...opened, recheckedAt: later })).toMatchObject({ granted: true })
   })
 
   test('when there was a later look than the one relied on', async () => {
@@ -359,6 +383,26 @@ describe('nothing is applied', () => {
     expect(await permit(opened, 'b')).toMatchObject(denied('frozen'))
     await turnControl(world.engine, { control: 'freeze', on: false, person: 'lead', reason: 'done' })
     expect(await permit(opened, 'b')).toMatchObject({ granted: true })
+  })
+
+  test('after a freeze has returned: it waits for the permit that is just being taken', async () => {
+    const opened = await ready()
+    await permit(opened)
+    const ended: string[] = []
+    const holder = await world.superuser.connect()
+    await holder.query('BEGIN')
+    await holder.query('SELECT FROM runbook.leases WHERE holder = $1 FOR UPDATE', [opened.gate])
+    const taking = permit(opened).then((answer) => void ended.push(answer.granted ? 'permit' : answer.reason))
+    await waitingOn('transactionid', 1)
+    const frozen = { control: 'freeze', on: true, person: 'lead', reason: 'now' }
+    const freezing = turnControl(world.engine, frozen).then(() => void ended.push('freeze'))
+    await waitingOn('advisory', 1)
+    expect(ended).toEqual([])
+    await holder.query('COMMIT')
+    holder.release()
+    await Promise.all([taking, freezing])
+    await turnControl(world.engine, { ...frozen, on: false })
+    expect(ended).toEqual(['permit', 'freeze'])
   })
 
   test('to a connection whose breaker is open', async () => {

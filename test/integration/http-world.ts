@@ -209,8 +209,6 @@ export async function openTestGate(
   const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
   const opened = await openGate(engine.database, {
     findings,
-    onTimeout: 'reject',
-    escalateTo: ['platform'],
     withinMs: 60_000,
     proposal: {
       gate: `${incident}.r1`,
@@ -230,7 +228,16 @@ export async function openTestGate(
       ],
       affected: 2,
       limits: { maxTargets: 20 },
-      approval: { auto: false, by: ['oncall'], count, excludeRequester: false, validForMs: 60_000 },
+      approval: {
+        auto: false,
+        by: ['oncall'],
+        count,
+        excludeRequester: false,
+        validForMs: 60_000,
+        onTimeout: 'reject',
+        escalateTo: ['platform'],
+        inPart: true,
+      },
     },
   })
   if (!opened.opened) throw new Error('the gate was not opened')

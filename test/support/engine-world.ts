@@ -87,6 +87,8 @@ export async function propose(
     proposal?: Partial<Proposal>
     approval?: Partial<Proposal['approval']>
     gate?: Partial<Omit<GateRequest, 'proposal'>>
+    /** The proposal's own time is over, and the gate is open all the same: unanswered, it can be widened. */
+    isOverdue?: true
     targets?: { key: string; lock?: string }[]
     action?: JsonObject
   } = {},
@@ -95,9 +97,7 @@ export async function propose(
   const targets = (change.targets ?? [{ key: 'a' }, { key: 'b' }, { key: 'c' }]).map((one) => ({ ...one, item: null }))
   const opened = await openGate(world.engine, {
     findings: [{ cause: 'many-bad', title: 'Many things are bad', holds: true, because: '3 things are bad' }],
-    onTimeout: 'reject',
-    escalateTo: ['platform'],
-    withinMs: 60_000,
+    withinMs: change.isOverdue ? 1 : 60_000,
     ...change.gate,
     proposal: {
       gate: `${incident}.r1`,
@@ -126,10 +126,18 @@ export async function propose(
         count: 1,
         excludeRequester: false,
         validForMs: 60_000,
+        onTimeout: 'reject',
+        escalateTo: ['platform'],
+        inPart: true,
         ...change.approval,
       },
     },
   })
   if (!opened.opened) throw new Error('the gate was not opened')
+  if (change.isOverdue)
+    await world.superuser.query(
+      `UPDATE runbook.gates SET within_ms = 600000, expires_at = clock_timestamp() + interval '10 minutes' WHERE id = $1`,
+      [opened.gate],
+    )
   return { incident, gate: opened.gate, digest: opened.proposalDigest }
 }

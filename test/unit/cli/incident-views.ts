@@ -63,7 +63,16 @@ function proposalFor(runs: string[]): Proposal {
     targets: runs.map((key) => ({ key, lock: `run/${key}`, item: { id: key } })),
     affected: runs.length,
     limits: { maxTargets: 20, perHour: 60, cooldownMs: 300_000 },
-    approval: { auto: false, by: ['oncall'], count: 1, excludeRequester: false, validForMs: 900_000 },
+    approval: {
+      auto: false,
+      by: ['oncall'],
+      count: 1,
+      excludeRequester: false,
+      validForMs: 900_000,
+      onTimeout: 'escalate',
+      escalateTo: ['platform-support'],
+      inPart: true,
+    },
     proposedAt: '2026-03-14T03:10:40.000000Z',
     expiresAt: '2026-03-14T03:25:40.000000Z',
   }
