@@ -72,6 +72,25 @@ test('a symptom that is still there after a remedy was verified is told as the r
   expect(found!.came).toContain('after round 1 was verified, the symptom was still there: say how stuck changes')
 })
 
+test('approving a part is told where something is done once for all of the targets', async () => {
+  const once = `      - action: sql.update
+        once: true
+        with: { connection: maestro-db, table: limits, where: { id: 1 }, set: { seen: true } }
+`
+  const two = changed(
+    '- result: { rows: [{ id: run-1,',
+    '- result: { rows: [{ id: run-0, job_id: job-0 }, { id: run-1,',
+  )
+  const found = await mismatches(
+    two,
+    changed('    limits: { maxTargets: 20 }\n', `${once}    limits: { maxTargets: 20 }\n`, runbook),
+  )
+  expect(found).toContainEqual(expect.objectContaining({ expected: 'to approve a part of the targets' }))
+  expect(await mismatches(two)).not.toContainEqual(
+    expect.objectContaining({ expected: 'to approve a part of the targets' }),
+  )
+})
+
 test('approving what was not proposed is told', async () => {
   const found = await mismatches(changed('approve, targets: [run-1]', 'approve, targets: [run-1, run-9]'))
   expect(found[0]).toMatchObject({ expected: 'to approve run-9', came: 'it was not proposed' })
