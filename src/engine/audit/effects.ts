@@ -86,7 +86,8 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
     'SELECT id, round, proposal FROM runbook.gates WHERE incident = $1',
     [incident],
   )
-  for (const { seq, at, data } of events.filter(({ kind }) => kind === 'verified')) {
+  // An undo looks at nothing, and gives no verdict.
+  for (const { seq, at, data } of events.filter((one) => one.kind === 'verified' && one.data.unseen !== true)) {
     const gate = gates.rows.find(({ round }) => round === data.round)
     const proposal = gate && (objectOf(gate.proposal) as unknown as Proposal | undefined)
     // Without its gate, or with one that was changed: that has been said.
