@@ -1,6 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
+import type { Proposal, ProposedAction } from '../core/proposal.ts'
 import { statement, transaction, type Connection, type Database } from './database.ts'
 import { releaseLeases } from './leases.ts'
 import { knownError, placesAndBodies, recordEvents, type NewEvent } from './record.ts'
@@ -94,25 +95,52 @@ async function lock(
  * without an effect: the later ones are begun after that one was recorded. Messages and manual actions take no permit.
  */
 async function settleReserved(connection: Connection, incident: string, detail: string): Promise<NewEvent[]> {
-  const settled = await connection.query<{ gate: string; round: number; action: string; target: string }>(
-    `WITH next AS (
-       SELECT DISTINCT ON (p.gate, p.target) p.gate, g.round, a.value->>'id' AS action, p.target
-       FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate,
-         jsonb_array_elements(g.proposal::jsonb->'actions') WITH ORDINALITY AS a (value, place)
-       WHERE g.incident = $1 AND a.value->>'target' = p.target AND a.value->>'kind' NOT IN ('manual', 'notify')
-         AND NOT EXISTS (SELECT FROM runbook.effects e WHERE e.gate = p.gate AND e.target = p.target AND e.action = a.value->>'id')
-       ORDER BY p.gate, p.target, a.place),
-     stored AS (
-       INSERT INTO runbook.effects (gate, action, target, result, detail) SELECT gate, action, target, 'unknown', $2 FROM next)
-     SELECT gate, round, action, target FROM next ORDER BY round, target`,
-    [incident, detail],
+  const permits = await connection.query<Permitted>(
+    `SELECT p.gate, g.round, g.proposal, p.target,
+       ARRAY(SELECT e.action FROM runbook.effects e WHERE e.gate = p.gate AND e.target = p.target) AS recorded
+     FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate WHERE g.incident = $1 ORDER BY g.round, p.target`,
+    [incident],
   )
-  return settled.rows.map(({ gate, round, action, target }) => ({
+  const reserved = permits.rows.flatMap((permit) => {
+    const action = firstUnrecorded(permit)
+    return action === undefined ? [] : [{ gate: permit.gate, round: permit.round, action, target: permit.target }]
+  })
+  await connection.query(
+    `INSERT INTO runbook.effects (gate, action, target, result, detail)
+     SELECT gate, action, target, 'unknown', $4 FROM unnest($1::text[], $2::text[], $3::text[]) AS r (gate, action, target)`,
+    [...(['gate', 'action', 'target'] as const).map((name) => reserved.map((one) => one[name])), detail],
+  )
+  return reserved.map(({ gate, round, action, target }) => ({
     place: `r${round}/effect/${action}/${target}`,
     actor: 'engine',
     kind: 'effect',
     data: { gate, action, target, result: 'unknown', detail },
   }))
+}
+
+interface Permitted {
+  gate: string
+  round: number
+  proposal: string
+  target: string
+  /** Its actions that have an effect. */
+  recorded: string[]
+}
+
+function firstUnrecorded({ proposal, target, recorded }: Permitted): string | undefined {
+  const due = actionsOf(proposal).find(
+    (one) => one.target === target && !['manual', 'notify'].includes(one.kind) && !recorded.includes(one.id),
+  )
+  return due?.id
+}
+
+/** Read here and not by the server, whose jsonb does not take every text that JSON holds; one that was spoiled must not keep an incident open. */
+function actionsOf(proposal: string): ProposedAction[] {
+  try {
+    return (JSON.parse(proposal) as Proposal).actions
+  } catch {
+    return []
+  }
 }
 
 async function voidOpenGates(connection: Connection, incident: string): Promise<NewEvent[]> {

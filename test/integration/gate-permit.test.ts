@@ -547,6 +547,17 @@ describe('closing an incident that failed', () => {
     ])
   })
 
+  test.each(['\u0000', '\ud800'])('works with a proposal that holds %j, which no jsonb takes', async (odd) => {
+    const opened = await ready({ action: { note: odd } })
+    await permit(opened, 'a')
+    const { incident } = opened
+    await closeIncident(world.engine, { incident, outcome: 'failed', reason: 'gone', unsettled: 'nobody saw it' })
+    const effects = await world.engine.query('SELECT target, result FROM runbook.effects WHERE gate = $1', [
+      opened.gate,
+    ])
+    expect(effects.rows).toEqual([{ target: 'a', result: 'unknown' }])
+  })
+
   function twoActions(): ProposedAction[] {
     const action = (id: string, kind: string, target: string) => ({
       id,
