@@ -2,6 +2,7 @@ import { scrubSecrets } from '../src/config/secret.ts'
 import { RunbookError } from '../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
+import { cutText, toStorable } from '../src/core/storable.ts'
 
 const REDACTED = '[redacted]'
 const LONG_TEXT = 2_000
@@ -37,13 +38,13 @@ function fitting(rows: Json[], room: number): Json[] {
 }
 
 function clean(value: Json, hidden: Set<string>): Json {
-  if (typeof value === 'string') return storable(scrubSecrets(value))
+  if (typeof value === 'string') return toStorable(scrubSecrets(value))
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item) => clean(item, hidden))
   const object: JsonObject = {}
   for (const [name, item] of Object.entries(value)) {
     if (name === '__proto__') continue
-    object[storable(name)] = hidden.has(name.toLowerCase()) ? redacted(item) : clean(item, hidden)
+    object[toStorable(name)] = hidden.has(name.toLowerCase()) ? redacted(item) : clean(item, hidden)
   }
   return object
 }
@@ -53,14 +54,8 @@ function redacted(value: Json): Json {
   return value === null || typeof value === 'number' || typeof value === 'boolean' ? null : REDACTED
 }
 
-/** PostgreSQL takes no NUL, UTF-8 no half surrogates. */
-function storable(text: string): string {
-  return text.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
-}
-
 function shorten(value: Json): Json {
-  if (typeof value === 'string')
-    return value.length > LONG_TEXT ? `${value.slice(0, LONG_TEXT).replace(/[\uD800-\uDBFF]$/, '')}…` : value
+  if (typeof value === 'string') return value.length > LONG_TEXT ? `${cutText(value, LONG_TEXT)}…` : value
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(shorten)
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shorten(item)]))

@@ -1,5 +1,6 @@
 import { RunbookError } from '../src/core/errors.ts'
 import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
+import { isStorable } from '../src/core/storable.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
@@ -83,7 +84,7 @@ const LONGEST_KEY = 500
 function checkKeys(draft: ProposalDraft): void {
   for (const { key, lock } of draft.targets)
     for (const name of lock === undefined ? [key] : [key, lock])
-      if (name === '' || name.length > LONGEST_KEY || /\p{Cc}/u.test(name))
+      if (name === '' || name.length > LONGEST_KEY || /\p{Cc}/u.test(name) || !isStorable(name))
         throw new RunbookError(
           'RUNBOOK_BAD_INPUT',
           `${draft.remedy}: a target's key and lock have 1 to ${LONGEST_KEY} characters and none that steers a terminal, unlike ${JSON.stringify(name.slice(0, 80))}`,

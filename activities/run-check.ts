@@ -5,6 +5,7 @@ import { humanDuration } from '../src/core/duration.ts'
 import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import type { JsonObject } from '../src/core/json.ts'
+import { cutText, toStorable } from '../src/core/storable.ts'
 import { evidenceBody } from '../src/history/record.ts'
 import type { Targets } from '../src/targets/targets.ts'
 import { checkTable } from './check-table.ts'
@@ -47,7 +48,7 @@ export async function runCheck(check: CheckRun, targets: Targets): Promise<Evide
     const timedOut = timeout.signal.aborted || (isRunbookError(thrown) && thrown.detail.timeout === true)
     const error = timedOut
       ? `no result within ${humanDuration(check.timeoutMs)}`
-      : scrubSecrets(messageOf(thrown)).slice(0, MAX_ERROR)
+      : cutText(toStorable(scrubSecrets(messageOf(thrown))), MAX_ERROR)
     const status = timedOut ? 'timeout' : 'failed'
     const ref = digest(evidenceBody({ status, error }))
     return { ...about, status, error, ref, truncated: false, durationMs: taken() }

@@ -1,13 +1,13 @@
 import { scrubSecrets } from '../config/secret.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { cutText, toStorable } from '../core/storable.ts'
 
 const LONGEST = 4_000
 
-/** A text that PostgreSQL takes (no NUL, no half surrogates) and that holds no secret, cut to 4000 characters. */
+/** A text that can be stored and that holds no secret, cut to 4000 characters. */
 export function storableText(given: string): string {
   const text = scrubSecrets(given)
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
-  return cut.replace(/\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
+  return toStorable(text.length > LONGEST ? `${cutText(text, LONGEST)}…` : text)
 }
 
 /** The same for every text within an object. */

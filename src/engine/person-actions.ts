@@ -1,6 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
@@ -29,8 +30,8 @@ const MAX_NOTE = 10_000
 /** A note in the incident's history; also after it has closed. */
 export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
   const body = text.trim()
-  if (body === '' || body.length > MAX_NOTE || body.includes('\0'))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE} characters, and no NUL`)
+  if (body === '' || body.length > MAX_NOTE || !isStorable(body))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE} characters, and ${NOT_STORABLE}`)
   await transaction(engine.database, async (connection) => {
     await lockIncident(connection, incident)
     await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [

@@ -2,6 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { InputSpec } from '../core/plan.ts'
+import { isStorable } from '../core/storable.ts'
 import { violation } from '../language/compile/inputs.ts'
 import { nearest } from '../core/nearest.ts'
 
@@ -46,9 +47,9 @@ function typed(spec: InputSpec, given: unknown): Read {
   const wrong = (form: string): Read => ({ problem: `${JSON.stringify(given)} is not ${form}` })
   switch (spec.type) {
     case 'string':
-      return typeof given === 'string' && given.length <= 1_000 && !given.includes('\u0000')
+      return typeof given === 'string' && given.length <= 1_000 && isStorable(given)
         ? { value: given }
-        : wrong('a text of at most 1,000 characters')
+        : wrong('a text of at most 1,000 characters, without NUL and half surrogates')
     case 'int': {
       const value = typeof given === 'string' && /^-?\d{1,15}$/.test(given) ? Number(given) : given
       return Number.isSafeInteger(value) ? { value: value as number } : wrong('a whole number')

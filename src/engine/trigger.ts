@@ -3,6 +3,7 @@ import { canonical } from '../core/canonical.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { acceptIncident, markStarted, type Accepted } from '../history/accept.ts'
 import { readIncident } from '../history/incidents.ts'
 import { storePlan } from '../history/plans.ts'
@@ -74,6 +75,11 @@ function incidentKey(plan: Plan, inputs: JsonObject): string {
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
       `the key of ${plan.runbook} would have ${Buffer.byteLength(key)} bytes with these inputs; it may have ${LONGEST_KEY_BYTES}`,
+    )
+  if (!isStorable(key))
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `the key of ${plan.runbook} ${NOT_STORABLE}, as it would with these inputs`,
     )
   return key
 }

@@ -1,6 +1,7 @@
 import { canonical } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import type { Queryable } from '../history/database.ts'
 
 /** On while it is there: no permit is given against it. */
@@ -37,8 +38,11 @@ const LONGEST_REASON = 2_000
  */
 export async function turnControl(db: Queryable, turn: ControlTurn): Promise<boolean> {
   const reason = turn.reason.trim()
-  if (reason === '' || reason.length > LONGEST_REASON || reason.includes('\0'))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `a reason has 1 to ${LONGEST_REASON} characters: others must know why`)
+  if (reason === '' || reason.length > LONGEST_REASON || !isStorable(reason))
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `a reason has 1 to ${LONGEST_REASON} characters, since others must know why, and ${NOT_STORABLE}`,
+    )
   const body = canonical({ ...turn, reason } as unknown as Json)
   const turned = await db.query<{ turned: boolean }>('SELECT runbook.turn_control($1) AS turned', [body])
   return turned.rows[0]!.turned

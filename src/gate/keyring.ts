@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { DecisionClaims } from '../core/decision.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { People } from '../core/person.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 
 const ALGORITHM = 'EdDSA'
 const TYPE = 'runbook-decision+jwt'
@@ -90,11 +91,8 @@ function ownClaims(claims: DecisionClaims): DecisionClaims {
 
 const SHORTEST_REASON = 20
 
-const shortText = z
-  .string()
-  .min(1)
-  .max(1_000)
-  .regex(/^[^\0]*$/, 'must not hold NUL')
+const textOf = (max: number, min = 0) => z.string().min(min).max(max).refine(isStorable, NOT_STORABLE)
+const shortText = textOf(1_000, 1)
 
 const CLAIMS = z.strictObject({
   gate: shortText,
@@ -104,20 +102,13 @@ const CLAIMS = z.strictObject({
   nextCause: z.boolean().optional(),
   person: shortText,
   groups: z.array(shortText).max(200).optional(),
-  breakGlass: z
-    .string()
-    .max(2_000)
-    .regex(/^[^\0]*$/, 'must not hold NUL')
+  breakGlass: textOf(2_000)
     .refine(
-      (text) => text.trim().length >= SHORTEST_REASON,
+      (reason) => reason.trim().length >= SHORTEST_REASON,
       `must give a reason of at least ${SHORTEST_REASON} characters`,
     )
     .optional(),
-  comment: z
-    .string()
-    .max(2_000)
-    .regex(/^[^\0]*$/, 'must not hold NUL')
-    .optional(),
+  comment: textOf(2_000).optional(),
   iat: z.number().int(),
   jti: z
     .string()

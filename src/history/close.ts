@@ -2,6 +2,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
+import { cutText, toStorable } from '../core/storable.ts'
 import { statement, transaction, type Connection, type Database } from './database.ts'
 import { releaseLeases } from './leases.ts'
 import { knownError, placesAndBodies, recordEvents, type NewEvent } from './record.ts'
@@ -33,7 +34,7 @@ const LONGEST_REASON = 4_000
 export async function closeIncident(database: Database, closing: Closing): Promise<Closed> {
   const { incident, outcome } = closing
   // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
-  const reason = closing.reason.replaceAll('\0', '\uFFFD').slice(0, LONGEST_REASON)
+  const reason = cutText(toStorable(closing.reason), LONGEST_REASON)
   const closed: NewEvent = { place: 'closed', actor: 'engine', kind: 'closed', data: { outcome, reason } }
   const simply = await closeWithoutGates(database, { ...closing, reason }, closed)
   if (simply) return simply

@@ -1,15 +1,11 @@
 import { z } from '@hono/zod-openapi'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { digest, json } from './view-schemas.ts'
 
 /** The shapes of requests: what does not fit is refused before a use case sees it. */
 
-/** A text that PostgreSQL can hold. */
-const text = (max: number, min = 0) =>
-  z
-    .string()
-    .min(min)
-    .max(max)
-    .regex(/^[^\0]*$/, 'must not hold NUL')
+/** A text that the history can hold. */
+const text = (max: number, min = 0) => z.string().min(min).max(max).refine(isStorable, NOT_STORABLE)
 
 export const incidentParams = z.object({
   id: z
@@ -54,11 +50,7 @@ export const decisionBody = z
     targets: z.array(text(1_000, 1)).min(1).max(500).optional(),
     nextCause: z.boolean().optional(),
     comment: text(2_000).optional(),
-    breakGlass: z
-      .string()
-      .max(2_000)
-      .optional()
-      .openapi({ description: 'Why you approve alone: at least 20 characters.' }),
+    breakGlass: text(2_000).optional().openapi({ description: 'Why you approve alone: at least 20 characters.' }),
   })
   .refine((body) => !(body.nextCause && body.decision === 'approve'), {
     path: ['nextCause'],

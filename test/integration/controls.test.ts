@@ -105,7 +105,7 @@ describe('freeze', () => {
 
   test('needs a reason and an address', async () => {
     expect((await runbook('freeze')).code).toBe(2)
-    expect((await runbook('freeze', '--reason', ' ')).code).toBe(2)
+    for (const reason of [' ', 'a\ud800b']) expect((await runbook('freeze', '--reason', reason)).code).toBe(2)
     const terminal = fakeTerminal()
     expect(await main(['freeze', '--reason', 'x'], terminal)).toBe(2)
     expect(terminal.err).toContain('RUNBOOK_DATABASE_URL is not set')

@@ -265,7 +265,7 @@ describe('a person', () => {
     for (const act of [acknowledge, claim, cancelIncident])
       await expect(act(engine, lead, incident)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
     await addNote(engine, operator, incident, '  Why? \n')
-    for (const text of ['', '   ', 'x'.repeat(10_001), 'a\u0000b'])
+    for (const text of ['', '   ', 'x'.repeat(10_001), 'a\u0000b', 'a\ud800b'])
       await expect(addNote(engine, operator, incident, text)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
     const kinds = (await readEvents(engine.database, incident)).map((event) => event.kind)
     expect(kinds.filter((kind) => kind === 'acknowledged')).toHaveLength(1)

@@ -253,8 +253,11 @@ describe('a decision is refused, and that is recorded,', () => {
     const opened = await propose(world)
     for (const asked of [
       { comment: 'a\u0000b' },
+      { comment: 'a\ud800b' },
+      { breakGlass: `${'x'.repeat(20)}\udc00` },
       { comment: 'x'.repeat(2_001) },
       { targets: ['a\u0000'] },
+      { targets: ['a\ud83d'] },
       { proposalDigest: 'abc' },
     ])
       await expect(say('operator', opened, asked)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
@@ -319,6 +322,8 @@ describe('a decision by token', () => {
       { jti: '' },
       { jti: 'a b' },
       { comment: '\u0000' },
+      { comment: '\ud800' },
+      { targets: ['\ud800'] },
       { proposalDigest: null },
       { breakGlass: true },
     ]) {

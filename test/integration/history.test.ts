@@ -352,8 +352,8 @@ describe('closing', () => {
 
   test('with a reason that PostgreSQL cannot hold, or of any length, works', async () => {
     const { incident } = await accept(world)
-    await closeIncident(world.engine, { incident, outcome: 'failed', reason: `\u0000${'x'.repeat(100_000)}` })
-    expect((await readIncident(world.engine, incident)).reason).toHaveLength(4_000)
+    await closeIncident(world.engine, { incident, outcome: 'failed', reason: `\u0000\ud800${'x'.repeat(100_000)}` })
+    expect((await readIncident(world.engine, incident)).reason).toBe(`\uFFFD\uFFFD${'x'.repeat(3_998)}`)
   })
 })
 

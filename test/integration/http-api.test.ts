@@ -279,6 +279,29 @@ test('people acknowledge, claim, note and cancel', async () => {
   expect(await world.call('POST', '/v1/incidents/INC-999999/ack')).toMatchObject(problem(404, 'RUNBOOK_NOT_FOUND'))
 })
 
+test.each(['\0', '\ud800', '\udc00\ud83d'])(
+  'the text %j, which cannot be stored to the letter, is refused everywhere',
+  async (odd) => {
+    const id = await openIncident(world)
+    const proposalDigest = await openTestGate(world, id)
+    const requests: [path: string, body: object][] = [
+      ['notes', { text: odd }],
+      ['cancel', { comment: odd }],
+      ['withdraw', { comment: odd }],
+      ['done', { done: true, form: { version: odd } }],
+      ['done', { done: true, form: { [odd]: 'x' } }],
+      ['settle', { action: '0-sql.update', target: 'a', result: 'applied', comment: odd }],
+      ['decision', { proposalDigest, decision: 'approve', comment: odd }],
+      ['decision', { proposalDigest, decision: 'approve', breakGlass: `${'x'.repeat(20)}${odd}` }],
+    ]
+    for (const [path, body] of requests)
+      expect(await world.call('POST', `/v1/incidents/${id}/${path}`, { body }), path).toMatchObject(
+        problem(400, 'RUNBOOK_BAD_INPUT'),
+      )
+    expect((await world.call('GET', `/v1/incidents/${id}`)).json).toMatchObject({ closedAt: null })
+  },
+)
+
 test('a database that does not answer is 503, and the engine is not ready', async () => {
   const down = { ...world.engine, database: { query: async () => Promise.reject(connectionRefused()) } }
   const api = createApi(down as never)

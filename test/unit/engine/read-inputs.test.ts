@@ -32,6 +32,7 @@ describe('an input', () => {
     ['string', 7],
     ['string', 'x'.repeat(1_001)],
     ['string', 'a\u0000b'],
+    ['string', 'a\ud800b'],
     ['string', ['a']],
     ['int', '1.5'],
     ['int', '1e3'],
