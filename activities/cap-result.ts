@@ -8,12 +8,10 @@ const REDACTED = '[redacted]'
 const LONG_TEXT = 2_000
 
 /**
- * A check's result as it may be stored: named fields redacted at any depth, secrets in texts hidden, text that no database takes replaced, at most 500 rows and
- * 64 kB. Whatever was cut sets `truncated`. Throws RunbookError `RUNBOOK_CHECK_FAILED` when the result cannot be made small enough.
+ * A check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Whatever was cut sets `truncated`. Throws RunbookError `RUNBOOK_CHECK_FAILED` when the result cannot be made small enough.
  */
 export function capResult(result: JsonObject, redact: readonly string[] = []): JsonObject {
-  const hidden = new Set(redact.map((name) => name.toLowerCase()))
-  let capped = clean(result, hidden) as JsonObject
+  let capped = cleaned(result, redact) as JsonObject
   if (Array.isArray(capped.rows) && capped.rows.length > MAX_ROWS)
     capped = { ...capped, rows: capped.rows.slice(0, MAX_ROWS), truncated: true }
   if (bytes(capped) <= MAX_RESULT_BYTES) return capped
@@ -24,6 +22,11 @@ export function capResult(result: JsonObject, redact: readonly string[] = []): J
   if (bytes(capped) <= MAX_RESULT_BYTES) return capped
   const kilobytes = Math.ceil(bytes(capped) / 1024)
   throw new RunbookError('RUNBOOK_CHECK_FAILED', `the result has ${kilobytes} kB, at most 64 are kept: ask for less`)
+}
+
+/** What comes from outside as it may be stored: named fields redacted at any depth, secrets in texts hidden, what cannot be stored replaced. */
+export function cleaned(value: Json, redact: readonly string[] = []): Json {
+  return clean(value, new Set(redact.map((name) => name.toLowerCase())))
 }
 
 function bytes(value: Json): number {

@@ -1,5 +1,8 @@
+import { scrubSecrets } from '../src/config/secret.ts'
 import type { JsonObject } from '../src/core/json.ts'
+import { cutText } from '../src/core/storable.ts'
 import type { BullmqTarget } from '../src/targets/targets.ts'
+import { cleaned } from './cap-result.ts'
 
 /** A job as people are to see it in a preview; never its data. */
 export interface JobLook {
@@ -8,8 +11,10 @@ export interface JobLook {
   fields: JsonObject
 }
 
-/** Reads one job by raw, read-only commands. */
-export async function lookAtJob({ redis, base }: BullmqTarget, id: string): Promise<JobLook> {
+const LONGEST_REASON = 300
+
+/** Reads one job by raw, read-only commands. What the connection redacts is not in it. */
+export async function lookAtJob({ redis, base, redact }: BullmqTarget, id: string): Promise<JobLook> {
   const [type, lock, wait, active, prioritized, delayed, completed, failed] = await Promise.all([
     redis.type(`${base}:${id}`),
     redis.exists(`${base}:${id}:lock`),
@@ -32,18 +37,16 @@ export async function lookAtJob({ redis, base }: BullmqTarget, id: string): Prom
   )
   const places = { waiting: wait, active, prioritized, delayed, completed, failed }
   const state = (Object.keys(places) as (keyof typeof places)[]).find((place) => places[place] !== null) ?? 'other'
-  return {
+  const fields: JsonObject = {
+    id,
+    name: name ?? '',
     state,
-    held,
-    fields: {
-      id,
-      name: name ?? '',
-      state,
-      lock: held ? 'held' : 'missing',
-      attempts: Number(attempts ?? 0),
-      starts: Number(starts ?? 0),
-      stalls: Number(stalls ?? 0),
-      failedReason: reason?.slice(0, 300) ?? null,
-    },
+    lock: held ? 'held' : 'missing',
+    attempts: Number(attempts ?? 0),
+    starts: Number(starts ?? 0),
+    stalls: Number(stalls ?? 0),
+    // Hidden before it is cut: what is left of a secret would not be known for one.
+    failedReason: typeof reason === 'string' ? cutText(scrubSecrets(reason), LONGEST_REASON) : null,
   }
+  return { state, held, fields: cleaned(fields, redact) as JsonObject }
 }

@@ -1,19 +1,26 @@
 import { messageOf } from '../src/core/errors.ts'
-import type { JsonObject } from '../src/core/json.ts'
+import type { Json, JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
 import { ACTIONS } from './action-table.ts'
 import { shown, type Action } from './action.ts'
+import { cleaned } from './cap-result.ts'
 import type { PreviewContext } from './implementation.ts'
 
 /**
  * What one action would do, and to what: read-only, with read credentials. Never throws: what could not be looked at, or would be
- * refused as it stands, is said in `warning`, so that the person at the gate knows.
+ * refused as it stands, is said in `warning`, so that the person at the gate knows. It is stored and shown, and so holds no secret,
+ * whichever kind of action made it and whatever its system answered.
  */
 export async function previewAction(
   kind: string,
   parameters: JsonObject,
   context: PreviewContext,
 ): Promise<ActionPreview> {
+  const preview = await lookAhead(kind, parameters, context)
+  return cleaned(preview as unknown as Json) as unknown as ActionPreview
+}
+
+async function lookAhead(kind: string, parameters: JsonObject, context: PreviewContext): Promise<ActionPreview> {
   const action = ACTIONS.find((one) => one.kind.kind === kind)
   try {
     if (!action) throw new Error(`this version knows no action kind ${kind}`)

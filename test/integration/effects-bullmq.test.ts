@@ -3,6 +3,7 @@ import { Queue, Worker, type Job, type JobsOptions } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { previewAction } from '../../activities/preview-action.ts'
+import { resolveSecret } from '../../src/config/secret.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
@@ -84,12 +85,12 @@ function startWorker(
   return worker
 }
 
-function targets(redis: Redis = write): Partial<Targets> {
+function targets(redis: Redis = write, redact: string[] = []): Partial<Targets> {
   const target: BullmqTarget = {
     connection: 'queue',
     address: '127.0.0.1',
     redis,
-    redact: [],
+    redact,
     prefix,
     queue: 'queue',
     base,
@@ -445,4 +446,24 @@ describe('the preview', () => {
     })
     expect(JSON.stringify(await dump())).toBe(before)
   })
+
+  test.each(['bullmq.retry', 'bullmq.quarantine'])(
+    'of %s tells no secret of a job, nor what its connection redacts',
+    async (kind) => {
+      resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
+      await addFailedJob('quotes')
+      const look = async (failedReason: string, redact: string[] = []) => {
+        await admin.hset(`${base}:quotes`, { failedReason })
+        const context = { targets: targets(admin, redact) as Targets, signal: new AbortController().signal }
+        const { rows } = await previewAction(kind, { connection: 'queue', id: 'quotes' }, context)
+        return rows![0]!.before.failedReason
+      }
+      expect(await look('401 for the-key-of-the-store\0 at redis://svc:hunter2hunter2@cache')).toBe(
+        '401 for ***\uFFFD at redis://svc:***@cache',
+      )
+      expect(await look(`${'x'.repeat(290)}the-key-of-the-store`)).toBe(`${'x'.repeat(290)}***`)
+      expect(await look(`${'x'.repeat(299)}\u{1F600}`)).toBe('x'.repeat(299))
+      expect(await look('ada@example.org was refused', ['failedreason'])).toBe('[redacted]')
+    },
+  )
 })
