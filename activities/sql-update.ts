@@ -101,19 +101,29 @@ function describe(declared: Declaration, { count, rows }: FoundRows, redact: str
   const { table, set, where } = declared
   const pairs = rows.map((before) => ({ before, after: { ...before, ...set } }))
   const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
-  const undo = rows.map((before) => {
-    const hidden = (column: string) => redact.some((name) => name.toLowerCase() === column.toLowerCase())
-    const old = Object.keys(set).map((column) => [column, hidden(column) ? '[redacted]' : (before[column] ?? null)])
-    return displayUpdate(table, Object.fromEntries(old) as JsonObject, { ...where, ...set })
-  })
+  const columns = Object.keys(set)
+  const exact = columns.filter((column) => rows.every((row, i) => isExact(row[column], visible[i]?.before[column])))
+  const lost = columns.filter((column) => !exact.includes(column))
+  const back = ({ before }: { before: JsonObject }) => {
+    const old = Object.fromEntries(columns.map((column) => [column, before[column] ?? null]))
+    return displayUpdate(table, old, { ...where, ...set })
+  }
+  const undo = lost.length > 0 ? [`none: what is in ${lost.join(', ')} is not kept to the letter`] : visible.map(back)
   return {
     rows: visible,
     count,
+    exact,
     ...(undo.length > 0 ? { undo: undo.join('; ') } : {}),
     ...(count === declared.rows
       ? {}
       : { warning: `${count} rows fit now, ${declared.rows} must: as it stands it would be refused` }),
   }
+}
+
+/** Whether a column's value is stored as it is, and can be written again: nothing in it hidden, replaced or cut, and no number that JSON rounds. */
+function isExact(value: Json | undefined, stored: Json | undefined): boolean {
+  if (typeof value === 'number') return stored === value && Number.isSafeInteger(value)
+  return value !== undefined && stored === value
 }
 
 /** The statement with its values, for people: it is never run. */

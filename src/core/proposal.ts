@@ -67,6 +67,8 @@ export interface ActionPreview {
   summary: string
   /** What it would touch, as it is and as it would become. */
   rows?: { before: JsonObject; after: JsonObject }[]
+  /** Columns whose values before stand in `rows` to the letter, nothing hidden, replaced, cut or rounded: only these can be put back. */
+  exact?: string[]
   /** How many things it would touch. */
   count?: number
   /** Whether it can be undone, and how. */

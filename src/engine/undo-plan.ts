@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json.ts'
 import { isJsonObject } from '../core/json.ts'
 import { IR_VERSION, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
 import type { ProposedAction } from '../core/proposal.ts'
@@ -9,9 +9,6 @@ export interface AppliedAction {
   remedy: PlanRemedy | undefined
 }
 
-/** Whether a column's values are never stored: what was there before is not known then. */
-export type IsRedacted = (connection: string, column: string) => boolean
-
 export interface Undoing {
   plan: Plan
   /** What cannot be taken back, each with why; for people. */
@@ -20,8 +17,6 @@ export interface Undoing {
 
 const TIMEOUT_MS = 10_000
 const HOUR_MS = 3_600_000
-/** What is kept of longer texts may have been cut. */
-const LONGEST_TEXT = 1_900
 
 /**
  * A plan whose one remedy takes back, last first, what was applied: under the same kind of approval, each action guarded by what the
@@ -31,13 +26,12 @@ export function undoPlan(
   incident: string,
   of: Pick<Plan, 'title' | 'escalate'>,
   applied: AppliedAction[],
-  redacted: IsRedacted,
 ): Undoing | { plan?: undefined; left: string[] } {
   const left: string[] = []
   const actions: PlanAction[] = []
   for (const { action } of applied.toReversed()) {
     if (action.kind === 'notify') continue
-    const reverse = reversed(action, redacted)
+    const reverse = reversed(action)
     if (typeof reverse === 'string') left.push(`${action.id} on ${action.target}: ${reverse}`)
     else actions.push(planAction(actions.length, reverse))
   }
@@ -116,11 +110,11 @@ function planAction(index: number, { kind, with: given }: Reverse): PlanAction {
 }
 
 /** What takes it back, or why nothing does. */
-function reversed({ kind, with: given, preview }: ProposedAction, redacted: IsRedacted): Reverse | string {
+function reversed({ kind, with: given, preview }: ProposedAction): Reverse | string {
   const { connection = '', id = '' } = given
   switch (kind) {
     case 'sql.update':
-      return reversedUpdate(given, preview, redacted)
+      return reversedUpdate(given, preview)
     case 'sql.execute': {
       // Its SELECT shows what is to be changed, which is not what is to be taken back.
       const { undo, preview: _, ...rest } = given
@@ -134,24 +128,16 @@ function reversed({ kind, with: given, preview }: ProposedAction, redacted: IsRe
   }
 }
 
-function reversedUpdate(given: JsonObject, preview: ProposedAction['preview'], redacted: IsRedacted): Reverse | string {
+function reversedUpdate(given: JsonObject, preview: ProposedAction['preview']): Reverse | string {
   const { connection = '', table = '', where, set, rows = 1 } = given
   if (!isJsonObject(where) || !isJsonObject(set)) return 'what it changed is not known'
   const seen = preview.rows ?? []
   if (preview.count !== rows || seen.length !== rows) return 'the rows that it changed were not all looked at'
   const columns = Object.keys(set)
-  const hidden = columns.find((column) => redacted(String(connection), column))
-  if (hidden !== undefined) return `what was in ${hidden} before is not stored`
+  const lost = columns.find((column) => !preview.exact?.includes(column))
+  if (lost !== undefined) return `what was in ${lost} before is not known to the letter`
   const [first, ...others] = seen.map(({ before }) => columns.map((column) => before[column]))
   if (others.some((one) => JSON.stringify(one) !== JSON.stringify(first))) return 'its rows were not alike before'
-  const unsure = columns.find((_, i) => !isExact(first![i]))
-  if (unsure !== undefined) return `what was in ${unsure} before is not known to the letter`
   const was = Object.fromEntries(columns.map((column, i) => [column, first![i]!]))
   return { kind: 'sql.update', with: { connection, table, where: { ...where, ...set }, set: was, rows } }
-}
-
-/** Whether a value that was looked at as JSON is the value itself. */
-function isExact(value: Json | undefined): value is string | number | boolean | null {
-  if (typeof value === 'string') return value.length <= LONGEST_TEXT
-  return value === null || typeof value === 'boolean' || Number.isSafeInteger(value)
 }

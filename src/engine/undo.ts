@@ -8,7 +8,7 @@ import { readPlan, storePlan } from '../history/plans.ts'
 import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
 import { startAccepted } from './trigger.ts'
-import { undoPlan, type AppliedAction, type IsRedacted } from './undo-plan.ts'
+import { undoPlan, type AppliedAction } from './undo-plan.ts'
 
 /**
  * Opens an incident, linked to a closed one, that proposes to take back what that one applied. It is a proposal like any other: it
@@ -22,7 +22,7 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   const original = await readPlan(database, its)
   const applied = await appliedBy(database, id, original.remedies)
   if (applied.length === 0) throw conflict('applied nothing that could be taken back')
-  const { plan, left } = undoPlan(id, original, applied, redactedIn(engine))
+  const { plan, left } = undoPlan(id, original, applied)
   if (!plan) throw conflict(`did nothing that the engine can take back: ${left.join('; ')}`)
   const planDigest = await storePlan(database, plan, `# made by "runbook undo ${id}"\n`)
   const requester = `person:${person.name}`
@@ -61,13 +61,4 @@ async function appliedBy(
     const action = gate?.intact && gate.proposal.actions.find((one) => one.id === name && one.target === target)
     return action ? [{ action, remedy: remedies[gate.remedy] }] : []
   })
-}
-
-function redactedIn({ config }: Engine): IsRedacted {
-  return (name, column) => {
-    const connection = config.connections[name]
-    // A connection that is gone cannot be asked: nothing of it is known to be complete.
-    if (!connection || !('redact' in connection)) return true
-    return connection.redact.some((one) => one.toLowerCase() === column.toLowerCase())
-  }
 }

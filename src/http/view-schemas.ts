@@ -64,6 +64,7 @@ const action = z.object({
   preview: z.object({
     summary: z.string(),
     rows: z.array(z.object({ before: json, after: json })).optional(),
+    exact: z.array(z.string()).optional(),
     count: z.number().optional(),
     undo: z.string().optional(),
     guarantee: z.string().optional(),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { previewAction } from '../../activities/preview-action.ts'
+import { resolveSecret } from '../../src/config/secret.ts'
 import type { Effect } from '../../src/core/effect.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
@@ -383,6 +384,38 @@ describe('the preview', () => {
       { ...context(), targets: redacting },
     )
     expect(JSON.stringify([preview.rows, preview.undo?.split('WHERE')[0]])).not.toContain('RUNNING')
+  })
+
+  test.each([
+    ['a secret that this process was given', 'failed with the-key-of-the-store'],
+    ['a password in an address', 'failed at postgres://svc:hunter2hunter2@db/app'],
+    ['a text that was cut', 'x'.repeat(70_000)],
+  ])('of an update of a column with %s does not tell it, and promises no undo', async (_, reason) => {
+    resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
+    const id = `quotes-${reason.length}`
+    await addRun(world, id)
+    await world.owner.query('UPDATE runs SET failure_reason = $2 WHERE id = $1', [id, reason])
+    const preview = await previewAction(
+      'sql.update',
+      { connection: 'db', table: 'runs', where: { id }, set: { status: 'FAILED', failure_reason: 'seen' } },
+      context(),
+    )
+    expect(preview).toMatchObject({
+      exact: ['status'],
+      undo: 'none: what is in failure_reason is not kept to the letter',
+    })
+    expect(JSON.stringify(preview)).not.toMatch(/the-key-of-the-store|hunter2|x{3000}/)
+  })
+
+  test('tells no secret of an error, and holds nothing that cannot be stored', async () => {
+    resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
+    const fails = async () => Promise.reject(new Error('no\0 \ud800 with the-key-of-the-store'))
+    const preview = await previewAction(
+      'sql.update',
+      { connection: 'db', table: 'runs', where: { id: 'x' }, set: { status: 'FAILED' } },
+      { ...context(), targets: { postgres: fails } as unknown as Targets },
+    )
+    expect(preview.warning).toBe('could not look at what it would change: no\uFFFD \uFFFD with ***')
   })
 
   test('of an update on a table that is not there keeps the statement and says why', async () => {

@@ -33,10 +33,10 @@ const update = (before: JsonObject, change: JsonObject = {}, preview: Partial<Ac
       set: { state: 'good', why: 'x' },
       ...change,
     },
-    { count: 1, rows: [{ before, after: {} }], ...preview },
+    { count: 1, rows: [{ before, after: {} }], exact: ['state', 'why'], ...preview },
   )
 
-const undo = (...effects: AppliedAction[]) => undoPlan('INC-7', original, effects, (_, column) => column === 'secret')
+const undo = (...effects: AppliedAction[]) => undoPlan('INC-7', original, effects)
 
 test('an update is taken back where its rows are as it left them, to what they were', () => {
   const { plan: made, left } = undo(update({ id: 'a', state: 'bad', why: null }))
@@ -87,11 +87,8 @@ test.each([
   ['were not all looked at', update({ state: 'bad', why: 'y' }, {}, { count: 2 })],
   ['were not all looked at', update({ state: 'bad', why: 'y' }, { rows: 2 }, { count: 2 })],
   ['were not all looked at', applied('sql.update', { where: { id: 'a' }, set: { state: 'good' } })],
-  ['is not stored', update({ state: 'bad', secret: null }, { set: { state: 'good', secret: 'x' } })],
-  ['not known to the letter', update({ state: 'bad', why: 12.5 })],
-  ['not known to the letter', update({ state: 'bad', why: { json: true } })],
-  ['not known to the letter', update({ state: 'bad' })],
-  ['not known to the letter', update({ state: 'bad', why: 'x'.repeat(2_000) })],
+  ['not known to the letter', update({ state: 'bad', why: '***' }, {}, { exact: ['state'] })],
+  ['not known to the letter', update({ state: 'bad', why: 'x' }, {}, { exact: undefined as never })],
   [
     'were not alike',
     update({}, { rows: 2 }, { count: 2, rows: [1, 2].map((why) => ({ before: { state: 'bad', why }, after: {} })) }),
