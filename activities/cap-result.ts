@@ -6,6 +6,8 @@ import { cutText, toStorable } from '../src/core/storable.ts'
 
 const REDACTED = '[redacted]'
 const LONG_TEXT = 2_000
+/** In place of a body whose connection redacts fields, and that has none to look for: it is cut, or no JSON. */
+export const BODY_NOT_KEPT = '[redacted: fields are known only in a whole JSON body]'
 
 /**
  * A check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Whatever was cut sets `truncated`. Throws RunbookError `RUNBOOK_CHECK_FAILED` when the result cannot be made small enough.

@@ -1,8 +1,10 @@
+import { scrubSecrets } from '../src/config/secret.ts'
 import { isRunbookError } from '../src/core/errors.ts'
 import type { Json } from '../src/core/json.ts'
+import { cutText } from '../src/core/storable.ts'
 import { requestHttp } from '../src/targets/request-http.ts'
 import type { HttpAnswer } from '../src/targets/request-http.ts'
-import { capResult } from './cap-result.ts'
+import { BODY_NOT_KEPT, capResult } from './cap-result.ts'
 import type { CheckImplementation } from './implementation.ts'
 import { optionalText, requiredText } from './parameters.ts'
 
@@ -21,7 +23,7 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
     const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * ANSWER_SHARE, signal })
     const { status, latencyMs } = answer
     const ok = status >= 200 && status < 300
-    return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer), error: null }, redact)
+    return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer, redact), error: null }, redact)
   } catch (error) {
     if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
     const latencyMs = Math.round(performance.now() - started)
@@ -29,12 +31,15 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
   }
 }
 
-function bodyOf(answer: HttpAnswer): { body: Json; truncated: boolean } {
-  if (!answer.truncated && answer.text.length <= MAX_BODY && /json/i.test(answer.headers['content-type'] ?? ''))
+/** Fields that are to be hidden are looked for whatever the answer says that it is. */
+function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): { body: Json; truncated: boolean } {
+  const truncated = answer.truncated || text.length > MAX_BODY
+  const hides = redact.length > 0 && text !== ''
+  if (!truncated && (hides || /json/i.test(headers['content-type'] ?? '')))
     try {
-      return { body: JSON.parse(answer.text) as Json, truncated: false }
+      return { body: JSON.parse(text) as Json, truncated }
     } catch {
       // It says JSON and is none: the text shows what it is.
     }
-  return { body: answer.text.slice(0, MAX_BODY), truncated: answer.truncated || answer.text.length > MAX_BODY }
+  return hides ? { body: BODY_NOT_KEPT, truncated: true } : { body: cutText(scrubSecrets(text), MAX_BODY), truncated }
 }

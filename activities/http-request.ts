@@ -1,12 +1,14 @@
+import { scrubSecrets } from '../src/config/secret.ts'
 import { isRunbookError, RunbookError } from '../src/core/errors.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
+import { cutText } from '../src/core/storable.ts'
 import type { Done, RunContext } from '../src/effects/implementation.ts'
 import { recordParameter, textParameter } from '../src/effects/parameters.ts'
 import { httpRequest } from '../src/language/kinds/http-request.ts'
 import { requestHttp, type HttpAnswer } from '../src/targets/request-http.ts'
 import type { HttpTarget } from '../src/targets/targets.ts'
 import { shown, withLook, type Action } from './action.ts'
-import { capResult } from './cap-result.ts'
+import { BODY_NOT_KEPT, capResult, cleaned } from './cap-result.ts'
 
 /** What of an answer's body is kept. */
 const KEPT = 1_500
@@ -105,7 +107,7 @@ async function send({ connection, method, path, body }: Call, context: RunContex
     if (!target || neverSent(error)) return { result: 'refused', detail: `${error.message}; nothing was sent` }
     return { result: 'unknown', detail: `${error.message}; it may have been done` }
   }
-  return judge(answer)
+  return judge(answer, target.redact)
 }
 
 function neverSent(error: Error): boolean {
@@ -113,9 +115,21 @@ function neverSent(error: Error): boolean {
   return typeof code === 'string' && NEVER_SENT.includes(code)
 }
 
-function judge({ status, text }: HttpAnswer): Done {
-  const observed = { status, body: text.length > KEPT ? `${text.slice(0, KEPT)}…` : text }
+function judge(answer: HttpAnswer, redact: string[]): Done {
+  const { status } = answer
+  const text = scrubSecrets(redactedText(answer, redact))
+  const observed = { status, body: text.length > KEPT ? `${cutText(text, KEPT)}…` : text }
   if (status >= 200 && status < 300) return { result: 'applied', detail: `answered ${status}`, observed }
   if (status >= 500) return { result: 'unknown', detail: `answered ${status}: it may have been done`, observed }
   return { result: 'refused', detail: `answered ${status}`, observed }
+}
+
+/** Never throws: the request was sent, and what came of it is to be recorded. */
+function redactedText({ text, truncated }: HttpAnswer, redact: string[]): string {
+  if (redact.length === 0 || text === '') return text
+  try {
+    return truncated ? BODY_NOT_KEPT : JSON.stringify(cleaned(JSON.parse(text) as Json, redact))
+  } catch {
+    return BODY_NOT_KEPT
+  }
 }

@@ -83,7 +83,9 @@ const oidc = z.strictObject({
 const redact = z
   .array(plain)
   .default([])
-  .describe('Fields and columns that are hidden as `***`, at any depth, before anything is stored.')
+  .describe(
+    'Fields and columns that become `[redacted]`, numbers and truth values null, at any depth, before anything is stored. Of an HTTP answer nothing but whole JSON is kept then.',
+  )
 
 const read = address.describe(
   'The address with a login that can only read; checks use it. `runbook connection prepare` makes the login.',

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { BODY_NOT_KEPT } from '../../activities/cap-result.ts'
 import { previewAction } from '../../activities/preview-action.ts'
 import { resolveSecret } from '../../src/config/secret.ts'
 import type { Effect } from '../../src/core/effect.ts'
@@ -246,6 +247,33 @@ describe('http.request', () => {
     respond = (response) => response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end()
     expect(await applied('http.request', call)).toMatchObject({ result, observed: { status } })
     expect(seen).toHaveLength(1)
+  })
+
+  test.each([
+    [
+      'application/json',
+      '{"ok":true,"who":[{"Email":"ada@example.org"}]}',
+      '{"ok":true,"who":[{"Email":"[redacted]"}]}',
+    ],
+    ['text/plain', '{"email":"ada@example.org"}', '{"email":"[redacted]"}'],
+    ['text/plain', 'email: ada@example.org', BODY_NOT_KEPT],
+    ['application/json', `{"email":"ada@example.org","more":"${'x'.repeat(70_000)}"}`, BODY_NOT_KEPT],
+    ['application/json', `${'['.repeat(30_000)}"ada@example.org"${']'.repeat(30_000)}`, BODY_NOT_KEPT],
+    ['text/plain', '', ''],
+  ])('answered with %s keeps nothing that its connection redacts', async (type, text, body) => {
+    respond = (response) => response.writeHead(200, { 'content-type': type }).end(text)
+    const redacting = { http: async () => ({ ...(await targets().http!('ml')), redact: ['email'] }) }
+    expect(await applied('http.request', call, { via: redacting })).toMatchObject({
+      result: 'applied',
+      observed: { status: 200, body },
+    })
+  })
+
+  test('tells no part of a secret that the kept part of an answer ends in', async () => {
+    resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
+    respond = (response) => response.end(`${'x'.repeat(1_490)}the-key-of-the-store`)
+    const effect = await applied('http.request', call)
+    expect(effect.observed!.body).toBe(`${'x'.repeat(1_490)}***`)
   })
 
   test('is unknown when the connection breaks before the answer', async () => {

@@ -14,6 +14,13 @@ const routes: Record<string, (request: IncomingMessage, response: ServerResponse
     response.setHeader('content-type', 'application/json; charset=utf-8')
     response.end('{"status":"up","email":"a@b"}')
   },
+  '/api/as-text': (_, response) => void response.end('{"status":"up","deep":[{"Email":"ada@example.org"}]}'),
+  '/api/large-json': (_, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ email: 'ada@example.org', more: 'x'.repeat(40_000) }))
+  },
+  '/api/not-json': (_, response) => void response.end('email: ada@example.org'),
+  '/api/empty': (_, response) => void response.end(),
   '/api/broken': (_, response) => {
     response.statusCode = 503
     response.setHeader('content-type', 'application/json')
@@ -98,7 +105,7 @@ test('configured headers and credentials are sent and never stored', async () =>
 })
 
 test('a bad status is reachable and not ok', async () => {
-  const { result } = await check('http.get', { connection: 'api', path: '/broken' })
+  const { result } = await check('http.get', { connection: 'basic', path: '/broken' })
   expect(result).toMatchObject({ reachable: true, ok: false, status: 503, body: 'not json' })
 })
 
@@ -110,9 +117,19 @@ test('a redirect is not followed', async () => {
 })
 
 test('a large body is cut and says so', async () => {
-  const { result } = await check('http.get', { connection: 'api', path: '/large' })
+  const { result } = await check('http.get', { connection: 'basic', path: '/large' })
   expect(result).toMatchObject({ ok: true, truncated: true })
   expect((result!.body as string).length).toBe(32 * 1024)
+})
+
+test.each([
+  ['is JSON and does not say so', '/as-text', { status: 'up', deep: [{ Email: '[redacted]' }] }, false],
+  ['is JSON too long to be kept whole', '/large-json', '[redacted: fields are known only in a whole JSON body]', true],
+  ['is no JSON', '/not-json', '[redacted: fields are known only in a whole JSON body]', true],
+  ['is empty', '/empty', '', false],
+])('of a body that %s, nothing is kept that its connection redacts', async (_, path, body, truncated) => {
+  const { result } = await check('http.get', { connection: 'api', path })
+  expect(result).toMatchObject({ ok: true, body, truncated })
 })
 
 test.each([
