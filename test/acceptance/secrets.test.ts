@@ -89,7 +89,11 @@ remedies:
           connection: maestro-db
           table: runs
           where: { id: "\${{ run.id }}", status: FAILED }
-          set: { failure_reason: seen }
+          set: { failure_reason: seen, current_step: seen }
+      - action: bullmq.quarantine
+        with: { connection: maestro-queue, id: canary-job }
+      - action: http.request
+        with: { connection: echo, method: POST, path: /echo }
     limits: { maxTargets: 1 }
     approval: { by: [oncall], within: 15m, onTimeout: escalate }
     verify:
@@ -165,15 +169,17 @@ afterAll(async () => {
   echo?.close()
 })
 
-test('27 secrets are planted, an incident goes its whole way, and none of them is anywhere it was not put', async () => {
+test('29 secrets are planted, an incident goes its whole way, and none of them is anywhere it was not put', async () => {
   for (const name of CREDENTIALS) planted[name] = secretPart(world.installation.env[name]!)
   await plantData()
   incident = await trigger(world, 'leak', inputs())
   await approve(world, incident, await untilGate(world, incident))
-  expect(await untilClosed(world, incident)).toMatchObject({ outcome: 'resolved' })
+  const closed = await untilClosed(world, incident)
+  expect(closed).toMatchObject({ outcome: 'resolved' })
+  expect(closed.rounds[0]!.effects.map(({ result }) => result)).toEqual(Array.from({ length: 6 }, () => 'applied'))
 
   const places = await everyPlace()
-  expect(Object.keys(planted)).toHaveLength(27)
+  expect(Object.keys(planted)).toHaveLength(29)
   expect(found(planted, places)).toEqual([])
   // The same search, of what no rule hides: it is where an incident is told.
   for (const [where, canary] of Object.entries(control)) {
@@ -220,8 +226,13 @@ async function plantData(): Promise<void> {
     open: plant('a column of a connection without a rule', control),
   }
   await world.maestro.query(
-    `INSERT INTO runs (id, workflow, status, current_step, failure_reason, input) VALUES ($1, 'thumbnail', 'FAILED', 'render', $2, $3)`,
-    [RUN, plant('a column that a remedy changes'), { ...input, open: input.open }],
+    `INSERT INTO runs (id, workflow, status, current_step, failure_reason, input) VALUES ($1, 'thumbnail', 'FAILED', $2, $3, $4)`,
+    [
+      RUN,
+      `asked for token=${plant('a text in a column that a remedy changes')}`,
+      plant('a column that a remedy changes'),
+      { ...input, open: input.open },
+    ],
   )
   const prefix = env.MAESTRO_PREFIX!
   const redis = new Redis(inject('stack').redisUrl)
@@ -231,6 +242,8 @@ async function plantData(): Promise<void> {
   const data = { email: plant('the data of a job'), city: plant('a job', control) }
   await queue.add('step', data, { jobId: 'canary-job', delay: 3_600_000 })
   await queue.close()
+  const reason = `401 from redis://svc:${plant('the reason why a job failed')}@cache.internal`
+  await redis.hset(`${prefix}:queue:canary-job`, { failedReason: reason })
   redis.disconnect()
   const line = {
     time: new Date().toISOString(),
