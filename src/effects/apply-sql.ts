@@ -5,9 +5,10 @@ import { engineId } from '../history/engine-id.ts'
 import { connectPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { askPermit } from './ask-permit.ts'
+import { boundedBy, deadlineIn, isPast } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
-import type { Done, GuardedWrite, Statement } from './implementation.ts'
-import { beginBounded, deadlineIn, enterLedger, isPast, raiseFence, type LedgerEntry, type Standing } from './ledger.ts'
+import type { Done, GuardedWrite } from './implementation.ts'
+import { beginBounded, enterLedger, raiseFence, type LedgerEntry, type Standing } from './ledger.ts'
 import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { sqlState, sqlVerdict } from './sql-errors.ts'
@@ -111,16 +112,6 @@ async function writeBefore(client: pg.PoolClient, write: GuardedWrite, deadline:
     )
   if (changed === write.rows) return undefined
   return `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows fit, so nothing was changed`
-}
-
-/** Past the deadline the statement finds no row. */
-function boundedBy(deadline: string, { update, endsInWhere }: GuardedWrite): Statement {
-  if (!endsInWhere) return update
-  const { text, values } = update
-  return {
-    text: `${text} AND pg_catalog.clock_timestamp() < $${values.length + 1}::timestamptz`,
-    values: [...values, deadline],
-  }
 }
 
 async function commit(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {

@@ -63,20 +63,3 @@ export async function raiseFence(client: pg.ClientBase, lease: string, fence: nu
   )
   return raised.rowCount === 1
 }
-
-/** The target's clock, so many milliseconds from now, as text with microseconds. */
-export async function deadlineIn(client: pg.ClientBase, ms: number): Promise<string> {
-  const found = await client.query<{ deadline: string }>(
-    `SELECT (pg_catalog.clock_timestamp() + $1 * interval '1 millisecond')::text AS deadline`,
-    [ms],
-  )
-  return found.rows[0]!.deadline
-}
-
-export async function isPast(client: pg.ClientBase, deadline: string): Promise<boolean> {
-  const found = await client.query<{ past: boolean }>(
-    'SELECT pg_catalog.clock_timestamp() >= $1::timestamptz AS past',
-    [deadline],
-  )
-  return found.rows[0]!.past
-}

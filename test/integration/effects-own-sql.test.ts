@@ -123,6 +123,18 @@ describe('a statement of the runbook', () => {
     expect(await outbox()).toHaveLength(1)
   })
 
+  test('without a ledger is rolled back and refused where it ended past its deadline', async () => {
+    const gate = await openTestGate(world)
+    await addRun(world, 'late-bare')
+    const { takePermit } = permits({ before: () => new Promise((resolve) => setTimeout(resolve, 1_100)) })
+    const deps = depsFor(world, postgresTarget(write, 'none'), takePermit)
+    const request = { ...requestFor(gate, 'sql.execute', enqueue('late-bare'), 'late-bare'), timeoutMs: 1_000 }
+    expect(await executeEffect(request, deps)).toMatchObject({
+      effect: { result: 'refused', detail: expect.stringContaining('deadline passed') },
+    })
+    expect(await outbox()).toEqual([])
+  })
+
   test('is one statement: what follows a semicolon is refused by the server, also where there are no values', async () => {
     await addRun(world, 'more')
     const more = {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
 import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
+import { effectPlace, hasIntent } from '../../src/effects/record-effect.ts'
 import type { EffectRequest } from '../../src/effects/request.ts'
 import { engineId } from '../../src/history/engine-id.ts'
 import {
@@ -489,6 +490,24 @@ describe('a database without our ledger', () => {
     })
     expect(asked).toHaveLength(0)
     expect((await readRun(world, 'bare-not'))?.changes).toBe(0)
+  })
+
+  test('is not changed by an attempt that stood still until another one had recorded what is known of it', async () => {
+    const { gate } = await situation('bare-stood')
+    const request = { ...failRun(gate, 'bare-stood'), timeoutMs: 1_000 }
+    const narrow = pool(world.writeUrl, 1)
+    let taken: pg.PoolClient | undefined
+    const { takePermit } = permits({ before: async () => void (taken = await narrow.connect()) })
+    const first = executeEffect(request, depsFor(world, postgresTarget(narrow, 'none'), takePermit))
+    await eventually('the first attempt has recorded its intent', () => hasIntent(world.engine, effectPlace(request)))
+    const second = await executeEffect(request, depsFor(world, withoutLedger(), permits().takePermit))
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    taken!.release()
+
+    expect(second).toMatchObject({ effect: { result: 'unknown' } })
+    expect(await first).toEqual(second)
+    expect((await readRun(world, 'bare-stood'))?.changes).toBe(0)
+    await narrow.end()
   })
 
   test('is not changed when another number of rows fits', async () => {

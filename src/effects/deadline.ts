@@ -1,0 +1,31 @@
+import type pg from 'pg'
+import type { GuardedWrite, Statement } from './implementation.ts'
+
+type Target = Pick<pg.Pool, 'query'>
+
+/** The target's clock, so many milliseconds from now, as text with microseconds. */
+export async function deadlineIn(target: Target, ms: number): Promise<string> {
+  const found = await target.query<{ deadline: string }>(
+    `SELECT (pg_catalog.clock_timestamp() + $1 * interval '1 millisecond')::text AS deadline`,
+    [ms],
+  )
+  return found.rows[0]!.deadline
+}
+
+export async function isPast(target: Target, deadline: string): Promise<boolean> {
+  const found = await target.query<{ past: boolean }>(
+    'SELECT pg_catalog.clock_timestamp() >= $1::timestamptz AS past',
+    [deadline],
+  )
+  return found.rows[0]!.past
+}
+
+/** Past the deadline the statement finds no row, where it ends in its WHERE. */
+export function boundedBy(deadline: string, { update, endsInWhere }: GuardedWrite): Statement {
+  if (!endsInWhere) return update
+  const { text, values } = update
+  return {
+    text: `${text} AND pg_catalog.clock_timestamp() < $${values.length + 1}::timestamptz`,
+    values: [...values, deadline],
+  }
+}
