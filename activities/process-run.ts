@@ -1,10 +1,14 @@
-import { isRunbookError } from '../src/core/errors.ts'
-import type { JsonObject } from '../src/core/json.ts'
+import { canonical } from '../src/core/canonical.ts'
+import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
+import type { Json, JsonObject } from '../src/core/json.ts'
+import type { ActionPreview } from '../src/core/proposal.ts'
 import type { Done, RunContext } from '../src/effects/implementation.ts'
 import { recordParameter, textParameter } from '../src/effects/parameters.ts'
 import { processRun } from '../src/language/kinds/process-run.ts'
 import { renderCommand, runCommand, type CommandResult } from '../src/targets/run-command.ts'
-import { shown, withLook, type Action } from './action.ts'
+import type { Targets } from '../src/targets/targets.ts'
+import { shown, type Action } from './action.ts'
+import { capResult } from './cap-result.ts'
 
 /** What of a command's output is kept: how it ended is at the end. */
 const KEPT = 1_500
@@ -14,38 +18,77 @@ export const processRunAction: Action = {
   implementation: {
     protocol: 'intent',
     prepare(parameters) {
-      const [connection, command] = [textParameter(parameters, 'connection'), textParameter(parameters, 'command')]
-      const values = valuesOf(parameters)
-      return {
-        repeatable: parameters['idempotent'] === true,
-        run: (context) => runToEnd(context, connection, command, values),
-      }
+      const call = readCall(parameters)
+      return { repeatable: parameters['idempotent'] === true, run: (context) => runToEnd(context, call) }
     },
   },
   async preview(parameters, { targets }) {
-    const [connection, command] = [textParameter(parameters, 'connection'), textParameter(parameters, 'command')]
-    return withLook(`run ${shown(command)} of ${connection}`, async () => {
-      const argv = renderCommand(await targets.process(connection), command, valuesOf(parameters))
-      return { rows: [{ before: {}, after: { argv } }], count: 1, undo: 'none' }
-    })
+    const call = readCall(parameters)
+    return previewCommand(`run ${shown(call.command)} of ${call.connection}`, call, targets, { undo: 'none' })
   },
 }
 
-function valuesOf(parameters: JsonObject): JsonObject {
-  return recordParameter(parameters, 'values')
+/** A configured command, and the values for its placeholders. */
+export interface CommandCall {
+  connection: string
+  command: string
+  values: JsonObject
 }
 
-/** Runs a configured command to its end, and says what came of it. Throws RUNBOOK_BAD_INPUT and RUNBOOK_CONFIG before it is started. */
-export async function runToEnd(
-  context: Pick<RunContext, 'targets' | 'timeoutMs'>,
-  connection: string,
-  command: string,
-  values: JsonObject,
-): Promise<Done> {
-  const target = await context.targets.process(connection)
+function readCall(parameters: JsonObject): CommandCall {
+  return {
+    connection: textParameter(parameters, 'connection'),
+    command: textParameter(parameters, 'command'),
+    values: recordParameter(parameters, 'values'),
+  }
+}
+
+/** With the argv that would run. Where it cannot be shown, nobody approves it: it would be refused. */
+export async function previewCommand(
+  summary: string,
+  { connection, command, values }: CommandCall,
+  targets: Targets,
+  { undo, beside = {} }: { undo: string; beside?: JsonObject },
+): Promise<ActionPreview> {
+  try {
+    const argv = readable(renderCommand(await targets.process(connection), command, values))
+    return { summary, rows: [{ before: {}, after: { ...beside, argv } }], count: 1, undo }
+  } catch (error) {
+    return { summary, warning: `as it stands it would be refused: ${messageOf(error)}` }
+  }
+}
+
+/** As it may be stored: what is secret in it is hidden. */
+function readable(argv: Json): string[] {
+  return capResult({ argv }).argv as string[]
+}
+
+/** The configuration may have changed while the gate waited. Throws RUNBOOK_CONFIG where it did. */
+function checkApproved(approved: ActionPreview, { connection, command }: CommandCall, argv: string[]): void {
+  const seen = approved.rows?.[0]?.after.argv
+  const now = readable(argv)
+  const name = `${command} of ${connection}`
+  if (!Array.isArray(seen))
+    throw new RunbookError('RUNBOOK_CONFIG', `what ${name} runs could not be shown when it was approved`)
+  if (canonical(readable(seen)) !== canonical(now))
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      `the configuration's command is not the one that was approved: ${name} was ${shown(seen)} and is ${shown(now)}`,
+    )
+}
+
+/**
+ * Runs a configured command to its end, if it is the one that was approved, and says what came of it. Throws RUNBOOK_BAD_INPUT and
+ * RUNBOOK_CONFIG before it is started.
+ */
+export async function runToEnd(context: RunContext, call: CommandCall): Promise<Done> {
+  const { command, values } = call
+  const target = await context.targets.process(call.connection)
+  const argv = renderCommand(target, command, values)
+  checkApproved(context.approved, call, argv)
   let result: CommandResult
   try {
-    result = await runCommand(target, command, values, { timeoutMs: context.timeoutMs })
+    result = await runCommand(target, command, argv, { timeoutMs: context.timeoutMs })
   } catch (error) {
     // The command was never started.
     if (isRunbookError(error, 'RUNBOOK_UNREACHABLE')) return { result: 'refused', detail: error.message }

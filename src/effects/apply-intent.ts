@@ -9,6 +9,8 @@ import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 /** The lease must outlast the run: nothing at the other end fences it off. */
 const LEASE_MARGIN_MS = 10_000
 
+const BEGUN_BEFORE = 'an attempt was begun and its end was not seen'
+
 /**
  * Does what cannot be fenced: a command, a call. The intent is recorded first. An attempt that finds an intent without an effect does
  * it again only where that is the same as once; otherwise it is `unknown`, which a person settles.
@@ -20,8 +22,7 @@ export async function applyIntent(
 ): Promise<EffectAnswer> {
   const place = effectPlace(request)
   const record = async (done: Done) => ({ effect: await recordEffect(deps.database, { ...place, ...done }) })
-  const begunBefore = () =>
-    record({ result: 'unknown', detail: 'an attempt was begun and its end was not seen: look, then settle' })
+  const begunBefore = () => record({ result: 'unknown', detail: `${BEGUN_BEFORE}: look, then settle` })
 
   if (!repeatable && (await hasIntent(deps.database, place))) return begunBefore()
   const leave = await askPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
@@ -29,8 +30,12 @@ export async function applyIntent(
   // Also before a refusal: whoever comes later with an older permit must find that this effect is settled.
   const first = await recordIntent(deps.database, place)
   if (!first && !repeatable) return begunBefore()
-  if ('refused' in leave) return record({ result: 'refused', detail: leave.refused })
-  return record(await attempt(deps, request, run))
+  const done: Done =
+    'refused' in leave ? { result: 'refused', detail: leave.refused } : await attempt(deps, request, run)
+  // Of the attempt before, which nobody saw end, that says nothing.
+  if (!first && !done.observed && done.result === 'refused')
+    return record({ result: 'unknown', detail: `${BEGUN_BEFORE}; the next one did nothing: ${done.detail}` })
+  return record(done)
 }
 
 /** Sends a message: no permit, and at least once. */
@@ -43,7 +48,13 @@ async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']
   const { gate, action, timeoutMs } = request
   try {
     const key = effectKey(await engineId(deps.database), gate, action.id, action.target)
-    return await run({ targets: deps.targets, effectKey: key, timeoutMs, notify: deps.notify })
+    return await run({
+      targets: deps.targets,
+      effectKey: key,
+      timeoutMs,
+      approved: action.preview,
+      notify: deps.notify,
+    })
   } catch (error) {
     if (isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_CONFIG'))
       return { result: 'refused', detail: error.message }

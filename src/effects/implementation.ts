@@ -1,5 +1,6 @@
 import type { EffectResult } from '../core/effect.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { ActionPreview } from '../core/proposal.ts'
 import type { BullmqTarget, Targets } from '../targets/targets.ts'
 
 /**
@@ -49,6 +50,8 @@ export interface RunContext {
   /** `<engine>/INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
   effectKey: string
   timeoutMs: number
+  /** What was shown of it when it was approved. */
+  approved: ActionPreview
   notify(channel: string, message: string): Promise<string | null>
 }
 

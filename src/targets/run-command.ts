@@ -60,16 +60,16 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
 }
 
 /**
- * Runs a configured command without a shell, in its own process group, which is ended at the timeout or when `signal` aborts. An exit
- * code other than 0 is a result. Throws RunbookError as `renderCommand` does, and `RUNBOOK_UNREACHABLE` when it cannot be started.
+ * Runs a configured command, rendered, without a shell, in its own process group, which is ended at the timeout or when `signal` aborts.
+ * An exit code other than 0 is a result. Throws RunbookError `RUNBOOK_UNREACHABLE` when it cannot be started.
  */
 export async function runCommand(
   target: ProcessTarget,
   name: string,
-  values: Record<string, Json>,
+  argv: readonly string[],
   { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<CommandResult> {
-  const [program, ...rest] = renderCommand(target, name, values)
+  const [program, ...rest] = argv
   signal?.throwIfAborted()
   const started = performance.now()
   const child = spawn(program!, rest, {

@@ -99,10 +99,19 @@ async function ran(): Promise<string[]> {
 async function applied(
   kind: string,
   parameters: JsonObject,
-  more: { gate?: string; deps?: Partial<EffectDeps>; timeoutMs?: number; via?: Partial<Targets> } = {},
+  more: {
+    gate?: string
+    deps?: Partial<EffectDeps>
+    timeoutMs?: number
+    via?: Partial<Targets>
+    approvedVia?: Partial<Targets>
+  } = {},
 ): Promise<Effect> {
+  const via = more.via ?? targets()
   const request = requestFor(more.gate ?? (await openTestGate(world)), kind, parameters, '-')
-  const deps = { ...depsFor(world, more.via ?? targets(), permits().takePermit), ...more.deps }
+  const context = { targets: (more.approvedVia ?? via) as Targets, signal: new AbortController().signal }
+  request.action.preview = await previewAction(kind, parameters, context)
+  const deps = { ...depsFor(world, via, permits().takePermit), ...more.deps }
   const answer = await executeEffect({ ...request, timeoutMs: more.timeoutMs ?? request.timeoutMs }, deps)
   if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
   return answer.effect
@@ -169,6 +178,17 @@ describe('process.run', () => {
     expect(await ran()).toHaveLength(1)
   })
 
+  test('is unknown in that case when it may not be run again', async () => {
+    const again = { ...restart, idempotent: true }
+    const approvedVia = { process: async () => Promise.reject(new Error('away')) }
+    for (const more of [{ deps: { takePermit: denying('frozen') } }, { approvedVia }])
+      expect(await applied('process.run', again, { gate: await begun('process.run'), ...more })).toMatchObject({
+        result: 'unknown',
+        detail: expect.stringContaining('its end was not seen; the next one did nothing: '),
+      })
+    expect(await ran()).toEqual([])
+  })
+
   test('is not run without a permit, also not by an older permit that comes later', async () => {
     const gate = await openTestGate(world)
     let refused: Effect | undefined
@@ -178,6 +198,37 @@ describe('process.run', () => {
     })
     expect(await applied('process.run', restart, { gate, deps: { takePermit } })).toEqual(refused)
     expect(refused).toMatchObject({ result: 'refused', detail: expect.stringContaining('frozen') })
+    expect(await ran()).toEqual([])
+  })
+
+  test('is refused where the configuration has another command by then, and nothing runs', async () => {
+    const { process: changed } = targets()
+    const other = (argv: string[]) => ({
+      process: async () => ({ ...(await changed!('ctl')), commands: { restart: argv } }),
+    })
+    const [gate, same] = [await openTestGate(world), await openTestGate(world)]
+    const approvedVia = other(['/bin/echo', 'approved'])
+    expect(await applied('process.run', restart, { gate, approvedVia })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringMatching(/^the configuration's command is not the one that was approved: .*"approved"/),
+    })
+    expect(await applied('process.run', restart, { gate: same, approvedVia, via: approvedVia })).toMatchObject({
+      result: 'applied',
+    })
+    expect(await ran()).toEqual([])
+  })
+
+  test('is refused where nobody could see what it runs, as the gate said', async () => {
+    const away = { process: async () => Promise.reject(new Error('away')) }
+    const context = { targets: away as Partial<Targets> as Targets, signal: new AbortController().signal }
+    expect(await previewAction('process.run', restart, context)).toMatchObject({
+      summary: 'run restart of ctl',
+      warning: 'as it stands it would be refused: away',
+    })
+    expect(await applied('process.run', restart, { approvedVia: away })).toMatchObject({
+      result: 'refused',
+      detail: 'what restart of ctl runs could not be shown when it was approved',
+    })
     expect(await ran()).toEqual([])
   })
 
@@ -202,6 +253,23 @@ describe('workers.scale', () => {
     const effect = await applied('workers.scale', { connection: 'ctl', replicas: 4, max: 8 }, { gate })
     expect(effect).toMatchObject({ result: 'applied', observed: { replicas: 4, exitCode: 0 } })
     expect(await ran()).toEqual(['4'])
+  })
+
+  test('is refused where the configuration has another command by then, and nothing runs', async () => {
+    const parameters = { connection: 'ctl', replicas: 4, max: 8 }
+    const approvedVia = {
+      process: async () => ({
+        connection: 'ctl',
+        cwd: dir,
+        environment: {},
+        commands: { scale: ['echo', '{replicas:int}'] },
+      }),
+    }
+    expect(await applied('workers.scale', parameters, { approvedVia })).toMatchObject({
+      result: 'refused',
+      detail: expect.stringContaining('not the one that was approved'),
+    })
+    expect(await ran()).toEqual([])
   })
 
   test.each([9, -1, 2.5, '4'])('is refused for %j workers, and nothing runs', async (replicas) => {

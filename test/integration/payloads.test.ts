@@ -259,7 +259,7 @@ channels: { platform: { slack: "\${SLACK}" } }
     )
   }
 
-  /** Every action, for real, each with what it did; with `look`, previewed before. */
+  /** Every action, for real, each with what it did; with `look`, previewed before. A command runs only as it was shown. */
   async function act(
     scope: Scope,
     look: boolean,
@@ -276,11 +276,12 @@ channels: { platform: { slack: "\${SLACK}" } }
     for (const { id, action: kind, with: given } of plan.remedies.all!.actions) {
       const parameters = renderParameters(given, scope)
       const context = { targets, signal: AbortSignal.timeout(10_000) }
-      const { summary } = look ? await previewAction(kind, parameters, context) : { summary: '' }
+      const seen = look || kind === 'process.run'
+      const preview = seen ? await previewAction(kind, parameters, context) : { summary: '' }
       const request = requestFor(gate, kind, parameters, '-')
-      const answer = await executeEffect({ ...request, action: { ...request.action, id } }, deps)
+      const answer = await executeEffect({ ...request, action: { ...request.action, id, preview } }, deps)
       if (!('effect' in answer)) throw new Error(`${id}: ${JSON.stringify(answer)}`)
-      done[kind] = { result: answer.effect.result, observed: answer.effect.observed ?? null, summary }
+      done[kind] = { result: answer.effect.result, observed: answer.effect.observed ?? null, summary: preview.summary }
     }
     return done
   }

@@ -4,7 +4,7 @@ export const workersScale: Kind = {
   kind: 'workers.scale',
   access: 'write',
   summary: 'Sets the absolute number of workers through a configured command.',
-  doc: `The connection's command gets the number in its placeholder \`{replicas:int}\`. Absolute, never a delta: doing it twice is the same as once, so after a crash it is simply done again. More than \`max\` is refused.
+  doc: `The connection's command gets the number in its placeholder \`{replicas:int}\`. Absolute, never a delta: doing it twice is the same as once, so after a crash it is simply done again. More than \`max\` is refused, and so is a command that is no longer the one that was shown at the gate.
 
 Not fenced. The exit code must be 0; verify that the workers are there.`,
   parameters: {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../../../src/config/secret.ts'
+import type { JsonObject } from '../../../src/core/json.ts'
 import { openProcess } from '../../../src/targets/open-process.ts'
 import { renderCommand, runCommand } from '../../../src/targets/run-command.ts'
 import type { ProcessTarget } from '../../../src/targets/targets.ts'
@@ -18,13 +19,18 @@ function open(commands: Record<string, string[]>): ProcessTarget {
   return openProcess('ctl', { kind: 'process', cwd, commands, env: ['GIVEN'], environment })
 }
 
+/** Rendered, then run. */
+function run(target: ProcessTarget, name: string, values: JsonObject, limits: { timeoutMs: number }) {
+  return runCommand(target, name, renderCommand(target, name, values), limits)
+}
+
 const script = (code: string) => ['node', '-e', code]
 
 test('arguments arrive whole, and no shell reads them', async () => {
   const target = open({
     show: [...script('console.log(JSON.stringify(process.argv.slice(1)))'), '--', '{n:int}', '{w:word}', '$(id); *'],
   })
-  const { stdout, exitCode } = await runCommand(target, 'show', { n: 3, w: 'a-b.c' }, { timeoutMs: 5_000 })
+  const { stdout, exitCode } = await run(target, 'show', { n: 3, w: 'a-b.c' }, { timeoutMs: 5_000 })
   expect(JSON.parse(stdout)).toEqual(['3', 'a-b.c', '$(id); *'])
   expect(exitCode).toBe(0)
 })
@@ -59,7 +65,7 @@ test('the program is pinned to the path it had when the target was opened', () =
 test('the environment is PATH, HOME, LANG and what was listed', async () => {
   process.env.NOT_GIVEN = 'secret'
   const target = open({ env: script('console.log(JSON.stringify(Object.keys(process.env).sort()))') })
-  const { stdout } = await runCommand(target, 'env', {}, { timeoutMs: 5_000 })
+  const { stdout } = await run(target, 'env', {}, { timeoutMs: 5_000 })
   delete process.env.NOT_GIVEN
   expect((JSON.parse(stdout) as string[]).filter((name) => !name.startsWith('__'))).toEqual([
     'GIVEN',
@@ -71,7 +77,7 @@ test('the environment is PATH, HOME, LANG and what was listed', async () => {
 
 test('a bad exit code is a result, with what was written', async () => {
   const target = open({ fail: script('console.error("why"); process.exit(3)') })
-  expect(await runCommand(target, 'fail', {}, { timeoutMs: 5_000 })).toMatchObject({
+  expect(await run(target, 'fail', {}, { timeoutMs: 5_000 })).toMatchObject({
     exitCode: 3,
     signal: null,
     stderr: 'why\n',
@@ -81,7 +87,7 @@ test('a bad exit code is a result, with what was written', async () => {
 
 test('much output is cut', async () => {
   const target = open({ talk: script('process.stdout.write("x".repeat(1_000_000))') })
-  const { stdout, truncated } = await runCommand(target, 'talk', {}, { timeoutMs: 5_000 })
+  const { stdout, truncated } = await run(target, 'talk', {}, { timeoutMs: 5_000 })
   expect(stdout).toHaveLength(16 * 1024)
   expect(truncated).toBe(true)
 })
@@ -90,7 +96,7 @@ test('at the timeout the whole group ends, children that ignore SIGTERM included
   const child = `process.on('SIGTERM', () => {}); process.send?.('up'); setInterval(() => {}, 1000)`
   writeFileSync(join(cwd, 'child.cjs'), child)
   const parent = `const c = require('child_process').fork('child.cjs'); c.on('message', () => console.log(c.pid)); setInterval(() => {}, 1000)`
-  const result = await runCommand(open({ hang: script(parent) }), 'hang', {}, { timeoutMs: 1_500 })
+  const result = await run(open({ hang: script(parent) }), 'hang', {}, { timeoutMs: 1_500 })
   expect(result).toMatchObject({ timedOut: true, signal: 'SIGTERM' })
   const pid = Number(result.stdout)
   expect(pid).toBeGreaterThan(0)
@@ -100,7 +106,7 @@ test('at the timeout the whole group ends, children that ignore SIGTERM included
 test('a daemon that the command leaves behind does not hold it up, and lives on', async () => {
   const daemon = `setTimeout(() => {}, 3000)`
   const starter = `const c = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(daemon)}], { detached: true, stdio: 'inherit' }); c.unref(); console.log(c.pid)`
-  const result = await runCommand(open({ start: script(starter) }), 'start', {}, { timeoutMs: 5_000 })
+  const result = await run(open({ start: script(starter) }), 'start', {}, { timeoutMs: 5_000 })
   expect(result).toMatchObject({ exitCode: 0, timedOut: false })
   expect(result.durationMs).toBeLessThan(2_500)
   expect(alive(Number(result.stdout))).toBe(true)
