@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { People } from '../../src/core/person.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
+import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
 import { turnControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
@@ -482,6 +483,28 @@ describe('a lease', () => {
     await permit(one)
     await closeIncident(world.engine, { incident: one.incident, outcome: 'resolved', reason: 'mended' })
     expect(await permit(other)).toMatchObject({ granted: true, fence: 2 })
+  })
+
+  test('of what may still be running outlasts its incident', async () => {
+    const begun = { outcome: 'failed', reason: 'its workflow was terminated' } as const
+    const lost = { ...begun, unsettled: 'its workflow ended before the effect was recorded' }
+    for (const [name, closing] of Object.entries({ 'left/1': begun, 'left/2': lost })) {
+      const [one, other] = [await ready(locked(name)), await ready(locked(name))]
+      await permit(one, 'a')
+      await recordIntent(world.engine, { gate: one.gate, action: '0-sql.update', target: 'a' })
+      await closeIncident(world.engine, { incident: one.incident, ...closing })
+      expect(await permit(other)).toMatchObject(denied('busy'))
+    }
+  })
+
+  test('of what was seen to end does not', async () => {
+    const [one, other] = [await ready(locked('left/3')), await ready(locked('left/3'))]
+    const place = { gate: one.gate, action: '0-sql.update', target: 'a' }
+    await permit(one, 'a')
+    await recordIntent(world.engine, place)
+    await recordEffect(world.engine, { ...place, result: 'refused', detail: 'it exited with 1' })
+    await closeIncident(world.engine, { incident: one.incident, outcome: 'failed', reason: 'a test' })
+    expect(await permit(other)).toMatchObject({ granted: true })
   })
 
   test('of two who want it at the same moment one gets it', async () => {
