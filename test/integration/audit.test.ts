@@ -6,7 +6,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { People } from '../../src/core/person.ts'
-import { recordEffect } from '../../src/effects/record-effect.ts'
+import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
 import { audit, auditHistory, checkpointHistory } from '../../src/engine/audit/audit.ts'
 import { readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoint.ts'
 import type { Engine } from '../../src/engine/engine.ts'
@@ -40,7 +40,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** An incident with everything: two checks, two gates' decisions, one taken back, permits, effects, a verdict, notes, its end. */
+/** An incident with everything: two checks, two gates' decisions, one taken back, permits, intents, effects, a verdict, notes, its end. */
 async function live(): Promise<void> {
   const { engine: database } = world
   const engine = { database, temporal: {} } as Engine
@@ -74,7 +74,13 @@ async function live(): Promise<void> {
   ])
   const rules = { keyring, people, goesUnapproved: () => false }
   for (const target of ['a', 'b']) {
-    await takePermit(database, rules, { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 })
+    const wanted = { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 }
+    await takePermit(database, rules, wanted)
+    // Taken again, as after a crash.
+    if (target === 'b') await takePermit(database, rules, wanted)
+    const run = { gate, action: '1-process.run', target }
+    await recordIntent(database, run)
+    await recordEffect(database, { ...run, result: 'applied', detail: 'exited with 0', observed: { exitCode: 0 } })
     const effect = { gate, action: '0-sql.update', target, detail: '1 row', observed: { rows: 1 } }
     await recordEffect(database, { ...effect, result: 'applied' })
   }
@@ -113,8 +119,9 @@ const NOT_COMPARED: Record<string, string[]> = {
   evidence: [],
   gates: [],
   decisions: [],
-  // Renewed with a higher fence after a crash, as often as it takes.
-  permits: ['renewed_at', 'fence'],
+  permits: ['renewed_at'],
+  leases: ['until'],
+  intents: [],
   effects: [],
   notes: ['number'],
   verdicts: [],
@@ -283,6 +290,7 @@ describe('a checkpoint', () => {
 async function cut(client: pg.PoolClient, incident: string, keep: number): Promise<void> {
   await client.query('DELETE FROM runbook.events WHERE incident = $1 AND seq > $2', [incident, keep])
   const gates = `SELECT id FROM runbook.gates WHERE incident = $1`
+  await client.query(`DELETE FROM runbook.leases WHERE holder IN (${gates})`, [incident])
   for (const table of ['decisions', 'permits', 'effects', 'verdicts', 'intents'])
     await client.query(`DELETE FROM runbook.${table} WHERE gate IN (${gates})`, [incident])
   for (const table of ['evidence', 'notes', 'gates'])

@@ -4,7 +4,7 @@ import { transaction, type Database, type Queryable } from '../../history/databa
 import { checkpointFaults, makeCheckpoint, type Checkpoint, type SignedCheckpoint } from './checkpoint.ts'
 import { controlFaults } from './controls.ts'
 import { decisionFaults } from './decisions.ts'
-import { effectFaults, permitFaults, verdictFaults } from './effects.ts'
+import { effectFaults, intentFaults, leaseFaults, permitFaults, verdictFaults } from './effects.ts'
 import { gateFaults } from './gates.ts'
 import { evidenceFaults, incidentFaults, noteFaults } from './incident-row.ts'
 import { planFaults } from './plans.ts'
@@ -15,7 +15,7 @@ export interface Audited {
   events: number
   /** When the checkpoint was made with which it was compared; null: with none. */
   checkpoint: string | null
-  /** Empty: the history is as it was written. `incident` is `controls` or `plans` for what belongs to none. */
+  /** Empty: the history is as it was written. `incident` is `controls`, `plans` or `leases` for what belongs to none. */
   faults: ChainFault[]
 }
 
@@ -39,13 +39,14 @@ function atOneMoment<T>(database: Database, look: (db: Queryable) => Promise<T>)
 /**
  * Compares everything that is recorded with the chains of events: every chain's links, evidence and proposals by their digests,
  * plans by theirs, decisions by their signatures, and the rows of incidents, gates, permits, effects, notes and controls with what
- * the events say of them. With a checkpoint, also that nothing was cut since. What is not compared: how often an incident was
- * reported, leases, intents, idempotency keys, and the source beside a plan.
+ * the events say of them, intents and leases with the permits and effects. With a checkpoint, also that nothing was cut since. What is
+ * not compared stands in docs/guarantees.md.
  */
 export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkpoint): Promise<Audited> {
   const faults: ChainFault[] = []
   for (const what of await planFaults(db)) faults.push({ incident: 'plans', seq: 0, what })
   for (const what of await controlFaults(db)) faults.push({ incident: 'controls', seq: 0, what })
+  for (const what of await leaseFaults(db)) faults.push({ incident: 'leases', seq: 0, what })
   const incidents = await db.query<{ id: string }>('SELECT id FROM runbook.incidents ORDER BY number')
   let events = 0
   for (const { id } of incidents.rows) {
@@ -59,6 +60,7 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
     await decisionFaults(db, keyring, recorded)
     await effectFaults(db, recorded)
     await permitFaults(db, recorded)
+    await intentFaults(db, recorded)
     await verdictFaults(db, recorded)
   }
   faults.push(...(await strays(db)))
@@ -76,7 +78,7 @@ async function strays(db: Queryable): Promise<ChainFault[]> {
      UNION ALL
      SELECT s.gate, s.what FROM (
        SELECT gate, 'decision' AS what FROM runbook.decisions UNION SELECT gate, 'permit' FROM runbook.permits
-       UNION SELECT gate, 'effect' FROM runbook.effects UNION SELECT gate, 'verdict' FROM runbook.verdicts) s
+       UNION SELECT gate, 'effect' FROM runbook.effects UNION SELECT gate, 'intent' FROM runbook.intents UNION SELECT gate, 'verdict' FROM runbook.verdicts) s
      WHERE NOT EXISTS (SELECT FROM runbook.gates g WHERE g.id = s.gate)`,
   )
   return found.rows.map(({ incident, what }) => ({

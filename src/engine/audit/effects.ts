@@ -1,9 +1,10 @@
+import { ACTION_IMPLEMENTATIONS } from '../../../activities/action-table.ts'
 import type { EventRow } from '../../history/incidents.ts'
 import type { Queryable } from '../../history/database.ts'
 import { canonical } from '../../core/canonical.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
-import { about, differing, objectOf, type Recorded } from './recorded.ts'
+import { about, differing, isBetween, objectOf, type Recorded } from './recorded.ts'
 
 const keyOf = (gate: unknown, action: unknown, target: unknown) => JSON.stringify([gate, action, target])
 
@@ -48,10 +49,11 @@ interface PermitRow {
   lease: string
   fence: string
   issued_at: Date
+  renewed_at: Date | null
   wanted: string
 }
 
-/** Permits: a later one for the same target has a higher fence. */
+/** Permits: one that was taken again has a higher fence than its event, which is of the first time. */
 export async function permitFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<PermitRow>(
     `SELECT p.*, i.runbook || '/' || g.remedy AS wanted FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate
@@ -66,13 +68,50 @@ export async function permitFaults(db: Queryable, { incident, events, fault }: R
     if (!row) fault('its permit is missing', seq)
     else if (
       row.lease !== data.lease ||
-      Number(row.fence) < Number(data.fence) ||
+      (row.renewed_at === null ? Number(row.fence) !== data.fence : Number(row.fence) <= Number(data.fence)) ||
       row.remedy !== row.wanted ||
       !about(row.issued_at, at)
     )
       fault(`the permit for ${row.target} is not as it was recorded`, seq)
   }
   for (const key of rows.keys()) fault(`permit ${key} was never recorded`)
+}
+
+/**
+ * Intents have no event: what was done outside of any ledger, and seen to end, must have one between its permit and its effect. An
+ * intent whose effect was not seen shows nowhere else.
+ */
+export async function intentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
+  const found = await db.query<{ gate: string; action: string; target: string; at: Date }>(
+    `SELECT i.* FROM runbook.intents i JOIN runbook.gates g ON g.id = i.gate WHERE g.incident = $1`,
+    [incident],
+  )
+  const rows = new Map(found.rows.map((row) => [keyOf(row.gate, row.action, row.target), row]))
+  const permits = new Map(
+    events.filter(({ kind }) => kind === 'permit').map(({ data, at }) => [keyOf(data.gate, '', data.target), at]),
+  )
+  for (const { seq, at, data } of events.filter(({ kind }) => kind === 'effect')) {
+    const action = String(data.action)
+    const { protocol } = ACTION_IMPLEMENTATIONS[action.slice(action.indexOf('-') + 1)] ?? {}
+    if (protocol !== 'intent' || (data.result !== 'applied' && data.observed === undefined)) continue
+    const row = rows.get(keyOf(data.gate, action, data.target))
+    if (!row) fault(`the intent of ${action} on ${data.target} is missing`, seq)
+    else if (!isBetween(row.at, permits.get(keyOf(data.gate, '', data.target)), at))
+      fault(`the intent of ${action} on ${row.target} is not of the time between its permit and its effect`, seq)
+  }
+}
+
+/** Leases: each is at the fence of the last permit that took it. How long they last is moved by nothing that is recorded. */
+export async function leaseFaults(db: Queryable): Promise<string[]> {
+  const found = await db.query<{ name: string }>(
+    `SELECT l.name FROM runbook.leases l WHERE NOT EXISTS (
+       SELECT FROM runbook.permits p WHERE p.lease = l.name AND p.gate = l.holder AND p.fence = l.fence)
+     UNION
+     SELECT p.lease FROM runbook.permits p WHERE NOT EXISTS (
+       SELECT FROM runbook.leases l WHERE l.name = p.lease AND l.fence >= p.fence)
+     ORDER BY 1`,
+  )
+  return found.rows.map(({ name }) => `lease ${name} is not as its last permit left it`)
 }
 
 /** Verdicts, by which the breaker counts: one for each connection on which the gate's remedy worked. */

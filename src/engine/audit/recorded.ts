@@ -24,6 +24,12 @@ export function about(time: Date | null, at: string | undefined): boolean {
   return Math.abs(time.getTime() - Date.parse(at)) <= MOMENTS_MS
 }
 
+/** Whether a row's time is about between those of two events; an event that is missing bounds nothing. */
+export function isBetween(time: Date, from: string | undefined, to: string): boolean {
+  const at = time.getTime()
+  return (from === undefined || at >= Date.parse(from) - MOMENTS_MS) && at <= Date.parse(to) + MOMENTS_MS
+}
+
 /** Names of the columns in which a row is not as it was recorded. */
 export function differing(row: Record<string, unknown>, wanted: Record<string, unknown>): string[] {
   return Object.keys(wanted).filter((name) => JSON.stringify(row[name]) !== JSON.stringify(wanted[name]))
