@@ -1,9 +1,11 @@
 import { randomInt } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { People } from '../../src/core/person.ts'
 import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
@@ -331,5 +333,68 @@ describe('runbook audit', () => {
     expect(found.code).toBe(1)
     expect(found.out).toContain('the effect of 0-sql.update on a is not as it was recorded')
     expect((await runbook('audit', 'verify', '--checkpoint', 'none.json')).code).toBe(2)
+  })
+
+  describe('sends a checkpoint', () => {
+    let receiver: Server
+    let seen: { method: string; url: string; type: string; body: string }[]
+    let answer: (response: ServerResponse) => void
+    const address = (path: string) => `http://127.0.0.1:${(receiver.address() as AddressInfo).port}${path}`
+
+    beforeAll(async () => {
+      receiver = createServer((request, response) => {
+        let body = ''
+        request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+        request.on('end', () => {
+          seen.push({ method: request.method!, url: request.url!, type: request.headers['content-type']!, body })
+          answer(response)
+        })
+      })
+      await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
+    })
+    afterAll(() => void receiver?.close())
+    beforeEach(() => {
+      seen = []
+      answer = (response) => response.writeHead(204).end()
+    })
+
+    test('as JSON, with which the history is compared as with a file, and prints it', async () => {
+      const sent = await runbook('audit', 'checkpoint', '--to', address('/keep?of=runbook'))
+      expect(sent).toMatchObject({ code: 0, err: expect.stringContaining(`taken by ${address('')}`) })
+      expect(seen).toEqual([
+        { method: 'POST', url: '/keep?of=runbook', type: 'application/json', body: sent.out.trim() },
+      ])
+      const { at } = readCheckpoint(seen[0]!.body, keyring)
+      const kept = join(sent.folder, 'kept.json')
+      writeFileSync(kept, seen[0]!.body)
+      expect((await runbook('audit', 'verify', '--checkpoint', kept)).err).toContain(`with the checkpoint of ${at}`)
+    })
+
+    test.each([
+      [500, 'it answered 500 (the disk is full)'],
+      [302, 'it answered 302 (the disk is full)'],
+    ])('and exits with 1 where it is answered with %i, with what came, and has printed it', async (status, why) => {
+      answer = (response) => response.writeHead(status, { location: address('/elsewhere') }).end('the disk is full\n')
+      const { code, out, err } = await runbook('audit', 'checkpoint', '--to', address('/hooks/path-is-the-password'))
+      expect(code).toBe(1)
+      expect(err).toContain(`the checkpoint was not taken by ${address('')}: ${why}`)
+      expect(err).not.toContain('path-is-the-password')
+      expect(readCheckpoint(out, keyring)).toHaveProperty('heads')
+      expect(seen).toHaveLength(1)
+    })
+
+    test('and exits with 1 where nobody answers', async () => {
+      const { code, out, err } = await runbook('audit', 'checkpoint', '--to', 'http://127.0.0.1:1/keep')
+      expect([code, err]).toEqual([1, expect.stringContaining('not taken by http://127.0.0.1:1: connect ECONNREFUSED')])
+      expect(readCheckpoint(out, keyring)).toHaveProperty('heads')
+    })
+
+    test.each(['http://example.com/keep', 'http://127.0.0.1.example.com/', 'ftp://127.0.0.1/', 'https://'])(
+      'nowhere but to https:// and this machine, unlike %s',
+      async (to) => {
+        const { code, out, err } = await runbook('audit', 'checkpoint', '--to', to)
+        expect([code, out, err]).toEqual([2, '', expect.stringContaining('sent to an https:// address')])
+      },
+    )
   })
 })

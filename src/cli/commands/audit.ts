@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { RunbookError } from '../../core/errors.ts'
+import { receiverOf, sendCheckpoint } from '../../engine/audit/send-checkpoint.ts'
 import type { Terminal } from '../terminal.ts'
 import { Exit } from '../command.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
@@ -15,7 +16,7 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText(
       'after',
-      '\nWhat was cut off the end of a history shows only against a checkpoint that was kept elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
+      '\nWhat was cut off the end of a history shows only against a checkpoint that was kept elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
     )
   audit
     .command('verify')
@@ -26,10 +27,16 @@ export function command(terminal: Terminal): Command {
     .action(({ checkpoint }: { checkpoint?: string }, self: Command) => verify(terminal, checkpoint, wantsJson(self)))
   audit
     .command('checkpoint')
-    .description('how far every history goes now, signed with the engine’s key: printed, or written to a new file')
-    .option('--to <file>', 'keep it where who can change the database cannot change it')
+    .description(
+      'how far every history goes now, signed with the engine’s key: printed, written to a new file, or sent',
+    )
+    .option(
+      '--to <file or URL>',
+      'keep it where who can change the database cannot change it; an https:// address is sent it as JSON (POST), and it is printed too',
+    )
     .action(async ({ to }: { to?: string }) => {
-      const path = to === undefined ? undefined : resolve(terminal.cwd, to)
+      const receiver = to === undefined ? undefined : receiverOf(to)
+      const path = to === undefined || receiver ? undefined : resolve(terminal.cwd, to)
       if (path !== undefined && existsSync(path))
         throw new RunbookError('RUNBOOK_BAD_INPUT', `${path} is there already: a checkpoint is never overwritten`)
       const { openAudit } = await import('../open-audit.ts')
@@ -38,7 +45,8 @@ export function command(terminal: Terminal): Command {
       const text = JSON.stringify(signed)
       if (path === undefined) terminal.print(text)
       else writeFileSync(path, `${text}\n`, { flag: 'wx' })
-      const where = path === undefined ? '' : ` written to ${path}`
+      if (receiver) await sendCheckpoint(receiver, signed)
+      const where = receiver ? ` taken by ${receiver.origin}` : path === undefined ? '' : ` written to ${path}`
       terminal.say(
         `checkpoint of ${plural(signed.checkpoint.heads.length, 'incident')} at ${signed.checkpoint.at}${where}`,
       )
