@@ -1,6 +1,6 @@
 import { canonical } from '../src/core/canonical.ts'
 import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
-import type { Json, JsonObject } from '../src/core/json.ts'
+import type { JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
 import type { Done, RunContext } from '../src/effects/implementation.ts'
 import { recordParameter, textParameter } from '../src/effects/parameters.ts'
@@ -8,7 +8,7 @@ import { processRun } from '../src/language/kinds/process-run.ts'
 import { renderCommand, runCommand, type CommandResult } from '../src/targets/run-command.ts'
 import type { Targets } from '../src/targets/targets.ts'
 import { shown, type Action } from './action.ts'
-import { capResult } from './cap-result.ts'
+import { cleaned } from './cap-result.ts'
 
 /** What of a command's output is kept: how it ended is at the end. */
 const KEPT = 1_500
@@ -51,26 +51,21 @@ export async function previewCommand(
   { undo, beside = {} }: { undo: string; beside?: JsonObject },
 ): Promise<ActionPreview> {
   try {
-    const argv = readable(renderCommand(await targets.process(connection), command, values))
+    const argv = renderCommand(await targets.process(connection), command, values)
     return { summary, rows: [{ before: {}, after: { ...beside, argv } }], count: 1, undo }
   } catch (error) {
     return { summary, warning: `as it stands it would be refused: ${messageOf(error)}` }
   }
 }
 
-/** As it may be stored: what is secret in it is hidden. */
-function readable(argv: Json): string[] {
-  return capResult({ argv }).argv as string[]
-}
-
-/** The configuration may have changed while the gate waited. Throws RUNBOOK_CONFIG where it did. */
+/** The configuration may have changed while the gate waited. Compared as it was shown, without secrets. Throws RUNBOOK_CONFIG. */
 function checkApproved(approved: ActionPreview, { connection, command }: CommandCall, argv: string[]): void {
   const seen = approved.rows?.[0]?.after.argv
-  const now = readable(argv)
+  const now = cleaned(argv)
   const name = `${command} of ${connection}`
   if (!Array.isArray(seen))
     throw new RunbookError('RUNBOOK_CONFIG', `what ${name} runs could not be shown when it was approved`)
-  if (canonical(readable(seen)) !== canonical(now))
+  if (canonical(cleaned(seen)) !== canonical(now))
     throw new RunbookError(
       'RUNBOOK_CONFIG',
       `the configuration's command is not the one that was approved: ${name} was ${shown(seen)} and is ${shown(now)}`,

@@ -218,6 +218,15 @@ describe('process.run', () => {
     expect(await ran()).toEqual([])
   })
 
+  test('runs with a secret in its argv, which the gate did not show', async () => {
+    const secret = resolveSecret('${GIVEN}', 'connection ctl (header A)', { GIVEN: 'canary-of-an-argv' }).reveal()
+    const commands = { restart: [process.execPath, '-e', '', secret] }
+    const via = { process: async () => ({ connection: 'ctl', cwd: dir, environment: {}, commands }) }
+    const context = { targets: via as Partial<Targets> as Targets, signal: new AbortController().signal }
+    expect((await previewAction('process.run', restart, context)).rows?.[0]?.after.argv).toContain('***')
+    expect(await applied('process.run', restart, { via })).toMatchObject({ result: 'applied' })
+  })
+
   test('is refused where nobody could see what it runs, as the gate said', async () => {
     const away = { process: async () => Promise.reject(new Error('away')) }
     const context = { targets: away as Partial<Targets> as Targets, signal: new AbortController().signal }
