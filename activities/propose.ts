@@ -87,6 +87,6 @@ function checkKeys(draft: ProposalDraft): void {
       if (name === '' || name.length > LONGEST_KEY || /\p{Cc}/u.test(name) || !isStorable(name))
         throw new RunbookError(
           'RUNBOOK_BAD_INPUT',
-          `${draft.remedy}: a target's key and lock have 1 to ${LONGEST_KEY} characters and none that steers a terminal, unlike ${JSON.stringify(name.slice(0, 80))}`,
+          `${draft.remedy}: a target's key and lock have 1 to ${LONGEST_KEY} characters, none that steers a terminal and no half of one, unlike ${JSON.stringify(name.slice(0, 80))}`,
         )
 }

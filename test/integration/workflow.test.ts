@@ -8,6 +8,7 @@ import { reviewMarkdown } from '../../src/engine/review-markdown.ts'
 import type { Review } from '../../src/engine/views.ts'
 import { signClaims } from '../../src/gate/keyring.ts'
 import { describeIncident } from '../../src/temporal/describe.ts'
+import { expression } from '../unit/interpreter/plan-fixture.ts'
 import { mending, openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 import { eventually } from '../support/effects-world.ts'
 
@@ -32,6 +33,10 @@ beforeAll(async () => {
     thingsPlan('impatient', { remedies: { mend: mending({ approval: impatient }) } }),
     thingsPlan('slow', {
       checks: [thingsCheck('bad', `SELECT id, n FROM things, pg_sleep(1) WHERE grp = $1 AND state = 'bad'`)],
+    }),
+    thingsPlan('halved', {
+      key: { expr: expression('inputs.group.substring(0, 7)') },
+      remedies: { mend: mending({ lock: { expr: expression('thing.id.substring(0, 1)') } }) },
     }),
     thingsPlan('two', { remedies: { mend: mending({ approval: { ...impatient, count: 2, withinMs: 60_000 } }) } }),
   ])
@@ -248,6 +253,16 @@ describe('what goes wrong', () => {
     expect(closed.reason).toMatch(
       /^the engine could not go on: propose: mend: a target's key and lock have 1 to 500 characters/,
     )
+  })
+
+  test('a key that an expression cut in the midst of a character is refused', async () => {
+    await expect(world.open('halved', 'group-\u{1F600}')).rejects.toMatchObject({
+      code: 'RUNBOOK_BAD_INPUT',
+      message: expect.stringContaining('half of a surrogate pair'),
+    })
+    await world.addThings('halves', '\u{1F600}')
+    const closed = await world.closed(await world.open('halved', 'halves'))
+    expect(closed.reason).toContain("mend: a target's key and lock have 1 to 500 characters")
   })
 
   test('an engine’s database that is away costs no workflow history, however often it is asked', async () => {
