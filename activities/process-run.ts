@@ -1,3 +1,4 @@
+import { scrubSecrets } from '../src/config/secret.ts'
 import { canonical } from '../src/core/canonical.ts'
 import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
 import type { JsonObject } from '../src/core/json.ts'
@@ -105,9 +106,12 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
 }
 
 function endOf({ stdout, stderr }: CommandResult): string {
-  return [stdout, stderr]
-    .map((text) => text.trim())
-    .filter((text) => text !== '')
-    .map((text) => (text.length > KEPT ? `…${text.slice(-KEPT)}` : text))
-    .join('\n')
+  return (
+    [stdout, stderr]
+      // Before it is cut: of half a secret nobody can tell that it is one.
+      .map((text) => scrubSecrets(text.trim()))
+      .filter((text) => text !== '')
+      .map((text) => (text.length > KEPT ? `…${text.slice(-KEPT).toWellFormed()}` : text))
+      .join('\n')
+  )
 }
