@@ -97,13 +97,18 @@ async function lock(
  */
 async function settleReserved(connection: Connection, incident: string, detail: string): Promise<NewEvent[]> {
   const permits = await connection.query<Permitted>(
-    `SELECT p.gate, g.round, g.proposal, p.target,
+    `SELECT p.gate, g.round, p.target,
        ARRAY(SELECT e.action FROM runbook.effects e WHERE e.gate = p.gate AND e.target = p.target) AS recorded
      FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate WHERE g.incident = $1 ORDER BY g.round, p.target`,
     [incident],
   )
+  const proposals = await connection.query<{ id: string; proposal: string }>(
+    'SELECT id, proposal FROM runbook.gates WHERE incident = $1',
+    [incident],
+  )
+  const actions = new Map(proposals.rows.map(({ id, proposal }) => [id, actionsOf(proposal)]))
   const reserved = permits.rows.flatMap((permit) => {
-    const action = firstUnrecorded(permit)
+    const action = firstUnrecorded(actions.get(permit.gate)!, permit)
     return action === undefined ? [] : [{ gate: permit.gate, round: permit.round, action, target: permit.target }]
   })
   await connection.query(
@@ -122,14 +127,13 @@ async function settleReserved(connection: Connection, incident: string, detail: 
 interface Permitted {
   gate: string
   round: number
-  proposal: string
   target: string
   /** Its actions that have an effect. */
   recorded: string[]
 }
 
-function firstUnrecorded({ proposal, target, recorded }: Permitted): string | undefined {
-  const due = actionsOf(proposal).find(
+function firstUnrecorded(actions: ProposedAction[], { target, recorded }: Permitted): string | undefined {
+  const due = actions.find(
     (one) => one.target === target && !['manual', 'notify'].includes(one.kind) && !recorded.includes(one.id),
   )
   return due?.id
@@ -138,7 +142,7 @@ function firstUnrecorded({ proposal, target, recorded }: Permitted): string | un
 /** Read here and not by the server, whose jsonb does not take every text that JSON holds; one that was spoiled must not keep an incident open. */
 function actionsOf(proposal: string): ProposedAction[] {
   try {
-    return (JSON.parse(proposal) as Proposal).actions
+    return (JSON.parse(proposal) as Partial<Proposal>).actions ?? []
   } catch {
     return []
   }

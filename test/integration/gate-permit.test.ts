@@ -580,6 +580,15 @@ describe('closing an incident that failed', () => {
     expect(effects.rows).toEqual([{ target: 'a', result: 'unknown' }])
   })
 
+  test.each(['{}', 'null', 'no JSON'])('is not kept from it by a proposal that was spoiled: %s', async (spoiled) => {
+    const opened = await ready()
+    await permit(opened, 'a')
+    await tamper('gates', `proposal = '${spoiled}'`, opened.gate)
+    const { incident } = opened
+    const closing = { incident, outcome: 'failed', reason: 'gone', unsettled: 'nobody saw it' } as const
+    expect(await closeIncident(world.engine, closing)).toMatchObject({ outcome: 'failed' })
+  })
+
   function twoActions(): ProposedAction[] {
     const action = (id: string, kind: string, target: string) => ({
       id,
