@@ -59,7 +59,7 @@ export async function takePermit(
     if (incident.closed) return no('cancelled', 'the incident is closed')
     const late =
       (earlier ? undefined : await tooLate(connection, incident, gate, now)) ??
-      ((await isBegun(connection, request)) ? undefined : await staleGrounds(connection, gate, now, request))
+      (earlier && (await isBegun(connection, request)) ? undefined : await staleGrounds(connection, gate, now, request))
     if (late) return late
     if (!gate.intact) return no('not-approved', 'the stored proposal is not the one that was approved')
     if (!(await approves(connection, rules, incident, gate, now, verified, request.target)))
