@@ -2,6 +2,7 @@ import type { Effect, EffectResult } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { widenedGroups } from '../gate/eligible.ts'
 import { lockGate, type GateRow } from '../gate/gates.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
@@ -51,7 +52,7 @@ export async function settleUnknown(database: Database, person: Person, request:
 }
 
 function refuse(gate: GateRow, stored: Effect | undefined, person: Person): RunbookError | undefined {
-  const groups = [...new Set([...gate.proposal.approval.by, ...gate.proposal.approval.escalateTo])]
+  const groups = widenedGroups(gate.proposal.approval)
   if (!person.groups.some((group) => groups.includes(group)))
     return new RunbookError(
       'RUNBOOK_NOT_ALLOWED',

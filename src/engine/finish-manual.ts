@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
+import { widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
 import { ring } from '../temporal/ring.ts'
@@ -49,7 +50,7 @@ export async function finishManual(
 }
 
 function allow({ id, auto, proposal }: GateRow, person: Person): void {
-  const groups = [...new Set([...proposal.approval.by, ...proposal.approval.escalateTo])]
+  const groups = widenedGroups(proposal.approval)
   if (auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',

@@ -2,6 +2,7 @@ import type { Finding } from '../core/incident.ts'
 import { worstOf } from '../core/effect.ts'
 import { connectionsOf } from '../gate/breaker.ts'
 import { inTheWay, readControls } from '../gate/controls.ts'
+import { widenedGroups } from '../gate/eligible.ts'
 import { readDecisions, readGates, type GateRow } from '../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../history/database.ts'
 import { readEvents, readIncident, type EventRow } from '../history/incidents.ts'
@@ -86,7 +87,7 @@ export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> 
     openedAt: gate.openedAt.toISOString(),
     expiresAt: gate.expiresAt.toISOString(),
     required: gate.required,
-    groups: gate.escalatedAt ? [...new Set([...gate.groups, ...gate.proposal.approval.escalateTo])] : gate.groups,
+    groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.groups,
     auto: gate.auto,
     why: gate.why,
     decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt, breakGlass }) => ({
