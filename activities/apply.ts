@@ -4,9 +4,9 @@ import type { ProposedAction } from '../src/core/proposal.ts'
 import { readGate } from '../src/gate/gates.ts'
 import { takePermit } from '../src/gate/permit.ts'
 import type { ApplyAnswer, ApplyRequest } from '../src/interpreter/host.ts'
-import { ACTION_IMPLEMENTATIONS } from './action-table.ts'
+import { ACTION_IMPLEMENTATIONS } from './actions/action-table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { goesUnapproved } from './goes-unapproved.ts'
+import { goesUnapproved } from './is-auto-approved.ts'
 
 /** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
 export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {

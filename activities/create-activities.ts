@@ -26,7 +26,7 @@ import { escalate } from './escalate.ts'
 import { poll } from './poll.ts'
 import { propose } from './propose.ts'
 import { runChecks } from './run-checks.ts'
-import { settle } from './settle.ts'
+import { settle } from './resolve-gate.ts'
 
 /** Reads and recording: on the task queue `…-diagnose`. */
 export interface DiagnoseActivities {

@@ -2,7 +2,7 @@ import { recordEvidence, setState } from '../src/history/record.ts'
 import type { PollAnswer, PollRequest } from '../src/interpreter/host.ts'
 import { poll as pollChecks } from '../src/interpreter/poll.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { runCheck } from './run-check.ts'
+import { runCheck } from './checks/run-check.ts'
 
 /** How long the polling has gone on, kept over a crash by the activity's heartbeat. */
 export interface PollClock {

@@ -1,10 +1,10 @@
 import { messageOf } from '../src/core/errors.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
-import { ACTIONS } from './action-table.ts'
-import { shown, type Action } from './action.ts'
-import { cleaned } from './cap-result.ts'
-import type { PreviewContext } from './implementation.ts'
+import { ACTIONS } from './actions/action-table.ts'
+import { shown, type Action } from './actions/action.ts'
+import { cleaned } from './limit-result.ts'
+import type { PreviewContext } from './checks/check.ts'
 
 /**
  * What one action would do, and to what: read-only, with read credentials. Never throws: what could not be looked at, or would be

@@ -6,7 +6,7 @@ import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
 import { isApprovedInPart } from '../src/interpreter/render.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { goesUnapproved } from './goes-unapproved.ts'
+import { goesUnapproved } from './is-auto-approved.ts'
 import { previewAction } from './preview-action.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Evidence } from '../src/core/evidence.ts'
 import { evidenceBody, recordEvidence } from '../src/history/record.ts'
 import type { CheckRequest } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { runCheck } from './run-check.ts'
+import { runCheck } from './checks/run-check.ts'
 
 /**
  * Runs a wave of checks in parallel and stores what they found, each at its place, in one transaction. Returns what stands there:

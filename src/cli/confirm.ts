@@ -1,5 +1,5 @@
 import { RunbookError } from '../core/errors.ts'
-import type { GateView } from '../engine/views.ts'
+import type { GateView } from '../engine/views/view-types.ts'
 import type { Client } from './client.ts'
 import { Exit } from './command.ts'
 import { openGateOf } from './decide.ts'

@@ -1,5 +1,5 @@
 import { RunbookError } from '../core/errors.ts'
-import type { GateView, IncidentView } from '../engine/views.ts'
+import type { GateView, IncidentView } from '../engine/views/view-types.ts'
 import type { Client } from './client.ts'
 import { clockText } from './render/age.ts'
 

@@ -1,6 +1,6 @@
 import type { DoctorFinding } from '../core/doctor-finding.ts'
 import { messageOf } from '../core/errors.ts'
-import { within } from '../core/within.ts'
+import { within } from '../core/with-deadline.ts'
 import type { Address } from './address.ts'
 import { send } from './send.ts'
 

@@ -7,7 +7,7 @@ import { Exit } from './command.ts'
 import { exitCodeOf, USAGE } from './exit-codes.ts'
 import { plainLines } from './render/layout.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
-import { VERBS } from './verbs.ts'
+import { VERBS } from './incident-commands.ts'
 
 /**
  * Runs one command of `runbook`.

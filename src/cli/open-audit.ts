@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/load-config.ts'
 import { auditHistory, checkpointHistory, type Audited } from '../engine/audit/audit.ts'
 import { readCheckpoint, type SignedCheckpoint } from '../engine/audit/checkpoint.ts'
-import { keyringOf } from '../engine/keyring-of.ts'
+import { keyringOf } from '../engine/open-keyring.ts'
 import { openDatabase } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { projectDirectory } from './address.ts'

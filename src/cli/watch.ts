@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.ts'
 import type { Outcome } from '../core/incident.ts'
-import type { IncidentView, TimelineEntry } from '../engine/views.ts'
+import type { IncidentView, TimelineEntry } from '../engine/views/view-types.ts'
 import type { Client } from './client.ts'
 import { exitCodeOfOutcome, STILL_WAITING } from './exit-codes.ts'
 import { LiveFrame } from './live-frame.ts'

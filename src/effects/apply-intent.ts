@@ -2,7 +2,7 @@ import { effectKey } from '../core/effect.ts'
 import { isRunbookError, messageOf } from '../core/errors.ts'
 import { engineId } from '../history/engine-id.ts'
 import { askPermit } from './ask-permit.ts'
-import type { Done, Run } from './implementation.ts'
+import type { Done, Run } from './action-implementation.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { GuardedWrite, Statement } from './implementation.ts'
+import type { GuardedWrite, Statement } from './action-implementation.ts'
 
 type Target = Pick<pg.Pool, 'query'>
 

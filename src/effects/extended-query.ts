@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Statement } from './implementation.ts'
+import type { Statement } from './action-implementation.ts'
 
 /** One statement in the extended protocol, which takes no second one behind a semicolon, also where there are no values. */
 export function extendedQuery({ text, values }: Statement): pg.QueryConfig {

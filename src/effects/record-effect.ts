@@ -5,7 +5,7 @@ import type { JsonObject } from '../core/json.ts'
 import { transaction, type Connection, type Database, type Queryable } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import type { EffectRequest } from './request.ts'
-import { storableText, storableObject } from './storable.ts'
+import { storableText, storableObject } from './storable-value.ts'
 
 /** Shorter than the target's own (time-limits.ts): a process stopped while it records loses this transaction before that one. */
 const IDLE_WHILE_RECORDING_MS = 2_000

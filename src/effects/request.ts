@@ -3,7 +3,7 @@ import type { ProposedAction, ProposedTarget } from '../core/proposal.ts'
 import type { TakePermit } from '../gate/permit.ts'
 import type { Database } from '../history/database.ts'
 import type { Targets } from '../targets/targets.ts'
-import type { ActionImplementation } from './implementation.ts'
+import type { ActionImplementation } from './action-implementation.ts'
 
 /** One action of a stored proposal, for one target. */
 export interface EffectRequest {

@@ -1,6 +1,6 @@
 import type { Person } from '../core/person.ts'
 import { decide, type Decided, type DecisionRequest } from '../gate/decide.ts'
-import { ring } from '../temporal/ring.ts'
+import { ring } from '../temporal/send-signal.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 

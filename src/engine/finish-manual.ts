@@ -7,7 +7,7 @@ import { recordDone } from '../effects/record-done.ts'
 import { widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
-import { ring } from '../temporal/ring.ts'
+import { ring } from '../temporal/send-signal.ts'
 import type { Engine } from './engine.ts'
 
 export interface Finished {

@@ -1,6 +1,6 @@
-import { describeColumns } from '../../activities/describe-columns.ts'
+import { describeColumns } from '../../activities/checks/describe-columns.ts'
 import { previewAction } from '../../activities/preview-action.ts'
-import { runCheck } from '../../activities/run-check.ts'
+import { runCheck } from '../../activities/checks/run-check.ts'
 import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'

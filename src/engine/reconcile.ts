@@ -5,7 +5,7 @@ import { closeIncident } from '../history/close.ts'
 import { readIncident } from '../history/incidents.ts'
 import { readPlan } from '../history/plans.ts'
 import { describeIncident, type WorkflowState } from '../temporal/describe.ts'
-import { ring } from '../temporal/ring.ts'
+import { ring } from '../temporal/send-signal.ts'
 import type { Engine } from './engine.ts'
 import { startAccepted } from './trigger.ts'
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
 import { messageOf } from '../core/errors.ts'
-import { tellChannel } from '../targets/tell-channel.ts'
+import { tellChannel } from '../targets/notify-channel.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'

@@ -3,7 +3,7 @@ import { canonical } from '../core/canonical.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
-import type { EvidenceView, GateView, Review, RoundView } from './views.ts'
+import type { EvidenceView, GateView, Review, RoundView } from './views/view-types.ts'
 
 /**
  * A scenario file of one real incident: what its checks found and when that changed, what was decided, and what came of it. The

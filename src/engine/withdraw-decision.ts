@@ -1,6 +1,6 @@
 import type { Person } from '../core/person.ts'
 import { withdraw, type Withdrawn } from '../gate/withdraw.ts'
-import { ring } from '../temporal/ring.ts'
+import { ring } from '../temporal/send-signal.ts'
 import type { Engine } from './engine.ts'
 
 /** Takes an authenticated person's own decision back, and rings the incident's workflow. Throws as `withdraw` does. */

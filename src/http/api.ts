@@ -11,7 +11,7 @@ import { eventRoutes } from './routes/events.ts'
 import { gateRoutes } from './routes/gates.ts'
 import { healthRoutes } from './routes/health.ts'
 import { incidentRoutes } from './routes/incidents.ts'
-import { personRoutes } from './routes/person-actions.ts'
+import { personRoutes } from './routes/incident-actions.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
 

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 
-/** The shapes of answers, for /openapi.json: those of src/engine/views.ts, to which the compiler compares them. */
+/** The shapes of answers, for /openapi.json: those of src/engine/views/view-types.ts, to which the compiler compares them. */
 
 const time = z.string().openapi({ format: 'date-time' })
 export const json = z.record(z.string(), z.any())

@@ -1,7 +1,7 @@
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import { manualLookMs } from '../core/manual-look.ts'
+import { manualLookMs } from '../core/manual-reminder.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
 import { kindNamed } from '../language/kinds/table.ts'
 import { diagnose } from './diagnose.ts'

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { DoctorFinding } from '../core/doctor-finding.ts'
 import { messageOf } from '../core/errors.ts'
-import { within } from '../core/within.ts'
+import { within } from '../core/with-deadline.ts'
 import { cacheDir } from './cache-dir.ts'
 import { findExecutable } from './find-executable.ts'
 import { isFree } from './ports.ts'

@@ -1,5 +1,5 @@
 import { main } from '../../src/cli/main.ts'
-import type { IncidentView, Review, RoundView } from '../../src/engine/views.ts'
+import type { IncidentView, Review, RoundView } from '../../src/engine/views/view-types.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { until } from './until.ts'
 import type { World } from './world.ts'

@@ -1,4 +1,4 @@
-import type { RoundView } from '../../src/engine/views.ts'
+import type { RoundView } from '../../src/engine/views/view-types.ts'
 
 /** What a round comes to: the causes that hold, what is proposed, and for what. */
 export interface Treated {

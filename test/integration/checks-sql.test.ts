@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { runCheck } from '../../activities/run-check.ts'
+import { runCheck } from '../../activities/checks/run-check.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { openTargets } from '../../src/targets/open-targets.ts'

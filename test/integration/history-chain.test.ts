@@ -3,8 +3,8 @@ import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { verifyChain } from '../../src/history/chain.ts'
 import { recordEvents, recordEvidence } from '../../src/history/record.ts'
-import { reviewIncident } from '../../src/engine/review.ts'
-import { reviewMarkdown } from '../../src/engine/review-markdown.ts'
+import { reviewIncident } from '../../src/engine/views/review.ts'
+import { reviewMarkdown } from '../../src/engine/views/review-markdown.ts'
 import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
 
 let world: EngineWorld

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { resolveSecret } from '../../src/config/secret.ts'
-import { prepareConnection } from '../../src/engine/prepare-connection.ts'
-import type { PreparedConnection } from '../../src/engine/prepared-connection.ts'
+import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
+import type { PreparedConnection } from '../../src/engine/setup/prepared-connection.ts'
 
 const database = `prepare_${randomBytes(4).toString('hex')}`
 const appRole = `${database}_app`

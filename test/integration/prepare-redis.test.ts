@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { runCheck } from '../../activities/run-check.ts'
+import { runCheck } from '../../activities/checks/run-check.ts'
 import { resolveSecret } from '../../src/config/secret.ts'
-import { prepareConnection } from '../../src/engine/prepare-connection.ts'
-import type { PreparedConnection } from '../../src/engine/prepared-connection.ts'
+import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
+import type { PreparedConnection } from '../../src/engine/setup/prepared-connection.ts'
 import { openTargets } from '../../src/targets/open-targets.ts'
 
 const prefix = `prepare-${randomBytes(4).toString('hex')}`

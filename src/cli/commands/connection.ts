@@ -29,9 +29,9 @@ export function command(terminal: Terminal): Command {
         )
       const [{ prepareConnection }, { loadCatalogue }, { neededGrants }, { updateEnvironmentFile }] = await Promise.all(
         [
-          import('../../engine/prepare-connection.ts'),
+          import('../../engine/setup/prepare-connection.ts'),
           import('../../engine/catalogue.ts'),
-          import('../../engine/needed-grants.ts'),
+          import('../../engine/setup/needed-grants.ts'),
           import('../installation/environment-file.ts'),
         ],
       )

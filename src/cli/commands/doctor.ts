@@ -32,7 +32,7 @@ async function examine({ cwd, env }: Terminal): Promise<DoctorFinding[]> {
   const [{ doctorStack }, { readRunningStack }, { doctorConfig }, { doctorApi }] = await Promise.all([
     import('../../stack/doctor-stack.ts'),
     import('../../stack/stack-file.ts'),
-    import('../../engine/doctor-config.ts'),
+    import('../../engine/setup/doctor-config.ts'),
     import('../doctor-api.ts'),
   ])
   const dir = join(cwd, '.runbook')

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { IncidentSummary } from '../../engine/views.ts'
+import type { IncidentSummary } from '../../engine/views/view-types.ts'
 import { openClient, type ListFilter } from '../client.ts'
 import { pageOf, printJson, printLines, wantsJson } from '../output.ts'
 import { ageText } from '../render/age.ts'

@@ -1,6 +1,6 @@
 import { newSigningKey } from '../../gate/keyring.ts'
 import { tokenHash } from '../../gate/authenticate.ts'
-import { newPassword, passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/provision.ts'
+import { newPassword, passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/setup/provision.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
 
 /** Where the servers are; an embedded stack is one form of it. */

@@ -1,6 +1,6 @@
 import { humanDuration } from '../../core/duration.ts'
 import type { Proposal, ProposedAction } from '../../core/proposal.ts'
-import type { GateView } from '../../engine/views.ts'
+import type { GateView } from '../../engine/views/view-types.ts'
 import type { Colours } from '../terminal.ts'
 import { changeOf, placeOf } from './changes.ts'
 import { line, plural, wrap, type Style } from './layout.ts'

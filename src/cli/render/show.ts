@@ -1,7 +1,7 @@
 import { humanDuration } from '../../core/duration.ts'
 import type { TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
-import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views.ts'
+import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
 import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, displayWidth, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'

@@ -1,5 +1,5 @@
 import { humanDuration } from '../../core/duration.ts'
-import type { TimelineEntry } from '../../engine/views.ts'
+import type { TimelineEntry } from '../../engine/views/view-types.ts'
 import { clockText } from './age.ts'
 import { plain } from './layout.ts'
 

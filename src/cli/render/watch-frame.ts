@@ -1,4 +1,4 @@
-import type { IncidentView, TimelineEntry } from '../../engine/views.ts'
+import type { IncidentView, TimelineEntry } from '../../engine/views/view-types.ts'
 import { clockText } from './age.ts'
 import { line } from './layout.ts'
 import type { Page } from './proposal.ts'

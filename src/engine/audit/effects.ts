@@ -1,4 +1,4 @@
-import { ACTION_IMPLEMENTATIONS } from '../../../activities/action-table.ts'
+import { ACTION_IMPLEMENTATIONS } from '../../../activities/actions/action-table.ts'
 import type { EventRow } from '../../history/incidents.ts'
 import type { Queryable } from '../../history/database.ts'
 import { canonical } from '../../core/canonical.ts'

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { messageOf } from '../../core/errors.ts'
-import { within } from '../../core/within.ts'
+import { within } from '../../core/with-deadline.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 

@@ -4,7 +4,7 @@ import type { Span } from '../../language/parse/source.ts'
 import type { Expectation, Expected, ProposalExpectation, RoundExpectation } from '../../language/scenarios/scenario.ts'
 import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
-import { roundsOf, type RoundWent } from './went.ts'
+import { roundsOf, type RoundWent } from './round-results.ts'
 
 /** Something came otherwise than a scenario expects. */
 export interface Mismatch {

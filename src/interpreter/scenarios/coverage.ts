@@ -1,6 +1,6 @@
 import type { Plan } from '../../core/plan.ts'
 import type { ScenarioRun } from './run-scenario.ts'
-import { roundsOf } from './went.ts'
+import { roundsOf } from './round-results.ts'
 
 /** What the scenarios of a runbook reach. */
 export interface Coverage {

@@ -3,7 +3,7 @@ import { asksForWrite } from '../../language/compile/asks-for-write.ts'
 import type { Scenario } from '../../language/scenarios/scenario.ts'
 import { simulate, type Simulated } from '../simulator.ts'
 import { compare, type Mismatch } from './compare.ts'
-import { roundsOf, storyOf } from './went.ts'
+import { roundsOf, storyOf } from './round-results.ts'
 import { worldOf, type ScenarioWorld } from './world.ts'
 
 export interface ScenarioRun {

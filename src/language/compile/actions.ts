@@ -5,7 +5,7 @@ import type { Section } from '../structure/section.ts'
 import { compileChecks } from './checks.ts'
 import { condition, scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
-import { compileParameters, resultOf } from './parameters.ts'
+import { compileParameters, resultOf } from './compile-parameters.ts'
 
 export const DEFAULT_POLL_MS = 5_000
 

@@ -5,7 +5,7 @@ import type { ScalarTree } from '../parse/tree.ts'
 import type { Section } from '../structure/section.ts'
 import { condition, listExpression, scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
-import { compileTemplate, compileValue } from './values.ts'
+import { compileTemplate, compileValue } from './compile-values.ts'
 
 /** What a remedy must know of a cause that it is for. */
 export interface CompiledCause {

@@ -5,7 +5,7 @@ import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'
 import type { NamedSection } from '../structure/section.ts'
 import type { Context, Scope } from './context.ts'
-import { compileParameters, isBeside, resultOf } from './parameters.ts'
+import { compileParameters, isBeside, resultOf } from './compile-parameters.ts'
 
 export interface CompiledChecks {
   /** In an order in which each comes after all it needs. */

@@ -12,7 +12,7 @@ import type { CompiledCause } from './causes.ts'
 import { isTaken } from './checks.ts'
 import { scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
-import { compileTemplate } from './values.ts'
+import { compileTemplate } from './compile-values.ts'
 
 const DEFAULT_MAX_TARGETS = 20
 const DEFAULT_VALID_MS = 15 * 60_000

@@ -1,4 +1,4 @@
-import { manualLookMs } from '../../core/manual-look.ts'
+import { manualLookMs } from '../../core/manual-reminder.ts'
 import type { Plan, PlanCheck, PlanRemedy } from '../../core/plan.ts'
 
 /** Temporal warns at 10,240 events of one workflow and ends it at 51,200. */

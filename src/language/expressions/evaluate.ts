@@ -4,9 +4,9 @@ import { checkedExpression } from './compile.ts'
 import { buildProgram } from './program.ts'
 import type { Program } from './program.ts'
 import { mayHoldDuration } from './types.ts'
-import { EvaluationError, MAX_TEXT, toJson, toText } from './values.ts'
+import { EvaluationError, MAX_TEXT, toJson, toText } from './runtime-values.ts'
 
-export { EvaluationError } from './values.ts'
+export { EvaluationError } from './runtime-values.ts'
 
 interface Ready {
   program: Program

@@ -1,8 +1,8 @@
 // Longer than other files because it is one table: splitting it would hide what exists.
 import type { Type } from '../../core/plan.ts'
 import { assignable, isList, isNullable, isNumber, orNull, unify, withoutNull } from './types.ts'
-import { Duration, EvaluationError, MAX_TEXT, compare, durationFrom, equal, show, toText } from './values.ts'
-import type { Meter, Value } from './values.ts'
+import { Duration, EvaluationError, MAX_TEXT, compare, durationFrom, equal, show, toText } from './runtime-values.ts'
+import type { Meter, Value } from './runtime-values.ts'
 
 /**
  * A function of the expression language. The type checker, the evaluator and the reference read this one table; what does not

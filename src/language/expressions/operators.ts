@@ -1,7 +1,7 @@
 import type { Type } from '../../core/plan.ts'
 import { aType, aTypeFirst, comparable, formatType, isList, isNullable, isNumber, isObject, unify } from './types.ts'
-import { Duration, EvaluationError, MAX_TEXT, compare, equal, show } from './values.ts'
-import type { Meter, Value } from './values.ts'
+import { Duration, EvaluationError, MAX_TEXT, compare, equal, show } from './runtime-values.ts'
+import type { Meter, Value } from './runtime-values.ts'
 
 type Refusal = { problem: string }
 

@@ -6,8 +6,8 @@ import { functionNamed } from './functions.ts'
 import { binaryRun, inRange } from './operators.ts'
 import type { Node } from './parse.ts'
 import { isList, isNullable } from './types.ts'
-import { Duration, EvaluationError, Meter, durationFrom, show } from './values.ts'
-import type { Value } from './values.ts'
+import { Duration, EvaluationError, Meter, durationFrom, show } from './runtime-values.ts'
+import type { Value } from './runtime-values.ts'
 
 /** A checked expression made into closures, so that evaluating walks no tree. */
 export type Program = (scope: Record<string, Json>) => Value

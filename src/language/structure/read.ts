@@ -6,7 +6,7 @@ import { SECTIONS } from './fields.ts'
 import type { Field, Form, SectionName } from './form.ts'
 import { Misplaced } from './misplaced.ts'
 import { Section, type NamedSection } from './section.ts'
-import { ValueReader } from './values.ts'
+import { ValueReader } from './read-values.ts'
 
 /** Reads a tree as a section: reports unknown, missing and malformed fields, within it and beneath. */
 export function readSection(name: SectionName, tree: Tree, reporter: Reporter, at: Span = tree): Section | undefined {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readAddress } from '../../../src/cli/address.ts'
 import { Client } from '../../../src/cli/client.ts'
-import type { TimelineEntry } from '../../../src/engine/views.ts'
+import type { TimelineEntry } from '../../../src/engine/views/view-types.ts'
 import { fakeApi, sendProblem } from './fake-api.ts'
 
 const entry = (seq: number, kind = 'check'): TimelineEntry => ({

@@ -1,6 +1,6 @@
 import type { Finding } from '../../../src/core/incident.ts'
 import type { Proposal, ProposedAction } from '../../../src/core/proposal.ts'
-import type { CheckView, GateView, IncidentView, RoundView } from '../../../src/engine/views.ts'
+import type { CheckView, GateView, IncidentView, RoundView } from '../../../src/engine/views/view-types.ts'
 
 const DIGEST = '3f9ac01b22d4e7d0a1b2c3d4e5f60718293a4b5c6d7e8f90123456789abcdef0'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
-import { VERBS } from '../../../src/cli/verbs.ts'
+import { VERBS } from '../../../src/cli/incident-commands.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 test.each([

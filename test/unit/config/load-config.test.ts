@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load-config.ts'
-import { keyringOf } from '../../../src/engine/keyring-of.ts'
+import { keyringOf } from '../../../src/engine/open-keyring.ts'
 import { newSigningKey, publicKeyOf } from '../../../src/gate/keyring.ts'
 
 let directory: string

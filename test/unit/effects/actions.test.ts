@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { shown } from '../../../activities/action.ts'
-import { ACTION_IMPLEMENTATIONS, ACTIONS } from '../../../activities/action-table.ts'
-import { fillPath } from '../../../activities/http-request.ts'
+import { shown } from '../../../activities/actions/action.ts'
+import { ACTION_IMPLEMENTATIONS, ACTIONS } from '../../../activities/actions/action-table.ts'
+import { fillPath } from '../../../activities/actions/http-request.ts'
 import { previewAction } from '../../../activities/preview-action.ts'
-import { guardedWrite } from '../../../activities/sql-update.ts'
+import { guardedWrite } from '../../../activities/actions/sql-update.ts'
 import { ACTIONS as DESCRIBED } from '../../../src/language/kinds/table.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import type { Targets } from '../../../src/targets/targets.ts'
@@ -20,7 +20,7 @@ describe('action kinds', () => {
     '$kind has a description and an implementation of the same name',
     ({ kind }) => {
       const file = `${kind.replace('.', '-')}.ts`
-      for (const folder of ['src/language/kinds', 'activities'])
+      for (const folder of ['src/language/kinds', 'activities/actions'])
         expect(existsSync(new URL(`../../../${folder}/${file}`, import.meta.url))).toBe(true)
     },
   )

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { bullmqQuarantineAction } from '../../../activities/bullmq-quarantine.ts'
-import { bullmqResumeAction } from '../../../activities/bullmq-resume.ts'
-import { bullmqRetryAction } from '../../../activities/bullmq-retry.ts'
-import type { Action } from '../../../activities/action.ts'
+import { bullmqQuarantineAction } from '../../../activities/actions/bullmq-quarantine.ts'
+import { bullmqResumeAction } from '../../../activities/actions/bullmq-resume.ts'
+import { bullmqRetryAction } from '../../../activities/actions/bullmq-retry.ts'
+import type { Action } from '../../../activities/actions/action.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../../src/effects/redis-rights.ts'
 import type { BullmqTarget } from '../../../src/targets/targets.ts'
 

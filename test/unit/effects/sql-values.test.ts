@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sqlExecuteAction } from '../../../activities/sql-execute.ts'
-import { sqlUpdateAction } from '../../../activities/sql-update.ts'
-import type { Action } from '../../../activities/action.ts'
+import { sqlExecuteAction } from '../../../activities/actions/sql-execute.ts'
+import { sqlUpdateAction } from '../../../activities/actions/sql-update.ts'
+import type { Action } from '../../../activities/actions/action.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
-import type { GuardedWrite } from '../../../src/effects/implementation.ts'
+import type { GuardedWrite } from '../../../src/effects/action-implementation.ts'
 
 function writeOf({ implementation }: Action, parameters: JsonObject): GuardedWrite {
   if (implementation.protocol !== 'sql') throw new Error('no SQL')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { scenarioFrom } from '../../../src/engine/scenario-from-review.ts'
-import type { EvidenceView, Review } from '../../../src/engine/views.ts'
+import type { EvidenceView, Review } from '../../../src/engine/views/view-types.ts'
 import { parseYaml } from '../../../src/language/parse/parse-yaml.ts'
 import { atItsGate, resolved } from '../cli/incident-views.ts'
 

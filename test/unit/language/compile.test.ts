@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Plan } from '../../../src/core/plan.ts'
 import { compileRunbook } from '../../../src/language/compile.ts'
 import { violation } from '../../../src/language/compile/inputs.ts'
-import { splitTemplate } from '../../../src/language/compile/values.ts'
+import { splitTemplate } from '../../../src/language/compile/compile-values.ts'
 import type { Kind } from '../../../src/language/kinds/kind.ts'
 import { renderText } from '../../../src/language/problems.ts'
 

@@ -1,0 +1,48 @@
+import { textParameter } from '../../src/effects/action-parameters.ts'
+import { bullmqQuarantine } from '../../src/language/kinds/bullmq-quarantine.ts'
+import { shown, withLook, type Action } from './action.ts'
+import { lookAtJob } from './read-job.ts'
+
+const REASON = 'quarantined by a runbook'
+
+export const bullmqQuarantineAction: Action = {
+  kind: bullmqQuarantine,
+  implementation: {
+    protocol: 'script',
+    async call(parameters, { redis, base }) {
+      const id = textParameter(parameters, 'id')
+      // A job's deduplication id never changes; read here, so that the script's keys can be declared.
+      const deduplication = (await redis.hget(`${base}:${id}`, 'deid')) ?? ''
+      const work = ['wait', 'prioritized', 'delayed', 'active', 'failed', 'completed', 'dead-letter']
+      return {
+        script: 'bullmq-quarantine',
+        keys: [
+          `${base}:${id}`,
+          `${base}:${id}:lock`,
+          ...work.map((part) => `${base}:${part}`),
+          `${base}:dead-letter:${id}`,
+          ...['stalled', 'meta', 'marker', 'events'].map((part) => `${base}:${part}`),
+          `${base}:de:${deduplication}`,
+        ],
+        argv: [id, REASON, deduplication],
+      }
+    },
+  },
+  async preview(parameters, { targets }) {
+    const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
+    return withLook(`quarantine job ${shown(id)} in ${connection}`, async () => {
+      const { state, held, fields } = await lookAtJob(await targets.bullmq(connection, 'read'), id)
+      if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
+      const finished = ['completed', 'failed', 'other'].includes(state)
+      const after = held
+        ? { ...fields, note: 'fails for good when it is next picked up' }
+        : { ...fields, state: 'failed', failedReason: REASON }
+      return {
+        rows: [{ before: fields, after }],
+        count: 1,
+        undo: 'retry the job: it is kept with its data in the dead-letter set',
+        ...(finished ? { warning: `the job is ${state}: as it stands it would be refused` } : {}),
+      }
+    })
+  },
+}

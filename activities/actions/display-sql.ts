@@ -1,0 +1,49 @@
+import { isJsonObject, type Json } from '../../src/core/json.ts'
+import type { Statement } from '../../src/effects/action-implementation.ts'
+import { parameterNumber, sqlPieces } from '../../src/language/sql-pieces.ts'
+import { shown } from './action.ts'
+
+/** A value as people read it in SQL. Never run. */
+export function sqlLiteral(value: Json): string {
+  if (value === null) return 'NULL'
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return `'${shown(value).replaceAll("'", "''")}'`
+}
+
+/** A statement with its values in, on one line and without comments, for people. Never run. */
+export function shownSql(sql: string, values: readonly Json[]): string {
+  let text = ''
+  let from = 0
+  const add = (part: string) => (text += text.endsWith(' ') ? part.replace(/^ /, '') : part)
+  const addBetween = (end?: number) => add(sql.slice(from, end).replace(/\s+/g, ' '))
+  for (const piece of sqlPieces(sql)) {
+    addBetween(piece.start)
+    const number = parameterNumber(piece)
+    if (number !== undefined) text += sqlLiteral(values[number - 1] ?? null)
+    else if (piece.kind === 'comment') add(' ')
+    else text += piece.kind === 'quoted' ? shown(piece.text) : piece.text
+    from = piece.end
+  }
+  addBetween()
+  return text.replace(/[\s;]+$/, '').trim()
+}
+
+/** The statement with only the values that it uses, numbered anew: the server takes neither more nor fewer. */
+export function withOwnValues(sql: string, values: readonly Json[]): Statement {
+  const own: Json[] = []
+  const numbers = new Map<number, number>()
+  let text = ''
+  let from = 0
+  for (const piece of sqlPieces(sql.replace(/[\s;]+$/, ''))) {
+    const number = parameterNumber(piece)
+    if (number === undefined) continue
+    if (!numbers.has(number)) numbers.set(number, own.push(values[number - 1] ?? null))
+    text += `${sql.slice(from, piece.start)}$${numbers.get(number)}`
+    from = piece.end
+  }
+  return { text: text + sql.slice(from).replace(/[\s;]+$/, ''), values: own.map(bound) }
+}
+
+function bound(value: Json): unknown {
+  return isJsonObject(value) ? JSON.stringify(value) : value
+}

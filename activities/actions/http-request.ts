@@ -1,0 +1,135 @@
+import { scrubSecrets } from '../../src/config/secret.ts'
+import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
+import { cutText } from '../../src/core/storable.ts'
+import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
+import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
+import { httpRequest } from '../../src/language/kinds/http-request.ts'
+import { requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
+import type { HttpTarget } from '../../src/targets/targets.ts'
+import { shown, withLook, type Action } from './action.ts'
+import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
+
+/** What of an answer's body is kept. */
+const KEPT = 1_500
+/** No URL can hold it. */
+const HALF_SURROGATE = /\p{Cs}/u
+/** Nothing was sent: there was nobody to send it to. */
+const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
+
+export const httpRequestAction: Action = {
+  kind: httpRequest,
+  implementation: {
+    protocol: 'intent',
+    prepare(parameters) {
+      const call = readCall(parameters)
+      return { repeatable: false, run: (context) => send(call, context) }
+    },
+  },
+  async preview(parameters, { targets }) {
+    const { connection, method, path, body } = readCall(parameters)
+    return withLook(`${method} ${shown(path)} of ${connection}`, async () => {
+      const { baseUrl, redact } = await targets.http(connection)
+      const url = `${baseUrl.origin}${baseUrl.pathname.replace(/\/$/, '')}${path}`
+      return {
+        rows: [{ before: {}, after: capResult({ method, url, ...(body ? { body } : {}) }, redact) }],
+        count: 1,
+        undo: 'none',
+      }
+    })
+  },
+}
+
+interface Call {
+  connection: string
+  method: string
+  path: string
+  body: JsonObject | undefined
+}
+
+function readCall(parameters: JsonObject): Call {
+  const method = textParameter(parameters, 'method')
+  if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `method is ${shown(method)}, and must be POST, PUT, PATCH or DELETE`)
+  const path = fillPath(textParameter(parameters, 'path'), recordParameter(parameters, 'values'))
+  const query = new URLSearchParams(
+    Object.entries(recordParameter(parameters, 'query')).map(([name, value]): [string, string] => [
+      name,
+      scalar(name, value),
+    ]),
+  ).toString()
+  return {
+    connection: textParameter(parameters, 'connection'),
+    method,
+    path: query ? `${path}?${query}` : path,
+    body: parameters['body'] === undefined ? undefined : recordParameter(parameters, 'body'),
+  }
+}
+
+/** Each value fills one segment: it is encoded, and cannot be a step up. Throws RUNBOOK_BAD_INPUT naming what does not fit. */
+export function fillPath(path: string, values: JsonObject): string {
+  const used = new Set<string>()
+  const filled = path.replace(/\{([^{}]*)\}/g, (_, name: string) => {
+    used.add(name)
+    const text = scalar(name, Object.hasOwn(values, name) ? values[name]! : null)
+    if (text === '' || text === '.' || text === '..')
+      throw new RunbookError('RUNBOOK_BAD_INPUT', `path: {${name}} is "${text}", which is no segment of a path`)
+    return encodeURIComponent(text)
+  })
+  const extra = Object.keys(values).find((name) => !used.has(name))
+  if (extra !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `values: "${extra}" does not stand in path`)
+  return filled
+}
+
+function scalar(name: string, value: Json): string {
+  if (typeof value === 'string' && !HALF_SURROGATE.test(value)) return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  throw new RunbookError('RUNBOOK_BAD_INPUT', `${name} must be a text, a number or a truth value`)
+}
+
+async function send({ connection, method, path, body }: Call, context: RunContext): Promise<Done> {
+  let target: HttpTarget | undefined
+  let answer: HttpAnswer
+  try {
+    target = await context.targets.http(connection)
+    answer = await requestHttp(target, {
+      method,
+      path,
+      headers: {
+        'idempotency-key': context.effectKey,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      timeoutMs: context.timeoutMs,
+    })
+  } catch (error) {
+    if (!isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
+    if (!target || neverSent(error)) return { result: 'refused', detail: `${error.message}; nothing was sent` }
+    return { result: 'unknown', detail: `${error.message}; it may have been done` }
+  }
+  return judge(answer, target.redact)
+}
+
+function neverSent(error: Error): boolean {
+  const { code } = (error.cause ?? {}) as { code?: unknown }
+  return typeof code === 'string' && NEVER_SENT.includes(code)
+}
+
+function judge(answer: HttpAnswer, redact: string[]): Done {
+  const { status } = answer
+  const text = scrubSecrets(redactedText(answer, redact))
+  const observed = { status, body: text.length > KEPT ? `${cutText(text, KEPT)}…` : text }
+  if (status >= 200 && status < 300) return { result: 'applied', detail: `answered ${status}`, observed }
+  if (status >= 500) return { result: 'unknown', detail: `answered ${status}: it may have been done`, observed }
+  return { result: 'refused', detail: `answered ${status}`, observed }
+}
+
+/** Never throws: the request was sent, and what came of it is to be recorded. */
+function redactedText({ text, truncated }: HttpAnswer, redact: string[]): string {
+  if (redact.length === 0 || text === '') return text
+  try {
+    return truncated ? BODY_NOT_KEPT : JSON.stringify(cleaned(JSON.parse(text) as Json, redact))
+  } catch {
+    return BODY_NOT_KEPT
+  }
+}

@@ -1,0 +1,14 @@
+import { textParameter } from '../../src/effects/action-parameters.ts'
+import { manual } from '../../src/language/kinds/manual.ts'
+import { shown, type Action } from './action.ts'
+
+export const manualAction: Action = {
+  kind: manual,
+  implementation: { protocol: 'person' },
+  async preview(parameters) {
+    return {
+      summary: `a person does this and says done: ${shown(textParameter(parameters, 'instructions'))}`,
+      count: 1,
+    }
+  },
+}

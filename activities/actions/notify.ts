@@ -1,0 +1,38 @@
+import { messageOf } from '../../src/core/errors.ts'
+import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
+import { textParameter } from '../../src/effects/action-parameters.ts'
+import { notify } from '../../src/language/kinds/notify.ts'
+import { shown, type Action } from './action.ts'
+
+const TRIES = 3
+
+export const notifyAction: Action = {
+  kind: notify,
+  implementation: {
+    protocol: 'message',
+    prepare(parameters) {
+      const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
+      return { run: (context) => tell(context, channel, message) }
+    },
+  },
+  async preview(parameters) {
+    const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
+    return { summary: `tell ${channel}: ${shown(message)}`, count: 1 }
+  },
+}
+
+async function tell(context: RunContext, channel: string, message: string): Promise<Done> {
+  let failure = ''
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      const detail = await context.notify(channel, message)
+      if (detail === null)
+        return { result: 'skipped', detail: `nobody was told: no channel is configured for ${channel}` }
+      return { result: 'applied', detail, observed: { told: detail } }
+    } catch (error) {
+      failure = messageOf(error)
+    }
+  }
+  // A message that was not delivered holds no remedy back.
+  return { result: 'skipped', detail: `not delivered: ${failure}` }
+}

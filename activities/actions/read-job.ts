@@ -1,0 +1,52 @@
+import { scrubSecrets } from '../../src/config/secret.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { cutText } from '../../src/core/storable.ts'
+import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { cleaned } from '../limit-result.ts'
+
+/** A job as people are to see it in a preview; never its data. */
+export interface JobLook {
+  state: 'absent' | 'waiting' | 'prioritized' | 'delayed' | 'active' | 'completed' | 'failed' | 'other'
+  held: boolean
+  fields: JsonObject
+}
+
+const LONGEST_REASON = 300
+
+/** Reads one job by raw, read-only commands. What the connection redacts is not in it. */
+export async function lookAtJob({ redis, base, redact }: BullmqTarget, id: string): Promise<JobLook> {
+  const [type, lock, wait, active, prioritized, delayed, completed, failed] = await Promise.all([
+    redis.type(`${base}:${id}`),
+    redis.exists(`${base}:${id}:lock`),
+    redis.lpos(`${base}:wait`, id),
+    redis.lpos(`${base}:active`, id),
+    redis.zscore(`${base}:prioritized`, id),
+    redis.zscore(`${base}:delayed`, id),
+    redis.zscore(`${base}:completed`, id),
+    redis.zscore(`${base}:failed`, id),
+  ])
+  const held = lock === 1
+  if (type !== 'hash') return { state: 'absent', held, fields: {} }
+  const [name, attempts, starts, stalls, reason] = await redis.hmget(
+    `${base}:${id}`,
+    'name',
+    'atm',
+    'ats',
+    'stc',
+    'failedReason',
+  )
+  const places = { waiting: wait, active, prioritized, delayed, completed, failed }
+  const state = (Object.keys(places) as (keyof typeof places)[]).find((place) => places[place] !== null) ?? 'other'
+  const fields: JsonObject = {
+    id,
+    name: name ?? '',
+    state,
+    lock: held ? 'held' : 'missing',
+    attempts: Number(attempts ?? 0),
+    starts: Number(starts ?? 0),
+    stalls: Number(stalls ?? 0),
+    // Hidden before it is cut: what is left of a secret would not be known for one.
+    failedReason: typeof reason === 'string' ? cutText(scrubSecrets(reason), LONGEST_REASON) : null,
+  }
+  return { state, held, fields: cleaned(fields, redact) as JsonObject }
+}

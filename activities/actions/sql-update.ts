@@ -1,0 +1,137 @@
+import { RunbookError } from '../../src/core/errors.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../src/core/json.ts'
+import type { ActionPreview } from '../../src/core/proposal.ts'
+import type { GuardedWrite, Statement } from '../../src/effects/action-implementation.ts'
+import { recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
+import { SQL_NAME, sqlUpdate } from '../../src/language/kinds/sql-update.ts'
+import { withLook, type Action } from './action.ts'
+import { capResult } from '../limit-result.ts'
+import { lookAtRows, type FoundRows } from './read-rows.ts'
+import { sqlLiteral } from './display-sql.ts'
+
+export const sqlUpdateAction: Action = {
+  kind: sqlUpdate,
+  implementation: { protocol: 'sql', write: guardedWrite },
+  async preview(parameters, { targets }) {
+    const declared = readDeclaration(parameters)
+    return withLook(displayUpdate(declared.table, declared.set, declared.where), async () => {
+      const target = await targets.postgres(declared.connection, 'read')
+      return describe(declared, await lookAtRows(target, lookStatement(declared)), target.redact)
+    })
+  },
+}
+
+interface Declaration {
+  connection: string
+  table: string
+  where: JsonObject
+  set: JsonObject
+  rows: number
+}
+
+/** Throws RUNBOOK_BAD_INPUT naming the parameter: names are checked again here, where they become SQL. */
+function readDeclaration(parameters: JsonObject): Declaration {
+  const declared = {
+    connection: textParameter(parameters, 'connection'),
+    table: textParameter(parameters, 'table'),
+    where: recordParameter(parameters, 'where'),
+    set: recordParameter(parameters, 'set'),
+    rows: wholeParameter(parameters, 'rows', 1),
+  }
+  const wrong = (message: string) => new RunbookError('RUNBOOK_BAD_INPUT', `sql.update: ${message}`)
+  const parts = declared.table.split('.')
+  if (parts.length > 2 || !parts.every((part) => SQL_NAME.test(part)))
+    throw wrong(`"${declared.table}" is no table's name`)
+  for (const name of ['where', 'set'] as const) {
+    const columns = Object.keys(declared[name])
+    if (columns.length === 0) throw wrong(`${name} is empty, which never means all rows`)
+    const bad = columns.find((column) => !SQL_NAME.test(column))
+    if (bad !== undefined) throw wrong(`"${bad}" in ${name} is no column's name`)
+  }
+  if (declared.rows < 1) throw wrong('rows must be at least 1')
+  return declared
+}
+
+/** The statement that is run, the one that would see it done, and how many rows they concern. */
+export function guardedWrite(parameters: JsonObject): GuardedWrite {
+  const { connection, table, where, set, rows } = readDeclaration(parameters)
+  const values: unknown[] = []
+  const assignments = Object.entries(set).map(([column, value]) => `${quoted(column)} = ${bind(values, value)}`)
+  const update = {
+    text: `UPDATE ${quotedTable(table)} SET ${assignments.join(', ')} WHERE ${guard(where, values)}`,
+    values,
+  }
+  const become: unknown[] = []
+  const observe = {
+    text: `SELECT count(*) AS count FROM ${quotedTable(table)} WHERE ${guard({ ...where, ...set }, become)}`,
+    values: become,
+  }
+  return { connection, rows, update, endsInWhere: true, observe, what: table }
+}
+
+function guard(where: JsonObject, values: unknown[]): string {
+  return Object.entries(where)
+    .map(([column, value]) =>
+      value === null ? `${quoted(column)} IS NULL` : `${quoted(column)} = ${bind(values, value)}`,
+    )
+    .join(' AND ')
+}
+
+/** A parameter whose type the server takes from the column it stands beside: text with microseconds is a full timestamp there. */
+function bind(values: unknown[], value: Json): string {
+  values.push(isJsonObject(value) ? JSON.stringify(value) : value)
+  return `$${values.length}`
+}
+
+function quoted(name: string): string {
+  return `"${name}"`
+}
+
+function quotedTable(table: string): string {
+  return table.split('.').map(quoted).join('.')
+}
+
+function lookStatement({ table, where, set }: Declaration): Statement {
+  const values: unknown[] = []
+  const columns = [...new Set([...Object.keys(where), ...Object.keys(set)])].map(quoted).join(', ')
+  return { text: `SELECT ${columns} FROM ${quotedTable(table)} WHERE ${guard(where, values)}`, values }
+}
+
+function describe(declared: Declaration, { count, rows }: FoundRows, redact: string[]): Omit<ActionPreview, 'summary'> {
+  const { table, set, where } = declared
+  const pairs = rows.map((before) => ({ before, after: { ...before, ...set } }))
+  const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
+  const columns = Object.keys(set)
+  const exact = columns.filter((column) => rows.every((row, i) => isExact(row[column], visible[i]?.before[column])))
+  const lost = columns.filter((column) => !exact.includes(column))
+  const back = ({ before }: { before: JsonObject }) => {
+    const old = Object.fromEntries(columns.map((column) => [column, before[column] ?? null]))
+    return displayUpdate(table, old, { ...where, ...set })
+  }
+  const undo = lost.length > 0 ? [`none: what is in ${lost.join(', ')} is not kept to the letter`] : visible.map(back)
+  return {
+    rows: visible,
+    count,
+    exact,
+    ...(undo.length > 0 ? { undo: undo.join('; ') } : {}),
+    ...(count === declared.rows
+      ? {}
+      : { warning: `${count} rows fit now, ${declared.rows} must: as it stands it would be refused` }),
+  }
+}
+
+/** Whether a column's value is stored as it is, and can be written again: nothing in it hidden, replaced or cut, and no number that JSON rounds. */
+function isExact(value: Json | undefined, stored: Json | undefined): boolean {
+  if (typeof value === 'number') return stored === value && Number.isSafeInteger(value)
+  return value !== undefined && stored === value
+}
+
+/** The statement with its values, for people: it is never run. */
+function displayUpdate(table: string, set: JsonObject, where: JsonObject): string {
+  const assignments = Object.entries(set).map(([column, value]) => `${column} = ${sqlLiteral(value)}`)
+  const guards = Object.entries(where).map(([column, value]) =>
+    value === null ? `${column} IS NULL` : `${column} = ${sqlLiteral(value)}`,
+  )
+  // oxlint-disable-next-line runbook/sql-text -- is shown, never run
+  return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
+}

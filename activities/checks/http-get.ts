@@ -1,0 +1,45 @@
+import { scrubSecrets } from '../../src/config/secret.ts'
+import { isRunbookError } from '../../src/core/errors.ts'
+import type { Json } from '../../src/core/json.ts'
+import { cutText } from '../../src/core/storable.ts'
+import { requestHttp } from '../../src/targets/request-http.ts'
+import type { HttpAnswer } from '../../src/targets/request-http.ts'
+import { BODY_NOT_KEPT, capResult } from '../limit-result.ts'
+import type { CheckImplementation } from './check.ts'
+import { optionalText, requiredText } from './check-parameters.ts'
+
+const MAX_BODY = 32 * 1024
+
+/** A little less than the check's timeout: that nothing answers in time is to be a result. */
+export const ANSWER_SHARE = 0.9
+
+export const httpGet: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
+  const started = performance.now()
+  let redact: string[] = []
+  try {
+    const target = await targets.http(requiredText(parameters, 'connection'))
+    redact = target.redact
+    const path = optionalText(parameters, 'path') ?? ''
+    const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * ANSWER_SHARE, signal })
+    const { status, latencyMs } = answer
+    const ok = status >= 200 && status < 300
+    return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer, redact), error: null }, redact)
+  } catch (error) {
+    if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
+    const latencyMs = Math.round(performance.now() - started)
+    return { reachable: false, ok: false, status: null, latencyMs, body: null, truncated: false, error: error.message }
+  }
+}
+
+/** Fields that are to be hidden are looked for whatever the answer says that it is. */
+function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): { body: Json; truncated: boolean } {
+  const truncated = answer.truncated || text.length > MAX_BODY
+  const hides = redact.length > 0 && text !== ''
+  if (!truncated && (hides || /json/i.test(headers['content-type'] ?? '')))
+    try {
+      return { body: JSON.parse(text) as Json, truncated }
+    } catch {
+      // It says JSON and is none: the text shows what it is.
+    }
+  return hides ? { body: BODY_NOT_KEPT, truncated: true } : { body: cutText(scrubSecrets(text), MAX_BODY), truncated }
+}

@@ -1,0 +1,42 @@
+import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { requestHttp } from '../../src/targets/request-http.ts'
+import { capResult } from '../limit-result.ts'
+import { ANSWER_SHARE } from './http-get.ts'
+import type { CheckImplementation } from './check.ts'
+import { optionalText, optionalTexts, requiredText } from './check-parameters.ts'
+import { parseMetrics } from './parse-metrics.ts'
+
+/** An exposition is larger than other answers. */
+const MAX_BYTES = 4 * 1024 * 1024
+
+export const metricsScrape: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
+  const names = optionalTexts(parameters, 'names') ?? []
+  if (names.length === 0) throw new RunbookError('RUNBOOK_CHECK_FAILED', 'parameter names must name a metric')
+  const path = optionalText(parameters, 'path') ?? '/metrics'
+  const connection = requiredText(parameters, 'connection')
+  try {
+    const target = await targets.http(connection)
+    const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * ANSWER_SHARE, maxBytes: MAX_BYTES, signal })
+    if (answer.status !== 200)
+      return unreachable(names, `connection ${connection}: ${path} answers with status ${answer.status}`)
+    const rows = parseMetrics(answer.text, new Set(names))
+    const found = new Set(rows.map((row) => row.name))
+    const missing = names.filter((name) => !found.has(name))
+    const result = {
+      reachable: true,
+      rows: rows as unknown as JsonObject[],
+      missing,
+      truncated: answer.truncated,
+      error: null,
+    }
+    return capResult(result, target.redact)
+  } catch (error) {
+    if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
+    return unreachable(names, error.message)
+  }
+}
+
+function unreachable(names: string[], error: string): JsonObject {
+  return { reachable: false, rows: [], missing: names, truncated: true, error }
+}

@@ -1,0 +1,158 @@
+import { RunbookError } from '../../src/core/errors.ts'
+import { MAX_ROWS } from '../../src/core/evidence.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
+import { REDIS_COMMANDS } from '../../src/language/kinds/redis-read.ts'
+import type { RedisTarget } from '../../src/targets/targets.ts'
+import { capResult } from '../limit-result.ts'
+import type { CheckImplementation } from './check.ts'
+import { optionalTexts, requiredText } from './check-parameters.ts'
+import { readPipeline } from './redis-pipeline.ts'
+import type { RedisCommand } from './redis-pipeline.ts'
+
+/** Longer texts are read in part. */
+const MAX_TEXT_BYTES = 48 * 1024
+
+interface Answer {
+  value?: Json
+  rows?: { field: string | null; value: Json }[]
+  truncated?: boolean
+}
+
+export const redisRead: CheckImplementation = async (parameters, { targets }) => {
+  const target = await targets.redis(requiredText(parameters, 'connection'), 'read')
+  const command = requiredText(parameters, 'command')
+  const args = optionalTexts(parameters, 'args') ?? []
+  const known = Object.hasOwn(REDIS_COMMANDS, command) ? REDIS_COMMANDS[command]! : undefined
+  if (!known) throw failure(`${command} is not one of ${Object.keys(REDIS_COMMANDS).join(', ')}`)
+  if (args.length < known.least || args.length > known.most)
+    throw failure(
+      `${command} takes ${known.least === known.most ? known.least : `${known.least} to ${known.most}`} arguments, not ${args.length}`,
+    )
+  const { value = null, rows = [], truncated = false } = await answer(target, command, args)
+  const hidden = target.redact.map((name) => name.toLowerCase())
+  const shown = rows.map((row) =>
+    hidden.includes(row.field?.toLowerCase() ?? '') ? { ...row, value: '[redacted]' } : row,
+  )
+  return capResult({ value, rows: shown as unknown as JsonObject[], truncated }, target.redact)
+}
+
+async function answer(target: RedisTarget, command: string, args: string[]): Promise<Answer> {
+  const read = async (...one: RedisCommand) => (await readPipeline(target, [one]))[0]
+  const key = args[0]!
+  switch (command) {
+    case 'GET': {
+      const [length, text] = await readPipeline(target, [
+        ['strlen', key],
+        ['getrange', key, 0, MAX_TEXT_BYTES - 1],
+      ])
+      const exists = length !== 0 || (await read('exists', key)) === 1
+      return { value: exists ? (text as string) : null, truncated: Number(length) > MAX_TEXT_BYTES }
+    }
+    case 'MGET':
+      return { rows: named(args, (await read('mget', ...args)) as Json[]) }
+    case 'HMGET':
+      return { rows: named(args.slice(1), (await read('hmget', ...(args as [string]))) as Json[]) }
+    case 'HGETALL':
+      return readHash(target, key)
+    case 'SMEMBERS':
+      return readSet(target, key)
+    case 'LRANGE': {
+      const range = cutRange(args, Number(await read('llen', key)))
+      const values = range.empty ? [] : ((await read('lrange', key, range.start, range.stop)) as Json[])
+      return { rows: values.map((value) => ({ field: null, value })), truncated: range.cut }
+    }
+    case 'ZRANGE':
+      return readSortedSet(target, key, args)
+    case 'HGET':
+    case 'SISMEMBER':
+    case 'ZSCORE':
+    case 'LINDEX':
+    default: {
+      const value = (await read(command.toLowerCase(), ...args)) as Json
+      return { value: value ?? null }
+    }
+  }
+}
+
+async function readHash(target: RedisTarget, key: string): Promise<Answer> {
+  const [size] = await readPipeline(target, [['hlen', key]])
+  const flat =
+    Number(size) <= MAX_ROWS
+      ? ((await readPipeline(target, [['hgetall', key]]))[0] as string[] | Record<string, string>)
+      : await scanSome(target, 'hscan', key, 2)
+  const pairs = Array.isArray(flat) ? chunk(flat, 2) : Object.entries(flat)
+  const rows = pairs.slice(0, MAX_ROWS).map(([field, value]) => ({ field: field!, value: value! }))
+  return { rows, truncated: Number(size) > rows.length }
+}
+
+async function readSet(target: RedisTarget, key: string): Promise<Answer> {
+  const [size] = await readPipeline(target, [['scard', key]])
+  const members =
+    Number(size) <= MAX_ROWS
+      ? ((await readPipeline(target, [['smembers', key]]))[0] as string[])
+      : await scanSome(target, 'sscan', key, 1)
+  const rows = members.slice(0, MAX_ROWS).map((value) => ({ field: null, value }))
+  return { rows, truncated: Number(size) > rows.length }
+}
+
+/** A part of a large hash or set, in steps that do not hold Redis up. */
+async function scanSome(
+  target: RedisTarget,
+  command: 'hscan' | 'sscan',
+  key: string,
+  width: number,
+): Promise<string[]> {
+  const found: string[] = []
+  let cursor = '0'
+  do {
+    const [reply] = (await readPipeline(target, [[command, key, cursor, 'COUNT', MAX_ROWS]])) as [[string, string[]]]
+    cursor = reply[0]
+    found.push(...reply[1])
+  } while (cursor !== '0' && found.length < MAX_ROWS * width)
+  return found
+}
+
+async function readSortedSet(target: RedisTarget, key: string, args: string[]): Promise<Answer> {
+  const options = args.slice(3).map((option) => option.toUpperCase())
+  const unknown = options.find((option) => option !== 'REV' && option !== 'WITHSCORES')
+  if (unknown) throw failure(`ZRANGE is read by index, with REV and WITHSCORES only, not ${unknown}`)
+  const [size] = await readPipeline(target, [['zcard', key]])
+  const range = cutRange(args, Number(size))
+  if (range.empty) return { rows: [] }
+  const [reply] = await readPipeline(target, [['zrange', key, range.start, range.stop, ...options]])
+  const scored = options.includes('WITHSCORES')
+  const rows = scored
+    ? chunk(reply as string[], 2).map(([member, score]) => ({ field: member!, value: finite(score!) }))
+    : (reply as string[]).map((member) => ({ field: member, value: member }))
+  return { rows, truncated: range.cut }
+}
+
+/** Start and stop as Redis takes them, counted from the end when negative; at most 500 of them. */
+function cutRange(args: string[], length: number): { start: number; stop: number; empty: boolean; cut: boolean } {
+  const [start, stop] = args.slice(1, 3).map((text) => {
+    if (!/^-?\d{1,15}$/.test(text)) throw failure(`"${text}" is not an index`)
+    const index = Number(text)
+    return index < 0 ? Math.max(0, length + index) : index
+  }) as [number, number]
+  const end = args[2]!.startsWith('-') && length + Number(args[2]) < 0 ? -1 : Math.min(stop, length - 1)
+  const cut = end - start + 1 > MAX_ROWS
+  return { start, stop: cut ? start + MAX_ROWS - 1 : end, empty: end < start, cut }
+}
+
+function named(names: string[], values: Json[]): { field: string; value: Json }[] {
+  return names.map((field, i) => ({ field, value: values[i] ?? null }))
+}
+
+function chunk<T>(items: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
+}
+
+/** A score may be infinite, which JSON cannot hold. */
+function finite(score: string): Json {
+  const value = Number(score)
+  return Number.isFinite(value) ? value : score
+}
+
+function failure(message: string): RunbookError {
+  return new RunbookError('RUNBOOK_CHECK_FAILED', message)
+}

@@ -1,0 +1,136 @@
+import type { FieldDef, PoolClient } from 'pg'
+import { messageOf, RunbookError } from '../../src/core/errors.ts'
+import { MAX_RESULT_BYTES, MAX_ROWS } from '../../src/core/evidence.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
+import type { Type } from '../../src/core/plan.ts'
+import { columnType } from '../../src/language/kinds/sql-query.ts'
+import { connectPostgres } from '../../src/targets/open-postgres.ts'
+import { openPortal, readOn, type ReadStatement } from '../../src/targets/read-portal.ts'
+import { capResult } from '../limit-result.ts'
+import { coerceColumn } from './coerce-column.ts'
+import type { CheckImplementation } from './check.ts'
+import { optionalList, optionalRecord, requiredText } from './check-parameters.ts'
+
+type Row = (string | null)[]
+
+/** So many rows are fetched at a time, until there are enough or they are too many bytes. */
+const FETCH_ROWS = 100
+
+/**
+ * One statement in the extended protocol, in a READ ONLY transaction that is rolled back: what a statement sets is gone with it. That
+ * is the second net; the first is the role, which can only read.
+ */
+export const sqlQuery: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
+  const target = await targets.postgres(requiredText(parameters, 'connection'), 'read')
+  const statement: ReadStatement = {
+    sql: requiredText(parameters, 'sql'),
+    params: (optionalList(parameters, 'params') ?? []).map(sqlValue),
+    // A little less than the check's own timeout, so that the server ends the statement and says so.
+    timeoutMs: Math.max(50, Math.round(timeoutMs * 0.95)),
+  }
+  const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
+  const client = await connectPostgres(target)
+  // The server may end the session between two statements; without a listener that would end the process.
+  const ignore = () => {}
+  client.on('error', ignore)
+  let failed = true
+  try {
+    const found = await abortable(signal, () => readRows(client, statement))
+    await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()')
+    failed = false
+    const rows = pick(found.rows, found.fields, columns)
+    return capResult({ rows, truncated: found.truncated }, target.redact)
+  } catch (error) {
+    throw isDatabaseError(error) ? describe(error, target.connection) : error
+  } finally {
+    client.release(failed)
+    client.removeListener('error', ignore)
+  }
+}
+
+async function readRows(client: PoolClient, statement: ReadStatement) {
+  const { fields, ...first } = await openPortal(client, statement, FETCH_ROWS)
+  const rows: Row[] = first.rows
+  let { ended } = first
+  while (!ended && rows.length <= MAX_ROWS && bytesOf(rows) <= 2 * MAX_RESULT_BYTES) {
+    const next = await readOn(client, Math.min(FETCH_ROWS, MAX_ROWS + 1 - rows.length))
+    rows.push(...next.rows)
+    ended = next.ended
+  }
+  return { rows: rows.slice(0, MAX_ROWS), fields, truncated: !ended || rows.length > MAX_ROWS }
+}
+
+function bytesOf(rows: Row[]): number {
+  let bytes = 0
+  for (const row of rows) for (const text of row) bytes += text?.length ?? 4
+  return bytes
+}
+
+/** Ends the waiting at the abort; the caller then drops the connection, and the server's own timeout ends the statement. */
+async function abortable<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop)
+  })
+  try {
+    return await Promise.race([run(), aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {
+  return Object.entries(columns).map(([name, text]) => {
+    const type = columnType(text)
+    if (type === undefined)
+      throw new RunbookError('RUNBOOK_CHECK_FAILED', `column ${name}: ${JSON.stringify(text)} is not a type`)
+    return { name, type }
+  })
+}
+
+function pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Type }[]): JsonObject[] {
+  const found = columns.map(({ name, type }) => {
+    const places = fields.flatMap((field, place) => (field.name === name ? [place] : []))
+    const has = fields.map((field) => field.name).join(', ') || 'none'
+    if (places.length === 0)
+      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives no column "${name}"; it gives ${has}`)
+    if (places.length > 1)
+      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives the column "${name}" ${places.length} times`)
+    return { name, type, place: places[0]!, oid: fields[places[0]!]!.dataTypeID }
+  })
+  return rows.map((row) =>
+    Object.fromEntries(
+      found.map(({ name, type, place, oid }) => [name, coerceColumn(name, row[place] ?? null, type, oid)]),
+    ),
+  )
+}
+
+/** Values go as text, whose type the server infers: `'1h'` serves `$1::interval`. An object goes as JSON. */
+function sqlValue(value: Json): string | string[] | null {
+  if (value === null || typeof value === 'string') return value
+  if (Array.isArray(value)) return value.map(sqlValue) as string[]
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+interface DatabaseError extends Error {
+  code: string
+  hint?: string
+}
+
+function isDatabaseError(error: unknown): error is DatabaseError {
+  const { code, severity } = error as { code?: unknown; severity?: unknown }
+  return error instanceof Error && typeof code === 'string' && typeof severity === 'string'
+}
+
+function describe(error: DatabaseError, connection: string): RunbookError {
+  const hint = error.hint ? ` (${error.hint})` : ''
+  const message = `connection ${connection}: ${messageOf(error)}${hint}, SQLSTATE ${error.code}`
+  return new RunbookError(
+    'RUNBOOK_CHECK_FAILED',
+    message,
+    { sqlState: error.code, timeout: error.code === '57014' },
+    error,
+  )
+}

@@ -1,0 +1,90 @@
+import { RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Person } from '../core/person.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
+import { transaction, type Connection } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+import { lockIncident } from '../gate/gates.ts'
+import { ring } from '../temporal/send-signal.ts'
+import type { Engine } from './engine.ts'
+
+/** Somebody has seen it. The first acknowledgement stands. */
+export async function acknowledge(engine: Engine, person: Person, incident: string): Promise<void> {
+  await act(engine, person, incident, 'acknowledged', 'acknowledged', (connection) =>
+    connection.query(
+      `UPDATE runbook.incidents SET acknowledged_at = clock_timestamp(), acknowledged_by = $2 WHERE id = $1 AND acknowledged_at IS NULL`,
+      [incident, person.name],
+    ),
+  )
+}
+
+/** Somebody looks after it; who claims last has it. */
+export async function claim(engine: Engine, person: Person, incident: string): Promise<void> {
+  await act(engine, person, incident, 'claimed', undefined, (connection) =>
+    connection.query('UPDATE runbook.incidents SET claimed_by = $2 WHERE id = $1', [incident, person.name]),
+  )
+}
+
+const MAX_NOTE = 10_000
+
+/** A note in the incident's history; also after it has closed. */
+export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
+  const body = text.trim()
+  if (body === '' || body.length > MAX_NOTE || !isStorable(body))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE} characters, and ${NOT_STORABLE}`)
+  await transaction(engine.database, async (connection) => {
+    await lockIncident(connection, incident)
+    await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [
+      incident,
+      person.name,
+      body,
+    ])
+    await recordEvents(connection, incident, [{ actor: `person:${person.name}`, kind: 'note', data: { body } }])
+  })
+}
+
+/**
+ * Marks an incident to be ended, and rings its workflow, which ends it: at its gate at once, while applying between two targets.
+ * What was applied stays applied.
+ */
+export async function cancelIncident(
+  engine: Engine,
+  person: Person,
+  incident: string,
+  comment?: string,
+): Promise<void> {
+  await act(
+    engine,
+    person,
+    incident,
+    'cancel',
+    'cancel',
+    (connection) =>
+      connection.query(
+        `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = $2 WHERE id = $1 AND cancelled_at IS NULL`,
+        [incident, person.name],
+      ),
+    comment ? { comment } : {},
+  )
+  // Lost, it is rung again by the reconciler.
+  await ring(engine.temporal.client, incident).catch(() => {})
+}
+
+async function act(
+  engine: Engine,
+  person: Person,
+  incident: string,
+  kind: string,
+  place: string | undefined,
+  write: (connection: Connection) => Promise<unknown>,
+  data: JsonObject = {},
+): Promise<void> {
+  await transaction(engine.database, async (connection) => {
+    const { closed } = await lockIncident(connection, incident)
+    if (closed) throw new RunbookError('RUNBOOK_CONFLICT', `${incident} is closed; a note can still be added`)
+    await write(connection)
+    await recordEvents(connection, incident, [
+      { actor: `person:${person.name}`, kind, data, ...(place ? { place } : {}) },
+    ])
+  })
+}

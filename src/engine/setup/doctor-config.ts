@@ -1,0 +1,155 @@
+import { loadConfig } from '../../config/load-config.ts'
+import type { Config } from '../../config/config.ts'
+import { scrubSecrets } from '../../config/secret.ts'
+import { ASK_DOCTOR, type DoctorFinding } from '../../core/doctor-finding.ts'
+import { messageOf } from '../../core/errors.ts'
+import { within } from '../../core/with-deadline.ts'
+import { publicKeyOf } from '../../gate/keyring.ts'
+import { openDatabase } from '../../history/database.ts'
+import { requireMigrated } from '../../history/migrate.ts'
+import { lookAtTemporal, type TemporalLook } from '../../temporal/temporal-status.ts'
+import { brokenRunbooks, loadCatalogue, type Catalogue } from '../catalogue.ts'
+import { doctorConnections } from './doctor-connections.ts'
+import { temporalAddress } from '../engine.ts'
+import { keyringOf } from '../open-keyring.ts'
+
+const ANSWER_WITHIN_MS = 4_000
+
+export interface DoctorOptions {
+  cwd: string
+  env: Record<string, string | undefined>
+  /** A worker should be there now; otherwise one that is missing is only told. */
+  workerExpected: boolean
+  /** What a person types to start everything. */
+  start: string
+}
+
+/** The configuration, the engine's database, Temporal and its workers, the runbooks, every connection and channel. Changes nothing. */
+export async function doctorConfig(options: DoctorOptions): Promise<DoctorFinding[]> {
+  let config: Config
+  try {
+    config = loadConfig(options)
+  } catch (error) {
+    return [{ name: 'configuration', ok: false, detail: messageOf(error) }]
+  }
+  const [key, database, temporal, [catalogue, runbooks], connections] = await Promise.all([
+    attempt('signing key', async () => signingKey(config)),
+    attempt('engine database', () => checkDatabase(config)),
+    checkTemporal(config, options),
+    checkRunbooks(config),
+    doctorConnections(config),
+  ])
+  return [
+    ...config.warnings.map((detail) => ({ name: 'configuration', ok: false, detail })),
+    key,
+    database,
+    ...temporal,
+    ...runbooks,
+    ...connections,
+    ...(catalogue ? checkEscalation(config, catalogue) : []),
+  ]
+}
+
+async function attempt(name: string, look: () => Promise<string>): Promise<DoctorFinding> {
+  try {
+    return { name, ok: true, detail: await within(ANSWER_WITHIN_MS, look) }
+  } catch (error) {
+    return { name, ok: false, detail: whyOf(error) }
+  }
+}
+
+/** Who reads this has asked the doctor. */
+function whyOf(error: unknown): string {
+  return scrubSecrets(messageOf(error)).replace(ASK_DOCTOR, '')
+}
+
+/** Its public form is what becomes `signing.previous` when the key is changed. */
+function signingKey(config: Config): string {
+  keyringOf(config)
+  const { key, previous } = config.signing
+  const before = previous.length > 0 ? `, and ${previous.length} former` : ''
+  return `${publicKeyOf(key.reveal())}${before}`
+}
+
+async function checkDatabase(config: Config): Promise<string> {
+  const database = openDatabase(config.database.reveal(), {
+    max: 1,
+    name: 'runbook doctor',
+    answerMs: ANSWER_WITHIN_MS - 500,
+  })
+  try {
+    await requireMigrated(database)
+    return 'answers, and is up to date'
+  } finally {
+    await database.end()
+  }
+}
+
+async function checkTemporal(
+  config: Config,
+  { workerExpected, start }: Pick<DoctorOptions, 'workerExpected' | 'start'>,
+): Promise<DoctorFinding[]> {
+  try {
+    const look = await lookAtTemporal(temporalAddress(config), config.temporal.taskQueue, ANSWER_WITHIN_MS)
+    const detail = `answers on ${look.address}, namespace ${look.namespace}`
+    return [{ name: 'engine Temporal', ok: true, detail }, workerFinding(look, workerExpected, start)]
+  } catch (error) {
+    return [{ name: 'engine Temporal', ok: false, detail: whyOf(error) }]
+  }
+}
+
+export function workerFinding(
+  { queues }: Pick<TemporalLook, 'queues'>,
+  expected: boolean,
+  start: string,
+): DoctorFinding {
+  const idle = queues.filter(({ workers }) => workers.length === 0).map(({ queue }) => queue)
+  if (idle.length === 0) {
+    const workers = [...new Set(queues.flatMap((one) => one.workers))]
+    return {
+      name: 'worker',
+      ok: true,
+      detail: `${workers.join(', ')} polls ${queues.map((one) => one.queue).join(', ')}`,
+    }
+  }
+  const detail = `none polls ${idle.join(', ')}: incidents wait until one runs`
+  const fix = `start it: ${start}, or a worker alone: "runbook worker"`
+  return expected
+    ? { name: 'worker', ok: false, detail, fix }
+    : { name: 'worker', ok: true, warning: true, detail, fix }
+}
+
+async function checkRunbooks(config: Config): Promise<[Catalogue | undefined, DoctorFinding[]]> {
+  try {
+    const catalogue = await loadCatalogue(config)
+    const names = [...catalogue.byName.keys()]
+    const count = `${names.length} runbook${names.length === 1 ? '' : 's'}`
+    const left = brokenRunbooks(config, catalogue).map((detail) => ({
+      name: 'runbooks',
+      ok: false,
+      detail: `left out: ${detail}`,
+      fix: '"runbook lint" shows all that is wrong with it',
+    }))
+    return [
+      catalogue,
+      [{ name: 'runbooks', ok: true, detail: [count, names.join(', ')].filter(Boolean).join(': ') }, ...left],
+    ]
+  } catch (error) {
+    return [undefined, [{ name: 'runbooks', ok: false, detail: whyOf(error) }]]
+  }
+}
+
+/** A name in `escalate.to` is a group, whose people may decide late, and a channel, which is told. */
+function checkEscalation(config: Config, catalogue: Catalogue): DoctorFinding[] {
+  const configured = Object.values(config.people).flatMap((person) => person.groups)
+  const groups = new Set([...configured, ...Object.keys(config.oidc?.groups ?? {})])
+  const names = new Set([...catalogue.byName.values()].flatMap(({ plan }) => plan.escalate.to))
+  return [...names].map((name) => {
+    const missing = [
+      ...(groups.has(name) ? [] : ['nobody is in that group']),
+      ...(config.channels[name]?.slack.known ? [] : ['no channel is configured']),
+    ]
+    const detail = missing.length === 0 ? 'a group with people, and a channel' : missing.join('; ')
+    return { name: `escalation ${name}`, ok: groups.has(name), detail }
+  })
+}

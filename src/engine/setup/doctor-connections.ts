@@ -1,0 +1,75 @@
+import type { Config, ConnectionConfig } from '../../config/config.ts'
+import { scrubSecrets } from '../../config/secret.ts'
+import type { DoctorFinding } from '../../core/doctor-finding.ts'
+import { messageOf } from '../../core/errors.ts'
+import { within } from '../../core/with-deadline.ts'
+import { openTargets } from '../../targets/open-targets.ts'
+import { requestHttp } from '../../targets/request-http.ts'
+import type { Targets } from '../../targets/targets.ts'
+
+const ANSWER_WITHIN_MS = 5_000
+const HTTP_WITHIN_MS = 2_000
+
+/** Asks every connection with the credential that reads. */
+export async function doctorConnections(config: Pick<Config, 'connections'>): Promise<DoctorFinding[]> {
+  const targets = openTargets(config)
+  try {
+    return await Promise.all(
+      Object.entries(config.connections).map(async ([name, connection]) => {
+        const finding = { name: `connection ${name}`, ok: true }
+        try {
+          return { ...finding, ...(await within(ANSWER_WITHIN_MS, () => ask(targets, name, connection))) }
+        } catch (error) {
+          return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)) }
+        }
+      }),
+    )
+  } finally {
+    await targets.close()
+  }
+}
+
+type Answer = Pick<DoctorFinding, 'detail' | 'warning' | 'fix'>
+
+async function ask(targets: Targets, name: string, connection: ConnectionConfig): Promise<Answer> {
+  switch (connection.kind) {
+    case 'postgres':
+      await (await targets.postgres(name, 'read')).pool.query('SELECT 1')
+      return {
+        detail:
+          connection.ledger === 'target'
+            ? 'answers; effects are applied exactly once'
+            : 'answers; no ledger: effects are applied at most once',
+      }
+    case 'bullmq':
+      await (await targets.bullmq(name, 'read')).redis.ping()
+      return { detail: `answers; queue ${connection.prefix}:${connection.queue}` }
+    case 'redis':
+      await (await targets.redis(name, 'read')).redis.ping()
+      return { detail: 'answers' }
+    case 'http':
+      return askHttp(targets, name)
+    case 'process':
+      await targets.process(name)
+      return { detail: `commands: ${Object.keys(connection.commands).join(', ')}` }
+    case 'logs':
+      await targets.logs(name)
+      return { detail: connection.files.join(', ') }
+  }
+}
+
+/** A service that is down is what runbooks are for: it is told, and nothing is wrong with the configuration. */
+async function askHttp(targets: Targets, name: string): Promise<Answer> {
+  const target = await targets.http(name)
+  try {
+    const { status } = await requestHttp(target, { timeoutMs: HTTP_WITHIN_MS, maxBytes: 1_024 })
+    return { detail: `answers: HTTP ${status} for GET ${target.baseUrl.href}` }
+  } catch (error) {
+    return { warning: true, detail: scrubSecrets(`does not answer: ${reasonOf(error)}`) }
+  }
+}
+
+/** Without the connection's name, which stands before it. */
+function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/^connection [^:(]+(?:: | (?=\())/, '')
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import type { BullmqConnection, RedisConnection } from '../../config/config.ts'
+import { scrubSecrets } from '../../config/secret.ts'
+import { messageOf, RunbookError } from '../../core/errors.ts'
+import { EFFECT_REDIS_COMMANDS } from '../../effects/redis-rights.ts'
+import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
+
+const LOGIN = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
+
+/**
+ * Reads of every kind on the given keys, and looks at the server that change nothing. `+@connection` would grant CLIENT KILL, and `~`
+ * with `+eval` writes inside scripts; hence `%R~` and single commands. PFCOUNT counts as a read and stores what it counted.
+ */
+const READING = '-@all +@read -@dangerous -@blocking -scan -randomkey -dbsize -pfcount'
+  .split(' ')
+  .concat([...LOGIN, 'client|list', 'slowlog|get', 'latency|latest'].map((command) => `+${command}`))
+const WRITING = ['-@all', ...[...LOGIN, ...EFFECT_REDIS_COMMANDS].map((command) => `+${command}`)]
+
+/** Redis users for reading and writing one queue, or the keys that the connection names. */
+export async function prepareRedis(
+  name: string,
+  connection: BullmqConnection | RedisConnection,
+  logins: { read: WantedLogin; write?: WantedLogin },
+  adminUrl: string,
+): Promise<PreparedConnection> {
+  const admin = await connect(adminUrl)
+  const keys = connection.kind === 'bullmq' ? [`${connection.prefix}:${connection.queue}:*`] : connection.keys
+  const did: string[] = []
+  const env: Record<string, string> = {}
+  try {
+    const make = async (access: 'read' | 'write', wanted: WantedLogin) => {
+      const user = userName(name, connection, access)
+      const { password, kept } = await passwordFor(wanted, user)
+      const patterns = keys.map((key) => (access === 'read' ? `%R~${key}` : `~${key}`))
+      const commands = access === 'read' ? READING : WRITING
+      await admin.call('ACL', 'SETUSER', user, 'reset', 'on', `>${password}`, 'resetchannels', ...patterns, ...commands)
+      const url = new URL(adminUrl)
+      url.username = user
+      url.password = password
+      ;(await connect(url.href)).disconnect()
+      env[wanted.variable] = url.href
+      did.push(`user ${user}: ${access === 'read' ? 'reads' : 'the commands of the actions'} on ${keys.join(', ')}`)
+      did.push(
+        `user ${user}: ${kept ? `the password in ${wanted.variable} works and is kept` : `new password, for ${wanted.variable}`}`,
+      )
+    }
+    await make('read', logins.read)
+    if (logins.write) await make('write', logins.write)
+    const warnings = await persist(admin, did)
+    return { did, warnings, env }
+  } catch (error) {
+    if (error instanceof RunbookError) throw error
+    throw new RunbookError('RUNBOOK_CONFIG', `connection ${name}: ${scrubSecrets(messageOf(error))}`, {}, error)
+  } finally {
+    admin.disconnect()
+  }
+}
+
+/** Users are the server's, so the queue is in the name. */
+function userName(name: string, connection: BullmqConnection | RedisConnection, access: string): string {
+  const of = connection.kind === 'bullmq' ? `${connection.prefix}-${connection.queue}-` : ''
+  return `runbook-${name}-${of}${access}`.replace(/[^A-Za-z0-9._-]+/g, '-')
+}
+
+async function passwordFor(wanted: WantedLogin, user: string): Promise<{ password: string; kept: boolean }> {
+  const url = wanted.current && URL.canParse(wanted.current) ? new URL(wanted.current) : undefined
+  if (url?.username === user) {
+    const client = await connect(url.href).catch(() => undefined)
+    client?.disconnect()
+    if (client) return { password: decodeURIComponent(url.password), kept: true }
+  }
+  return { password: randomBytes(24).toString('base64url'), kept: false }
+}
+
+/** Users live in memory until they are saved, which only works with an ACL file. */
+async function persist(admin: Redis, did: string[]): Promise<string[]> {
+  const [, file] = (await admin.config('GET', 'aclfile')) as string[]
+  if (!file)
+    return [
+      'Redis has no ACL file: the users are lost when it restarts. Set `aclfile` in redis.conf, or run this again then.',
+    ]
+  await admin.call('ACL', 'SAVE')
+  did.push(`users saved in ${file}`)
+  return []
+}
+
+async function connect(url: string): Promise<Redis> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: 3_000,
+    commandTimeout: 5_000,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    protocol: 2,
+    disableClientInfo: true,
+  })
+  let last: unknown
+  redis.on('error', (error: unknown) => (last = error))
+  try {
+    await redis.connect()
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    const message = `Redis at ${new URL(url).host} does not answer: ${scrubSecrets(messageOf(last ?? error))}`
+    throw new RunbookError('RUNBOOK_UNREACHABLE', message, {}, error)
+  }
+}

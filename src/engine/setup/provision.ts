@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { migrateHistory } from '../../history/migrate.ts'
+
+export interface ProvisionedDatabase {
+  /** Migrates; owns the schema. */
+  ownerUrl: string
+  /** What the engine's processes use: it may append, not change. */
+  applicationUrl: string
+}
+
+/**
+ * Makes the engine's database with an owner and an application login, and migrates it. Passwords that are given are set again, so
+ * that a repeated call leaves the same addresses valid. `names` keep several engines on one server apart.
+ */
+export async function provisionEngineDatabase(
+  superuserUrl: string,
+  names: { database: string; owner: string; application: string },
+  passwords: { owner?: string; application?: string } = {},
+): Promise<ProvisionedDatabase> {
+  const owner = { role: names.owner, password: passwords.owner ?? newPassword() }
+  const application = { role: names.application, password: passwords.application ?? newPassword() }
+  await withClient(superuserUrl, async (client) => {
+    await ensureLogin(client, owner)
+    await ensureLogin(client, application)
+    await ensureDatabase(client, names.database, owner.role)
+  })
+  const ownerUrl = urlFor(superuserUrl, owner, names.database)
+  await withClient(urlFor(superuserUrl, undefined, names.database), async (client) => {
+    // Group roles are the server's, not one database's: the superuser makes them, and the owner needs no right to make any.
+    for (const role of ['runbook_application', 'runbook_reader'])
+      await client.query(
+        `DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
+      )
+    await client.query(`GRANT runbook_application TO ${client.escapeIdentifier(application.role)}`)
+    await client.query(`REVOKE ALL ON DATABASE ${client.escapeIdentifier(names.database)} FROM PUBLIC`)
+    await client.query(
+      `GRANT CONNECT ON DATABASE ${client.escapeIdentifier(names.database)} TO ${client.escapeIdentifier(application.role)}`,
+    )
+  })
+  await migrateHistory(ownerUrl)
+  return { ownerUrl, applicationUrl: urlFor(superuserUrl, application, names.database) }
+}
+
+/** Makes a database with an owner of its own; for the example system. */
+export async function provisionDatabase(
+  superuserUrl: string,
+  database: string,
+  owner: string,
+  password = newPassword(),
+): Promise<string> {
+  await withClient(superuserUrl, async (client) => {
+    await ensureLogin(client, { role: owner, password })
+    await ensureDatabase(client, database, owner)
+  })
+  return urlFor(superuserUrl, { role: owner, password }, database)
+}
+
+export function newPassword(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/** The password in a URL that was made earlier, so that it can be kept. */
+export function passwordIn(url: string | undefined): { owner?: string } | undefined {
+  const password = url === undefined ? '' : decodeURIComponent(new URL(url).password)
+  return password === '' ? undefined : { owner: password }
+}
+
+interface Login {
+  role: string
+  password: string
+}
+
+async function ensureLogin(client: pg.Client, { role, password }: Login): Promise<void> {
+  const name = client.escapeIdentifier(role)
+  await client.query(
+    `DO $$ BEGIN CREATE ROLE ${name} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
+  )
+  await client.query(`ALTER ROLE ${name} LOGIN NOCREATEROLE PASSWORD ${client.escapeLiteral(password)}`)
+}
+
+async function ensureDatabase(client: pg.Client, database: string, owner: string): Promise<void> {
+  const there = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+  if (there.rowCount === 0)
+    await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)} OWNER ${client.escapeIdentifier(owner)}`)
+}
+
+function urlFor(superuserUrl: string, login: Login | undefined, database: string): string {
+  const url = new URL(superuserUrl)
+  if (login) {
+    url.username = login.role
+    url.password = login.password
+  }
+  url.pathname = `/${database}`
+  return url.href
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,32 @@
+import { RunbookError } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { Queryable } from '../../history/database.ts'
+import type { EvidenceView } from './view-types.ts'
+
+const COLUMNS = `place, name, kind, status, ref, parameters, body, truncated,
+  to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, duration_ms AS "durationMs"`
+
+type Row = Omit<EvidenceView, 'parameters' | 'body'> & { parameters: string; body: string }
+
+/** All evidence of an incident, in the order in which it was taken. */
+export async function readAllEvidence(db: Queryable, incident: string): Promise<EvidenceView[]> {
+  const found = await db.query<Row>(
+    `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 ORDER BY started_at, place`,
+    [incident],
+  )
+  return found.rows.map(evidenceOf)
+}
+
+/** Throws `RUNBOOK_NOT_FOUND`. */
+export async function readEvidenceByRef(db: Queryable, incident: string, ref: string): Promise<EvidenceView> {
+  const found = await db.query<Row>(
+    `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 AND ref = $2 ORDER BY started_at LIMIT 1`,
+    [incident, ref],
+  )
+  if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `${incident} has no evidence ${ref}`)
+  return evidenceOf(found.rows[0])
+}
+
+function evidenceOf(row: Row): EvidenceView {
+  return { ...row, parameters: JSON.parse(row.parameters) as JsonObject, body: JSON.parse(row.body) as JsonObject }
+}

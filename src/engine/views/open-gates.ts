@@ -1,0 +1,27 @@
+import { readOpenGates } from '../../gate/gates.ts'
+import { snapshot, type Database } from '../../history/database.ts'
+import { readIncident } from '../../history/incidents.ts'
+import { summaryOf } from './list.ts'
+import { gateView } from './show.ts'
+import type { GateView, IncidentSummary } from './view-types.ts'
+
+/** A gate that waits for a decision, and the incident it belongs to. */
+export type OpenGate = Pick<IncidentSummary, 'type' | 'openedAt' | 'acknowledgedBy'> & {
+  incident: string
+  gate: GateView
+}
+
+/** More than anybody reads; those that wait beyond it are found by their incident. */
+const MOST_GATES = 200
+
+/** Gates of open incidents that wait for decisions, the one that was opened last first; at most 200. */
+export async function openGates(database: Database): Promise<OpenGate[]> {
+  return snapshot(database, async (db) => {
+    const waiting: OpenGate[] = []
+    for (const row of await readOpenGates(db, MOST_GATES)) {
+      const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(await readIncident(db, row.incident))
+      waiting.push({ incident, type, openedAt, acknowledgedBy, gate: await gateView(db, row) })
+    }
+    return waiting
+  })
+}

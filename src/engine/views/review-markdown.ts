@@ -1,0 +1,185 @@
+import { humanDuration } from '../../core/duration.ts'
+import type { ProposedAction } from '../../core/proposal.ts'
+import { acknowledgement } from './review.ts'
+import type { EvidenceView, GateView, Review, RoundView } from './view-types.ts'
+
+const MAX_EVIDENCE_CHARACTERS = 4_000
+
+/** The review as Markdown, for a person the week after and for a pull request. */
+export function reviewMarkdown(review: Review): string {
+  const { incident } = review
+  const looked = acknowledgement(review.timeline)
+  const lines = [
+    `# ${incident.id}: ${inline(incident.type)}, ${incident.outcome ?? incident.state}`,
+    '',
+    ...(incident.reason ? [`${inline(capital(incident.reason))}.`, ''] : []),
+    '| | |',
+    '| --- | --- |',
+    `| Runbook | ${inline(incident.runbook)}, plan \`${incident.planDigest.slice(0, 12)}\` |`,
+    `| Key | ${inline(incident.key)} |`,
+    `| Inputs | ${inline(JSON.stringify(incident.inputs))} |`,
+    `| Opened | ${incident.openedAt} by ${inline(incident.requester.replace(/^person:/, ''))}${incident.occurrences > 1 ? `, ${incident.occurrences} times` : ''} |`,
+    `| Acknowledged | ${looked ? `${looked.at}, after ${human(review.timeToAcknowledgeMs)}: ${inline(looked.person)} ${looked.how}` : 'no'} |`,
+    `| Closed | ${incident.closedAt ?? 'not yet'} |`,
+    `| Time to resolve | ${review.timeToResolveMs === null ? 'not resolved' : human(review.timeToResolveMs)} |`,
+    `| History | ${review.chainFaults.length === 0 ? `${review.timeline.length} events, chain intact` : `**chain broken**: ${inline(review.chainFaults.join('; '))}`} |`,
+    '',
+    ...incident.rounds.flatMap(roundLines),
+    '## Timeline',
+    '',
+    ...review.timeline.map((entry) => `- \`${entry.at.slice(11, 23)}\` ${inline(entry.text)}`),
+    '',
+    ...(review.notes.length > 0
+      ? ['## Notes', '', ...review.notes.map((note) => `- ${note.at} ${inline(note.person)}: ${inline(note.body)}`), '']
+      : []),
+    '## Evidence',
+    '',
+    ...review.evidence.flatMap(evidenceLines),
+  ]
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+function roundLines(round: RoundView): string[] {
+  const held = round.causes.filter((cause) => cause.holds === true)
+  const others = round.causes.filter((cause) => cause.holds !== true)
+  return [
+    `## Round ${round.round}`,
+    '',
+    ...(round.causes.length === 0
+      ? ['No cause was looked for: the symptom was gone, or the round ended before.', '']
+      : []),
+    ...(held.length > 0
+      ? [
+          '**Causes that held**',
+          '',
+          ...held.map((cause) => `- **${inline(cause.cause)}**: ${inline(cause.title)}. ${inline(cause.because)}`),
+          '',
+        ]
+      : []),
+    ...(others.length > 0
+      ? [
+          '**Ruled out or undetermined**',
+          '',
+          ...others.map(
+            (cause) =>
+              `- ${inline(cause.cause)}: ${cause.holds === false ? 'ruled out' : 'undetermined'}: ${inline(cause.because)}`,
+          ),
+          '',
+        ]
+      : []),
+    ...(round.gate ? gateLines(round.gate, round) : []),
+  ]
+}
+
+function gateLines(gate: GateView, round: RoundView): string[] {
+  const { proposal } = gate
+  const count =
+    proposal.affected > proposal.targets.length
+      ? `${proposal.targets.length} of ${proposal.affected} targets`
+      : `${proposal.targets.length} target${proposal.targets.length === 1 ? '' : 's'}`
+  return [
+    `**Proposed**: ${inline(proposal.title)} (${code(proposal.remedy)}, risk ${proposal.risk}, ${count}), gate \`${gate.id}\`, digest \`${gate.proposalDigest}\``,
+    '',
+    ...proposal.actions.map((action) => `- ${actionLine(action)}`),
+    '',
+    `**Decided**: ${gate.auto ? 'by the configuration, no approval needed' : gate.state}${gate.why ? ` (${inline(gate.why)})` : ''}`,
+    '',
+    ...gate.decisions.map(
+      (one) =>
+        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.breakGlass === null ? '' : ` **by breaking the glass**, because: ${inline(one.breakGlass)}`}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
+    ),
+    ...(gate.decisions.length > 0 ? [''] : []),
+    ...(round.effects.length > 0
+      ? [
+          '| Target | Action | Effect | Detail |',
+          '| --- | --- | --- | --- |',
+          ...round.effects.map(
+            (effect) =>
+              `| ${inline(effect.target)} | ${inline(effect.action)} | ${effect.result} | ${inline(effect.detail)} |`,
+          ),
+          '',
+        ]
+      : []),
+    ...untouched(gate, round),
+    ...(round.verified === null ? [] : [`**Verification**: ${round.verified ? 'held' : 'did not hold'}`, '']),
+  ]
+}
+
+/** Targets that were approved, and to which nothing was done. */
+function untouched(gate: GateView, { targets }: RoundView): string[] {
+  const skipped = targets.filter(({ state }) => state === 'skipped')
+  if (gate.state !== 'approved' || skipped.length === 0) return []
+  const named = skipped.map(
+    ({ key, why }) => `- ${key === '-' ? '' : `${inline(key)}: `}${inline(why ?? 'the round ended before')}`,
+  )
+  return [`**Not applied**${skipped.length === targets.length ? ': nothing was' : ''}`, '', ...named, '']
+}
+
+function actionLine(action: ProposedAction): string {
+  const done = action.preview.guarantee ? `; done ${inline(action.preview.guarantee)}` : ''
+  const undo = action.preview.undo ? `; undo: ${code(action.preview.undo)}` : ''
+  const warning = action.preview.warning ? `; ${inline(action.preview.warning)}` : ''
+  return `${action.target === '-' ? '' : `${code(action.target)}: `}${code(action.preview.summary)}${done}${undo}${warning}`
+}
+
+function evidenceLines(evidence: EvidenceView): string[] {
+  const text = seen(JSON.stringify(evidence.body, null, 2))
+  const shown =
+    text.length > MAX_EVIDENCE_CHARACTERS
+      ? `${text.slice(0, MAX_EVIDENCE_CHARACTERS)}\n… ${text.length - MAX_EVIDENCE_CHARACTERS} more characters: GET /v1/incidents/…/evidence/${evidence.ref}`
+      : text
+  const fence = fenceFor(shown, 3)
+  return [
+    `<details><summary><code>${html(evidence.place)}</code>: ${html(evidence.kind)}, ${evidence.status}${evidence.truncated ? ', truncated' : ''}, ${humanDuration(evidence.durationMs)}, <code>${evidence.ref.slice(0, 12)}</code></summary>`,
+    '',
+    `${fence}json`,
+    shown,
+    fence,
+    '',
+    '</details>',
+    '',
+  ]
+}
+
+function human(ms: number | null): string {
+  return ms === null ? '-' : humanDuration(ms)
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+/** Data in running text must not become markup. */
+function inline(text: string): string {
+  return oneLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
+}
+
+/** As it is, whatever it holds: in a table's cell it would need more. */
+function code(text: string): string {
+  const line = oneLine(text)
+  const fence = fenceFor(line, 1)
+  const space = line.startsWith('`') || line.endsWith('`') ? ' ' : ''
+  return `${fence}${space}${line}${space}${fence}`
+}
+
+/** More backticks than stand together anywhere in the text. */
+function fenceFor(text: string, least: number): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
+  return '`'.repeat(Math.max(least, longest + 1))
+}
+
+function html(text: string): string {
+  return oneLine(text).replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+function oneLine(text: string): string {
+  return seen(text.replace(/[\r\n\t\p{Zl}\p{Zp}]+/gu, ' '))
+}
+
+/** What would hide, or turn what stands beside it, is shown by its number. */
+function seen(text: string): string {
+  return text.replace(
+    /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  )
+}

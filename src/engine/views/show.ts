@@ -1,0 +1,140 @@
+import type { Finding } from '../../core/incident.ts'
+import { worstOf } from '../../core/effect.ts'
+import { connectionsOf } from '../../gate/breaker.ts'
+import { inTheWay, readControls } from '../../gate/controls.ts'
+import { widenedGroups } from '../../gate/eligible.ts'
+import { readDecisions, readGates, type GateRow } from '../../gate/gates.ts'
+import { snapshot, type Database, type Queryable } from '../../history/database.ts'
+import { readEvents, readIncident, type EventRow } from '../../history/incidents.ts'
+import { summaryOf } from './list.ts'
+import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
+
+/** An incident with its rounds, from the engine's database alone. Throws `RUNBOOK_NOT_FOUND`. */
+export async function showIncident(database: Database, id: string): Promise<IncidentView> {
+  return snapshot(database, (db) => incidentView(db, id))
+}
+
+/** The same within a snapshot. */
+export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
+  const incident = await readIncident(db, id)
+  const events = await readEvents(db, id)
+  const gates = await readGates(db, id)
+  const count = Math.max(0, ...events.map(roundOf), ...gates.map((gate) => gate.round))
+  const rounds: RoundView[] = []
+  for (let round = 1; round <= count; round += 1)
+    rounds.push(
+      await roundView(
+        db,
+        round,
+        events,
+        gates.find((gate) => gate.round === round),
+        round < count || incident.closedAt !== null,
+      ),
+    )
+  const last = gates.at(-1)
+  const controls = incident.closedAt ? [] : await readControls(db)
+  return { ...summaryOf(incident), rounds, controls: inTheWay(controls, last ? connectionsOf(last.proposal) : []) }
+}
+
+/** `r2/check/jobs` → 2; 0 for what belongs to no round. */
+function roundOf(event: Pick<EventRow, 'place'>): number {
+  return Number(/^r(\d+)\//.exec(event.place ?? '')?.[1] ?? 0)
+}
+
+async function roundView(
+  db: Queryable,
+  round: number,
+  all: EventRow[],
+  gate: GateRow | undefined,
+  over: boolean,
+): Promise<RoundView> {
+  const events = all.filter((event) => roundOf(event) === round)
+  const effects = gate ? await readEffects(db, gate.id) : []
+  const findings = events.find((event) => event.kind === 'findings')?.data.findings as unknown as Finding[] | undefined
+  const verdict = events.find((event) => event.kind === 'verified')
+  return {
+    round,
+    checks: events.filter((event) => event.place?.startsWith(`r${round}/check/`)).map(checkView),
+    causes: findings ?? [],
+    remedy: gate?.remedy ?? null,
+    gate: gate ? await gateView(db, gate) : null,
+    targets: gate ? targetStates(gate, events, effects, over) : [],
+    effects,
+    verified: verdict ? verdict.data.held === true : null,
+  }
+}
+
+function checkView({ data }: EventRow): CheckView {
+  return {
+    name: String(data.name),
+    kind: String(data.check),
+    status: data.status as CheckView['status'],
+    rows: typeof data.rows === 'number' ? data.rows : null,
+    truncated: data.truncated === true,
+    error: typeof data.error === 'string' ? data.error : null,
+    durationMs: Number(data.durationMs),
+    ref: String(data.ref),
+  }
+}
+
+/** A gate with its decisions. */
+export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> {
+  const decisions = await readDecisions(db, gate.id)
+  return {
+    id: gate.id,
+    proposalDigest: gate.proposalDigest,
+    state: gate.state,
+    openedAt: gate.openedAt.toISOString(),
+    expiresAt: gate.expiresAt.toISOString(),
+    required: gate.required,
+    groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.groups,
+    auto: gate.auto,
+    why: gate.why,
+    decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt, breakGlass }) => ({
+      person,
+      decision,
+      targets,
+      comment,
+      nextCause,
+      breakGlass,
+      at: at.toISOString(),
+      withdrawn: withdrawnAt !== null,
+    })),
+    proposal: gate.proposal,
+  }
+}
+
+type EffectView = RoundView['effects'][number]
+
+async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
+  const found = await db.query<Omit<EffectView, 'at'> & { at: Date }>(
+    'SELECT action, target, result, detail, at FROM runbook.effects WHERE gate = $1 ORDER BY at, action, target',
+    [gate],
+  )
+  return found.rows.map((row) => ({ ...row, at: row.at.toISOString() }))
+}
+
+/**
+ * What became of each target: by what was done to itself, or, where nothing would be, by what was done once for all; else its permit,
+ * else the last look before applying.
+ */
+function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[], over: boolean): RoundView['targets'] {
+  const skipped: Record<string, unknown> = Object.assign(
+    {},
+    ...events.filter((event) => event.kind === 'recheck').map((event) => event.data.skipped),
+  )
+  const stopped = events.findLast((event) => event.kind === 'stopped')?.data.reason
+  const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => String(event.data.target)))
+  return gate.proposal.targets.map(({ key }) => {
+    const own = gate.proposal.actions.some((action) => action.target === key)
+    const approved = gate.approvedTargets?.includes(key) === true
+    const counts = (target: string) => target === key || (!own && target === '-' && approved && !(key in skipped))
+    const results = effects.filter((effect) => counts(effect.target)).map((effect) => effect.result)
+    const done = worstOf(results)
+    if (done) return { key, state: done, why: null }
+    if (permitted.has(key)) return { key, state: 'permitted', why: null }
+    if (key in skipped) return { key, state: 'skipped', why: String(skipped[key]) }
+    if (approved && over) return { key, state: 'skipped', why: typeof stopped === 'string' ? stopped : null }
+    return { key, state: 'proposed', why: null }
+  })
+}

@@ -1,0 +1,68 @@
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import type { Engine } from '../../engine/engine.ts'
+import { acknowledge, addNote, cancelIncident, claim } from '../../engine/incident-actions.ts'
+import { showIncident } from '../../engine/views/show.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { answers, jsonBody } from '../describe.ts'
+import { cancelBody, incidentParams, noteBody } from '../request-schemas.ts'
+import { incidentView } from '../view-schemas.ts'
+
+const request = { params: incidentParams }
+const responses = answers(incidentView, 'The incident as it is now', [404, 409])
+
+const ack = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/ack',
+  summary: 'Say that somebody has seen it',
+  request,
+  responses,
+})
+
+const claimIt = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/claim',
+  summary: 'Say that you look after it',
+  request,
+  responses,
+})
+
+const cancel = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/cancel',
+  summary: 'Ask for its end: at its gate at once, while applying between two targets',
+  request: { ...request, body: { ...jsonBody(cancelBody), required: false } },
+  responses,
+})
+
+const note = createRoute({
+  method: 'post',
+  path: '/v1/incidents/{id}/notes',
+  summary: 'Add a note to its history',
+  request: { ...request, body: jsonBody(noteBody) },
+  responses,
+})
+
+export function personRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(ack, async (c) => {
+    const { id } = c.req.valid('param')
+    await acknowledge(engine, c.get('person'), id)
+    return c.json(await showIncident(engine.database, id), 200)
+  })
+  app.openapi(claimIt, async (c) => {
+    const { id } = c.req.valid('param')
+    await claim(engine, c.get('person'), id)
+    return c.json(await showIncident(engine.database, id), 200)
+  })
+  app.openapi(cancel, async (c) => {
+    const { id } = c.req.valid('param')
+    await cancelIncident(engine, c.get('person'), id, c.req.valid('json')?.comment)
+    return c.json(await showIncident(engine.database, id), 200)
+  })
+  app.openapi(note, async (c) => {
+    const { id } = c.req.valid('param')
+    await addNote(engine, c.get('person'), id, c.req.valid('json').text)
+    return c.json(await showIncident(engine.database, id), 200)
+  })
+  return app
+}

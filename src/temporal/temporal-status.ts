@@ -1,0 +1,89 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { hostname } from 'node:os'
+import { Connection } from '@temporalio/client'
+import { within } from '../core/with-deadline.ts'
+import { resolveTemporal, temporalUnreachable, type TemporalAddress } from './connect.ts'
+import { diagnoseQueue, remediateQueue } from './names.ts'
+
+export interface TemporalLook {
+  address: string
+  namespace: string
+  /** Who polls each queue of ours, `pid@host`. */
+  queues: { queue: string; workers: string[] }[]
+}
+
+/** A worker asks anew at least once a minute; the server remembers for five who once asked. */
+const SEEN_WITHIN_MS = 90_000
+const WORKFLOW = 1
+const ACTIVITY = 2
+
+/** Asks Temporal whether it answers and who works. Changes nothing. Throws `RUNBOOK_UNREACHABLE` when there is no answer in time. */
+export async function lookAtTemporal(
+  wanted: TemporalAddress,
+  taskQueue: string,
+  withinMs: number,
+): Promise<TemporalLook> {
+  const { options, address, namespace } = resolveTemporal(wanted)
+  const queues = [
+    [diagnoseQueue(taskQueue), WORKFLOW],
+    [remediateQueue(taskQueue), ACTIVITY],
+  ] as const
+  let connection: Connection | undefined
+  try {
+    return await within(withinMs, async () => {
+      await throwIfRefused(address)
+      connection = await Connection.connect({ ...options, connectTimeout: withinMs })
+      const { workflowService } = connection
+      const found = queues.map(async ([queue, taskQueueType]) => {
+        const { pollers } = await workflowService.describeTaskQueue({
+          namespace,
+          taskQueue: { name: queue },
+          taskQueueType,
+        })
+        return { queue, workers: [...new Set((pollers ?? []).filter(isThere).map(({ identity }) => identity ?? ''))] }
+      })
+      return { address, namespace, queues: await Promise.all(found) }
+    })
+  } catch (error) {
+    throw temporalUnreachable({ address, namespace }, error)
+  } finally {
+    await connection?.close().catch(() => {})
+  }
+}
+
+/** gRPC keeps trying until its time is over; that nobody listens can be told at once. Whatever else happens is left to gRPC. */
+async function throwIfRefused(address: string): Promise<void> {
+  const url = URL.canParse(`tcp://${address}`) ? new URL(`tcp://${address}`) : undefined
+  if (!url?.port) return
+  const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) })
+  try {
+    await once(socket, 'connect')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') throw error
+  } finally {
+    socket.destroy()
+  }
+}
+
+interface Poller {
+  identity?: string | null
+  lastAccessTime?: { seconds?: { toNumber(): number } | null } | null
+}
+
+/** One of this machine whose process has died polls no more, whenever it did last. */
+function isThere({ identity, lastAccessTime }: Poller): boolean {
+  const seen = (lastAccessTime?.seconds?.toNumber() ?? 0) * 1000
+  if (Date.now() - seen > SEEN_WITHIN_MS) return false
+  const [pid, host] = (identity ?? '').split('@')
+  return host !== hostname() || isAlive(Number(pid))
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

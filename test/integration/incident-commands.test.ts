@@ -1,0 +1,305 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
+import type { PlanAction } from '../../src/core/plan.ts'
+import { recordEffect } from '../../src/effects/record-effect.ts'
+import { auditHistory } from '../../src/engine/audit/audit.ts'
+import type { IncidentView } from '../../src/engine/views/view-types.ts'
+import { tokenHash } from '../../src/gate/authenticate.ts'
+import { newSigningKey } from '../../src/gate/keyring.ts'
+import { startApi, type RunningApi } from '../../src/http/serve.ts'
+import { installRuntime } from '../../src/temporal/worker.ts'
+import { eventually } from '../support/effects-world.ts'
+import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
+
+const stack = inject('stack')
+let world: WorkflowWorld
+let api: RunningApi
+let worker: { stop(): Promise<void> }
+
+const byHand: PlanAction = {
+  id: '1-manual',
+  action: 'manual',
+  with: {
+    instructions: { lit: 'Roll the release back' },
+    form: { lit: { version: 'Which version runs now?' } },
+  },
+  once: true,
+  timeoutMs: 600_000,
+}
+
+beforeAll(async () => {
+  installRuntime('ERROR')
+  const { actions } = mending()
+  world = await openWorkflowWorld(stack, [
+    thingsPlan('things'),
+    thingsPlan('by-hand', { remedies: { mend: mending({ actions: [...actions, byHand] }) } }),
+    thingsPlan('all-by-hand', {
+      remedies: { mend: mending({ actions: [{ ...byHand, id: '0-manual' }], approval: { auto: true } }) },
+    }),
+  ])
+  for (const person of Object.values(world.engine.people)) person.tokenHash = tokenHash(person.name)
+  api = await startApi(world.engine, { host: '127.0.0.1', port: 0 })
+  worker = await world.startWorker()
+})
+afterAll(async () => {
+  await api?.close()
+  await world?.close()
+})
+
+async function runbook(as: string, argv: string[], env: Record<string, string> = {}) {
+  const terminal = fakeTerminal({ env: { RUNBOOK_URL: api.url, RUNBOOK_TOKEN: as, ...env } })
+  const code = await main(argv, terminal)
+  return { code, out: terminal.out.trim(), err: terminal.err.trim() }
+}
+
+const digestOf = (view: IncidentView) => view.rounds.at(-1)!.gate!.proposalDigest
+const statesOf = async (group: string) =>
+  (await world.things.query(`SELECT DISTINCT state FROM things WHERE grp = $1`, [group])).rows.map((row) => row.state)
+const waitsForPerson = (id: string) =>
+  world.until(
+    id,
+    'waits for a person',
+    (view) => view.rounds[0]?.effects.some(({ result }) => result === 'applied') === true,
+  )
+
+describe('sign', () => {
+  const signal = (id: string, token: string) =>
+    promisify(execFile)(stack.temporalBinary!, [
+      ...['workflow', 'signal', '--address', stack.temporalAddress, '--namespace', world.engine.temporal.namespace],
+      ...['--workflow-id', id, '--name', 'decision', '--input', JSON.stringify(token)],
+    ])
+
+  test('a decision signed with a person’s own key and sent by Temporal’s own command is taken, without any API', async () => {
+    await world.addThings('signed', 's1')
+    const id = await world.open('things', 'signed')
+    const digest = digestOf(await world.atGate(id))
+    const argv = ['sign', id, '--person', 'lead', '--gate', `${id}.r1`, '--digest', digest, '--comment', 'by signal']
+    const nowhere = { RUNBOOK_URL: 'http://127.0.0.1:9' }
+
+    const forged = await runbook('lead', argv, { RUNBOOK_KEY: newSigningKey(), ...nowhere })
+    expect(forged.code).toBe(0)
+    await signal(id, forged.out)
+    await eventually('the forged decision is recorded as denied', async () => {
+      const { timeline } = JSON.parse((await runbook('lead', ['review', id, '--format', 'json'])).out)
+      return timeline.some(({ kind }: { kind: string }) => kind === 'denied')
+    })
+    expect((await world.atGate(id)).rounds[0]!.gate!.decisions).toEqual([])
+
+    const signed = await runbook('lead', argv, { RUNBOOK_KEY: world.leadsKey, ...nowhere })
+    expect(signed.err).toContain('temporal workflow signal')
+    await signal(id, signed.out)
+    const closed = await world.closed(id)
+    expect(closed).toMatchObject({ outcome: 'resolved' })
+    expect(closed.rounds[0]!.gate!.decisions).toMatchObject([{ person: 'lead', comment: 'by signal' }])
+    expect(await statesOf('signed')).toEqual(['good'])
+  })
+
+  test('needs a key, a name, and the digest of what is signed', async () => {
+    await world.addThings('unsigned', 'u1')
+    const id = await world.open('things', 'unsigned')
+    const digest = digestOf(await world.atGate(id))
+    const key = { RUNBOOK_KEY: world.leadsKey, RUNBOOK_PERSON: 'lead' }
+    expect(await runbook('lead', ['sign', id, '--digest', digest])).toMatchObject({ code: 2 })
+    expect((await runbook('lead', ['sign', id, '--digest', digest], { RUNBOOK_KEY: key.RUNBOOK_KEY })).err).toContain(
+      '--person',
+    )
+    expect((await runbook('lead', ['sign', id], key)).err).toContain('--digest')
+    expect(await runbook('lead', ['sign', id, '--digest', 'f'.repeat(64)], key)).toMatchObject({ code: 1 })
+    expect(await runbook('lead', ['sign', id, '--digest', digest.slice(0, 12)], key)).toMatchObject({ code: 0 })
+    expect(await runbook('operator', ['reject', id, '--digest', digest])).toMatchObject({ code: 0 })
+    await world.closed(id)
+  })
+})
+
+describe('withdraw', () => {
+  test('an approval taken back before a worker used it applies nothing; the incident is looked at afresh', async () => {
+    await world.addThings('back', 'b1')
+    const id = await world.open('things', 'back')
+    const digest = digestOf(await world.atGate(id))
+    await worker.stop()
+    expect(await runbook('operator', ['approve', id, '--digest', digest])).toMatchObject({ code: 0 })
+    expect(await runbook('lead', ['withdraw', id])).toMatchObject({ code: 4 })
+    const taken = await runbook('operator', ['withdraw', id, '--comment', 'the wrong one'])
+    expect(taken).toMatchObject({ code: 0, err: expect.stringContaining('nothing is applied') })
+    worker = await world.startWorker()
+
+    const again = await world.until(id, 'waits at its second gate', (view) => view.rounds[1]?.gate?.state === 'open')
+    expect(again.rounds[0]).toMatchObject({
+      gate: { state: 'withdrawn', decisions: [{ withdrawn: true }] },
+      effects: [],
+    })
+    expect(await statesOf('back')).toEqual(['bad'])
+    await world.decide(again)
+    expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+    expect(await runbook('lead', ['withdraw', id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('is closed'),
+    })
+  })
+})
+
+describe('done', () => {
+  test('a step that a person does waits until it is said to be done, with what it asks for', async () => {
+    await world.addThings('hand', 'h1')
+    const id = await world.open('by-hand', 'hand')
+    const waiting = await world.atGate(id)
+    expect(await runbook('operator', ['done', id])).toMatchObject({ code: 1 })
+    await world.decide(waiting)
+    await waitsForPerson(id)
+
+    expect(await runbook('reader', ['done', id, '--form', 'version=1.14'])).toMatchObject({ code: 4 })
+    expect(await runbook('operator', ['done', id])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('version is asked for: Which version runs now?'),
+    })
+    expect(await runbook('operator', ['done', id, '--form', 'version=1', '--form', 'vresion=1'])).toMatchObject({
+      code: 2,
+    })
+    expect(await runbook('operator', ['done', id, '--step', '0-sql.update/h1'])).toMatchObject({ code: 1 })
+    const said = await runbook('operator', ['done', id, '--form', 'version=1.14', '--comment', 'at 03:14'])
+    expect(said).toMatchObject({ code: 0, err: expect.stringContaining('operator says it was done: at 03:14') })
+
+    const closed = await world.closed(id)
+    expect(closed).toMatchObject({ outcome: 'resolved' })
+    expect(closed.rounds[0]!.effects).toMatchObject([
+      { action: '0-sql.update' },
+      { action: '1-manual', result: 'applied' },
+    ])
+    expect((await runbook('operator', ['done', id])).code).toBe(1)
+  })
+
+  test('a remedy that only a person can carry out needs no approval, and what was not done is told apart', async () => {
+    await world.addThings('only', 'o1')
+    const id = await world.open('all-by-hand', 'only')
+    await world.until(id, 'waits for a person', (view) => view.rounds[0]?.gate?.state === 'approved')
+    const said = await eventuallyDone(id, ['--not', '--comment', 'needed as it is'])
+    expect(said.err).toContain('skipped: operator says it was not done: needed as it is')
+    const view = await world.until(id, 'goes on', ({ rounds }) => rounds[0]!.effects.length === 1)
+    expect(view.rounds[0]!.effects).toMatchObject([{ action: '0-manual', target: '-', result: 'skipped' }])
+    expect(await runbook('operator', ['cancel', id])).toMatchObject({ code: 0 })
+    await world.closed(id)
+  })
+
+  test('cancelling ends the wait for a person', async () => {
+    await world.addThings('cancelled', 'c1')
+    const id = await world.open('by-hand', 'cancelled')
+    await world.decide(await world.atGate(id))
+    await waitsForPerson(id)
+    expect(await runbook('operator', ['cancel', id])).toMatchObject({ code: 0 })
+    expect(await world.closed(id)).toMatchObject({ outcome: 'cancelled' })
+    expect(await runbook('operator', ['done', id, '--form', 'version=1'])).toMatchObject({ code: 1 })
+  })
+
+  /** The step's turn comes when the grounds were looked at again. */
+  async function eventuallyDone(id: string, more: string[]) {
+    let said = { code: -1, out: '', err: '' }
+    await eventually('the step waits', async () => {
+      said = await runbook('operator', ['done', id, ...more])
+      return said.code === 0
+    })
+    return said
+  }
+})
+
+describe('settle and retry', () => {
+  test('an effect that nobody saw end is settled by a person, and the incident tried again as a linked one', async () => {
+    await world.addThings('unseen', 'x1')
+    const id = await world.open('things', 'unseen')
+    const waiting = await world.atGate(id)
+    expect(await runbook('operator', ['retry', id])).toMatchObject({ code: 1 })
+    await worker.stop()
+    const place = { gate: `${id}.r1`, action: '0-sql.update', target: 'x1' }
+    await recordEffect(world.engine.database, { ...place, result: 'unknown', detail: 'its end was not seen' })
+    await world.decide(waiting)
+    worker = await world.startWorker()
+    expect(await world.closed(id)).toMatchObject({ outcome: 'escalated' })
+
+    const settle = ['settle', id, '--as', 'refused', '--comment', 'x1 is still bad']
+    expect(await runbook('reader', settle)).toMatchObject({ code: 4 })
+    expect(await runbook('operator', [...settle, '--effect', '0-sql.update/x2'])).toMatchObject({ code: 2 })
+    expect(await runbook('operator', ['settle', id, '--as', 'unknown', '--comment', 'x'])).toMatchObject({ code: 2 })
+    expect(await runbook('operator', settle)).toMatchObject({
+      code: 0,
+      err: '0-sql.update on x1 is refused: operator settled it: x1 is still bad',
+    })
+    expect((await runbook('operator', settle)).err).toContain('no effect that is unknown')
+    expect(await runbook('operator', [...settle, '--effect', '0-sql.update/x1'])).toMatchObject({ code: 1 })
+    const view = await world.closed(id)
+    expect(view.rounds[0]!.targets).toMatchObject([{ key: 'x1', state: 'refused' }])
+
+    const again = await runbook('operator', ['retry', id])
+    expect(again.code).toBe(0)
+    const next = await world.atGate(again.out)
+    expect(next).toMatchObject({ parent: id, inputs: view.inputs, key: view.key })
+    await world.decide(next)
+    expect(await world.closed(again.out)).toMatchObject({ outcome: 'resolved' })
+    const { out } = await runbook('operator', ['review', id])
+    expect(out).toContain('operator settled 0-sql.update on x1 as refused: x1 is still bad')
+    expect(out).toContain(`operator opened ${again.out}, to try it again`)
+  })
+})
+
+describe('undo', () => {
+  async function mended(group: string) {
+    await world.addThings(group, `${group}1`, `${group}2`)
+    const id = await world.open('things', group)
+    await world.decide(await world.atGate(id))
+    expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+    return id
+  }
+
+  test('what was applied is taken back by a proposal of its own, that waits for approval', async () => {
+    const id = await mended('undone')
+    const undone = await runbook('operator', ['undo', id])
+    expect(undone).toMatchObject({ code: 0, err: expect.stringContaining(`proposes to undo ${id}`) })
+    expect(await runbook('lead', ['undo', id])).toMatchObject({ code: 0, out: undone.out })
+    const waiting = await world.atGate(undone.out)
+    expect(waiting).toMatchObject({ parent: id, rounds: [{ remedy: 'undo', targets: [{ key: '-' }] }] })
+    expect(waiting.rounds[0]!.gate!.proposal.actions.map(({ preview }) => preview.summary)).toEqual([
+      "UPDATE things SET state = 'bad' WHERE id = 'undone2' AND state = 'good'",
+      "UPDATE things SET state = 'bad' WHERE id = 'undone1' AND state = 'good'",
+    ])
+    expect(await statesOf('undone')).toEqual(['good'])
+    await world.decide(waiting)
+    expect(await world.closed(undone.out)).toMatchObject({ outcome: 'resolved' })
+    expect(await statesOf('undone')).toEqual(['bad'])
+    const { out } = await runbook('operator', ['review', id])
+    expect(out).toContain(`operator opened ${undone.out}, to take back what was done here`)
+  })
+
+  test('what somebody else changed since is left alone', async () => {
+    const id = await mended('moved')
+    const undone = await runbook('operator', ['undo', id])
+    const waiting = await world.atGate(undone.out)
+    await world.things.query(`UPDATE things SET state = 'better' WHERE id = 'moved2'`)
+    await world.decide(waiting)
+    const closed = await world.closed(undone.out)
+    expect(closed).toMatchObject({ outcome: 'escalated' })
+    expect(closed.rounds[0]!.effects).toMatchObject([{ result: 'refused' }])
+    expect(await statesOf('moved')).toEqual(expect.arrayContaining(['good', 'better']))
+  })
+
+  test('an incident that is open, or applied nothing, has nothing to take back', async () => {
+    await world.addThings('kept', 'k1')
+    const id = await world.open('things', 'kept')
+    const digest = digestOf(await world.atGate(id))
+    expect(await runbook('operator', ['undo', id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('still open'),
+    })
+    expect(await runbook('operator', ['reject', id, '--digest', digest])).toMatchObject({ code: 0 })
+    await world.closed(id)
+    expect(await runbook('operator', ['undo', id])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('applied nothing'),
+    })
+  })
+})
+
+test('after all that the history is as it was written', async () => {
+  const { engine } = world
+  expect((await auditHistory(engine.database, engine.keyring)).faults).toEqual([])
+})

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { readJobs } from '../../../../activities/checks/read-jobs.ts'
+import type { BullmqTarget } from '../../../../src/targets/targets.ts'
+
+interface Seen {
+  active?: boolean
+  locked?: boolean
+  completed?: boolean
+  starts?: number
+}
+
+/** A Redis that shows one job, at each look another way. */
+function lookingAt(...looks: Seen[]): { target: BullmqTarget; looked: () => number } {
+  let count = 0
+  const answer = (seen: Seen, [command, key]: string[]) => {
+    if (command === 'lpos') return key!.endsWith(':active') && seen.active ? 0 : null
+    if (command === 'exists') return seen.locked ? 1 : 0
+    if (command === 'zscore') return key!.endsWith(':completed') && seen.completed ? '1' : null
+    return 'name data opts timestamp priority processedOn finishedOn ats'
+      .split(' ')
+      .map((field) => (field === 'ats' ? String(seen.starts ?? 1) : field === 'name' ? 'x' : null))
+  }
+  const redis = {
+    pipeline: (commands: string[][]) => {
+      const seen = looks[Math.min(count++, looks.length - 1)]!
+      return { exec: async () => commands.map((command) => [null, answer(seen, command)]) }
+    },
+  }
+  const target = { connection: 'q', base: 'p:q', redis } as unknown as BullmqTarget
+  return { target, looked: () => count }
+}
+
+test('a job that is active without a lock at both looks is stalled', async () => {
+  const { target } = lookingAt({ active: true })
+  expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'missing' }])
+})
+
+test('a job that finishes between two reads of one look is not called stalled', async () => {
+  const { target } = lookingAt({ active: true, locked: false }, { completed: true })
+  expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'completed', lock: 'none' }])
+})
+
+test('a job that is started anew between the looks is not called stalled', async () => {
+  const { target } = lookingAt({ active: true, starts: 1 }, { active: true, starts: 2 })
+  expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'held' }])
+})
+
+test('a job that was on its way between two lists is found at the second look', async () => {
+  const { target } = lookingAt({}, { active: true, locked: true })
+  expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'held' }])
+})
+
+test('a job with nothing odd is looked at once', async () => {
+  const { target, looked } = lookingAt({ active: true, locked: true })
+  await readJobs(target, ['a'])
+  expect(looked()).toBe(1)
+})

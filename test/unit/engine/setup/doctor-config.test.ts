@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { doctorConfig, workerFinding } from '../../../../src/engine/setup/doctor-config.ts'
+
+const GOOD = `version: 1
+runbook: good
+incident: good
+title: Good
+key: good
+diagnose:
+  home: { check: http.get, with: { connection: web, path: / } }
+causes:
+  - { cause: down, title: It is down, when: "!home.ok", because: it does not answer, remedy: none }
+escalate: { to: [oncall], message: tell somebody }
+`
+
+/** A folder with a configuration whose servers are not there, and these runbooks. */
+async function examine(runbooks: Record<string, string>, web = 'http://127.0.0.1:9') {
+  const cwd = mkdtempSync(join(tmpdir(), 'doctor-'))
+  onTestFinished(() => rmSync(cwd, { recursive: true }))
+  mkdirSync(join(cwd, 'runbooks'))
+  for (const [name, text] of Object.entries(runbooks)) writeFileSync(join(cwd, 'runbooks', name), text)
+  writeFileSync(
+    join(cwd, 'runbook.config.yaml'),
+    `database: \${RUNBOOK_DATABASE_URL}
+temporal: { taskQueue: runbook, address: "127.0.0.1:9" }
+runbooks: [runbooks]
+connections: { web: { kind: http, url: "\${WEB_URL}" } }
+people: { me: { token: "\${TOKEN}", groups: [oncall] } }
+signing: { key: "\${RUNBOOK_SIGNING_KEY}" }
+channels: { oncall: { slack: "\${SLACK}" } }
+`,
+  )
+  const env = { RUNBOOK_DATABASE_URL: 'postgres://u:hidden-password@127.0.0.1:9/db', WEB_URL: web }
+  const findings = await doctorConfig({ cwd, env, workerExpected: false, start: '"npm start"' })
+  return (name: string) => findings.filter((one) => one.name === name)
+}
+
+test('a runbook that is left out is named with its first problem; the others are counted', async () => {
+  const found = await examine({ 'good.yaml': GOOD, 'broken.yaml': GOOD.replace('http.get', 'http.gte') })
+  expect(found('runbooks')).toEqual([
+    { name: 'runbooks', ok: true, detail: '1 runbook: good' },
+    {
+      name: 'runbooks',
+      ok: false,
+      detail: expect.stringMatching(/^left out: runbooks\/broken\.yaml:7:\d+: .*http\.gte/),
+      fix: expect.stringContaining('runbook lint'),
+    },
+  ])
+})
+
+test('what does not answer is told without pointing back at the doctor, and without a password', async () => {
+  const found = await examine({ 'good.yaml': GOOD })
+  const [database] = found('engine database')
+  expect(database).toMatchObject({ ok: false, detail: expect.stringContaining('ECONNREFUSED') })
+  const [temporal] = found('engine Temporal')
+  expect(temporal).toMatchObject({ ok: false, detail: expect.stringMatching(/127\.0\.0\.1:9 .*ECONNREFUSED/) })
+  expect(`${database?.detail} ${temporal?.detail}`).not.toMatch(/runbook doctor|hidden-password/)
+})
+
+test('a diagnosed service is asked: its status is said, and that it is down is no fault of ours', async () => {
+  const server = createServer((_, response) => void response.writeHead(404).end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const up = await examine({ 'good.yaml': GOOD }, url)
+  expect(up('connection web')).toEqual([
+    { name: 'connection web', ok: true, detail: `answers: HTTP 404 for GET ${url}` },
+  ])
+  const down = await examine({ 'good.yaml': GOOD })
+  expect(down('connection web')).toMatchObject([
+    { ok: true, warning: true, detail: expect.stringMatching(/^does not answer: .*ECONNREFUSED/) },
+  ])
+})
+
+test('a queue that no worker polls has to be mended where a worker should be, and is told elsewhere', () => {
+  const queues = [
+    { queue: 'runbook-diagnose', workers: ['7@here'] },
+    { queue: 'runbook-remediate', workers: [] },
+  ]
+  expect(workerFinding({ queues }, true, '"npm start"')).toMatchObject({
+    ok: false,
+    detail: 'none polls runbook-remediate: incidents wait until one runs',
+  })
+  expect(workerFinding({ queues }, false, '"npm start"')).toMatchObject({ ok: true, warning: true })
+  const polled = queues.map(({ queue }) => ({ queue, workers: ['7@here'] }))
+  expect(workerFinding({ queues: polled }, true, '"npm start"')).toEqual({
+    name: 'worker',
+    ok: true,
+    detail: '7@here polls runbook-diagnose, runbook-remediate',
+  })
+})

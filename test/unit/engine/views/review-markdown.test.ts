@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest'
+import { reviewMarkdown } from '../../../../src/engine/views/review-markdown.ts'
+import type { Review, RoundView } from '../../../../src/engine/views/view-types.ts'
+import { resolved } from '../../cli/incident-views.ts'
+
+const HOSTILE =
+  '\r\n\r\n# Owned\n| a | b |\n<script>alert(1)</script> **bold** [x](http://evil) `code` ``` ~~~ \u202Egnp.exe \u0007\u001b[31m &lt;'
+
+/** Nothing of it may stand at the start of a line, or outside of code as markup. */
+function expectHarmless(markdown: string) {
+  const outside = markdown.split('\n').reduce<{ fence: string; lines: string[] }>(
+    ({ fence, lines }, line) => {
+      if (fence) return { fence: line === fence ? '' : fence, lines }
+      const opens = /^(`{3,})json$/.exec(line)?.[1]
+      return opens ? { fence: opens, lines } : { fence: '', lines: [...lines, line] }
+    },
+    { fence: '', lines: [] },
+  ).lines
+  // Inside of an HTML block Markdown means nothing, HTML does.
+  expect(markdown).not.toMatch(/^<details>.*<(script|\/summary>.*<\/summary>)/m)
+  const prose = outside
+    .filter((line) => !line.startsWith('<details>'))
+    .join('\n')
+    .replace(/(?<!\\)(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, '')
+  expect(prose).not.toMatch(/^# Owned/m)
+  expect(prose).not.toMatch(/(?<!\\)<script/)
+  expect(prose).not.toMatch(/(?<!\\)\*\*bold/)
+  expect(prose).not.toMatch(/(?<!\\)\[x/)
+  expect(prose).not.toMatch(/(?<!\\)\| b/)
+  expect(markdown).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202a-\u202e\u2066-\u2069]/)
+}
+
+function review(text: string): Review {
+  const view = resolved()
+  const round = structuredClone(view.rounds.find((one) => one.gate)!) as RoundView
+  const gate = round.gate!
+  gate.why = text
+  gate.decisions = [
+    {
+      person: text,
+      decision: 'approve',
+      targets: [text, 'b'],
+      comment: text,
+      nextCause: false,
+      breakGlass: null,
+      at: view.openedAt,
+      withdrawn: false,
+    },
+  ]
+  gate.proposal.title = text
+  gate.proposal.remedy = text
+  gate.proposal.actions = [
+    { id: text, kind: 'x', target: text, with: {}, preview: { summary: text, undo: text, warning: text } },
+  ]
+  round.causes = [
+    { cause: text, title: text, holds: true, because: text },
+    { cause: text, title: text, holds: false, because: text },
+  ]
+  round.effects = [{ action: text, target: text, result: 'applied', detail: text, at: view.openedAt }]
+  const incident = {
+    ...view,
+    type: text,
+    runbook: text,
+    key: text,
+    inputs: { [text]: text },
+    reason: text,
+    requester: `person:${text}`,
+    acknowledgedBy: text,
+    rounds: [round],
+  }
+  const evidence = {
+    place: text,
+    name: text,
+    kind: text,
+    status: 'ok' as const,
+    ref: 'a'.repeat(64),
+    parameters: {},
+    truncated: false,
+    at: '',
+    durationMs: 1,
+  }
+  return {
+    incident,
+    timeline: [{ seq: 1, at: view.openedAt, actor: text, kind: 'note', place: null, text, data: {} }],
+    evidence: [{ ...evidence, body: { result: { rows: [{ [text]: text }] } } }],
+    notes: [{ person: text, at: view.openedAt, body: text }],
+    timeToAcknowledgeMs: 1_000,
+    timeToResolveMs: null,
+    chainFaults: [text],
+  }
+}
+
+describe('the review as Markdown', () => {
+  test('lets nothing that was diagnosed or written become markup, hide or turn text', () => {
+    const markdown = reviewMarkdown(review(HOSTILE))
+    expectHarmless(markdown)
+    // It is told, not left out.
+    expect(markdown).toContain('\\u{202e}gnp.exe')
+  })
+
+  test('shows a statement as it is, backticks included', () => {
+    const text = 'UPDATE `runs` SET x = ``1``'
+    expect(reviewMarkdown(review(text))).toContain(`\`\`\`${text} \`\`\``.replace('```UPDATE', '``` UPDATE'))
+    expect(reviewMarkdown(review('UPDATE runs'))).toContain('`UPDATE runs`')
+  })
+
+  test('says whether the chain is broken', () => {
+    const broken = { ...review('x'), chainFaults: ['event 4: was changed after it was written'] }
+    expect(reviewMarkdown(broken)).toContain('**chain broken**: event 4: was changed after it was written')
+    expect(reviewMarkdown({ ...broken, chainFaults: [] })).toContain('chain intact')
+  })
+
+  test('cuts evidence that is too long, and says how much is left and where', () => {
+    const markdown = reviewMarkdown(review('y'.repeat(20_000)))
+    expect(markdown).toMatch(/… \d+ more characters: GET/)
+  })
+})
