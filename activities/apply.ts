@@ -6,7 +6,7 @@ import { takePermit } from '../src/gate/permit.ts'
 import type { ApplyAnswer, ApplyRequest } from '../src/interpreter/host.ts'
 import { ACTION_IMPLEMENTATIONS } from './actions/action-table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { goesUnapproved } from './is-auto-approved.ts'
+import { isAutoApproved } from './is-auto-approved.ts'
 
 /** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
 export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
@@ -20,7 +20,7 @@ export async function apply(dependencies: ActivityDependencies, request: ApplyRe
     )
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
   const { proposalDigest, recheckedAt, timeoutMs } = request
-  const rules = { ...dependencies, goesUnapproved: (one: ProposedAction) => goesUnapproved(dependencies, one) }
+  const rules = { ...dependencies, isAutoApproved: (one: ProposedAction) => isAutoApproved(dependencies, one) }
   const answer = await executeEffect(
     { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs },
     {

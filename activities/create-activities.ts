@@ -1,7 +1,7 @@
 import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/activity'
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
 import { scrubSecrets } from '../src/config/secret.ts'
-import type { Settlement } from '../src/core/decision.ts'
+import type { GateResolution } from '../src/core/decision.ts'
 import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
 import type { Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
@@ -26,13 +26,13 @@ import { escalate } from './escalate.ts'
 import { poll } from './poll.ts'
 import { propose } from './propose.ts'
 import { runChecks } from './run-checks.ts'
-import { settle } from './resolve-gate.ts'
+import { resolveGate } from './resolve-gate.ts'
 
 /** Reads and recording: on the task queue `…-diagnose`. */
 export interface DiagnoseActivities {
   runChecks(incident: string, requests: CheckRequest[]): Promise<Evidence[]>
   propose(incident: string, draft: ProposalDraft): Promise<Proposed>
-  settle(gate: string, tokens: string[]): Promise<Settlement>
+  resolveGate(gate: string, tokens: string[]): Promise<GateResolution>
   poll(incident: string, request: PollRequest): Promise<PollAnswer>
   record(incident: string, place: string, kind: string, data: JsonObject): Promise<{ at: string }>
   escalate(incident: string, escalation: Escalation): Promise<void>
@@ -51,13 +51,13 @@ const ESCALATION_TRIES = 5
 export function createDiagnoseActivities(dependencies: ActivityDependencies): DiagnoseActivities {
   const { database } = dependencies
   return mapFailures({
-    runChecks: (incident, requests) => beating({}, () => runChecks(dependencies, incident, requests)),
-    propose: (incident, draft) => beating({}, () => propose(dependencies, incident, draft, cancellationSignal())),
-    settle: (gate, tokens) => settle(dependencies, gate, tokens),
+    runChecks: (incident, requests) => withHeartbeat({}, () => runChecks(dependencies, incident, requests)),
+    propose: (incident, draft) => withHeartbeat({}, () => propose(dependencies, incident, draft, cancellationSignal())),
+    resolveGate: (gate, tokens) => resolveGate(dependencies, gate, tokens),
     poll: (incident, request) => {
       const before = activityInfo().heartbeatDetails as { startedAt?: number } | undefined
       const startedAt = before?.startedAt ?? Date.now()
-      return beating({ startedAt }, () => poll(dependencies, incident, request, { startedAt, sleep }))
+      return withHeartbeat({ startedAt }, () => poll(dependencies, incident, request, { startedAt, sleep }))
     },
     record: async (incident, place, kind, data) => {
       if (kind === 'verified') return recordVerdict(database, incident, place, data)
@@ -67,7 +67,7 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
     escalate: (incident, escalation) => {
       const { attempt, heartbeatDetails } = activityInfo()
       const told = { ...(heartbeatDetails as Record<string, string> | undefined) }
-      return beating(told, () =>
+      return withHeartbeat(told, () =>
         escalate(dependencies, incident, escalation, { told, remember: heartbeat, last: attempt >= ESCALATION_TRIES }),
       )
     },
@@ -81,14 +81,14 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
 }
 
 export function createRemediateActivities(dependencies: ActivityDependencies): RemediateActivities {
-  return mapFailures({ apply: (request) => beating({}, () => apply(dependencies, request)) })
+  return mapFailures({ apply: (request) => withHeartbeat({}, () => apply(dependencies, request)) })
 }
 
 /** A third of what workflows/incident.ts waits for the next one. */
 const BEAT_MS = 5_000
 
 /** Long work must not look like a dead worker, nor a dead worker like long work: one is heard of while it works, the other is not. */
-async function beating<T>(details: object, work: () => Promise<T>): Promise<T> {
+async function withHeartbeat<T>(details: object, work: () => Promise<T>): Promise<T> {
   if (activityInfo().isLocal) return work()
   heartbeat(details)
   const timer = setInterval(() => heartbeat(details), BEAT_MS)

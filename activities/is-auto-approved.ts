@@ -3,7 +3,7 @@ import { kindNamed } from '../src/language/kinds/table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /** Whether the configuration allows this action without an approval. What changes nothing by itself needs no leave. */
-export function goesUnapproved({ auto }: Pick<ActivityDependencies, 'auto'>, action: DraftAction): boolean {
+export function isAutoApproved({ auto }: Pick<ActivityDependencies, 'auto'>, action: DraftAction): boolean {
   const access = kindNamed(action.kind)?.access
   if (access === 'message' || access === 'person') return true
   return auto.some((one) => one.kind === action.kind && one.connection === action.with.connection)

@@ -21,7 +21,7 @@ export async function previewAction(
 }
 
 async function lookAhead(kind: string, parameters: JsonObject, context: PreviewContext): Promise<ActionPreview> {
-  const action = ACTIONS.find((one) => one.kind.kind === kind)
+  const action = ACTIONS.find((one) => one.kind.name === kind)
   try {
     if (!action) throw new Error(`this version knows no action kind ${kind}`)
     const preview = await action.preview(parameters, context)

@@ -6,7 +6,7 @@ import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
 import { isApprovedInPart } from '../src/interpreter/render.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { goesUnapproved } from './is-auto-approved.ts'
+import { isAutoApproved } from './is-auto-approved.ts'
 import { previewAction } from './preview-action.ts'
 
 /**
@@ -61,7 +61,7 @@ function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDr
     const stored = { auto: false, by, count, excludeRequester, validForMs, onTimeout, escalateTo, inPart }
     return { stored, withinMs }
   }
-  const permitted = draft.actions.every((action) => goesUnapproved(dependencies, action))
+  const permitted = draft.actions.every((action) => isAutoApproved(dependencies, action))
   const stored = {
     auto: permitted,
     by: permitted ? [] : escalateTo,

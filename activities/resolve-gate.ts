@@ -1,9 +1,9 @@
-import type { Settlement } from '../src/core/decision.ts'
+import type { GateResolution } from '../src/core/decision.ts'
 import { sha256Hex } from '../src/core/canonical.ts'
 import { isRunbookError, type ErrorCode, type RunbookError } from '../src/core/errors.ts'
 import { decideByToken } from '../src/gate/decide.ts'
 import { readGate } from '../src/gate/gates.ts'
-import { settleGate } from '../src/gate/gate-resolution.ts'
+import { resolveGateRow } from '../src/gate/gate-resolution.ts'
 import type { Database } from '../src/history/database.ts'
 import { recordEvents } from '../src/history/record.ts'
 import type { ActivityDependencies } from './dependencies.ts'
@@ -12,15 +12,19 @@ import type { ActivityDependencies } from './dependencies.ts'
  * What has become of a gate. Tokens that came with signals are taken through the one decide function first; one that is refused
  * there has been recorded, and changes nothing.
  */
-export async function settle(dependencies: ActivityDependencies, gate: string, tokens: string[]): Promise<Settlement> {
+export async function resolveGate(
+  dependencies: ActivityDependencies,
+  gate: string,
+  tokens: string[],
+): Promise<GateResolution> {
   const { database } = dependencies
   for (const token of tokens)
-    await decideByToken({ ...dependencies, ring: async () => {} }, token).catch(async (error: unknown) => {
+    await decideByToken({ ...dependencies, wakeWorkflow: async () => {} }, token).catch(async (error: unknown) => {
       if (!isRunbookError(error) || error.code === 'RUNBOOK_UNREACHABLE') throw error
       // Whoever may be named in it has not been shown to have sent it: no gate took it, so nobody has recorded it yet.
       if (FORGED.includes(error.code)) await recordForged(database, gate, token, error)
     })
-  return settleGate(database, gate)
+  return resolveGateRow(database, gate)
 }
 
 const FORGED: ErrorCode[] = ['RUNBOOK_NOT_AUTHENTICATED', 'RUNBOOK_BAD_INPUT', 'RUNBOOK_NOT_FOUND']

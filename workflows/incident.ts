@@ -18,7 +18,7 @@ import type { IncidentStart } from '../src/core/incident.ts'
 import { IR_VERSION, type Plan } from '../src/core/plan.ts'
 import type { CheckRequest, Host } from '../src/interpreter/host.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
-import { decisionSignal, ringSignal } from './messages.ts'
+import { decisionSignal, wakeSignal } from './messages.ts'
 
 /** Up to this timeout a check runs as a local activity, which costs one marker instead of three events and a task. */
 const LOCAL_CHECK_MS = 5_000
@@ -39,9 +39,9 @@ const brief = proxyLocalActivities<DiagnoseActivities>({
  */
 export default async function incident(plan: Plan, start: IncidentStart): Promise<{ outcome: string; reason: string }> {
   const { workflowType } = workflowInfo()
-  if (plan.irVersion !== IR_VERSION || workflowType !== `runbook.${plan.runbook}`)
+  if (plan.irVersion !== IR_VERSION || workflowType !== `runbook.${plan.name}`)
     throw ApplicationFailure.nonRetryable(
-      `this worker runs plans of version ${IR_VERSION}; it was given version ${plan.irVersion} of ${plan.runbook} as ${workflowType}`,
+      `this worker runs plans of version ${IR_VERSION}; it was given version ${plan.irVersion} of ${plan.name} as ${workflowType}`,
       'RUNBOOK_INVALID_RUNBOOK',
     )
   const host = workflowHost(plan, start)
@@ -58,31 +58,35 @@ export default async function incident(plan: Plan, start: IncidentStart): Promis
 
 function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Closed | undefined } {
   const { incident: id } = start
-  const bell = listen()
+  const signals = listen()
   let stored: Closed | undefined
   return {
     stored: () => stored,
     runChecks: (requests) => runWave(id, requests),
     propose: (draft) => {
       const { title, targets } = draft
-      return plainly(lasting('90s', `propose: ${title} (${targets.length} targets)`).propose(id, draft))
+      return unwrapFailure(
+        withHeartbeatTimeout('90s', `propose: ${title} (${targets.length} targets)`).propose(id, draft),
+      )
     },
-    settle: (gate) => {
-      const letters = bell.letters()
-      return shortly(`settle ${gate}`, (activities) => activities.settle(gate, letters))
+    resolveGate: (gate) => {
+      const tokens = signals.takeTokens()
+      return localThenRemote(`resolve ${gate}`, (activities) => activities.resolveGate(gate, tokens))
     },
-    waitForRing: (ms) => bell.rungWithin(ms),
-    apply: (request) => plainly(remediate(request.timeoutMs, `${request.action} on ${request.target}`).apply(request)),
+    waitForSignal: (ms) => signals.waitForSignal(ms),
+    apply: (request) =>
+      unwrapFailure(remediate(request.timeoutMs, `${request.action} on ${request.target}`).apply(request)),
     poll: (request) => {
       const names = request.checks.map((check) => check.name).join(', ')
-      return plainly(polling(request.withinMs + request.holdsMs, `watch ${names}`).poll(id, request))
+      return unwrapFailure(polling(request.withinMs + request.holdsMs, `watch ${names}`).poll(id, request))
     },
-    record: (place, kind, data) => shortly(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
+    record: (place, kind, data) =>
+      localThenRemote(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
     escalate: (escalation) =>
-      plainly(lasting('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),
-    handOff: (type, inputs) => plainly(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
+      unwrapFailure(withHeartbeatTimeout('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),
+    handOff: (type, inputs) => unwrapFailure(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
     close: async (closing) => {
-      stored = await shortly('close', (activities) => activities.close(id, closing))
+      stored = await localThenRemote('close', (activities) => activities.close(id, closing))
       upsertSearchAttributes({ RunbookOutcome: [stored.outcome] })
     },
     clock: () => Date.now(),
@@ -93,26 +97,26 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
 
 /** Handlers are registered before the first await, so that no signal is lost. */
 function listen() {
-  let rings = 0
-  let heard = 0
+  let received = 0
+  let handled = 0
   const waiting: string[] = []
   setHandler(decisionSignal, (token) => {
     waiting.push(token)
-    rings += 1
+    received += 1
   })
-  setHandler(ringSignal, () => {
-    rings += 1
+  setHandler(wakeSignal, () => {
+    received += 1
   })
   return {
     /** The tokens that came since the last call. */
-    letters(): string[] {
-      heard = rings
+    takeTokens(): string[] {
+      handled = received
       return waiting.splice(0)
     },
-    async rungWithin(ms: number): Promise<boolean> {
-      const rung = await condition(() => rings > heard, ms)
-      heard = rings
-      return rung
+    async waitForSignal(ms: number): Promise<boolean> {
+      const signalled = await condition(() => received > handled, ms)
+      handled = received
+      return signalled
     },
   }
 }
@@ -120,7 +124,7 @@ function listen() {
 type Closed = Awaited<ReturnType<DiagnoseActivities['close']>>
 
 /** An activity's error is told by what went wrong in it: Temporal's own says only that an activity failed. */
-async function plainly<T>(answer: Promise<T>): Promise<T> {
+async function unwrapFailure<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {
@@ -133,7 +137,7 @@ async function plainly<T>(answer: Promise<T>): Promise<T> {
  * As a local activity; where the engine's database does not answer at once, as a normal one, which waits for it outside of the
  * workflow's history, however long it takes.
  */
-async function shortly<T>(
+async function localThenRemote<T>(
   summary: string,
   ask: (activities: DiagnoseActivities) => Promise<T>,
   local: DiagnoseActivities = brief,
@@ -144,7 +148,9 @@ async function shortly<T>(
   } catch (error) {
     const final =
       error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.nonRetryable
-    return plainly(isCancellation(error) || final ? Promise.reject(error as Error) : ask(normal(patience, summary)))
+    return unwrapFailure(
+      isCancellation(error) || final ? Promise.reject(error as Error) : ask(normal(patience, summary)),
+    )
   }
 }
 
@@ -158,7 +164,9 @@ async function runWave(id: string, requests: CheckRequest[]) {
   const [together, ...apart] = await Promise.all([
     short.length > 0 ? runTogether(id, short) : [],
     ...long.map((request) =>
-      plainly(lasting(timeOf(request), `check ${request.name} (${request.kind})`).runChecks(id, [request])),
+      unwrapFailure(
+        withHeartbeatTimeout(timeOf(request), `check ${request.name} (${request.kind})`).runChecks(id, [request]),
+      ),
     ),
   ])
   const found = new Map([...together, ...apart.flat()].map((evidence) => [evidence.place, evidence]))
@@ -173,23 +181,23 @@ function runTogether(id: string, requests: CheckRequest[]) {
   const startToCloseTimeout = Math.max(...requests.map(timeOf))
   const summary = `checks: ${requests.map((request) => request.name).join(', ')}`
   const local = proxyLocalActivities<DiagnoseActivities>({ startToCloseTimeout, retry: LOCAL_RETRY, summary })
-  return shortly(summary, (activities) => activities.runChecks(id, requests), local, startToCloseTimeout)
+  return localThenRemote(summary, (activities) => activities.runChecks(id, requests), local, startToCloseTimeout)
 }
 
 function normal(startToCloseTimeout: number | '30s', summary: string) {
   return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, retry: RETRY, summary })
 }
 
-/** What may take longer than a dead worker should go unnoticed: it is missed when it was not heard of for so long. */
+/** What may take longer than a dead worker should go unnoticed: it is missed when it was not handled of for so long. */
 const SILENCE = '15s'
 
-function lasting(startToCloseTimeout: number | '60s' | '90s', summary: string) {
+function withHeartbeatTimeout(startToCloseTimeout: number | '60s' | '90s', summary: string) {
   return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, heartbeatTimeout: SILENCE, retry: RETRY, summary })
 }
 
 /** One activity polls for as long as it takes. */
 function polling(ms: number, summary: string) {
-  return lasting(ms * 2 + 60_000, summary)
+  return withHeartbeatTimeout(ms * 2 + 60_000, summary)
 }
 
 function remediate(timeoutMs: number, summary: string) {

@@ -4,4 +4,4 @@ import { defineSignal } from '@temporalio/workflow'
 export const decisionSignal = defineSignal<[token: string]>('decision')
 
 /** Something about the incident changed in the engine's database: look again. */
-export const ringSignal = defineSignal('ring')
+export const wakeSignal = defineSignal('wake')

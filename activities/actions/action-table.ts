@@ -27,5 +27,5 @@ export const ACTIONS: readonly Action[] = [
 
 /** How each kind is applied, for the executor. */
 export const ACTION_IMPLEMENTATIONS: Record<string, ActionImplementation> = Object.fromEntries(
-  ACTIONS.map((action) => [action.kind.kind, action.implementation]),
+  ACTIONS.map((action) => [action.kind.name, action.implementation]),
 )

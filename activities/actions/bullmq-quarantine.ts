@@ -1,7 +1,7 @@
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqQuarantine } from '../../src/language/kinds/bullmq-quarantine.ts'
 import { shown, withLook, type Action } from './action.ts'
-import { lookAtJob } from './read-job.ts'
+import { readJob } from './read-job.ts'
 
 const REASON = 'quarantined by a runbook'
 
@@ -31,7 +31,7 @@ export const bullmqQuarantineAction: Action = {
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
     return withLook(`quarantine job ${shown(id)} in ${connection}`, async () => {
-      const { state, held, fields } = await lookAtJob(await targets.bullmq(connection, 'read'), id)
+      const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
       if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
       const finished = ['completed', 'failed', 'other'].includes(state)
       const after = held

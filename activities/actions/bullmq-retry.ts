@@ -1,7 +1,7 @@
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqRetry } from '../../src/language/kinds/bullmq-retry.ts'
 import { shown, withLook, type Action } from './action.ts'
-import { lookAtJob } from './read-job.ts'
+import { readJob } from './read-job.ts'
 
 export const bullmqRetryAction: Action = {
   kind: bullmqRetry,
@@ -25,7 +25,7 @@ export const bullmqRetryAction: Action = {
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
     return withLook(`retry job ${shown(id)} in ${connection}`, async () => {
-      const { state, held, fields } = await lookAtJob(await targets.bullmq(connection, 'read'), id)
+      const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
       if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
       const well = state === 'failed' && !held
       return {

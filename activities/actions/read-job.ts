@@ -14,7 +14,7 @@ export interface JobLook {
 const LONGEST_REASON = 300
 
 /** Reads one job by raw, read-only commands. What the connection redacts is not in it. */
-export async function lookAtJob({ redis, base, redact }: BullmqTarget, id: string): Promise<JobLook> {
+export async function readJob({ redis, base, redact }: BullmqTarget, id: string): Promise<JobLook> {
   const [type, lock, wait, active, prioritized, delayed, completed, failed] = await Promise.all([
     redis.type(`${base}:${id}`),
     redis.exists(`${base}:${id}:lock`),

@@ -23,7 +23,7 @@ export interface FoundRows {
  * The rows that a SELECT finds now, by the connection's own credentials, in a transaction that cannot write; none without a SELECT.
  * `toBeRun` is parsed by the server and not run. Throws the server's error for either.
  */
-export async function lookAtRows(
+export async function readRows(
   target: PostgresTarget,
   select: Statement | undefined,
   toBeRun?: Statement,

@@ -5,7 +5,7 @@ import { listParameter, recordParameter, textParameter, wholeParameter } from '.
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
 import { withLook, type Action } from './action.ts'
 import { capResult } from '../limit-result.ts'
-import { lookAtRows, type FoundRows } from './read-rows.ts'
+import { readRows, type FoundRows } from './read-rows.ts'
 import { shownSql, withOwnValues } from './display-sql.ts'
 
 export const sqlExecuteAction: Action = {
@@ -18,7 +18,7 @@ export const sqlExecuteAction: Action = {
       // The undo of such a statement is one without a preview of its own.
       const { preview } = parameters
       const select = typeof preview === 'string' ? withOwnValues(preview, params) : undefined
-      const found = await lookAtRows(target, select, ownWrite(parameters).update)
+      const found = await readRows(target, select, ownWrite(parameters).update)
       return select ? describe(parameters, params, found, target.redact) : { undo: undoOf(parameters, params) }
     })
   },

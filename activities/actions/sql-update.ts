@@ -6,7 +6,7 @@ import { recordParameter, textParameter, wholeParameter } from '../../src/effect
 import { SQL_NAME, sqlUpdate } from '../../src/language/kinds/sql-update.ts'
 import { withLook, type Action } from './action.ts'
 import { capResult } from '../limit-result.ts'
-import { lookAtRows, type FoundRows } from './read-rows.ts'
+import { readRows, type FoundRows } from './read-rows.ts'
 import { sqlLiteral } from './display-sql.ts'
 
 export const sqlUpdateAction: Action = {
@@ -16,7 +16,7 @@ export const sqlUpdateAction: Action = {
     const declared = readDeclaration(parameters)
     return withLook(displayUpdate(declared.table, declared.set, declared.where), async () => {
       const target = await targets.postgres(declared.connection, 'read')
-      return describe(declared, await lookAtRows(target, lookStatement(declared)), target.redact)
+      return describe(declared, await readRows(target, lookStatement(declared)), target.redact)
     })
   },
 }

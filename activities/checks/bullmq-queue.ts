@@ -18,10 +18,10 @@ export const bullmqQueue: CheckImplementation = async (parameters, { targets, si
   const watch = optionalBool(parameters, 'watchStalledCheck') ?? false
   // The watch comes first, so that the counts are as of now and not of a minute ago.
   const stalledChecker = watch ? await watchStalledCheck(target, signal, timeoutMs) : await seesStalledCheck(target)
-  return capResult({ ...(await lookAtQueue(target)), stalledChecker }, target.redact)
+  return capResult({ ...(await readQueueState(target)), stalledChecker }, target.redact)
 }
 
-async function lookAtQueue(target: BullmqTarget): Promise<JsonObject> {
+async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
   const key = (part: string) => `${target.base}:${part}`
   const parts = ['meta', 'id', 'events', 'wait', 'prioritized', 'active', 'delayed', 'failed', 'completed']
   const replies = await readPipeline(target, [

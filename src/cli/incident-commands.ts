@@ -13,7 +13,7 @@ export interface Verb {
 }
 
 /** Every verb of `runbook`. A verb's module is imported when it is used, so that the others cost nothing. */
-export const VERBS: readonly Verb[] = [
+export const INCIDENT_COMMANDS: readonly Verb[] = [
   {
     name: 'up',
     group: 'Run it:',

@@ -7,7 +7,7 @@ import { Exit } from './command.ts'
 import { exitCodeOf, USAGE } from './exit-codes.ts'
 import { plainLines } from './render/layout.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
-import { VERBS } from './incident-commands.ts'
+import { INCIDENT_COMMANDS } from './incident-commands.ts'
 
 /**
  * Runs one command of `runbook`.
@@ -50,7 +50,7 @@ async function build(argv: string[], terminal: Terminal): Promise<Command> {
     .addHelpCommand(new Command('help').description('how a command is used').helpGroup('Run it:'))
     .showHelpAfterError('Run it with --help to see how it is used.')
     .addHelpText('after', AFTER)
-  for (const verb of VERBS) {
+  for (const verb of INCIDENT_COMMANDS) {
     const command =
       verb.name === asked ? (await verb.load()).command(terminal) : new Command(verb.name).allowUnknownOption()
     command.summary(verb.summary).helpGroup(verb.group)
@@ -67,7 +67,7 @@ Where the API is, and who you are: RUNBOOK_URL and RUNBOOK_TOKEN, else in
 3 cancelled, 5 failed or escalated, 6 declined or expired, 8 still waiting.`
 
 function usageInList(name: string): string {
-  return VERBS.find((verb) => verb.name === name)?.usage ?? ''
+  return INCIDENT_COMMANDS.find((verb) => verb.name === name)?.usage ?? ''
 }
 
 /** Commander knows misspelt options; this knows those of other tools, and beginnings of ours. */

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config/load-config.ts'
 import { auditHistory, checkpointHistory, type Audited } from '../engine/audit/audit.ts'
 import { readCheckpoint, type SignedCheckpoint } from '../engine/audit/checkpoint.ts'
-import { keyringOf } from '../engine/open-keyring.ts'
+import { openEngineKeyring } from '../engine/open-keyring.ts'
 import { openDatabase } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { projectDirectory } from './address.ts'
@@ -17,7 +17,7 @@ export interface AuditedHistory {
 /** The history of the engine that the configuration names, its database alone. Throws `RUNBOOK_CONFIG`, `RUNBOOK_UNREACHABLE`. */
 export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory> {
   const config = loadConfig({ env, cwd: projectDirectory(cwd) })
-  const keyring = keyringOf(config)
+  const keyring = openEngineKeyring(config)
   const database = openDatabase(config.database.reveal(), { max: 1, name: 'runbook audit' })
   const close = () => database.end()
   try {

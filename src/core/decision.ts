@@ -23,7 +23,7 @@ export interface DecisionClaims {
 export type GateState = 'open' | 'approved' | 'rejected' | 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'
 
 /** What the workflow learns when it settles a gate. */
-export type Settlement =
+export type GateResolution =
   /**
    * `escalated`: unanswered once, and open for a wider circle for another `within`. `remindInMs`: until half of the present `within`
    * is over, 0 from then on; absent in settlements of before there were reminders.

@@ -1,7 +1,7 @@
 import type { Json } from './json.ts'
 
 /** The form of the plan below. The workflow host refuses a plan of another version. */
-export const IR_VERSION = 1
+export const IR_VERSION = 2
 
 /**
  * A compiled runbook: typed, immutable JSON (≤ 128 kB), without positions and comments. `planDigest` is the digest of this
@@ -9,7 +9,8 @@ export const IR_VERSION = 1
  */
 export interface Plan {
   irVersion: number
-  runbook: string
+  /** The runbook's name. */
+  name: string
   /** The incident type that this runbook treats. */
   incident: string
   title: string
@@ -79,8 +80,8 @@ export type Value =
 
 export interface PlanCheck {
   name: string
-  /** The kind, such as `sql.query`. */
-  check: string
+  /** Such as `sql.query`. */
+  kind: string
   with: Record<string, Value>
   /** Checks that must have been run before (references in `with`). */
   needs: string[]
@@ -92,7 +93,7 @@ export interface PlanCheck {
 }
 
 export interface PlanCause {
-  cause: string
+  name: string
   title: string
   when?: Expression
   affects?: Expression
@@ -111,7 +112,7 @@ export type Ending =
 export type Risk = 'low' | 'medium' | 'high'
 
 export interface PlanRemedy {
-  remedy: string
+  name: string
   title: string
   risk: Risk
   /** The name by which expressions know one target; absent: one target, with key `-`. */
@@ -143,11 +144,16 @@ export interface PlanRemedy {
   }
 }
 
+/** `write` needs an approval; `message` and `person` change nothing by themselves. */
+export type ActionAccess = 'write' | 'message' | 'person'
+
 export interface PlanAction {
   /** Its place in `do`, and its part of the effect's key: `0-sql.update`. */
   id: string
-  /** The kind, such as `sql.update`. */
-  action: string
+  /** Such as `sql.update`. */
+  kind: string
+  /** What it does to the outside: the plan says it, so that a later version of the engine cannot change it under a running incident. */
+  access: ActionAccess
   with: Record<string, Value>
   /** Once for the remedy, not for each target. */
   once: boolean

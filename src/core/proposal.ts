@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from './json.ts'
-import type { Risk } from './plan.ts'
+import type { ActionAccess, Risk } from './plan.ts'
 
 /**
  * A remedy rendered for one incident: canonical JSON, whose SHA-256 is the `proposalDigest` that every decision is bound to.
@@ -54,6 +54,7 @@ export interface ProposedAction {
   /** `0-sql.update` */
   id: string
   kind: string
+  access: ActionAccess
   /** A target's key, or `-` for an action that is done once. */
   target: string
   /** Every parameter's final value. */

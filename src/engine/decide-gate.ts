@@ -1,6 +1,6 @@
 import type { Person } from '../core/person.ts'
 import { decide, type Decided, type DecisionRequest } from '../gate/decide.ts'
-import { ring } from '../temporal/send-signal.ts'
+import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 
@@ -8,7 +8,12 @@ import { decidersOf } from './people.ts'
 export async function decideGate(engine: Engine, person: Person, request: DecisionRequest): Promise<Decided> {
   const { database, keyring, temporal } = engine
   return decide(
-    { ...decidersOf(engine), database, keyring, ring: (incident, token) => ring(temporal.client, incident, token) },
+    {
+      ...decidersOf(engine),
+      database,
+      keyring,
+      wakeWorkflow: (incident, token) => wakeWorkflow(temporal.client, incident, token),
+    },
     person,
     request,
   )

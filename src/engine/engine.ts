@@ -5,7 +5,7 @@ import { openDatabase, type Database } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { readEnvironment } from '../config/environment.ts'
 import { loadCatalogue, type Catalogue } from './catalogue.ts'
-import { keyringOf } from './open-keyring.ts'
+import { openEngineKeyring } from './open-keyring.ts'
 import { peopleOf } from './people.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import type { Targets } from '../targets/targets.ts'
@@ -32,7 +32,7 @@ export async function openEngine(
   options: { name?: string; connections?: number; answerMs?: number } = {},
 ): Promise<Engine> {
   const people = peopleOf(config)
-  const keyring = keyringOf(config)
+  const keyring = openEngineKeyring(config)
   const catalogue = await loadCatalogue(config)
   const database = openDatabase(config.database.reveal(), {
     name: options.name ?? 'runbook',

@@ -7,7 +7,7 @@ import { recordDone } from '../effects/record-done.ts'
 import { widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
-import { ring } from '../temporal/send-signal.ts'
+import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 
 export interface Finished {
@@ -45,7 +45,7 @@ export async function finishManual(
   const word = { person: person.name, done, form, ...(comment ? { comment } : {}) }
   const effect = await recordDone(database, place, word)
   // Lost, the workflow looks by itself after a while.
-  await ring(temporal.client, incident).catch(() => {})
+  await wakeWorkflow(temporal.client, incident).catch(() => {})
   return effect
 }
 

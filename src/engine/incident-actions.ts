@@ -5,7 +5,7 @@ import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
-import { ring } from '../temporal/send-signal.ts'
+import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 
 /** Somebody has seen it. The first acknowledgement stands. */
@@ -67,7 +67,7 @@ export async function cancelIncident(
     comment ? { comment } : {},
   )
   // Lost, it is rung again by the reconciler.
-  await ring(engine.temporal.client, incident).catch(() => {})
+  await wakeWorkflow(engine.temporal.client, incident).catch(() => {})
 }
 
 async function act(

@@ -3,6 +3,6 @@ import { openKeyring, type Keyring } from '../gate/keyring.ts'
 import { peopleOf } from './people.ts'
 
 /** The keys of the configuration: the engine's, those it had before, and people's own. Throws `RUNBOOK_CONFIG`. */
-export function keyringOf({ signing, people }: Pick<Config, 'signing' | 'people'>): Keyring {
+export function openEngineKeyring({ signing, people }: Pick<Config, 'signing' | 'people'>): Keyring {
   return openKeyring({ key: signing.key.reveal(), previous: signing.previous }, peopleOf({ people }))
 }

@@ -58,7 +58,7 @@ export async function previewRunbook(plan: Plan, inputs: JsonObject, targets: Ta
   const scope = withEvidence(scopeOf(plan, inputs), known, checks)
   const symptom = verdict(plan.symptom, scope)
   return {
-    runbook: plan.runbook,
+    runbook: plan.name,
     incident: plan.incident,
     inputs,
     symptom: 'value' in symptom ? symptom.value === true : 'undetermined',
@@ -87,7 +87,7 @@ async function proposalOf(draft: ProposalDraft, targets: Targets): Promise<Previ
 
 /** Checks that read SQL, those of remedies included: a wrong column there would only show after something was applied. */
 async function columnsOf(plan: Plan, targets: Targets): Promise<Preview['columns']> {
-  const ofRemedies = Object.values(plan.remedies).flatMap(({ remedy, verify, actions }) =>
+  const ofRemedies = Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
     [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({
       check,
       name: `${remedy}/${check.name}`,
@@ -96,7 +96,7 @@ async function columnsOf(plan: Plan, targets: Targets): Promise<Preview['columns
   const all = [...plan.checks.map((check) => ({ check, name: check.name })), ...ofRemedies]
   const found = await Promise.all(
     all
-      .filter(({ check }) => check.check === 'sql.query')
+      .filter(({ check }) => check.kind === 'sql.query')
       .map(async ({ check, name }) => {
         const differing = await describeColumns(literals(check), targets).catch((error: unknown) => [
           { column: '*', message: messageOf(error) },
@@ -166,8 +166,8 @@ class PreviewHost implements Host {
   }
 
   tell(): void {}
-  settle = beyondTheGate
-  waitForRing = beyondTheGate
+  resolveGate = beyondTheGate
+  waitForSignal = beyondTheGate
   apply = beyondTheGate
   poll = beyondTheGate
 

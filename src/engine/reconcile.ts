@@ -5,7 +5,7 @@ import { closeIncident } from '../history/close.ts'
 import { readIncident } from '../history/incidents.ts'
 import { readPlan } from '../history/plans.ts'
 import { describeIncident, type WorkflowState } from '../temporal/describe.ts'
-import { ring } from '../temporal/send-signal.ts'
+import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 import { startAccepted } from './trigger.ts'
 
@@ -21,7 +21,7 @@ const AT_ONCE = 10
 /** Who accepted an incident starts it within this time, or died. */
 const START_GRACE_MS = 2_000
 /** A gate that was decided so long ago and has no permit yet is rung again; then each time twice as late as before. */
-const RING_GRACE_SECONDS = 10
+const SIGNAL_GRACE_SECONDS = 10
 /** A workflow that ended has closed its incident within this time, or never will. */
 const CLOSE_GRACE_SECONDS = 15
 /** Temporal is asked about one incident at most so often, by whatever process. */
@@ -36,8 +36,8 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
   const errors: unknown[] = []
   const reconciled = {
     started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
-    rung: await forEach(await toRing(engine), errors, async (id) => {
-      await ring(engine.temporal.client, id)
+    rung: await forEach(await toSignal(engine), errors, async (id) => {
+      await wakeWorkflow(engine.temporal.client, id)
       return true
     }),
     closed: await forEach(await toLookAt(engine), errors, (id) => closeIfEnded(engine, id)),
@@ -78,7 +78,7 @@ async function start(engine: Engine, incident: string): Promise<boolean> {
 }
 
 /** Claimed in one statement, so that of several processes one rings. */
-async function toRing({ database }: Engine): Promise<string[]> {
+async function toSignal({ database }: Engine): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(
     `WITH waiting AS (
        SELECT i.id, i.rung_at, coalesce(i.cancelled_at, g.decided_at) AS since
@@ -91,7 +91,7 @@ async function toRing({ database }: Engine): Promise<string[]> {
        WHEN w.rung_at IS NULL OR w.rung_at < w.since THEN w.since + $1 * interval '1 second'
        ELSE w.rung_at + (w.rung_at - w.since) END
      RETURNING i.id`,
-    [RING_GRACE_SECONDS],
+    [SIGNAL_GRACE_SECONDS],
   )
   return claimed.rows.map((row) => row.id)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
 import { messageOf } from '../core/errors.ts'
-import { tellChannel } from '../targets/notify-channel.ts'
+import { notifyChannel } from '../targets/notify-channel.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
@@ -44,7 +44,7 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
     keyring,
     auto: config.auto,
     requesterMayApprove: config.requesterMayApprove,
-    notify: (channel, message) => tellChannel(config.channels, channel, message),
+    notify: (channel, message) => notifyChannel(config.channels, channel, message),
     openIncident: (type, inputs, requester, parent) => trigger(engine, { type, inputs, requester, parent }),
   }
 }

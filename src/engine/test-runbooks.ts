@@ -40,7 +40,7 @@ export async function testRunbooks(paths: readonly string[], options: LoadOption
     const runs: ScenarioRun[] = []
     for (const scenario of compiled?.scenarios ?? []) runs.push(await runScenario(plan, scenario))
     tested.push({
-      runbook: plan.runbook,
+      runbook: plan.name,
       file,
       ...(beside && compiled ? { scenarios: { file: beside.file, source: compiled.source } } : {}),
       runs,

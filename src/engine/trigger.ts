@@ -35,13 +35,13 @@ const QUIET_MS = 3_600_000
  */
 export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
   const { plan, text } = runbookFor(engine.catalogue, request.type)
-  const inputs = readInputs(plan.runbook, plan.inputs, request.inputs)
+  const inputs = readInputs(plan.name, plan.inputs, request.inputs)
   const key = incidentKey(plan, inputs)
   const planDigest = await knownPlan(engine, plan, text)
   const { type, requester, parent, idempotencyKey } = request
   const accepted = await acceptIncident(engine.database, {
     type,
-    runbook: plan.runbook,
+    runbook: plan.name,
     planDigest,
     key,
     inputs,
@@ -74,12 +74,12 @@ function incidentKey(plan: Plan, inputs: JsonObject): string {
   if (Buffer.byteLength(key) > LONGEST_KEY_BYTES)
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `the key of ${plan.runbook} would have ${Buffer.byteLength(key)} bytes with these inputs; it may have ${LONGEST_KEY_BYTES}`,
+      `the key of ${plan.name} would have ${Buffer.byteLength(key)} bytes with these inputs; it may have ${LONGEST_KEY_BYTES}`,
     )
   if (!isStorable(key))
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `the key of ${plan.runbook} ${NOT_STORABLE}, as it would with these inputs`,
+      `the key of ${plan.name} ${NOT_STORABLE}, as it would with these inputs`,
     )
   return key
 }
@@ -90,7 +90,7 @@ function renderedKey(plan: Plan, scope: Scope): string {
   } catch (error) {
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `the key of ${plan.runbook} cannot be computed from these inputs: ${messageOf(error)}`,
+      `the key of ${plan.name} cannot be computed from these inputs: ${messageOf(error)}`,
     )
   }
 }

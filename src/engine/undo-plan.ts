@@ -41,7 +41,7 @@ export function undoPlan(
   const to = of.escalate.to
   const plan: Plan = {
     irVersion: IR_VERSION,
-    runbook: 'undo',
+    name: 'undo',
     incident: 'undo',
     title: `Undo of ${incident}`,
     inputs: {},
@@ -49,7 +49,7 @@ export function undoPlan(
     checks: [],
     causes: [
       {
-        cause: 'undo',
+        name: 'undo',
         title: `What ${incident} did is to be taken back`,
         because: { lit: because },
         despite: [],
@@ -67,7 +67,7 @@ export function undoPlan(
 function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction[], to: string[]): PlanRemedy {
   const risks = applied.map(({ remedy }) => remedy?.risk ?? 'high')
   return {
-    remedy: 'undo',
+    name: 'undo',
     title,
     risk: risks.includes('high') ? 'high' : risks.includes('medium') ? 'medium' : 'low',
     targetItem: 'dyn',
@@ -102,7 +102,8 @@ function planAction(index: number, { kind, with: given }: Reverse): PlanAction {
   const values = Object.entries(given).map(([name, value]) => [name, { lit: value }] as const)
   return {
     id: `${index}-${kind}`,
-    action: kind,
+    kind,
+    access: 'write',
     with: Object.fromEntries(values),
     once: false,
     timeoutMs: TIMEOUT_MS,

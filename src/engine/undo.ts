@@ -28,7 +28,7 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   const requester = `person:${person.name}`
   const accepted = await acceptIncident(database, {
     type: plan.incident,
-    runbook: plan.runbook,
+    runbook: plan.name,
     planDigest,
     key: `undo/${id}`,
     inputs: {},

@@ -1,6 +1,6 @@
 import type { Person } from '../core/person.ts'
 import { withdraw, type Withdrawn } from '../gate/withdraw.ts'
-import { ring } from '../temporal/send-signal.ts'
+import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 
 /** Takes an authenticated person's own decision back, and rings the incident's workflow. Throws as `withdraw` does. */
@@ -10,5 +10,5 @@ export async function withdrawDecision(
   request: { gate: string; comment?: string },
 ): Promise<Withdrawn> {
   const { database, temporal } = engine
-  return withdraw({ database, ring: (incident) => ring(temporal.client, incident) }, person, request)
+  return withdraw({ database, wakeWorkflow: (incident) => wakeWorkflow(temporal.client, incident) }, person, request)
 }

@@ -22,7 +22,7 @@ export interface DecideDependencies extends Deciders {
   database: Database
   keyring: Keyring
   /** Tells the incident's workflow that its gate changed. A ring that is lost is rung again by the reconciler. */
-  ring(incident: string, token: string): Promise<void>
+  wakeWorkflow(incident: string, token: string): Promise<void>
 }
 
 export interface DecisionRequest {
@@ -106,7 +106,7 @@ async function take(dependencies: DecideDependencies, { claims, token, isOurs }:
     return { decided: await standing(connection, await readGate(connection, gate.id)), fresh: true }
   })
   if ('refused' in taken) throw taken.refused
-  if (taken.fresh) await dependencies.ring(taken.decided.incident, token).catch(() => {})
+  if (taken.fresh) await dependencies.wakeWorkflow(taken.decided.incident, token).catch(() => {})
   return taken.decided
 }
 
@@ -153,10 +153,10 @@ function refuse(
     )
   if (gate.expiresAt <= now) return conflict('expired before the decision came')
   const keys = gate.proposal.targets.map((target) => target.key)
-  const strangers = claims.targets?.filter((key) => !keys.includes(key)) ?? []
+  const unknownTargets = claims.targets?.filter((key) => !keys.includes(key)) ?? []
   if (claims.targets?.length === 0) return conflict('no target was named; leave them out to mean all')
-  if (strangers.length > 0)
-    return conflict(`not among the proposed targets: ${strangers.join(', ')}; they are ${keys.join(', ')}`)
+  if (unknownTargets.length > 0)
+    return conflict(`not among the proposed targets: ${unknownTargets.join(', ')}; they are ${keys.join(', ')}`)
   const isPart = claims.targets !== undefined && keys.some((key) => !claims.targets!.includes(key))
   if (claims.decision === 'approve' && isPart && !gate.proposal.approval.inPart)
     return conflict('something is done once for all of the targets: approve all of them, or reject')

@@ -1,4 +1,4 @@
-import type { GateState, Settlement } from '../core/decision.ts'
+import type { GateState, GateResolution } from '../core/decision.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
@@ -7,7 +7,7 @@ import { lockGate, readDecisions, type GateRow, type LockedIncident } from './ga
  * What has become of a gate, by its row and the engine's database clock: the workflow believes no message. Moves an open gate
  * that is past its time or whose incident was cancelled, and an approval that was not used within its time.
  */
-export async function settleGate(database: Database, id: string): Promise<Settlement> {
+export async function resolveGateRow(database: Database, id: string): Promise<GateResolution> {
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, id)
     const moved = await moveOn(connection, incident, gate, now)
@@ -73,7 +73,7 @@ async function answer(
   { cancelled }: LockedIncident,
   gate: GateRow,
   now: Date,
-): Promise<Settlement> {
+): Promise<GateResolution> {
   switch (gate.state) {
     case 'open': {
       const expiresInMs = Math.max(1, gate.expiresAt.getTime() - now.getTime())

@@ -8,7 +8,7 @@ import { approvedTargets, lockGate, readDecisions, type GateRow, type LockedInci
 import type { Keyring } from './keyring.ts'
 
 /** Grounds older than this are stale: the interpreter checks again. */
-const MAX_GROUNDS_AGE_MS = 60_000
+const MAX_RECHECK_AGE_MS = 60_000
 
 export interface PermitRequest {
   gate: string
@@ -31,14 +31,14 @@ export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 export interface PermitRules extends Deciders {
   keyring: Keyring
   /** Whether the configuration allows this action to be applied without an approval. */
-  goesUnapproved(action: ProposedAction): boolean
+  isAutoApproved(action: ProposedAction): boolean
 }
 
 /** Of `runbook.turn_control`, which takes it for itself alone. */
 const TURN_LOCK = 7_214_455_002
 
 /** Stands for the whole, where an action is done once. */
-const WHOLE = '-'
+const ALL_TARGETS = '-'
 
 /**
  * The engine's leave to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are verified
@@ -59,7 +59,7 @@ export async function takePermit(
     if (incident.closed) return no('cancelled', 'the incident is closed')
     const late =
       (earlier ? undefined : await tooLate(connection, incident, gate, now)) ??
-      (earlier && (await isBegun(connection, request)) ? undefined : await staleGrounds(connection, gate, now, request))
+      (earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request))
     if (late) return late
     if (!gate.intact) return no('not-approved', 'the stored proposal is not the one that was approved')
     if (!(await approves(connection, rules, incident, gate, now, verified, request.target)))
@@ -119,7 +119,7 @@ async function isBegun(connection: Connection, { gate, target }: PermitRequest):
 }
 
 /** The last look at the grounds, as it stands in the history: it must be the one relied on, be recent, and have kept this target. */
-async function staleGrounds(
+async function staleRecheck(
   connection: Connection,
   gate: GateRow,
   now: Date,
@@ -130,10 +130,10 @@ async function staleGrounds(
     [gate.incident, `^r${gate.round}/recheck[0-9]+$`],
   )
   const last = found.rows[0]
-  if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_GROUNDS_AGE_MS))
+  if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_RECHECK_AGE_MS))
     return no('stale', 'the checks behind the cause are too old')
   const { data } = JSON.parse(last.body) as { data: { targets: string[] } }
-  const kept = target === WHOLE ? data.targets.length > 0 : data.targets.includes(target)
+  const kept = target === ALL_TARGETS ? data.targets.length > 0 : data.targets.includes(target)
   return kept ? undefined : no('stale', `${target} no longer qualified when it was last looked at`)
 }
 
@@ -159,9 +159,9 @@ async function approves(
 ): Promise<boolean> {
   const { proposal } = gate
   const keys = proposal.targets.map((one) => one.key)
-  const proposed = target === WHOLE ? keys : keys.filter((key) => key === target)
+  const proposed = target === ALL_TARGETS ? keys : keys.filter((key) => key === target)
   if (gate.auto)
-    return proposal.approval.auto && proposed.length > 0 && proposal.actions.every((one) => rules.goesUnapproved(one))
+    return proposal.approval.auto && proposed.length > 0 && proposal.actions.every((one) => rules.isAutoApproved(one))
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )

@@ -9,7 +9,7 @@ import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRo
 export interface WithdrawDependencies {
   database: Database
   /** Tells the incident's workflow to look at its gate. A ring that is lost is rung again by the reconciler. */
-  ring(incident: string): Promise<void>
+  wakeWorkflow(incident: string): Promise<void>
 }
 
 export interface Withdrawn {
@@ -27,7 +27,7 @@ type Taken = { withdrawn: Withdrawn } | { refused: RunbookError }
  * `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function withdraw(
-  { database, ring }: WithdrawDependencies,
+  { database, wakeWorkflow }: WithdrawDependencies,
   person: Person,
   request: { gate: string; comment?: string },
 ): Promise<Withdrawn> {
@@ -55,7 +55,7 @@ export async function withdraw(
     return { withdrawn: { gate: gate.id, incident: incident.id, state } }
   })
   if ('refused' in taken) throw taken.refused
-  await ring(taken.withdrawn.incident).catch(() => {})
+  await wakeWorkflow(taken.withdrawn.incident).catch(() => {})
   return taken.withdrawn
 }
 

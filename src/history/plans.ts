@@ -10,7 +10,7 @@ export async function storePlan(db: Queryable, plan: Plan, source: string): Prom
   const digest = sha256Hex(text)
   await db.query(
     'INSERT INTO runbook.plans (digest, runbook, plan, source) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
-    [digest, plan.runbook, text, source],
+    [digest, plan.name, text, source],
   )
   return digest
 }

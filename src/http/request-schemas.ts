@@ -87,7 +87,7 @@ export const settleBody = z
     result: z.enum(['applied', 'refused']),
     comment: text(2_000, 1),
   })
-  .openapi('Settlement')
+  .openapi('GateResolution')
 
 export const doneBody = z
   .strictObject({

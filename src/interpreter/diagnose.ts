@@ -29,7 +29,7 @@ export async function diagnose(
 }
 
 function checkRequest(check: PlanCheck, scope: Scope, place: string): CheckRequest {
-  const { name, check: kind, timeoutMs, retries } = check
+  const { name, kind, timeoutMs, retries } = check
   const request: CheckRequest = { place: `${place}/${name}`, name, kind, parameters: {}, timeoutMs, retries }
   const failed = check.needs.filter((need) => scope.states[need] === 'failed')
   if (failed.length > 0) return { ...request, unavailable: `needs ${failed.join(', ')}, which failed` }

@@ -35,7 +35,7 @@ export function judgeCauses(plan: Plan, scope: Scope): Judged[] {
 
 export function judgeCause(cause: PlanCause, scope: Scope): Judged {
   const finding = (holds: Finding['holds'], because: string, affected?: number): Finding => ({
-    cause: cause.cause,
+    cause: cause.name,
     title: cause.title,
     holds,
     because,
@@ -109,7 +109,7 @@ export function choose(judged: Judged[], exclude: (one: Judged) => string | unde
       (other) => other.blame.length === 0 || !other.blame.every((check) => one.cause.despite.includes(check)),
     )
     if (inTheWay.length > 0)
-      return { escalate: `${one.cause.cause} holds, but ${names(inTheWay)} could not be ruled out` }
+      return { escalate: `${one.cause.name} holds, but ${names(inTheWay)} could not be ruled out` }
     return { treat: one }
   }
   if (excluded.length > 0) return { escalate: excluded.join('; ') }
@@ -118,5 +118,5 @@ export function choose(judged: Judged[], exclude: (one: Judged) => string | unde
 }
 
 function names(judged: Judged[]): string {
-  return judged.map((one) => one.cause.cause).join(', ')
+  return judged.map((one) => one.cause.name).join(', ')
 }

@@ -1,9 +1,9 @@
-import type { Settlement } from '../core/decision.ts'
+import type { GateResolution } from '../core/decision.ts'
 import type { Effect } from '../core/effect.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import type { Expression, PlanCheck, PlanRemedy, Risk, Type } from '../core/plan.ts'
+import type { ActionAccess, Expression, PlanCheck, PlanRemedy, Risk, Type } from '../core/plan.ts'
 import type { ProposedTarget } from '../core/proposal.ts'
 
 /**
@@ -15,10 +15,10 @@ export interface Host {
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
   /** Previews, digests and stores the proposal, and opens its gate. */
   propose(draft: ProposalDraft): Promise<Proposed>
-  /** What has become of the gate, by its row. */
-  settle(gate: string): Promise<Settlement>
+  /** What the gate's row says about it. */
+  resolveGate(gate: string): Promise<GateResolution>
   /** Returns when somebody rings (true), or after `ms`. A ring that came since the last call counts. */
-  waitForRing(ms: number): Promise<boolean>
+  waitForSignal(ms: number): Promise<boolean>
   /** Applies one action of the stored proposal to one target. */
   apply(request: ApplyRequest): Promise<ApplyAnswer>
   /** Samples checks until the condition has held for a while, or the time is up. */
@@ -69,6 +69,7 @@ export interface ProposalDraft {
 export interface DraftAction {
   id: string
   kind: string
+  access: ActionAccess
   target: string
   with: JsonObject
 }

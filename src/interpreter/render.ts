@@ -3,7 +3,6 @@ import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
 import type { ProposedTarget } from '../core/proposal.ts'
-import { kindNamed } from '../language/kinds/table.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { renderParameters } from './diagnose.ts'
 import { causeScope, verdict, type Judged } from './find.ts'
@@ -11,7 +10,7 @@ import type { DraftAction, ProposalDraft } from './host.ts'
 import { closure, expressionsIn, withName, type Scope } from './scope.ts'
 
 /** The target of a remedy without `for`, and of an action that is done once. */
-export const WHOLE = '-'
+export const ALL_TARGETS = '-'
 
 export interface RenderedTarget {
   target: ProposedTarget
@@ -27,12 +26,14 @@ export interface Rendered {
 /** Renders all targets that the cause affects. Throws EvaluationError where a value cannot be computed. */
 export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): Rendered {
   const base = causeScope(judged.cause, judged.affects, scope)
-  const once = remedy.actions.filter((action) => action.once).flatMap((action) => renderAction(action, WHOLE, base))
+  const once = remedy.actions
+    .filter((action) => action.once)
+    .flatMap((action) => renderAction(action, ALL_TARGETS, base))
   const each = remedy.actions.filter((action) => !action.once)
   if (!remedy.for) {
     const lock = remedy.lock && text(remedy.lock, base)
-    const target = { key: WHOLE, item: null, ...(lock === undefined ? {} : { lock }) }
-    return { once, targets: [{ target, actions: each.flatMap((action) => renderAction(action, WHOLE, base)) }] }
+    const target = { key: ALL_TARGETS, item: null, ...(lock === undefined ? {} : { lock }) }
+    return { once, targets: [{ target, actions: each.flatMap((action) => renderAction(action, ALL_TARGETS, base)) }] }
   }
   const targets = new Map<string, RenderedTarget>()
   for (const item of judged.affects ?? []) {
@@ -46,7 +47,8 @@ export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): 
 function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: Json, base: Scope): RenderedTarget {
   const scope = withName(base, remedy.for!, item, remedy.targetItem)
   const key = text(remedy.key!, scope)
-  if (key === WHOLE) throw new Error(`a target may not have the key "${WHOLE}", which stands for all of them`)
+  if (key === ALL_TARGETS)
+    throw new Error(`a target may not have the key "${ALL_TARGETS}", which stands for all of them`)
   const lock = remedy.lock && text(remedy.lock, scope)
   return {
     target: { key, item, ...(lock === undefined ? {} : { lock }) },
@@ -61,7 +63,9 @@ function renderAction(action: PlanRemedy['actions'][number], target: string, sco
     if ('undetermined' in wanted)
       throw new Error(`the condition of ${action.id} is undetermined: ${wanted.undetermined}`)
   }
-  return [{ id: action.id, kind: action.action, target, with: renderParameters(action.with, scope) }]
+  return [
+    { id: action.id, kind: action.kind, access: action.access, target, with: renderParameters(action.with, scope) },
+  ]
 }
 
 function text(value: Value, scope: Scope): string {
@@ -85,9 +89,9 @@ export function draftProposal(
   return {
     gate: gateId(incident, round),
     round,
-    cause: judged.cause.cause,
+    cause: judged.cause.name,
     because: judged.finding.because,
-    remedy: remedy.remedy,
+    remedy: remedy.name,
     title: remedy.title,
     risk: remedy.risk,
     actions: inOrder(remedy, chosen, rendered.once),
@@ -102,12 +106,7 @@ export function draftProposal(
 
 /** Whether some of the targets can be approved alone: a write that is done once is done for all of them. */
 export function isApprovedInPart(actions: DraftAction[]): boolean {
-  return actions.every(({ kind, target }) => target !== WHOLE || !isWrite(kind))
-}
-
-function isWrite(kind: string): boolean {
-  const access = kindNamed(kind)?.access
-  return access !== 'message' && access !== 'person'
+  return actions.every(({ access, target }) => target !== ALL_TARGETS || access !== 'write')
 }
 
 /** Each action for all its targets, then the next one. */
@@ -121,7 +120,7 @@ function inOrder(remedy: PlanRemedy, targets: RenderedTarget[], once: DraftActio
 export function remedyOf(plan: Plan, judged: Judged): PlanRemedy {
   const then = judged.cause.then
   const remedy = 'remedy' in then ? plan.remedies[then.remedy] : undefined
-  if (!remedy) throw new Error(`cause ${judged.cause.cause} has no remedy`)
+  if (!remedy) throw new Error(`cause ${judged.cause.name} has no remedy`)
   return remedy
 }
 

@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts'
 import { gateId, type Finding, type IncidentStart } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Ending, Plan, PlanRemedy } from '../core/plan.ts'
-import type { Settlement } from '../core/decision.ts'
+import type { GateResolution } from '../core/decision.ts'
 import { diagnose, renderParameters } from './diagnose.ts'
 import { causeScope, choose, judgeCauses, sentence, verdict, type Judged } from './find.ts'
 import type { ClosingRequest, Host } from './host.ts'
@@ -93,7 +93,7 @@ class IncidentRun {
 
   /** Why a cause that holds is not treated again; undefined when it may be. */
   #excluded(one: Judged, scope: Scope): string | undefined {
-    const { cause, then } = one.cause
+    const { name: cause, then } = one.cause
     if (this.#passedOver.has(cause)) return `${cause} still holds, and a person chose to look at the next cause`
     if (!('remedy' in then)) return undefined
     const rendered = renderRemedy(remedyOf(this.#plan, one), one, scope)
@@ -106,19 +106,19 @@ class IncidentRun {
     const all = renderRemedy(remedy, chosen, scope)
     const rendered: Rendered = {
       once: all.once,
-      targets: all.targets.filter(({ target }) => !this.#ineffective.has(`${remedy.remedy}/${target.key}`)),
+      targets: all.targets.filter(({ target }) => !this.#ineffective.has(`${remedy.name}/${target.key}`)),
     }
     const proposed = await this.#host.propose(
       draftProposal(this.#plan, this.#incident, round, chosen, rendered, findings),
     )
     if (!proposed.opened) return { outcome: 'cancelled', reason: `cancelled by ${proposed.cancelledBy}` }
     this.#host.tell(`round ${round}: ${remedy.title}? waits at gate ${proposed.gate}`)
-    const settled = await this.#awaitDecision(round, remedy, scope)
-    if (settled.state !== 'approved') return this.#notApproved(settled, chosen)
+    const gateNow = await this.#awaitDecision(round, remedy, scope)
+    if (gateNow.state !== 'approved') return this.#notApproved(gateNow, chosen)
     // Told at the same time: a channel that does not answer must not hold back what cannot wait.
-    const told = settled.brokenBy && this.#tellBrokenGlass(round, proposed.gate, settled.brokenBy)
+    const told = gateNow.brokenBy && this.#tellBrokenGlass(round, proposed.gate, gateNow.brokenBy)
     told?.catch(() => {}) // Awaited below.
-    this.#host.tell(`round ${round}: checking again, then applying ${remedy.remedy}`)
+    this.#host.tell(`round ${round}: checking again, then applying ${remedy.name}`)
     const treated = await treat(this.#host, {
       plan: this.#plan,
       incident: this.#incident,
@@ -126,7 +126,7 @@ class IncidentRun {
       judged: chosen,
       rendered,
       proposalDigest: proposed.proposalDigest,
-      approved: settled.targets,
+      approved: gateNow.targets,
       scope: this.#inputs,
     }).finally(() => told)
     return this.#afterTreatment(round, chosen, rendered, treated, scope)
@@ -136,23 +136,23 @@ class IncidentRun {
     round: number,
     remedy: PlanRemedy,
     scope: Scope,
-  ): Promise<Exclude<Settlement, { state: 'open' }>> {
+  ): Promise<Exclude<GateResolution, { state: 'open' }>> {
     const gate = gateId(this.#incident, round)
     let told = false
     const reminded = new Set<boolean>()
     for (;;) {
-      const settled = await this.#host.settle(gate)
-      if (settled.state !== 'open') return settled
-      if (settled.escalated && !told) {
+      const gateNow = await this.#host.resolveGate(gate)
+      if (gateNow.state !== 'open') return gateNow
+      if (gateNow.escalated && !told) {
         told = true
         await this.#tellPeople(`r${round}/gate`, `nobody answered gate ${gate} in time`, scope)
       }
-      const { expiresInMs, escalated, remindInMs } = settled
+      const { expiresInMs, escalated, remindInMs } = gateNow
       if (remindInMs === 0 && !reminded.has(escalated)) {
         reminded.add(escalated)
         await this.#remind(round, remedy, escalated)
       }
-      await this.#host.waitForRing(Math.min(expiresInMs, remindInMs || expiresInMs))
+      await this.#host.waitForSignal(Math.min(expiresInMs, remindInMs || expiresInMs))
     }
   }
 
@@ -169,16 +169,16 @@ class IncidentRun {
     })
   }
 
-  #notApproved(settled: Exclude<Settlement, { state: 'open' | 'approved' }>, chosen: Judged): RoundEnd {
-    switch (settled.state) {
+  #notApproved(gateNow: Exclude<GateResolution, { state: 'open' | 'approved' }>, chosen: Judged): RoundEnd {
+    switch (gateNow.state) {
       case 'rejected':
-        if (!settled.nextCause) return { outcome: 'declined', reason: `${settled.by} rejected the proposal` }
-        this.#passedOver.add(chosen.cause.cause)
+        if (!gateNow.nextCause) return { outcome: 'declined', reason: `${gateNow.by} rejected the proposal` }
+        this.#passedOver.add(chosen.cause.name)
         return 'again'
       case 'expired':
-        return { outcome: 'expired', reason: settled.why }
+        return { outcome: 'expired', reason: gateNow.why }
       case 'cancelled':
-        return { outcome: 'cancelled', reason: settled.why }
+        return { outcome: 'cancelled', reason: gateNow.why }
       default:
         return 'again'
     }
@@ -213,8 +213,8 @@ class IncidentRun {
       return 'again'
     }
     const remedy = remedyOf(this.#plan, chosen)
-    if (treated.stopped !== undefined) return this.#ineffectiveRound(remedy.remedy, applied)
-    this.#host.tell(`round ${round}: verifying ${remedy.remedy}`)
+    if (treated.stopped !== undefined) return this.#ineffectiveRound(remedy.name, applied)
+    this.#host.tell(`round ${round}: verifying ${remedy.name}`)
     const items = rendered.targets.filter(({ target }) => applied.includes(target.key)).map(({ target }) => target.item)
     const seen = withTargets(this.#inputs, remedy, items)
     const { checks, until, holdsMs, everyMs, withinMs } = remedy.verify
@@ -230,12 +230,12 @@ class IncidentRun {
       withinMs,
     })
     const { held, detail, tookMs } = answer
-    const cancelled = `cancelled after ${remedy.remedy} was applied to ${applied.join(', ')}`
+    const cancelled = `cancelled after ${remedy.name} was applied to ${applied.join(', ')}`
     // Whether it would have helped nobody knows: that is no verdict.
     if (answer.cancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
     await this.#host.record(`${place}/verdict`, 'verified', {
       round,
-      remedy: remedy.remedy,
+      remedy: remedy.name,
       held,
       detail,
       tookMs,
@@ -243,7 +243,7 @@ class IncidentRun {
       ...(remedy.verify.checks.length === 0 ? { unseen: true } : {}),
     })
     if (answer.cancelled || treated.cancelled) return { outcome: 'cancelled', reason: cancelled }
-    if (!held) return this.#ineffectiveRound(remedy.remedy, applied)
+    if (!held) return this.#ineffectiveRound(remedy.name, applied)
     this.#verifiedOnce = true
     return this.#symptomGone(round)
   }

@@ -1,5 +1,5 @@
 import { digest } from '../core/canonical.ts'
-import type { Settlement } from '../core/decision.ts'
+import type { GateResolution } from '../core/decision.ts'
 import type { EffectResult } from '../core/effect.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { Finding, IncidentStart } from '../core/incident.ts'
@@ -182,7 +182,7 @@ class SimulatedHost implements Host {
     return { opened: true, gate: draft.gate, proposalDigest: digest(draft as unknown as Json) }
   }
 
-  async settle(): Promise<Settlement> {
+  async resolveGate(): Promise<GateResolution> {
     const gate = this.#gate!
     const { decision, draft } = gate
     const due = 'silent' in decision ? Infinity : gate.openedAt + (decision.afterMs ?? 0)
@@ -212,12 +212,12 @@ class SimulatedHost implements Host {
     }
   }
 
-  #over(settlement: Settlement): Settlement {
+  #over(resolution: GateResolution): GateResolution {
     this.#gate = undefined
-    return settlement
+    return resolution
   }
 
-  async waitForRing(ms: number): Promise<boolean> {
+  async waitForSignal(ms: number): Promise<boolean> {
     this.now += ms
     return false
   }

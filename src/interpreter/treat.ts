@@ -1,13 +1,20 @@
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import { manualLookMs } from '../core/manual-reminder.ts'
+import { manualPollMs } from '../core/manual-poll.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
-import { kindNamed } from '../language/kinds/table.ts'
 import { diagnose } from './diagnose.ts'
 import { judgeCause, verdict, type Judged } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
-import { grounds, remedyOf, renderRemedy, unchanged, WHOLE, type Rendered, type RenderedTarget } from './render.ts'
+import {
+  grounds,
+  remedyOf,
+  renderRemedy,
+  unchanged,
+  ALL_TARGETS,
+  type Rendered,
+  type RenderedTarget,
+} from './render.ts'
 import { listOf, withName, type Scope } from './scope.ts'
 
 /** So often the grounds are looked at again within one round; then it is given up, and the next round looks afresh. */
@@ -86,12 +93,12 @@ class TreatmentRun {
       else await this.#applyToEach(action)
       if (action.wait && !this.#over()) await this.#wait(action)
     }
-    this.#settleLeft()
+    this.#recordRemaining()
     return this.#treated
   }
 
   /** What became of the targets that are still there: waiting before the first action, or being cancelled then, does nothing to them. */
-  #settleLeft(): void {
+  #recordRemaining(): void {
     for (const one of this.#left) {
       const done = one.actions.length > 0 ? this.#touched.has(one.target.key) : this.#doneOnce
       this.#treated.results.set(one.target.key, done ? 'applied' : 'skipped')
@@ -154,9 +161,9 @@ class TreatmentRun {
     const { incident, round } = this.#treatment
     const end = this.#host.clock() + ms
     for (let left = ms; left > 0; left = end - this.#host.clock()) {
-      if (!(await this.#host.waitForRing(left))) return
-      const settled = await this.#host.settle(gateId(incident, round))
-      if (settled.state === 'approved' && !settled.cancelled) continue
+      if (!(await this.#host.waitForSignal(left))) return
+      const gateNow = await this.#host.resolveGate(gateId(incident, round))
+      if (gateNow.state === 'approved' && !gateNow.cancelled) continue
       this.#treated.cancelled = true
       return
     }
@@ -164,10 +171,10 @@ class TreatmentRun {
 
   async #applyOnce(action: PlanAction): Promise<void> {
     if (!this.#treatment.rendered.once.some((drafted) => drafted.id === action.id)) return
-    const result = await this.#applyTo(action, WHOLE, () => this.#left.length > 0)
+    const result = await this.#applyTo(action, ALL_TARGETS, () => this.#left.length > 0)
     if (result === 'applied') {
       this.#doneOnce = true
-      if (kindNamed(action.action)?.access !== 'message') this.#treated.once.push(action.id)
+      if (action.access !== 'message') this.#treated.once.push(action.id)
     }
     if ((result === 'refused' || result === 'unknown') && !this.#over()) this.#stop(`${action.id} was ${result}`)
   }
@@ -196,7 +203,7 @@ class TreatmentRun {
           return undefined
         }
         // Whoever rings may have said that it is done, or something else: it is asked again, and the time goes on.
-        await this.#host.waitForRing(Math.min(left, manualLookMs(action.timeoutMs)))
+        await this.#host.waitForSignal(Math.min(left, manualPollMs(action.timeoutMs)))
         continue
       }
       await this.#recheck()
@@ -212,7 +219,7 @@ class TreatmentRun {
       action: action.id,
       target,
       // How long a person may take is not how long the question may.
-      timeoutMs: action.action === 'manual' ? Math.min(action.timeoutMs, ASK_MS) : action.timeoutMs,
+      timeoutMs: action.kind === 'manual' ? Math.min(action.timeoutMs, ASK_MS) : action.timeoutMs,
       recheckedAt: this.#recheckedAt,
     })
   }
@@ -232,8 +239,8 @@ class TreatmentRun {
   #take(effect: Effect): EffectResult {
     this.#refusedInARow = effect.result === 'refused' ? this.#refusedInARow + 1 : 0
     const failed = effect.result === 'refused' || effect.result === 'unknown'
-    if (failed && effect.target !== WHOLE) this.#drop(effect.target, effect.result)
-    if (failed && effect.target === WHOLE)
+    if (failed && effect.target !== ALL_TARGETS) this.#drop(effect.target, effect.result)
+    if (failed && effect.target === ALL_TARGETS)
       for (const { target } of [...this.#left]) this.#drop(target.key, effect.result)
     if (this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       this.#stop(`${MAX_REFUSED_IN_A_ROW} targets in a row were refused, the last: ${effect.detail}`)
@@ -247,7 +254,7 @@ class TreatmentRun {
 
   #stop(why: string): void {
     this.#treated.stopped = why
-    this.#settleLeft()
+    this.#recordRemaining()
     this.#left = []
   }
 

@@ -46,16 +46,16 @@ export function compileRunbook(text: string, options: CompileOptions): Compilati
 }
 
 const known = {
-  checks: new Map(CHECKS.map((kind) => [kind.kind, kind])),
-  actions: new Map(ACTIONS.map((kind) => [kind.kind, kind])),
+  checks: new Map(CHECKS.map((kind) => [kind.name, kind])),
+  actions: new Map(ACTIONS.map((kind) => [kind.name, kind])),
 }
 
 function contextOf(reporter: Reporter, options: CompileOptions): Context {
   const { checks, actions, connections, readOnly = [], groups, channels } = options
   return {
     reporter,
-    checks: checks ? new Map(checks.map((kind) => [kind.kind, kind])) : known.checks,
-    actions: actions ? new Map(actions.map((kind) => [kind.kind, kind])) : known.actions,
+    checks: checks ? new Map(checks.map((kind) => [kind.name, kind])) : known.checks,
+    actions: actions ? new Map(actions.map((kind) => [kind.name, kind])) : known.actions,
     connections,
     readOnly,
     groups,
@@ -81,7 +81,7 @@ function compilePlan(context: Context, runbook: Section): Plan {
   const [owner, detect, rounds] = [runbook.text('owner'), runbook.section('detect'), runbook.section('rounds')]
   return {
     irVersion: IR_VERSION,
-    runbook: runbook.text('runbook') ?? '',
+    name: runbook.text('runbook') ?? '',
     incident: runbook.text('incident') ?? '',
     title: runbook.text('title') ?? '',
     ...(owner === undefined ? {} : { owner }),
@@ -92,7 +92,7 @@ function compilePlan(context: Context, runbook: Section): Plan {
     checks,
     causes: causes.map(({ cause }) => cause),
     otherwise: compileOtherwise(context, runbook, scope),
-    remedies: Object.fromEntries(remedies.map((remedy) => [remedy.remedy, remedy])),
+    remedies: Object.fromEntries(remedies.map((remedy) => [remedy.name, remedy])),
     rounds: { ineffective: rounds?.int('ineffective') ?? 3, total: rounds?.int('total') ?? 10 },
     escalate: compileEscalate(context, runbook.section('escalate'), scope),
   }

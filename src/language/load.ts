@@ -49,7 +49,7 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
     runbooks,
     problems: inOrder(problems),
     files: files.length,
-    byName: new Map(runbooks.map((runbook) => [runbook.plan.runbook, runbook])),
+    byName: new Map(runbooks.map((runbook) => [runbook.plan.name, runbook])),
     byIncident: new Map(runbooks.map((runbook) => [runbook.plan.incident, runbook])),
   }
 }
@@ -109,7 +109,7 @@ function taken(
   field: 'runbook' | 'incident',
   rule: Rule,
 ): void {
-  const name = runbook.plan[field]
+  const name = field === 'runbook' ? runbook.plan.name : runbook.plan.incident
   const other = seen.get(name)
   if (!other) seen.set(name, runbook)
   else
@@ -135,11 +135,11 @@ function checkHandoff(reporter: Reporter, then: PlanCause['then'], known: Map<st
       reporter.error(
         'unknown-input',
         at,
-        `${to.plan.runbook} has no input "${name}".${didYouMean(name, Object.keys(to.plan.inputs))}`,
+        `${to.plan.name} has no input "${name}".${didYouMean(name, Object.keys(to.plan.inputs))}`,
       )
   for (const [name, { optional, default: otherwise }] of Object.entries(to.plan.inputs))
     if (!optional && otherwise === undefined && !Object.hasOwn(then.inputs, name))
-      reporter.error('missing-input', at, `${to.plan.runbook} needs the input "${name}".`)
+      reporter.error('missing-input', at, `${to.plan.name} needs the input "${name}".`)
 }
 
 function lineOf(text: string, pattern: RegExp): { start: number; end: number } {

@@ -100,7 +100,7 @@ const WORDS: Record<Extract<Form, string>, string> = {
 }
 
 function kind(described: Kind): string[] {
-  const { kind: name, summary, doc, parameters, example } = described
+  const { name, summary, doc, parameters, example } = described
   const rows = Object.entries(parameters).map(([parameter, one]) => [
     `${code(parameter)}${one.required && one.default === undefined ? ' (needed)' : ''}`,
     parameterText(one),

@@ -125,9 +125,12 @@ function formSchema(form: Form): JsonObject {
 function withKinds(section: JsonObject, field: 'check' | 'action', kinds: readonly Kind[]): void {
   const properties = section['properties'] as JsonObject
   const { description = '' } = properties[field] as JsonObject
-  properties[field] = { anyOf: kinds.map(({ kind, summary }) => ({ const: kind, description: summary })), description }
+  properties[field] = {
+    anyOf: kinds.map(({ name: kind, summary }) => ({ const: kind, description: summary })),
+    description,
+  }
   section['allOf'] = kinds.map((kind) => ({
-    if: { properties: { [field]: { const: kind.kind } }, required: [field] },
+    if: { properties: { [field]: { const: kind.name } }, required: [field] },
     then: { properties: { with: parametersSchema(kind) }, ...(needsParameters(kind) ? { required: ['with'] } : {}) },
   }))
 }

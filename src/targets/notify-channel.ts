@@ -10,7 +10,7 @@ const MAX_MESSAGE = 3_000
  * Tells a channel through its incoming webhook, and says what came of it; null where the name has no webhook and is a group of people
  * only, so that nobody was told. Throws `RUNBOOK_UNREACHABLE` where it could not be delivered.
  */
-export async function tellChannel(
+export async function notifyChannel(
   channels: Record<string, Channel>,
   name: string,
   message: string,

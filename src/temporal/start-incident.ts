@@ -20,7 +20,7 @@ export async function startIncident(
 ): Promise<void> {
   try {
     const starting = () =>
-      client.workflow.start(workflowType(plan.runbook), {
+      client.workflow.start(workflowType(plan.name), {
         workflowId: start.incident,
         taskQueue: diagnoseQueue(taskQueue),
         args: [plan, start],
@@ -39,7 +39,7 @@ export async function startIncident(
 function details(plan: Plan, { incident, planDigest, inputs }: IncidentStart): string {
   const given = Object.entries(inputs).map(([name, value]) => `- \`${name}\`: ${JSON.stringify(value)}`)
   return [
-    `Incident **${incident}** (${plan.incident}) by runbook \`${plan.runbook}\`, plan \`${planDigest.slice(0, 12)}\``,
+    `Incident **${incident}** (${plan.incident}) by runbook \`${plan.name}\`, plan \`${planDigest.slice(0, 12)}\``,
     ...given,
   ].join('\n')
 }

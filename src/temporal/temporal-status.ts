@@ -6,7 +6,7 @@ import { within } from '../core/with-deadline.ts'
 import { resolveTemporal, temporalUnreachable, type TemporalAddress } from './connect.ts'
 import { diagnoseQueue, remediateQueue } from './names.ts'
 
-export interface TemporalLook {
+export interface TemporalStatus {
   address: string
   namespace: string
   /** Who polls each queue of ours, `pid@host`. */
@@ -19,11 +19,11 @@ const WORKFLOW = 1
 const ACTIVITY = 2
 
 /** Asks Temporal whether it answers and who works. Changes nothing. Throws `RUNBOOK_UNREACHABLE` when there is no answer in time. */
-export async function lookAtTemporal(
+export async function readTemporalStatus(
   wanted: TemporalAddress,
   taskQueue: string,
   withinMs: number,
-): Promise<TemporalLook> {
+): Promise<TemporalStatus> {
   const { options, address, namespace } = resolveTemporal(wanted)
   const queues = [
     [diagnoseQueue(taskQueue), WORKFLOW],

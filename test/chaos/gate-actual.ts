@@ -3,10 +3,10 @@ import { isRunbookError } from '../../src/core/errors.ts'
 import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { takePermit } from '../../src/gate/permit.ts'
-import { settleGate } from '../../src/gate/gate-resolution.ts'
+import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { recordEvents } from '../../src/history/record.ts'
-import { settle } from '../../activities/resolve-gate.ts'
+import { resolveGate } from '../../activities/resolve-gate.ts'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
 import { propose, type EngineWorld } from '../support/engine-world.ts'
 import { shown, type Seen } from './gate-model.ts'
@@ -56,11 +56,11 @@ export async function openActualGate(world: EngineWorld, setting: Setting): Prom
     database: world.engine,
     keyring,
     people,
-    ring: async (_, token) => void heard.push({ number: deciding, token }),
+    wakeWorkflow: async (_, token) => void heard.push({ number: deciding, token }),
   }
-  const byToken = (token: string) => decideByToken({ ...dependencies, ring: async () => {} }, token)
-  const settleWith = (tokens: string[]) =>
-    settle({ database: world.engine, keyring, people } as unknown as ActivityDependencies, gate, tokens)
+  const byToken = (token: string) => decideByToken({ ...dependencies, wakeWorkflow: async () => {} }, token)
+  const resolveWith = (tokens: string[]) =>
+    resolveGate({ database: world.engine, keyring, people } as unknown as ActivityDependencies, gate, tokens)
 
   async function say({ who, decision, targets, digest: names }: Answer): Promise<void> {
     const request = { gate, decision, proposalDigest: names === 'this' ? digest : OTHER_DIGEST }
@@ -112,7 +112,7 @@ export async function openActualGate(world: EngineWorld, setting: Setting): Prom
         const token = await tokenOf(operation.answer, operation.signer, number)
         heard.push({ number, token })
         came = [number]
-        await (operation.by === 'signal' ? settleWith([token]) : refusable(byToken(token)))
+        await (operation.by === 'signal' ? resolveWith([token]) : refusable(byToken(token)))
         return undefined
       }
       case 'replay': {
@@ -124,11 +124,11 @@ export async function openActualGate(world: EngineWorld, setting: Setting): Prom
       }
       case 'reset':
         came = heard.map((one) => one.number)
-        await settleWith(heard.map((one) => one.token))
+        await resolveWith(heard.map((one) => one.token))
         return undefined
       case 'withdraw':
         await refusable(
-          withdraw({ database: world.engine, ring: async () => {} }, personOf(operation.who, []), { gate }),
+          withdraw({ database: world.engine, wakeWorkflow: async () => {} }, personOf(operation.who, []), { gate }),
         )
         return undefined
       case 'people':
@@ -144,8 +144,8 @@ export async function openActualGate(world: EngineWorld, setting: Setting): Prom
           `UPDATE runbook.gates SET decided_at = decided_at - interval '1 hour' WHERE id = $1 AND state = 'approved'`,
         )
         return undefined
-      case 'settle':
-        await settleGate(world.engine, gate)
+      case 'resolve':
+        await resolveGateRow(world.engine, gate)
         return undefined
       case 'cancel':
         await byHand(
@@ -154,7 +154,7 @@ export async function openActualGate(world: EngineWorld, setting: Setting): Prom
         )
         return undefined
       case 'permit': {
-        const rules = { keyring, people, goesUnapproved: () => false }
+        const rules = { keyring, people, isAutoApproved: () => false }
         const recheckedAt = await look(operation.grounds)
         const answer = await takePermit(world.engine, rules, {
           gate,

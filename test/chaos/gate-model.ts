@@ -202,7 +202,7 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
       case 'age':
         isAged ||= state === 'approved'
         return undefined
-      case 'settle':
+      case 'resolve':
         settle()
         return undefined
       case 'cancel':

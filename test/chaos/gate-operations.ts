@@ -51,7 +51,7 @@ export type Operation =
   /** The gate's time passes; the time for which an approval is valid passes. */
   | { do: 'expire' }
   | { do: 'age' }
-  | { do: 'settle' }
+  | { do: 'resolve' }
   | { do: 'cancel' }
   /** A worker asks for its permit, after a look at the grounds, or with one of before. */
   | { do: 'permit'; target: string; grounds: 'fresh' | 'old' }
@@ -114,7 +114,7 @@ const weighted: { weight: number; arbitrary: fc.Arbitrary<Operation> }[] = [
   },
   { weight: 1, arbitrary: fc.constant({ do: 'expire' } as const) },
   { weight: 1, arbitrary: fc.constant({ do: 'age' } as const) },
-  { weight: 3, arbitrary: fc.constant({ do: 'settle' } as const) },
+  { weight: 3, arbitrary: fc.constant({ do: 'resolve' } as const) },
   { weight: 1, arbitrary: fc.constant({ do: 'cancel' } as const) },
   {
     weight: 40,

@@ -167,6 +167,6 @@ function plantedBy(who: Name): Answer {
 
 function settles(operation: Operation): boolean {
   return (
-    operation.do === 'settle' || operation.do === 'reset' || (operation.do === 'token' && operation.by === 'signal')
+    operation.do === 'resolve' || operation.do === 'reset' || (operation.do === 'token' && operation.by === 'signal')
   )
 }

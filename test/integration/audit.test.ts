@@ -57,7 +57,7 @@ async function live(): Promise<void> {
   await acknowledge(engine, operator, incident)
   await claim(engine, lead, incident)
   for (const note of ['one', 'two']) await addNote(engine, operator, incident, note)
-  const deps = { database, keyring, people, ring: async () => {} }
+  const deps = { database, keyring, people, wakeWorkflow: async () => {} }
   const approve = (person: People[string], targets?: string[]) =>
     decide(deps, person, {
       gate,
@@ -74,7 +74,7 @@ async function live(): Promise<void> {
   const [looked] = await recordEvents(database, incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
   ])
-  const rules = { keyring, people, goesUnapproved: () => false }
+  const rules = { keyring, people, isAutoApproved: () => false }
   for (const target of ['a', 'b']) {
     const wanted = { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 }
     await takePermit(database, rules, wanted)

@@ -42,6 +42,7 @@ escalate: { to: [platform], message: tell somebody }
 const ACTIONS: ProposedAction[] = ['a', 'b'].map((target) => ({
   id: '0-sql.update',
   kind: 'sql.update',
+  access: 'write',
   target,
   with: { connection: 'db' },
   preview: { summary: 'UPDATE' },
@@ -76,7 +77,7 @@ async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer>
   const [recheck] = await recordEvents(database, id, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: { round: 1, targets: ['a', 'b'], skipped: {} } },
   ])
-  const rules = { keyring, people, goesUnapproved: () => false }
+  const rules = { keyring, people, isAutoApproved: () => false }
   const request = { gate: `${id}.r1`, target: 'a', recheckedAt: recheck!.at, leaseMs: 1_000 }
   return { id, permit: () => takePermit(database, rules, request) }
 }

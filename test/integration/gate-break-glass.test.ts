@@ -6,7 +6,7 @@ import { turnControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken, type DecisionRequest } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { takePermit, type PermitRules } from '../../src/gate/permit.ts'
-import { settleGate } from '../../src/gate/gate-resolution.ts'
+import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { recordEvents } from '../../src/history/record.ts'
@@ -34,7 +34,7 @@ const strict = () =>
     incident: { requester: 'person:lead' },
   })
 
-const deps = () => ({ database: world.engine, keyring, people, breakGlass, ring: async () => {} })
+const deps = () => ({ database: world.engine, keyring, people, breakGlass, wakeWorkflow: async () => {} })
 
 const approve = (opened: OpenedTestGate, who: string, change: Partial<DecisionRequest> = {}, given = deps()) =>
   decide(given, people[who]!, {
@@ -50,7 +50,7 @@ async function permit(opened: OpenedTestGate, target = 'a', change: Partial<Perm
   const [looked] = await recordEvents(world.engine, opened.incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
   ])
-  const rules = { keyring, people, breakGlass, goesUnapproved: () => false, ...change }
+  const rules = { keyring, people, breakGlass, isAutoApproved: () => false, ...change }
   return takePermit(world.engine, rules, { gate: opened.gate, target, recheckedAt: looked!.at, leaseMs: 1_000 })
 }
 
@@ -58,7 +58,7 @@ describe('a person who may break the glass', () => {
   test('approves alone what takes two others, with a reason that stays, and the permit counts it', async () => {
     const opened = await strict()
     expect(await approve(opened, 'lead')).toMatchObject({ state: 'approved', approvals: 1, required: 2 })
-    expect(await settleGate(world.engine, opened.gate)).toEqual({
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
       state: 'approved',
       targets: ['a', 'b', 'c'],
       brokenBy: { person: 'lead', reason: REASON },
@@ -105,7 +105,7 @@ describe('a person who may break the glass', () => {
     } finally {
       await turnControl(world.engine, { ...turn, on: false })
     }
-    const rules = { keyring, people, breakGlass, goesUnapproved: () => false }
+    const rules = { keyring, people, breakGlass, isAutoApproved: () => false }
     const old = { gate: opened.gate, target: 'a', recheckedAt: '2020-01-01T00:00:00.000000Z', leaseMs: 1_000 }
     expect(await takePermit(world.engine, rules, old)).toMatchObject({ granted: false, reason: 'stale' })
   })
@@ -118,7 +118,7 @@ describe('nobody breaks the glass', () => {
     await expect(approve(opened, 'lead', {}, { ...deps(), breakGlass: [] })).rejects.toThrow('none is configured')
     const denied = (await readEvents(world.engine, opened.incident)).filter(({ kind }) => kind === 'denied')
     expect(denied.map(({ actor }) => actor)).toEqual(['person:operator', 'person:lead'])
-    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open' })
+    expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
   test.each([
@@ -132,7 +132,7 @@ describe('nobody breaks the glass', () => {
     await expect(approve(opened, 'lead', change)).rejects.toMatchObject({
       code: 'proposalDigest' in change ? 'RUNBOOK_CONFLICT' : 'RUNBOOK_BAD_INPUT',
     })
-    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open' })
+    expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
   test('by a row: the permit reads what was signed', async () => {

@@ -4,7 +4,7 @@ import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken, type DecideDependencies, type DecisionRequest } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
-import { settleGate } from '../../src/gate/gate-resolution.ts'
+import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
@@ -32,8 +32,8 @@ afterAll(async () => {
 
 function deps(change: Partial<DecideDependencies> = {}): DecideDependencies {
   const keyring = openKeyring({ key: engineKey, previous: [publicKeyOf(formerKey)] }, people)
-  const ring = async (incident: string) => void rings.push(incident)
-  return { database: world.engine, keyring, people, ring, ...change }
+  const wakeWorkflow = async (incident: string) => void rings.push(incident)
+  return { database: world.engine, keyring, people, wakeWorkflow, ...change }
 }
 
 function say(who: string, { gate, digest }: OpenedTestGate, change: Partial<DecisionRequest> = {}) {
@@ -50,12 +50,16 @@ describe('a decision by a person', () => {
   test('approves, signed over exactly this gate, proposal and person, and rings the workflow with its token', async () => {
     const opened = await propose(world)
     const tokens: string[] = []
-    const decided = await decide(deps({ ring: async (_, token) => void tokens.push(token) }), people.operator!, {
-      gate: opened.gate,
-      proposalDigest: opened.digest,
-      decision: 'approve',
-      comment: 'go on',
-    })
+    const decided = await decide(
+      deps({ wakeWorkflow: async (_, token) => void tokens.push(token) }),
+      people.operator!,
+      {
+        gate: opened.gate,
+        proposalDigest: opened.digest,
+        decision: 'approve',
+        comment: 'go on',
+      },
+    )
     expect(decided).toEqual({
       gate: opened.gate,
       incident: opened.incident,
@@ -72,7 +76,7 @@ describe('a decision by a person', () => {
       person: 'operator',
       comment: 'go on',
     })
-    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b', 'c'] })
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b', 'c'] })
     expect((await readEvents(world.engine, opened.incident)).at(-1)).toMatchObject({
       kind: 'decision',
       actor: 'person:operator',
@@ -91,7 +95,7 @@ describe('a decision by a person', () => {
 
   test('is taken although the ring is lost', async () => {
     const opened = await propose(world)
-    const lost = deps({ ring: () => Promise.reject(new Error('Temporal is down')) })
+    const lost = deps({ wakeWorkflow: () => Promise.reject(new Error('Temporal is down')) })
     const request = { gate: opened.gate, proposalDigest: opened.digest, decision: 'approve' } as const
     expect(await decide(lost, people.operator!, request)).toMatchObject({ state: 'approved' })
   })
@@ -99,14 +103,14 @@ describe('a decision by a person', () => {
   test('may cover a part of the targets', async () => {
     const opened = await propose(world)
     await say('operator', opened, { targets: ['c', 'a'] })
-    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'c'] })
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'c'] })
   })
 
   test('that rejects wins over approvals that are not enough, and ends the gate', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
     expect(await say('operator', opened)).toMatchObject({ state: 'open', approvals: 1, required: 2 })
     expect(await say('lead', opened, { decision: 'reject', nextCause: true })).toMatchObject({ state: 'rejected' })
-    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'rejected', nextCause: true, by: 'lead' })
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'rejected', nextCause: true, by: 'lead' })
     await expect(say('operator', opened, { targets: ['a'] })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
   })
 
@@ -126,10 +130,10 @@ describe('a quorum of two', () => {
     const opened = await propose(world, { approval: { count: 2 } })
     await say('operator', opened)
     expect(await say('operator', opened, { targets: ['a', 'b'] })).toMatchObject({ state: 'open', approvals: 1 })
-    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open' })
+    expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
     expect(await say('lead', opened)).toMatchObject({ state: 'approved', approvals: 2 })
     // The operator's later word, for a part, replaced the earlier one.
-    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b'] })
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b'] })
   })
 
   test('is reached by two who decide at the same moment', async () => {
@@ -353,10 +357,10 @@ describe('a decision by token', () => {
     await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
     const again = await signClaims(claims(opened), leadsKey)
     expect(await decideByToken(deps(), again)).toMatchObject({ state: 'open', approvals: 1 })
-    await withdraw({ database: world.engine, ring: async () => {} }, people.lead!, { gate: opened.gate })
+    await withdraw({ database: world.engine, wakeWorkflow: async () => {} }, people.lead!, { gate: opened.gate })
     await decideByToken(deps(), again)
     await say('operator', opened)
-    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open' })
+    expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
   test('that repeats the answer after the gate was approved is told how it stands, and changes nothing', async () => {
@@ -375,17 +379,20 @@ describe('a decision by token', () => {
     await decideByToken(deps(), await signClaims(claims(opened, { targets: ['a'] }), leadsKey))
     await decideByToken(deps(), wide)
     await say('operator', opened)
-    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a'] })
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a'] })
   })
 })
 
 describe('settling', () => {
   test('an unanswered gate widens once, to those it escalates to, and then expires', async () => {
     const opened = await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true })
-    expect(await settleGate(world.engine, opened.gate)).toMatchObject({ state: 'open', escalated: false })
+    expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open', escalated: false })
     await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
     await change(`expires_at = clock_timestamp()`, opened)
-    const [widened] = await Promise.all([settleGate(world.engine, opened.gate), settleGate(world.engine, opened.gate)])
+    const [widened] = await Promise.all([
+      resolveGateRow(world.engine, opened.gate),
+      resolveGateRow(world.engine, opened.gate),
+    ])
     expect(widened).toMatchObject({ state: 'open', escalated: true })
     expect((widened as { expiresInMs: number }).expiresInMs).toBeGreaterThan(50_000)
     expect(
@@ -393,16 +400,15 @@ describe('settling', () => {
     ).toHaveLength(1)
     await change(`expires_at = clock_timestamp()`, opened)
     const expired = { state: 'expired', why: 'twice unanswered' }
-    expect(await Promise.all([settleGate(world.engine, opened.gate), settleGate(world.engine, opened.gate)])).toEqual([
-      expired,
-      expired,
-    ])
+    expect(
+      await Promise.all([resolveGateRow(world.engine, opened.gate), resolveGateRow(world.engine, opened.gate)]),
+    ).toEqual([expired, expired])
   })
 
   test('a widened gate is decided by those it escalates to', async () => {
     const opened = await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true })
     await change(`expires_at = clock_timestamp()`, opened)
-    await settleGate(world.engine, opened.gate)
+    await resolveGateRow(world.engine, opened.gate)
     expect(await say('platform', opened)).toMatchObject({ state: 'approved' })
   })
 
@@ -427,7 +433,10 @@ describe('settling', () => {
   test('an unanswered gate that rejects on timeout expires at once; nothing is ever approved by time', async () => {
     const opened = await propose(world)
     await change(`expires_at = clock_timestamp()`, opened)
-    expect(await settleGate(world.engine, opened.gate)).toEqual({ state: 'expired', why: 'nobody answered in time' })
+    expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
+      state: 'expired',
+      why: 'nobody answered in time',
+    })
     await expect(say('operator', opened)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
   })
 
@@ -441,8 +450,8 @@ describe('settling', () => {
       `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'a', 'm', 'l', 1)`,
       [used.gate],
     )
-    expect(await settleGate(world.engine, unused.gate)).toMatchObject({ state: 'lapsed' })
-    expect(await settleGate(world.engine, used.gate)).toMatchObject({ state: 'approved' })
+    expect(await resolveGateRow(world.engine, unused.gate)).toMatchObject({ state: 'lapsed' })
+    expect(await resolveGateRow(world.engine, used.gate)).toMatchObject({ state: 'approved' })
   })
 
   test('a gate whose incident was cancelled is cancelled, decided or not, until its approval is being used', async () => {
@@ -459,10 +468,10 @@ describe('settling', () => {
         `UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`,
         [incident],
       )
-      states.push((await settleGate(world.engine, gate)).state)
+      states.push((await resolveGateRow(world.engine, gate)).state)
     }
     expect(states).toEqual(['cancelled', 'cancelled', 'approved'])
-    expect(await settleGate(world.engine, gates[0]!.gate)).toEqual({ state: 'cancelled', why: 'cancelled by lead' })
+    expect(await resolveGateRow(world.engine, gates[0]!.gate)).toEqual({ state: 'cancelled', why: 'cancelled by lead' })
   })
 })
 

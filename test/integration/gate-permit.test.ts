@@ -33,7 +33,7 @@ function rules(
 ): PermitRules {
   const known = change.people ?? people
   const signing = { key: change.key ?? engineKey, ...(change.previous ? { previous: change.previous } : {}) }
-  return { keyring: openKeyring(signing, known), goesUnapproved: () => false, ...change, people: known }
+  return { keyring: openKeyring(signing, known), isAutoApproved: () => false, ...change, people: known }
 }
 
 const noRing = async () => {}
@@ -46,7 +46,7 @@ async function approve(opened: OpenedTestGate, who = 'operator', targets?: strin
     decision: 'approve' as const,
     ...(targets ? { targets } : {}),
   }
-  await decide({ database: world.engine, keyring, people, ring: noRing }, people[who]!, request)
+  await decide({ database: world.engine, keyring, people, wakeWorkflow: noRing }, people[who]!, request)
 }
 
 /** A look at the grounds, as the interpreter records it; when it was. */
@@ -366,7 +366,7 @@ describe('a decision counts while', () => {
       },
       leadsKey,
     )
-    await decideByToken({ database: world.engine, keyring: rules().keyring, people, ring: noRing }, token)
+    await decideByToken({ database: world.engine, keyring: rules().keyring, people, wakeWorkflow: noRing }, token)
     const looked = { ...opened, recheckedAt: await recheck(opened) }
     const without = { ...people, lead: { ...people.lead!, keys: [] } }
     expect(await permit(looked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))
@@ -515,7 +515,7 @@ describe('a lease', () => {
 
 describe('an automatic approval', () => {
   const auto = { approval: { auto: true, by: [], count: 1 } }
-  const allowed = rules({ goesUnapproved: (action: ProposedAction) => action.with.connection === 'db' })
+  const allowed = rules({ isAutoApproved: (action: ProposedAction) => action.with.connection === 'db' })
 
   test('is as good as the configuration’s leave, now', async () => {
     const opened = await propose(world, auto)
@@ -590,9 +590,10 @@ describe('closing an incident that failed', () => {
   })
 
   function twoActions(): ProposedAction[] {
-    const action = (id: string, kind: string, target: string) => ({
+    const action = (id: string, kind: string, target: string): ProposedAction => ({
       id,
       kind,
+      access: kind === 'notify' ? 'message' : 'write',
       target,
       with: { connection: 'db' },
       preview: { summary: '' },

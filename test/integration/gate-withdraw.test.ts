@@ -4,7 +4,7 @@ import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
 import { newSigningKey, openKeyring } from '../../src/gate/keyring.ts'
 import { takePermit } from '../../src/gate/permit.ts'
-import { settleGate } from '../../src/gate/gate-resolution.ts'
+import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
@@ -23,8 +23,8 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-const ring = async (incident: string) => void rings.push(incident)
-const deps = () => ({ database: world.engine, keyring, people, ring })
+const wakeWorkflow = async (incident: string) => void rings.push(incident)
+const deps = () => ({ database: world.engine, keyring, people, wakeWorkflow })
 const approve = (who: string, { gate, digest }: OpenedTestGate, targets?: string[]) =>
   decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...(targets ? { targets } : {}) })
 const takeBack = (who: string, { gate }: OpenedTestGate) => withdraw(deps(), people[who]!, { gate, comment: 'wrong' })
@@ -34,7 +34,7 @@ async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
   const data = { round: 1, targets: ['a', 'b', 'c'], skipped: {} }
   const place = 'r1/recheck1'
   const [recheck] = await recordEvents(world.engine, incident, [{ place, actor: 'engine', kind: 'recheck', data }])
-  const rules = { keyring, people, goesUnapproved: () => false }
+  const rules = { keyring, people, isAutoApproved: () => false }
   return takePermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
 }
 
@@ -57,7 +57,7 @@ test('an approved gate that loses its quorum is withdrawn: no permit, the workfl
   rings = []
   expect(await takeBack('operator', opened)).toMatchObject({ state: 'withdrawn' })
   expect(rings).toEqual([opened.incident])
-  expect(await settleGate(world.engine, opened.gate)).toEqual({
+  expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
     state: 'withdrawn',
     why: 'operator took the approval back',
   })

@@ -45,7 +45,8 @@ beforeAll(async () => {
       actions: [
         {
           id: '0-notify',
-          action: 'notify',
+          kind: 'notify',
+          access: 'message',
           with: { channel: { lit: 'oncall' }, message: { lit: 'they will be mended' } },
           once: true,
           timeoutMs: 5_000,

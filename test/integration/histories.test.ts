@@ -58,11 +58,11 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
     await startIncident(temporal.client, name, one.plan, { incident: id, planDigest: '0'.repeat(64), inputs: {} })
     const handle = temporal.client.workflow.getHandle(id)
     const events = async () => (await handle.fetchHistory()).events ?? []
-    for (let ring = 1; ring <= (one.rings ?? 0); ring++) {
+    for (let ring = 1; ring <= (one.signals ?? 0); ring++) {
       await eventually('it waits', async () => {
         return (await events()).filter((event) => event.timerStartedEventAttributes).length >= ring
       })
-      await handle.signal('ring')
+      await handle.signal('wake')
     }
     if (one.waits) {
       const { waits } = one

@@ -21,7 +21,8 @@ let worker: { stop(): Promise<void> }
 
 const byHand: PlanAction = {
   id: '1-manual',
-  action: 'manual',
+  kind: 'manual',
+  access: 'person',
   with: {
     instructions: { lit: 'Roll the release back' },
     form: { lit: { version: 'Which version runs now?' } },

@@ -51,7 +51,7 @@ async function permit({ id, gate }: { id: string; gate: string }, change = {}) {
   const data = { round: 1, targets: ['a', 'b'], skipped: {} }
   const { database, keyring } = world.engine
   const [looked] = await recordEvents(database, id, [{ place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data }])
-  const rules = { ...decidersOf(world.engine), keyring, goesUnapproved: () => false, ...change }
+  const rules = { ...decidersOf(world.engine), keyring, isAutoApproved: () => false, ...change }
   return takePermit(database, rules, { gate, target: 'a', recheckedAt: looked!.at, leaseMs: 1_000 })
 }
 
@@ -94,7 +94,7 @@ describe('a person who logs in at the identity provider', () => {
     const gate = await opened()
     const said = { gate: gate.gate, proposalDigest: gate.proposalDigest, decision: 'approve' as const }
     const once = { iat: Math.floor(Date.now() / 1000), groups: ['oncall'] }
-    const deps = { ...world.engine, ...decidersOf(world.engine), ring: async () => {} }
+    const deps = { ...world.engine, ...decidersOf(world.engine), wakeWorkflow: async () => {} }
     for (const person of ['lead', 'ada']) {
       const token = await signClaims({ ...said, ...once, person, jti: `groups-${person}` }, leadsKey)
       await expect(decideByToken(deps, token), person).rejects.toMatchObject({
@@ -197,7 +197,7 @@ describe('the provider', () => {
   })
 })
 
-test('without a provider in the configuration its tokens are strangers', async () => {
+test('without a provider in the configuration its tokens are unknownTargets', async () => {
   await expect(openLogin({}, world.engine.people)(await provider.token())).rejects.toMatchObject({
     code: 'RUNBOOK_NOT_AUTHENTICATED',
   })

@@ -252,7 +252,7 @@ channels: { platform: { slack: "\${SLACK}" } }
   })
 
   async function check(name: string, scope: Scope) {
-    const { check: kind, with: given, timeoutMs } = plan.checks.find((one) => one.name === name)!
+    const { kind, with: given, timeoutMs } = plan.checks.find((one) => one.name === name)!
     return runCheck(
       { name, kind, parameters: renderParameters(given, scope), timeoutMs, retries: 0, place: `r1/check/${name}` },
       targets,
@@ -273,7 +273,7 @@ channels: { platform: { slack: "\${SLACK}" } }
       },
     }
     const done: Record<string, { result: string; observed: Json; summary: string }> = {}
-    for (const { id, action: kind, with: given } of plan.remedies.all!.actions) {
+    for (const { id, kind, with: given } of plan.remedies.all!.actions) {
       const parameters = renderParameters(given, scope)
       const context = { targets, signal: AbortSignal.timeout(10_000) }
       const seen = look || kind === 'process.run'

@@ -76,7 +76,7 @@ test.each<[string, string, string[], (view: IncidentView) => Promise<void>, stri
     expect(await world.closed(incident)).toMatchObject({ outcome })
 
     const text = scenarioFrom(await reviewIncident(world.engine.database, incident))
-    const plan = PLANS.find((one) => one.runbook === type)!
+    const plan = PLANS.find((one) => one.name === type)!
     const { scenarios, problems } = compileScenarios(text, `${type}.test.yaml`, plan)
     expect(renderText(problems), text).toBe('')
     expect(scenarios).toHaveLength(1)

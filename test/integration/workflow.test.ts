@@ -189,7 +189,7 @@ describe('a signal', () => {
     const waiting = await world.atGate(incident)
     const forged = 'eyJhbGciOiJub25lIn0.e30.'
     for (let i = 0; i < 2; i += 1) await handle(incident).signal('decision', forged)
-    await handle(incident).signal('ring')
+    await handle(incident).signal('wake')
     await handle(incident).signal('decision', await token(waiting, 'signal-1'))
     const closed = await world.closed(incident)
     expect(closed).toMatchObject({ outcome: 'resolved', rounds: [{ gate: { decisions: [{ person: 'lead' }] } }] })

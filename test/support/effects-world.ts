@@ -112,7 +112,7 @@ export function requestFor(gate: string, kind: string, parameters: JsonObject, t
   return {
     gate,
     proposalDigest: DIGEST,
-    action: { id: `0-${kind}`, kind, target, with: parameters, preview: { summary: '' } },
+    action: { id: `0-${kind}`, kind, access: 'write', target, with: parameters, preview: { summary: '' } },
     target: { key: target, item: null },
     timeoutMs: 5_000,
     recheckedAt: new Date().toISOString(),

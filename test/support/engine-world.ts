@@ -112,6 +112,7 @@ export async function propose(
       actions: targets.map(({ key }) => ({
         id: '0-sql.update',
         kind: 'sql.update',
+        access: 'write',
         target: key,
         with: { connection: 'db', id: key, ...change.action },
         preview: { summary: `UPDATE things … '${key}'` },

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common'
 import { sleep } from '@temporalio/activity'
 import type { DiagnoseActivities, RemediateActivities } from '../../activities/create-activities.ts'
-import type { Settlement } from '../../src/core/decision.ts'
+import type { GateResolution } from '../../src/core/decision.ts'
 import type { EffectResult } from '../../src/core/effect.ts'
 import type { Evidence } from '../../src/core/evidence.ts'
 import type { Json } from '../../src/core/json.ts'
@@ -18,22 +18,22 @@ export interface HistoryCase {
   /** How it ends, where it does. */
   outcome?: string
   /** Rings so often once it waits for a timer. */
-  rings?: number
+  signals?: number
 }
 
 interface Answers {
   /** By place and check; default: the things a and b are bad until something was applied. */
   check?(place: string, applied: boolean): ReturnType<typeof things> | 'failed' | 'never'
-  /** The n-th time a gate is settled. Default: everything is approved. */
-  settle?(call: number, gate: string): Settlement | 'error'
+  /** The n-th time a gate is resolved. Default: everything is approved. */
+  resolveGate?(call: number, gate: string): GateResolution | 'error'
   apply?(target: string, call: number): EffectResult | 'stale' | 'stopped' | 'waiting' | 'never'
   held?: boolean | 'never'
 }
 
 const a = { id: 'a', n: 2 }
 const b = { id: 'b', n: 3 }
-const open: Settlement = { state: 'open', expiresInMs: 900_000, escalated: false }
-const approved: Settlement = { state: 'approved', targets: ['a', 'b'] }
+const open: GateResolution = { state: 'open', expiresInMs: 900_000, escalated: false }
+const approved: GateResolution = { state: 'approved', targets: ['a', 'b'] }
 const slowly = (one: Plan): Plan => ({ ...one, checks: one.checks.map((check) => ({ ...check, timeoutMs: 30_000 })) })
 const mending = (change: Parameters<typeof remedy>[1]) =>
   plan({ remedies: { mend: remedy('mend', change), replace: remedy('replace') } })
@@ -47,17 +47,17 @@ export const HISTORY_CASES: HistoryCase[] = [
     answers: { check: () => 'never' },
     waits: { event: 'activity', type: 'runChecks' },
   },
-  { name: 'waits-at-the-gate', plan: plan(), answers: { settle: () => open }, waits: { event: 'timer' } },
+  { name: 'waits-at-the-gate', plan: plan(), answers: { resolveGate: () => open }, waits: { event: 'timer' } },
   {
     name: 'waits-at-the-gate-escalated',
     plan: plan(),
-    answers: { settle: () => ({ ...open, escalated: true }) },
+    answers: { resolveGate: () => ({ ...open, escalated: true }) },
     waits: { event: 'timer' },
   },
   {
     name: 'waits-at-the-gate-reminded',
     plan: plan(),
-    answers: { settle: () => ({ ...open, remindInMs: 0 }) },
+    answers: { resolveGate: () => ({ ...open, remindInMs: 0 }) },
     waits: { event: 'timer' },
   },
   {
@@ -97,17 +97,17 @@ export const HISTORY_CASES: HistoryCase[] = [
   },
   { name: 'resolved', plan: plan(), answers: {}, outcome: 'resolved' },
   {
-    name: 'resolved-in-two-rounds-after-rings',
+    name: 'resolved-in-two-rounds-after-signals',
     plan: plan(),
     answers: {
-      settle: (call) => (call <= 2 ? open : call === 3 ? { state: 'approved', targets: ['a'] } : approved),
+      resolveGate: (call) => (call <= 2 ? open : call === 3 ? { state: 'approved', targets: ['a'] } : approved),
       check: (place) => (place.startsWith('r1/') ? things(a, b) : place.startsWith('r2/after') ? things() : things(b)),
     },
-    rings: 2,
+    signals: 2,
     outcome: 'resolved',
   },
   {
-    name: 'resolved-after-stale-grounds',
+    name: 'resolved-after-stale-recheck',
     plan: slowly(plan()),
     answers: { apply: (_, call) => (call === 1 ? 'stale' : 'applied') },
     outcome: 'resolved',
@@ -115,14 +115,14 @@ export const HISTORY_CASES: HistoryCase[] = [
   {
     name: 'resolved-when-the-database-was-away',
     plan: plan(),
-    answers: { settle: (call) => (call <= 3 ? 'error' : approved) },
+    answers: { resolveGate: (call) => (call <= 3 ? 'error' : approved) },
     outcome: 'resolved',
   },
   {
     name: 'resolved-when-a-person-said-done',
-    plan: mending({ actions: [{ ...action!, id: '0-manual', action: 'manual', timeoutMs: 600_000 }] }),
+    plan: mending({ actions: [{ ...action!, id: '0-manual', kind: 'manual', timeoutMs: 600_000 }] }),
     answers: { apply: (_, call) => (call === 1 ? 'waiting' : 'applied') },
-    rings: 1,
+    signals: 1,
     outcome: 'resolved',
   },
   { name: 'cleared', plan: plan(), answers: { check: () => things() }, outcome: 'cleared' },
@@ -135,13 +135,13 @@ export const HISTORY_CASES: HistoryCase[] = [
   {
     name: 'declined-after-the-next-cause',
     plan: plan(),
-    answers: { settle: (call) => ({ state: 'rejected', nextCause: call === 1, by: 'lead' }) },
+    answers: { resolveGate: (call) => ({ state: 'rejected', nextCause: call === 1, by: 'lead' }) },
     outcome: 'declined',
   },
   {
     name: 'expired',
     plan: plan(),
-    answers: { settle: () => ({ state: 'expired', why: 'twice unanswered' }) },
+    answers: { resolveGate: () => ({ state: 'expired', why: 'twice unanswered' }) },
     outcome: 'expired',
   },
   { name: 'escalated', plan: plan(), answers: { held: false, check: () => things(a, b) }, outcome: 'escalated' },
@@ -176,7 +176,7 @@ export const HISTORY_CASES: HistoryCase[] = [
 
 /** Activities that answer as a case says, with no database and no diagnosed system behind them. */
 export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & RemediateActivities {
-  let settled = 0
+  let resolved = 0
   let applies = 0
   let applied = false
   const found = (place: string): ReturnType<typeof things> | 'failed' | 'never' =>
@@ -195,9 +195,9 @@ export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & Rem
       })
     },
     propose: async (_, draft) => ({ opened: true, gate: draft.gate, proposalDigest: '0'.repeat(64) }),
-    settle: async (gate) => {
-      settled += 1
-      const answer = answers.settle?.(settled, gate) ?? approved
+    resolveGate: async (gate) => {
+      resolved += 1
+      const answer = answers.resolveGate?.(resolved, gate) ?? approved
       if (answer === 'error') throw ApplicationFailure.retryable('the database is away')
       return answer
     },

@@ -153,7 +153,7 @@ async function assemble(
       runbooks: loaded,
       problems: [],
       files: loaded.length,
-      byName: new Map(loaded.map((one) => [one.plan.runbook, one])),
+      byName: new Map(loaded.map((one) => [one.plan.name, one])),
       byIncident: new Map(loaded.map((one) => [one.plan.incident, one])),
     },
     people,
@@ -238,7 +238,8 @@ export function mending(change: Partial<PlanRemedy> = {}): PlanRemedy {
     actions: [
       {
         id: '0-sql.update',
-        action: 'sql.update',
+        kind: 'sql.update',
+        access: 'write',
         with: {
           connection: { lit: 'db' },
           table: { lit: 'things' },
@@ -266,7 +267,7 @@ export function thingsPlan(name: string, change: Partial<Plan> = {}): Plan {
   const base = plan()
   return {
     ...base,
-    runbook: name,
+    name: name,
     incident: name,
     inputs: { group: { type: 'string', optional: false } },
     key: { text: [`${name}/`, expression('inputs.group')] },

@@ -63,7 +63,7 @@ function explained(name: string, page: Page): string[] | undefined {
 
 function everything(): string[] {
   return [
-    ...[...CHECKS, ...ACTIONS].map((one) => one.kind),
+    ...[...CHECKS, ...ACTIONS].map((one) => one.name),
     ...Object.keys(SECTIONS),
     ...Object.values(SECTIONS).flatMap(({ fields }) => Object.keys(fields)),
     ...Object.keys(RULES),

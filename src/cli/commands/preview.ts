@@ -32,7 +32,7 @@ export function command(terminal: Terminal): Command {
         import('../../engine/preview.ts'),
       ])
       const { plan } = runbookFor(await loadCatalogue(config), type)
-      const inputs = readInputs(plan.runbook, plan.inputs, input ?? {})
+      const inputs = readInputs(plan.name, plan.inputs, input ?? {})
       const targets = openTargets(config)
       try {
         const preview = await previewRunbook(plan, inputs, targets)

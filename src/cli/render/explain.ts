@@ -15,7 +15,7 @@ const COLUMN = 20
 
 /** Everything that can be explained, one line each. */
 export function explainTopics(page: Page): string[] {
-  const kinds = (all: readonly Kind[]) => all.map(({ kind, summary }) => [kind, summary] as const)
+  const kinds = (all: readonly Kind[]) => all.map(({ name: kind, summary }) => [kind, summary] as const)
   const sections = (root: SectionName) => sectionsBeside(root).map((name) => [name, SECTIONS[name].doc] as const)
   const functions = [...Object.keys(LOOPS), ...FUNCTIONS.map(({ name }) => name)]
   return [
@@ -50,7 +50,7 @@ export function explainKind(kind: Kind, page: Page): string[] {
   }
   const parameters = Object.entries(kind.parameters).map(([name, one]) => [name, parameterText(one)] as const)
   return [
-    `${page.colours.bold(kind.kind)}, ${access[kind.access]}`,
+    `${page.colours.bold(kind.name)}, ${access[kind.access]}`,
     '',
     ...wrap(kind.summary, page.width),
     ...kind.doc.split(/\n{2,}/).flatMap((paragraph) => ['', ...wrap(paragraph, page.width)]),

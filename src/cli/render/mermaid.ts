@@ -4,20 +4,20 @@ import type { Preview } from '../../engine/preview.ts'
 /** A Mermaid graph of checks → causes → remedies; what was found colours it. */
 export function mermaid(plan: Plan, preview: Preview): string {
   const lines = ['flowchart LR']
-  for (const { name, check, needs } of plan.checks) {
+  for (const { name, kind: check, needs } of plan.checks) {
     const state = preview.checks.find((one) => one.name === name)?.status === 'ok' ? 'ok' : 'failed'
     lines.push(`  check_${name}["${label(name)}<br/>${label(check)}"]:::${state}`)
     for (const need of needs) lines.push(`  check_${need} --> check_${name}`)
   }
   for (const cause of plan.causes) {
-    const holds = preview.causes.find((one) => one.cause === cause.cause)?.holds
-    const state = cause.cause === preview.cause ? 'treated' : holds === true ? 'holds' : holds === false ? 'no' : 'open'
-    lines.push(`  cause_${id(cause.cause)}{{"${label(cause.title)}"}}:::${state}`)
+    const holds = preview.causes.find((one) => one.cause === cause.name)?.holds
+    const state = cause.name === preview.cause ? 'treated' : holds === true ? 'holds' : holds === false ? 'no' : 'open'
+    lines.push(`  cause_${id(cause.name)}{{"${label(cause.title)}"}}:::${state}`)
     const reads = new Set([...(cause.when?.checks ?? []), ...(cause.affects?.checks ?? [])])
-    for (const check of reads) lines.push(`  check_${check} --> cause_${id(cause.cause)}`)
-    lines.push(`  cause_${id(cause.cause)} --> ${ending(cause)}`)
+    for (const check of reads) lines.push(`  check_${check} --> cause_${id(cause.name)}`)
+    lines.push(`  cause_${id(cause.name)} --> ${ending(cause)}`)
   }
-  for (const { remedy, title } of Object.values(plan.remedies))
+  for (const { name: remedy, title } of Object.values(plan.remedies))
     lines.push(
       `  remedy_${id(remedy)}["${label(title)}"]:::${preview.proposal?.remedy === remedy ? 'treated' : 'remedy'}`,
     )

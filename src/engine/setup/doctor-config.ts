@@ -7,11 +7,11 @@ import { within } from '../../core/with-deadline.ts'
 import { publicKeyOf } from '../../gate/keyring.ts'
 import { openDatabase } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
-import { lookAtTemporal, type TemporalLook } from '../../temporal/temporal-status.ts'
+import { readTemporalStatus, type TemporalStatus } from '../../temporal/temporal-status.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue } from '../catalogue.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { temporalAddress } from '../engine.ts'
-import { keyringOf } from '../open-keyring.ts'
+import { openEngineKeyring } from '../open-keyring.ts'
 
 const ANSWER_WITHIN_MS = 4_000
 
@@ -65,7 +65,7 @@ function whyOf(error: unknown): string {
 
 /** Its public form is what becomes `signing.previous` when the key is changed. */
 function signingKey(config: Config): string {
-  keyringOf(config)
+  openEngineKeyring(config)
   const { key, previous } = config.signing
   const before = previous.length > 0 ? `, and ${previous.length} former` : ''
   return `${publicKeyOf(key.reveal())}${before}`
@@ -90,7 +90,7 @@ async function checkTemporal(
   { workerExpected, start }: Pick<DoctorOptions, 'workerExpected' | 'start'>,
 ): Promise<DoctorFinding[]> {
   try {
-    const look = await lookAtTemporal(temporalAddress(config), config.temporal.taskQueue, ANSWER_WITHIN_MS)
+    const look = await readTemporalStatus(temporalAddress(config), config.temporal.taskQueue, ANSWER_WITHIN_MS)
     const detail = `answers on ${look.address}, namespace ${look.namespace}`
     return [{ name: 'engine Temporal', ok: true, detail }, workerFinding(look, workerExpected, start)]
   } catch (error) {
@@ -99,7 +99,7 @@ async function checkTemporal(
 }
 
 export function workerFinding(
-  { queues }: Pick<TemporalLook, 'queues'>,
+  { queues }: Pick<TemporalStatus, 'queues'>,
   expected: boolean,
   start: string,
 ): DoctorFinding {

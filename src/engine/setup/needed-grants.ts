@@ -20,7 +20,7 @@ export function neededGrants(plans: Iterable<Plan>, connection: string): ColumnG
   }
   for (const plan of plans)
     for (const { actions } of Object.values(plan.remedies))
-      for (const { action, with: given } of actions) {
+      for (const { kind: action, with: given } of actions) {
         if (literal(given.connection) !== connection) continue
         if (action === 'sql.update') forUpdate(on(String(literal(given.table))), given)
         else if (action === 'sql.execute') forStatement(on, literal(given.tables))

@@ -14,7 +14,7 @@ export interface RunbookView {
 export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookView[] {
   return [...catalogue.byName.values()]
     .map(({ plan, planDigest }) => ({
-      name: plan.runbook,
+      name: plan.name,
       incident: plan.incident,
       title: plan.title,
       owner: plan.owner ?? null,

@@ -4,7 +4,7 @@ import type { Span } from '../../language/parse/source.ts'
 import type { Expectation, Expected, ProposalExpectation, RoundExpectation } from '../../language/scenarios/scenario.ts'
 import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
-import { roundsOf, type RoundWent } from './round-results.ts'
+import { roundsOf, type RoundResult } from './round-results.ts'
 
 /** Something came otherwise than a scenario expects. */
 export interface Mismatch {
@@ -30,7 +30,7 @@ export function compare(expect: Expectation, run: Simulated): Mismatch[] {
   ]
 }
 
-function compareRound(expect: RoundExpectation, went: RoundWent | undefined, number: number): Mismatch[] {
+function compareRound(expect: RoundExpectation, went: RoundResult | undefined, number: number): Mismatch[] {
   const name = `round ${number}`
   if (!went) {
     const at = anything(expect)

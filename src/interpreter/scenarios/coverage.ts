@@ -24,12 +24,12 @@ export function coverageOf(plan: Plan, runs: readonly ScenarioRun[]): Coverage {
   const rounds = well.flatMap(({ run, scenario }) =>
     roundsOf(run).map((went) => ({ ...went, expect: scenario.expect.each[went.round - 1] })),
   )
-  const causes = plan.causes.map(({ cause }) => {
+  const causes = plan.causes.map(({ name: cause }) => {
     const found = rounds.flatMap(({ findings }) => findings.filter((one) => one.cause === cause))
     const count = (holds: true | false | 'undetermined') => found.filter((one) => one.holds === holds).length
     return { cause, holds: count(true), ruledOut: count(false), undetermined: count('undetermined') }
   })
-  const remedies = Object.values(plan.remedies).map(({ remedy, verify }) => {
+  const remedies = Object.values(plan.remedies).map(({ name: remedy, verify }) => {
     const own = rounds.filter(({ draft }) => draft?.remedy === remedy)
     return {
       remedy,

@@ -4,7 +4,7 @@ import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
 
 /** How one round went. */
-export interface RoundWent {
+export interface RoundResult {
   round: number
   /** Empty where the symptom was gone before causes were looked for. */
   findings: Finding[]
@@ -16,7 +16,7 @@ export interface RoundWent {
 }
 
 /** A simulated incident, round by round. */
-export function roundsOf(run: Simulated): RoundWent[] {
+export function roundsOf(run: Simulated): RoundResult[] {
   const numbers = new Set(run.looks.flatMap((place) => /^r(\d+)\/check\//.exec(place)?.[1] ?? []).map(Number))
   return [...numbers].map((round) => {
     const draft = run.drafts.find((one) => one.round === round)
@@ -48,12 +48,12 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
 }
 
 /** The whole incident in one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
-export function storyOf(run: Simulated): string[] {
-  const rounds = roundsOf(run).map((went) => `round ${went.round}: ${roundStory(went)}`)
+export function summarizeRun(run: Simulated): string[] {
+  const rounds = roundsOf(run).map((went) => `round ${went.round}: ${summarizeRound(went)}`)
   return [...rounds, `${run.closing.outcome}: ${run.closing.reason}`]
 }
 
-function roundStory({ findings, draft, effects, verified }: RoundWent): string {
+function summarizeRound({ findings, draft, effects, verified }: RoundResult): string {
   const holding = findings.filter((one) => one.holds === true).map((one) => one.cause)
   const open = findings.filter((one) => one.holds === 'undetermined').map((one) => `${one.cause} undetermined`)
   const found = [...holding, ...open].join(', ') || (findings.length > 0 ? 'no cause holds' : 'the symptom is gone')

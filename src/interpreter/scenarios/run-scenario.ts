@@ -3,7 +3,7 @@ import { asksForWrite } from '../../language/compile/asks-for-write.ts'
 import type { Scenario } from '../../language/scenarios/scenario.ts'
 import { simulate, type Simulated } from '../simulator.ts'
 import { compare, type Mismatch } from './compare.ts'
-import { roundsOf, storyOf } from './round-results.ts'
+import { roundsOf, summarizeRun } from './round-results.ts'
 import { worldOf, type ScenarioWorld } from './world.ts'
 
 export interface ScenarioRun {
@@ -21,7 +21,7 @@ export async function runScenario(plan: Plan, scenario: Scenario): Promise<Scena
   const run = await simulate(plan, scenario.inputs, world)
   const mismatches = [...incomplete(scenario, world), ...compare(scenario.expect, run).map(withReason(plan, run))]
   if (mismatches.length === 0) mismatches.push(...(await verifiesWithoutRecovery(plan, scenario, run)))
-  return { scenario, mismatches, story: storyOf(run), run }
+  return { scenario, mismatches, story: summarizeRun(run), run }
 }
 
 /** Somebody who expected an end after the remedy has mostly forgotten to say how what the symptom reads changes. */
@@ -36,7 +36,7 @@ function withReason({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => 
   }
 }
 
-function incomplete({ at }: Scenario, { unknown, parts, strangers }: ScenarioWorld): Mismatch[] {
+function incomplete({ at }: Scenario, { unknown, parts, unknownTargets }: ScenarioWorld): Mismatch[] {
   return [
     ...[...unknown].map(([check, place]) => ({
       what: `the check ${check}`,
@@ -50,7 +50,7 @@ function incomplete({ at }: Scenario, { unknown, parts, strangers }: ScenarioWor
       came: 'something is done once for all of them: they are approved together, or not',
       at,
     })),
-    ...strangers.map(({ round, target }) => ({
+    ...unknownTargets.map(({ round, target }) => ({
       what: `round ${round}, the decision`,
       expected: `to approve ${target}`,
       came: 'it was not proposed',
@@ -65,7 +65,7 @@ function whyVerified(remedy: PlanRemedy, { checks }: Scenario): string {
     return `"until" holds by the write alone, since it asks for what "set" writes (${written.join(', ')}). Let it ask for what happens after the write, and give its checks as they were before it.`
   const own = remedy.verify.checks.map(({ name }) => name)
   const changes = own.filter((name) =>
-    (checks.get(`${remedy.remedy}/${name}`) ?? checks.get(name))?.some(({ from }) => from === 'applied'),
+    (checks.get(`${remedy.name}/${name}`) ?? checks.get(name))?.some(({ from }) => from === 'applied'),
   )
   if (changes.length === 0)
     return `its checks find what "until" asks for before anything was done. Give them a phase "from: applied".`
@@ -85,7 +85,7 @@ async function verifiesWithoutRecovery(plan: Plan, scenario: Scenario, run: Simu
   if (roundsOf(still).find((went) => went.round === first.round)?.verified !== true) return []
   return [
     {
-      what: `round ${first.round}, ${remedy.remedy}`,
+      what: `round ${first.round}, ${remedy.name}`,
       expected: 'not verified when nothing changes after it was applied',
       came: `verified all the same: ${whyVerified(remedy, scenario)}`,
       at: scenario.at,

@@ -10,7 +10,7 @@ export interface ScenarioWorld extends World {
   /** Rounds in which a part was approved of what is approved as a whole. */
   readonly parts: number[]
   /** Approved targets that were not proposed. */
-  readonly strangers: { round: number; target: string }[]
+  readonly unknownTargets: { round: number; target: string }[]
 }
 
 export interface WorldOptions {
@@ -21,12 +21,12 @@ export interface WorldOptions {
 /** The world as a scenario describes it. */
 export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {}): ScenarioWorld {
   const unknown = new Map<string, string>()
-  const strangers: ScenarioWorld['strangers'] = []
+  const unknownTargets: ScenarioWorld['unknownTargets'] = []
   const parts: number[] = []
   return {
     unknown,
     parts,
-    strangers,
+    unknownTargets,
     check(name, look) {
       const phases = phasesOf(scenario, name, look)
       if (!phases) {
@@ -50,7 +50,7 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
     decide(draft) {
       const chosen = scenario.decisions[draft.round - 1]
       for (const target of chosen?.targets ?? [])
-        if (!draft.targets.some(({ key }) => key === target)) strangers.push({ round: draft.round, target })
+        if (!draft.targets.some(({ key }) => key === target)) unknownTargets.push({ round: draft.round, target })
       const isPart = chosen?.targets !== undefined && draft.targets.some(({ key }) => !chosen.targets!.includes(key))
       if (chosen?.decision === 'approve' && isPart && !isApprovedInPart(draft.actions)) parts.push(draft.round)
       return chosen ? decisionOf(chosen) : { approve: 'all' }

@@ -1,4 +1,4 @@
-import type { PlanAction, Type } from '../../core/plan.ts'
+import type { ActionAccess, PlanAction, Type } from '../../core/plan.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { Section } from '../structure/section.ts'
@@ -36,8 +36,9 @@ export function compileAction(
   if (forName !== undefined && !once) mustAimAt(context, kind, section, compiled.names, forName)
   if (forName !== undefined && once) mustNotAimAtAll(context, kind, section, compiled.names)
   const action: PlanAction = {
-    id: `${index}-${kind.kind}`,
-    action: kind.kind,
+    id: `${index}-${kind.name}`,
+    kind: kind.name,
+    access: accessOf(kind),
     with: compiled.with,
     once,
     timeoutMs: section.duration('timeout') ?? kind.timeoutMs,
@@ -62,7 +63,7 @@ export function compileAction(
 /** What is done for each target must name it, or the same thing would be changed for all of them. */
 function mustAimAt(
   { reporter }: Context,
-  { kind, aim }: Kind,
+  { name: kind, aim }: Kind,
   section: Section,
   names: Record<string, string[]>,
   target: string,
@@ -79,7 +80,7 @@ function mustAimAt(
 /** More may be affected than is proposed: the limits and the decisions are about targets. */
 function mustNotAimAtAll(
   { reporter }: Context,
-  { kind, access }: Kind,
+  { name: kind, access }: Kind,
   section: Section,
   names: Record<string, string[]>,
 ): void {
@@ -122,4 +123,10 @@ export function compilePolled(
   }
   const everyMs = section.duration('every') ?? DEFAULT_POLL_MS
   return { checks, until: until.expression, everyMs, withinMs: section.duration('within') ?? everyMs }
+}
+
+/** `actionKind` found it in the table of actions, none of which only reads. */
+function accessOf({ name, access }: Kind): ActionAccess {
+  if (access === 'read') throw new TypeError(`${name} is a check, not an action`)
+  return access
 }

@@ -13,7 +13,9 @@ export interface AsksForWrite {
 /** What the remedy's `until` asks for that its own writes bring about. */
 export function asksForWrite({ actions, verify }: Pick<PlanRemedy, 'actions' | 'verify'>): AsksForWrite {
   const parsed = parseExpression(verify.until.cel)
-  const set = new Map(actions.flatMap(({ action, with: { set: to } }) => (action === 'sql.update' ? literals(to) : [])))
+  const set = new Map(
+    actions.flatMap(({ kind: action, with: { set: to } }) => (action === 'sql.update' ? literals(to) : [])),
+  )
   if (!('root' in parsed) || set.size === 0) return { written: [], alone: false }
   const written = new Set<string>()
   const alone = visit(parsed.root, set, written)

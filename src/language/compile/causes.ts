@@ -48,7 +48,7 @@ function compileCause(context: Context, section: Section, scope: Scope, remedies
   const inner = affects || section.has('affects') ? withAffects(scope, affects?.element ?? 'dyn', derived) : scope
   const because = section.scalar('because')
   const cause: PlanCause = {
-    cause: section.text('cause') ?? '',
+    name: section.text('cause') ?? '',
     title: section.text('title') ?? '',
     because: (because && compileTemplate(context, because, inner)?.value) ?? { lit: '' },
     despite: despite(context, section, scope),

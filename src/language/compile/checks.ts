@@ -50,7 +50,7 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
     const compiled = compileParameters(context, kind, section.map('with'), key, scope, (field) => section.has(field))
     const check: PlanCheck = {
       name,
-      check: kind.kind,
+      kind: kind.name,
       with: compiled.with,
       needs: compiled.checks,
       timeoutMs: section.duration('timeout') ?? kind.timeoutMs,

@@ -70,7 +70,7 @@ export function compileParameters(
     if (tree?.entries.has(name)) continue
     if (parameter.default !== undefined) compiled.with[name] = { lit: parameter.default }
     else if (parameter.required && !elsewhere(name))
-      context.reporter.error('missing-parameter', at, `${kind.kind} needs "${name}": ${parameter.doc}`)
+      context.reporter.error('missing-parameter', at, `${kind.name} needs "${name}": ${parameter.doc}`)
   }
   if (tree) together(context, kind, tree, compiled.with)
   compiled.checks = [...reads]
@@ -81,11 +81,11 @@ function unknownParameter(context: Context, kind: Kind, entry: Entry): void {
   const known = Object.keys(kind.parameters)
   const outer = kind.access === 'read' ? 'check' : 'action'
   if (Object.hasOwn(SECTIONS[outer].fields, entry.name)) {
-    const message = `${kind.kind} has no parameter "${entry.name}". It is a field of ${outer}: write it beside "with", not beneath.`
+    const message = `${kind.name} has no parameter "${entry.name}". It is a field of ${outer}: write it beside "with", not beneath.`
     return context.reporter.error('unknown-parameter', entry.key, message)
   }
   const hint = `${didYouMean(entry.name, known)} (parameters: ${known.join(', ')})`
-  context.reporter.error('unknown-parameter', entry.key, `${kind.kind} has no parameter "${entry.name}".${hint}`)
+  context.reporter.error('unknown-parameter', entry.key, `${kind.name} has no parameter "${entry.name}".${hint}`)
 }
 
 function compileParameter(
@@ -136,7 +136,7 @@ function oneOf(context: Context, tree: Tree, entry: Entry, words: string[]): Com
 
 function connection(
   context: Context,
-  { kind: wanting, access }: Kind,
+  { name: wanting, access }: Kind,
   tree: Tree,
   entry: Entry,
   kinds: string[],

@@ -43,7 +43,7 @@ export function compileRemedy(
   const actions = compileActions(context, section, { each, whole, after }, forName)
   const writes = actions.filter(({ kind }) => kind.access === 'write')
   const remedy: PlanRemedy = {
-    remedy: name,
+    name: name,
     title: section.text('title') ?? '',
     risk: (section.text('risk') as Risk | undefined) ?? 'medium',
     targetItem: item,
@@ -85,7 +85,7 @@ function targetType(context: Context, section: Section, name: string, users: Com
       const message = `The remedy "${name}" is done for each affected thing, so this cause must say what it "affects".`
       context.reporter.error('remedy-needs-affects', remedyAt ?? section.span, message)
     } else if (type !== undefined && JSON.stringify(type) !== JSON.stringify(element)) {
-      const message = `The causes of "${name}" affect different things: ${formatType(type)}, and here (${cause.cause}) ${formatType(element)}. Give them the same columns, or a remedy each.`
+      const message = `The causes of "${name}" affect different things: ${formatType(type)}, and here (${cause.name}) ${formatType(element)}. Give them the same columns, or a remedy each.`
       context.reporter.error('targets-differ', remedyAt ?? section.span, message)
     } else type = element
   }

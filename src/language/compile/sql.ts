@@ -52,7 +52,8 @@ export function writeProblems(sql: string): SqlProblem[] {
   const [first] = tokens
   const notOne = notOneStatement(sql, tokens)
   if (!first || notOne) return [notOne!]
-  const verb = first.word === 'with' ? tokens.slice(1).find(({ word, depth }) => depth === 0 && isVerb(word)) : first
+  const verb =
+    first.word === 'with' ? tokens.slice(1).find(({ word, depth }) => depth === 0 && isIncidentCommand(word)) : first
   if (!verb || !WRITES.has(verb.word)) {
     const message = `Here stands one INSERT, UPDATE, DELETE or MERGE, which may begin with WITH; "${(verb ?? first).word.toUpperCase()}" is none.`
     return [problem('sql-not-a-write', verb ?? first, message)]
@@ -63,7 +64,7 @@ export function writeProblems(sql: string): SqlProblem[] {
     : []
 }
 
-const isVerb = (word: string) => WRITES.has(word) || READS.has(word)
+const isIncidentCommand = (word: string) => WRITES.has(word) || READS.has(word)
 /** Before these, UPDATE and DELETE are parts of another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
 const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])
 

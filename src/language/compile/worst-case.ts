@@ -1,4 +1,4 @@
-import { manualLookMs } from '../../core/manual-reminder.ts'
+import { manualPollMs } from '../../core/manual-poll.ts'
 import type { Plan, PlanCheck, PlanRemedy } from '../../core/plan.ts'
 
 /** Temporal warns at 10,240 events of one workflow and ends it at 51,200. */
@@ -33,8 +33,8 @@ function eventsOfLook(checks: PlanCheck[]): number {
 function eventsOfRemedy({ actions, limits, for: each }: PlanRemedy): number {
   const targets = each === undefined ? 1 : limits.maxTargets
   let events = ACTIVITY
-  for (const { action, timeoutMs, once, batches, wait } of actions) {
-    const looks = action === 'manual' ? Math.ceil(timeoutMs / manualLookMs(timeoutMs)) : 0
+  for (const { kind: action, timeoutMs, once, batches, wait } of actions) {
+    const looks = action === 'manual' ? Math.ceil(timeoutMs / manualPollMs(timeoutMs)) : 0
     events += (once ? 1 : targets) * (ACTIVITY + looks * (ACTIVITY + TIMER))
     if (batches) events += Math.ceil(targets / batches.size) * TIMER
     if (wait) events += ACTIVITY

@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqFailures: Kind = {
-  kind: 'bullmq.failures',
+  name: 'bullmq.failures',
   access: 'read',
   summary: 'Groups the failed jobs of a BullMQ queue by their reason.',
   doc: `Reasons are compared with their ids, counts and times replaced by \`<id>\`, \`<n>\`, \`<time>\`; hosts with their ports and status codes are kept, so that one host that refuses connections is one group. The largest group comes first. \`example\` is the newest reason word for word; \`names\` are the job names; \`ids\` up to 50 jobs, the newest first; \`newestMs\` and \`oldestMs\` say how long ago they failed; \`attemptsExhausted\` counts those with no attempt left.

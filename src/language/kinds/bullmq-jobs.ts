@@ -3,7 +3,7 @@ import { connectionTo, type Kind } from './kind.ts'
 const JOB_STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'failed', 'completed']
 
 export const bullmqJobs: Kind = {
-  kind: 'bullmq.jobs',
+  name: 'bullmq.jobs',
   access: 'read',
   summary: 'Looks at jobs of a BullMQ queue, by their ids or by their states.',
   doc: `Each id that was asked for has a row: \`state: 'absent'\` when the queue knows nothing of it, \`'unknown'\` when its data is there but no list has it; nulls among the ids are left out. When asked by states, the oldest come first, of \`failed\` and \`completed\` the newest.

@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqQuarantine: Kind = {
-  kind: 'bullmq.quarantine',
+  name: 'bullmq.quarantine',
   access: 'write',
   summary:
     'Takes one job out of work and keeps it, its data included, among the failed jobs and in the dead-letter set.',

@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqQueue: Kind = {
-  kind: 'bullmq.queue',
+  name: 'bullmq.queue',
   access: 'read',
   summary: 'Looks at a BullMQ queue as a whole: counts, pause, workers, the oldest jobs.',
   doc: `\`workers\` counts the connections that carry BullMQ's worker name for this prefix and queue; a stopped process keeps its connection.

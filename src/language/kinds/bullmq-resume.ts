@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const bullmqResume: Kind = {
-  kind: 'bullmq.resume',
+  name: 'bullmq.resume',
   access: 'write',
   summary: 'Resumes a paused queue.',
   doc: `Refused when the queue is not paused any more: then somebody else resumed it, and the diagnosis is stale.

@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const httpGet: Kind = {
-  kind: 'http.get',
+  name: 'http.get',
   access: 'read',
   summary: 'Asks an HTTP service, and says whether it answers.',
   doc: `No answer is a result, not a failed check: \`reachable: false\`, with \`error\` (refused, no such host, no complete answer in time). \`ok\` means an answer of status 2xx. \`body\` is the JSON value where the answer is JSON, else its text, at most 32 kB; \`truncated\` says that it was cut.

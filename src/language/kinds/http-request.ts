@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const httpRequest: Kind = {
-  kind: 'http.request',
+  name: 'http.request',
   access: 'write',
   summary: 'Sends one changing request to a configured service.',
   doc: `The host comes from the connection only. \`path\` is literal, with placeholders \`{name}\`; each value fills one segment and is URL-encoded. An answer from 200 to 299 is \`applied\`; 400 to 499 is \`refused\`; redirects are not followed.

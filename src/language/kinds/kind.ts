@@ -7,7 +7,7 @@ import type { Type } from '../../core/plan.ts'
  */
 export interface Kind {
   /** `sql.query` */
-  kind: string
+  name: string
   /** `read`: a check. `write`: an action that needs an approval. `message` and `person`: actions that need none. */
   access: 'read' | 'write' | 'message' | 'person'
   /** One sentence. */

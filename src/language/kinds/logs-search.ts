@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const logsSearch: Kind = {
-  kind: 'logs.search',
+  name: 'logs.search',
   access: 'read',
   summary: 'Searches JSON-lines log files, newest first.',
   doc: `A line matches when every field in \`where\` has the value (or one of the list of values) and its text holds at least one of \`contains\`, in any case of letters. No line at all is a result: \`count: 0\`, \`newest: null\`.

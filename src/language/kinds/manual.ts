@@ -1,7 +1,7 @@
 import type { Kind } from './kind.ts'
 
 export const manual: Kind = {
-  kind: 'manual',
+  name: 'manual',
   access: 'person',
   summary: 'A person does it, and says done.',
   doc: `For what no machine may or can do: roll back a release, raise a limit in a console. The incident waits until a person says \`runbook done\`, which makes the effect \`applied\`, or that it was not done, which makes it \`skipped\`; without a word within \`timeout\` (4h unless it says another), the remedy stops. Needs no approval: the person who does it decides.`,

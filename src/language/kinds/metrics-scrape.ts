@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const metricsScrape: Kind = {
-  kind: 'metrics.scrape',
+  name: 'metrics.scrape',
   access: 'read',
   summary: 'Reads metrics from a Prometheus endpoint.',
   doc: `One row for each sample of the named metrics; a histogram's parts are asked for by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). Values that are no number (NaN, Inf) are left out. \`missing\` lists the names that have no sample.

@@ -1,7 +1,7 @@
 import type { Kind } from './kind.ts'
 
 export const notify: Kind = {
-  kind: 'notify',
+  name: 'notify',
   access: 'message',
   summary: 'Sends a message to a channel.',
   doc: `Needs no approval. Posted in the form of a Slack webhook. A channel without an address is no error: it is recorded that nobody was told. What could not be delivered in three tries is \`skipped\`, and the remedy goes on.

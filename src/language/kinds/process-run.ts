@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const processRun: Kind = {
-  kind: 'process.run',
+  name: 'process.run',
   access: 'write',
   summary: 'Runs one of the commands that the configuration lists for a connection.',
   doc: `The runbook names a command; its argv stands in the configuration. Values fill whole placeholders of that argv (\`{name:int}\`, \`{name:word}\`), never parts of it; no shell is involved. What runs is the argv that was shown at the gate: where the configuration gives another one by then, the effect is \`refused\`. The exit code must be 0, else the effect is \`refused\`, with the end of the output.

@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const redisInfo: Kind = {
-  kind: 'redis.info',
+  name: 'redis.info',
   access: 'read',
   summary: 'Looks at the health of a Redis: memory, evictions, clients, persistence.',
   doc: `From INFO. Bytes, seconds and counts since the server's start. \`maxMemory\` is 0 where there is no limit; \`memoryUsed\` is the part of it in use, null without a limit. BullMQ needs \`maxMemoryPolicy == 'noeviction'\`.`,

@@ -27,7 +27,7 @@ export const REDIS_COMMANDS: Record<string, { least: number; most: number }> = {
 }
 
 export const redisRead: Kind = {
-  kind: 'redis.read',
+  name: 'redis.read',
   access: 'read',
   summary: 'Runs one allow-listed read command on a Redis.',
   doc: `\`value\` is the answer of commands that give one thing (null where the key or field is not there); commands that give several fill \`rows\`: \`field\` is the hash's field, the sorted set's member, or for MGET and HMGET the key or field asked for; null for lists and sets.

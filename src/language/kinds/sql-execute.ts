@@ -5,7 +5,7 @@ import { isTableName } from './sql-update.ts'
 const SQL_RIGHTS = ['select', 'insert', 'update', 'delete'] as const
 
 export const sqlExecute: Kind = {
-  kind: 'sql.execute',
+  name: 'sql.execute',
   access: 'write',
   summary: 'Runs one INSERT, UPDATE, DELETE or MERGE of your own, where `sql.update` cannot say it.',
   doc: `The statement and its preview stand in the runbook as they are; values go as \`params\` (\`$1\`, \`$2\` …), never as SQL text. \`sql\` uses each of them, \`preview\` and \`undo\` those that they need.

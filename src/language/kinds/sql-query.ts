@@ -2,7 +2,7 @@ import type { Type } from '../../core/plan.ts'
 import { connectionTo, type Kind } from './kind.ts'
 
 export const sqlQuery: Kind = {
-  kind: 'sql.query',
+  name: 'sql.query',
   access: 'read',
   summary: 'Runs one SELECT on a PostgreSQL database.',
   doc: `One statement in a READ ONLY transaction that is rolled back, by the connection's read role. Values come as \`params\` (\`$1\`, \`$2\` …), never as SQL text; a duration serves \`$1::interval\`, a list \`= ANY($1)\`.

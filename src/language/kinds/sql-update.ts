@@ -4,7 +4,7 @@ import { connectionTo, type Kind } from './kind.ts'
 export const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 
 export const sqlUpdate: Kind = {
-  kind: 'sql.update',
+  name: 'sql.update',
   access: 'write',
   summary: 'Changes rows of one table, guarded by their present values.',
   doc: `One declaration gives the write, its guard, its preview, the column rights it needs, and its undo.

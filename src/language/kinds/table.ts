@@ -46,7 +46,7 @@ export const ACTIONS: readonly Kind[] = [
   manual,
 ]
 
-const BY_NAME = new Map([...CHECKS, ...ACTIONS].map((kind) => [kind.kind, kind]))
+const BY_NAME = new Map([...CHECKS, ...ACTIONS].map((kind) => [kind.name, kind]))
 
 /** The description of a check or action kind, by its name such as `sql.query`. */
 export function kindNamed(name: string): Kind | undefined {

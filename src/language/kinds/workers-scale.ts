@@ -1,7 +1,7 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 export const workersScale: Kind = {
-  kind: 'workers.scale',
+  name: 'workers.scale',
   access: 'write',
   summary: 'Sets the absolute number of workers through a configured command.',
   doc: `The connection's command gets the number in its placeholder \`{replicas:int}\`. Absolute, never a delta: doing it twice is the same as once, so after a crash it is simply done again. More than \`max\` is refused, and so is a command that is no longer the one that was shown at the gate.

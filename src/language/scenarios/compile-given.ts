@@ -184,7 +184,7 @@ function resultTypes(plan: Plan): Map<string, Type | 'ambiguous'> {
 
 /** The checks with which remedies are verified and waited for. */
 function remedyChecks(plan: Plan): { remedy: string; check: PlanCheck }[] {
-  return Object.values(plan.remedies).flatMap(({ remedy, verify, actions }) =>
+  return Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
     [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({ remedy, check })),
   )
 }

@@ -85,7 +85,7 @@ function effectRule(reporter: Reporter, plan: Plan, section: Section): EffectRul
 }
 
 function knownAction(reporter: Reporter, plan: Plan, action: string, section: Section): void {
-  const known = [...new Set(Object.values(plan.remedies).flatMap((remedy) => remedy.actions.map((one) => one.action)))]
+  const known = [...new Set(Object.values(plan.remedies).flatMap((remedy) => remedy.actions.map((one) => one.kind)))]
   if (known.includes(action)) return
   const message = `No remedy of this runbook has an action "${action}".${didYouMean(action, known)} (actions: ${known.join(', ')})`
   reporter.error('unknown-action', section.at('action'), message)
@@ -142,7 +142,7 @@ function causes(reporter: Reporter, plan: Plan, tree: MapTree | undefined): Roun
 }
 
 function knownCause(reporter: Reporter, plan: Plan, cause: string, at: { start: number; end: number }): void {
-  const known = plan.causes.map((one) => one.cause)
+  const known = plan.causes.map((one) => one.name)
   if (known.includes(cause)) return
   const message = `There is no cause "${cause}".${didYouMean(cause, known)} (causes: ${known.join(', ')})`
   reporter.error('unknown-name', at, message)

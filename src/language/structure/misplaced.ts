@@ -131,5 +131,5 @@ function parameterOf(section: SectionName, { entries }: MapTree, name: string): 
   if (section !== 'check' && section !== 'action') return undefined
   const kind = entries.get(section)?.value
   const known = kind?.kind === 'scalar' ? kindNamed(String(kind.value)) : undefined
-  return known && Object.hasOwn(known.parameters, name) ? known.kind : undefined
+  return known && Object.hasOwn(known.parameters, name) ? known.name : undefined
 }

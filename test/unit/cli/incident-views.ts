@@ -32,6 +32,7 @@ function failRun(run: string): ProposedAction {
   return {
     id: '0-sql.update',
     kind: 'sql.update',
+    access: 'write',
     target: run,
     with: {
       connection: 'maestro-db',

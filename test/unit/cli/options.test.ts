@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
-import { VERBS } from '../../../src/cli/incident-commands.ts'
+import { INCIDENT_COMMANDS } from '../../../src/cli/incident-commands.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 test.each([
@@ -26,7 +26,7 @@ test('an option that is like none of the verb suggests nothing', async () => {
 })
 
 test('the help of every verb says in a sentence what it does, and shows no default that says nothing', async () => {
-  for (const { name } of VERBS) {
+  for (const { name } of INCIDENT_COMMANDS) {
     const terminal = fakeTerminal()
     expect(await main(['help', name], terminal), name).toBe(0)
     const sentence = terminal.out.split('\n\n')[1]!

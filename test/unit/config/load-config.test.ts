@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load-config.ts'
-import { keyringOf } from '../../../src/engine/open-keyring.ts'
+import { openEngineKeyring } from '../../../src/engine/open-keyring.ts'
 import { newSigningKey, publicKeyOf } from '../../../src/gate/keyring.ts'
 
 let directory: string
@@ -181,9 +181,9 @@ test('former signing keys are public keys, plain to see', () => {
 test('a key that is changed is a former one from then on: what it signed still counts', async () => {
   const [before, after] = [newSigningKey(), newSigningKey()]
   const text = (more: string) => `${minimal}signing: { key: "\${KEY}", previous: [${more}] }\n`
-  const signed = keyringOf(load(text(''), { KEY: before })).signText('x')
-  expect(keyringOf(load(text(`"${publicKeyOf(before)}"`), { KEY: after })).verifyText('x', signed)).toBe(true)
-  expect(keyringOf(load(text(''), { KEY: after })).verifyText('x', signed)).toBe(false)
+  const signed = openEngineKeyring(load(text(''), { KEY: before })).signText('x')
+  expect(openEngineKeyring(load(text(`"${publicKeyOf(before)}"`), { KEY: after })).verifyText('x', signed)).toBe(true)
+  expect(openEngineKeyring(load(text(''), { KEY: after })).verifyText('x', signed)).toBe(false)
 })
 
 test('the identity provider: asymmetric algorithms, an https address, one login for one person', () => {

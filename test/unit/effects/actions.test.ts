@@ -11,14 +11,14 @@ import type { Targets } from '../../../src/targets/targets.ts'
 
 describe('action kinds', () => {
   test('that are described are those that are implemented', () => {
-    const described = DESCRIBED.map((kind) => kind.kind)
-    expect(ACTIONS.map((action) => action.kind.kind).sort()).toEqual(described.sort())
+    const described = DESCRIBED.map((kind) => kind.name)
+    expect(ACTIONS.map((action) => action.kind.name).sort()).toEqual(described.sort())
     expect(Object.keys(ACTION_IMPLEMENTATIONS).sort()).toEqual(described.sort())
   })
 
   test.each(ACTIONS.map((action) => action.kind))(
     '$kind has a description and an implementation of the same name',
-    ({ kind }) => {
+    ({ name: kind }) => {
       const file = `${kind.replace('.', '-')}.ts`
       for (const folder of ['src/language/kinds', 'activities/actions'])
         expect(existsSync(new URL(`../../../${folder}/${file}`, import.meta.url))).toBe(true)

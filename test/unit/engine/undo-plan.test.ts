@@ -16,6 +16,7 @@ function applied(
   const action: ProposedAction = {
     id: `0-${kind}`,
     kind,
+    access: 'write',
     target: 'a',
     with: given,
     preview: { summary: '', ...preview },
@@ -44,7 +45,8 @@ test('an update is taken back where its rows are as it left them, to what they w
   expect(made!.remedies.undo!.actions).toEqual([
     {
       id: '0-sql.update',
-      action: 'sql.update',
+      kind: 'sql.update',
+      access: 'write',
       with: {
         connection: { lit: 'db' },
         table: { lit: 'things' },

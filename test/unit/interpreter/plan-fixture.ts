@@ -12,7 +12,7 @@ const RESULT: Type = { object: { rows: { list: THING }, truncated: 'bool' } }
 function check(name: string, needs: string[] = []): PlanCheck {
   return {
     name,
-    check: 'sql.query',
+    kind: 'sql.query',
     with: { connection: { lit: 'db' } },
     needs,
     timeoutMs: 1_000,
@@ -23,7 +23,7 @@ function check(name: string, needs: string[] = []): PlanCheck {
 
 export function remedy(name: string, change: Partial<PlanRemedy> = {}): PlanRemedy {
   return {
-    remedy: name,
+    name,
     title: `Apply ${name}`,
     risk: 'medium',
     for: 'thing',
@@ -32,7 +32,8 @@ export function remedy(name: string, change: Partial<PlanRemedy> = {}): PlanReme
     actions: [
       {
         id: '0-sql.update',
-        action: 'sql.update',
+        kind: 'sql.update',
+        access: 'write',
         with: { connection: { lit: 'db' }, id: { expr: expression('thing.id') }, n: { expr: expression('thing.n') } },
         once: false,
         timeoutMs: 1_000,
@@ -53,8 +54,8 @@ export function remedy(name: string, change: Partial<PlanRemedy> = {}): PlanReme
 
 export function plan(change: Partial<Plan> = {}): Plan {
   return {
-    irVersion: 1,
-    runbook: 'things',
+    irVersion: 2,
+    name: 'things',
     incident: 'bad-thing',
     title: 'Things are bad',
     inputs: {},
@@ -63,7 +64,7 @@ export function plan(change: Partial<Plan> = {}): Plan {
     checks: [check('bad'), check('other')],
     causes: [
       {
-        cause: 'many-bad',
+        name: 'many-bad',
         title: 'Many things are bad',
         affects: expression('bad.rows.filter(r, r.n > 1)', ['bad']),
         affectsItem: THING,
@@ -72,7 +73,7 @@ export function plan(change: Partial<Plan> = {}): Plan {
         then: { remedy: 'mend' },
       },
       {
-        cause: 'any-bad',
+        name: 'any-bad',
         title: 'Some thing is bad',
         affects: expression('bad.rows', ['bad']),
         affectsItem: THING,

@@ -62,7 +62,7 @@ describe('an incident', () => {
 
   test('is escalated when the evidence of a more fundamental cause is missing', async () => {
     const causes = plan().causes
-    const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }
+    const broken = { ...causes[0]!, name: 'unseen', affects: expression('other.rows', ['other']) }
     const run = await simulate(
       plan({ causes: [broken, ...causes] }),
       {},
@@ -128,7 +128,7 @@ describe('an incident', () => {
 
   test('goes on despite a missing check where its cause says so', async () => {
     const causes = plan().causes
-    const broken = { ...causes[0]!, cause: 'unseen', affects: expression('other.rows', ['other']) }
+    const broken = { ...causes[0]!, name: 'unseen', affects: expression('other.rows', ['other']) }
     const run = await simulate(
       plan({ causes: [broken, { ...causes[0]!, despite: ['other'] }] }),
       {},

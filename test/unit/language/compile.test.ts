@@ -88,7 +88,7 @@ test('only notes and manual steps need neither approval nor verification', () =>
 
 test('a check kind that is not in the table is not known, and one of another table is', () => {
   const echo: Kind = {
-    kind: 'test.echo',
+    name: 'test.echo',
     access: 'read',
     summary: '',
     doc: '',

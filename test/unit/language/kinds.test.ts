@@ -53,14 +53,14 @@ escalate: { to: [oncall], message: x }
 }
 
 describe('the example of each kind compiles', () => {
-  test.each([...CHECKS, ...ACTIONS].map((kind) => [kind.kind, kind] as const))('%s', (_, kind) => {
+  test.each([...CHECKS, ...ACTIONS].map((kind) => [kind.name, kind] as const))('%s', (_, kind) => {
     const { problems } = compileRunbook(around(kind.example, kind.access), { file: 'example.yaml' })
     expect(renderText(problems)).toBe('')
   })
 })
 
 test('what a truncated result says less of is a field of the result', () => {
-  for (const { kind, partial = {}, result } of CHECKS) {
+  for (const { name: kind, partial = {}, result } of CHECKS) {
     const type = result({})
     const fields = typeof type === 'object' && 'object' in type ? Object.keys(type.object) : []
     expect(fields, kind).toEqual(expect.arrayContaining(Object.keys(partial)))
@@ -70,7 +70,7 @@ test('what a truncated result says less of is a field of the result', () => {
 test('checks only read, actions do not, and no name is given twice', () => {
   expect(CHECKS.every((kind) => kind.access === 'read')).toBe(true)
   expect(ACTIONS.every((kind) => kind.access !== 'read')).toBe(true)
-  const names = [...CHECKS, ...ACTIONS].map((kind) => kind.kind)
+  const names = [...CHECKS, ...ACTIONS].map((kind) => kind.name)
   expect(new Set(names).size).toBe(names.length)
   expect(kindNamed('sql.update')?.access).toBe('write')
   expect(kindNamed('constructor')).toBeUndefined()

@@ -25,7 +25,7 @@ test('a folder gives its runbooks by name and by incident type, without its scen
   const catalogue = loadRunbooks([folder])
   expect(catalogue.problems).toEqual([])
   expect([...catalogue.byName.keys()]).toEqual(['a', 'b'])
-  expect(catalogue.byIncident.get('two')!.plan.runbook).toBe('b')
+  expect(catalogue.byIncident.get('two')!.plan.name).toBe('b')
   expect(catalogue.files).toBe(2)
 })
 

@@ -6,7 +6,8 @@ import { plan, remedy } from '../interpreter/plan-fixture.ts'
 const HOUR = 3_600_000
 const byHand = (timeoutMs: number): PlanAction => ({
   id: '0-manual',
-  action: 'manual',
+  kind: 'manual',
+  access: 'person',
   with: {},
   once: false,
   timeoutMs,

@@ -9,12 +9,12 @@ import { CHECKS } from '../../../../src/language/kinds/table.ts'
 const root = join(import.meta.dirname, '../../../..')
 
 test('every check that is described can be run, and only those', () => {
-  expect(CHECKS.map((kind) => kind.kind).toSorted()).toEqual(Object.keys(checkTable).toSorted())
+  expect(CHECKS.map((kind) => kind.name).toSorted()).toEqual(Object.keys(checkTable).toSorted())
   for (const kind of CHECKS) expect(kind.access).toBe('read')
 })
 
 test.each(CHECKS)('$kind reads exactly the parameters that it describes', (kind) => {
-  const file = `${kind.kind.replace('.', '-')}.ts`
+  const file = `${kind.name.replace('.', '-')}.ts`
   expect(readdirSync(join(root, 'activities/checks'))).toContain(file)
   const code = readFileSync(join(root, 'activities/checks', file), 'utf8')
   const read = [...code.matchAll(/parameters, '(\w+)'/g)].map((match) => match[1]!)

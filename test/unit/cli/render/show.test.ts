@@ -76,6 +76,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
       {
         id: '0-process.run',
         kind: 'process.run',
+        access: 'write',
         target: '-',
         with: { connection: 'maestro-ctl', command: 'restart' },
         preview: {

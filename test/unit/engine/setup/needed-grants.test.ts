@@ -5,7 +5,7 @@ import type { PlanAction, Value } from '../../../../src/core/plan.ts'
 
 function update(table: string, where: Value, set: Value, connection = 'db'): PlanAction {
   const given = { connection: { lit: connection }, table: { lit: table }, where, set }
-  return { id: '0-sql.update', action: 'sql.update', with: given, once: false, timeoutMs: 1 }
+  return { id: '0-sql.update', kind: 'sql.update', access: 'write', with: given, once: false, timeoutMs: 1 }
 }
 
 test('what updates need on a connection is told by table, of all plans together, and no more', () => {
@@ -31,7 +31,8 @@ test('a statement of its own needs what the runbook says of its tables', () => {
   const tables: Value = { lit: { runs: ['select'], outbox: ['insert', 'select'] } }
   const action: PlanAction = {
     id: '0-sql.execute',
-    action: 'sql.execute',
+    kind: 'sql.execute',
+    access: 'write',
     with: { connection: { lit: 'db' }, tables },
     once: false,
     timeoutMs: 1,

@@ -50,7 +50,14 @@ function review(text: string): Review {
   gate.proposal.title = text
   gate.proposal.remedy = text
   gate.proposal.actions = [
-    { id: text, kind: 'x', target: text, with: {}, preview: { summary: text, undo: text, warning: text } },
+    {
+      id: text,
+      kind: 'x',
+      access: 'write',
+      target: text,
+      with: {},
+      preview: { summary: text, undo: text, warning: text },
+    },
   ]
   round.causes = [
     { cause: text, title: text, holds: true, because: text },

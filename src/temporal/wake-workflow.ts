@@ -7,9 +7,9 @@ const PATIENCE_MS = 3_000
  * Wakes an incident's workflow: with the signed decision where there is one. A workflow that is gone is no error: the reconciler
  * looks after incidents whose workflow ended without saying so.
  */
-export async function ring(client: Client, incident: string, token?: string): Promise<void> {
+export async function wakeWorkflow(client: Client, incident: string, token?: string): Promise<void> {
   const handle = client.workflow.getHandle(incident)
-  const signal = () => (token === undefined ? handle.signal('ring') : handle.signal('decision', token))
+  const signal = () => (token === undefined ? handle.signal('wake') : handle.signal('decision', token))
   try {
     await client.withDeadline(Date.now() + PATIENCE_MS, signal)
   } catch (error) {

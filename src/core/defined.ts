@@ -1,0 +1,12 @@
+/** An object's type without the properties that may be undefined; those become optional instead. */
+export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+/**
+ * The object without its properties that are undefined: for optional properties, which under `exactOptionalPropertyTypes` must be
+ * absent instead of undefined. Only its own properties; null stays.
+ */
+export function defined<T extends object>(object: T): Defined<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>
+}
