@@ -1,8 +1,9 @@
 import { messageOf } from '../src/core/errors.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
+import { visibleText } from '../src/core/displayable.ts'
 import { ACTIONS } from './actions/action-table.ts'
-import { shown, type Action } from './actions/action.ts'
+import type { Action } from './actions/action.ts'
 import { cleaned } from './limit-result.ts'
 import type { PreviewContext } from './checks/check.ts'
 
@@ -28,7 +29,10 @@ async function lookAhead(kind: string, parameters: JsonObject, context: PreviewC
     const guarantee = await guaranteeOf(action, parameters, context)
     return guarantee === undefined ? preview : { ...preview, guarantee }
   } catch (error) {
-    return { summary: `${kind} ${shown(parameters)}`, warning: `as it stands it would be refused: ${messageOf(error)}` }
+    return {
+      summary: `${kind} ${visibleText(parameters)}`,
+      warning: `as it stands it would be refused: ${messageOf(error)}`,
+    }
   }
 }
 

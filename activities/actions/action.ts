@@ -22,12 +22,3 @@ export async function withLook(
     return { summary, warning: `could not look at what it would change: ${messageOf(error)}` }
   }
 }
-
-/** A value as people are to see it: one line, with nothing in it that hides or turns what stands beside it. */
-export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  )
-}

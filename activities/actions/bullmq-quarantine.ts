@@ -1,6 +1,7 @@
+import { visibleText } from '../../src/core/displayable.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqQuarantine } from '../../src/language/kinds/bullmq-quarantine.ts'
-import { shown, withLook, type Action } from './action.ts'
+import { withLook, type Action } from './action.ts'
 import { readJob } from './read-job.ts'
 
 const REASON = 'quarantined by a runbook'
@@ -30,7 +31,7 @@ export const bullmqQuarantineAction: Action = {
   },
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
-    return withLook(`quarantine job ${shown(id)} in ${connection}`, async () => {
+    return withLook(`quarantine job ${visibleText(id)} in ${connection}`, async () => {
       const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
       if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
       const finished = ['completed', 'failed', 'other'].includes(state)

@@ -1,6 +1,7 @@
+import { visibleText } from '../../src/core/displayable.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqRetry } from '../../src/language/kinds/bullmq-retry.ts'
-import { shown, withLook, type Action } from './action.ts'
+import { withLook, type Action } from './action.ts'
 import { readJob } from './read-job.ts'
 
 export const bullmqRetryAction: Action = {
@@ -24,7 +25,7 @@ export const bullmqRetryAction: Action = {
   },
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
-    return withLook(`retry job ${shown(id)} in ${connection}`, async () => {
+    return withLook(`retry job ${visibleText(id)} in ${connection}`, async () => {
       const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
       if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
       const well = state === 'failed' && !held

@@ -1,13 +1,13 @@
 import { isJsonObject, type Json } from '../../src/core/json.ts'
+import { visibleText } from '../../src/core/displayable.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
 import { parameterNumber, sqlPieces } from '../../src/language/sql-pieces.ts'
-import { shown } from './action.ts'
 
 /** A value as people read it in SQL. Never run. */
 export function sqlLiteral(value: Json): string {
   if (value === null) return 'NULL'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return `'${shown(value).replaceAll("'", "''")}'`
+  return `'${visibleText(value).replaceAll("'", "''")}'`
 }
 
 /** A statement with its values in, on one line and without comments, for people. Never run. */
@@ -21,7 +21,7 @@ export function shownSql(sql: string, values: readonly Json[]): string {
     const number = parameterNumber(piece)
     if (number !== undefined) text += sqlLiteral(values[number - 1] ?? null)
     else if (piece.kind === 'comment') add(' ')
-    else text += piece.kind === 'quoted' ? shown(piece.text) : piece.text
+    else text += piece.kind === 'quoted' ? visibleText(piece.text) : piece.text
     from = piece.end
   }
   addBetween()

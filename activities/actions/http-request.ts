@@ -2,12 +2,13 @@ import { scrubSecrets } from '../../src/config/secret.ts'
 import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import { cutText } from '../../src/core/storable.ts'
+import { visibleText } from '../../src/core/displayable.ts'
 import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
 import { httpRequest } from '../../src/language/kinds/http-request.ts'
 import { requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
 import type { HttpTarget } from '../../src/targets/targets.ts'
-import { shown, withLook, type Action } from './action.ts'
+import { withLook, type Action } from './action.ts'
 import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
 
 /** What of an answer's body is kept. */
@@ -28,7 +29,7 @@ export const httpRequestAction: Action = {
   },
   async preview(parameters, { targets }) {
     const { connection, method, path, body } = readCall(parameters)
-    return withLook(`${method} ${shown(path)} of ${connection}`, async () => {
+    return withLook(`${method} ${visibleText(path)} of ${connection}`, async () => {
       const { baseUrl, redact } = await targets.http(connection)
       const url = `${baseUrl.origin}${baseUrl.pathname.replace(/\/$/, '')}${path}`
       return {
@@ -50,7 +51,10 @@ interface Call {
 function readCall(parameters: JsonObject): Call {
   const method = textParameter(parameters, 'method')
   if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `method is ${shown(method)}, and must be POST, PUT, PATCH or DELETE`)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `method is ${visibleText(method)}, and must be POST, PUT, PATCH or DELETE`,
+    )
   const path = fillPath(textParameter(parameters, 'path'), recordParameter(parameters, 'values'))
   const query = new URLSearchParams(
     Object.entries(recordParameter(parameters, 'query')).map(([name, value]): [string, string] => [

@@ -1,8 +1,9 @@
 import { messageOf } from '../../src/core/errors.ts'
+import { visibleText } from '../../src/core/displayable.ts'
 import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { notify } from '../../src/language/kinds/notify.ts'
-import { shown, type Action } from './action.ts'
+import type { Action } from './action.ts'
 
 const TRIES = 3
 
@@ -17,7 +18,7 @@ export const notifyAction: Action = {
   },
   async preview(parameters) {
     const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
-    return { summary: `tell ${channel}: ${shown(message)}`, count: 1 }
+    return { summary: `tell ${channel}: ${visibleText(message)}`, count: 1 }
   },
 }
 

@@ -3,12 +3,13 @@ import { canonical } from '../../src/core/canonical.ts'
 import { isRunbookError, messageOf, RunbookError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
+import { visibleText } from '../../src/core/displayable.ts'
 import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
 import { processRun } from '../../src/language/kinds/process-run.ts'
 import { renderCommand, runCommand, type CommandResult } from '../../src/targets/run-command.ts'
 import type { Targets } from '../../src/targets/targets.ts'
-import { shown, type Action } from './action.ts'
+import type { Action } from './action.ts'
 import { cleaned } from '../limit-result.ts'
 
 /** What of a command's output is kept: how it ended is at the end. */
@@ -25,7 +26,7 @@ export const processRunAction: Action = {
   },
   async preview(parameters, { targets }) {
     const call = readCall(parameters)
-    return previewCommand(`run ${shown(call.command)} of ${call.connection}`, call, targets, { undo: 'none' })
+    return previewCommand(`run ${visibleText(call.command)} of ${call.connection}`, call, targets, { undo: 'none' })
   },
 }
 
@@ -69,7 +70,7 @@ function checkApproved(approved: ActionPreview, { connection, command }: Command
   if (canonical(cleaned(seen)) !== canonical(now))
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      `the configuration's command is not the one that was approved: ${name} was ${shown(seen)} and is ${shown(now)}`,
+      `the configuration's command is not the one that was approved: ${name} was ${visibleText(seen)} and is ${visibleText(now)}`,
     )
 }
 

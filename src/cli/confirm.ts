@@ -1,10 +1,10 @@
 import { RunbookError } from '../core/errors.ts'
+import { visibleLine } from '../core/displayable.ts'
 import type { GateView } from '../engine/views/view-types.ts'
 import type { Client } from './client.ts'
 import { Exit } from './command.ts'
 import { openGateOf } from './decide.ts'
 import { pageOf } from './output.ts'
-import { plain } from './render/layout.ts'
 import { proposalInFull, targetsInWords } from './render/proposal.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -39,7 +39,7 @@ export async function confirm(
 ): Promise<void> {
   terminal.say(proposalInFull(gate, pageOf(terminal)).join('\n'))
   const keys = targets ?? gate.proposal.targets.map((target) => target.key)
-  const question = `\n${plain(gate.proposal.title)}?\n${verb} ${plain(targetsInWords(keys))}`
+  const question = `\n${visibleLine(gate.proposal.title)}?\n${verb} ${visibleLine(targetsInWords(keys))}`
   await insist(terminal, question, 'nothing was decided')
 }
 

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { messageOf } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
+import { visibleLines } from '../core/displayable.ts'
 import { Exit } from './command.ts'
 import { exitCodeOf, USAGE } from './exit-codes.ts'
-import { plainLines } from './render/layout.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 import { INCIDENT_COMMANDS } from './incident-commands.ts'
 
@@ -24,7 +24,7 @@ export async function main(argv: string[], terminal: Terminal = processTerminal(
     if (error instanceof Exit) return error.code
     // Commander has said it already: help and version are 0, everything else is wrong usage.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE
-    terminal.say(`runbook: ${plainLines(messageOf(error))}`)
+    terminal.say(`runbook: ${visibleLines(messageOf(error))}`)
     if (terminal.env.RUNBOOK_DEBUG) console.error(error)
     return exitCodeOf(error)
   }

@@ -2,11 +2,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { RunbookError } from '../../core/errors.ts'
+import { visibleLine } from '../../core/displayable.ts'
 import { receiverOf, sendCheckpoint } from '../../engine/audit/send-checkpoint.ts'
 import type { Terminal } from '../terminal.ts'
 import { Exit } from '../command.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
-import { plain, plural } from '../render/layout.ts'
+import { plural } from '../render/layout.ts'
 
 /** `runbook audit`: whether the history is as it was written. Asks the database itself, not the API. */
 export function command(terminal: Terminal): Command {
@@ -64,7 +65,7 @@ async function verify(terminal: Terminal, file: string | undefined, json: boolea
   else if (faults.length > 0)
     printLines(
       terminal,
-      faults.map(({ incident, seq, what }) => plain(`${incident}${seq > 0 ? ` event ${seq}` : ''}: ${what}`)),
+      faults.map(({ incident, seq, what }) => visibleLine(`${incident}${seq > 0 ? ` event ${seq}` : ''}: ${what}`)),
     )
   const against = checkpoint === null ? '' : `, compared with the checkpoint of ${checkpoint}`
   const size = `${plural(incidents, 'incident')}, ${plural(events, 'event')}${against}`

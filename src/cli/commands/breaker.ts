@@ -1,7 +1,7 @@
 import { Command } from 'commander'
+import { visibleLine } from '../../core/displayable.ts'
 import { openClient } from '../client.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
-import { plain } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `runbook breaker`: what stops remedies on a connection, and how a person lets them through again. */
@@ -24,7 +24,7 @@ export function command(terminal: Terminal): Command {
       if (controls.length === 0) return terminal.say('nothing stops remedies')
       printLines(
         terminal,
-        controls.map(({ name, person, reason, at }) => plain(`${name}  ${person}, ${at}: ${reason}`)),
+        controls.map(({ name, person, reason, at }) => visibleLine(`${name}  ${person}, ${at}: ${reason}`)),
       )
     })
   breaker

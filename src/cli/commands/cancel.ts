@@ -1,9 +1,9 @@
 import { Command } from 'commander'
+import { visibleLine } from '../../core/displayable.ts'
 import { openClient } from '../client.ts'
 import { insist } from '../confirm.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
-import { plain } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
@@ -19,7 +19,7 @@ export function command(terminal: Terminal): Command {
       const client = openClient(terminal)
       if (!yes && terminal.interactive) {
         const { type, key, state } = await client.show(id)
-        await insist(terminal, `Cancel ${id} (${type}, ${state}, key ${plain(key)})?`, 'nothing was cancelled')
+        await insist(terminal, `Cancel ${id} (${type}, ${state}, key ${visibleLine(key)})?`, 'nothing was cancelled')
       }
       const view = await client.cancel(id, comment)
       if (wantsJson(self)) printJson(terminal, view)

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { loadConfig } from '../../config/load-config.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
+import { visibleLines } from '../../core/displayable.ts'
 import { readAddress } from '../address.ts'
 import { Exit } from '../command.ts'
 import { howToCall, howToStart } from '../how-to-start.ts'
 import { wantsJson } from '../output.ts'
-import { plainLines } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `runbook doctor`: what is there, what is missing, and what to do about it. */
@@ -60,7 +60,7 @@ function print(terminal: Terminal, findings: DoctorFinding[]): void {
   const { green, yellow, red, dim } = terminal.colours
   for (const { name, ok, warning, detail, fix } of findings) {
     const mark = ok ? (warning ? yellow('!') : green('✓')) : red('✗')
-    terminal.print(`${mark} ${name.padEnd(24)} ${plainLines(detail)}${fix ? dim(`\n  → ${fix}`) : ''}`)
+    terminal.print(`${mark} ${name.padEnd(24)} ${visibleLines(detail)}${fix ? dim(`\n  → ${fix}`) : ''}`)
   }
   const call = howToCall(terminal.cwd)
   if (call !== null && findings.some(({ fix }) => fix !== undefined)) terminal.say(dim(call))

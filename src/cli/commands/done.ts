@@ -1,11 +1,11 @@
 import { Command } from 'commander'
 import { isJsonObject } from '../../core/json.ts'
+import { visibleLine } from '../../core/displayable.ts'
 import { openClient, type Client } from '../client.ts'
 import { parseEffect, type EffectName } from '../effect-name.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { collectInput } from '../inputs.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
-import { plain } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
 interface Options {
@@ -37,7 +37,7 @@ export function command(terminal: Terminal): Command {
         ...(comment ? { comment } : {}),
       })
       if (wantsJson(self)) printJson(terminal, effect)
-      terminal.say(plain(`${effect.action} on ${effect.target} is ${effect.result}: ${effect.detail}`))
+      terminal.say(visibleLine(`${effect.action} on ${effect.target} is ${effect.result}: ${effect.detail}`))
     })
 }
 
@@ -55,6 +55,6 @@ async function askFor(
   const questions = isJsonObject(manual?.with.form) ? manual.with.form : {}
   const answers = { ...form }
   for (const [name, question] of Object.entries(questions))
-    if (answers[name] === undefined) answers[name] = (await terminal.ask(`${plain(String(question))} `)) ?? ''
+    if (answers[name] === undefined) answers[name] = (await terminal.ask(`${visibleLine(String(question))} `)) ?? ''
   return answers
 }

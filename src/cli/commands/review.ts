@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander'
+import { visibleLines } from '../../core/displayable.ts'
 import { openClient } from '../client.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
-import { plainLines } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
@@ -17,6 +17,6 @@ export function command(terminal: Terminal): Command {
     .action(async (id: string, { format }: { format?: 'md' | 'json' }, self: Command) => {
       const client = openClient(terminal)
       if ((format ?? (wantsJson(self) ? 'json' : 'md')) === 'json') printJson(terminal, await client.review(id))
-      else terminal.print(plainLines(await client.reviewMarkdown(id)).trimEnd())
+      else terminal.print(visibleLines(await client.reviewMarkdown(id)).trimEnd())
     })
 }

@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander'
 import { RunbookError } from '../../core/errors.ts'
+import { visibleLine } from '../../core/displayable.ts'
 import { openClient, type Client } from '../client.ts'
 import { parseEffect, type EffectName } from '../effect-name.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
-import { plain } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
 interface Options {
@@ -31,7 +31,7 @@ export function command(terminal: Terminal): Command {
       const meant = effect ?? (await onlyUnknown(client, id))
       const settled = await client.settle(id, { ...meant, result: as, comment })
       if (wantsJson(self)) printJson(terminal, settled)
-      terminal.say(plain(`${settled.action} on ${settled.target} is ${settled.result}: ${settled.detail}`))
+      terminal.say(visibleLine(`${settled.action} on ${settled.target} is ${settled.result}: ${settled.detail}`))
     })
 }
 
@@ -45,5 +45,5 @@ async function onlyUnknown(client: Client, id: string): Promise<EffectName & { g
   if (unknown.length === 1) return unknown[0]!
   if (unknown.length === 0) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no effect that is unknown`)
   const names = unknown.map(({ action, target }) => `${action}/${target}`).join(', ')
-  throw new RunbookError('RUNBOOK_BAD_INPUT', `say which with --effect: ${plain(names)}`)
+  throw new RunbookError('RUNBOOK_BAD_INPUT', `say which with --effect: ${visibleLine(names)}`)
 }

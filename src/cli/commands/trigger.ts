@@ -1,10 +1,10 @@
 import { Command } from 'commander'
+import { visibleLine } from '../../core/displayable.ts'
 import type { Accepted } from '../../history/accept.ts'
 import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
 import { collectInput } from '../inputs.ts'
 import { printJson, wantsJson } from '../output.ts'
-import { plain } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 import { watch } from '../watch.ts'
 
@@ -49,5 +49,5 @@ function sentence({ incident, created, occurrences, inputs }: Accepted): string 
         .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
         .join(' ')}`
     : ''
-  return plain(`${incident} is open under the same key: joined it (${occurrences} times by now)${other}`)
+  return visibleLine(`${incident} is open under the same key: joined it (${occurrences} times by now)${other}`)
 }

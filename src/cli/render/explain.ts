@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { visibleLines } from '../../core/displayable.ts'
 import { configuration, fieldText as configText, type ConfigSection } from '../../config/reference.ts'
 import { FUNCTIONS, type CelFunction } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
@@ -8,7 +9,7 @@ import { formText, resultRows } from '../../language/reference.ts'
 import { RULES, type Rule } from '../../language/rules.ts'
 import { SECTIONS, sectionsBeside } from '../../language/structure/fields.ts'
 import type { Field, SectionName } from '../../language/structure/form.ts'
-import { pad, plainLines, wrap } from './layout.ts'
+import { pad, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
 const COLUMN = 20
@@ -131,14 +132,14 @@ interface RuleExample {
 
 function exampleLines({ wrong, says, right }: RuleExample, { width, colours }: Page): string[] {
   const indented = (text: string) =>
-    plainLines(text)
+    visibleLines(text)
       .split('\n')
       .map((one) => `  ${one}`)
   return [
     '',
     colours.bold('Wrong'),
     ...indented(wrong),
-    ...wrap(plainLines(says), width - 4).map((one, i) => `${i === 0 ? '  → ' : '    '}${one}`),
+    ...wrap(visibleLines(says), width - 4).map((one, i) => `${i === 0 ? '  → ' : '    '}${one}`),
     '',
     colours.bold('Right'),
     ...indented(right),

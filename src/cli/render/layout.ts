@@ -1,23 +1,8 @@
+import { visibleLine } from '../../core/displayable.ts'
+
 /** Text with a style that is put on after it was cut to its width. */
 export type Style = (text: string) => string
 export type Part = string | readonly [text: string, style: Style]
-
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-
-/** Data as a terminal may show it: on one line, and with nothing in it that moves the cursor, hides or turns other text. */
-export function plain(text: string): string {
-  return text
-    .replace(/[\r\n\t]+/g, ' ')
-    .replace(UNSEEN, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
-}
-
-/** Text of several lines as a terminal may show it. */
-export function plainLines(text: string): string {
-  return text
-    .split(/\r\n|\r|\n/)
-    .map((one) => plain(one.replaceAll('\t', '  ')))
-    .join('\n')
-}
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
@@ -53,7 +38,7 @@ export function line(width: number, ...parts: Part[]): string {
   let made = ''
   for (const part of parts) {
     const [text, style] = typeof part === 'string' ? [part, undefined] : part
-    const shown = cut(plain(text), left)
+    const shown = cut(visibleLine(text), left)
     left -= displayWidth(shown)
     made += style && shown !== '' ? style(shown) : shown
   }
@@ -64,7 +49,7 @@ export function line(width: number, ...parts: Part[]): string {
 export function wrap(text: string, columns: number, most = Infinity): string[] {
   const lines: string[] = []
   let current = ''
-  for (const word of plain(text)
+  for (const word of visibleLine(text)
     .split(' ')
     .flatMap((one) => broken(one, columns))) {
     if (current !== '' && displayWidth(current) + 1 + displayWidth(word) > columns) {
@@ -88,7 +73,7 @@ function broken(word: string, columns: number): string[] {
 
 /** Rows in columns that are as wide as their widest cell, with a heading; the last column is cut to the width. */
 export function table(headings: string[], rows: string[][], width: number, headingStyle: Style): string[] {
-  const cells = rows.map((row) => row.map(plain))
+  const cells = rows.map((row) => row.map(visibleLine))
   const columns = headings.map((heading, i) =>
     Math.max(...[heading, ...cells.map((row) => row[i] ?? '')].map(displayWidth)),
   )

@@ -1,8 +1,9 @@
+import { visibleLines } from '../../core/displayable.ts'
 import type { TestedRunbook } from '../../engine/test-runbooks.ts'
 import type { ScenarioRun } from '../../interpreter/scenarios/run-scenario.ts'
 import type { Source } from '../../language/parse/source.ts'
 import type { Colours } from '../terminal.ts'
-import { pad, plainLines, plural } from './layout.ts'
+import { pad, plural } from './layout.ts'
 
 /** What came of one runbook's scenarios: the failed ones in full, the others by name where all are asked for. */
 export function testLines(tested: TestedRunbook, colours: Colours, all: boolean): string[] {
@@ -37,15 +38,15 @@ function failureLines(run: ScenarioRun, file: string, source: Source, colours: C
     `  ${colours.red('✗')} ${colours.bold(scenario.name)}  ${colours.dim(place(scenario.at.start))}`,
     ...mismatches.flatMap(({ what, expected, came, at }) => [
       `    ${what}  ${colours.dim(place(at.start))}`,
-      `      expected: ${colours.green(plainLines(expected))}`,
-      `      came:     ${colours.red(plainLines(came))}`,
+      `      expected: ${colours.green(visibleLines(expected))}`,
+      `      came:     ${colours.red(visibleLines(came))}`,
       ...source
         .frame(at)
         .split('\n')
         .map((text) => colours.dim(`    ${text}`)),
     ]),
     '    how it went:',
-    ...story.map((text) => `      ${plainLines(text)}`),
+    ...story.map((text) => `      ${visibleLines(text)}`),
   ]
 }
 

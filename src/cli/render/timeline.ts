@@ -1,10 +1,10 @@
 import { humanDuration } from '../../core/duration.ts'
+import { visibleLine } from '../../core/displayable.ts'
 import type { TimelineEntry } from '../../engine/views/view-types.ts'
 import { clockText } from './age.ts'
-import { plain } from './layout.ts'
 
 /** One event on one line: its time of day, how long after the opening, and what happened. Never cut: pipes are searched. */
 export function timelineLine({ at, text }: TimelineEntry, opened: string): string {
   const since = humanDuration(Math.max(0, Date.parse(at) - Date.parse(opened)))
-  return `${clockText(at)} ${`+${since}`.padEnd(8)} ${plain(text)}`
+  return `${clockText(at)} ${`+${since}`.padEnd(8)} ${visibleLine(text)}`
 }

@@ -1,3 +1,4 @@
+import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { ProposedAction } from '../../core/proposal.ts'
 import { acknowledgement } from './review.ts'
@@ -123,7 +124,7 @@ function actionLine(action: ProposedAction): string {
 }
 
 function evidenceLines(evidence: EvidenceView): string[] {
-  const text = seen(JSON.stringify(evidence.body, null, 2))
+  const text = visibleLines(JSON.stringify(evidence.body, null, 2))
   const shown =
     text.length > MAX_EVIDENCE_CHARACTERS
       ? `${text.slice(0, MAX_EVIDENCE_CHARACTERS)}\n… ${text.length - MAX_EVIDENCE_CHARACTERS} more characters: GET /v1/incidents/…/evidence/${evidence.ref}`
@@ -151,12 +152,12 @@ function capital(text: string): string {
 
 /** Data in running text must not become markup. */
 function inline(text: string): string {
-  return oneLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
+  return visibleLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
 }
 
 /** As it is, whatever it holds: in a table's cell it would need more. */
 function code(text: string): string {
-  const line = oneLine(text)
+  const line = visibleLine(text)
   const fence = fenceFor(line, 1)
   const space = line.startsWith('`') || line.endsWith('`') ? ' ' : ''
   return `${fence}${space}${line}${space}${fence}`
@@ -169,17 +170,5 @@ function fenceFor(text: string, least: number): string {
 }
 
 function html(text: string): string {
-  return oneLine(text).replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`)
-}
-
-function oneLine(text: string): string {
-  return seen(text.replace(/[\r\n\t\p{Zl}\p{Zp}]+/gu, ' '))
-}
-
-/** What would hide, or turn what stands beside it, is shown by its number. */
-function seen(text: string): string {
-  return text.replace(
-    /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  )
+  return visibleLine(text).replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

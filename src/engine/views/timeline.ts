@@ -1,6 +1,8 @@
+import { visibleLine } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { Finding } from '../../core/incident.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { cutText } from '../../core/storable.ts'
 import type { EventRow } from '../../history/incidents.ts'
 import type { TimelineEntry } from './view-types.ts'
 
@@ -10,12 +12,12 @@ export function timelineEntry(event: EventRow): TimelineEntry {
   return { seq, at, actor, kind, place, text: oneLine(sentence(event)), data }
 }
 
-const LONGEST_SENTENCE = 1_000
+const MAX_SENTENCE_LENGTH = 1_000
 
-/** What was diagnosed may hold anything: one line of bounded length, with nothing in it that steers a terminal or turns the text. */
-function oneLine(said: string): string {
-  const cut = said.length > LONGEST_SENTENCE ? `${said.slice(0, LONGEST_SENTENCE)}…` : said
-  return cut.replace(/[\r\n\t\p{Zl}\p{Zp}]+/gu, ' ').replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\uFFFD')
+/** One line of bounded length: event data comes from diagnosed systems and may hold anything. */
+function oneLine(line: string): string {
+  const visible = visibleLine(line)
+  return visible.length > MAX_SENTENCE_LENGTH ? `${cutText(visible, MAX_SENTENCE_LENGTH)}…` : visible
 }
 
 /** An event that does not hold what its kind says, because somebody changed it, is shown as it is. */

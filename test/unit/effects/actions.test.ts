@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { shown } from '../../../activities/actions/action.ts'
 import { ACTION_IMPLEMENTATIONS, ACTIONS } from '../../../activities/actions/action-table.ts'
 import { fillPath } from '../../../activities/actions/http-request.ts'
 import { previewAction } from '../../../activities/preview-action.ts'
@@ -129,9 +128,5 @@ describe('the preview', () => {
     expect(await promise('process.run', run)).toContain('not fenced: a person settles it')
     expect(await promise('process.run', { ...run, idempotent: true })).toContain('once or more')
     expect(await promise('notify', { channel: 'platform', message: 'x' })).toBeUndefined()
-  })
-
-  test('hides nothing and turns nothing: control and bidi characters are spelled out', () => {
-    expect(shown('a\u202Eb\nc\u200Bd\u0007')).toBe('a\\u{202e}b\\u{a}c\\u{200b}d\\u{7}')
   })
 })

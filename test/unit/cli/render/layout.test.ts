@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cut, displayWidth, line, plainLines, table, wrap } from '../../../../src/cli/render/layout.ts'
+import { cut, displayWidth, line, table, wrap } from '../../../../src/cli/render/layout.ts'
 
 const bold = (text: string) => `<${text}>`
 
@@ -19,10 +19,6 @@ test('words are kept together, and a word longer than the line is broken', () =>
 
 test('lines beyond the most are left out, which is said', () => {
   expect(wrap('one two three four', 5, 2)).toEqual(['one', 'two…'])
-})
-
-test('lines are kept and other control characters shown', () => {
-  expect(plainLines('a\r\nb\u001b[1m\tc')).toBe('a\nb\\u{1b}[1m  c')
 })
 
 test('columns are as wide as their widest cell', () => {

@@ -33,7 +33,7 @@ describe('a sentence of the timeline', () => {
 
   test('is one line of bounded length that steers no terminal', () => {
     const text = sentence('note', { body: `one\n\ttwo\u001b[31m\u202e\u0000${'x'.repeat(9_000)}` })
-    expect(text).toMatch(/^lead: one two\ufffd\[31m\ufffd\ufffdx+…$/)
+    expect(text).toMatch(/^lead: one two\\u\{1b\}\[31m\\u\{202e\}\\u\{0\}x+…$/)
     expect(text.length).toBeLessThan(1_010)
   })
 
