@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -7,12 +7,6 @@ import { configuration, configurationReference, configurationSchema } from '../.
 const root = new URL('../../../', import.meta.url)
 const valid = new Ajv({ strict: true }).compile(configurationSchema())
 const ours = () => parse(readFileSync(new URL('runbook.config.yaml', root), 'utf8')) as Record<string, object>
-
-test('docs/configuration.md is what the definitions give (RUNBOOK_WRITE=1 writes it anew)', () => {
-  const file = new URL('docs/configuration.md', root)
-  if (process.env['RUNBOOK_WRITE']) writeFileSync(file, configurationReference())
-  expect(readFileSync(file, 'utf8')).toBe(configurationReference())
-})
 
 test('every part and field of it is explained, and each kind of connection is a part', () => {
   for (const { name, doc, fields } of configuration()) {

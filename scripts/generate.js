@@ -1,0 +1,28 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensureInstalled } from './install.js'
+import { root } from './run.js'
+
+/** Writes every generated file that is out of date; scripts/generate/files.ts lists them. Prints the path of each file that it writes. */
+await ensureInstalled()
+// Node 20 cannot import TypeScript; the server behind vitest can, without a build.
+const { createViteServer } = await import('vitest/node')
+const server = await createViteServer({
+  root,
+  configFile: false,
+  appType: 'custom',
+  logLevel: 'warn',
+  server: { middlewareMode: true, watch: null, ws: false },
+})
+try {
+  const { GENERATED_FILES } = await server.ssrLoadModule('/scripts/generate/files.ts')
+  for (const [path, generate] of Object.entries(GENERATED_FILES)) {
+    const file = join(root, path)
+    const text = generate()
+    if (existsSync(file) && readFileSync(file, 'utf8') === text) continue
+    writeFileSync(file, text)
+    console.log(`wrote ${path}`)
+  }
+} finally {
+  await server.close()
+}
