@@ -2,29 +2,29 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { MaestroError } from './errors.ts'
 
-/** Where Maestro finds its database, its Redis and its files. Every process gets the same one through the environment. */
+/** Maestro's configuration. All processes receive the same values through the environment. */
 export interface MaestroConfig {
-  /** URL of Maestro's own database, as its owner. */
+  /** URL of Maestro's own database. The user is the database's owner. */
   databaseUrl: string
   redisUrl: string
-  /** Absolute path: `logs/*.jsonl`, `state.json`, `env`. */
+  /** Absolute path of the folder for `logs/*.jsonl`, `state.json` and `env`. */
   dir: string
   /** BullMQ prefix: keys are `<prefix>:<queue>:…`. */
   prefix: string
   queue: string
-  /** First of three ports that are tried: orchestrator, ml-inference, supervisor. A taken one is replaced by a free one. */
+  /** First of three consecutive ports: orchestrator, ml-inference, supervisor. A port in use is replaced by a free one. */
   port: number
-  /** How many workers `up` starts. */
+  /** Number of workers that `up` starts. */
   workers: number
-  /** Jobs that one worker carries out side by side. */
+  /** Number of jobs that one worker runs at the same time. */
   concurrency: number
 }
 
 type Environment = Record<string, string | undefined>
 
 /**
- * Reads the environment, with `<cwd>/.runbook/env` (KEY=VALUE lines) beneath it.
- * @throws MaestroError when an address is missing or is not on this machine: Maestro injects faults.
+ * Reads the configuration from the environment. Variables that are not set are read from `<cwd>/.runbook/env` (KEY=VALUE lines).
+ * @throws MaestroError when an address is missing or is not on this machine, because Maestro injects faults.
  */
 export function readConfig(environment: Environment = process.env, cwd: string = process.cwd()): MaestroConfig {
   const env: Environment = { ...readEnvFile(join(cwd, '.runbook', 'env')), ...defined(environment) }
@@ -44,7 +44,7 @@ export function readConfig(environment: Environment = process.env, cwd: string =
   }
 }
 
-/** The environment that hands a configuration on to a process of Maestro. */
+/** The environment variables that pass a configuration to a Maestro process. */
 export function configEnvironment(config: MaestroConfig): Record<string, string> {
   return {
     MAESTRO_DATABASE_URL: config.databaseUrl,
@@ -60,27 +60,30 @@ export function configEnvironment(config: MaestroConfig): Record<string, string>
 function localAddress(name: string, env: Environment, protocols: string[]): string {
   const value = env[name]
   if (!value) {
-    throw new MaestroError('usage', `${name} is not set: set it, or start the stack first, which writes .runbook/env`)
+    throw new MaestroError('usage', `${name} is not set: set it, or run "npm start", which writes it to .runbook/env`)
   }
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (!url || !protocols.includes(url.protocol)) {
     throw new MaestroError('usage', `${name} is not a ${protocols[0]}// address`)
   }
-  // libpq style: ?host= overrides the host, and may be the folder of a Unix socket.
+  // As in libpq, ?host= overrides the host and may be the folder of a Unix socket.
   const host = url.searchParams.get('host') ?? url.hostname
   const local = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]|::1|\/.*)$/.test(host)
   if (!local) {
-    throw new MaestroError('usage', `${name} points to ${host}: Maestro injects faults and works on this machine only`)
+    throw new MaestroError(
+      'usage',
+      `${name} points to ${host}: Maestro injects faults and accepts only servers on this machine`,
+    )
   }
   return value
 }
 
-function wholeNumber(name: string, env: Environment, byDefault: number, least: number, most: number): number {
+function wholeNumber(name: string, env: Environment, defaultValue: number, min: number, max: number): number {
   const text = env[name]
-  if (text === undefined || text === '') return byDefault
+  if (text === undefined || text === '') return defaultValue
   const value = Number(text)
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new MaestroError('usage', `${name} is "${text}": use a whole number from ${least} to ${most}`)
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new MaestroError('usage', `${name} is "${text}": use a whole number from ${min} to ${max}`)
   }
   return value
 }

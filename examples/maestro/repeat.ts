@@ -2,15 +2,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { messageOf } from './errors.ts'
 import type { JsonLog } from './json-log.ts'
 
-/** Something that goes on until it is stopped; `stop` waits for the round under way. */
-export interface Repeating {
+/** A running loop. `stop` ends it and waits for the current iteration. */
+export interface Loop {
   stop(): Promise<void>
 }
 
-/** Runs `work` again and again with `everyMs` between two rounds. A failing round is logged, and the next one is tried. */
-export function repeat(name: string, everyMs: number, log: JsonLog, work: () => Promise<unknown>): Repeating {
+/** Runs `work` repeatedly, with a pause of `intervalMs` after each iteration. A failed iteration is logged, and the loop continues. */
+export function repeat(name: string, intervalMs: number, log: JsonLog, work: () => Promise<unknown>): Loop {
   const stopping = new AbortController()
-  const rounds = (async () => {
+  const iterations = (async () => {
     let failing = false
     while (!stopping.signal.aborted) {
       try {
@@ -18,34 +18,34 @@ export function repeat(name: string, everyMs: number, log: JsonLog, work: () => 
         if (failing) log.info('loop.recovered', { loop: name })
         failing = false
       } catch (error) {
-        // Once per outage, not once per round: a database that is down for a minute must not fill the log.
+        // Log once per outage, not once per iteration, so that a database outage does not fill the log.
         if (!failing) log.error('loop.failing', { loop: name, error: messageOf(error) })
         failing = true
       }
-      await pause(everyMs, undefined, { signal: stopping.signal }).catch(() => {})
+      await pause(intervalMs, undefined, { signal: stopping.signal }).catch(() => {})
     }
   })()
   return {
     async stop() {
       stopping.abort()
-      await rounds
+      await iterations
     },
   }
 }
 
 /**
- * Asks `question` until it answers something other than undefined.
- * @throws the error of `otherwise` when `withinMs` has passed.
+ * Calls `poll` until it returns something other than undefined.
+ * @throws the result of `timeoutError` after `timeoutMs`
  */
 export async function until<T>(
-  question: () => Promise<T | undefined>,
-  { withinMs, everyMs = 50, otherwise }: { withinMs: number; everyMs?: number; otherwise: () => Error },
+  poll: () => Promise<T | undefined>,
+  { timeoutMs, intervalMs = 50, timeoutError }: { timeoutMs: number; intervalMs?: number; timeoutError: () => Error },
 ): Promise<T> {
-  const deadline = Date.now() + withinMs
+  const deadline = Date.now() + timeoutMs
   for (;;) {
-    const answer = await question()
-    if (answer !== undefined) return answer
-    if (Date.now() >= deadline) throw otherwise()
-    await pause(everyMs)
+    const result = await poll()
+    if (result !== undefined) return result
+    if (Date.now() >= deadline) throw timeoutError()
+    await pause(intervalMs)
   }
 }

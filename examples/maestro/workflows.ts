@@ -1,4 +1,4 @@
-/** The workflow definitions: which steps a run has, one after the other, and of which type each is. */
+/** A step of a workflow and its type. The steps of a run are executed in the order of the workflow. */
 export interface StepDefinition {
   step: string
   type: string
@@ -22,7 +22,7 @@ export const WORKFLOWS: Record<string, StepDefinition[]> = {
   ],
 }
 
-/** First settings of the step types; from then on the table `step_types` is what counts. */
+/** Default settings of a step type. They initialize the table `step_types`, which is used from then on. */
 export interface StepTypeSettings {
   timeoutMs: number
   attempts: number
@@ -37,8 +37,8 @@ export const STEP_TYPES: Record<string, StepTypeSettings> = {
   database: { timeoutMs: 3000, attempts: 3, backoffMs: 300 },
 }
 
-/** How often recovery starts a run's step again before it gives the run up. */
-export const MOST_ATTEMPTS = 5
+/** After this many attempts, recovery gives a run up. */
+export const MAX_ATTEMPTS = 5
 
 export function stepAfter(workflow: string, step: string): StepDefinition | undefined {
   const steps = WORKFLOWS[workflow] ?? []

@@ -25,34 +25,34 @@ async function expectOff(fault: Fault): Promise<void> {
   expect(await fault.isOn(maestro)).toBe(false)
 }
 
-/** Ids of the jobs that are in active without a lock. */
-async function lockless(): Promise<string[]> {
+/** Ids of the active jobs without a lock. */
+async function activeWithoutLock(): Promise<string[]> {
   const active = await maestro.redis.lrange(key('active'), 0, -1)
   const locks = await Promise.all(active.map((job) => maestro.redis.exists(key(`${job}:lock`))))
-  return active.filter((_, at) => locks[at] === 0)
+  return active.filter((_, index) => locks[index] === 0)
 }
 
-test('workers-killed leaves jobs in active without a lock and no worker; scaling to a number finishes the runs', async () => {
+test('workers-killed leaves active jobs without a lock and no worker; scaling up completes the runs', async () => {
   const { runs } = await workersKilled.inject(maestro)
   expect(await workersKilled.isOn(maestro)).toBe(true)
   expect((await readQueue(maestro.redis, maestro.config)).workers).toEqual([])
   expect((await scrape(maestro)).maestro_workers).toBe(0)
-  const stuck = await lockless()
+  const stuck = await activeWithoutLock()
   expect(stuck.length).toBeGreaterThanOrEqual(2)
   expect((await readRuns(maestro, runs)).every((run) => run.status === 'RUNNING')).toBe(true)
 
   await maestro.control.scale(2)
   await untilCompleted(maestro, runs)
-  // The stall check handed the same jobs on: no run was started again beside them.
+  // The stalled check recovered the same jobs. No run was restarted.
   expect((await readRuns(maestro, runs)).every((run) => run.attempt === 1)).toBe(true)
   await expectOff(workersKilled)
 })
 
-test('stalled-nobody-checks keeps jobs without a lock while workers are up; FAILED with reason Stalled finishes the runs', async () => {
+test('stalled-nobody-checks keeps active jobs without a lock while workers run; setting the runs to FAILED with reason Stalled completes them', async () => {
   const { runs } = await stalledNobodyChecks.inject(maestro)
   expect((await readQueue(maestro.redis, maestro.config)).workers).toEqual(['worker-1', 'worker-2'])
   expect(await maestro.redis.exists(key('stalled-check'))).toBe(0)
-  expect((await lockless()).sort()).toEqual(runs.map((run) => jobIdOf(run, 'transcode', 1)).sort())
+  expect((await activeWithoutLock()).sort()).toEqual(runs.map((run) => jobIdOf(run, 'transcode', 1)).sort())
   const lines = readLogs(maestro).filter((line) => line.step === 'transcode' && runs.includes(String(line.run)))
   expect(lines.map((line) => line.event)).toEqual(['step.started', 'step.started', 'step.started'])
 
@@ -66,15 +66,15 @@ test('stalled-nobody-checks keeps jobs without a lock while workers are up; FAIL
   expect(await stalledNobodyChecks.isOn(maestro)).toBe(true)
   await stalledNobodyChecks.heal(maestro)
   await expectOff(stalledNobodyChecks)
-  // Checked again, the old jobs are taken up, found to be superseded, and change nothing.
-  await until(async () => ((await lockless()).length === 0 ? true : undefined), {
-    withinMs: 15_000,
-    otherwise: () => new Error('the old jobs stay in active'),
+  // Now workers check for stalled jobs again. They take the old jobs, skip them as superseded, and change nothing.
+  await until(async () => ((await activeWithoutLock()).length === 0 ? true : undefined), {
+    timeoutMs: 15_000,
+    timeoutError: () => new Error('timed out waiting for the old jobs to leave the active list'),
   })
   expect((await readRuns(maestro, runs)).map((run) => run.attempt)).toEqual([2, 2, 2])
 })
 
-test('dependency-down fails the steps of one type with Connection refused; a retry of the jobs revives the runs', async () => {
+test('dependency-down fails the steps of one type with Connection refused; retrying the jobs completes the runs', async () => {
   const { runs } = await dependencyDown.inject(maestro)
   const url = `http://127.0.0.1:${maestro.control.state.ports['ml-inference']}/health`
   await expect(fetch(url)).rejects.toThrow()
@@ -96,7 +96,7 @@ test('dependency-down fails the steps of one type with Connection refused; a ret
   expect((await readRuns(maestro, runs)).every((run) => run.failure_reason === null && run.attempt === 1)).toBe(true)
 })
 
-test('timeout-too-short fails one type at its limit; a longer timeout and a retry finish the runs', async () => {
+test('timeout-too-short fails the steps of one type at the timeout; a longer timeout and a retry complete the runs', async () => {
   const { runs } = await timeoutTooShort.inject(maestro)
   expect(await timeoutTooShort.isOn(maestro)).toBe(true)
   for (const run of await readRuns(maestro, runs)) {
@@ -121,7 +121,7 @@ test('timeout-too-short fails one type at its limit; a longer timeout and a retr
   expect(rows).toEqual([{ timeout_ms: 4000 }])
 })
 
-test('queue-paused piles jobs up behind the pause; resuming finishes the runs', async () => {
+test('queue-paused lets jobs accumulate; resuming the queue completes the runs', async () => {
   const { runs } = await queuePaused.inject(maestro)
   expect(await maestro.redis.hget(key('meta'), 'paused')).toBe('1')
   expect(await maestro.redis.llen(key('active'))).toBe(0)
@@ -138,7 +138,7 @@ test('queue-paused piles jobs up behind the pause; resuming finishes the runs', 
   await untilCompleted(maestro, runs)
 })
 
-test('poison-pill crashes one worker after the other; taken out of the queue, its neighbours finish', async () => {
+test('poison-pill crashes one worker after the other; when the job is removed from the queue, the other runs complete', async () => {
   const { runs } = await poisonPill.inject(maestro)
   const [poison, ...neighbours] = runs
   const job = jobIdOf(poison!, 'render', 1)
@@ -160,39 +160,39 @@ test('poison-pill crashes one worker after the other; taken out of the queue, it
   await quarantine(job)
   await untilCompleted(maestro, neighbours, 45_000)
   const settled = await until(async () => (await readRuns(maestro, [poison!])).find((run) => run.status === 'FAILED'), {
-    withinMs: 5000,
-    otherwise: () => new Error('the run of the job taken out is not FAILED'),
+    timeoutMs: 5000,
+    timeoutError: () => new Error('timed out waiting for the run of the removed job to be FAILED'),
   })
   expect(settled.failure_reason).toBe('Quarantined')
   await expectOff(poisonPill)
 })
 
-test('healing poison-pill once its job was taken out leaves no run behind that failed', async () => {
+test('healing poison-pill after its job was removed completes the run', async () => {
   const { rows } = await maestro.pool.query<{ id: string }>(`SELECT id FROM runs WHERE failure_reason = 'Quarantined'`)
   const poison = rows.map(({ id }) => id)
   expect(poison).toHaveLength(1)
-  expect(await poisonPill.heal(maestro)).toContain(`${poison[0]} asks for 200 × 200 pixels now`)
+  expect(await poisonPill.heal(maestro)).toContain(`${poison[0]}: thumbnail size set to 200 × 200 pixels`)
   await untilCompleted(maestro, poison)
-  expect(await poisonPill.heal(maestro)).toBe('no run asks for such a thumbnail any more')
+  expect(await poisonPill.heal(maestro)).toBe('no unfinished run has a thumbnail of that size')
 })
 
-test('healing poison-pill while it crashes makes the next worker leave the job alone, and its run completes', async () => {
+test('healing poison-pill while it crashes workers makes the next worker skip the job, and its run completes', async () => {
   const [poison] = await maestro.startRuns('thumbnail', 1, { render: { width: 60_000, height: 60_000 } })
   await until(async () => ((await maestro.redis.hget(key(jobIdOf(poison!, 'render', 1)), 'ats')) ? true : undefined), {
-    withinMs: 5000,
-    otherwise: () => new Error('nobody took the poison'),
+    timeoutMs: 5000,
+    timeoutError: () => new Error('timed out waiting for a worker to take the poison pill'),
   })
   await poisonPill.heal(maestro)
   await until(async () => (await maestro.redis.zscore(key('completed'), jobIdOf(poison!, 'render', 1))) ?? undefined, {
-    withinMs: 15_000,
-    otherwise: () => new Error('the job is still in the queue'),
+    timeoutMs: 15_000,
+    timeoutError: () => new Error('timed out waiting for the job to be completed'),
   })
   await untilCompleted(maestro, [poison!])
   expect(await readRuns(maestro, [poison!])).toMatchObject([{ status: 'COMPLETED', attempt: 2 }])
   await expectOff(poisonPill)
 })
 
-/** What a person would do by hand: take the job out of the lists while nobody has it. */
+/** What an operator would do by hand: remove the job from the lists while it has no lock, and add it to the failed set. */
 async function quarantine(job: string): Promise<void> {
   await until(
     async () => {
@@ -212,6 +212,6 @@ async function quarantine(job: string): Promise<void> {
       )
       return taken === 1 ? true : undefined
     },
-    { withinMs: 10_000, everyMs: 20, otherwise: () => new Error(`${job} was locked all the time`) },
+    { timeoutMs: 10_000, intervalMs: 20, timeoutError: () => new Error(`timed out waiting for ${job} to be unlocked`) },
   )
 }

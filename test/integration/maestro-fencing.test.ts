@@ -13,10 +13,10 @@ import { relayOutbox } from '../../examples/maestro/orchestrator/relay-outbox.ts
 import { settleFailedJobs } from '../../examples/maestro/orchestrator/settle-failed-jobs.ts'
 import { keyOf, openQueue, openRedis, type StepJob } from '../../examples/maestro/queue/connect.ts'
 import { claimStep, completeStep, failStep, type StepStart } from '../../examples/maestro/worker/step-record.ts'
-import { jobIdOf, MOST_ATTEMPTS } from '../../examples/maestro/workflows.ts'
-import { ownMaestro } from './maestro-rig.ts'
+import { jobIdOf, MAX_ATTEMPTS } from '../../examples/maestro/workflows.ts'
+import { createMaestroConfig } from './maestro-rig.ts'
 
-// No process of Maestro runs here: each test plays them step by step.
+// No Maestro process runs here: each test calls the functions of these processes step by step.
 let config: MaestroConfig
 let erase: () => Promise<void>
 let pool: pg.Pool
@@ -24,7 +24,7 @@ let queue: Queue<StepJob>
 let redis: Redis
 
 beforeAll(async () => {
-  const own = await ownMaestro(inject('stack'))
+  const own = await createMaestroConfig(inject('stack'))
   config = own.config
   erase = own.erase
   pool = openDatabase(config.databaseUrl, 'maestro-test')
@@ -59,7 +59,7 @@ async function readRun(run: string): Promise<Record<string, unknown>> {
 const setRun = (run: string, status: string, reason: string | null): Promise<unknown> =>
   pool.query('UPDATE runs SET status = $2, failure_reason = $3 WHERE id = $1', [run, status, reason])
 
-test('a worker whose attempt is over can write nothing', async () => {
+test('a worker with an old attempt cannot write anything', async () => {
   const run = await newRun()
   expect(await claimStep(pool, startOf(run, 'zombie'))).toBe(3000)
   await setRun(run, 'FAILED', 'Stalled')
@@ -76,7 +76,7 @@ test('a worker whose attempt is over can write nothing', async () => {
   expect(await readRun(run)).toMatchObject({ current_step: 'classify', attempt: 2 })
 })
 
-test('of two starts of the same attempt only the later one can write', async () => {
+test('only the later of two starts of the same attempt can write', async () => {
   const run = await newRun()
   await claimStep(pool, startOf(run, 'first'))
   await claimStep(pool, startOf(run, 'second'))
@@ -85,7 +85,7 @@ test('of two starts of the same attempt only the later one can write', async () 
   expect(await claimStep(pool, startOf(run, 'third'))).toBeUndefined()
 })
 
-test('recovery does not do again what was finished before it looked', async () => {
+test('recovery does not repeat a step that was completed before recovery started', async () => {
   const run = await newRun()
   await claimStep(pool, startOf(run, 'slow'))
   await setRun(run, 'FAILED', 'Stalled')
@@ -94,7 +94,7 @@ test('recovery does not do again what was finished before it looked', async () =
   expect(await readRun(run)).toMatchObject({ status: 'RUNNING', attempt: 1 })
 })
 
-test('two recoveries at once raise the attempt once, under a new job id', async () => {
+test('two concurrent recoveries increment the attempt once, with a new job id', async () => {
   const run = await newRun()
   await setRun(run, 'RETRY', null)
   await Promise.all([recoverRuns(pool, log()), recoverRuns(pool, log())])
@@ -105,25 +105,25 @@ test('two recoveries at once raise the attempt once, under a new job id', async 
 
 test('recovery gives a run up after the last attempt', async () => {
   const run = await newRun()
-  for (let round = 1; round <= MOST_ATTEMPTS; round++) {
+  for (let round = 1; round <= MAX_ATTEMPTS; round++) {
     await setRun(run, 'FAILED', 'Stalled')
     await recoverRuns(pool, log())
   }
   expect(await readRun(run)).toMatchObject({
     status: 'FAILED',
-    attempt: MOST_ATTEMPTS,
+    attempt: MAX_ATTEMPTS,
     failure_reason: 'Attempts exhausted',
   })
 })
 
-test('recovery leaves a run alone that failed for another reason', async () => {
+test('recovery ignores a run that failed for another reason', async () => {
   const run = await newRun()
   await setRun(run, 'FAILED', 'Bad input')
   await recoverRuns(pool, log())
   expect(await readRun(run)).toMatchObject({ status: 'FAILED', attempt: 1, failure_reason: 'Bad input' })
 })
 
-test('a retried job revives the run that it had failed, but not one that somebody set FAILED', async () => {
+test('a retried job sets its failed run to RUNNING again, but not a run that somebody set to FAILED', async () => {
   const retried = await newRun()
   await claimStep(pool, startOf(retried, 'one'))
   expect(await failStep(pool, startOf(retried, 'one'), 'Connection refused: …', 'Connection refused')).toBe(true)
@@ -137,10 +137,10 @@ test('a retried job revives the run that it had failed, but not one that somebod
   expect(await readRun(stopped)).toMatchObject({ status: 'FAILED', failure_reason: 'Bad input' })
 })
 
-test('an outbox entry becomes one job, however often and by however many it is relayed', async () => {
+test('an outbox entry becomes exactly one job, even if it is relayed repeatedly and concurrently', async () => {
   const run = await newRun()
   await Promise.all([relayOutbox(pool, queue), relayOutbox(pool, queue)])
-  // As after a crash between adding the job and marking the entry.
+  // Simulates a crash after the job was added and before the entry was marked.
   await pool.query('UPDATE outbox SET sent_at = NULL WHERE run_id = $1', [run])
   await relayOutbox(pool, queue)
   const waiting = await redis.lrange(keyOf(config, 'wait'), 0, -1)
@@ -149,19 +149,21 @@ test('an outbox entry becomes one job, however often and by however many it is r
   expect(rows).toEqual([])
 })
 
-test('a job that failed without its worker fails its run, unless a later start is under way', async () => {
-  const [gone, retried] = [await newRun(), await newRun()]
-  await claimStep(pool, startOf(gone, 'one'))
+test('a failed job that no worker recorded fails its run, unless a later start is running', async () => {
+  const [unrecorded, retried] = [await newRun(), await newRun()]
+  await claimStep(pool, startOf(unrecorded, 'one'))
   const failedAt = Date.now() + 5
-  for (const run of [gone, retried]) {
+  for (const run of [unrecorded, retried]) {
     await redis.hset(keyOf(config, jobIdOf(run, 'fetch', 1)), 'failedReason', 'job stalled more than allowable limit')
     await redis.zadd(keyOf(config, 'failed'), failedAt, jobIdOf(run, 'fetch', 1))
   }
   while (Date.now() <= failedAt) await new Promise((resolve) => setTimeout(resolve, 1))
   await claimStep(pool, startOf(retried, 'two'))
-  await pool.query(`UPDATE runs SET updated_at = now() - interval '2 seconds' WHERE id = ANY($1)`, [[gone, retried]])
+  await pool.query(`UPDATE runs SET updated_at = now() - interval '2 seconds' WHERE id = ANY($1)`, [
+    [unrecorded, retried],
+  ])
   await settleFailedJobs(pool, redis, `${config.prefix}:${config.queue}`, log())
-  expect(await readRun(gone)).toMatchObject({
+  expect(await readRun(unrecorded)).toMatchObject({
     status: 'FAILED',
     failure_reason: 'job stalled more than allowable limit',
   })

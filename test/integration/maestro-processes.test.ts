@@ -4,7 +4,7 @@ import { down } from '../../examples/maestro/cli/commands/down.ts'
 import { up } from '../../examples/maestro/cli/commands/up.ts'
 import { readQueue } from '../../examples/maestro/queue/read-queue.ts'
 import { until } from '../../examples/maestro/repeat.ts'
-import { needControl } from '../../examples/maestro/supervisor/control-client.ts'
+import { requireControl } from '../../examples/maestro/supervisor/control-client.ts'
 import { readLogs, startMaestro, untilCompleted, type RunningMaestro } from './maestro-rig.ts'
 
 let maestro: RunningMaestro
@@ -27,35 +27,35 @@ async function pids(): Promise<number[]> {
   return [pid, ...[...services, ...workers].map((one) => one.pid ?? 0)]
 }
 
-async function untilGone(processes: number[]): Promise<void> {
+async function untilExited(processes: number[]): Promise<void> {
   await until(async () => (processes.some(alive) ? undefined : true), {
-    withinMs: 12_000,
-    otherwise: () => new Error(`still there: ${processes.filter(alive).join(' ')}`),
+    timeoutMs: 12_000,
+    timeoutError: () => new Error(`still running: ${processes.filter(alive).join(' ')}`),
   })
 }
 
-test('up makes every service healthy, and started twice says so', async () => {
+test('up starts every service healthy, and a second up reports that Maestro is running', async () => {
   const { ports } = maestro.control.state
   for (const port of Object.values(ports)) {
     const response = await fetch(`http://127.0.0.1:${port}/health`)
     expect(await response.json()).toMatchObject({ status: 'ok' })
   }
-  const said: string[] = []
-  await up(maestro.config, false, (text) => said.push(text))
-  expect(said[0]).toContain('Maestro is already up')
+  const printed: string[] = []
+  await up(maestro.config, false, (text) => printed.push(text))
+  expect(printed[0]).toContain('Maestro is already running')
 })
 
-test('the control API does nothing for those who lack its token', async () => {
+test('the control API refuses requests without its token', async () => {
   const response = await fetch(`http://127.0.0.1:${maestro.control.state.ports.supervisor}/workers/scale`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{"count":0}',
   })
   expect(response.status).toBe(401)
-  expect((await maestro.control.status()).held).toBe(2)
+  expect((await maestro.control.status()).targetCount).toBe(2)
 })
 
-test('scale holds an absolute number of workers', async () => {
+test('scale sets the number of workers', async () => {
   const names = async (): Promise<string[]> => (await readQueue(maestro.redis, maestro.config)).workers
   await maestro.control.scale(3)
   expect(await names()).toEqual(['worker-1', 'worker-2', 'worker-3'])
@@ -63,10 +63,10 @@ test('scale holds an absolute number of workers', async () => {
   expect(await names()).toEqual(['worker-1', 'worker-2', 'worker-3'])
   await maestro.control.scale(2)
   expect(await names()).toEqual(['worker-1', 'worker-2'])
-  await expect(maestro.control.scale(-1)).rejects.toThrow('the number must be a whole one from 0 to 32')
+  await expect(maestro.control.scale(-1)).rejects.toThrow('use a whole number from 0 to 32')
 })
 
-test('restart drains first: a step under way is finished and not started again', async () => {
+test('restart drains first: a running step completes and is not started again', async () => {
   const [run] = await maestro.startRuns('video', 1, { transcode: { seconds: 2 } })
   await until(
     async () => {
@@ -76,7 +76,7 @@ test('restart drains first: a step under way is finished and not started again',
       )
       return rows.length > 0 ? true : undefined
     },
-    { withinMs: 5000, otherwise: () => new Error('the transcode does not start') },
+    { timeoutMs: 5000, timeoutError: () => new Error('timed out waiting for the transcode step to start') },
   )
   const before = await pids()
   await maestro.control.restart()
@@ -86,7 +86,7 @@ test('restart drains first: a step under way is finished and not started again',
   expect(rows).toEqual([{ starts: 1, attempt: 1 }])
 })
 
-test('an orchestrator that is killed loses no run and queues no step twice', async () => {
+test('killing the orchestrator loses no run and queues no step twice', async () => {
   const ids = await maestro.startRuns('thumbnail', 20, { render: { seconds: 0.1 } })
   const orchestrator = (await maestro.control.status()).services.find((one) => one.name === 'orchestrator')
   process.kill(orchestrator!.pid!, 'SIGKILL')
@@ -98,7 +98,7 @@ test('an orchestrator that is killed loses no run and queues no step twice', asy
   expect(rows).toEqual([{ starts: 1, steps: 40 }])
 })
 
-test('every step is logged at its start and at its end, with what it takes to find it', async () => {
+test('each step logs its start and its end, with the fields that identify it', async () => {
   const [run] = await maestro.startRuns('video', 1)
   await untilCompleted(maestro, [run!])
   const lines = readLogs(maestro).filter((line) => line.run === run && line.event.startsWith('step.'))
@@ -121,7 +121,7 @@ test('inspect shows run, steps, job and logs, and changes nothing', async () => 
     return Promise.all(kept.map(async (name) => `${name} ${String(await maestro.redis.dump(name))}`))
   }
   const before = await dump()
-  // In this database session every write is refused.
+  // This database session is read-only.
   const databaseUrl = `${maestro.config.databaseUrl}?options=-c%20default_transaction_read_only%3Don`
   const text = await inspect({ ...maestro.config, databaseUrl }, run!, 'table')
   expect(text).toContain(`run      ${run} · workflow classify · COMPLETED`)
@@ -134,22 +134,22 @@ test('inspect shows run, steps, job and logs, and changes nothing', async () => 
     job: { state: 'completed', starts: 1, attemptsMade: 1 },
   })
   expect(await dump()).toEqual(before)
-  await expect(inspect(maestro.config, 'run-0', 'table')).rejects.toThrow('there is no run "run-0"')
+  await expect(inspect(maestro.config, 'run-0', 'table')).rejects.toThrow('run "run-0" does not exist')
 })
 
-test('a supervisor that is killed takes its processes along, and up starts on the same addresses', async () => {
+test('when the supervisor is killed its processes exit, and up starts them on the same addresses', async () => {
   const before = await pids()
   const { ports, pid } = maestro.control.state
   process.kill(pid, 'SIGKILL')
-  await untilGone(before)
+  await untilExited(before)
   await up(maestro.config, false, () => {})
-  maestro.control = await needControl(maestro.config.dir)
+  maestro.control = await requireControl(maestro.config.dir)
   expect(maestro.control.state.ports).toEqual(ports)
 })
 
-test('down ends every process', async () => {
+test('down stops every process', async () => {
   const before = await pids()
-  expect(await down(maestro.config)).toBe('Maestro is down')
-  await untilGone(before)
-  expect(await down(maestro.config)).toBe('Maestro is not up')
+  expect(await down(maestro.config)).toBe('Maestro is stopped')
+  await untilExited(before)
+  expect(await down(maestro.config)).toBe('Maestro is not running')
 })

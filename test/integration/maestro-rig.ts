@@ -11,11 +11,13 @@ import { openDatabase } from '../../examples/maestro/database/connect.ts'
 import type { FaultContext } from '../../examples/maestro/faults/fault.ts'
 import { openQueue, openRedis } from '../../examples/maestro/queue/connect.ts'
 import { until } from '../../examples/maestro/repeat.ts'
-import { needControl } from '../../examples/maestro/supervisor/control-client.ts'
+import { requireControl } from '../../examples/maestro/supervisor/control-client.ts'
 import type { TestStack } from '../support/global-stack.ts'
 
-/** A configuration with a database, a prefix, a folder and ports of its own, and what takes them away again. */
-export async function ownMaestro(stack: TestStack): Promise<{ config: MaestroConfig; erase(): Promise<void> }> {
+/** Creates a configuration with its own database, Redis prefix, folder and ports. `erase` removes all of them. */
+export async function createMaestroConfig(
+  stack: TestStack,
+): Promise<{ config: MaestroConfig; erase(): Promise<void> }> {
   const id = randomBytes(4).toString('hex')
   const admin = new pg.Client({ connectionString: stack.postgresUrl })
   await admin.connect()
@@ -44,15 +46,15 @@ export async function ownMaestro(stack: TestStack): Promise<{ config: MaestroCon
   }
 }
 
-/** A running Maestro of its own, as faults see it. */
+/** A running Maestro, with the context that faults need. */
 export interface RunningMaestro extends FaultContext {
   stop(): Promise<void>
 }
 
 export async function startMaestro(stack: TestStack): Promise<RunningMaestro> {
-  const { config, erase } = await ownMaestro(stack)
+  const { config, erase } = await createMaestroConfig(stack)
   await up(config, false, () => {})
-  const control = await needControl(config.dir)
+  const control = await requireControl(config.dir)
   const pool = openDatabase(config.databaseUrl, 'maestro-test', 2)
   const queue = openQueue(config)
   const redis = openRedis(config)
@@ -89,18 +91,18 @@ export async function readRuns({ pool }: FaultContext, ids: string[]): Promise<R
 }
 
 /** Waits until every one of these runs is COMPLETED. */
-export async function untilCompleted(maestro: FaultContext, ids: string[], withinMs = 30_000): Promise<void> {
+export async function untilCompleted(maestro: FaultContext, ids: string[], timeoutMs = 30_000): Promise<void> {
   let last: RunRow[] = []
   await until(
     async () => {
       last = (await readRuns(maestro, ids)).filter((run) => run.status !== 'COMPLETED')
       return last.length === 0 ? true : undefined
     },
-    { withinMs, everyMs: 100, otherwise: () => new Error(`not completed: ${JSON.stringify(last)}`) },
+    { timeoutMs, intervalMs: 100, timeoutError: () => new Error(`not completed: ${JSON.stringify(last)}`) },
   )
 }
 
-/** The values of the orchestrator's metrics by name, labels included. */
+/** The values of the orchestrator's metrics, by name with labels. */
 export async function scrape({ control }: FaultContext): Promise<Record<string, number>> {
   const response = await fetch(`http://127.0.0.1:${control.state.ports.orchestrator}/metrics`)
   const lines = (await response.text()).split('\n').filter((line) => line && !line.startsWith('#'))
@@ -109,7 +111,7 @@ export async function scrape({ control }: FaultContext): Promise<Record<string, 
 
 export type LogLine = Record<string, unknown> & { event: string; process: string; time: string }
 
-/** Every line of every log of this Maestro, in the order of time. */
+/** All log lines of this Maestro, ordered by time. */
 export function readLogs({ config }: FaultContext): LogLine[] {
   const folder = join(config.dir, 'logs')
   return readdirSync(folder)

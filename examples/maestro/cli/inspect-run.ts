@@ -12,10 +12,10 @@ export interface InspectedRun {
   steps: Record<string, unknown>[]
   /** The job of the current step. */
   job: InspectedJob
-  /** Outbox entries of the run that are not in the queue yet. */
+  /** How many outbox entries of the run have no job in the queue yet. */
   outboxPending: number
   queue: Omit<QueueFigures, 'activeJobs'>
-  /** Sessions of Maestro that wait in PostgreSQL, and which sessions they wait for. */
+  /** Database sessions that wait for a lock, with the pids of the sessions that block them. */
   blocked: Record<string, unknown>[]
   /** The latest log lines of the run, oldest first. */
   logs: Record<string, unknown>[]
@@ -34,9 +34,9 @@ export interface InspectedJob {
   failedReason: string | null
 }
 
-const MOST_LOG_LINES = 12
+const MAX_LOG_LINES = 12
 
-/** Gathers what is known about a run, by reading only. */
+/** Collects everything known about a run from PostgreSQL, Redis and the logs. Only reads. */
 export async function inspectRun(
   config: MaestroConfig,
   pool: pg.Pool,
@@ -45,7 +45,7 @@ export async function inspectRun(
 ): Promise<InspectedRun> {
   const { rows } = await pool.query<Record<string, unknown>>('SELECT * FROM runs WHERE id = $1', [id])
   const run = rows[0]
-  if (!run) throw new MaestroError('failed', `there is no run "${id}"`)
+  if (!run) throw new MaestroError('failed', `run "${id}" does not exist`)
   const steps = await pool.query<Record<string, unknown>>(
     `SELECT step, type, attempt, status, job_id, worker, starts, started_at, heartbeat_at, finished_at, error
      FROM steps WHERE run_id = $1 ORDER BY attempt, started_at NULLS LAST`,
@@ -68,7 +68,7 @@ export async function inspectRun(
     outboxPending: outbox.rows[0]?.n ?? 0,
     queue,
     blocked: blocked.rows,
-    logs: logLines(config.dir, id).slice(-MOST_LOG_LINES),
+    logs: logLines(config.dir, id).slice(-MAX_LOG_LINES),
   }
 }
 
@@ -82,7 +82,7 @@ async function inspectJob(config: MaestroConfig, redis: Redis, id: string): Prom
     Promise.all(lists.map((list) => redis.lpos(key(list), id))),
     Promise.all(sets.map((set) => redis.zscore(key(set), id))),
   ])
-  const listed = lists.find((_, at) => inLists[at] !== null) ?? sets.find((_, at) => inSets[at] !== null)
+  const listed = lists.find((_, index) => inLists[index] !== null) ?? sets.find((_, index) => inSets[index] !== null)
   return {
     id,
     state: listed ?? (Object.keys(hash).length > 0 ? 'unlisted' : 'absent'),
@@ -100,11 +100,11 @@ async function inspectJob(config: MaestroConfig, redis: Redis, id: string): Prom
 function logLines(dir: string, run: string): Record<string, unknown>[] {
   const folder = join(dir, 'logs')
   if (!existsSync(folder)) return []
-  const mark = `"run":${JSON.stringify(run)}`
+  const marker = `"run":${JSON.stringify(run)}`
   return readdirSync(folder)
     .filter((file) => file.endsWith('.jsonl'))
     .flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'))
-    .filter((line) => line.includes(mark))
+    .filter((line) => line.includes(marker))
     .map((line) => JSON.parse(line) as Record<string, unknown>)
     .sort((a, b) => String(a.time).localeCompare(String(b.time)))
 }

@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { readConfig } from '../config.ts'
 import { MaestroError, messageOf } from '../errors.ts'
-import { needControl } from '../supervisor/control-client.ts'
+import { requireControl } from '../supervisor/control-client.ts'
 import { SERVICES, type Service } from '../supervisor/state-file.ts'
 import { WORKFLOWS } from '../workflows.ts'
 import { statusText } from './commands/status.ts'
@@ -10,8 +10,8 @@ import { startRuns } from './start-runs.ts'
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /**
- * Runs one command of `maestro`. Data goes to stdout, errors to stderr.
- * @param argv the arguments alone, without the program's name
+ * Runs one `maestro` command. Data goes to stdout, errors to stderr.
+ * @param argv the arguments without the program's name
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage
  */
 export async function main(argv: string[]): Promise<number> {
@@ -28,7 +28,7 @@ export async function main(argv: string[]): Promise<number> {
 
 function build(): Command {
   const program = new Command('maestro')
-    .description('A small orchestrator on BullMQ and PostgreSQL, with faults that can be switched on.')
+    .description('A small orchestrator on BullMQ and PostgreSQL, with faults that can be injected.')
     .exitOverride()
   processCommands(program)
   runCommands(program)
@@ -47,36 +47,36 @@ function processCommands(program: Command): void {
     })
   program
     .command('down')
-    .description('drain the workers and end everything')
+    .description('drain the workers and stop all processes')
     .action(async () => {
       const { down } = await import('./commands/down.ts')
       say(await down(readConfig()))
     })
   program
     .command('restart')
-    .description('drain, then start the orchestrator and as many workers again')
-    .action(async () => say(statusText(await (await needControl(readConfig().dir)).restart())))
+    .description('drain and restart the orchestrator and all workers')
+    .action(async () => say(statusText(await (await requireControl(readConfig().dir)).restart())))
   program
     .command('status')
-    .description('show the processes, and whether database and Redis answer; exits with 1 when one does not')
+    .description('show the processes and whether the database and Redis answer; exit code 1 if one does not')
     .action(async () => {
       const { status } = await import('./commands/status.ts')
-      const { text, well } = await status(readConfig())
+      const { text, ok } = await status(readConfig())
       say(text)
-      if (!well) throw new MaestroError('failed', 'not everything that Maestro needs answers')
+      if (!ok) throw new MaestroError('failed', 'the database or Redis does not answer: check that both are running')
     })
   program
     .command('scale')
-    .argument('<workers>', 'the number there shall be, from 0 to 32', wholeNumber)
-    .description('hold this number of workers')
-    .action(async (count: number) => say(statusText(await (await needControl(readConfig().dir)).scale(count))))
+    .argument('<workers>', 'the new number of workers, from 0 to 32', wholeNumber)
+    .description('set the number of workers')
+    .action(async (count: number) => say(statusText(await (await requireControl(readConfig().dir)).scale(count))))
   for (const verb of ['start', 'stop'] as const) {
     program
       .command(verb)
       .argument('<service>', SERVICES.join(' or '))
       .description(`${verb} one service`)
       .action(async (service: string) => {
-        const control = await needControl(readConfig().dir)
+        const control = await requireControl(readConfig().dir)
         const change = verb === 'start' ? control.startService : control.stopService
         say(statusText(await change(service as Service)))
       })
@@ -90,7 +90,7 @@ function runCommands(program: Command): void {
     .option('--runs <n>', 'how many', wholeNumber, 5)
     .option('--workflow <name>', `one of ${Object.keys(WORKFLOWS).join(', ')}`, 'video')
     .action(async ({ runs, workflow }: { runs: number; workflow: string }) => {
-      const ids = await startRuns(await needControl(readConfig().dir), workflow, runs)
+      const ids = await startRuns(await requireControl(readConfig().dir), workflow, runs)
       say(ids.join('\n'))
     })
   program
@@ -108,8 +108,8 @@ function runCommands(program: Command): void {
 function faultCommands(program: Command): void {
   program
     .command('fault')
-    .argument('[name]', 'without a name: list the faults')
-    .description('switch a fault on and start the runs that show it')
+    .argument('[name]', 'omit it to list the faults')
+    .description('inject a fault and start runs that show it')
     .action(async (name?: string) => {
       const { injectFault, listFaults } = await import('./commands/fault.ts')
       say(await (name === undefined ? listFaults(readConfig()) : injectFault(readConfig(), name)))
@@ -117,7 +117,7 @@ function faultCommands(program: Command): void {
   program
     .command('heal')
     .argument('<name>')
-    .description('take the cause of a fault away')
+    .description('remove the cause of a fault')
     .action(async (name: string) => {
       const { healFault } = await import('./commands/fault.ts')
       say(await healFault(readConfig(), name))

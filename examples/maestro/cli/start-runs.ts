@@ -1,10 +1,10 @@
 import { MaestroError, messageOf } from '../errors.ts'
 import type { Control } from '../supervisor/control-client.ts'
 
-/** By step: `{ transcode: { seconds: 2 } }`. */
+/** Input for each step, by the step's name: `{ transcode: { seconds: 2 } }`. */
 export type RunInput = Record<string, Record<string, unknown>>
 
-/** Asks the orchestrator for new runs; returns their ids. */
+/** Requests new runs from the orchestrator and returns their ids. */
 export async function startRuns(
   { state }: Control,
   workflow: string,
@@ -23,6 +23,10 @@ export async function startRuns(
     throw new MaestroError('failed', `the orchestrator does not answer: ${messageOf((error as Error).cause ?? error)}`)
   }
   const answer = (await response.json()) as { runs?: string[]; error?: string }
-  if (!answer.runs) throw new MaestroError(response.status === 400 ? 'usage' : 'failed', answer.error ?? 'refused')
+  if (!answer.runs)
+    throw new MaestroError(
+      response.status === 400 ? 'usage' : 'failed',
+      answer.error ?? `the orchestrator answered ${response.status}`,
+    )
   return answer.runs
 }

@@ -1,4 +1,4 @@
-/** Columns wide enough for their longest cell. */
+/** Formats rows as a text table. Each column is as wide as its longest cell. */
 export function table(head: string[], rows: unknown[][]): string {
   const cells = [head, ...rows.map((row) => row.map(String))]
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))

@@ -1,17 +1,17 @@
 import pg from 'pg'
 import { MaestroError, messageOf } from '../errors.ts'
 
-/** A pool on Maestro's database. `name` is what `pg_stat_activity.application_name` shows. */
+/** Opens a pool on Maestro's database. `name` appears as `pg_stat_activity.application_name`. */
 export function openDatabase(url: string, name: string, max = 4): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, application_name: name, max, connectionTimeoutMillis: 5000 })
-  // An idle connection that the server closes must not end the process; the next query opens another one.
+  // Without a listener, an idle connection that the server closes would crash the process. The next query opens a new one.
   pool.on('error', () => {})
-  // Nor one that is closed while it is lent and says nothing: its next statement fails.
+  // The same for a connection that is checked out but idle: its next statement fails.
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
-/** @throws MaestroError that says which address does not answer. */
+/** @throws MaestroError with the address of the database if it does not answer. */
 export async function checkDatabase(pool: pg.Pool, url: string): Promise<void> {
   try {
     await pool.query('SELECT 1')
@@ -30,12 +30,12 @@ export async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClie
     client.release()
     return result
   } catch (error) {
-    // A connection whose ROLLBACK fails is in an unknown state: let the pool throw it away.
-    const broken = await client.query('ROLLBACK').then(
+    // If ROLLBACK fails, the connection's state is unknown, so the pool must discard it.
+    const rollbackError = await client.query('ROLLBACK').then(
       () => undefined,
-      (rollback: Error) => rollback,
+      (failure: Error) => failure,
     )
-    client.release(broken)
+    client.release(rollbackError)
     throw error
   }
 }

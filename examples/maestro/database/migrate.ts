@@ -5,7 +5,7 @@ import { inTransaction } from './connect.ts'
 
 const SCHEMA = readFileSync(new URL('schema.sql', import.meta.url), 'utf8')
 
-/** Makes the tables and the step types' first settings; settings that are there stay as they are. Safe to run at once from several processes. */
+/** Creates the tables and the default settings of the step types. Keeps existing settings. Safe to run concurrently. */
 export async function migrate(pool: pg.Pool): Promise<void> {
   await inTransaction(pool, async (client) => {
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('maestro-migrate'))`)

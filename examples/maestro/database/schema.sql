@@ -1,4 +1,4 @@
--- Every statement may run again on a database that has it all.
+-- Every statement can be repeated: it does nothing if its table or index exists.
 
 CREATE TABLE IF NOT EXISTS runs (
   id             text PRIMARY KEY,

@@ -1,6 +1,6 @@
 import { untilSteps, type Fault } from './fault.ts'
 
-/** The ML inference service is stopped; the steps that call it use up their attempts. */
+/** Stops the ML inference service. The steps that call it use up their attempts. */
 export const dependencyDown: Fault = {
   name: 'dependency-down',
   title: 'The ML inference service is down',
@@ -11,17 +11,17 @@ export const dependencyDown: Fault = {
     const port = context.control.state.ports['ml-inference']
     return {
       runs,
-      see: [
+      symptoms: [
         `http://127.0.0.1:${port}/health does not answer`,
-        `3 runs FAILED with the reason "Connection refused", their jobs are in failed after 3 tries`,
-        'the worker logs have step.failed with "connect ECONNREFUSED" for the type ml-inference only',
-        '"npx runbook trigger task-failure --input since=10m" sees them',
+        `3 runs are FAILED with the reason "Connection refused"; their jobs are in the failed set after 3 attempts`,
+        'the worker logs have step.failed with "connect ECONNREFUSED", only for the step type ml-inference',
+        '"npx runbook trigger task-failure --input since=10m" finds them',
       ],
     }
   },
   async heal({ control }) {
     await control.startService('ml-inference')
-    return 'ml-inference is up again; the failed jobs can be retried'
+    return 'ml-inference is running again; the failed jobs can be retried'
   },
   async isOn({ control }) {
     const { services } = await control.status()

@@ -7,17 +7,17 @@ import { openDatabase } from '../database/connect.ts'
 import { MaestroError } from '../errors.ts'
 import { openQueue, openRedis, type StepJob } from '../queue/connect.ts'
 import { until } from '../repeat.ts'
-import { needControl, type Control } from '../supervisor/control-client.ts'
+import { requireControl, type Control } from '../supervisor/control-client.ts'
 
-/** A true cause that can be switched on and off: it changes what Maestro runs on, and writes no symptom itself. */
+/** A real cause that can be injected and removed. It changes Maestro's environment; the symptoms follow from that. */
 export interface Fault {
   name: string
   title: string
-  /** Switches the cause on and starts the few runs that make it visible. Returns those, and what a person sees now. */
-  inject(context: FaultContext): Promise<{ runs: string[]; see: string[] }>
-  /** Takes the cause away. What it has broken stays: putting that right is the remedy's part. Returns what was done. */
+  /** Injects the cause, starts a few runs that show it, and waits for the symptoms. Returns the ids of these runs and the symptoms. */
+  inject(context: FaultContext): Promise<{ runs: string[]; symptoms: string[] }>
+  /** Removes the cause. Repairing what it broke is the remedy's task. Returns a description of the change. */
   heal(context: FaultContext): Promise<string>
-  /** Looks whether the cause is there now. */
+  /** Whether the cause is present now. */
   isOn(context: FaultContext): Promise<boolean>
 }
 
@@ -34,7 +34,7 @@ export async function withFaultContext<T>(
   config: MaestroConfig,
   work: (context: FaultContext) => Promise<T>,
 ): Promise<T> {
-  const control = await needControl(config.dir)
+  const control = await requireControl(config.dir)
   const pool = openDatabase(config.databaseUrl, `${config.prefix}-fault`, 2)
   const queue = openQueue(config)
   const redis = openRedis(config)
@@ -56,12 +56,12 @@ export interface StepRow {
   run_status: string
 }
 
-/** Waits until the current steps of these runs are as `when` wants them, and returns them. */
+/** Waits until the current steps of these runs satisfy `condition`, and returns them. `description` names the condition in the error. */
 export async function untilSteps(
   { pool }: FaultContext,
   runs: string[],
-  what: string,
-  when: (steps: StepRow[]) => boolean,
+  description: string,
+  condition: (steps: StepRow[]) => boolean,
 ): Promise<StepRow[]> {
   return until(
     async () => {
@@ -71,18 +71,22 @@ export async function untilSteps(
          WHERE r.id = ANY($1)`,
         [runs],
       )
-      return when(rows) ? rows : undefined
+      return condition(rows) ? rows : undefined
     },
-    { withinMs: 30_000, otherwise: () => new MaestroError('failed', `the fault does not show within 30 s: ${what}`) },
+    {
+      timeoutMs: 30_000,
+      timeoutError: () =>
+        new MaestroError('failed', `the fault had no effect: timed out after 30 s waiting for ${description}`),
+    },
   )
 }
 
-/** So long without progress shows with `--input threshold=5s`. */
+/** `runbook trigger stuck-run --input threshold=5s` finds runs without progress for this long. */
 const STUCK_SECONDS = 5
 
 /**
- * Waits until those of the runs that are RUNNING have made no progress for 5 s: a run that has just been stopped is not stuck, and
- * who looked at once would see nothing. Returns what a person can now type.
+ * Waits until all of these runs that are RUNNING have made no progress for 5 s. Before that, a trigger would not find them yet.
+ * Returns the command that finds them.
  */
 export async function untilStuck({ pool }: FaultContext, runs: string[]): Promise<string> {
   await until(
@@ -97,12 +101,15 @@ export async function untilStuck({ pool }: FaultContext, runs: string[]): Promis
       const { stuck, moving } = rows[0]!
       return stuck > 0 && moving === 0 ? true : undefined
     },
-    { withinMs: 30_000, otherwise: () => new MaestroError('failed', 'the runs are not stuck within 30 s') },
+    {
+      timeoutMs: 30_000,
+      timeoutError: () => new MaestroError('failed', 'timed out after 30 s waiting for the runs to be stuck'),
+    },
   )
-  return `no progress for ${STUCK_SECONDS} s: "npx runbook trigger stuck-run --input threshold=${STUCK_SECONDS}s" sees them`
+  return `no progress for ${STUCK_SECONDS} s: "npx runbook trigger stuck-run --input threshold=${STUCK_SECONDS}s" finds them`
 }
 
-/** How many of these steps are being carried out at this moment. */
-export function running(steps: StepRow[], step: string): StepRow[] {
+/** The rows of this step that a worker is running now. */
+export function runningSteps(steps: StepRow[], step: string): StepRow[] {
   return steps.filter((row) => row.step === step && row.status === 'RUNNING')
 }

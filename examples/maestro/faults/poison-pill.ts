@@ -4,41 +4,41 @@ import { until } from '../repeat.ts'
 import { jobIdOf } from '../workflows.ts'
 import type { Fault } from './fault.ts'
 
-/** Far more pixels than a worker's heap holds. */
+/** A thumbnail of this width and height needs far more memory than a worker's heap has. */
 const POISON_SIDE = 60_000
 const HEALED_SIDE = 200
-/** Its neighbours are started twice when they die with it; three times is telling. */
+/** Jobs that were running next to it are started twice, because they die with its worker. Three starts identify the poison pill. */
 const STARTS = 3
-const NEIGHBOURS = 60
+const NORMAL_RUNS = 60
 
-/** A thumbnail so large that rendering it takes all memory of any worker that tries; its neighbours die with it. */
+/** A thumbnail so large that every worker that renders it runs out of memory. Other jobs on that worker die with it. */
 export const poisonPill: Fault = {
   name: 'poison-pill',
   title: 'One job crashes every worker that takes it',
   async inject(context) {
     const { redis, config } = context
-    const neighbour = { render: { seconds: 1.2 } }
-    const first = await context.startRuns('thumbnail', 4, neighbour)
+    const normalInput = { render: { seconds: 1.2 } }
+    const first = await context.startRuns('thumbnail', 4, normalInput)
     const [poison] = await context.startRuns('thumbnail', 1, { render: { width: POISON_SIDE, height: POISON_SIDE } })
-    const rest = await context.startRuns('thumbnail', NEIGHBOURS, neighbour)
+    const rest = await context.startRuns('thumbnail', NORMAL_RUNS, normalInput)
     const job = jobIdOf(poison!, 'render', 1)
     await until(async () => (Number(await redis.hget(keyOf(config, job), 'ats')) >= STARTS ? true : undefined), {
-      withinMs: 30_000,
-      otherwise: () => new MaestroError('failed', `${job} does not crash its workers`),
+      timeoutMs: 30_000,
+      timeoutError: () => new MaestroError('failed', `timed out after 30 s waiting for ${job} to crash workers`),
     })
     return {
       runs: [poison!, ...first, ...rest],
-      see: [
+      symptoms: [
         `${keyOf(config, job)} has ats ≥ ${STARTS} and no atm`,
-        `supervisor.jsonl has process.crashed with last_job=${job}: its start is the last line of the dead worker`,
-        'maestro_worker_starts rises; what the dead worker had beside it starts again later',
-        '"npx runbook trigger queue-congestion --input length=20 --input oldest=10s" sees it, as long as the workers crash',
+        `supervisor.jsonl has process.crashed with last_job=${job}: the last line that the worker logged is the start of this job`,
+        'maestro_worker_starts rises; the other jobs of a crashed worker start again later',
+        '"npx runbook trigger queue-congestion --input length=20 --input oldest=10s" finds it while the workers crash',
       ],
     }
   },
-  /** Also once the job was taken out of the queue: its run would stay FAILED for ever. */
+  /** Also works after the job was removed from the queue; otherwise its run would stay FAILED. */
   async heal({ pool }) {
-    // As FAILED any worker that still takes the old job leaves the step alone; as Stalled recovery gives the run a new one.
+    // FAILED: a worker that still takes the old job skips the step. Stalled: recovery gives the run a new job.
     const { rows } = await pool.query<{ id: string }>(
       `WITH healed AS (
          UPDATE runs SET status = 'FAILED', failure_reason = 'Stalled', updated_at = now(),
@@ -51,8 +51,8 @@ export const poisonPill: Fault = {
     )
     const runs = [...new Set(rows.map(({ id }) => id))]
     return runs.length === 0
-      ? 'no run asks for such a thumbnail any more'
-      : `${runs.join(', ')} asks for ${HEALED_SIDE} × ${HEALED_SIDE} pixels now, and is started again`
+      ? 'no unfinished run has a thumbnail of that size'
+      : `${runs.join(', ')}: thumbnail size set to ${HEALED_SIDE} × ${HEALED_SIDE} pixels; recovery restarts the run`
   },
   async isOn({ pool }) {
     const { rows } = await pool.query(`SELECT 1 FROM runs WHERE status IN ('PENDING', 'RUNNING') AND ${IS_POISON}`, [

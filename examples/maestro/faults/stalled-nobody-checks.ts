@@ -1,10 +1,10 @@
 import { MaestroError } from '../errors.ts'
 import { keyOf, STALLED_INTERVAL_MS } from '../queue/connect.ts'
 import { until } from '../repeat.ts'
-import { running, untilSteps, untilStuck, type Fault } from './fault.ts'
+import { runningSteps, untilSteps, untilStuck, type Fault } from './fault.ts'
 import { untilLocksExpired } from './locks.ts'
 
-/** Workers run with `skipStalledCheck`; those that held jobs died and were replaced: the jobs are nobody's. */
+/** Workers run with `skipStalledCheck`. Those that had jobs were killed and replaced, so nobody recovers their jobs. */
 export const stalledNobodyChecks: Fault = {
   name: 'stalled-nobody-checks',
   title: 'Jobs lost their lock, and no worker checks for stalled jobs',
@@ -15,25 +15,29 @@ export const stalledNobodyChecks: Fault = {
     const steps = await untilSteps(
       context,
       runs,
-      'three transcodes at work',
-      (rows) => running(rows, 'transcode').length === 3,
+      'three running transcodes',
+      (rows) => runningSteps(rows, 'transcode').length === 3,
     )
     await control.killWorkers({ names: [...new Set(steps.map((step) => step.worker ?? ''))] })
-    const left = await untilLocksExpired(
+    const stalled = await untilLocksExpired(
       context,
       steps.map((step) => step.job_id),
     )
     await until(async () => ((await redis.exists(keyOf(config, 'stalled-check'))) === 0 ? true : undefined), {
-      withinMs: STALLED_INTERVAL_MS + 2000,
-      otherwise: () => new MaestroError('failed', 'somebody still checks for stalled jobs'),
+      timeoutMs: STALLED_INTERVAL_MS + 2000,
+      timeoutError: () =>
+        new MaestroError(
+          'failed',
+          'timed out waiting for the stalled check to stop: a worker still checks for stalled jobs',
+        ),
     })
     const stuck = await untilStuck(context, runs)
     return {
       runs,
-      see: [
-        `${left.length} jobs are in active without a lock: ${left.join(', ')}`,
-        `workers are connected, but ${keyOf(config, 'stalled-check')} is never there`,
-        'their runs stay RUNNING, their logs have a step.started and then nothing',
+      symptoms: [
+        `${stalled.length} jobs are in the active list without a lock: ${stalled.join(', ')}`,
+        `workers are connected, but ${keyOf(config, 'stalled-check')} never exists`,
+        'their runs stay RUNNING; the last log line of each step is step.started',
         stuck,
       ],
     }

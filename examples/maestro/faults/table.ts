@@ -7,7 +7,7 @@ import { stalledNobodyChecks } from './stalled-nobody-checks.ts'
 import { timeoutTooShort } from './timeout-too-short.ts'
 import { workersKilled } from './workers-killed.ts'
 
-/** Every fault, named like its cause. */
+/** All faults. Each has the name of its cause in the runbooks. */
 export const FAULTS: readonly Fault[] = [
   workersKilled,
   stalledNobodyChecks,
@@ -17,8 +17,8 @@ export const FAULTS: readonly Fault[] = [
   poisonPill,
 ]
 
-/** @throws MaestroError that lists the known names */
-export function faultNamed(name: string): Fault {
+/** @throws MaestroError with the known names if there is no such fault */
+export function findFault(name: string): Fault {
   const fault = FAULTS.find((one) => one.name === name)
   if (fault) return fault
   throw new MaestroError('usage', `unknown fault "${name}": use one of ${FAULTS.map((one) => one.name).join(', ')}`)

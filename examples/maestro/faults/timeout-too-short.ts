@@ -6,13 +6,13 @@ const TYPE = 'transcode'
 const TOO_SHORT_MS = 1200
 const TRANSCODE_SECONDS = 1.5
 
-/** The timeout of one step type is set a little below what its work takes. */
+/** Sets the timeout of one step type slightly below the duration of its work. */
 export const timeoutTooShort: Fault = {
   name: 'timeout-too-short',
   title: `The timeout of ${TYPE} is shorter than its work`,
   async inject(context) {
     const input = { transcode: { seconds: TRANSCODE_SECONDS } }
-    // Two that succeed, so that there are durations to compare the limit with.
+    // Two runs that succeed, so that there are durations to compare the timeout with.
     const before = await context.startRuns('video', 2, input)
     await untilSteps(context, before, 'two completed runs', (rows) => rows.every((row) => row.step === 'publish'))
     await setTimeoutMs(context.pool, TOO_SHORT_MS)
@@ -20,11 +20,11 @@ export const timeoutTooShort: Fault = {
     await untilSteps(context, runs, 'three failed runs', (rows) => rows.every((row) => row.run_status === 'FAILED'))
     return {
       runs,
-      see: [
+      symptoms: [
         `step_types: timeout_ms of ${TYPE} is ${TOO_SHORT_MS}`,
-        `3 runs FAILED with the reason "Worker timeout"; completed ${TYPE} steps took ${TRANSCODE_SECONDS * 1000} ms`,
+        `3 runs are FAILED with the reason "Worker timeout"; completed ${TYPE} steps took ${TRANSCODE_SECONDS * 1000} ms`,
         'every service is healthy',
-        '"npx runbook trigger task-failure --input since=10m" sees them',
+        '"npx runbook trigger task-failure --input since=10m" finds them',
       ],
     }
   },

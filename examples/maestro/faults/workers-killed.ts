@@ -1,7 +1,7 @@
-import { running, untilSteps, untilStuck, type Fault } from './fault.ts'
+import { runningSteps, untilSteps, untilStuck, type Fault } from './fault.ts'
 import { untilLocksExpired } from './locks.ts'
 
-/** kill -9 for every worker in the middle of its work, and none is held any more. */
+/** Kills every worker with SIGKILL while it works, and starts no new ones. */
 export const workersKilled: Fault = {
   name: 'workers-killed',
   title: 'All workers were killed, and none is left',
@@ -10,30 +10,30 @@ export const workersKilled: Fault = {
     const steps = await untilSteps(
       context,
       runs,
-      'two transcodes at work',
-      (rows) => running(rows, 'transcode').length >= 2,
+      'two running transcodes',
+      (rows) => runningSteps(rows, 'transcode').length >= 2,
     )
-    await context.control.killWorkers({ holdNone: true })
-    const left = await untilLocksExpired(
+    await context.control.killWorkers({ scaleToZero: true })
+    const stalled = await untilLocksExpired(
       context,
-      running(steps, 'transcode').map((step) => step.job_id),
+      runningSteps(steps, 'transcode').map((step) => step.job_id),
     )
     const stuck = await untilStuck(context, runs)
     return {
       runs,
-      see: [
-        'maestro_workers is 0, and `maestro status` holds no worker',
-        `${left.length} jobs are in active without a lock: ${left.join(', ')}`,
-        'their runs stay RUNNING, their logs have a step.started and then nothing',
+      symptoms: [
+        'maestro_workers is 0, and `maestro status` shows no worker',
+        `${stalled.length} jobs are in the active list without a lock: ${stalled.join(', ')}`,
+        'their runs stay RUNNING; the last log line of each step is step.started',
         stuck,
       ],
     }
   },
   async heal({ control, config }) {
     await control.scale(config.workers)
-    return `${config.workers} workers are held again; their stall check moves the jobs on`
+    return `${config.workers} workers were started; their stalled check recovers the jobs`
   },
   async isOn({ control }) {
-    return (await control.status()).held === 0
+    return (await control.status()).targetCount === 0
   },
 }

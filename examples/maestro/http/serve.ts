@@ -8,12 +8,12 @@ export interface Reply {
   body: unknown
 }
 
-/** `POST /workers` → what answers it. A body must be JSON: a page in a browser cannot send that here without asking first. */
+/** Handlers by method and path, such as `POST /workers`. A body must be JSON: a web page cannot send JSON here without a CORS preflight. */
 export type Routes = Record<string, (body: Record<string, unknown>) => Promise<Reply> | Reply>
 
-const MOST_BODY_BYTES = 64_000
+const MAX_BODY_BYTES = 64_000
 
-/** Serves the routes on 127.0.0.1. `token`: what `x-maestro-token` must say, where given, for all but `/health`. */
+/** Serves the routes on 127.0.0.1. If `token` is set, all routes except `GET /health` require it in the header `x-maestro-token`. */
 export async function serve(port: number, routes: Routes, token?: string): Promise<Server> {
   const server = createServer((request, response) => {
     void answer(request, routes, token)
@@ -22,9 +22,9 @@ export async function serve(port: number, routes: Routes, token?: string): Promi
         body: { error: messageOf(error) },
       }))
       .then(({ status = 200, body }: Reply) => {
-        const text = typeof body === 'string'
-        response.writeHead(status, { 'content-type': text ? 'text/plain; charset=utf-8' : 'application/json' })
-        response.end(text ? body : JSON.stringify(body))
+        const isText = typeof body === 'string'
+        response.writeHead(status, { 'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json' })
+        response.end(isText ? body : JSON.stringify(body))
       })
   })
   await new Promise<void>((listening, failed) => {
@@ -34,7 +34,7 @@ export async function serve(port: number, routes: Routes, token?: string): Promi
   return server
 }
 
-/** What `GET /health` answers: 200 while `check` succeeds, else 503 with the reason. */
+/** Response of `GET /health`: 200 if `check` succeeds, otherwise 503 with the reason. */
 export async function health(check: () => Promise<unknown>): Promise<Reply> {
   try {
     await check()
@@ -44,7 +44,7 @@ export async function health(check: () => Promise<unknown>): Promise<Reply> {
   }
 }
 
-/** Stops listening and ends the connections that are open. */
+/** Stops listening and closes all open connections. */
 export async function stopServing(server: Server): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
   server.closeAllConnections()
@@ -52,19 +52,19 @@ export async function stopServing(server: Server): Promise<void> {
 }
 
 async function answer(request: IncomingMessage, routes: Routes, token: string | undefined): Promise<Reply> {
-  const called = `${request.method} ${request.url?.split('?')[0]}`
-  if (token !== undefined && called !== 'GET /health' && !sameText(request.headers['x-maestro-token'], token)) {
+  const endpoint = `${request.method} ${request.url?.split('?')[0]}`
+  if (token !== undefined && endpoint !== 'GET /health' && !equalsToken(request.headers['x-maestro-token'], token)) {
     return { status: 401, body: { error: 'x-maestro-token is missing or wrong' } }
   }
-  const route = routes[called]
-  if (!route) return { status: 404, body: { error: `nothing at ${called}` } }
+  const route = routes[endpoint]
+  if (!route) return { status: 404, body: { error: `no route ${endpoint}` } }
   return route(await readBody(request))
 }
 
-/** Compares digests, which have the same length whatever was sent. */
-function sameText(given: unknown, expected: string): boolean {
+/** Compares in constant time. Digests have equal lengths, which timingSafeEqual requires. */
+function equalsToken(value: unknown, expected: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(String(given)), digest(expected))
+  return timingSafeEqual(digest(String(value)), digest(expected))
 }
 
 async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
@@ -76,14 +76,14 @@ async function readBody(request: IncomingMessage): Promise<Record<string, unknow
   let bytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > MOST_BODY_BYTES) throw new MaestroError('usage', `the body is longer than ${MOST_BODY_BYTES} bytes`)
+    if (bytes > MAX_BODY_BYTES) throw new MaestroError('usage', `the body is longer than ${MAX_BODY_BYTES} bytes`)
     chunks.push(chunk)
   }
   try {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}')
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return { ...body }
   } catch {
-    // Falls through to the same answer as JSON of another shape.
+    // Invalid JSON gets the same error as JSON that is not an object.
   }
   throw new MaestroError('usage', 'the body is not a JSON object')
 }

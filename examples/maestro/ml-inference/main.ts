@@ -3,9 +3,9 @@ import { readConfig } from '../config.ts'
 import { MaestroError } from '../errors.ts'
 import { serve, stopServing } from '../http/serve.ts'
 import { openLog } from '../json-log.ts'
-import { ready, whenToldToStop } from '../supervisor/child-side.ts'
+import { reportReady, waitForStop } from '../supervisor/lifecycle.ts'
 
-const MOST_LATENCY_MS = 60_000
+const MAX_LATENCY_MS = 60_000
 
 const config = readConfig()
 const log = openLog(config.dir, 'ml-inference')
@@ -18,8 +18,8 @@ const server = await serve(Number(process.env.MAESTRO_OWN_PORT ?? config.port + 
     return { body: { run, labels: ['outdoor', 'street'], confidence: 0.93 } }
   },
   'POST /latency': ({ ms }) => {
-    if (typeof ms !== 'number' || !(ms >= 0 && ms <= MOST_LATENCY_MS)) {
-      throw new MaestroError('usage', `ms must be a number from 0 to ${MOST_LATENCY_MS}`)
+    if (typeof ms !== 'number' || !(ms >= 0 && ms <= MAX_LATENCY_MS)) {
+      throw new MaestroError('usage', `ms must be a number from 0 to ${MAX_LATENCY_MS}`)
     }
     latencyMs = ms
     log.info('latency.set', { ms })
@@ -27,8 +27,8 @@ const server = await serve(Number(process.env.MAESTRO_OWN_PORT ?? config.port + 
   },
 })
 log.info('process.started')
-ready()
-await whenToldToStop()
+reportReady()
+await waitForStop()
 await stopServing(server)
 log.info('process.stopped')
 process.exit(0)

@@ -7,22 +7,22 @@ import { queueStep } from './queue-step.ts'
 
 export interface RunRequest {
   workflow: string
-  /** By step: `{ transcode: { seconds: 2 } }`. */
+  /** Input for each step, by the step's name: `{ transcode: { seconds: 2 } }`. */
   input: Record<string, Record<string, unknown>>
   count: number
 }
 
-const MOST_AT_ONCE = 1000
+const MAX_RUNS_PER_REQUEST = 1000
 
-/** Stores new runs with their first step and its outbox entry, all or none. Returns their ids. */
+/** Stores new runs, each with its first step and outbox entry, in one transaction. Returns their ids. */
 export async function acceptRuns(pool: pg.Pool, request: RunRequest): Promise<string[]> {
   const first = WORKFLOWS[request.workflow]?.[0]
   if (!first) {
     const known = Object.keys(WORKFLOWS).join(', ')
     throw new MaestroError('usage', `unknown workflow "${request.workflow}": use one of ${known}`)
   }
-  if (!Number.isInteger(request.count) || request.count < 1 || request.count > MOST_AT_ONCE) {
-    throw new MaestroError('usage', `${request.count} runs: ask for 1 to ${MOST_AT_ONCE}`)
+  if (!Number.isInteger(request.count) || request.count < 1 || request.count > MAX_RUNS_PER_REQUEST) {
+    throw new MaestroError('usage', `count is ${request.count}: use a whole number from 1 to ${MAX_RUNS_PER_REQUEST}`)
   }
   return inTransaction(pool, async (client) => {
     const ids: string[] = []

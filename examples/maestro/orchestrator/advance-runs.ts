@@ -19,7 +19,7 @@ interface FinishedStep {
   attempt: number
 }
 
-/** Takes each run whose current step is done to its next step, or to COMPLETED after the last. */
+/** Moves each run whose current step is completed to its next step, or to COMPLETED after the last step. */
 export async function advanceRuns(pool: pg.Pool, log: JsonLog): Promise<void> {
   await inTransaction(pool, async (client) => {
     const { rows } = await client.query<FinishedStep>(FINISHED_STEPS)

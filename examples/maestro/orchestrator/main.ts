@@ -5,7 +5,7 @@ import { health, serve, stopServing } from '../http/serve.ts'
 import { openLog } from '../json-log.ts'
 import { openQueue, openRedis } from '../queue/connect.ts'
 import { repeat } from '../repeat.ts'
-import { ready, whenToldToStop } from '../supervisor/child-side.ts'
+import { reportReady, waitForStop } from '../supervisor/lifecycle.ts'
 import { acceptRuns, type RunRequest } from './accept-runs.ts'
 import { advanceRuns } from './advance-runs.ts'
 import { createMetrics } from './metrics.ts'
@@ -35,8 +35,8 @@ const server = await serve(Number(process.env.MAESTRO_OWN_PORT ?? config.port), 
 })
 
 log.info('process.started')
-ready()
-await whenToldToStop()
+reportReady()
+await waitForStop()
 await Promise.all(loops.map((loop) => loop.stop()))
 await stopServing(server)
 await Promise.all([queue.close(), redis.quit(), pool.end()])
@@ -44,6 +44,6 @@ log.info('process.stopped')
 process.exit(0)
 
 function runRequest({ workflow, input, count }: Record<string, unknown>): RunRequest {
-  const given = typeof input === 'object' && input !== null ? (input as RunRequest['input']) : {}
-  return { workflow: String(workflow), input: given, count: count === undefined ? 1 : Number(count) }
+  const stepInput = typeof input === 'object' && input !== null ? (input as RunRequest['input']) : {}
+  return { workflow: String(workflow), input: stepInput, count: count === undefined ? 1 : Number(count) }
 }

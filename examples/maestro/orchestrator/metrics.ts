@@ -4,23 +4,23 @@ import { Gauge, Registry } from 'prom-client'
 import type { MaestroConfig } from '../config.ts'
 import { readQueue } from '../queue/read-queue.ts'
 
-/** The metrics of the orchestrator, read afresh at each scrape. */
+/** Creates the orchestrator's metrics. Returns a function that reads the current values and formats them. */
 export function createMetrics(config: MaestroConfig, pool: pg.Pool, redis: Redis): () => Promise<string> {
   const registry = new Registry()
   const gauge = <L extends string>(name: string, help: string, labelNames: L[] = []): Gauge<L> =>
     new Gauge({ name, help, labelNames, registers: [registry] })
 
-  const length = gauge('maestro_queue_length', 'Jobs that wait to be taken: waiting and prioritized')
-  const active = gauge('maestro_queue_active', 'Jobs that a worker has taken')
-  const delayed = gauge('maestro_queue_delayed', 'Jobs that wait for their time, such as the next try')
-  const failed = gauge('maestro_queue_failed', 'Failed jobs that are kept')
-  const age = gauge('maestro_queue_oldest_waiting_age_seconds', 'Age of the job that will be taken next')
+  const length = gauge('maestro_queue_length', 'Jobs ready to run: waiting and prioritized')
+  const active = gauge('maestro_queue_active', 'Jobs that a worker is running')
+  const delayed = gauge('maestro_queue_delayed', 'Jobs scheduled for later, such as a retry')
+  const failed = gauge('maestro_queue_failed', 'Jobs in the failed set')
+  const age = gauge('maestro_queue_oldest_waiting_age_seconds', 'Age of the next job')
   const paused = gauge('maestro_queue_paused', '1 while the queue is paused')
   const workers = gauge('maestro_workers', 'Workers connected to the queue')
   const overTimeout = gauge('maestro_active_over_timeout', 'Active jobs older than the timeout of their step type')
-  const cpu = gauge('maestro_worker_cpu_percent', 'CPU of a worker, 100 is one core', ['worker'])
+  const cpu = gauge('maestro_worker_cpu_percent', 'CPU usage of a worker; 100 is one core', ['worker'])
   const memory = gauge('maestro_worker_memory_bytes', 'Resident memory of a worker', ['worker'])
-  const starts = gauge('maestro_worker_starts', 'How often a worker of this name was started since `up`', ['worker'])
+  const starts = gauge('maestro_worker_starts', 'How often this worker was started since Maestro started', ['worker'])
   const runs = gauge('maestro_runs', 'Runs by status', ['status'])
 
   return async () => {

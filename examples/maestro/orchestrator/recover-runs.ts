@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { inTransaction } from '../database/connect.ts'
 import type { JsonLog } from '../json-log.ts'
-import { MOST_ATTEMPTS } from '../workflows.ts'
+import { MAX_ATTEMPTS } from '../workflows.ts'
 import { queueStep } from './queue-step.ts'
 
 const TO_RECOVER = `
@@ -22,18 +22,18 @@ interface RecoverableRun {
 }
 
 /**
- * Starts the current step again of each run set to RETRY, or to FAILED with the reason 'Stalled': a raised attempt and
- * a new job. Whoever still works on the old attempt is fenced off, since every write of a worker names its attempt.
+ * Restarts the current step of each run that is RETRY, or FAILED with the reason 'Stalled': increments the attempt and queues a
+ * new job. A worker that still has the old attempt is fenced off, because every write of a worker checks the attempt.
  */
 export async function recoverRuns(pool: pg.Pool, log: JsonLog): Promise<void> {
   await inTransaction(pool, async (client) => {
     const { rows } = await client.query<RecoverableRun>(TO_RECOVER)
     for (const run of rows) {
       if (run.step_status === 'COMPLETED') {
-        // The step was finished after all, before anyone raised the attempt: doing it again would do it twice.
+        // The step was completed before the attempt was incremented. Running it again would do its work twice.
         await resume(client, run.id, run.attempt)
         log.info('run.recovered', { run: run.id, step: run.current_step, attempt: run.attempt, done: true })
-      } else if (run.attempt >= MOST_ATTEMPTS) {
+      } else if (run.attempt >= MAX_ATTEMPTS) {
         await client.query(
           `UPDATE runs SET status = 'FAILED', failure_reason = 'Attempts exhausted', updated_at = now() WHERE id = $1`,
           [run.id],

@@ -20,8 +20,8 @@ interface PendingRow extends StepJob {
 }
 
 /**
- * Turns outbox entries into jobs. An entry is marked after its job is in Redis: dying in between adds it again, which
- * BullMQ ignores since the id is there. So no step is lost and none is queued twice.
+ * Turns outbox entries into jobs. An entry is marked as sent after its job is in Redis. After a crash in between, the job is added
+ * again; BullMQ ignores that because the id exists. So no step is lost and none is queued twice.
  */
 export async function relayOutbox(pool: pg.Pool, queue: Queue<StepJob>): Promise<void> {
   await inTransaction(pool, async (client) => {

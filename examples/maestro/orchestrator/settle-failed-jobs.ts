@@ -10,9 +10,9 @@ WHERE r.status IN ('PENDING', 'RUNNING') AND s.status <> 'COMPLETED' AND r.updat
 ORDER BY r.updated_at LIMIT 500`
 
 /**
- * Marks the runs FAILED whose job failed without a worker being able to say so: one taken out of the queue, one that
- * stalled too often, one whose worker could not reach the database.
- * @param queueKey the queue's keys up to the last colon, as in `maestro:queue`
+ * Marks a run FAILED if its job failed and no worker recorded that: the job was removed from the queue, stalled too often, or its
+ * worker could not reach the database.
+ * @param queueKey the prefix of the queue's keys without the last colon, such as `maestro:queue`
  */
 export async function settleFailedJobs(pool: pg.Pool, redis: Redis, queueKey: string, log: JsonLog): Promise<void> {
   const { rows } = await pool.query<{ id: string; step: string; attempt: number; job_id: string }>(UNFINISHED)
@@ -22,7 +22,7 @@ export async function settleFailedJobs(pool: pg.Pool, redis: Redis, queueKey: st
     const reason = (await redis.hget(`${queueKey}:${row.job_id}`, 'failedReason')) ?? 'Job failed'
     const settled = await inTransaction(pool, async (client) => {
       await client.query('SELECT 1 FROM runs WHERE id = $1 FOR UPDATE', [row.id])
-      // A start later than the failure is a retry that is already under way: leave it alone.
+      // If the step was started after the failure, a retry is already running.
       const { rowCount } = await client.query(
         `UPDATE steps SET status = 'FAILED', error = $4, finished_at = now()
          WHERE run_id = $1 AND step = $2 AND attempt = $3 AND status <> 'COMPLETED'

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import type { MaestroConfig } from '../config.ts'
 import { MaestroError, messageOf } from '../errors.ts'
 
-/** What a job of the queue carries; its name is the step's type. */
+/** Data of a job in the queue. The job's name is the step's type. */
 export interface StepJob {
   run: string
   step: string
@@ -13,13 +13,13 @@ export interface StepJob {
 }
 
 /**
- * Both are short here, so that a fault shows within seconds. A look between taking a job and the end of its lock marks
- * the job, the next look moves it: with these figures a job whose worker died is taken again after 4 s.
+ * Both are short, so that a fault shows within seconds. BullMQ's first stalled check marks an active job, and the next one
+ * recovers the job if its lock has expired. With these values, another worker takes the job of a dead worker within 4 s.
  */
 export const LOCK_MS = 3000
 export const STALLED_INTERVAL_MS = 2000
-/** High, so that a job that crashes its worker goes on crashing it until somebody takes it out. */
-export const MOST_STALLS = 50
+/** High, so that a job that crashes workers continues to do so until somebody removes it. */
+export const MAX_STALLED_COUNT = 50
 
 export function openQueue(config: MaestroConfig): Queue<StepJob> {
   const queue = new Queue<StepJob>(config.queue, {
@@ -31,16 +31,16 @@ export function openQueue(config: MaestroConfig): Queue<StepJob> {
   return queue
 }
 
-/** A plain connection for reading the queue's keys: unlike `new Queue()`, looking through it writes nothing. */
+/** A plain connection for reading the queue's keys. Unlike `new Queue()`, it writes nothing. */
 export function openRedis(config: MaestroConfig): Redis {
   const redis = new Redis(config.redisUrl, { maxRetriesPerRequest: 1, connectTimeout: 5000 })
   redis.on('error', () => {})
   return redis
 }
 
-/** @throws MaestroError that says which address does not answer. */
+/** @throws MaestroError with the address of Redis if it does not answer. */
 export async function checkRedis(redis: Redis, url: string): Promise<void> {
-  // What ioredis rejects with says how often it tried; why it failed is in the event alone.
+  // The rejection of ioredis contains only the number of retries. The error event contains the reason.
   let reason: unknown
   redis.on('error', (error) => (reason = error))
   try {

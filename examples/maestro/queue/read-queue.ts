@@ -9,17 +9,17 @@ export interface QueueFigures {
   active: number
   failed: number
   paused: boolean
-  /** Names of the workers that are connected now. */
+  /** Names of the connected workers. */
   workers: string[]
-  /** Seconds since the job that will be taken next was added; 0 if none waits. */
+  /** Seconds since the next job was added; 0 if no job waits. */
   oldestWaitingAge: number
-  /** Milliseconds since each active job (the first 200) was taken by a worker, with its step type. */
+  /** The first 200 active jobs, with their step type and the milliseconds since a worker took them. */
   activeJobs: { job: string; type: string; runningMs: number }[]
 }
 
-const MOST_ACTIVE = 200
+const MAX_ACTIVE_JOBS = 200
 
-/** Reads the queue by plain commands only: looking changes nothing. */
+/** Reads the queue with plain Redis commands, which change nothing. */
 export async function readQueue(redis: Redis, config: MaestroConfig): Promise<QueueFigures> {
   const key = (name: string): string => keyOf(config, name)
   const [waiting, prioritized, delayed, active, failed, paused, oldest, oldestPrioritized, activeIds, clients] =
@@ -32,7 +32,7 @@ export async function readQueue(redis: Redis, config: MaestroConfig): Promise<Qu
       redis.hget(key('meta'), 'paused'),
       redis.lindex(key('wait'), -1),
       redis.zrange(key('prioritized'), '0', '0'),
-      redis.lrange(key('active'), 0, MOST_ACTIVE - 1),
+      redis.lrange(key('active'), 0, MAX_ACTIVE_JOBS - 1),
       redis.client('LIST') as Promise<string>,
     ])
   const next = [oldest, ...oldestPrioritized].filter((id) => id !== null)
@@ -48,10 +48,10 @@ export async function readQueue(redis: Redis, config: MaestroConfig): Promise<Qu
     paused: paused === '1',
     workers: workerNames(clients, config),
     oldestWaitingAge: Math.max(0, ...added.map((at) => (at ? (now - Number(at)) / 1000 : 0))),
-    activeJobs: activeIds.map((job, at) => ({
+    activeJobs: activeIds.map((job, index) => ({
       job,
-      type: jobs[at]?.[0] ?? '',
-      runningMs: jobs[at]?.[1] ? now - Number(jobs[at][1]) : 0,
+      type: jobs[index]?.[0] ?? '',
+      runningMs: jobs[index]?.[1] ? now - Number(jobs[index][1]) : 0,
     })),
   }
 }

@@ -1,17 +1,17 @@
 import { createServer, type AddressInfo } from 'node:net'
 
-/** The wanted port of 127.0.0.1 if it can be had, else any free one. */
-export async function choosePort(wanted: number): Promise<number> {
-  return (await freePort(wanted)) ?? (await freePort(0)) ?? wanted
+/** Returns the preferred port of 127.0.0.1 if it is free, otherwise any free port. */
+export async function choosePort(preferred: number): Promise<number> {
+  return (await freePort(preferred)) ?? (await freePort(0)) ?? preferred
 }
 
 function freePort(port: number): Promise<number | undefined> {
-  return new Promise((answer) => {
+  return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', () => answer(undefined))
+    probe.once('error', () => resolve(undefined))
     probe.listen(port, '127.0.0.1', () => {
       const { port: found } = probe.address() as AddressInfo
-      probe.close(() => answer(found))
+      probe.close(() => resolve(found))
     })
   })
 }

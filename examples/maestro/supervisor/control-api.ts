@@ -1,15 +1,16 @@
 import { health, type Routes } from '../http/serve.ts'
 import { MaestroError } from '../errors.ts'
-import type { Crew } from './crew.ts'
-import { DRAIN_MS } from './crew.ts'
-import type { KeptProcess, ProcessStatus } from './keep-process.ts'
+import type { WorkerPool } from './worker-pool.ts'
+import { DRAIN_TIMEOUT_MS } from './worker-pool.ts'
+import type { SupervisedProcess, ProcessStatus } from './supervised-process.ts'
 import { SERVICES, type Service, type SupervisorState } from './state-file.ts'
 
-/** Answer of `GET /status`. */
+/** Response of `GET /status`. */
 export interface SupervisorStatus {
   pid: number
   ports: SupervisorState['ports']
-  held: number
+  /** How many workers the supervisor keeps running. */
+  targetCount: number
   skipStalledCheck: boolean
   services: ProcessStatus[]
   workers: ProcessStatus[]
@@ -17,42 +18,44 @@ export interface SupervisorStatus {
 
 export interface Controlled {
   state: SupervisorState
-  services: Record<Service, KeptProcess>
-  crew: Crew
+  services: Record<Service, SupervisedProcess>
+  workerPool: WorkerPool
   shutDown: () => void
 }
 
-/** What the CLI asks of the supervisor. Changes take turns. */
-export function controlRoutes({ state, services, crew, shutDown }: Controlled): Routes {
+/** The API that the CLI uses to control the supervisor. Changes run one after the other. */
+export function controlRoutes({ state, services, workerPool, shutDown }: Controlled): Routes {
   const status = (): SupervisorStatus => ({
     pid: process.pid,
     ports: state.ports,
-    held: crew.held,
-    skipStalledCheck: crew.options.skipStalledCheck,
+    targetCount: workerPool.targetCount,
+    skipStalledCheck: workerPool.options.skipStalledCheck,
     services: SERVICES.map((name) => services[name].status()),
-    workers: crew.status(),
+    workers: workerPool.status(),
   })
-  let before: Promise<unknown> = Promise.resolve()
-  const inTurn = async (change: () => Promise<void>): Promise<{ body: SupervisorStatus }> => {
-    const mine = before.then(change)
-    before = mine.catch(() => {})
-    await mine
+  let previous: Promise<unknown> = Promise.resolve()
+  const serialized = async (change: () => Promise<void>): Promise<{ body: SupervisorStatus }> => {
+    const current = previous.then(change)
+    previous = current.catch(() => {})
+    await current
     return { body: status() }
   }
   return {
     'GET /health': () =>
-      health(async () => refuseUnready([...Object.values(services).map((one) => one.status()), ...crew.status()])),
+      health(async () =>
+        requireAllReady([...Object.values(services).map((one) => one.status()), ...workerPool.status()]),
+      ),
     'GET /status': () => ({ body: status() }),
-    'POST /workers/scale': ({ count }) => inTurn(() => crew.scale(Number(count))),
-    'POST /workers/kill': ({ names, holdNone }) =>
-      inTurn(() => crew.kill(Array.isArray(names) ? names.map(String) : undefined, holdNone === true)),
+    'POST /workers/scale': ({ count }) => serialized(() => workerPool.scale(Number(count))),
+    'POST /workers/kill': ({ names, scaleToZero }) =>
+      serialized(() => workerPool.kill(Array.isArray(names) ? names.map(String) : undefined, scaleToZero === true)),
     'POST /workers/options': ({ skipStalledCheck }) =>
-      inTurn(() => crew.restart({ skipStalledCheck: skipStalledCheck === true })),
-    'POST /services/stop': ({ service }) => inTurn(() => services[known(service)].stop(DRAIN_MS)),
-    'POST /services/start': ({ service }) => inTurn(() => services[known(service)].start()),
+      serialized(() => workerPool.restart({ skipStalledCheck: skipStalledCheck === true })),
+    'POST /services/stop': ({ service }) => serialized(() => services[parseService(service)].stop(DRAIN_TIMEOUT_MS)),
+    'POST /services/start': ({ service }) => serialized(() => services[parseService(service)].start()),
     'POST /restart': () =>
-      inTurn(async () => {
-        await Promise.all([crew.restart(), restartService(services.orchestrator)])
+      serialized(async () => {
+        await Promise.all([workerPool.restart(), restartService(services.orchestrator)])
       }),
     'POST /shutdown': () => {
       shutDown()
@@ -61,17 +64,17 @@ export function controlRoutes({ state, services, crew, shutDown }: Controlled): 
   }
 }
 
-function refuseUnready(processes: ProcessStatus[]): void {
+function requireAllReady(processes: ProcessStatus[]): void {
   const unready = processes.filter((one) => one.state !== 'ready').map((one) => `${one.name} is ${one.state}`)
   if (unready.length > 0) throw new Error(unready.join(', '))
 }
 
-async function restartService(service: KeptProcess): Promise<void> {
-  await service.stop(DRAIN_MS)
+async function restartService(service: SupervisedProcess): Promise<void> {
+  await service.stop(DRAIN_TIMEOUT_MS)
   await service.start()
 }
 
-function known(service: unknown): Service {
+function parseService(service: unknown): Service {
   const found = SERVICES.find((name) => name === service)
   if (!found) throw new MaestroError('usage', `unknown service "${String(service)}": use ${SERVICES.join(' or ')}`)
   return found

@@ -2,12 +2,12 @@ import { MaestroError, messageOf } from '../errors.ts'
 import type { SupervisorStatus } from './control-api.ts'
 import { readState, type Service, type SupervisorState } from './state-file.ts'
 
-/** The running supervisor, as the CLI speaks to it. Every change resolves when it is done. */
+/** Client of a running supervisor. Every change resolves when it is complete. */
 export interface Control {
   state: SupervisorState
   status(): Promise<SupervisorStatus>
   scale(count: number): Promise<SupervisorStatus>
-  killWorkers(options: { names?: string[]; holdNone?: boolean }): Promise<SupervisorStatus>
+  killWorkers(options: { names?: string[]; scaleToZero?: boolean }): Promise<SupervisorStatus>
   setWorkerOptions(options: { skipStalledCheck: boolean }): Promise<SupervisorStatus>
   startService(service: Service): Promise<SupervisorStatus>
   stopService(service: Service): Promise<SupervisorStatus>
@@ -15,7 +15,7 @@ export interface Control {
   shutDown(): Promise<SupervisorStatus>
 }
 
-/** The supervisor of this folder if it runs and answers, else undefined. */
+/** The supervisor of this folder, or undefined if it does not run or does not answer. */
 export async function findControl(dir: string): Promise<Control | undefined> {
   const state = readState(dir)
   if (!state) return undefined
@@ -26,19 +26,19 @@ export async function findControl(dir: string): Promise<Control | undefined> {
   )
 }
 
-/** @throws MaestroError when Maestro is not up */
-export async function needControl(dir: string): Promise<Control> {
+/** @throws MaestroError if Maestro is not running */
+export async function requireControl(dir: string): Promise<Control> {
   const control = await findControl(dir)
   if (!control)
     throw new MaestroError(
       'failed',
-      `Maestro is not running in ${dir}: "npm start" starts it with all that it needs, "npx maestro up" alone`,
+      `Maestro is not running in ${dir}: run "npm start" to start it with its servers, or "npx maestro up" if they run already`,
     )
   return control
 }
 
 function controlOf(state: SupervisorState): Control {
-  const ask = async (method: string, path: string, body?: unknown): Promise<SupervisorStatus> => {
+  const call = async (method: string, path: string, body?: unknown): Promise<SupervisorStatus> => {
     let response: Response
     try {
       response = await fetch(`http://127.0.0.1:${state.ports.supervisor}${path}`, {
@@ -56,18 +56,22 @@ function controlOf(state: SupervisorState): Control {
       )
     }
     const answer = (await response.json()) as SupervisorStatus & { error?: string }
-    if (!response.ok) throw new MaestroError(response.status === 400 ? 'usage' : 'failed', answer.error ?? 'failed')
+    if (!response.ok)
+      throw new MaestroError(
+        response.status === 400 ? 'usage' : 'failed',
+        answer.error ?? `the supervisor answered ${response.status}`,
+      )
     return answer
   }
   return {
     state,
-    status: () => ask('GET', '/status'),
-    scale: (count) => ask('POST', '/workers/scale', { count }),
-    killWorkers: (options) => ask('POST', '/workers/kill', options),
-    setWorkerOptions: (options) => ask('POST', '/workers/options', options),
-    startService: (service) => ask('POST', '/services/start', { service }),
-    stopService: (service) => ask('POST', '/services/stop', { service }),
-    restart: () => ask('POST', '/restart', {}),
-    shutDown: () => ask('POST', '/shutdown', {}),
+    status: () => call('GET', '/status'),
+    scale: (count) => call('POST', '/workers/scale', { count }),
+    killWorkers: (options) => call('POST', '/workers/kill', options),
+    setWorkerOptions: (options) => call('POST', '/workers/options', options),
+    startService: (service) => call('POST', '/services/start', { service }),
+    stopService: (service) => call('POST', '/services/stop', { service }),
+    restart: () => call('POST', '/restart', {}),
+    shutDown: () => call('POST', '/shutdown', {}),
   }
 }

@@ -3,8 +3,8 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 const TAIL_BYTES = 65_536
 
 /**
- * The job whose start is the last that a process logged before it died; null when it was at no job, or had logged something since.
- * A job that ends its process leaves no other trace: its neighbours are started as often, and die with it.
+ * Returns the job of the last line that a process logged, if that line is the start of a step; otherwise null.
+ * This is the only trace of a job that crashes its process: other jobs of that process are started and interrupted just as often.
  */
 export function lastJobOf(logFile: string, pid: number | undefined): string | null {
   if (pid === undefined) return null

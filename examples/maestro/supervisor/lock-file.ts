@@ -5,28 +5,28 @@ import { MaestroError } from '../errors.ts'
 import { until } from '../repeat.ts'
 
 const lockPath = (dir: string): string => join(dir, 'supervisor.lock')
-/** Long enough for a supervisor that is just ending. */
-const HELD_FOR_MS = 3000
+/** Long enough for a previous supervisor to finish exiting. */
+const LOCK_TIMEOUT_MS = 3000
 
 /**
- * Lets one supervisor at a time work in a folder. A lock whose process is gone, or is something else by now, is taken over.
- * @returns what gives the lock back
- * @throws MaestroError that names the process which holds it
+ * Ensures that only one supervisor uses a folder. A stale lock, whose process has exited or is another program, is replaced.
+ * @returns a function that releases the lock
+ * @throws MaestroError with the pid of the process that holds the lock
  */
 export async function lockFolder(dir: string): Promise<() => void> {
   mkdirSync(dir, { recursive: true })
-  await until(async () => (take(dir) ? true : undefined), {
-    withinMs: HELD_FOR_MS,
-    otherwise: () =>
+  await until(async () => (tryLock(dir) ? true : undefined), {
+    timeoutMs: LOCK_TIMEOUT_MS,
+    timeoutError: () =>
       new MaestroError(
         'failed',
-        `process ${lockHolder(dir) ?? '?'} starts, holds or ends Maestro in ${dir}: try "npx maestro status", or end that process`,
+        `process ${lockHolder(dir) ?? '?'} is starting, running or stopping Maestro in ${dir}: run "npx maestro status", or stop that process`,
       ),
   })
   return () => rmSync(lockPath(dir), { force: true })
 }
 
-/** The process that works as supervisor in this folder, if it lives. */
+/** The pid of this folder's supervisor, or undefined if it is not running. */
 export function lockHolder(dir: string): number | undefined {
   let pid: number
   try {
@@ -37,7 +37,7 @@ export function lockHolder(dir: string): number | undefined {
   return pid > 0 && isMaestro(pid) ? pid : undefined
 }
 
-function take(dir: string): boolean {
+function tryLock(dir: string): boolean {
   try {
     writeFileSync(lockPath(dir), String(process.pid), { flag: 'wx', mode: 0o600 })
     return true
@@ -47,7 +47,7 @@ function take(dir: string): boolean {
   }
 }
 
-/** A process id may have passed to another program since: look at what it runs. */
+/** The system may have reused the pid for another program, so this checks the command line. */
 function isMaestro(pid: number): boolean {
   try {
     process.kill(pid, 0)

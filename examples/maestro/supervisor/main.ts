@@ -1,16 +1,16 @@
 import { readConfig } from '../config.ts'
 import { messageOf } from '../errors.ts'
-import { ready } from './child-side.ts'
+import { reportReady } from './lifecycle.ts'
 import { supervise } from './supervise.ts'
 
-// Started by `maestro up`, which waits for the message and then goes: from then on this process belongs to nobody.
-const stop = new Promise<void>((told) => {
-  process.once('SIGTERM', () => told())
-  process.once('SIGINT', () => told())
+// `maestro up` starts this process, waits for the ready message and exits. From then on this process runs detached.
+const stop = new Promise<void>((resolve) => {
+  process.once('SIGTERM', () => resolve())
+  process.once('SIGINT', () => resolve())
 })
 try {
   await supervise(readConfig(), stop, () => {
-    ready()
+    reportReady()
     process.disconnect?.()
   })
   process.exit(0)

@@ -5,7 +5,7 @@ import { MaestroError } from '../errors.ts'
 
 export type Program = 'orchestrator' | 'worker' | 'ml-inference' | 'supervisor'
 
-/** The built file of a program. The CLI's code may run from its TypeScript sources, as in tests; processes never do. */
+/** The built file of a program. Processes always run the build, even if the CLI runs from TypeScript sources, as in tests. */
 export function programFile(program: Program): string {
   const here = fileURLToPath(import.meta.url)
   const maestro = resolve(dirname(here), '..')

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 export type Service = 'orchestrator' | 'ml-inference'
 export const SERVICES: readonly Service[] = ['orchestrator', 'ml-inference']
 
-/** What a running supervisor tells about itself in `<dir>/state.json`, which only its owner can read. */
+/** Contents of `<dir>/state.json`, which a running supervisor writes. Only the file's owner can read it. */
 export interface SupervisorState {
   pid: number
-  /** `x-maestro-token` of the control API. */
+  /** Token for the header `x-maestro-token` of the control API. */
   token: string
   prefix: string
   startedAt: string
@@ -25,7 +25,7 @@ export function readState(dir: string): SupervisorState | undefined {
   }
 }
 
-/** Writes `state.json`, and `env` with the addresses that others need. */
+/** Writes `state.json`, and `env` with the addresses for other programs. */
 export function writeState(dir: string, state: SupervisorState): void {
   mkdirSync(dir, { recursive: true })
   replaceFile(statePath(dir), `${JSON.stringify(state, null, 2)}\n`)

@@ -9,17 +9,17 @@ import { openLog, type JsonLog } from '../json-log.ts'
 import { checkRedis, openRedis } from '../queue/connect.ts'
 import { choosePort } from './choose-port.ts'
 import { controlRoutes } from './control-api.ts'
-import { Crew, DRAIN_MS } from './crew.ts'
+import { WorkerPool, DRAIN_TIMEOUT_MS } from './worker-pool.ts'
 import { lockFolder } from './lock-file.ts'
-import { KeptProcess } from './keep-process.ts'
+import { SupervisedProcess } from './supervised-process.ts'
 import { programFile, type Program } from './program.ts'
 import { readState, removeState, writeState, type Service, type SupervisorState } from './state-file.ts'
 
-/** Small, so that a step that takes too much memory ends its worker at once. */
+/** Small, so that a step that needs too much memory crashes its worker quickly. */
 const WORKER_HEAP_MB = 96
 
 /**
- * Starts Maestro and holds it until `stop` resolves or the control API says so; then everything is drained.
+ * Starts Maestro and runs it until `stop` resolves or the control API requests a shutdown. Then drains and stops every process.
  * @param onReady called with the addresses when every process is ready
  */
 export async function supervise(
@@ -50,42 +50,55 @@ async function superviseLocked(
     startedAt: new Date().toISOString(),
     ports: await choosePorts(config),
   }
-  const { services, crew } = plan(config, state, log)
+  const { services, workerPool } = createProcesses(config, state, log)
   let shutDown = (): void => {}
-  const told = new Promise<void>((resolve) => (shutDown = resolve))
-  const server = await serve(state.ports.supervisor, controlRoutes({ state, services, crew, shutDown }), state.token)
+  const shutDownRequested = new Promise<void>((resolve) => (shutDown = resolve))
+  const server = await serve(
+    state.ports.supervisor,
+    controlRoutes({ state, services, workerPool, shutDown }),
+    state.token,
+  )
   writeState(config.dir, state)
   try {
-    await Promise.all([services.orchestrator.start(), services['ml-inference'].start(), crew.scale(config.workers)])
+    await Promise.all([
+      services.orchestrator.start(),
+      services['ml-inference'].start(),
+      workerPool.scale(config.workers),
+    ])
     log.info('process.started')
     onReady(state)
-    await Promise.race([stop, told])
+    await Promise.race([stop, shutDownRequested])
   } finally {
-    await crew.stop()
-    await Promise.all([services.orchestrator.stop(DRAIN_MS), services['ml-inference'].stop(DRAIN_MS)])
+    await workerPool.stop()
+    await Promise.all([services.orchestrator.stop(DRAIN_TIMEOUT_MS), services['ml-inference'].stop(DRAIN_TIMEOUT_MS)])
     await stopServing(server)
     removeState(config.dir)
     log.info('process.stopped')
   }
 }
 
-/** The same ports as last time where they are free: who was given an address keeps it. */
+/** Prefers the ports of the previous run, so that addresses stay valid after a restart. */
 async function choosePorts(config: MaestroConfig): Promise<SupervisorState['ports']> {
-  const before = readState(config.dir)?.ports
+  const previous = readState(config.dir)?.ports
   return {
-    orchestrator: await choosePort(before?.orchestrator ?? config.port),
-    'ml-inference': await choosePort(before?.['ml-inference'] ?? config.port + 1),
-    supervisor: await choosePort(before?.supervisor ?? config.port + 2),
+    orchestrator: await choosePort(previous?.orchestrator ?? config.port),
+    'ml-inference': await choosePort(previous?.['ml-inference'] ?? config.port + 1),
+    supervisor: await choosePort(previous?.supervisor ?? config.port + 2),
   }
 }
 
-function plan(
+function createProcesses(
   config: MaestroConfig,
   { ports }: SupervisorState,
   log: JsonLog,
-): { services: Record<Service, KeptProcess>; crew: Crew } {
-  const keep = (name: string, program: Program, env: Record<string, string>, nodeOptions: string[] = []): KeptProcess =>
-    new KeptProcess(
+): { services: Record<Service, SupervisedProcess>; workerPool: WorkerPool } {
+  const createProcess = (
+    name: string,
+    program: Program,
+    env: Record<string, string>,
+    nodeOptions: string[] = [],
+  ): SupervisedProcess =>
+    new SupervisedProcess(
       {
         name,
         argv: [...nodeOptions, '--enable-source-maps', programFile(program)],
@@ -98,12 +111,16 @@ function plan(
   const mlUrl = `http://127.0.0.1:${ports['ml-inference']}`
   return {
     services: {
-      orchestrator: keep('orchestrator', 'orchestrator', { MAESTRO_OWN_PORT: String(ports.orchestrator) }),
-      'ml-inference': keep('ml-inference', 'ml-inference', { MAESTRO_OWN_PORT: String(ports['ml-inference']) }),
+      orchestrator: createProcess('orchestrator', 'orchestrator', { MAESTRO_OWN_PORT: String(ports.orchestrator) }),
+      'ml-inference': createProcess('ml-inference', 'ml-inference', {
+        MAESTRO_OWN_PORT: String(ports['ml-inference']),
+      }),
     },
-    crew: new Crew(
+    workerPool: new WorkerPool(
       (name) =>
-        keep(name, 'worker', { MAESTRO_WORKER_NAME: name, ML_URL: mlUrl }, [`--max-old-space-size=${WORKER_HEAP_MB}`]),
+        createProcess(name, 'worker', { MAESTRO_WORKER_NAME: name, ML_URL: mlUrl }, [
+          `--max-old-space-size=${WORKER_HEAP_MB}`,
+        ]),
       log,
     ),
   }

@@ -5,7 +5,7 @@ import type { JsonLog, LogFields } from '../json-log.ts'
 import type { StepJob } from '../queue/connect.ts'
 import { failureReason, WorkerTimeout } from './step-failure.ts'
 import { STEP_KINDS } from './step-kinds/table.ts'
-import { claimStep, completeStep, failStep, noteFailedTry, recordHeartbeat, type StepStart } from './step-record.ts'
+import { claimStep, completeStep, failStep, recordFailedTry, recordHeartbeat, type StepStart } from './step-record.ts'
 
 export interface WorkerContext {
   worker: string
@@ -14,7 +14,7 @@ export interface WorkerContext {
   mlUrl: string
 }
 
-/** Carries out the step of a job: claim, start line, the step itself under its timeout, record, end line. */
+/** Runs the step of a job: claims it, logs the start, runs it with its timeout, stores the result, logs the end. */
 export async function performStep(context: WorkerContext, job: Job<StepJob>, token: string): Promise<unknown> {
   const { pool, log, worker } = context
   const start: StepStart = { job: job.data, token, worker }
@@ -28,33 +28,33 @@ export async function performStep(context: WorkerContext, job: Job<StepJob>, tok
   }
   log.info('step.started', { ...fields, timeout_ms: timeoutMs })
   const startedAt = Date.now()
-  const took = (): LogFields => ({ ...fields, timeout_ms: timeoutMs, duration_ms: Date.now() - startedAt })
+  const endFields = (): LogFields => ({ ...fields, timeout_ms: timeoutMs, duration_ms: Date.now() - startedAt })
   try {
-    const output = await underTimeout(context, start, timeoutMs)
-    const ours = await completeStep(pool, start, output)
-    if (ours) log.info('step.completed', took())
-    else log.warn('step.fenced-off', took())
+    const output = await runWithTimeout(context, start, timeoutMs)
+    const isCurrent = await completeStep(pool, start, output)
+    if (isCurrent) log.info('step.completed', endFields())
+    else log.warn('step.fenced-off', endFields())
     return output
   } catch (error) {
     const message = messageOf(error)
-    const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1)
+    const isLastTry = job.attemptsMade + 1 >= (job.opts.attempts ?? 1)
     const reason = failureReason(error)
-    // The line first: it must be there even if the database is what has failed.
-    log.error('step.failed', { ...took(), error: message, reason, final: last })
-    if (last) await failStep(pool, start, message, reason)
-    else await noteFailedTry(pool, start, message)
+    // Log before writing to the database, because the database may be what failed.
+    log.error('step.failed', { ...endFields(), error: message, reason, final: isLastTry })
+    if (isLastTry) await failStep(pool, start, message, reason)
+    else await recordFailedTry(pool, start, message)
     throw error
   }
 }
 
-async function underTimeout(
+async function runWithTimeout(
   { pool, mlUrl }: WorkerContext,
   start: StepStart,
   timeoutMs: number,
 ): Promise<Record<string, unknown>> {
   const { run, type, input } = start.job
   const kind = STEP_KINDS[type]
-  if (!kind) throw new Error(`no code for step type ${type}`)
+  if (!kind) throw new Error(`step type ${type} has no implementation`)
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), timeoutMs)
   try {

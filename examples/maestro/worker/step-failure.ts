@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts'
 
-/** The step took longer than its type allows. */
+/** The step ran longer than the timeout of its type. */
 export class WorkerTimeout extends Error {
   override readonly name = 'WorkerTimeout'
 
@@ -9,11 +9,11 @@ export class WorkerTimeout extends Error {
   }
 }
 
-/** A service that the step calls is not there. */
+/** A service that the step calls refused the connection. */
 export class ConnectionRefused extends Error {
   override readonly name = 'ConnectionRefused'
 
-  /** What `fetch` threw, if the connection was refused. */
+  /** Converts an error of `fetch`. Returns undefined if it is not a refused connection. */
   static from(error: unknown, service: string, url: string): ConnectionRefused | undefined {
     const cause = error instanceof Error ? error.cause : undefined
     if ((cause as { code?: string } | undefined)?.code !== 'ECONNREFUSED') return undefined
@@ -22,7 +22,7 @@ export class ConnectionRefused extends Error {
   }
 }
 
-/** What stands in `runs.failure_reason`: short, and the same for the same cause. */
+/** The value for `runs.failure_reason`: short, and equal for equal causes. */
 export function failureReason(error: unknown): string {
   if (error instanceof WorkerTimeout) return 'Worker timeout'
   if (error instanceof ConnectionRefused) return 'Connection refused'

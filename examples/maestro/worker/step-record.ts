@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { inTransaction } from '../database/connect.ts'
 import type { StepJob } from '../queue/connect.ts'
 
-/** One start of a step by one worker. `token` is BullMQ's lock token: it tells two starts of the same attempt apart. */
+/** One start of a step by one worker. `token` is BullMQ's lock token; it distinguishes two starts of the same attempt. */
 export interface StepStart {
   job: StepJob
   token: string
@@ -22,9 +22,9 @@ WHERE run_id = $1 AND step = $2 AND attempt = $3 AND status <> 'COMPLETED'
 RETURNING (SELECT timeout_ms FROM step_types t WHERE t.type = steps.type) AS timeout_ms`
 
 /**
- * Takes the step for this start, and brings a run back whose failed step is being retried. Returns the step type's
- * timeout in milliseconds, or undefined if the step is not to be done: done already, the run has gone on to another
- * attempt, or somebody has set it FAILED.
+ * Claims the step for this start. If the step had failed and is being retried, sets its run to RUNNING again.
+ * Returns the step type's timeout in milliseconds, or undefined if the step must not run: it is completed, the run has a newer
+ * attempt, or somebody set the run to FAILED.
  */
 export async function claimStep(pool: pg.Pool, { job, token, worker }: StepStart): Promise<number | undefined> {
   return inTransaction(pool, async (client) => {
@@ -49,7 +49,7 @@ export async function recordHeartbeat(pool: pg.Pool, { job, token }: StepStart):
   )
 }
 
-/** Returns false if this start was fenced off: another one, or another attempt, has taken over. */
+/** Returns false if this start was fenced off, because a newer start or attempt exists. */
 export async function completeStep(pool: pg.Pool, start: StepStart, output: Record<string, unknown>): Promise<boolean> {
   return finish(pool, start, `status = 'COMPLETED', output = $5`, output, async (client) => {
     await client.query(`UPDATE runs SET updated_at = now() WHERE id = $1 AND attempt = $2 AND status = 'RUNNING'`, [
@@ -59,12 +59,12 @@ export async function completeStep(pool: pg.Pool, start: StepStart, output: Reco
   })
 }
 
-/** The try failed and BullMQ will make another one. Returns false if this start was fenced off. */
-export async function noteFailedTry(pool: pg.Pool, start: StepStart, error: string): Promise<boolean> {
+/** Stores a failed try that BullMQ will repeat. Returns false if this start was fenced off. */
+export async function recordFailedTry(pool: pg.Pool, start: StepStart, error: string): Promise<boolean> {
   return finish(pool, start, `status = 'RETRY', error = $5`, error, async () => {})
 }
 
-/** The last try failed: the run is FAILED. Returns false if this start was fenced off. */
+/** Stores the failure of the last try and sets the run to FAILED. Returns false if this start was fenced off. */
 export async function failStep(pool: pg.Pool, start: StepStart, error: string, reason: string): Promise<boolean> {
   return finish(pool, start, `status = 'FAILED', error = $5`, error, async (client) => {
     await client.query(
@@ -75,13 +75,13 @@ export async function failStep(pool: pg.Pool, start: StepStart, error: string, r
   })
 }
 
-/** Locks the run before its step, as everything that writes both does, so that no two of them wait for each other. */
+/** Locks the run before its step, like all code that writes both, so that no deadlock can occur. */
 async function finish(
   pool: pg.Pool,
   { job, token }: StepStart,
   assignment: string,
   value: unknown,
-  andTheRun: (client: pg.PoolClient) => Promise<void>,
+  updateRun: (client: pg.PoolClient) => Promise<void>,
 ): Promise<boolean> {
   return inTransaction(pool, async (client) => {
     await client.query('SELECT 1 FROM runs WHERE id = $1 FOR UPDATE', [job.run])
@@ -91,7 +91,7 @@ async function finish(
       [job.run, job.step, job.attempt, token, value],
     )
     if (rowCount === 0) return false
-    await andTheRun(client)
+    await updateRun(client)
     return true
   })
 }

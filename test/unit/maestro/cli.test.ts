@@ -2,16 +2,16 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { main } from '../../../examples/maestro/cli/main.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-let said: string
+let output: string
 
 beforeEach(() => {
-  said = ''
-  const note = (text: string | Uint8Array): boolean => {
-    said += String(text)
+  output = ''
+  const capture = (text: string | Uint8Array): boolean => {
+    output += String(text)
     return true
   }
-  vi.spyOn(process.stdout, 'write').mockImplementation(note)
-  vi.spyOn(process.stderr, 'write').mockImplementation(note)
+  vi.spyOn(process.stdout, 'write').mockImplementation(capture)
+  vi.spyOn(process.stderr, 'write').mockImplementation(capture)
   vi.stubEnv('MAESTRO_DATABASE_URL', 'postgres://maestro@127.0.0.1:1/maestro')
   vi.stubEnv('MAESTRO_REDIS_URL', 'redis://127.0.0.1:1')
   vi.stubEnv('MAESTRO_DIR', temporaryFolder())
@@ -29,18 +29,18 @@ test.each([
   [['fault', 'nonsense'], 2, 'unknown fault "nonsense": use one of workers-killed, stalled-nobody-checks'],
   [['inspect', 'run-1', '-o', 'xml'], 2, '-o xml: use table or json'],
   [['inspect', 'run-1'], 1, 'connect ECONNREFUSED 127.0.0.1:1'],
-  [['fault', 'queue-paused'], 1, '"npm start" starts it'],
-  [['scale', '--', '2'], 1, '"npm start" starts it'],
-  [['load'], 1, '"npm start" starts it'],
-  [['down'], 0, 'Maestro is not up'],
+  [['fault', 'queue-paused'], 1, 'run "npm start" to start it'],
+  [['scale', '--', '2'], 1, 'run "npm start" to start it'],
+  [['load'], 1, 'run "npm start" to start it'],
+  [['down'], 0, 'Maestro is not running'],
   [['--help'], 0, 'Usage: maestro'],
-])('maestro %j ends with %i and says: %s', async (argv, code, message) => {
+])('maestro %j exits with %i and prints: %s', async (argv, code, message) => {
   expect(await main(argv)).toBe(code)
-  expect(said).toContain(message)
+  expect(output).toContain(message)
 })
 
-test('an address that is missing is named', async () => {
+test('an address on another machine is refused, and the message names the variable', async () => {
   vi.stubEnv('MAESTRO_REDIS_URL', 'redis://cache.example')
   expect(await main(['status'])).toBe(2)
-  expect(said).toContain('MAESTRO_REDIS_URL points to cache.example')
+  expect(output).toContain('MAESTRO_REDIS_URL points to cache.example')
 })

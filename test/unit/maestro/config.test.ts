@@ -9,7 +9,7 @@ const LOCAL = {
   MAESTRO_REDIS_URL: 'redis://127.0.0.1:6379',
 }
 
-test('what is not set has a default', () => {
+test('variables that are not set have defaults', () => {
   expect(readConfig(LOCAL, '/srv/app')).toEqual({
     databaseUrl: LOCAL.MAESTRO_DATABASE_URL,
     redisUrl: LOCAL.MAESTRO_REDIS_URL,
@@ -22,7 +22,7 @@ test('what is not set has a default', () => {
   })
 })
 
-test('.runbook/env is read beneath the environment', () => {
+test('the environment overrides .runbook/env', () => {
   const cwd = temporaryFolder()
   mkdirSync(join(cwd, '.runbook'))
   const lines = ['# made by hand', ...Object.entries(LOCAL).map(([k, v]) => `${k}="${v}"`), 'MAESTRO_WORKERS=7']
@@ -34,7 +34,7 @@ test('.runbook/env is read beneath the environment', () => {
   })
 })
 
-test('a process that is handed the configuration reads the same one', () => {
+test('a child process reads the same configuration from its environment', () => {
   const config = readConfig({ ...LOCAL, MAESTRO_PREFIX: 'other', MAESTRO_DIR: '/tmp/other' }, '/srv/app')
   expect(readConfig(configEnvironment(config), '/elsewhere')).toEqual(config)
 })
@@ -44,19 +44,19 @@ test.each([
   ['postgres://maestro@127.0.0.1.example/maestro'],
   ['postgres://maestro@127.0.0.1/maestro?host=db.example'],
   ['postgres://maestro@10.0.0.1/maestro'],
-])('a database that is not on this machine is refused: %s', (url) => {
-  expect(() => readConfig({ ...LOCAL, MAESTRO_DATABASE_URL: url })).toThrow('works on this machine only')
+])('a database on another machine is refused: %s', (url) => {
+  expect(() => readConfig({ ...LOCAL, MAESTRO_DATABASE_URL: url })).toThrow('accepts only servers on this machine')
 })
 
 test.each([['redis://cache.example'], ['redis://[2001:db8::1]:6379'], ['redis://0.0.0.0']])(
-  'a Redis that is not on this machine is refused: %s',
+  'a Redis on another machine is refused: %s',
   (url) => {
-    expect(() => readConfig({ ...LOCAL, MAESTRO_REDIS_URL: url })).toThrow('works on this machine only')
+    expect(() => readConfig({ ...LOCAL, MAESTRO_REDIS_URL: url })).toThrow('accepts only servers on this machine')
   },
 )
 
 test.each([['redis://localhost:1'], ['redis://[::1]:6379'], ['redis://127.1.2.3']])(
-  'a Redis on this machine is taken: %s',
+  'a Redis on this machine is accepted: %s',
   (url) => {
     expect(readConfig({ ...LOCAL, MAESTRO_REDIS_URL: url }).redisUrl).toBe(url)
   },
@@ -68,6 +68,6 @@ test.each([
   ['MAESTRO_PREFIX', 'a:b', 'MAESTRO_PREFIX is "a:b"'],
   ['MAESTRO_WORKERS', '2.5', 'MAESTRO_WORKERS is "2.5": use a whole number from 1 to 32'],
   ['MAESTRO_PORT', '80', 'MAESTRO_PORT is "80": use a whole number from 1024 to 65000'],
-])('%s = %s is answered with what to do', (name, value, message) => {
+])('%s = %s is refused with a message that says what to do', (name, value, message) => {
   expect(() => readConfig({ ...LOCAL, [name]: value }, '/nowhere')).toThrow(message)
 })

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { openLog } from '../../../examples/maestro/json-log.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
-test('a line is on disk when the call returns, with time, process and pid', () => {
+test('each call writes a line with time, process and pid to disk before it returns', () => {
   const dir = temporaryFolder()
   openLog(dir, 'worker-1').warn('step.started', { run: 'run-1', step: 'fetch', attempt: 1, text: 'a\nb' })
   const lines = readFileSync(join(dir, 'logs', 'worker-1.jsonl'), 'utf8').split('\n')
@@ -22,7 +22,7 @@ test('a line is on disk when the call returns, with time, process and pid', () =
   })
 })
 
-test('a log that has grown too long makes room and keeps one older part', () => {
+test('a log that reaches its size limit is rotated, and one older file is kept', () => {
   const dir = temporaryFolder()
   const log = openLog(dir, 'worker-1')
   const text = 'x'.repeat(1_000_000)

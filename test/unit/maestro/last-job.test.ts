@@ -12,7 +12,7 @@ function logOf(...lines: (object | string)[]): string {
 
 const started = (pid: number, job: string) => ({ event: 'step.started', pid, job })
 
-test('the last job of a dead process is the one whose start it logged last, whatever others logged since', () => {
+test('the last job of a dead process is the job of its last log line, even if other processes logged later', () => {
   const file = logOf(started(7, 'neighbour'), started(7, 'poison'), started(8, 'later'), {
     event: 'process.started',
     pid: 8,
@@ -20,19 +20,19 @@ test('the last job of a dead process is the one whose start it logged last, what
   expect(lastJobOf(file, 7)).toBe('poison')
 })
 
-test('a process that had said something else since was at no job that could be named', () => {
+test('a process whose last log line is not a step start has no last job', () => {
   const file = logOf(started(7, 'done'), { event: 'step.completed', pid: 7, job: 'done' })
   expect(lastJobOf(file, 7)).toBeNull()
   expect(lastJobOf(file, 9)).toBeNull()
   expect(lastJobOf(file, undefined)).toBeNull()
 })
 
-test('a line that was cut by the crash, or a log that is not there, names nothing and breaks nothing', () => {
+test('a line that the crash cut off is ignored, and a missing log file gives null', () => {
   expect(lastJobOf(logOf(started(7, 'poison'), '{"event":"step.com'), 7)).toBe('poison')
   expect(lastJobOf('/nowhere/worker-1.jsonl', 7)).toBeNull()
 })
 
-test('of a long log only the end is read', () => {
+test('only the end of a long log is read', () => {
   const noise = Array.from({ length: 5_000 }, () => started(8, 'x'.repeat(40)))
   expect(lastJobOf(logOf(...noise, started(7, 'poison')), 7)).toBe('poison')
   expect(lastJobOf(logOf(started(7, 'poison'), ...noise), 7)).toBeNull()

@@ -1,33 +1,33 @@
 import type { MaestroConfig } from '../../config.ts'
 import { withFaultContext } from '../../faults/fault.ts'
-import { FAULTS, faultNamed } from '../../faults/table.ts'
+import { FAULTS, findFault } from '../../faults/table.ts'
 import { table } from '../table.ts'
 
-/** Switches the fault on and says what can be seen now. */
+/** Injects a fault and lists the symptoms that it causes. */
 export async function injectFault(config: MaestroConfig, name: string): Promise<string> {
-  const fault = faultNamed(name)
-  const { runs, see } = await withFaultContext(config, (context) => fault.inject(context))
+  const fault = findFault(name)
+  const { runs, symptoms } = await withFaultContext(config, (context) => fault.inject(context))
   return [
     `${fault.name} is on: ${fault.title}`,
     '',
-    'What can be seen now:',
-    ...see.map((line) => `  - ${line}`),
+    'Symptoms:',
+    ...symptoms.map((line) => `  - ${line}`),
     '',
-    `Look at one of its ${runs.length} runs: npx maestro inspect ${runs[0]}`,
-    `Take the cause away: npx maestro heal ${fault.name}`,
+    `Inspect one of its ${runs.length} runs: npx maestro inspect ${runs[0]}`,
+    `Remove the cause: npx maestro heal ${fault.name}`,
   ].join('\n')
 }
 
-/** Takes the cause away and says what was done. */
+/** Removes the cause of a fault and returns a description of the change. */
 export async function healFault(config: MaestroConfig, name: string): Promise<string> {
-  const fault = faultNamed(name)
+  const fault = findFault(name)
   return `${fault.name} is off: ${await withFaultContext(config, (context) => fault.heal(context))}`
 }
 
 export async function listFaults(config: MaestroConfig): Promise<string> {
   const on = await withFaultContext(config, (context) => Promise.all(FAULTS.map((fault) => fault.isOn(context))))
   return table(
-    ['fault', 'now', 'cause'],
-    FAULTS.map(({ name, title }, at) => [name, on[at] ? 'on' : 'off', title]),
+    ['fault', 'state', 'cause'],
+    FAULTS.map(({ name, title }, index) => [name, on[index] ? 'on' : 'off', title]),
   )
 }

@@ -3,44 +3,44 @@ import { checkDatabase, openDatabase } from '../../database/connect.ts'
 import { messageOf } from '../../errors.ts'
 import { checkRedis, openRedis } from '../../queue/connect.ts'
 import type { SupervisorStatus } from '../../supervisor/control-api.ts'
-import { needControl } from '../../supervisor/control-client.ts'
+import { requireControl } from '../../supervisor/control-client.ts'
 import { table } from '../table.ts'
 
-const ANSWER_WITHIN_MS = 3_000
+const PROBE_TIMEOUT_MS = 3_000
 
-/** The processes, and what they need: both are asked, since a process can be ready and unable to do anything. */
-export async function status(config: MaestroConfig): Promise<{ text: string; well: boolean }> {
+/** Reports the processes, the database and Redis. A process can be ready although the database or Redis is down. */
+export async function status(config: MaestroConfig): Promise<{ text: string; ok: boolean }> {
   const [processes, database, redis] = await Promise.all([
-    needControl(config.dir).then((control) => control.status()),
-    askDatabase(config),
-    askRedis(config),
+    requireControl(config.dir).then((control) => control.status()),
+    probeDatabase(config),
+    probeRedis(config),
   ])
-  const needs = [`database ${database ?? 'answers'}`, `Redis ${redis ?? 'answers'}`]
-  return { text: [statusText(processes), ...needs].join('\n'), well: database === null && redis === null }
+  const servers = [`database ${database ?? 'ok'}`, `Redis ${redis ?? 'ok'}`]
+  return { text: [statusText(processes), ...servers].join('\n'), ok: database === null && redis === null }
 }
 
-async function askDatabase(config: MaestroConfig): Promise<string | null> {
+async function probeDatabase(config: MaestroConfig): Promise<string | null> {
   const pool = openDatabase(config.databaseUrl, `${config.prefix}-status`, 1)
-  const said = await whyNot(() => checkDatabase(pool, config.databaseUrl))
+  const problem = await probe(() => checkDatabase(pool, config.databaseUrl))
   void pool.end().catch(() => {})
-  return said
+  return problem
 }
 
-async function askRedis(config: MaestroConfig): Promise<string | null> {
+async function probeRedis(config: MaestroConfig): Promise<string | null> {
   const redis = openRedis(config)
-  const said = await whyNot(() => checkRedis(redis, config.redisUrl))
+  const problem = await probe(() => checkRedis(redis, config.redisUrl))
   redis.disconnect()
-  return said
+  return problem
 }
 
-/** Null when it answers in time. */
-async function whyNot(ask: () => Promise<void>): Promise<string | null> {
+/** Runs a check with a timeout. Returns null when it succeeds, otherwise the problem. */
+async function probe(check: () => Promise<void>): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_WITHIN_MS / 1000} s`)), ANSWER_WITHIN_MS)
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${PROBE_TIMEOUT_MS / 1000} s`)), PROBE_TIMEOUT_MS)
   })
   try {
-    await Promise.race([ask(), late])
+    await Promise.race([check(), timeout])
     return null
   } catch (error) {
     return `does not answer: ${messageOf(error).replace(/^.* does not answer: /, '')}`
@@ -49,7 +49,7 @@ async function whyNot(ask: () => Promise<void>): Promise<string | null> {
   }
 }
 
-/** The processes, and where they can be reached. */
+/** A table of the processes with their addresses. */
 export function statusText(processes: SupervisorStatus): string {
   const addresses: Record<string, number> = { ...processes.ports }
   const address = (name: string): string => (addresses[name] ? `http://127.0.0.1:${addresses[name]}` : '-')
@@ -63,7 +63,7 @@ export function statusText(processes: SupervisorStatus): string {
       address(name),
     ]),
   ]
-  const held = `${processes.held} workers are held`
-  const checks = processes.skipStalledCheck ? '; none of them checks for stalled jobs' : ''
-  return `${table(['process', 'state', 'pid', 'crashes', 'address'], rows)}\n${held}${checks}`
+  const target = `target: ${processes.targetCount} workers`
+  const checks = processes.skipStalledCheck ? '; no worker checks for stalled jobs' : ''
+  return `${table(['process', 'state', 'pid', 'crashes', 'address'], rows)}\n${target}${checks}`
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { numberInput, type StepKind } from './kind.ts'
 
-/** Gets the source file. `input.seconds`: how long that takes. */
+/** Simulates fetching the source file. `input.seconds` is the duration. */
 export const fetchSource: StepKind = async ({ input, signal }) => {
   const seconds = numberInput(input, 'seconds', 0.1)
   await pause(seconds * 1000, undefined, { signal })

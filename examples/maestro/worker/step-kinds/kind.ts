@@ -1,21 +1,21 @@
 import type pg from 'pg'
 
-/** What the code of a step type gets. */
+/** What the implementation of a step type receives. */
 export interface StepContext {
   run: string
   input: Record<string, unknown>
   /** Aborted when the step type's timeout has passed. */
   signal: AbortSignal
-  /** Says that the step is getting on: the step's `heartbeat_at`. */
+  /** Reports progress: updates the step's `heartbeat_at`. */
   progress: () => Promise<void>
   pool: pg.Pool
   mlUrl: string
 }
 
-/** Carries out one step; what it returns is stored as the step's output. */
+/** Runs one step. The result is stored as the step's output. */
 export type StepKind = (context: StepContext) => Promise<Record<string, unknown>>
 
-export function numberInput(input: Record<string, unknown>, name: string, byDefault: number): number {
+export function numberInput(input: Record<string, unknown>, name: string, defaultValue: number): number {
   const value = input[name]
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : byDefault
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : defaultValue
 }

@@ -1,7 +1,7 @@
 import { ConnectionRefused } from '../step-failure.ts'
 import type { StepKind } from './kind.ts'
 
-/** Asks the ML inference service for the labels of the run. */
+/** Requests labels for the run from the ML inference service. */
 export const mlInference: StepKind = async ({ run, signal, mlUrl }) => {
   let response: Response
   try {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { numberInput, type StepKind } from './kind.ts'
 
-/** Renders a thumbnail of `input.width` × `input.height`. It trusts the size: a huge one takes more memory than a worker has. */
+/** Renders a thumbnail of `input.width` × `input.height`. It does not limit the size: a huge thumbnail needs more memory than a worker has. */
 export const render: StepKind = async ({ input, signal }) => {
   const width = numberInput(input, 'width', 64)
   const height = numberInput(input, 'height', 64)

@@ -5,7 +5,7 @@ import { mlInference } from './ml-inference.ts'
 import { render } from './render.ts'
 import { transcode } from './transcode.ts'
 
-/** The code of each step type. */
+/** The implementation of each step type. */
 export const STEP_KINDS: Record<string, StepKind> = {
   fetch: fetchSource,
   transcode,

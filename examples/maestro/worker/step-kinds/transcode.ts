@@ -3,7 +3,7 @@ import { numberInput, type StepKind } from './kind.ts'
 
 const SLICE_MS = 250
 
-/** Transcodes slice by slice. `input.seconds`: how long the whole takes. */
+/** Simulates transcoding in slices. `input.seconds` is the total duration. */
 export const transcode: StepKind = async ({ input, signal, progress }) => {
   const totalMs = numberInput(input, 'seconds', 1.5) * 1000
   for (let done = 0; done < totalMs; done += SLICE_MS) {
