@@ -1,3 +1,4 @@
+import { parseStage } from '../src/core/place.ts'
 import { recordEvidence, setState } from '../src/history/record.ts'
 import type { PollAnswer, PollRequest } from '../src/interpreter/host.ts'
 import { poll as pollChecks } from '../src/interpreter/poll.ts'
@@ -18,7 +19,7 @@ export async function poll(
   request: PollRequest,
   clock: PollClock,
 ): Promise<PollAnswer> {
-  if (request.place.endsWith('/verify')) await setState(database, incident, 'verifying')
+  if (parseStage(request.place)?.at === 'verify') await setState(database, incident, 'verifying')
   const polled = await pollChecks(
     {
       runChecks: (requests) => Promise.all(requests.map((one) => runCheck(one, targets))),

@@ -1,6 +1,7 @@
 import type { GateResolution } from '../src/core/decision.ts'
 import { sha256Hex } from '../src/core/canonical.ts'
 import { isRunbookError, type ErrorCode, type RunbookError } from '../src/core/errors.ts'
+import { formatPlace } from '../src/core/place.ts'
 import { decideByToken } from '../src/gate/decide.ts'
 import { readGate } from '../src/gate/gates.ts'
 import { resolveGateRow } from '../src/gate/gate-resolution.ts'
@@ -32,5 +33,6 @@ const FORGED: ErrorCode[] = ['RUNBOOK_NOT_AUTHENTICATED', 'RUNBOOK_BAD_INPUT', '
 async function recordForged(database: Database, id: string, token: string, { code, message }: RunbookError) {
   const { incident, round } = await readGate(database, id)
   const event = { actor: 'signal', kind: 'denied', data: { gate: id, code, why: message } }
-  await recordEvents(database, incident, [{ ...event, place: `r${round}/denied/${sha256Hex(token)}` }])
+  const place = formatPlace({ kind: 'denied', round, tokenDigest: sha256Hex(token) })
+  await recordEvents(database, incident, [{ ...event, place }])
 }

@@ -1,5 +1,6 @@
 import { digest } from '../src/core/canonical.ts'
 import type { Evidence } from '../src/core/evidence.ts'
+import { parseCheckPlace } from '../src/core/place.ts'
 import { evidenceBody, recordEvidence } from '../src/history/record.ts'
 import type { CheckRequest } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
@@ -19,7 +20,9 @@ export async function runChecks(
   )
   const parameters = Object.fromEntries(requests.map((request) => [request.place, request.parameters]))
   // The first look of a round says where the incident stands; later looks happen inside other states.
-  const state = requests.some((request) => /^r\d+\/check\//.test(request.place)) ? 'diagnosing' : undefined
+  const state = requests.some((request) => parseCheckPlace(request.place)?.stage.at === 'diagnose')
+    ? 'diagnosing'
+    : undefined
   return recordEvidence(database, incident, found, parameters, state)
 }
 

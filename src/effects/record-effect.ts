@@ -2,6 +2,7 @@ import { canonical } from '../core/canonical.ts'
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database, type Queryable } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import type { EffectRequest } from './request.ts'
@@ -52,7 +53,7 @@ export async function recordEffect(database: Database, what: Effect, stillHeld?:
     const { result, detail, observed } = effect
     await recordEvents(connection, incident, [
       {
-        place: `r${round}/effect/${action}/${target}`,
+        place: formatPlace({ kind: 'effect', round, action, target }),
         actor: 'engine',
         kind: 'effect',
         data: { gate, action, target, result, detail, ...(observed ? { observed } : {}) },

@@ -2,6 +2,7 @@ import type { Effect, EffectResult } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { formatPlace } from '../core/place.ts'
 import { widenedGroups } from '../gate/eligible.ts'
 import { lockGate, type GateRow } from '../gate/gates.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
@@ -42,9 +43,8 @@ export async function settleUnknown(database: Database, person: Person, request:
     )
     const data: JsonObject = { ...place, result, detail, comment }
     if (stored?.observed) data.observed = stored.observed
-    await recordEvents(connection, incident.id, [
-      { place: `r${gate.round}/settled/${action}/${target}`, actor, kind: 'settled', data },
-    ])
+    const at = formatPlace({ kind: 'settled', round: gate.round, action, target })
+    await recordEvents(connection, incident.id, [{ place: at, actor, kind: 'settled', data }])
     return { effect: { ...stored!, result, detail } }
   })
   if ('refused' in taken) throw taken.refused

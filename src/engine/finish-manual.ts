@@ -2,6 +2,7 @@ import type { Effect } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { roundOf } from '../core/place.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
 import { widenedGroups } from '../gate/eligible.ts'
@@ -66,7 +67,9 @@ async function waitingSteps(
   { database }: Engine,
   { id, incident, round, proposal }: GateRow,
 ): Promise<ProposedAction[]> {
-  const events = (await readEvents(database, incident)).filter((event) => event.place?.startsWith(`r${round}/`))
+  const events = (await readEvents(database, incident)).filter(
+    (event) => event.place !== null && roundOf(event.place) === round,
+  )
   const rechecks = events.filter((event) => event.kind === 'recheck')
   // Before the grounds were looked at again nobody knows which targets stay.
   if (rechecks.length === 0) return []

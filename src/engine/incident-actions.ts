@@ -1,6 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { formatPlace } from '../core/place.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
@@ -10,7 +11,7 @@ import type { Engine } from './engine.ts'
 
 /** Somebody has seen it. The first acknowledgement stands. */
 export async function acknowledge(engine: Engine, person: Person, incident: string): Promise<void> {
-  await act(engine, person, incident, 'acknowledged', 'acknowledged', (connection) =>
+  await act(engine, person, incident, 'acknowledged', formatPlace({ kind: 'acknowledged' }), (connection) =>
     connection.query(
       `UPDATE runbook.incidents SET acknowledged_at = clock_timestamp(), acknowledged_by = $2 WHERE id = $1 AND acknowledged_at IS NULL`,
       [incident, person.name],
@@ -58,7 +59,7 @@ export async function cancelIncident(
     person,
     incident,
     'cancel',
-    'cancel',
+    formatPlace({ kind: 'cancel' }),
     (connection) =>
       connection.query(
         `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = $2 WHERE id = $1 AND cancelled_at IS NULL`,

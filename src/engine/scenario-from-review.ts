@@ -2,6 +2,7 @@ import { Document, visit } from 'yaml'
 import { canonical } from '../core/canonical.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { parseCheckPlace, type CheckStage } from '../core/place.ts'
 import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
 import type { EvidenceView, GateView, Review, RoundView } from './views/view-types.ts'
 
@@ -53,19 +54,18 @@ function yamlOf(file: JsonObject): string {
     .replace(FORBIDDEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-const SAMPLED = /^r(\d+)\/(check|recheck\d+|verify|wait\/[^/]+|after)\/([^/]+)$/
-
 /** Each check's results in the order in which they were taken; a new phase where something changed. */
 function checksOf(evidence: EvidenceView[]): JsonObject {
   const checks: Record<string, JsonObject[]> = {}
   const last: Record<string, string> = {}
   for (const one of evidence) {
-    const [, round, stage = '', name] = SAMPLED.exec(one.place) ?? []
-    if (name === undefined) continue
+    const place = parseCheckPlace(one.place)
+    if (!place) continue
+    const { stage, check: name } = place
     const found = foundIn(one)
     if (last[name] === canonical(found)) continue
     last[name] = canonical(found)
-    ;(checks[name] ??= []).push({ ...beginOf(Number(round), stage), ...found })
+    ;(checks[name] ??= []).push({ ...beginOf(stage), ...found })
   }
   return Object.fromEntries(
     Object.entries(checks).map(([name, phases]): [string, Json] => {
@@ -81,9 +81,9 @@ function foundIn({ body, truncated }: EvidenceView): JsonObject {
   return { result: truncated ? { ...result, truncated } : result }
 }
 
-function beginOf(round: number, stage: string): JsonObject {
-  if (stage === 'check') return round === 1 ? {} : { from: 'opened', round }
-  if (stage.startsWith('recheck')) return { from: 'proposed', round }
+function beginOf({ at, round }: CheckStage): JsonObject {
+  if (at === 'diagnose') return round === 1 ? {} : { from: 'opened', round }
+  if (at === 'recheck') return { from: 'proposed', round }
   return { from: 'applied', round }
 }
 

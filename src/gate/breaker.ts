@@ -1,5 +1,6 @@
 import { gateId } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
+import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
@@ -36,7 +37,12 @@ export async function recordVerdict(
       const turn = { control: breakerOf(name), on: true, person: 'engine', reason: reason ?? '' }
       if (reason === undefined || !(await turnControl(connection, turn))) continue
       await recordEvents(connection, incident, [
-        { place: `r${round}/breaker/${name}`, actor: 'engine', kind: 'control', data: turn },
+        {
+          place: formatPlace({ kind: 'breaker', round, connection: name }),
+          actor: 'engine',
+          kind: 'control',
+          data: turn,
+        },
       ])
     }
     return { at: stored!.at }

@@ -3,6 +3,7 @@ import type { DecisionClaims, GateState } from '../core/decision.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
@@ -219,7 +220,12 @@ function decided(gate: GateRow, claims: DecisionClaims) {
   if (breakGlass !== undefined) data.breakGlass = breakGlass
   if (groups) data.groups = groups
   if (nextCause) data.nextCause = true
-  return { place: `r${gate.round}/decision/${jti}`, actor: `person:${person}`, kind: 'decision', data }
+  return {
+    place: formatPlace({ kind: 'decision', round: gate.round, jti }),
+    actor: `person:${person}`,
+    kind: 'decision',
+    data,
+  }
 }
 
 function denied(claims: DecisionClaims, refusal: RunbookError) {

@@ -1,4 +1,5 @@
 import type { GateState, GateResolution } from '../core/decision.ts'
+import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
@@ -41,7 +42,12 @@ async function permitted(connection: Connection, gate: string): Promise<boolean>
 async function end(connection: Connection, gate: GateRow, state: GateState, why: string): Promise<GateRow> {
   await connection.query('UPDATE runbook.gates SET state = $2, why = $3 WHERE id = $1', [gate.id, state, why])
   await recordEvents(connection, gate.incident, [
-    { place: `r${gate.round}/gate/${state}`, actor: 'engine', kind: 'gate', data: { gate: gate.id, state, why } },
+    {
+      place: formatPlace({ kind: 'gate-state', round: gate.round, state }),
+      actor: 'engine',
+      kind: 'gate',
+      data: { gate: gate.id, state, why },
+    },
   ])
   return { ...gate, state, why }
 }
@@ -54,7 +60,7 @@ async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
   )
   await recordEvents(connection, gate.incident, [
     {
-      place: `r${gate.round}/gate/escalated`,
+      place: formatPlace({ kind: 'gate-state', round: gate.round, state: 'escalated' }),
       actor: 'engine',
       kind: 'gate',
       data: {

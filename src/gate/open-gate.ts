@@ -1,6 +1,7 @@
 import { canonical, sha256Hex } from '../core/canonical.ts'
 import type { Finding } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
+import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { findingsEvent } from '../history/close.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
@@ -40,7 +41,7 @@ export async function openGate(database: Database, request: GateRequest): Promis
     await recordEvents(connection, incident, [
       findingsEvent({ round, findings: request.findings }),
       {
-        place: `r${round}/proposal`,
+        place: formatPlace({ kind: 'proposal', round }),
         actor: 'engine',
         kind: 'proposal',
         data: {

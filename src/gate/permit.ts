@@ -1,4 +1,5 @@
 import type { DecisionClaims } from '../core/decision.ts'
+import { formatPlace, parsePlace, recheckPrefix } from '../core/place.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents, setState } from '../history/record.ts'
@@ -78,7 +79,7 @@ export async function takePermit(
     if (!earlier)
       await recordEvents(connection, gate.incident, [
         {
-          place: `r${gate.round}/permit/${request.target}`,
+          place: formatPlace({ kind: 'permit', round: gate.round, target: request.target }),
           actor: 'engine',
           kind: 'permit',
           data: { gate: gate.id, target: request.target, lease, fence },
@@ -125,11 +126,12 @@ async function staleRecheck(
   now: Date,
   { target, recheckedAt }: PermitRequest,
 ): Promise<PermitAnswer | undefined> {
-  const found = await connection.query<{ at: string; body: string }>(
-    `SELECT at, body FROM runbook.events WHERE incident = $1 AND place ~ $2 ORDER BY seq DESC LIMIT 1`,
-    [gate.incident, `^r${gate.round}/recheck[0-9]+$`],
+  const found = await connection.query<{ place: string; at: string; body: string }>(
+    'SELECT place, at, body FROM runbook.events WHERE incident = $1 AND starts_with(place, $2) ORDER BY seq DESC',
+    [gate.incident, recheckPrefix(gate.round)],
   )
-  const last = found.rows[0]
+  // The evidence of a re-check has the same prefix.
+  const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
   if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_RECHECK_AGE_MS))
     return no('stale', 'the checks behind the cause are too old')
   const { data } = JSON.parse(last.body) as { data: { targets: string[] } }

@@ -2,6 +2,7 @@ import type { GateState } from '../core/decision.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRow } from './gates.ts'
@@ -50,7 +51,7 @@ export async function withdraw(
     )
     const data: JsonObject = { gate: gate.id, jti: own.jti, person: person.name, state }
     if (request.comment) data.comment = request.comment
-    const place = `r${gate.round}/withdrawal/${own.jti}`
+    const place = formatPlace({ kind: 'withdrawal', round: gate.round, jti: own.jti })
     await recordEvents(connection, incident.id, [{ place, actor: `person:${person.name}`, kind: 'withdrawal', data }])
     return { withdrawn: { gate: gate.id, incident: incident.id, state } }
   })

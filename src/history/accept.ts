@@ -1,6 +1,7 @@
 import { canonical, digest } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { formatPlace } from '../core/place.ts'
 import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
 import type { NewEvent } from './record.ts'
 
@@ -98,7 +99,7 @@ async function countedQuietly(connection: Connection, { key, quietMs }: NewIncid
 async function openOrJoin(connection: Connection, request: NewIncident): Promise<Accepted> {
   const { type, runbook, planDigest, key, inputs, requester, parent } = request
   const data = { type, runbook, planDigest, key, inputs, ...(parent ? { parent } : {}) }
-  const opened: NewEvent = { place: 'opened', actor: requester, kind: 'opened', data }
+  const opened: NewEvent = { place: formatPlace({ kind: 'opened' }), actor: requester, kind: 'opened', data }
   const accepted = await connection.query<Accepted>(
     'SELECT incident, created, occurrences FROM runbook.accept_incident($1, $2, $3, $4, $5, $6, $7, $8)',
     [

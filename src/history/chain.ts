@@ -1,5 +1,6 @@
 import { sha256Hex } from '../core/canonical.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { formatPlace } from '../core/place.ts'
 import type { Queryable } from './database.ts'
 
 export interface ChainFault {
@@ -63,7 +64,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
   const { head_seq, head_hash, outcome } = head.rows[0] ?? { head_seq: '0', head_hash: '', outcome: null }
   if (Number(head_seq) !== expected - 1 || head_hash !== prev)
     faults.push({ incident, seq: Number(head_seq), what: 'the chain does not end where the incident says' })
-  const closed = links.find((link) => link.place === 'closed')
+  const closed = links.find((link) => link.place === formatPlace({ kind: 'closed' }))
   const ended = closed ? dataOf(read(closed.body)).outcome : null
   if (ended !== outcome)
     faults.push({

@@ -1,6 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
+import { formatPlace } from '../core/place.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
 import { cutText, toStorable } from '../core/storable.ts'
 import { statement, transaction, type Connection, type Database } from './database.ts'
@@ -35,7 +36,12 @@ export async function closeIncident(database: Database, closing: Closing): Promi
   const { incident, outcome } = closing
   // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
   const reason = cutText(toStorable(closing.reason), LONGEST_REASON)
-  const closed: NewEvent = { place: 'closed', actor: 'engine', kind: 'closed', data: { outcome, reason } }
+  const closed: NewEvent = {
+    place: formatPlace({ kind: 'closed' }),
+    actor: 'engine',
+    kind: 'closed',
+    data: { outcome, reason },
+  }
   const simply = await closeWithoutGates(database, { ...closing, reason }, closed)
   if (simply) return simply
   return transaction(database, async (connection) => {
@@ -117,7 +123,7 @@ async function settleReserved(connection: Connection, incident: string, detail: 
     [...(['gate', 'action', 'target'] as const).map((name) => reserved.map((one) => one[name])), detail],
   )
   return reserved.map(({ gate, round, action, target }) => ({
-    place: `r${round}/effect/${action}/${target}`,
+    place: formatPlace({ kind: 'effect', round, action, target }),
     actor: 'engine',
     kind: 'effect',
     data: { gate, action, target, result: 'unknown', detail },
@@ -155,7 +161,7 @@ async function voidOpenGates(connection: Connection, incident: string): Promise<
     [incident, why],
   )
   return voided.rows.map(({ id, round }) => ({
-    place: `r${round}/gate/voided`,
+    place: formatPlace({ kind: 'gate-state', round, state: 'voided' }),
     actor: 'engine',
     kind: 'gate',
     data: { gate: id, state: 'voided', why },
@@ -165,7 +171,7 @@ async function voidOpenGates(connection: Connection, incident: string): Promise<
 /** All causes with what the evidence says of each, as one event of the round. */
 export function findingsEvent({ round, findings }: { round: number; findings: Finding[] }): NewEvent {
   return {
-    place: `r${round}/findings`,
+    place: formatPlace({ kind: 'findings', round }),
     actor: 'engine',
     kind: 'findings',
     data: { round, findings: findings as unknown as Json },

@@ -1,5 +1,6 @@
 import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { checkPlace } from '../core/place.ts'
 import type { PlanCheck } from '../core/plan.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import type { CheckRequest, Host } from './host.ts'
@@ -13,7 +14,7 @@ export async function diagnose(
   host: Pick<Host, 'runChecks'>,
   checks: PlanCheck[],
   scope: Scope,
-  place: string,
+  stage: string,
 ): Promise<Scope> {
   let known = scope
   let left = checks
@@ -21,16 +22,16 @@ export async function diagnose(
     const pending = new Set(left.map((check) => check.name))
     const wave = left.filter((check) => !check.needs.some((need) => pending.has(need)))
     if (wave.length === 0) throw new Error(`checks need each other: ${[...pending].join(', ')}`)
-    const found = await host.runChecks(wave.map((check) => checkRequest(check, known, place)))
+    const found = await host.runChecks(wave.map((check) => checkRequest(check, known, stage)))
     known = withEvidence(known, wave, found)
     left = left.filter((check) => !wave.includes(check))
   }
   return known
 }
 
-function checkRequest(check: PlanCheck, scope: Scope, place: string): CheckRequest {
+function checkRequest(check: PlanCheck, scope: Scope, stage: string): CheckRequest {
   const { name, kind, timeoutMs, retries } = check
-  const request: CheckRequest = { place: `${place}/${name}`, name, kind, parameters: {}, timeoutMs, retries }
+  const request: CheckRequest = { place: checkPlace(stage, name), name, kind, parameters: {}, timeoutMs, retries }
   const failed = check.needs.filter((need) => scope.states[need] === 'failed')
   if (failed.length > 0) return { ...request, unavailable: `needs ${failed.join(', ')}, which failed` }
   try {

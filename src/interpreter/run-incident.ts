@@ -1,6 +1,7 @@
 import { messageOf } from '../core/errors.ts'
 import { gateId, type Finding, type IncidentStart } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
+import { formatPlace, formatStage } from '../core/place.ts'
 import type { Ending, Plan, PlanRemedy } from '../core/plan.ts'
 import type { GateResolution } from '../core/decision.ts'
 import { diagnose, renderParameters } from './diagnose.ts'
@@ -67,7 +68,7 @@ class IncidentRun {
 
   async #round(round: number): Promise<RoundEnd> {
     this.#host.tell(`round ${round}: diagnosing`)
-    const scope = await diagnose(this.#host, this.#plan.checks, this.#inputs, `r${round}/check`)
+    const scope = await diagnose(this.#host, this.#plan.checks, this.#inputs, formatStage({ at: 'diagnose', round }))
     this.#seen = scope
     const symptom = verdict(this.#plan.symptom, scope)
     if ('value' in symptom && symptom.value !== true) return this.#gone(round)
@@ -145,7 +146,11 @@ class IncidentRun {
       if (gateNow.state !== 'open') return gateNow
       if (gateNow.escalated && !told) {
         told = true
-        await this.#tellPeople(`r${round}/gate`, `nobody answered gate ${gate} in time`, scope)
+        await this.#tellPeople(
+          formatPlace({ kind: 'gate-unanswered', round }),
+          `nobody answered gate ${gate} in time`,
+          scope,
+        )
       }
       const { expiresInMs, escalated, remindInMs } = gateNow
       if (remindInMs === 0 && !reminded.has(escalated)) {
@@ -161,7 +166,7 @@ class IncidentRun {
     const by = approval.auto ? [] : approval.by
     const wider = [...new Set([...by, ...this.#plan.escalate.to])]
     return this.#host.escalate({
-      place: `r${round}/gate/reminder${escalated ? '2' : ''}`,
+      place: formatPlace({ kind: 'reminder', round, escalated }),
       kind: 'reminder',
       to: escalated || by.length === 0 ? wider : by,
       message: `gate ${gateId(this.#incident, round)} still waits for a decision: ${title}`,
@@ -202,7 +207,7 @@ class IncidentRun {
         scope,
       )
     if (treated.stopped !== undefined && !treated.over)
-      await this.#host.record(`r${round}/stopped`, 'stopped', { round, reason: treated.stopped })
+      await this.#host.record(formatPlace({ kind: 'stopped', round }), 'stopped', { round, reason: treated.stopped })
     if (applied.length === 0) {
       if (treated.cancelled) {
         const what = treated.once.length > 0 ? `after ${treated.once.join(' and ')}` : 'before anything'
@@ -218,9 +223,8 @@ class IncidentRun {
     const items = rendered.targets.filter(({ target }) => applied.includes(target.key)).map(({ target }) => target.item)
     const seen = withTargets(this.#inputs, remedy, items)
     const { checks, until, holdsMs, everyMs, withinMs } = remedy.verify
-    const place = `r${round}/verify`
     const answer = await this.#host.poll({
-      place,
+      place: formatStage({ at: 'verify', round }),
       checks,
       scope: seen.values,
       types: seen.types,
@@ -233,7 +237,7 @@ class IncidentRun {
     const cancelled = `cancelled after ${remedy.name} was applied to ${applied.join(', ')}`
     // Whether it would have helped nobody knows: that is no verdict.
     if (answer.cancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
-    await this.#host.record(`${place}/verdict`, 'verified', {
+    await this.#host.record(formatPlace({ kind: 'verified', round }), 'verified', {
       round,
       remedy: remedy.name,
       held,
@@ -258,7 +262,10 @@ class IncidentRun {
   async #symptomGone(round: number): Promise<RoundEnd> {
     if (!this.#plan.symptom) return this.#gone(round)
     const checks = closure(this.#plan.checks, this.#plan.symptom.checks)
-    const symptom = verdict(this.#plan.symptom, await diagnose(this.#host, checks, this.#inputs, `r${round}/after`))
+    const symptom = verdict(
+      this.#plan.symptom,
+      await diagnose(this.#host, checks, this.#inputs, formatStage({ at: 'after', round })),
+    )
     return 'value' in symptom && symptom.value !== true ? this.#gone(round) : 'again'
   }
 
@@ -276,13 +283,13 @@ class IncidentRun {
     findings: Finding[] | undefined,
     scope: Scope,
   ): Promise<ClosingRequest> {
-    await this.#tellPeople(`r${round}/escalation`, reason, scope)
+    await this.#tellPeople(formatPlace({ kind: 'escalation', round }), reason, scope)
     return { outcome: 'escalated', reason, ...(findings ? { findings: { round, findings } } : {}) }
   }
 
   async #tellBrokenGlass(round: number, gate: string, broken: { person: string; reason: string }): Promise<void> {
     await this.#host.escalate({
-      place: `r${round}/broken-glass`,
+      place: formatPlace({ kind: 'broken-glass', round }),
       kind: 'announcement',
       to: this.#plan.escalate.to,
       message: `${broken.person} broke the glass and approved ${gate} alone`,

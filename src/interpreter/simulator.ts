@@ -4,6 +4,7 @@ import type { EffectResult } from '../core/effect.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { Finding, IncidentStart } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { roundOf } from '../core/place.ts'
 import type { Plan } from '../core/plan.ts'
 import type {
   ApplyAnswer,
@@ -91,11 +92,6 @@ export async function simulate(plan: Plan, inputs: JsonObject, world: World): Pr
 /** Nothing that a plan can say depends on when a check ran. */
 const START = new Date(0).toISOString()
 
-/** `r12/verify/after` → 12 */
-function roundOf(place: string): number {
-  return Number.parseInt(place.slice(1), 10)
-}
-
 const refs = new WeakMap<object, string>()
 
 /** The same object comes at many looks and in many runs, and is digested once. */
@@ -133,7 +129,7 @@ class SimulatedHost implements Host {
 
   #look({ place, name, kind, parameters, unavailable }: CheckRequest): Evidence {
     this.looks.push(place)
-    this.#began[roundOf(place) - 1] ??= this.now
+    this.#began[roundOf(place)! - 1] ??= this.now
     const { now, round, applied, moments, began } = this.#situation()
     const result =
       unavailable === undefined

@@ -2,6 +2,7 @@ import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { manualPollMs } from '../core/manual-poll.ts'
+import { formatPlace, formatStage } from '../core/place.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
 import { diagnose } from './diagnose.ts'
 import { judgeCause, verdict, type Judged } from './find.ts'
@@ -115,8 +116,13 @@ class TreatmentRun {
     this.#rechecks += 1
     if (this.#rechecks > MAX_RECHECKS)
       return this.#stop('the grounds went stale again and again before it could be applied')
-    const place = `r${round}/recheck${this.#rechecks}`
-    const scope = await diagnose(this.#host, grounds(plan, judged), this.#treatment.scope, place)
+    const at = { round, number: this.#rechecks }
+    const scope = await diagnose(
+      this.#host,
+      grounds(plan, judged),
+      this.#treatment.scope,
+      formatStage({ at: 'recheck', ...at }),
+    )
     const again = judgeCause(judged.cause, scope)
     const now = again.finding.holds === true ? renderAgain(this.#remedy, again, scope) : undefined
     const skipped: JsonObject = {}
@@ -132,7 +138,7 @@ class TreatmentRun {
     for (const key of Object.keys(skipped))
       this.#treated.results.set(key, this.#touched.has(key) ? 'applied' : 'skipped')
     this.#left = stays
-    const found = await this.#host.record(place, 'recheck', {
+    const found = await this.#host.record(formatPlace({ kind: 'recheck', ...at }), 'recheck', {
       round,
       holds: again.finding.holds,
       because: again.finding.because,
@@ -230,8 +236,9 @@ class TreatmentRun {
     const seen = verdict(action.expect, { values: { result: effect.observed ?? null }, types: RESULT, states: {} })
     if ('value' in seen && seen.value === true) return effect
     const detail = `its result is not as expected: ${action.expect.cel}`
-    const place = `r${this.#treatment.round}/expect/${effect.action}/${effect.target}`
-    await this.#host.record(place, 'unexpected', { action: effect.action, target: effect.target, detail })
+    const { action: id, target } = effect
+    const place = formatPlace({ kind: 'unexpected', round: this.#treatment.round, action: id, target })
+    await this.#host.record(place, 'unexpected', { action: id, target, detail })
     return { ...effect, result: 'refused', detail }
   }
 
@@ -261,7 +268,7 @@ class TreatmentRun {
   async #wait(action: PlanAction): Promise<void> {
     const { round, scope } = this.#treatment
     const wait = action.wait!
-    await this.#host.record(`r${round}/waiting/${action.id}`, 'waiting', {
+    await this.#host.record(formatPlace({ kind: 'waiting', round, action: action.id }), 'waiting', {
       round,
       action: action.id,
       until: wait.until.cel,
@@ -273,7 +280,7 @@ class TreatmentRun {
       this.#left.map((one) => one.target.item),
     )
     const answer = await this.#host.poll({
-      place: `r${round}/wait/${action.id}`,
+      place: formatStage({ at: 'wait', round, action: action.id }),
       checks: wait.checks,
       scope: seen.values,
       types: seen.types,

@@ -1,3 +1,4 @@
+import { parsePlace } from '../../core/place.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { EventRow } from '../../history/incidents.ts'
@@ -126,9 +127,14 @@ function replay(gate: string, proposal: Proposal, proposed: EventRow, events: Ev
         Object.assign(now, { state: 'withdrawn', why: `${person} took the approval back` })
       if (data.state === 'approved') now.approved_targets = approvedTargets(proposal, [...live.values()])
     } else if (kind === 'gate') {
-      if (place?.endsWith('/escalated')) now.escalatedAt = at
+      if (isEscalated(place)) now.escalatedAt = at
       else Object.assign(now, { state: data.state, why: data.why ?? null })
     }
   }
   return now
+}
+
+function isEscalated(place: string | null): boolean {
+  const parsed = place === null ? undefined : parsePlace(place)
+  return parsed?.kind === 'gate-state' && parsed.state === 'escalated'
 }

@@ -1,4 +1,5 @@
 import { canonical, sha256Hex } from '../../core/canonical.ts'
+import { formatPlace } from '../../core/place.ts'
 import type { Queryable } from '../../history/database.ts'
 import { about, differing, orNull, personOf, type Recorded } from './recorded.ts'
 
@@ -28,7 +29,7 @@ export async function incidentFaults(db: Queryable, { incident, events, fault }:
   const first = (kind: string) => events.find((event) => event.kind === kind)
   const opened = first('opened')
   if (!opened) return fault('its opening is not recorded')
-  const closed = events.find((event) => event.place === 'closed')
+  const closed = events.find((event) => event.kind === 'closed' && event.place === formatPlace({ kind: 'closed' }))
   const [acknowledged, cancelled] = [first('acknowledged'), first('cancel')]
   const claimed = events.findLast((event) => event.kind === 'claimed')
   const { type, runbook, planDigest, key, inputs, parent } = opened.data

@@ -1,5 +1,6 @@
 import type { Finding } from '../../core/incident.ts'
 import { worstOf } from '../../core/effect.ts'
+import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
 import { inTheWay, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
@@ -19,7 +20,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
   const gates = await readGates(db, id)
-  const count = Math.max(0, ...events.map(roundOf), ...gates.map((gate) => gate.round))
+  const count = Math.max(0, ...events.map(({ place }) => roundOf(place ?? '') ?? 0), ...gates.map((gate) => gate.round))
   const rounds: RoundView[] = []
   for (let round = 1; round <= count; round += 1)
     rounds.push(
@@ -36,11 +37,6 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
   return { ...summaryOf(incident), rounds, controls: inTheWay(controls, last ? connectionsOf(last.proposal) : []) }
 }
 
-/** `r2/check/jobs` → 2; 0 for what belongs to no round. */
-function roundOf(event: Pick<EventRow, 'place'>): number {
-  return Number(/^r(\d+)\//.exec(event.place ?? '')?.[1] ?? 0)
-}
-
 async function roundView(
   db: Queryable,
   round: number,
@@ -48,13 +44,13 @@ async function roundView(
   gate: GateRow | undefined,
   over: boolean,
 ): Promise<RoundView> {
-  const events = all.filter((event) => roundOf(event) === round)
+  const events = all.filter(({ place }) => place !== null && roundOf(place) === round)
   const effects = gate ? await readEffects(db, gate.id) : []
   const findings = events.find((event) => event.kind === 'findings')?.data.findings as unknown as Finding[] | undefined
   const verdict = events.find((event) => event.kind === 'verified')
   return {
     round,
-    checks: events.filter((event) => event.place?.startsWith(`r${round}/check/`)).map(checkView),
+    checks: events.filter(({ place }) => isDiagnosis(place)).map(checkView),
     causes: findings ?? [],
     remedy: gate?.remedy ?? null,
     gate: gate ? await gateView(db, gate) : null,
@@ -62,6 +58,10 @@ async function roundView(
     effects,
     verified: verdict ? verdict.data.held === true : null,
   }
+}
+
+function isDiagnosis(place: string | null): boolean {
+  return place !== null && parseCheckPlace(place)?.stage.at === 'diagnose'
 }
 
 function checkView({ data }: EventRow): CheckView {

@@ -3,6 +3,7 @@ import { humanDuration } from '../../core/duration.ts'
 import type { Finding } from '../../core/incident.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { cutText } from '../../core/storable.ts'
+import { parseCheckPlace, type CheckStage } from '../../core/place.ts'
 import type { EventRow } from '../../history/incidents.ts'
 import type { TimelineEntry } from './view-types.ts'
 
@@ -94,12 +95,17 @@ function toldText({ to, told }: JsonObject): string {
     .join(', ')
 }
 
+const STAGES: Record<CheckStage['at'], string> = {
+  diagnose: '',
+  recheck: 'checked again: ',
+  wait: 'while waiting: ',
+  verify: 'verification: ',
+  after: 'afterwards: ',
+}
+
 function lookOf(place: string | null): string {
-  if (place?.includes('/recheck')) return 'checked again: '
-  if (place?.includes('/verify/')) return 'verification: '
-  if (place?.includes('/wait/')) return 'while waiting: '
-  if (place?.includes('/after/')) return 'afterwards: '
-  return ''
+  const stage = place === null ? undefined : parseCheckPlace(place)?.stage
+  return stage ? STAGES[stage.at] : ''
 }
 
 function checkResult(data: JsonObject): string {

@@ -1,5 +1,6 @@
 import { worstOf, type EffectResult } from '../../core/effect.ts'
 import type { Finding } from '../../core/incident.ts'
+import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
 
@@ -17,7 +18,12 @@ export interface RoundResult {
 
 /** A simulated incident, round by round. */
 export function roundsOf(run: Simulated): RoundResult[] {
-  const numbers = new Set(run.looks.flatMap((place) => /^r(\d+)\/check\//.exec(place)?.[1] ?? []).map(Number))
+  const numbers = new Set(
+    run.looks.flatMap((place) => {
+      const stage = parseCheckPlace(place)?.stage
+      return stage?.at === 'diagnose' ? [stage.round] : []
+    }),
+  )
   return [...numbers].map((round) => {
     const draft = run.drafts.find((one) => one.round === round)
     const closing = run.closing.findings?.round === round ? run.closing.findings.findings : []
@@ -38,7 +44,7 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
     if (event.kind === 'recheck' && event.data['round'] === round)
       for (const target of Object.keys(event.data['skipped'] as object)) effects[target] = 'skipped'
   const own = run.effects.filter((effect) => effect.round === round)
-  const unexpected = run.events.filter(({ place }) => place.startsWith(`r${round}/expect/`))
+  const unexpected = run.events.filter((event) => event.kind === 'unexpected' && roundOf(event.place) === round)
   for (const { target } of own) {
     const results = own.filter((effect) => effect.target === target).map(({ result }) => result)
     if (unexpected.some(({ data }) => data['target'] === target)) results.push('refused')

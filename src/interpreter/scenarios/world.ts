@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../core/json.ts'
+import { parseCheckPlace } from '../../core/place.ts'
 import type { Phase, Scenario } from '../../language/scenarios/scenario.ts'
 import type { ProposalDraft } from '../host.ts'
 import { isApprovedInPart } from '../render.ts'
@@ -70,7 +71,8 @@ function phasesOf(scenario: Scenario, name: string, look: Look): Phase[] | undef
 
 /** The whole name of a remedy's own check: `fail-runs/after`. */
 function ofRemedy(name: string, { place, moments }: Look): string | undefined {
-  return /^r\d+\/(verify|wait)/.test(place) ? `${moments.at(-1)?.remedy}/${name}` : undefined
+  const at = parseCheckPlace(place)?.stage.at
+  return at === 'verify' || at === 'wait' ? `${moments.at(-1)?.remedy}/${name}` : undefined
 }
 
 function begins(
