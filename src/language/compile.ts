@@ -66,7 +66,8 @@ function contextOf(reporter: Reporter, options: CompileOptions): Context {
 function compilePlan(context: Context, runbook: Section): Plan {
   const inputs = compileInputs(context, runbook.named('inputs'))
   const inputsOnly: Scope = { types: { inputs: inputsType(inputs) }, checks: { checks: {} } }
-  const { checks, scope } = compileChecks(context, runbook.named('diagnose'), inputsOnly)
+  const diagnosis = compileChecks(context, runbook.named('diagnose'), inputsOnly)
+  const { checks, scope } = diagnosis
   const symptom = condition(context, runbook.scalar('symptom'), scope)
   const named = runbook.named('remedies')
   const causes = compileCauses(
@@ -76,7 +77,8 @@ function compilePlan(context: Context, runbook: Section): Plan {
     named.map(({ name }) => name),
   )
   const causesAreWell = !context.reporter.hasErrors
-  const remedies = named.map((remedy) => compileRemedy(context, remedy, causes, scope, inputsOnly, causesAreWell))
+  const surroundings = { all: named, causes, causesAreWell, diagnosis, inputsOnly }
+  const remedies = named.map((remedy) => compileRemedy(context, remedy, surroundings))
   const key = runbook.scalar('key')
   const [owner, detect, rounds] = [runbook.text('owner'), runbook.section('detect'), runbook.section('rounds')]
   return {

@@ -109,6 +109,7 @@ export const RULES = {
   'until-reads-nothing': 'A condition that reads none of its checks says the same at every look.',
   'until-is-the-write':
     'A condition that asks only for what the remedy itself writes holds by the write alone, and says nothing of recovery.',
+  'like-with-more': '`like` stands for a whole verification, so no other field may be beside it.',
   'verify-times': 'It must hold for a shorter time than it is looked at.',
   'once-for-affects':
     'What is done once for all targets may not name all that is affected: limits and decisions are about targets.',

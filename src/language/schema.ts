@@ -58,7 +58,16 @@ function sectionSchema(name: SectionName): JsonObject {
   const properties: JsonObject = {}
   for (const [field, spec] of Object.entries(fields)) properties[field] = described(spec)
   const required = Object.keys(fields).filter((field) => fields[field]!.required)
-  return { type: 'object', description: doc, properties, required, additionalProperties: false }
+  const schema: JsonObject = { type: 'object', description: doc, properties, required, additionalProperties: false }
+  const conditional = Object.entries(fields).filter(([, { requiredUnless }]) => requiredUnless !== undefined)
+  if (conditional.length === 0) return schema
+  const instead = conditional[0]![1].requiredUnless!
+  // Draft 7 in strict mode wants each required property named in the same subschema.
+  const all = (names: string[]): JsonObject => ({
+    properties: Object.fromEntries(names.map((field) => [field, {}])),
+    required: names,
+  })
+  return { ...schema, anyOf: [all(conditional.map(([field]) => field)), all([instead])] }
 }
 
 /** Draft 7 ignores what stands beside a `$ref`: the description goes around it. */

@@ -1,9 +1,10 @@
-import type { ActionAccess, PlanAction, Type } from '../../core/plan.ts'
+import type { ActionAccess, PlanAction, PlanCheck, Type } from '../../core/plan.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Kind } from '../kinds/kind.ts'
 import type { Section } from '../structure/section.ts'
 import { compileChecks } from './checks.ts'
-import { condition, scopeWith } from './context.ts'
+import type { CompiledChecks } from './checks.ts'
+import { condition } from './context.ts'
 import type { Context, Scope } from './context.ts'
 import { compileParameters, resultOf } from './compile-parameters.ts'
 
@@ -16,6 +17,8 @@ export interface ActionScopes {
   whole: Scope
   /** Of `wait`: `inputs` and `targets`. */
   after: Scope
+  /** The checks that `wait` may run again. */
+  diagnosis: CompiledChecks
 }
 
 /** The action's kind with its plan; undefined when the kind is not known. */
@@ -50,7 +53,7 @@ export function compileAction(
   if (expect) action.expect = expect.expression
   const wait = section.section('wait')
   if (wait) {
-    const polled = compilePolled(context, wait, scopes.after)
+    const polled = compilePolled(context, wait, scopes.after, scopes.diagnosis)
     if (polled) action.wait = polled
   }
   const batches = section.section('batches')
@@ -107,25 +110,62 @@ function actionKind(context: Context, section: Section): Kind | undefined {
   return undefined
 }
 
-/** What `verify` and `wait` have in common: checks of their own, and a condition that must read one of them. */
+/**
+ * What `verify` and `wait` have in common: checks to run in each sample, those of the diagnosis (`again`) and their own, and a condition
+ * that must read one of them. `scope` knows `inputs` and `targets`.
+ */
 export function compilePolled(
   context: Context,
   section: Section,
   scope: Scope,
+  diagnosis: CompiledChecks,
 ): NonNullable<PlanAction['wait']> | undefined {
-  const { checks, scope: inner } = compileChecks(context, section.named('checks'), scopeWith(scope, {}))
+  const again = checksAgain(context, section, diagnosis)
+  const { checks: own, scope: inner } = compileChecks(
+    context,
+    section.named('checks'),
+    scopeAgain(scope, diagnosis, again),
+  )
   const until = condition(context, section.scalar('until'), inner)
   if (!until) return undefined
   if (until.expression.checks.length === 0) {
     const message =
-      'This condition looks at nothing: it must read one of the checks beside it, or it says the same at every look.'
+      'This condition reads no check, so every sample would give the same value. Use a check of "again" or "checks" in it.'
     context.reporter.error('until-reads-nothing', section.at('until'), message)
   }
   const everyMs = section.duration('every') ?? DEFAULT_POLL_MS
+  const checks = [...again, ...own]
   return { checks, until: until.expression, everyMs, withinMs: section.duration('within') ?? everyMs }
 }
 
-/** `actionKind` found it in the table of actions, none of which only reads. */
+/** The checks of `again` and all that they need, in the diagnosis' order. */
+function checksAgain(context: Context, section: Section, { checks }: CompiledChecks): PlanCheck[] {
+  const known = checks.map(({ name }) => name)
+  const wanted = new Set<string>()
+  for (const scalar of section.names('again')) {
+    const name = String(scalar.value)
+    if (known.includes(name)) wanted.add(name)
+    else {
+      const message = `"diagnose" has no check "${name}".${didYouMean(name, known)} (checks: ${known.join(', ')})`
+      context.reporter.error('unknown-name', scalar, message)
+    }
+  }
+  for (const check of checks.toReversed()) if (wanted.has(check.name)) for (const need of check.needs) wanted.add(need)
+  return checks.filter(({ name }) => wanted.has(name))
+}
+
+/** The scope given and the results of these checks, with what the diagnosis knows of each. */
+function scopeAgain(scope: Scope, { scope: diagnosed }: CompiledChecks, again: PlanCheck[]): Scope {
+  const names = again.map(({ name }) => name)
+  const of = <T>(record: Readonly<Record<string, T>> | undefined): Record<string, T> =>
+    Object.fromEntries(names.flatMap((name) => (record && Object.hasOwn(record, name) ? [[name, record[name]!]] : [])))
+  return {
+    types: { ...scope.types, ...of(diagnosed.types) },
+    checks: { ...scope.checks, checks: of(diagnosed.checks.checks), partial: of(diagnosed.checks.partial) },
+  }
+}
+
+/** The access of an action; the table of actions holds no kind that only reads. */
 function accessOf({ name, access }: Kind): ActionAccess {
   if (access === 'read') throw new TypeError(`${name} is a check, not an action`)
   return access

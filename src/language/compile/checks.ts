@@ -40,8 +40,11 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
     const kind = kinds[i]
     types[name] = kind && !isBeside(kind, section) ? resultOf(kind, section.map('with')) : 'dyn'
   }
-  const siblings = Object.fromEntries(named.map(({ name }) => [name, [] as string[]]))
-  const partial = Object.fromEntries(named.map(({ name }, i) => [name, partialOf(kinds[i])]))
+  const siblings = { ...base.checks.checks, ...Object.fromEntries(named.map(({ name }) => [name, [] as string[]])) }
+  const partial = {
+    ...base.checks.partial,
+    ...Object.fromEntries(named.map(({ name }, i) => [name, partialOf(kinds[i])])),
+  }
   const scope: Scope = { types, checks: { checks: siblings, partial } }
   const found: { check: PlanCheck; key: Span }[] = []
   for (const [i, { name, key, section }] of named.entries()) {
@@ -111,8 +114,11 @@ function inOrder(context: Context, found: { check: PlanCheck; key: Span }[]): Pl
   return ordered
 }
 
-function ancestors(checks: PlanCheck[], known: Record<string, string[]>): Record<string, string[]> {
-  const all: Record<string, string[]> = { ...known }
+function ancestors(
+  checks: PlanCheck[],
+  known: Readonly<Record<string, readonly string[]>>,
+): Record<string, readonly string[]> {
+  const all: Record<string, readonly string[]> = { ...known }
   for (const { name, needs } of checks)
     all[name] = [...new Set(needs.flatMap((need) => [need, ...(Object.hasOwn(all, need) ? all[need]! : [])]))]
   return all

@@ -10,6 +10,7 @@ import { asksForWrite } from './asks-for-write.ts'
 import { withAffects } from './causes.ts'
 import type { CompiledCause } from './causes.ts'
 import { isTaken } from './checks.ts'
+import type { CompiledChecks } from './checks.ts'
 import { scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
 import { compileTemplate } from './compile-values.ts'
@@ -17,15 +18,24 @@ import { compileTemplate } from './compile-values.ts'
 const DEFAULT_MAX_TARGETS = 20
 const DEFAULT_VALID_MS = 15 * 60_000
 
+/** What a remedy is compiled among. */
+export interface RemedySurroundings {
+  /** All remedies of the runbook. */
+  all: NamedSection[]
+  causes: CompiledCause[]
+  /** Whether the causes compiled without an error: only then can an unused remedy be reported. */
+  causesAreWell: boolean
+  diagnosis: CompiledChecks
+  inputsOnly: Scope
+}
+
 /** Compiles a remedy in the scope of the causes that it is for. Only causes that are well can tell that nobody uses it. */
 export function compileRemedy(
   context: Context,
   { name, key, section }: NamedSection,
-  causes: CompiledCause[],
-  scope: Scope,
-  inputsOnly: Scope,
-  causesAreWell: boolean,
+  { all, causes, causesAreWell, diagnosis, inputsOnly }: RemedySurroundings,
 ): PlanRemedy {
+  const { scope } = diagnosis
   const users = causes.filter(({ cause }) => 'remedy' in cause.then && cause.then.remedy === name)
   if (users.length === 0 && causesAreWell)
     context.reporter.error(
@@ -40,7 +50,7 @@ export function compileRemedy(
   const whole = remedyScope(users, scope)
   const each = forName === undefined ? whole : scopeWith(whole, { [forName]: item })
   const after = scopeWith(inputsOnly, { targets: { list: item } })
-  const actions = compileActions(context, section, { each, whole, after }, forName)
+  const actions = compileActions(context, section, { each, whole, after, diagnosis }, forName)
   const writes = actions.filter(({ kind }) => kind.access === 'write')
   const remedy: PlanRemedy = {
     name: name,
@@ -50,7 +60,7 @@ export function compileRemedy(
     actions: actions.map(({ action }) => action),
     limits: compileLimits(context, section, writes.length > 0),
     approval: compileApproval(context, section, writes.length > 0),
-    verify: compileVerify(context, section, after, writes.length > 0),
+    verify: compileVerify(context, section, { after, all, diagnosis }, writes.length > 0),
   }
   if (forName !== undefined) remedy.for = forName
   nameTargets(context, section, remedy, each)
@@ -192,7 +202,7 @@ function checkApprovers(context: Context, approval: Section): void {
 function warnOfWriteAlone({ reporter }: Context, section: Section, remedy: PlanRemedy): void {
   const verify = section.section('verify')
   const { written, alone } = asksForWrite(remedy)
-  if (!verify || !alone || verify.has('holds')) return
+  if (!verify || !alone || remedy.verify.holdsMs > 0) return
   const message = `This holds as soon as "set" has written it (${written.join(', ')}), whether or not anything recovered. Ask for what happens after the write, or that the symptom is gone; where nothing is to follow, ask with "holds" that it stays.`
   reporter.warning('until-is-the-write', verify.at('until'), message)
 }
@@ -205,16 +215,28 @@ const NOTHING_TO_VERIFY: PlanRemedy['verify'] = {
   withinMs: DEFAULT_POLL_MS,
 }
 
-function compileVerify(context: Context, section: Section, scope: Scope, writes: boolean): PlanRemedy['verify'] {
-  const verify = section.section('verify')
+interface VerifyScopes {
+  /** `inputs` and `targets`. */
+  after: Scope
+  all: NamedSection[]
+  diagnosis: CompiledChecks
+}
+
+function compileVerify(
+  context: Context,
+  section: Section,
+  scopes: VerifyScopes,
+  writes: boolean,
+): PlanRemedy['verify'] {
+  const verify = verifySection(context, section, scopes.all)
   if (!verify) {
     if (writes && !section.has('verify')) {
-      const message = 'This remedy changes something, so it must be seen whether it helped: "verify" is missing.'
+      const message = 'This remedy changes something, so it needs "verify", which checks that it helped.'
       context.reporter.error('missing-verify', section.at('do'), message)
     }
     return NOTHING_TO_VERIFY
   }
-  const polled = compilePolled(context, verify, scope)
+  const polled = compilePolled(context, verify, scopes.after, scopes.diagnosis)
   if (!polled) return NOTHING_TO_VERIFY
   const holdsMs = verify.duration('holds') ?? 0
   if (holdsMs >= polled.withinMs && verify.has('holds')) {
@@ -222,4 +244,23 @@ function compileVerify(context: Context, section: Section, scope: Scope, writes:
     context.reporter.error('verify-times', verify.at('holds'), message)
   }
   return { ...polled, holdsMs }
+}
+
+/** The remedy's own `verify`, or that of the remedy that it names in `like`. */
+function verifySection(context: Context, section: Section, all: NamedSection[]): Section | undefined {
+  const verify = section.section('verify')
+  if (!verify?.has('like')) return verify
+  const beside = ['again', 'checks', 'until', 'holds', 'every', 'within'].find((field) => verify.has(field))
+  if (beside !== undefined) {
+    const message = `"like" uses the whole verification of another remedy: leave out "${beside}", or leave out "like".`
+    context.reporter.error('like-with-more', verify.keyOf(beside), message)
+  }
+  const name = verify.text('like')
+  const known = all.filter((one) => one.section.section('verify')?.has('until')).map((one) => one.name)
+  const other = all.find((one) => one.name === name && known.includes(one.name))
+  if (name !== undefined && !other) {
+    const message = `No remedy "${name}" has a verification of its own.${didYouMean(name, known)} (remedies that have one: ${known.join(', ') || 'none'})`
+    context.reporter.error('unknown-remedy', verify.at('like'), message)
+  }
+  return other?.section.section('verify')
 }

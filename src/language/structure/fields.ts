@@ -191,26 +191,52 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
     },
   },
   verify: {
-    doc: 'Looks again until things are healthy. `targets` are those to which the remedy was applied.',
+    doc: 'Samples until the system is healthy again. `targets` are those to which the remedy was applied.',
     fields: {
-      checks: { form: { named: 'check', by: 'identifier' }, doc: 'What is looked at; parameters may use `targets`.' },
+      again: {
+        form: { names: 'identifier' },
+        doc: 'Checks of `diagnose` to run again in each sample, with all the checks that they need; `until` knows them by their names.',
+      },
+      checks: {
+        form: { named: 'check', by: 'identifier' },
+        doc: 'Further checks for each sample; their parameters may use `targets`.',
+      },
       until: {
         form: 'condition',
-        required: true,
-        doc: 'Healthy when this holds, over `targets`, `inputs` and these checks.',
+        requiredUnless: 'like',
+        doc: 'The system is healthy when this holds. It may use `targets`, `inputs` and the checks of `again` and `checks`.',
       },
-      holds: { form: 'duration', doc: 'It must hold for so long.', otherwise: 'one look' },
-      every: { form: 'duration', doc: 'How often it looks.', otherwise: '5s' },
-      within: { form: 'duration', required: true, doc: 'If it does not hold by then, the remedy did not help.' },
+      holds: { form: 'duration', doc: 'How long `until` must stay true.', otherwise: 'one sample' },
+      every: { form: 'duration', doc: 'The pause between two samples.', otherwise: '5s' },
+      within: {
+        form: 'duration',
+        requiredUnless: 'like',
+        doc: 'If `until` does not hold by then, the remedy did not help.',
+      },
+      like: {
+        form: 'name',
+        doc: 'Instead of all other fields: another remedy of this runbook, whose verification is used for this one too.',
+      },
     },
   },
   wait: {
-    doc: 'Looks again until the next action may begin.',
+    doc: 'Samples until the next action may begin.',
     fields: {
-      checks: { form: { named: 'check', by: 'identifier' }, doc: 'What is looked at; parameters may use `targets`.' },
-      until: { form: 'condition', required: true, doc: 'Over `targets`, `inputs` and these checks.' },
-      every: { form: 'duration', doc: 'How often it looks.', otherwise: '5s' },
-      within: { form: 'duration', required: true, doc: 'If it does not hold by then, the remedy stops.' },
+      again: {
+        form: { names: 'identifier' },
+        doc: 'Checks of `diagnose` to run again in each sample, with all the checks that they need; `until` knows them by their names.',
+      },
+      checks: {
+        form: { named: 'check', by: 'identifier' },
+        doc: 'Further checks for each sample; their parameters may use `targets`.',
+      },
+      until: {
+        form: 'condition',
+        required: true,
+        doc: 'May use `targets`, `inputs` and the checks of `again` and `checks`.',
+      },
+      every: { form: 'duration', doc: 'The pause between two samples.', otherwise: '5s' },
+      within: { form: 'duration', required: true, doc: 'If `until` does not hold by then, the remedy stops.' },
     },
   },
   batches: {

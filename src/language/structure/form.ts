@@ -10,6 +10,8 @@ export interface SectionFields {
 export interface Field {
   form: Form
   required?: true
+  /** Required where this other field of the section is absent. */
+  requiredUnless?: string
   /** One or two sentences: hover text and reference. */
   doc: string
   /** What holds when the field is left out, for people. */

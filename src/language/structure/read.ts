@@ -52,8 +52,13 @@ class StructureReader {
     // A field that was misspelt was reported, with what was meant: it is not missing as well.
     const unknown = [...tree.entries.keys()].filter((key) => !Object.hasOwn(fields, key))
     const meant = new Set(unknown.map((key) => this.misplaced.meant(name, tree, key)))
-    for (const [field, { required, doc }] of Object.entries(fields))
-      if (required && !tree.entries.has(field) && !meant.has(field) && !this.misplaced.hasStray(field, tree))
+    for (const [field, { required, requiredUnless, doc }] of Object.entries(fields))
+      if (
+        (required || (requiredUnless !== undefined && !tree.entries.has(requiredUnless))) &&
+        !tree.entries.has(field) &&
+        !meant.has(field) &&
+        !this.misplaced.hasStray(field, tree)
+      )
         this.reporter.error('missing-field', at, `"${field}" is missing in this ${name}: ${doc}`)
   }
 

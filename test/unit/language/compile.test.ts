@@ -78,6 +78,71 @@ describe('the plan', () => {
   })
 })
 
+describe('checks of the diagnosis that a verification runs again', () => {
+  const paused = readFileSync(
+    new URL('../../fixtures/runbooks/valid/unknown-name--again.yaml', import.meta.url),
+    'utf8',
+  )
+
+  test('are the same checks, with the same parameters and types, in the order of the diagnosis', () => {
+    const { checks, remedies } = plan(paused)
+    expect(remedies['resume-queue']!.verify.checks).toEqual(checks)
+    expect(remedies['resume-queue']!.verify.until).toMatchObject({
+      checks: ['queue', 'stuck'],
+      grows: [],
+      shrinks: ['stuck'],
+    })
+  })
+
+  test('bring the checks that they need, also where those are not named', () => {
+    const needy = paused
+      .replace(
+        'causes:\n',
+        '  jobs:\n    check: bullmq.jobs\n    with: { connection: maestro-queue, ids: "${{ stuck.rows.map(r, r.job_id) }}" }\ncauses:\n',
+      )
+      .replace('again: [queue, stuck]', 'again: [jobs]')
+      .replace('"!queue.paused && size(stuck.rows) == 0"', 'size(jobs.rows) == 0')
+    const { verify } = plan(needy).remedies['resume-queue']!
+    expect(verify.checks.map(({ name }) => name)).toEqual(['stuck', 'jobs'])
+    expect(verify.until).toMatchObject({ checks: ['jobs'], shrinks: ['stuck', 'jobs'] })
+  })
+
+  test('are known to the checks beside them, which then need them', () => {
+    const beside = paused.replace(
+      /again: \[queue, stuck\]\n.*\n/,
+      [
+        'again: [stuck]',
+        '      checks:',
+        '        jobs: { check: bullmq.jobs, with: { connection: maestro-queue, ids: "${{ stuck.rows.map(r, r.job_id) }}" } }',
+        '      until: size(jobs.rows) == 0',
+        '',
+      ].join('\n'),
+    )
+    const { verify } = plan(beside).remedies['resume-queue']!
+    expect(verify.checks.map(({ name, needs }) => [name, needs])).toEqual([
+      ['stuck', []],
+      ['jobs', ['stuck']],
+    ])
+    // Cut rows of `stuck` could hide jobs: the condition says so of both checks.
+    expect(verify.until.shrinks).toEqual(expect.arrayContaining(['jobs', 'stuck']))
+  })
+
+  test('may be those of a wait too', () => {
+    const waiting = paused.replace(
+      '        with: { connection: maestro-queue }\n    approval',
+      '        with: { connection: maestro-queue }\n        wait: { again: [queue], until: "!queue.paused", within: 1m }\n    approval',
+    )
+    const [action] = plan(waiting).remedies['resume-queue']!.actions
+    expect(action!.wait).toMatchObject({ checks: [{ name: 'queue', kind: 'bullmq.queue' }], withinMs: 60_000 })
+  })
+})
+
+test('a remedy that is verified like another one has the same verification', () => {
+  const like = readFileSync(new URL('../../fixtures/runbooks/valid/like-with-more.yaml', import.meta.url), 'utf8')
+  const { remedies } = plan(like)
+  expect(remedies['pause-over']!.verify).toEqual(remedies['resume-queue']!.verify)
+})
+
 test('only notes and manual steps need neither approval nor verification', () => {
   const action = '      - action: notify\n        with: { channel: oncall, message: "${{ queue.waiting }} wait" }\n'
   const [before, after] = minimal.split('  resume-queue:\n    title: Resume the queue\n    do:\n')
