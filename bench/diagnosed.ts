@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** Runs of an invented system, of which a few stand still; small, so that the statements cost little beside what is measured. */
+/** 2,000 runs of an imaginary system, some of them stuck. Small, so that the statements take little time compared with the workflow. */
 const SCHEMA = `
 CREATE TABLE runs (id text PRIMARY KEY, status text NOT NULL, current_step text NOT NULL, attempt int NOT NULL,
   updated_at timestamptz NOT NULL);
@@ -15,7 +15,7 @@ CREATE INDEX runs_running ON runs (updated_at) WHERE status = 'RUNNING';
 CREATE INDEX steps_unfinished ON steps (status, heartbeat_at) WHERE status IN ('RUNNING', 'FAILED');
 ANALYZE runs, steps;`
 
-/** Fills the diagnosed database. */
+/** Creates and fills the tables of the diagnosed database. */
 export async function fillDiagnosed(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

@@ -23,16 +23,16 @@ interface Options {
 const DIRECTORY_PREFIX = 'bench-'
 
 /**
- * `npm run bench`: what an incident costs, compared with an empty workflow and with the same statements written by hand, on servers
- * of its own. Figures on stdout, progress on stderr. Returns the exit code.
+ * `npm run bench`: compares an incident with an empty workflow and with a hand-written workflow that runs the same statements. Starts
+ * its own servers. Prints the results on stdout and the progress on stderr. Returns the exit code.
  */
 export async function main(argv: string[]): Promise<number> {
   const program = new Command('npm run bench --')
-    .description('Measures latency and throughput of an incident beside an empty and a hand-written workflow.')
-    .option('--memory', 'only with a Temporal server that keeps its state in memory')
-    .option('--file', 'only with a Temporal server that keeps its state in a file')
-    .option('--quick', 'fewer runs: half a minute in all, for a first impression')
-    .addOption(new Option('-o, --output <form>', 'form of the figures').choices(['table', 'json']).default('table'))
+    .description('Compare latency and throughput of an incident with an empty and a hand-written workflow.')
+    .option('--memory', 'run only with a Temporal server that keeps its state in memory')
+    .option('--file', 'run only with a Temporal server that keeps its state in a file')
+    .option('--quick', 'fewer runs, about 30 s in total; the results are less precise')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
     .exitOverride()
   try {
     program.parse(argv, { from: 'user' })
@@ -42,11 +42,11 @@ export async function main(argv: string[]): Promise<number> {
   }
   const { memory, file, quick, output } = program.opts<Options>()
   const kinds: TemporalKind[] = memory === file ? ['memory', 'file'] : memory ? ['memory'] : ['file']
-  // Which server keeps what where is part of what is measured: never one that runs already.
+  // The storage of the servers affects the results, so the bench must not use servers that are running already.
   for (const name of ['TEMPORAL_ADDRESS', 'RUNBOOK_POSTGRES_URL']) delete process.env[name]
   installRuntime('ERROR')
   const parent = join(packageRoot(), '.runbook')
-  await eraseLeftOver(parent)
+  await eraseLeftovers(parent)
   const reports: Report[] = []
   for (const kind of kinds) {
     const log = (line: string) => console.error(`${kind}: ${line}`)
@@ -62,13 +62,13 @@ export async function main(argv: string[]): Promise<number> {
 
 async function benchOn(kind: TemporalKind, dir: string, effort: Effort, log: (line: string) => void): Promise<Report> {
   const world = await openWorld(dir, kind, log)
-  // The stack would end its servers by itself, but leave their data.
-  let ending = false
+  // On a signal the stack stops its servers but keeps their data, so close the world first.
+  let isClosing = false
   const interrupted = (signal: NodeJS.Signals) => {
-    // A Ctrl-C may come twice, from the terminal and from npm.
-    if (ending) return
-    ending = true
-    // What is measured at this moment loses its connections, and says so from within timers of Temporal's client.
+    // The terminal and npm both send SIGINT on Ctrl-C.
+    if (isClosing) return
+    isClosing = true
+    // Running measurements lose their connections, and Temporal's client reports that as uncaught exceptions from timers.
     process.on('uncaughtException', () => {})
     void world.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
   }
@@ -87,8 +87,8 @@ function machine(): string {
   return `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown processor'}, Node ${process.versions.node}`
 }
 
-/** Runs that were killed could not erase theirs. */
-async function eraseLeftOver(parent: string): Promise<void> {
+/** Deletes the data of earlier runs that were killed. */
+async function eraseLeftovers(parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     const dir = join(parent, name)
     if (name.startsWith(DIRECTORY_PREFIX) && (await readRunningStack(dir)) === null) await eraseStack(dir)

@@ -1,11 +1,12 @@
-/** What is compared: an empty workflow, five SQL activities by hand, an incident of a runbook with five SQL checks. */
-export const CONTENDERS = ['empty', 'handWritten', 'incident'] as const
-export type Contender = (typeof CONTENDERS)[number]
+/** The compared workflows: empty, five hand-written SQL activities, and an incident with five SQL checks. */
+export const WORKFLOWS = ['empty', 'handWritten', 'incident'] as const
+export type WorkflowName = (typeof WORKFLOWS)[number]
 
 export interface Effort {
   rounds: number
-  /** Per round and contender: so many one after the other, then so many at once. */
+  /** Sequential runs per round and workflow. */
   latencyRuns: number
+  /** Concurrent runs per round and workflow, at most `inFlight` at a time. */
   throughputRuns: number
   inFlight: number
   warmUps: number
@@ -13,37 +14,36 @@ export interface Effort {
 
 export interface Round {
   /** Median, in ms. */
-  latency: Record<Contender, number>
+  latency: Record<WorkflowName, number>
   /** Per second. */
-  throughput: Record<Contender, number>
+  throughput: Record<WorkflowName, number>
 }
 
-type Run = Record<Contender, () => Promise<unknown>>
+type Run = Record<WorkflowName, () => Promise<unknown>>
 
 /**
- * Measures in rounds, in each of which every contender has its turn: what else the machine does then disturbs all alike. Each round
- * begins with another one.
+ * Measures in rounds. Each round runs every workflow, so that other load on the machine affects all of them equally. The order rotates
+ * from round to round.
  */
 export async function measure(run: Run, effort: Effort, log: (line: string) => void): Promise<Round[]> {
-  for (const contender of CONTENDERS) await atOnce(run[contender], effort.warmUps, effort.inFlight)
+  for (const name of WORKFLOWS) await runConcurrently(run[name], effort.warmUps, effort.inFlight)
   const rounds: Round[] = []
   for (let i = 0; i < effort.rounds; i += 1) {
-    const order = CONTENDERS.map((_, place) => CONTENDERS[(place + i) % CONTENDERS.length]!)
+    const order = WORKFLOWS.map((_, place) => WORKFLOWS[(place + i) % WORKFLOWS.length]!)
     const round: Round = { latency: {} as Round['latency'], throughput: {} as Round['throughput'] }
-    for (const contender of order) round.latency[contender] = await medianLatency(run[contender], effort.latencyRuns)
-    for (const contender of order)
-      round.throughput[contender] = await rate(run[contender], effort.throughputRuns, effort.inFlight)
+    for (const name of order) round.latency[name] = await medianLatency(run[name], effort.latencyRuns)
+    for (const name of order) round.throughput[name] = await rate(run[name], effort.throughputRuns, effort.inFlight)
     rounds.push(round)
-    log(`round ${i + 1} of ${effort.rounds}: ${CONTENDERS.map((name) => said(name, round)).join('; ')}`)
+    log(`round ${i + 1} of ${effort.rounds}: ${WORKFLOWS.map((name) => summarize(name, round)).join('; ')}`)
   }
   return rounds
 }
 
-function said(contender: Contender, { latency, throughput }: Round): string {
-  return `${contender} ${latency[contender].toFixed(1)} ms, ${throughput[contender].toFixed(1)}/s`
+function summarize(name: WorkflowName, { latency, throughput }: Round): string {
+  return `${name} ${latency[name].toFixed(1)} ms, ${throughput[name].toFixed(1)}/s`
 }
 
-/** The median of runs one after the other. */
+/** The median duration of sequential runs, in ms. */
 async function medianLatency(run: () => Promise<unknown>, runs: number): Promise<number> {
   const times: number[] = []
   for (let i = 0; i < runs; i += 1) {
@@ -54,18 +54,19 @@ async function medianLatency(run: () => Promise<unknown>, runs: number): Promise
   return median(times)
 }
 
+/** Runs per second. */
 async function rate(run: () => Promise<unknown>, runs: number, inFlight: number): Promise<number> {
   const started = performance.now()
-  await atOnce(run, runs, inFlight)
+  await runConcurrently(run, runs, inFlight)
   return runs / ((performance.now() - started) / 1000)
 }
 
-/** Never more than `inFlight` at a time. */
-async function atOnce(run: () => Promise<unknown>, runs: number, inFlight: number): Promise<void> {
-  let left = runs
+/** Runs at most `inFlight` at a time. */
+async function runConcurrently(run: () => Promise<unknown>, runs: number, inFlight: number): Promise<void> {
+  let remaining = runs
   const lane = async () => {
-    while (left > 0) {
-      left -= 1
+    while (remaining > 0) {
+      remaining -= 1
       await run()
     }
   }

@@ -1,28 +1,28 @@
-import { CONTENDERS, median, type Contender, type Round } from './measure.ts'
+import { WORKFLOWS, median, type WorkflowName, type Round } from './measure.ts'
 import type { Counts, TemporalKind } from './world.ts'
 
 export interface Report {
   temporal: TemporalKind
   rounds: Round[]
-  counts: Record<Contender, Counts>
+  counts: Record<WorkflowName, Counts>
   /** Medians of the rounds, in ms and per second. */
-  latency: Record<Contender, number>
-  throughput: Record<Contender, number>
-  /** Medians of the rounds' own ratios, so that a round that was disturbed as a whole does no harm. */
+  latency: Record<WorkflowName, number>
+  throughput: Record<WorkflowName, number>
+  /** Medians of the ratios of the rounds, so that a round that was slow as a whole does not distort them. */
   latencyToEmpty: Ratio
   throughputToHandWritten: Ratio
 }
 
 export interface Ratio {
   median: number
-  least: number
-  most: number
+  min: number
+  max: number
 }
 
 export function reportOf(temporal: TemporalKind, rounds: Round[], counts: Report['counts']): Report {
-  const medians = (of: (round: Round) => Record<Contender, number>) =>
-    Object.fromEntries(CONTENDERS.map((name) => [name, median(rounds.map((round) => of(round)[name]))])) as Record<
-      Contender,
+  const medians = (of: (round: Round) => Record<WorkflowName, number>) =>
+    Object.fromEntries(WORKFLOWS.map((name) => [name, median(rounds.map((round) => of(round)[name]))])) as Record<
+      WorkflowName,
       number
     >
   return {
@@ -37,20 +37,20 @@ export function reportOf(temporal: TemporalKind, rounds: Round[], counts: Report
 }
 
 function ratio(values: number[]): Ratio {
-  return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
 }
 
-const TITLES: Record<Contender, string> = {
+const TITLES: Record<WorkflowName, string> = {
   empty: 'empty workflow',
   handWritten: 'five SQL activities by hand',
   incident: 'incident, five SQL checks',
 }
 
-/** One table per server. */
+/** Formats the results for one Temporal server as a table. */
 export function table(report: Report): string {
   const { temporal, latency, throughput, counts, latencyToEmpty, throughputToHandWritten } = report
   const head = ['', 'latency', 'throughput', 'events', 'workflow tasks']
-  const rows = CONTENDERS.map((name) => [
+  const rows = WORKFLOWS.map((name) => [
     TITLES[name],
     `${latency[name].toFixed(1)} ms`,
     `${throughput[name].toFixed(1)}/s`,
@@ -64,11 +64,11 @@ export function table(report: Report): string {
     `Temporal dev server, ${temporal === 'memory' ? 'in memory' : 'file-backed'}`,
     line(head),
     ...rows.map(line),
-    `incident ÷ empty, latency:            ${shown(latencyToEmpty)}`,
-    `incident ÷ by hand, throughput:       ${shown(throughputToHandWritten)}`,
+    `incident ÷ empty, latency:            ${formatRatio(latencyToEmpty)}`,
+    `incident ÷ by hand, throughput:       ${formatRatio(throughputToHandWritten)}`,
   ].join('\n')
 }
 
-function shown({ median: middle, least, most }: Ratio): string {
-  return `${middle.toFixed(2)} (${least.toFixed(2)} to ${most.toFixed(2)} in single rounds)`
+function formatRatio({ median: medianRatio, min, max }: Ratio): string {
+  return `${medianRatio.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)} in single rounds)`
 }

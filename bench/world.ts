@@ -11,21 +11,21 @@ import { eraseStack } from '../src/stack/erase-stack.ts'
 import { startStack, type TemporalServer } from '../src/stack/stack.ts'
 import { BASELINE_QUEUE, startBaselines } from './baselines.ts'
 import { fillDiagnosed } from './diagnosed.ts'
-import { CONTENDERS, type Contender } from './measure.ts'
+import { WORKFLOWS, type WorkflowName } from './measure.ts'
 
 export type TemporalKind = 'memory' | 'file'
 
 export interface BenchWorld {
-  /** Starts one and waits for its end; answers its workflow id. */
-  run: Record<Contender, () => Promise<string>>
-  /** What one run of each costs on the server. */
-  counts(): Promise<Record<Contender, Counts>>
-  /** Ends and erases everything. */
+  /** Starts a workflow, waits for its end and returns its workflow id. */
+  run: Record<WorkflowName, () => Promise<string>>
+  /** Counts what one run of each workflow writes to Temporal's history. */
+  counts(): Promise<Record<WorkflowName, Counts>>
+  /** Stops the servers and deletes their data. */
   close(): Promise<void>
 }
 
 export interface Counts {
-  /** In Temporal's history. */
+  /** Events in Temporal's history. */
   events: number
   workflowTasks: number
 }
@@ -33,17 +33,18 @@ export interface Counts {
 const INCIDENT = 'five-checks'
 const THRESHOLD = '1h'
 
-/** Servers, databases, engine and workers in a folder of their own, which goes when it is closed. */
+/** Starts servers, databases, engine and workers in a new folder. `close` deletes the folder. */
 export async function openWorld(dir: string, temporal: TemporalKind, log: (line: string) => void): Promise<BenchWorld> {
-  const ending: (() => Promise<unknown>)[] = [() => eraseStack(dir)]
+  const cleanups: (() => Promise<unknown>)[] = [() => eraseStack(dir)]
   const close = async () => {
-    for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(`ending: ${String(error)}`))
+    for (const cleanUp of cleanups.splice(0).reverse())
+      await cleanUp().catch((error: unknown) => log(`error while stopping: ${String(error)}`))
   }
   try {
-    // A name of its own: should another server be faster at the port, it is not mistaken for ours.
+    // A unique namespace, so that another Temporal server that takes the port first is not mistaken for this one.
     const namespace = basename(dir)
     const stack = await startStack({ dir, temporal, namespace, log, services: ['postgres', 'temporal'] })
-    ending.push(() => stack.stop())
+    cleanups.push(() => stack.stop())
     const { applicationUrl } = await provisionEngineDatabase(stack.postgres.url, {
       database: 'bench_engine',
       owner: 'bench_owner',
@@ -52,13 +53,13 @@ export async function openWorld(dir: string, temporal: TemporalKind, log: (line:
     const diagnosedUrl = await provisionDatabase(stack.postgres.url, 'bench_diagnosed', 'bench_diagnosed')
     await fillDiagnosed(diagnosedUrl)
     const engine = await engineOf(applicationUrl, diagnosedUrl, stack.temporal)
-    ending.push(() => engine.close())
+    cleanups.push(() => engine.close())
     const { plan } = runbookOf(engine)
     const worker = await runWorker(engine, ['diagnose'], log)
-    ending.push(() => worker.stop())
+    cleanups.push(() => worker.stop())
     const baselines = await startBaselines(engine.temporal, plan, diagnosedUrl)
-    ending.push(() => baselines.stop())
-    const run = contenders(engine)
+    cleanups.push(() => baselines.stop())
+    const run = workflowRunners(engine)
     return { run, counts: () => counts(engine, run), close }
   } catch (error) {
     await close()
@@ -80,7 +81,7 @@ function runbookOf({ catalogue }: Engine): LoadedRunbook {
   throw new Error(catalogue.problems.map(({ file, line, message }) => `${file}:${line}: ${message}`).join('\n'))
 }
 
-function contenders(engine: Engine): BenchWorld['run'] {
+function workflowRunners(engine: Engine): BenchWorld['run'] {
   const { client } = engine.temporal
   let number = 0
   const byHand = async (type: string, args: unknown[]) => {
@@ -95,21 +96,21 @@ function contenders(engine: Engine): BenchWorld['run'] {
       const inputs = { case: String(++number), threshold: THRESHOLD }
       const { incident } = await trigger(engine, { type: INCIDENT, inputs, requester: 'person:bench' })
       const { outcome } = (await client.workflow.getHandle(incident).result()) as { outcome: string }
-      // Anything else is not what is to be measured.
+      // Any other outcome means that something else was measured.
       if (outcome !== 'no-action') throw new Error(`${incident} ended as ${outcome}`)
       return incident
     },
   }
 }
 
-async function counts(engine: Engine, run: BenchWorld['run']): Promise<Record<Contender, Counts>> {
+async function counts(engine: Engine, run: BenchWorld['run']): Promise<Record<WorkflowName, Counts>> {
   const counted = await Promise.all(
-    CONTENDERS.map(async (contender) => {
-      const history = await engine.temporal.client.workflow.getHandle(await run[contender]()).fetchHistory()
+    WORKFLOWS.map(async (name) => {
+      const history = await engine.temporal.client.workflow.getHandle(await run[name]()).fetchHistory()
       const events = history.events ?? []
       const workflowTasks = events.filter((event) => event.workflowTaskCompletedEventAttributes).length
-      return [contender, { events: events.length, workflowTasks }] as const
+      return [name, { events: events.length, workflowTasks }] as const
     }),
   )
-  return Object.fromEntries(counted) as Record<Contender, Counts>
+  return Object.fromEntries(counted) as Record<WorkflowName, Counts>
 }

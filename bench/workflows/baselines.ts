@@ -3,10 +3,10 @@ import type { BaselineActivities } from '../baselines.ts'
 
 const { query } = proxyActivities<BaselineActivities>({ startToCloseTimeout: '30s' })
 
-/** What Temporal itself costs: a start, one task, an end. */
+/** The cost of Temporal itself: start, one workflow task, end. */
 export async function empty(): Promise<void> {}
 
-/** The same diagnosis written by hand: one activity for each statement, one after the other, and a verdict. */
+/** The same diagnosis written by hand: one activity per statement, sequentially, then the finding. */
 export async function fiveQueries(threshold: string): Promise<{ finding: string }> {
   const stuck = await query('stuck', threshold)
   await query('states', threshold)
