@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { approve, review, show, trigger, untilClosed, untilGate } from './person.ts'
-import { untilAllFinished } from './traces.ts'
+import { approve, review, show, trigger, untilClosed, untilGate } from './operator.ts'
+import { untilAllCompleted } from './maestro-records.ts'
 import { until } from './until.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -11,11 +11,11 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-test('kill -9 at the gate: what is decided while no worker runs takes effect when one is back, and once', async () => {
+test('kill -9 at the gate: a decision made while no worker runs is applied once, after a worker starts', async () => {
   const runs = await world.fault('queue-paused')
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   const round = await untilGate(world, id)
-  await killForGood()
+  await killAndStopRestarts()
 
   await approve(world, id, round)
   const decided = await show(world, id)
@@ -23,17 +23,17 @@ test('kill -9 at the gate: what is decided while no worker runs takes effect whe
   expect(decided.rounds[0]!.effects).toEqual([])
   await world.installation.worker.startAgain()
 
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  expect(end.rounds[0]!.effects).toMatchObject([{ target: '-', result: 'applied' }])
-  await untilAllFinished(world, runs)
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
+  expect(closed.rounds[0]!.effects).toMatchObject([{ target: '-', result: 'applied' }])
+  await untilAllCompleted(world, runs)
 })
 
-test('kill -9 between the permit and the effect, and again while it verifies: the same end, each run failed once', async () => {
+test('kill -9 between the permit and the effect, and again during verification: the incident is resolved, and each run is set to FAILED once', async () => {
   const runs = await world.fault('stalled-nobody-checks')
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   const round = await untilGate(world, id)
-  // Holds the write up, so that the worker dies with its permit taken and its effect not done.
+  // These locks block the write, so that the worker dies after it took the permit and before the effect is applied.
   const blocker = await world.maestro.connect()
   try {
     await blocker.query('BEGIN')
@@ -47,12 +47,14 @@ test('kill -9 between the permit and the effect, and again while it verifies: th
   }
   expect((await show(world, id)).rounds[0]!.effects).toEqual([])
 
-  await until('it verifies', async () => ((await show(world, id)).state === 'verifying' ? true : undefined))
+  await until('the incident is verifying', async () =>
+    (await show(world, id)).state === 'verifying' ? true : undefined,
+  )
   kill()
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  expect(end.rounds).toHaveLength(1)
-  expect(end.rounds[0]!.effects.map(({ target, result }) => `${target} ${result}`).sort()).toEqual(
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
+  expect(closed.rounds).toHaveLength(1)
+  expect(closed.rounds[0]!.effects.map(({ target, result }) => `${target} ${result}`).sort()).toEqual(
     [...runs].sort().map((run) => `${run} applied`),
   )
   const ledger = await world.maestro.query<{ key: string }>('SELECT key FROM runbook_ledger.effects ORDER BY key')
@@ -61,16 +63,16 @@ test('kill -9 between the permit and the effect, and again while it verifies: th
   )
   const attempts = await world.maestro.query('SELECT DISTINCT attempt FROM runs WHERE id = ANY($1)', [runs])
   expect(attempts.rows).toEqual([{ attempt: 2 }])
-  await untilAllFinished(world, runs)
+  await untilAllCompleted(world, runs)
   expect((await review(world, id)).chainFaults).toEqual([])
 })
 
-/** It has no time to say goodbye; the installation starts it again. */
+/** Kills the worker with SIGKILL. The installation restarts it. */
 function kill(): void {
   world.installation.worker.kill('SIGKILL')
 }
 
-async function killForGood(): Promise<void> {
+async function killAndStopRestarts(): Promise<void> {
   kill()
   await world.installation.worker.stop()
 }

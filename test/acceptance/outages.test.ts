@@ -7,20 +7,20 @@ import { packageRoot } from '../../src/cli/installation/package-root.ts'
 import { startInstallation } from '../../src/cli/installation/start-installation.ts'
 import { eraseStack } from '../../src/stack/erase-stack.ts'
 import { startStack, type Stack } from '../../src/stack/stack.ts'
-import { approve, review, show, trigger, untilClosed, untilGate } from './person.ts'
-import { listenAsSlack, type Slack } from './slack.ts'
-import { untilAllFinished, untilStuck } from './traces.ts'
-import { treated } from './treated.ts'
+import { approve, review, show, trigger, untilClosed, untilGate } from './operator.ts'
+import { startFakeSlack, type Slack } from './slack.ts'
+import { untilAllCompleted, untilStuck } from './maestro-records.ts'
+import { summarizeRound } from './round-summary.ts'
 import { until } from './until.ts'
 import { worldOf, type World } from './world.ts'
 
-// A server that is given by the environment is not ours to stop: those tests are left out then.
+// A server from the environment must not be stopped by a test, so these tests are skipped then.
 const root = mkdtempSync(join(tmpdir(), 'runbook-outages-'))
 let slack: Slack
 let stack: Stack
 let world: World
 
-/** With servers of its own, which it may stop, and a Temporal whose state is on the disk. */
+/** Starts an installation with its own servers, which the tests may stop, and a Temporal server that stores its state on disk. */
 async function start(): Promise<void> {
   stack = await startStack({ dir: join(root, '.runbook'), temporal: 'file', log: () => {} })
   const installation = await startInstallation({
@@ -41,7 +41,7 @@ async function stop(): Promise<void> {
 
 beforeAll(async () => {
   makeRoot({ pattern: packageRoot(), root })
-  slack = await listenAsSlack()
+  slack = await startFakeSlack()
   await start()
 })
 afterAll(async () => {
@@ -52,7 +52,7 @@ afterAll(async () => {
 })
 
 test.skipIf(process.env.TEMPORAL_ADDRESS)(
-  'Temporal is down: an incident is accepted all the same, and begins when it is back',
+  'while Temporal is down an incident is accepted, and its workflow starts when Temporal is back',
   async () => {
     await stack.temporal.stop()
     const id = await trigger(world, 'stuck-run', {})
@@ -63,7 +63,7 @@ test.skipIf(process.env.TEMPORAL_ADDRESS)(
 )
 
 test.skipIf(process.env.RUNBOOK_POSTGRES_URL)(
-  'PostgreSQL is down: one clear message and exit code 1, nothing half done, and all goes on when it is back',
+  'while PostgreSQL is down commands exit with 1 and a clear message and change nothing, and work again when it is back',
   async () => {
     const before = (await world.runbook(['list', '-o', 'json'])).out
     await stack.postgres.stop()
@@ -87,22 +87,22 @@ test.skipIf(process.env.RUNBOOK_POSTGRES_URL)(
 )
 
 test.skipIf(process.env.REDIS_URL)(
-  'Redis is down: the checks that fail are evidence, no cause is named, and people are told',
+  'while Redis is down failed checks are stored as evidence, no cause is named, and the incident is escalated',
   async () => {
     const runs = (await world.installation.maestro(['load', '--runs', '2'])).trim().split('\n')
-    await until('the runs have begun', async () => {
+    await until('the runs are RUNNING', async () => {
       const { rows } = await world.maestro.query(`SELECT 1 FROM runs WHERE id = ANY($1) AND status = 'RUNNING'`, [runs])
       return rows.length === 2 ? true : undefined
     })
     await stack.redis.stop()
     await untilStuck(world, runs)
     const id = await trigger(world, 'stuck-run', { threshold: '5s' })
-    const end = await untilClosed(world, id)
-    expect(end).toMatchObject({ outcome: 'escalated', exit: 5 })
-    expect(end.rounds[0]).toMatchObject({ remedy: null, gate: null, effects: [] })
-    expect(end.rounds[0]!.causes.filter((cause) => cause.holds === 'undetermined').map((cause) => cause.cause)).toEqual(
-      ['queue-paused', 'workers-killed', 'stalled-nobody-checks'],
-    )
+    const closed = await untilClosed(world, id)
+    expect(closed).toMatchObject({ outcome: 'escalated', exit: 5 })
+    expect(closed.rounds[0]).toMatchObject({ remedy: null, gate: null, effects: [] })
+    expect(
+      closed.rounds[0]!.causes.filter((cause) => cause.holds === 'undetermined').map((cause) => cause.cause),
+    ).toEqual(['queue-paused', 'workers-killed', 'stalled-nobody-checks'])
     const { evidence } = await review(world, id)
     const failed = evidence.filter(({ status }) => status === 'failed')
     expect(failed.map(({ name }) => name).sort()).toEqual(['jobs', 'queue'])
@@ -110,24 +110,24 @@ test.skipIf(process.env.REDIS_URL)(
     expect(slack.messages.at(-1)).toContain(id)
 
     await stack.redis.start()
-    await untilAllFinished(world, runs)
+    await untilAllCompleted(world, runs)
   },
 )
 
-test('everything stopped at the gate and started again: it still waits for the same proposal, and ends as it would have', async () => {
+test('after a complete restart at the gate the incident waits for the same proposal and can be resolved', async () => {
   const runs = await world.fault('timeout-too-short')
   const id = await trigger(world, 'task-failure', { since: '30m' })
   const before = await untilGate(world, id)
   await stop()
-  const away = await world.runbook(['show', id])
-  expect(away.code).toBe(1)
-  expect(away.err).toMatch(/^runbook: the API at http:\/\/127\.0\.0\.1:\d+ does not answer[^\n]*\n$/)
+  const whileStopped = await world.runbook(['show', id])
+  expect(whileStopped.code).toBe(1)
+  expect(whileStopped.err).toMatch(/^runbook: the API at http:\/\/127\.0\.0\.1:\d+ does not answer[^\n]*\n$/)
 
   await start()
   const after = await untilGate(world, id)
   expect(after).toEqual(before)
-  expect(treated(after).holds).toEqual(['timeout-too-short'])
+  expect(summarizeRound(after).holds).toEqual(['timeout-too-short'])
   await approve(world, id, after)
   expect(await untilClosed(world, id)).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  await untilAllFinished(world, runs)
+  await untilAllCompleted(world, runs)
 })

@@ -1,6 +1,6 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { approve, review, trigger, untilClosed, untilGate } from './person.ts'
+import { approve, review, trigger, untilClosed, untilGate } from './operator.ts'
 import { until } from './until.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-test('the review is complete, and the same when Temporal has forgotten the incident', async () => {
+test('the review is complete, and identical after Temporal has deleted the workflow', async () => {
   await world.fault('queue-paused')
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   expect((await world.runbook(['ack', id])).code).toBe(0)
@@ -20,12 +20,12 @@ test('the review is complete, and the same when Temporal has forgotten the incid
   await approve(world, id, round)
   expect(await untilClosed(world, id)).toMatchObject({ outcome: 'resolved' })
 
-  const inTemporal = { md: await markdown(id), json: await review(world, id) }
-  await forget(id)
-  expect({ md: await markdown(id), json: await review(world, id) }).toEqual(inTemporal)
+  const beforeDeletion = { md: await markdown(id), json: await review(world, id) }
+  await deleteWorkflow(id)
+  expect({ md: await markdown(id), json: await review(world, id) }).toEqual(beforeDeletion)
 
-  const { json, md } = inTemporal
-  const said = json.timeline.map((entry) => entry.kind)
+  const { json, md } = beforeDeletion
+  const kinds = json.timeline.map((entry) => entry.kind)
   for (const kind of [
     'opened',
     'acknowledged',
@@ -39,7 +39,7 @@ test('the review is complete, and the same when Temporal has forgotten the incid
     'verified',
     'closed',
   ])
-    expect(said).toContain(kind)
+    expect(kinds).toContain(kind)
   expect(json.chainFaults).toEqual([])
   expect(json.timeToResolveMs).toBeGreaterThan(0)
   expect(json.timeToAcknowledgeMs).toBeLessThan(json.timeToResolveMs!)
@@ -47,7 +47,7 @@ test('the review is complete, and the same when Temporal has forgotten the incid
   expect(json.evidence.map(({ place }) => place)).toEqual(
     expect.arrayContaining(['r1/check/stuckRuns', 'r1/recheck1/queue', 'r1/verify/queueAfter', 'r1/after/stuckRuns']),
   )
-  for (const words of [
+  for (const expected of [
     'queue-paused',
     'ruled out',
     'Somebody paused it',
@@ -56,7 +56,7 @@ test('the review is complete, and the same when Temporal has forgotten the incid
     'chain intact',
     round.gate!.proposalDigest,
   ])
-    expect(md).toContain(words)
+    expect(md).toContain(expected)
 })
 
 async function markdown(id: string): Promise<string> {
@@ -65,14 +65,14 @@ async function markdown(id: string): Promise<string> {
   return out
 }
 
-/** Deletes the workflow with its history, as retention does. */
-async function forget(id: string): Promise<void> {
+/** Deletes the workflow with its history, as Temporal does after the retention period. */
+async function deleteWorkflow(id: string): Promise<void> {
   const { address, namespace } = world.installation.stack.temporal
   const connection = await Connection.connect({ address })
   try {
     await connection.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId: id } })
     const handle = new Client({ connection, namespace }).workflow.getHandle(id)
-    await until('Temporal has forgotten it', async () =>
+    await until('Temporal has deleted the workflow', async () =>
       handle.describe().then(
         () => undefined,
         (error: unknown) => (error instanceof WorkflowNotFoundError ? true : undefined),

@@ -9,23 +9,23 @@ import { Client, Connection } from '@temporalio/client'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { approve, review, trigger, untilClosed, untilGate } from './person.ts'
+import { approve, review, trigger, untilClosed, untilGate } from './operator.ts'
 import { openWorld, type World } from './world.ts'
 
-/** A secret that nothing but this test has, planted where its name says. */
+/** Secrets that exist only in this test, by the place where each is planted. No other place may contain one. */
 const planted: Record<string, string> = {}
-/** The same without a rule that hides it: the search must find it, or it finds nothing. */
+/** The same for values that no rule redacts. The search must find them; otherwise the search itself does not work. */
 const control: Record<string, string> = {}
 
-function plant(where: string, inWhat = planted): string {
-  return (inWhat[where] = `canary${randomBytes(9).toString('hex')}`)
+function plant(place: string, canaries = planted): string {
+  return (canaries[place] = `canary${randomBytes(9).toString('hex')}`)
 }
 
 const RUNBOOK = `
 version: 1
 runbook: leak
 incident: leak
-title: Whatever is looked at holds a secret
+title: All data that is read contains a secret
 owner: platform-engineering
 inputs: { run: { type: string }, hash: { type: string } }
 key: leak/\${{ inputs.run }}
@@ -65,15 +65,15 @@ diagnose:
     with: { connection: locked-redis, command: GET, args: [x] }
     timeout: 3s
 causes:
-  - cause: seen
-    title: It was seen
+  - cause: row-found
+    title: The row with secrets was found
     affects: row.rows
     because: "\${{ row.rows.map(r, r.note.orElse('')).join(' ') }}"
     remedy: forget
 otherwise: escalate
 remedies:
   forget:
-    title: Forget it
+    title: Mark the row as seen
     risk: medium
     for: run
     key: \${{ run.id }}
@@ -169,7 +169,7 @@ afterAll(async () => {
   echo?.close()
 })
 
-test('29 secrets are planted, an incident goes its whole way, and none of them is anywhere it was not put', async () => {
+test('an incident with 29 planted secrets is resolved, and no secret appears outside the place where it was planted', async () => {
   for (const name of CREDENTIALS) planted[name] = secretPart(world.installation.env[name]!)
   await plantData()
   incident = await trigger(world, 'leak', inputs())
@@ -181,14 +181,14 @@ test('29 secrets are planted, an incident goes its whole way, and none of them i
   const places = await everyPlace()
   expect(Object.keys(planted)).toHaveLength(29)
   expect(found(planted, places)).toEqual([])
-  // The same search, of what no rule hides: it is where an incident is told.
+  // The same search must find the values that no rule redacts.
   for (const [where, canary] of Object.entries(control)) {
-    const seen = Object.keys(places).filter((place) => places[place]!.includes(canary))
-    expect(seen, where).toEqual(expect.arrayContaining(['the engine’s database', 'the API', 'Temporal']))
+    const foundIn = Object.keys(places).filter((place) => places[place]!.includes(canary))
+    expect(foundIn, where).toEqual(expect.arrayContaining(['the engine’s database', 'the API', 'Temporal']))
   }
 })
 
-/** Made with the installation; `.runbook/env` is where they are. */
+/** Variables in `.runbook/env` that the installation creates and that contain a secret. */
 const CREDENTIALS = [
   'RUNBOOK_OWNER_URL',
   'RUNBOOK_DATABASE_URL',
@@ -208,14 +208,14 @@ function secretPart(value: string): string {
   return decodeURIComponent(url?.password || url?.pathname || value)
 }
 
-/** In what an incident looks at: under names that a rule hides, and in texts that quote a credential. */
+/** Plants secrets in the data that the incident reads: in fields that a rule redacts, and in texts that quote a credential. */
 async function plantData(): Promise<void> {
   const { env, root } = world.installation
   const note = [
     `could not connect to postgres://svc:${plant('a text with an address')}@db.internal/app`,
     `then with token=${plant('a text with a token')}`,
     `then with Authorization: Bearer ${plant('a text with a header')}`,
-    // What the engine itself was given is known, wherever it is quoted and whatever stands before it.
+    // The engine knows its own credentials and must redact them wherever they are quoted, without a keyword before them.
     `then as ${planted.MAESTRO_DB_READ} and ${planted['a header of a connection']}`,
   ].join(', ')
   const input = {
@@ -268,11 +268,11 @@ async function everyPlace(): Promise<Record<string, string>> {
   return {
     'the engine’s database': await tablesOf(world.engine, 'runbook'),
     'the ledger': await tablesOf(world.maestro, 'runbook_ledger'),
-    'what scripts leave in Redis': await redisKeys(),
+    'keys of our scripts in Redis': await redisKeys(),
     'the API': await apiAnswers(),
-    'what commands print': await printed(),
-    'the logs': logs(),
-    'what people are told': world.slack.messages.join('\n'),
+    'output of commands': await commandOutput(),
+    'the engine’s logs': engineLogs(),
+    'Slack messages': world.slack.messages.join('\n'),
     Temporal: await temporalHistories(),
     'arguments of processes': execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8', maxBuffer: 2 ** 24 }),
   }
@@ -325,7 +325,7 @@ async function apiAnswers(): Promise<string> {
   return [...answers, await eventStream()].join('\n')
 }
 
-/** Until it has told how the incident ended. */
+/** Reads the event stream up to the event that closes the incident. */
 async function eventStream(): Promise<string> {
   const { RUNBOOK_URL, RUNBOOK_TOKEN } = world.installation.env
   const abort = new AbortController()
@@ -342,7 +342,7 @@ async function eventStream(): Promise<string> {
   return text
 }
 
-async function printed(): Promise<string> {
+async function commandOutput(): Promise<string> {
   const commands = [
     ['show', incident],
     ['show', incident, '-o', 'json'],
@@ -364,34 +364,32 @@ async function printed(): Promise<string> {
   return texts.join('\n')
 }
 
-/** The engine's; Maestro's own logs are where a secret was put. */
-function logs(): string {
+/** The engine's logs. Maestro's logs are excluded, because a secret was planted there. */
+function engineLogs(): string {
   const folder = join(world.installation.root, '.runbook/logs')
   return readdirSync(folder)
     .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')
 }
 
-/** Histories with their payloads, failures and headers; search attributes, memos and summaries. */
+/** The workflow's history with payloads, failures and headers, and its search attributes, memo and summary. */
 async function temporalHistories(): Promise<string> {
   const { env } = world.installation
   const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS! })
   const client = new Client({ connection, namespace: env.TEMPORAL_NAMESPACE! })
   const texts: string[] = []
   try {
-    for (const id of [incident]) {
-      const handle = client.workflow.getHandle(id)
-      const description = await handle.describe()
-      texts.push(readable(description.raw), readable(await handle.fetchHistory()))
-    }
+    const handle = client.workflow.getHandle(incident)
+    const description = await handle.describe()
+    texts.push(toText(description.raw), toText(await handle.fetchHistory()))
   } finally {
     await connection.close()
   }
   return texts.join('\n')
 }
 
-/** As text; bytes, which these messages give as base64, are read too. */
-function readable(value: unknown): string {
+/** Converts to JSON text. Appends the decoded form of strings that look like base64, because these messages contain bytes as base64. */
+function toText(value: unknown): string {
   const isBytes = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
   return JSON.stringify(value, (_, item: unknown) => {
     if (typeof item === 'bigint') return String(item)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { approve, review, trigger, untilClosed, untilGate } from './person.ts'
-import { untilAllFinished, untilStuck } from './traces.ts'
-import { treated } from './treated.ts'
+import { approve, review, trigger, untilClosed, untilGate } from './operator.ts'
+import { untilAllCompleted, untilStuck } from './maestro-records.ts'
+import { summarizeRound } from './round-summary.ts'
 import { until } from './until.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -12,90 +12,94 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-test('workers killed, none left: new workers are started, whose stall check hands the jobs on, and no run is failed', async () => {
+test('after all workers were killed new workers are started, their stalled check recovers the jobs, and no run is set to FAILED', async () => {
   const runs = await world.fault('workers-killed')
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   const round = await untilGate(world, id)
-  expect(treated(round)).toEqual({ holds: ['workers-killed'], remedy: 'start-workers', targets: ['-'] })
+  expect(summarizeRound(round)).toEqual({ holds: ['workers-killed'], remedy: 'start-workers', targets: ['-'] })
 
   await approve(world, id, round)
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  expect(end.rounds[0]!.effects).toMatchObject([{ target: '-', result: 'applied' }])
-  await untilAllFinished(world, runs)
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
+  expect(closed.rounds[0]!.effects).toMatchObject([{ target: '-', result: 'applied' }])
+  await untilAllCompleted(world, runs)
   const { rows } = await world.maestro.query('SELECT DISTINCT attempt FROM runs WHERE id = ANY($1)', [runs])
   expect(rows).toEqual([{ attempt: 1 }])
 })
 
-test('stalled jobs that nobody checks: exactly their runs are failed, and recovery starts them again', async () => {
+test('when no worker checks for stalled jobs, exactly the runs of stalled jobs are set to FAILED, and recovery restarts them', async () => {
   const runs = await world.fault('stalled-nobody-checks')
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   const round = await untilGate(world, id)
-  expect(treated(round)).toEqual({
+  expect(summarizeRound(round)).toEqual({
     holds: ['stalled-nobody-checks'],
     remedy: 'fail-stalled-runs',
     targets: [...runs].sort(),
   })
 
   await approve(world, id, round)
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  expect(end.rounds[0]!.effects.map(({ target, result }) => `${target} ${result}`).sort()).toEqual(
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
+  expect(closed.rounds[0]!.effects.map(({ target, result }) => `${target} ${result}`).sort()).toEqual(
     [...runs].sort().map((run) => `${run} applied`),
   )
-  await untilAllFinished(world, runs)
+  await untilAllCompleted(world, runs)
   const ledger = await world.maestro.query('SELECT count(*)::int AS entries FROM runbook_ledger.effects')
   expect(ledger.rows).toEqual([{ entries: 3 }])
   await world.installation.maestro(['heal', 'stalled-nobody-checks'])
 })
 
-test('a paused queue: it is resumed, and no run is touched', async () => {
+test('a paused queue is resumed, and no run is changed', async () => {
   const runs = await world.fault('queue-paused')
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   const round = await untilGate(world, id)
-  expect(treated(round)).toEqual({ holds: ['queue-paused'], remedy: 'resume-queue', targets: ['-'] })
+  expect(summarizeRound(round)).toEqual({ holds: ['queue-paused'], remedy: 'resume-queue', targets: ['-'] })
 
   await approve(world, id, round)
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({
     outcome: 'resolved',
     exit: 0,
     rounds: [{ verified: true, effects: [{ result: 'applied' }] }],
   })
-  await untilAllFinished(world, runs)
+  await untilAllCompleted(world, runs)
 })
 
-test('the orchestrator is down: it is restarted by the command that the guide names', async () => {
-  const runs = await load(3)
+test('when the orchestrator is down it is restarted with the command from the guide', async () => {
+  const runs = await startRuns(3)
   await world.installation.maestro(['stop', 'orchestrator'])
   await untilStuck(world, runs)
   const id = await trigger(world, 'stuck-run', { threshold: '5s' })
   const round = await untilGate(world, id)
-  expect(treated(round)).toEqual({ holds: ['orchestrator-down'], remedy: 'restart-orchestrator', targets: ['-'] })
+  expect(summarizeRound(round)).toEqual({
+    holds: ['orchestrator-down'],
+    remedy: 'restart-orchestrator',
+    targets: ['-'],
+  })
 
   await approve(world, id, round)
   expect(await untilClosed(world, id)).toMatchObject({ outcome: 'resolved', exit: 0 })
-  await untilAllFinished(world, runs)
+  await untilAllCompleted(world, runs)
 })
 
-test('a cause that no runbook knows: nothing is proposed, the channel is told, and the evidence is attached', async () => {
-  const runs = await load(3)
+test('when no cause is found nothing is proposed, the channel is notified, and the evidence is stored', async () => {
+  const runs = await startRuns(3)
   const blocker = await world.maestro.connect()
   try {
     await blocker.query('BEGIN')
     await blocker.query('SELECT 1 FROM runs WHERE id = ANY($1) FOR UPDATE', [runs])
     await untilStuck(world, runs)
     const id = await trigger(world, 'stuck-run', { threshold: '5s' })
-    const end = await untilClosed(world, id)
-    expect(end).toMatchObject({ outcome: 'escalated', exit: 5 })
-    expect(end.rounds).toHaveLength(1)
-    expect(treated(end.rounds[0]!)).toEqual({ holds: [], remedy: null, targets: [] })
+    const closed = await untilClosed(world, id)
+    expect(closed).toMatchObject({ outcome: 'escalated', exit: 5 })
+    expect(closed.rounds).toHaveLength(1)
+    expect(summarizeRound(closed.rounds[0]!)).toEqual({ holds: [], remedy: null, targets: [] })
 
-    expect(world.slack.complaints).toEqual([])
-    const told = world.slack.messages.filter((text) => text.startsWith(`${id}: 3 runs are stuck`))
-    expect(told).toHaveLength(1)
-    expect(told[0]).toContain(runs[0])
-    expect(told[0]).toContain(`runbook show ${id}`)
+    expect(world.slack.rejections).toEqual([])
+    const notifications = world.slack.messages.filter((text) => text.startsWith(`${id}: 3 runs are stuck`))
+    expect(notifications).toHaveLength(1)
+    expect(notifications[0]).toContain(runs[0])
+    expect(notifications[0]).toContain(`runbook show ${id}`)
     const { evidence } = await review(world, id)
     expect(evidence.map(({ name, status }) => `${name} ${status}`).sort()).toEqual([
       'jobs ok',
@@ -104,20 +108,20 @@ test('a cause that no runbook knows: nothing is proposed, the channel is told, a
       'queue ok',
       'stuckRuns ok',
     ])
-    const seen = evidence.find(({ name }) => name === 'stuckRuns')!.body as { result: { rows: { id: string }[] } }
-    expect(seen.result.rows.map((row) => row.id).sort()).toEqual([...runs].sort())
+    const stuckRuns = evidence.find(({ name }) => name === 'stuckRuns')!.body as { result: { rows: { id: string }[] } }
+    expect(stuckRuns.result.rows.map((row) => row.id).sort()).toEqual([...runs].sort())
   } finally {
     await blocker.query('ROLLBACK')
     blocker.release(true)
   }
-  await untilAllFinished(world, runs)
+  await untilAllCompleted(world, runs)
 })
 
-/** Healthy runs that take a while; waits until a worker has each. */
-async function load(count: number): Promise<string[]> {
+/** Starts healthy runs and waits until a worker runs each of them. */
+async function startRuns(count: number): Promise<string[]> {
   const printed = await world.installation.maestro(['load', '--runs', String(count)])
   const runs = printed.trim().split('\n')
-  await until('the runs have begun', async () => {
+  await until('the runs are RUNNING', async () => {
     const { rows } = await world.maestro.query(`SELECT 1 FROM runs WHERE id = ANY($1) AND status = 'RUNNING'`, [runs])
     return rows.length === count ? true : undefined
   })

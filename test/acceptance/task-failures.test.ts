@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { approve, trigger, untilClosed, untilGate } from './person.ts'
-import { untilAllFinished } from './traces.ts'
-import { treated } from './treated.ts'
+import { approve, trigger, untilClosed, untilGate } from './operator.ts'
+import { untilAllCompleted } from './maestro-records.ts'
+import { summarizeRound } from './round-summary.ts'
 import { until } from './until.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -12,70 +12,70 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-test('a timeout shorter than the work: that of this step type alone is raised, and what timed out is retried', async () => {
+test('when a timeout is too short, only the timeout of this step type is raised, and the failed runs are retried', async () => {
   const before = await timeouts()
   const runs = await world.fault('timeout-too-short')
   const failed = await failedRuns()
   expect(failed).toHaveLength(3)
   const id = await trigger(world, 'task-failure', { since: '10m' })
   const round = await untilGate(world, id)
-  expect(treated(round)).toEqual({ holds: ['timeout-too-short'], remedy: 'raise-timeout', targets: failed })
+  expect(summarizeRound(round)).toEqual({ holds: ['timeout-too-short'], remedy: 'raise-timeout', targets: failed })
 
   await approve(world, id, round)
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  await untilAllFinished(world, runs)
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
+  await untilAllCompleted(world, runs)
   const { transcode, ...others } = await timeouts()
   expect(transcode).toBeGreaterThan(1500)
   expect(others).toEqual(Object.fromEntries(Object.entries(before).filter(([type]) => type !== 'transcode')))
   await world.installation.maestro(['heal', 'timeout-too-short'])
 })
 
-test('a service is down: the retry waits until it is healthy, and touches no timeout', async () => {
+test('when a service is down, the retry waits until the service is healthy and changes no timeout', async () => {
   const before = await timeouts()
   const runs = await world.fault('dependency-down')
   const id = await trigger(world, 'task-failure', { since: '10m' })
   const round = await untilGate(world, id)
-  expect(treated(round)).toEqual({
+  expect(summarizeRound(round)).toEqual({
     holds: ['dependency-down'],
     remedy: 'retry-when-healthy',
     targets: [...runs].sort(),
   })
 
   await approve(world, id, round)
-  await untilTold(id)
-  // Approved, and the service is still down: nothing was retried yet.
+  await untilNotified(id)
+  // The remedy is approved and the service is still down, so no run has been retried.
   expect(await failedRuns()).toEqual([...runs].sort())
   await world.installation.maestro(['heal', 'dependency-down'])
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
-  expect(end.rounds[0]!.effects.map(({ result }) => result)).toEqual(['applied', 'applied', 'applied', 'applied'])
-  await untilAllFinished(world, runs)
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }] })
+  expect(closed.rounds[0]!.effects.map(({ result }) => result)).toEqual(['applied', 'applied', 'applied', 'applied'])
+  await untilAllCompleted(world, runs)
   expect(await timeouts()).toEqual(before)
 })
 
-test('both at once: two rounds in one incident, the service first, each remedy for its own runs alone', async () => {
+test('both causes at once take two rounds of one incident, the service first, and each remedy has only its own runs as targets', async () => {
   const slow = await world.fault('timeout-too-short')
   const timedOut = await failedRuns()
   const refused = await world.fault('dependency-down')
   const id = await trigger(world, 'task-failure', { since: '2m' })
   const first = await untilGate(world, id)
-  expect(treated(first)).toEqual({
+  expect(summarizeRound(first)).toEqual({
     holds: ['dependency-down'],
     remedy: 'retry-when-healthy',
     targets: [...refused].sort(),
   })
   await approve(world, id, first)
-  await untilTold(id)
+  await untilNotified(id)
   await world.installation.maestro(['heal', 'dependency-down'])
 
   const second = await untilGate(world, id, 2)
-  expect(treated(second)).toEqual({ holds: ['timeout-too-short'], remedy: 'raise-timeout', targets: timedOut })
+  expect(summarizeRound(second)).toEqual({ holds: ['timeout-too-short'], remedy: 'raise-timeout', targets: timedOut })
   await approve(world, id, second)
-  const end = await untilClosed(world, id)
-  expect(end).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }, { verified: true }] })
-  expect(end.rounds).toHaveLength(2)
-  await untilAllFinished(world, [...slow, ...refused])
+  const closed = await untilClosed(world, id)
+  expect(closed).toMatchObject({ outcome: 'resolved', exit: 0, rounds: [{ verified: true }, { verified: true }] })
+  expect(closed.rounds).toHaveLength(2)
+  await untilAllCompleted(world, [...slow, ...refused])
 })
 
 async function failedRuns(): Promise<string[]> {
@@ -90,9 +90,9 @@ async function timeouts(): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map((row) => [row.type, row.timeout_ms]))
 }
 
-/** The remedy has begun: its first action tells the channel. */
-async function untilTold(id: string): Promise<void> {
-  await until('the remedy has begun', async () => {
+/** Waits until the remedy has started: its first action notifies the channel. */
+async function untilNotified(id: string): Promise<void> {
+  await until('the notification of the remedy is applied', async () => {
     const { rows } = await world.engine.query(
       `SELECT 1 FROM runbook.effects WHERE gate LIKE $1 || '.r%' AND action LIKE '%notify%' AND result = 'applied'`,
       [id],

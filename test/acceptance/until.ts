@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const EVERY_MS = 150
+const POLL_INTERVAL_MS = 150
 
-/** Asks until there is an answer; says what it waited for when there is none in time. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, withinMs = 60_000): Promise<T> {
-  const end = Date.now() + withinMs
+/** Calls `poll` until it returns something other than undefined. `description` names the condition in the timeout error. */
+export async function until<T>(
+  description: string,
+  poll: () => Promise<T | undefined>,
+  timeoutMs = 60_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
   for (;;) {
-    const answer = await ask()
-    if (answer !== undefined) return answer
-    if (Date.now() > end) throw new Error(`not within ${withinMs / 1000} s: ${what}`)
-    await sleep(EVERY_MS)
+    const result = await poll()
+    if (result !== undefined) return result
+    if (Date.now() > deadline) throw new Error(`timed out after ${timeoutMs / 1000} s waiting for: ${description}`)
+    await sleep(POLL_INTERVAL_MS)
   }
 }

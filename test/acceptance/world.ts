@@ -12,39 +12,39 @@ import { startInstallation, type Installation } from '../../src/cli/installation
 import { main } from '../../src/cli/main.ts'
 import type { TestStack } from '../support/global-stack.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
-import { listenAsSlack, type Slack } from './slack.ts'
+import { startFakeSlack, type Slack } from './slack.ts'
 
-/** What a command printed, and how it ended. */
-export interface Ran {
+/** Output and exit code of a command. */
+export interface CommandResult {
   code: number
   out: string
   err: string
 }
 
 /**
- * The whole product in a folder of its own: real worker, API and Maestro processes, on the run's servers with databases, a namespace
- * and a prefix of its own. Used as a person would: by commands.
+ * The whole product in its own folder: real worker, API and Maestro processes. They use the servers of the test run, with their own
+ * databases, Temporal namespace and Redis prefix. Tests use it like an operator, with commands.
  */
 export interface World {
   installation: Installation
   slack: Slack
-  /** Maestro's database, as its owner. */
+  /** Maestro's database, as a superuser. */
   maestro: pg.Pool
   /** The engine's database, as a superuser. */
   engine: pg.Pool
-  /** One command of `runbook`, in the folder; without a terminal unless `other` says so. */
-  runbook(argv: string[], other?: Parameters<typeof fakeTerminal>[0]): Promise<Ran>
-  /** Switches a fault on; the runs that it started. */
+  /** Runs one `runbook` command in the folder, by default without a terminal. */
+  runbook(argv: string[], terminalOptions?: Parameters<typeof fakeTerminal>[0]): Promise<CommandResult>
+  /** Injects a fault and returns the ids of the runs that it started. */
   fault(name: string): Promise<string[]>
   close(): Promise<void>
 }
 
 export interface WorldOptions {
-  /** Runbooks beside those of the product, by their file's name. */
+  /** Runbooks in addition to the product's, by file name. */
   runbooks?: Record<string, string>
-  /** Variables beside those that an installation makes. */
+  /** Environment variables in addition to those of the installation. */
   env?: Record<string, string>
-  /** Changes the configuration before anything starts. */
+  /** Changes the configuration before the processes start. */
   configure?(config: Document): void
 }
 
@@ -55,7 +55,7 @@ export async function openWorld(
   const name = `acc_${randomBytes(3).toString('hex')}`
   const prefix = name.replace('_', '-')
   const root = mkdtempSync(join(tmpdir(), 'runbook-acceptance-'))
-  const slack = await listenAsSlack()
+  const slack = await startFakeSlack()
   await registerNamespace(stack.temporalAddress, prefix)
   makeRoot({ pattern: packageRoot(), root, maestroPrefix: prefix })
   addRunbooks(root, runbooks, configure)
@@ -72,8 +72,8 @@ export async function openWorld(
     names,
     env: {
       MAESTRO_PREFIX: prefix,
-      MAESTRO_PORT: String(somePort()),
-      RUNBOOK_URL: `http://127.0.0.1:${somePort()}`,
+      MAESTRO_PORT: String(randomPort()),
+      RUNBOOK_URL: `http://127.0.0.1:${randomPort()}`,
       SLACK_WEBHOOK: slack.url,
       ...env,
     },
@@ -85,13 +85,13 @@ export async function openWorld(
     async close() {
       await world.close()
       await slack.close()
-      await eraseTraces(stack, names, prefix)
+      await deleteData(stack, names, prefix)
       rmSync(root, { recursive: true, force: true })
     },
   }
 }
 
-/** How a test uses an installation; `close` ends it and keeps its data. */
+/** Wraps a running installation for tests. `close` stops it and keeps its data. */
 export function worldOf(installation: Installation, slack: Slack, names: { engine: string; maestro: string }): World {
   const maestro = poolOf(installation.stack.postgres.url, names.maestro)
   const engine = poolOf(installation.stack.postgres.url, names.engine)
@@ -100,8 +100,8 @@ export function worldOf(installation: Installation, slack: Slack, names: { engin
     slack,
     maestro,
     engine,
-    async runbook(argv, other = {}) {
-      const terminal = fakeTerminal({ cwd: installation.root, ...other })
+    async runbook(argv, terminalOptions = {}) {
+      const terminal = fakeTerminal({ cwd: installation.root, ...terminalOptions })
       const code = await main(argv, terminal)
       return { code, out: terminal.out, err: terminal.err }
     },
@@ -128,8 +128,8 @@ function addRunbooks(root: string, runbooks: Record<string, string>, configure: 
   writeFileSync(file, String(config))
 }
 
-/** Of 4,000 places one by chance, with room for Maestro's three: nobody else is likely to have it. */
-function somePort(): number {
+/** A random port, one of 4,000, followed by free room for Maestro's other two ports. A collision is unlikely. */
+function randomPort(): number {
   return 20_000 + Math.floor(Math.random() * 4_000) * 5
 }
 
@@ -157,12 +157,8 @@ async function registerNamespace(address: string, namespace: string): Promise<vo
   }
 }
 
-/** The servers are the run's: what is not taken away would be there until its end. */
-async function eraseTraces(
-  stack: TestStack,
-  names: { engine: string; maestro: string },
-  prefix: string,
-): Promise<void> {
+/** Deletes the databases, keys and users. The servers belong to the whole test run and would keep them until its end. */
+async function deleteData(stack: TestStack, names: { engine: string; maestro: string }, prefix: string): Promise<void> {
   const admin = new pg.Client({ connectionString: stack.postgresUrl })
   await admin.connect()
   for (const database of [names.engine, names.maestro])

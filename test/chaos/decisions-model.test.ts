@@ -10,8 +10,8 @@ function objection(set: Setting, operations: Operation[], without: Guard[] = [])
   const model = openGateModel(set, without)
   const witness = new GateWitness(set)
   for (const [number, operation] of operations.entries()) {
-    const wrong = witness.watch(operation, number, model.perform(operation, number))
-    if (wrong) return wrong
+    const violation = witness.watch(operation, number, model.perform(operation, number))
+    if (violation) return violation
   }
   return undefined
 }
@@ -19,8 +19,8 @@ function objection(set: Setting, operations: Operation[], without: Guard[] = [])
 /** Nothing that is objected to; with `only`, nothing of that kind. */
 const held = (without: Guard[] = [], only = /./) =>
   fc.property(setting, sequence(50), (set, operations) => {
-    const wrong = objection(set, operations, without)
-    if (wrong && only.test(wrong)) throw new Error(wrong)
+    const violation = objection(set, operations, without)
+    if (violation && only.test(violation)) throw new Error(violation)
   })
 
 test('the model of a gate lets no effect through without a live quorum over this digest and target', () => {

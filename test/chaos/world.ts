@@ -11,7 +11,7 @@ import { openEngine, type Engine } from '../../src/engine/engine.ts'
 import { provisionDatabase } from '../../src/engine/setup/provision.ts'
 import { eraseStack } from '../../src/stack/erase-stack.ts'
 import { startStack, type Stack } from '../../src/stack/stack.ts'
-import { listenAsSlack, type Slack } from '../acceptance/slack.ts'
+import { startFakeSlack, type Slack } from '../acceptance/slack.ts'
 import { pool } from '../support/effects-world.ts'
 import { choosePorts } from './ports.ts'
 import { startWorkerProcess, type WorkerOptions, type WorkerProcess } from './worker-process.ts'
@@ -42,7 +42,7 @@ export async function openChaosWorld(): Promise<ChaosWorld> {
     for (const end of ending.splice(0).reverse()) await end()
   }
   try {
-    const slack = await listenAsSlack()
+    const slack = await startFakeSlack()
     ending.push(() => slack.close())
     makeRoot({ pattern: packageRoot(), root, maestroPrefix: 'chaos' })
     addRunbooks(root)

@@ -3,15 +3,18 @@ import { join } from 'node:path'
 import { until } from './until.ts'
 import type { World } from './world.ts'
 
-export interface Traces {
+/** Maestro's own records about runs. */
+export interface RunRecords {
+  /** Number of runs by status. */
   statuses: Record<string, number>
+  /** Ids of the published runs. */
   published: string[]
-  /** Steps that were carried out to their end more than once, as `run/step`. */
-  doneTwice: string[]
+  /** Steps that were executed to their end more than once, as `run/step`. */
+  executedTwice: string[]
 }
 
-/** What Maestro's own records say of these runs. */
-export async function tracesOf({ maestro, installation }: World, runs: string[]): Promise<Traces> {
+/** Reads Maestro's database and logs for these runs. */
+export async function runRecords({ maestro, installation }: World, runs: string[]): Promise<RunRecords> {
   const [states, published] = await Promise.all([
     maestro.query<{ status: string; n: number }>(
       'SELECT status, count(*)::int AS n FROM runs WHERE id = ANY($1) GROUP BY 1',
@@ -25,18 +28,19 @@ export async function tracesOf({ maestro, installation }: World, runs: string[])
   return {
     statuses: Object.fromEntries(states.rows.map((row) => [row.status, row.n])),
     published: published.rows.map((row) => row.run_id).sort(),
-    doneTwice: done.filter((step, at) => done.indexOf(step) !== at),
+    executedTwice: done.filter((step, index) => done.indexOf(step) !== index),
   }
 }
 
-/** Waits until all these runs are COMPLETED; each must have been published, and no step carried out twice. */
-export async function untilAllFinished(world: World, runs: string[]): Promise<void> {
-  const traces = await until('all runs finish', async () => {
-    const found = await tracesOf(world, runs)
+/** Waits until all these runs are COMPLETED. Fails if one was not published or a step was executed twice. */
+export async function untilAllCompleted(world: World, runs: string[]): Promise<void> {
+  const records = await until('all runs are COMPLETED', async () => {
+    const found = await runRecords(world, runs)
     return found.statuses.COMPLETED === runs.length ? found : undefined
   })
-  if (traces.published.join() !== [...runs].sort().join()) throw new Error(`published: ${traces.published.join()}`)
-  if (traces.doneTwice.length > 0) throw new Error(`done twice: ${traces.doneTwice.join()}`)
+  if (records.published.join() !== [...runs].sort().join())
+    throw new Error(`expected ${runs.length} published runs, found: ${records.published.join()}`)
+  if (records.executedTwice.length > 0) throw new Error(`steps executed twice: ${records.executedTwice.join()}`)
 }
 
 interface LogLine {
@@ -57,7 +61,7 @@ export function readLogs(root: string): LogLine[] {
     .map((line) => JSON.parse(line) as LogLine)
 }
 
-/** Waits until all of these that are RUNNING have made no progress for 5 s. */
+/** Waits until all of these runs are RUNNING and have made no progress for 5 s. */
 export async function untilStuck({ maestro }: World, runs: string[]): Promise<void> {
   await until('the runs are stuck', async () => {
     const { rows } = await maestro.query<{ stuck: boolean }>(
