@@ -1,5 +1,5 @@
 import type { DraftAction } from '../src/interpreter/host.ts'
-import { kindNamed } from '../src/language/kinds/table.ts'
+import { kindNamed } from '../src/language/kinds/kind-named.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /** Whether the configuration allows this action without an approval. What changes nothing by itself needs no leave. */

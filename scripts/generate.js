@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { ensureInstalled } from './install.js'
 import { root } from './run.js'
 
-/** Writes every generated file that is out of date; scripts/generate/files.ts lists them. Prints the path of each file that it writes. */
+/** Writes every generated file that is out of date; scripts/generate/ lists them. Prints the path of each file that it writes. */
 await ensureInstalled()
 // Node 20 cannot import TypeScript; the server behind vitest can, without a build.
 const { createViteServer } = await import('vitest/node')
@@ -15,14 +15,18 @@ const server = await createViteServer({
   server: { middlewareMode: true, watch: null, ws: false },
 })
 try {
+  // First, because the other files are generated from these tables.
+  const { kindTables } = await server.ssrLoadModule('/scripts/generate/kind-tables.ts')
+  for (const [path, text] of Object.entries(await kindTables())) write(path, text)
   const { GENERATED_FILES } = await server.ssrLoadModule('/scripts/generate/files.ts')
-  for (const [path, generate] of Object.entries(GENERATED_FILES)) {
-    const file = join(root, path)
-    const text = generate()
-    if (existsSync(file) && readFileSync(file, 'utf8') === text) continue
-    writeFileSync(file, text)
-    console.log(`wrote ${path}`)
-  }
+  for (const [path, generate] of Object.entries(GENERATED_FILES)) write(path, generate())
 } finally {
   await server.close()
+}
+
+function write(path, text) {
+  const file = join(root, path)
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return
+  writeFileSync(file, text)
+  console.log(`wrote ${path}`)
 }

@@ -7,7 +7,8 @@ import { ruleExamples } from './rule-examples.ts'
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /**
- * Everything in this repository that is generated: path, and how its text is made. `npm run generate` writes these files;
+ * Everything in this repository that is generated, except the tables of kinds (kind-tables.ts): path, and how its text is made.
+ * `npm run generate` writes these files;
  * test/unit/generated.test.ts compares them.
  */
 export const GENERATED_FILES: Record<string, () => string> = {

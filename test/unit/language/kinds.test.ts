@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { compileRunbook } from '../../../src/language/compile.ts'
-import { ACTIONS, CHECKS, kindNamed } from '../../../src/language/kinds/table.ts'
+import { kindNamed } from '../../../src/language/kinds/kind-named.ts'
+import { ACTIONS, CHECKS } from '../../../src/language/kinds/table.ts'
 import { renderText } from '../../../src/language/problems.ts'
 
 const indent = (text: string, by: number) =>
