@@ -3,15 +3,12 @@ import { expect, test } from 'vitest'
 import { GENERATED_FILES } from '../../scripts/generate/files.ts'
 import { kindTables } from '../../scripts/generate/kind-tables.ts'
 
-test.each(Object.entries(GENERATED_FILES))('%s is up to date', (path, generate) => {
-  expectUpToDate(path, generate())
-})
+const generated = [
+  ...Object.entries(GENERATED_FILES).map(([path, generate]) => [path, generate()] as const),
+  ...Object.entries(await kindTables()),
+]
 
-test('the tables of check and action kinds are up to date', async () => {
-  for (const [path, text] of Object.entries(await kindTables())) expectUpToDate(path, text)
-})
-
-function expectUpToDate(path: string, text: string): void {
+test.each(generated)('%s is up to date', (path, text) => {
   const stored = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
   expect(stored, `${path} is out of date: run "npm run generate" and commit the result`).toBe(text)
-}
+})
