@@ -1,48 +1,19 @@
-export interface ServerSentEvent {
-  id: string
-  event: string
-  data: string
-}
+import { EventSourceParserStream, type EventSourceMessage } from 'eventsource-parser/stream'
 
-/**
- * Reads server-sent events from a response's body until it ends or `signal` is aborted; comments and events without data are
- * passed over.
- */
+/** Reads server-sent events from a response's body until it ends or `signal` is aborted. Comments and events without data are skipped. */
 export async function* readEventStream(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,
-): AsyncGenerator<ServerSentEvent> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader()
-  // Not left to the fetch's own signal, which may be collected as garbage while its body is read.
-  const leave = () => void reader.cancel().catch(() => {})
-  signal.addEventListener('abort', leave)
+): AsyncGenerator<EventSourceMessage> {
+  const reader = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream()).getReader()
+  // The signal of `fetch` can be garbage-collected while the body is still being read, so the reader is cancelled here.
+  const cancel = () => void reader.cancel().catch(() => {})
+  signal.addEventListener('abort', cancel)
   try {
-    let rest = ''
-    let event = empty()
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      const lines = (rest + chunk.value).split(/\r\n|\n/)
-      rest = lines.pop()!
-      for (const line of lines) {
-        if (line !== '') event = withField(event, line)
-        else {
-          if (event.data !== '') yield event
-          event = { ...empty(), id: event.id }
-        }
-      }
-    }
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      if (next.value.data !== '') yield next.value
   } finally {
-    signal.removeEventListener('abort', leave)
-    leave()
+    signal.removeEventListener('abort', cancel)
+    cancel()
   }
-}
-
-function empty(): ServerSentEvent {
-  return { id: '', event: 'message', data: '' }
-}
-
-function withField(event: ServerSentEvent, line: string): ServerSentEvent {
-  const colon = line.indexOf(':')
-  const [name, value] = colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, '')]
-  if (name === 'data') return { ...event, data: event.data === '' ? value : `${event.data}\n${value}` }
-  return name === 'id' || name === 'event' ? { ...event, [name]: value } : event
 }

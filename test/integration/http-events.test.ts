@@ -1,6 +1,7 @@
+import type { EventSourceMessage } from 'eventsource-parser'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { Client } from '../../src/cli/client.ts'
-import { readEventStream, type ServerSentEvent } from '../../src/cli/event-stream.ts'
+import { readEventStream } from '../../src/cli/event-stream.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { startApi } from '../../src/http/serve.ts'
@@ -24,9 +25,9 @@ async function openStream(url: string, id: string, lastEventId?: string) {
   }
 }
 
-async function next(events: AsyncGenerator<ServerSentEvent> | undefined) {
+async function next(events: AsyncGenerator<EventSourceMessage> | undefined) {
   const { value } = await events!.next()
-  return value as ServerSentEvent | undefined
+  return value as EventSourceMessage | undefined
 }
 
 test('what has happened comes first, what happens follows, and the closing ends it', async () => {

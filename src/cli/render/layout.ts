@@ -1,35 +1,41 @@
+import stringWidth from 'string-width'
 import { visibleLine } from '../../core/displayable.ts'
 
 /** Text with a style that is put on after it was cut to its width. */
 export type Style = (text: string) => string
 export type Part = string | readonly [text: string, style: Style]
 
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
-const NARROWEST = /\p{Mn}|\p{Me}/u
+const SEGMENTER = new Intl.Segmenter()
+/** The time that Node 20 takes to segment a text grows with the square of its length, so it is given pieces (in UTF-16 code units). */
+const SEGMENTED_AT_ONCE = 1_000
 
-/** Columns that a plain text takes. */
-export function displayWidth(text: string): number {
-  let width = 0
-  for (const character of text) width += NARROWEST.test(character) ? 0 : WIDE.test(character) ? 2 : 1
-  return width
+/** What is shown as one character each: a letter with its accents, a flag, an emoji with its skin tone. */
+function* graphemes(text: string): Generator<string> {
+  for (let start = 0; start < text.length;) {
+    const segments = [...SEGMENTER.segment(text.slice(start, start + SEGMENTED_AT_ONCE))]
+    // The last one may continue in the next piece.
+    if (start + SEGMENTED_AT_ONCE < text.length && segments.length > 1) segments.pop()
+    for (const { segment } of segments) {
+      yield segment
+      start += segment.length
+    }
+  }
 }
 
-/** The text itself, or its beginning and `…`, in at most so many columns. */
+/** The text itself, or its beginning and `…`, in at most `columns` columns. Never splits what is shown as one character. */
 export function cut(text: string, columns: number): string {
-  if (displayWidth(text) <= columns) return text
   let kept = ''
   let width = 0
-  for (const character of text) {
-    width += displayWidth(character)
-    if (width > columns - 1) break
-    kept += character
+  for (const grapheme of graphemes(text)) {
+    width += stringWidth(grapheme)
+    if (width > columns) return columns < 1 ? '' : `${kept}…`
+    if (width < columns) kept += grapheme
   }
-  return columns < 1 ? '' : `${kept}…`
+  return text
 }
 
 export function pad(text: string, columns: number): string {
-  return text + ' '.repeat(Math.max(0, columns - displayWidth(text)))
+  return text + ' '.repeat(Math.max(0, columns - stringWidth(text)))
 }
 
 /** One line of parts, cut to the width. */
@@ -39,43 +45,58 @@ export function line(width: number, ...parts: Part[]): string {
   for (const part of parts) {
     const [text, style] = typeof part === 'string' ? [part, undefined] : part
     const shown = cut(visibleLine(text), left)
-    left -= displayWidth(shown)
+    left -= stringWidth(shown)
     made += style && shown !== '' ? style(shown) : shown
   }
   return made.trimEnd()
 }
 
-/** Words in lines of at most so many columns; a word that is longer is broken. At most `most` lines, the last one then ends in `…`. */
-export function wrap(text: string, columns: number, most = Infinity): string[] {
+/**
+ * The words of a text in lines of at most `columns` columns; a word that is longer is broken. With more than `maxLines` lines, the
+ * last one ends in `…`.
+ */
+export function wrap(text: string, columns: number, maxLines = Infinity): string[] {
   const lines: string[] = []
   let current = ''
+  let width = 0
   for (const word of visibleLine(text)
     .split(' ')
-    .flatMap((one) => broken(one, columns))) {
-    if (current !== '' && displayWidth(current) + 1 + displayWidth(word) > columns) {
+    .flatMap((one) => breakWord(one, columns))) {
+    const wordWidth = stringWidth(word)
+    if (current !== '' && width + 1 + wordWidth > columns) {
       lines.push(current)
-      current = word
-    } else current = current === '' ? word : `${current} ${word}`
+      current = ''
+    }
+    width = current === '' ? wordWidth : width + 1 + wordWidth
+    current = current === '' ? word : `${current} ${word}`
   }
   if (current !== '') lines.push(current)
-  if (lines.length <= most) return lines
-  return [...lines.slice(0, most - 1), cut(`${lines[most - 1]!} …`, columns).replace(/ …$/, '…')]
+  if (lines.length <= maxLines) return lines
+  return [...lines.slice(0, maxLines - 1), cut(`${lines[maxLines - 1]!} …`, columns).replace(/ …$/, '…')]
 }
 
-function broken(word: string, columns: number): string[] {
-  const pieces: string[] = ['']
-  for (const character of word) {
-    if (displayWidth(pieces.at(-1)! + character) > columns) pieces.push('')
-    pieces[pieces.length - 1] += character
+function breakWord(word: string, columns: number): string[] {
+  const pieces: string[] = []
+  let piece = ''
+  let width = 0
+  for (const grapheme of graphemes(word)) {
+    const graphemeWidth = stringWidth(grapheme)
+    if (piece !== '' && width + graphemeWidth > columns) {
+      pieces.push(piece)
+      piece = ''
+      width = 0
+    }
+    piece += grapheme
+    width += graphemeWidth
   }
-  return pieces
+  return [...pieces, piece]
 }
 
 /** Rows in columns that are as wide as their widest cell, with a heading; the last column is cut to the width. */
 export function table(headings: string[], rows: string[][], width: number, headingStyle: Style): string[] {
   const cells = rows.map((row) => row.map(visibleLine))
   const columns = headings.map((heading, i) =>
-    Math.max(...[heading, ...cells.map((row) => row[i] ?? '')].map(displayWidth)),
+    Math.max(...[heading, ...cells.map((row) => row[i] ?? '')].map((text) => stringWidth(text))),
   )
   const inColumns = (row: string[]) => row.map((cell, i) => pad(cell, columns[i]!)).join('  ')
   return [line(width, [inColumns(headings), headingStyle]), ...cells.map((row) => line(width, inColumns(row)))]

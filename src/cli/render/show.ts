@@ -1,9 +1,10 @@
+import stringWidth from 'string-width'
 import { humanDuration } from '../../core/duration.ts'
 import type { TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
 import { ageText, clockText } from './age.ts'
-import { line, pad, plural, wrap, displayWidth, type Style } from './layout.ts'
+import { line, pad, plural, wrap, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
 const MOST_ACTION_LINES = 7
@@ -129,7 +130,7 @@ function checkInFull(check: CheckView, { width, colours }: Page): string[] {
 function causeLines({ causes }: RoundView, { width, colours }: Page): string[] {
   const telling = causes.filter((one) => one.holds !== false)
   const ruledOut = causes.filter((one) => one.holds === false).map((one) => one.cause)
-  const column = Math.min(30, Math.max(0, ...telling.map((one) => displayWidth(one.cause))))
+  const column = Math.min(30, Math.max(0, ...telling.map((one) => stringWidth(one.cause))))
   const lines = telling.flatMap(({ cause, holds, because, title }) => {
     const [mark, style] = holds === true ? ['✓', colours.green] : ['?', colours.yellow]
     const [first = '', ...rest] = wrap(because || title, width - column - 5, 2)

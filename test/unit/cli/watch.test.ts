@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import pc from 'picocolors'
+import stringWidth from 'string-width'
 import { LiveFrame } from '../../../src/cli/live-frame.ts'
 import { main } from '../../../src/cli/main.ts'
-import { displayWidth } from '../../../src/cli/render/layout.ts'
 import { showLines } from '../../../src/cli/render/show.ts'
 import { watchFrame } from '../../../src/cli/render/watch-frame.ts'
 import type { TimelineEntry } from '../../../src/engine/views/view-types.ts'
@@ -39,7 +39,7 @@ describe('the frame', () => {
     (height) => {
       const frame = watchFrame(atItsGate(), { latest, trouble: undefined, page, height })
       expect(frame.length).toBeLessThan(height)
-      expect(Math.max(...frame.map(displayWidth))).toBeLessThanOrEqual(80)
+      expect(Math.max(...frame.map((text) => stringWidth(text)))).toBeLessThanOrEqual(80)
       expect(frame.at(-1)).toContain('waits for a person')
     },
   )

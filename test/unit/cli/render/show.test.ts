@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import pc from 'picocolors'
-import { displayWidth } from '../../../../src/cli/render/layout.ts'
+import stringWidth from 'string-width'
 import { showInFull, showLines } from '../../../../src/cli/render/show.ts'
 import { atItsGate, NOW, resolved, roundAtGate } from '../incident-views.ts'
 
@@ -59,7 +59,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     const runs = Array.from({ length: count }, (_, i) => `run-with-a-rather-long-name-${i}`)
     const lines = showLines(atItsGate({ rounds: [roundAtGate(runs)] }), page)
     expect(lines.length).toBeLessThanOrEqual(24)
-    expect(Math.max(...lines.map(displayWidth))).toBeLessThanOrEqual(80)
+    expect(Math.max(...lines.map((text) => stringWidth(text)))).toBeLessThanOrEqual(80)
   })
 
   test('targets that would be changed differently stand on lines of their own', () => {
