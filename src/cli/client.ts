@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Effect } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
-import type { Finished } from '../engine/finish-manual.ts'
+import type { DoneRequest, SettleRequest } from '../engine/requests.ts'
 import type { IncidentSummary, IncidentView, Review, TimelineEntry } from '../engine/views/view-types.ts'
 import type { Control } from '../gate/controls.ts'
-import type { Decided, DecisionRequest } from '../gate/decide.ts'
+import type { Decided } from '../gate/decide.ts'
+import type { DecisionRequest } from '../gate/decision-schema.ts'
 import type { Withdrawn } from '../gate/withdraw.ts'
 import type { Accepted } from '../history/accept.ts'
 import { readAddress, type Address } from './address.ts'
-import type { EffectName } from './effect-name.ts'
 import { readEventStream } from './event-stream.ts'
 import { send, type Sending } from './send.ts'
 import type { Terminal } from './terminal.ts'
@@ -64,15 +64,15 @@ export class Client {
   }
 
   withdraw(id: string, comment: string | undefined): Promise<Withdrawn> {
-    return this.#post(`/v1/incidents/${id}/withdraw`, { ...(comment ? { comment } : {}) })
+    return this.#post(`/v1/incidents/${id}/withdraw`, { comment })
   }
 
-  settle(id: string, effect: EffectName & { gate?: string; result: string; comment: string }): Promise<Effect> {
-    return this.#post(`/v1/incidents/${id}/settle`, effect)
+  settle(id: string, request: SettleRequest): Promise<Effect> {
+    return this.#post(`/v1/incidents/${id}/settle`, request)
   }
 
-  done(id: string, finished: Finished): Promise<Effect> {
-    return this.#post(`/v1/incidents/${id}/done`, finished)
+  done(id: string, request: DoneRequest): Promise<Effect> {
+    return this.#post(`/v1/incidents/${id}/done`, request)
   }
 
   retry(id: string): Promise<Accepted> {
@@ -88,7 +88,7 @@ export class Client {
   }
 
   cancel(id: string, comment?: string): Promise<IncidentView> {
-    return this.#post(`/v1/incidents/${id}/cancel`, { ...(comment ? { comment } : {}) })
+    return this.#post(`/v1/incidents/${id}/cancel`, { comment })
   }
 
   note(id: string, text: string): Promise<IncidentView> {

@@ -1,26 +1,15 @@
-/** What a person said about one proposal. The signed token (EdDSA JWS) holds exactly these claims. */
-export interface DecisionClaims {
-  gate: string
-  proposalDigest: string
-  decision: 'approve' | 'reject'
-  /** Keys of the approved targets; absent: all. */
-  targets?: string[]
-  /** With reject: look at the next cause that holds instead of ending. */
-  nextCause?: boolean
-  /** The person's name in the configuration, or at the identity provider. */
-  person: string
-  /** Of a person who is not in the configuration: what the identity provider said. Signed by the engine's key only. */
-  groups?: string[]
-  comment?: string
-  /** With approve: why this person, who has that permission, decides alone. */
-  breakGlass?: string
-  /** Seconds since the epoch. */
-  iat: number
-  /** Single use. */
-  jti: string
-}
+export const GATE_STATES = [
+  'open',
+  'approved',
+  'rejected',
+  'expired',
+  'voided',
+  'withdrawn',
+  'lapsed',
+  'cancelled',
+] as const
 
-export type GateState = 'open' | 'approved' | 'rejected' | 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'
+export type GateState = (typeof GATE_STATES)[number]
 
 /** What the workflow learns when it settles a gate. */
 export type GateResolution =

@@ -1,6 +1,8 @@
 import type { JsonObject } from './json.ts'
 
-export type EffectResult = 'applied' | 'skipped' | 'refused' | 'unknown'
+export const EFFECT_RESULTS = ['applied', 'skipped', 'refused', 'unknown'] as const
+
+export type EffectResult = (typeof EFFECT_RESULTS)[number]
 
 /** The first of these says most of a thing to which several actions were applied. */
 const WORST_FIRST: readonly EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
@@ -10,7 +12,9 @@ export function worstOf(results: EffectResult[]): EffectResult | undefined {
   return WORST_FIRST.find((result) => results.includes(result))
 }
 
-export type TargetState = 'proposed' | 'skipped' | 'permitted' | 'applied' | 'refused' | 'unknown'
+export const TARGET_STATES = ['proposed', 'skipped', 'permitted', 'applied', 'refused', 'unknown'] as const
+
+export type TargetState = (typeof TARGET_STATES)[number]
 
 /** What one action did to one target. */
 export interface Effect {

@@ -1,9 +1,22 @@
 import type { JsonObject } from './json.ts'
 
-export type IncidentState = 'open' | 'diagnosing' | 'deciding' | 'applying' | 'verifying' | 'closed'
+export const INCIDENT_STATES = ['open', 'diagnosing', 'deciding', 'applying', 'verifying', 'closed'] as const
 
-export type Outcome =
-  'resolved' | 'cleared' | 'no-action' | 'declined' | 'expired' | 'escalated' | 'handed-off' | 'failed' | 'cancelled'
+export type IncidentState = (typeof INCIDENT_STATES)[number]
+
+export const OUTCOMES = [
+  'resolved',
+  'cleared',
+  'no-action',
+  'declined',
+  'expired',
+  'escalated',
+  'handed-off',
+  'failed',
+  'cancelled',
+] as const
+
+export type Outcome = (typeof OUTCOMES)[number]
 
 /** Input of the workflow `runbook.<name>`: beside the plan, what makes this incident this one. */
 export interface IncidentStart {

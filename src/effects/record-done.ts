@@ -10,7 +10,7 @@ import { recordEffect, type EffectPlace } from './record-effect.ts'
 export async function recordDone(
   database: Database,
   place: EffectPlace,
-  word: { person: string; done: boolean; form?: JsonObject; comment?: string },
+  word: { person: string; done: boolean; form?: JsonObject; comment?: string | undefined },
 ): Promise<Effect> {
   const said = word.done ? `${word.person} says it was done` : `${word.person} says it was not done`
   return recordEffect(database, {

@@ -10,7 +10,7 @@ import { recordEvents } from '../history/record.ts'
 import { storedEffect, type EffectPlace } from './record-effect.ts'
 
 export interface SettleRequest extends EffectPlace {
-  as: Extract<EffectResult, 'applied' | 'refused'>
+  result: Extract<EffectResult, 'applied' | 'refused'>
   /** How the person knows. */
   comment: string
 }
@@ -24,7 +24,7 @@ type Taken = { effect: Effect } | { refused: RunbookError }
  * `RUNBOOK_CONFLICT`.
  */
 export async function settleUnknown(database: Database, person: Person, request: SettleRequest): Promise<Effect> {
-  const { gate: id, action, target, as: result, comment } = request
+  const { gate: id, action, target, result, comment } = request
   const place: EffectPlace = { gate: id, action, target }
   const taken = await transaction(database, async (connection): Promise<Taken> => {
     const { incident, gate } = await lockGate(connection, id)

@@ -1,5 +1,6 @@
 import type { Person } from '../core/person.ts'
-import { decide, type Decided, type DecisionRequest } from '../gate/decide.ts'
+import { decide, type Decided } from '../gate/decide.ts'
+import type { DecisionRequest } from '../gate/decision-schema.ts'
 import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'

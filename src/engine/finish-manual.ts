@@ -10,17 +10,7 @@ import { readGates, type GateRow } from '../gate/gates.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
 import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
-
-export interface Finished {
-  /** Which of the steps that wait; may be left out where there is one. */
-  action?: string
-  target?: string
-  /** False: the person looked and did not do it. */
-  done: boolean
-  /** What the step asks for, by name. */
-  form?: Record<string, string>
-  comment?: string
-}
+import type { DoneRequest } from './requests.ts'
 
 /**
  * A person says that a `manual` step was done, or not; then the workflow goes on. Who may: those who decide on the gate and those to
@@ -31,7 +21,7 @@ export async function finishManual(
   engine: Engine,
   person: Person,
   incident: string,
-  finished: Finished,
+  request: DoneRequest,
 ): Promise<Effect> {
   const { database, temporal } = engine
   const { closedAt, cancelledAt } = await readIncident(database, incident)
@@ -39,12 +29,11 @@ export async function finishManual(
   if (closedAt || cancelledAt || gate?.state !== 'approved')
     throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no step that waits for a person`)
   allow(gate, person)
-  const step = choose(incident, await waitingSteps(engine, gate), finished)
-  const form = readForm(step, finished)
-  const { done, comment } = finished
+  const step = choose(incident, await waitingSteps(engine, gate), request)
+  const form = readForm(step, request)
+  const { done, comment } = request
   const place = { gate: gate.id, action: step.id, target: step.target }
-  const word = { person: person.name, done, form, ...(comment ? { comment } : {}) }
-  const effect = await recordDone(database, place, word)
+  const effect = await recordDone(database, place, { person: person.name, done, form, comment })
   // Lost, the workflow looks by itself after a while.
   await wakeWorkflow(temporal.client, incident).catch(() => {})
   return effect
@@ -86,7 +75,7 @@ async function waitingSteps(
   return turn?.kind === 'manual' ? open.filter((one) => one.id === turn.id) : []
 }
 
-function choose(incident: string, waiting: ProposedAction[], { action, target }: Finished): ProposedAction {
+function choose(incident: string, waiting: ProposedAction[], { action, target }: DoneRequest): ProposedAction {
   const meant = waiting.filter((one) => (action ?? one.id) === one.id && (target ?? one.target) === one.target)
   if (meant.length === 1) return meant[0]!
   const names = waiting.map((one) => `${one.id}/${one.target}`).join(', ')
@@ -96,7 +85,7 @@ function choose(incident: string, waiting: ProposedAction[], { action, target }:
 }
 
 /** The answers to what the step asks: all of them when it was done, and no others. */
-function readForm(step: ProposedAction, { done, form = {} }: Finished): JsonObject {
+function readForm(step: ProposedAction, { done, form = {} }: DoneRequest): JsonObject {
   const questions = isJsonObject(step.with.form) ? step.with.form : {}
   const problems = Object.keys(form)
     .filter((name) => !Object.hasOwn(questions, name))

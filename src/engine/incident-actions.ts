@@ -8,6 +8,7 @@ import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
 import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
+import { MAX_NOTE_LENGTH } from './requests.ts'
 
 /** Somebody has seen it. The first acknowledgement stands. */
 export async function acknowledge(engine: Engine, person: Person, incident: string): Promise<void> {
@@ -26,13 +27,11 @@ export async function claim(engine: Engine, person: Person, incident: string): P
   )
 }
 
-const MAX_NOTE = 10_000
-
 /** A note in the incident's history; also after it has closed. */
 export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
   const body = text.trim()
-  if (body === '' || body.length > MAX_NOTE || !isStorable(body))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE} characters, and ${NOT_STORABLE}`)
+  if (body === '' || body.length > MAX_NOTE_LENGTH || !isStorable(body))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE_LENGTH} characters, and ${NOT_STORABLE}`)
   await transaction(engine.database, async (connection) => {
     await lockIncident(connection, incident)
     await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { DecisionClaims, GateState } from '../core/decision.ts'
+import type { GateState } from '../core/decision.ts'
+import { defined } from '../core/defined.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
@@ -7,6 +8,7 @@ import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
+import { readClaims, type DecisionClaims, type DecisionRequest } from './decision-schema.ts'
 import { ineligible } from './eligible.ts'
 import {
   approvedTargets,
@@ -17,24 +19,13 @@ import {
   type GateRow,
   type LockedIncident,
 } from './gates.ts'
-import { readClaims, type Keyring } from './keyring.ts'
+import type { Keyring } from './keyring.ts'
 
 export interface DecideDependencies extends Deciders {
   database: Database
   keyring: Keyring
   /** Tells the incident's workflow that its gate changed. A ring that is lost is rung again by the reconciler. */
   wakeWorkflow(incident: string, token: string): Promise<void>
-}
-
-export interface DecisionRequest {
-  gate: string
-  proposalDigest: string
-  decision: 'approve' | 'reject'
-  targets?: string[]
-  nextCause?: boolean
-  comment?: string
-  /** Why this person decides alone. */
-  breakGlass?: string
 }
 
 export interface Decided {
@@ -55,19 +46,16 @@ export async function decide(
   person: Person,
   request: DecisionRequest,
 ): Promise<Decided> {
-  const claims = readClaims({
-    gate: request.gate,
-    proposalDigest: request.proposalDigest,
-    decision: request.decision,
-    person: person.name,
-    iat: Math.floor(Date.now() / 1000),
-    jti: randomUUID(),
-    ...(request.targets ? { targets: request.targets } : {}),
-    ...(request.nextCause ? { nextCause: true } : {}),
-    ...(request.comment ? { comment: request.comment } : {}),
-    ...(request.breakGlass === undefined ? {} : { breakGlass: request.breakGlass }),
-    ...(person.oidc ? { groups: person.groups } : {}),
-  })
+  const claims = readClaims(
+    defined({
+      ...request,
+      comment: request.comment || undefined,
+      person: person.name,
+      groups: person.oidc && person.groups,
+      iat: Math.floor(Date.now() / 1000),
+      jti: randomUUID(),
+    }),
+  )
   return take(dependencies, { claims, token: await dependencies.keyring.sign(claims), isOurs: true })
 }
 
@@ -155,7 +143,6 @@ function refuse(
   if (gate.expiresAt <= now) return conflict('expired before the decision came')
   const keys = gate.proposal.targets.map((target) => target.key)
   const unknownTargets = claims.targets?.filter((key) => !keys.includes(key)) ?? []
-  if (claims.targets?.length === 0) return conflict('no target was named; leave them out to mean all')
   if (unknownTargets.length > 0)
     return conflict(`not among the proposed targets: ${unknownTargets.join(', ')}; they are ${keys.join(', ')}`)
   const isPart = claims.targets !== undefined && keys.some((key) => !claims.targets!.includes(key))
@@ -215,11 +202,8 @@ async function standing(connection: Connection, gate: GateRow): Promise<Decided>
 
 function decided(gate: GateRow, claims: DecisionClaims) {
   const { person, decision, proposalDigest, jti, targets, comment, nextCause, breakGlass, groups } = claims
-  const data: JsonObject = { gate: gate.id, decision, person, proposalDigest, jti, targets: targets ?? null }
-  if (comment) data.comment = comment
-  if (breakGlass !== undefined) data.breakGlass = breakGlass
-  if (groups) data.groups = groups
-  if (nextCause) data.nextCause = true
+  const stated = { gate: gate.id, decision, person, proposalDigest, jti, targets: targets ?? null }
+  const data: JsonObject = { ...stated, ...defined({ comment, breakGlass, groups, nextCause }) }
   return {
     place: formatPlace({ kind: 'decision', round: gate.round, jti }),
     actor: `person:${person}`,

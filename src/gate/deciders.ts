@@ -1,5 +1,5 @@
-import type { DecisionClaims } from '../core/decision.ts'
 import type { People, Person } from '../core/person.ts'
+import type { DecisionClaims } from './decision-schema.ts'
 
 /** Who may decide, by the configuration as it is now; what is left out is not permitted. */
 export interface Deciders {

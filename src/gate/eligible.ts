@@ -1,7 +1,7 @@
-import type { DecisionClaims } from '../core/decision.ts'
 import type { Person } from '../core/person.ts'
 import type { ProposedApproval } from '../core/proposal.ts'
 import type { Deciders } from './deciders.ts'
+import type { DecisionClaims } from './decision-schema.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 
 /**

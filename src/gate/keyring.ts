@@ -1,10 +1,8 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto'
 import { decodeJwt, jwtVerify, SignJWT } from 'jose'
-import { z } from 'zod'
-import type { DecisionClaims } from '../core/decision.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { People } from '../core/person.ts'
-import { isStorable, NOT_STORABLE } from '../core/storable.ts'
+import { readClaims, type DecisionClaims } from './decision-schema.ts'
 
 const ALGORITHM = 'EdDSA'
 const TYPE = 'runbook-decision+jwt'
@@ -87,44 +85,6 @@ async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
 function ownClaims(claims: DecisionClaims): DecisionClaims {
   if (claims.groups === undefined) return claims
   throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine says which groups a person is in')
-}
-
-const SHORTEST_REASON = 20
-
-const textOf = (max: number, min = 0) => z.string().min(min).max(max).refine(isStorable, NOT_STORABLE)
-const shortText = textOf(1_000, 1)
-
-const CLAIMS = z.strictObject({
-  gate: shortText,
-  proposalDigest: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hex digits'),
-  decision: z.enum(['approve', 'reject']),
-  targets: z.array(shortText).optional(),
-  nextCause: z.boolean().optional(),
-  person: shortText,
-  groups: z.array(shortText).max(200).optional(),
-  breakGlass: textOf(2_000)
-    .refine(
-      (reason) => reason.trim().length >= SHORTEST_REASON,
-      `must give a reason of at least ${SHORTEST_REASON} characters`,
-    )
-    .optional(),
-  comment: textOf(2_000).optional(),
-  iat: z.number().int(),
-  jti: z
-    .string()
-    .min(1)
-    .max(200)
-    .regex(/^[\x21-\x7e]*$/, 'must be of printable characters'),
-})
-
-/** What a decision says, nothing missing and nothing besides: a person's own key signs whatever that person writes. */
-export function readClaims(given: unknown): DecisionClaims {
-  const read = CLAIMS.safeParse(given)
-  if (read.success && read.data.breakGlass !== undefined && read.data.decision !== 'approve')
-    throw new RunbookError('RUNBOOK_BAD_INPUT', 'breakGlass: goes with approve only')
-  if (read.success) return read.data as DecisionClaims
-  const problems = read.error.issues.map(({ path, message }) => `${path.join('.') || 'the decision'}: ${message}`)
-  throw new RunbookError('RUNBOOK_BAD_INPUT', problems.join('; '), { problems })
 }
 
 function personNamedIn(token: string): string {

@@ -5,6 +5,7 @@ import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
+import type { WithdrawRequest } from './decision-schema.ts'
 import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRow } from './gates.ts'
 
 export interface WithdrawDependencies {
@@ -30,7 +31,7 @@ type Taken = { withdrawn: Withdrawn } | { refused: RunbookError }
 export async function withdraw(
   { database, wakeWorkflow }: WithdrawDependencies,
   person: Person,
-  request: { gate: string; comment?: string },
+  request: WithdrawRequest,
 ): Promise<Withdrawn> {
   const taken = await transaction(database, async (connection): Promise<Taken> => {
     const { incident, gate } = await lockGate(connection, request.gate)

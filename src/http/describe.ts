@@ -1,5 +1,5 @@
 import type { z } from '@hono/zod-openapi'
-import { problemSchema } from './view-schemas.ts'
+import { problemSchema } from './response-schemas.ts'
 
 const PROBLEM = { content: { 'application/problem+json': { schema: problemSchema } } }
 

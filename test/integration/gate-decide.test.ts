@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { DecisionClaims } from '../../src/core/decision.ts'
 import type { People } from '../../src/core/person.ts'
-import { decide, decideByToken, type DecideDependencies, type DecisionRequest } from '../../src/gate/decide.ts'
+import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
+import type { DecisionClaims, DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
 import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
@@ -187,7 +187,6 @@ describe('a decision is refused, and that is recorded,', () => {
       'RUNBOOK_CONFLICT',
       /z; they are a, b, c/,
     ],
-    ['about no target', 'operator', { targets: [] }, 'RUNBOOK_CONFLICT', /no target/],
   ])('%s', async (_, who, asked, code, why) => {
     const opened = await propose(world)
     expect(await refusal(opened, say(who, opened, asked))).toEqual(refused(code, why))
@@ -330,6 +329,8 @@ describe('a decision by token', () => {
       { targets: ['\ud800'] },
       { proposalDigest: null },
       { breakGlass: true },
+      { nextCause: true },
+      { targets: [] },
     ]) {
       const token = await signClaims({ ...claims(opened), ...odd } as unknown as DecisionClaims, leadsKey)
       await expect(decideByToken(deps(), token)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })

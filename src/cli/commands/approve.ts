@@ -47,9 +47,9 @@ async function approve(terminal: Terminal, id: string, options: Options, json: b
     gate: gate.id,
     proposalDigest: gate.proposalDigest,
     decision: 'approve',
-    ...(targets ? { targets } : {}),
-    ...(comment ? { comment } : {}),
-    ...(breakGlass === undefined ? {} : { breakGlass }),
+    targets,
+    comment,
+    breakGlass,
   })
   if (json) printJson(terminal, decided)
   const { state, approvals, required } = decided

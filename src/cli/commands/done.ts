@@ -34,7 +34,7 @@ export function command(terminal: Terminal): Command {
         done: !not,
         ...step,
         ...(Object.keys(answers).length > 0 ? { form: answers } : {}),
-        ...(comment ? { comment } : {}),
+        comment,
       })
       if (wantsJson(self)) printJson(terminal, effect)
       terminal.say(visibleLine(`${effect.action} on ${effect.target} is ${effect.result}: ${effect.detail}`))

@@ -32,8 +32,8 @@ export function command(terminal: Terminal): Command {
         gate: gate.id,
         proposalDigest: gate.proposalDigest,
         decision: 'reject',
-        ...(nextCause ? { nextCause } : {}),
-        ...(comment ? { comment } : {}),
+        nextCause,
+        comment,
       })
       if (wantsJson(self)) printJson(terminal, decided)
       terminal.say(`${gate.id} rejected${nextCause ? ': the next cause is looked at' : ''}`)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Command } from 'commander'
 import { readEnvironment } from '../../config/environment.ts'
+import { defined } from '../../core/defined.ts'
 import { RunbookError } from '../../core/errors.ts'
 import { projectDirectory } from '../address.ts'
 import { openClient } from '../client.ts'
@@ -52,22 +53,25 @@ async function sign(terminal: Terminal, id: string, options: Options, json: bool
   if (!key) throw missing('RUNBOOK_KEY is not set: it is your private key, ed25519:...')
   if (!person) throw missing('your name is not known: say it with --person, or in RUNBOOK_PERSON')
   const { gate, proposalDigest } = await proposalOf(terminal, id, options)
-  const { readClaims, signClaims } = await import('../../gate/keyring.ts')
+  const { readClaims } = await import('../../gate/decision-schema.ts')
+  const { signClaims } = await import('../../gate/keyring.ts')
   const { targets, comment, nextCause } = options
   const breakGlass = glassReason(options)
   const reject = options.reject === true || nextCause === true
-  const claims = readClaims({
-    gate,
-    proposalDigest,
-    decision: reject ? 'reject' : 'approve',
-    person,
-    iat: Math.floor(Date.now() / 1000),
-    jti: randomUUID(),
-    ...(targets && !reject ? { targets } : {}),
-    ...(nextCause ? { nextCause } : {}),
-    ...(comment ? { comment } : {}),
-    ...(breakGlass === undefined ? {} : { breakGlass }),
-  })
+  const claims = readClaims(
+    defined({
+      gate,
+      proposalDigest,
+      decision: reject ? 'reject' : 'approve',
+      targets: reject ? undefined : targets,
+      nextCause,
+      comment: comment || undefined,
+      breakGlass,
+      person,
+      iat: Math.floor(Date.now() / 1000),
+      jti: randomUUID(),
+    }),
+  )
   const token = await signClaims(claims, key)
   if (json) printJson(terminal, { gate, token })
   else terminal.print(token)

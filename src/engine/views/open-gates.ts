@@ -3,13 +3,7 @@ import { snapshot, type Database } from '../../history/database.ts'
 import { readIncident } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
 import { gateView } from './show.ts'
-import type { GateView, IncidentSummary } from './view-types.ts'
-
-/** A gate that waits for a decision, and the incident it belongs to. */
-export type OpenGate = Pick<IncidentSummary, 'type' | 'openedAt' | 'acknowledgedBy'> & {
-  incident: string
-  gate: GateView
-}
+import type { OpenGate } from './view-types.ts'
 
 /** More than anybody reads; those that wait beyond it are found by their incident. */
 const MOST_GATES = 200

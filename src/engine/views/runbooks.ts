@@ -1,14 +1,5 @@
-import type { InputSpec } from '../../core/plan.ts'
 import type { Catalogue } from '../catalogue.ts'
-
-export interface RunbookView {
-  name: string
-  incident: string
-  title: string
-  owner: string | null
-  inputs: Record<string, InputSpec>
-  planDigest: string
-}
+import type { RunbookView } from './view-types.ts'
 
 /** The runbooks there are, by name. */
 export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookView[] {

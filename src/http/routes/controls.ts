@@ -5,7 +5,7 @@ import { readControls } from '../../gate/controls.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { connectionParams, reasonBody } from '../request-schemas.ts'
-import { controlList } from '../view-schemas.ts'
+import { controlList } from '../response-schemas.ts'
 
 const list = createRoute({
   method: 'get',

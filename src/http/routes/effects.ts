@@ -2,10 +2,10 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { finishManual } from '../../engine/finish-manual.ts'
 import { settleEffect } from '../../engine/settle-effect.ts'
+import { effectView } from '../../engine/views/view-schemas.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { doneBody, incidentParams, settleBody } from '../request-schemas.ts'
-import { effectView } from '../view-schemas.ts'
 
 const settle = createRoute({
   method: 'post',
@@ -28,20 +28,11 @@ export function effectRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(settle, async (c) => {
     const { id } = c.req.valid('param')
-    const { gate, action, target, result, comment } = c.req.valid('json')
-    return c.json(await settleEffect(engine, c.get('person'), id, { gate, action, target, as: result, comment }), 200)
+    return c.json(await settleEffect(engine, c.get('person'), id, c.req.valid('json')), 200)
   })
   app.openapi(done, async (c) => {
     const { id } = c.req.valid('param')
-    const { action, target, done: wasDone, form, comment } = c.req.valid('json')
-    const finished = {
-      done: wasDone,
-      ...(action ? { action } : {}),
-      ...(target ? { target } : {}),
-      ...(form ? { form } : {}),
-      ...(comment ? { comment } : {}),
-    }
-    return c.json(await finishManual(engine, c.get('person'), id, finished), 200)
+    return c.json(await finishManual(engine, c.get('person'), id, c.req.valid('json')), 200)
   })
   return app
 }

@@ -27,7 +27,7 @@ const events = createRoute({
         .string()
         .regex(/^\d{1,15}$/, 'must be the id of an event')
         .optional()
-        .openapi({ description: 'Go on after this event.' }),
+        .meta({ description: 'Go on after this event.' }),
     }),
   },
   responses: {

@@ -4,12 +4,13 @@ import { decideGate } from '../../engine/decide-gate.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { openGates } from '../../engine/views/open-gates.ts'
 import { showIncident } from '../../engine/views/show.ts'
+import { decided, withdrawn } from '../../engine/views/view-schemas.ts'
 import type { IncidentView } from '../../engine/views/view-types.ts'
 import { withdrawDecision } from '../../engine/withdraw-decision.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { decisionBody, incidentParams, withdrawBody } from '../request-schemas.ts'
-import { decided, gateList, withdrawn } from '../view-schemas.ts'
+import { gateList } from '../response-schemas.ts'
 
 const decide = createRoute({
   method: 'post',
@@ -39,26 +40,15 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(decide, async (c) => {
     const { id } = c.req.valid('param')
-    const { gate, proposalDigest, decision, targets, nextCause, comment, breakGlass } = c.req.valid('json')
-    const request = {
-      gate: gateOf(id, gate, await showIncident(engine.database, id)),
-      proposalDigest,
-      decision,
-      ...(targets ? { targets } : {}),
-      ...(nextCause ? { nextCause } : {}),
-      ...(comment ? { comment } : {}),
-      ...(breakGlass === undefined ? {} : { breakGlass }),
-    }
-    return c.json(await decideGate(engine, c.get('person'), request), 200)
+    const request = c.req.valid('json')
+    const gate = gateOf(id, request.gate, await showIncident(engine.database, id))
+    return c.json(await decideGate(engine, c.get('person'), { ...request, gate }), 200)
   })
   app.openapi(takeBack, async (c) => {
     const { id } = c.req.valid('param')
-    const { gate, comment } = c.req.valid('json')
-    const request = {
-      gate: gateOf(id, gate, await showIncident(engine.database, id)),
-      ...(comment ? { comment } : {}),
-    }
-    return c.json(await withdrawDecision(engine, c.get('person'), request), 200)
+    const request = c.req.valid('json')
+    const gate = gateOf(id, request.gate, await showIncident(engine.database, id))
+    return c.json(await withdrawDecision(engine, c.get('person'), { ...request, gate }), 200)
   })
   app.openapi(listGates, async (c) => c.json({ gates: await openGates(engine.database) }, 200))
   return app

@@ -2,10 +2,10 @@ import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../engine/incident-actions.ts'
 import { showIncident } from '../../engine/views/show.ts'
+import { incidentView } from '../../engine/views/view-schemas.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { cancelBody, incidentParams, noteBody } from '../request-schemas.ts'
-import { incidentView } from '../view-schemas.ts'
 
 const request = { params: incidentParams }
 const responses = answers(incidentView, 'The incident as it is now', [404, 409])

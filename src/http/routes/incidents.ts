@@ -1,14 +1,16 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
+import { defined } from '../../core/defined.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { listIncidents } from '../../engine/views/list.ts'
 import { retryIncident } from '../../engine/retry.ts'
 import { showIncident } from '../../engine/views/show.ts'
+import { accepted, incidentView } from '../../engine/views/view-schemas.ts'
 import { trigger } from '../../engine/trigger.ts'
 import { undoIncident } from '../../engine/undo.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 import { idempotencyHeader, incidentParams, listQuery, triggerBody } from '../request-schemas.ts'
-import { accepted, incidentList, incidentView } from '../view-schemas.ts'
+import { incidentList } from '../response-schemas.ts'
 
 const openIncident = createRoute({
   method: 'post',
@@ -56,19 +58,15 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const { type, inputs } = c.req.valid('json')
     const key = c.req.valid('header')['idempotency-key']
     const person = c.get('person')
-    // A key belongs to who sent it: two people may come upon the same one.
-    const idempotencyKey = key === undefined ? {} : { idempotencyKey: `${person.name}:${key}` }
+    // Prefixed with the person, because two people may choose the same key.
+    const idempotencyKey = key === undefined ? undefined : `${person.name}:${key}`
     const requester = `person:${person.name}`
-    return c.json(await trigger(engine, { type, inputs, requester, ...idempotencyKey }), 200)
+    return c.json(await trigger(engine, defined({ type, inputs, requester, idempotencyKey })), 200)
   })
   app.openapi(list, async (c) => {
     const { state, type, cursor, limit } = c.req.valid('query')
-    const incidents = await listIncidents(engine.database, {
-      limit: limit + 1,
-      ...(state ? { state } : {}),
-      ...(type ? { type } : {}),
-      ...(cursor ? { before: Number(cursor) } : {}),
-    })
+    const before = cursor === undefined ? undefined : Number(cursor)
+    const incidents = await listIncidents(engine.database, defined({ limit: limit + 1, state, type, before }))
     const page = incidents.slice(0, limit)
     const next = incidents.length > limit ? page.at(-1)!.id.slice('INC-'.length) : null
     return c.json({ incidents: page, next }, 200)

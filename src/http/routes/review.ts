@@ -3,10 +3,10 @@ import type { Engine } from '../../engine/engine.ts'
 import { readEvidenceByRef } from '../../engine/views/evidence.ts'
 import { reviewMarkdown } from '../../engine/views/review-markdown.ts'
 import { reviewIncident } from '../../engine/views/review.ts'
+import { evidenceView, review } from '../../engine/views/view-schemas.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, problemAnswers } from '../describe.ts'
 import { evidenceParams, incidentParams } from '../request-schemas.ts'
-import { evidenceView, review } from '../view-schemas.ts'
 
 const asJson = createRoute({
   method: 'get',

@@ -2,9 +2,10 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { RunbookError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { listRunbooks } from '../../engine/views/runbooks.ts'
+import { runbookView } from '../../engine/views/view-schemas.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
-import { runbookList, runbookView } from '../view-schemas.ts'
+import { runbookList } from '../response-schemas.ts'
 
 const list = createRoute({
   method: 'get',

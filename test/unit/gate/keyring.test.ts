@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { authenticate, tokenHash } from '../../../src/gate/authenticate.ts'
+import type { DecisionClaims } from '../../../src/gate/decision-schema.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../../src/gate/keyring.ts'
 
 const claims = {
@@ -22,6 +23,24 @@ describe('the keyring', () => {
       changed[part] = `${changed[part]!.slice(0, 5)}${changed[part]![5] === 'A' ? 'B' : 'A'}${changed[part]!.slice(6)}`
       await expect(keyring.verify(changed.join('.'))).rejects.toMatchObject({ code: 'RUNBOOK_NOT_AUTHENTICATED' })
     }
+  })
+
+  test.each([
+    ['an approval that asks for the next cause', { nextCause: true }, 'nextCause: goes with reject only'],
+    [
+      'a rejection that breaks the glass',
+      { decision: 'reject', breakGlass: 'nobody else is awake now' },
+      'breakGlass: goes with approve only',
+    ],
+    ['a decision on no target', { targets: [] }, 'targets: must name a target'],
+    ['a claim that decisions do not have', { approveAll: true }, 'approveAll'],
+  ])('refuses %s, although its signature is valid', async (_, odd, message) => {
+    const keyring = openKeyring({ key: newSigningKey() }, {})
+    const token = await keyring.sign({ ...claims, ...odd } as DecisionClaims)
+    await expect(keyring.verify(token)).rejects.toMatchObject({
+      code: 'RUNBOOK_BAD_INPUT',
+      message: expect.stringContaining(message),
+    })
   })
 
   test('takes keys of one form only, and says which', () => {

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { text } from '../gate/decision-schema.ts'
+
+/**
+ * What people send about an incident, other than decisions (src/gate/decision-schema.ts): the bodies of the HTTP API, the command
+ * line's requests, and what the use cases take.
+ */
+
+/** `0-sql.update` */
+const action = text(200, 1)
+/** The target's key, or `-` for an action that is done once. */
+const target = text(1_000, 1)
+const comment = text(2_000).optional()
+
+/** A person states the outcome of an effect that is `unknown`. */
+export const settleRequest = z.strictObject({
+  /** Absent: the incident's latest gate. */
+  gate: text(100).optional(),
+  action,
+  target,
+  result: z.enum(['applied', 'refused']),
+  /** How the person knows. */
+  comment: text(2_000, 1),
+})
+
+export type SettleRequest = z.infer<typeof settleRequest>
+
+/** A person states whether a `manual` step was done. */
+export const doneRequest = z.strictObject({
+  /** Which of the waiting steps; may be absent where only one waits. */
+  action: action.optional(),
+  target: target.optional(),
+  /** False: the person decided not to do it. */
+  done: z.boolean(),
+  /** The values of the step's form, by field name. */
+  form: z.record(text(200), text(2_000)).optional(),
+  comment,
+})
+
+export type DoneRequest = z.infer<typeof doneRequest>
+
+export const cancelRequest = z.strictObject({ comment })
+
+export const MAX_NOTE_LENGTH = 10_000
+
+export const noteRequest = z.strictObject({ text: text(MAX_NOTE_LENGTH, 1) })

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { RunbookError } from '../core/errors.ts'
+import { isStorable, NOT_STORABLE } from '../core/storable.ts'
+
+/** A string that the history can store. */
+export const text = (max: number, min = 0) => z.string().min(min).max(max).refine(isStorable, NOT_STORABLE)
+
+export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a digest: 64 lower-case hex digits')
+
+const MIN_BREAK_GLASS_REASON = 20
+
+/**
+ * A person's decision on one proposal. Every form of a decision extends this object: the body of `POST …/decision`, the request that
+ * the command line sends, and the claims of a signed token. The rules between its fields are in `checkDecision`.
+ */
+export const decisionRequest = z.strictObject({
+  gate: text(100),
+  proposalDigest: digest,
+  decision: z.enum(['approve', 'reject']),
+  /** Keys of the approved targets; absent: all. */
+  targets: z.array(text(1_000, 1)).min(1, 'must name a target; omit it to mean all targets').max(500).optional(),
+  /** With `reject`: propose a remedy for the next cause that holds instead of ending the incident. */
+  nextCause: z.boolean().optional(),
+  comment: text(2_000).optional(),
+  /** With `approve`: the reason why this person, whose groups permit it, decides alone. */
+  breakGlass: text(2_000)
+    .refine(
+      (reason) => reason.trim().length >= MIN_BREAK_GLASS_REASON,
+      `must give a reason of at least ${MIN_BREAK_GLASS_REASON} characters`,
+    )
+    .optional(),
+})
+
+export type DecisionRequest = z.infer<typeof decisionRequest>
+
+/** The rules between the fields of a decision: for `superRefine` of every schema that extends `decisionRequest`. */
+export function checkDecision(
+  { decision, nextCause, breakGlass }: Pick<DecisionRequest, 'decision' | 'nextCause' | 'breakGlass'>,
+  context: z.RefinementCtx,
+): void {
+  if (nextCause && decision !== 'reject')
+    context.addIssue({ code: 'custom', path: ['nextCause'], message: 'goes with reject only' })
+  if (breakGlass !== undefined && decision !== 'approve')
+    context.addIssue({ code: 'custom', path: ['breakGlass'], message: 'goes with approve only' })
+}
+
+/** A signed token (EdDSA JWS) holds exactly these claims. */
+const decisionClaims = decisionRequest
+  .extend({
+    /** The person's name in the configuration, or at the identity provider. */
+    person: text(1_000, 1),
+    /** Only in tokens that the engine signed for a person of the identity provider: the groups that the provider reported. */
+    groups: z.array(text(1_000, 1)).max(200).optional(),
+    /** Seconds since the epoch. */
+    iat: z.number().int(),
+    /** The token's id. A token is used once. */
+    jti: z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[\x21-\x7e]*$/, 'must consist of printable ASCII characters'),
+  })
+  .superRefine(checkDecision)
+
+export type DecisionClaims = z.infer<typeof decisionClaims>
+
+/**
+ * Validates claims from outside, because a person's own key signs whatever that person writes: unknown and missing fields are
+ * refused. Throws `RUNBOOK_BAD_INPUT`.
+ */
+export function readClaims(value: unknown): DecisionClaims {
+  const read = decisionClaims.safeParse(value)
+  if (read.success) return read.data
+  const problems = read.error.issues.map(({ path, message }) => `${path.join('.') || 'the decision'}: ${message}`)
+  throw new RunbookError('RUNBOOK_BAD_INPUT', problems.join('; '), { problems })
+}
+
+/** A person withdraws their own decision on a gate. */
+export const withdrawRequest = z.strictObject({ gate: text(100), comment: text(2_000).optional() })
+
+export type WithdrawRequest = z.infer<typeof withdrawRequest>

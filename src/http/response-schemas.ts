@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { control, incidentSummary, jsonObject, openGate, runbookView } from '../engine/views/view-schemas.ts'
+
+/** The shapes of answers that only the HTTP layer has; the others are in src/engine/views/view-schemas.ts. */
+
+export const incidentList = z
+  .object({ incidents: z.array(incidentSummary), next: z.string().nullable() })
+  .meta({ id: 'IncidentList', description: '`next` is the cursor of the next page; null on the last one.' })
+
+export const controlList = z.object({ controls: z.array(control) }).meta({ id: 'ControlList' })
+
+export const gateList = z.object({ gates: z.array(openGate) }).meta({ id: 'GateList' })
+
+export const runbookList = z.object({ runbooks: z.array(runbookView) }).meta({ id: 'RunbookList' })
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ example: 'RUNBOOK_NOT_FOUND' }),
+    data: jsonObject.optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457' })
