@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureInstalled } from './install.js'
+import { projectFiles } from './project-files.js'
 import { root, run } from './run.js'
 import { runVitest } from './run-vitest.js'
 
@@ -10,16 +11,22 @@ const tool = async (command) => {
   return { ...result, passed: result.code === 0 ? 1 : 0, failed: result.code === 0 ? 0 : 1 }
 }
 
-/** What is quick and needs nothing but Node; all at once, since each uses one core. */
+const spelling = async () => {
+  const cache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/cspell/cache']
+  return tool(bin('cspell/bin.mjs', 'lint', '--no-progress', ...cache, ...(await projectFiles())))
+}
+
+/** Fast tools that need only Node. They run at the same time. */
 const TOOLS = [
   ['format', () => tool(bin('prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.'))],
   ['lint', () => tool(bin('oxlint/bin/oxlint', '--deny-warnings'))],
   ['types', () => tool(bin('typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'))],
+  ['spelling', spelling],
   ['unused code', () => tool(bin('knip/bin/knip.js', '--no-progress'))],
 ]
 
 /**
- * Format, lint, types, unused code, unit tests; each with its time, and the output of those that fail.
+ * Format, lint, types, spelling, unused code, unit tests: prints the time of each, and the output of those that fail.
  *
  * @returns {Promise<{ passed: number, failed: number }>} each tool counts as one, beside the unit tests
  */
