@@ -2,10 +2,11 @@ import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
 import { scrubSecrets } from '../src/config/secret.ts'
 import type { GateResolution } from '../src/core/decision.ts'
-import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
+import { isRunbookError, messageOf, RunbookError, type ErrorCode } from '../src/core/errors.ts'
 import type { Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import type { JsonObject } from '../src/core/json.ts'
+import { readEventBody } from '../src/core/parse-event.ts'
 import { recordVerdict } from '../src/gate/breaker.ts'
 import { closeIncident } from '../src/history/close.ts'
 import { recordEvents } from '../src/history/record.ts'
@@ -60,8 +61,14 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
       return withHeartbeat({ startedAt }, () => poll(dependencies, incident, request, { startedAt, sleep }))
     },
     record: async (incident, place, kind, data) => {
-      if (kind === 'verified') return recordVerdict(database, incident, place, data)
-      const [stored] = await recordEvents(database, incident, [{ place, actor: 'engine', kind, data }])
+      const event = readEventBody(kind, data)
+      if (event.kind === 'unreadable')
+        throw new RunbookError(
+          'RUNBOOK_BAD_INPUT',
+          `the workflow sent an event that this worker does not know: ${kind}`,
+        )
+      if (event.kind === 'verified') return recordVerdict(database, incident, event.data)
+      const [stored] = await recordEvents(database, incident, [{ place, actor: 'engine', ...event }])
       return { at: stored!.at }
     },
     escalate: (incident, escalation) => {

@@ -32,7 +32,7 @@ const FORGED: ErrorCode[] = ['RUNBOOK_NOT_AUTHENTICATED', 'RUNBOOK_BAD_INPUT', '
 
 async function recordForged(database: Database, id: string, token: string, { code, message }: RunbookError) {
   const { incident, round } = await readGate(database, id)
-  const event = { actor: 'signal', kind: 'denied', data: { gate: id, code, why: message } }
+  const event = { actor: 'signal', kind: 'denied' as const, data: { gate: id, code, why: message } }
   const place = formatPlace({ kind: 'denied', round, tokenDigest: sha256Hex(token) })
   await recordEvents(database, incident, [{ ...event, place }])
 }

@@ -80,7 +80,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
       const names = request.checks.map((check) => check.name).join(', ')
       return unwrapFailure(polling(request.withinMs + request.holdsMs, `watch ${names}`).poll(id, request))
     },
-    record: (place, kind, data) =>
+    record: ({ place, kind, data }) =>
       localThenRemote(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
     escalate: (escalation) =>
       unwrapFailure(withHeartbeatTimeout('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),

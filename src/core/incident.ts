@@ -36,7 +36,7 @@ export function gateId(incident: string, round: number): string {
 }
 
 /** Whether one cause explains the incident, on the evidence of one round. */
-export interface Finding {
+export type Finding = {
   cause: string
   title: string
   holds: true | false | 'undetermined'

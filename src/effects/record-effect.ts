@@ -1,4 +1,5 @@
 import { canonical } from '../core/canonical.ts'
+import { defined } from '../core/defined.ts'
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -56,7 +57,7 @@ export async function recordEffect(database: Database, what: Effect, stillHeld?:
         place: formatPlace({ kind: 'effect', round, action, target }),
         actor: 'engine',
         kind: 'effect',
-        data: { gate, action, target, result, detail, ...(observed ? { observed } : {}) },
+        data: defined({ gate, action, target, result, detail, observed }),
       },
     ])
     await stillHeld?.()

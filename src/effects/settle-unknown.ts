@@ -1,6 +1,6 @@
+import { defined } from '../core/defined.ts'
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
 import { widenedGroups } from '../gate/eligible.ts'
@@ -32,7 +32,7 @@ export async function settleUnknown(database: Database, person: Person, request:
     const stored = await storedEffect(connection, place)
     const refused = refuse(gate, stored, person) ?? (stored ? undefined : await noSuchEffect(connection, place))
     if (refused) {
-      const data = { gate: id, decision: 'settle', code: refused.code, why: refused.message }
+      const data = { gate: id, decision: 'settle' as const, code: refused.code, why: refused.message }
       await recordEvents(connection, incident.id, [{ actor, kind: 'denied', data }])
       return { refused }
     }
@@ -41,8 +41,7 @@ export async function settleUnknown(database: Database, person: Person, request:
       `UPDATE runbook.effects SET result = $4, detail = $5, at = clock_timestamp() WHERE gate = $1 AND action = $2 AND target = $3`,
       [id, action, target, result, detail],
     )
-    const data: JsonObject = { ...place, result, detail, comment }
-    if (stored?.observed) data.observed = stored.observed
+    const data = defined({ ...place, result, detail, comment, observed: stored?.observed })
     const at = formatPlace({ kind: 'settled', round: gate.round, action, target })
     await recordEvents(connection, incident.id, [{ place: at, actor, kind: 'settled', data }])
     return { effect: { ...stored!, result, detail } }

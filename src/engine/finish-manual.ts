@@ -2,7 +2,6 @@ import type { Effect } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
-import { roundOf } from '../core/place.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
 import { widenedGroups } from '../gate/eligible.ts'
@@ -56,13 +55,11 @@ async function waitingSteps(
   { database }: Engine,
   { id, incident, round, proposal }: GateRow,
 ): Promise<ProposedAction[]> {
-  const events = (await readEvents(database, incident)).filter(
-    (event) => event.place !== null && roundOf(event.place) === round,
-  )
-  const rechecks = events.filter((event) => event.kind === 'recheck')
+  const events = await readEvents(database, incident)
+  const rechecks = events.filter((event) => event.kind === 'recheck').filter(({ data }) => data.round === round)
   // Before the grounds were looked at again nobody knows which targets stay.
   if (rechecks.length === 0) return []
-  const left = new Set(rechecks.flatMap(({ data }) => Object.keys(isJsonObject(data.skipped) ? data.skipped : {})))
+  const left = new Set(rechecks.flatMap(({ data }) => Object.keys(data.skipped)))
   const found = await database.query<{ action: string; target: string; result: string }>(
     'SELECT action, target, result FROM runbook.effects WHERE gate = $1',
     [id],

@@ -1,5 +1,5 @@
 import { RunbookError } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
+import type { EventBody } from '../core/events.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
@@ -12,7 +12,8 @@ import { MAX_NOTE_LENGTH } from './requests.ts'
 
 /** Somebody has seen it. The first acknowledgement stands. */
 export async function acknowledge(engine: Engine, person: Person, incident: string): Promise<void> {
-  await act(engine, person, incident, 'acknowledged', formatPlace({ kind: 'acknowledged' }), (connection) =>
+  const event = { place: formatPlace({ kind: 'acknowledged' }), kind: 'acknowledged' as const, data: {} }
+  await act(engine, person, incident, event, (connection) =>
     connection.query(
       `UPDATE runbook.incidents SET acknowledged_at = clock_timestamp(), acknowledged_by = $2 WHERE id = $1 AND acknowledged_at IS NULL`,
       [incident, person.name],
@@ -22,7 +23,7 @@ export async function acknowledge(engine: Engine, person: Person, incident: stri
 
 /** Somebody looks after it; who claims last has it. */
 export async function claim(engine: Engine, person: Person, incident: string): Promise<void> {
-  await act(engine, person, incident, 'claimed', undefined, (connection) =>
+  await act(engine, person, incident, { kind: 'claimed', data: {} }, (connection) =>
     connection.query('UPDATE runbook.incidents SET claimed_by = $2 WHERE id = $1', [incident, person.name]),
   )
 }
@@ -53,18 +54,12 @@ export async function cancelIncident(
   incident: string,
   comment?: string,
 ): Promise<void> {
-  await act(
-    engine,
-    person,
-    incident,
-    'cancel',
-    formatPlace({ kind: 'cancel' }),
-    (connection) =>
-      connection.query(
-        `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = $2 WHERE id = $1 AND cancelled_at IS NULL`,
-        [incident, person.name],
-      ),
-    comment ? { comment } : {},
+  const data = comment ? { comment } : {}
+  await act(engine, person, incident, { place: formatPlace({ kind: 'cancel' }), kind: 'cancel', data }, (connection) =>
+    connection.query(
+      `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = $2 WHERE id = $1 AND cancelled_at IS NULL`,
+      [incident, person.name],
+    ),
   )
   // Lost, it is rung again by the reconciler.
   await wakeWorkflow(engine.temporal.client, incident).catch(() => {})
@@ -74,17 +69,13 @@ async function act(
   engine: Engine,
   person: Person,
   incident: string,
-  kind: string,
-  place: string | undefined,
+  event: { place?: string } & EventBody<'acknowledged' | 'claimed' | 'cancel'>,
   write: (connection: Connection) => Promise<unknown>,
-  data: JsonObject = {},
 ): Promise<void> {
   await transaction(engine.database, async (connection) => {
     const { closed } = await lockIncident(connection, incident)
     if (closed) throw new RunbookError('RUNBOOK_CONFLICT', `${incident} is closed; a note can still be added`)
     await write(connection)
-    await recordEvents(connection, incident, [
-      { actor: `person:${person.name}`, kind, data, ...(place ? { place } : {}) },
-    ])
+    await recordEvents(connection, incident, [{ actor: `person:${person.name}`, ...event }])
   })
 }

@@ -1,5 +1,5 @@
+import type { EventData } from '../core/events.ts'
 import { gateId } from '../core/incident.ts'
-import type { JsonObject } from '../core/json.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
@@ -23,17 +23,17 @@ export function connectionsOf({ actions }: Pick<Proposal, 'actions'>): string[] 
 export async function recordVerdict(
   database: Database,
   incident: string,
-  place: string,
-  data: JsonObject,
+  data: EventData['verified'],
 ): Promise<{ at: string }> {
   return transaction(database, async (connection) => {
-    const { id: gate, round, proposal } = await readGate(connection, gateId(incident, Number(data.round)))
+    const { id: gate, round, proposal } = await readGate(connection, gateId(incident, data.round))
+    const place = formatPlace({ kind: 'verified', round })
     const [stored] = await recordEvents(connection, incident, [{ place, actor: 'engine', kind: 'verified', data }])
     if (!stored!.fresh) return { at: stored!.at }
     // Who looks at nothing, as an undo does, cannot tell that it helped.
-    if (data.unseen === true) return { at: stored!.at }
+    if (data.unseen) return { at: stored!.at }
     for (const name of connectionsOf(proposal).sort()) {
-      const reason = await count(connection, gate, name, data.held === true)
+      const reason = await count(connection, gate, name, data.held)
       const turn = { control: breakerOf(name), on: true, person: 'engine', reason: reason ?? '' }
       if (reason === undefined || !(await turnControl(connection, turn))) continue
       await recordEvents(connection, incident, [

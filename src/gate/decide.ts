@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { GateState } from '../core/decision.ts'
 import { defined } from '../core/defined.ts'
 import { RunbookError } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
+import type { NewEvent } from '../core/events.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
@@ -200,10 +200,13 @@ async function standing(connection: Connection, gate: GateRow): Promise<Decided>
   return { gate: gate.id, incident: gate.incident, state: gate.state, approvals, required: gate.required }
 }
 
-function decided(gate: GateRow, claims: DecisionClaims) {
-  const { person, decision, proposalDigest, jti, targets, comment, nextCause, breakGlass, groups } = claims
-  const stated = { gate: gate.id, decision, person, proposalDigest, jti, targets: targets ?? null }
-  const data: JsonObject = { ...stated, ...defined({ comment, breakGlass, groups, nextCause }) }
+function decided(gate: GateRow, claims: DecisionClaims): NewEvent<'decision'> {
+  const { person, decision, proposalDigest, jti, targets = null, comment, nextCause, breakGlass, groups } = claims
+  const data = defined({
+    ...{ gate: gate.id, decision, person, proposalDigest, jti, targets, breakGlass, groups },
+    comment: comment || undefined,
+    nextCause: nextCause || undefined,
+  })
   return {
     place: formatPlace({ kind: 'decision', round: gate.round, jti }),
     actor: `person:${person}`,
@@ -212,7 +215,7 @@ function decided(gate: GateRow, claims: DecisionClaims) {
   }
 }
 
-function denied(claims: DecisionClaims, refusal: RunbookError) {
+function denied(claims: DecisionClaims, refusal: RunbookError): NewEvent<'denied'> {
   const { gate, decision, person } = claims
   return {
     actor: `person:${person}`,

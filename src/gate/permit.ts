@@ -1,3 +1,4 @@
+import { parseEvent } from '../core/parse-event.ts'
 import { formatPlace, parsePlace, recheckPrefix } from '../core/place.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
@@ -134,8 +135,9 @@ async function staleRecheck(
   const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
   if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_RECHECK_AGE_MS))
     return no('stale', 'the checks behind the cause are too old')
-  const { data } = JSON.parse(last.body) as { data: { targets: string[] } }
-  const kept = target === ALL_TARGETS ? data.targets.length > 0 : data.targets.includes(target)
+  const event = parseEvent(last.body)
+  const targets = event.kind === 'recheck' ? event.data.targets : []
+  const kept = target === ALL_TARGETS ? targets.length > 0 : targets.includes(target)
   return kept ? undefined : no('stale', `${target} no longer qualified when it was last looked at`)
 }
 

@@ -1,6 +1,6 @@
 import type { GateState } from '../core/decision.ts'
+import { defined } from '../core/defined.ts'
 import { RunbookError } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
@@ -39,7 +39,7 @@ export async function withdraw(
     const own = live.find((one) => one.person === person.name)
     const refusal = await refuse(connection, gate, own, person, incident.closed)
     if (refusal || !own) {
-      const why = { gate: gate.id, decision: 'withdraw', code: refusal!.code, why: refusal!.message }
+      const why = { gate: gate.id, decision: 'withdraw' as const, code: refusal!.code, why: refusal!.message }
       await recordEvents(connection, incident.id, [{ actor: `person:${person.name}`, kind: 'denied', data: why }])
       return { refused: refusal! }
     }
@@ -50,8 +50,8 @@ export async function withdraw(
       live.filter((one) => one !== own),
       person,
     )
-    const data: JsonObject = { gate: gate.id, jti: own.jti, person: person.name, state }
-    if (request.comment) data.comment = request.comment
+    const comment = request.comment || undefined
+    const data = defined({ gate: gate.id, jti: own.jti, person: person.name, state, comment })
     const place = formatPlace({ kind: 'withdrawal', round: gate.round, jti: own.jti })
     await recordEvents(connection, incident.id, [{ place, actor: `person:${person.name}`, kind: 'withdrawal', data }])
     return { withdrawn: { gate: gate.id, incident: incident.id, state } }

@@ -1,9 +1,9 @@
 import { canonical, digest } from '../core/canonical.ts'
+import type { NewEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
-import type { Json, JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json.ts'
 import { formatPlace } from '../core/place.ts'
 import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
-import type { NewEvent } from './record.ts'
 
 export interface NewIncident {
   type: string
@@ -99,19 +99,10 @@ async function countedQuietly(connection: Connection, { key, quietMs }: NewIncid
 async function openOrJoin(connection: Connection, request: NewIncident): Promise<Accepted> {
   const { type, runbook, planDigest, key, inputs, requester, parent } = request
   const data = { type, runbook, planDigest, key, inputs, ...(parent ? { parent } : {}) }
-  const opened: NewEvent = { place: formatPlace({ kind: 'opened' }), actor: requester, kind: 'opened', data }
+  const opened: NewEvent<'opened'> = { place: formatPlace({ kind: 'opened' }), actor: requester, kind: 'opened', data }
   const accepted = await connection.query<Accepted>(
     'SELECT incident, created, occurrences FROM runbook.accept_incident($1, $2, $3, $4, $5, $6, $7, $8)',
-    [
-      type,
-      runbook,
-      planDigest,
-      key,
-      canonical(inputs),
-      requester,
-      parent ?? null,
-      canonical(opened as unknown as Json),
-    ],
+    [type, runbook, planDigest, key, canonical(inputs), requester, parent ?? null, canonical(opened)],
   )
   return accepted.rows[0]!
 }

@@ -1,5 +1,6 @@
 import { sha256Hex } from '../core/canonical.ts'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import type { ParsedEvent } from '../core/events.ts'
+import { parseEvent } from '../core/parse-event.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Queryable } from './database.ts'
 
@@ -18,13 +19,6 @@ interface Link {
   hash: string
 }
 
-/** An event's body as it says of itself; empty where it cannot be read. */
-interface Said {
-  place?: unknown
-  kind?: unknown
-  data?: unknown
-}
-
 /**
  * Recomputes an incident's chain of events and compares it with the head that the incident's row names; then compares with the chain
  * what it speaks of: evidence and proposals by their digests, the outcome. Finds what was edited, removed or put between. What was cut
@@ -35,11 +29,12 @@ export async function verifyChain(db: Queryable, incident: string): Promise<Chai
     'SELECT seq, at, place, body, prev, hash FROM runbook.events WHERE incident = $1 ORDER BY seq',
     [incident],
   )
-  const said = links.rows.map((link) => ({ seq: Number(link.seq), ...read(link.body) }))
+  const events = links.rows.map((link) => ({ ...parseEvent(link.body), seq: Number(link.seq) }))
   return [
     ...(await linkFaults(db, incident, links.rows)),
-    ...(await evidenceFaults(db, incident, said)),
-    ...(await proposalFaults(db, incident, said)),
+    ...unreadableFaults(incident, events),
+    ...(await evidenceFaults(db, incident, events)),
+    ...(await proposalFaults(db, incident, events)),
   ]
 }
 
@@ -53,7 +48,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
     if (seq !== expected) fault(`events ${expected} to ${seq - 1} are missing`)
     if (link.prev !== prev) fault('does not follow the event before it')
     if (linkHash(link, incident) !== link.hash) fault('was changed after it was written')
-    if ((read(link.body).place ?? null) !== link.place) fault('stands at another place than it says')
+    if (parseEvent(link.body).place !== link.place) fault('stands at another place than it says')
     prev = link.hash
     expected = seq + 1
   }
@@ -65,7 +60,8 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
   if (Number(head_seq) !== expected - 1 || head_hash !== prev)
     faults.push({ incident, seq: Number(head_seq), what: 'the chain does not end where the incident says' })
   const closed = links.find((link) => link.place === formatPlace({ kind: 'closed' }))
-  const ended = closed ? dataOf(read(closed.body)).outcome : null
+  const closing = closed && parseEvent(closed.body)
+  const ended = closing?.kind === 'closed' ? closing.data.outcome : null
   if (ended !== outcome)
     faults.push({
       incident,
@@ -75,39 +71,48 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
   return faults
 }
 
-type Recorded = Said & { seq: number }
+type ChainEvent = ParsedEvent & { seq: number }
+
+/** An event of a kind that a newer version added is no fault: this version shows it and makes nothing of it. */
+function unreadableFaults(incident: string, events: ChainEvent[]): ChainFault[] {
+  return events.flatMap((event) => {
+    if (event.kind !== 'unreadable' || event.reason === 'unknown kind') return []
+    const what = event.reason === 'malformed' ? `is not a valid "${event.recordedKind}" event` : 'cannot be read'
+    return [{ incident, seq: event.seq, what }]
+  })
+}
 
 /** Each check's event names the digest of its evidence; there is no evidence without an event. */
-async function evidenceFaults(db: Queryable, incident: string, said: Recorded[]): Promise<ChainFault[]> {
+async function evidenceFaults(db: Queryable, incident: string, events: ChainEvent[]): Promise<ChainFault[]> {
   const found = await db.query<{ place: string; body: string; ref: string }>(
     'SELECT place, body, ref FROM runbook.evidence WHERE incident = $1 ORDER BY place',
     [incident],
   )
   const stored = new Map(found.rows.map((row) => [row.place, row]))
   const faults: ChainFault[] = []
-  for (const event of said.filter(({ kind }) => kind === 'check')) {
+  for (const event of events.filter((one) => one.kind === 'check')) {
     const row = stored.get(String(event.place))
     stored.delete(String(event.place))
     const fault = (what: string) => faults.push({ incident, seq: event.seq, what: `its evidence ${what}` })
     if (!row) fault('is missing')
-    else if (row.ref !== dataOf(event).ref || sha256Hex(row.body) !== row.ref) fault('was changed after it was stored')
+    else if (row.ref !== event.data.ref || sha256Hex(row.body) !== row.ref) fault('was changed after it was stored')
   }
   for (const place of stored.keys()) faults.push({ incident, seq: 0, what: `evidence ${place} was never recorded` })
   return faults
 }
 
 /** The same for gates and what they propose. */
-async function proposalFaults(db: Queryable, incident: string, said: Recorded[]): Promise<ChainFault[]> {
+async function proposalFaults(db: Queryable, incident: string, events: ChainEvent[]): Promise<ChainFault[]> {
   const found = await db.query<{ id: string; proposal: string; digest: string }>(
     'SELECT id, proposal, proposal_digest AS digest FROM runbook.gates WHERE incident = $1 ORDER BY round',
     [incident],
   )
   const stored = new Map(found.rows.map((row) => [row.id, row]))
   const faults: ChainFault[] = []
-  for (const event of said.filter(({ kind }) => kind === 'proposal')) {
-    const { gate, proposalDigest } = dataOf(event)
-    const row = stored.get(String(gate))
-    stored.delete(String(gate))
+  for (const event of events.filter((one) => one.kind === 'proposal')) {
+    const { gate, proposalDigest } = event.data
+    const row = stored.get(gate)
+    stored.delete(gate)
     const fault = (what: string) => faults.push({ incident, seq: event.seq, what: `its proposal ${what}` })
     if (!row) fault('is missing')
     else if (row.digest !== proposalDigest || sha256Hex(row.proposal) !== row.digest)
@@ -120,17 +125,4 @@ async function proposalFaults(db: Queryable, incident: string, said: Recorded[])
 /** The same text that the database hashes in `runbook.append_events`. */
 function linkHash(link: Link, incident: string): string {
   return sha256Hex([link.prev, incident, link.seq, link.at, link.body].join('\n'))
-}
-
-function read(body: string): Said {
-  try {
-    const said: unknown = JSON.parse(body)
-    return isJsonObject(said) ? said : {}
-  } catch {
-    return {}
-  }
-}
-
-function dataOf({ data }: Said): JsonObject {
-  return isJsonObject(data) ? data : {}
 }

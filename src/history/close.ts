@@ -1,12 +1,12 @@
+import type { NewEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
-import type { Json } from '../core/json.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
 import { cutText, toStorable } from '../core/storable.ts'
 import { statement, transaction, type Connection, type Database } from './database.ts'
 import { releaseLeases } from './leases.ts'
-import { knownError, placesAndBodies, recordEvents, type NewEvent } from './record.ts'
+import { knownError, placesAndBodies, recordEvents } from './record.ts'
 
 export interface Closing {
   incident: string
@@ -36,7 +36,7 @@ export async function closeIncident(database: Database, closing: Closing): Promi
   const { incident, outcome } = closing
   // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
   const reason = cutText(toStorable(closing.reason), LONGEST_REASON)
-  const closed: NewEvent = {
+  const closed: NewEvent<'closed'> = {
     place: formatPlace({ kind: 'closed' }),
     actor: 'engine',
     kind: 'closed',
@@ -174,6 +174,6 @@ export function findingsEvent({ round, findings }: { round: number; findings: Fi
     place: formatPlace({ kind: 'findings', round }),
     actor: 'engine',
     kind: 'findings',
-    data: { round, findings: findings as unknown as Json },
+    data: { round, findings },
   }
 }

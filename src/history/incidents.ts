@@ -1,6 +1,8 @@
+import type { StoredEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { IncidentState, Outcome } from '../core/incident.ts'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json.ts'
+import { parseEvent } from '../core/parse-event.ts'
 import type { Queryable } from './database.ts'
 
 export interface IncidentRow {
@@ -61,39 +63,17 @@ export async function listIncidents(db: Queryable, filter: IncidentFilter): Prom
   return found.rows.map((row) => ({ ...row, inputs: JSON.parse(row.inputs) as JsonObject }))
 }
 
-export interface EventRow {
-  seq: number
-  at: string
-  place: string | null
-  actor: string
-  kind: string
-  data: JsonObject
-  hash: string
-}
-
 /** An incident's events after `after`, in order. */
-export async function readEvents(db: Queryable, incident: string, after = 0): Promise<EventRow[]> {
+export async function readEvents(db: Queryable, incident: string, after = 0): Promise<StoredEvent[]> {
   const found = await db.query<{ seq: string; at: string; place: string | null; body: string; hash: string }>(
     'SELECT seq, at, place, body, hash FROM runbook.events WHERE incident = $1 AND seq > $2 ORDER BY seq',
     [incident, after],
   )
   return found.rows.map((row) => ({
+    ...parseEvent(row.body),
     seq: Number(row.seq),
     at: row.at,
     place: row.place,
-    ...bodyOf(row.body),
     hash: row.hash,
   }))
-}
-
-/** A body that somebody spoilt must not keep the rest of the history from being read; `verifyChain` names it. */
-function bodyOf(text: string): Pick<EventRow, 'actor' | 'kind' | 'data'> {
-  try {
-    const body: unknown = JSON.parse(text)
-    if (isJsonObject(body) && isJsonObject(body.data))
-      return { actor: String(body.actor), kind: String(body.kind), data: body.data }
-  } catch {
-    // As below.
-  }
-  return { actor: 'unknown', kind: 'unreadable', data: { body: text.slice(0, 1_000) } }
 }

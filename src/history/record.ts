@@ -1,20 +1,14 @@
 import { canonical, digest } from '../core/canonical.ts'
+import type { NewEvent, ParsedEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { IncidentState } from '../core/incident.ts'
-import type { Json, JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json.ts'
+import { parseEvent } from '../core/parse-event.ts'
 import { statement, type Connection, type Database, type Queryable } from './database.ts'
 
-export interface NewEvent {
-  /** Unique within the incident; a second event for the same place is not written, the first one is returned. */
-  place?: string
-  /** `engine`, or `person:<name>`. */
-  actor: string
-  kind: string
-  data: JsonObject
-}
-
-export interface StoredEvent extends NewEvent {
+/** What is stored at an event's place, or of an event without one. */
+export type RecordedEvent = ParsedEvent & {
   /** False: the place had been written before, and this is what was written then. */
   fresh: boolean
   /** ISO 8601, UTC, microseconds, by the database's clock. */
@@ -22,7 +16,7 @@ export interface StoredEvent extends NewEvent {
 }
 
 /** Appends events to the incident's chain; throws `RUNBOOK_NOT_FOUND`. For what is stored together with them, pass the connection of that transaction. */
-export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<StoredEvent[]> {
+export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<RecordedEvent[]> {
   if (events.length === 0) return []
   return append(db, 'append_events($1, $2, $3)', incident, events, [])
 }
@@ -40,17 +34,17 @@ async function append(
   incident: string,
   events: NewEvent[],
   more: unknown[],
-): Promise<StoredEvent[]> {
+): Promise<RecordedEvent[]> {
   const stored = await db
     // oxlint-disable-next-line runbook/sql-text -- the name of one of two functions
     .query<StoredRow>(`SELECT body, at, fresh FROM runbook.${call}`, [incident, ...placesAndBodies(events), ...more])
     .catch(knownError(incident))
-  return stored.rows.map((row) => ({ ...(JSON.parse(row.body) as NewEvent), at: row.at, fresh: row.fresh }))
+  return stored.rows.map((row) => ({ ...parseEvent(row.body), at: row.at, fresh: row.fresh }))
 }
 
 /** As the functions that append events take them. */
 export function placesAndBodies(events: NewEvent[]): [places: (string | null)[], bodies: string[]] {
-  return [events.map((event) => event.place ?? null), events.map((event) => canonical(event as unknown as Json))]
+  return [events.map((event) => event.place ?? null), events.map((event) => canonical(event))]
 }
 
 /** Names the incident that the database does not know; rethrows everything else. */

@@ -1,4 +1,5 @@
 import type { GateResolution } from '../core/decision.ts'
+import type { EventBody } from '../core/events.ts'
 import type { Effect } from '../core/effect.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
@@ -24,7 +25,7 @@ export interface Host {
   /** Samples checks until the condition has held for a while, or the time is up. */
   poll(request: PollRequest): Promise<PollAnswer>
   /** Appends to the history what only the interpreter knows; answers when it was recorded (ISO 8601, the engine's database clock). */
-  record(place: string, kind: string, data: JsonObject): Promise<{ at: string }>
+  record(event: InterpreterEvent): Promise<{ at: string }>
   /** Tells groups and channels. Told at least once; a channel that does not answer is recorded, not an error. */
   escalate(escalation: Escalation): Promise<void>
   /** Opens or joins a linked incident of another type. */
@@ -37,6 +38,10 @@ export interface Host {
   /** One line for who looks at the running workflow. */
   tell(status: string): void
 }
+
+export type InterpreterEvent = { place: string } & EventBody<
+  'recheck' | 'waiting' | 'stopped' | 'unexpected' | 'verified'
+>
 
 export interface CheckRequest {
   place: string

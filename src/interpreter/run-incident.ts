@@ -207,7 +207,11 @@ class IncidentRun {
         scope,
       )
     if (treated.stopped !== undefined && !treated.over)
-      await this.#host.record(formatPlace({ kind: 'stopped', round }), 'stopped', { round, reason: treated.stopped })
+      await this.#host.record({
+        place: formatPlace({ kind: 'stopped', round }),
+        kind: 'stopped',
+        data: { round, reason: treated.stopped },
+      })
     if (applied.length === 0) {
       if (treated.cancelled) {
         const what = treated.once.length > 0 ? `after ${treated.once.join(' and ')}` : 'before anything'
@@ -237,14 +241,11 @@ class IncidentRun {
     const cancelled = `cancelled after ${remedy.name} was applied to ${applied.join(', ')}`
     // Whether it would have helped nobody knows: that is no verdict.
     if (answer.cancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
-    await this.#host.record(formatPlace({ kind: 'verified', round }), 'verified', {
-      round,
-      remedy: remedy.name,
-      held,
-      detail,
-      tookMs,
-      targets: applied,
-      ...(remedy.verify.checks.length === 0 ? { unseen: true } : {}),
+    const verified = { round, remedy: remedy.name, held, detail, tookMs, targets: applied }
+    await this.#host.record({
+      place: formatPlace({ kind: 'verified', round }),
+      kind: 'verified',
+      data: remedy.verify.checks.length === 0 ? { ...verified, unseen: true } : verified,
     })
     if (answer.cancelled || treated.cancelled) return { outcome: 'cancelled', reason: cancelled }
     if (!held) return this.#ineffectiveRound(remedy.name, applied)

@@ -13,6 +13,7 @@ import type {
   ClosingRequest,
   Escalation,
   Host,
+  InterpreterEvent,
   PollAnswer,
   PollRequest,
   ProposalDraft,
@@ -71,7 +72,7 @@ export interface Simulated {
   effects: { round: number; action: string; target: string; result: EffectResult }[]
   escalations: Escalation[]
   handoffs: { incident: string; inputs: JsonObject }[]
-  events: { place: string; kind: string; data: JsonObject }[]
+  events: InterpreterEvent[]
   /** Each place that was looked at, in order. */
   looks: string[]
   /** What the last round found. */
@@ -256,9 +257,9 @@ class SimulatedHost implements Host {
     return Math.max(1, Math.ceil((next - this.now) / ms)) * ms
   }
 
-  async record(place: string, kind: string, data: JsonObject): Promise<{ at: string }> {
-    this.events.push({ place, kind, data })
-    if (kind === 'verified') this.#gate = undefined
+  async record(event: InterpreterEvent): Promise<{ at: string }> {
+    this.events.push(event)
+    if (event.kind === 'verified') this.#gate = undefined
     return { at: new Date(this.now).toISOString() }
   }
 

@@ -1,6 +1,6 @@
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
-import type { Json, JsonObject } from '../core/json.ts'
+import type { Json } from '../core/json.ts'
 import { manualPollMs } from '../core/manual-poll.ts'
 import { formatPlace, formatStage } from '../core/place.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
@@ -125,7 +125,7 @@ class TreatmentRun {
     )
     const again = judgeCause(judged.cause, scope)
     const now = again.finding.holds === true ? renderAgain(this.#remedy, again, scope) : undefined
-    const skipped: JsonObject = {}
+    const skipped: Record<string, string> = {}
     const stays = this.#left.filter((one) => {
       const why = disqualified(one, again, now)
       if (why !== undefined) skipped[one.target.key] = why
@@ -138,12 +138,16 @@ class TreatmentRun {
     for (const key of Object.keys(skipped))
       this.#treated.results.set(key, this.#touched.has(key) ? 'applied' : 'skipped')
     this.#left = stays
-    const found = await this.#host.record(formatPlace({ kind: 'recheck', ...at }), 'recheck', {
-      round,
-      holds: again.finding.holds,
-      because: again.finding.because,
-      targets: stays.map((one) => one.target.key),
-      skipped,
+    const found = await this.#host.record({
+      place: formatPlace({ kind: 'recheck', ...at }),
+      kind: 'recheck',
+      data: {
+        round,
+        holds: again.finding.holds,
+        because: again.finding.because,
+        targets: stays.map((one) => one.target.key),
+        skipped,
+      },
     })
     this.#recheckedAt = found.at
   }
@@ -238,7 +242,7 @@ class TreatmentRun {
     const detail = `its result is not as expected: ${action.expect.cel}`
     const { action: id, target } = effect
     const place = formatPlace({ kind: 'unexpected', round: this.#treatment.round, action: id, target })
-    await this.#host.record(place, 'unexpected', { action: id, target, detail })
+    await this.#host.record({ place, kind: 'unexpected', data: { action: id, target, detail } })
     return { ...effect, result: 'refused', detail }
   }
 
@@ -268,11 +272,10 @@ class TreatmentRun {
   async #wait(action: PlanAction): Promise<void> {
     const { round, scope } = this.#treatment
     const wait = action.wait!
-    await this.#host.record(formatPlace({ kind: 'waiting', round, action: action.id }), 'waiting', {
-      round,
-      action: action.id,
-      until: wait.until.cel,
-      withinMs: wait.withinMs,
+    await this.#host.record({
+      place: formatPlace({ kind: 'waiting', round, action: action.id }),
+      kind: 'waiting',
+      data: { round, action: action.id, until: wait.until.cel, withinMs: wait.withinMs },
     })
     const seen = withTargets(
       scope,

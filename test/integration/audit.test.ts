@@ -70,7 +70,7 @@ async function live(): Promise<void> {
   await withdraw(deps, operator, { gate })
   await approve(operator)
   await approve(lead, ['a', 'b'])
-  const recheck = { round: 1, targets: ['a', 'b'], skipped: {} }
+  const recheck = { round: 1, holds: true as const, because: '', targets: ['a', 'b'], skipped: {} }
   const [looked] = await recordEvents(database, incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
   ])
@@ -86,7 +86,8 @@ async function live(): Promise<void> {
     const effect = { gate, action: '0-sql.update', target, detail: '1 row', observed: { rows: 1 } }
     await recordEffect(database, { ...effect, result: 'applied' })
   }
-  await recordVerdict(database, incident, 'r1/verify/verdict', { round: 1, remedy: 'mend', held: true, detail: '' })
+  const verdict = { round: 1, remedy: 'mend', held: true, detail: '', tookMs: 1, targets: ['a', 'b'] }
+  await recordVerdict(database, incident, verdict)
   await cancelIncident(engine, operator, incident)
   await closeIncident(database, { incident, outcome: 'cancelled', reason: 'cancelled by operator' })
 }

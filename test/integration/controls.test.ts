@@ -75,7 +75,12 @@ async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer>
   expect(decided.json.state).toBe('approved')
   const { database, keyring, people } = world.engine
   const [recheck] = await recordEvents(database, id, [
-    { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: { round: 1, targets: ['a', 'b'], skipped: {} } },
+    {
+      place: 'r1/recheck1',
+      actor: 'engine',
+      kind: 'recheck',
+      data: { round: 1, holds: true, because: '', targets: ['a', 'b'], skipped: {} },
+    },
   ])
   const rules = { keyring, people, isAutoApproved: () => false }
   const request = { gate: `${id}.r1`, target: 'a', recheckedAt: recheck!.at, leaseMs: 1_000 }
@@ -129,11 +134,12 @@ describe('freeze', () => {
 
 describe('breaker', () => {
   const verdicts: string[] = []
+  const verdict = { round: 1, remedy: 'mend', detail: '', tookMs: 1, targets: ['a', 'b'] }
   const close = (as: 'operator' | 'reader' = 'operator', connection = 'db') =>
     world.call('POST', `/v1/breakers/${connection}/close`, { as, body: { reason: 'mended by hand' } })
   const verify = async (held: boolean) => {
     const { id } = await approved()
-    await recordVerdict(world.engine.database, id, 'r1/verify/verdict', { round: 1, remedy: 'mend', held, detail: '' })
+    await recordVerdict(world.engine.database, id, { ...verdict, held })
     verdicts.push(id)
     return id
   }
@@ -163,8 +169,8 @@ describe('breaker', () => {
   test('an undo, which looks at nothing, is no verdict', async () => {
     for (const held of [false, false]) await verify(held)
     const { id } = await approved()
-    const undone = { round: 1, remedy: 'undo', held: true, detail: '', unseen: true }
-    await recordVerdict(world.engine.database, id, 'r1/verify/verdict', undone)
+    const undone = { ...verdict, remedy: 'undo', held: true, unseen: true as const }
+    await recordVerdict(world.engine.database, id, undone)
     expect(await open()).toEqual([])
     await verify(false)
     expect(await open()).toHaveLength(1)
@@ -174,8 +180,8 @@ describe('breaker', () => {
     for (const held of [false, false, false]) await verify(held)
     await close()
     const id = await verify(false)
-    const again = { round: 1, remedy: 'mend', held: false, detail: '' }
-    for (let i = 0; i < 3; i += 1) await recordVerdict(world.engine.database, id, 'r1/verify/verdict', again)
+    const again = { ...verdict, held: false }
+    for (let i = 0; i < 3; i += 1) await recordVerdict(world.engine.database, id, again)
     expect(await open()).toEqual([])
     await verify(false)
     await verify(false)

@@ -31,7 +31,7 @@ const takeBack = (who: string, { gate }: OpenedTestGate) => withdraw(deps(), peo
 const lastEvent = async ({ incident }: OpenedTestGate) => (await readEvents(world.engine, incident)).at(-1)
 
 async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
-  const data = { round: 1, targets: ['a', 'b', 'c'], skipped: {} }
+  const data = { round: 1, holds: true as const, because: '', targets: ['a', 'b', 'c'], skipped: {} }
   const place = 'r1/recheck1'
   const [recheck] = await recordEvents(world.engine, incident, [{ place, actor: 'engine', kind: 'recheck', data }])
   const rules = { keyring, people, isAutoApproved: () => false }

@@ -42,7 +42,7 @@ function evidence(place: string, rows: unknown[], change: Partial<Evidence> = {}
   }
 }
 
-const event = (place: string, actor = 'engine') => ({ place, actor, kind: 'note', data: { body: place } })
+const event = (place: string, actor = 'engine') => ({ place, actor, kind: 'note' as const, data: { body: place } })
 
 async function bodies(incident: string): Promise<string[]> {
   return (await readEvents(world.engine, incident)).map((one) => `${one.place} ${one.actor}`)

@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-const event = (kind: string) => ({ actor: 'engine', kind, data: {} })
+const event = (kind: 'acknowledged' | 'claimed') => ({ actor: 'engine', kind, data: {} })
 
 async function openStream(url: string, id: string, lastEventId?: string) {
   const response = await fetch(`${url}/v1/incidents/${id}/events`, {
@@ -34,10 +34,10 @@ test('what has happened comes first, what happens follows, and the closing ends 
   const id = await openIncident(world)
   const { events } = await openStream(world.api.url, id)
   expect(await next(events)).toMatchObject({ id: '1', event: 'opened' })
-  await recordEvents(world.engine.database, id, [event('first'), event('second')])
-  expect(await next(events)).toMatchObject({ id: '2', event: 'first' })
+  await recordEvents(world.engine.database, id, [event('acknowledged'), event('claimed')])
+  expect(await next(events)).toMatchObject({ id: '2', event: 'acknowledged' })
   const second = await next(events)
-  expect(JSON.parse(second!.data)).toMatchObject({ seq: 3, kind: 'second', actor: 'engine' })
+  expect(JSON.parse(second!.data)).toMatchObject({ seq: 3, kind: 'claimed', actor: 'engine' })
   await closeIncident(world.engine.database, { incident: id, outcome: 'cleared', reason: 'a test' })
   expect(await next(events)).toMatchObject({ id: '4', event: 'closed' })
   expect(await events!.next()).toMatchObject({ done: true })
@@ -68,12 +68,12 @@ test('a server that stops ends its streams, and the reader goes on at the next o
   const goOn = async () => {
     await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['opened'])
     const second = await startAgain(port)
-    await recordEvents(world.engine.database, id, [event('between')])
+    await recordEvents(world.engine.database, id, [event('claimed')])
     await closeIncident(world.engine.database, { incident: id, outcome: 'cleared', reason: 'a test' })
     return second
   }
   const [second] = await Promise.all([goOn(), read()])
-  expect(seen).toEqual(['opened', 'between', 'closed'])
+  expect(seen).toEqual(['opened', 'claimed', 'closed'])
   await second.close()
 })
 

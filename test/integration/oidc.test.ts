@@ -48,7 +48,7 @@ const approve = ({ id, proposalDigest }: { id: string; proposalDigest: string },
   world.call('POST', `/v1/incidents/${id}/decision`, { ...options, body: { proposalDigest, decision: 'approve' } })
 
 async function permit({ id, gate }: { id: string; gate: string }, change = {}) {
-  const data = { round: 1, targets: ['a', 'b'], skipped: {} }
+  const data = { round: 1, holds: true as const, because: '', targets: ['a', 'b'], skipped: {} }
   const { database, keyring } = world.engine
   const [looked] = await recordEvents(database, id, [{ place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data }])
   const rules = { ...decidersOf(world.engine), keyring, isAutoApproved: () => false, ...change }

@@ -1,6 +1,6 @@
 import type { Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
-import { about, dataIs, differing, type Recorded } from './recorded.ts'
+import { about, isOfGate, differing, type Recorded } from './recorded.ts'
 
 interface Row {
   jti: string
@@ -25,9 +25,9 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
     [incident],
   )
   const rows = new Map(found.rows.map((row) => [row.jti, row]))
-  for (const event of events.filter(({ kind }) => kind === 'decision')) {
-    const row = rows.get(String(event.data.jti))
-    rows.delete(String(event.data.jti))
+  for (const event of events.filter((one) => one.kind === 'decision')) {
+    const row = rows.get(event.data.jti)
+    rows.delete(event.data.jti)
     if (!row) {
       fault('its decision is missing', event.seq)
       continue
@@ -38,8 +38,8 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
     const next = events.find(
       (later) =>
         later.seq > event.seq &&
-        ((dataIs(later, 'withdrawal', row.gate) && later.data.jti === row.jti) ||
-          (dataIs(later, 'decision', row.gate) && later.data.person === row.person)),
+        ((isOfGate(later, 'withdrawal', row.gate) && later.data.jti === row.jti) ||
+          (isOfGate(later, 'decision', row.gate) && later.data.person === row.person)),
     )
     if (!about(row.withdrawn_at, next?.at)) wrong.push('withdrawn_at')
     if (wrong.length > 0) fault(`decision ${row.jti} of ${row.person} differs from ${wrong.join(', ')}`, event.seq)

@@ -1,5 +1,5 @@
 import { ACTION_IMPLEMENTATIONS } from '../../../activities/actions/action-table.ts'
-import type { EventRow } from '../../history/incidents.ts'
+import type { StoredEventOf } from '../../core/events.ts'
 import type { Queryable } from '../../history/database.ts'
 import { canonical } from '../../core/canonical.ts'
 import type { Proposal } from '../../core/proposal.ts'
@@ -25,8 +25,8 @@ export async function effectFaults(db: Queryable, { incident, events, fault }: R
     [incident],
   )
   const rows = new Map(found.rows.map((row) => [keyOf(row.gate, row.action, row.target), row]))
-  const last = new Map<string, EventRow>()
-  for (const event of events.filter(({ kind }) => kind === 'effect' || kind === 'settled'))
+  const last = new Map<string, StoredEventOf<'effect' | 'settled'>>()
+  for (const event of events.filter((one) => one.kind === 'effect' || one.kind === 'settled'))
     last.set(keyOf(event.data.gate, event.data.action, event.data.target), event)
   for (const [key, { seq, at, data }] of last) {
     const row = rows.get(key)
@@ -61,14 +61,14 @@ export async function permitFaults(db: Queryable, { incident, events, fault }: R
     [incident],
   )
   const rows = new Map(found.rows.map((row) => [keyOf(row.gate, '', row.target), row]))
-  for (const { seq, at, data } of events.filter(({ kind }) => kind === 'permit')) {
+  for (const { seq, at, data } of events.filter((one) => one.kind === 'permit')) {
     const key = keyOf(data.gate, '', data.target)
     const row = rows.get(key)
     rows.delete(key)
     if (!row) fault('its permit is missing', seq)
     else if (
       row.lease !== data.lease ||
-      (row.renewed_at === null ? Number(row.fence) !== data.fence : Number(row.fence) <= Number(data.fence)) ||
+      (row.renewed_at === null ? Number(row.fence) !== data.fence : Number(row.fence) <= data.fence) ||
       row.remedy !== row.wanted ||
       !about(row.issued_at, at)
     )
@@ -88,10 +88,10 @@ export async function intentFaults(db: Queryable, { incident, events, fault }: R
   )
   const rows = new Map(found.rows.map((row) => [keyOf(row.gate, row.action, row.target), row]))
   const permits = new Map(
-    events.filter(({ kind }) => kind === 'permit').map(({ data, at }) => [keyOf(data.gate, '', data.target), at]),
+    events.filter((one) => one.kind === 'permit').map(({ data, at }) => [keyOf(data.gate, '', data.target), at]),
   )
-  for (const { seq, at, data } of events.filter(({ kind }) => kind === 'effect')) {
-    const action = String(data.action)
+  for (const { seq, at, data } of events.filter((one) => one.kind === 'effect')) {
+    const { action } = data
     const { protocol } = ACTION_IMPLEMENTATIONS[action.slice(action.indexOf('-') + 1)] ?? {}
     if (protocol !== 'intent' || (data.result !== 'applied' && data.observed === undefined)) continue
     const row = rows.get(keyOf(data.gate, action, data.target))
@@ -126,7 +126,8 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
     [incident],
   )
   // An undo looks at nothing, and gives no verdict.
-  for (const { seq, at, data } of events.filter((one) => one.kind === 'verified' && one.data.unseen !== true)) {
+  for (const { seq, at, data } of events.filter((one) => one.kind === 'verified')) {
+    if (data.unseen) continue
     const gate = gates.rows.find(({ round }) => round === data.round)
     const proposal = gate && (objectOf(gate.proposal) as unknown as Proposal | undefined)
     // Without its gate, or with one that was changed: that has been said.
@@ -134,7 +135,7 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
       const key = keyOf(gate!.id, '', connection)
       const row = rows.get(key)
       rows.delete(key)
-      if (!row || row.held !== (data.held === true) || !about(row.at, at))
+      if (!row || row.held !== data.held || !about(row.at, at))
         fault(`the verdict for ${connection} is not as it was recorded`, seq)
     }
   }

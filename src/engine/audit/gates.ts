@@ -1,9 +1,9 @@
 import { parsePlace } from '../../core/place.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
-import type { EventRow } from '../../history/incidents.ts'
+import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { approvedTargets, type Vote } from '../../gate/gates.ts'
-import { about, dataIs, differing, objectOf, type Recorded } from './recorded.ts'
+import { about, isOfGate, differing, objectOf, type Recorded } from './recorded.ts'
 
 interface Row {
   id: string
@@ -34,7 +34,7 @@ export async function gateFaults(db: Queryable, recorded: Recorded): Promise<voi
   const rows = await db.query<Row>('SELECT * FROM runbook.gates WHERE incident = $1 ORDER BY round', [incident])
   for (const row of rows.rows) {
     const proposal = objectOf(row.proposal) as unknown as Proposal | undefined
-    const proposed = events.find((event) => dataIs(event, 'proposal', row.id))
+    const proposed = events.find((event) => isOfGate(event, 'proposal', row.id))
     // Unreadable, or never recorded: the chain's own check has said so.
     if (!proposal?.approval || !proposed) continue
     const wrong = [...termsOf(row, proposal, proposed), ...stateOf(row, proposal, proposed, events)]
@@ -42,7 +42,7 @@ export async function gateFaults(db: Queryable, recorded: Recorded): Promise<voi
   }
 }
 
-function termsOf(row: Row, proposal: Proposal, proposed: EventRow): string[] {
+function termsOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal'>): string[] {
   const { approval } = proposal
   const { onTimeout, escalateTo, withinMs } = proposed.data
   return differing(
@@ -79,7 +79,7 @@ interface Standing {
   escalatedAt?: string
 }
 
-function stateOf(row: Row, proposal: Proposal, proposed: EventRow, events: EventRow[]): string[] {
+function stateOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal'>, events: StoredEvent[]): string[] {
   const { decidedAt, escalatedAt, ...standing } = replay(row.id, proposal, proposed, events)
   const wrong = differing(row as unknown as Record<string, unknown>, standing)
   if (!about(row.decided_at, decidedAt)) wrong.push('decided_at')
@@ -91,7 +91,12 @@ function stateOf(row: Row, proposal: Proposal, proposed: EventRow, events: Event
 }
 
 /** What the events make of a gate, as the gate's own functions did. */
-function replay(gate: string, proposal: Proposal, proposed: EventRow, events: EventRow[]): Standing {
+function replay(
+  gate: string,
+  proposal: Proposal,
+  proposed: StoredEventOf<'proposal'>,
+  events: StoredEvent[],
+): Standing {
   const { auto } = proposal.approval
   const all = proposal.targets.map((target) => target.key)
   const now: Standing = {
@@ -102,33 +107,23 @@ function replay(gate: string, proposal: Proposal, proposed: EventRow, events: Ev
     ...(auto ? { decidedAt: proposed.at } : {}),
   }
   const live = new Map<string, Vote>()
-  for (const event of events.filter((one) => one.data.gate === gate)) {
-    const { kind, data, at, place } = event
-    const person = String(data.person)
-    if (kind === 'decision') {
-      live.set(person, {
-        person,
-        decision: data.decision as 'approve',
-        targets: data.targets as string[] | null,
-        breakGlass: typeof data.breakGlass === 'string' ? data.breakGlass : null,
-      })
+  for (const event of events) {
+    if (event.kind === 'decision' && event.data.gate === gate) {
+      const { person, decision, targets, breakGlass = null, nextCause = false, comment = null } = event.data
+      live.set(person, { person, decision, targets, breakGlass })
       const approved = approvedTargets(proposal, [...live.values()])
-      if (data.decision === 'reject')
-        Object.assign(now, {
-          state: 'rejected',
-          next_cause: data.nextCause === true,
-          why: data.comment ?? null,
-          decidedAt: at,
-        })
-      else if (approved.length > 0) Object.assign(now, { state: 'approved', approved_targets: approved, decidedAt: at })
-    } else if (kind === 'withdrawal') {
+      const decidedAt = event.at
+      if (decision === 'reject')
+        Object.assign(now, { state: 'rejected', next_cause: nextCause, why: comment, decidedAt })
+      else if (approved.length > 0) Object.assign(now, { state: 'approved', approved_targets: approved, decidedAt })
+    } else if (event.kind === 'withdrawal' && event.data.gate === gate) {
+      const { person, state } = event.data
       live.delete(person)
-      if (data.state === 'withdrawn')
-        Object.assign(now, { state: 'withdrawn', why: `${person} took the approval back` })
-      if (data.state === 'approved') now.approved_targets = approvedTargets(proposal, [...live.values()])
-    } else if (kind === 'gate') {
-      if (isEscalated(place)) now.escalatedAt = at
-      else Object.assign(now, { state: data.state, why: data.why ?? null })
+      if (state === 'withdrawn') Object.assign(now, { state, why: `${person} took the approval back` })
+      if (state === 'approved') now.approved_targets = approvedTargets(proposal, [...live.values()])
+    } else if (event.kind === 'gate' && event.data.gate === gate) {
+      if (isEscalated(event.place)) now.escalatedAt = event.at
+      else Object.assign(now, { state: event.data.state, why: event.data.why })
     }
   }
   return now

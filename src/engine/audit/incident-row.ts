@@ -26,11 +26,13 @@ interface Row {
 /** The incident's own row: what it says of its opening, its end and who did what stands in the chain too. */
 export async function incidentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const row = (await db.query<Row>('SELECT * FROM runbook.incidents WHERE id = $1', [incident])).rows[0]!
-  const first = (kind: string) => events.find((event) => event.kind === kind)
-  const opened = first('opened')
+  const opened = events.find((event) => event.kind === 'opened')
   if (!opened) return fault('its opening is not recorded')
-  const closed = events.find((event) => event.kind === 'closed' && event.place === formatPlace({ kind: 'closed' }))
-  const [acknowledged, cancelled] = [first('acknowledged'), first('cancel')]
+  const closed = events
+    .filter((event) => event.kind === 'closed')
+    .find(({ place }) => place === formatPlace({ kind: 'closed' }))
+  const acknowledged = events.find((event) => event.kind === 'acknowledged')
+  const cancelled = events.find((event) => event.kind === 'cancel')
   const claimed = events.findLast((event) => event.kind === 'claimed')
   const { type, runbook, planDigest, key, inputs, parent } = opened.data
   const wrong = differing(
@@ -40,7 +42,7 @@ export async function incidentFaults(db: Queryable, { incident, events, fault }:
       runbook,
       plan_digest: planDigest,
       key,
-      inputs: canonical(inputs ?? {}),
+      inputs: canonical(inputs),
       requester: opened.actor,
       parent: orNull(parent),
       closed: closed !== undefined,
@@ -64,7 +66,7 @@ export async function noteFaults(db: Queryable, { incident, events, fault }: Rec
     'SELECT person, body, at FROM runbook.notes WHERE incident = $1 ORDER BY number',
     [incident],
   )
-  const said = events.filter((event) => event.kind === 'note' && event.actor.startsWith('person:'))
+  const said = events.filter((event) => event.kind === 'note').filter(({ actor }) => actor.startsWith('person:'))
   said.forEach((event, i) => {
     const row = rows.rows[i]
     const same = row && row.person === personOf(event.actor) && row.body === event.data.body && about(row.at, event.at)
@@ -91,7 +93,7 @@ export async function evidenceFaults(db: Queryable, { incident, events, fault }:
     [incident],
   )
   for (const row of rows.rows) {
-    const event = events.find((one) => one.kind === 'check' && one.place === row.place)
+    const event = events.filter((one) => one.kind === 'check').find(({ place }) => place === row.place)
     if (!event) continue
     const { name, check, status, truncated, durationMs, asked, startedAt } = event.data
     const found = { ...row, asked: sha256Hex(row.parameters), started: row.started_at.toISOString() }

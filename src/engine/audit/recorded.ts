@@ -1,12 +1,13 @@
+import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
-import { readEvents, type EventRow } from '../../history/incidents.ts'
+import { readEvents } from '../../history/incidents.ts'
 import type { ChainFault } from '../../history/chain.ts'
 import type { Queryable } from '../../history/database.ts'
 
 /** What one incident's chain says, and a place for what the rows say otherwise. */
 export interface Recorded {
   incident: string
-  events: EventRow[]
+  events: StoredEvent[]
   fault(what: string, seq?: number): void
 }
 
@@ -35,8 +36,13 @@ export function differing(row: Record<string, unknown>, wanted: Record<string, u
   return Object.keys(wanted).filter((name) => JSON.stringify(row[name]) !== JSON.stringify(wanted[name]))
 }
 
-export function dataIs(event: EventRow, kind: string, gate?: string): boolean {
-  return event.kind === kind && (gate === undefined || event.data.gate === gate)
+/** Whether it is an event of this kind about this gate. */
+export function isOfGate<K extends 'proposal' | 'decision' | 'withdrawal'>(
+  event: StoredEvent,
+  kind: K,
+  gate: string,
+): event is StoredEventOf<K> {
+  return event.kind === kind && event.data.gate === gate
 }
 
 export function personOf(actor: string): string {

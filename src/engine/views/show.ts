@@ -1,4 +1,4 @@
-import type { Finding } from '../../core/incident.ts'
+import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { worstOf } from '../../core/effect.ts'
 import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
@@ -6,7 +6,7 @@ import { inTheWay, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
 import { readDecisions, readGates, type GateRow } from '../../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
-import { readEvents, readIncident, type EventRow } from '../../history/incidents.ts'
+import { readEvents, readIncident } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
 
@@ -40,23 +40,26 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
 async function roundView(
   db: Queryable,
   round: number,
-  all: EventRow[],
+  all: StoredEvent[],
   gate: GateRow | undefined,
   over: boolean,
 ): Promise<RoundView> {
   const events = all.filter(({ place }) => place !== null && roundOf(place) === round)
   const effects = gate ? await readEffects(db, gate.id) : []
-  const findings = events.find((event) => event.kind === 'findings')?.data.findings as unknown as Finding[] | undefined
+  const findings = events.find((event) => event.kind === 'findings')?.data.findings
   const verdict = events.find((event) => event.kind === 'verified')
   return {
     round,
-    checks: events.filter(({ place }) => isDiagnosis(place)).map(checkView),
+    checks: events
+      .filter((event) => event.kind === 'check')
+      .filter(({ place }) => isDiagnosis(place))
+      .map(checkView),
     causes: findings ?? [],
     remedy: gate?.remedy ?? null,
     gate: gate ? await gateView(db, gate) : null,
     targets: gate ? targetStates(gate, events, effects, over) : [],
     effects,
-    verified: verdict ? verdict.data.held === true : null,
+    verified: verdict ? verdict.data.held : null,
   }
 }
 
@@ -64,16 +67,16 @@ function isDiagnosis(place: string | null): boolean {
   return place !== null && parseCheckPlace(place)?.stage.at === 'diagnose'
 }
 
-function checkView({ data }: EventRow): CheckView {
+function checkView({ data }: StoredEventOf<'check'>): CheckView {
   return {
-    name: String(data.name),
-    kind: String(data.check),
-    status: data.status as CheckView['status'],
-    rows: typeof data.rows === 'number' ? data.rows : null,
-    truncated: data.truncated === true,
-    error: typeof data.error === 'string' ? data.error : null,
-    durationMs: Number(data.durationMs),
-    ref: String(data.ref),
+    name: data.name,
+    kind: data.check,
+    status: data.status,
+    rows: data.rows ?? null,
+    truncated: data.truncated,
+    error: data.error ?? null,
+    durationMs: data.durationMs,
+    ref: data.ref,
   }
 }
 
@@ -118,13 +121,18 @@ async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
  * What became of each target: by what was done to itself, or, where nothing would be, by what was done once for all; else its permit,
  * else the last look before applying.
  */
-function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[], over: boolean): RoundView['targets'] {
-  const skipped: Record<string, unknown> = Object.assign(
+function targetStates(
+  gate: GateRow,
+  events: StoredEvent[],
+  effects: EffectView[],
+  over: boolean,
+): RoundView['targets'] {
+  const skipped: Record<string, string> = Object.assign(
     {},
     ...events.filter((event) => event.kind === 'recheck').map((event) => event.data.skipped),
   )
   const stopped = events.findLast((event) => event.kind === 'stopped')?.data.reason
-  const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => String(event.data.target)))
+  const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => event.data.target))
   return gate.proposal.targets.map(({ key }) => {
     const own = gate.proposal.actions.some((action) => action.target === key)
     const approved = gate.approvedTargets?.includes(key) === true
@@ -133,8 +141,8 @@ function targetStates(gate: GateRow, events: EventRow[], effects: EffectView[], 
     const done = worstOf(results)
     if (done) return { key, state: done, why: null }
     if (permitted.has(key)) return { key, state: 'permitted', why: null }
-    if (key in skipped) return { key, state: 'skipped', why: String(skipped[key]) }
-    if (approved && over) return { key, state: 'skipped', why: typeof stopped === 'string' ? stopped : null }
+    if (key in skipped) return { key, state: 'skipped', why: skipped[key] ?? null }
+    if (approved && over) return { key, state: 'skipped', why: stopped ?? null }
     return { key, state: 'proposed', why: null }
   })
 }

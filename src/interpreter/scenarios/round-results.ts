@@ -27,13 +27,13 @@ export function roundsOf(run: Simulated): RoundResult[] {
   return [...numbers].map((round) => {
     const draft = run.drafts.find((one) => one.round === round)
     const closing = run.closing.findings?.round === round ? run.closing.findings.findings : []
-    const verdict = run.events.find((event) => event.kind === 'verified' && event.data['round'] === round)
+    const verdict = run.events.filter((event) => event.kind === 'verified').find(({ data }) => data.round === round)
     return {
       round,
       findings: draft?.findings ?? closing,
       draft,
       effects: effectsOf(run, round),
-      ...(verdict ? { verified: verdict.data['held'] === true } : {}),
+      ...(verdict ? { verified: verdict.data.held } : {}),
     }
   })
 }
@@ -41,13 +41,15 @@ export function roundsOf(run: Simulated): RoundResult[] {
 function effectsOf(run: Simulated, round: number): Record<string, EffectResult> {
   const effects: Record<string, EffectResult> = {}
   for (const event of run.events)
-    if (event.kind === 'recheck' && event.data['round'] === round)
-      for (const target of Object.keys(event.data['skipped'] as object)) effects[target] = 'skipped'
+    if (event.kind === 'recheck' && event.data.round === round)
+      for (const target of Object.keys(event.data.skipped)) effects[target] = 'skipped'
   const own = run.effects.filter((effect) => effect.round === round)
-  const unexpected = run.events.filter((event) => event.kind === 'unexpected' && roundOf(event.place) === round)
+  const unexpected = run.events
+    .filter((event) => event.kind === 'unexpected')
+    .filter(({ place }) => roundOf(place) === round)
   for (const { target } of own) {
     const results = own.filter((effect) => effect.target === target).map(({ result }) => result)
-    if (unexpected.some(({ data }) => data['target'] === target)) results.push('refused')
+    if (unexpected.some(({ data }) => data.target === target)) results.push('refused')
     effects[target] = worstOf(results) ?? 'applied'
   }
   return effects

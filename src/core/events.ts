@@ -1,0 +1,150 @@
+import type { GateState } from './decision.ts'
+import type { EffectResult } from './effect.ts'
+import type { Finding, Outcome } from './incident.ts'
+import type { JsonObject } from './json.ts'
+
+/** What each kind of event in an incident's history holds. */
+export type EventData = {
+  opened: { type: string; runbook: string; planDigest: string; key: string; inputs: JsonObject; parent?: string }
+  check: {
+    name: string
+    /** The check's kind, such as `sql.query`. */
+    check: string
+    status: 'ok' | 'failed' | 'timeout'
+    /** The evidence's address. */
+    ref: string
+    truncated: boolean
+    /** Digest of the parameters. */
+    asked: string
+    startedAt: string
+    durationMs: number
+    rows?: number
+    error?: string
+  }
+  findings: { round: number; findings: Finding[] }
+  proposal: {
+    gate: string
+    remedy: string
+    title: string
+    cause: string
+    proposalDigest: string
+    targets: string[]
+    affected: number
+    auto: boolean
+    onTimeout: 'escalate' | 'reject'
+    escalateTo: string[]
+    withinMs: number
+    expiresAt: string
+  }
+  decision: {
+    gate: string
+    decision: 'approve' | 'reject'
+    person: string
+    proposalDigest: string
+    jti: string
+    /** null: all targets. */
+    targets: string[] | null
+    comment?: string
+    breakGlass?: string
+    groups?: string[]
+    nextCause?: true
+  }
+  withdrawal: { gate: string; jti: string; person: string; state: GateState; comment?: string }
+  /** Without `decision`: a token that could not be verified. */
+  denied: { gate: string; decision?: 'approve' | 'reject' | 'withdraw' | 'settle'; code: string; why: string }
+  /** A gate's state changed without a person's decision; `open`: it was escalated to more people. */
+  gate: { gate: string; state: GateState; why: string }
+  recheck: {
+    round: number
+    /** Whether the cause still holds. */
+    holds: Finding['holds']
+    because: string
+    /** Keys of the targets that still qualify. */
+    targets: string[]
+    /** Why each of the others no longer qualifies, by key. */
+    skipped: Record<string, string>
+  }
+  waiting: { round: number; action: string; until: string; withinMs: number }
+  stopped: { round: number; reason: string }
+  /** An action's result did not meet its `expect`. */
+  unexpected: { action: string; target: string; detail: string }
+  permit: { gate: string; target: string; lease: string; fence: number }
+  effect: {
+    gate: string
+    action: string
+    target: string
+    result: EffectResult
+    detail: string
+    observed?: JsonObject
+  }
+  /** A person found out the result of an effect that was `unknown`. */
+  settled: {
+    gate: string
+    action: string
+    target: string
+    result: EffectResult
+    detail: string
+    comment: string
+    observed?: JsonObject
+  }
+  verified: {
+    round: number
+    remedy: string
+    held: boolean
+    detail: string
+    tookMs: number
+    /** Keys of the targets to which the remedy was applied. */
+    targets: string[]
+    /** The remedy has no checks to verify it. */
+    unseen?: true
+  }
+  escalation: Notification
+  reminder: Notification
+  announcement: Notification
+  acknowledged: Record<string, never>
+  claimed: Record<string, never>
+  cancel: { comment?: string }
+  note: { body: string }
+  /** `control`: `freeze`, or `breaker/<connection>`. */
+  control: { control: string; on: boolean; person: string; reason: string }
+  /** The incident that this closed one was retried with. */
+  retried: { incident: string; created: boolean }
+  undo: { incident: string; created: boolean }
+  closed: { outcome: Outcome; reason: string }
+}
+
+/** `told`: the result for each group or channel. */
+export type Notification = { to: string[]; message: string; reason: string; told: Record<string, string> }
+
+export type EventKind = keyof EventData
+
+/** An event's kind with the data of that kind. */
+export type EventBody<K extends EventKind = EventKind> = { [P in K]: { kind: P; data: EventData[P] } }[K]
+
+export type NewEvent<K extends EventKind = EventKind> = EventBody<K> & {
+  /** Unique within the incident; a second event for the same place is not written, the first one is returned. */
+  place?: string
+  /** `engine`, `signal`, or `person:<name>`. */
+  actor: string
+}
+
+/**
+ * A stored event whose body this version cannot use: it is not JSON, of a kind that a newer version added, or its data does not have
+ * the fields of its kind. Views show it as it is; `runbook audit verify` reports the first and the last.
+ */
+export interface UnreadableEvent {
+  kind: 'unreadable'
+  /** The kind that the body names; `unreadable` where it names none. */
+  recordedKind: string
+  reason: 'not an event' | 'unknown kind' | 'malformed'
+  data: JsonObject
+}
+
+/** A stored body. `place` repeats the place that the event's row has; null: none. */
+export type ParsedEvent = { actor: string; place: string | null } & (EventBody | UnreadableEvent)
+
+/** An event of an incident's history, with its number in the chain, its time (ISO 8601, by the database's clock) and its hash. */
+export type StoredEvent = ParsedEvent & { seq: number; at: string; hash: string }
+
+/** A stored event of one kind. */
+export type StoredEventOf<K extends EventKind> = Extract<StoredEvent, EventBody<K>>
