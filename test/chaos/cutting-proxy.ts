@@ -3,21 +3,22 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 export interface CuttingProxy {
   port: number
-  /** What was cut: the statements whose answers never came. */
+  /** The committed statements of each cut connection. The client received no response to the COMMIT. */
   cuts: string[][]
   close(): Promise<void>
 }
 
 /**
- * A proxy in front of PostgreSQL that lets every answer wait until the server is ready for the next question. When `cuts` says so of
- * the statements that were just committed, and of how often it was done before, both sides are cut instead of answering: the client cannot know that they were.
+ * A proxy for PostgreSQL. It holds back each response until the server is ready for the next query. If `shouldCut` returns true for the
+ * statements that were just committed, the proxy closes both connections instead of passing the response on. So the client cannot know
+ * whether the COMMIT succeeded.
  */
 export async function openCuttingProxy(
   port: number,
-  cuts: (committed: string[], before: number) => boolean,
+  shouldCut: (committed: string[], cutsBefore: number) => boolean,
 ): Promise<CuttingProxy> {
   const open = new Set<Socket>()
-  const done: string[][] = []
+  const cuts: string[][] = []
   const server = createServer((client) => {
     const postgres = connect(port, '127.0.0.1')
     const cut = () => {
@@ -34,8 +35,8 @@ export async function openCuttingProxy(
       })
     }
     const session = readSession((committed) => {
-      if (!cuts(committed, done.length)) return false
-      done.push(committed)
+      if (!shouldCut(committed, cuts.length)) return false
+      cuts.push(committed)
       cut()
       return true
     })
@@ -51,7 +52,7 @@ export async function openCuttingProxy(
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    cuts: done,
+    cuts,
     async close() {
       for (const socket of open) socket.destroy()
       await new Promise((closed) => server.close(closed))
@@ -62,31 +63,31 @@ export async function openCuttingProxy(
 const READY = 'Z'
 const IDLE = 'I'
 
-/** Follows one session's two streams. `committed` is told what was committed, before its answer is passed on; true: it is not. */
-function readSession(committed: (statements: string[]) => boolean) {
-  const asked = messages(true)
-  const answered = messages(false)
+/** Follows both streams of one session. Calls `onCommit` before the response to a COMMIT is passed on; if it returns true, the response is dropped. */
+function readSession(onCommit: (statements: string[]) => boolean) {
+  const requests = messages(true)
+  const responses = messages(false)
   let statements: string[] = []
   let waiting: Buffer[] = []
   let loggedIn = false
   return {
     fromClient(bytes: Buffer): void {
-      for (const { type, body } of asked(bytes)) {
+      for (const { type, body } of requests(bytes)) {
         if (type === 'Q') statements.push(text(body, 0))
         // Parse: the statement's name, then its text.
         if (type === 'P') statements.push(text(body, body.indexOf(0) + 1))
       }
     },
-    /** What may be passed on now. */
+    /** Returns the messages that may be passed on now. */
     fromServer(bytes: Buffer): Buffer[] {
       const pass: Buffer[] = []
-      for (const { type, body, whole } of answered(bytes)) {
+      for (const { type, body, whole } of responses(bytes)) {
         waiting.push(whole)
         const isReady = type === READY
         if (isReady && loggedIn && String.fromCharCode(body[0]!) === IDLE) {
           const done = statements
           statements = []
-          if (done.at(-1) !== 'ROLLBACK' && committed(done)) return []
+          if (done.at(-1) !== 'ROLLBACK' && onCommit(done)) return []
         }
         loggedIn ||= isReady
         if (isReady || !loggedIn) pass.push(...waiting.splice(0))
@@ -102,7 +103,7 @@ interface Message {
   whole: Buffer
 }
 
-/** Splits a stream of PostgreSQL's messages: a letter, a length that counts itself, a body. A client's first has no letter. */
+/** Splits a stream into PostgreSQL messages: a type letter, a length that includes itself, a body. A client's first message has no letter. */
 function messages(isClient: boolean): (bytes: Buffer) => Message[] {
   let left = Buffer.alloc(0)
   let isFirst = isClient

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { EFFECT_GUARDS, findFault } from './effect-model.ts'
+import { EFFECT_GUARDS, findViolation } from './effect-model.ts'
 
-test('in no order of steps, deaths and stops is an effect there twice, late, or other than it is recorded', () => {
-  expect(findFault()).toBeUndefined()
+test('no order of steps, crashes and pauses applies an effect twice, too late, or differently from its record', () => {
+  expect(findViolation()).toBeUndefined()
 })
 
-describe('without one of its guards there is an order in which it is:', () => {
+describe('a violation is found if this guard is disabled:', () => {
   test.each(EFFECT_GUARDS)('%s', (guard) => {
-    expect(findFault([guard])).toBeDefined()
+    expect(findViolation([guard])).toBeDefined()
   })
 })

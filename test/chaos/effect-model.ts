@@ -1,84 +1,86 @@
 /**
- * The protocol of a guarded write with a ledger (src/effects/apply-sql.ts), step by step, without a database: two processes that
- * work at the same effect, each of which may be stopped, go on, or die between any two steps, while time passes and somebody else
- * may take the lease. Small enough to look at every order of steps.
+ * A model of the guarded write with a ledger (src/effects/apply-sql.ts), without a database. Two processes apply the same effect. Each
+ * may be paused, continue or crash between any two steps, while time passes and another process may take the lease. The model is small
+ * enough to check every order of steps.
  */
 export const EFFECT_GUARDS = [
-  'the ledger: an entry, committed with the change, says that it was made',
-  'the key: a twin waits until the entry is committed or gone',
-  'the fence: a permit that was given to another since is refused',
-  'the deadline: a write does not begin after it',
-  'the server ends a transaction that stands still',
-  'the record is looked at while the key is held',
-  'a refusal is recorded while the key is held',
+  'the ledger: an entry is committed together with the change',
+  'the key: a second process waits until the ledger entry is committed or rolled back',
+  'the fence: a permit is refused if a newer permit was issued',
+  'the deadline: a write does not start after it',
+  'the server ends an idle transaction',
+  'the record is read while the key is locked',
+  'a refusal is recorded while the key is locked',
 ] as const
 export type EffectGuard = (typeof EFFECT_GUARDS)[number]
 
-/** What a process does next. `gone`: it is dead, or has ended. */
-type Step = 'start' | 'enter' | 'look' | 'permit' | 'fence' | 'write' | 'commit' | 'record' | 'refuse' | 'gone'
+/** The next step of a process. `ended`: the process has crashed or finished. */
+type Step = 'start' | 'insertKey' | 'recheck' | 'permit' | 'fence' | 'write' | 'commit' | 'record' | 'refuse' | 'ended'
 
 interface Process {
   step: Step
-  /** Since its transaction began: it holds the key until it ends, unless the server ended it. */
+  /** From the start of its transaction to the end. The server may end the transaction earlier. */
   inTransaction: boolean
   fence: number
-  /** Ticks of the clock at which it read it, and made its last statement. */
-  readAt: number
-  lastAt: number
-  wrote: boolean
+  /** Clock value of the re-check. */
+  recheckedAt: number
+  /** Clock value of the last statement. */
+  lastStatementAt: number
+  hasWritten: boolean
   attempts: number
 }
 
 interface State {
   clock: number
   processes: Process[]
-  /** Which process holds the effect's key in the target, uncommitted. */
+  /** The process that has inserted the effect's key in the target and not yet committed. */
   key: number | null
-  entered: boolean
+  hasLedgerEntry: boolean
   /** How often the change was committed. */
   changes: number
-  /** What the history says. */
+  /** The result in the history. */
   recorded: 'applied' | 'refused' | null
-  /** The highest fence that the target has seen, and that was given out. */
-  seen: number
-  given: number
+  /** The highest fence stored in the target. */
+  highestFence: number
+  /** The highest fence issued by the engine. */
+  issuedFence: number
   leaseUntil: number
-  /** Somebody else acts on the same thing, by a lease of its own; from then on nothing of ours may change it. */
-  otherSince: number | null
-  /** A change of ours after another's turn began. */
-  late: boolean
-  /** From now on every permit is refused: the emergency stop. */
+  /** From this clock value on another incident holds the lease of the same target; our processes must not change it. */
+  otherHolderSince: number | null
+  /** Whether our processes changed the target after another incident took the lease. */
+  changedWithoutLease: boolean
+  /** The emergency stop: every permit is refused. */
   frozen: boolean
-  freezes: number
+  freezeCount: number
 }
 
-const FENCE: EffectGuard = 'the fence: a permit that was given to another since is refused'
-/** Its row is locked from when it was raised to the end of the transaction. */
+const FENCE: EffectGuard = 'the fence: a permit is refused if a newer permit was issued'
+/** During these steps the row of the fence is locked, until the end of the transaction. */
 const AFTER_FENCE: Step[] = ['write', 'commit']
 
 const DEADLINE = 1
-const IDLE = 1
-const LEASE = DEADLINE + IDLE + 1
-const LONGEST = 4
-const ATTEMPTS = 2
+const IDLE_TIMEOUT = 1
+const LEASE = DEADLINE + IDLE_TIMEOUT + 1
+const MAX_CLOCK = 4
+const MAX_ATTEMPTS = 2
 
-/** The first fault that is reached, in words; undefined where none can be, which is so with all guards. */
-export function findFault(without: readonly EffectGuard[] = []): string | undefined {
-  const has = (guard: EffectGuard) => !without.includes(guard)
-  const known = new Set<string>()
-  const left = [initial()]
-  for (let state = left.pop(); state; state = left.pop()) {
+/** Searches all reachable states. Returns the first violation, or undefined if there is none. */
+export function findViolation(disabled: readonly EffectGuard[] = []): string | undefined {
+  const isEnabled = (guard: EffectGuard) => !disabled.includes(guard)
+  const visited = new Set<string>()
+  const pending = [initial()]
+  for (let state = pending.pop(); state; state = pending.pop()) {
     const name = nameOf(state)
-    if (known.has(name)) continue
-    known.add(name)
-    const [fault] = faultsOf(state)
-    if (fault) return fault
-    left.push(...nextStates(state, has))
+    if (visited.has(name)) continue
+    visited.add(name)
+    const [violation] = violationsOf(state)
+    if (violation) return violation
+    pending.push(...nextStates(state, isEnabled))
   }
   return undefined
 }
 
-/** Which of the two processes is the first makes no difference. */
+/** An identifier of the state. Exchanging the two processes gives the same identifier. */
 function nameOf({ processes, key, ...rest }: State): string {
   const named = processes.map((process, number) => Object.values({ ...process, key: key === number }).join())
   return `${Object.values(rest).join()};${named.sort().join(';')}`
@@ -89,181 +91,185 @@ function initial(): State {
     step: 'start',
     inTransaction: false,
     fence: 0,
-    readAt: 0,
-    lastAt: 0,
-    wrote: false,
+    recheckedAt: 0,
+    lastStatementAt: 0,
+    hasWritten: false,
     attempts: 1,
   })
   return {
     clock: 0,
     processes: [process(), process()],
     key: null,
-    entered: false,
+    hasLedgerEntry: false,
     changes: 0,
     recorded: null,
-    seen: 0,
-    given: 0,
+    highestFence: 0,
+    issuedFence: 0,
     leaseUntil: 0,
-    otherSince: null,
-    late: false,
+    otherHolderSince: null,
+    changedWithoutLease: false,
     frozen: false,
-    freezes: 0,
+    freezeCount: 0,
   }
 }
 
-function faultsOf(state: State): string[] {
-  const ended = state.processes.every((process) => process.step === 'gone')
+function violationsOf(state: State): string[] {
+  const ended = state.processes.every((process) => process.step === 'ended')
   return [
     ...(state.changes > 1 ? ['changed twice'] : []),
-    ...(state.late ? ['changed after the lease was another’s'] : []),
-    ...(state.recorded === 'refused' && state.changes > 0 ? ['recorded as refused, and changed'] : []),
-    ...(ended && state.recorded === 'applied' && state.changes === 0 ? ['recorded as applied, and not changed'] : []),
+    ...(state.changedWithoutLease ? ['changed after another incident took the lease'] : []),
+    ...(state.recorded === 'refused' && state.changes > 0 ? ['recorded as refused, but changed'] : []),
+    ...(ended && state.recorded === 'applied' && state.changes === 0 ? ['recorded as applied, but not changed'] : []),
   ]
 }
 
 /**
- * Whatever may happen next: a process takes a step or dies, time passes, the emergency stop is pulled or let go, another's turn with the
- * same thing begins. The other works somewhere else, where this fence is not seen, and then only after the lease has ended; or here,
- * by a higher fence, at any moment: leases can be lost, with the engine's database or by its clock.
+ * All possible next states: a process takes a step or crashes, time passes, the emergency stop is set or released, or another incident
+ * takes the lease of the same target. That incident may work elsewhere, where this fence is not stored, but only after the lease has
+ * expired. Or it works on the same database with a higher fence, at any time, because a lease can be lost with the engine's database or
+ * through its clock.
  */
-function nextStates(state: State, has: (guard: EffectGuard) => boolean): State[] {
+function nextStates(state: State, isEnabled: (guard: EffectGuard) => boolean): State[] {
   const next: State[] = []
   for (const number of state.processes.keys()) {
-    const stepped = step(state, number, has)
+    const stepped = step(state, number, isEnabled)
     if (stepped) next.push(stepped)
-    if (state.processes[number]!.step !== 'gone') next.push(changed(state, (copy) => die(copy, number)))
+    if (state.processes[number]!.step !== 'ended') next.push(withChange(state, (copy) => crash(copy, number)))
   }
-  if (state.clock < LONGEST) next.push(changed(state, (copy) => pass(copy, has)))
-  if (state.otherSince === null && state.given > 0) {
-    const begin = (copy: State) => void (copy.otherSince = copy.clock)
-    if (state.clock >= state.leaseUntil) next.push(changed(state, begin))
+  if (state.clock < MAX_CLOCK) next.push(withChange(state, (copy) => advanceClock(copy, isEnabled)))
+  if (state.otherHolderSince === null && state.issuedFence > 0) {
+    const begin = (copy: State) => void (copy.otherHolderSince = copy.clock)
+    if (state.clock >= state.leaseUntil) next.push(withChange(state, begin))
     const isFenceHeld = state.processes.some(({ inTransaction, step: at }) => inTransaction && AFTER_FENCE.includes(at))
-    if (!has(FENCE) || !isFenceHeld)
+    if (!isEnabled(FENCE) || !isFenceHeld)
       next.push(
-        changed(state, (copy) => {
+        withChange(state, (copy) => {
           begin(copy)
-          copy.given += 1
-          copy.seen = copy.given
+          copy.issuedFence += 1
+          copy.highestFence = copy.issuedFence
         }),
       )
   }
-  if (state.freezes === 0 || state.frozen)
+  if (state.freezeCount === 0 || state.frozen)
     next.push(
-      changed(state, (copy) => {
+      withChange(state, (copy) => {
         copy.frozen = !copy.frozen
-        copy.freezes = 1
+        copy.freezeCount = 1
       }),
     )
   return next
 }
 
-function changed(state: State, change: (copy: State) => void): State {
+function withChange(state: State, change: (copy: State) => void): State {
   const copy = { ...state, processes: state.processes.map((process) => ({ ...process })) }
   change(copy)
   return copy
 }
 
-/** Its connection breaks: what it had begun is undone. It is tried again by a process that knows nothing of it, a few times. */
-function die(state: State, number: number): void {
-  undo(state, number)
-  again(state, number)
+/** The process crashes, and its transaction is rolled back. A new process without knowledge of it retries, up to MAX_ATTEMPTS times. */
+function crash(state: State, number: number): void {
+  rollBack(state, number)
+  retry(state, number)
 }
 
-function undo(state: State, number: number): void {
+function rollBack(state: State, number: number): void {
   if (state.key === number) state.key = null
   const process = state.processes[number]!
   process.inTransaction = false
-  process.wrote = false
+  process.hasWritten = false
 }
 
-function again(state: State, number: number): void {
+function retry(state: State, number: number): void {
   const { attempts } = state.processes[number]!
-  const isLast = attempts >= ATTEMPTS || state.recorded !== null
-  state.processes[number] = { ...initial().processes[0]!, step: isLast ? 'gone' : 'start', attempts: attempts + 1 }
+  const isLast = attempts >= MAX_ATTEMPTS || state.recorded !== null
+  state.processes[number] = { ...initial().processes[0]!, step: isLast ? 'ended' : 'start', attempts: attempts + 1 }
 }
 
-function pass(state: State, has: (guard: EffectGuard) => boolean): void {
+function advanceClock(state: State, isEnabled: (guard: EffectGuard) => boolean): void {
   state.clock += 1
-  if (!has('the server ends a transaction that stands still')) return
+  if (!isEnabled('the server ends an idle transaction')) return
   for (const [number, process] of state.processes.entries())
-    if (process.inTransaction && state.clock - process.lastAt > IDLE) undo(state, number)
+    if (process.inTransaction && state.clock - process.lastStatementAt > IDLE_TIMEOUT) rollBack(state, number)
 }
 
-function step(state: State, number: number, has: (guard: EffectGuard) => boolean): State | undefined {
+function step(state: State, number: number, isEnabled: (guard: EffectGuard) => boolean): State | undefined {
   const { step: at } = state.processes[number]!
-  if (at === 'gone') return undefined
+  if (at === 'ended') return undefined
   const isWaiting =
-    at === 'enter' && state.key !== null && has('the key: a twin waits until the entry is committed or gone')
+    at === 'insertKey' &&
+    state.key !== null &&
+    isEnabled('the key: a second process waits until the ledger entry is committed or rolled back')
   if (isWaiting) return undefined
-  return changed(state, (copy) => {
+  return withChange(state, (copy) => {
     const process = copy.processes[number]!
-    // The server had ended its transaction: it is told so at its next statement, and begins anew.
-    const isOver = !process.inTransaction && ['look', 'fence', 'write', 'commit'].includes(at)
-    if (isOver) again(copy, number)
-    else take(copy, number, process, has)
-    process.lastAt = copy.clock
+    // If the server has ended the transaction, the next statement fails and the process starts again.
+    const wasEndedByServer = !process.inTransaction && ['recheck', 'fence', 'write', 'commit'].includes(at)
+    if (wasEndedByServer) retry(copy, number)
+    else execute(copy, number, process, isEnabled)
+    process.lastStatementAt = copy.clock
   })
 }
 
-function take(state: State, number: number, process: Process, has: (guard: EffectGuard) => boolean): void {
+function execute(state: State, number: number, process: Process, isEnabled: (guard: EffectGuard) => boolean): void {
   const end = () => {
-    undo(state, number)
-    process.step = 'gone'
+    rollBack(state, number)
+    process.step = 'ended'
   }
   switch (process.step) {
     case 'start':
-      process.step = 'enter'
+      process.step = 'insertKey'
       return state.recorded ? end() : undefined
-    case 'enter':
-      if (state.entered && has('the ledger: an entry, committed with the change, says that it was made')) {
+    case 'insertKey':
+      if (state.hasLedgerEntry && isEnabled('the ledger: an entry is committed together with the change')) {
         process.step = 'record'
         return
       }
       process.inTransaction = true
       state.key = number
-      process.step = 'look'
+      process.step = 'recheck'
       return
-    case 'look':
-      if (state.recorded && has('the record is looked at while the key is held')) return end()
-      process.readAt = state.clock
+    case 'recheck':
+      if (state.recorded && isEnabled('the record is read while the key is locked')) return end()
+      process.recheckedAt = state.clock
       process.step = 'permit'
       return
     case 'permit':
-      // Asked of the engine's database: it knows nothing of the target's transaction.
-      if (state.frozen || state.otherSince !== null) {
+      // The permit comes from the engine's database, which does not know the target's transaction.
+      if (state.frozen || state.otherHolderSince !== null) {
         process.step = 'refuse'
         return
       }
-      state.given += 1
-      process.fence = state.given
+      state.issuedFence += 1
+      process.fence = state.issuedFence
       state.leaseUntil = state.clock + LEASE
       process.step = 'fence'
       return
     case 'fence':
-      if (process.fence < state.seen && has(FENCE)) {
-        undo(state, number)
-        return again(state, number)
+      if (process.fence < state.highestFence && isEnabled(FENCE)) {
+        rollBack(state, number)
+        return retry(state, number)
       }
-      state.seen = Math.max(state.seen, process.fence)
+      state.highestFence = Math.max(state.highestFence, process.fence)
       process.step = 'write'
       return
     case 'write':
-      if (state.clock > process.readAt + DEADLINE && has('the deadline: a write does not begin after it')) {
-        undo(state, number)
-        return again(state, number)
+      if (state.clock > process.recheckedAt + DEADLINE && isEnabled('the deadline: a write does not start after it')) {
+        rollBack(state, number)
+        return retry(state, number)
       }
-      process.wrote = true
+      process.hasWritten = true
       process.step = 'commit'
       return
     case 'commit':
       state.changes += 1
-      state.entered = true
-      if (state.otherSince !== null) state.late = true
-      undo(state, number)
+      state.hasLedgerEntry = true
+      if (state.otherHolderSince !== null) state.changedWithoutLease = true
+      rollBack(state, number)
       process.step = 'record'
       return
     case 'refuse':
-      if (has('a refusal is recorded while the key is held') && !process.inTransaction) return again(state, number)
+      if (isEnabled('a refusal is recorded while the key is locked') && !process.inTransaction)
+        return retry(state, number)
       state.recorded ??= 'refused'
       return end()
     case 'record':

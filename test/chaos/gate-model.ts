@@ -3,71 +3,74 @@ import {
   GROUPS,
   TARGETS,
   WITH_KEYS,
-  type Answer,
-  type Name,
+  type DecisionRequest,
+  type PersonName,
   type Operation,
-  type Setting,
+  type GateSettings,
   type Signer,
 } from './gate-operations.ts'
 
-/** What keeps an effect from being without a quorum. A test takes each away and finds the hole. */
+/** The rules that prevent an effect without a quorum. A test disables each rule and checks that a violation is found. */
 export const GUARDS = [
-  'a token is signed by a key that is known',
-  'whoever decides is configured',
-  'whoever decides is in a group of the gate',
-  'the requester does not approve where that is excluded',
-  'only an open gate is decided',
-  'an answer names the digest of this proposal',
-  'an answer comes in time',
-  'nothing is decided that was cancelled',
+  'a token must be signed with a known key',
+  'a person who decides must be in the configuration',
+  'a person who decides must be in a group of the gate',
+  'the requester must not approve if the gate excludes it',
+  'only an open gate accepts decisions',
+  'a decision must name the digest of this proposal',
+  'a decision must arrive before the deadline',
+  'a cancelled incident accepts no decisions',
   'a token counts once',
-  'a person has one voice',
+  'each person has one decision',
   'a permit needs an approved gate',
   'a permit needs a quorum for its target',
-  'a permit counts only what was not taken back',
-  'a permit verifies signatures itself',
-  'a permit counts only whoever may still decide',
-  'a permit is not taken after the incident was cancelled',
-  'a permit is not taken on an approval that has lapsed',
-  'a permit needs fresh grounds',
+  'a permit does not count withdrawn decisions',
+  'a permit verifies the signatures again',
+  'a permit counts only people who may still decide',
+  'a permit is refused after the incident was cancelled',
+  'a permit is refused on a lapsed approval',
+  'a permit needs a fresh re-check',
 ] as const
 export type Guard = (typeof GUARDS)[number]
 
-/** What was said once: a token that can come again. */
-export interface Said extends Answer {
+/** A decision with its signer. It can be submitted more than once. */
+export interface Token extends DecisionRequest {
+  /** Number of the operation that created the token. */
   number: number
   signer: Signer
 }
 
+/** A stored decision. */
 interface Row {
-  said: Said
+  token: Token
+  /** False after a withdrawal. */
   live: boolean
-  planted: boolean
+  forged: boolean
 }
 
-/** What can be seen from outside after an operation, of the model as of the real thing. */
-export interface Seen {
+/** The visible state after an operation, for the model and for the real gate. */
+export interface Observation {
   state: GateState
-  /** `who decision targets`, sorted: those that were not taken back. */
+  /** The decisions that are not withdrawn, as `person decision targets`, sorted. */
   live: string[]
-  /** Of this operation, where it asked for a permit. */
+  /** Whether a permit was granted; only for operations that request one. */
   granted?: boolean
-  /** The tokens that this operation brought, in their order, by the numbers of the operations that made them. */
-  came: number[]
+  /** The tokens that this operation submitted, in order, as numbers of the operations that created them. */
+  receivedTokens: number[]
 }
 
-/** A gate without a database: what the real one should do. */
+/** A model of a gate without a database. The real gate must behave in the same way. */
 export interface GateModel {
-  /** Answers what is seen then. The numbers of tokens are those of the operations that made them. */
-  perform(operation: Operation, number: number): Seen
+  /** Performs one operation and returns the visible state. */
+  perform(operation: Operation, number: number): Observation
 }
 
-export function openGateModel(setting: Setting, without: readonly Guard[] = []): GateModel {
-  const has = (guard: Guard) => !without.includes(guard)
-  const groups = new Map<Name, string[]>(Object.entries(GROUPS) as [Name, string[]][])
+export function openGateModel(settings: GateSettings, disabled: readonly Guard[] = []): GateModel {
+  const isEnabled = (guard: Guard) => !disabled.includes(guard)
+  const groups = new Map<PersonName, string[]>(Object.entries(GROUPS) as [PersonName, string[]][])
   const rows: Row[] = []
-  const heard: Said[] = []
-  let came: number[] = []
+  const tokens: Token[] = []
+  let receivedTokens: number[] = []
   const permits = new Set<string>()
   let state: GateState = 'open'
   let escalated = false
@@ -75,41 +78,43 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
   let isAged = false
   let cancelled = false
 
-  function mayDecide({ who, decision }: Answer): boolean {
-    const own = groups.get(who)
-    if (!own && has('whoever decides is configured')) return false
+  function mayDecide({ person, decision }: DecisionRequest): boolean {
+    const ownGroups = groups.get(person)
+    if (!ownGroups && isEnabled('a person who decides must be in the configuration')) return false
     const deciding = escalated ? ['oncall', 'platform'] : ['oncall']
     if (
-      has('whoever decides is in a group of the gate') &&
-      !(own ?? deciding).some((group) => deciding.includes(group))
+      isEnabled('a person who decides must be in a group of the gate') &&
+      !(ownGroups ?? deciding).some((group) => deciding.includes(group))
     )
       return false
-    const isExcluded = setting.excludeRequester && who === 'requester' && decision === 'approve'
-    return !(isExcluded && has('the requester does not approve where that is excluded'))
+    const isRequesterExcluded = settings.excludeRequester && person === 'requester' && decision === 'approve'
+    return !(isRequesterExcluded && isEnabled('the requester must not approve if the gate excludes it'))
   }
 
-  function isSigned({ who, signer }: Said): boolean {
+  function isSigned({ person, signer }: Token): boolean {
     if (signer === 'engine' || signer === 'former') return true
-    return signer === 'own' && WITH_KEYS.includes(who) && groups.has(who)
+    return signer === 'own' && WITH_KEYS.includes(person) && groups.has(person)
   }
 
-  function take(said: Said, isOurs = false): void {
-    came.push(said.number)
-    if (has('a token is signed by a key that is known') && !isSigned(said)) return
-    const mayRepeat = isOurs || state !== 'open'
-    const isKnown = (row: Row) =>
-      (row.said === said && has('a token counts once')) || (mayRepeat && row.live && sameAnswer(row.said, said))
-    if (rows.some(isKnown)) return
-    if (!mayDecide(said)) return
-    if (state !== 'open' && has('only an open gate is decided')) return
-    if (cancelled && has('nothing is decided that was cancelled')) return
-    if (said.digest !== 'this' && has('an answer names the digest of this proposal')) return
-    if (isLate && has('an answer comes in time')) return
-    if (said.targets && (said.targets.length === 0 || said.targets.some((one) => !isProposed(one)))) return
-    if (has('a person has one voice')) for (const row of rows) if (row.said.who === said.who) row.live = false
-    rows.push({ said, live: true, planted: false })
-    if (said.decision === 'reject') state = 'rejected'
-    else if (covered(rows.filter((row) => row.live)).length > 0) approve()
+  function submit(token: Token, byApi = false): void {
+    receivedTokens.push(token.number)
+    if (isEnabled('a token must be signed with a known key') && !isSigned(token)) return
+    const mayRepeat = byApi || state !== 'open'
+    const isRepeated = (row: Row) =>
+      (row.token === token && isEnabled('a token counts once')) ||
+      (mayRepeat && row.live && equalDecisions(row.token, token))
+    if (rows.some(isRepeated)) return
+    if (!mayDecide(token)) return
+    if (state !== 'open' && isEnabled('only an open gate accepts decisions')) return
+    if (cancelled && isEnabled('a cancelled incident accepts no decisions')) return
+    if (token.digest !== 'this' && isEnabled('a decision must name the digest of this proposal')) return
+    if (isLate && isEnabled('a decision must arrive before the deadline')) return
+    if (token.targets && (token.targets.length === 0 || token.targets.some((one) => !isProposed(one)))) return
+    if (isEnabled('each person has one decision'))
+      for (const row of rows) if (row.token.person === token.person) row.live = false
+    rows.push({ token, live: true, forged: false })
+    if (token.decision === 'reject') state = 'rejected'
+    else if (approvedTargets(rows.filter((row) => row.live)).length > 0) approve()
   }
 
   function approve(): void {
@@ -117,81 +122,81 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
     isAged = false
   }
 
-  /** Targets that enough people approve. */
-  function covered(counted: Row[]): string[] {
+  /** The targets with enough approvals. */
+  function approvedTargets(counted: Row[]): string[] {
     return TARGETS.filter((target) => {
       const approving = counted.filter(
-        ({ said }) => said.decision === 'approve' && (said.targets?.includes(target) ?? true),
+        ({ token }) => token.decision === 'approve' && (token.targets?.includes(target) ?? true),
       )
-      return new Set(approving.map(({ said }) => said.who)).size >= setting.required
+      return new Set(approving.map(({ token }) => token.person)).size >= settings.required
     })
   }
 
-  function settle(): void {
+  function resolve(): void {
     if ((state === 'open' || state === 'approved') && cancelled && permits.size === 0) state = 'cancelled'
     else if (state === 'open' && isLate) {
-      if (setting.onTimeout === 'escalate' && !escalated) {
+      if (settings.onTimeout === 'escalate' && !escalated) {
         escalated = true
         isLate = false
       } else state = 'expired'
     } else if (state === 'approved' && isAged && permits.size === 0) state = 'lapsed'
   }
 
-  function withdraw(who: Name): void {
-    const own = rows.find((row) => row.live && row.said.who === who)
-    if (!own || (state !== 'open' && state !== 'approved') || permits.size > 0) return
-    own.live = false
-    if (state === 'approved' && covered(rows.filter((row) => row.live)).length === 0) state = 'withdrawn'
+  function withdraw(person: PersonName): void {
+    const row = rows.find((one) => one.live && one.token.person === person)
+    if (!row || (state !== 'open' && state !== 'approved') || permits.size > 0) return
+    row.live = false
+    if (state === 'approved' && approvedTargets(rows.filter((one) => one.live)).length === 0) state = 'withdrawn'
   }
 
-  function permit(target: string, grounds: 'fresh' | 'old'): boolean {
+  function requestPermit(target: string, recheck: 'fresh' | 'stale'): boolean {
     if (!permits.has(target)) {
-      if (cancelled && has('a permit is not taken after the incident was cancelled')) return false
-      if (state !== 'approved' && has('a permit needs an approved gate')) return false
-      if (isAged && permits.size === 0 && has('a permit is not taken on an approval that has lapsed')) return false
+      if (cancelled && isEnabled('a permit is refused after the incident was cancelled')) return false
+      if (state !== 'approved' && isEnabled('a permit needs an approved gate')) return false
+      if (isAged && permits.size === 0 && isEnabled('a permit is refused on a lapsed approval')) return false
     }
-    if (grounds === 'old' && has('a permit needs fresh grounds')) return false
+    if (recheck === 'stale' && isEnabled('a permit needs a fresh re-check')) return false
     const counted = rows.filter(
-      ({ said, live, planted }) =>
-        (live || !has('a permit counts only what was not taken back')) &&
-        ((!planted && isSigned(said)) || !has('a permit verifies signatures itself')) &&
-        (mayDecide(said) || !has('a permit counts only whoever may still decide')) &&
-        (said.digest === 'this' || !has('an answer names the digest of this proposal')),
+      ({ token, live, forged }) =>
+        (live || !isEnabled('a permit does not count withdrawn decisions')) &&
+        ((!forged && isSigned(token)) || !isEnabled('a permit verifies the signatures again')) &&
+        (mayDecide(token) || !isEnabled('a permit counts only people who may still decide')) &&
+        (token.digest === 'this' || !isEnabled('a decision must name the digest of this proposal')),
     )
-    const isCovered = covered(counted).includes(target)
-    if (!isProposed(target) || (has('a permit needs a quorum for its target') && !isCovered)) return false
+    const isCovered = approvedTargets(counted).includes(target)
+    if (!isProposed(target) || (isEnabled('a permit needs a quorum for its target') && !isCovered)) return false
     permits.add(target)
     return true
   }
 
-  function hear(said: Said): void {
-    heard.push(said)
-    take(said)
+  function receiveToken(token: Token): void {
+    tokens.push(token)
+    submit(token)
   }
 
   function perform(operation: Operation, number: number): boolean | undefined {
     switch (operation.do) {
       case 'decide': {
-        const said: Said = { ...operation.answer, number, signer: 'engine' }
-        const before = rows.length
-        take(said, true)
-        // The API keeps a token of what was taken only.
-        if (rows.length > before) heard.push(said)
+        const token: Token = { ...operation.request, number, signer: 'engine' }
+        const rowsBefore = rows.length
+        submit(token, true)
+        // The API creates a token only for an accepted decision.
+        if (rows.length > rowsBefore) tokens.push(token)
         return undefined
       }
       case 'token':
-        hear({ ...operation.answer, number, signer: operation.signer })
-        if (operation.by === 'signal') settle()
+        receiveToken({ ...operation.request, number, signer: operation.signer })
+        if (operation.by === 'signal') resolve()
         return undefined
       case 'replay':
-        if (heard.length > 0) take(heard[operation.which % heard.length]!)
+        if (tokens.length > 0) submit(tokens[operation.which % tokens.length]!)
         return undefined
       case 'reset':
-        for (const said of [...heard]) take(said)
-        settle()
+        for (const token of [...tokens]) submit(token)
+        resolve()
         return undefined
       case 'withdraw':
-        withdraw(operation.who)
+        withdraw(operation.person)
         return undefined
       case 'people':
         changePeople(groups, operation)
@@ -203,18 +208,23 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
         isAged ||= state === 'approved'
         return undefined
       case 'resolve':
-        settle()
+        resolve()
         return undefined
       case 'cancel':
         cancelled = true
         return undefined
       case 'permit':
-        return permit(operation.target, operation.grounds)
-      case 'plant': {
-        const answer: Answer = { who: operation.who, decision: 'approve', targets: null, digest: 'this' }
-        // The table itself holds one live answer of each person.
-        if (!rows.some((row) => row.live && row.said.who === operation.who))
-          rows.push({ said: { ...answer, number, signer: 'unknown' }, live: true, planted: true })
+        return requestPermit(operation.target, operation.recheck)
+      case 'forge': {
+        const request: DecisionRequest = {
+          person: operation.person,
+          decision: 'approve',
+          targets: null,
+          digest: 'this',
+        }
+        // The table itself allows one decision per person that is not withdrawn.
+        if (!rows.some((row) => row.live && row.token.person === operation.person))
+          rows.push({ token: { ...request, number, signer: 'unknown' }, live: true, forged: true })
         return undefined
       }
       case 'force':
@@ -225,28 +235,31 @@ export function openGateModel(setting: Setting, without: readonly Guard[] = []):
 
   return {
     perform(operation, number) {
-      came = []
+      receivedTokens = []
       const granted = perform(operation, number)
-      const live = rows.filter((row) => row.live).map(({ said }) => shown(said))
-      return { state, live: live.sort(), came, ...(granted === undefined ? {} : { granted }) }
+      const live = rows.filter((row) => row.live).map(({ token }) => formatDecision(token))
+      return { state, live: live.sort(), receivedTokens, ...(granted === undefined ? {} : { granted }) }
     },
   }
 }
 
-export function changePeople(groups: Map<Name, string[]>, { who, change }: Extract<Operation, { do: 'people' }>): void {
-  if (who === 'stranger') return
-  if (change === 'removed') groups.delete(who)
-  else groups.set(who, change === 'leaves' ? [] : GROUPS[who])
+export function changePeople(
+  groups: Map<PersonName, string[]>,
+  { person, change }: Extract<Operation, { do: 'people' }>,
+): void {
+  if (person === 'stranger') return
+  if (change === 'removed') groups.delete(person)
+  else groups.set(person, change === 'leaves' ? [] : GROUPS[person])
 }
 
 export function isProposed(target: string): boolean {
   return (TARGETS as readonly string[]).includes(target)
 }
 
-export function shown({ who, decision, targets }: Answer): string {
-  return `${who} ${decision} ${targets ? [...targets].sort().join() : 'all'}`
+export function formatDecision({ person, decision, targets }: DecisionRequest): string {
+  return `${person} ${decision} ${targets ? [...targets].sort().join() : 'all'}`
 }
 
-function sameAnswer(one: Answer, other: Answer): boolean {
-  return shown(one) === shown(other) && one.digest === other.digest
+function equalDecisions(one: DecisionRequest, other: DecisionRequest): boolean {
+  return formatDecision(one) === formatDecision(other) && one.digest === other.digest
 }

@@ -1,65 +1,68 @@
 import fc from 'fast-check'
 
-/** What the people of a sequence say and what befalls them; `requester` opened the incident, `stranger` is not configured. */
-export const NAMES = ['requester', 'second', 'third', 'lead', 'reader', 'stranger'] as const
-export type Name = (typeof NAMES)[number]
+/** The people in a sequence of operations. `requester` opened the incident; `stranger` is not in the configuration. */
+export const PERSON_NAMES = ['requester', 'second', 'third', 'lead', 'reader', 'stranger'] as const
+export type PersonName = (typeof PERSON_NAMES)[number]
 
-/** In the configuration at the start. */
-export const GROUPS: Record<Exclude<Name, 'stranger'>, string[]> = {
+/** The groups of each person in the initial configuration. */
+export const GROUPS: Record<Exclude<PersonName, 'stranger'>, string[]> = {
   requester: ['oncall'],
   second: ['oncall'],
   third: ['oncall'],
   lead: ['platform'],
   reader: [],
 }
-/** Those with a registered key. */
-export const WITH_KEYS: readonly Name[] = ['third', 'lead']
+/** People with a registered public key. */
+export const WITH_KEYS: readonly PersonName[] = ['third', 'lead']
 
 export const TARGETS = ['a', 'b', 'c'] as const
 
-/** How a gate is set. Its group is `oncall`; unanswered, `platform` may decide too where it escalates. */
-export interface Setting {
+/** Settings of a gate. The group `oncall` may decide. After a timeout with `escalate`, the group `platform` may decide too. */
+export interface GateSettings {
   required: number
   excludeRequester: boolean
   onTimeout: 'reject' | 'escalate'
 }
 
-export interface Answer {
-  who: Name
+/** A person's decision about the gate. */
+export interface DecisionRequest {
+  person: PersonName
   decision: 'approve' | 'reject'
-  /** Null: all. */
+  /** Null means all targets. */
   targets: string[] | null
-  /** Whose digest it names: this proposal's, or that of another. */
+  /** The digest in the request: the digest of this proposal or of another one. */
   digest: 'this' | 'other'
 }
 
-/** Whose key signed a token: the engine's, its former one, the named person's, another person's, one that nobody knows. */
+/** The key that signed a token: the engine's current key, its former key, the person's own key, another person's key, or an unknown key. */
 export type Signer = 'engine' | 'former' | 'own' | 'another' | 'unknown'
 
 export type Operation =
-  /** By the API: who it is was authenticated before. */
-  | { do: 'decide'; answer: Answer }
-  /** By a token, handed over or sent as a signal. */
-  | { do: 'token'; answer: Answer; signer: Signer; by: 'call' | 'signal' }
-  /** One of the tokens of before comes again. */
+  /** A decision through the API, which has authenticated the person. */
+  | { do: 'decide'; request: DecisionRequest }
+  /** A decision with a signed token, through the API or as a signal. */
+  | { do: 'token'; request: DecisionRequest; signer: Signer; by: 'call' | 'signal' }
+  /** An earlier token is submitted again. */
   | { do: 'replay'; which: number }
-  /** The workflow is reset: all tokens that ever came are signalled again. */
+  /** The workflow is reset: all earlier tokens are signalled again. */
   | { do: 'reset' }
-  | { do: 'withdraw'; who: Name }
-  /** The configuration changes: somebody leaves their groups, is removed, or is as at the start. */
-  | { do: 'people'; who: Name; change: 'leaves' | 'removed' | 'back' }
-  /** The gate's time passes; the time for which an approval is valid passes. */
+  | { do: 'withdraw'; person: PersonName }
+  /** The configuration changes: a person leaves all groups, is removed, or gets the initial groups back. */
+  | { do: 'people'; person: PersonName; change: 'leaves' | 'removed' | 'back' }
+  /** The gate's deadline passes. */
   | { do: 'expire' }
+  /** The time for which an approval is valid passes. */
   | { do: 'age' }
   | { do: 'resolve' }
   | { do: 'cancel' }
-  /** A worker asks for its permit, after a look at the grounds, or with one of before. */
-  | { do: 'permit'; target: string; grounds: 'fresh' | 'old' }
-  /** Somebody with all rights on the engine's database writes an approval that nobody gave, or sets the gate to approved. */
-  | { do: 'plant'; who: Name }
+  /** A worker requests a permit, after a new re-check or with the result of an earlier one. */
+  | { do: 'permit'; target: string; recheck: 'fresh' | 'stale' }
+  /** A database superuser inserts a forged approval. */
+  | { do: 'forge'; person: PersonName }
+  /** A database superuser sets the gate to approved. */
   | { do: 'force' }
 
-const name = fc.constantFrom<Name>(
+const name = fc.constantFrom<PersonName>(
   'requester',
   'requester',
   'second',
@@ -71,8 +74,8 @@ const name = fc.constantFrom<Name>(
   'stranger',
 )
 
-const answer: fc.Arbitrary<Answer> = fc.record({
-  who: name,
+const request: fc.Arbitrary<DecisionRequest> = fc.record({
+  person: name,
   decision: fc.oneof(
     { weight: 40, arbitrary: fc.constant('approve' as const) },
     { weight: 1, arbitrary: fc.constant('reject' as const) },
@@ -91,24 +94,24 @@ const answer: fc.Arbitrary<Answer> = fc.record({
 const signer = fc.constantFrom<Signer>('engine', 'former', 'own', 'own', 'own', 'another', 'unknown')
 
 const weighted: { weight: number; arbitrary: fc.Arbitrary<Operation> }[] = [
-  { weight: 30, arbitrary: fc.record({ do: fc.constant('decide' as const), answer }) },
+  { weight: 30, arbitrary: fc.record({ do: fc.constant('decide' as const), request }) },
   {
     weight: 25,
     arbitrary: fc.record({
       do: fc.constant('token' as const),
-      answer,
+      request,
       signer,
       by: fc.constantFrom<'call' | 'signal'>('call', 'call', 'signal'),
     }),
   },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('replay' as const), which: fc.nat(1_000) }) },
   { weight: 2, arbitrary: fc.constant({ do: 'reset' } as const) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('withdraw' as const), who: name }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('withdraw' as const), person: name }) },
   {
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant('people' as const),
-      who: name,
+      person: name,
       change: fc.constantFrom<'leaves' | 'removed' | 'back'>('leaves', 'removed', 'back', 'back', 'back'),
     }),
   },
@@ -121,14 +124,14 @@ const weighted: { weight: number; arbitrary: fc.Arbitrary<Operation> }[] = [
     arbitrary: fc.record({
       do: fc.constant('permit' as const),
       target: fc.constantFrom<string>(...TARGETS, 'z'),
-      grounds: fc.constantFrom<'fresh' | 'old'>('fresh', 'fresh', 'fresh', 'old'),
+      recheck: fc.constantFrom<'fresh' | 'stale'>('fresh', 'fresh', 'fresh', 'stale'),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('plant' as const), who: name }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('forge' as const), person: name }) },
   { weight: 1, arbitrary: fc.constant({ do: 'force' } as const) },
 ]
 
-export const setting: fc.Arbitrary<Setting> = fc.record({
+export const settings: fc.Arbitrary<GateSettings> = fc.record({
   required: fc.constantFrom(1, 2),
   excludeRequester: fc.boolean(),
   onTimeout: fc.constantFrom<'reject' | 'escalate'>('reject', 'escalate'),

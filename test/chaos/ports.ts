@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { writeStackFile } from '../../src/stack/stack-file.ts'
 
-/** A server that is down for a moment must not find its port taken by another one's stack: these are out of anybody's way. */
+/** Writes fixed ports outside the usual range to the stack file. While a server is down, no other stack can take its port. */
 export function choosePorts(dir: string): void {
   const first = 24_000 + randomInt(1_500) * 5
   const ports = { postgres: first, redis: first + 1, temporal: first + 2 }

@@ -21,7 +21,7 @@ import {
   type EffectsWorld,
 } from '../support/effects-world.ts'
 import { choosePorts } from './ports.ts'
-import { chanceOf, times } from './profile.ts'
+import { randomOf, byProfile } from './profile.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'runbook-chaos-redis-'))
 let stack: Stack
@@ -40,17 +40,17 @@ afterAll(async () => {
 })
 afterEach(() => stack.redis.start())
 
-/** When Redis dies: with the script not yet sent, under way, or done and its answer lost. */
+/** When Redis is killed: before the script is sent, while it runs, or after it ran but before its response arrived. */
 const MOMENTS = ['before', 'during', 'after'] as const
 type Moment = (typeof MOMENTS)[number]
 
 interface Case {
   kind: string
   parameters: JsonObject
-  /** Brings the queue to where the action has something to do. */
+  /** Puts the queue into a state in which the action has an effect. */
   prepare(): Promise<unknown>
-  /** Whether it was done, and how often, by the queue itself. */
-  done(): Promise<number>
+  /** Reads from the queue how often the action was applied. */
+  timesApplied(): Promise<number>
 }
 
 let jobs = 0
@@ -60,7 +60,7 @@ const CASES: Record<string, () => Case> = {
     kind: 'bullmq.resume',
     parameters: {},
     prepare: () => withQueue((queue) => queue.pause()),
-    done: () => withQueue(async (queue) => ((await queue.isPaused()) ? 0 : 1)),
+    timesApplied: () => withQueue(async (queue) => ((await queue.isPaused()) ? 0 : 1)),
   }),
   'bullmq.retry': () => {
     const id = `failed-${(jobs += 1)}`
@@ -68,7 +68,7 @@ const CASES: Record<string, () => Case> = {
       kind: 'bullmq.retry',
       parameters: { id },
       prepare: () => addFailedJob(id),
-      done: () => withQueue(async (queue) => ((await stateOf(queue, id)) === 'waiting' ? countIn(id) : 0)),
+      timesApplied: () => withQueue(async (queue) => ((await stateOf(queue, id)) === 'waiting' ? countIn(id) : 0)),
     }
   },
   'bullmq.quarantine': () => {
@@ -77,30 +77,30 @@ const CASES: Record<string, () => Case> = {
       kind: 'bullmq.quarantine',
       parameters: { id },
       prepare: () => withQueue((queue) => queue.add('step', {}, { jobId: id })),
-      done: () => withQueue(async (queue) => ((await stateOf(queue, id)) === 'failed' ? 1 : 0)),
+      timesApplied: () => withQueue(async (queue) => ((await stateOf(queue, id)) === 'failed' ? 1 : 0)),
     }
   },
 }
 
 test.each(Object.keys(CASES))(
-  'Redis killed while %s is applied: what is recorded is what the queue shows',
+  'if Redis is killed while %s is applied, the record matches the state of the queue',
   async (kind) => {
-    const chance = chanceOf(`Redis killed during ${kind}`)
+    const random = randomOf(`Redis killed during ${kind}`)
     const counts: Record<Moment, number> = { before: 0, during: 0, after: 0 }
-    let forgotten = 0
+    let lostWrites = 0
     let applied = 0
-    for (let round = 0; round < times(2, 20); round += 1)
+    for (let round = 0; round < byProfile(2, 20); round += 1)
       for (const moment of MOMENTS) {
-        const { parameters, prepare, done } = CASES[kind]!()
+        const { parameters, prepare, timesApplied } = CASES[kind]!()
         await prepare()
         const request = requestFor(await openTestGate(world), kind, { connection: 'queue', ...parameters })
         const attempt = executeEffect(
           request,
-          depsFor(world, dyingTargets(moment, chance.pause(0, 2)), permits().takePermit),
+          depsFor(world, targetsWithKill(moment, random.between(0, 2)), permits().takePermit),
         )
-        const answered = await attempt.then(
+        const hasResponse = await attempt.then(
           (answer) => {
-            // Only when the answer came before the end: then it was so.
+            // A response is possible only if it arrived before Redis was killed.
             expect({ moment, answer }).toMatchObject({ moment: 'during', answer: { effect: { result: 'applied' } } })
             return true
           },
@@ -109,42 +109,46 @@ test.each(Object.keys(CASES))(
             return false
           },
         )
-        await until('it is dead', async () => stack.redis.pid === null || undefined)
+        await until('Redis has exited', async () => stack.redis.pid === null || undefined)
         await stack.redis.start()
 
-        const before = await done()
-        if (moment === 'before') expect(before).toBe(0)
-        // Redis may forget what it has answered: while it waits for its disk it writes nothing. It forgets the whole script then.
-        const isForgotten = before === 0 && (moment === 'after' || answered)
-        if (isForgotten) forgotten += 1
-        // Then the history says what was so when it was answered.
-        if (isForgotten && answered) continue
-        const again = await executeEffect(request, depsFor(world, await livingTargets(), permits().takePermit))
-        const isApplied = 'effect' in again && again.effect.result === 'applied'
-        expect({ again, done: await done() }).toMatchObject({ done: isApplied ? 1 : 0 })
+        const timesBefore = await timesApplied()
+        if (moment === 'before') expect(timesBefore).toBe(0)
+        // Redis may lose a write that it has acknowledged, if it was not yet on disk. It then loses the whole script.
+        const isLost = timesBefore === 0 && (moment === 'after' || hasResponse)
+        if (isLost) lostWrites += 1
+        // In this case the record describes the state at the time of the response.
+        if (isLost && hasResponse) continue
+        const secondAttempt = await executeEffect(request, depsFor(world, await normalTargets(), permits().takePermit))
+        const isApplied = 'effect' in secondAttempt && secondAttempt.effect.result === 'applied'
+        expect({ secondAttempt, timesApplied: await timesApplied() }).toMatchObject({ timesApplied: isApplied ? 1 : 0 })
         applied += isApplied ? 1 : 0
-        counts[moment] += before
+        counts[moment] += timesBefore
       }
-    // A job that was forgotten too is refused; that is rare, or nothing is tested.
-    expect(applied).toBeGreaterThanOrEqual(0.9 * MOMENTS.length * times(2, 20))
-    console.log(`    done before it died, of ${times(2, 20)} each: ${JSON.stringify(counts)}; forgotten: ${forgotten}`)
+    // If the job itself was lost, the action is refused. That must be rare, or the test proves nothing.
+    expect(applied).toBeGreaterThanOrEqual(0.9 * MOMENTS.length * byProfile(2, 20))
+    console.log(
+      `    applied before Redis was killed, of ${byProfile(2, 20)} each: ${JSON.stringify(counts)}; lost writes: ${lostWrites}`,
+    )
   },
 )
 
-test('without the record that the script leaves in Redis, a second attempt would be refused as if another had done it', async () => {
-  const { parameters, prepare, done } = CASES['bullmq.retry']!()
+test('without the record that the script stores in Redis, a second attempt is refused as if somebody else had applied the action', async () => {
+  const { parameters, prepare, timesApplied } = CASES['bullmq.retry']!()
   await prepare()
   const request = requestFor(await openTestGate(world), 'bullmq.retry', { connection: 'queue', ...parameters })
-  await expect(executeEffect(request, depsFor(world, dyingTargets('after', 0), permits().takePermit))).rejects.toThrow()
+  await expect(
+    executeEffect(request, depsFor(world, targetsWithKill('after', 0), permits().takePermit)),
+  ).rejects.toThrow()
   await stack.redis.start()
   const redis = client()
-  const kept = await redis.keys(`${BASE}:runbook:effect:*${request.gate}*`)
-  expect(kept).toHaveLength(1)
-  await redis.del(...kept)
+  const effectKeys = await redis.keys(`${BASE}:runbook:effect:*${request.gate}*`)
+  expect(effectKeys).toHaveLength(1)
+  await redis.del(...effectKeys)
   redis.disconnect()
-  const again = await executeEffect(request, depsFor(world, await livingTargets(), permits().takePermit))
-  expect(again).toMatchObject({ effect: { result: 'refused' } })
-  expect(await done()).toBe(1)
+  const secondAttempt = await executeEffect(request, depsFor(world, await normalTargets(), permits().takePermit))
+  expect(secondAttempt).toMatchObject({ effect: { result: 'refused' } })
+  expect(await timesApplied()).toBe(1)
 })
 
 const BASE = 'chaos:queue'
@@ -160,19 +164,19 @@ function targetOf(redis: Redis): { bullmq: () => Promise<BullmqTarget> } {
   return { bullmq: async () => ({ connection: 'queue', address: '127.0.0.1', redis, redact: [], ...parts }) }
 }
 
-async function livingTargets() {
+async function normalTargets() {
   return targetOf(client())
 }
 
-/** The server dies around the script: the client sees what it would see, a connection that breaks. */
-function dyingTargets(moment: Moment, afterMs: number) {
+/** Kills Redis before, during or after the script. The client sees a broken connection, as in a real failure. */
+function targetsWithKill(moment: Moment, afterMs: number) {
   const redis = client()
-  const send = redis.eval.bind(redis) as (...given: unknown[]) => Promise<unknown>
+  const send = redis.eval.bind(redis) as (...args: unknown[]) => Promise<unknown>
   const kill = () => stack.redis.kill()
-  redis.eval = (async (...given: unknown[]) => {
+  redis.eval = (async (...args: unknown[]) => {
     if (moment === 'before') await kill()
     if (moment === 'during') void (afterMs === 0 ? kill() : sleep(afterMs).then(kill))
-    const answer = await send(...given)
+    const answer = await send(...args)
     if (moment === 'during') return answer
     await kill()
     throw new Error('Connection is closed.')
@@ -198,7 +202,7 @@ async function stateOf(queue: Queue, id: string): Promise<string | undefined> {
   return (await queue.getJob(id))?.getState()
 }
 
-/** How often it stands in the queue: a job that was put back twice would be carried out twice. */
+/** How often the waiting list contains the job. A job that is there twice would run twice. */
 async function countIn(id: string): Promise<number> {
   const redis = client()
   const waiting = await redis.lrange(`${BASE}:wait`, 0, -1)

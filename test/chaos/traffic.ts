@@ -4,34 +4,34 @@ import { trigger } from '../../src/engine/trigger.ts'
 import { until } from '../acceptance/until.ts'
 import type { ChaosWorld } from './world.ts'
 
-/** An incident that was accepted, and what it is about. */
+/** An accepted incident and its targets. */
 export interface Opened {
   incident: string
-  /** Ids of its targets, as they stand in `touched` and in the ledger. */
+  /** Ids of its targets, as in the table `change_log` and in the ledger. */
   targets: string[]
 }
 
-/** Incidents that are opened and decided as people do it: again, when the engine did not answer. */
+/** Opens incidents and decides gates. Retries when the engine does not answer, as people do. */
 export interface Traffic {
   readonly opened: Opened[]
-  /** Opens one incident: every fourth about a run of Maestro's, the others about two parts. */
+  /** Opens one incident. Every fourth is about a Maestro run, the others are about two parts. */
   open(): Promise<Opened>
-  /** Opens one about two parts. */
+  /** Opens an incident about two parts. */
   openLine(): Promise<Opened>
-  /** Opens the one about Maestro's queue, which somebody has paused. */
+  /** Opens an incident about Maestro's paused queue. */
   openQueue(): Promise<Opened>
-  /** Accepts one as a process does that dies before it starts the workflow. */
+  /** Accepts an incident like a process that dies before it starts the workflow. */
   openUnstarted(): Promise<Opened>
-  /** Opens as many as are missing to so many that are open. */
+  /** Opens incidents until `inFlight` are open. */
   fill(inFlight: number): Promise<void>
-  /** While this is true, a lead approves whatever waits. */
+  /** While true, a lead approves every open gate. */
   deciding: boolean
-  /** Waits until all that were opened are closed. */
-  untilClosed(withinMs: number): Promise<void>
+  /** Waits until all opened incidents are closed. */
+  untilClosed(timeoutMs: number): Promise<void>
   stop(): Promise<void>
 }
 
-const DECIDE_EVERY_MS = 150
+const DECISION_INTERVAL_MS = 150
 
 export function startTraffic(world: ChaosWorld): Traffic {
   const { engine } = world
@@ -39,9 +39,11 @@ export function startTraffic(world: ChaosWorld): Traffic {
   const stopped = new AbortController()
 
   const open = async (by = engine, isRun = opened.length % 4 === 3): Promise<Opened> => {
-    const name = `${TAG}-${(made += 1)}`
+    const name = `${ID_PREFIX}-${(counter += 1)}`
     const targets = isRun ? [`run-${name}`] : [`${name}-a`, `${name}-b`]
-    await patiently('its trouble is there', () => (isRun ? loseJob(world, targets[0]!) : wear(world, name, targets)))
+    await withRetries('the symptom exists', () =>
+      isRun ? createRunWithoutJob(world, targets[0]!) : createWornParts(world, name, targets),
+    )
     const [type, inputs] = isRun
       ? (['lost-job', { run: targets[0] }] as const)
       : (['worn-line', { line: name }] as const)
@@ -50,10 +52,10 @@ export function startTraffic(world: ChaosWorld): Traffic {
 
   const accept = async (type: string, inputs: object, targets: string[], idempotencyKey: string, by = engine) => {
     const request = { type, inputs: { ...inputs }, requester: 'person:operator', idempotencyKey }
-    const { incident } = await patiently(`${idempotencyKey} is accepted`, () => trigger(by, request))
-    const one = { incident, targets }
-    opened.push(one)
-    return one
+    const { incident } = await withRetries(`${idempotencyKey} is accepted`, () => trigger(by, request))
+    const accepted = { incident, targets }
+    opened.push(accepted)
+    return accepted
   }
 
   const traffic: Traffic = {
@@ -61,19 +63,19 @@ export function startTraffic(world: ChaosWorld): Traffic {
     deciding: true,
     open: () => open(),
     openLine: () => open(engine, false),
-    openQueue: () => accept('halted-queue', {}, [], `${TAG}-queue-${(made += 1)}`),
-    openUnstarted: () => open(deafTo(world)),
+    openQueue: () => accept('halted-queue', {}, [], `${ID_PREFIX}-queue-${(counter += 1)}`),
+    openUnstarted: () => open(engineWithoutTemporal(world)),
     async fill(inFlight) {
-      const missing = inFlight - (await patiently('the open ones are counted', () => countOpen(world)))
+      const missing = inFlight - (await withRetries('the open incidents are counted', () => countOpen(world)))
       for (let one = 0; one < missing; one += 1) await open()
     },
-    async untilClosed(withinMs) {
+    async untilClosed(timeoutMs) {
       await until(
         `${opened.length} incidents are closed`,
         async () => ((await countOpen(world).catch(() => 1)) === 0 ? true : undefined),
-        withinMs,
+        timeoutMs,
       ).catch(async (error: Error) => {
-        throw new Error(`${error.message}\n${await stillOpen(world)}`)
+        throw new Error(`${error.message}\n${await describeOpen(world)}`)
       })
     },
     async stop() {
@@ -84,35 +86,35 @@ export function startTraffic(world: ChaosWorld): Traffic {
 
   const decide = async () => {
     while (!stopped.signal.aborted) {
-      // An error is the fault that is tested: the next look finds what is still undecided.
+      // Errors are expected under the tested fault. The next iteration finds the gates that are still open.
       if (traffic.deciding) await approveAll(world).catch(() => {})
-      await sleep(DECIDE_EVERY_MS)
+      await sleep(DECISION_INTERVAL_MS)
     }
   }
   const deciders = decide()
   return traffic
 }
 
-const TAG = Math.random().toString(36).slice(2, 6)
-let made = 0
+const ID_PREFIX = Math.random().toString(36).slice(2, 6)
+let counter = 0
 
-/** As a person who tries again: an idempotency key and `ON CONFLICT` keep it one. */
-async function patiently<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-  let last: unknown
+/** Retries for 60 s. Each attempt must be idempotent, by an idempotency key or `ON CONFLICT`. */
+async function withRetries<T>(description: string, attempt: () => Promise<T>): Promise<T> {
+  let lastError: unknown
   return until(
-    what,
+    description,
     () =>
       attempt().catch((error: unknown) => {
-        last = error
+        lastError = error
         return undefined
       }),
     60_000,
   ).catch((error: Error) => {
-    throw new Error(`${error.message}: ${String(last)}`)
+    throw new Error(`${error.message}: ${String(lastError)}`)
   })
 }
 
-async function wear({ maestro }: ChaosWorld, line: string, parts: string[]): Promise<true> {
+async function createWornParts({ maestro }: ChaosWorld, line: string, parts: string[]): Promise<true> {
   await maestro.query(`INSERT INTO parts SELECT id, $2, 'worn' FROM unnest($1::text[]) id ON CONFLICT DO NOTHING`, [
     parts,
     line,
@@ -120,8 +122,8 @@ async function wear({ maestro }: ChaosWorld, line: string, parts: string[]): Pro
   return true
 }
 
-/** A run as a queue leaves it that has lost a job: nobody works on it, and nothing waits. */
-async function loseJob({ maestro }: ChaosWorld, run: string): Promise<true> {
+/** Inserts a RUNNING run whose job does not exist in the queue. */
+async function createRunWithoutJob({ maestro }: ChaosWorld, run: string): Promise<true> {
   await maestro.query(
     `WITH lost AS (INSERT INTO runs (id, workflow, status, current_step, updated_at)
        VALUES ($1, 'thumbnail', 'RUNNING', 'render', now() - interval '2 hours') ON CONFLICT DO NOTHING RETURNING id)
@@ -131,8 +133,8 @@ async function loseJob({ maestro }: ChaosWorld, run: string): Promise<true> {
   return true
 }
 
-/** An engine that never reaches Temporal: what it accepts is left to the starter. */
-function deafTo({ engine }: ChaosWorld): ChaosWorld['engine'] {
+/** An engine without a connection to Temporal. The starter of another process must start the incidents that it accepts. */
+function engineWithoutTemporal({ engine }: ChaosWorld): ChaosWorld['engine'] {
   const client = { withDeadline: () => Promise.reject(new Error('no answer')) }
   return { ...engine, temporal: { ...engine.temporal, client: client as never } }
 }
@@ -152,7 +154,7 @@ async function countOpen({ engine }: ChaosWorld): Promise<number> {
   return rows[0]!.n
 }
 
-async function stillOpen({ engine }: ChaosWorld): Promise<string> {
+async function describeOpen({ engine }: ChaosWorld): Promise<string> {
   const { rows } = await engine.database.query<{ line: string }>(
     `SELECT id || ' ' || state || ': ' || coalesce((SELECT string_agg(coalesce(place, '?'), ', ' ORDER BY seq) FROM runbook.events
        WHERE incident = i.id), '') AS line FROM runbook.incidents i WHERE closed_at IS NULL`,

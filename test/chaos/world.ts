@@ -17,48 +17,48 @@ import { choosePorts } from './ports.ts'
 import { startWorkerProcess, type WorkerOptions, type WorkerProcess } from './worker-process.ts'
 
 /**
- * The product with servers of its own, which tests kill: PostgreSQL, Redis, a Temporal whose state is on the disk, a running Maestro.
- * Workers run when a test says so. People and triggers use the engine in this process, as the API's process does.
+ * The product with its own servers, which tests kill: PostgreSQL, Redis, Temporal with its state on disk, and a running Maestro.
+ * Tests start the workers. Triggers and decisions use an engine in the test's process, like the one of the API.
  */
 export interface ChaosWorld {
   stack: Stack
   installation: Installation
   engine: Engine
-  /** Maestro's database, as its owner, with a table `parts`, and a table `touched` that says what was changed. */
+  /** Maestro's database, as its owner. It also has a table `parts` and a table `change_log` with every change of a target. */
   maestro: pg.Pool
   startWorker(options?: WorkerOptions): WorkerProcess
-  /** Puts the worker's connections on another port of this machine. */
-  through(port: number): Record<string, string>
+  /** Environment variables that lead the worker's database connections through a proxy on another port. */
+  throughProxy(port: number): Record<string, string>
   close(): Promise<void>
 }
 
 export async function openChaosWorld(): Promise<ChaosWorld> {
   const root = mkdtempSync(join(tmpdir(), 'runbook-chaos-'))
-  const ending: (() => Promise<unknown> | void)[] = [
+  const cleanups: (() => Promise<unknown> | void)[] = [
     () => rmSync(root, { recursive: true, force: true }),
     () => eraseStack(join(root, '.runbook')),
   ]
   const close = async () => {
-    for (const end of ending.splice(0).reverse()) await end()
+    for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
   }
   try {
     const slack = await startFakeSlack()
-    ending.push(() => slack.close())
+    cleanups.push(() => slack.close())
     makeRoot({ pattern: packageRoot(), root, maestroPrefix: 'chaos' })
     addRunbooks(root)
     choosePorts(join(root, '.runbook'))
     const stack = await startStack({ dir: join(root, '.runbook'), temporal: 'file', log: () => {} })
-    ending.push(() => stack.stop())
+    cleanups.push(() => stack.stop())
     const installation = await startInstalled(root, stack, slack)
-    ending.push(() => installation.stop())
-    // Those that start again by themselves are not what is killed here.
+    cleanups.push(() => installation.stop())
+    // The installation restarts its own worker and API, so the tests use separate worker processes instead.
     await Promise.all([installation.worker.stop(), installation.api.stop()])
     const engine = await openEngine(loadConfig({ cwd: root, env: environmentOf(installation) }), { connections: 20 })
-    ending.push(() => engine.close())
+    cleanups.push(() => engine.close())
     const maestro = pool(installation.env.MAESTRO_DATABASE_URL!)
-    ending.push(() => maestro.end())
+    cleanups.push(() => maestro.end())
     const workers = new Set<WorkerProcess>()
-    ending.push(() => Promise.all([...workers].map((worker) => worker.stop())))
+    cleanups.push(() => Promise.all([...workers].map((worker) => worker.stop())))
     return {
       stack,
       installation,
@@ -69,7 +69,7 @@ export async function openChaosWorld(): Promise<ChaosWorld> {
         workers.add(worker)
         return worker
       },
-      through: (port) =>
+      throughProxy: (port) =>
         Object.fromEntries(
           ['RUNBOOK_DATABASE_URL', 'MAESTRO_DB_WRITE'].map((name) => [name, atPort(installation.env[name]!, port)]),
         ),
@@ -81,7 +81,7 @@ export async function openChaosWorld(): Promise<ChaosWorld> {
   }
 }
 
-/** The table must be there before rights on it are granted, and Maestro's own before the trigger can be made. */
+/** `parts` must exist before the installation grants privileges on it. The triggers need Maestro's tables, so they are created afterwards. */
 async function startInstalled(root: string, stack: Stack, slack: Slack): Promise<Installation> {
   await query(await provisionDatabase(stack.postgres.url, 'maestro', 'maestro'), PARTS)
   const installation = await startInstallation({
@@ -93,7 +93,7 @@ async function startInstalled(root: string, stack: Stack, slack: Slack): Promise
     log: () => {},
   })
   try {
-    await query(installation.env.MAESTRO_DATABASE_URL!, TOUCHED)
+    await query(installation.env.MAESTRO_DATABASE_URL!, CHANGE_LOG)
     return installation
   } catch (error) {
     await installation.stop()
@@ -103,13 +103,13 @@ async function startInstalled(root: string, stack: Stack, slack: Slack): Promise
 
 const PARTS = 'CREATE TABLE parts (id text PRIMARY KEY, line text NOT NULL, state text NOT NULL)'
 
-/** Every change that the engine makes leaves a row here, in the target itself and in the change's own transaction. */
-const TOUCHED = `
-  CREATE TABLE touched (id text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
-  CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
-    'BEGIN INSERT INTO touched VALUES (NEW.id); RETURN NULL; END';
-  CREATE TRIGGER touch AFTER UPDATE ON parts FOR EACH ROW EXECUTE FUNCTION touch();
-  CREATE TRIGGER touch AFTER UPDATE ON runs FOR EACH ROW WHEN (NEW.failure_reason = 'Stalled') EXECUTE FUNCTION touch();`
+/** Triggers insert a row into `change_log` for each change by the engine, in the transaction of the change. */
+const CHANGE_LOG = `
+  CREATE TABLE change_log (id text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
+  CREATE FUNCTION log_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
+    'BEGIN INSERT INTO change_log VALUES (NEW.id); RETURN NULL; END';
+  CREATE TRIGGER log_change AFTER UPDATE ON parts FOR EACH ROW EXECUTE FUNCTION log_change();
+  CREATE TRIGGER log_change AFTER UPDATE ON runs FOR EACH ROW WHEN (NEW.failure_reason = 'Stalled') EXECUTE FUNCTION log_change();`
 
 async function query(url: string, text: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
@@ -132,7 +132,7 @@ function environmentOf({ root, env }: Installation): Record<string, string | und
 }
 
 function atPort(url: string, port: number): string {
-  const made = new URL(url)
-  made.port = String(port)
-  return made.href
+  const result = new URL(url)
+  result.port = String(port)
+  return result.href
 }

@@ -1,24 +1,24 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A wire to a server on this machine, which can be cut: as a machine that stands still is cut off by those who talk to it. */
-export interface Wire {
+/** A TCP proxy to a server on this machine. While it is blocked, connections are closed, as if the machine were unreachable. */
+export interface BlockableProxy {
   port: number
-  cut(): void
-  mend(): void
+  block(): void
+  unblock(): void
   close(): Promise<void>
 }
 
-export async function openWire(port: number): Promise<Wire> {
+export async function openBlockableProxy(port: number): Promise<BlockableProxy> {
   const open = new Set<Socket>()
-  let isCut = false
+  let isBlocked = false
   const server = createServer((client) => {
-    const far = connect(port, '127.0.0.1')
+    const upstream = connect(port, '127.0.0.1')
     const end = () => {
       client.destroy()
-      far.destroy()
+      upstream.destroy()
     }
-    for (const socket of [client, far]) {
+    for (const socket of [client, upstream]) {
       open.add(socket)
       socket.on('error', end)
       socket.on('close', () => {
@@ -26,23 +26,23 @@ export async function openWire(port: number): Promise<Wire> {
         end()
       })
     }
-    if (isCut) end()
-    client.pipe(far).pipe(client)
+    if (isBlocked) end()
+    client.pipe(upstream).pipe(client)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const cut = () => {
-    isCut = true
+  const block = () => {
+    isBlocked = true
     for (const socket of open) socket.destroy()
   }
   return {
     port: (server.address() as AddressInfo).port,
-    cut,
-    mend: () => {
-      isCut = false
+    block,
+    unblock: () => {
+      isBlocked = false
     },
     async close() {
-      cut()
+      block()
       await new Promise((closed) => server.close(closed))
     },
   }
