@@ -123,7 +123,7 @@ beforeAll(async () => {
     response.setHeader('content-type', 'application/json')
     const { 'x-api-key': key, authorization } = request.headers
     response.end(
-      JSON.stringify({ ...body, heard: `${String(key)} and ${authorization}`, deep: [{ Email: body.email }] }),
+      JSON.stringify({ ...body, received: `${String(key)} and ${authorization}`, deep: [{ Email: body.email }] }),
     )
   })
   echo.listen(0, '127.0.0.1')
@@ -141,8 +141,8 @@ beforeAll(async () => {
       CANARY_URL: `http://probe:${basic}@127.0.0.1:${(echo.address() as AddressInfo).port}`,
       CANARY_LOCKED_DB: locked.href,
       CANARY_LOCKED_REDIS: lockedRedis.href,
-      CANARY_COMMAND_TOKEN: plant('a variable that a command is given, and prints'),
-      CANARY_UNUSED: plant('a variable that nobody asked for'),
+      CANARY_COMMAND_TOKEN: plant('a variable that a command receives and prints'),
+      CANARY_UNUSED: plant('a variable that no connection uses'),
     },
     configure(config) {
       config.setIn(['connections', 'maestro-db', 'redact'], ['email', 'failure_reason'])

@@ -1,3 +1,4 @@
+import { defined } from '../../src/core/defined.ts'
 import type { GateState } from '../../src/core/decision.ts'
 import {
   GROUPS,
@@ -238,7 +239,7 @@ export function openGateModel(settings: GateSettings, disabled: readonly Guard[]
       receivedTokens = []
       const granted = perform(operation, number)
       const live = rows.filter((row) => row.live).map(({ token }) => formatDecision(token))
-      return { state, live: live.sort(), receivedTokens, ...(granted === undefined ? {} : { granted }) }
+      return defined({ state, live: live.sort(), receivedTokens, granted })
     },
   }
 }

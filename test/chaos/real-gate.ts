@@ -1,4 +1,5 @@
 import type { People } from '../../src/core/person.ts'
+import { defined } from '../../src/core/defined.ts'
 import { isRunbookError } from '../../src/core/errors.ts'
 import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
@@ -198,12 +199,12 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
         [gate],
       )
       const { state, live } = rows[0]!
-      return {
+      return defined({
         state,
         live: live.map(formatDecision).sort(),
         receivedTokens,
-        ...(granted === undefined ? {} : { granted }),
-      }
+        granted,
+      })
     },
   }
 }

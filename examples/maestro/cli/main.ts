@@ -7,7 +7,7 @@ import { WORKFLOWS } from '../workflows.ts'
 import { statusText } from './commands/status.ts'
 import { startRuns } from './start-runs.ts'
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`)
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /**
  * Runs one `maestro` command. Data goes to stdout, errors to stderr.
@@ -43,33 +43,33 @@ function processCommands(program: Command): void {
     .option('--foreground', 'stay in the foreground until Ctrl-C')
     .action(async ({ foreground }: { foreground?: boolean }) => {
       const { up } = await import('./commands/up.ts')
-      await up(readConfig(), foreground === true, say)
+      await up(readConfig(), foreground === true, print)
     })
   program
     .command('down')
     .description('drain the workers and stop all processes')
     .action(async () => {
       const { down } = await import('./commands/down.ts')
-      say(await down(readConfig()))
+      print(await down(readConfig()))
     })
   program
     .command('restart')
     .description('drain and restart the orchestrator and all workers')
-    .action(async () => say(statusText(await (await requireControl(readConfig().dir)).restart())))
+    .action(async () => print(statusText(await (await requireControl(readConfig().dir)).restart())))
   program
     .command('status')
     .description('show the processes and whether the database and Redis answer; exit code 1 if one does not')
     .action(async () => {
       const { status } = await import('./commands/status.ts')
       const { text, ok } = await status(readConfig())
-      say(text)
+      print(text)
       if (!ok) throw new MaestroError('failed', 'the database or Redis does not answer: check that both are running')
     })
   program
     .command('scale')
     .argument('<workers>', 'the new number of workers, from 0 to 32', wholeNumber)
     .description('set the number of workers')
-    .action(async (count: number) => say(statusText(await (await requireControl(readConfig().dir)).scale(count))))
+    .action(async (count: number) => print(statusText(await (await requireControl(readConfig().dir)).scale(count))))
   for (const verb of ['start', 'stop'] as const) {
     program
       .command(verb)
@@ -78,7 +78,7 @@ function processCommands(program: Command): void {
       .action(async (service: string) => {
         const control = await requireControl(readConfig().dir)
         const change = verb === 'start' ? control.startService : control.stopService
-        say(statusText(await change(service as Service)))
+        print(statusText(await change(service as Service)))
       })
   }
 }
@@ -91,7 +91,7 @@ function runCommands(program: Command): void {
     .option('--workflow <name>', `one of ${Object.keys(WORKFLOWS).join(', ')}`, 'video')
     .action(async ({ runs, workflow }: { runs: number; workflow: string }) => {
       const ids = await startRuns(await requireControl(readConfig().dir), workflow, runs)
-      say(ids.join('\n'))
+      print(ids.join('\n'))
     })
   program
     .command('inspect')
@@ -101,7 +101,7 @@ function runCommands(program: Command): void {
     .action(async (id: string, { output }: { output: string }) => {
       if (output !== 'table' && output !== 'json') throw new MaestroError('usage', `-o ${output}: use table or json`)
       const { inspect } = await import('./commands/inspect.ts')
-      say(await inspect(readConfig(), id, output))
+      print(await inspect(readConfig(), id, output))
     })
 }
 
@@ -112,7 +112,7 @@ function faultCommands(program: Command): void {
     .description('inject a fault and start runs that show it')
     .action(async (name?: string) => {
       const { injectFault, listFaults } = await import('./commands/fault.ts')
-      say(await (name === undefined ? listFaults(readConfig()) : injectFault(readConfig(), name)))
+      print(await (name === undefined ? listFaults(readConfig()) : injectFault(readConfig(), name)))
     })
   program
     .command('heal')
@@ -120,7 +120,7 @@ function faultCommands(program: Command): void {
     .description('remove the cause of a fault')
     .action(async (name: string) => {
       const { healFault } = await import('./commands/fault.ts')
-      say(await healFault(readConfig(), name))
+      print(await healFault(readConfig(), name))
     })
 }
 

@@ -11,10 +11,10 @@ import { statusText } from './status.ts'
 const UP_TIMEOUT_MS = 30_000
 
 /** Starts the supervisor with all processes and waits until they are healthy. If Maestro is running already, prints its status. */
-export async function up(config: MaestroConfig, foreground: boolean, say: (text: string) => void): Promise<void> {
+export async function up(config: MaestroConfig, foreground: boolean, print: (text: string) => void): Promise<void> {
   const running = await findControl(config.dir)
   if (running) {
-    say(`Maestro is already running\n${statusText(await running.status())}`)
+    print(`Maestro is already running\n${statusText(await running.status())}`)
     return
   }
   if (foreground) {
@@ -24,11 +24,11 @@ export async function up(config: MaestroConfig, foreground: boolean, say: (text:
       process.on('SIGTERM', () => resolve())
       process.on('SIGINT', () => resolve())
     })
-    await supervise(config, stop, ({ ports }) => say(`Maestro is running · http://127.0.0.1:${ports.orchestrator}`))
+    await supervise(config, stop, ({ ports }) => print(`Maestro is running · http://127.0.0.1:${ports.orchestrator}`))
     return
   }
   await startDetached(config)
-  say(`Maestro is running\n${statusText(await (await requireControl(config.dir)).status())}`)
+  print(`Maestro is running\n${statusText(await (await requireControl(config.dir)).status())}`)
 }
 
 /** Starts the supervisor as a detached process. Its IPC message says that everything is ready, or which error occurred. */
