@@ -24,7 +24,7 @@ export async function previewAction(
 async function lookAhead(kind: string, parameters: JsonObject, context: PreviewContext): Promise<ActionPreview> {
   const action = ACTIONS.find((one) => one.kind.name === kind)
   try {
-    if (!action) throw new Error(`this version knows no action kind ${kind}`)
+    if (!action) throw new Error(`this version has no action kind ${kind}`)
     const preview = await action.preview(parameters, context)
     const guarantee = await guaranteeOf(action, parameters, context)
     return guarantee === undefined ? preview : { ...preview, guarantee }

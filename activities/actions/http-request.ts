@@ -3,7 +3,7 @@ import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import { cutText } from '../../src/core/storable.ts'
 import { visibleText } from '../../src/core/displayable.ts'
-import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
+import type { ActionResult, RunContext } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
 import { httpRequest } from '../../src/language/kinds/http-request.ts'
 import { requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
@@ -91,7 +91,7 @@ function scalar(name: string, value: Json): string {
   throw new RunbookError('RUNBOOK_BAD_INPUT', `${name} must be a text, a number or a truth value`)
 }
 
-async function send({ connection, method, path, body }: Call, context: RunContext): Promise<Done> {
+async function send({ connection, method, path, body }: Call, context: RunContext): Promise<ActionResult> {
   let target: HttpTarget | undefined
   let answer: HttpAnswer
   try {
@@ -119,7 +119,7 @@ function neverSent(error: Error): boolean {
   return typeof code === 'string' && NEVER_SENT.includes(code)
 }
 
-function judge(answer: HttpAnswer, redact: string[]): Done {
+function judge(answer: HttpAnswer, redact: string[]): ActionResult {
   const { status } = answer
   const text = scrubSecrets(redactedText(answer, redact))
   const observed = { status, body: text.length > KEPT ? `${cutText(text, KEPT)}…` : text }

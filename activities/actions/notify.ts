@@ -1,6 +1,6 @@
 import { messageOf } from '../../src/core/errors.ts'
 import { visibleText } from '../../src/core/displayable.ts'
-import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
+import type { ActionResult, RunContext } from '../../src/effects/action-implementation.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { notify } from '../../src/language/kinds/notify.ts'
 import type { Action } from './action.ts'
@@ -22,7 +22,7 @@ export const notifyAction: Action = {
   },
 }
 
-async function tell(context: RunContext, channel: string, message: string): Promise<Done> {
+async function tell(context: RunContext, channel: string, message: string): Promise<ActionResult> {
   let failure = ''
   for (let tries = 0; tries < TRIES; tries++) {
     try {

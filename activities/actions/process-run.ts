@@ -4,7 +4,7 @@ import { isRunbookError, messageOf, RunbookError } from '../../src/core/errors.t
 import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import { visibleText } from '../../src/core/displayable.ts'
-import type { Done, RunContext } from '../../src/effects/action-implementation.ts'
+import type { ActionResult, RunContext } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
 import { processRun } from '../../src/language/kinds/process-run.ts'
 import { renderCommand, runCommand, type CommandResult } from '../../src/targets/run-command.ts'
@@ -78,7 +78,7 @@ function checkApproved(approved: ActionPreview, { connection, command }: Command
  * Runs a configured command to its end, if it is the one that was approved, and says what came of it. Throws RUNBOOK_BAD_INPUT and
  * RUNBOOK_CONFIG before it is started.
  */
-export async function runToEnd(context: RunContext, call: CommandCall): Promise<Done> {
+export async function runToEnd(context: RunContext, call: CommandCall): Promise<ActionResult> {
   const { command, values } = call
   const target = await context.targets.process(call.connection)
   const argv = renderCommand(target, command, values)

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../src/core/json.ts'
 import { extendedQuery } from '../../src/effects/extended-query.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
-import { connectPostgres } from '../../src/targets/open-postgres.ts'
+import { withPostgres } from '../../src/targets/open-postgres.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 
 /** What a preview shows; more are counted. */
@@ -28,9 +28,7 @@ export async function readRows(
   select: Statement | undefined,
   toBeRun?: Statement,
 ): Promise<FoundRows> {
-  const client = await connectPostgres(target)
-  let broken: Error | undefined
-  try {
+  return withPostgres(target, async (client) => {
     await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LOOK_MS}`)
     const found = select ? await client.query<Found>(extendedQuery(counting(select))) : { rows: [] }
     if (toBeRun) {
@@ -40,12 +38,7 @@ export async function readRows(
     }
     await client.query('ROLLBACK')
     return { count: Number(found.rows[0]?.count ?? 0), rows: found.rows.map(({ row }) => row) }
-  } catch (error) {
-    broken = error as Error
-    throw error
-  } finally {
-    client.release(broken)
-  }
+  })
 }
 
 function counting({ text, values }: Statement): Statement {

@@ -3,7 +3,7 @@ import { messageOf } from '../../src/core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 import { columnType } from '../../src/language/kinds/sql-query.ts'
-import { connectPostgres } from '../../src/targets/open-postgres.ts'
+import { withPostgres } from '../../src/targets/open-postgres.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
 const DESCRIBE_MS = 5_000
@@ -30,18 +30,13 @@ interface ServerType {
 export async function describeColumns(parameters: JsonObject, targets: Targets): Promise<ColumnFinding[]> {
   const { connection, sql, columns } = parameters
   if (typeof connection !== 'string' || typeof sql !== 'string' || !isJsonObject(columns)) return []
-  const client = await connectPostgres(await targets.postgres(connection, 'read'))
-  let failed = true
-  try {
+  return withPostgres(await targets.postgres(connection, 'read'), async (client) => {
     await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${DESCRIBE_MS}`)
     const fields = await describe(client, sql)
     const findings = 'why' in fields ? [{ column: '*', message: fields.why }] : await compare(client, fields, columns)
     await client.query('ROLLBACK')
-    failed = false
     return findings
-  } finally {
-    client.release(failed)
-  }
+  })
 }
 
 async function describe(client: PoolClient, sql: string): Promise<FieldDef[] | { why: string }> {

@@ -1,11 +1,10 @@
 import type { FieldDef, PoolClient } from 'pg'
-import { withSignal } from '../../src/core/abort.ts'
 import { messageOf, RunbookError } from '../../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../../src/core/evidence.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 import { columnType } from '../../src/language/kinds/sql-query.ts'
-import { connectPostgres } from '../../src/targets/open-postgres.ts'
+import { withPostgres } from '../../src/targets/open-postgres.ts'
 import { openPortal, readOn, type ReadStatement } from '../../src/targets/read-portal.ts'
 import { capResult } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
@@ -30,24 +29,16 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
     timeoutMs: Math.max(50, Math.round(timeoutMs * 0.95)),
   }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
-  const client = await connectPostgres(target)
-  // The server may end the session between two statements; without a listener that would end the process.
-  const ignore = () => {}
-  client.on('error', ignore)
-  let failed = true
-  try {
-    // At the abort the connection is dropped below, and the server's own timeout ends the statement.
-    const found = await withSignal(signal, () => readRows(client, statement))
+  const read = withPostgres(target, async (client) => {
+    const rows = await abortable(signal, () => readRows(client, statement))
     await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()')
-    failed = false
-    const rows = pick(found.rows, found.fields, columns)
-    return capResult({ rows, truncated: found.truncated }, target.redact)
-  } catch (error) {
+    return rows
+  })
+  const found = await read.catch((error: unknown) => {
     throw isDatabaseError(error) ? describe(error, target.connection) : error
-  } finally {
-    client.release(failed)
-    client.removeListener('error', ignore)
-  }
+  })
+  const rows = pick(found.rows, found.fields, columns)
+  return capResult({ rows, truncated: found.truncated }, target.redact)
 }
 
 async function readRows(client: PoolClient, statement: ReadStatement) {
@@ -66,6 +57,21 @@ function bytesOf(rows: Row[]): number {
   let bytes = 0
   for (const row of rows) for (const text of row) bytes += text?.length ?? 4
   return bytes
+}
+
+/** Ends the waiting at the abort; the caller then drops the connection, and the server's own timeout ends the statement. */
+async function abortable<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop)
+  })
+  try {
+    return await Promise.race([run(), aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }
 
 function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {

@@ -31,8 +31,6 @@ export type EventData = {
     targets: string[]
     affected: number
     auto: boolean
-    onTimeout: 'escalate' | 'reject'
-    escalateTo: string[]
     withinMs: number
     expiresAt: string
   }
@@ -49,7 +47,7 @@ export type EventData = {
     groups?: string[]
     nextCause?: true
   }
-  withdrawal: { gate: string; jti: string; person: string; state: GateState; comment?: string }
+  withdrawal: { gate: string; jti: string; person: string; state: GateState; why?: string; comment?: string }
   /** Without `decision`: a token that could not be verified. */
   denied: { gate: string; decision?: 'approve' | 'reject' | 'withdraw' | 'settle'; code: string; why: string }
   /** A gate's state changed without a person's decision; `open`: it was escalated to more people. */

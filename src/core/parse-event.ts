@@ -116,8 +116,6 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
     targets: texts,
     affected: number,
     auto: flag,
-    onTimeout: oneOf('escalate', 'reject'),
-    escalateTo: texts,
     withinMs: number,
     expiresAt: text,
   },
@@ -133,7 +131,7 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
     groups: optional(texts),
     nextCause: optional(oneOf(true)),
   },
-  withdrawal: { gate: text, jti: text, person: text, state: gateState, comment: optional(text) },
+  withdrawal: { gate: text, jti: text, person: text, state: gateState, why: optional(text), comment: optional(text) },
   denied: {
     gate: text,
     decision: optional(oneOf('approve', 'reject', 'withdraw', 'settle')),

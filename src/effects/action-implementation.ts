@@ -4,59 +4,60 @@ import type { ActionPreview } from '../core/proposal.ts'
 import type { BullmqTarget, Targets } from '../targets/targets.ts'
 
 /**
- * How an action kind is applied: which protocol keeps it from being applied twice, and what it does within that. RUNBOOK_BAD_INPUT and
- * RUNBOOK_CONFIG may be thrown everywhere before anything is done; the effect is `refused` then.
+ * How an action kind is applied: the protocol that prevents it from being applied twice, and the action itself. Each may throw
+ * RUNBOOK_BAD_INPUT and RUNBOOK_CONFIG before it changes anything; then the effect is `refused`.
  */
 export type ActionImplementation =
   | { protocol: 'sql'; write(parameters: JsonObject): GuardedWrite }
   | { protocol: 'script'; call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall> }
+  /** `repeatable`: applying it twice has the same effect as applying it once. */
   | { protocol: 'intent'; prepare(parameters: JsonObject): Run & { repeatable: boolean } }
   | { protocol: 'message'; prepare(parameters: JsonObject): Run }
   | { protocol: 'person' }
 
-/** A statement that changes exactly `rows` rows, or is rolled back. */
+/** A statement that changes exactly `rows` rows; otherwise it is rolled back. */
 export interface GuardedWrite {
   connection: string
   rows: number
   update: Statement
-  /** The statement ends inside its WHERE clause, so that the deadline can be added. Otherwise the clock is asked behind it. */
+  /** The statement ends inside its WHERE clause, so the deadline can be appended. Otherwise the clock is read after the statement. */
   endsInWhere?: true
-  /** Counts, as `count`, the rows that look as if the update had been done. Absent: nobody can tell. */
+  /** Counts, as `count`, the rows that are as the update would have left them. Absent: the outcome cannot be observed. */
   observe?: Statement
-  /** For people: what is changed, such as `runs`. */
+  /** What is changed, such as `runs`; shown in messages. */
   what: string
 }
 
-/** One SQL statement; values are sent apart from it, without a type of their own. */
+/** One SQL statement. The values are sent separately, and the server infers their types. */
 export interface Statement {
   text: string
   values: unknown[]
 }
 
-/** A script under src/effects/scripts, and what it is given after the keys and arguments of `enter.lua`. */
+/** A script under src/effects/scripts, with its keys and arguments after those of `enter.lua`. */
 export interface ScriptCall {
   script: string
   keys: string[]
   argv: string[]
 }
 
-/** What is about to be run, its parameters read. `repeatable`: doing it twice is the same as doing it once. */
+/** An action with its parameters already read. */
 export interface Run {
-  run(context: RunContext): Promise<Done>
+  run(context: RunContext): Promise<ActionResult>
 }
 
 export interface RunContext {
   targets: Targets
-  /** `<engine>/INC-142.r1/0-http.request/-`: for a service's own protection against doing it twice. */
+  /** `<engine>/INC-142.r1/0-http.request/-`: sent to a service, so that it can recognize a repeated request. */
   effectKey: string
   timeoutMs: number
-  /** What was shown of it when it was approved. */
+  /** The preview that was shown when it was approved. */
   approved: ActionPreview
   notify(channel: string, message: string): Promise<string | null>
 }
 
-/** What became of it. Should not be thrown: once the intent is recorded, any other error is `unknown`. */
-export interface Done {
+/** The result of an action. Return it instead of throwing: once the intent is recorded, a thrown error is recorded as `unknown`. */
+export interface ActionResult {
   result: EffectResult
   detail: string
   observed?: JsonObject

@@ -1,19 +1,19 @@
 import { effectKey } from '../core/effect.ts'
 import { isRunbookError, messageOf } from '../core/errors.ts'
 import { engineId } from '../history/engine-id.ts'
-import { askPermit } from './ask-permit.ts'
-import type { Done, Run } from './action-implementation.ts'
+import type { ActionResult, Run } from './action-implementation.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
+import { requestPermit } from './request-permit.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
-/** The lease must outlast the run: nothing at the other end fences it off. */
+/** The lease must outlast the run, because no fence at the other end stops a late one. */
 const LEASE_MARGIN_MS = 10_000
 
-const BEGUN_BEFORE = 'an attempt was begun and its end was not seen'
+const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 
 /**
- * Does what cannot be fenced: a command, a call. The intent is recorded first. An attempt that finds an intent without an effect does
- * it again only where that is the same as once; otherwise it is `unknown`, which a person settles.
+ * Applies an action that cannot be fenced: a command, an HTTP call. The intent is recorded first. An attempt that finds an intent
+ * without an effect repeats only a repeatable action; any other action becomes `unknown`, and a person settles it.
  */
 export async function applyIntent(
   deps: EffectDeps,
@@ -21,30 +21,33 @@ export async function applyIntent(
   { repeatable, run }: Run & { repeatable: boolean },
 ): Promise<EffectAnswer> {
   const place = effectPlace(request)
-  const record = async (done: Done) => ({ effect: await recordEffect(deps.database, { ...place, ...done }) })
-  const begunBefore = () => record({ result: 'unknown', detail: `${BEGUN_BEFORE}: look, then settle` })
+  const record = async (result: ActionResult) => ({
+    effect: await recordEffect(deps.database, { ...place, ...result }),
+  })
+  const startedBefore = () =>
+    record({ result: 'unknown', detail: `${STARTED_BEFORE}. Check it, then run "runbook settle"` })
 
-  if (!repeatable && (await hasIntent(deps.database, place))) return begunBefore()
-  const leave = await askPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
-  if ('answer' in leave) return leave.answer
-  // Also before a refusal: whoever comes later with an older permit must find that this effect is settled.
+  if (!repeatable && (await hasIntent(deps.database, place))) return startedBefore()
+  const permit = await requestPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
+  if ('answer' in permit) return permit.answer
+  // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
   const first = await recordIntent(deps.database, place)
-  if (!first && !repeatable) return begunBefore()
-  const done: Done =
-    'refused' in leave ? { result: 'refused', detail: leave.refused } : await attempt(deps, request, run)
-  // Of the attempt before, which nobody saw end, that says nothing.
-  if (!first && !done.observed && done.result === 'refused')
-    return record({ result: 'unknown', detail: `${BEGUN_BEFORE}; the next one did nothing: ${done.detail}` })
-  return record(done)
+  if (!first && !repeatable) return startedBefore()
+  const result: ActionResult =
+    'refused' in permit ? { result: 'refused', detail: permit.refused } : await attempt(deps, request, run)
+  // This refusal shows nothing about the earlier attempt, whose outcome is unknown.
+  if (!first && !result.observed && result.result === 'refused')
+    return record({ result: 'unknown', detail: `${STARTED_BEFORE}; the next attempt was refused: ${result.detail}` })
+  return record(result)
 }
 
-/** Sends a message: no permit, and at least once. */
+/** Sends a message: without a permit, at least once. */
 export async function applyMessage(deps: EffectDeps, request: EffectRequest, { run }: Run): Promise<EffectAnswer> {
-  const done = await attempt(deps, request, run)
-  return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...done }) }
+  const result = await attempt(deps, request, run)
+  return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...result }) }
 }
 
-async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']): Promise<Done> {
+async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']): Promise<ActionResult> {
   const { gate, action, timeoutMs } = request
   try {
     const key = effectKey(await engineId(deps.database), gate, action.id, action.target)
@@ -60,7 +63,7 @@ async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']
       return { result: 'refused', detail: error.message }
     return {
       result: 'unknown',
-      detail: `it ended with an error that says nothing of what was done: ${messageOf(error)}`,
+      detail: `failed with an error; its outcome is unknown: ${messageOf(error)}`,
     }
   }
 }

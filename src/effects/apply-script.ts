@@ -1,21 +1,22 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'
+import { defined } from '../core/defined.ts'
 import { effectKey, type EffectResult } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { engineId } from '../history/engine-id.ts'
 import type { BullmqTarget } from '../targets/targets.ts'
-import { askPermit } from './ask-permit.ts'
-import type { Done, ScriptCall } from './action-implementation.ts'
+import type { ActionResult, ScriptCall } from './action-implementation.ts'
 import { effectPlace, recordEffect } from './record-effect.ts'
+import { requestPermit } from './request-permit.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { timeLimits } from './time-limits.ts'
 
-/** How long Redis remembers what was done: longer than any incident is retried. */
-const KEPT_MS = 30 * 24 * 3_600_000
+/** How long Redis keeps the record of an effect: longer than any incident is retried. */
+const RETENTION_MS = 30 * 24 * 3_600_000
 
-/** What Redis holds under an effect's key. */
+/** The value of an effect's key in Redis. */
 interface ScriptRecord {
   digest: string
   result: EffectResult
@@ -24,9 +25,9 @@ interface ScriptRecord {
 }
 
 /**
- * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in Redis. What
- * stands under the key, a refusal included, is what is recorded in the history. (Redis itself may forget it in a failover; then the
- * script's precondition stands alone.) Throws what is to be tried again.
+ * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in Redis. The
+ * history records the value of the key, also a refusal. (A failover may lose the key; then only the script's precondition prevents a
+ * second change.) Throws when the caller must try again.
  */
 export async function applyScript(
   deps: EffectDeps,
@@ -39,32 +40,32 @@ export async function applyScript(
   const engine = await engineId(deps.database)
   const key = `${base}:runbook:effect:${effectKey(engine, request.gate, request.action.id, request.action.target)}`
   const record = async (text: string) => {
-    const done = doneBy(JSON.parse(text) as ScriptRecord, request.proposalDigest)
-    return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...done }) }
+    const result = resultOf(JSON.parse(text) as ScriptRecord, request.proposalDigest)
+    return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...result }) }
   }
   try {
     const stored = await redis.get(key)
     if (stored !== null) return await record(stored)
     const deadline = (await redisClock(redis)) + limits.deadlineMs
-    const leave = await askPermit(deps, request, limits.leaseMs)
-    if ('answer' in leave) return leave.answer
-    if ('refused' in leave) return await record(await keepRefusal(redis, key, request.proposalDigest, leave.refused))
+    const permit = await requestPermit(deps, request, limits.leaseMs)
+    if ('answer' in permit) return permit.answer
+    if ('refused' in permit) return await record(await storeRefusal(redis, key, request.proposalDigest, permit.refused))
 
     const call = await prepare()
     const [answer, text] = (await redis.eval(
       await scriptText(call.script),
       2 + call.keys.length,
       key,
-      `${base}:runbook:fence:${engine}/${leave.lease}`,
+      `${base}:runbook:fence:${engine}/${permit.lease}`,
       ...call.keys,
       request.proposalDigest,
-      String(leave.fence),
+      String(permit.fence),
       String(deadline),
-      String(KEPT_MS),
+      String(RETENTION_MS),
       ...call.argv,
     )) as [string, string]
     if (answer === 'done') return await record(text)
-    const why = answer === 'fence' ? `the lease ${leave.lease} was lost to a later permit` : 'the deadline passed'
+    const why = answer === 'fence' ? `the lease ${permit.lease} was lost to a later permit` : 'the deadline passed'
     throw new RunbookError('RUNBOOK_CONFLICT', `${why} before the queue was changed; trying again`)
   } catch (error) {
     if (isRunbookError(error)) throw error
@@ -72,25 +73,25 @@ export async function applyScript(
   }
 }
 
-/** So that an attempt with an older permit, still under way, finds the refusal instead of applying. */
-async function keepRefusal(redis: Redis, key: string, digest: string, detail: string): Promise<string> {
+/** Stores the refusal in Redis, so that a running attempt with an older permit finds it and applies nothing. */
+async function storeRefusal(redis: Redis, key: string, digest: string, detail: string): Promise<string> {
   const refusal: ScriptRecord = { digest, result: 'refused', detail }
   const text = JSON.stringify(refusal)
-  if ((await redis.set(key, text, 'PX', KEPT_MS, 'NX')) === 'OK') return text
+  if ((await redis.set(key, text, 'PX', RETENTION_MS, 'NX')) === 'OK') return text
   return (await redis.get(key)) ?? text
 }
 
-function doneBy(record: ScriptRecord, digest: string): Done {
+function resultOf(record: ScriptRecord, digest: string): ActionResult {
   if (record.digest !== digest)
     return {
       result: 'refused',
       detail: `Redis holds this effect for another proposal (${record.digest.slice(0, 12)}…): was the engine's database restored from a backup?`,
     }
   const { result, detail, observed } = record
-  return { result, detail, ...(observed ? { observed } : {}) }
+  return defined({ result, detail, observed })
 }
 
-/** Milliseconds of Redis' own clock. */
+/** The time of Redis' own clock, in milliseconds. */
 async function redisClock(redis: Redis): Promise<number> {
   const [seconds, micros] = await redis.time()
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)

@@ -2,22 +2,22 @@ import type pg from 'pg'
 import { effectKey } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import { engineId } from '../history/engine-id.ts'
-import { connectPostgres } from '../targets/open-postgres.ts'
+import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
-import { askPermit } from './ask-permit.ts'
+import { requestPermit } from './request-permit.ts'
 import { boundedBy, deadlineIn, isPast } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
-import type { Done, GuardedWrite } from './action-implementation.ts'
-import { beginBounded, enterLedger, raiseFence, type LedgerEntry, type Standing } from './ledger.ts'
+import type { ActionResult, GuardedWrite } from './action-implementation.ts'
+import { beginBounded, enterLedger, raiseFence, type LedgerEntry, type StoredEntry } from './ledger.ts'
 import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { sqlState, sqlVerdict } from './sql-errors.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
-/** One attempt at one effect in a database that keeps our ledger. */
+/** One attempt at one effect in a database that has our ledger. */
 interface Attempt {
   deps: EffectDeps
-  /** Its id stands before the lease's name in the fence, as in the effect's key. */
+  /** The engine's id: the prefix of the fence's name and of the effect's key. */
   engine: string
   request: EffectRequest
   write: GuardedWrite
@@ -27,10 +27,10 @@ interface Attempt {
 }
 
 /**
- * Applies a guarded write exactly once. The ledger's entry and the change are committed together, so the entry says whether it was
- * applied, whoever asks and whenever. Twins of one effect queue up at the entry's key.
+ * Applies a guarded write exactly once. The ledger entry and the change are committed together, so the entry shows, at any later time,
+ * whether the write was applied. Concurrent attempts at one effect wait for each other at the entry's key.
  *
- * Throws what is to be tried again: the attempt left nothing behind, or what it left will be found in the ledger.
+ * Throws when the caller must try again: the attempt changed nothing, or the next attempt finds its entry in the ledger.
  */
 export async function applySql(
   deps: EffectDeps,
@@ -46,39 +46,39 @@ export async function applySql(
     detail: `${write.rows === 1 ? '1 row' : `${write.rows} rows`} of ${write.what} changed`,
   }
   const attempt: Attempt = { deps, engine, request, write, target, entry, limits: timeLimits(request.timeoutMs) }
-  const outcome = await onConnection(target, (client) => inTransaction(attempt, client)).catch(
+  const outcome = await withPostgres(target, (client) => inTransaction(attempt, client)).catch(
     async (error: unknown): Promise<Outcome> => {
-      if (error instanceof CommitInDoubt) return { standing: await lookInLedger(attempt) }
+      if (error instanceof CommitInDoubt) return { stored: await readLedger(attempt) }
       throw error
     },
   )
-  return 'answer' in outcome ? outcome.answer : record(attempt, doneBy(entry, outcome.standing))
+  return 'answer' in outcome ? outcome.answer : record(attempt, resultOf(entry, outcome.stored))
 }
 
-/** `answer`: recorded already, or not an effect. `standing`: what the ledger says. */
-type Outcome = { answer: EffectAnswer } | { standing: Standing }
+/** `answer`: recorded already, or not an effect. `stored`: the ledger's entry. */
+type Outcome = { answer: EffectAnswer } | { stored: StoredEntry }
 
-/** The connection broke after COMMIT was sent and before its answer came. */
+/** The connection broke after COMMIT was sent and before the server answered. */
 class CommitInDoubt extends Error {}
 
 async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {
   const { deps, engine, request, limits, write } = attempt
   await beginBounded(client, limits)
-  const standing = await enterOrRefuse(attempt, client)
-  if (standing) {
+  const outcome = await enterOrRefuse(attempt, client)
+  if (outcome) {
     await client.query('ROLLBACK')
-    return standing
+    return outcome
   }
-  // An attempt that was refused had the key before us: it recorded that before it let go.
+  // Another attempt may have held the key until now and been refused: it recorded the refusal before it released the key.
   const stored = await storedEffect(deps.database, effectPlace(request))
   if (stored) return rolledBack(client, { effect: stored })
 
   const deadline = await deadlineIn(client, limits.deadlineMs)
-  const leave = await askPermit(deps, request, limits.leaseMs)
-  if ('answer' in leave) return rolledBack(client, leave.answer)
-  if ('refused' in leave) return refuse(attempt, client, leave.refused)
-  if (!(await raiseFence(client, `${engine}/${leave.lease}`, leave.fence)))
-    throw new RunbookError('RUNBOOK_CONFLICT', `the lease ${leave.lease} was lost to a later permit; asking again`)
+  const permit = await requestPermit(deps, request, limits.leaseMs)
+  if ('answer' in permit) return rolledBack(client, permit.answer)
+  if ('refused' in permit) return refuse(attempt, client, permit.refused)
+  if (!(await raiseFence(client, `${engine}/${permit.lease}`, permit.fence)))
+    throw new RunbookError('RUNBOOK_CONFLICT', `the lease ${permit.lease} was lost to a later permit; trying again`)
 
   const failure = await writeBefore(client, write, deadline)
   if (failure) return refuse(attempt, client, failure)
@@ -87,15 +87,15 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
 
 async function enterOrRefuse(attempt: Attempt, client: pg.PoolClient): Promise<Outcome | undefined> {
   try {
-    const standing = await enterLedger(client, attempt.entry)
-    return standing && { standing }
+    const stored = await enterLedger(client, attempt.entry)
+    return stored && { stored }
   } catch (error) {
     if (!isRunbookError(error, 'RUNBOOK_CONFIG')) throw error
     return { answer: await record(attempt, { result: 'refused', detail: error.message }) }
   }
 }
 
-/** Undefined: the rows were changed. A text: why the write is refused for good. Throws what is to be tried again. */
+/** Returns undefined when the rows were changed, otherwise why the write is refused for good. Throws when the caller must try again. */
 async function writeBefore(client: pg.PoolClient, write: GuardedWrite, deadline: string): Promise<string | undefined> {
   let changed: number
   try {
@@ -111,13 +111,13 @@ async function writeBefore(client: pg.PoolClient, write: GuardedWrite, deadline:
       `the deadline passed before ${write.what} could be changed; trying again`,
     )
   if (changed === write.rows) return undefined
-  return `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows fit, so nothing was changed`
+  return `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows match, so nothing was changed`
 }
 
 async function commit(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {
   const { entry, write, limits } = attempt
   try {
-    // Deferred constraints speak now, while a refusal can still be recorded under the key's lock.
+    // Deferred constraints are checked now, while a refusal can still be recorded under the key's lock.
     await client.query('SET CONSTRAINTS ALL IMMEDIATE')
   } catch (error) {
     if (sqlVerdict(error) === 'refused') return refuse(attempt, client, `${write.what}: ${messageOf(error)}`)
@@ -130,13 +130,13 @@ async function commit(attempt: Attempt, client: pg.PoolClient): Promise<Outcome>
     if (sqlVerdict(error) === 'lost') throw new CommitInDoubt(messageOf(error), { cause: error })
     throw error
   }
-  return { standing: entry }
+  return { stored: entry }
 }
 
-/** Records the refusal while this attempt still holds the key, then gives it up. Nothing was changed. */
+/** Records the refusal while this attempt still holds the key, then rolls back. Nothing was changed. */
 async function refuse(attempt: Attempt, client: pg.PoolClient, detail: string): Promise<Outcome> {
   const effect = { ...effectPlace(attempt.request), result: 'refused' as const, detail }
-  const stored = await recordEffect(attempt.deps.database, effect, () => stillHeld(client))
+  const stored = await recordEffect(attempt.deps.database, effect, () => assertTransactionOpen(client))
   return rolledBack(client, { effect: stored })
 }
 
@@ -145,8 +145,8 @@ async function rolledBack(client: pg.PoolClient, answer: EffectAnswer): Promise<
   return { answer }
 }
 
-/** A transaction that failed still holds its locks, and says so with 25P02. */
-async function stillHeld(client: pg.PoolClient): Promise<void> {
+/** Throws when the transaction, and with it the lock on the key, is gone. A failed transaction (25P02) still holds its locks. */
+async function assertTransactionOpen(client: pg.PoolClient): Promise<void> {
   try {
     await client.query('SELECT 1')
   } catch (error) {
@@ -154,51 +154,31 @@ async function stillHeld(client: pg.PoolClient): Promise<void> {
   }
 }
 
-/** After a commit whose answer was lost: what has become of it. Waits for a commit still under way at the entry's key. */
-async function lookInLedger(attempt: Attempt): Promise<Standing> {
+/** Reads the ledger after a commit whose answer was lost. Waits at the entry's key for a commit that is still running. */
+async function readLedger(attempt: Attempt): Promise<StoredEntry> {
   const { target, entry, limits } = attempt
-  const standing = await onConnection(target, async (client) => {
+  const stored = await withPostgres(target, async (client) => {
     await beginBounded(client, limits)
     const found = await enterLedger(client, entry)
     await client.query('ROLLBACK')
     return found
   })
-  if (standing) return standing
+  if (stored) return stored
   throw new RunbookError(
     'RUNBOOK_UNREACHABLE',
     `the connection to ${target.connection} was lost before the commit: nothing was changed; trying again`,
   )
 }
 
-function doneBy(entry: LedgerEntry, standing: Standing): Done {
-  if (standing.digest === entry.digest)
-    return { result: 'applied', detail: standing.detail, observed: { rows: standing.rows } }
+function resultOf(entry: LedgerEntry, stored: StoredEntry): ActionResult {
+  if (stored.digest === entry.digest)
+    return { result: 'applied', detail: stored.detail, observed: { rows: stored.rows } }
   return {
     result: 'refused',
-    detail: `the ledger holds ${entry.key} for another proposal (${standing.digest.slice(0, 12)}…): was the engine's database restored from a backup?`,
+    detail: `the ledger holds ${entry.key} for another proposal (${stored.digest.slice(0, 12)}…): was the engine's database restored from a backup?`,
   }
 }
 
-async function record(attempt: Attempt, done: Done): Promise<EffectAnswer> {
+async function record(attempt: Attempt, done: ActionResult): Promise<EffectAnswer> {
   return { effect: await recordEffect(attempt.deps.database, { ...effectPlace(attempt.request), ...done }) }
-}
-
-/** A connection on which something was thrown is closed, not reused: with it goes whatever it had begun. */
-async function onConnection<T>(target: PostgresTarget, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await connectPostgres(target)
-  let broken: Error | undefined
-  const onError = (error: Error) => {
-    broken = error
-  }
-  // The server may end the session between two statements; without a listener that would end the process.
-  client.on('error', onError)
-  try {
-    return await work(client)
-  } catch (error) {
-    broken ??= error instanceof Error ? error : new Error(messageOf(error))
-    throw error
-  } finally {
-    client.release(broken)
-    client.removeListener('error', onError)
-  }
 }

@@ -3,7 +3,7 @@ import type { GuardedWrite, Statement } from './action-implementation.ts'
 
 type Target = Pick<pg.Pool, 'query'>
 
-/** The target's clock, so many milliseconds from now, as text with microseconds. */
+/** The time `ms` milliseconds from now on the target's clock, as text with microseconds. */
 export async function deadlineIn(target: Target, ms: number): Promise<string> {
   const found = await target.query<{ deadline: string }>(
     `SELECT (pg_catalog.clock_timestamp() + $1 * interval '1 millisecond')::text AS deadline`,
@@ -20,7 +20,7 @@ export async function isPast(target: Target, deadline: string): Promise<boolean>
   return found.rows[0]!.past
 }
 
-/** Past the deadline the statement finds no row, where it ends in its WHERE. */
+/** Appends the deadline to a statement that ends in its WHERE clause: after the deadline it matches no row. */
 export function boundedBy(deadline: string, { update, endsInWhere }: GuardedWrite): Statement {
   if (!endsInWhere) return update
   const { text, values } = update

@@ -9,21 +9,21 @@ import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
 /**
- * Applies one action of an approved proposal to one target, and records what became of it. May be called any number of times, by
- * several processes at once: the effect is there at most once (with a ledger: exactly once), and every call answers what the history
- * holds.
+ * Applies one action of an approved proposal to one target, and records the result. May be called any number of times, by several
+ * processes at the same time: the action is applied at most once (with a ledger: exactly once), and every call returns the result
+ * that the history has.
  *
- * Throws only what is to be tried again later: nothing is recorded then, and nothing was applied that a later attempt would not find.
+ * Throws only when the caller must try again: then nothing was recorded, and a later attempt finds whatever was applied.
  */
 export async function executeEffect(request: EffectRequest, deps: EffectDeps): Promise<EffectAnswer> {
   const stored = await storedEffect(deps.database, effectPlace(request))
   if (stored) return { effect: stored }
   try {
     const implementation = deps.implementations[request.action.kind]
-    if (!implementation) return await refuse(request, deps, `this version knows no action kind ${request.action.kind}`)
+    if (!implementation) return await refuse(request, deps, `this version has no action kind ${request.action.kind}`)
     return await apply(request, deps, implementation)
   } catch (error) {
-    // Thrown before anything was done: the configuration or the values do not allow it, and will not when asked again.
+    // Thrown before any change: the configuration or the values do not allow the action, and another attempt would fail as well.
     if (isRunbookError(error, 'RUNBOOK_CONFIG') || isRunbookError(error, 'RUNBOOK_BAD_INPUT'))
       return refuse(request, deps, messageOf(error))
     throw error
@@ -54,7 +54,7 @@ async function apply(
       return applyMessage(deps, request, implementation.prepare(parameters))
     case 'person':
       return (await isCancelled(deps, request.gate))
-        ? { cancelled: true, message: 'the incident was cancelled while a person was waited for' }
+        ? { cancelled: true, message: 'the incident was cancelled while it waited for a person' }
         : { waiting: true, message: textParameter(parameters, 'instructions') }
   }
 }
@@ -63,7 +63,7 @@ async function refuse(request: EffectRequest, deps: EffectDeps, detail: string):
   return { effect: await recordEffect(deps.database, { ...effectPlace(request), result: 'refused', detail }) }
 }
 
-/** What a person does takes no permit, which would say so. */
+/** A manual action takes no permit, so the cancelling is checked here. */
 async function isCancelled({ database }: EffectDeps, gate: string): Promise<boolean> {
   const found = await database.query(
     `SELECT FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1 AND i.cancelled_at IS NOT NULL`,

@@ -3,7 +3,7 @@ import { RunbookError } from '../core/errors.ts'
 import { sqlState } from './sql-errors.ts'
 import type { TimeLimits } from './time-limits.ts'
 
-/** What is entered before the change is made, and counts only if it is committed with it. */
+/** Inserted before the change is made, and committed together with it. */
 export interface LedgerEntry {
   key: string
   digest: string
@@ -11,10 +11,10 @@ export interface LedgerEntry {
   rows: number
 }
 
-/** What the ledger already holds under the key. */
-export type Standing = Omit<LedgerEntry, 'key'>
+/** The entry that the ledger already holds under the key. */
+export type StoredEntry = Omit<LedgerEntry, 'key'>
 
-/** Begins a transaction whose every part is bounded, also when this process is stopped in the middle of it. */
+/** Begins a transaction in which every step has a time limit, also when this process is suspended during it. */
 export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
   await client.query(
@@ -27,17 +27,18 @@ export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): P
 }
 
 /**
- * Enters the effect. While another attempt's transaction holds the same key, this waits for its end. Returns undefined when the
- * entry is ours, else what stands there, committed. Throws RUNBOOK_CONFIG where there is no ledger, or no right to it.
+ * Inserts the effect's entry. While another attempt's transaction holds the same key, this waits for its end. Returns undefined when
+ * the entry was inserted, otherwise the entry that is already committed. Throws RUNBOOK_CONFIG when the database has no ledger, or the
+ * role has no right to it.
  */
-export async function enterLedger(client: pg.ClientBase, entry: LedgerEntry): Promise<Standing | undefined> {
+export async function enterLedger(client: pg.ClientBase, entry: LedgerEntry): Promise<StoredEntry | undefined> {
   try {
     const inserted = await client.query(
       `INSERT INTO runbook_ledger.effects (key, digest, detail, rows) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
       [entry.key, entry.digest, entry.detail, entry.rows],
     )
     if (inserted.rowCount === 1) return undefined
-    const found = await client.query<Standing>(
+    const found = await client.query<StoredEntry>(
       'SELECT digest, detail, rows FROM runbook_ledger.effects WHERE key = $1',
       [entry.key],
     )
@@ -54,7 +55,7 @@ export async function enterLedger(client: pg.ClientBase, entry: LedgerEntry): Pr
   }
 }
 
-/** Raises the lease's fence in the target to ours. False: it has seen a higher one, so the lease is lost. */
+/** Raises the lease's fence in the target. Returns false when the target has a higher fence: then the lease is lost. */
 export async function raiseFence(client: pg.ClientBase, lease: string, fence: number): Promise<boolean> {
   const raised = await client.query(
     `INSERT INTO runbook_ledger.fences AS f (name, fence) VALUES ($1, $2)

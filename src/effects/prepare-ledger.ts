@@ -3,19 +3,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { ADVISORY_LOCKS, lockSession } from '../history/advisory-locks.ts'
 
 const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url))
-/** Two may prepare the same database at once; one migrates, the other waits here. */
-const ADVISORY_LOCK = 7_214_455_002
 
 const PREPARE = `
 CREATE SCHEMA IF NOT EXISTS runbook_ledger;
 CREATE TABLE IF NOT EXISTS runbook_ledger.migrations (name text PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp());`
 
 /**
- * Makes the ledger in a diagnosed database, as its owner, and gives the engine's write role what it needs there and no more: see and
- * add effects; see, add and raise fences. Each numbered file runs once. Returns the names that were applied now.
- * Throws RUNBOOK_UNREACHABLE, or RUNBOOK_CONFIG naming the file or the role that did not work.
+ * Creates the ledger in a diagnosed database, as its owner, and grants the engine's write role only what it needs there: read and
+ * add effects; read, add and raise fences. Each numbered file runs once. Returns the names of the files that this call applied.
+ * Throws RUNBOOK_UNREACHABLE, or RUNBOOK_CONFIG that names the file or role that failed.
  */
 export async function prepareLedger(ownerUrl: string, role: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: ownerUrl, application_name: 'runbook prepare' })
@@ -25,7 +24,8 @@ export async function prepareLedger(ownerUrl: string, role: string): Promise<str
     throw new RunbookError('RUNBOOK_UNREACHABLE', `the database does not answer: ${messageOf(error)}`, {}, error)
   }
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+    // Two processes may prepare the same database at once: one migrates, the other waits here.
+    await lockSession(client, ADVISORY_LOCKS.ledgerMigrations)
     await client.query(PREPARE)
     const applied = await migrate(client)
     await grant(client, role)
@@ -41,7 +41,7 @@ async function migrate(client: pg.Client): Promise<string[]> {
   const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.sql') && !done.has(name)).sort()
   for (const name of names) {
     const text = await readFile(join(FOLDER, name), 'utf8')
-    await inTransaction(client, `migration ${name} of the ledger failed`, async () => {
+    await inTransaction(client, `ledger migration ${name} failed`, async () => {
       await client.query(text)
       await client.query('INSERT INTO runbook_ledger.migrations (name) VALUES ($1)', [name])
     })
@@ -51,7 +51,7 @@ async function migrate(client: pg.Client): Promise<string[]> {
 
 async function grant(client: pg.Client, role: string): Promise<void> {
   const to = pg.escapeIdentifier(role)
-  await inTransaction(client, `the ledger's rights could not be given to ${role}`, async () => {
+  await inTransaction(client, `could not grant the role ${role} its rights on the ledger`, async () => {
     await client.query(`REVOKE ALL ON ALL TABLES IN SCHEMA runbook_ledger FROM ${to}`)
     await client.query(`GRANT USAGE ON SCHEMA runbook_ledger TO ${to}`)
     await client.query(`GRANT SELECT, INSERT ON runbook_ledger.effects TO ${to}`)

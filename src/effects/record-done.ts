@@ -4,19 +4,24 @@ import type { Database } from '../history/database.ts'
 import { recordEffect, type EffectPlace } from './record-effect.ts'
 
 /**
- * What a person says of a `manual` action: done makes it `applied`, not done `skipped`. The first word counts; what stands then is
- * returned. The caller has authenticated the person.
+ * Records a person's answer to a `manual` action: done is `applied`, not done is `skipped`. The first answer wins, and the stored
+ * effect is returned. The caller has authenticated the person.
  */
 export async function recordDone(
   database: Database,
   place: EffectPlace,
-  word: { person: string; done: boolean; form?: JsonObject; comment?: string | undefined },
+  {
+    person,
+    done,
+    form = {},
+    comment,
+  }: { person: string; done: boolean; form?: JsonObject; comment?: string | undefined },
 ): Promise<Effect> {
-  const said = word.done ? `${word.person} says it was done` : `${word.person} says it was not done`
+  const detail = done ? `${person} reported it as done` : `${person} reported it as not done`
   return recordEffect(database, {
     ...place,
-    result: word.done ? 'applied' : 'skipped',
-    detail: word.comment ? `${said}: ${word.comment}` : said,
-    observed: { person: word.person, form: word.form ?? {} },
+    result: done ? 'applied' : 'skipped',
+    detail: comment ? `${detail}: ${comment}` : detail,
+    observed: { person, form },
   })
 }

@@ -9,10 +9,10 @@ import { recordEvents } from '../history/record.ts'
 import type { EffectRequest } from './request.ts'
 import { storableText, storableObject } from './storable-value.ts'
 
-/** Shorter than the target's own (time-limits.ts): a process stopped while it records loses this transaction before that one. */
-const IDLE_WHILE_RECORDING_MS = 2_000
+/** Shorter than the target's (time-limits.ts): a process suspended while it records loses this transaction before the target's. */
+const IDLE_TIMEOUT_MS = 2_000
 
-/** What is recorded for this action and target, if anything is. */
+/** The recorded effect of this action on this target; undefined when there is none. */
 export async function storedEffect(db: Queryable, place: EffectPlace): Promise<Effect | undefined> {
   const found = await db.query<{ result: EffectResult; detail: string; observed: string | null }>(
     'SELECT result, detail, observed FROM runbook.effects WHERE gate = $1 AND action = $2 AND target = $3',
@@ -20,11 +20,11 @@ export async function storedEffect(db: Queryable, place: EffectPlace): Promise<E
   )
   const row = found.rows[0]
   if (!row) return undefined
-  const observed = row.observed === null ? {} : { observed: JSON.parse(row.observed) as JsonObject }
-  return { ...place, result: row.result, detail: row.detail, ...observed }
+  const observed = row.observed === null ? undefined : (JSON.parse(row.observed) as JsonObject)
+  return defined({ ...place, result: row.result, detail: row.detail, observed })
 }
 
-/** What an effect is keyed by. */
+/** The key of an effect. */
 export type EffectPlace = Pick<Effect, 'gate' | 'action' | 'target'>
 
 export function effectPlace(request: EffectRequest): EffectPlace {
@@ -32,17 +32,21 @@ export function effectPlace(request: EffectRequest): EffectPlace {
 }
 
 /**
- * Records an effect and its event in one transaction, and returns what stands there now: the first write wins.
+ * Records an effect and its event in one transaction, and returns the stored effect: the first write wins.
  *
- * `stillHeld` is asked just before the commit and throws if the target's lock on this effect was lost; then nothing is recorded.
- * Without it, a refusal could be recorded while a second attempt, which came into the lock's possession, applies.
+ * `assertLockHeld` runs just before the commit and throws when the target's lock on this effect was lost; then nothing is recorded.
+ * Without it, a refusal could be recorded while a second attempt, which has the lock by then, applies the action.
  */
-export async function recordEffect(database: Database, what: Effect, stillHeld?: () => Promise<void>): Promise<Effect> {
-  const effect = storable(what)
+export async function recordEffect(
+  database: Database,
+  given: Effect,
+  assertLockHeld?: () => Promise<void>,
+): Promise<Effect> {
+  const effect = storable(given)
   const { gate, action, target } = effect
   return transaction(database, async (connection) => {
     await connection.query(`SELECT set_config('idle_in_transaction_session_timeout', $1, true)`, [
-      String(IDLE_WHILE_RECORDING_MS),
+      String(IDLE_TIMEOUT_MS),
     ])
     const { incident, round } = await lockIncident(connection, gate)
     const inserted = await connection.query(
@@ -60,18 +64,18 @@ export async function recordEffect(database: Database, what: Effect, stillHeld?:
         data: defined({ gate, action, target, result, detail, observed }),
       },
     ])
-    await stillHeld?.()
+    await assertLockHeld?.()
     return effect
   })
 }
 
-/** What a command or a service wrote may be anything; an effect that cannot be stored would be tried for ever. */
+/** The output of a command or service may hold anything. An effect that cannot be stored would be tried again for ever. */
 function storable(effect: Effect): Effect {
   const detail = storableText(effect.detail)
   return effect.observed ? { ...effect, detail, observed: storableObject(effect.observed) } : { ...effect, detail }
 }
 
-/** Locks the gate's incident: in the engine's database, incidents are always locked before anything else of theirs. */
+/** Locks the gate's incident: every transaction locks the incident before its other rows. */
 async function lockIncident(connection: Connection, gate: string): Promise<{ incident: string; round: number }> {
   const found = await connection.query<{ incident: string; round: number }>(
     `SELECT g.incident, g.round FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1
@@ -83,7 +87,7 @@ async function lockIncident(connection: Connection, gate: string): Promise<{ inc
   return row
 }
 
-/** Whether an earlier attempt began this effect, outside of any ledger. */
+/** Whether an earlier attempt without a ledger started this effect. */
 export async function hasIntent(db: Queryable, place: EffectPlace): Promise<boolean> {
   const found = await db.query('SELECT 1 FROM runbook.intents WHERE gate = $1 AND action = $2 AND target = $3', [
     place.gate,
@@ -93,7 +97,7 @@ export async function hasIntent(db: Queryable, place: EffectPlace): Promise<bool
   return found.rowCount === 1
 }
 
-/** Records that this effect is about to begin. False: another attempt did so before. */
+/** Records that this effect is about to start. Returns false when an earlier attempt recorded it. */
 export async function recordIntent(db: Queryable, place: EffectPlace): Promise<boolean> {
   const inserted = await db.query(
     'INSERT INTO runbook.intents (gate, action, target) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',

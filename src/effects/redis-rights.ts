@@ -1,6 +1,6 @@
 /**
- * What the scripts here and their callers need of Redis, within the keys `<base>:*`. The write user is given these commands and no
- * others: a script runs with the rights of who calls it.
+ * The Redis commands that the scripts and their callers use, on keys `<base>:*`. The write user gets exactly these commands, because a
+ * script runs with the rights of its caller.
  */
 export const EFFECT_REDIS_COMMANDS = [
   'eval',

@@ -9,18 +9,19 @@ import type { ActionImplementation } from './action-implementation.ts'
 export interface EffectRequest {
   gate: string
   proposalDigest: string
-  /** As it stands in the stored proposal: what runs is read from here and nowhere else. */
+  /** From the stored proposal: the executor runs exactly this. */
   action: ProposedAction
   /** Null for an action that is done once. */
   target: ProposedTarget | null
   timeoutMs: number
-  /** When the checks behind the cause ran last (ISO 8601), by the engine's clock. */
+  /** When the cause's checks last ran (ISO 8601), by the engine's clock. */
   recheckedAt: string
 }
 
 /**
- * `effect`: what stands in the history now. `stale`: the grounds are too old, check again. `cancelled`: stopped before this target
- * was begun. `over`: nothing was begun, and the approval no longer counts. `waiting`: a person must do it; nothing is recorded until `recordDone`.
+ * `effect`: the effect in the history. `stale`: the re-check is too old, run the checks again. `cancelled`: the incident was cancelled
+ * before the first action on this target. `over`: nothing was applied, and the approval is no longer valid. `waiting`: a person must do
+ * it; nothing is recorded until `recordDone`.
  */
 export type EffectAnswer =
   | { effect: Effect }
@@ -36,6 +37,6 @@ export interface EffectDeps {
   targets: Targets
   /** By kind. */
   implementations: Record<string, ActionImplementation>
-  /** Tells a channel; says what came of it, null where there is none. Throws where it could not be delivered. */
+  /** Sends a message to a channel and returns the outcome as text; null when there is no such channel. Throws when delivery fails. */
   notify(channel: string, message: string): Promise<string | null>
 }

@@ -11,22 +11,21 @@ import { storedEffect, type EffectPlace } from './record-effect.ts'
 
 export interface SettleRequest extends EffectPlace {
   result: Extract<EffectResult, 'applied' | 'refused'>
-  /** How the person knows. */
+  /** How the person found out. */
   comment: string
 }
 
-/** What the transaction found: a refusal is committed with its event before it is thrown. */
-type Taken = { effect: Effect } | { refused: RunbookError }
+/** The result of the transaction: a refusal is committed with its event before it is thrown. */
+type Settled = { effect: Effect } | { refused: RunbookError }
 
 /**
- * A person has looked, and says what became of an effect that is `unknown`; also after the incident has closed. Who may: those who
- * decide on its gate, and those to whom the incident is escalated. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`,
- * `RUNBOOK_CONFLICT`.
+ * Settles an `unknown` effect: a person has checked what happened, and reports it. Also after the incident has closed. Allowed for the
+ * groups that decide on the gate and for `escalate.to`. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function settleUnknown(database: Database, person: Person, request: SettleRequest): Promise<Effect> {
   const { gate: id, action, target, result, comment } = request
   const place: EffectPlace = { gate: id, action, target }
-  const taken = await transaction(database, async (connection): Promise<Taken> => {
+  const settled = await transaction(database, async (connection): Promise<Settled> => {
     const { incident, gate } = await lockGate(connection, id)
     const actor = `person:${person.name}`
     const stored = await storedEffect(connection, place)
@@ -46,8 +45,8 @@ export async function settleUnknown(database: Database, person: Person, request:
     await recordEvents(connection, incident.id, [{ place: at, actor, kind: 'settled', data }])
     return { effect: { ...stored!, result, detail } }
   })
-  if ('refused' in taken) throw taken.refused
-  return taken.effect
+  if ('refused' in settled) throw settled.refused
+  return settled.effect
 }
 
 function refuse(gate: GateRow, stored: Effect | undefined, person: Person): RunbookError | undefined {
@@ -55,12 +54,12 @@ function refuse(gate: GateRow, stored: Effect | undefined, person: Person): Runb
   if (!person.groups.some((group) => groups.includes(group)))
     return new RunbookError(
       'RUNBOOK_NOT_ALLOWED',
-      `${gate.id}: ${person.name} is in none of the groups that settle here: ${groups.join(', ')}`,
+      `${gate.id}: ${person.name} is in none of the groups that may settle effects of this gate: ${groups.join(', ')}`,
     )
   if (stored && stored.result !== 'unknown')
     return new RunbookError(
       'RUNBOOK_CONFLICT',
-      `${gate.id}: ${stored.action} on ${stored.target} is ${stored.result}: only what is unknown is settled`,
+      `${gate.id}: ${stored.action} on ${stored.target} is ${stored.result}: only unknown effects can be settled`,
     )
   return undefined
 }
@@ -71,5 +70,5 @@ async function noSuchEffect(connection: Connection, { gate, action, target }: Ef
     [gate],
   )
   const unknown = found.rows.map((row) => row.name).join(', ') || 'none'
-  return new RunbookError('RUNBOOK_NOT_FOUND', `${gate}: no effect ${action}/${target}; unknown are: ${unknown}`)
+  return new RunbookError('RUNBOOK_NOT_FOUND', `${gate}: no effect ${action}/${target}. Unknown effects: ${unknown}`)
 }

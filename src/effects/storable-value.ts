@@ -2,15 +2,15 @@ import { scrubSecrets } from '../config/secret.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { cutText, toStorable } from '../core/storable.ts'
 
-const LONGEST = 4_000
+const MAX_LENGTH = 4_000
 
-/** A text that can be stored and that holds no secret, cut to 4000 characters. */
+/** The text without secrets and without characters that cannot be stored, cut to 4000 characters. */
 export function storableText(given: string): string {
   const text = scrubSecrets(given)
-  return toStorable(text.length > LONGEST ? `${cutText(text, LONGEST)}…` : text)
+  return toStorable(text.length > MAX_LENGTH ? `${cutText(text, MAX_LENGTH)}…` : text)
 }
 
-/** The same for every text within an object. */
+/** The same for every string within an object. */
 export function storableObject(value: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [storableText(name), storableValue(item)]))
 }

@@ -1,7 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Plan } from '../core/plan.ts'
-import { breakerOf, readControls, turnControl, type Control } from '../gate/controls.ts'
+import { breakerOf, readControls, switchControl, type Control } from '../gate/controls.ts'
 import { nearest } from '../core/nearest.ts'
 import type { Engine } from './engine.ts'
 
@@ -31,7 +31,7 @@ export async function closeBreaker(
       `${person.name} is in none of the groups that decide on remedies of ${connection}: ${groups.join(', ') || 'there are none'}`,
     )
   const turn = { control: breakerOf(connection), on: false, person: person.name, reason }
-  if (!(await turnControl(engine.database, turn)))
+  if (!(await switchControl(engine.database, turn)))
     throw new RunbookError('RUNBOOK_CONFLICT', `the breaker of ${connection} is closed already`)
   return readControls(engine.database)
 }

@@ -38,9 +38,9 @@ export async function finishManual(
   return effect
 }
 
-function allow({ id, auto, proposal }: GateRow, person: Person): void {
+function allow({ id, proposal }: GateRow, person: Person): void {
   const groups = widenedGroups(proposal.approval)
-  if (auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))) return
+  if (proposal.approval.auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',
     `${id}: ${person.name} is in none of the groups that decide here: ${groups.join(', ')}`,

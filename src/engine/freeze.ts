@@ -1,4 +1,4 @@
-import { turnControl, readControls, FREEZE, type Control } from '../gate/controls.ts'
+import { switchControl, readControls, FREEZE, type Control } from '../gate/controls.ts'
 import { openDatabase, unreachable, type Database } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { recordEvents } from '../history/record.ts'
@@ -27,7 +27,7 @@ export async function turnFreeze(
   const database = openDatabase(databaseUrl, { max: 1, name: 'runbook freeze' })
   try {
     await requireMigrated(database)
-    const turned = await turnControl(database, { control: FREEZE, ...turn })
+    const turned = await switchControl(database, { control: FREEZE, ...turn })
     const incidents = turned ? await tellOpenIncidents(database, turn) : 0
     const freeze = (await readControls(database)).find((one) => one.name === FREEZE) ?? null
     return { turned, freeze, incidents }

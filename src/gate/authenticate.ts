@@ -2,25 +2,25 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { RunbookError } from '../core/errors.ts'
 import type { People, Person } from '../core/person.ts'
 
-/** What the configuration keeps of a bearer token, there with `sha256:` before it. */
+/** The hash of a bearer token, which the configuration holds as `sha256:<hash>`. */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex')
 }
 
-/** Who holds this bearer token. Throws `RUNBOOK_NOT_AUTHENTICATED`. Hashes of one length are compared, in constant time. */
+/** The person with this bearer token. Compares hashes, in constant time. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export function authenticate(people: People, token: string | undefined): Person {
-  const given = Buffer.from(tokenHash(token ?? ''))
+  const presented = Buffer.from(tokenHash(token ?? ''))
   let found: Person | undefined
   for (const person of Object.values(people)) {
-    const kept = Buffer.from(person.tokenHash ?? '')
-    if (kept.length === given.length && timingSafeEqual(kept, given)) found = person
+    const configured = Buffer.from(person.tokenHash ?? '')
+    if (configured.length === presented.length && timingSafeEqual(configured, presented)) found = person
   }
   if (!token || !found)
     throw new RunbookError(
       'RUNBOOK_NOT_AUTHENTICATED',
       token
-        ? 'the token is not known here: set RUNBOOK_TOKEN to yours'
-        : 'no token was given: set RUNBOOK_TOKEN to yours',
+        ? 'the token belongs to nobody in the configuration: set RUNBOOK_TOKEN to your token'
+        : 'no token was sent: set RUNBOOK_TOKEN to your token',
     )
   return found
 }

@@ -2,23 +2,24 @@ import type { EventData } from '../core/events.ts'
 import { gateId } from '../core/incident.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
+import { lockName } from '../history/advisory-locks.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
-import { breakerOf, turnControl } from './controls.ts'
+import { breakerOf, switchControl } from './controls.ts'
 import { readGate } from './gates.ts'
 
-/** So many remedies in a row that did not help open the breaker of their connection. */
-const INEFFECTIVE_IN_A_ROW = 3
+/** After this many consecutive remedies that did not help, the breaker of their connection opens. */
+const MAX_CONSECUTIVE_INEFFECTIVE = 3
 
-/** Names of the connections that a proposal's actions work on. */
+/** Names of the connections that a proposal's actions use. */
 export function connectionsOf({ actions }: Pick<Proposal, 'actions'>): string[] {
   const names = actions.map((action) => action.with.connection).filter((name) => typeof name === 'string')
   return [...new Set(names)]
 }
 
 /**
- * Records whether a gate's remedy helped, at its place. The third in a row that did not help on a connection opens that connection's
- * breaker: from then on there are proposals only, until a person closes it. Recorded twice is counted once.
+ * Records whether a gate's remedy helped, at its place. The third consecutive remedy that did not help on a connection opens the
+ * connection's breaker: the engine then only proposes, until a person closes the breaker. A verdict recorded twice counts once.
  */
 export async function recordVerdict(
   database: Database,
@@ -30,18 +31,18 @@ export async function recordVerdict(
     const place = formatPlace({ kind: 'verified', round })
     const [stored] = await recordEvents(connection, incident, [{ place, actor: 'engine', kind: 'verified', data }])
     if (!stored!.fresh) return { at: stored!.at }
-    // Who looks at nothing, as an undo does, cannot tell that it helped.
+    // A remedy without checks to verify it, such as an undo, gives no verdict.
     if (data.unseen) return { at: stored!.at }
     for (const name of connectionsOf(proposal).sort()) {
-      const reason = await count(connection, gate, name, data.held)
-      const turn = { control: breakerOf(name), on: true, person: 'engine', reason: reason ?? '' }
-      if (reason === undefined || !(await turnControl(connection, turn))) continue
+      const reason = await reasonToOpen(connection, gate, name, data.held)
+      const change = { control: breakerOf(name), on: true, person: 'engine', reason: reason ?? '' }
+      if (reason === undefined || !(await switchControl(connection, change))) continue
       await recordEvents(connection, incident, [
         {
           place: formatPlace({ kind: 'breaker', round, connection: name }),
           actor: 'engine',
           kind: 'control',
-          data: turn,
+          data: change,
         },
       ])
     }
@@ -49,10 +50,15 @@ export async function recordVerdict(
   })
 }
 
-/** Counts this verdict; says why the breaker must open, where it must. What was before it was closed last does not count. */
-async function count(connection: Connection, gate: string, name: string, held: boolean): Promise<string | undefined> {
-  // Two verdicts at once would not see each other.
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 3))', [name])
+/** Stores this verdict and returns why the breaker must open; undefined when it need not. Verdicts before its last closing do not count. */
+async function reasonToOpen(
+  connection: Connection,
+  gate: string,
+  name: string,
+  held: boolean,
+): Promise<string | undefined> {
+  // Without the lock, two verdicts at the same time would not see each other.
+  await lockName(connection, 'breaker', name)
   await connection.query('INSERT INTO runbook.verdicts (gate, connection, held) VALUES ($1, $2, $3)', [
     gate,
     name,
@@ -63,9 +69,9 @@ async function count(connection: Connection, gate: string, name: string, held: b
        SELECT max(at::timestamptz) FROM runbook.control_events
        WHERE body::jsonb->>'control' = $2 AND body::jsonb->>'on' = 'false'), '-infinity')
      ORDER BY at DESC LIMIT $3`,
-    [name, breakerOf(name), INEFFECTIVE_IN_A_ROW],
+    [name, breakerOf(name), MAX_CONSECUTIVE_INEFFECTIVE],
   )
-  if (found.rows.length < INEFFECTIVE_IN_A_ROW || found.rows.some((row) => row.held)) return undefined
+  if (found.rows.length < MAX_CONSECUTIVE_INEFFECTIVE || found.rows.some((row) => row.held)) return undefined
   const gates = found.rows.map((row) => row.gate).toReversed()
-  return `${INEFFECTIVE_IN_A_ROW} remedies in a row did not help: ${gates.join(', ')}`
+  return `${MAX_CONSECUTIVE_INEFFECTIVE} consecutive remedies did not help: ${gates.join(', ')}`
 }

@@ -4,18 +4,18 @@ import type { Json } from '../core/json.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import type { Queryable } from '../history/database.ts'
 
-/** On while it is there: no permit is given against it. */
+/** A switch that is on while its row exists. While it is on, the permits that it covers are refused. */
 export interface Control {
   /** `freeze`, or `breaker/<connection>`. */
   name: string
-  /** Who turned it on; `engine` for a breaker that opened by itself. */
+  /** Who switched it on; `engine` for a breaker that the engine opened. */
   person: string
   reason: string
   /** ISO 8601, UTC. */
   at: string
 }
 
-/** Stops every remedy, whatever was approved. */
+/** Stops every remedy, also approved ones. */
 export const FREEZE = 'freeze'
 
 /** Stops the remedies that write to one connection. */
@@ -23,29 +23,29 @@ export function breakerOf(connection: string): string {
   return `breaker/${connection}`
 }
 
-export interface ControlTurn {
+export interface ControlChange {
   control: string
   on: boolean
   person: string
   reason: string
 }
 
-const LONGEST_REASON = 2_000
+const MAX_REASON_LENGTH = 2_000
 
 /**
- * Turns a control on or off, and records it in the engine's own chain. False: it was so already, and who turned it first stands.
- * Throws `RUNBOOK_BAD_INPUT` without a reason.
+ * Switches a control on or off and records the change in the chain of control events. Returns false when the control already had
+ * this state; then nothing changes, and the earlier person and reason are kept. Throws `RUNBOOK_BAD_INPUT` without a reason.
  */
-export async function turnControl(db: Queryable, turn: ControlTurn): Promise<boolean> {
-  const reason = turn.reason.trim()
-  if (reason === '' || reason.length > LONGEST_REASON || !isStorable(reason))
+export async function switchControl(db: Queryable, change: ControlChange): Promise<boolean> {
+  const reason = change.reason.trim()
+  if (reason === '' || reason.length > MAX_REASON_LENGTH || !isStorable(reason))
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `a reason has 1 to ${LONGEST_REASON} characters, since others must know why, and ${NOT_STORABLE}`,
+      `the reason must have 1 to ${MAX_REASON_LENGTH} characters, so that others know why, and ${NOT_STORABLE}`,
     )
-  const body = canonical({ ...turn, reason } as unknown as Json)
-  const turned = await db.query<{ turned: boolean }>('SELECT runbook.turn_control($1) AS turned', [body])
-  return turned.rows[0]!.turned
+  const body = canonical({ ...change, reason } as unknown as Json)
+  const switched = await db.query<{ switched: boolean }>('SELECT runbook.turn_control($1) AS switched', [body])
+  return switched.rows[0]!.switched
 }
 
 /** The controls that are on, `freeze` first. */
@@ -57,8 +57,8 @@ export async function readControls(db: Queryable): Promise<Control[]> {
   return found.rows
 }
 
-/** Of these controls, those that stand against a remedy that writes to these connections. */
-export function inTheWay(controls: Control[], connections: string[]): Control[] {
+/** The controls that stop a remedy that writes to these connections. */
+export function blockingControls(controls: Control[], connections: string[]): Control[] {
   const names = [FREEZE, ...connections.map(breakerOf)]
   return controls.filter((one) => names.includes(one.name))
 }

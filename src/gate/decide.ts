@@ -15,6 +15,7 @@ import {
   lockGate,
   readDecisions,
   readGate,
+  requiredApprovals,
   type DecisionRow,
   type GateRow,
   type LockedIncident,
@@ -197,7 +198,13 @@ async function standing(connection: Connection, gate: GateRow): Promise<Decided>
     (one) => one.withdrawnAt === null && one.decision === 'approve',
   )
   const approvals = new Set(live.map((one) => one.person)).size
-  return { gate: gate.id, incident: gate.incident, state: gate.state, approvals, required: gate.required }
+  return {
+    gate: gate.id,
+    incident: gate.incident,
+    state: gate.state,
+    approvals,
+    required: requiredApprovals(gate.proposal),
+  }
 }
 
 function decided(gate: GateRow, claims: DecisionClaims): NewEvent<'decision'> {

@@ -1,18 +1,18 @@
 import type { People, Person } from '../core/person.ts'
 import type { DecisionClaims } from './decision-schema.ts'
 
-/** Who may decide, by the configuration as it is now; what is left out is not permitted. */
+/** Who may decide, by the current configuration. A permission that is absent is not granted. */
 export interface Deciders {
   people: People
   /** Groups whose members may decide alone, with a reason. */
   breakGlass?: readonly string[]
-  /** Whether people for whom the identity provider vouches may decide. */
+  /** Whether people who are known only to the identity provider may decide. */
   oidc?: boolean
 }
 
 /**
- * The person of a decision: a configured one, with the groups of the configuration, or one for whom the identity provider vouched
- * when they decided, with the groups that it said then. A name is one or the other, never both.
+ * The person of a decision: a configured person with the configured groups, or a person of the identity provider with the groups that
+ * the provider reported at the decision. A name is one or the other, never both. Undefined when the person is neither.
  */
 export function deciderOf({ people, oidc }: Deciders, { person: name, groups }: DecisionClaims): Person | undefined {
   const configured = Object.hasOwn(people, name) ? people[name] : undefined

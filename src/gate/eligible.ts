@@ -5,8 +5,8 @@ import type { DecisionClaims } from './decision-schema.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 
 /**
- * Why this person may not decide so on this gate; undefined when they may. Asked when they decide, and again for every permit, at
- * `now` by the engine's database.
+ * Why this person may not make this decision on this gate; undefined when they may. Checked when the person decides, and again for
+ * every permit. `now` is the time of the engine's database.
  */
 export function ineligible(
   incident: LockedIncident,
@@ -18,20 +18,20 @@ export function ineligible(
 ): string | undefined {
   if (alone !== undefined) {
     if (person.groups.some((group) => breakGlass.includes(group))) return undefined
-    return `${person.name} may not break the glass: that takes one of the groups ${breakGlass.join(', ') || '(none is configured)'}`
+    return `${person.name} may not break the glass: only members of these groups may: ${breakGlass.join(', ') || '(none is configured)'}`
   }
   const { by, excludeRequester, onTimeout } = proposal.approval
-  // The row alone is not believed: before the proposal's own time is over nobody can have widened the gate.
+  // The row alone is not trusted: no gate is widened before the proposal's own expiry.
   const isWidened = escalatedAt !== null && onTimeout === 'escalate' && now >= new Date(proposal.expiresAt)
   const groups = isWidened ? widenedGroups(proposal.approval) : by
   if (!person.groups.some((group) => groups.includes(group)))
-    return `${person.name} is in none of the groups that decide here: ${groups.join(', ')}`
+    return `${person.name} is in none of the groups that may decide on this gate: ${groups.join(', ')}`
   if (decision === 'approve' && excludeRequester && incident.requesters.includes(`person:${person.name}`))
-    return `${person.name} opened the incident, and the requester may not approve this remedy: another person must`
+    return `${person.name} opened the incident, and the requester may not approve this remedy: ask another person`
   return undefined
 }
 
-/** Those who decide, and those to whom an unanswered gate is widened. */
+/** The groups that decide on a gate after it was widened: the first groups and `escalateTo`. */
 export function widenedGroups({ by, escalateTo }: Pick<ProposedApproval, 'by' | 'escalateTo'>): string[] {
   return [...new Set([...by, ...escalateTo])]
 }

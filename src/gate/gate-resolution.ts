@@ -1,18 +1,19 @@
+import { defined } from '../core/defined.ts'
 import type { GateState, GateResolution } from '../core/decision.ts'
 import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents, setState } from '../history/record.ts'
-import { lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
+import { hasPermit, lapsesAt, lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
 
 /**
- * What has become of a gate, by its row and the engine's database clock: the workflow believes no message. Moves an open gate
- * that is past its time or whose incident was cancelled, and an approval that was not used within its time.
+ * The state of a gate, by its row and the engine's database clock: the workflow trusts no message. Ends an open gate that has expired
+ * or whose incident was cancelled, and an approval that was not used while it was valid.
  */
 export async function resolveGateRow(database: Database, id: string): Promise<GateResolution> {
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, id)
     const moved = await moveOn(connection, incident, gate, now)
-    // Whoever looks must not read that it still waits for people while the grounds are looked at again.
+    // The incident must not be shown as waiting for a decision while the preconditions are re-checked.
     if (moved.state === 'approved') await setState(connection, incident.id, 'applying')
     return answer(connection, incident, moved, now)
   })
@@ -20,23 +21,16 @@ export async function resolveGateRow(database: Database, id: string): Promise<Ga
 
 async function moveOn(connection: Connection, incident: LockedIncident, gate: GateRow, now: Date): Promise<GateRow> {
   const undecided = gate.state === 'open'
-  if ((undecided || gate.state === 'approved') && incident.cancelled && !(await permitted(connection, gate.id)))
+  if ((undecided || gate.state === 'approved') && incident.cancelled && !(await hasPermit(connection, gate.id)))
     return end(connection, gate, 'cancelled', `cancelled by ${incident.cancelledBy ?? 'somebody'}`)
   if (undecided && gate.expiresAt <= now) {
     if (gate.proposal.approval.onTimeout === 'escalate' && !gate.escalatedAt) return widen(connection, gate)
-    const times = gate.escalatedAt ? 'twice unanswered' : 'nobody answered in time'
-    return end(connection, gate, 'expired', times)
+    const why = gate.escalatedAt ? 'twice unanswered' : 'nobody answered in time'
+    return end(connection, gate, 'expired', why)
   }
-  const lapses = (gate.decidedAt?.getTime() ?? 0) + gate.validForMs
-  if (gate.state === 'approved' && lapses <= now.getTime() && !(await permitted(connection, gate.id)))
-    return end(connection, gate, 'lapsed', 'the approval could not be applied in the time it was valid for')
+  if (gate.state === 'approved' && lapsesAt(gate) <= now && !(await hasPermit(connection, gate.id)))
+    return end(connection, gate, 'lapsed', 'the approval was not applied while it was valid')
   return gate
-}
-
-/** After the first permit the gate's approval is being used: it can no longer lapse or be taken back as a whole. */
-async function permitted(connection: Connection, gate: string): Promise<boolean> {
-  const found = await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 LIMIT 1', [gate])
-  return found.rowCount === 1
 }
 
 async function end(connection: Connection, gate: GateRow, state: GateState, why: string): Promise<GateRow> {
@@ -66,7 +60,7 @@ async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
       data: {
         gate: gate.id,
         state: 'open',
-        why: `nobody answered in time: ${gate.proposal.approval.escalateTo.join(', ')} may decide now`,
+        why: `nobody answered in time: ${gate.proposal.approval.escalateTo.join(', ')} may decide now too`,
       },
     },
   ])
@@ -88,13 +82,12 @@ async function answer(
     }
     case 'approved': {
       const alone = (await readDecisions(connection, gate.id)).find((one) => one.breakGlass && !one.withdrawnAt)
-      const brokenBy = alone?.breakGlass ? { brokenBy: { person: alone.person, reason: alone.breakGlass } } : {}
-      return {
-        state: 'approved',
+      return defined({
+        state: 'approved' as const,
         targets: gate.approvedTargets ?? [],
-        ...brokenBy,
-        ...(cancelled ? { cancelled } : {}),
-      }
+        brokenBy: alone?.breakGlass ? { person: alone.person, reason: alone.breakGlass } : undefined,
+        cancelled: cancelled ? (true as const) : undefined,
+      })
     }
     case 'rejected': {
       const last = (await readDecisions(connection, gate.id)).findLast((one) => one.decision === 'reject')

@@ -4,6 +4,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { Proposal } from '../core/proposal.ts'
 import type { Connection, Queryable } from '../history/database.ts'
 
+/** A gate. Its terms (who decides, how many, how long an approval is valid) are in its proposal, which every decision's signature covers. */
 export interface GateRow {
   id: string
   incident: string
@@ -11,15 +12,10 @@ export interface GateRow {
   remedy: string
   proposal: Proposal
   proposalDigest: string
-  /** Whether the stored proposal still is what the digest was made of. */
+  /** Whether the stored proposal still has the stored digest. */
   intact: boolean
   state: GateState
-  auto: boolean
-  required: number
-  groups: string[]
-  excludeRequester: boolean
   withinMs: number
-  validForMs: number
   openedAt: Date
   expiresAt: Date
   escalatedAt: Date | null
@@ -29,16 +25,11 @@ export interface GateRow {
   why: string | null
 }
 
-const COLUMNS = `id, incident, round, remedy, proposal, proposal_digest AS "proposalDigest", state, auto, required, groups,
-  exclude_requester AS "excludeRequester", within_ms AS "withinMs",
-  valid_for_ms AS "validForMs", opened_at AS "openedAt", expires_at AS "expiresAt", escalated_at AS "escalatedAt",
-  decided_at AS "decidedAt", approved_targets AS "approvedTargets", next_cause AS "nextCause", why`
+const COLUMNS = `id, incident, round, remedy, proposal, proposal_digest AS "proposalDigest", state, within_ms AS "withinMs",
+  opened_at AS "openedAt", expires_at AS "expiresAt", escalated_at AS "escalatedAt", decided_at AS "decidedAt",
+  approved_targets AS "approvedTargets", next_cause AS "nextCause", why`
 
-type RawGateRow = Omit<GateRow, 'proposal' | 'intact' | 'withinMs' | 'validForMs'> & {
-  proposal: string
-  withinMs: string
-  validForMs: string
-}
+type RawGateRow = Omit<GateRow, 'proposal' | 'intact' | 'withinMs'> & { proposal: string; withinMs: string }
 
 function gateOf(row: RawGateRow): GateRow {
   return {
@@ -46,7 +37,6 @@ function gateOf(row: RawGateRow): GateRow {
     proposal: readProposal(row),
     intact: sha256Hex(row.proposal) === row.proposalDigest,
     withinMs: Number(row.withinMs),
-    validForMs: Number(row.validForMs),
   }
 }
 
@@ -54,7 +44,10 @@ function readProposal({ id, proposal }: { id: string; proposal: string }): Propo
   try {
     return JSON.parse(proposal) as Proposal
   } catch {
-    throw new RunbookError('RUNBOOK_REFUSED', `the stored proposal of ${id} cannot be read: it was changed`)
+    throw new RunbookError(
+      'RUNBOOK_REFUSED',
+      `the stored proposal of ${id} is not valid JSON: it was changed after it was stored`,
+    )
   }
 }
 
@@ -73,7 +66,7 @@ export async function readGates(db: Queryable, incident: string): Promise<GateRo
   return found.rows.map(gateOf)
 }
 
-/** Gates of open incidents that nobody has decided on yet, the one that was opened last first. */
+/** Undecided gates of open incidents, newest first. */
 export async function readOpenGates(db: Queryable, limit: number): Promise<GateRow[]> {
   const found = await db.query<RawGateRow>(
     `SELECT ${COLUMNS} FROM runbook.gates g
@@ -87,14 +80,25 @@ export async function readOpenGates(db: Queryable, limit: number): Promise<GateR
 export interface LockedIncident {
   id: string
   runbook: string
-  /** Who opened it, and who opened the incidents that led to it. */
+  /** Who opened the incident, and who opened its parent incidents. */
   requesters: string[]
   cancelled: boolean
   cancelledBy: string | null
   closed: boolean
 }
 
-/** Locks in the order incident → gate, which every transaction keeps. */
+/** When an unused approval stops being valid. */
+export function lapsesAt({ decidedAt, proposal }: Pick<GateRow, 'decidedAt' | 'proposal'>): Date {
+  return new Date((decidedAt?.getTime() ?? 0) + proposal.approval.validForMs)
+}
+
+/** Whether any target of the gate has a permit: from then on the approval is in use and can no longer lapse or be withdrawn. */
+export async function hasPermit(connection: Connection, gate: string): Promise<boolean> {
+  const found = await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 LIMIT 1', [gate])
+  return found.rowCount === 1
+}
+
+/** Locks the incident, then the gate: every transaction locks in this order. `now` is the time of the database's clock. */
 export async function lockGate(
   connection: Connection,
   gate: string,
@@ -135,7 +139,7 @@ export interface DecisionRow {
   token: string
   at: Date
   withdrawnAt: Date | null
-  /** The reason; null for every decision that was taken in the usual way. */
+  /** The reason for a break-glass approval; null for other decisions. */
   breakGlass: string | null
 }
 
@@ -149,12 +153,19 @@ export async function readDecisions(db: Queryable, gate: string): Promise<Decisi
   return found.rows
 }
 
-/** What a quorum is counted from. */
+/** The part of a decision that the quorum is counted by. */
 export type Vote = Pick<DecisionRow, 'person' | 'decision' | 'targets' | 'breakGlass'>
 
 /**
- * Keys of the targets that enough distinct people approve, in the proposal's order: so many as the proposal says, which its digest, and
- * so every signature, covers, or one who breaks the glass.
+ * How many distinct people must approve; 0 when the configuration allows the remedy without an approval. From the proposal, whose
+ * digest every signature covers.
+ */
+export function requiredApprovals({ approval }: Pick<Proposal, 'approval'>): number {
+  return approval.auto ? 0 : Math.max(1, approval.count)
+}
+
+/**
+ * Keys of the targets that enough distinct people approve, in the proposal's order. One break-glass approval is enough.
  */
 export function approvedTargets(proposal: Proposal, decisions: Vote[]): string[] {
   const required = Math.max(1, proposal.approval.count)
@@ -162,7 +173,8 @@ export function approvedTargets(proposal: Proposal, decisions: Vote[]): string[]
   return proposal.targets
     .map((target) => target.key)
     .filter((key) => {
-      const given = approvals.filter((one) => one.targets === null || one.targets.includes(key))
-      return new Set(given.map((one) => one.person)).size >= required || given.some((one) => one.breakGlass !== null)
+      const covering = approvals.filter((one) => one.targets === null || one.targets.includes(key))
+      const people = new Set(covering.map((one) => one.person))
+      return people.size >= required || covering.some((one) => one.breakGlass !== null)
     })
 }

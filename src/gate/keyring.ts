@@ -10,15 +10,15 @@ const AUDIENCE = 'runbook-gate'
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex')
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 
-/** Signs decisions with the engine's key, and verifies tokens by that key, former ones, and people's registered keys. */
+/** Signs decisions with the engine's key; verifies tokens with that key, former keys, and people's registered keys. */
 export interface Keyring {
   sign(claims: DecisionClaims): Promise<string>
   /**
-   * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that no key of ours, or of the person it names, has signed, and
-   * `RUNBOOK_BAD_INPUT` for one that does not say what a decision says.
+   * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that neither an engine key nor a key of its person has signed, and
+   * `RUNBOOK_BAD_INPUT` for one whose claims are not those of a decision.
    */
   verify(token: string): Promise<DecisionClaims>
-  /** Signs a text that says what it is for, with the engine's key. */
+  /** Signs a text with the engine's key. The text must name its purpose, so that the signature cannot be used for another one. */
   signText(text: string): string
   /** Whether the engine's key, or a former one, signed this text. */
   verifyText(text: string, signature: string): boolean
@@ -35,7 +35,7 @@ export function publicKeyOf(privateKey: string): string {
   return `ed25519:${spki.subarray(SPKI_ED25519.length).toString('base64url')}`
 }
 
-/** `signing.key` signs; `previous` are public keys of before, so that keys can rotate while incidents wait. */
+/** `signing.key` signs. `signing.previous` are former public keys, so that keys can be rotated while incidents wait. */
 export function openKeyring(signing: { key: string; previous?: string[] }, people: People): Keyring {
   const privateKey = privateKeyOf(signing.key)
   const engineKeys = [createPublicKey(privateKey), ...(signing.previous ?? []).map(publicKeyFrom)]
@@ -52,7 +52,10 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
         const claims = await verifiedClaims(token, key)
         if (claims) return ownClaims(readClaims(claims))
       }
-      throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'the decision is not signed by a key that is known here')
+      throw new RunbookError(
+        'RUNBOOK_NOT_AUTHENTICATED',
+        "the decision is not signed by the engine's key or by a registered key of its person",
+      )
     },
     signText: (text) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
     verifyText: (text, signature) =>
@@ -81,10 +84,10 @@ async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
   }
 }
 
-/** Nobody says of themselves which groups they are in. */
+/** People may not sign claims about their own groups. */
 function ownClaims(claims: DecisionClaims): DecisionClaims {
   if (claims.groups === undefined) return claims
-  throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine says which groups a person is in')
+  throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine may sign this claim; leave it out')
 }
 
 function personNamedIn(token: string): string {

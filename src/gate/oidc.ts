@@ -4,16 +4,17 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import type { People, Person } from '../core/person.ts'
 
 const CLOCK_TOLERANCE_S = 30
-const FETCH_MS = 5_000
-/** A name that no terminal, log line or list of names can take for something else. */
+const FETCH_TIMEOUT_MS = 5_000
+/** No spaces, commas or control characters: such a name is safe in a terminal, a log line and a list of names. */
 const NAME = /^[^\s\p{C},]{1,200}$/u
 
 /**
- * Who bears this token. Keys are fetched from the configured address alone, kept, and fetched again at most every half minute for a key
- * that is not known. Throws `RUNBOOK_NOT_AUTHENTICATED`, or `RUNBOOK_UNREACHABLE` when the keys cannot be had.
+ * Returns a function that finds the person of an identity provider's token. It fetches the provider's keys only from the configured
+ * address, keeps them, and fetches them again for an unknown key, at most every 30 seconds. The function throws
+ * `RUNBOOK_NOT_AUTHENTICATED`, or `RUNBOOK_UNREACHABLE` when the keys cannot be fetched.
  */
 export function openOidc(rules: Oidc, people: People): (token: string) => Promise<Person> {
-  const keys = createRemoteJWKSet(new URL(rules.jwks), { timeoutDuration: FETCH_MS })
+  const keys = createRemoteJWKSet(new URL(rules.jwks), { timeoutDuration: FETCH_TIMEOUT_MS })
   return async (token) => {
     try {
       const { payload } = await jwtVerify(token, keys, {
@@ -34,29 +35,33 @@ export function openOidc(rules: Oidc, people: People): (token: string) => Promis
 
 function personOf({ name: claim, groupsClaim, groups }: Oidc, people: People, payload: JWTPayload): Person {
   const name = payload[claim]
-  if (typeof name !== 'string' || !NAME.test(name)) throw refused(`its ${claim} names nobody`)
-  if (claim === 'email' && payload.email_verified !== true) throw refused('its email was not verified')
+  if (typeof name !== 'string' || !NAME.test(name)) throw refused(`its claim "${claim}" is not a person's name`)
+  if (claim === 'email' && payload.email_verified !== true) throw refused('its email address is not verified')
   const known = Object.values(people).find((person) => person.login === name)
   if (known) return known
   if (Object.hasOwn(people, name))
-    throw refused(`${name} is a configured person, whose login there is not said: set people.${name}.login`)
+    throw refused(`${name} is also a configured person without a login: set people.${name}.login if they are the same`)
   const claimed = payload[groupsClaim]
-  const theirs = Array.isArray(claimed) ? claimed : []
-  const ours = Object.entries(groups).filter(([, names]) => names.some((one) => theirs.includes(one)))
-  return { name, groups: ours.map(([group]) => group), keys: [], oidc: true }
+  const providerGroups = Array.isArray(claimed) ? claimed : []
+  const ownGroups = Object.entries(groups).filter(([, names]) => names.some((one) => providerGroups.includes(one)))
+  return { name, groups: ownGroups.map(([group]) => group), keys: [], oidc: true }
 }
 
 function refusal(error: unknown): RunbookError {
   if (error instanceof RunbookError) return error
-  const own = error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout) && error.code !== GENERIC
-  if (own && !(error instanceof errors.JWKSInvalid)) return refused(error.message)
-  const why = `the identity provider's keys cannot be had: ${messageOf(error)}`
+  const isAboutToken =
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== GENERIC
+  if (isAboutToken) return refused(error.message)
+  const why = `cannot fetch the identity provider's keys: ${messageOf(error)}`
   return new RunbookError('RUNBOOK_UNREACHABLE', why, {}, error)
 }
 
-/** What jose says when the keys' address answers anything but keys. */
+/** The code of jose's errors when the address of the keys returns something else. */
 const GENERIC = errors.JOSEError.code
 
 function refused(why: string): RunbookError {
-  return new RunbookError('RUNBOOK_NOT_AUTHENTICATED', `the token of the identity provider is refused: ${why}`)
+  return new RunbookError('RUNBOOK_NOT_AUTHENTICATED', `the identity provider's token is refused: ${why}`)
 }

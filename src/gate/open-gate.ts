@@ -10,7 +10,7 @@ import { recordEvents, setState } from '../history/record.ts'
 import { lockIncident, readGate } from './gates.ts'
 
 export interface GateRequest {
-  /** The proposal but for its times, which the engine's database gives. */
+  /** The proposal without its times: the engine's database sets them. */
   proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>
   findings: Finding[]
   withinMs: number
@@ -20,8 +20,8 @@ export type OpenedGate =
   { opened: true; gate: string; proposal: Proposal; proposalDigest: string } | { opened: false; cancelledBy: string }
 
 /**
- * Stores a proposal and opens its gate. A second call for the same round, after a crash, returns what was stored first.
- * An incident that was cancelled meanwhile gets no gate.
+ * Stores a proposal and opens its gate. A second call for the same round, after a crash, returns the proposal that was stored first.
+ * An incident that was cancelled or closed in the meantime gets no gate.
  */
 export async function openGate(database: Database, request: GateRequest): Promise<OpenedGate> {
   const { gate: id, incident, round } = request.proposal
@@ -53,8 +53,6 @@ export async function openGate(database: Database, request: GateRequest): Promis
           targets: proposal.targets.map((target) => target.key),
           affected: proposal.affected,
           auto: proposal.approval.auto,
-          onTimeout: proposal.approval.onTimeout,
-          escalateTo: proposal.approval.escalateTo,
           withinMs: request.withinMs,
           expiresAt,
         },
@@ -84,13 +82,12 @@ async function insertGate(
   text: string,
   digest: string,
 ): Promise<void> {
-  const { approval } = proposal
-  const auto = approval.auto
+  const { auto } = proposal.approval
   await connection.query(
-    `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, auto, required, groups, exclude_requester,
-       on_timeout, escalate_to, within_ms, valid_for_ms, opened_at, expires_at, decided_at, approved_targets)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, $17::timestamptz,
-       CASE WHEN $8 THEN $16::timestamptz END, CASE WHEN $8 THEN $18::text[] END)`,
+    `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, auto, within_ms, opened_at, expires_at,
+       decided_at, approved_targets)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::timestamptz, $11::timestamptz,
+       CASE WHEN $8 THEN $10::timestamptz END, CASE WHEN $8 THEN $12::text[] END)`,
     [
       proposal.gate,
       proposal.incident,
@@ -100,13 +97,7 @@ async function insertGate(
       digest,
       auto ? 'approved' : 'open',
       auto,
-      auto ? 0 : approval.count,
-      approval.by,
-      approval.excludeRequester,
-      approval.onTimeout,
-      approval.escalateTo,
       request.withinMs,
-      approval.validForMs,
       proposal.proposedAt,
       proposal.expiresAt,
       proposal.targets.map((target) => target.key),

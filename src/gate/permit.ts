@@ -1,22 +1,34 @@
 import { parseEvent } from '../core/parse-event.ts'
 import { formatPlace, parsePlace, recheckPrefix } from '../core/place.ts'
 import type { ProposedAction } from '../core/proposal.ts'
+import { ADVISORY_LOCKS, lockName, lockShared } from '../history/advisory-locks.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
 import type { DecisionClaims } from './decision-schema.ts'
 import { ineligible } from './eligible.ts'
-import { approvedTargets, lockGate, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
+import { connectionsOf } from './breaker.ts'
+import { breakerOf, FREEZE } from './controls.ts'
+import {
+  approvedTargets,
+  hasPermit,
+  lapsesAt,
+  lockGate,
+  readDecisions,
+  type GateRow,
+  type LockedIncident,
+  type Vote,
+} from './gates.ts'
 import type { Keyring } from './keyring.ts'
 
-/** Grounds older than this are stale: the interpreter checks again. */
+/** A re-check older than this is stale: the interpreter runs the checks again. */
 const MAX_RECHECK_AGE_MS = 60_000
 
 export interface PermitRequest {
   gate: string
   /** A target's key; `-` for an action that is done once. */
   target: string
-  /** When the checks behind the cause ran last, as it was recorded (ISO 8601, microseconds). */
+  /** When the cause's checks last ran, as recorded (ISO 8601, microseconds). */
   recheckedAt: string
   leaseMs: number
 }
@@ -29,53 +41,50 @@ export type PermitAnswer =
 
 export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 
-/** By what a permit is judged: the keys and people of the configuration as they are now, not as they were when it was decided. */
+/** The rules for a permit: keys and people of the configuration as they are now, not as they were at the decision. */
 export interface PermitRules extends Deciders {
   keyring: Keyring
   /** Whether the configuration allows this action to be applied without an approval. */
   isAutoApproved(action: ProposedAction): boolean
 }
 
-/** Of `runbook.turn_control`, which takes it for itself alone. */
-const TURN_LOCK = 7_214_455_002
-
-/** Stands for the whole, where an action is done once. */
+/** The target of an action that is done once for all targets. */
 const ALL_TARGETS = '-'
 
 /**
- * The engine's leave to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are verified
- * by their signatures, not by the rows' word, and count while their person may still decide. The limits are reserved here; a target
- * that has its permit gets it again after a crash, with a new fence, without being charged twice; signatures, freeze and breaker are
- * looked at again.
+ * The engine's permission to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are
+ * verified by their signatures, not by their rows, and count while their person may still decide. The permit reserves the limits.
+ * After a crash, a target that has a permit gets it again with a new fence: limits are not charged twice; signatures, freeze and
+ * breaker are checked again.
  */
 export async function takePermit(
   database: Database,
   rules: PermitRules,
   request: PermitRequest,
 ): Promise<PermitAnswer> {
-  // Verified before the locks are taken: a decision's row never changes but for its withdrawal, which is looked at again below.
+  // Verified before the locks are taken: only a withdrawal changes a decision's row, and `approves` reads it again under the lock.
   const verified = await verifiedDecisions(database, rules.keyring, request.gate)
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, request.gate)
     const earlier = await earlierPermit(connection, request)
-    if (incident.closed) return no('cancelled', 'the incident is closed')
+    if (incident.closed) return refuse('cancelled', 'the incident is closed')
     const late =
       (earlier ? undefined : await tooLate(connection, incident, gate, now)) ??
       (earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request))
     if (late) return late
-    if (!gate.intact) return no('not-approved', 'the stored proposal is not the one that was approved')
-    if (!(await approves(connection, rules, incident, gate, now, verified, request.target)))
-      return no('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
-    const control = await controlsInTheWay(connection, gate)
+    if (!gate.intact) return refuse('not-approved', 'the stored proposal is not the one that was approved')
+    if (!(await isApproved(connection, rules, incident, gate, now, verified, request.target)))
+      return refuse('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
+    const control = await refusedByControl(connection, gate)
     if (control) return control
     const remedy = `${incident.runbook}/${gate.remedy}`
     if (!earlier) {
-      const limit = await limitInTheWay(connection, gate, remedy, request.target)
+      const limit = await refusedByLimit(connection, gate, remedy, request.target)
       if (limit) return limit
     }
     const lease = leaseOf(gate, remedy, request.target)
     const fence = await takeLease(connection, lease, request.gate, request.leaseMs)
-    if (fence === undefined) return no('busy', `something else is being done to ${lease} just now`)
+    if (fence === undefined) return refuse('busy', `another remedy holds the lease ${lease}`)
     await storePermit(connection, gate, remedy, request, lease, fence)
     if (!earlier)
       await recordEvents(connection, gate.incident, [
@@ -90,27 +99,30 @@ export async function takePermit(
   })
 }
 
-function no(reason: PermitRefusal, message: string): PermitAnswer {
+function refuse(reason: PermitRefusal, message: string): PermitAnswer {
   return { granted: false, reason, message }
 }
 
-/** What stands against a target's first permit, and no longer against one that is taken again. */
+/** Why a target gets no first permit any more; a permit that is taken again is not refused for these reasons. */
 async function tooLate(
   connection: Connection,
   incident: LockedIncident,
   gate: GateRow,
   now: Date,
 ): Promise<PermitAnswer | undefined> {
-  if (incident.cancelled) return no('cancelled', 'the incident was cancelled before this target was begun')
-  if (gate.state === 'withdrawn') return no('withdrawn', gate.why ?? 'the approval was taken back')
-  if (gate.state !== 'approved') return no('not-approved', `the gate is ${gate.state}`)
-  const lapses = (gate.decidedAt?.getTime() ?? 0) + gate.validForMs
-  if (lapses <= now.getTime() && !(await anyPermit(connection, gate.id)))
-    return no('lapsed', 'the approval is no longer valid')
+  if (incident.cancelled)
+    return refuse('cancelled', 'the incident was cancelled before the first action on this target')
+  if (gate.state === 'withdrawn') return refuse('withdrawn', gate.why ?? 'the approval was withdrawn')
+  if (gate.state !== 'approved') return refuse('not-approved', `the gate is ${gate.state}`)
+  if (lapsesAt(gate) <= now && !(await hasPermit(connection, gate.id)))
+    return refuse('lapsed', 'the approval is no longer valid')
   return undefined
 }
 
-/** Whether its permit led to an effect: the target's next actions finish what is begun, and the grounds may have changed by it. */
+/**
+ * Whether the target's permit already led to an effect. Then no recent re-check is required: the next actions finish what was
+ * started, and the effect itself may have changed the preconditions.
+ */
 async function isBegun(connection: Connection, { gate, target }: PermitRequest): Promise<boolean> {
   const found = await connection.query(
     `SELECT FROM runbook.permits p JOIN runbook.effects e USING (gate, target)
@@ -120,7 +132,7 @@ async function isBegun(connection: Connection, { gate, target }: PermitRequest):
   return found.rowCount === 1
 }
 
-/** The last look at the grounds, as it stands in the history: it must be the one relied on, be recent, and have kept this target. */
+/** The last re-check in the history must be the one that the request names, be recent, and have kept this target. */
 async function staleRecheck(
   connection: Connection,
   gate: GateRow,
@@ -134,11 +146,11 @@ async function staleRecheck(
   // The evidence of a re-check has the same prefix.
   const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
   if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_RECHECK_AGE_MS))
-    return no('stale', 'the checks behind the cause are too old')
+    return refuse('stale', "the last re-check of the cause's checks is too old")
   const event = parseEvent(last.body)
   const targets = event.kind === 'recheck' ? event.data.targets : []
   const kept = target === ALL_TARGETS ? targets.length > 0 : targets.includes(target)
-  return kept ? undefined : no('stale', `${target} no longer qualified when it was last looked at`)
+  return kept ? undefined : refuse('stale', `${target} did not qualify at the last re-check`)
 }
 
 interface Verified {
@@ -152,7 +164,7 @@ async function verifiedDecisions(database: Database, keyring: Keyring, gate: str
   return verified.flatMap((claims, i) => (claims && claims.jti === rows[i]!.jti ? [{ jti: claims.jti, claims }] : []))
 }
 
-async function approves(
+async function isApproved(
   connection: Connection,
   rules: PermitRules,
   incident: LockedIncident,
@@ -164,8 +176,7 @@ async function approves(
   const { proposal } = gate
   const keys = proposal.targets.map((one) => one.key)
   const proposed = target === ALL_TARGETS ? keys : keys.filter((key) => key === target)
-  if (gate.auto)
-    return proposal.approval.auto && proposed.length > 0 && proposal.actions.every((one) => rules.isAutoApproved(one))
+  if (proposal.approval.auto) return proposed.length > 0 && proposal.actions.every((one) => rules.isAutoApproved(one))
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )
@@ -185,7 +196,7 @@ async function approves(
       breakGlass,
     }))
   const covered = approvedTargets(proposal, signed)
-  // What is done once is done for all; without `for` the one target's key is `-` itself.
+  // An action that is done once concerns all targets. (In a remedy without `for`, the only target has the key `-`.)
   return proposed.length > 0 && proposed.every((key) => covered.includes(key))
 }
 
@@ -197,28 +208,20 @@ async function earlierPermit(connection: Connection, request: PermitRequest): Pr
   return found.rowCount === 1
 }
 
-async function anyPermit(connection: Connection, gate: string): Promise<boolean> {
-  return (await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 LIMIT 1', [gate])).rowCount === 1
-}
-
-async function controlsInTheWay(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
-  // Whoever turns a control waits for the permits that did not see it: none is granted after a freeze has returned.
-  await connection.query('SELECT pg_advisory_xact_lock_shared($1)', [TURN_LOCK])
-  const connections = gate.proposal.actions.map((action) => `breaker/${String(action.with.connection)}`)
+async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
+  // A change of a control waits for the permits that did not see it: no permit is granted after `freeze` has returned.
+  await lockShared(connection, ADVISORY_LOCKS.controls)
   const found = await connection.query<{ name: string; person: string; reason: string }>(
-    `SELECT name, person, reason FROM runbook.controls WHERE name = 'freeze' OR name = ANY ($1) ORDER BY name DESC`,
-    [connections],
+    'SELECT name, person, reason FROM runbook.controls WHERE name = ANY ($1) ORDER BY name DESC',
+    [[FREEZE, ...connectionsOf(gate.proposal).map(breakerOf)]],
   )
   const row = found.rows[0]
   if (!row) return undefined
-  return no(row.name === 'freeze' ? 'frozen' : 'breaker', `${row.name} is on (${row.person}: ${row.reason})`)
+  return refuse(row.name === FREEZE ? 'frozen' : 'breaker', `${row.name} is on (${row.person}: ${row.reason})`)
 }
 
-/**
- * Targets per hour of this remedy (`<runbook>/<remedy>`), and the pause per target. Two permits of one remedy are kept apart by an
- * advisory lock.
- */
-async function limitInTheWay(
+/** Checks how many targets this remedy (`<runbook>/<remedy>`) had in the last hour, and when it was last applied to this target. */
+async function refusedByLimit(
   connection: Connection,
   gate: GateRow,
   remedy: string,
@@ -226,7 +229,8 @@ async function limitInTheWay(
 ): Promise<PermitAnswer | undefined> {
   const { perHour, cooldownMs } = gate.proposal.limits
   if (perHour === undefined && cooldownMs === undefined) return undefined
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [remedy])
+  // Without the lock, two permits of one remedy at the same time would not count each other.
+  await lockName(connection, 'remedyLimits', remedy)
   const found = await connection.query<{ hour: number; cooling: boolean }>(
     `SELECT count(*) FILTER (WHERE issued_at > clock_timestamp() - interval '1 hour')::int AS hour,
        coalesce(bool_or(target = $2 AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
@@ -234,20 +238,20 @@ async function limitInTheWay(
     [remedy, target, cooldownMs ?? 0, gate.id],
   )
   const { hour, cooling } = found.rows[0]!
-  if (cooling) return no('cooldown', `${gate.remedy} was applied to ${target} a moment ago`)
+  if (cooling) return refuse('cooldown', `${gate.remedy} was applied to ${target} less than its cooldown ago`)
   if (perHour !== undefined && hour >= perHour)
-    return no('limit', `${gate.remedy} has reached its ${perHour} targets per hour`)
+    return refuse('limit', `${gate.remedy} has reached its limit of ${perHour} targets per hour`)
   return undefined
 }
 
-/** Targets of different remedies that are one thing share a lease by the name in `lock`; others have one of their own. */
+/** The lease's name: the target's `lock`, by which remedies that treat the same thing exclude each other, or one of its own. */
 function leaseOf(gate: GateRow, remedy: string, target: string): string {
   return gate.proposal.targets.find((one) => one.key === target)?.lock ?? `${remedy}/${target}`
 }
 
 /**
- * The lease's new fence; undefined while another gate holds it. One gate's targets come one after the other, so they hand a lease that
- * they share on, each time with a higher fence.
+ * Takes the lease and returns its new fence; undefined while another gate holds it. Targets of the same gate are applied one after the
+ * other: they may take a lease that they share from each other, each time with a higher fence.
  */
 async function takeLease(
   connection: Connection,

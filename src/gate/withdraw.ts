@@ -10,7 +10,7 @@ import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRo
 
 export interface WithdrawDependencies {
   database: Database
-  /** Tells the incident's workflow to look at its gate. A ring that is lost is rung again by the reconciler. */
+  /** Wakes the incident's workflow, so that it reads its gate. When the signal is lost, the reconciler sends it again. */
   wakeWorkflow(incident: string): Promise<void>
 }
 
@@ -20,12 +20,12 @@ export interface Withdrawn {
   state: GateState
 }
 
-/** What the transaction found: a refusal is committed with its event before it is thrown. */
-type Taken = { withdrawn: Withdrawn } | { refused: RunbookError }
+/** The result of the transaction: a refusal is committed with its event before it is thrown. */
+type Result = { withdrawn: Withdrawn } | { refused: RunbookError }
 
 /**
- * Takes a person's own decision back, until the gate's first permit. Below the quorum the gate stays open; an approved gate whose
- * quorum is lost is `withdrawn`: the workflow may be on its way to apply, and its next round looks afresh. Throws
+ * Withdraws a person's own decision, until the gate's first permit. An open gate stays open. An approved gate that loses its quorum
+ * becomes `withdrawn` and does not reopen: the workflow may already be about to apply, and its next round diagnoses again. Throws
  * `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function withdraw(
@@ -33,7 +33,7 @@ export async function withdraw(
   person: Person,
   request: WithdrawRequest,
 ): Promise<Withdrawn> {
-  const taken = await transaction(database, async (connection): Promise<Taken> => {
+  const result = await transaction(database, async (connection): Promise<Result> => {
     const { incident, gate } = await lockGate(connection, request.gate)
     const live = (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null)
     const own = live.find((one) => one.person === person.name)
@@ -44,24 +44,20 @@ export async function withdraw(
       return { refused: refusal! }
     }
     await connection.query('UPDATE runbook.decisions SET withdrawn_at = clock_timestamp() WHERE jti = $1', [own.jti])
-    const state = await moveGate(
-      connection,
-      gate,
-      live.filter((one) => one !== own),
-      person,
-    )
+    const remaining = live.filter((one) => one !== own)
+    const moved = await updateGate(connection, gate, remaining, person)
     const comment = request.comment || undefined
-    const data = defined({ gate: gate.id, jti: own.jti, person: person.name, state, comment })
+    const data = defined({ gate: gate.id, jti: own.jti, person: person.name, ...moved, comment })
     const place = formatPlace({ kind: 'withdrawal', round: gate.round, jti: own.jti })
     await recordEvents(connection, incident.id, [{ place, actor: `person:${person.name}`, kind: 'withdrawal', data }])
-    return { withdrawn: { gate: gate.id, incident: incident.id, state } }
+    return { withdrawn: { gate: gate.id, incident: incident.id, state: moved.state } }
   })
-  if ('refused' in taken) throw taken.refused
-  await wakeWorkflow(taken.withdrawn.incident).catch(() => {})
-  return taken.withdrawn
+  if ('refused' in result) throw result.refused
+  await wakeWorkflow(result.withdrawn.incident).catch(() => {})
+  return result.withdrawn
 }
 
-/** Why it cannot be taken back; undefined when it can, and then there is a decision of this person's. */
+/** Why the decision cannot be withdrawn; undefined when it can, and then `own` is defined. */
 async function refuse(
   connection: Connection,
   gate: GateRow,
@@ -71,10 +67,13 @@ async function refuse(
 ): Promise<RunbookError | undefined> {
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   if (!own)
-    return new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${person.name} has no decision here to take back`)
+    return new RunbookError(
+      'RUNBOOK_NOT_ALLOWED',
+      `${gate.id}: ${person.name} has no decision on this gate to withdraw`,
+    )
   if (closed) return conflict('the incident is closed')
   if (gate.state !== 'open' && gate.state !== 'approved')
-    return conflict(`is ${gate.state}, and its round is over: nothing is left to take back`)
+    return conflict(`the gate is ${gate.state} and its round is over: there is nothing to withdraw`)
   const permits = await connection.query<{ target: string }>(
     'SELECT target FROM runbook.permits WHERE gate = $1 ORDER BY issued_at',
     [gate.id],
@@ -84,19 +83,20 @@ async function refuse(
   return conflict(`too late for these targets: ${targets}; "runbook cancel ${gate.incident}" stops before the next one`)
 }
 
-async function moveGate(
+/** The gate's state without the withdrawn decision. */
+async function updateGate(
   connection: Connection,
   gate: GateRow,
-  left: DecisionRow[],
+  remaining: DecisionRow[],
   person: Person,
-): Promise<GateState> {
-  if (gate.state === 'open') return 'open'
-  const targets = approvedTargets(gate.proposal, left)
+): Promise<{ state: GateState; why?: string }> {
+  if (gate.state === 'open') return { state: 'open' }
+  const targets = approvedTargets(gate.proposal, remaining)
   if (targets.length > 0) {
     await connection.query('UPDATE runbook.gates SET approved_targets = $2 WHERE id = $1', [gate.id, targets])
-    return 'approved'
+    return { state: 'approved' }
   }
-  const why = `${person.name} took the approval back`
+  const why = `${person.name} withdrew the approval`
   await connection.query(`UPDATE runbook.gates SET state = 'withdrawn', why = $2 WHERE id = $1`, [gate.id, why])
-  return 'withdrawn'
+  return { state: 'withdrawn', why }
 }

@@ -3,6 +3,7 @@ import type { NewEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { formatPlace } from '../core/place.ts'
+import { lockName } from './advisory-locks.ts'
 import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
 
 export interface NewIncident {
@@ -11,14 +12,14 @@ export interface NewIncident {
   planDigest: string
   key: string
   inputs: JsonObject
-  /** Who or what asks: `person:<name>`, `alert:<source>`, `handoff:<incident>`. */
+  /** Who or what opens it: `person:<name>`, `alert:<source>`, `handoff:<incident>`. */
   requester: string
   parent?: string
-  /** A repeated request with the same value is the same incident, whatever has become of it. */
+  /** A repeated request with the same value returns the same incident, also after it has closed. */
   idempotencyKey?: string
   /**
-   * For what reports by itself: so many milliseconds after the key's last incident closed with its symptom still there, a report is
-   * counted there and opens nothing. Absent: it opens whatever was before.
+   * For automatic reports: for this many milliseconds after the key's last incident closed with its symptom still present, a report
+   * is counted on that incident and opens nothing. Absent: the report always opens an incident or joins the open one.
    */
   quietMs?: number
 }
@@ -28,15 +29,15 @@ export interface Accepted {
   /** False: the request joined an incident that was open under the same key, or repeats an earlier request. */
   created: boolean
   occurrences: number
-  /** Those of the incident that it joined, where they are not the ones that were asked for. */
+  /** The inputs of the incident that the request joined; present when they differ from the requested inputs. */
   inputs?: JsonObject
-  /** It was counted at an incident that has closed: the key is quiet. */
+  /** The key is quiet: the request was counted on an incident that has closed. */
   quiet?: true
 }
 
 /**
- * Accepts an incident: one open per key, repeats counted. Answers after commit; a new one has `started_at` null, which is the
- * outbox: whoever starts its workflow then sets it.
+ * Accepts an incident: one open incident per key, repeats are counted. Returns after the commit. A new incident has `started_at`
+ * null: those rows are the outbox, and the process that starts the workflow sets the column.
  */
 export async function acceptIncident(database: Database, request: NewIncident): Promise<Accepted> {
   const { idempotencyKey, quietMs } = request
@@ -45,7 +46,7 @@ export async function acceptIncident(database: Database, request: NewIncident): 
   return transaction(database, async (connection) => {
     const earlier = idempotencyKey && (await earlierRequest(connection, idempotencyKey, request))
     if (earlier) return earlier
-    const accepted = (await countedQuietly(connection, request)) ?? (await openOrJoin(connection, request))
+    const accepted = (await countOnQuietKey(connection, request)) ?? (await openOrJoin(connection, request))
     if (!idempotencyKey) return accepted
     await connection.query(
       'INSERT INTO runbook.requests (idempotency_key, fingerprint, incident) VALUES ($1, $2, $3)',
@@ -64,8 +65,8 @@ async function earlierRequest(
   idempotencyKey: string,
   request: NewIncident,
 ): Promise<Accepted | undefined> {
-  // Two requests with one key at once: the second waits here until the first has committed.
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [idempotencyKey])
+  // Of two requests with the same key at the same time, the second waits here until the first has committed.
+  await lockName(connection, 'idempotencyKey', idempotencyKey)
   const found = await connection.query<{ fingerprint: string; incident: string; occurrences: number }>(
     `SELECT r.fingerprint, r.incident, i.occurrences FROM runbook.requests r JOIN runbook.incidents i ON i.id = r.incident
      WHERE r.idempotency_key = $1`,
@@ -76,16 +77,19 @@ async function earlierRequest(
   if (row.fingerprint !== fingerprint(request))
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
-      `the idempotency key was used before for another request (${row.incident})`,
+      `the idempotency key was used before for a different request (${row.incident}): send a new key`,
     )
   return { incident: row.incident, created: false, occurrences: row.occurrences }
 }
 
-/** A symptom that was seen to be gone ends the quiet: then the key's last incident was resolved or cleared. */
-async function countedQuietly(connection: Connection, { key, quietMs }: NewIncident): Promise<Accepted | undefined> {
+/**
+ * Counts the report on the key's last incident while the key is quiet; undefined when it is not. A key whose last incident was
+ * resolved or cleared is not quiet, because the symptom was gone.
+ */
+async function countOnQuietKey(connection: Connection, { key, quietMs }: NewIncident): Promise<Accepted | undefined> {
   if (quietMs === undefined) return undefined
-  // As accept_incident does: of reports with one key at once, one is judged after the other.
-  await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 2))', [key])
+  // The same lock as in accept_incident: reports with the same key are handled one after the other.
+  await lockName(connection, 'incidentKey', key)
   const counted = await connection.query<Accepted>(
     `UPDATE runbook.incidents SET occurrences = occurrences + 1
      WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $1)
@@ -107,7 +111,10 @@ async function openOrJoin(connection: Connection, request: NewIncident): Promise
   return accepted.rows[0]!
 }
 
-/** Incidents whose workflow is still to be started, oldest first; those younger than `graceMs` are left to who accepted them. */
+/**
+ * Incidents whose workflow has not been started, oldest first. Incidents younger than `graceMs` are left out: the process that
+ * accepted them is starting them.
+ */
 export async function incidentsToStart(db: Queryable, graceMs: number, limit: number): Promise<string[]> {
   const found = await db.query<{ id: string }>(
     `SELECT id FROM runbook.incidents WHERE started_at IS NULL AND closed_at IS NULL

@@ -20,9 +20,9 @@ interface Link {
 }
 
 /**
- * Recomputes an incident's chain of events and compares it with the head that the incident's row names; then compares with the chain
- * what it speaks of: evidence and proposals by their digests, the outcome. Finds what was edited, removed or put between. What was cut
- * off the end together with the head cannot be seen here. Of an incident that is still open only a snapshot fits together.
+ * Recomputes an incident's chain of events, compares it with the head in the incident's row, and compares evidence, proposals and the
+ * outcome with their events. Finds edits, removals and insertions. It cannot find events that were cut off the end together with the
+ * head. For an open incident, pass a snapshot: its rows change while they are read.
  */
 export async function verifyChain(db: Queryable, incident: string): Promise<ChainFault[]> {
   const links = await db.query<Link>(
@@ -46,7 +46,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
     const seq = Number(link.seq)
     const fault = (what: string) => faults.push({ incident, seq, what })
     if (seq !== expected) fault(`events ${expected} to ${seq - 1} are missing`)
-    if (link.prev !== prev) fault('does not follow the event before it')
+    if (link.prev !== prev) fault('the previous hash is not that of the event before it')
     if (linkHash(link, incident) !== link.hash) fault('was changed after it was written')
     if (parseEvent(link.body).place !== link.place) fault('stands at another place than it says')
     prev = link.hash
@@ -58,7 +58,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
   )
   const { head_seq, head_hash, outcome } = head.rows[0] ?? { head_seq: '0', head_hash: '', outcome: null }
   if (Number(head_seq) !== expected - 1 || head_hash !== prev)
-    faults.push({ incident, seq: Number(head_seq), what: 'the chain does not end where the incident says' })
+    faults.push({ incident, seq: Number(head_seq), what: "the last event is not the one in the incident's row" })
   const closed = links.find((link) => link.place === formatPlace({ kind: 'closed' }))
   const closing = closed && parseEvent(closed.body)
   const ended = closing?.kind === 'closed' ? closing.data.outcome : null

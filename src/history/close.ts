@@ -13,43 +13,43 @@ export interface Closing {
   outcome: Outcome
   /** One sentence for people. */
   reason: string
-  /** What the last round found, where it led to no proposal. */
+  /** The findings of the last round, when it led to no proposal. */
   findings?: { round: number; findings: Finding[] }
-  /** Said of effects that had their permit and were never recorded: they become `unknown`. Absent: all were recorded. */
+  /** The detail for effects that had a permit and were never recorded: they become `unknown`. Absent: all were recorded. */
   unsettled?: string
 }
 
 export interface Closed {
   outcome: Outcome
   reason: string
-  /** False: it had been closed before, as it says here. */
+  /** False: the incident was already closed, with this outcome and reason. */
   fresh: boolean
 }
 
-const LONGEST_REASON = 4_000
+const MAX_REASON_LENGTH = 4_000
 
 /**
- * Ends an incident. The first closing stands: a second one, after a crash or from the reconciler, changes nothing and returns
- * what was stored. Gates that are still open are voided.
+ * Closes an incident. The first closing wins: a second one, after a crash or by the reconciler, changes nothing and returns the stored
+ * outcome. Open gates are voided.
  */
 export async function closeIncident(database: Database, closing: Closing): Promise<Closed> {
   const { incident, outcome } = closing
   // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
-  const reason = cutText(toStorable(closing.reason), LONGEST_REASON)
+  const reason = cutText(toStorable(closing.reason), MAX_REASON_LENGTH)
   const closed: NewEvent<'closed'> = {
     place: formatPlace({ kind: 'closed' }),
     actor: 'engine',
     kind: 'closed',
     data: { outcome, reason },
   }
-  const simply = await closeWithoutGates(database, { ...closing, reason }, closed)
-  if (simply) return simply
+  const withoutGates = await closeWithoutGates(database, { ...closing, reason }, closed)
+  if (withoutGates) return withoutGates
   return transaction(database, async (connection) => {
     const before = await lock(connection, incident)
     if (before.outcome) return { outcome: before.outcome, reason: before.reason ?? '', fresh: false }
     const { unsettled, findings } = closing
     await recordEvents(connection, incident, [
-      ...(unsettled === undefined ? [] : await settleReserved(connection, incident, unsettled)),
+      ...(unsettled === undefined ? [] : await recordUnknown(connection, incident, unsettled)),
       ...(findings ? [findingsEvent(findings)] : []),
       ...(await voidOpenGates(connection, incident)),
       closed,
@@ -64,7 +64,7 @@ export async function closeIncident(database: Database, closing: Closing): Promi
   })
 }
 
-/** The end of an incident that never proposed anything, in one statement; undefined when there may be gates. */
+/** Closes an incident that never had a proposal, in one statement; undefined when it may have gates. */
 async function closeWithoutGates(
   database: Database,
   { incident, outcome, reason, findings }: Closing,
@@ -98,10 +98,11 @@ async function lock(
 }
 
 /**
- * What had its permit and no effect yet may have been done or not: that is said, not guessed. Of each target's actions only the first
- * without an effect: the later ones are begun after that one was recorded. Messages and manual actions take no permit.
+ * Records `unknown` for every target that has a permit and an action without an effect: nobody knows whether that action was applied.
+ * Only for the target's first such action, because later actions start after its effect is recorded. Messages and manual actions take
+ * no permit.
  */
-async function settleReserved(connection: Connection, incident: string, detail: string): Promise<NewEvent[]> {
+async function recordUnknown(connection: Connection, incident: string, detail: string): Promise<NewEvent[]> {
   const permits = await connection.query<Permitted>(
     `SELECT p.gate, g.round, p.target,
        ARRAY(SELECT e.action FROM runbook.effects e WHERE e.gate = p.gate AND e.target = p.target) AS recorded
@@ -113,16 +114,16 @@ async function settleReserved(connection: Connection, incident: string, detail: 
     [incident],
   )
   const actions = new Map(proposals.rows.map(({ id, proposal }) => [id, actionsOf(proposal)]))
-  const reserved = permits.rows.flatMap((permit) => {
+  const unrecorded = permits.rows.flatMap((permit) => {
     const action = firstUnrecorded(actions.get(permit.gate)!, permit)
     return action === undefined ? [] : [{ gate: permit.gate, round: permit.round, action, target: permit.target }]
   })
   await connection.query(
     `INSERT INTO runbook.effects (gate, action, target, result, detail)
      SELECT gate, action, target, 'unknown', $4 FROM unnest($1::text[], $2::text[], $3::text[]) AS r (gate, action, target)`,
-    [...(['gate', 'action', 'target'] as const).map((name) => reserved.map((one) => one[name])), detail],
+    [...(['gate', 'action', 'target'] as const).map((name) => unrecorded.map((one) => one[name])), detail],
   )
-  return reserved.map(({ gate, round, action, target }) => ({
+  return unrecorded.map(({ gate, round, action, target }) => ({
     place: formatPlace({ kind: 'effect', round, action, target }),
     actor: 'engine',
     kind: 'effect',
@@ -134,18 +135,21 @@ interface Permitted {
   gate: string
   round: number
   target: string
-  /** Its actions that have an effect. */
+  /** Ids of the target's actions that have an effect. */
   recorded: string[]
 }
 
 function firstUnrecorded(actions: ProposedAction[], { target, recorded }: Permitted): string | undefined {
-  const due = actions.find(
+  const first = actions.find(
     (one) => one.target === target && !['manual', 'notify'].includes(one.kind) && !recorded.includes(one.id),
   )
-  return due?.id
+  return first?.id
 }
 
-/** Read here and not by the server, whose jsonb does not take every text that JSON holds; one that was spoiled must not keep an incident open. */
+/**
+ * Parsed here and not by the server, because jsonb refuses some valid JSON. A proposal that was damaged must not keep the incident from
+ * closing: it counts as one without actions.
+ */
 function actionsOf(proposal: string): ProposedAction[] {
   try {
     return (JSON.parse(proposal) as Partial<Proposal>).actions ?? []
@@ -168,7 +172,7 @@ async function voidOpenGates(connection: Connection, incident: string): Promise<
   }))
 }
 
-/** All causes with what the evidence says of each, as one event of the round. */
+/** The event of a round with all its causes, and whether each holds. */
 export function findingsEvent({ round, findings }: { round: number; findings: Finding[] }): NewEvent {
   return {
     place: formatPlace({ kind: 'findings', round }),

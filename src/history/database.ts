@@ -1,18 +1,22 @@
 import pg from 'pg'
+import { defined } from '../core/defined.ts'
 import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { isBroken, watchClient, withClient } from '../core/with-client.ts'
 
 export type Database = pg.Pool
 export type Connection = pg.PoolClient
-/** What runs a single statement: a pool, or a connection inside a transaction. */
+/** Runs a single statement: a pool, or a connection inside a transaction. */
 export type Queryable = Pick<pg.Pool, 'query'>
 
 export interface DatabaseOptions {
   max?: number
   name?: string
-  /** A statement that is not answered by then fails, in milliseconds: for those whose caller waits no longer either. */
+  /** A statement without an answer after this many milliseconds fails. For callers that wait no longer themselves. */
   answerMs?: number
 }
+
+const CONNECT_TIMEOUT_MS = 5_000
 
 /** Opens the engine's database as the application role. Connections are made when needed. */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
@@ -20,28 +24,22 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     connectionString: url,
     max: options.max ?? 10,
     application_name: options.name ?? 'runbook',
-    connectionTimeoutMillis: Math.min(options.answerMs ?? CONNECT_MS, CONNECT_MS),
+    connectionTimeoutMillis: Math.min(options.answerMs ?? CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT_MS),
     keepAlive: true,
-    ...(options.answerMs === undefined ? {} : { query_timeout: options.answerMs }),
+    ...defined({ query_timeout: options.answerMs }),
   })
-  // An idle connection that breaks is replaced at its next use; without a listener the process would end.
+  // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
   pool.on('error', () => {})
-  // And one that breaks just as it is handed over has nobody else who listens yet.
-  pool.on('connect', (connection) => connection.on('error', () => lost.add(connection)))
+  pool.on('connect', watchClient)
   return pool
 }
-
-const CONNECT_MS = 5_000
-
-/** Connections that broke, whoever was listening. */
-const lost = new WeakSet<object>()
 
 /** Runs `work` in one transaction: commits its result, or rolls back and rethrows. */
 export async function transaction<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
   return inTransaction(database, 'BEGIN', work)
 }
 
-/** Runs several reads that see the database at one moment: what is read of an incident that moves on must fit together. */
+/** Runs several reads that see the database at one moment, so that what they read of a changing incident is consistent. */
 export async function snapshot<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
   return inTransaction(database, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work)
 }
@@ -51,52 +49,51 @@ async function inTransaction<T>(
   begin: string,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
-  return lent(database, async (connection, spoil) => {
-    try {
-      await connection.query(begin)
-      const result = await work(connection)
-      await connection.query('COMMIT')
-      return result
-    } catch (error) {
-      // What is not answered would leave this unanswered too; the server takes all back when the connection ends.
-      if (isUnanswered(error)) spoil(error)
-      else await connection.query('ROLLBACK').catch(spoil)
-      throw error
-    }
-  })
+  const committed = async (connection: Connection) => {
+    await connection.query(begin)
+    const result = await work(connection)
+    await connection.query('COMMIT')
+    return result
+  }
+  return onConnection(database, committed, rollBack)
+}
+
+async function rollBack(connection: Connection): Promise<boolean> {
+  return connection.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Runs `work`, which is a single statement and so a transaction by itself. */
 export async function statement<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
-  return lent(database, work)
+  return onConnection(database, work, () => true)
 }
 
-async function lent<T>(
+/** `cleanUp` runs when `work` failed, and returns whether the connection can be used again. */
+async function onConnection<T>(
   database: Database,
-  work: (connection: Connection, spoil: (error: Error) => void) => Promise<T>,
+  work: (connection: Connection) => Promise<T>,
+  cleanUp: (connection: Connection) => boolean | Promise<boolean>,
 ): Promise<T> {
-  const connection = await database.connect().catch((error: unknown) => {
-    throw unreachable(error)
-  })
-  let broken: Error | undefined
-  const spoil = (error: Error) => {
-    broken = error
+  const connect = () =>
+    database.connect().catch((error: unknown) => {
+      throw unreachable(error)
+    })
+  let isLost = false
+  // A connection that did not answer would not answer a ROLLBACK either: closing it makes the server roll back.
+  const isReusable = async (connection: Connection, error: unknown) => {
+    isLost = isUnanswered(error) || !(await cleanUp(connection)) || isBroken(connection)
+    return !isLost
   }
-  // The pool listens to idle connections only: one that breaks in use would end the process.
-  connection.on('error', spoil)
   try {
-    return await work(connection, spoil)
+    return await withClient(connect, work, isReusable)
   } catch (error) {
-    if (isUnanswered(error)) spoil(error)
-    const gone = broken ?? lost.has(connection)
-    throw gone && !(error instanceof RunbookError) ? unreachable(error) : error
-  } finally {
-    connection.removeListener('error', spoil)
-    connection.release(broken)
+    throw isLost ? unreachable(error) : error
   }
 }
 
-/** A statement that had no answer in time (`answerMs`), as node-pg says it. */
+/** Whether a statement had no answer within `answerMs`: node-pg's own error. */
 export function isUnanswered(error: unknown): error is Error {
   return error instanceof Error && error.message === 'Query read timeout'
 }
@@ -105,7 +102,7 @@ export function unreachable(error: unknown): RunbookError {
   if (error instanceof RunbookError) return error
   return new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `the engine's database does not answer: ${isUnanswered(error) ? 'it is silent' : messageOf(error)}${ASK_DOCTOR}`,
+    `the engine's database does not answer: ${isUnanswered(error) ? 'query timed out' : messageOf(error)}${ASK_DOCTOR}`,
     {},
     error,
   )

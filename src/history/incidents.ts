@@ -40,14 +40,14 @@ export async function readIncident(db: Queryable, id: string): Promise<IncidentR
     [id],
   )
   const row = found.rows[0]
-  if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}; "runbook list" shows those there are`)
+  if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}. "runbook list" shows all incidents`)
   return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
 }
 
 export interface IncidentFilter {
   state?: 'open' | 'closed'
   type?: string
-  /** Continue below this incident number. */
+  /** Only incidents with a number below this one. */
   before?: number
   limit: number
 }

@@ -1,9 +1,9 @@
 import type { Queryable } from './database.ts'
 
 /**
- * Ends the leases that an incident's rounds still hold: a new proposal, or the incident's end, means that the round before is over.
- * Should one of its processes live on, the fences in the targets refuse it. What was begun outside of any fence and not seen to end
- * may still go on: its lease runs out by itself, which is after the command.
+ * Ends the leases that an incident's rounds still hold. Called for a new proposal and at the incident's end: the round before is over.
+ * If one of its processes is still running, the fences in the targets refuse its writes. An action without a fence whose end was not
+ * recorded may still be running: its lease is kept until it expires, which is after the action's timeout.
  */
 export async function releaseLeases(db: Queryable, incident: string): Promise<void> {
   await db.query(

@@ -3,15 +3,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { ADVISORY_LOCKS, lockSession } from './advisory-locks.ts'
 import { unreachable } from './database.ts'
 
 const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url))
-/** Several processes may start at once; one migrates, the others wait here. Any number will do, if it is ours alone. */
-const ADVISORY_LOCK = 7_214_455_001
 
 const PREPARE = `
 DO $$ DECLARE wanted text; BEGIN
-  -- The server's, not this database's: often they are there, and an owner who may not make roles needs none.
+  -- Roles belong to the server, not to this database. They often exist already; then the owner needs no right to create roles.
   FOREACH wanted IN ARRAY ARRAY['runbook_application', 'runbook_reader'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
       BEGIN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END;
@@ -25,7 +24,7 @@ GRANT SELECT ON runbook.migrations TO runbook_application, runbook_reader;`
 
 /**
  * Brings the engine's database (schema `runbook`) up to date, as its owner. Each numbered file runs once, in a transaction.
- * Returns the names that were applied now. Safe when several start at once.
+ * Returns the names of the files that this call applied. Several calls may run at the same time.
  */
 export async function migrateHistory(ownerUrl: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: ownerUrl, application_name: 'runbook migrate' })
@@ -40,7 +39,8 @@ export async function migrateHistory(ownerUrl: string): Promise<string[]> {
     )
   }
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
+    // Several processes may start at once: one migrates, the others wait here.
+    await lockSession(client, ADVISORY_LOCKS.historyMigrations)
     await client.query(PREPARE)
     const done = new Set(
       (await client.query<{ name: string }>('SELECT name FROM runbook.migrations')).rows.map((row) => row.name),
@@ -57,20 +57,20 @@ export async function migrateHistory(ownerUrl: string): Promise<string[]> {
   }
 }
 
-/** Throws `RUNBOOK_CONFIG` when the database was not migrated to what this version needs. */
+/** Throws `RUNBOOK_CONFIG` when the database lacks a migration that this version needs. */
 export async function requireMigrated(pool: pg.Pool): Promise<void> {
-  const there = await pool
+  const applied = await pool
     .query<{ name: string }>('SELECT name FROM runbook.migrations')
     .then((result) => new Set(result.rows.map((row) => row.name)))
     .catch((error: { code?: string }) => {
       if (error.code === '42P01' || error.code === '3F000') return new Set<string>()
       throw unreachable(error)
     })
-  const missing = (await migrationNames()).filter((name) => !there.has(name))
+  const missing = (await migrationNames()).filter((name) => !applied.has(name))
   if (missing.length > 0)
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      `the engine's database lacks ${missing.join(', ')}: run "runbook migrate" with the owner's URL`,
+      `the engine's database lacks these migrations: ${missing.join(', ')}. Run "runbook migrate" with the owner's URL.`,
     )
 }
 

@@ -4,7 +4,7 @@ import type { Json } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import type { Queryable } from './database.ts'
 
-/** Stores a compiled plan with its source under its digest; storing it again is nothing. Returns the digest. */
+/** Stores a compiled plan with its source under its digest; storing it again changes nothing. Returns the digest. */
 export async function storePlan(db: Queryable, plan: Plan, source: string): Promise<string> {
   const text = canonical(plan as unknown as Json)
   const digest = sha256Hex(text)
@@ -15,7 +15,7 @@ export async function storePlan(db: Queryable, plan: Plan, source: string): Prom
   return digest
 }
 
-/** The plan an incident runs by. Throws `RUNBOOK_NOT_FOUND`. */
+/** Reads a stored plan. Throws `RUNBOOK_NOT_FOUND`. */
 export async function readPlan(db: Queryable, digest: string): Promise<Plan> {
   const found = await db.query<{ plan: string }>('SELECT plan FROM runbook.plans WHERE digest = $1', [digest])
   if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no plan ${digest}`)

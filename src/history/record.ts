@@ -1,4 +1,5 @@
 import { canonical, digest } from '../core/canonical.ts'
+import { defined } from '../core/defined.ts'
 import type { NewEvent, ParsedEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'
@@ -27,7 +28,7 @@ interface StoredRow {
   fresh: boolean
 }
 
-/** Calls a function that appends events and returns what is stored, in their order. */
+/** Calls a database function that appends events; returns the stored events in the given order. */
 async function append(
   db: Queryable,
   call: string,
@@ -42,12 +43,12 @@ async function append(
   return stored.rows.map((row) => ({ ...parseEvent(row.body), at: row.at, fresh: row.fresh }))
 }
 
-/** As the functions that append events take them. */
+/** The events as arguments of the database functions that append events. */
 export function placesAndBodies(events: NewEvent[]): [places: (string | null)[], bodies: string[]] {
   return [events.map((event) => event.place ?? null), events.map((event) => canonical(event))]
 }
 
-/** Names the incident that the database does not know; rethrows everything else. */
+/** Turns the database's "no incident" error into `RUNBOOK_NOT_FOUND`; rethrows every other error. */
 export function knownError(incident: string): (error: { code?: string }) => never {
   return (error) => {
     if (error.code === 'P0002') throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
@@ -68,8 +69,8 @@ export async function setState(
 }
 
 /**
- * Stores what checks found, each at its place, and returns what stands there now: the first write wins, so that a check that
- * ran twice after a crash is known by its first result alone. `parameters` are by place.
+ * Stores the evidence of checks, each at its place, and returns the stored evidence: the first write wins, so a check that runs again
+ * after a crash keeps its first result. `parameters` are by place.
  */
 export async function recordEvidence(
   database: Database,
@@ -85,8 +86,8 @@ export async function recordEvidence(
   const stored = await statement(database, (connection) => append(connection, call, incident, events, more))
   if (stored.every(({ fresh }) => fresh)) return found
   const places = found.map((evidence) => evidence.place)
-  const there = await readEvidence(database, incident, places)
-  return found.map((evidence) => there.get(evidence.place) ?? evidence)
+  const kept = await readEvidence(database, incident, places)
+  return found.map((evidence) => kept.get(evidence.place) ?? evidence)
 }
 
 function checkEvent(evidence: Evidence, parameters: JsonObject): NewEvent {
@@ -96,7 +97,7 @@ function checkEvent(evidence: Evidence, parameters: JsonObject): NewEvent {
     place,
     actor: 'engine',
     kind: 'check',
-    data: {
+    data: defined({
       name,
       check: kind,
       status,
@@ -105,9 +106,9 @@ function checkEvent(evidence: Evidence, parameters: JsonObject): NewEvent {
       asked: digest(parameters),
       startedAt,
       durationMs,
-      ...(rows === undefined ? {} : { rows }),
-      ...(error === undefined ? {} : { error }),
-    },
+      rows,
+      error,
+    }),
   }
 }
 
@@ -127,7 +128,7 @@ function evidenceRow(evidence: Evidence, parameters: JsonObject): JsonObject {
   }
 }
 
-/** What the evidence's ref is the digest of: the result, or the error. */
+/** The part of the evidence that its `ref` is the digest of: the result, or the error. */
 export function evidenceBody(evidence: Pick<Evidence, 'status' | 'result' | 'error'>): JsonObject {
   return evidence.status === 'ok' ? { result: evidence.result ?? {} } : { error: evidence.error ?? '' }
 }
@@ -144,7 +145,7 @@ interface EvidenceRow {
   duration_ms: number
 }
 
-/** The stored evidence of an incident by place; all of it without `places`. */
+/** The stored evidence of an incident, by place. Without `places`: all of it. */
 async function readEvidence(
   db: Queryable | Connection,
   incident: string,
@@ -160,7 +161,7 @@ async function readEvidence(
 
 function evidenceOf(row: EvidenceRow): Evidence {
   const body = JSON.parse(row.body) as { result?: JsonObject; error?: string }
-  return {
+  return defined({
     place: row.place,
     name: row.name,
     kind: row.kind,
@@ -169,7 +170,7 @@ function evidenceOf(row: EvidenceRow): Evidence {
     truncated: row.truncated,
     startedAt: row.started_at.toISOString(),
     durationMs: row.duration_ms,
-    ...(body.result === undefined ? {} : { result: body.result }),
-    ...(body.error === undefined ? {} : { error: body.error }),
-  }
+    result: body.result,
+    error: body.error,
+  })
 }

@@ -1,18 +1,19 @@
 import type { PoolClient } from 'pg'
+import { watchClient, withClient } from '../core/with-client.ts'
 import { scrubSecrets } from '../config/secret.ts'
 import type { Secret } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { Access, PostgresTarget } from './targets.ts'
 
-const CONNECT_MS = 3_000
-/** Beneath any check's own timeout, for what is run without one. */
-const STATEMENT_MS = 30_000
-const LOCK_MS = 2_000
-const IDLE_IN_TRANSACTION_MS = 15_000
+const CONNECT_TIMEOUT_MS = 3_000
+/** For statements that have no timeout of their own. */
+const STATEMENT_TIMEOUT_MS = 30_000
+const LOCK_TIMEOUT_MS = 2_000
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 
 /**
- * A pool for one credential, after one successful login. Read sessions are read-only by default: a second net, the role being the
- * first. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server refuses the login.
+ * Opens a pool for one credential, after one successful login. Read sessions are read-only by default: the first protection is the
+ * role, this is the second. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server refuses the login.
  */
 export async function openPostgres(
   connection: string,
@@ -26,19 +27,18 @@ export async function openPostgres(
     connectionString,
     options,
     max: access === 'read' ? 8 : 4,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     allowExitOnIdle: true,
     application_name: `runbook ${connection} ${access}`,
   })
-  // A server that goes away takes idle connections with it; the next check-out opens a new one or says why not.
+  // When the server stops, idle connections break. The next use opens a new one, or fails with the reason.
   pool.on('error', () => {})
-  // And one that breaks just as it is handed over has nobody else who listens yet: its first statement says that it is gone.
-  pool.on('connect', (client) => client.on('error', () => {}))
+  pool.on('connect', watchClient)
   const target = { connection, address, pool, ledger: settings.ledger, redact: settings.redact }
   try {
-    ;(await connectPostgres(target)).release()
+    await withPostgres(target, async () => {})
   } catch (error) {
     await pool.end()
     throw error
@@ -46,15 +46,19 @@ export async function openPostgres(
   return target
 }
 
-/** A client of the pool; the caller releases it. Throws RunbookError as `openPostgres` does. */
-export async function connectPostgres(
+/**
+ * Runs `work` with a client of the pool. When `work` throws, the client is closed, and with it everything that it had begun. Throws
+ * the error of `work`, and RunbookError as `openPostgres` does.
+ */
+export async function withPostgres<T>(
   target: Pick<PostgresTarget, 'connection' | 'address' | 'pool'>,
-): Promise<PoolClient> {
-  try {
-    return await target.pool.connect()
-  } catch (error) {
-    throw connectError(target, error)
-  }
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  const connect = () =>
+    target.pool.connect().catch((error: unknown) => {
+      throw connectError(target, error)
+    })
+  return withClient(connect, work)
 }
 
 function connectError(target: { connection: string; address: string }, error: unknown): RunbookError {
@@ -62,25 +66,28 @@ function connectError(target: { connection: string; address: string }, error: un
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${target.connection}: PostgreSQL at ${target.address}`
   const detail = { connection: target.connection, address: target.address }
-  // Classes 28 (authorization) and 3D (no such database): the server answers, the configuration is wrong.
+  // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.
   if (typeof code === 'string' && /^(28|3D)/.test(code))
     return new RunbookError('RUNBOOK_CONFIG', `${what} refuses the login: ${why}`, detail, error)
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, detail, error)
 }
 
-/** The URL without its own `options`, which would replace ours instead of joining them. */
+/** Moves the URL's `options` to ours: in the URL, they would replace them. */
 function sessionOptions(connection: string, access: Access, text: string) {
   if (!URL.canParse(text))
-    throw new RunbookError('RUNBOOK_CONFIG', `connection ${connection} (${access}): not a postgres:// address`)
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      `connection ${connection} (${access}): the value is not a postgres:// address`,
+    )
   const url = new URL(text)
   const own = url.searchParams.get('options') ?? ''
   url.searchParams.delete('options')
   const host = url.searchParams.get('host') ?? (url.hostname || 'localhost')
   const address = `${host}:${url.searchParams.get('port') ?? (url.port || '5432')}${url.pathname}`
   const settings = {
-    statement_timeout: STATEMENT_MS,
-    lock_timeout: LOCK_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     datestyle: 'ISO',
     ...(access === 'read' ? { default_transaction_read_only: 'on' } : {}),
   }

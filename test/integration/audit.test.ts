@@ -14,7 +14,7 @@ import { readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoi
 import type { Engine } from '../../src/engine/engine.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { recordVerdict } from '../../src/gate/breaker.ts'
-import { turnControl } from '../../src/gate/controls.ts'
+import { switchControl } from '../../src/gate/controls.ts'
 import { decide } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
 import { takePermit } from '../../src/gate/permit.ts'
@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (let i = 0; i < 4; i += 1) await live()
   await propose(world)
   const turn = { control: 'freeze', person: 'operator', reason: 'a failover' }
-  for (const on of [true, false, true]) await turnControl(world.engine, { ...turn, on })
+  for (const on of [true, false, true]) await switchControl(world.engine, { ...turn, on })
 })
 afterAll(() => world?.close())
 

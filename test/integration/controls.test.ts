@@ -150,7 +150,7 @@ describe('breaker', () => {
     for (const held of [false, false, true, false, false]) await verify(held)
     expect(await open()).toEqual([])
     const last = await verify(false)
-    const reason = `3 remedies in a row did not help: ${verdicts
+    const reason = `3 consecutive remedies did not help: ${verdicts
       .slice(-3)
       .map((id) => `${id}.r1`)
       .join(', ')}`

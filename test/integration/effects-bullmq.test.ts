@@ -149,10 +149,10 @@ describe('bullmq.resume', () => {
     await eventually('both jobs are done', async () => done.length === 2, 4_000)
   })
 
-  test('is refused when the queue is not paused any more', async () => {
+  test('is refused when the queue is no longer paused', async () => {
     expect(await applied('bullmq.resume')).toMatchObject({
       result: 'refused',
-      detail: expect.stringContaining('not paused'),
+      detail: expect.stringContaining('no longer paused'),
     })
   })
 
@@ -262,7 +262,7 @@ describe('bullmq.retry', () => {
     await admin.set(`${base}:failed-3:lock`, 'token')
     expect(await applied('bullmq.retry', { id: 'waiting-1' })).toMatchObject({
       result: 'refused',
-      detail: expect.stringContaining('not among the failed'),
+      detail: expect.stringContaining('no longer in the failed jobs'),
     })
     expect(await applied('bullmq.retry', { id: 'gone' })).toMatchObject({
       result: 'refused',

@@ -184,7 +184,7 @@ describe('process.run', () => {
     for (const more of [{ deps: { takePermit: denying('frozen') } }, { approvedVia }])
       expect(await applied('process.run', again, { gate: await begun('process.run'), ...more })).toMatchObject({
         result: 'unknown',
-        detail: expect.stringContaining('its end was not seen; the next one did nothing: '),
+        detail: expect.stringContaining('its outcome is unknown; the next attempt was refused: '),
       })
     expect(await ran()).toEqual([])
   })
@@ -427,7 +427,7 @@ describe('manual', () => {
     expect(done).toEqual({
       ...place,
       result: 'applied',
-      detail: 'ada says it was done',
+      detail: 'ada reported it as done',
       observed: { person: 'ada', form: { version: '7' } },
     })
     expect(await recordDone(world.engine, place, { person: 'bob', done: false })).toEqual(done)

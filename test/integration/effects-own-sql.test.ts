@@ -88,14 +88,14 @@ describe('a statement of the runbook', () => {
     const gate = await openTestGate(world)
     await addRun(world, 'moved', 'FAILED')
     expect(await apply(gate, 'moved')).toMatchObject({
-      effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows fit') },
+      effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows match') },
     })
     await addRun(world, 'two')
     const both = {
       sql: 'INSERT INTO outbox (run_id, kind) SELECT $1, k FROM unnest(ARRAY[$2, $3]) k',
     }
     expect(await apply(await openTestGate(world), 'two', both)).toMatchObject({
-      effect: { result: 'refused', detail: expect.stringContaining('2 of 1 rows fit') },
+      effect: { result: 'refused', detail: expect.stringContaining('2 of 1 rows match') },
     })
     expect(await outbox()).toEqual([])
   })

@@ -317,7 +317,9 @@ describe('the guard', () => {
     const request = failRun(gate, 'moved', { where: { updated_at: updatedAt } })
 
     const answer = await executeEffect(request, deps)
-    expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows fit') } })
+    expect(answer).toMatchObject({
+      effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows match') },
+    })
     expect(await ledgerHolds(gate)).toBe(0)
 
     await world.owner.query(`UPDATE runs SET updated_at = updated_at - interval '1 microsecond' WHERE id = 'moved'`)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { People } from '../../src/core/person.ts'
 import { auditHistory } from '../../src/engine/audit/audit.ts'
-import { turnControl } from '../../src/gate/controls.ts'
+import { switchControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import type { DecisionClaims, DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
@@ -99,11 +99,11 @@ describe('a person who may break the glass', () => {
     const opened = await strict()
     await approve(opened, 'lead')
     const turn = { control: 'freeze', person: 'operator', reason: 'the failover' }
-    await turnControl(world.engine, { ...turn, on: true })
+    await switchControl(world.engine, { ...turn, on: true })
     try {
       expect(await permit(opened)).toMatchObject({ granted: false, reason: 'frozen' })
     } finally {
-      await turnControl(world.engine, { ...turn, on: false })
+      await switchControl(world.engine, { ...turn, on: false })
     }
     const rules = { keyring, people, breakGlass, isAutoApproved: () => false }
     const old = { gate: opened.gate, target: 'a', recheckedAt: '2020-01-01T00:00:00.000000Z', leaseMs: 1_000 }

@@ -177,7 +177,7 @@ describe('a decision is refused, and that is recorded,', () => {
       'platform',
       {},
       'RUNBOOK_NOT_ALLOWED',
-      /none of the groups that decide here: oncall/,
+      /none of the groups that may decide on this gate: oncall/,
     ],
     ['about another proposal', 'operator', { proposalDigest: 'f'.repeat(64) }, 'RUNBOOK_CONFLICT', /digest/],
     [
@@ -417,7 +417,7 @@ describe('settling', () => {
     const early = await propose(world, { approval: { onTimeout: 'escalate' } })
     const other = await propose(world, { isOverdue: true })
     for (const opened of [early, other]) {
-      await change(`escalated_at = clock_timestamp(), escalate_to = '{interns,platform}'`, opened)
+      await change(`escalated_at = clock_timestamp()`, opened)
       await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
     }
   })

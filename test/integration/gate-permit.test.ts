@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { People } from '../../src/core/person.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
-import { turnControl } from '../../src/gate/controls.ts'
+import { switchControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { takePermit, type PermitRules } from '../../src/gate/permit.ts'
@@ -215,7 +215,7 @@ describe('grounds are stale', () => {
     await permit(opened)
     const later = await recheck(opened, ['b', 'c'], 2)
     expect(await permit(opened)).toMatchObject(denied('stale'))
-    expect(await permit({ ...opened, recheckedAt: later })).toMatchObject(denied('stale', /no longer qualified/))
+    expect(await permit({ ...opened, recheckedAt: later })).toMatchObject(denied('stale', /did not qualify/))
     const { gate } = opened
     await recordEffect(world.engine, { gate, action: '0-sql.update', target: 'a', result: 'applied', detail: '1 row' })
     expect(await permit({ ...opened, recheckedAt: later })).toMatchObject({ granted: true })
@@ -226,7 +226,7 @@ describe('grounds are stale', () => {
     const later = await recheck(opened, ['a'], 2)
     expect(await permit(opened)).toMatchObject(denied('stale'))
     expect(await permit({ ...opened, recheckedAt: later })).toMatchObject({ granted: true })
-    expect(await permit({ ...opened, recheckedAt: later }, 'b')).toMatchObject(denied('stale', /no longer qualified/))
+    expect(await permit({ ...opened, recheckedAt: later }, 'b')).toMatchObject(denied('stale', /did not qualify/))
   })
 
   async function tamper_at(incident: string, at: string) {
@@ -285,11 +285,7 @@ describe('no rows in the database stand for a signature:', () => {
       `INSERT INTO runbook.decisions (jti, gate, person, decision, proposal_digest, token) VALUES ($1, $2, 'second', 'approve', $3, $4)`,
       [`twice-${opened.gate}`, opened.gate, opened.digest, token],
     )
-    await tamper(
-      'gates',
-      `state = 'approved', required = 1, decided_at = now(), approved_targets = '{a,b,c}'`,
-      opened.gate,
-    )
+    await tamper('gates', `state = 'approved', decided_at = now(), approved_targets = '{a,b,c}'`, opened.gate)
     const looked = { ...opened, recheckedAt: await recheck(opened) }
     expect(await permit(looked)).toMatchObject(denied('not-approved', /quorum/))
   })
@@ -378,10 +374,10 @@ describe('nothing is applied', () => {
   test('while the engine is frozen, also to a target that has a permit', async () => {
     const opened = await ready()
     await permit(opened, 'a')
-    await turnControl(world.engine, { control: 'freeze', on: true, person: 'lead', reason: 'audit' })
+    await switchControl(world.engine, { control: 'freeze', on: true, person: 'lead', reason: 'audit' })
     expect(await permit(opened, 'a')).toMatchObject(denied('frozen', /lead: audit/))
     expect(await permit(opened, 'b')).toMatchObject(denied('frozen'))
-    await turnControl(world.engine, { control: 'freeze', on: false, person: 'lead', reason: 'done' })
+    await switchControl(world.engine, { control: 'freeze', on: false, person: 'lead', reason: 'done' })
     expect(await permit(opened, 'b')).toMatchObject({ granted: true })
   })
 
@@ -395,19 +391,19 @@ describe('nothing is applied', () => {
     const taking = permit(opened).then((answer) => void ended.push(answer.granted ? 'permit' : answer.reason))
     await waitingOn('transactionid', 1)
     const frozen = { control: 'freeze', on: true, person: 'lead', reason: 'now' }
-    const freezing = turnControl(world.engine, frozen).then(() => void ended.push('freeze'))
+    const freezing = switchControl(world.engine, frozen).then(() => void ended.push('freeze'))
     await waitingOn('advisory', 1)
     expect(ended).toEqual([])
     await holder.query('COMMIT')
     holder.release()
     await Promise.all([taking, freezing])
-    await turnControl(world.engine, { ...frozen, on: false })
+    await switchControl(world.engine, { ...frozen, on: false })
     expect(ended).toEqual(['permit', 'freeze'])
   })
 
   test('to a connection whose breaker is open', async () => {
     const [here, elsewhere] = [await ready({ action: { connection: 'broken' } }), await ready()]
-    await turnControl(world.engine, { control: 'breaker/broken', on: true, person: 'engine', reason: 'three' })
+    await switchControl(world.engine, { control: 'breaker/broken', on: true, person: 'engine', reason: 'three' })
     expect(await permit(here)).toMatchObject(denied('breaker'))
     expect(await permit(elsewhere)).toMatchObject({ granted: true })
   })

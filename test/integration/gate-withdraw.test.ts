@@ -59,7 +59,7 @@ test('an approved gate that loses its quorum is withdrawn: no permit, the workfl
   expect(rings).toEqual([opened.incident])
   expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
     state: 'withdrawn',
-    why: 'operator took the approval back',
+    why: 'operator withdrew the approval',
   })
   expect(await permit(opened)).toMatchObject({ granted: false, reason: 'withdrawn' })
   await expect(approve('lead', opened)).rejects.toThrow('nothing is left to decide')
@@ -107,7 +107,7 @@ test('of a permit and a withdrawal at the same moment one wins, never both', asy
 })
 
 test.each([
-  ['somebody else’s', async (opened: OpenedTestGate) => takeBack('lead', opened), 'lead has no decision here'],
+  ['somebody else’s', async (opened: OpenedTestGate) => takeBack('lead', opened), 'lead has no decision on this gate'],
   [
     'a rejection, whose round is over',
     async (opened: OpenedTestGate) => {

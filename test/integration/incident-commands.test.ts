@@ -161,7 +161,7 @@ describe('done', () => {
     })
     expect(await runbook('operator', ['done', id, '--step', '0-sql.update/h1'])).toMatchObject({ code: 1 })
     const said = await runbook('operator', ['done', id, '--form', 'version=1.14', '--comment', 'at 03:14'])
-    expect(said).toMatchObject({ code: 0, err: expect.stringContaining('operator says it was done: at 03:14') })
+    expect(said).toMatchObject({ code: 0, err: expect.stringContaining('operator reported it as done: at 03:14') })
 
     const closed = await world.closed(id)
     expect(closed).toMatchObject({ outcome: 'resolved' })
@@ -177,7 +177,7 @@ describe('done', () => {
     const id = await world.open('all-by-hand', 'only')
     await world.until(id, 'waits for a person', (view) => view.rounds[0]?.gate?.state === 'approved')
     const said = await eventuallyDone(id, ['--not', '--comment', 'needed as it is'])
-    expect(said.err).toContain('skipped: operator says it was not done: needed as it is')
+    expect(said.err).toContain('skipped: operator reported it as not done: needed as it is')
     const view = await world.until(id, 'goes on', ({ rounds }) => rounds[0]!.effects.length === 1)
     expect(view.rounds[0]!.effects).toMatchObject([{ action: '0-manual', target: '-', result: 'skipped' }])
     expect(await runbook('operator', ['cancel', id])).toMatchObject({ code: 0 })

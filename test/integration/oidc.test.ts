@@ -87,7 +87,7 @@ describe('a person who logs in at the identity provider', () => {
   })
 
   test('may not be named like a configured person', async () => {
-    expect(await list({ claims: { sub: 'lead' } })).toMatchObject(refused('lead is a configured person'))
+    expect(await list({ claims: { sub: 'lead' } })).toMatchObject(refused('lead is also a configured person'))
   })
 
   test('cannot put groups into a decision of their own, nor can a configured person for somebody else', async () => {
@@ -120,9 +120,9 @@ describe('a token is refused', () => {
     ['of the future', { claims: { iat: now() + 300 } }, 'iat'],
     ['that is not valid yet', { claims: { nbf: now() + 300 } }, 'nbf'],
     ['without a name', { claims: { sub: undefined } }, 'sub'],
-    ['with an empty name', { claims: { sub: '' } }, 'names nobody'],
-    ['with a name that hides something', { claims: { sub: 'ada\u202e' } }, 'names nobody'],
-    ['with a name that is no text', { claims: { sub: ['ada'] } }, 'names nobody'],
+    ['with an empty name', { claims: { sub: '' } }, "is not a person's name"],
+    ['with a name that hides something', { claims: { sub: 'ada\u202e' } }, "is not a person's name"],
+    ['with a name that is no text', { claims: { sub: ['ada'] } }, "is not a person's name"],
     ['of a key that is not known', { header: { kid: 'k2' } }, 'no applicable key'],
     ['by an algorithm that is not listed', { header: { alg: 'RS512' } }, 'not allowed'],
   ])('%s', async (_, change, why) => {

@@ -98,9 +98,8 @@ export async function openTestGate(world: EffectsWorld): Promise<string> {
   const incident = made.rows[0]!.id
   const gate = `${incident}.r1`
   await world.engineOwner.query(
-    `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, required, groups, exclude_requester,
-       on_timeout, escalate_to, within_ms, valid_for_ms, opened_at, expires_at)
-     VALUES ($1, $2, 1, 'test', '{}', $3, 'approved', 1, '{}', false, 'reject', '{}', 1000, 1000, now(), now() + interval '1 hour')`,
+    `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, within_ms, opened_at, expires_at)
+     VALUES ($1, $2, 1, 'test', '{}', $3, 'approved', 1000, now(), now() + interval '1 hour')`,
     [gate, incident, DIGEST],
   )
   return gate

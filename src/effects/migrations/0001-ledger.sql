@@ -1,5 +1,5 @@
--- The ledger of effects in a diagnosed database: what the engine applied here, in the same transaction as the change itself.
--- Run by the database's owner. The engine's write role may add to it; it may not change or remove what stands in it.
+-- The ledger of effects in a diagnosed database: each effect is recorded in the same transaction as the change itself.
+-- Run by the database's owner. The engine's write role may add entries; it may not change or remove them.
 
 CREATE TABLE runbook_ledger.effects (
   key    text PRIMARY KEY,                 -- <engine>/INC-142.r1/0-sql.update/run-7
@@ -10,7 +10,7 @@ CREATE TABLE runbook_ledger.effects (
   at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- The highest fence seen of each lease: whoever comes with a lower one has lost the lease meanwhile.
+-- The highest fence of each lease: an attempt with a lower fence has lost the lease in the meantime.
 CREATE TABLE runbook_ledger.fences (
   name  text PRIMARY KEY,
   fence bigint NOT NULL

@@ -1,10 +1,10 @@
 -- Resumes a paused queue as BullMQ 6 does.
 --   KEYS[3] meta   [4] wait   [5] prioritized   [6] delayed   [7] marker   [8] events   [9] paused (a list of BullMQ before 6)
 if redis.call('HEXISTS', KEYS[3], 'paused') == 0 then
-  return record('refused', 'the queue is not paused any more: nothing was changed', { paused = false })
+  return record('refused', 'the queue is no longer paused: nothing was changed', { paused = false })
 end
 if redis.call('EXISTS', KEYS[9]) == 1 then
-  return record('refused', 'jobs of an older BullMQ stand in its "paused" list: resume the queue with BullMQ itself', { paused = true })
+  return record('refused', 'the "paused" list holds jobs of a BullMQ before 6: resume the queue with that BullMQ itself', { paused = true })
 end
 
 redis.call('HDEL', KEYS[3], 'paused')
@@ -16,4 +16,4 @@ else
   if first[2] then redis.call('ZADD', KEYS[7], tonumber(first[2]) / 0x1000, '1') end
 end
 announce(KEYS[3], KEYS[8], 'resumed')
-return record('applied', 'the queue was resumed, ' .. waiting .. ' jobs wait', { paused = false, waiting = waiting })
+return record('applied', 'the queue was resumed; ' .. waiting .. ' jobs are waiting', { paused = false, waiting = waiting })

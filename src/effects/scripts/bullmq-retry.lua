@@ -1,4 +1,4 @@
--- Puts one failed job back to work. Its data, options, priority and counters are kept.
+-- Returns one failed job to its queue. Its data, options, priority and counters are kept.
 --   KEYS[3] job   [4] its lock   [5] failed   [6] active   [7] wait   [8] prioritized   [9] meta   [10] marker   [11] events
 --   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there
 --   ARGV[5] job id
@@ -13,7 +13,7 @@ if redis.call('EXISTS', KEYS[4]) == 1 then
   return record('refused', 'a worker holds the job: nothing was changed', { state = 'active' })
 end
 if not redis.call('ZSCORE', KEYS[5], id) then
-  return record('refused', 'the job is not among the failed ones any more: nothing was changed', { state = 'other' })
+  return record('refused', 'the job is no longer in the failed jobs: nothing was changed', { state = 'other' })
 end
 
 local priority = tonumber(redis.call('HGET', KEYS[3], 'priority')) or 0

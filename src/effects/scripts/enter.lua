@@ -1,7 +1,7 @@
--- Stands before each of the other scripts. One effect, at most once: what was recorded under its key is returned, never done again.
+-- The beginning of every script. It applies an effect at most once: a record under the effect's key is returned and not applied again.
 --   KEYS[1] the effect   KEYS[2] the lease's fence
 --   ARGV[1] the proposal's digest   ARGV[2] our fence   ARGV[3] deadline, ms of this server's clock   ARGV[4] how long records are kept, ms
--- Answers {'done', record}, {'fence', highest} or {'late', ''}; the latter two have changed nothing.
+-- Returns {'done', record}, {'fence', highest} or {'late', ''}; the last two have changed nothing.
 local stored = redis.call('GET', KEYS[1])
 if stored then return { 'done', stored } end
 
@@ -19,7 +19,7 @@ local function record(result, detail, observed)
   return { 'done', text }
 end
 
--- As long a stream of events as the queue is configured to keep, or BullMQ's default.
+-- Adds to the stream of events, which keeps as many as the queue's configuration says, or BullMQ's default.
 local function announce(metaKey, eventsKey, ...)
   local kept = redis.call('HGET', metaKey, 'opts.maxLenEvents') or 10000
   redis.call('XADD', eventsKey, 'MAXLEN', '~', kept, '*', 'event', ...)

@@ -12,13 +12,7 @@ interface Row {
   proposal: string
   state: string
   auto: boolean
-  required: number
-  groups: string[]
-  exclude_requester: boolean
-  on_timeout: string
-  escalate_to: string[]
   within_ms: string
-  valid_for_ms: string
   opened_at: Date
   expires_at: Date
   escalated_at: Date | null
@@ -43,13 +37,10 @@ export async function gateFaults(db: Queryable, recorded: Recorded): Promise<voi
 }
 
 function termsOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal'>): string[] {
-  const { approval } = proposal
-  const { onTimeout, escalateTo, withinMs } = proposed.data
   return differing(
     {
       ...row,
       within_ms: Number(row.within_ms),
-      valid_for_ms: Number(row.valid_for_ms),
       opened: row.opened_at.getTime(),
       id: row.id,
     },
@@ -57,14 +48,8 @@ function termsOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal
       id: proposal.gate,
       round: proposal.round,
       remedy: proposal.remedy,
-      auto: approval.auto,
-      required: approval.auto ? 0 : approval.count,
-      groups: approval.by,
-      exclude_requester: approval.excludeRequester,
-      on_timeout: onTimeout,
-      escalate_to: escalateTo,
-      within_ms: withinMs,
-      valid_for_ms: approval.validForMs,
+      auto: proposal.approval.auto,
+      within_ms: proposed.data.withinMs,
       opened: Date.parse(proposal.proposedAt),
     },
   )
@@ -119,7 +104,9 @@ function replay(
     } else if (event.kind === 'withdrawal' && event.data.gate === gate) {
       const { person, state } = event.data
       live.delete(person)
-      if (state === 'withdrawn') Object.assign(now, { state, why: `${person} took the approval back` })
+      // Events of earlier versions have no `why`; the row then has this text.
+      if (state === 'withdrawn')
+        Object.assign(now, { state, why: event.data.why ?? `${person} took the approval back` })
       if (state === 'approved') now.approved_targets = approvedTargets(proposal, [...live.values()])
     } else if (event.kind === 'gate' && event.data.gate === gate) {
       if (isEscalated(event.place)) now.escalatedAt = event.at

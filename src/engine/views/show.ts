@@ -2,9 +2,9 @@ import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { worstOf } from '../../core/effect.ts'
 import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
-import { inTheWay, readControls } from '../../gate/controls.ts'
+import { blockingControls, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
-import { readDecisions, readGates, type GateRow } from '../../gate/gates.ts'
+import { readDecisions, readGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readEvents, readIncident } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
@@ -34,7 +34,11 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     )
   const last = gates.at(-1)
   const controls = incident.closedAt ? [] : await readControls(db)
-  return { ...summaryOf(incident), rounds, controls: inTheWay(controls, last ? connectionsOf(last.proposal) : []) }
+  return {
+    ...summaryOf(incident),
+    rounds,
+    controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),
+  }
 }
 
 async function roundView(
@@ -89,9 +93,9 @@ export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> 
     state: gate.state,
     openedAt: gate.openedAt.toISOString(),
     expiresAt: gate.expiresAt.toISOString(),
-    required: gate.required,
-    groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.groups,
-    auto: gate.auto,
+    required: requiredApprovals(gate.proposal),
+    groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.proposal.approval.by,
+    auto: gate.proposal.approval.auto,
     why: gate.why,
     decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt, breakGlass }) => ({
       person,

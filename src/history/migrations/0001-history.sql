@@ -1,4 +1,4 @@
--- The engine's history. One chain of events per incident; everything else is what the chain's events speak of.
+-- The engine's history. One chain of events per incident; the other tables hold what the events refer to.
 -- Run by the owner. The application may append; it may not change or remove what was recorded.
 
 CREATE TABLE runbook.plans (
@@ -26,7 +26,7 @@ CREATE TABLE runbook.incidents (
   parent          text REFERENCES runbook.incidents (id),
   occurrences     integer NOT NULL DEFAULT 1,
   opened_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-  started_at      timestamptz,             -- null: the workflow is still to be started (this is the outbox)
+  started_at      timestamptz,             -- null: the workflow has not been started yet (these rows are the outbox)
   acknowledged_at timestamptz,
   acknowledged_by text,
   claimed_by      text,
@@ -41,7 +41,7 @@ CREATE UNIQUE INDEX incidents_one_open_per_key ON runbook.incidents (key) WHERE 
 CREATE INDEX incidents_to_start ON runbook.incidents (opened_at) WHERE started_at IS NULL AND closed_at IS NULL;
 CREATE INDEX incidents_by_type ON runbook.incidents (type, number DESC);
 
--- An HTTP client's Idempotency-Key: the same request is the same incident, also after that is closed.
+-- An HTTP client's Idempotency-Key: a repeated request returns the same incident, also after it has closed.
 CREATE TABLE runbook.requests (
   idempotency_key text PRIMARY KEY,
   fingerprint     text NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE runbook.evidence (
   name        text NOT NULL,
   kind        text NOT NULL,
   status      text NOT NULL CHECK (status IN ('ok', 'failed', 'timeout')),
-  parameters  text NOT NULL,               -- canonical JSON, as it was asked
+  parameters  text NOT NULL,               -- canonical JSON of the check's parameters
   body        text NOT NULL,               -- canonical JSON of the result after redaction, or the error
   ref         text NOT NULL CHECK (ref ~ '^[0-9a-f]{64}$'),
   truncated   boolean NOT NULL,
@@ -120,7 +120,7 @@ CREATE TABLE runbook.decisions (
 );
 CREATE UNIQUE INDEX decisions_one_live_per_person ON runbook.decisions (gate, person) WHERE withdrawn_at IS NULL;
 
--- One lease per named thing (`run/42`); its fence only rises.
+-- One lease per name (`run/42`); its fence only rises.
 CREATE TABLE runbook.leases (
   name   text PRIMARY KEY,
   holder text NOT NULL,                    -- the gate
@@ -151,7 +151,7 @@ CREATE TABLE runbook.effects (
   PRIMARY KEY (gate, action, target)
 );
 
--- Written before an action that is not fenced begins: what was intended, should the outcome never be seen.
+-- Written before an action without a fence starts: shows that it may have been applied when no outcome was recorded.
 CREATE TABLE runbook.intents (
   gate   text NOT NULL REFERENCES runbook.gates (id),
   action text NOT NULL,
@@ -168,7 +168,7 @@ CREATE TABLE runbook.notes (
   at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- `freeze`, and `breaker/<connection>`: on while a row is there.
+-- `freeze`, and `breaker/<connection>`: on while the row exists.
 CREATE TABLE runbook.controls (
   name   text PRIMARY KEY,
   person text NOT NULL,
@@ -177,7 +177,7 @@ CREATE TABLE runbook.controls (
 );
 
 -- Appends events to an incident's chain, under its row lock. A place that was already written keeps its first event.
--- Returns what is stored, in the order asked for, and whether each was new.
+-- Returns the stored events in the given order, and whether each is new.
 CREATE FUNCTION runbook.append_events(p_incident text, p_places text[], p_bodies text[])
 RETURNS TABLE (body text, at text, fresh boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

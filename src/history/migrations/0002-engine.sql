@@ -1,5 +1,5 @@
--- Which engine this is: incidents begin at INC-1 in every engine's database, so what an engine leaves in a diagnosed system (ledger,
--- fences, Redis) carries this id as well. Restored from a backup, it is the same engine; made anew, it is another.
+-- The engine's id. Incidents begin at INC-1 in every engine's database, so the keys that an engine writes in a diagnosed system (ledger,
+-- fences, Redis) include this id. A database restored from a backup keeps its id; a new database has a new one.
 CREATE TABLE runbook.engine (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   id  uuid NOT NULL DEFAULT gen_random_uuid()
@@ -8,11 +8,12 @@ INSERT INTO runbook.engine DEFAULT VALUES;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON runbook.engine FOR EACH ROW EXECUTE FUNCTION runbook.refuse_change();
 GRANT SELECT ON runbook.engine TO runbook_application, runbook_reader;
 
--- When the reconciler last rang for this incident, and last asked Temporal about it: each time longer apart, and one process at a time.
+-- When the reconciler last woke this incident's workflow, and last asked Temporal about it. Both intervals grow, and one process at a
+-- time claims an incident.
 ALTER TABLE runbook.incidents ADD rung_at timestamptz, ADD looked_at timestamptz;
 GRANT UPDATE (rung_at, looked_at) ON runbook.incidents TO runbook_application;
 
--- No more than is used: a chain's head and an incident's end are not the application's to insert, a gate's terms not its to change.
+-- Only the rights that are used: the application may not insert a chain's head or an incident's end, and may not change a gate's terms.
 REVOKE INSERT ON runbook.incidents FROM runbook_application;
 GRANT INSERT (type, runbook, plan_digest, key, inputs, requester, parent) ON runbook.incidents TO runbook_application;
 REVOKE UPDATE (required, groups) ON runbook.gates FROM runbook_application;

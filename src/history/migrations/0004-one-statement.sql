@@ -1,13 +1,14 @@
--- What every incident does, each as one statement and so as one transaction: a round trip is most of what it costs.
--- With the caller's own rights; all that is appended goes through append_events.
+-- The steps of every incident, each as one statement and so as one transaction: most of a step's cost is its round trips.
+-- They run with the caller's rights and append events only through append_events.
 
--- Opens an incident, or joins the open one of its key.
+-- Opens an incident, or joins the incident that is open under the same key.
 CREATE FUNCTION runbook.accept_incident(p_type text, p_runbook text, p_plan_digest text, p_key text, p_inputs text, p_requester text,
   p_parent text, p_opened text)
 RETURNS TABLE (incident text, created boolean, occurrences integer)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  -- Requests with one key at once: the first opens, the others wait here and join, so that no number is drawn in vain.
+  -- Of several requests with the same key, the first opens the incident; the others wait here and then join it, so no incident number
+  -- is wasted. The seed is LOCK_SEEDS.incidentKey in src/history/advisory-locks.ts.
   PERFORM pg_advisory_xact_lock(hashtextextended(p_key, 2));
   RETURN QUERY UPDATE runbook.incidents AS i SET occurrences = i.occurrences + 1 WHERE i.key = p_key AND i.closed_at IS NULL
     RETURNING i.id, false, i.occurrences;
@@ -19,7 +20,7 @@ BEGIN
   RETURN NEXT;
 END $$;
 
--- Stores evidence together with its events; a place that was already written keeps what stands there. Returns as append_events does.
+-- Stores evidence together with its events; a place that was already written keeps its evidence. Returns the same as append_events.
 CREATE FUNCTION runbook.record_evidence(p_incident text, p_places text[], p_bodies text[], p_evidence jsonb, p_state text)
 RETURNS TABLE (body text, at text, fresh boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -33,8 +34,8 @@ BEGIN
   UPDATE runbook.incidents SET state = p_state WHERE id = p_incident AND state NOT IN ('closed', p_state);
 END $$;
 
--- Ends an incident that never proposed anything. Returns how it ended, also when it had ended before; no row, and nothing done,
--- when there may be gates.
+-- Closes an incident that never had a proposal. Returns its outcome, also when it was closed before. Returns no row, and changes
+-- nothing, when it may have gates.
 CREATE FUNCTION runbook.close_without_gates(p_incident text, p_places text[], p_bodies text[], p_outcome text, p_reason text)
 RETURNS TABLE (outcome text, reason text, fresh boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -44,7 +45,7 @@ BEGIN
   SELECT i.outcome, i.reason, i.state INTO outcome, reason, v_state FROM runbook.incidents i WHERE i.id = p_incident FOR UPDATE;
   IF NOT FOUND THEN RAISE EXCEPTION 'no incident %', p_incident USING ERRCODE = 'no_data_found'; END IF;
   IF outcome IS NULL THEN
-    -- The state was read after the lock was got, and says so of a gate that was opened meanwhile.
+    -- The state was read under the lock, so it shows a gate that was opened while this statement waited.
     IF v_state NOT IN ('open', 'diagnosing') OR EXISTS (SELECT FROM runbook.gates g WHERE g.incident = p_incident) THEN RETURN; END IF;
     PERFORM runbook.append_events(p_incident, p_places, p_bodies);
     UPDATE runbook.incidents SET state = 'closed', outcome = p_outcome, reason = p_reason, closed_at = clock_timestamp(),

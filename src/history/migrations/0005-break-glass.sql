@@ -1,4 +1,4 @@
--- Why a person with that permission decided alone; null for every other decision.
+-- The reason of a person who decided alone with the break-glass permission; null for every other decision.
 ALTER TABLE runbook.decisions ADD break_glass text;
 
 DROP TRIGGER append_only_but_withdrawal ON runbook.decisions;

@@ -98,7 +98,7 @@ describe('the preview', () => {
   test('of an unknown kind says so instead of failing', async () => {
     expect(await previewAction('sql.drop', { a: 1 }, context)).toEqual({
       summary: 'sql.drop {"a":1}',
-      warning: 'as it stands it would be refused: this version knows no action kind sql.drop',
+      warning: 'as it stands it would be refused: this version has no action kind sql.drop',
     })
   })
 

@@ -1,15 +1,15 @@
 import { RunbookError } from '../core/errors.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
-export type Leave =
+export type PermitResult =
   | { fence: number; lease: string }
-  /** It was not given, for good: to be recorded as `refused`. */
+  /** Refused for good: recorded as the effect `refused`. */
   | { refused: string }
-  /** Not an effect: the interpreter's turn. */
+  /** Not an effect: the interpreter decides how to continue. */
   | { answer: EffectAnswer }
 
-/** Asks the gate for leave to apply. Throws while something else holds the lease: to be tried again. */
-export async function askPermit(deps: EffectDeps, request: EffectRequest, leaseMs: number): Promise<Leave> {
+/** Requests the permit for this action's target. Throws while another gate holds the lease: the caller must try again. */
+export async function requestPermit(deps: EffectDeps, request: EffectRequest, leaseMs: number): Promise<PermitResult> {
   const answer = await deps.takePermit({
     gate: request.gate,
     target: request.action.target,
