@@ -3,7 +3,7 @@ import { root, run } from './run.js'
 
 /** Format, lint and spelling of the staged files only: a few seconds. `npm run check` does the rest. */
 const bin = (path, ...args) => run(process.execPath, [join(root, 'node_modules', path), ...args])
-const staged = await run('git', ['diff', '--cached', '--name-only', '--diff-filter=ACMR', '-z'])
+const staged = await run('git', ['diff', '--cached', '--name-only', '--diff-filter=d', '-z'])
 const files = staged.output.split('\0').filter(Boolean)
 const code = files.filter((file) => /\.(ts|js)$/.test(file))
 

@@ -67,6 +67,14 @@ describe('migrating', () => {
     }
   })
 
+  test('lets the application and the reader read every table', async () => {
+    const { rows } = await world.superuser.query(
+      `SELECT tablename, role FROM pg_tables, unnest(ARRAY['runbook_application', 'runbook_reader']) AS role
+       WHERE schemaname = 'runbook' AND NOT has_table_privilege(role, format('runbook.%I', tablename), 'SELECT')`,
+    )
+    expect(rows).toEqual([])
+  })
+
   test('needs no right to make roles where they are there', async () => {
     const found = await world.superuser.query('SELECT rolcreaterole, rolsuper FROM pg_roles WHERE rolname = $1', [
       `${world.name}_owner`,
