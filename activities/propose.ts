@@ -4,7 +4,7 @@ import { isStorable } from '../src/core/storable.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
-import { isApprovedInPart } from '../src/interpreter/render.ts'
+import { allowsPartialApproval } from '../src/interpreter/render.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { isAutoApproved } from './is-auto-approved.ts'
 import { previewAction } from './preview-action.ts'
@@ -54,7 +54,7 @@ const HOUR_MS = 3_600_000
 
 function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDraft) {
   const { approval, escalateTo } = draft
-  const inPart = isApprovedInPart(draft.actions)
+  const inPart = allowsPartialApproval(draft.actions)
   const excludeRequester = draft.risk === 'high' || !dependencies.requesterMayApprove
   if (!approval.auto) {
     const { by, count, validForMs, onTimeout, withinMs } = approval

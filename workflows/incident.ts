@@ -91,7 +91,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { stored(): Clos
     },
     clock: () => Date.now(),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
-    tell: (status) => setCurrentDetails(`**${plan.title}**\n\n${status}`),
+    setStatus: (status) => setCurrentDetails(`**${plan.title}**\n\n${status}`),
   }
 }
 

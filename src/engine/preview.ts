@@ -8,7 +8,7 @@ import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCheck } from '../core/plan.ts'
 import type { ProposedAction, ProposedTarget } from '../core/proposal.ts'
-import { judgeCauses, verdict } from '../interpreter/find.ts'
+import { evaluateCauses, evaluateCondition } from '../interpreter/find.ts'
 import type { CheckRequest, ClosingRequest, Host, ProposalDraft } from '../interpreter/host.ts'
 import { runIncident } from '../interpreter/run-incident.ts'
 import { scopeOf, withEvidence } from '../interpreter/scope.ts'
@@ -56,14 +56,14 @@ export async function previewRunbook(plan: Plan, inputs: JsonObject, targets: Ta
   const checks = plan.checks.flatMap((check) => host.found.find((one) => one.name === check.name) ?? [])
   const known = plan.checks.filter((check) => checks.some(({ name }) => name === check.name))
   const scope = withEvidence(scopeOf(plan, inputs), known, checks)
-  const symptom = verdict(plan.symptom, scope)
+  const symptom = evaluateCondition(plan.symptom, scope)
   return {
     runbook: plan.name,
     incident: plan.incident,
     inputs,
     symptom: 'value' in symptom ? symptom.value === true : 'undetermined',
     checks,
-    causes: judgeCauses(plan, scope).map(({ finding }) => finding),
+    causes: evaluateCauses(plan, scope).map(({ finding }) => finding),
     cause: host.draft?.cause ?? null,
     proposal: host.draft ? await proposalOf(host.draft, targets) : null,
     end: host.closing
@@ -165,7 +165,7 @@ class PreviewHost implements Host {
     return error === this.atTheGate
   }
 
-  tell(): void {}
+  setStatus(): void {}
   resolveGate = beyondTheGate
   waitForSignal = beyondTheGate
   apply = beyondTheGate

@@ -7,8 +7,8 @@ import type { CheckRequest, Host } from './host.ts'
 import { withEvidence, type Scope } from './scope.ts'
 
 /**
- * Runs checks in waves: all whose needs are met go at once. A check whose need failed, or whose parameters cannot be rendered, is
- * recorded as failed. Returns the scope with every result.
+ * Runs checks in waves: each wave holds all checks whose needed checks have run. A check that needs a failed check, or whose parameters
+ * cannot be rendered, is recorded as failed. `stage` is the common part of the places of their evidence. Returns the scope with every result.
  */
 export async function diagnose(
   host: Pick<Host, 'runChecks'>,
@@ -16,17 +16,17 @@ export async function diagnose(
   scope: Scope,
   stage: string,
 ): Promise<Scope> {
-  let known = scope
+  let result = scope
   let left = checks
   while (left.length > 0) {
     const pending = new Set(left.map((check) => check.name))
     const wave = left.filter((check) => !check.needs.some((need) => pending.has(need)))
     if (wave.length === 0) throw new Error(`checks need each other: ${[...pending].join(', ')}`)
-    const found = await host.runChecks(wave.map((check) => checkRequest(check, known, stage)))
-    known = withEvidence(known, wave, found)
+    const found = await host.runChecks(wave.map((check) => checkRequest(check, result, stage)))
+    result = withEvidence(result, wave, found)
     left = left.filter((check) => !wave.includes(check))
   }
-  return known
+  return result
 }
 
 function checkRequest(check: PlanCheck, scope: Scope, stage: string): CheckRequest {
@@ -37,7 +37,7 @@ function checkRequest(check: PlanCheck, scope: Scope, stage: string): CheckReque
   try {
     return { ...request, parameters: renderParameters(check.with, scope) }
   } catch (error) {
-    return { ...request, unavailable: `its parameters cannot be computed: ${messageOf(error)}` }
+    return { ...request, unavailable: `cannot compute its parameters: ${messageOf(error)}` }
   }
 }
 

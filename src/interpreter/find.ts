@@ -1,25 +1,26 @@
+import { defined } from '../core/defined.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Finding } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
 import type { Expression, Plan, PlanCause, Value } from '../core/plan.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { judge } from '../language/expressions/judge.ts'
-import { listOf, weakChecks, withName, type Scope } from './scope.ts'
+import { listOf, incompleteChecks, withName, type Scope } from './scope.ts'
 
-/** What one cause comes to on the evidence of a round. */
-export interface Judged {
+/** One cause, evaluated on the evidence of a round. */
+export interface EvaluatedCause {
   cause: PlanCause
   finding: Finding
-  /** The affected things, where the cause holds and names them. */
+  /** The affected items; null unless the cause holds and has `affects`. */
   affects: Json[] | null
-  /** Where undetermined: the checks to blame. */
-  blame: string[]
+  /** If undetermined: the checks whose result is missing or truncated. */
+  missingChecks: string[]
 }
 
-export type Verdict = { value: Json } | { undetermined: string }
+export type Evaluation = { value: Json } | { undetermined: string }
 
-/** A symptom or condition; true where there is none. An expression that cannot be evaluated is undetermined. */
-export function verdict(expression: Expression | undefined, scope: Scope): Verdict {
+/** Evaluates a symptom or condition. True if there is none; undetermined if it cannot be evaluated. */
+export function evaluateCondition(expression: Expression | undefined, scope: Scope): Evaluation {
   if (!expression) return { value: true }
   try {
     return judge(expression, scope.values, scope.types, scope.states)
@@ -29,94 +30,94 @@ export function verdict(expression: Expression | undefined, scope: Scope): Verdi
 }
 
 /** Every cause, most fundamental first. */
-export function judgeCauses(plan: Plan, scope: Scope): Judged[] {
-  return plan.causes.map((cause) => judgeCause(cause, scope))
+export function evaluateCauses(plan: Plan, scope: Scope): EvaluatedCause[] {
+  return plan.causes.map((cause) => evaluateCause(cause, scope))
 }
 
-export function judgeCause(cause: PlanCause, scope: Scope): Judged {
-  const finding = (holds: Finding['holds'], because: string, affected?: number): Finding => ({
-    cause: cause.name,
-    title: cause.title,
-    holds,
-    because,
-    ...(affected === undefined ? {} : { affected }),
+export function evaluateCause(cause: PlanCause, scope: Scope): EvaluatedCause {
+  const result = (holds: Finding['holds'], because: string, affects: Json[] | null = null): EvaluatedCause => ({
+    cause,
+    finding: defined({ cause: cause.name, title: cause.title, holds, because, affected: affects?.length }),
+    affects,
+    missingChecks: holds === 'undetermined' ? missingChecks(cause, scope) : [],
   })
-  const when = verdict(cause.when, scope)
-  if ('value' in when && when.value !== true)
-    return { cause, finding: finding(false, `not so: ${cause.when?.cel ?? ''}`), affects: null, blame: [] }
-  const affected = cause.affects ? verdict(cause.affects, scope) : undefined
-  const list = affected && 'value' in affected ? (affected.value as Json[]) : null
-  if (list?.length === 0) return { cause, finding: finding(false, 'nothing is affected'), affects: null, blame: [] }
-  const open =
-    'undetermined' in when
-      ? when.undetermined
-      : affected && 'undetermined' in affected
-        ? affected.undetermined
-        : undefined
-  if (open !== undefined) {
-    const blame = [...new Set([...weakChecks(cause.when, scope), ...weakChecks(cause.affects, scope)])]
-    return { cause, finding: finding('undetermined', open), affects: null, blame }
-  }
-  const because = sentence(cause.because, causeScope(cause, list, scope))
-  return { cause, finding: finding(true, because, list?.length), affects: list, blame: [] }
+  const when = evaluateCondition(cause.when, scope)
+  if ('value' in when && when.value !== true) return result(false, `false: ${cause.when?.cel ?? ''}`)
+  const affects = cause.affects && evaluateCondition(cause.affects, scope)
+  const items = affects && 'value' in affects ? (affects.value as Json[]) : null
+  if (items?.length === 0) return result(false, 'nothing is affected')
+  if ('undetermined' in when) return result('undetermined', when.undetermined)
+  if (affects && 'undetermined' in affects) return result('undetermined', affects.undetermined)
+  return result(true, renderSentence(cause.because, causeScope(cause, items, scope)), items)
 }
 
-/** The scope in which a cause's own words and its remedy are rendered. */
+function missingChecks({ when, affects }: PlanCause, scope: Scope): string[] {
+  return [...new Set([...incompleteChecks(when, scope), ...incompleteChecks(affects, scope)])]
+}
+
+/** The scope in which a cause's `because` and its remedy are rendered. */
 export function causeScope(cause: PlanCause, affects: Json[] | null, scope: Scope): Scope {
   return affects ? withName(scope, 'affects', affects, listOf(cause.affectsItem ?? 'dyn')) : scope
 }
 
-/** A template as a sentence for people. What cannot be rendered is a `?`, with the reason behind it: it must not end the incident. */
-export function sentence(value: Value, scope: Scope): string {
+/**
+ * Renders a template for people. A part that cannot be rendered becomes `?`, and the reason follows in parentheses: a failure here must
+ * not end the incident.
+ */
+export function renderSentence(value: Value, scope: Scope): string {
   const reasons = new Set<string>()
-  const said = (part: string | Expression): string => {
+  const renderPart = (part: string | Expression): string => {
     try {
       return renderValue({ text: [part] }, scope.values, scope.types) as string
     } catch (error) {
-      reasons.add(typeof part === 'string' ? messageOf(error) : whyNot(part, scope, error))
+      reasons.add(typeof part === 'string' ? messageOf(error) : whyNotRendered(part, scope, error))
       return '?'
     }
   }
   const parts =
     'text' in value ? value.text : 'expr' in value ? [value.expr] : 'lit' in value ? [String(value.lit)] : []
-  const text = parts.map(said).join('')
+  const text = parts.map(renderPart).join('')
   return reasons.size === 0 ? text : `${text} (${[...reasons].join('; ')})`
 }
 
-function whyNot({ checks }: Expression, scope: Scope, error: unknown): string {
+function whyNotRendered({ checks }: Expression, scope: Scope, error: unknown): string {
   const failed = checks.filter((name) => (scope.states[name] ?? 'failed') === 'failed')
-  return failed.length > 0 ? `${failed.join(', ')} could not be read` : messageOf(error)
+  return failed.length > 0 ? `no result from ${failed.join(', ')}` : messageOf(error)
 }
 
-export type Choice = { treat: Judged } | { escalate: string } | { otherwise: true }
+export type Choice = { chosen: EvaluatedCause } | { escalate: string } | { otherwise: true }
 
 /**
- * The first cause that holds is treated. A cause above it that is undetermined forbids that, unless the one that holds goes on
- * despite the very checks that are missing. `exclude` names causes that were ruled out in earlier rounds.
+ * Chooses the first cause that holds. If a cause above it is undetermined, the incident is escalated instead, unless the cause that holds
+ * lists all the missing checks in `despite`. `whyExcluded` gives the reason why a cause that holds must not be chosen again.
  */
-export function choose(judged: Judged[], exclude: (one: Judged) => string | undefined): Choice {
-  const undetermined: Judged[] = []
+export function chooseCause(
+  evaluated: EvaluatedCause[],
+  whyExcluded: (one: EvaluatedCause) => string | undefined,
+): Choice {
+  const undetermined: EvaluatedCause[] = []
   const excluded: string[] = []
-  for (const one of judged) {
+  for (const one of evaluated) {
     if (one.finding.holds === 'undetermined') undetermined.push(one)
     if (one.finding.holds !== true) continue
-    const why = exclude(one)
+    const why = whyExcluded(one)
     if (why !== undefined) {
       excluded.push(why)
       continue
     }
-    const inTheWay = undetermined.filter(
-      (other) => other.blame.length === 0 || !other.blame.every((check) => one.cause.despite.includes(check)),
+    const blocking = undetermined.filter(
+      ({ missingChecks: missing }) =>
+        missing.length === 0 || !missing.every((check) => one.cause.despite.includes(check)),
     )
-    if (inTheWay.length > 0)
-      return { escalate: `${one.cause.name} holds, but ${names(inTheWay)} could not be ruled out` }
-    return { treat: one }
+    if (blocking.length > 0)
+      return { escalate: `${one.cause.name} holds, but ${names(blocking)} could not be ruled out` }
+    return { chosen: one }
   }
   if (excluded.length > 0) return { escalate: excluded.join('; ') }
   if (undetermined.length > 0) return { escalate: `no cause holds, and ${names(undetermined)} could not be ruled out` }
   return { otherwise: true }
 }
 
-function names(judged: Judged[]): string {
-  return judged.map((one) => one.cause.name).join(', ')
+function names(causes: EvaluatedCause[]): string {
+  return causes.map((one) => one.cause.name).join(', ')
 }

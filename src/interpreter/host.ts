@@ -8,35 +8,35 @@ import type { ActionAccess, Expression, PlanCheck, PlanRemedy, Risk, Type } from
 import type { ProposedTarget } from '../core/proposal.ts'
 
 /**
- * All that the interpreter needs of the world. One host is the Temporal workflow, whose methods are activities and timers; another
- * is the simulator with a fake clock. Every answer is what was stored first at its place, so a host may be asked twice.
+ * Everything that the interpreter needs from outside. One host is the Temporal workflow, whose methods are activities and timers; another
+ * is the simulator with a fake clock. Every answer is the value that was stored first at its place, so each call may be repeated.
  */
 export interface Host {
-  /** Runs checks in parallel and stores each result at its place. Answers in the order asked; a check that fails is an answer. */
+  /** Runs checks in parallel and stores each result at its place. Returns the evidence in the same order; a failed check is evidence too. */
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
   /** Previews, digests and stores the proposal, and opens its gate. */
   propose(draft: ProposalDraft): Promise<Proposed>
-  /** What the gate's row says about it. */
+  /** The gate's current state, from its row. */
   resolveGate(gate: string): Promise<GateResolution>
-  /** Returns when somebody rings (true), or after `ms`. A ring that came since the last call counts. */
+  /** Waits for a signal (true) or until `ms` have passed (false). A signal received since the last call counts. */
   waitForSignal(ms: number): Promise<boolean>
   /** Applies one action of the stored proposal to one target. */
   apply(request: ApplyRequest): Promise<ApplyAnswer>
-  /** Samples checks until the condition has held for a while, or the time is up. */
+  /** Samples checks until the condition has held for `holdsMs`, or `withinMs` is over. */
   poll(request: PollRequest): Promise<PollAnswer>
-  /** Appends to the history what only the interpreter knows; answers when it was recorded (ISO 8601, the engine's database clock). */
+  /** Appends an event to the history. `at`: when it was recorded (ISO 8601, the engine's database clock). */
   record(event: InterpreterEvent): Promise<{ at: string }>
-  /** Tells groups and channels. Told at least once; a channel that does not answer is recorded, not an error. */
+  /** Notifies groups and channels, at least once each. A channel that cannot be reached is recorded; it is no error. */
   escalate(escalation: Escalation): Promise<void>
   /** Opens or joins a linked incident of another type. */
   handOff(type: string, inputs: JsonObject): Promise<{ incident: string }>
   close(closing: ClosingRequest): Promise<void>
-  /** Milliseconds; the same when it is asked again at the same point of a workflow that is replayed. */
+  /** The time in milliseconds. A replayed workflow gets the same value at the same point. */
   clock(): number
-  /** Errors that are the host's own affair (a workflow being ended): they pass through instead of becoming an outcome. */
+  /** Whether an error ends the host itself, such as a terminated workflow: it is rethrown instead of becoming the outcome `failed`. */
   isFatal(error: unknown): boolean
-  /** One line for who looks at the running workflow. */
-  tell(status: string): void
+  /** One line about the running workflow, shown in Temporal. */
+  setStatus(status: string): void
 }
 
 export type InterpreterEvent = { place: string } & EventBody<
@@ -50,7 +50,7 @@ export interface CheckRequest {
   parameters: JsonObject
   timeoutMs: number
   retries: number
-  /** Why it cannot be run: what it needs failed. It is recorded as failed evidence. */
+  /** Why the check cannot run; it is then recorded as failed evidence. */
   unavailable?: string
 }
 
@@ -87,19 +87,19 @@ export interface ApplyRequest {
   action: string
   target: string
   timeoutMs: number
-  /** When the grounds were looked at last (ISO 8601). */
+  /** When the last re-check was recorded (ISO 8601). */
   recheckedAt: string
 }
 
 /**
- * `stale`: the grounds are too old, check again. `stopped`: cancelled before this target was begun. `over`: the approval no longer
- * counts, and nothing was begun under it. `waiting`: a person does it, and rings when it is done.
+ * `stale`: the re-check is too old, so re-check and apply again. `stopped`: the incident was cancelled before this target. `over`: the
+ * approval is no longer valid, and nothing was applied under it. `waiting`: a person has to do it and then reports it as done.
  */
 export type ApplyAnswer =
   { effect: Effect } | { stale: string } | { stopped: string } | { over: string } | { waiting: string }
 
 export interface PollRequest {
-  /** `r1/verify`: the last sample's evidence is stored beneath. */
+  /** The stage, such as `r1/verify`: the last sample's evidence is stored below it. */
   place: string
   checks: PlanCheck[]
   scope: Record<string, Json>
@@ -113,14 +113,14 @@ export interface PollRequest {
 export interface PollAnswer {
   held: boolean
   cancelled: boolean
-  /** One sentence: how often it was looked at, and what was missing. */
+  /** One sentence: how many samples were taken, and what was missing. */
   detail: string
   tookMs: number
 }
 
 export interface Escalation {
   place: string
-  /** What it is recorded as; `escalation` unless said. */
+  /** The kind of event it is recorded as. Default: `escalation`. */
   kind?: 'escalation' | 'reminder' | 'announcement'
   to: string[]
   message: string

@@ -1,16 +1,16 @@
 import type { Evidence } from '../core/evidence.ts'
 import { humanDuration } from '../core/duration.ts'
 import { diagnose } from './diagnose.ts'
-import { verdict } from './find.ts'
+import { evaluateCondition } from './find.ts'
 import type { CheckRequest, PollAnswer, PollRequest } from './host.ts'
 
-/** What polling needs of the world: an activity in production, the fake clock in the simulator. */
+/** What polling needs. In production an activity provides it, in tests the simulator with its fake clock. */
 export interface PollPort {
-  /** Runs the sample's checks; nothing is stored. */
+  /** Runs the checks of one sample; stores nothing. */
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
-  /** Milliseconds since the polling began, over restarts. */
+  /** Milliseconds since the polling began; continues after a restart. */
   elapsedMs(): number
-  /** Until the next look; `holding`: the condition held at the last one. */
+  /** Waits until the next sample. `holding`: the condition held in the last one. */
   sleep(ms: number, holding: boolean): Promise<void>
   cancelled(): Promise<boolean>
 }
@@ -21,8 +21,8 @@ export interface Polled extends PollAnswer {
 }
 
 /**
- * Samples the checks until the condition has held at every sample for `holdsMs`, or `withinMs` is over. A sample in which the
- * condition is undetermined counts as not holding.
+ * Samples the checks until the condition has held in every sample for `holdsMs`, or until `withinMs` is over. In a sample in which the
+ * condition is undetermined it counts as not holding.
  */
 export async function poll(port: PollPort, request: PollRequest): Promise<Polled> {
   const start = { values: request.scope, types: request.types, states: {} }
@@ -36,8 +36,8 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
     }
     const scope = await diagnose({ runChecks: collect }, request.checks, start, request.place)
     const now = port.elapsedMs()
-    const seen = verdict(request.until, scope)
-    const holds = 'value' in seen && seen.value === true
+    const until = evaluateCondition(request.until, scope)
+    const holds = 'value' in until && until.value === true
     heldSince = holds ? (heldSince ?? now) : undefined
     const answer = (held: boolean, cancelled: boolean, detail: string): Polled => ({
       held,
@@ -47,16 +47,20 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
       last,
     })
     if (heldSince !== undefined && now - heldSince >= request.holdsMs) {
-      const stood = request.holdsMs > 0 ? `, and held for ${humanDuration(request.holdsMs)}` : ''
-      return answer(true, false, `true after ${humanDuration(heldSince)}${stood} (${samples} looks)`)
+      const held = request.holdsMs > 0 ? `, and held for ${humanDuration(request.holdsMs)}` : ''
+      return answer(true, false, `true after ${humanDuration(heldSince)}${held} (${count(samples)})`)
     }
-    if (await port.cancelled()) return answer(false, true, `cancelled after ${samples} looks`)
+    if (await port.cancelled()) return answer(false, true, `cancelled after ${count(samples)}`)
     const left = request.withinMs - now
-    // A condition that holds already is given the time to hold long enough; another would begin too late.
+    // If the condition holds when the time is up, polling goes on until it has held long enough.
     if (left <= 0 && heldSince === undefined) {
-      const why = 'undetermined' in seen ? `: undetermined, ${seen.undetermined}` : ''
-      return answer(false, false, `not true within ${humanDuration(request.withinMs)} (${samples} looks)${why}`)
+      const why = 'undetermined' in until ? `: undetermined, ${until.undetermined}` : ''
+      return answer(false, false, `not true within ${humanDuration(request.withinMs)} (${count(samples)})${why}`)
     }
     await port.sleep(Math.max(1, Math.min(request.everyMs, left > 0 ? left : request.everyMs)), holds)
   }
+}
+
+function count(samples: number): string {
+  return samples === 1 ? '1 sample' : `${samples} samples`
 }

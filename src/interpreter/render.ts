@@ -5,11 +5,11 @@ import type { Plan, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
 import type { ProposedTarget } from '../core/proposal.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { renderParameters } from './diagnose.ts'
-import { causeScope, verdict, type Judged } from './find.ts'
+import { causeScope, evaluateCondition, type EvaluatedCause } from './find.ts'
 import type { DraftAction, ProposalDraft } from './host.ts'
 import { closure, expressionsIn, withName, type Scope } from './scope.ts'
 
-/** The target of a remedy without `for`, and of an action that is done once. */
+/** The target key of a remedy without `for`, and of an action that is done once for all targets. */
 export const ALL_TARGETS = '-'
 
 export interface RenderedTarget {
@@ -17,15 +17,15 @@ export interface RenderedTarget {
   actions: DraftAction[]
 }
 
-/** A remedy rendered on the evidence: each target with its actions, and the actions that are done once. */
+/** A remedy rendered from the evidence: each target with its own actions, and the actions that are done once for all targets. */
 export interface Rendered {
   targets: RenderedTarget[]
   once: DraftAction[]
 }
 
-/** Renders all targets that the cause affects. Throws EvaluationError where a value cannot be computed. */
-export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): Rendered {
-  const base = causeScope(judged.cause, judged.affects, scope)
+/** Renders the remedy for every target that the cause affects. Throws EvaluationError if a value cannot be computed. */
+export function renderRemedy(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered {
+  const base = causeScope(evaluated.cause, evaluated.affects, scope)
   const once = remedy.actions
     .filter((action) => action.once)
     .flatMap((action) => renderAction(action, ALL_TARGETS, base))
@@ -36,9 +36,9 @@ export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): 
     return { once, targets: [{ target, actions: each.flatMap((action) => renderAction(action, ALL_TARGETS, base)) }] }
   }
   const targets = new Map<string, RenderedTarget>()
-  for (const item of judged.affects ?? []) {
+  for (const item of evaluated.affects ?? []) {
     const rendered = renderTarget(remedy, each, item, base)
-    // Two rows about one thing are one target: the first says what is done.
+    // Several rows with the same key are one target, rendered from the first row.
     if (!targets.has(rendered.target.key)) targets.set(rendered.target.key, rendered)
   }
   return { once, targets: [...targets.values()] }
@@ -47,8 +47,7 @@ export function renderRemedy(remedy: PlanRemedy, judged: Judged, scope: Scope): 
 function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: Json, base: Scope): RenderedTarget {
   const scope = withName(base, remedy.for!, item, remedy.targetItem)
   const key = text(remedy.key!, scope)
-  if (key === ALL_TARGETS)
-    throw new Error(`a target may not have the key "${ALL_TARGETS}", which stands for all of them`)
+  if (key === ALL_TARGETS) throw new Error(`a target may not have the key "${ALL_TARGETS}": it means all targets`)
   const lock = remedy.lock && text(remedy.lock, scope)
   return {
     target: { key, item, ...(lock === undefined ? {} : { lock }) },
@@ -58,7 +57,7 @@ function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: 
 
 function renderAction(action: PlanRemedy['actions'][number], target: string, scope: Scope): DraftAction[] {
   if (action.if) {
-    const wanted = verdict(action.if, scope)
+    const wanted = evaluateCondition(action.if, scope)
     if ('value' in wanted && wanted.value !== true) return []
     if ('undetermined' in wanted)
       throw new Error(`the condition of ${action.id} is undetermined: ${wanted.undetermined}`)
@@ -71,26 +70,26 @@ function renderAction(action: PlanRemedy['actions'][number], target: string, sco
 function text(value: Value, scope: Scope): string {
   const rendered = renderValue(value, scope.values, scope.types)
   const key = typeof rendered === 'string' ? rendered : canonical(rendered)
-  if (key === '') throw new Error('a target must have a key that is not empty')
+  if (key === '') throw new Error("a target's key or lock must not be empty")
   return key
 }
 
-/** The draft of one round's proposal; `keep` decides which targets may be proposed again. */
+/** The draft of one round's proposal, for at most `maxTargets` targets. */
 export function draftProposal(
   plan: Plan,
   incident: string,
   round: number,
-  judged: Judged,
+  evaluated: EvaluatedCause,
   rendered: Rendered,
   findings: ProposalDraft['findings'],
 ): ProposalDraft {
-  const remedy = remedyOf(plan, judged)
+  const remedy = remedyOf(plan, evaluated)
   const chosen = rendered.targets.slice(0, remedy.limits.maxTargets)
   return {
     gate: gateId(incident, round),
     round,
-    cause: judged.cause.name,
-    because: judged.finding.because,
+    cause: evaluated.cause.name,
+    because: evaluated.finding.because,
     remedy: remedy.name,
     title: remedy.title,
     risk: remedy.risk,
@@ -104,12 +103,12 @@ export function draftProposal(
   }
 }
 
-/** Whether some of the targets can be approved alone: a write that is done once is done for all of them. */
-export function isApprovedInPart(actions: DraftAction[]): boolean {
+/** Whether a person may approve a subset of the targets. Not if one write is done once for all of them. */
+export function allowsPartialApproval(actions: DraftAction[]): boolean {
   return actions.every(({ access, target }) => target !== ALL_TARGETS || access !== 'write')
 }
 
-/** Each action for all its targets, then the next one. */
+/** Each action for all its targets, then the next action. */
 function inOrder(remedy: PlanRemedy, targets: RenderedTarget[], once: DraftAction[]): DraftAction[] {
   return remedy.actions.flatMap(({ id }) => [
     ...once.filter((action) => action.id === id),
@@ -117,17 +116,17 @@ function inOrder(remedy: PlanRemedy, targets: RenderedTarget[], once: DraftActio
   ])
 }
 
-export function remedyOf(plan: Plan, judged: Judged): PlanRemedy {
-  const then = judged.cause.then
+export function remedyOf(plan: Plan, evaluated: EvaluatedCause): PlanRemedy {
+  const then = evaluated.cause.then
   const remedy = 'remedy' in then ? plan.remedies[then.remedy] : undefined
-  if (!remedy) throw new Error(`cause ${judged.cause.name} has no remedy`)
+  if (!remedy) throw new Error(`cause ${evaluated.cause.name} has no remedy`)
   return remedy
 }
 
-/** The checks on which a cause and the values of its remedy stand: what is looked at again after the decision. */
-export function grounds(plan: Plan, judged: Judged): PlanCheck[] {
-  const remedy = remedyOf(plan, judged)
-  const { when, affects } = judged.cause
+/** The checks that a cause and its remedy depend on: they run again after the decision. */
+export function preconditionChecks(plan: Plan, evaluated: EvaluatedCause): PlanCheck[] {
+  const remedy = remedyOf(plan, evaluated)
+  const { when, affects } = evaluated.cause
   const values = [remedy.key, remedy.lock, ...remedy.actions.flatMap((action) => Object.values(action.with))]
   const expressions = [
     when,
@@ -138,8 +137,8 @@ export function grounds(plan: Plan, judged: Judged): PlanCheck[] {
   return closure(plan.checks, new Set(expressions.flatMap((expression) => expression?.checks ?? [])))
 }
 
-/** Whether what would be done to a target now is to the letter what was approved. */
-export function unchanged(approved: RenderedTarget, now: RenderedTarget): boolean {
+/** Whether the target's actions and lock, as rendered now, are exactly the approved ones. */
+export function isUnchanged(approved: RenderedTarget, now: RenderedTarget): boolean {
   return canonical(comparable(approved)) === canonical(comparable(now))
 }
 

@@ -4,7 +4,7 @@ import type { CheckState } from '../language/expressions/judge.ts'
 import type { Expression, Plan, PlanCheck, Type, Value } from '../core/plan.ts'
 import { inputsType } from '../language/expressions/inputs-type.ts'
 
-/** What expressions see: names, their types, and how far each check's result can be relied on. Immutable: `with` makes another. */
+/** The names that expressions can use: their values, their types, and the state of each check's result. Immutable: the `with…` functions return a new scope. */
 export interface Scope {
   values: Record<string, Json>
   types: Record<string, Type>
@@ -15,8 +15,8 @@ const plans = new Map<string, Plan>()
 const MAX_PLANS = 100
 
 /**
- * The one object for all plans of the same content. Each incident brings its plan in its input, and compiled expressions are cached
- * by the plan's types: through this they are compiled once, not once for each incident.
+ * One object for all plans of the same content. Every incident's input holds its own copy of the plan, and compiled expressions are
+ * cached by the plan's type objects: with one shared object they are compiled once, not once for each incident.
  */
 export function samePlan(plan: Plan): Plan {
   const text = JSON.stringify(plan)
@@ -28,14 +28,14 @@ export function samePlan(plan: Plan): Plan {
 }
 
 export function scopeOf(plan: Plan, inputs: JsonObject): Scope {
-  const given: JsonObject = {}
-  for (const name of Object.keys(plan.inputs)) given[name] = inputs[name] ?? null
-  return { values: { inputs: given }, types: rootTypes(plan), states: {} }
+  const values: JsonObject = {}
+  for (const name of Object.keys(plan.inputs)) values[name] = inputs[name] ?? null
+  return { values: { inputs: values }, types: rootTypes(plan), states: {} }
 }
 
 const roots = new WeakMap<Plan, Record<string, Type>>()
 
-/** Where the scopes of a plan begin: equal scopes have the same types, and their expressions are compiled once. */
+/** The types that all scopes of a plan start with. Always the same object for one plan, so that expressions are compiled once. */
 function rootTypes(plan: Plan): Record<string, Type> {
   let types = roots.get(plan)
   if (!types) roots.set(plan, (types = { inputs: inputsType(plan.inputs) }))
@@ -45,7 +45,7 @@ function rootTypes(plan: Plan): Record<string, Type> {
 const lists = new Map<string, Type>()
 const listsOfObjects = new WeakMap<object, Type>()
 
-/** The type of a list; for the same element always the same object. */
+/** The type of a list. Always the same object for the same element type. */
 export function listOf(element: Type): Type {
   const known = typeof element === 'string' ? lists.get(element) : listsOfObjects.get(element)
   if (known) return known
@@ -61,7 +61,7 @@ export function withName(scope: Scope, name: string, value: Json, type: Type): S
 
 const derivedTypes = new WeakMap<Record<string, Type>, { added: [string, Type][]; types: Record<string, Type> }[]>()
 
-/** The same names added to the same types are the same object: compiled expressions are cached by it. */
+/** Adding the same names to the same types returns the same object: compiled expressions are cached by it. */
 function withTypes(types: Record<string, Type>, added: [string, Type][]): Record<string, Type> {
   let derived = derivedTypes.get(types)
   if (!derived) derivedTypes.set(types, (derived = []))
@@ -90,8 +90,8 @@ export function withEvidence(scope: Scope, checks: PlanCheck[], found: Evidence[
   return next
 }
 
-/** The checks that keep an expression from a definite value, as far as the evidence's states can tell. */
-export function weakChecks(expression: Expression | undefined, scope: Scope): string[] {
+/** The checks of an expression whose result is missing or truncated, so that its value may be undetermined. */
+export function incompleteChecks(expression: Expression | undefined, scope: Scope): string[] {
   return (expression?.checks ?? []).filter((name) => (scope.states[name] ?? 'failed') !== 'ok')
 }
 
@@ -104,7 +104,7 @@ export function expressionsIn(value: Value): Expression[] {
   return []
 }
 
-/** The named checks and all that they need, in the plan's order. */
+/** The named checks and all checks that they need, in the plan's order. */
 export function closure(checks: PlanCheck[], names: Iterable<string>): PlanCheck[] {
   const wanted = new Set(names)
   for (const check of checks.toReversed()) if (wanted.has(check.name)) for (const need of check.needs) wanted.add(need)

@@ -282,5 +282,5 @@ class SimulatedHost implements Host {
     return false
   }
 
-  tell(): void {}
+  setStatus(): void {}
 }

@@ -219,7 +219,7 @@ describe('the reconciler', () => {
 
   test.each([
     ['another version of plans', { irVersion: 99 }, /was given version 99 of things/],
-    ['a plan that is no plan', { checks: null }, /could not go on/],
+    ['a plan that is no plan', { checks: null }, /could not continue/],
   ])('a worker refuses %s, and the incident says why', async (_, change, why) => {
     const plan = { ...thingsPlan('things'), ...change } as unknown as Plan
     const planDigest = await storePlan(engine.database, plan, 'by hand')

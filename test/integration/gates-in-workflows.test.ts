@@ -88,7 +88,7 @@ describe('a gate', () => {
       await world.addThings('silent', 's1')
       const id = await world.open('brief', 'silent')
       expect(await world.closed(id)).toMatchObject({ outcome: 'expired' })
-      expect(toldOf(id)).toEqual([expect.stringContaining(`oncall: ${id}: gate ${id}.r1 still waits for a decision`)])
+      expect(toldOf(id)).toEqual([expect.stringContaining(`oncall: ${id}: gate ${id}.r1 is waiting for a decision`)])
       const { timeline } = await reviewIncident(world.engine.database, id)
       expect(timeline.filter(({ kind }) => kind === 'reminder')).toMatchObject([
         { place: 'r1/gate/reminder', text: expect.stringContaining('reminded oncall: gate') },

@@ -251,7 +251,7 @@ describe('what goes wrong', () => {
     const closed = await world.closed(await world.open('things', 'odd'))
     expect(closed.outcome).toBe('failed')
     expect(closed.reason).toMatch(
-      /^the engine could not go on: propose: mend: a target's key and lock have 1 to 500 characters/,
+      /^the engine could not continue: propose: mend: a target's key and lock have 1 to 500 characters/,
     )
   })
 

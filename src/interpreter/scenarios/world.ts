@@ -2,7 +2,7 @@ import type { JsonObject } from '../../core/json.ts'
 import { parseCheckPlace } from '../../core/place.ts'
 import type { Phase, Scenario } from '../../language/scenarios/scenario.ts'
 import type { ProposalDraft } from '../host.ts'
-import { isApprovedInPart } from '../render.ts'
+import { allowsPartialApproval } from '../render.ts'
 import type { Decision, Look, Moment, World } from '../simulator.ts'
 
 export interface ScenarioWorld extends World {
@@ -53,7 +53,7 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
       for (const target of chosen?.targets ?? [])
         if (!draft.targets.some(({ key }) => key === target)) unknownTargets.push({ round: draft.round, target })
       const isPart = chosen?.targets !== undefined && draft.targets.some(({ key }) => !chosen.targets!.includes(key))
-      if (chosen?.decision === 'approve' && isPart && !isApprovedInPart(draft.actions)) parts.push(draft.round)
+      if (chosen?.decision === 'approve' && isPart && !allowsPartialApproval(draft.actions)) parts.push(draft.round)
       return chosen ? decisionOf(chosen) : { approve: 'all' }
     },
     effect(action, round) {

@@ -195,7 +195,7 @@ export function resolved(): IncidentView {
         targets: [
           { key: 'run-7', state: 'applied', why: null },
           { key: 'run-8', state: 'applied', why: null },
-          { key: 'run-9', state: 'skipped', why: 'is no longer affected' },
+          { key: 'run-9', state: 'skipped', why: 'no longer affected' },
         ],
         effects: [effect('run-7'), effect('run-8')],
         verified: true,

@@ -86,7 +86,7 @@ describe('an incident', () => {
       {},
       { check: (name) => (name === 'other' ? { failed: 'connection refused' } : things(a)) },
     )
-    expect(run.escalations.map((one) => one.message)).toEqual(['of 1 things ? are bad (other could not be read)'])
+    expect(run.escalations.map((one) => one.message)).toEqual(['of 1 things ? are bad (no result from other)'])
   })
 
   test('waits for a person as long as the step may take, looks in between, and then stops', async () => {
@@ -122,7 +122,7 @@ describe('an incident', () => {
     expect(run.effects.map((effect) => effect.action)).toEqual(['0-sql.update', '0-sql.update'])
     expect(run.events.filter(({ place }) => place.startsWith('r1/') && /waiting|stopped/.test(place))).toMatchObject([
       { place: 'r1/waiting/0-sql.update', data: { until: 'false', withinMs } },
-      { place: 'r1/stopped', data: { reason: expect.stringContaining('waited after 0-sql.update in vain') } },
+      { place: 'r1/stopped', data: { reason: expect.stringContaining('timed out waiting after 0-sql.update') } },
     ])
   })
 
@@ -226,7 +226,7 @@ describe('after the decision', () => {
     )
     expect(run.effects.map((effect) => effect.target)).toEqual(['b'])
     expect(run.events.find((event) => event.kind === 'recheck')?.data).toMatchObject({
-      skipped: { a: 'is no longer affected' },
+      skipped: { a: 'no longer affected' },
       targets: ['b'],
     })
   })
@@ -243,7 +243,7 @@ describe('after the decision', () => {
       },
     )
     expect(run.effects).toEqual([])
-    expect(JSON.stringify(run.events)).toContain('has changed since it was approved')
+    expect(JSON.stringify(run.events)).toContain('have changed since the approval')
   })
 
   test('three refused targets in a row stop the remedy', async () => {
@@ -260,7 +260,7 @@ describe('after the decision', () => {
   test('an effect of which nothing is known is handed to a person', async () => {
     const run = await simulate(plan(), {}, { ...mendable(a), effect: () => 'unknown' })
     expect(run.closing).toMatchObject({ outcome: 'escalated' })
-    expect(run.closing.reason).toContain('a person must settle it')
+    expect(run.closing.reason).toContain('remedy outcome unknown for a')
   })
 
   test('an error inside an expression ends in outcome failed, not in an exception', async () => {

@@ -43,7 +43,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, did not help')
     expect(text).toContain(' approved by operator at 03:12:50Z: as last week')
     expect(text).toContain(
-      ' applied   run-8  1 row of runs\n skipped   run-9  is no longer affected\n verified: it helped',
+      ' applied   run-8  1 row of runs\n skipped   run-9  no longer affected\n verified: it helped',
     )
     expect(text).not.toContain('runbook approve')
   })

@@ -1,0 +1,321 @@
+import type { Effect, EffectResult } from '../core/effect.ts'
+import { gateId } from '../core/incident.ts'
+import type { Json } from '../core/json.ts'
+import { manualPollMs } from '../core/manual-poll.ts'
+import { formatPlace, formatStage } from '../core/place.ts'
+import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
+import { diagnose } from './diagnose.ts'
+import { evaluateCause, evaluateCondition, type EvaluatedCause } from './find.ts'
+import type { ApplyAnswer, Host } from './host.ts'
+import {
+  preconditionChecks,
+  remedyOf,
+  renderRemedy,
+  isUnchanged,
+  ALL_TARGETS,
+  type Rendered,
+  type RenderedTarget,
+} from './render.ts'
+import { listOf, withName, type Scope } from './scope.ts'
+
+/** After more re-checks than this within one round the remedy stops; the next round starts with a new diagnosis. */
+const MAX_RECHECKS = 5
+/** This many refused targets in a row stop the remedy. */
+const MAX_REFUSED_IN_A_ROW = 3
+/** Timeout of one question whether a person has done a manual action. */
+const MANUAL_QUERY_TIMEOUT_MS = 10_000
+
+/** The names in an `expect` condition. The compiler has checked their types. */
+const EXPECT_TYPES: Record<string, Type> = { result: 'dyn' }
+
+export interface ApprovedRemedy {
+  plan: Plan
+  incident: string
+  round: number
+  evaluated: EvaluatedCause
+  rendered: Rendered
+  proposalDigest: string
+  /** Keys of the approved targets. */
+  targets: string[]
+  /** Only the inputs: the checks run again. */
+  scope: Scope
+}
+
+export interface RemedyResult {
+  /**
+   * The result for each approved target. `applied`: at least one of the target's own actions was applied; for a target without actions
+   * of its own, an action that is done once for all targets.
+   */
+  results: Map<string, EffectResult>
+  /** Ids of the applied writes that are done once for all targets, such as `0-sql.update`. */
+  appliedOnce: string[]
+  /** Why the remedy was stopped before its last action. */
+  stopReason?: string
+  /** The approval was withdrawn or lapsed before anything was applied. */
+  approvalEnded: boolean
+  /** A person cancelled the incident. */
+  cancelled: boolean
+}
+
+/**
+ * From the approval to the effects: runs the checks of the cause again, skips the targets that no longer qualify, then applies each
+ * action to all remaining targets before the next action begins.
+ */
+export async function carryOutRemedy(host: Host, approved: ApprovedRemedy): Promise<RemedyResult> {
+  return new RemedyRun(host, approved).run()
+}
+
+/** One remedy being applied. A class, because every re-check may remove targets. */
+class RemedyRun {
+  readonly #host: Host
+  readonly #approved: ApprovedRemedy
+  readonly #remedy: PlanRemedy
+  readonly #result: RemedyResult = { results: new Map(), appliedOnce: [], approvalEnded: false, cancelled: false }
+  /** Keys of the targets to which an action of their own was applied. */
+  readonly #appliedKeys = new Set<string>()
+  /** Whether an action that is done once was applied; messages count. */
+  #onceApplied = false
+  #remaining: RenderedTarget[]
+  #recheckedAt = ''
+  #rechecks = 0
+  #refusedInARow = 0
+
+  constructor(host: Host, approved: ApprovedRemedy) {
+    this.#host = host
+    this.#approved = approved
+    this.#remedy = remedyOf(approved.plan, approved.evaluated)
+    this.#remaining = approved.rendered.targets.filter((one) => approved.targets.includes(one.target.key))
+  }
+
+  async run(): Promise<RemedyResult> {
+    await this.#recheck()
+    for (const action of this.#remedy.actions) {
+      if (this.#isOver()) break
+      if (action.once) await this.#applyOnce(action)
+      else await this.#applyToEach(action)
+      if (action.wait && !this.#isOver()) await this.#wait(action)
+    }
+    this.#recordRemaining()
+    return this.#result
+  }
+
+  /** Records the result for the remaining targets. Those to which nothing was applied yet are skipped. */
+  #recordRemaining(): void {
+    for (const one of this.#remaining) {
+      const done = one.actions.length > 0 ? this.#appliedKeys.has(one.target.key) : this.#onceApplied
+      this.#result.results.set(one.target.key, done ? 'applied' : 'skipped')
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#remaining.length === 0 || this.#result.stopReason !== undefined || this.#result.cancelled
+  }
+
+  /** Runs the checks of the cause again. Keeps the targets that still qualify and whose rendered actions are unchanged. */
+  async #recheck(): Promise<void> {
+    const { plan, round, evaluated, rendered } = this.#approved
+    this.#rechecks += 1
+    if (this.#rechecks > MAX_RECHECKS)
+      return this.#stop(`the re-check was too old ${MAX_RECHECKS} times before the remedy could be applied`)
+    const at = { round, number: this.#rechecks }
+    const scope = await diagnose(
+      this.#host,
+      preconditionChecks(plan, evaluated),
+      this.#approved.scope,
+      formatStage({ at: 'recheck', ...at }),
+    )
+    const again = evaluateCause(evaluated.cause, scope)
+    const now = again.finding.holds === true ? tryRender(this.#remedy, again, scope) : undefined
+    const skipped: Record<string, string> = {}
+    const kept = this.#remaining.filter((one) => {
+      const why = whyDisqualified(one, again, now)
+      if (why !== undefined) skipped[one.target.key] = why
+      return why === undefined
+    })
+    if (now && JSON.stringify(now.once) !== JSON.stringify(rendered.once)) {
+      for (const one of kept)
+        skipped[one.target.key] = 'an action that is done once for all targets has changed since the approval'
+      kept.length = 0
+    }
+    for (const key of Object.keys(skipped))
+      this.#result.results.set(key, this.#appliedKeys.has(key) ? 'applied' : 'skipped')
+    this.#remaining = kept
+    const recorded = await this.#host.record({
+      place: formatPlace({ kind: 'recheck', ...at }),
+      kind: 'recheck',
+      data: {
+        round,
+        holds: again.finding.holds,
+        because: again.finding.because,
+        targets: kept.map((one) => one.target.key),
+        skipped,
+      },
+    })
+    this.#recheckedAt = recorded.at
+  }
+
+  async #applyToEach(action: PlanAction): Promise<void> {
+    const { size, everyMs } = action.batches ?? { size: Infinity, everyMs: 0 }
+    let done = 0
+    for (const one of [...this.#remaining]) {
+      if (this.#isOver()) return
+      if (!this.#remaining.includes(one) || !one.actions.some((drafted) => drafted.id === action.id)) continue
+      if (done > 0 && done % size === 0) await this.#pause(everyMs)
+      if (this.#isOver()) return
+      const result = await this.#applyTo(action, one.target.key, () => this.#remaining.includes(one))
+      if (result === 'applied') this.#appliedKeys.add(one.target.key)
+      done += 1
+    }
+  }
+
+  /** The pause between two batches. A cancelled incident ends it early. */
+  async #pause(ms: number): Promise<void> {
+    const { incident, round } = this.#approved
+    const end = this.#host.clock() + ms
+    for (let left = ms; left > 0; left = end - this.#host.clock()) {
+      if (!(await this.#host.waitForSignal(left))) return
+      const gateNow = await this.#host.resolveGate(gateId(incident, round))
+      if (gateNow.state === 'approved' && !gateNow.cancelled) continue
+      this.#result.cancelled = true
+      return
+    }
+  }
+
+  async #applyOnce(action: PlanAction): Promise<void> {
+    if (!this.#approved.rendered.once.some((drafted) => drafted.id === action.id)) return
+    const result = await this.#applyTo(action, ALL_TARGETS, () => this.#remaining.length > 0)
+    if (result === 'applied') {
+      this.#onceApplied = true
+      if (action.access !== 'message') this.#result.appliedOnce.push(action.id)
+    }
+    if ((result === 'refused' || result === 'unknown') && !this.#isOver()) this.#stop(`${action.id} was ${result}`)
+  }
+
+  /** Applies one action to one target; re-checks first each time the executor answers that the last re-check is too old. */
+  async #applyTo(action: PlanAction, key: string, stillQualifies: () => boolean): Promise<EffectResult | undefined> {
+    let deadline: number | undefined
+    for (;;) {
+      const answer = await this.#requestApply(action, key)
+      if ('effect' in answer) return this.#handleEffect(await this.#checkExpected(action, answer.effect))
+      if ('stopped' in answer) {
+        this.#result.cancelled = true
+        return undefined
+      }
+      if ('over' in answer) {
+        this.#result.approvalEnded = true
+        this.#stop(answer.over)
+        return undefined
+      }
+      if ('waiting' in answer) {
+        this.#host.setStatus(`waiting for a person: ${answer.waiting}`)
+        deadline ??= this.#host.clock() + action.timeoutMs
+        const left = deadline - this.#host.clock()
+        if (left <= 0) {
+          this.#stop(`nobody reported ${action.id} as done in time`)
+          return undefined
+        }
+        // The signal may be about something else, so the executor is asked again; the deadline stays.
+        await this.#host.waitForSignal(Math.min(left, manualPollMs(action.timeoutMs)))
+        continue
+      }
+      await this.#recheck()
+      if (this.#isOver() || !stillQualifies()) return undefined
+    }
+  }
+
+  #requestApply(action: PlanAction, target: string): Promise<ApplyAnswer> {
+    const { incident, round, proposalDigest } = this.#approved
+    return this.#host.apply({
+      gate: gateId(incident, round),
+      proposalDigest,
+      action: action.id,
+      target,
+      // For a manual action the timeout limits the person, not the activity that asks for the result.
+      timeoutMs: action.kind === 'manual' ? Math.min(action.timeoutMs, MANUAL_QUERY_TIMEOUT_MS) : action.timeoutMs,
+      recheckedAt: this.#recheckedAt,
+    })
+  }
+
+  /** An effect whose observed result does not meet the action's `expect` counts as refused: its target gets no further action. */
+  async #checkExpected(action: PlanAction, effect: Effect): Promise<Effect> {
+    if (!action.expect || effect.result !== 'applied') return effect
+    const scope = { values: { result: effect.observed ?? null }, types: EXPECT_TYPES, states: {} }
+    const expected = evaluateCondition(action.expect, scope)
+    if ('value' in expected && expected.value === true) return effect
+    const detail = `the result does not meet "expect": ${action.expect.cel}`
+    const { action: id, target } = effect
+    const place = formatPlace({ kind: 'unexpected', round: this.#approved.round, action: id, target })
+    await this.#host.record({ place, kind: 'unexpected', data: { action: id, target, detail } })
+    return { ...effect, result: 'refused', detail }
+  }
+
+  /** A target whose action was refused, or whose effect is unknown, gets no further action. */
+  #handleEffect(effect: Effect): EffectResult {
+    this.#refusedInARow = effect.result === 'refused' ? this.#refusedInARow + 1 : 0
+    const failed = effect.result === 'refused' || effect.result === 'unknown'
+    if (failed && effect.target !== ALL_TARGETS) this.#drop(effect.target, effect.result)
+    if (failed && effect.target === ALL_TARGETS)
+      for (const { target } of [...this.#remaining]) this.#drop(target.key, effect.result)
+    if (this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
+      this.#stop(`${MAX_REFUSED_IN_A_ROW} targets in a row were refused. The last one: ${effect.detail}`)
+    return effect.result
+  }
+
+  #drop(key: string, result: EffectResult): void {
+    this.#result.results.set(key, result)
+    this.#remaining = this.#remaining.filter((one) => one.target.key !== key)
+  }
+
+  #stop(reason: string): void {
+    this.#result.stopReason = reason
+    this.#recordRemaining()
+    this.#remaining = []
+  }
+
+  async #wait(action: PlanAction): Promise<void> {
+    const { round, scope } = this.#approved
+    const wait = action.wait!
+    await this.#host.record({
+      place: formatPlace({ kind: 'waiting', round, action: action.id }),
+      kind: 'waiting',
+      data: { round, action: action.id, until: wait.until.cel, withinMs: wait.withinMs },
+    })
+    const items = this.#remaining.map((one) => one.target.item)
+    const { values, types } = withTargets(scope, this.#remedy, items)
+    const answer = await this.#host.poll({
+      place: formatStage({ at: 'wait', round, action: action.id }),
+      checks: wait.checks,
+      scope: values,
+      types,
+      until: wait.until,
+      holdsMs: 0,
+      everyMs: wait.everyMs,
+      withinMs: wait.withinMs,
+    })
+    if (answer.cancelled) this.#result.cancelled = true
+    else if (!answer.held) this.#stop(`timed out waiting after ${action.id}: ${answer.detail}`)
+  }
+}
+
+/** The scope of `verify` and `wait`: `targets` are the items to which the remedy was applied. */
+export function withTargets(scope: Scope, remedy: PlanRemedy, items: Json[]): Scope {
+  return withName(scope, 'targets', items, listOf(remedy.targetItem))
+}
+
+function tryRender(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered | undefined {
+  try {
+    return renderRemedy(remedy, evaluated, scope)
+  } catch {
+    return undefined
+  }
+}
+
+/** Why a target no longer qualifies; undefined if it still does. */
+function whyDisqualified(one: RenderedTarget, again: EvaluatedCause, now: Rendered | undefined): string | undefined {
+  if (again.finding.holds === 'undetermined')
+    return `undetermined whether the cause still holds: ${again.finding.because}`
+  if (again.finding.holds === false) return `the cause no longer holds: ${again.finding.because}`
+  const same = now?.targets.find((other) => other.target.key === one.target.key)
+  if (!same) return 'no longer affected'
+  return isUnchanged(one, same) ? undefined : 'its actions have changed since the approval'
+}
