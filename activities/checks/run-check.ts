@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { scrubSecrets } from '../../src/config/secret.ts'
+import { withSignal } from '../../src/core/abort.ts'
 import { digest } from '../../src/core/canonical.ts'
 import { humanDuration } from '../../src/core/duration.ts'
 import { isRunbookError, messageOf, RunbookError } from '../../src/core/errors.ts'
@@ -63,25 +64,10 @@ async function runTries(check: CheckRun, targets: Targets, signal: AbortSignal, 
   for (let left = check.retries; ; left--) {
     const timeoutMs = Math.max(1, check.timeoutMs - (performance.now() - started))
     try {
-      return await untilAbort(signal, implementation(check.parameters, { targets, signal, timeoutMs }))
+      return await withSignal(signal, () => implementation(check.parameters, { targets, signal, timeoutMs }))
     } catch (error) {
       if (left <= 0 || signal.aborted || isRunbookError(error, 'RUNBOOK_CONFIG')) throw error
       await sleep(RETRY_MS, undefined, { signal })
     }
-  }
-}
-
-/** Whatever the implementation makes of the signal, nobody waits for it any longer. */
-async function untilAbort<T>(signal: AbortSignal, running: Promise<T>): Promise<T> {
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop)
-    if (signal.aborted) stop()
-  })
-  try {
-    return await Promise.race([running, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }

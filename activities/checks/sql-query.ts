@@ -1,4 +1,5 @@
 import type { FieldDef, PoolClient } from 'pg'
+import { withSignal } from '../../src/core/abort.ts'
 import { messageOf, RunbookError } from '../../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../../src/core/evidence.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
@@ -30,7 +31,8 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
   const read = withPostgres(target, async (client) => {
-    const rows = await abortable(signal, () => readRows(client, statement))
+    // At the abort the connection is closed, and the server's own timeout ends the statement.
+    const rows = await withSignal(signal, () => readRows(client, statement))
     await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()')
     return rows
   })
@@ -57,21 +59,6 @@ function bytesOf(rows: Row[]): number {
   let bytes = 0
   for (const row of rows) for (const text of row) bytes += text?.length ?? 4
   return bytes
-}
-
-/** Ends the waiting at the abort; the caller then drops the connection, and the server's own timeout ends the statement. */
-async function abortable<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
-  signal.throwIfAborted()
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop)
-  })
-  try {
-    return await Promise.race([run(), aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
 }
 
 function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {

@@ -1,6 +1,6 @@
 import type { DoctorFinding } from '../core/doctor-finding.ts'
 import { messageOf } from '../core/errors.ts'
-import { within } from '../core/with-deadline.ts'
+import { withTimeout } from '../core/abort.ts'
 import type { Address } from './address.ts'
 import { send } from './send.ts'
 
@@ -24,8 +24,8 @@ export async function doctorApi(address: Address, expected: boolean): Promise<Do
 
 /** What it says of itself. Throws when there is no answer. */
 async function ready(url: string): Promise<DoctorFinding> {
-  const response = await within(ANSWER_WITHIN_MS, () => fetch(`${url}/readyz`, { redirect: 'error' }))
-  const said = (await within(ANSWER_WITHIN_MS, () => response.json()).catch(() => null)) as Partial<
+  const response = await withTimeout(ANSWER_WITHIN_MS, () => fetch(`${url}/readyz`, { redirect: 'error' }))
+  const said = (await withTimeout(ANSWER_WITHIN_MS, () => response.json()).catch(() => null)) as Partial<
     Record<'status' | 'database' | 'temporal', unknown>
   > | null
   if (said?.status === undefined || said.database === undefined)

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { DoctorFinding } from '../core/doctor-finding.ts'
 import { messageOf } from '../core/errors.ts'
-import { within } from '../core/with-deadline.ts'
+import { withTimeout } from '../core/abort.ts'
 import { cacheDir } from './cache-dir.ts'
 import { findExecutable } from './find-executable.ts'
 import { isFree } from './ports.ts'
@@ -86,7 +86,7 @@ async function servers(dir: string, stack: RunningStack, { start }: DoctorStackO
   const fix = `if it does not come back by itself, end process ${pid} (Ctrl-C where it was started), and start again: ${start}`
   const asked = async (name: string, host: string, probe: () => Promise<void>): Promise<DoctorFinding> => {
     try {
-      await within(ANSWER_WITHIN_MS, probe)
+      await withTimeout(ANSWER_WITHIN_MS, probe)
       return { name, ok: true, detail: `answers on ${host}` }
     } catch (error) {
       return { name, ok: false, detail: `does not answer on ${host}: ${messageOf(error)}`, fix }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { hostname } from 'node:os'
 import { Connection } from '@temporalio/client'
-import { within } from '../core/with-deadline.ts'
+import { withTimeout } from '../core/abort.ts'
 import { resolveTemporal, temporalUnreachable, type TemporalAddress } from './connect.ts'
 import { diagnoseQueue, remediateQueue } from './names.ts'
 
@@ -31,7 +31,7 @@ export async function readTemporalStatus(
   ] as const
   let connection: Connection | undefined
   try {
-    return await within(withinMs, async () => {
+    return await withTimeout(withinMs, async () => {
       await throwIfRefused(address)
       connection = await Connection.connect({ ...options, connectTimeout: withinMs })
       const { workflowService } = connection

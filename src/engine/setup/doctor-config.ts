@@ -3,7 +3,7 @@ import type { Config } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import { ASK_DOCTOR, type DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
-import { within } from '../../core/with-deadline.ts'
+import { withTimeout } from '../../core/abort.ts'
 import { publicKeyOf } from '../../gate/keyring.ts'
 import { openDatabase } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
@@ -52,7 +52,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
 
 async function attempt(name: string, look: () => Promise<string>): Promise<DoctorFinding> {
   try {
-    return { name, ok: true, detail: await within(ANSWER_WITHIN_MS, look) }
+    return { name, ok: true, detail: await withTimeout(ANSWER_WITHIN_MS, look) }
   } catch (error) {
     return { name, ok: false, detail: whyOf(error) }
   }

@@ -2,7 +2,7 @@ import type { Config, ConnectionConfig } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
-import { within } from '../../core/with-deadline.ts'
+import { withTimeout } from '../../core/abort.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
@@ -18,7 +18,7 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
       Object.entries(config.connections).map(async ([name, connection]) => {
         const finding = { name: `connection ${name}`, ok: true }
         try {
-          return { ...finding, ...(await within(ANSWER_WITHIN_MS, () => ask(targets, name, connection))) }
+          return { ...finding, ...(await withTimeout(ANSWER_WITHIN_MS, () => ask(targets, name, connection))) }
         } catch (error) {
           return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)) }
         }

@@ -1,6 +1,6 @@
 import type { Hono } from 'hono'
 import { messageOf } from '../../core/errors.ts'
-import { within } from '../../core/with-deadline.ts'
+import { withTimeout } from '../../core/abort.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 
@@ -24,7 +24,7 @@ export function healthRoutes({ database, temporal }: Engine): Hono<ApiEnv> {
 /** `ok`, or why not. Details of addresses stay in the log of the process: who asks here is not known. */
 async function answersSoon(ask: () => Promise<unknown>): Promise<'ok' | 'does not answer'> {
   try {
-    await within(READY_WITHIN_MS, ask)
+    await withTimeout(READY_WITHIN_MS, ask)
     return 'ok'
   } catch (error) {
     console.error(`readyz: ${messageOf(error)}`)

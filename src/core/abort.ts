@@ -1,0 +1,25 @@
+/** The result of `work`, or an error after `ms` milliseconds. Late work goes on; nobody waits for it any longer. */
+export async function withTimeout<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(new Error(`no answer within ${ms / 1000} s`)), ms)
+  try {
+    return await withSignal(timeout.signal, work)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The result of `work`, or the signal's reason once it is aborted. `work` must heed the signal itself to stop. */
+export async function withSignal<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  let stopWaiting = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stopWaiting = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stopWaiting)
+  })
+  try {
+    return await Promise.race([work(), aborted])
+  } finally {
+    signal.removeEventListener('abort', stopWaiting)
+  }
+}
