@@ -1,4 +1,5 @@
 import { digest } from '../core/canonical.ts'
+import { defined } from '../core/defined.ts'
 import type { Json } from '../core/json.ts'
 import { IR_VERSION } from '../core/plan.ts'
 import type { Plan } from '../core/plan.ts'
@@ -26,14 +27,14 @@ export interface Compilation {
   plan?: Plan
   /** SHA-256 of the plan's canonical JSON. */
   planDigest?: string
-  /** All of them, in the order of the file. */
+  /** In the order of the file. */
   problems: Problem[]
 }
 
 const MAX_PLAN_BYTES = 128 * 1024
 const HOUR_MS = 3_600_000
 
-/** Parses, checks and compiles a runbook. Never throws for what stands in the text: all problems are returned. */
+/** Parses, checks and compiles a runbook. Never throws because of the text: all its problems are returned. */
 export function compileRunbook(text: string, options: CompileOptions): Compilation {
   const { tree, reporter } = parseYaml(text, options.file)
   const runbook = tree && readSection('runbook', tree, reporter)
@@ -45,7 +46,7 @@ export function compileRunbook(text: string, options: CompileOptions): Compilati
   return { plan, planDigest: digest(plan as unknown as Json), problems }
 }
 
-const known = {
+const KINDS = {
   checks: new Map(CHECKS.map((kind) => [kind.name, kind])),
   actions: new Map(ACTIONS.map((kind) => [kind.name, kind])),
 }
@@ -54,8 +55,8 @@ function contextOf(reporter: Reporter, options: CompileOptions): Context {
   const { checks, actions, connections, readOnly = [], groups, channels } = options
   return {
     reporter,
-    checks: checks ? new Map(checks.map((kind) => [kind.name, kind])) : known.checks,
-    actions: actions ? new Map(actions.map((kind) => [kind.name, kind])) : known.actions,
+    checks: checks ? new Map(checks.map((kind) => [kind.name, kind])) : KINDS.checks,
+    actions: actions ? new Map(actions.map((kind) => [kind.name, kind])) : KINDS.actions,
     connections,
     readOnly,
     groups,
@@ -76,8 +77,8 @@ function compilePlan(context: Context, runbook: Section): Plan {
     scope,
     named.map(({ name }) => name),
   )
-  const causesAreWell = !context.reporter.hasErrors
-  const surroundings = { all: named, causes, causesAreWell, diagnosis, inputsOnly }
+  const causesAreValid = !context.reporter.hasErrors
+  const surroundings = { all: named, causes, causesAreValid, diagnosis, inputsOnly }
   const remedies = named.map((remedy) => compileRemedy(context, remedy, surroundings))
   const key = runbook.scalar('key')
   const [owner, detect, rounds] = [runbook.text('owner'), runbook.section('detect'), runbook.section('rounds')]
@@ -86,11 +87,13 @@ function compilePlan(context: Context, runbook: Section): Plan {
     name: runbook.text('runbook') ?? '',
     incident: runbook.text('incident') ?? '',
     title: runbook.text('title') ?? '',
-    ...(owner === undefined ? {} : { owner }),
+    ...defined({ owner }),
     inputs,
     key: (key && compileTemplate(context, key, inputsOnly, 'refused')?.value) ?? { lit: '' },
-    ...(symptom ? { symptom: symptom.expression } : {}),
-    ...(detect ? { detect: compileDetect(context, runbook, detect) } : {}),
+    ...defined({
+      symptom: symptom?.expression,
+      detect: detect && compileDetect(context, runbook, detect),
+    }),
     checks,
     causes: causes.map(({ cause }) => cause),
     otherwise: compileOtherwise(context, runbook, scope),
@@ -102,7 +105,7 @@ function compilePlan(context: Context, runbook: Section): Plan {
 
 function compileDetect(context: Context, runbook: Section, detect: Section): NonNullable<Plan['detect']> {
   if (!runbook.has('symptom')) {
-    const message = 'The engine looks for the "symptom", and there is none.'
+    const message = '"detect" samples the symptom, so it needs "symptom". Add a "symptom", or remove "detect".'
     context.reporter.error('detect-without-symptom', runbook.keyOf('detect'), message)
   }
   return {
@@ -118,7 +121,7 @@ function compileEscalate(context: Context, section: Section | undefined, scope: 
   for (const scalar of to) {
     const name = String(scalar.value)
     if (!context.channels || context.channels.includes(name)) continue
-    const group = Object.hasOwn(context.groups ?? {}, name) ? ', only a group: nobody would be told' : ''
+    const group = Object.hasOwn(context.groups ?? {}, name) ? ', only a group, so nobody would be notified' : ''
     const hint = `${didYouMean(name, context.channels)} (channels: ${context.channels.join(', ') || 'none'})`
     context.reporter.error('unknown-channel', scalar, `There is no channel "${name}"${group}.${hint}`)
   }
@@ -131,12 +134,12 @@ function compileEscalate(context: Context, section: Section | undefined, scope: 
 function refuseTooLarge(reporter: Reporter, runbook: Section, plan: Plan): void {
   const bytes = new TextEncoder().encode(JSON.stringify(plan)).length
   if (bytes > MAX_PLAN_BYTES) {
-    const message = `The compiled plan has ${Math.ceil(bytes / 1024)} kB, and at most ${MAX_PLAN_BYTES / 1024} fit into an incident. Split the runbook.`
+    const message = `The compiled plan has ${Math.ceil(bytes / 1024)} kB; the maximum is ${MAX_PLAN_BYTES / 1024} kB. Split the runbook.`
     reporter.error('plan-too-large', runbook.at('runbook'), message)
   }
   const events = worstCaseEvents(plan)
   if (events > MAX_EVENTS) {
-    const message = `At worst an incident would take ${events} events, and at most ${MAX_EVENTS} are allowed. Lower maxTargets or rounds.total, or use fewer checks.`
+    const message = `In the worst case an incident has ${events} workflow events; the maximum is ${MAX_EVENTS}. Lower maxTargets or rounds.total, or use fewer checks.`
     reporter.error('too-many-events', runbook.at('runbook'), message)
   }
 }

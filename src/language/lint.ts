@@ -5,8 +5,8 @@ import type { Problem } from './problems.ts'
 import { compileScenarios } from './scenarios/compile-scenarios.ts'
 
 /**
- * The problems of runbooks, and of the scenarios beside those that are well; a file of scenarios stands for both. Throws what the file
- * system throws when a path, or the runbook that scenarios are of, does not exist.
+ * The problems of runbooks, and of the scenario files of those that compile. The path of a scenario file selects the runbook and its
+ * scenarios. Throws the error of the file system if a path, or the runbook of a scenario file, does not exist.
  */
 export function lintRunbooks(paths: readonly string[], options: LoadOptions): { problems: Problem[]; files: number } {
   const { runbooks, problems, files } = loadRunbooks(paths.map(runbookOf), options)

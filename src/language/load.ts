@@ -16,7 +16,7 @@ export interface LoadedRunbook {
   planDigest: string
 }
 
-/** All runbooks of a folder. Those with errors are left out; why, stands in `problems`. */
+/** The runbooks of a folder. Runbooks with errors are omitted; `problems` has the reasons. */
 export interface Catalogue {
   runbooks: LoadedRunbook[]
   problems: Problem[]
@@ -29,8 +29,8 @@ export interface Catalogue {
 export type LoadOptions = Omit<CompileOptions, 'file'>
 
 /**
- * Reads and compiles runbooks: files as named, folders with all that is within them but scenarios (`*.test.yaml`) and
- * the configuration. Throws what the file system throws when a path does not exist.
+ * Reads and compiles runbooks. A path is a file, or a folder: then all YAML files in it, except scenario files (`*.test.yaml`) and the
+ * configuration. Throws the error of the file system if a path does not exist.
  */
 export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}): Catalogue {
   const files = [...new Set(paths.flatMap(filesIn))]
@@ -54,42 +54,42 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
   }
 }
 
-/** The file with a runbook's scenarios, which stands beside it: `stuck-runs.test.yaml`; undefined where there is none. */
+/** The scenario file of a runbook, in the same folder: `stuck-runs.test.yaml`. Undefined if there is none. */
 export function scenariosBeside(runbook: string): { file: string; text: string } | undefined {
   const file = runbook.replace(/\.(ya?ml)$/, '.test.$1')
   return existsSync(file) ? { file, text: readFileSync(file, 'utf8') } : undefined
 }
 
-/** The runbook that a path means: scenarios stand for the runbook beside them. */
+/** The path of the runbook: a scenario file belongs to the runbook next to it. */
 export function runbookOf(path: string): string {
   return path.replace(/\.test\.(ya?ml)$/, '.$1')
 }
 
-const NO_RUNBOOK = /\.test\.ya?ml$|^runbook\.config\.yaml$/
+const NOT_A_RUNBOOK = /\.test\.ya?ml$|^runbook\.config\.yaml$/
 
 function filesIn(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path]
   return readdirSync(path, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name) && !NO_RUNBOOK.test(entry.name))
-    .map((entry) => shortest(join(entry.parentPath, entry.name)))
+    .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name) && !NOT_A_RUNBOOK.test(entry.name))
+    .map((entry) => displayPath(join(entry.parentPath, entry.name)))
     .toSorted()
 }
 
-/** As one would type it: relative, where that is beneath. */
-function shortest(file: string): string {
-  const short = relative(process.cwd(), resolve(file))
-  return short.startsWith('..') ? file : short
+/** Relative to the working directory if the file is inside it. */
+function displayPath(file: string): string {
+  const path = relative(process.cwd(), resolve(file))
+  return path.startsWith('..') ? file : path
 }
 
-/** What no single file can tell: names given twice, and handoffs that lead nowhere. */
+/** Problems between runbooks: duplicate names, and handoffs to unknown incident types or inputs. */
 function betweenRunbooks(runbooks: LoadedRunbook[], complete: boolean): Problem[] {
   const names = new Map<string, LoadedRunbook>()
   const incidents = new Map<string, LoadedRunbook>()
   const problems: Problem[] = []
   for (const runbook of runbooks) {
     const reporter = new Reporter(new Source(runbook.file, runbook.text))
-    taken(reporter, names, runbook, 'runbook', 'duplicate-runbook')
-    taken(reporter, incidents, runbook, 'incident', 'duplicate-incident')
+    reportDuplicate(reporter, names, runbook, 'runbook', 'duplicate-runbook')
+    reportDuplicate(reporter, incidents, runbook, 'incident', 'duplicate-incident')
     problems.push(...reporter.problems)
   }
   if (!complete) return problems
@@ -102,7 +102,7 @@ function betweenRunbooks(runbooks: LoadedRunbook[], complete: boolean): Problem[
   return problems
 }
 
-function taken(
+function reportDuplicate(
   reporter: Reporter,
   seen: Map<string, LoadedRunbook>,
   runbook: LoadedRunbook,
@@ -117,8 +117,8 @@ function taken(
       rule,
       lineOf(runbook.text, new RegExp(`^${field}:.*`, 'm')),
       field === 'runbook'
-        ? `${other.file} has the name "${name}" already.`
-        : `${other.file} treats "${name}" already: an incident type has one runbook.`,
+        ? `${other.file} already has the name "${name}". Choose another name.`
+        : `${other.file} already treats "${name}". An incident type has only one runbook.`,
     )
 }
 
@@ -137,9 +137,9 @@ function checkHandoff(reporter: Reporter, then: PlanCause['then'], known: Map<st
         at,
         `${to.plan.name} has no input "${name}".${didYouMean(name, Object.keys(to.plan.inputs))}`,
       )
-  for (const [name, { optional, default: otherwise }] of Object.entries(to.plan.inputs))
-    if (!optional && otherwise === undefined && !Object.hasOwn(then.inputs, name))
-      reporter.error('missing-input', at, `${to.plan.name} needs the input "${name}".`)
+  for (const [name, input] of Object.entries(to.plan.inputs))
+    if (!input.optional && input.default === undefined && !Object.hasOwn(then.inputs, name))
+      reporter.error('missing-input', at, `${to.plan.name} requires the input "${name}". Add it to the handoff.`)
 }
 
 function lineOf(text: string, pattern: RegExp): { start: number; end: number } {

@@ -3,7 +3,7 @@ import type { Rule } from './rules.ts'
 
 export type Severity = 'error' | 'warning'
 
-/** Something wrong with a runbook. `rule` is stable; line and column count from 1. */
+/** A problem of a runbook or a scenario file. `rule` is stable; line and column count from 1. */
 export interface Problem {
   file: string
   line: number
@@ -13,11 +13,11 @@ export interface Problem {
   rule: Rule
   severity: Severity
   message: string
-  /** The line and a caret beneath, without colours. */
+  /** The line and a caret below the place, without colours. */
   frame: string
 }
 
-/** Collects the problems of one file. Nothing is thrown: all of them are reported. */
+/** Collects the problems of one file, so that all of them are reported instead of only the first. */
 export class Reporter {
   readonly problems: Problem[] = []
   readonly source: Source
@@ -54,7 +54,7 @@ export class Reporter {
   }
 }
 
-/** By place in the file; errors before warnings of the same place. */
+/** Sorted by file and place; at the same place, errors before warnings. */
 export function inOrder(problems: Problem[]): Problem[] {
   return problems.toSorted(
     (a, b) =>
@@ -71,7 +71,7 @@ export interface Colours {
 
 const PLAIN: Colours = { red: (text) => text, yellow: (text) => text, dim: (text) => text, bold: (text) => text }
 
-/** For people: place, rule and message on one line, the code frame beneath, a blank line between two. */
+/** For people: place, message and rule on one line, then the code frame; a blank line between two problems. */
 export function renderText(problems: Problem[], colours: Colours = PLAIN): string {
   return inOrder(problems)
     .map((problem) => {
@@ -82,12 +82,12 @@ export function renderText(problems: Problem[], colours: Colours = PLAIN): strin
     .join('\n')
 }
 
-/** For programs: the problems as they are, in order. */
+/** For programs: a JSON array of problems, in order. */
 export function renderJson(problems: Problem[]): string {
   return JSON.stringify(inOrder(problems), null, 2)
 }
 
-/** Workflow commands that GitHub shows as annotations beside the changed lines. */
+/** GitHub workflow commands, which GitHub shows as annotations next to the changed lines. */
 export function renderGithub(problems: Problem[]): string {
   return inOrder(problems)
     .map(({ severity, file, line, column, endLine, endColumn, rule, message }) => {

@@ -1,133 +1,136 @@
 /**
- * Every rule by which a runbook can be refused, with what is behind it and what to do: for `runbook explain <rule>` and the
- * reference. The names are stable.
+ * Every rule of the compiler and the linter: its meaning, and what to do. For `runbook explain <rule>` and the reference. The names are
+ * stable.
  */
 export const RULES = {
   // The file
   'file-too-large': 'A runbook has at most 64 KiB. Split it by incident type.',
-  empty: 'The file holds no runbook.',
+  empty: 'The file is empty.',
   'forbidden-character':
-    'Control characters, and characters that turn or hide text (bidi controls, zero-width), may not stand in a runbook: it could read other than it runs.',
+    'Control characters, and characters that reorder or hide text (bidi controls, zero-width), are not allowed: people could read something else than what runs.',
 
   // YAML
   'yaml-syntax':
-    'The file is not YAML. Values that hold ": ", " #", or begin with a quote, a bracket or one of !&*@`% are quoted, or written after "|".',
-  'yaml-directive': 'Directives (%YAML, %TAG) change how the rest is read, and are not part of the language.',
-  'yaml-documents': 'One file holds one runbook.',
-  'yaml-nesting': 'At most 32 levels.',
+    'The file is not valid YAML. Put values in quotes, or write them after "|", if they contain ": " or " #", or begin with a quote, a bracket or one of !&*@`%.',
+  'yaml-directive': 'Directives (%YAML, %TAG) change how YAML is read, and are not supported.',
+  'yaml-documents': 'One file has one runbook.',
+  'yaml-nesting': 'A runbook has at most 32 levels of nesting.',
   'yaml-tag':
-    'A "!" at the beginning of a value is a tag in YAML. Quote the value, or write it after "|": when: "!queue.paused".',
-  'yaml-anchor': 'A "&" at the beginning of a value is an anchor in YAML. Quote the value.',
-  'yaml-alias': 'A "*" at the beginning of a value is an alias in YAML. Quote the value.',
-  'yaml-merge-key': 'Merge keys (<<) are not part of the language.',
-  'yaml-key': 'Keys are texts. Quote what looks like a number, true or null.',
+    'YAML reads "!" at the start of a value as a tag. Put the value in quotes, or write it after "|": when: "!queue.paused".',
+  'yaml-anchor': 'YAML reads "&" at the start of a value as an anchor. Put the value in quotes.',
+  'yaml-alias': 'YAML reads "*" at the start of a value as an alias. Put the value in quotes.',
+  'yaml-merge-key': 'Merge keys (<<) are not supported. Write the fields out.',
+  'yaml-key': 'Keys are strings. Put a key in quotes if it looks like a number, true or null.',
   'yaml-flow-split':
-    'Inside { } a comma ends a value: { when: f(a, b) } has the fields "when" and "b)". Quote the value.',
-  'duplicate-key': 'A field or name stands twice in the same place; one of them would be ignored.',
-  'forbidden-key': '"__proto__" cannot be a name.',
-  'bad-number': 'Infinite numbers and NaN cannot be held in JSON.',
+    'Inside { } a comma ends a value: { when: f(a, b) } has the fields "when" and "b)". Put the value in quotes.',
+  'duplicate-key': 'A field or name occurs twice in the same place. One of them would be ignored.',
+  'forbidden-key': '"__proto__" is not allowed as a name.',
+  'bad-number': 'JSON cannot store infinite numbers and NaN.',
 
   // Structure
-  'unknown-field': 'The field does not exist here: misspelt, or indented wrongly.',
-  'missing-field': 'A field that is needed is missing.',
-  'wrong-form':
-    'The field holds something of another form: a list where a text belongs, a text where a number belongs.',
-  'bad-duration': 'Durations are a whole number with one unit (ms, s, m, h, d), such as 30s, 15m, 24h, and never 0.',
+  'unknown-field': 'The field does not exist here. It is misspelt, or its indentation is wrong.',
+  'missing-field': 'A required field is missing.',
+  'wrong-form': 'The value has the wrong form, such as a list instead of a string, or a string instead of a number.',
+  'bad-duration':
+    'A duration is a whole number with one unit (ms, s, m, h, d), such as 30s, 15m or 24h. It cannot be 0.',
   'bad-name':
-    'Names of runbooks, incident types, causes, remedies and groups are of lower-case letters, digits and hyphens; names that expressions use are of letters, digits and "_".',
-  'name-taken': 'The name means something else in expressions already, such as inputs, affects or targets.',
-  'duplicate-name': 'Two causes have one name.',
+    'Names of runbooks, incident types, causes, remedies and groups have lower-case letters, digits and hyphens. Names that expressions read have letters, digits and "_".',
+  'name-taken': 'The name already has a meaning in expressions, such as inputs, affects or targets.',
+  'duplicate-name': 'Two causes, or two scenarios, have the same name.',
   'no-expression-here':
-    'What becomes SQL text, a name or a title is taken as it stands, so that no data can change it. Pass values as parameters.',
-  'bad-input': "An input's default, range, pattern or list of values does not fit its type.",
+    'SQL text, names and titles are used literally, so that data cannot change them. Pass values as parameters.',
+  'bad-input': "The input's default, range, pattern or list of values does not match its type.",
 
   // Expressions
-  'expression-syntax': 'The expression is not CEL.',
+  'expression-syntax': 'The expression is not valid CEL.',
   'cut-by-comment':
-    'YAML takes " #" and what follows for a comment, and this one reads like a part of the text or expression before it. Put the whole in quotes, or write it after "|".',
+    'YAML reads " #" and the text after it as a comment, and this comment looks like a part of the value before it. Put the whole value in quotes, or write it after "|".',
   'expression-too-long': 'An expression has at most 2,000 characters.',
   'expression-too-complex':
-    'An expression holds at most 400 operations and values, is nested at most 24 levels, and its loops take at most a million steps.',
+    'An expression has at most 400 operations and values and 24 levels of nesting, and its loops take at most a million steps.',
   'unknown-name':
-    'Expressions know inputs, the checks of their place, and what the place adds (affects, targets, the name after for).',
-  'unknown-property': 'The value has no such field: the results of check kinds and the declared columns are known.',
-  'unknown-function': 'There is no such function.',
+    'An expression can read inputs, the checks of its section, and the names that the section adds (affects, targets, the name in "for").',
+  'unknown-property': 'The value has no such field. The fields of check results and the declared columns are known.',
+  'unknown-function': 'The function does not exist.',
   'refused-function':
-    'CEL or its library has this function, and the language does not: it could take for ever, or read the clock.',
-  'wrong-arguments': 'The function does not take these arguments.',
-  'type-mismatch': 'A value of one type stands where another is needed.',
-  'not-a-condition': 'Conditions are true or false. A list or number is none: write size(x) > 0.',
+    'The function exists in CEL or its library, but runbooks cannot use it: it could take very long, or read the clock.',
+  'wrong-arguments': 'The function does not accept these arguments.',
+  'type-mismatch': 'The value has the wrong type.',
+  'not-a-condition': 'A condition must be true or false, not a list or a number. For a list, write size(x) > 0.',
   'may-be-null':
-    'The value may be null: an optional input, a column declared with "?". Say what then, with .orElse(…), or ask first: x != null && ….',
-  'template-braces':
-    'An expression in a text is written ${{ }}. {{ }} and ${ } are nothing special, and stay as they stand.',
-  'template-not-closed': 'A "${{" has no "}}".',
+    'The value may be null: an optional input, or a column declared with "?". Give it a default with .orElse(…), or check first: x != null && ….',
+  'template-braces': 'Write an expression in a string as ${{ }}. {{ }} and ${ } have no special meaning.',
+  'template-not-closed': 'A "${{" has no closing "}}".',
 
   // Checks and actions
-  'unknown-check': 'There is no such check kind.',
-  'write-in-diagnose': 'Diagnosis never changes anything: what changes things is an action of a remedy.',
-  'unknown-action': 'There is no such action kind.',
+  'unknown-check': 'The check kind does not exist.',
+  'write-in-diagnose': 'Diagnosis never changes anything. Writes are actions of a remedy.',
+  'unknown-action': 'The action kind does not exist.',
   'unknown-parameter': 'The kind has no such parameter.',
-  'missing-parameter': 'The kind needs this parameter.',
-  'bad-parameter': 'The parameter does not fit the others, or is out of range.',
+  'missing-parameter': 'The kind requires this parameter.',
+  'bad-parameter': 'The parameter does not match the other parameters, or is out of range.',
   'unknown-connection': 'The configuration has no such connection.',
-  'wrong-connection': 'The connection is of a kind that this check or action cannot use.',
+  'wrong-connection': 'The connection has a kind that this check or action cannot use.',
   'read-only-connection':
-    'The connection has no "write" in the configuration: nothing can be changed through it. "runbook connection prepare" makes both sides.',
-  'unknown-channel': 'The configuration has no such channel: nobody would be told.',
-  'unknown-type': 'Columns are string, int, double, bool, duration, dyn or list(…), with "?" where NULL is allowed.',
-  'cyclic-checks': 'Checks whose parameters read each other in a circle cannot be run.',
+    'The connection has no "write" in the configuration, so nothing can be changed through it. "runbook connection prepare" creates both credentials.',
+  'unknown-channel': 'The configuration has no such channel, so nobody would be notified.',
+  'unknown-type':
+    'A column has the type string, int, double, bool, duration, dyn or list(…), with "?" if NULL is allowed.',
+  'cyclic-checks': 'The parameters of these checks read each other in a cycle, so none of the checks can run first.',
   'sql-write':
-    'The statement of a check only reads. The real boundary is the role that runs it; this finds slips early.',
-  'sql-statements': 'Exactly one statement.',
+    'The statement of a check must only read. The role that runs it is the real protection; this rule finds mistakes early.',
+  'sql-statements': 'The SQL text must have exactly one statement.',
   'sql-hidden-limit':
-    'A LIMIT within the cap of 500 rows hides that there are more, and conclusions from "all" rows would be wrong. Leave it out, or count in SQL.',
-  'sql-not-a-write': 'The statement of an action changes something; what only reads is a check, or the preview.',
+    'A LIMIT up to 500 rows hides that there are more rows, so conclusions about all rows could be wrong. Remove it, or count in SQL.',
+  'sql-not-a-write':
+    'The statement of an action must change something. Use a check, or the preview, for a statement that only reads.',
   'sql-unguarded':
-    'An UPDATE or DELETE without WHERE is for every row there is. Name the row, and what the diagnosis saw in it.',
-  'sql-parameter-count': 'The statement and "params" disagree about how many values there are.',
+    'An UPDATE or DELETE without WHERE changes every row. Select the row, and compare the values that the diagnosis has read.',
+  'sql-parameter-count': 'The statement uses more or fewer values than "params" has.',
 
   // Causes and remedies
-  'missing-remedy': 'Each cause says what follows: a remedy, escalate, none, or a handoff; exactly one.',
-  'unknown-remedy': 'There is no remedy of this name.',
-  'unused-remedy': 'A remedy that no cause names can never be proposed.',
-  'unreachable-cause': 'A cause that always holds is treated first, so those beneath it are never reached.',
-  'remedy-needs-affects': 'A remedy with "for" is done for each affected thing, so its causes say what they affect.',
-  'targets-differ': 'The causes of one remedy affect things of different types.',
+  'missing-remedy': 'Each cause needs exactly one of: a remedy, escalate, none, or a handoff.',
+  'unknown-remedy': 'The remedy does not exist.',
+  'unused-remedy': 'A remedy that no cause names is never proposed.',
+  'unreachable-cause': 'A cause that always holds is treated first, so the causes below it are never treated.',
+  'remedy-needs-affects': 'A remedy with "for" is applied to each affected item, so its causes need "affects".',
+  'targets-differ': 'The causes of one remedy affect items of different types.',
   'missing-key':
-    'With "for", each target needs a key, by which it is named in the proposal, in permits and in the history.',
+    'With "for", each target needs a key. It names the target in the proposal, in permits and in the history.',
   'target-not-named':
-    'What is done for each target must say which: "where" of sql.update, "params" of sql.execute. Else it is done once: once: true.',
-  'key-not-distinct': 'The key does not use the target, so that all targets would be one.',
+    'An action for each target must use the target: in "where" of sql.update, in "params" of sql.execute. For an action that runs once, write once: true.',
+  'key-not-distinct': 'The key does not use the target, so all targets would have the same key.',
   'nullable-key':
-    "A key or lock with null in it would be shared by different things. Write the default: ${{ inputs.run.orElse('all') }}.",
-  'missing-limits': 'What is done for many targets, or without approval, needs limits.',
-  'missing-approval': 'Every write needs an approval, or says approval: auto.',
-  'unknown-group': 'Nobody of the configured people is in this group, so nobody of it can approve.',
-  'too-few-approvers': 'More people must approve than there are in the groups that may: it can never be approved.',
-  'missing-verify': 'Every write is verified: what is looked at, until when things count as healthy.',
-  'until-reads-nothing': 'A condition that reads none of its checks says the same at every look.',
+    "A key or lock that contains null would be shared by different items. Write a default: ${{ inputs.run.orElse('all') }}.",
+  'missing-limits': 'A remedy with "for" or with approval: auto needs limits.',
+  'missing-approval': 'Every write needs an approval, or approval: auto.',
+  'unknown-group': 'No configured person is in this group, so nobody in it can approve.',
+  'too-few-approvers':
+    'The groups have fewer people than the number of required approvals, so the remedy can never be approved.',
+  'missing-verify': 'Every write needs a verification: which checks to sample, and when the system is healthy.',
+  'until-reads-nothing': 'A condition that reads none of its checks has the same value in every sample.',
   'until-is-the-write':
-    'A condition that asks only for what the remedy itself writes holds by the write alone, and says nothing of recovery.',
-  'like-with-more': '`like` stands for a whole verification, so no other field may be beside it.',
-  'verify-times': 'It must hold for a shorter time than it is looked at.',
+    'A condition about nothing but the values that the remedy writes is true because of the write alone. It does not verify a recovery.',
+  'like-with-more': '"like" replaces the whole verification, so no other field is allowed next to it.',
+  'verify-times': '"holds" must be shorter than "within".',
   'once-for-affects':
-    'What is done once for all targets may not name all that is affected: limits and decisions are about targets.',
-  'batches-once': 'What is done once has no batches.',
-  'detect-without-symptom': 'To detect an incident by itself, the engine needs its symptom.',
-  'plan-too-large': 'The compiled plan travels with each incident and has at most 128 kB.',
-  'too-many-events': 'One incident is one workflow run; at worst it may take 8,000 events.',
+    'An action with "once" cannot use "affects", because limits and decisions are about the proposed targets only.',
+  'batches-once': 'An action with "once" runs once, so it has no batches.',
+  'detect-without-symptom': 'To detect an incident by itself, the engine needs the symptom.',
+  'plan-too-large': 'The compiled plan is part of each workflow, and has at most 128 kB.',
+  'too-many-events':
+    'An incident is one workflow run with at most 8,000 events, and in the worst case it could have more.',
 
   // Scenarios
   'missing-result':
-    'What a scenario says that a check finds must have all fields of that kind\'s result. What may be null, and truncated, may be left out; the rest is given once for the whole file, or for each row in "rows".',
+    'The result of a check in a scenario needs all fields of the check kind. Nullable fields and truncated can be omitted. Set the other fields once for the whole file, or for all rows in "rows".',
 
   // Between runbooks
-  'duplicate-runbook': 'Two runbooks have one name.',
-  'duplicate-incident': 'Two runbooks treat one incident type.',
-  'unknown-incident': 'A handoff goes to an incident type that no runbook treats.',
-  'unknown-input': 'The runbook at the other end of the handoff has no such input.',
-  'missing-input': 'The runbook at the other end of the handoff needs this input.',
+  'duplicate-runbook': 'Two runbooks have the same name.',
+  'duplicate-incident': 'Two runbooks treat the same incident type.',
+  'unknown-incident': 'The handoff names an incident type that no runbook treats.',
+  'unknown-input': 'The runbook that treats the handoff has no such input.',
+  'missing-input': 'The runbook that treats the handoff requires this input.',
 } as const satisfies Record<string, string>
 
 export type Rule = keyof typeof RULES

@@ -1,8 +1,10 @@
+import { defined } from '../core/defined.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Type } from '../core/plan.ts'
 import { isList, isNullable, isObject, withoutNull } from './expressions/types.ts'
 import type { Kind, Parameter } from './kinds/kind.ts'
 import { ACTIONS, CHECKS } from './kinds/table.ts'
+import { fieldText } from './reference.ts'
 import { SECTIONS, sectionsBeside } from './structure/fields.ts'
 import type { Field, Form, SectionName } from './structure/form.ts'
 import { RESULTS } from './structure/scenario-fields.ts'
@@ -10,8 +12,8 @@ import { RESULTS } from './structure/scenario-fields.ts'
 const DRAFT_7 = 'http://json-schema.org/draft-07/schema#'
 
 /**
- * The JSON Schema (draft 7, which YAML editors understand best) of runbooks: completion and hover texts for every field and every
- * kind's parameters. Structure only; the compiler says more.
+ * The JSON Schema of runbooks, in draft 7, which YAML editors support best: completion and hover texts for every field and for the
+ * parameters of every kind. It covers the structure only; the compiler checks more.
  */
 export function runbookSchema(checks: readonly Kind[] = CHECKS, actions: readonly Kind[] = ACTIONS): JsonObject {
   const definitions = definitionsBeside('runbook')
@@ -20,7 +22,7 @@ export function runbookSchema(checks: readonly Kind[] = CHECKS, actions: readonl
   return { $schema: DRAFT_7, title: 'Runbook', ...reference('runbook'), definitions }
 }
 
-/** The JSON Schema of scenario files. Which results fit which check depends on the runbook, and is said by `runbook test`. */
+/** The JSON Schema of scenario files. Whether a result fits its check depends on the runbook; `runbook test` checks that. */
 export function scenariosSchema(): JsonObject {
   return {
     $schema: DRAFT_7,
@@ -42,9 +44,9 @@ const DURATION: JsonObject = {
 }
 const NAME: JsonObject = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,59}$' }
 const IDENTIFIER: JsonObject = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,59}$' }
-const TEXT: JsonObject = { type: 'string', pattern: '\\S' }
-/** Taken as it stands. */
-const LITERAL_TEXT: JsonObject = { ...TEXT, not: { pattern: '\\$\\{\\{' } }
+const STRING: JsonObject = { type: 'string', pattern: '\\S' }
+/** Without `${{ }}`. */
+const LITERAL_STRING: JsonObject = { ...STRING, not: { pattern: '\\$\\{\\{' } }
 const COLUMN_TYPE: JsonObject = {
   type: 'string',
   pattern: '^(list\\()?(string|int|double|bool|duration|dyn)(\\?\\)|\\))?\\??$',
@@ -70,22 +72,22 @@ function sectionSchema(name: SectionName): JsonObject {
   return { ...schema, anyOf: [all(conditional.map(([field]) => field)), all([instead])] }
 }
 
-/** Draft 7 ignores what stands beside a `$ref`: the description goes around it. */
-function described({ form, doc, otherwise }: Field): JsonObject {
-  const schema = formSchema(form)
-  const description = otherwise === undefined ? doc : `${doc} When left out: ${otherwise}.`
+/** Draft 7 ignores the siblings of a `$ref`, so the `$ref` goes into `allOf`, with the description next to that. */
+function described(field: Field): JsonObject {
+  const schema = formSchema(field.form)
+  const description = fieldText(field)
   return '$ref' in schema ? { allOf: [schema], description } : { ...schema, description }
 }
 
 const SIMPLE: Record<Extract<Form, string>, JsonObject> = {
-  text: LITERAL_TEXT,
+  string: LITERAL_STRING,
   bool: { type: 'boolean' },
   duration: DURATION,
   name: NAME,
   identifier: IDENTIFIER,
   condition: { type: ['string', 'boolean', 'number'] },
   'list expression': { type: ['string', 'boolean', 'number'] },
-  template: TEXT,
+  template: STRING,
   data: {},
   values: { type: 'object' },
   results: {
@@ -99,7 +101,7 @@ const SIMPLE: Record<Extract<Form, string>, JsonObject> = {
     },
   },
   verdicts: { type: 'object', additionalProperties: { enum: [true, false, 'undetermined'] } },
-  fates: { type: 'object', additionalProperties: { enum: [...RESULTS] } },
+  effects: { type: 'object', additionalProperties: { enum: [...RESULTS] } },
 }
 
 function formSchema(form: Form): JsonObject {
@@ -130,7 +132,7 @@ function formSchema(form: Form): JsonObject {
   return 'bound' in form ? { anyOf: [{ type: 'number' }, DURATION] } : { type: 'array' }
 }
 
-/** The parameters depend on the kind that is named beside them. */
+/** Adds the parameters of each kind: `with` depends on the kind that `check` or `action` names. */
 function withKinds(section: JsonObject, field: 'check' | 'action', kinds: readonly Kind[]): void {
   const properties = section['properties'] as JsonObject
   const { description = '' } = properties[field] as JsonObject
@@ -145,11 +147,11 @@ function withKinds(section: JsonObject, field: 'check' | 'action', kinds: readon
 }
 
 function needsParameters(kind: Kind): boolean {
-  return Object.values(kind.parameters).some(isNeeded)
+  return Object.values(kind.parameters).some(isRequired)
 }
 
-function isNeeded({ required, default: otherwise }: Parameter): boolean {
-  return required && otherwise === undefined
+function isRequired(parameter: Parameter): boolean {
+  return parameter.required && parameter.default === undefined
 }
 
 function parametersSchema(kind: Kind): JsonObject {
@@ -157,17 +159,20 @@ function parametersSchema(kind: Kind): JsonObject {
   const properties: JsonObject = {}
   for (const name of names) {
     const parameter = kind.parameters[name]!
-    const otherwise = parameter.default === undefined ? {} : { default: parameter.default }
-    properties[name] = { ...parameterSchema(parameter), description: parameter.doc, ...otherwise }
+    properties[name] = {
+      ...parameterSchema(parameter),
+      description: parameter.doc,
+      ...defined({ default: parameter.default }),
+    }
   }
-  const required = names.filter((name) => isNeeded(kind.parameters[name]!))
+  const required = names.filter((name) => isRequired(kind.parameters[name]!))
   return { type: 'object', description: kind.summary, properties, required, additionalProperties: false }
 }
 
 function parameterSchema({ type, literal }: Parameter): JsonObject {
-  if ('connection' in type) return LITERAL_TEXT
+  if ('connection' in type) return LITERAL_STRING
   if ('oneOf' in type) return { enum: type.oneOf }
-  if ('sql' in type) return LITERAL_TEXT
+  if ('sql' in type) return LITERAL_STRING
   if ('columns' in type) return { type: 'object', minProperties: 1, additionalProperties: COLUMN_TYPE }
   if ('record' in type)
     return { type: 'object', additionalProperties: orExpression(typeSchema(type.record, literal), literal) }

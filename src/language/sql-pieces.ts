@@ -1,7 +1,7 @@
-/** A part of a SQL statement; what lies between two pieces are spaces and operators. */
+/** A token of a SQL statement. Between two tokens there are only spaces and operators. */
 export interface SqlPiece {
   kind: 'word' | 'quoted' | 'comment'
-  /** As it stands. */
+  /** As written. */
   text: string
   start: number
   end: number
@@ -11,8 +11,8 @@ const PIECE =
   /--[^\n]*|\/\*|\$([A-Za-z_][A-Za-z0-9_]*)?\$|[eE]'|'|"|\$[0-9]+|[A-Za-z_][A-Za-z0-9_$]*|[0-9]+(?:\.[0-9]+)?|[();.,]/g
 
 /**
- * Words, numbers, parameters (`$1`), punctuation, quoted texts and names, comments, in order. PostgreSQL's own rules of quoting, and
- * no grammar. A text that is not closed reaches to the end.
+ * The words, numbers, parameters (`$1`), punctuation, quoted strings and names, and comments of a statement, in order. Follows
+ * PostgreSQL's rules of quoting; knows no grammar. An unclosed quote or comment extends to the end.
  */
 export function sqlPieces(sql: string): SqlPiece[] {
   const pieces: SqlPiece[] = []
@@ -62,7 +62,7 @@ function endOfComment(sql: string, from: number): number {
   return sql.length
 }
 
-/** The number of a parameter's piece: 2 of `$2`. */
+/** The number of a parameter: 2 for `$2`. */
 export function parameterNumber({ kind, text }: SqlPiece): number | undefined {
   return kind === 'word' && text.startsWith('$') ? Number(text.slice(1)) : undefined
 }

@@ -160,15 +160,18 @@ function listed(heading: string, rows: (readonly [string, string])[], { width, c
   ]
 }
 
-function parameterText({ required, default: otherwise, doc, literal }: Parameter): string {
+function parameterText({ required, default: value, doc, literal }: Parameter): string {
   const facts = [
-    required ? 'required' : otherwise === undefined ? 'optional' : `default ${JSON.stringify(otherwise)}`,
-    ...(literal ? ['no ${{ }}'] : []),
+    required ? 'required' : value === undefined ? 'optional' : `default: ${JSON.stringify(value)}`,
+    ...(literal ? ['without ${{ }}'] : []),
   ]
   return `${doc} (${facts.join(', ')})`
 }
 
-function fieldText({ form, required, doc, otherwise }: Field): string {
-  const facts = [formText(form), ...(required ? ['required'] : []), ...(otherwise ? [`otherwise ${otherwise}`] : [])]
+function fieldText({ form, required, requiredUnless, doc, default: value }: Field): string {
+  const facts = [formText(form)]
+  if (required) facts.push('required')
+  if (requiredUnless !== undefined) facts.push(`required without ${requiredUnless}`)
+  if (value !== undefined) facts.push(`default: ${value}`)
   return `${doc} (${facts.join('; ')})`
 }

@@ -42,7 +42,7 @@ export function worldOf(scenario: Scenario, { frozen = false }: WorldOptions = {
         const at = begins(phase, look)
         return at !== undefined && now >= at
       })
-      return begun.at(-1)?.found ?? ({ failed: 'nothing is given for this moment' } satisfies JsonObject)
+      return begun.at(-1)?.result ?? ({ failed: 'nothing is given for this moment' } satisfies JsonObject)
     },
     nextChange(look) {
       const begin = [...scenario.checks.values()].flat().map((phase) => begins(phase, look))

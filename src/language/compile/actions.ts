@@ -11,17 +11,17 @@ import { compileParameters, resultOf } from './compile-parameters.ts'
 export const DEFAULT_POLL_MS = 5_000
 
 export interface ActionScopes {
-  /** With the `for` name. */
+  /** For an action on each target: includes the name in `for`. */
   each: Scope
-  /** Without it: what is done once knows the targets only as `affects`. */
+  /** For an action with `once`: the items are known only as `affects`. */
   whole: Scope
-  /** Of `wait`: `inputs` and `targets`. */
+  /** For `wait`: `inputs` and `targets`. */
   after: Scope
-  /** The checks that `wait` may run again. */
+  /** The checks that `wait` can run again. */
   diagnosis: CompiledChecks
 }
 
-/** The action's kind with its plan; undefined when the kind is not known. */
+/** The kind and the plan of an action; undefined if the kind is unknown. */
 export function compileAction(
   context: Context,
   section: Section,
@@ -36,8 +36,8 @@ export function compileAction(
   const compiled = compileParameters(context, kind, section.map('with'), section.at('action'), scope, (name) =>
     section.has(name),
   )
-  if (forName !== undefined && !once) mustAimAt(context, kind, section, compiled.names, forName)
-  if (forName !== undefined && once) mustNotAimAtAll(context, kind, section, compiled.names)
+  if (forName !== undefined && !once) checkNamesTarget(context, kind, section, compiled.names, forName)
+  if (forName !== undefined && once) checkOnceWithoutAffects(context, kind, section, compiled.names)
   const action: PlanAction = {
     id: `${index}-${kind.name}`,
     kind: kind.name,
@@ -59,29 +59,33 @@ export function compileAction(
   const batches = section.section('batches')
   if (batches) action.batches = { size: batches.int('size') ?? 1, everyMs: batches.duration('every') ?? 1 }
   if (batches && once)
-    context.reporter.error('batches-once', section.keyOf('batches'), 'What is done once has no batches.')
+    context.reporter.error(
+      'batches-once',
+      section.keyOf('batches'),
+      'An action with "once" runs only once, so it cannot have "batches".',
+    )
   return { kind, action }
 }
 
-/** What is done for each target must name it, or the same thing would be changed for all of them. */
-function mustAimAt(
+/** An action for each target must use the target, or it would change the same thing for all targets. */
+function checkNamesTarget(
   { reporter }: Context,
-  { name: kind, aim }: Kind,
+  { name: kind, targetParameter }: Kind,
   section: Section,
   names: Record<string, string[]>,
   target: string,
 ): void {
   const parameters = section.map('with')?.entries
-  // What is malformed was reported for itself.
-  if (aim === undefined || !parameters || (parameters.has(aim) && !Object.hasOwn(names, aim))) return
-  if (names[aim]?.includes(target)) return
-  const at = parameters.get(aim)?.key ?? section.at('action')
-  const message = `"${aim}" does not name the ${target}: this ${kind} would be the same for each ${target}. Use ${target} in it, or write "once: true".`
+  if (targetParameter === undefined || !parameters) return
+  const isMalformed = parameters.has(targetParameter) && !Object.hasOwn(names, targetParameter)
+  if (isMalformed || names[targetParameter]?.includes(target)) return
+  const at = parameters.get(targetParameter)?.key ?? section.at('action')
+  const message = `"${targetParameter}" does not use ${target}, so this ${kind} would be the same for every target. Use ${target} in it, or write "once: true".`
   reporter.error('target-not-named', at, message)
 }
 
-/** More may be affected than is proposed: the limits and the decisions are about targets. */
-function mustNotAimAtAll(
+/** A write with `once` must not use `affects`, which can have more items than were proposed and approved. */
+function checkOnceWithoutAffects(
   { reporter }: Context,
   { name: kind, access }: Kind,
   section: Section,
@@ -90,7 +94,7 @@ function mustNotAimAtAll(
   const name = Object.keys(names).find((parameter) => names[parameter]!.includes('affects'))
   if (access !== 'write' || name === undefined) return
   const at = section.map('with')?.entries.get(name)?.key ?? section.at('action')
-  const message = `This ${kind} is done once, and "${name}" names all that is affected, which may be more than is proposed and approved. Do it for each target: without "once", with the target in it.`
+  const message = `This ${kind} runs once, and "${name}" uses "affects", which can have more items than were proposed and approved. Remove "once" and use the target instead.`
   reporter.error('once-for-affects', at, message)
 }
 
@@ -111,8 +115,8 @@ function actionKind(context: Context, section: Section): Kind | undefined {
 }
 
 /**
- * What `verify` and `wait` have in common: checks to run in each sample, those of the diagnosis (`again`) and their own, and a condition
- * that must read one of them. `scope` knows `inputs` and `targets`.
+ * The common part of `verify` and `wait`: the checks to run in each sample, those of the diagnosis (`again`) and their own, and a
+ * condition that must read one of them. `scope` has `inputs` and `targets`.
  */
 export function compilePolled(
   context: Context,
@@ -120,11 +124,11 @@ export function compilePolled(
   scope: Scope,
   diagnosis: CompiledChecks,
 ): NonNullable<PlanAction['wait']> | undefined {
-  const again = checksAgain(context, section, diagnosis)
+  const again = checksToRepeat(context, section, diagnosis)
   const { checks: own, scope: inner } = compileChecks(
     context,
     section.named('checks'),
-    scopeAgain(scope, diagnosis, again),
+    scopeWithChecks(scope, diagnosis, again),
   )
   const until = condition(context, section.scalar('until'), inner)
   if (!until) return undefined
@@ -138,8 +142,8 @@ export function compilePolled(
   return { checks, until: until.expression, everyMs, withinMs: section.duration('within') ?? everyMs }
 }
 
-/** The checks of `again` and all that they need, in the diagnosis' order. */
-function checksAgain(context: Context, section: Section, { checks }: CompiledChecks): PlanCheck[] {
+/** The checks of `again` and all the checks that they need, in the order of the diagnosis. */
+function checksToRepeat(context: Context, section: Section, { checks }: CompiledChecks): PlanCheck[] {
   const known = checks.map(({ name }) => name)
   const wanted = new Set<string>()
   for (const scalar of section.names('again')) {
@@ -154,8 +158,8 @@ function checksAgain(context: Context, section: Section, { checks }: CompiledChe
   return checks.filter(({ name }) => wanted.has(name))
 }
 
-/** The scope given and the results of these checks, with what the diagnosis knows of each. */
-function scopeAgain(scope: Scope, { scope: diagnosed }: CompiledChecks, again: PlanCheck[]): Scope {
+/** The scope extended by the results of these checks of the diagnosis. */
+function scopeWithChecks(scope: Scope, { scope: diagnosed }: CompiledChecks, again: PlanCheck[]): Scope {
   const names = again.map(({ name }) => name)
   const of = <T>(record: Readonly<Record<string, T>> | undefined): Record<string, T> =>
     Object.fromEntries(names.flatMap((name) => (record && Object.hasOwn(record, name) ? [[name, record[name]!]] : [])))

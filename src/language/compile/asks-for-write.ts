@@ -4,13 +4,13 @@ import { parseExpression } from '../expressions/parse.ts'
 import type { Node } from '../expressions/parse.ts'
 
 export interface AsksForWrite {
-  /** What `until` compares with the value that `set` gives it: `status == FAILED`. */
+  /** Comparisons in `until` with a value that `set` writes: `status == FAILED`. */
   written: string[]
-  /** Whether it asks for nothing else, so that it holds by the write alone. */
+  /** Whether `until` has no other conditions, so that the write alone makes it true. */
   alone: boolean
 }
 
-/** What the remedy's `until` asks for that its own writes bring about. */
+/** The conditions in the remedy's `until` that its own writes make true. */
 export function asksForWrite({ actions, verify }: Pick<PlanRemedy, 'actions' | 'verify'>): AsksForWrite {
   const parsed = parseExpression(verify.until.cel)
   const set = new Map(
@@ -29,7 +29,7 @@ function literals(record: Value | undefined): [string, Json][] {
   return Object.entries(record.map).flatMap(([name, value]) => ('lit' in value ? [[name, value.lit]] : []))
 }
 
-/** Collects what is written; whether everything that decides is that, or tells which row is meant. */
+/** Collects comparisons with written values. Returns whether all other comparisons only select the row. */
 function visit(node: Node, set: ReadonlyMap<string, Json>, written: Set<string>): boolean {
   if (node.op === '&&' || node.op === '||')
     return node.args.map((side) => visit(side, set, written)).every((alone) => alone)
@@ -39,8 +39,8 @@ function visit(node: Node, set: ReadonlyMap<string, Json>, written: Set<string>)
   const [field, value] = left.op === 'value' ? [right, left] : [left, right]
   if (value.op !== 'value') return true
   const column = field.op === '.' ? field.args[1] : ''
-  const given = typeof value.args === 'bigint' ? Number(value.args) : value.args
-  if (!set.has(column) || set.get(column) !== given) return false
-  written.add(`${column} == ${String(given)}`)
+  const wanted = typeof value.args === 'bigint' ? Number(value.args) : value.args
+  if (!set.has(column) || set.get(column) !== wanted) return false
+  written.add(`${column} == ${String(wanted)}`)
   return true
 }

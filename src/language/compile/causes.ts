@@ -1,4 +1,5 @@
 import type { Ending, Plan, PlanCause, Type, Value } from '../../core/plan.ts'
+import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Effects } from '../expressions/polarity.ts'
 import type { ScalarTree } from '../parse/tree.ts'
@@ -7,13 +8,13 @@ import { condition, listExpression, scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
 import { compileTemplate, compileValue } from './compile-values.ts'
 
-/** What a remedy must know of a cause that it is for. */
+/** What the compiler of a remedy needs to know of the causes that name it. */
 export interface CompiledCause {
   cause: PlanCause
-  /** The type of one affected thing; absent without `affects`. */
+  /** The type of one affected item; absent without `affects`. */
   element?: Type
   affects?: { checks: readonly string[]; effects: Effects }
-  /** Where the remedy's name stands. */
+  /** The place of the remedy's name. */
   remedyAt: ScalarTree | undefined
 }
 
@@ -34,7 +35,7 @@ export function compileCauses(
       context.reporter.warning(
         'unreachable-cause',
         section.at('cause'),
-        'This cause always holds, so those after it are never treated. Give it a "when", or move it to the end.',
+        'This cause always holds, so the causes after it are never treated. Give it a "when", or move it to the end.',
       )
     causes.push(compileCause(context, section, scope, remedies))
   }
@@ -63,12 +64,11 @@ function compileCause(context: Context, section: Section, scope: Scope, remedies
   return {
     cause,
     remedyAt: section.has('remedy') ? remedyAt : undefined,
-    ...(section.has('affects') ? { element: affects?.element ?? 'dyn' } : {}),
-    ...(derived ? { affects: derived } : {}),
+    ...defined({ element: section.has('affects') ? (affects?.element ?? 'dyn') : undefined, affects: derived }),
   }
 }
 
-/** The scope in which `affects` is known: its rows are those of the checks behind it. */
+/** The scope with `affects`, whose rows come from the checks that its expression reads. */
 export function withAffects(scope: Scope, element: Type, derived: CompiledCause['affects']): Scope {
   const inner = scopeWith(scope, { affects: { list: element } })
   return { types: inner.types, checks: { ...scope.checks, ...(derived ? { derived: { affects: derived } } : {}) } }
@@ -88,8 +88,8 @@ function compileThen(context: Context, section: Section, scope: Scope, remedies:
   const remedy = section.text('remedy')
   if (section.has('remedy') === section.has('handoff')) {
     const message = section.has('remedy')
-      ? 'A cause has either a remedy or a handoff.'
-      : 'A cause says what follows: "remedy" with a name, escalate or none; or "handoff".'
+      ? 'A cause has either "remedy" or "handoff", not both.'
+      : 'A cause needs "remedy" (a name, escalate or none) or "handoff".'
     context.reporter.error('missing-remedy', section.at('cause'), message)
   }
   const handoff = section.section('handoff')
@@ -113,7 +113,7 @@ function compileHandoff(context: Context, section: Section, scope: Scope): Endin
   return { end: 'handoff', incident: section.text('incident') ?? '', inputs }
 }
 
-/** What follows when no cause holds. */
+/** What to do when no cause holds. */
 export function compileOtherwise(context: Context, runbook: Section, scope: Scope): Plan['otherwise'] {
   const handoff = runbook.section('otherwise')?.section('handoff')
   if (handoff) return compileHandoff(context, handoff, scope)

@@ -5,40 +5,36 @@ import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'
 import type { NamedSection } from '../structure/section.ts'
 import type { Context, Scope } from './context.ts'
-import { compileParameters, isBeside, resultOf } from './compile-parameters.ts'
+import { compileParameters, hasParameterOutside, resultOf } from './compile-parameters.ts'
 
 export interface CompiledChecks {
-  /** In an order in which each comes after all it needs. */
+  /** Ordered: each check comes after the checks that it needs. */
   checks: PlanCheck[]
-  /** The scope given, and the checks' results. */
+  /** The base scope and the results of the checks. */
   scope: Scope
 }
 
-/** Names that expressions know from elsewhere, or that CEL keeps for itself. */
-const TAKEN = new Set(
+/** Names with another meaning in expressions, and reserved words of CEL. */
+const RESERVED = new Set(
   (
     'inputs affects targets result true false null in as break const continue else for function if import let loop package ' +
     'namespace return var void while has cel google string int uint double bool bytes list map type'
   ).split(' '),
 )
 
-export function isTaken(name: string): boolean {
-  return TAKEN.has(name)
+export function isReserved(name: string): boolean {
+  return RESERVED.has(name)
 }
 
-/** Compiles checks that know `base` and each other. */
+/** Compiles checks, whose parameters can read `base` and the results of the other checks. */
 export function compileChecks(context: Context, named: NamedSection[], base: Scope): CompiledChecks {
   const kinds = named.map((check) => kindOf(context, check))
   const types: Record<string, Type> = { ...base.types }
   for (const [i, { name, key, section }] of named.entries()) {
-    if (isTaken(name) || Object.hasOwn(base.types, name))
-      context.reporter.error(
-        'name-taken',
-        key,
-        `"${name}" already means something in expressions. Choose another name.`,
-      )
+    if (isReserved(name) || Object.hasOwn(base.types, name))
+      context.reporter.error('name-taken', key, `"${name}" already has a meaning in expressions. Choose another name.`)
     const kind = kinds[i]
-    types[name] = kind && !isBeside(kind, section) ? resultOf(kind, section.map('with')) : 'dyn'
+    types[name] = kind && !hasParameterOutside(kind, section) ? resultOf(kind, section.map('with')) : 'dyn'
   }
   const siblings = { ...base.checks.checks, ...Object.fromEntries(named.map(({ name }) => [name, [] as string[]])) }
   const partial = {
@@ -78,7 +74,7 @@ function kindOf(context: Context, { section }: NamedSection) {
   const kind = context.checks.get(name)
   if (kind) return kind
   if (context.actions.has(name)) {
-    const message = `${name} changes things: it is an action of a remedy, and checks only read.`
+    const message = `${name} changes data, and checks only read. Use it as an action of a remedy.`
     context.reporter.error('write-in-diagnose', section.at('check'), message)
   } else {
     const known = [...context.checks.keys()]
@@ -88,7 +84,7 @@ function kindOf(context: Context, { section }: NamedSection) {
   return undefined
 }
 
-/** Each after all it needs; checks that need each other in a circle are reported, once for each circle. */
+/** Orders the checks so that each comes after the checks that it needs. Reports each cycle once. */
 function inOrder(context: Context, found: { check: PlanCheck; key: Span }[]): PlanCheck[] {
   const byName = new Map(found.map((one) => [one.check.name, one]))
   const state = new Map<string, 'open' | 'done'>()
@@ -97,12 +93,8 @@ function inOrder(context: Context, found: { check: PlanCheck; key: Span }[]): Pl
     const one = byName.get(name)
     if (!one || state.get(name) === 'done') return
     if (state.get(name) === 'open') {
-      const circle = [...path.slice(path.indexOf(name)), name].join(' → ')
-      context.reporter.error(
-        'cyclic-checks',
-        one.key,
-        `These checks need each other, so none can run first: ${circle}.`,
-      )
+      const cycle = [...path.slice(path.indexOf(name)), name].join(' → ')
+      context.reporter.error('cyclic-checks', one.key, `These checks need each other, so none can run first: ${cycle}.`)
       return
     }
     state.set(name, 'open')

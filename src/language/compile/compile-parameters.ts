@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json.ts'
 import type { Type, Value } from '../../core/plan.ts'
-import { didYouMean } from '../../core/nearest.ts'
+import { didYouMean, nearest } from '../../core/nearest.ts'
 import type { Kind, Parameter } from '../kinds/kind.ts'
 import { columnType } from '../kinds/sql-query.ts'
 import type { Span } from '../parse/source.ts'
@@ -18,48 +18,74 @@ export interface CompiledParameters {
   with: Record<string, Value>
   /** The checks that the parameters read. */
   checks: string[]
-  /** For each parameter, the names that it reads. */
+  /** Parameter → the names that it reads. */
   names: Record<string, string[]>
 }
 
 type Compiled = Pick<CompiledValue, 'value' | 'names' | 'checks'>
 
-/** The parameters as plain data, templates as their text: what a kind's `result` and `validate` look at. */
+/** The parameters as plain data, templates as their text: the input of a kind's `result` and `validate`. */
 function literals(tree: MapTree | undefined): Record<string, Json> {
   return tree ? (dataOf(tree) as Record<string, Json>) : {}
 }
 
-/** The result's type for these parameters; what is malformed is reported elsewhere and makes it `dyn`. */
+/** The result's type for these parameters; `dyn` if they are malformed, which is reported elsewhere. */
 export function resultOf(kind: Kind, tree: MapTree | undefined): Type {
   try {
-    return kind.result(literals(tree))
+    return kind.result(literals(tree && withCorrectNames(kind, tree)))
   } catch {
     return 'dyn'
   }
 }
 
-/** Whether a parameter stands beside `with`, where it was reported. */
-export function isBeside(kind: Kind, section: Section): boolean {
+/** Whether a parameter is next to `with` instead of in it. That was reported. */
+export function hasParameterOutside(kind: Kind, section: Section): boolean {
   return Object.keys(kind.parameters).some((name) => section.has(name))
 }
 
-/** Checks the parameters of a check or action against its kind's description, and compiles what they hold. */
+/** The parameters by their correct names: a misspelt name is replaced by the parameter that was probably meant, if that is absent. */
+function withCorrectNames(kind: Kind, tree: MapTree): MapTree {
+  const entries = new Map<string, Entry>()
+  for (const [name, entry] of tree.entries) {
+    const intended = intendedParameter(kind, name)
+    const isAbsent = intended !== undefined && !tree.entries.has(intended) && !entries.has(intended)
+    if (isAbsent) entries.set(intended, { ...entry, name: intended })
+    else entries.set(name, entry)
+  }
+  return { ...tree, entries }
+}
+
+/** The parameter that an unknown name was probably meant to be. */
+function intendedParameter(kind: Kind, name: string): string | undefined {
+  if (Object.hasOwn(kind.parameters, name) || isFieldBesideWith(kind, name)) return undefined
+  return nearest(name, Object.keys(kind.parameters))
+}
+
+function isFieldBesideWith(kind: Kind, name: string): boolean {
+  return Object.hasOwn(SECTIONS[sectionOf(kind)].fields, name)
+}
+
+function sectionOf({ access }: Kind): 'check' | 'action' {
+  return access === 'read' ? 'check' : 'action'
+}
+
+/** Checks the parameters of a check or action against the description of its kind, and compiles them. */
 export function compileParameters(
   context: Context,
   kind: Kind,
-  tree: MapTree | undefined,
+  written: MapTree | undefined,
   at: Span,
   scope: Scope,
-  elsewhere: (name: string) => boolean = () => false,
+  isOutside: (name: string) => boolean = () => false,
 ): CompiledParameters {
   const compiled: CompiledParameters = { with: {}, checks: [], names: {} }
   const reads = new Set<string>()
+  for (const entry of written?.entries.values() ?? [])
+    if (!Object.hasOwn(kind.parameters, entry.name)) reportUnknownParameter(context, kind, entry)
+  const tree = written && withCorrectNames(kind, written)
   for (const entry of tree?.entries.values() ?? []) {
     const parameter = Object.hasOwn(kind.parameters, entry.name) ? kind.parameters[entry.name] : undefined
-    if (!parameter) {
-      unknownParameter(context, kind, entry)
-      continue
-    }
+    if (!parameter) continue
     const value = compileParameter(context, kind, parameter, entry, scope)
     if (!value) continue
     compiled.with[entry.name] = value.value
@@ -69,19 +95,18 @@ export function compileParameters(
   for (const [name, parameter] of Object.entries(kind.parameters)) {
     if (tree?.entries.has(name)) continue
     if (parameter.default !== undefined) compiled.with[name] = { lit: parameter.default }
-    else if (parameter.required && !elsewhere(name))
-      context.reporter.error('missing-parameter', at, `${kind.name} needs "${name}": ${parameter.doc}`)
+    else if (parameter.required && !isOutside(name))
+      context.reporter.error('missing-parameter', at, `${kind.name} requires "${name}": ${parameter.doc}`)
   }
-  if (tree) together(context, kind, tree, compiled.with)
+  if (tree) checkTogether(context, kind, tree, compiled.with)
   compiled.checks = [...reads]
   return compiled
 }
 
-function unknownParameter(context: Context, kind: Kind, entry: Entry): void {
+function reportUnknownParameter(context: Context, kind: Kind, entry: Entry): void {
   const known = Object.keys(kind.parameters)
-  const outer = kind.access === 'read' ? 'check' : 'action'
-  if (Object.hasOwn(SECTIONS[outer].fields, entry.name)) {
-    const message = `${kind.name} has no parameter "${entry.name}". It is a field of ${outer}: write it beside "with", not beneath.`
+  if (isFieldBesideWith(kind, entry.name)) {
+    const message = `${kind.name} has no parameter "${entry.name}". It is a field of ${sectionOf(kind)}: move it out of "with", to the same level.`
     return context.reporter.error('unknown-parameter', entry.key, message)
   }
   const hint = `${didYouMean(entry.name, known)} (parameters: ${known.join(', ')})`
@@ -99,7 +124,7 @@ function compileParameter(
   const { value: tree, name } = entry
   const template = parameter.literal || isLiteralForm(parameter) ? templateIn(tree) : undefined
   if (template) {
-    const message = `"${name}" is taken as it stands: no \${{ }} may be in it. Pass values beside it.`
+    const message = `"${name}" is used literally, so it cannot contain \${{ }}. Pass values through another parameter.`
     context.reporter.error('no-expression-here', template, message)
     return undefined
   }
@@ -108,7 +133,7 @@ function compileParameter(
   if ('duration' in type) return compileValue(context, tree, scope, 'duration', what)
   if ('record' in type) {
     if (tree.kind === 'map') return compileMap(context, tree, scope, 'dyn', what, type.record)
-    return refuse(context, tree, entry, `${what} takes names and values, and there is ${describe(tree)}.`)
+    return refuse(context, tree, entry, `${what} must hold names and values, but found ${describe(tree)}.`)
   }
   if ('oneOf' in type) return oneOf(context, tree, entry, type.oneOf)
   if ('connection' in type) return connection(context, kind, tree, entry, type.connection)
@@ -136,7 +161,7 @@ function oneOf(context: Context, tree: Tree, entry: Entry, words: string[]): Com
 
 function connection(
   context: Context,
-  { name: wanting, access }: Kind,
+  { name: kindName, access }: Kind,
   tree: Tree,
   entry: Entry,
   kinds: string[],
@@ -160,7 +185,7 @@ function connection(
     return refuse(context, tree, entry, message, 'unknown-connection')
   }
   if (kinds.includes(kind) && access === 'write' && context.readOnly.includes(name)) {
-    const message = `${wanting} changes things, and the connection "${name}" can only read: it has no "write" in the configuration.`
+    const message = `${kindName} needs write access, but the connection "${name}" has no "write" in the configuration. "runbook connection prepare ${name}" creates it.`
     return refuse(context, tree, entry, message, 'read-only-connection')
   }
   if (kinds.includes(kind)) return literal(name)
@@ -184,49 +209,50 @@ function columns(context: Context, tree: Tree, entry: Entry): Compiled | undefin
       entry,
       `"${entry.name}" must name each column with its type: { id: string, attempt: int }.`,
     )
-  let well = true
+  let valid = true
   for (const column of tree.entries.values()) {
     const text = column.value.kind === 'scalar' ? column.value.value : undefined
     if (columnType(text) !== undefined) continue
-    const types = 'string, int, double, bool, duration, dyn, list(string); a ? behind it allows NULL'
-    refuse(context, column.value, column, `"${String(text ?? '')}" is no type of a column (${types}).`, 'unknown-type')
-    well = false
+    const types = 'string, int, double, bool, duration, dyn, list(string); a "?" after it allows NULL'
+    const message = `"${String(text ?? '')}" is not a column type (column types: ${types}).`
+    refuse(context, column.value, column, message, 'unknown-type')
+    valid = false
   }
-  return well ? literal(dataOf(tree)) : undefined
+  return valid ? literal(dataOf(tree)) : undefined
 }
 
-/** What concerns several parameters: a statement and its values, and the kind's own rules. */
-function together(context: Context, kind: Kind, tree: MapTree, well: Record<string, Value>): void {
+/** Checks parameters against each other: a statement and its values, and the kind's own rules. `compiled`: the valid parameters. */
+function checkTogether(context: Context, kind: Kind, tree: MapTree, compiled: Record<string, Value>): void {
   for (const [name, parameter] of Object.entries(kind.parameters))
     if ('sql' in parameter.type) parameterCount(context, tree, name, name === 'sql')
   let problems: { parameter: string; message: string }[]
   try {
     problems = kind.validate?.(literals(tree)) ?? []
   } catch {
-    // A malformed parameter, which was reported for itself.
+    // A malformed parameter, which was reported already.
     problems = []
   }
   for (const { parameter, message } of problems) {
     const entry = tree.entries.get(parameter)
-    // What was refused for itself already needs no second problem.
-    if (entry && !Object.hasOwn(well, parameter)) continue
+    // A parameter that is malformed itself was reported already.
+    if (entry && !Object.hasOwn(compiled, parameter)) continue
     const at = entry ? (entry.value.end > entry.value.start ? entry.value : entry.key) : tree
     context.reporter.error('bad-parameter', at, `"${parameter}" ${message}.`)
   }
 }
 
-/** The statement `sql` takes just the values of `params`; others beside it take those that they need. */
+/** The statement `sql` must use all values of `params`; other statements, such as a preview, may use some of them. */
 function parameterCount(context: Context, tree: MapTree, name: string, all: boolean): void {
   const statement = tree.entries.get(name)?.value
   const params = tree.entries.get('params')
   if (statement?.kind !== 'scalar' || typeof statement.value !== 'string') return
   if (params && params.value.kind !== 'list') return
-  const given = params?.value.kind === 'list' ? params.value.items.length : 0
+  const values = params?.value.kind === 'list' ? params.value.items.length : 0
   const { count, missing } = parametersOf(statement.value)
   const at = (all ? params?.key : undefined) ?? tree.entries.get(name)!.key
   const whose = all ? 'The statement' : `"${name}"`
-  if (all ? count !== given : count > given) {
-    const message = `${whose} takes ${count} value${count === 1 ? '' : 's'} ($1 …), and "params" gives ${given}.`
+  if (all ? count !== values : count > values) {
+    const message = `${whose} uses ${count} value${count === 1 ? '' : 's'} ($1 …), but "params" has ${values}.`
     context.reporter.error('sql-parameter-count', at, message)
   } else if (all && missing.length > 0) {
     const message = `The statement never uses ${missing.map((n) => `$${n}`).join(', ')}.`

@@ -1,7 +1,7 @@
 import type { Json } from '../../core/json.ts'
 import { parseDuration } from '../../core/duration.ts'
 import type { Expression, Type, Value } from '../../core/plan.ts'
-import { NULL, assignable, formatType, isList, isNullable, isObject, unify, withoutNull } from '../expressions/types.ts'
+import { NULL, aType, assignable, isList, isNullable, isObject, unify, withoutNull } from '../expressions/types.ts'
 import { spanWithin } from '../parse/tree.ts'
 import type { MapTree, ScalarTree, Tree } from '../parse/tree.ts'
 import { reportCutText } from '../structure/cut-text.ts'
@@ -17,7 +17,7 @@ export interface CompiledValue {
   checks: string[]
 }
 
-/** Compiles a literal, a template or a structure of these. `wanted` is what it must be; `what` names it in messages. */
+/** Compiles a literal, a template or a structure of these. `wanted` is the required type; `what` names the value in messages. */
 export function compileValue(
   context: Context,
   tree: Tree,
@@ -38,7 +38,7 @@ function hasTemplate(tree: Tree): tree is ScalarTree & { value: string } {
   return tree.kind === 'scalar' && typeof tree.value === 'string' && tree.value.includes('${{')
 }
 
-/** The first template in a structure that must be literal; undefined when there is none. */
+/** The first template in a structure; undefined if there is none. */
 export function templateIn(tree: Tree): ScalarTree | undefined {
   if (tree.kind === 'scalar') return hasTemplate(tree) ? tree : undefined
   const inner = tree.kind === 'list' ? tree.items : [...tree.entries.values()].map((entry) => entry.value)
@@ -64,12 +64,16 @@ function fits(context: Context, tree: Tree, { value, type }: CompiledValue, want
   const inner = withoutNull(wanted)
   if (inner === 'duration' && 'lit' in value && typeof value.lit === 'string') {
     if (parseDuration(value.lit) !== undefined) return true
-    const message = `${what} must be a duration with its unit, such as 30s, 15m, 24h, and never 0.`
+    const message = `${what} must be a duration with its unit, such as 30s, 15m or 24h, and not 0.`
     context.reporter.error('bad-duration', tree, message)
     return false
   }
   if (assignable(type, wanted)) return true
-  context.reporter.error(mayBeNull(type, wanted) ? 'may-be-null' : 'type-mismatch', tree, misfit(type, wanted, what))
+  context.reporter.error(
+    mayBeNull(type, wanted) ? 'may-be-null' : 'type-mismatch',
+    tree,
+    typeMismatch(type, wanted, what),
+  )
   return false
 }
 
@@ -82,14 +86,14 @@ function stripNulls(type: Type): Type {
   return isList(inner) ? { list: stripNulls(inner.list) } : inner
 }
 
-function misfit(type: Type, wanted: Type, what: string): string {
-  const takes = `${what} takes ${formatType(wanted)}`
+function typeMismatch(type: Type, wanted: Type, what: string): string {
+  const required = `${what} must be ${aType(wanted)}`
   if (mayBeNull(type, wanted))
     return isList(withoutNull(type)) && !isNullable(type)
-      ? `${takes}, and in this list some may be null. Leave them out with .present().`
-      : `${takes}, and this may be null. Say what then, with .orElse(…).`
+      ? `${required}, but items of this list may be null. Remove nulls with .present().`
+      : `${required}, but this may be null. Give it a default with .orElse(…).`
   const quote = wanted === 'string' && typeof type === 'string' ? ' Put it in quotes, or use string(…).' : ''
-  return `${takes}, and this is ${formatType(type)}.${quote}`
+  return `${required}, but this is ${aType(type)}.${quote}`
 }
 
 function compileList(
@@ -102,7 +106,7 @@ function compileList(
 ): CompiledValue | undefined {
   const inner = withoutNull(wanted)
   if (inner !== 'dyn' && !isList(inner)) {
-    context.reporter.error('type-mismatch', at, `${what} takes ${formatType(wanted)}, and there is a list.`)
+    context.reporter.error('type-mismatch', at, `${what} must be ${aType(wanted)}, but found a list.`)
     return undefined
   }
   const element = isList(inner) ? inner.list : 'dyn'
@@ -119,7 +123,7 @@ function compileList(
   return { value, type: { list: type ?? 'dyn' }, ...reads(compiled) }
 }
 
-/** A structure with names. Its values are checked one by one; `of` is what each must be, unless `wanted` names its fields. */
+/** Compiles names with values. Each value must have the type `of`, or that of its field in `wanted`. */
 export function compileMap(
   context: Context,
   tree: MapTree,
@@ -130,7 +134,7 @@ export function compileMap(
 ): CompiledValue | undefined {
   const inner = withoutNull(wanted)
   if (inner !== 'dyn' && !isObject(inner)) {
-    context.reporter.error('type-mismatch', tree, `${what} takes ${formatType(wanted)}, and there are fields.`)
+    context.reporter.error('type-mismatch', tree, `${what} must be ${aType(wanted)}, but found fields.`)
     return undefined
   }
   const compiled: [string, CompiledValue][] = []
@@ -155,7 +159,10 @@ function reads(compiled: { names: string[]; checks: string[] }[]): { names: stri
   }
 }
 
-/** A text with `${{ }}`. As the whole value, an expression keeps its type. With `nulls` refused, each must have a value. */
+/**
+ * Compiles a string with `${{ }}`. An expression that is the whole value keeps its type. With `nulls` refused, no expression may be
+ * nullable.
+ */
 export function compileTemplate(
   context: Context,
   scalar: ScalarTree,
@@ -166,7 +173,7 @@ export function compileTemplate(
   const parts = splitTemplate(text)
   if ('unclosed' in parts) {
     const span = spanWithin(scalar, context.reporter.source.text, parts.unclosed, parts.unclosed + 3)
-    context.reporter.error('template-not-closed', span, 'This "${{" is not closed by "}}".')
+    context.reporter.error('template-not-closed', span, 'This "${{" has no closing "}}".')
     return undefined
   }
   warnOfBraces(context, scalar, scope)
@@ -196,22 +203,22 @@ function allFit(
   whole: boolean,
   nulls: 'empty' | 'refused',
 ): boolean {
-  let well = true
+  let valid = true
   for (const { expression, type } of expressions) {
     if (nulls === 'refused' && isNullable(type)) {
-      const message = `${expression.cel} may be null, and different things would share one name. Write \${{ ${expression.cel}.orElse('all') }}.`
+      const message = `${expression.cel} may be null, so different items would share one name. Write \${{ ${expression.cel}.orElse('all') }}.`
       context.reporter.error('nullable-key', scalar, message)
-      well = false
+      valid = false
     } else if (!whole && (isList(withoutNull(type)) || isObject(withoutNull(type)))) {
-      const message = `${expression.cel} is ${formatType(type)}; inside a text write one value of it, or .join(', ').`
+      const message = `${expression.cel} is ${aType(type)}. Inside a string, use one of its values, or .join(', ').`
       context.reporter.error('type-mismatch', scalar, message)
-      well = false
+      valid = false
     }
   }
-  return well
+  return valid
 }
 
-/** What other languages take for an expression, with a name of this place in it, stays as it stands here. */
+/** Warns about `{{ }}` and `${ }` that contain a known name: other template languages evaluate these, runbooks do not. */
 function warnOfBraces({ reporter }: Context, scalar: ScalarTree, { types }: Scope): void {
   if (typeof scalar.value !== 'string' || !scalar.value.includes('{')) return
   const parts = splitTemplate(scalar.value)
@@ -223,7 +230,7 @@ function warnOfBraces({ reporter }: Context, scalar: ScalarTree, { types }: Scop
   for (const match of text.matchAll(/(?<!\$)\{\{([^{}]+)\}\}|\$\{([^{}]+)\}/g)) {
     const inner = (match[1] ?? match[2]!).trim()
     if (!inner.match(/[A-Za-z_]\w*/g)?.some((word) => Object.hasOwn(types, word))) continue
-    const message = `This stays as it stands: an expression in a text is written \${{ }}. Did you mean "\${{ ${inner} }}"?`
+    const message = `This is not evaluated. Write an expression in a string as \${{ }}. Did you mean "\${{ ${inner} }}"?`
     const span = spanWithin(scalar, reporter.source.text, match.index, match.index + match[0].length)
     reporter.warning('template-braces', span, message)
   }
@@ -231,7 +238,7 @@ function warnOfBraces({ reporter }: Context, scalar: ScalarTree, { types }: Scop
 
 type Part = string | { cel: string; offset: number }
 
-/** Texts and expressions of a template, in order. `}}` inside a quoted text or a `{…}` of the expression does not close it. */
+/** The strings and expressions of a template, in order. `}}` inside quotes or `{…}` does not close an expression. */
 export function splitTemplate(text: string): Part[] | { unclosed: number } {
   const parts: Part[] = []
   let at = 0

@@ -4,27 +4,27 @@ import { compileExpression } from '../expressions/compile.ts'
 import type { CheckScope, Effects } from '../expressions/polarity.ts'
 import { isList, isNullable } from '../expressions/types.ts'
 import type { ConnectionKind, Kind } from '../kinds/kind.ts'
-import { commentBehind, spanWithin } from '../parse/tree.ts'
+import { commentAfter, spanWithin } from '../parse/tree.ts'
 import type { ScalarTree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 
 export interface CompileOptions {
-  /** The file's name, for problems. */
+  /** The name of the file, for problems. */
   file: string
-  /** The kinds that are known; by default those of the table. */
+  /** The known kinds; by default all. */
   checks?: readonly Kind[]
   actions?: readonly Kind[]
-  /** Configured connections by name. Without them, names of connections are not checked. */
+  /** The configured connections, by name. If absent, names of connections are not checked. */
   connections?: Readonly<Record<string, ConnectionKind>>
-  /** Those of them that have no `write`. Without them, each counts as if it had. */
+  /** The connections without `write`. If absent, every connection counts as writable. */
   readOnly?: readonly string[]
-  /** The people of each group that may decide. Without them, who approves is not checked. */
+  /** The members of each group that may decide. If absent, approvers are not checked. */
   groups?: Readonly<Record<string, readonly string[]>>
-  /** Configured channels. Without them, their names are not checked. */
+  /** The configured channels. If absent, names of channels are not checked. */
   channels?: readonly string[]
 }
 
-/** What every stage of compiling one runbook shares. */
+/** Shared by all stages of compiling one runbook. */
 export interface Context {
   reporter: Reporter
   checks: ReadonlyMap<string, Kind>
@@ -35,7 +35,7 @@ export interface Context {
   channels: readonly string[] | undefined
 }
 
-/** The names that an expression knows, and which of them are checks. */
+/** The names that an expression can read, with their types, and which of them are checks. */
 export interface Scope {
   types: Record<string, Type>
   checks: CheckScope
@@ -53,7 +53,7 @@ export function scopeWith(scope: Scope, types: Record<string, Type>): Scope {
   return { types: { ...scope.types, ...types }, checks: scope.checks }
 }
 
-/** Compiles the CEL that stands at `offset` in a scalar; its problems are reported at their places in the file. */
+/** Compiles the CEL at `offset` of a scalar. Reports its problems at their places in the file. */
 export function expressionAt(
   context: Context,
   scalar: ScalarTree,
@@ -71,17 +71,17 @@ export function expressionAt(
   return undefined
 }
 
-const CUT = ' YAML cuts the text at " #": put the expression in quotes, or write it on the next line after "|".'
+const CUT = ' YAML starts a comment at " #": put the expression in quotes, or write it on the next line after "|".'
 
-/** An expression of which YAML may have taken the end for a comment, and which is one without it too. */
+/** Warns about a comment that looks like the end of the expression before it. */
 function warnOfCut(context: Context, scalar: ScalarTree): void {
-  const comment = commentBehind(scalar, context.reporter.source.text)
+  const comment = commentAfter(scalar, context.reporter.source.text)
   if (!comment || !/&&|\|\||[=!<>]=|\)\s*$/.test(comment.text)) return
-  const message = `This is a comment to YAML, and no part of the expression.${CUT}`
+  const message = `YAML reads this as a comment, so it is not part of the expression.${CUT}`
   context.reporter.warning('cut-by-comment', comment, message)
 }
 
-/** A bare expression that must be true or false. */
+/** Compiles an expression without `${{ }}` that must be a boolean. */
 export function condition(
   context: Context,
   scalar: ScalarTree | undefined,
@@ -95,12 +95,12 @@ export function condition(
   const { type } = compiled
   if (type === 'bool' || type === 'dyn') return compiled
   if (isNullable(type) && type.nullable === 'bool')
-    context.reporter.error('may-be-null', scalar, `${cel} may be null. Say what then: (${cel}).orElse(false).`)
+    context.reporter.error('may-be-null', scalar, `${cel} may be null. Give it a default: (${cel}).orElse(false).`)
   else context.reporter.error('not-a-condition', scalar, notCondition(cel, type))
   return undefined
 }
 
-/** A bare expression that must give a list. */
+/** Compiles an expression without `${{ }}` that must be a list. */
 export function listExpression(
   context: Context,
   scalar: ScalarTree | undefined,
@@ -112,7 +112,7 @@ export function listExpression(
   warnOfCut(context, scalar)
   if (compiled.type === 'dyn') return { ...compiled, element: 'dyn' }
   if (isList(compiled.type)) return { ...compiled, element: compiled.type.list }
-  const message = 'A list is needed here: the things that are affected, such as runs.rows.filter(r, …).'
+  const message = 'This must be a list: the affected items, such as runs.rows.filter(r, …).'
   context.reporter.error('type-mismatch', scalar, message)
   return undefined
 }

@@ -10,7 +10,7 @@ export function compileInputs(context: Context, named: NamedSection[]): Record<s
 
 function compileInput(context: Context, section: Section): InputSpec {
   const type = (section.text('type') ?? 'string') as InputType
-  const otherwise = ofType(context, section, 'default', type)
+  const defaultValue = ofType(context, section, 'default', type)
   const options = section.data('enum') as Json[] | undefined
   const description = section.text('description')
   const [min, max, pattern] = [
@@ -21,18 +21,18 @@ function compileInput(context: Context, section: Section): InputSpec {
   if (min !== undefined && max !== undefined && min > max)
     context.reporter.error('bad-input', section.keyOf('max'), '"max" is less than "min": no value would be allowed.')
   const spec: InputSpec = { type, optional: section.bool('optional') ?? false }
-  if (otherwise !== undefined) spec.default = otherwise
+  if (defaultValue !== undefined) spec.default = defaultValue
   if (description !== undefined) spec.description = description
   if (options !== undefined && allOfType(context, section, options, type)) spec.enum = options
   if (min !== undefined) spec.min = min
   if (max !== undefined) spec.max = max
   if (pattern !== undefined && patternIsSafe(context, section, pattern, type)) spec.pattern = pattern
-  const why = otherwise === undefined ? undefined : violation(spec, otherwise)
+  const why = defaultValue === undefined ? undefined : violation(spec, defaultValue)
   if (why) context.reporter.error('bad-input', section.at('default'), `The default ${why}.`)
   return spec
 }
 
-/** Why a value is not allowed for an input, for people; undefined when it is. The one rule for defaults and for what is given. */
+/** Why a value is not allowed for an input, in words; undefined if it is allowed. Used for defaults and for passed values. */
 export function violation(spec: InputSpec, value: Json): string | undefined {
   if (!isOfType(spec.type, value)) return `must be ${TYPES[spec.type]}`
   if (spec.enum && !spec.enum.includes(value)) return `must be one of ${spec.enum.map(String).join(', ')}`
@@ -41,20 +41,20 @@ export function violation(spec: InputSpec, value: Json): string | undefined {
   if (typeof size === 'number' && spec.min !== undefined && size < spec.min)
     return `must be at least ${shown(spec.min)}`
   if (typeof size === 'number' && spec.max !== undefined && size > spec.max) return `must be at most ${shown(spec.max)}`
-  if (typeof value === 'string' && value.length > MAX_TEXT) return `must have at most ${MAX_TEXT} characters`
+  if (typeof value === 'string' && value.length > MAX_LENGTH) return `must have at most ${MAX_LENGTH} characters`
   if (typeof value === 'string' && spec.pattern !== undefined && !new RegExp(`^(?:${spec.pattern})$`, 'u').test(value))
     return `must match ${spec.pattern}`
   return undefined
 }
 
-const MAX_TEXT = 1_000
+const MAX_LENGTH = 1_000
 
 const TYPES: Record<InputType, string> = {
-  string: 'a text',
+  string: 'a string',
   int: 'a whole number',
   number: 'a number',
   bool: 'true or false',
-  duration: 'a duration with its unit, such as 30s, 15m, 24h',
+  duration: 'a duration with its unit, such as 30s, 15m or 24h',
 }
 
 function isOfType(type: InputType, value: Json): boolean {
@@ -75,47 +75,55 @@ function isOfType(type: InputType, value: Json): boolean {
 function ofType(context: Context, section: Section, field: string, type: InputType): Json | undefined {
   const value = section.data(field)
   if (value === undefined || isOfType(type, value)) return value
-  context.reporter.error('bad-input', section.at(field), `"${field}" must be ${TYPES[type]}, as the type says.`)
+  context.reporter.error(
+    'bad-input',
+    section.at(field),
+    `"${field}" must be ${TYPES[type]}, because the input has that type.`,
+  )
   return undefined
 }
 
 function allOfType(context: Context, section: Section, options: Json[], type: InputType): boolean {
   if (options.length > 0 && options.every((option) => isOfType(type, option))) return true
-  context.reporter.error('bad-input', section.at('enum'), `Each value must be ${TYPES[type]}, as the type says.`)
+  context.reporter.error(
+    'bad-input',
+    section.at('enum'),
+    `Each value must be ${TYPES[type]}, because the input has that type.`,
+  )
   return false
 }
 
-/** A bound that fits the type: a number, or a duration's milliseconds. */
+/** A bound of the input's type: a number, or the milliseconds of a duration. */
 function bound(context: Context, section: Section, field: 'min' | 'max', type: InputType): number | undefined {
   const value = section.data(field)
   if (value === undefined) return undefined
   const wanted = type === 'duration' ? 'string' : type === 'int' || type === 'number' ? 'number' : undefined
   if (typeof value === wanted) return typeof value === 'number' ? value : parseDuration(value as string)
   const message = wanted
-    ? `"${field}" must be ${TYPES[type]}, as the type says.`
-    : `"${field}" is for numbers and durations, and this input is ${TYPES[type]}.`
+    ? `"${field}" must be ${TYPES[type]}, because the input has that type.`
+    : `"${field}" is only for numbers and durations, but this input is ${TYPES[type]}.`
   context.reporter.error('bad-input', section.at(field), message)
   return undefined
 }
 
 /**
- * Character classes, literals and at most two open-ended repetitions: no groups, alternatives or backreferences. Together with the
- * bound on a text's length, matching cannot take long.
+ * Allows character classes, literals and at most two open-ended repetitions, but no groups, alternatives or backreferences. With the
+ * maximum length of a string, this bounds the time of matching.
  */
 function patternIsSafe(context: Context, section: Section, pattern: string, type: InputType): boolean {
   const report = (message: string) => {
     context.reporter.error('bad-input', section.at('pattern'), message)
     return false
   }
-  if (type !== 'string') return report(`"pattern" is for texts, and this input is ${TYPES[type]}.`)
+  if (type !== 'string') return report(`"pattern" is only for strings, but this input is ${TYPES[type]}.`)
   const outside = pattern.replace(/\[(?:[^\]\\]|\\.)*\]/g, 'x').replace(/\\[dwsDWS.\-/]/g, 'x')
   if (/[()|\\^$]/.test(outside))
-    return report('A pattern is made of characters, [classes] and repetitions; it always covers the whole text.')
+    return report('A pattern has only characters, [classes] and repetitions, and always matches the whole string.')
   if ((outside.match(/[+*]|\{[0-9]*,\}/g) ?? []).length > 2)
     return report('A pattern has at most two open-ended repetitions (+, *).')
   try {
     return new RegExp(`^(?:${pattern})$`, 'u') instanceof RegExp
   } catch (error) {
-    return report(`This is no regular expression: ${(error as Error).message}.`)
+    return report(`This is not a regular expression: ${(error as Error).message}.`)
   }
 }

@@ -1,4 +1,5 @@
 import type { PlanRemedy, Risk, Type } from '../../core/plan.ts'
+import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Effects } from '../expressions/polarity.ts'
 import { formatType } from '../expressions/types.ts'
@@ -9,7 +10,7 @@ import type { ActionScopes } from './actions.ts'
 import { asksForWrite } from './asks-for-write.ts'
 import { withAffects } from './causes.ts'
 import type { CompiledCause } from './causes.ts'
-import { isTaken } from './checks.ts'
+import { isReserved } from './checks.ts'
 import type { CompiledChecks } from './checks.ts'
 import { scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
@@ -18,33 +19,29 @@ import { compileTemplate } from './compile-values.ts'
 const DEFAULT_MAX_TARGETS = 20
 const DEFAULT_VALID_MS = 15 * 60_000
 
-/** What a remedy is compiled among. */
+/** The other parts of the runbook that the compiler of a remedy needs. */
 export interface RemedySurroundings {
   /** All remedies of the runbook. */
   all: NamedSection[]
   causes: CompiledCause[]
   /** Whether the causes compiled without an error: only then can an unused remedy be reported. */
-  causesAreWell: boolean
+  causesAreValid: boolean
   diagnosis: CompiledChecks
   inputsOnly: Scope
 }
 
-/** Compiles a remedy in the scope of the causes that it is for. Only causes that are well can tell that nobody uses it. */
+/** Compiles a remedy in the scope of the causes that name it. */
 export function compileRemedy(
   context: Context,
   { name, key, section }: NamedSection,
-  { all, causes, causesAreWell, diagnosis, inputsOnly }: RemedySurroundings,
+  { all, causes, causesAreValid, diagnosis, inputsOnly }: RemedySurroundings,
 ): PlanRemedy {
   const { scope } = diagnosis
   const users = causes.filter(({ cause }) => 'remedy' in cause.then && cause.then.remedy === name)
-  if (users.length === 0 && causesAreWell)
-    context.reporter.error(
-      'unused-remedy',
-      key,
-      `No cause has the remedy "${name}". Name it in a cause, or leave it out.`,
-    )
+  if (users.length === 0 && causesAreValid)
+    context.reporter.error('unused-remedy', key, `No cause has the remedy "${name}". Name it in a cause, or remove it.`)
   if (name === 'escalate' || name === 'none')
-    context.reporter.error('name-taken', key, `"${name}" already means something in "remedy". Choose another name.`)
+    context.reporter.error('name-taken', key, `"${name}" has a special meaning in "remedy". Choose another name.`)
   const forName = targetName(context, section, scope)
   const item = targetType(context, section, name, users)
   const whole = remedyScope(users, scope)
@@ -63,7 +60,7 @@ export function compileRemedy(
     verify: compileVerify(context, section, { after, all, diagnosis }, writes.length > 0),
   }
   if (forName !== undefined) remedy.for = forName
-  nameTargets(context, section, remedy, each)
+  compileKeyAndLock(context, section, remedy, each)
   warnOfWriteAlone(context, section, remedy)
   return remedy
 }
@@ -77,32 +74,32 @@ function compileActions(context: Context, section: Section, scopes: ActionScopes
 
 function targetName(context: Context, section: Section, scope: Scope): string | undefined {
   const name = section.text('for')
-  if (name === undefined || !(isTaken(name) || Object.hasOwn(scope.types, name))) return name
+  if (name === undefined || !(isReserved(name) || Object.hasOwn(scope.types, name))) return name
   context.reporter.error(
     'name-taken',
     section.at('for'),
-    `"${name}" already means something in expressions. Choose another name.`,
+    `"${name}" already has a meaning in expressions. Choose another name.`,
   )
   return name
 }
 
-/** The type of one target: what all the causes that it is for affect. */
+/** The type of one target, which must be the same in all causes that name the remedy. */
 function targetType(context: Context, section: Section, name: string, users: CompiledCause[]): Type {
   if (!section.has('for')) return 'dyn'
   let type: Type | undefined
   for (const { element, remedyAt, cause } of users) {
     if (element === undefined) {
-      const message = `The remedy "${name}" is done for each affected thing, so this cause must say what it "affects".`
+      const message = `The remedy "${name}" has "for", so it is applied to each affected item. Add "affects" to this cause.`
       context.reporter.error('remedy-needs-affects', remedyAt ?? section.span, message)
     } else if (type !== undefined && JSON.stringify(type) !== JSON.stringify(element)) {
-      const message = `The causes of "${name}" affect different things: ${formatType(type)}, and here (${cause.name}) ${formatType(element)}. Give them the same columns, or a remedy each.`
+      const message = `The causes of "${name}" affect items of different types: ${formatType(type)}, and here (${cause.name}) ${formatType(element)}. Give them the same columns, or separate remedies.`
       context.reporter.error('targets-differ', remedyAt ?? section.span, message)
     } else type = element
   }
   return type ?? 'dyn'
 }
 
-/** `affects` is known where every cause has it. */
+/** The scope of a remedy. It has `affects` if every cause of the remedy has it. */
 function remedyScope(users: CompiledCause[], scope: Scope): Scope {
   const [first] = users
   if (!first || users.some(({ element }) => element === undefined)) return scope
@@ -117,8 +114,8 @@ function remedyScope(users: CompiledCause[], scope: Scope): Scope {
   return withAffects(scope, same ? first.element! : 'dyn', { checks: [...checks], effects: effects as Effects })
 }
 
-/** `key` and `lock`: with `for`, each target must have a key of its own. */
-function nameTargets(context: Context, section: Section, remedy: PlanRemedy, each: Scope): void {
+/** Compiles `key` and `lock`. With `for`, each target must have its own key. */
+function compileKeyAndLock(context: Context, section: Section, remedy: PlanRemedy, each: Scope): void {
   const [key, lock] = [section.scalar('key'), section.scalar('lock')]
   if (remedy.for !== undefined && !section.has('key')) {
     const message = `With "for", each target needs a "key", such as \${{ ${remedy.for}.id }}.`
@@ -127,7 +124,7 @@ function nameTargets(context: Context, section: Section, remedy: PlanRemedy, eac
   const named = key && compileTemplate(context, key, each, 'refused')
   if (named) remedy.key = named.value
   if (named && remedy.for !== undefined && !named.names.includes(remedy.for)) {
-    const message = `All targets would have this same key: it must use ${remedy.for}.`
+    const message = `All targets would have the same key. Use ${remedy.for} in it.`
     context.reporter.error('key-not-distinct', section.at('key'), message)
   }
   const locked = lock && compileTemplate(context, lock, each, 'refused')
@@ -138,7 +135,7 @@ function compileLimits(context: Context, section: Section, writes: boolean): Pla
   const limits = section.section('limits')
   const auto = section.text('approval') === 'auto'
   if (!section.has('limits') && writes && (section.has('for') || auto)) {
-    const why = auto ? 'What is done without approval needs "limits"' : 'With "for" a remedy needs "limits"'
+    const why = auto ? 'A remedy with "approval: auto" needs "limits"' : 'A remedy with "for" needs "limits"'
     context.reporter.error(
       'missing-limits',
       section.keyOf(auto ? 'approval' : 'for'),
@@ -148,8 +145,7 @@ function compileLimits(context: Context, section: Section, writes: boolean): Pla
   const [perHour, cooldownMs] = [limits?.int('perHour'), limits?.duration('cooldown')]
   return {
     maxTargets: limits?.int('maxTargets') ?? DEFAULT_MAX_TARGETS,
-    ...(perHour === undefined ? {} : { perHour }),
-    ...(cooldownMs === undefined ? {} : { cooldownMs }),
+    ...defined({ perHour, cooldownMs }),
   }
 }
 
@@ -157,8 +153,7 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
   const approval = section.section('approval')
   if (!approval) {
     if (writes && !section.has('approval')) {
-      const message =
-        'This remedy changes something, so somebody must approve it: approval: { by: [oncall], within: 15m }.'
+      const message = 'This remedy changes something, so it needs "approval", such as { by: [oncall], within: 15m }.'
       context.reporter.error('missing-approval', section.at('do'), message)
     }
     return { auto: true }
@@ -175,7 +170,7 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
   }
 }
 
-/** Warnings: people come and go, and a runbook stays right without them. */
+/** Warnings only: people join and leave groups, and the runbook stays valid. */
 function checkApprovers(context: Context, approval: Section): void {
   const { groups, reporter } = context
   if (!groups) return
@@ -189,21 +184,21 @@ function checkApprovers(context: Context, approval: Section): void {
     known = false
     const all = Object.keys(groups)
     const hint = `${didYouMean(name, all)} (groups: ${all.join(', ') || 'none'})`
-    reporter.warning('unknown-group', scalar, `Nobody is in a group "${name}".${hint}`)
+    reporter.warning('unknown-group', scalar, `No configured person is in the group "${name}".${hint}`)
   }
   const count = approval.int('count') ?? 1
   if (!known || people.size >= count) return
-  const there = people.size === 1 ? 'there is 1 person who may' : `there are ${people.size} who may`
-  const message = `${count} different people must approve, and ${there}: ${[...people].join(', ') || 'nobody'}.`
+  const members = people.size === 1 ? '1 person' : `${people.size} people`
+  const message = `${count} different people must approve, but only ${members} can: ${[...people].join(', ') || 'nobody'}.`
   reporter.warning('too-few-approvers', approval.at('count'), message)
 }
 
-/** With `holds` it is asked whether the write stays, which is more than that it happened. */
+/** With `holds`, `until` also checks that the written value stays, so there is no warning. */
 function warnOfWriteAlone({ reporter }: Context, section: Section, remedy: PlanRemedy): void {
   const verify = section.section('verify')
   const { written, alone } = asksForWrite(remedy)
   if (!verify || !alone || remedy.verify.holdsMs > 0) return
-  const message = `This holds as soon as "set" has written it (${written.join(', ')}), whether or not anything recovered. Ask for what happens after the write, or that the symptom is gone; where nothing is to follow, ask with "holds" that it stays.`
+  const message = `This is true as soon as "set" has written the value (${written.join(', ')}), even if nothing recovered. Check what happens after the write, or that the symptom is gone. If nothing follows the write, add "holds" to check that the value stays.`
   reporter.warning('until-is-the-write', verify.at('until'), message)
 }
 
@@ -240,7 +235,7 @@ function compileVerify(
   if (!polled) return NOTHING_TO_VERIFY
   const holdsMs = verify.duration('holds') ?? 0
   if (holdsMs >= polled.withinMs && verify.has('holds')) {
-    const message = '"holds" must be shorter than "within", or it can never be seen.'
+    const message = '"holds" must be shorter than "within", or the verification can never succeed.'
     context.reporter.error('verify-times', verify.at('holds'), message)
   }
   return { ...polled, holdsMs }
@@ -250,10 +245,10 @@ function compileVerify(
 function verifySection(context: Context, section: Section, all: NamedSection[]): Section | undefined {
   const verify = section.section('verify')
   if (!verify?.has('like')) return verify
-  const beside = ['again', 'checks', 'until', 'holds', 'every', 'within'].find((field) => verify.has(field))
-  if (beside !== undefined) {
-    const message = `"like" uses the whole verification of another remedy: leave out "${beside}", or leave out "like".`
-    context.reporter.error('like-with-more', verify.keyOf(beside), message)
+  const extra = ['again', 'checks', 'until', 'holds', 'every', 'within'].find((field) => verify.has(field))
+  if (extra !== undefined) {
+    const message = `"like" uses the whole verification of another remedy: remove "${extra}", or remove "like".`
+    context.reporter.error('like-with-more', verify.keyOf(extra), message)
   }
   const name = verify.text('like')
   const known = all.filter((one) => one.section.section('verify')?.has('until')).map((one) => one.name)

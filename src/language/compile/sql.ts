@@ -1,7 +1,7 @@
 import { MAX_ROWS } from '../../core/evidence.ts'
 import { parameterNumber, sqlPieces } from '../sql-pieces.ts'
 
-/** A problem within SQL text; offsets count from its begin. */
+/** A problem in SQL text; offsets count from the start of the text. */
 export interface SqlProblem {
   rule: 'sql-write' | 'sql-statements' | 'sql-hidden-limit' | 'sql-not-a-write' | 'sql-unguarded'
   message: string
@@ -10,7 +10,7 @@ export interface SqlProblem {
 }
 
 interface Token {
-  /** Lower case; quoted names and texts are blanked. */
+  /** In lower case. */
   word: string
   start: number
   /** How many parentheses are open around it. */
@@ -20,9 +20,7 @@ interface Token {
 const READS = new Set(['select', 'with', 'table', 'values', 'show', 'explain'])
 const WRITES = new Set(['insert', 'update', 'delete', 'merge'])
 
-/**
- * What a statement for reading must not hold. Words are looked at, not the grammar: the real boundary is the role that runs it.
- */
+/** The problems of a statement that must only read. Checks words, not the grammar: the real protection is the role that runs it. */
 export function readProblems(sql: string): SqlProblem[] {
   const tokens = tokensOf(sql)
   const [first] = tokens
@@ -34,7 +32,7 @@ export function readProblems(sql: string): SqlProblem[] {
       problem(
         'sql-write',
         starts ?? first,
-        `A check only reads: "${(starts ?? first).word.toUpperCase()}" may not begin its statement.`,
+        `A check only reads: its statement cannot begin with "${(starts ?? first).word.toUpperCase()}".`,
       ),
     ]
   const write = tokens.find((token, i) => writesHere(tokens, token, i))
@@ -46,35 +44,40 @@ export function readProblems(sql: string): SqlProblem[] {
   return limit ? [problem('sql-hidden-limit', limit, HIDDEN)] : []
 }
 
-/** What a statement that changes something must not be: more than one, a mere reading, or one for every row there is. */
+/** The problems of a statement that must write: several statements, one that only reads, or a write to every row. */
 export function writeProblems(sql: string): SqlProblem[] {
   const tokens = tokensOf(sql)
   const [first] = tokens
   const notOne = notOneStatement(sql, tokens)
   if (!first || notOne) return [notOne!]
-  const verb =
-    first.word === 'with' ? tokens.slice(1).find(({ word, depth }) => depth === 0 && isIncidentCommand(word)) : first
+  const verb = first.word === 'with' ? tokens.slice(1).find(({ word, depth }) => depth === 0 && isCommand(word)) : first
   if (!verb || !WRITES.has(verb.word)) {
-    const message = `Here stands one INSERT, UPDATE, DELETE or MERGE, which may begin with WITH; "${(verb ?? first).word.toUpperCase()}" is none.`
+    const message = `This must be one INSERT, UPDATE, DELETE or MERGE, which can begin with WITH, but found "${(verb ?? first).word.toUpperCase()}".`
     return [problem('sql-not-a-write', verb ?? first, message)]
   }
   const all = changingEveryRow(tokens)
   return all
-    ? [problem('sql-unguarded', all, `Without WHERE this ${all.word.toUpperCase()} is for every row there is.`)]
+    ? [
+        problem(
+          'sql-unguarded',
+          all,
+          `Without WHERE, this ${all.word.toUpperCase()} changes every row of the table. Add a WHERE.`,
+        ),
+      ]
     : []
 }
 
-const isIncidentCommand = (word: string) => WRITES.has(word) || READS.has(word)
+const isCommand = (word: string) => WRITES.has(word) || READS.has(word)
 /** Before these, UPDATE and DELETE are parts of another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
 const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])
 
-/** The first UPDATE or DELETE without a WHERE of its own. */
+/** The first UPDATE or DELETE without its own WHERE. */
 function changingEveryRow(tokens: Token[]): Token | undefined {
   const waiting = new Map<number, Token>()
   for (const [i, token] of tokens.entries()) {
     const { word, depth } = token
-    const own = (word === 'update' || word === 'delete') && !PART_OF_ANOTHER.has(tokens[i - 1]?.word ?? '')
-    if (own && !waiting.has(depth)) waiting.set(depth, token)
+    const isStatement = (word === 'update' || word === 'delete') && !PART_OF_ANOTHER.has(tokens[i - 1]?.word ?? '')
+    if (isStatement && !waiting.has(depth)) waiting.set(depth, token)
     else if (word === 'where') waiting.delete(depth)
     else if (word === ')' && waiting.has(depth + 1)) break
   }
@@ -85,14 +88,16 @@ function notOneStatement(sql: string, tokens: Token[]): SqlProblem | undefined {
   if (tokens.length === 0)
     return { rule: 'sql-statements', message: 'There is no statement here.', start: 0, end: sql.length }
   const second = tokens.find((_, i) => tokens[i - 1]?.word === ';')
-  return second && problem('sql-statements', second, 'One statement only: leave out what follows the semicolon.')
+  return (
+    second && problem('sql-statements', second, 'Only one statement is allowed: remove what follows the semicolon.')
+  )
 }
 
 function problem(rule: SqlProblem['rule'], token: Token, message: string): SqlProblem {
   return { rule, message, start: token.start, end: token.start + token.word.length }
 }
 
-const HIDDEN = `A check keeps at most ${MAX_ROWS} rows and says when there are more. This limit within them hides it: leave it out, or count in SQL.`
+const HIDDEN = `A check keeps at most ${MAX_ROWS} rows and reports when there are more. This smaller limit hides that: remove it, or count in SQL.`
 
 function writesHere(tokens: Token[], token: Token, i: number): boolean {
   const before = tokens[i - 1]?.word
@@ -117,7 +122,7 @@ function hiddenLimit(tokens: Token[]): Token | undefined {
 
 const isWithin = (word: string) => /^[0-9]+$/.test(word) && Number(word) <= MAX_ROWS
 
-/** How many values the statement takes: the greatest of its `$n`; and those that are missing below it. */
+/** The number of values that a statement uses, which is its largest `$n`, and the unused numbers below it. */
 export function parametersOf(sql: string): { count: number; missing: number[] } {
   const used = new Set<number>()
   for (const piece of sqlPieces(sql)) {
@@ -129,7 +134,7 @@ export function parametersOf(sql: string): { count: number; missing: number[] } 
   return { count, missing }
 }
 
-/** Words, numbers, parameters and punctuation; comments and quoted things are passed over. */
+/** The words, numbers, parameters and punctuation, without comments, quoted strings and quoted names. */
 function tokensOf(sql: string): Token[] {
   const tokens: Token[] = []
   let depth = 0

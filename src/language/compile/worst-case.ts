@@ -4,38 +4,39 @@ import type { Plan, PlanCheck, PlanRemedy } from '../../core/plan.ts'
 /** Temporal warns at 10,240 events of one workflow and ends it at 51,200. */
 export const MAX_EVENTS = 8_000
 
-/** A local activity is one marker; beyond this timeout a check is a normal activity. */
-const LOCAL_MS = 5_000
-/** Scheduled, started, completed; and the workflow task that follows: scheduled, started, completed. */
-const ACTIVITY = 6
+/** A check with at most this timeout is a local activity, which is one event: a marker. */
+const MAX_LOCAL_MS = 5_000
+/** Events of a workflow task: scheduled, started, completed. */
 const TASK = 3
-/** Started and fired, and the workflow task that follows. */
+/** Events of an activity: scheduled, started, completed, and the workflow task after it. */
+const ACTIVITY = 3 + TASK
+/** Events of a timer: started, fired, and the workflow task after it. */
 const TIMER = 2 + TASK
-/** Proposing, settling, reminders, recording and telling, in one round. */
+/** Events of proposing, settling, reminders, recording and notifying, in one round. */
 const ROUND = 80
-/** So often the interpreter looks at the grounds again within one round. */
+/** How often the interpreter re-checks the preconditions in one round. */
 const RECHECKS = 5
 
-/** An upper bound for the events of one incident: every round with the remedy that makes most of them. */
+/** An upper bound for the workflow events of one incident: every round applies the remedy with the most events. */
 export function worstCaseEvents(plan: Plan): number {
-  const look = eventsOfLook(plan.checks)
+  const diagnosis = eventsOfDiagnosis(plan.checks)
   const remedy = Math.max(0, ...Object.values(plan.remedies).map(eventsOfRemedy))
-  return plan.rounds.total * (ROUND + look * (1 + RECHECKS) + remedy)
+  return plan.rounds.total * (ROUND + diagnosis * (1 + RECHECKS) + remedy)
 }
 
-function eventsOfLook(checks: PlanCheck[]): number {
+function eventsOfDiagnosis(checks: PlanCheck[]): number {
   const depth = new Map<string, number>()
   for (const { name, needs } of checks) depth.set(name, 1 + Math.max(0, ...needs.map((need) => depth.get(need) ?? 0)))
   const waves = Math.max(0, ...depth.values())
-  return waves * TASK + checks.reduce((total, { timeoutMs }) => total + (timeoutMs <= LOCAL_MS ? 1 : ACTIVITY), 0)
+  return waves * TASK + checks.reduce((total, { timeoutMs }) => total + (timeoutMs <= MAX_LOCAL_MS ? 1 : ACTIVITY), 0)
 }
 
 function eventsOfRemedy({ actions, limits, for: each }: PlanRemedy): number {
   const targets = each === undefined ? 1 : limits.maxTargets
   let events = ACTIVITY
   for (const { kind: action, timeoutMs, once, batches, wait } of actions) {
-    const looks = action === 'manual' ? Math.ceil(timeoutMs / manualPollMs(timeoutMs)) : 0
-    events += (once ? 1 : targets) * (ACTIVITY + looks * (ACTIVITY + TIMER))
+    const polls = action === 'manual' ? Math.ceil(timeoutMs / manualPollMs(timeoutMs)) : 0
+    events += (once ? 1 : targets) * (ACTIVITY + polls * (ACTIVITY + TIMER))
     if (batches) events += Math.ceil(targets / batches.size) * TIMER
     if (wait) events += ACTIVITY
   }

@@ -21,7 +21,7 @@ import {
   withoutNull,
 } from './types.ts'
 
-/** A syntax tree with the type of each of its nodes. With problems, the types are not to be relied on. */
+/** A syntax tree with the type of each node. If there are problems, the types may be wrong. */
 export interface Checked {
   root: Node
   type: Type
@@ -29,7 +29,7 @@ export interface Checked {
   problems: ExpressionProblem[]
 }
 
-/** Finds every type problem of an expression whose free names are those of `scope`. */
+/** Finds all type problems of an expression. `scope`: the names that it can read. */
 export function checkExpression(root: Node, scope: Record<string, Type>): Checked {
   const checker = new Checker(scope)
   const type = checker.visit(root, { locals: undefined, notNull: NOTHING })
@@ -68,7 +68,7 @@ class Checker {
       case '[]':
         return this.index(node, node.args, env)
       case 'list':
-        return { list: node.args.map((item) => this.visit(item, env)).reduce(together, undefined) ?? 'dyn' }
+        return { list: node.args.map((item) => this.visit(item, env)).reduce(commonType, undefined) ?? 'dyn' }
       case 'map':
         return this.map(node.args, env)
       case '?:':
@@ -88,7 +88,7 @@ class Checker {
         return this.call(node, node.args[0], [node.args[1], ...node.args[2]], env)
       default:
         if (OPERATORS.has(node.op)) return this.binary(node, env)
-        return this.problem('expression-syntax', node, `"${node.op}" is not part of the language.`)
+        return this.problem('expression-syntax', node, `"${node.op}" is not supported in expressions.`)
     }
   }
 
@@ -105,31 +105,33 @@ class Checker {
     if (typeof value === 'number') return 'double'
     if (typeof value === 'bigint') {
       const safe = value <= BigInt(Number.MAX_SAFE_INTEGER)
-      return safe ? 'int' : this.problem('type-mismatch', node, `${value} is too large to be held exactly.`)
+      return safe ? 'int' : this.problem('type-mismatch', node, `${value} is too large to be exact.`)
     }
-    return this.problem('expression-syntax', node, 'Bytes and unsigned numbers are not part of the language.')
+    return this.problem('expression-syntax', node, 'Bytes and unsigned numbers are not supported.')
   }
 
   private name(node: Node, name: string, env: Env): Type {
     for (let local = env.locals; local; local = local.outer) if (local.name === name) return local.type
     if (Object.hasOwn(this.scope, name)) return this.scope[name]!
     const known = Object.keys(this.scope)
-    const list = known.length === 0 ? 'nothing is known here' : `known here: ${known.join(', ')}`
-    return this.problem('unknown-name', node, `"${name}" is not known.${didYouMean(name, known)} (${list})`)
+    const list = known.length === 0 ? 'no names are known here' : `known here: ${known.join(', ')}`
+    return this.problem('unknown-name', node, `"${name}" is unknown.${didYouMean(name, known)} (${list})`)
   }
 
   private field(node: Node, of: Type, name: string): Type {
     if (of === 'dyn') return 'dyn'
-    if (isNullable(of)) return this.mayBeNull((node.args as [Node])[0])
+    const [left] = node.args as [Node]
+    if (isNullable(of)) return this.mayBeNull(left)
+    const size = sizeHint(name, left, of)
     if (isObject(of)) {
       const type = fieldType(of, name)
       if (type) return type
       const known = Object.keys(of.object)
-      const message = `There is no "${name}" in ${sourceOf((node.args as [Node])[0])}.${didYouMean(name, known)}`
+      const message = `There is no "${name}" in ${sourceOf(left)}.${size || didYouMean(name, known)}`
       return this.problem('unknown-property', node, `${message} (it has: ${known.join(', ')})`)
     }
-    const hint = isList(of) ? ` Look at one item: .exists(x, x.${name} …), .filter(…), .map(…), or [0].` : ''
-    return this.problem('type-mismatch', node, `${aTypeFirst(of)} has no fields, so no "${name}".${hint}`)
+    const hint = isList(of) ? ` Read it from the items: .exists(x, x.${name} …), .filter(…), .map(…), or [0].` : ''
+    return this.problem('type-mismatch', node, `${aTypeFirst(of)} has no field "${name}".${size || hint}`)
   }
 
   private index(node: Node, [left, right]: [Node, Node], env: Env): Type {
@@ -140,10 +142,10 @@ class Checker {
     if (isObject(of))
       return right.op === 'value' && typeof right.args === 'string'
         ? this.field(node, of, right.args)
-        : this.problem('type-mismatch', right, 'A field is named by a text in quotes.')
+        : this.problem('type-mismatch', right, 'Write the name of a field as a string in quotes.')
     if (!isList(of)) return this.problem('type-mismatch', node, `${aTypeFirst(of)} has no items.`)
     if (at !== 'int' && at !== 'dyn')
-      return this.problem('type-mismatch', right, `An item is named by its number, not by ${aType(at)}.`)
+      return this.problem('type-mismatch', right, `The index of an item must be an int, not ${aType(at)}.`)
     return of.list
   }
 
@@ -154,22 +156,22 @@ class Checker {
       this.visit(key, env)
       const type = this.visit(value, env)
       if (key.op !== 'value' || typeof key.args !== 'string') known = false
-      else if (key.args === '__proto__') this.problem('type-mismatch', key, '"__proto__" cannot be a key.')
+      else if (key.args === '__proto__') this.problem('type-mismatch', key, '"__proto__" is not allowed as a key.')
       else object[key.args] = type
     }
     return known ? { object } : 'dyn'
   }
 
-  private ternary(node: Node, [condition, then, otherwise]: [Node, Node, Node], env: Env): Type {
+  private ternary(node: Node, [condition, whenTrue, whenFalse]: [Node, Node, Node], env: Env): Type {
     this.bool(condition, env)
-    const a = this.visit(then, knowing(env, notNullWhen(condition, true)))
-    const b = this.visit(otherwise, knowing(env, notNullWhen(condition, false)))
+    const a = this.visit(whenTrue, knowing(env, notNullWhen(condition, true)))
+    const b = this.visit(whenFalse, knowing(env, notNullWhen(condition, false)))
     const both = unify(a, b)
     if (both) return both
     return this.problem(
       'type-mismatch',
       node,
-      `Both outcomes must be of one type: ${formatType(a)} and ${formatType(b)} are not.`,
+      `Both values of "? :" must have the same type, not ${formatType(a)} and ${formatType(b)}.`,
     )
   }
 
@@ -208,7 +210,7 @@ class Checker {
     const element = this.elementOf(over, of)
     const [variable, predicate, transform] = args
     if (variable?.op !== 'id' || !predicate || (transform && name !== 'map'))
-      return this.problem('wrong-arguments', node, `Write it as .${name}(x, …), where x names one item.`)
+      return this.problem('wrong-arguments', node, `Write .${name}(x, …), where x is a name for one item.`)
     const inner: Env = {
       locals: { name: variable.args, type: element, outer: env.locals },
       notNull: forget(env.notNull, variable.args),
@@ -228,33 +230,43 @@ class Checker {
     if (isList(of)) return of.list
     if (isNullable(of)) return this.mayBeNull(over)
     const hint = isObject(of) && fieldType(of, 'rows') ? ` Did you mean "${sourceOf(over)}.rows"?` : ''
-    return this.problem('type-mismatch', over, `This is no list but ${formatType(of)}.${hint}`)
+    return this.problem('type-mismatch', over, `This must be a list, not ${aType(of)}.${hint}`)
   }
 
   private call(node: Node, name: string, args: Node[], env: Env): Type {
     if (name === 'has' && node.op === 'call') return this.has(node, args, env)
     const entry = functionNamed(name)
-    if (!entry) return this.unknownFunction(node, name)
+    if (!entry) return this.unknownFunction(node, name, args, env)
     const types = args.map((arg) => this.visit(arg, env))
     const result = entry.result(types)
     if (result) return result
     if (takesWithoutNull(entry, types)) return this.mayBeNull(args[types.findIndex(isNullable)]!)
-    const given = types.map(formatType).join(', ')
+    const passed = types.map(formatType).join(', ')
     const rows = types.some((type) => isObject(type) && fieldType(type, 'rows')) ? ' Did you mean its ".rows"?' : ''
-    return this.problem('wrong-arguments', node, `${entry.signature}: it does not take (${given}).${rows}`)
+    return this.problem('wrong-arguments', node, `${name} cannot take (${passed}). Use: ${entry.signature}.${rows}`)
   }
 
-  private unknownFunction(node: Node, name: string): Type {
+  private unknownFunction(node: Node, name: string, args: Node[], env: Env): Type {
     const refused = Object.hasOwn(REFUSED_FUNCTIONS, name) ? REFUSED_FUNCTIONS[name] : undefined
-    if (refused) return this.problem('refused-function', node, `${name}() is not part of the language: ${refused}.`)
+    if (refused) return this.problem('refused-function', node, `${name}() is not supported: ${refused}.`)
+    const [of] = args
+    const size = of && args.length === 1 ? sizeHint(name, of, this.typeWithoutProblems(of, env)) : ''
     const known = [...Object.keys(LOOPS), 'has', ...FUNCTIONS.map((entry) => entry.name)]
-    return this.problem('unknown-function', node, `There is no function "${name}".${didYouMean(name, known)}`)
+    return this.problem('unknown-function', node, `There is no function "${name}".${size || didYouMean(name, known)}`)
+  }
+
+  /** The type of a node that belongs to a refused expression; its own problems are not reported. */
+  private typeWithoutProblems(node: Node, env: Env): Type {
+    const before = this.problems.length
+    const type = this.visit(node, env)
+    this.problems.length = before
+    return type
   }
 
   private has(node: Node, args: Node[], env: Env): Type {
     const [of] = args
     if (args.length !== 1 || of?.op !== '.')
-      return this.problem('wrong-arguments', node, 'Write it as has(x.field): whether the field is there.')
+      return this.problem('wrong-arguments', node, 'Write has(x.field): whether the field exists.')
     this.visit(of, env)
     return 'bool'
   }
@@ -264,12 +276,21 @@ class Checker {
     return this.problem(
       'may-be-null',
       node,
-      `${source} may be null here. Say what then, ${source}.orElse(…), or ask first, ${source} != null && ….`,
+      `${source} may be null here. Give it a default, ${source}.orElse(…), or check first: ${source} != null && ….`,
     )
   }
 }
 
-function together(a: Type | undefined, b: Type): Type {
+const SIZE_NAMES = new Set(['length', 'len', 'size', 'count'])
+
+/** For `x.length`, `x.count()`, `len(x)` and the like on a list, a string or a check's result with rows: how to write it. */
+function sizeHint(name: string, of: Node, type: Type): string {
+  if (!SIZE_NAMES.has(name.toLowerCase())) return ''
+  if (isList(type) || type === 'string') return ` Did you mean "size(${sourceOf(of)})"?`
+  return isObject(type) && fieldType(type, 'rows') ? ` Did you mean "size(${sourceOf(of)}.rows)"?` : ''
+}
+
+function commonType(a: Type | undefined, b: Type): Type {
   return a === undefined ? b : (unify(a, b) ?? 'dyn')
 }
 
@@ -278,9 +299,11 @@ function sourceOf(node: Node): string {
   return source.length > 40 ? `${source.slice(0, 40)}…` : source
 }
 
-/** Why a value of this type is no condition, and what was meant perhaps. */
+/** Why a value of this type is not a condition, with a suggestion. */
 export function notCondition(source: string, type: Type): string {
-  if (isList(type)) return `A condition is needed, and ${source} is a list. Did you mean "size(${source}) > 0"?`
-  if (isNumber(type)) return `A condition is needed, and ${source} is a number. Did you mean "${source} > 0"?`
-  return `A condition (true or false) is needed, and ${source} is ${formatType(type)}.`
+  if (isList(type))
+    return `A condition must be true or false, but ${source} is a list. Did you mean "size(${source}) > 0"?`
+  if (isNumber(type))
+    return `A condition must be true or false, but ${source} is a number. Did you mean "${source} > 0"?`
+  return `A condition must be true or false, but ${source} is ${aType(type)}.`
 }

@@ -14,8 +14,8 @@ export type Compiled =
 const NO_CHECKS: CheckScope = { checks: {} }
 
 /**
- * Checks one CEL expression against the types of the names in scope, and finds out which checks it reads and what rows that were
- * cut off could do to its value. `checkScope` says which names are checks. Never throws.
+ * Checks one CEL expression against the types of the names in scope. Determines which checks it reads, and how missing rows of
+ * truncated results could change its value. `checkScope`: which names are checks. Never throws.
  */
 export function compileExpression(
   cel: string,
@@ -30,7 +30,7 @@ export function compileExpression(
   return { ok: true, expression, type: checked.type, names, effects }
 }
 
-/** Parsed, typed and within its cost; or every problem. */
+/** The parsed and typed expression, or all its problems. Expressions that could cost too much are refused. */
 export function checkedExpression(
   cel: string,
   types: Record<string, Type>,
@@ -45,7 +45,6 @@ export function checkedExpression(
 }
 
 function tooCostly(cel: string): ExpressionProblem {
-  const message =
-    'Loops over three lists within each other cost too much. Join in SQL, or filter in a check of its own.'
+  const message = 'Three nested loops over lists cost too much. Join in SQL, or filter in a separate check.'
   return { rule: 'expression-too-complex', message, start: 0, end: cel.length }
 }

@@ -2,10 +2,10 @@ import { MAX_ROWS } from '../../core/evidence.ts'
 import { isLoop } from './loops.ts'
 import type { Node } from './parse.ts'
 
-/** More loop steps than this are refused when compiling: 500 rows joined with 500 rows are well, three such lists are not. */
+/** The compiler refuses more loop steps. Joining 500 rows with 500 rows is allowed, joining three such lists is not. */
 export const MAX_LOOP_STEPS = 1_000_000
 
-/** How many steps the loops of an expression take at worst, taking each list from a check as full. */
+/** The number of loop steps in the worst case, in which every list of a check has the maximum number of rows. */
 export function loopSteps(node: Node): number {
   if (node.op === 'value' || node.op === 'id') return 0
   if (node.op === 'rcall' && isLoop(node.args[0])) {

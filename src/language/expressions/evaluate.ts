@@ -4,26 +4,26 @@ import { checkedExpression } from './compile.ts'
 import { buildProgram } from './program.ts'
 import type { Program } from './program.ts'
 import { mayHoldDuration } from './types.ts'
-import { EvaluationError, MAX_TEXT, toJson, toText } from './runtime-values.ts'
+import { EvaluationError, MAX_LENGTH, toJson, toText } from './runtime-values.ts'
 
 export { EvaluationError } from './runtime-values.ts'
 
 interface Ready {
   program: Program
-  /** The value may hold durations, which must become text again. */
+  /** The value may contain durations, which must be converted to strings. */
   converts: boolean
 }
 
 /**
- * Compiled programs, by the object that gives the types, then by expression. Callers that keep one types object per plan and place
- * compile each expression once; the bound is for those that never end.
+ * Compiled programs, by the object with the types, then by expression. Callers that keep one such object per plan and place compile
+ * each expression once. The bound limits the memory of long-running processes.
  */
 const cache = new WeakMap<Record<string, Type>, Map<string, Ready>>()
 const MAX_CACHED = 500
 
 /**
- * The value of an expression as plain JSON; durations as text such as `90s`. The value may share structure with `scope`: treat
- * both as immutable. Throws EvaluationError and nothing else.
+ * The value of an expression as plain JSON; durations are strings such as `90s`. The value may share structure with `scope`: treat
+ * both as immutable. Throws only EvaluationError.
  */
 export function evaluate(expression: Expression, scope: Record<string, Json>, types: Record<string, Type>): Json {
   const { program, converts } = ready(expression.cel, types)
@@ -32,8 +32,8 @@ export function evaluate(expression: Expression, scope: Record<string, Json>, ty
 }
 
 /**
- * A template's value. One expression keeps its type; inside text null is empty, lists and objects are JSON text. Throws
- * EvaluationError.
+ * The value of a template. An expression that is the whole template keeps its type. Inside a string, null is empty, and lists and
+ * objects are JSON. Throws only EvaluationError.
  */
 export function renderValue(template: Template, scope: Record<string, Json>, types: Record<string, Type>): Json {
   if ('lit' in template) return template.lit
@@ -48,7 +48,7 @@ function renderText(parts: (string | Expression)[], scope: Record<string, Json>,
   let text = ''
   for (const part of parts) {
     text += typeof part === 'string' ? part : toText(evaluate(part, scope, types))
-    if (text.length > MAX_TEXT) throw new EvaluationError(`a text grew beyond ${MAX_TEXT} characters`)
+    if (text.length > MAX_LENGTH) throw new EvaluationError(`a string is longer than ${MAX_LENGTH} characters`)
   }
   return text
 }

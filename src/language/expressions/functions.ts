@@ -1,12 +1,12 @@
-// Longer than other files because it is one table: splitting it would hide what exists.
+// Longer than other files, because it is one table of all functions.
 import type { Type } from '../../core/plan.ts'
 import { assignable, isList, isNullable, isNumber, orNull, unify, withoutNull } from './types.ts'
-import { Duration, EvaluationError, MAX_TEXT, compare, durationFrom, equal, show, toText } from './runtime-values.ts'
+import { Duration, EvaluationError, MAX_LENGTH, compare, durationFrom, equal, show, toText } from './runtime-values.ts'
 import type { Meter, Value } from './runtime-values.ts'
 
 /**
- * A function of the expression language. The type checker, the evaluator and the reference read this one table; what does not
- * stand in it does not exist. `f(x, y)` may also be written `x.f(y)`.
+ * A function of the expression language. The type checker, the evaluator and the reference read this one table. `f(x, y)` can also be
+ * written `x.f(y)`.
  */
 export interface CelFunction {
   name: string
@@ -14,11 +14,11 @@ export interface CelFunction {
   signature: string
   summary: string
   example: string
-  /** The result's type for these arguments; undefined: it does not take them. */
+  /** The type of the result for these arguments; undefined if the function does not accept them. */
   result(args: Type[]): Type | undefined
   run(args: Value[], meter: Meter): Value
-  /** A longer list gives a longer or greater result: needed to judge over truncated rows. */
-  keeps?: true
+  /** A longer list gives a longer or greater result. Needed to judge expressions over truncated rows. */
+  isMonotonic?: true
 }
 
 function takes(parameters: Type[], result: Type): (args: Type[]) => Type | undefined {
@@ -50,19 +50,19 @@ function list(value: Value, meter: Meter): Value[] {
   return value
 }
 
-/** Refuses texts that grow without bound, such as one doubled again and again. */
+/** Refuses strings that grow without bound, such as one that is doubled repeatedly. */
 function bounded(value: string, meter: Meter): string {
   meter.spendText(value.length)
-  if (value.length > MAX_TEXT) throw new EvaluationError(`a text grew beyond ${MAX_TEXT} characters`)
+  if (value.length > MAX_LENGTH) throw new EvaluationError(`a string is longer than ${MAX_LENGTH} characters`)
   return value
 }
 
 function finite(value: number): number {
   if (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))) return value
-  throw new EvaluationError('a number left the range that can be held exactly')
+  throw new EvaluationError('a number is outside the range of exact numbers')
 }
 
-/** Least (-1) or greatest (1) of a list, null when it is empty; or of two values. */
+/** The least (-1) or greatest (1) item of a list, null if it is empty; or the least or greatest of two values. */
 function extreme(sign: 1 | -1): Pick<CelFunction, 'result' | 'run'> {
   return {
     result: (args) => {
@@ -115,7 +115,7 @@ const TABLE: CelFunction[] = [
   {
     name: 'size',
     signature: 'size(list or string) → int',
-    summary: 'How many items or characters.',
+    summary: 'The number of items or characters.',
     example: 'size(rows) > 0',
     result: ([of, ...more]) =>
       of !== undefined && more.length === 0 && (of === 'dyn' || of === 'string' || isList(of)) ? 'int' : undefined,
@@ -128,12 +128,12 @@ const TABLE: CelFunction[] = [
       if (typeof of === 'object' && of !== null && !(of instanceof Duration)) return Object.keys(of).length
       throw new EvaluationError(`${show(of)} has no size`)
     },
-    keeps: true,
+    isMonotonic: true,
   },
   {
     name: 'orElse',
-    signature: 'orElse(value, default) → the value, or the default where it is null',
-    summary: 'Gives a value that may be null a default.',
+    signature: 'orElse(value, default) → the value, or the default if it is null',
+    summary: 'The default for a value that may be null.',
     example: "inputs.run.orElse('all')",
     result: (args) => (args.length === 2 ? unify(withoutNull(args[0]!), args[1]!) : undefined),
     run: ([value, otherwise]) => value ?? otherwise!,
@@ -141,16 +141,16 @@ const TABLE: CelFunction[] = [
   {
     name: 'present',
     signature: 'present(list) → the list without its nulls',
-    summary: 'Leaves out what is null.',
+    summary: 'The items that are not null.',
     example: 'rows.map(r, r.job_id).present()',
     result: ofList((element) => ({ list: withoutNull(element) })),
     run: ([items], meter) => list(items!, meter).filter((item) => item !== null),
-    keeps: true,
+    isMonotonic: true,
   },
   {
     name: 'distinct',
     signature: 'distinct(list) → the list without repeats',
-    summary: 'Each value once, in the order of first appearance.',
+    summary: 'Each value once, in the order of its first occurrence.',
     example: 'rows.map(r, r.type).distinct()',
     result: ofList((element) => ({ list: element })),
     run: ([items], meter) => {
@@ -158,12 +158,12 @@ const TABLE: CelFunction[] = [
       for (const item of list(items!, meter)) if (!kept.some((other) => equal(item, other, meter))) kept.push(item)
       return kept
     },
-    keeps: true,
+    isMonotonic: true,
   },
   {
     name: 'first',
     signature: 'first(list) → the first item, or null',
-    summary: 'The first item; null when the list is empty.',
+    summary: 'The first item; null if the list is empty.',
     example: "rows.map(r, r.id).first().orElse('none')",
     result: ofList(orNull),
     run: ([items], meter) => list(items!, meter)[0] ?? null,
@@ -171,7 +171,7 @@ const TABLE: CelFunction[] = [
   {
     name: 'sum',
     signature: 'sum(list of numbers) → number',
-    summary: 'The sum; 0 when the list is empty.',
+    summary: 'The sum; 0 if the list is empty.',
     example: 'sum(rows.map(r, r.waiting))',
     result: ofList((element) => (element === 'dyn' ? 'double' : isNumber(element) ? element : undefined)),
     run: ([items], meter) => finite(list(items!, meter).reduce<number>((total, item) => total + number(item), 0)),
@@ -179,21 +179,21 @@ const TABLE: CelFunction[] = [
   {
     name: 'min',
     signature: 'min(list) → the least or null; min(a, b)',
-    summary: 'The least of a list (null when it is empty) or of two values.',
+    summary: 'The least item of a list (null if it is empty), or the lesser of two values.',
     example: 'min(rows.map(r, r.age)).orElse(0)',
     ...extreme(-1),
   },
   {
     name: 'max',
     signature: 'max(list) → the greatest or null; max(a, b)',
-    summary: 'The greatest of a list (null when it is empty) or of two values.',
+    summary: 'The greatest item of a list (null if it is empty), or the greater of two values.',
     example: 'max(queue.workers, 1) * 2',
     ...extreme(1),
   },
   {
     name: 'join',
     signature: 'join(list of strings or numbers, separator) → string',
-    summary: 'The items as one text.',
+    summary: 'The items as one string.',
     example: "rows.map(r, r.id).join(', ')",
     result: (args) =>
       args.length === 2 && assignable(args[1]!, 'string') && joinable(args[0]!) ? 'string' : undefined,
@@ -202,7 +202,7 @@ const TABLE: CelFunction[] = [
   {
     name: 'string',
     signature: 'string(number, bool, duration or string) → string',
-    summary: 'The value as text; a duration as `90s`.',
+    summary: 'The value as a string; a duration as `90s`.',
     example: 'string(queue.waiting)',
     result: ([of, ...more]) => (of !== undefined && more.length === 0 && scalar(of) ? 'string' : undefined),
     run: ([of], meter) => bounded(toText(of!), meter),
@@ -210,7 +210,7 @@ const TABLE: CelFunction[] = [
   {
     name: 'int',
     signature: 'int(number or string) → int',
-    summary: 'A whole number; a fraction is cut off.',
+    summary: 'The whole number; a fraction is cut off.',
     example: "int('42')",
     result: ([of, ...more]) =>
       of !== undefined && more.length === 0 && (of === 'dyn' || of === 'string' || isNumber(of)) ? 'int' : undefined,
@@ -223,7 +223,7 @@ const TABLE: CelFunction[] = [
   {
     name: 'double',
     signature: 'double(number or string) → double',
-    summary: 'A number with a fraction, so that `/` does not cut it off.',
+    summary: 'The number as a double, so that `/` keeps the fraction.',
     example: 'double(queue.active) / 2.0',
     result: ([of, ...more]) =>
       of !== undefined && more.length === 0 && (of === 'dyn' || of === 'string' || isNumber(of)) ? 'double' : undefined,
@@ -244,7 +244,7 @@ const TABLE: CelFunction[] = [
   {
     name: 'duration',
     signature: 'duration(string) → duration',
-    summary: 'A length of time, such as 30s, 15m, 24h.',
+    summary: 'The duration, such as 30s, 15m or 24h.',
     example: "inputs.threshold > duration('5m')",
     result: ([of, ...more]) =>
       of !== undefined && more.length === 0 && (of === 'duration' || assignable(of, 'string')) ? 'duration' : undefined,
@@ -253,23 +253,29 @@ const TABLE: CelFunction[] = [
   {
     name: 'seconds',
     signature: 'seconds(duration) → double',
-    summary: 'A duration as a number of seconds.',
+    summary: 'The number of seconds of a duration.',
     example: 'queue.oldestSeconds > seconds(inputs.threshold)',
     result: takes(['duration'], 'double'),
     run: ([of]) => durationFrom(of).ms / 1000,
   },
-  textTest('startsWith', 'Whether the text starts so.', "r.id.startsWith('run-')", (a, b) => a.startsWith(b)),
-  textTest('endsWith', 'Whether the text ends so.', "r.queue.endsWith(':dead')", (a, b) => a.endsWith(b)),
-  textTest('contains', 'Whether the text holds the other.', "r.error.contains('Connection refused')", (a, b) =>
+  textTest('startsWith', 'Whether the string starts with the other one.', "r.id.startsWith('run-')", (a, b) =>
+    a.startsWith(b),
+  ),
+  textTest('endsWith', 'Whether the string ends with the other one.', "r.queue.endsWith(':dead')", (a, b) =>
+    a.endsWith(b),
+  ),
+  textTest('contains', 'Whether the string contains the other one.', "r.error.contains('Connection refused')", (a, b) =>
     a.includes(b),
   ),
-  textMap('lowerAscii', 'In lower case.', "r.error.lowerAscii().contains('timeout')", (a) => a.toLowerCase()),
-  textMap('upperAscii', 'In upper case.', 'r.status.upperAscii()', (a) => a.toUpperCase()),
-  textMap('trim', 'Without white space at both ends.', 'r.host.trim()', (a) => a.trim()),
+  textMap('lowerAscii', 'The string in lower case.', "r.error.lowerAscii().contains('timeout')", (a) =>
+    a.toLowerCase(),
+  ),
+  textMap('upperAscii', 'The string in upper case.', 'r.status.upperAscii()', (a) => a.toUpperCase()),
+  textMap('trim', 'The string without white space at both ends.', 'r.host.trim()', (a) => a.trim()),
   {
     name: 'split',
     signature: 'split(string, separator) → list of string',
-    summary: 'The parts of a text.',
+    summary: 'The parts of the string between the separators.',
     example: "r.job_id.split('__')[0]",
     result: takes(['string', 'string'], { list: 'string' }),
     run: ([of, separator], meter) => {
@@ -280,22 +286,22 @@ const TABLE: CelFunction[] = [
   {
     name: 'replace',
     signature: 'replace(string, what, with) → string',
-    summary: 'The text with each occurrence replaced.',
+    summary: 'The string with every occurrence replaced.',
     example: "r.id.replace('-', '_')",
     result: takes(['string', 'string', 'string'], 'string'),
     run: ([of, what, by], meter) => {
-      // The product bounds the result's length before it is built.
+      // Checks the length of the result before building it.
       const found = text(of!).split(text(what!))
       meter.spend(found.length)
-      if (text(of!).length + found.length * text(by!).length > MAX_TEXT * 2)
-        throw new EvaluationError(`a text grew beyond ${MAX_TEXT} characters`)
+      if (text(of!).length + found.length * text(by!).length > MAX_LENGTH * 2)
+        throw new EvaluationError(`a string is longer than ${MAX_LENGTH} characters`)
       return bounded(found.join(text(by!)), meter)
     },
   },
   {
     name: 'substring',
     signature: 'substring(string, from, to) → string',
-    summary: 'The characters from `from` up to, not including, `to`; beyond the end is cut.',
+    summary: 'The characters from index `from` to index `to`, exclusive; cut at the end of the string.',
     example: 'r.error.substring(0, 80)',
     result: takes(['string', 'int', 'int'], 'string'),
     run: ([of, from, to]) => text(of!).slice(Math.max(0, number(from!)), Math.max(0, number(to!))),
@@ -319,21 +325,21 @@ export function functionNamed(name: string): CelFunction | undefined {
 
 export const FUNCTIONS: readonly CelFunction[] = TABLE
 
-/** Functions of CEL or of this library that the language refuses, with what to do instead. */
+/** Functions of CEL or of its library that runbooks cannot use: the reason, or what to use instead. */
 export const REFUSED_FUNCTIONS: Record<string, string> = {
-  matches: 'regular expressions may take for ever; use contains, startsWith, endsWith, or match in SQL',
+  matches: 'a regular expression can take very long; use contains, startsWith, endsWith, or match in SQL',
   now: 'expressions have no clock; compare times in SQL',
-  timestamp: 'times are compared in SQL; give the query an age or a flag as a column',
-  bind: 'give the value its own check or cause',
-  dyn: 'types are checked; declare the column as json where the type is unknown',
+  timestamp: 'compare times in SQL, and return an age or a flag as a column',
+  bind: 'use a separate check or cause for the value',
+  dyn: 'types are known from the declarations; declare a column of unknown type as dyn',
   type: 'types are known from the declarations',
-  bytes: 'there are no bytes here',
+  bytes: 'the language has no bytes',
   uint: 'use int',
 }
 for (const name of ['getFullYear', 'getMonth', 'getDate', 'getDayOfMonth', 'getDayOfWeek', 'getDayOfYear', 'getHours'])
-  REFUSED_FUNCTIONS[name] = 'times are handled in SQL'
+  REFUSED_FUNCTIONS[name] = 'handle times in SQL'
 for (const name of ['getMinutes', 'getSeconds', 'getMilliseconds'])
-  REFUSED_FUNCTIONS[name] = 'for a duration use seconds(duration); times are handled in SQL'
+  REFUSED_FUNCTIONS[name] = 'for a duration use seconds(duration); handle times in SQL'
 
 /** Whether an argument was refused only because it may be null. */
 export function takesWithoutNull(entry: CelFunction, args: Type[]): boolean {

@@ -2,21 +2,21 @@ import type { Type } from '../../core/plan.ts'
 import type { Node } from './parse.ts'
 import { fieldType, isObject, withoutNull } from './types.ts'
 
-/** The loops' names, innermost first. */
+/** The names of the enclosing loops, innermost first. */
 export interface Locals {
   name: string
   type: Type
   outer: Locals | undefined
 }
-/** What is known at one place of an expression. */
+/** The names and facts that are known at one place of an expression. */
 export interface Env {
   locals: Locals | undefined
-  /** Chains such as `r.job_id` that were compared with null before. */
+  /** Paths such as `r.job_id` that were compared with null before. */
   notNull: ReadonlySet<string>
 }
 export const NOTHING: ReadonlySet<string> = new Set()
 
-/** `r.job_id` for a chain of plain names; undefined for anything else. */
+/** `r.job_id` for a path of plain names; undefined for anything else. */
 export function pathOf(node: Node): string | undefined {
   if (node.op === 'id') return node.args
   if (node.op !== '.') return undefined
@@ -24,7 +24,7 @@ export function pathOf(node: Node): string | undefined {
   return left === undefined ? undefined : `${left}.${node.args[1]}`
 }
 
-/** The chains that cannot be null where `condition` came out as `outcome`: `r.n != null && r.n > 5` is well typed. */
+/** The paths that cannot be null if `condition` has the value `outcome`: makes `r.n != null && r.n > 5` valid. */
 export function notNullWhen(condition: Node, outcome: boolean): string[] {
   switch (condition.op) {
     case '!_':
@@ -54,18 +54,18 @@ function comparedWith([left, right]: [Node, Node], test: (node: Node) => boolean
 const isNull = (node: Node) => node.op === 'value' && node.args === null
 const isLiteral = (node: Node) => node.op === 'value' && node.args !== null
 
-/** The same place, once more chains are known not to be null. */
+/** The same environment with further paths that are known not to be null. */
 export function knowing(env: Env, paths: string[]): Env {
   return paths.length === 0 ? env : { ...env, notNull: new Set([...env.notNull, ...paths]) }
 }
 
-/** A loop's name hides an outer one of the same name, and what was known of that. */
+/** The paths without those of this name: a loop's name hides an outer one of the same name. */
 export function forget(paths: ReadonlySet<string>, name: string): ReadonlySet<string> {
   const kept = [...paths].filter((path) => path !== name && !path.startsWith(`${name}.`))
   return kept.length === paths.size ? paths : new Set(kept)
 }
 
-/** `rows.filter(r, r.job_id != null)` has rows whose job_id is not null. */
+/** The type of an item after a filter: in `rows.filter(r, r.job_id != null)`, job_id is not nullable. */
 export function narrowElement(element: Type, variable: string, paths: string[]): Type {
   let type = element
   for (const path of paths) {

@@ -1,11 +1,11 @@
 import type { Type } from '../../core/plan.ts'
 import { aType, aTypeFirst, comparable, formatType, isList, isNullable, isNumber, isObject, unify } from './types.ts'
-import { Duration, EvaluationError, MAX_TEXT, compare, equal, show } from './runtime-values.ts'
+import { Duration, EvaluationError, MAX_LENGTH, compare, equal, show } from './runtime-values.ts'
 import type { Meter, Value } from './runtime-values.ts'
 
 type Refusal = { problem: string }
 
-/** The type of `left op right`; a refusal says why there is none, `null-left` and `null-right` that a side may be null. */
+/** The type of `left op right`, or why there is none. `null-left` and `null-right`: that side may be null. */
 export function binaryResult(op: string, left: Type, right: Type): Type | Refusal {
   if (op === '==' || op === '!=') return comparable(left, right) ? 'bool' : { problem: neverEqual(left, right) }
   if (op === 'in') return membership(left, right)
@@ -18,7 +18,7 @@ export function binaryResult(op: string, left: Type, right: Type): Type | Refusa
 function membership(left: Type, right: Type): Type | Refusal {
   if (isNullable(right)) return { problem: 'null-right' }
   if (right === 'dyn' || isObject(right)) return 'bool'
-  if (!isList(right)) return { problem: `"in" needs a list at its right, not ${aType(right)}.` }
+  if (!isList(right)) return { problem: `"in" needs a list on its right side, not ${aType(right)}.` }
   return comparable(left, right.list) ? 'bool' : { problem: neverEqual(left, right.list) }
 }
 
@@ -42,7 +42,7 @@ function arithmetic(op: string, left: Type, right: Type): Type | undefined {
   return undefined
 }
 
-/** With a side that is only known when running. */
+/** The type if the type of one side is known only at run time. */
 function dynamic(op: string, other: Type): Type | undefined {
   if (other === 'dyn' || isNumber(other) || other === 'duration') return 'dyn'
   return op === '+' && (other === 'string' || isList(other)) ? other : undefined
@@ -52,28 +52,31 @@ function neverEqual(left: Type, right: Type): string {
   const types = [left, right]
   const hint = types.some(isNumber)
     ? types.includes('string')
-      ? ' A number is written without quotes.'
+      ? ' Write a number without quotes.'
       : ''
     : types.includes('duration') && types.includes('string')
-      ? " A duration is written duration('15m')."
+      ? " Write a duration as duration('15m')."
       : ''
   return `${aTypeFirst(left)} is never equal to ${aType(right)}.${hint}`
 }
 
 function noOperator(op: string, left: Type, right: Type): string {
   const hint =
-    op === '+' && (left === 'string' || right === 'string') ? ' Make it a text with string(…).' : neverHint(left, right)
+    op === '+' && (left === 'string' || right === 'string')
+      ? ' Convert the other side with string(…).'
+      : operatorHint(left, right)
   return `"${op}" does not work between ${formatType(left)} and ${formatType(right)}.${hint}`
 }
 
-function neverHint(left: Type, right: Type): string {
+function operatorHint(left: Type, right: Type): string {
   const types = [left, right]
-  if (types.some(isList) && types.some(isNumber)) return ' How many a list has is size(…).'
-  if (types.includes('duration')) return " A duration is written duration('15m'); seconds(…) makes it a number."
-  return types.some(isNumber) && types.includes('string') ? ' A number is written without quotes.' : ''
+  if (types.some(isList) && types.some(isNumber)) return ' The number of items is size(…).'
+  if (types.includes('duration'))
+    return " Write a duration as duration('15m'), or convert it to a number with seconds(…)."
+  return types.some(isNumber) && types.includes('string') ? ' Write a number without quotes.' : ''
 }
 
-/** How `left op right` is computed; `whole`: both are ints, so that a quotient is cut. */
+/** How to compute `left op right`. `whole`: both sides are ints, so a quotient is truncated; undefined if not known. */
 export function binaryRun(op: string, whole: boolean | undefined): (a: Value, b: Value, meter: Meter) => Value {
   switch (op) {
     case '==':
@@ -107,7 +110,7 @@ function contains(item: Value, of: Value, meter: Meter): boolean {
 function add(a: Value, b: Value, meter: Meter): Value {
   if (typeof a === 'number' && typeof b === 'number') return inRange(a + b)
   if (typeof a === 'string' && typeof b === 'string') {
-    if (a.length + b.length > MAX_TEXT) throw new EvaluationError(`a text grew beyond ${MAX_TEXT} characters`)
+    if (a.length + b.length > MAX_LENGTH) throw new EvaluationError(`a string is longer than ${MAX_LENGTH} characters`)
     meter.spendText(a.length + b.length)
     return a + b
   }
@@ -135,8 +138,8 @@ function calculate(op: string, a: Value, b: Value, whole: boolean | undefined): 
   return inRange((whole ?? (Number.isInteger(a) && Number.isInteger(b))) ? Math.trunc(quotient) : quotient)
 }
 
-/** Numbers that JSON and JavaScript hold exactly; beyond, a comparison could be wrong without anyone noticing. */
+/** Refuses numbers that JavaScript and JSON cannot store exactly, because comparisons with them could be wrong. */
 export function inRange(value: number): number {
   if (Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER) return value + 0
-  throw new EvaluationError('a number left the range that can be held exactly')
+  throw new EvaluationError('a number is outside the range of exact numbers')
 }

@@ -4,7 +4,7 @@ import type { Rule } from '../rules.ts'
 
 export type Node = ASTNode
 
-/** A problem within an expression; `start` and `end` count characters from the expression's begin. */
+/** A problem of an expression; `start` and `end` are character offsets from the start of the expression. */
 export interface ExpressionProblem {
   rule: Rule
   message: string
@@ -12,10 +12,10 @@ export interface ExpressionProblem {
   end: number
 }
 
-const MAX_EXPRESSION = 2_000
+const MAX_EXPRESSION_LENGTH = 2_000
 
 const LIMITS = { maxAstNodes: 400, maxDepth: 24, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 6 }
-const TOO_MANY: Record<keyof typeof LIMITS, string> = {
+const LIMITED: Record<keyof typeof LIMITS, string> = {
   maxAstNodes: 'operations and values in one expression',
   maxDepth: 'levels of nesting',
   maxListElements: 'values in a list',
@@ -23,21 +23,21 @@ const TOO_MANY: Record<keyof typeof LIMITS, string> = {
   maxCallArguments: 'arguments of one function',
 }
 
-// Only the parser is used: checking and evaluating are ours, since JSON numbers, nullability, truncation and cost need them.
+// Only the parser of the library is used. We check and evaluate ourselves, for JSON numbers, nullability, truncation and cost.
 const environment = new Environment({
   unlistedVariablesAreDyn: true,
   homogeneousAggregateLiterals: false,
   limits: LIMITS,
 })
 
-/** The syntax tree of a CEL expression, or the one problem that keeps it from having one. */
+/** The syntax tree of a CEL expression, or the problem for which it cannot be parsed. */
 export function parseExpression(cel: string): { root: Node } | { problem: ExpressionProblem } {
   const whole = (rule: Rule, message: string) => ({ problem: { rule, message, start: 0, end: cel.length } })
   if (cel.trim() === '') return whole('expression-syntax', 'The expression is empty.')
-  if (cel.length > MAX_EXPRESSION)
+  if (cel.length > MAX_EXPRESSION_LENGTH)
     return whole(
       'expression-too-long',
-      `The expression has ${cel.length} characters; at most ${MAX_EXPRESSION} are allowed.`,
+      `The expression has ${cel.length} characters; at most ${MAX_EXPRESSION_LENGTH} are allowed.`,
     )
   try {
     return { root: environment.parse(cel).ast }
@@ -63,32 +63,32 @@ const TOKENS: Record<string, string> = {
   DOT: '"."',
   QUESTION: '"?"',
   IDENTIFIER: 'a name',
-  STRING: 'a text',
+  STRING: 'a string',
   NUMBER: 'a number',
 }
 
 function explain(error: ParseError, cel: string, start: number): string {
   const limit = Object.keys(LIMITS).find((name) => error.summary.includes(name)) as keyof typeof LIMITS | undefined
   if (limit)
-    return `At most ${LIMITS[limit]} ${TOO_MANY[limit]}. Divide it among several causes, or count in the check.`
+    return `At most ${LIMITS[limit]} ${LIMITED[limit]} are allowed. Split the expression into several causes, or count in the check.`
   const at = cel.slice(start)
-  if (at.startsWith('=')) return 'One "=" is not an operator: write "==" to compare.'
+  if (at.startsWith('=')) return '"=" is not an operator: write "==" to compare.'
   if (error.code === 'unexpected_character' && (at[0] === '&' || at[0] === '|'))
-    return `One "${at[0]}" is not an operator: write "${at[0]}${at[0]}".`
+    return `"${at[0]}" is not an operator: write "${at[0]}${at[0]}".`
   if (at.startsWith('${{') || cel.includes('${{'))
-    return 'This field is an expression already: write it without "${{ }}".'
+    return 'This field is already an expression: write it without "${{ }}".'
   const word = keywordAt(cel, start)
-  if (word) return `"${word}" is no operator here: "and", "or" and "not" are written &&, || and !.`
+  if (word) return `"${word}" is not an operator: write &&, || and ! for "and", "or" and "not".`
   if (error.code === 'unexpected_token' && /Unexpected token: (\w+)/.test(error.summary)) {
     const token = /Unexpected token: (\w+)/.exec(error.summary)![1]!
-    return `${capital(TOKENS[token] ?? `"${at.split(/\s/)[0]}"`)} was not expected here.`
+    return `${capital(TOKENS[token] ?? `"${at.split(/\s/)[0]}"`)} is unexpected here.`
   }
   if (error.code === 'invalid_macro_argument') return 'The first argument must be a name for one item, such as r.'
   const words = error.summary.replace(/\b[A-Z]{2,}\b/g, (token) => TOKENS[token] ?? token)
   return `${capital(words)}.`
 }
 
-/** People coming from other languages write `and`, `or`, `not`. */
+/** The word `and`, `or` or `not`, which other languages use as operators. */
 function keywordAt(cel: string, at: number): string | undefined {
   return /^(?:and|or)\b/.exec(cel.slice(at))?.[0] ?? /\b(?:not|and|or)\s+$/.exec(cel.slice(0, at))?.[0].trim()
 }

@@ -6,36 +6,36 @@ import type { Node } from './parse.ts'
 import { isList, isNumber, isObject, fieldType } from './types.ts'
 
 /**
- * How a value could differ if the cut-off rows of a check were there too. Bits: it may grow (a bool from false to true, a list by
- * further items, a number upwards), it may shrink. Both: anything may happen to it.
+ * How a value could change if the missing rows of a truncated result were present. Bits: it can grow (a bool from false to true, a list
+ * by further items, a number upwards), or shrink. With both bits it can change in any way.
  */
 export const GROWS = 1
 export const SHRINKS = 2
 const ANY = GROWS | SHRINKS
 
-/** Per check. Checks that cannot change the value are left out. */
+/** By check. Checks that cannot change the value are omitted. */
 export type Effects = ReadonlyMap<string, number>
 
 export interface CheckScope {
-  /** Check name → all checks that its parameters depend on, directly or not. */
+  /** Check name → all checks that its parameters depend on, directly or indirectly. */
   checks: Readonly<Record<string, readonly string[]>>
-  /** Check name → fields beside `rows` that a truncated result says less of than the truth, with what more could do to them. */
+  /** Check name → fields other than `rows` that a truncated result changes, with the possible change (bits). */
   partial?: Readonly<Record<string, Readonly<Record<string, number>>>>
-  /** Names such as `affects` that stand for the value of an expression with these effects. */
+  /** Names such as `affects`, whose value comes from an expression with these effects. */
   derived?: Readonly<Record<string, { checks: readonly string[]; effects: Effects }>>
 }
 
 const NONE: Effects = new Map()
 
 export interface Analysed {
-  /** Names of the checks that it reads. */
+  /** The checks that the expression reads. */
   checks: string[]
-  /** All names that it reads and does not bind itself. */
+  /** All names that the expression reads, except those of its own loops. */
   names: string[]
   effects: Effects
 }
 
-/** What an expression reads, and what further rows of each check could do to its value. */
+/** The names that an expression reads, and how missing rows of each check could change its value. */
 export function analyse(checked: Checked, scope: CheckScope): Analysed {
   const analysis = new Analysis(checked.types, scope)
   const effects = analysis.visit(checked.root, [], new Set())
@@ -54,8 +54,8 @@ class Analysis {
   }
 
   /**
-   * `locals`: the loops' names. `joined`: checks over whose rows a loop runs. What a further check found for each of those rows is
-   * complete for them, so inside the loop their missing rows do not matter to it.
+   * `locals`: the names of the enclosing loops. `joined`: the checks whose rows these loops iterate. The result of a dependent check is
+   * complete for each of those rows, so missing rows of a joined check do not matter inside the loop.
    */
   visit(node: Node, locals: readonly string[], joined: ReadonlySet<string>): Effects {
     const of = (child: Node) => this.visit(child, locals, joined)
@@ -74,11 +74,11 @@ class Analysis {
       case '||':
         return union(of(node.args[0]), of(node.args[1]))
       case '?:':
-        return union(anyhow(of(node.args[0])), union(of(node.args[1]), of(node.args[2])))
+        return union(unknownDirection(of(node.args[0])), union(of(node.args[1]), of(node.args[2])))
       case 'list':
-        return node.args.map(of).map(anyhow).reduce(union, NONE)
+        return node.args.map(of).map(unknownDirection).reduce(union, NONE)
       case 'map':
-        return node.args.flat().map(of).map(anyhow).reduce(union, NONE)
+        return node.args.flat().map(of).map(unknownDirection).reduce(union, NONE)
       case 'call':
         return this.call(node.args[0], node.args[1], of)
       case 'rcall':
@@ -98,7 +98,7 @@ class Analysis {
       return derived[name]!.effects
     }
     const depends = this.read(name)
-    // A whole check's result may differ in its rows and in those of all that it was asked with.
+    // A whole result can change with its own rows and with those of all checks that its parameters read.
     return depends ? new Map([name, ...depends].map((check) => [check, ANY])) : NONE
   }
 
@@ -112,7 +112,7 @@ class Analysis {
   private field(node: Node, locals: readonly string[], joined: ReadonlySet<string>): Effects {
     const [left, field] = node.args as [Node, string]
     const depends = left.op === 'id' && !locals.includes(left.args) ? this.read(left.args) : undefined
-    if (!depends) return anyhow(this.visit(left, locals, joined))
+    if (!depends) return unknownDirection(this.visit(left, locals, joined))
     const type = this.types.get(left)
     const isRows = field === 'rows' && type !== undefined && isObject(type) && isList(fieldType(type, 'rows') ?? 'dyn')
     const effects = new Map<string, number>()
@@ -122,7 +122,7 @@ class Analysis {
     return effects
   }
 
-  /** What cut-off rows could do to a field beside `rows`. */
+  /** How missing rows could change a field other than `rows`. */
   private partialOf(left: Node, field: string): number {
     const name = (left as { args: string }).args
     const fields = this.scope.partial && Object.hasOwn(this.scope.partial, name) ? this.scope.partial[name]! : {}
@@ -137,12 +137,12 @@ class Analysis {
         of(left)
         return NONE
       }
-      return anyhow(of(left))
+      return unknownDirection(of(left))
     }
     const effects = args.map(of)
     const first = effects[0]
-    if (functionNamed(name)!.keeps && effects.length === 1 && first && this.isList(args[0]!)) return first
-    return effects.map(anyhow).reduce(union, NONE)
+    if (functionNamed(name)!.isMonotonic && effects.length === 1 && first && this.isList(args[0]!)) return first
+    return effects.map(unknownDirection).reduce(union, NONE)
   }
 
   private loop(
@@ -163,10 +163,10 @@ class Analysis {
       case 'all':
         return union(flip(list), body)
       case 'map':
-        if (!args[2]) return union(list, anyhow(body))
-        return union(union(list, body), anyhow(this.visit(args[2], inner, within)))
+        if (!args[2]) return union(list, unknownDirection(body))
+        return union(union(list, body), unknownDirection(this.visit(args[2], inner, within)))
       default:
-        return anyhow(union(list, body))
+        return unknownDirection(union(list, body))
     }
   }
 
@@ -174,16 +174,16 @@ class Analysis {
     const [a, b] = [of(left), of(right)]
     if (a.size === 0 && b.size === 0) return NONE
     const numbers = this.isNumber(left) && this.isNumber(right)
-    if (op === 'in') return union(anyhow(a), this.isList(right) ? b : anyhow(b))
+    if (op === 'in') return union(unknownDirection(a), this.isList(right) ? b : unknownDirection(b))
     if (numbers && (op === '>' || op === '>=' || op === '-')) return union(a, flip(b))
     if (numbers && (op === '<' || op === '<=')) return union(flip(a), b)
     if (op === '+' && (numbers || (this.isList(left) && this.isList(right)))) return union(a, b)
     if (op === '!=' && this.isEmptiness(left, right)) return union(a, b)
     if (op === '==' && this.isEmptiness(left, right)) return flip(union(a, b))
-    return anyhow(union(a, b))
+    return unknownDirection(union(a, b))
   }
 
-  /** `size(x) == 0`, `logs.count == 0`: since neither is ever below 0, more can only make it false. */
+  /** `size(x) == 0`, `logs.count == 0`: neither is ever below 0, so more rows can only make it false. */
   private isEmptiness(left: Node, right: Node): boolean {
     return (this.counts(left) && isZero(right)) || (isZero(left) && this.counts(right))
   }
@@ -217,7 +217,7 @@ function flip(effects: Effects): Effects {
   return new Map([...effects].map(([check, bits]) => [check, ((bits & GROWS) << 1) | ((bits & SHRINKS) >> 1)]))
 }
 
-function anyhow(effects: Effects): Effects {
+function unknownDirection(effects: Effects): Effects {
   if (effects.size === 0) return effects
   return new Map([...effects].map(([check]) => [check, ANY]))
 }

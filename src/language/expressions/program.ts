@@ -9,12 +9,12 @@ import { isList, isNullable } from './types.ts'
 import { Duration, EvaluationError, Meter, durationFrom, show } from './runtime-values.ts'
 import type { Value } from './runtime-values.ts'
 
-/** A checked expression made into closures, so that evaluating walks no tree. */
+/** A checked expression as closures, so that evaluation does not walk the tree. */
 export type Program = (scope: Record<string, Json>) => Value
 
 interface Frame {
   scope: Record<string, Json>
-  /** The items that the enclosing loops stand at. */
+  /** The current items of the enclosing loops. */
   items: Value[]
   meter: Meter
 }
@@ -32,7 +32,7 @@ class Builder {
     this.types = types
   }
 
-  /** `locals`: the loops' names, outermost first. */
+  /** `locals`: the names of the enclosing loops, outermost first. */
   build(node: Node, locals: string[]): Run {
     switch (node.op) {
       case 'value':
@@ -48,15 +48,15 @@ class Builder {
       case 'map':
         return object(node.args.map(([key, value]) => [this.build(key, locals), this.build(value, locals)]))
       case '?:': {
-        const [condition, then, otherwise] = node.args.map((arg) => this.build(arg, locals)) as [Run, Run, Run]
-        return (frame) => (truth(condition(frame)) ? then(frame) : otherwise(frame))
+        const [condition, whenTrue, whenFalse] = node.args.map((arg) => this.build(arg, locals)) as [Run, Run, Run]
+        return (frame) => (boolean(condition(frame)) ? whenTrue(frame) : whenFalse(frame))
       }
       case '&&':
       case '||':
         return logical(this.build(node.args[0], locals), this.build(node.args[1], locals), node.op === '||')
       case '!_': {
         const of = this.build(node.args, locals)
-        return (frame) => !truth(of(frame))
+        return (frame) => !boolean(of(frame))
       }
       case '-_':
         return minus(this.build(node.args, locals))
@@ -103,7 +103,7 @@ class Builder {
   private call(name: string, args: Node[], locals: string[]): Run {
     if (name === 'has') return this.has(args[0]!, locals)
     const { run } = functionNamed(name)!
-    const runs = args.map((arg) => this.listOfLoaded(arg, locals))
+    const runs = args.map((arg) => this.argument(arg, locals))
     return (frame) => {
       frame.meter.spend(1)
       return run(
@@ -113,8 +113,8 @@ class Builder {
     }
   }
 
-  /** Functions see durations as such inside lists too. */
-  private listOfLoaded(node: Node, locals: string[]): Run {
+  /** The argument of a function, with the durations of a list converted. */
+  private argument(node: Node, locals: string[]): Run {
     const run = this.build(node, locals)
     const type = this.types.get(node)!
     if (!isList(type) || !isDuration(type.list)) return run
@@ -162,7 +162,7 @@ interface Loop {
 function itemsOf(loop: Loop, frame: Frame): Value[] {
   const of = loop.of(frame)
   if (Array.isArray(of)) return of
-  // As in CEL, a loop over an object goes over its keys.
+  // As in CEL, a loop over an object iterates its keys.
   if (typeof of === 'object' && of !== null && !(of instanceof Duration)) return Object.keys(of)
   throw new EvaluationError(`${show(of)} is not a list`)
 }
@@ -173,14 +173,14 @@ function select(loop: Loop, predicate: Run | undefined, transform: Run | undefin
     for (const raw of itemsOf(loop, frame)) {
       frame.meter.spend(1)
       frame.items[loop.at] = loop.load(raw)
-      if (predicate && !truth(predicate(frame))) continue
+      if (predicate && !boolean(predicate(frame))) continue
       kept.push(transform ? transform(frame) : raw)
     }
     return kept
   }
 }
 
-/** `exists` and `all`: one decisive item outweighs errors with others, in any order. */
+/** `exists` and `all`: one decisive item gives the result, even if other items cause errors, in any order. */
 function quantify(loop: Loop, predicate: Run, decisive: boolean): Run {
   return (frame) => {
     let failure: EvaluationError | undefined
@@ -188,7 +188,7 @@ function quantify(loop: Loop, predicate: Run, decisive: boolean): Run {
       frame.meter.spend(1)
       frame.items[loop.at] = loop.load(raw)
       try {
-        if (truth(predicate(frame)) === decisive) return decisive
+        if (boolean(predicate(frame)) === decisive) return decisive
       } catch (error) {
         failure ??= error as EvaluationError
       }
@@ -198,17 +198,17 @@ function quantify(loop: Loop, predicate: Run, decisive: boolean): Run {
   }
 }
 
-/** `&&` and `||`: one decisive side outweighs an error of the other, in any order. */
+/** `&&` and `||`: one decisive side gives the result, even if the other side causes an error, in any order. */
 function logical(left: Run, right: Run, decisive: boolean): Run {
   return (frame) => {
     let a: boolean
     try {
-      a = truth(left(frame))
+      a = boolean(left(frame))
     } catch (error) {
-      if (truth(right(frame)) === decisive) return decisive
+      if (boolean(right(frame)) === decisive) return decisive
       throw error
     }
-    return a === decisive ? decisive : truth(right(frame))
+    return a === decisive ? decisive : boolean(right(frame))
   }
 }
 
@@ -226,7 +226,8 @@ function object(entries: [Run, Run][]): Run {
     const result: { [key: string]: Value } = {}
     for (const [key, value] of entries) {
       const name = key(frame)
-      if (typeof name !== 'string' || name === '__proto__') throw new EvaluationError(`${show(name)} cannot be a key`)
+      if (typeof name !== 'string' || name === '__proto__')
+        throw new EvaluationError(`${show(name)} is not allowed as a key`)
       result[name] = value(frame)
     }
     return result
@@ -242,14 +243,14 @@ function minus(of: Run): Run {
   }
 }
 
-function truth(value: Value): boolean {
+function boolean(value: Value): boolean {
   if (typeof value !== 'boolean') throw new EvaluationError(`${show(value)} is neither true nor false`)
   return value
 }
 
 function ownField(of: Value, name: string): Value | undefined {
   if (typeof of !== 'object' || of === null || Array.isArray(of) || of instanceof Duration)
-    throw new EvaluationError(`${show(of)} has no fields, so no "${name}"`)
+    throw new EvaluationError(`${show(of)} has no field "${name}"`)
   return Object.hasOwn(of, name) ? of[name] : undefined
 }
 
@@ -264,7 +265,7 @@ function isDuration(type: Type): boolean {
   return type === 'duration' || (isNullable(type) && type.nullable === 'duration')
 }
 
-/** Durations travel as text: they become durations where their type is known, when they are taken out of a structure. */
+/** Durations are stored as strings. This converts a value of this type when it is read from a structure. */
 function loading(type: Type): (value: Value) => Value {
   if (!isDuration(type)) return asIs
   return (value) => (value === null ? null : durationFrom(value))

@@ -2,8 +2,8 @@ import type { Json } from '../../core/json.ts'
 import { formatDuration, parseDuration } from '../../core/duration.ts'
 
 /**
- * Values while an expression runs: JSON values, and durations. Numbers stay JavaScript numbers: what is an int and what a double
- * is known from the types, and no BigInt can reach a payload.
+ * Values during evaluation: JSON values and durations. Numbers are JavaScript numbers. The types say which are ints and which are
+ * doubles, so no BigInt, which JSON cannot store, is needed.
  */
 export type Value = null | boolean | number | string | Duration | Value[] | { [key: string]: Value }
 
@@ -12,30 +12,30 @@ export class Duration {
   constructor(ms: number) {
     this.ms = ms
   }
-  /** `90s`; also for what the language cannot write, such as `0s` and `-5m`. */
+  /** `90s`; also for values that the language cannot write, such as `0s` and `-5m`. */
   toString(): string {
     if (this.ms === 0) return '0s'
     return this.ms < 0 ? `-${formatDuration(-this.ms)}` : formatDuration(this.ms)
   }
 }
 
-/** An expression that has no value here. The message is for people; nothing else is ever thrown by evaluating. */
+/** The expression has no value for this scope. The message is for people. Evaluation throws no other error. */
 export class EvaluationError extends Error {
   override readonly name = 'EvaluationError'
 }
 
-/** What one evaluation may cost: steps of about 10 to 60 ns, so that none takes longer than some tens of milliseconds. */
+/** The maximum cost of one evaluation. A step takes about 10 to 60 ns, so an evaluation takes at most some tens of milliseconds. */
 const MAX_STEPS = 1_000_000
-export const MAX_TEXT = 65_536
+export const MAX_LENGTH = 65_536
 
 export class Meter {
   private left = MAX_STEPS
   spend(steps: number): void {
     this.left -= steps
     if (this.left < 0)
-      throw new EvaluationError('the expression costs too much; let the query filter or join, or nest fewer loops')
+      throw new EvaluationError('the expression costs too much; filter or join in SQL, or nest fewer loops')
   }
-  /** For work that is linear in a text. */
+  /** For work that is linear in the length of a string. */
   spendText(length: number): void {
     this.spend(1 + (length >> 6))
   }
@@ -44,11 +44,11 @@ export class Meter {
 export function durationFrom(text: unknown): Duration {
   if (text instanceof Duration) return text
   const ms = typeof text === 'string' ? parseDuration(text) : undefined
-  if (ms === undefined) throw new EvaluationError(`${show(text)} is not a duration such as 30s, 15m, 24h`)
+  if (ms === undefined) throw new EvaluationError(`${show(text)} is not a duration such as 30s, 15m or 24h`)
   return new Duration(ms)
 }
 
-/** Equality as CEL has it: numbers by value, lists and objects by content, different kinds are never equal. */
+/** Equality as in CEL: numbers by value, lists and objects by content; values of different types are never equal. */
 export function equal(a: Value, b: Value, meter: Meter): boolean {
   meter.spend(1)
   if (a === b) return true
@@ -64,15 +64,15 @@ export function equal(a: Value, b: Value, meter: Meter): boolean {
   return keys.every((key) => Object.hasOwn(b, key) && equal(a[key]!, b[key]!, meter))
 }
 
-/** Negative, zero or positive. Throws for what has no order. */
+/** Negative, zero or positive. Throws for values that have no order. */
 export function compare(a: Value, b: Value): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
   if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0
   if (a instanceof Duration && b instanceof Duration) return a.ms - b.ms
-  throw new EvaluationError(`${show(a)} and ${show(b)} cannot be ordered`)
+  throw new EvaluationError(`${show(a)} and ${show(b)} cannot be compared`)
 }
 
-/** The value as text, as `string()` and templates write it. */
+/** The value as a string, as in `string()` and templates. */
 export function toText(value: Value): string {
   if (value === null) return ''
   if (typeof value === 'string') return value
@@ -80,7 +80,7 @@ export function toText(value: Value): string {
   return String(value)
 }
 
-/** Plain JSON: durations as text. Shares structure with the scope where nothing had to be replaced. */
+/** Plain JSON, with durations as strings. */
 export function toJson(value: Value): Json {
   if (value instanceof Duration) return value.toString()
   if (typeof value !== 'object' || value === null) return value
@@ -90,7 +90,7 @@ export function toJson(value: Value): Json {
   return { ...object }
 }
 
-/** A value in an error's message, cut short. */
+/** A value for an error message, cut to 60 characters. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing'
   const text = value instanceof Duration ? value.toString() : JSON.stringify(value)

@@ -1,6 +1,6 @@
 import type { Type } from '../../core/plan.ts'
 
-/** The type of the literal `null`; anything may be compared with it. */
+/** The type of the literal `null`; any value can be compared with it. */
 export const NULL: Type = Object.freeze({ nullable: 'dyn' })
 
 export function isNullable(type: Type): type is { nullable: Type } {
@@ -19,7 +19,7 @@ export function isNumber(type: Type): boolean {
   return type === 'int' || type === 'double'
 }
 
-/** The type of the value where it is known not to be null. */
+/** The type without null. */
 export function withoutNull(type: Type): Type {
   return isNullable(type) ? withoutNull(type.nullable) : type
 }
@@ -28,7 +28,7 @@ export function orNull(type: Type): Type {
   return isNullable(type) || type === 'dyn' ? type : { nullable: type }
 }
 
-/** A field's type; undefined when the type has no such field. Own keys only: `constructor` is not a field. */
+/** The type of a field; undefined if there is no such field. Only own keys: `constructor` is not a field. */
 export function fieldType(type: { object: Record<string, Type> }, name: string): Type | undefined {
   return Object.hasOwn(type.object, name) ? type.object[name] : undefined
 }
@@ -52,13 +52,13 @@ export function aType(type: Type): string {
   return /^[aeiou]/.test(text) ? `an ${text}` : `a ${text}`
 }
 
-/** The same, to begin a sentence with. */
+/** The same, in upper case for the start of a sentence. */
 export function aTypeFirst(type: Type): string {
   const text = aType(type)
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-/** The narrowest type that holds both; undefined when they have nothing in common. */
+/** The narrowest type that includes both; undefined if there is none. */
 export function unify(a: Type, b: Type): Type | undefined {
   if (a === b) return a
   if (a === 'dyn' || b === 'dyn') return 'dyn'
@@ -89,7 +89,7 @@ function unifyObjects(a: Record<string, Type>, b: Record<string, Type>): Type | 
   return { object }
 }
 
-/** Whether a value of type `from` may stand where `to` is wanted. What is only known when running (`dyn`) may. */
+/** Whether a value of type `from` can be used as `to`. A type that is known only at run time (`dyn`) can. */
 export function assignable(from: Type, to: Type): boolean {
   if (from === to || to === 'dyn' || from === 'dyn') return true
   if (isNullable(to)) return from === NULL || assignable(withoutNull(from), to.nullable)
@@ -104,12 +104,12 @@ export function assignable(from: Type, to: Type): boolean {
   return false
 }
 
-/** Whether two values may ever be equal; `'1' == 1` is a slip. */
+/** Whether values of these types can be equal; `'1' == 1` is a mistake. */
 export function comparable(a: Type, b: Type): boolean {
   return unify(a, b) !== undefined
 }
 
-/** Whether a value may hold a duration anywhere, which travels as text and is computed with as milliseconds. */
+/** Whether a value of this type can contain a duration, which is stored as a string and computed in milliseconds. */
 export function mayHoldDuration(type: Type): boolean {
   if (type === 'duration' || type === 'dyn') return true
   if (typeof type === 'string') return false
@@ -118,7 +118,7 @@ export function mayHoldDuration(type: Type): boolean {
   return Object.values(type.object).some(mayHoldDuration)
 }
 
-/** All fields of a result, by path: `waiting: int`, `rows[].id: string`. Of a list with fields, the fields alone. */
+/** All fields of a result, by path: `waiting: int`, `rows[].id: string`. For a list of objects, only the fields of the objects. */
 export function fieldsOf(type: Type, path = ''): { path: string; type: Type }[] {
   if (!isObject(type)) return []
   return Object.entries(type.object).flatMap(([name, of]) => {

@@ -3,18 +3,23 @@ import { connectionTo, type Kind } from './kind.ts'
 export const bullmqFailures: Kind = {
   name: 'bullmq.failures',
   access: 'read',
-  summary: 'Groups the failed jobs of a BullMQ queue by their reason.',
-  doc: `Reasons are compared with their ids, counts and times replaced by \`<id>\`, \`<n>\`, \`<time>\`; hosts with their ports and status codes are kept, so that one host that refuses connections is one group. The largest group comes first. \`example\` is the newest reason word for word; \`names\` are the job names; \`ids\` up to 50 jobs, the newest first; \`newestMs\` and \`oldestMs\` say how long ago they failed; \`attemptsExhausted\` counts those with no attempt left.
+  summary: 'Groups the failed jobs of a BullMQ queue by the reason of the failure.',
+  doc: `Before comparison, ids, counts and times in a reason are replaced by \`<id>\`, \`<n>\` and \`<time>\`. Hosts with ports and status codes are kept, so that one host that refuses connections is one group. The largest group comes first. \`example\` is the newest reason, unchanged; \`names\` are the job names; \`ids\` are up to 50 jobs, newest first; \`newestMs\` and \`oldestMs\` are the times since the newest and the oldest failure; \`attemptsExhausted\` counts the jobs that have no attempts left.
 
-\`total\` is how many failed (since \`since\`). The newest \`limit\` of them are looked at; \`truncated\` says that there are more.`,
+\`total\` is the number of failed jobs (since \`since\`). The check reads the newest \`limit\` of them; \`truncated\` is true if there are more.`,
   parameters: {
-    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
-    since: { type: { duration: true }, required: false, doc: 'Only what failed within this time.', literal: false },
+    connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
+    since: {
+      type: { duration: true },
+      required: false,
+      doc: 'Only jobs that failed within this time.',
+      literal: false,
+    },
     limit: {
       type: { value: 'int' },
       required: false,
       default: 1000,
-      doc: 'Look at so many at most, 1 to 5000.',
+      doc: 'The maximum number of jobs to read, 1 to 5000.',
       literal: true,
     },
   },

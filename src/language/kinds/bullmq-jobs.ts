@@ -5,14 +5,14 @@ const JOB_STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-chil
 export const bullmqJobs: Kind = {
   name: 'bullmq.jobs',
   access: 'read',
-  summary: 'Looks at jobs of a BullMQ queue, by their ids or by their states.',
-  doc: `Each id that was asked for has a row: \`state: 'absent'\` when the queue knows nothing of it, \`'unknown'\` when its data is there but no list has it; nulls among the ids are left out. When asked by states, the oldest come first, of \`failed\` and \`completed\` the newest.
+  summary: 'Reads jobs of a BullMQ queue, by their ids or by their states.',
+  doc: `Each requested id has a row: \`state\` is \`'absent'\` if the queue does not have the job, and \`'unknown'\` if its data exists but no list contains it. Nulls among the ids are ignored. With \`states\`, the oldest jobs come first; for \`failed\` and \`completed\`, the newest.
 
-\`lock\` is \`held\` or \`missing\` for active jobs and \`none\` for others. Active with a missing lock: stalled. Active with the lock held and a large \`activeMs\`: hung code, which BullMQ never recovers. \`attemptsStarted\` rising without \`attemptsMade\`: it ends its worker again and again; \`stalls\` alone does not tell it from its neighbours.
+\`lock\` is \`held\` or \`missing\` for active jobs and \`none\` for others. An active job with a missing lock is stalled. An active job with a held lock and a large \`activeMs\` has hung code, which BullMQ never recovers. If \`attemptsStarted\` rises and \`attemptsMade\` does not, the job crashes its worker repeatedly; \`stalls\` alone does not distinguish such a job from its neighbours.
 
-A job without data (\`name\` is null) is an id in a list whose hash is gone: evicted or removed by hand. \`waitingMs\` counts since it was added, or since its last start.`,
+A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job was added, or from its last start.`,
   parameters: {
-    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
+    connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
     ids: {
       type: { value: { list: { nullable: 'string' } } },
       required: false,
@@ -22,14 +22,14 @@ A job without data (\`name\` is null) is an id in a list whose hash is gone: evi
     states: {
       type: { value: { list: 'string' } },
       required: false,
-      doc: `Of: ${JOB_STATES.join(', ')}.`,
+      doc: `The states to read: ${JOB_STATES.join(', ')}.`,
       literal: true,
     },
     limit: {
       type: { value: 'int' },
       required: false,
       default: 100,
-      doc: 'With `states`: at most so many jobs, 1 to 500.',
+      doc: 'With `states`: the maximum number of jobs, 1 to 500.',
       literal: true,
     },
   },
@@ -64,11 +64,14 @@ A job without data (\`name\` is null) is an id in a list whose hash is gone: evi
   validate({ ids, states, limit }) {
     const problems: { parameter: string; message: string }[] = []
     if ((ids === undefined) === (states === undefined))
-      problems.push({ parameter: 'ids', message: 'or "states" must be given, and not both' })
+      problems.push({ parameter: 'ids', message: 'or "states" is required, but not both' })
     if (Array.isArray(states))
       for (const state of states)
         if (!JOB_STATES.includes(String(state)))
-          problems.push({ parameter: 'states', message: `has "${state}", which is none of ${JOB_STATES.join(', ')}` })
+          problems.push({
+            parameter: 'states',
+            message: `has "${state}", which is not one of ${JOB_STATES.join(', ')}`,
+          })
     if (typeof limit === 'number' && !(Number.isInteger(limit) && limit >= 1 && limit <= 500))
       problems.push({ parameter: 'limit', message: 'must be a whole number from 1 to 500' })
     return problems

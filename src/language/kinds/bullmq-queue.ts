@@ -3,21 +3,21 @@ import { connectionTo, type Kind } from './kind.ts'
 export const bullmqQueue: Kind = {
   name: 'bullmq.queue',
   access: 'read',
-  summary: 'Looks at a BullMQ queue as a whole: counts, pause, workers, the oldest jobs.',
-  doc: `\`workers\` counts the connections that carry BullMQ's worker name for this prefix and queue; a stopped process keeps its connection.
+  summary: 'Reads the state of a BullMQ queue: counts, pause, workers, the oldest jobs.',
+  doc: `\`workers\` counts the connections with BullMQ's worker name for this prefix and queue. A suspended process keeps its connection.
 
-\`stalledChecker\` says whether some worker looks for stalled jobs. Its key lives for one interval at a time: there at the look: true. Absent: null, since it may just be between two looks. With \`watchStalledCheck\` the key is sampled over two stalledIntervals of the connection, and false means that it was absent in every sample; such a check needs a timeout beyond two intervals.
+\`stalledChecker\` is whether a worker checks for stalled jobs. It is true if the key of that check exists. The key expires after one interval, so a missing key gives null: the next check may just be due. With \`watchStalledCheck\`, the key is sampled over two stalledIntervals of the connection, and false means that it was absent in every sample. Such a check needs a timeout of more than two intervals.
 
-\`oldestWaitingMs\` is the longest time that one of the jobs at the ends of \`wait\` and \`prioritized\` has waited since it was added, or since its last start if it was tried before. \`oldestActiveMs\` is the longest time since a job in \`active\` was started. \`concurrency\` is the global limit, null without one. \`rateLimitTtlMs\` is set while the queue's rate limit is known to be used up: by the global limit \`rateLimitMax\`, or because a worker said so; \`rateLimitCount\` is how many jobs were counted in the present window, for comparing with a limit that only the workers know.
+\`oldestWaitingMs\` is the longest waiting time of the jobs at the ends of \`wait\` and \`prioritized\`, counted from when the job was added, or from its last start. \`oldestActiveMs\` is the longest time since the start of an active job. \`concurrency\` is the global limit, null without one. \`rateLimitTtlMs\` is set while the rate limit of the queue is used up: the global limit \`rateLimitMax\`, or a limit that a worker has set. \`rateLimitCount\` is the number of jobs in the current window, to compare with a limit that only the workers know.
 
-Raw reads only: looking changes nothing, not even a queue that does not exist (\`exists\` is false).`,
+The check uses raw reads only: it changes nothing, and does not create a queue that does not exist (\`exists\` is false).`,
   parameters: {
-    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
+    connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
     watchStalledCheck: {
       type: { value: 'bool' },
       required: false,
       default: false,
-      doc: 'Sample the stalled-check key over two intervals.',
+      doc: 'Sample the key of the stalled check over two intervals.',
       literal: true,
     },
   },

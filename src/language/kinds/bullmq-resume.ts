@@ -4,11 +4,11 @@ export const bullmqResume: Kind = {
   name: 'bullmq.resume',
   access: 'write',
   summary: 'Resumes a paused queue.',
-  doc: `Refused when the queue is not paused any more: then somebody else resumed it, and the diagnosis is stale.
+  doc: `The effect is \`refused\` if the queue is no longer paused: then somebody else has resumed it, and the diagnosis is out of date.
 
-One atomic script; at most once, then observed. Waiting jobs keep their order and priorities.`,
+One atomic script; applied at most once, then observed. Waiting jobs keep their order and priorities.`,
   parameters: {
-    connection: connectionTo(['bullmq'], 'The queue, by the name of its connection.'),
+    connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
   },
   result: () => ({ object: { paused: 'bool', waiting: 'int' } }),
   timeoutMs: 5_000,

@@ -3,16 +3,16 @@ import { connectionTo, type Kind } from './kind.ts'
 export const httpGet: Kind = {
   name: 'http.get',
   access: 'read',
-  summary: 'Asks an HTTP service, and says whether it answers.',
-  doc: `No answer is a result, not a failed check: \`reachable: false\`, with \`error\` (refused, no such host, no complete answer in time). \`ok\` means an answer of status 2xx. \`body\` is the JSON value where the answer is JSON, else its text, at most 32 kB; \`truncated\` says that it was cut.
+  summary: 'Sends a GET request to an HTTP service, and reports whether it answers.',
+  doc: `A missing answer is a result, not a failed check: \`reachable\` is false and \`error\` has the reason (refused, unknown host, no complete answer in time). \`ok\` is true for a status of 2xx. \`body\` is the JSON value of a JSON answer, or else its text, at most 32 kB; \`truncated\` is true if it was cut.
 
-The host is the connection's; the path cannot leave it, and no redirect is followed. A GET should change nothing: this one asks only what the configuration lets it ask.`,
+The host comes from the connection. The path cannot leave that host, and redirects are not followed. A GET request should change nothing; use only paths for which that is true.`,
   parameters: {
-    connection: connectionTo(['http'], 'The service, by the name of its connection.'),
+    connection: connectionTo(['http'], 'The name of the connection to the service.'),
     path: {
       type: { value: 'string' },
       required: false,
-      doc: "Begins with `/`; joined to the connection's address.",
+      doc: 'Begins with `/`; added to the address of the connection.',
       literal: false,
     },
   },

@@ -3,13 +3,18 @@ import { connectionTo, type Kind } from './kind.ts'
 export const httpRequest: Kind = {
   name: 'http.request',
   access: 'write',
-  summary: 'Sends one changing request to a configured service.',
-  doc: `The host comes from the connection only. \`path\` is literal, with placeholders \`{name}\`; each value fills one segment and is URL-encoded. An answer from 200 to 299 is \`applied\`; 400 to 499 is \`refused\`; redirects are not followed.
+  summary: 'Sends one request that changes something to a configured service.',
+  doc: `The host comes only from the connection. \`path\` is literal, with placeholders \`{name}\`; each value fills one segment and is URL-encoded. A status from 200 to 299 makes the effect \`applied\`, from 400 to 499 \`refused\`. Redirects are not followed.
 
-The header \`Idempotency-Key\` carries the effect's key, so that a service that honours it applies the request once. Not fenced: when no answer was seen, the effect is \`unknown\` and a person settles it.`,
+The header \`Idempotency-Key\` has the key of the effect, so that a service that supports it applies the request only once. The request is not fenced: if no answer arrives, the effect is \`unknown\` and a person must settle it.`,
   parameters: {
-    connection: connectionTo(['http'], 'The service, by the name of its connection.'),
-    method: { type: { oneOf: ['POST', 'PUT', 'PATCH', 'DELETE'] }, required: true, doc: 'The method.', literal: true },
+    connection: connectionTo(['http'], 'The name of the connection to the service.'),
+    method: {
+      type: { oneOf: ['POST', 'PUT', 'PATCH', 'DELETE'] },
+      required: true,
+      doc: 'The HTTP method.',
+      literal: true,
+    },
     path: {
       type: { value: 'string' },
       required: true,
@@ -19,7 +24,7 @@ The header \`Idempotency-Key\` carries the effect's key, so that a service that 
     values: {
       type: { record: 'dyn' },
       required: false,
-      doc: 'Placeholder → value. Each placeholder needs one, and nothing else may be given.',
+      doc: 'Placeholder → value. Each placeholder needs a value; other names are not allowed.',
       literal: false,
     },
     query: { type: { record: 'dyn' }, required: false, doc: 'Query parameters.', literal: false },
@@ -30,16 +35,18 @@ The header \`Idempotency-Key\` carries the effect's key, so that a service that 
     const { path, values } = parameters
     if (typeof path !== 'string') return []
     if (!path.startsWith('/') || path.startsWith('//') || /[?#\\\s]/.test(path))
-      return [{ parameter: 'path', message: 'must start with one "/" and hold no query, fragment, space or backslash' }]
-    const named = [...path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? '')
-    const given = typeof values === 'object' && values !== null ? Object.keys(values) : []
+      return [
+        { parameter: 'path', message: 'must start with one "/" and cannot have a query, fragment, space or backslash' },
+      ]
+    const placeholders = [...path.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? '')
+    const names = typeof values === 'object' && values !== null ? Object.keys(values) : []
     return [
-      ...named
-        .filter((name) => !given.includes(name))
-        .map((name) => ({ parameter: 'path', message: `{${name}} has no value in values` })),
-      ...given
-        .filter((name) => !named.includes(name))
-        .map((name) => ({ parameter: 'values', message: `"${name}" does not stand in path` })),
+      ...placeholders
+        .filter((name) => !names.includes(name))
+        .map((name) => ({ parameter: 'path', message: `has {${name}}, which has no value in "values"` })),
+      ...names
+        .filter((name) => !placeholders.includes(name))
+        .map((name) => ({ parameter: 'values', message: `has "${name}", which is not in "path"` })),
     ]
   },
   timeoutMs: 15_000,

@@ -4,13 +4,13 @@ export const logsSearch: Kind = {
   name: 'logs.search',
   access: 'read',
   summary: 'Searches JSON-lines log files, newest first.',
-  doc: `A line matches when every field in \`where\` has the value (or one of the list of values) and its text holds at least one of \`contains\`, in any case of letters. No line at all is a result: \`count: 0\`, \`newest: null\`.
+  doc: `A line matches if every field in \`where\` has the value (or one of a list of values) and its text contains at least one of \`contains\`, ignoring case. No matching line is a result too: \`count\` is 0 and \`newest\` is null.
 
-Of each file the last 8 MB are read, 32 MB in all, the files written last first; lines that are no JSON object are passed over. \`count\` is every match in what was read. \`truncated\` says that there are more matches than \`limit\`, or that older lines were not read. Fails when no file fits the connection's patterns.
+The check reads the last 8 MB of each file and 32 MB in total, starting with the file that was written last. It skips lines that are not JSON objects. \`count\` is the number of matches in what was read. \`truncated\` is true if there are more matches than \`limit\`, or if older lines were not read. The check fails if no file matches the patterns of the connection.
 
-\`time\` is \`time\`, \`timestamp\`, \`ts\` or \`@timestamp\` as UTC; lines without it are skipped. \`fields\` is the rest of the line.`,
+\`time\` is the field \`time\`, \`timestamp\`, \`ts\` or \`@timestamp\`, in UTC; lines without it are skipped. \`fields\` is the rest of the line.`,
   parameters: {
-    connection: connectionTo(['logs'], 'The files, by the name of their connection.'),
+    connection: connectionTo(['logs'], 'The name of the connection to the files.'),
     where: {
       type: { record: 'dyn' },
       required: false,
@@ -20,15 +20,15 @@ Of each file the last 8 MB are read, 32 MB in all, the files written last first;
     contains: {
       type: { value: { list: 'string' } },
       required: false,
-      doc: 'Texts of which a line must hold one.',
+      doc: 'A line must contain at least one of these strings.',
       literal: false,
     },
-    since: { type: { duration: true }, required: false, doc: 'Only lines of this time back.', literal: false },
+    since: { type: { duration: true }, required: false, doc: 'Only lines within this time.', literal: false },
     limit: {
       type: { value: 'int' },
       required: false,
       default: 50,
-      doc: 'At most so many rows, 1 to 500.',
+      doc: 'The maximum number of rows, 1 to 500.',
       literal: true,
     },
   },

@@ -4,11 +4,11 @@ export const metricsScrape: Kind = {
   name: 'metrics.scrape',
   access: 'read',
   summary: 'Reads metrics from a Prometheus endpoint.',
-  doc: `One row for each sample of the named metrics; a histogram's parts are asked for by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). Values that are no number (NaN, Inf) are left out. \`missing\` lists the names that have no sample.
+  doc: `One row for each sample of the named metrics. Request the parts of a histogram by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). Values that are not numbers (NaN, Inf) are omitted. \`missing\` lists the names without a sample.
 
-Where nothing answers, or not with status 200, \`reachable\` is false and \`truncated\` true: conclusions from what is not there stay undetermined.`,
+If there is no answer, or its status is not 200, \`reachable\` is false and \`truncated\` is true, so that conclusions from missing samples are undetermined.`,
   parameters: {
-    connection: connectionTo(['http'], 'The service, by the name of its connection.'),
+    connection: connectionTo(['http'], 'The name of the connection to the service.'),
     path: {
       type: { value: 'string' },
       required: false,

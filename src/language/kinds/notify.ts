@@ -4,17 +4,17 @@ export const notify: Kind = {
   name: 'notify',
   access: 'message',
   summary: 'Sends a message to a channel.',
-  doc: `Needs no approval. Posted in the form of a Slack webhook. A channel without an address is no error: it is recorded that nobody was told. What could not be delivered in three tries is \`skipped\`, and the remedy goes on.
+  doc: `Needs no approval. The message is sent in the format of a Slack webhook. A channel without an address is not an error: the history records that nobody was notified. If the message cannot be delivered in three attempts, the effect is \`skipped\` and the remedy continues.
 
-At least once: after a crash it may be sent again.`,
+Delivery is at least once: after a crash the message may be sent again.`,
   parameters: {
     channel: {
       type: { connection: ['channel'] },
       required: true,
-      doc: 'The channel, by its name in `channels`.',
+      doc: 'The name of the channel in `channels`.',
       literal: true,
     },
-    message: { type: { value: 'string' }, required: true, doc: 'What to say.', literal: false },
+    message: { type: { value: 'string' }, required: true, doc: 'The text of the message.', literal: false },
   },
   result: () => ({ object: { told: 'string' } }),
   timeoutMs: 10_000,

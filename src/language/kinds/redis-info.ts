@@ -3,10 +3,10 @@ import { connectionTo, type Kind } from './kind.ts'
 export const redisInfo: Kind = {
   name: 'redis.info',
   access: 'read',
-  summary: 'Looks at the health of a Redis: memory, evictions, clients, persistence.',
-  doc: `From INFO. Bytes, seconds and counts since the server's start. \`maxMemory\` is 0 where there is no limit; \`memoryUsed\` is the part of it in use, null without a limit. BullMQ needs \`maxMemoryPolicy == 'noeviction'\`.`,
+  summary: 'Reads the health of a Redis server: memory, evictions, clients, persistence.',
+  doc: `From the command INFO. Units are bytes, seconds, and counts since the start of the server. \`maxMemory\` is 0 if there is no limit; \`memoryUsed\` is the used fraction of it, null without a limit. BullMQ needs \`maxMemoryPolicy == 'noeviction'\`.`,
   parameters: {
-    connection: connectionTo(['redis', 'bullmq'], 'The Redis, by the name of its connection.'),
+    connection: connectionTo(['redis', 'bullmq'], 'The name of the connection to the Redis server.'),
   },
   result: () => ({
     object: {

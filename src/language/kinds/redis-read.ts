@@ -1,6 +1,6 @@
 import { connectionTo, type Kind } from './kind.ts'
 
-/** Command → least and most arguments. Each reads a bounded amount, by itself or through what the check does first. */
+/** Command → minimum and maximum number of arguments. The check reads a bounded amount of data with each of them. */
 export const REDIS_COMMANDS: Record<string, { least: number; most: number }> = {
   GET: { least: 1, most: 1 },
   MGET: { least: 1, most: 500 },
@@ -29,12 +29,12 @@ export const REDIS_COMMANDS: Record<string, { least: number; most: number }> = {
 export const redisRead: Kind = {
   name: 'redis.read',
   access: 'read',
-  summary: 'Runs one allow-listed read command on a Redis.',
-  doc: `\`value\` is the answer of commands that give one thing (null where the key or field is not there); commands that give several fill \`rows\`: \`field\` is the hash's field, the sorted set's member, or for MGET and HMGET the key or field asked for; null for lists and sets.
+  summary: 'Runs one allowed read command on a Redis server.',
+  doc: `Commands that return one value set \`value\`, which is null if the key or field does not exist. Commands that return several values fill \`rows\`: \`field\` is the field of a hash, the member of a sorted set, or for MGET and HMGET the requested key or field; it is null for lists and sets.
 
-At most 500 rows: of a larger hash or set a part is read, of a longer range its beginning, and \`truncated\` says so. ZRANGE works by index, with REV and WITHSCORES. Scores and numbers within texts stay as Redis gives them, except a WITHSCORES score, which is a number.`,
+At most 500 rows: the check reads a part of a larger hash or set, or the beginning of a longer range, and \`truncated\` is true. ZRANGE works by index, with REV and WITHSCORES. Numbers are strings, as Redis returns them, except the scores of WITHSCORES.`,
   parameters: {
-    connection: connectionTo(['redis', 'bullmq'], 'The Redis, by the name of its connection.'),
+    connection: connectionTo(['redis', 'bullmq'], 'The name of the connection to the Redis server.'),
     command: {
       type: { oneOf: Object.keys(REDIS_COMMANDS) },
       required: true,
@@ -44,7 +44,7 @@ At most 500 rows: of a larger hash or set a part is read, of a longer range its 
     args: {
       type: { value: { list: 'dyn' } },
       required: true,
-      doc: 'Its arguments: keys, fields, indexes.',
+      doc: 'The arguments of the command: keys, fields, indexes.',
       literal: false,
     },
   },

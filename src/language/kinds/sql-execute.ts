@@ -1,61 +1,61 @@
 import { connectionTo, type Kind } from './kind.ts'
 import { isTableName } from './sql-update.ts'
 
-/** What a statement may need on a table. */
-const SQL_RIGHTS = ['select', 'insert', 'update', 'delete'] as const
+/** The privileges that a statement can need on a table. */
+const SQL_PRIVILEGES = ['select', 'insert', 'update', 'delete'] as const
 
 export const sqlExecute: Kind = {
   name: 'sql.execute',
   access: 'write',
-  summary: 'Runs one INSERT, UPDATE, DELETE or MERGE of your own, where `sql.update` cannot say it.',
-  doc: `The statement and its preview stand in the runbook as they are; values go as \`params\` (\`$1\`, \`$2\` …), never as SQL text. \`sql\` uses each of them, \`preview\` and \`undo\` those that they need.
+  summary: 'Runs one INSERT, UPDATE, DELETE or MERGE of your own, for writes that `sql.update` cannot express.',
+  doc: `The runbook has the statement and its preview; values are passed as \`params\` (\`$1\`, \`$2\` …), never as SQL text. \`sql\` must use all of them; \`preview\` and \`undo\` use those that they need.
 
-The guard is yours: \`WHERE\` must name the row and what the diagnosis saw in it. If the statement touches another number of rows than \`rows\`, it is rolled back and the effect is \`refused\`. A statement without WHERE is refused when the runbook is compiled.
+You write the guard: \`WHERE\` must select the row and compare the values that the diagnosis has read. If the statement changes a different number of rows than \`rows\`, it is rolled back and the effect is \`refused\`. The compiler refuses an UPDATE or DELETE without WHERE.
 
-\`preview\` is a SELECT of the rows that would be touched, run with read credentials; another number of them than \`rows\` is a warning at the gate. A column \`new_state\` beside a column \`state\` says what that will be.
+\`preview\` is a SELECT of the rows that would be changed. It runs with read credentials. If it returns a different number of rows than \`rows\`, the gate shows a warning. A column \`new_state\` is shown as the new value of the column \`state\`.
 
-Applied exactly once where the connection keeps the ledger in the target (\`ledger: target\`); with \`ledger: none\` at most once, and a person settles what cannot be told. The undo is shown at the gate; \`runbook undo\` proposes it, and it is never run by itself.`,
+Applied exactly once if the connection keeps its ledger in the target (\`ledger: target\`). With \`ledger: none\` it is applied at most once, and a person settles an unknown effect. The gate shows the undo. \`runbook undo\` proposes it; it never runs automatically.`,
   parameters: {
-    connection: connectionTo(['postgres'], 'The database, by the name of its connection.'),
+    connection: connectionTo(['postgres'], 'The name of the connection to the database.'),
     sql: { type: { sql: 'write' }, required: true, doc: 'One INSERT, UPDATE, DELETE or MERGE.', literal: true },
     params: {
       type: { value: { list: 'dyn' } },
       required: false,
-      doc: 'The values of `$1`, `$2` …, in this order. null is NULL.',
+      doc: 'The values of `$1`, `$2` …, in this order. null becomes NULL.',
       literal: false,
     },
     rows: {
       type: { value: 'int' },
       required: false,
       default: 1,
-      doc: 'How many rows the statement must touch, exactly.',
+      doc: 'The exact number of rows that the statement must change.',
       literal: true,
     },
     preview: {
       type: { sql: 'read' },
       required: true,
-      doc: 'A SELECT of the rows that would be touched, with the same values.',
+      doc: 'A SELECT of the rows that would be changed, with the same values.',
       literal: true,
     },
     undo: {
       type: { sql: 'write' },
       required: false,
-      doc: 'The statement that would take it back, with the same values. Leave it out where there is none.',
+      doc: 'The statement that reverts the change, with the same values. Omit it if the change cannot be reverted.',
       literal: true,
     },
     tables: {
       type: { record: { list: 'string' } },
       required: true,
-      doc: 'Table → the rights that the statement and its undo need on it (select, insert, update, delete): `runbook connection prepare` grants them, and a reader sees what is touched.',
+      doc: 'Table → the privileges that the statement and its undo need on it (select, insert, update, delete). `runbook connection prepare` grants them.',
       literal: true,
     },
   },
-  aim: 'params',
+  targetParameter: 'params',
   result: () => ({ object: { rows: 'int' } }),
   validate({ rows, tables }) {
     const problems: { parameter: string; message: string }[] = []
     if (typeof rows === 'number' && (!Number.isInteger(rows) || rows < 1))
-      problems.push({ parameter: 'rows', message: 'must be a whole number of at least 1' })
+      problems.push({ parameter: 'rows', message: 'must be a whole number, at least 1' })
     if (typeof tables === 'object' && tables !== null)
       problems.push(...tableProblems(tables as Record<string, unknown>))
     return problems
@@ -75,18 +75,15 @@ with:
 }
 
 function tableProblems(tables: Record<string, unknown>): { parameter: string; message: string }[] {
-  const wrong = (message: string) => ({ parameter: 'tables', message })
-  const names = Object.entries(tables)
-  if (names.length === 0) return [wrong('must name the tables that the statement touches')]
-  return names.flatMap(([table, rights]) => {
-    if (!isTableName(table)) return [wrong(`"${table}" is not a table's name, such as runs or public.runs`)]
-    const given: unknown[] = Array.isArray(rights) ? rights : []
-    const strange = given.find((right) => !SQL_RIGHTS.some((one) => one === right))
-    if (given.length > 0 && strange === undefined) return []
-    return [
-      wrong(
-        `gives ${table} ${strange === undefined ? 'no right' : `"${String(strange)}"`}: rights are ${SQL_RIGHTS.join(', ')}`,
-      ),
-    ]
+  const problem = (message: string) => ({ parameter: 'tables', message })
+  const entries = Object.entries(tables)
+  if (entries.length === 0) return [problem('must name the tables that the statement uses')]
+  return entries.flatMap(([table, value]) => {
+    if (!isTableName(table)) return [problem(`has "${table}", which is not a table name such as runs or public.runs`)]
+    const privileges: unknown[] = Array.isArray(value) ? value : []
+    const unknown = privileges.find((one) => !SQL_PRIVILEGES.some((known) => known === one))
+    if (privileges.length > 0 && unknown === undefined) return []
+    const has = unknown === undefined ? 'no privilege' : `"${String(unknown)}"`
+    return [problem(`has ${has} for ${table}: the privileges are ${SQL_PRIVILEGES.join(', ')}`)]
   })
 }

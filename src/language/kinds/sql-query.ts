@@ -5,24 +5,24 @@ export const sqlQuery: Kind = {
   name: 'sql.query',
   access: 'read',
   summary: 'Runs one SELECT on a PostgreSQL database.',
-  doc: `One statement in a READ ONLY transaction that is rolled back, by the connection's read role. Values come as \`params\` (\`$1\`, \`$2\` …), never as SQL text; a duration serves \`$1::interval\`, a list \`= ANY($1)\`.
+  doc: `One statement in a READ ONLY transaction, with the read role of the connection; the transaction is rolled back. Values are passed as \`params\` (\`$1\`, \`$2\` …), never as SQL text. Use a duration with \`$1::interval\`, and a list with \`= ANY($1)\`.
 
-Only the declared \`columns\` are kept. \`int\` must fit a safe integer, \`string\` is the text that PostgreSQL prints, so timestamps keep their microseconds; \`dyn\` is the column's natural value (JSON, lists, numbers). \`?\` behind a type allows NULL, \`list(string)\` is an array. A column that is missing or has another type fails the check.
+The result has only the declared \`columns\`. \`int\` must be a safe integer. \`string\` is the text that PostgreSQL prints, so timestamps keep their microseconds. \`dyn\` is the JSON value of the column (JSON, lists, numbers). \`?\` after a type allows NULL; \`list(string)\` is an array. The check fails if a column is missing or has another type.
 
-At most 500 rows and 64 kB; \`truncated\` says that there are more. Do not write a LIMIT below 500: it hides that. Sort by a qualified column: \`ORDER BY updated_at\` after \`updated_at::text AS updated_at\` sorts the text.`,
+At most 500 rows and 64 kB; \`truncated\` is true if there are more. Do not write a LIMIT up to 500, because it hides that. Sort by a qualified column: after \`updated_at::text AS updated_at\`, \`ORDER BY updated_at\` sorts by the text.`,
   parameters: {
-    connection: connectionTo(['postgres'], 'The database, by the name of its connection.'),
+    connection: connectionTo(['postgres'], 'The name of the connection to the database.'),
     sql: { type: { sql: 'read' }, required: true, doc: 'One SELECT.', literal: true },
     params: {
       type: { value: { list: 'dyn' } },
       required: false,
-      doc: 'The values of `$1`, `$2` …, in this order. null is NULL.',
+      doc: 'The values of `$1`, `$2` …, in this order. null becomes NULL.',
       literal: false,
     },
     columns: {
       type: { columns: true },
       required: true,
-      doc: 'Column → type: string, int, double, bool, duration, dyn, list(…); `?` behind it allows NULL.',
+      doc: 'Column → type: string, int, double, bool, duration, dyn, list(…); `?` after it allows NULL.',
       literal: true,
     },
   },
@@ -44,7 +44,7 @@ with:
 
 const SCALARS = ['string', 'int', 'double', 'bool', 'duration', 'dyn'] as const
 
-/** A declared column's type: `int`, `string?`, `list(string)?`. Undefined when it is none. */
+/** The type of a declared column: `int`, `string?`, `list(string)?`. Undefined if the text is not a type. */
 export function columnType(text: unknown): Type | undefined {
   if (typeof text !== 'string') return undefined
   if (text.endsWith('?')) {

@@ -1,17 +1,17 @@
-/** A stretch of the file, in characters from its begin; `end` is not part of it. */
+/** A range of the file, as character offsets from its start; `end` is exclusive. */
 export interface Span {
   start: number
   end: number
 }
 
-/** Longer lines are cut around the place in question. */
+/** Longer lines are cut around the reported place. */
 const FRAME_WIDTH = 110
 
-/** One runbook's text, with lines and columns. */
+/** The text of one file, with lines and columns. */
 export class Source {
   readonly file: string
   readonly text: string
-  /** Where each line begins; found when the first problem asks, since most files have none. */
+  /** The offset of each line. Computed at the first problem, since most files have none. */
   private lineStarts: number[] | undefined
 
   constructor(file: string, text: string) {
@@ -32,7 +32,7 @@ export class Source {
     return { line: low + 1, column: at - starts[low]! + 1 }
   }
 
-  /** The line with its number, and carets beneath the place. */
+  /** The line with its number, and carets below the place. */
   frame(at: Span): string {
     const { line, column } = this.position(at.start)
     const begin = at.start - (column - 1)
@@ -52,7 +52,7 @@ function lineStartsOf(text: string): number[] {
   return starts
 }
 
-/** What a terminal would obey or not show. */
+/** Characters that control a terminal or are invisible. */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
 function printable(text: string): string {

@@ -1,7 +1,7 @@
 import type { Json } from '../../core/json.ts'
 import type { Span } from './source.ts'
 
-/** A runbook's YAML as data, with positions. What YAML can do beyond plain data has been refused before. */
+/** A runbook's YAML as data, with positions. Features of YAML beyond plain data were refused earlier. */
 export type Tree = MapTree | ListTree | ScalarTree
 
 export interface ScalarTree extends Span {
@@ -9,7 +9,7 @@ export interface ScalarTree extends Span {
   value: string | number | boolean | null
   /** How it is written, which decides how an offset in the value maps to one in the file. */
   style: 'plain' | 'quoted' | 'block'
-  /** A comment follows on the same line: perhaps a text that was cut by ` #`. */
+  /** A comment follows on the same line: perhaps the rest of a string that contains ` #`. */
   commented: boolean
 }
 
@@ -29,17 +29,17 @@ export interface Entry {
   name: string
   key: Span
   value: Tree
-  /** Nothing stands beneath it: its fields were found behind it, and that was reported. */
-  isHollow?: true
+  /** The file has its fields after it instead of indented under it. That was reported, and they were moved here. */
+  hasDisplacedFields?: true
 }
 
-/** Whether a key has nothing behind it. */
-export function isNothing(tree: Tree): boolean {
+/** Whether a key has no value. */
+export function isEmpty(tree: Tree): boolean {
   return tree.kind === 'scalar' && tree.value === null
 }
 
-/** The comment that stands behind a plain scalar on its line. */
-export function commentBehind({ end, commented }: ScalarTree, text: string): (Span & { text: string }) | undefined {
+/** The comment after a plain scalar, on the same line. */
+export function commentAfter({ end, commented }: ScalarTree, text: string): (Span & { text: string }) | undefined {
   if (!commented) return undefined
   const line = /^[^\r\n]*/.exec(text.slice(end))![0]
   const start = end + line.indexOf('#')
@@ -53,16 +53,16 @@ export function dataOf(tree: Tree): Json {
   return Object.fromEntries([...tree.entries.values()].map((entry) => [entry.name, dataOf(entry.value)]))
 }
 
-/** For people, what stands there. */
+/** The kind of value, for messages. */
 export function describe(tree: Tree): string {
   if (tree.kind === 'map') return 'fields'
   if (tree.kind === 'list') return 'a list'
   if (tree.value === null) return 'nothing'
-  if (typeof tree.value === 'string') return 'a text'
+  if (typeof tree.value === 'string') return 'a string'
   return typeof tree.value === 'number' ? `the number ${tree.value}` : `${tree.value}`
 }
 
-/** Where characters `start` to `end` of a scalar's text stand in the file; the whole scalar where that cannot be told. */
+/** The place in the file of the characters `start` to `end` of a scalar's value; the whole scalar if that is not known. */
 export function spanWithin(scalar: ScalarTree, text: string, start: number, end: number): Span {
   const from = offsetWithin(scalar, text, start)
   const to = offsetWithin(scalar, text, Math.max(start, end - 1))
@@ -76,7 +76,7 @@ function offsetWithin(scalar: ScalarTree, text: string, at: number): number | un
   const written = text.slice(scalar.start, scalar.end)
   const quote = scalar.style === 'quoted' ? 1 : 0
   if (scalar.style !== 'block' && written.slice(quote, quote + value.length) === value) return scalar.start + quote + at
-  // Line by line: what was folded or indented still has its lines' beginnings in common with the file.
+  // Line by line: YAML removes indentation and folds lines, but each line's content is in the file.
   const before = value.slice(0, at)
   const lineStart = before.lastIndexOf('\n') + 1
   const line = before.split('\n').length - 1

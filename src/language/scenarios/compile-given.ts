@@ -1,6 +1,7 @@
-import type { Json, JsonObject } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json.ts'
 import type { Plan, PlanCheck, Type } from '../../core/plan.ts'
 import { violation } from '../compile/inputs.ts'
+import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { isList, isObject } from '../expressions/types.ts'
 import type { Span } from '../parse/source.ts'
@@ -12,19 +13,19 @@ import type { Section } from '../structure/section.ts'
 import { complete, explainMissing, readResult } from './read-result.ts'
 import type { Phase } from './scenario.ts'
 
-/** What `given` says, as it stands: of the whole file, or of one scenario. */
+/** A `given` section as written: that of the whole file, or that of one scenario. */
 interface Given {
   inputs: MapTree | undefined
   checks: Map<string, Entry>
   rows: Map<string, JsonObject>
 }
 
-/** Reads what scenarios are given. What the file gives holds where a scenario says nothing else. */
+/** Reads the `given` sections of a scenario file. Fields of a scenario replace those of the file. */
 export class GivenReader {
   readonly #reporter: Reporter
   readonly #plan: Plan
   readonly #types: Map<string, Type | 'ambiguous'>
-  /** Checks whose results are malformed somewhere: what is missing of them then is no second problem. */
+  /** Checks with a malformed result. Missing fields of these are not reported as well. */
   readonly #malformed = new Set<string>()
   readonly #file: Given
 
@@ -35,7 +36,7 @@ export class GivenReader {
     this.#file = this.#read(file)
   }
 
-  /** The inputs, and what each check finds. */
+  /** The inputs and the phases of each check in one scenario. */
   of(section: Section | undefined): { inputs: JsonObject; checks: Map<string, Phase[]> } {
     const own = this.#read(section)
     const checks = new Map<string, Phase[]>()
@@ -53,28 +54,28 @@ export class GivenReader {
     const rows = new Map<string, JsonObject>()
     for (const entry of section?.map('rows')?.entries.values() ?? []) {
       const type = this.#typeOf(entry)
-      const row = type && isObject(type) ? type.object['rows'] : undefined
       if (!type) continue
-      if (entry.value.kind === 'map' && row && isList(row))
-        rows.set(entry.name, this.#typed(entry.name, entry.value, row.list, `${entry.name}.rows[]`))
-      else this.#reporter.error('wrong-form', entry.key, `"${entry.name}" has no rows, or there are no fields here.`)
+      const rowsType = isObject(type) ? type.object['rows'] : undefined
+      if (entry.value.kind === 'map' && rowsType && isList(rowsType))
+        rows.set(entry.name, this.#readTyped(entry.name, entry.value, rowsType.list, `${entry.name}.rows[]`))
+      else this.#reporter.error('wrong-form', entry.key, rowsProblem(entry))
     }
     return { inputs: section?.map('inputs'), checks, rows }
   }
 
-  #typed(check: string, tree: MapTree, type: Type, path: string): JsonObject {
+  #readTyped(check: string, tree: MapTree, type: Type, path: string): JsonObject {
     const before = this.#reporter.problems.length
     const read = readResult(this.#reporter, tree, type, path)
     if (this.#reporter.problems.length > before) this.#malformed.add(check)
     return read
   }
 
-  /** The type of the named check's result; reported where there is none. */
+  /** The result type of the named check. Reports an unknown or ambiguous name. */
   #typeOf({ name, key }: { name: string; key: Span }): Type | undefined {
     const type = this.#types.get(name)
     if (type === 'ambiguous') {
       const known = [...this.#types.keys()].filter((other) => other.endsWith(`/${name}`))
-      const message = `There are different checks "${name}": say which, ${known.join(' or ')}.`
+      const message = `Several remedies have a check "${name}", with different results. Write ${known.join(' or ')}.`
       this.#reporter.error('unknown-name', key, message)
       return undefined
     }
@@ -86,24 +87,24 @@ export class GivenReader {
   }
 
   #phases(name: string, own: Given): Phase[] | undefined {
-    const [common, special] = [this.#file.checks.get(name), own.checks.get(name)]
-    const entry = special ?? common!
+    const [fileEntry, ownEntry] = [this.#file.checks.get(name), own.checks.get(name)]
+    const entry = ownEntry ?? fileEntry!
     const type = this.#types.get(name) as Type
-    const base = special && common?.value.kind === 'map' ? this.#typed(name, common.value, type, name) : {}
+    const base = ownEntry && fileEntry?.value.kind === 'map' ? this.#readTyped(name, fileEntry.value, type, name) : {}
     const rows = { ...this.#file.rows.get(name), ...own.rows.get(name) }
-    const found = (tree: MapTree, at: Span) => this.#found({ ...base }, tree, type, name, rows, at)
+    const read: ResultReader = (tree, at) => this.#result({ ...base }, tree, type, name, rows, at)
     const { value, key } = entry
-    const always = (what: Phase['found'] | undefined) => what && [{ from: 'opened' as const, afterMs: 0, found: what }]
-    if (value.kind === 'map') return always(found(value, key))
-    if (value.kind === 'list') return this.#listed(value.items, found)
+    const always = (result: Phase['result'] | undefined) => result && [{ from: 'opened' as const, afterMs: 0, result }]
+    if (value.kind === 'map') return always(read(value, key))
+    if (value.kind === 'list') return this.#phaseList(value.items, read)
     if (value.value === 'failed') return always({ failed: 'the check failed' })
     if (value.value === 'timeout') return always({ failed: 'no result in time' })
-    const message = `"${name}" must be a result, the word failed or timeout, or a list of phases; here is ${describe(value)}.`
+    const message = `"${name}" must be a result, "failed", "timeout" or a list of phases, but found ${describe(value)}.`
     this.#reporter.error('wrong-form', value.end > value.start ? value : key, message)
     return undefined
   }
 
-  #found(
+  #result(
     base: JsonObject,
     tree: MapTree,
     type: Type,
@@ -111,39 +112,38 @@ export class GivenReader {
     rows: JsonObject,
     at: Span,
   ): JsonObject | undefined {
-    const given = this.#typed(name, tree, type, name)
+    const fields = this.#readTyped(name, tree, type, name)
     if (this.#malformed.has(name)) return undefined
-    const { result, missing } = complete({ ...base, ...given }, type, rows)
+    const { result, missing } = complete({ ...base, ...fields }, type, rows)
     if (missing.length === 0) return result
     this.#reporter.error('missing-result', at, explainMissing(name, missing))
     return undefined
   }
 
-  #listed(items: Tree[], found: (tree: MapTree, at: Span) => JsonObject | undefined): Phase[] | undefined {
-    const phases = items.map((item) => this.#phase(item, found))
+  #phaseList(items: Tree[], read: ResultReader): Phase[] | undefined {
+    const phases = items.map((item) => this.#phase(item, read))
     return phases.every((phase) => phase !== undefined) ? phases : undefined
   }
 
-  #phase(item: Tree, found: (tree: MapTree, at: Span) => JsonObject | undefined): Phase | undefined {
+  #phase(item: Tree, read: ResultReader): Phase | undefined {
     const section = readSection('phase', item, this.#reporter)
     if (!section) return undefined
-    const [failed, result] = [section.text('failed'), section.map('result')]
-    if ((failed === undefined) === (result === undefined)) {
-      const message = 'A phase has either a "result", or "failed" with the reason.'
+    const [failed, tree] = [section.text('failed'), section.map('result')]
+    if ((failed === undefined) === (tree === undefined)) {
+      const message = 'A phase needs either "result", or "failed" with the reason.'
       if (!section.has('failed') || !section.has('result') || failed !== undefined)
         this.#reporter.error('missing-field', item, message)
       return undefined
     }
-    const what = failed === undefined ? found(result!, section.keyOf('result')) : { failed }
+    const result = failed === undefined ? read(tree!, section.keyOf('result')) : { failed }
     const [remedy, round] = [section.text('remedy'), section.int('round')]
-    if (remedy !== undefined) knownRemedy(this.#reporter, this.#plan, remedy, section.at('remedy'))
+    if (remedy !== undefined) checkRemedy(this.#reporter, this.#plan, remedy, section.at('remedy'))
     return (
-      what && {
+      result && {
         from: (section.text('from') as Phase['from'] | undefined) ?? 'opened',
         afterMs: section.duration('after') ?? 0,
-        ...(remedy === undefined ? {} : { remedy }),
-        ...(round === undefined ? {} : { round }),
-        found: what,
+        ...defined({ remedy, round }),
+        result,
       }
     )
   }
@@ -156,21 +156,34 @@ export class GivenReader {
       ...(own?.entries.values() ?? []),
     ]) {
       const spec = Object.hasOwn(this.#plan.inputs, name) ? this.#plan.inputs[name] : undefined
-      const given = dataOf(value)
+      const data = dataOf(value)
       const known = Object.keys(this.#plan.inputs)
       if (!spec)
-        this.#reporter.error('unknown-name', key, `There is no input "${name}".${didYouMean(name, known)} (${known})`)
-      else if (given !== null) {
-        const why = violation(spec, given)
+        this.#reporter.error(
+          'unknown-name',
+          key,
+          `There is no input "${name}".${didYouMean(name, known)} (inputs: ${known.join(', ')})`,
+        )
+      else if (data !== null) {
+        const why = violation(spec, data)
         if (why) this.#reporter.error('bad-input', value, `The input "${name}" ${why}.`)
-        else inputs[name] = given as Json
+        else inputs[name] = data
       }
     }
     return inputs
   }
 }
 
-/** What each check's result is: by its name, and where it belongs to a remedy also by `<remedy>/<name>`. */
+/** Reads one result of a check; undefined if it is malformed or incomplete, which is reported. */
+type ResultReader = (tree: MapTree, at: Span) => JsonObject | undefined
+
+function rowsProblem({ name, value }: Entry): string {
+  return value.kind === 'map'
+    ? `The result of "${name}" has no rows, so it has no defaults for rows.`
+    : `"${name}" must hold the default fields of its rows, but found ${describe(value)}.`
+}
+
+/** The result types of all checks: by the name of the check, and for the checks of a remedy also by `<remedy>/<name>`. */
 function resultTypes(plan: Plan): Map<string, Type | 'ambiguous'> {
   const types = new Map<string, Type | 'ambiguous'>(plan.checks.map((check) => [check.name, check.result]))
   for (const { remedy, check } of remedyChecks(plan)) {
@@ -182,14 +195,15 @@ function resultTypes(plan: Plan): Map<string, Type | 'ambiguous'> {
   return types
 }
 
-/** The checks with which remedies are verified and waited for. */
+/** The checks of `verify` and `wait` of all remedies. */
 function remedyChecks(plan: Plan): { remedy: string; check: PlanCheck }[] {
   return Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
     [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({ remedy, check })),
   )
 }
 
-export function knownRemedy(reporter: Reporter, plan: Plan, remedy: string, at: Span): void {
+/** Reports a remedy that the runbook does not have. */
+export function checkRemedy(reporter: Reporter, plan: Plan, remedy: string, at: Span): void {
   const known = Object.keys(plan.remedies)
   if (known.includes(remedy)) return
   const message = `There is no remedy "${remedy}".${didYouMean(remedy, known)} (remedies: ${known.join(', ')})`

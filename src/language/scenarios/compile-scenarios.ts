@@ -2,6 +2,7 @@ import type { EffectResult } from '../../core/effect.ts'
 import type { Finding, Outcome } from '../../core/incident.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { Plan } from '../../core/plan.ts'
+import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { parseYaml } from '../parse/parse-yaml.ts'
 import type { Source } from '../parse/source.ts'
@@ -12,7 +13,7 @@ import type { Problem, Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
 import { RESULTS } from '../structure/scenario-fields.ts'
 import type { Section } from '../structure/section.ts'
-import { GivenReader, knownRemedy } from './compile-given.ts'
+import { GivenReader, checkRemedy } from './compile-given.ts'
 import type {
   EffectRule,
   Expectation,
@@ -24,16 +25,16 @@ import type {
 } from './scenario.ts'
 
 export interface CompiledScenarios {
-  /** Empty when something is wrong. */
+  /** Empty if there is an error. */
   scenarios: Scenario[]
   problems: Problem[]
-  /** For frames around what was expected. */
+  /** The text of the file, for code frames. */
   source: Source
 }
 
 const MAX_BYTES = 1024 * 1024
 
-/** Reads a file of scenarios and checks it against its runbook's plan. Never throws for what stands in the text. */
+/** Reads a scenario file and checks it against the plan of its runbook. Never throws because of the text. */
 export function compileScenarios(text: string, file: string, plan: Plan): CompiledScenarios {
   const { tree, reporter } = parseYaml(text, file, MAX_BYTES)
   const root = tree && readSection('scenarios', tree, reporter)
@@ -53,12 +54,12 @@ export function compileScenarios(text: string, file: string, plan: Plan): Compil
       expect: expectation(reporter, plan, section.section('expect')),
     }
   })
-  const problems = inOrder(once(reporter.problems))
+  const problems = inOrder(withoutDuplicates(reporter.problems))
   return { scenarios: reporter.hasErrors ? [] : scenarios, problems, source: reporter.source }
 }
 
-/** What the file gives is read again for each scenario: one report is enough. */
-function once(problems: Problem[]): Problem[] {
+/** The `given` of the file is read again for each scenario, so its problems occur several times. */
+function withoutDuplicates(problems: Problem[]): Problem[] {
   return [...new Map(problems.map((one) => [`${one.line}:${one.column} ${one.message}`, one])).values()]
 }
 
@@ -66,25 +67,23 @@ function decision(section: Section): GateDecision {
   const targets = section.data('targets') as unknown[] | undefined
   return {
     decision: (section.text('decision') as GateDecision['decision'] | undefined) ?? 'approve',
-    ...(targets === undefined ? {} : { targets: targets.map(String) }),
+    ...defined({ targets: targets?.map(String) }),
     afterMs: section.duration('after') ?? 0,
   }
 }
 
 function effectRule(reporter: Reporter, plan: Plan, section: Section): EffectRule {
   const [action, target, round] = [section.text('action'), section.text('target'), section.int('round')]
-  if (action !== undefined) knownAction(reporter, plan, action, section)
+  if (action !== undefined) checkAction(reporter, plan, action, section)
   const observed = section.map('observed')
   return {
-    ...(action === undefined ? {} : { action }),
-    ...(target === undefined ? {} : { target }),
-    ...(round === undefined ? {} : { round }),
+    ...defined({ action, target, round }),
     result: (section.text('result') as EffectResult | undefined) ?? 'applied',
-    ...(observed ? { observed: dataOf(observed) as JsonObject } : {}),
+    ...defined({ observed: observed && (dataOf(observed) as JsonObject) }),
   }
 }
 
-function knownAction(reporter: Reporter, plan: Plan, action: string, section: Section): void {
+function checkAction(reporter: Reporter, plan: Plan, action: string, section: Section): void {
   const known = [...new Set(Object.values(plan.remedies).flatMap((remedy) => remedy.actions.map((one) => one.kind)))]
   if (known.includes(action)) return
   const message = `No remedy of this runbook has an action "${action}".${didYouMean(action, known)} (actions: ${known.join(', ')})`
@@ -96,9 +95,11 @@ function expectation(reporter: Reporter, plan: Plan, section: Section | undefine
   if (!section) return { outcome: none, each: [] }
   return {
     outcome: expected(section, 'outcome', section.text('outcome') as Outcome | undefined) ?? none,
-    ...present('reason', expected(section, 'reason', section.text('reason'))),
-    ...present('message', expected(section, 'message', section.text('message'))),
-    ...present('rounds', expected(section, 'rounds', section.int('rounds'))),
+    ...defined({
+      reason: expected(section, 'reason', section.text('reason')),
+      message: expected(section, 'message', section.text('message')),
+      rounds: expected(section, 'rounds', section.int('rounds')),
+    }),
     each: [section, ...section.list('then')].map((round) => roundExpectation(reporter, plan, round)),
   }
 }
@@ -107,41 +108,36 @@ function expected<T>(section: Section, name: string, value: T | undefined): Expe
   return value === undefined ? undefined : { value, at: section.at(name) }
 }
 
-/** The field where there is a value: `exactOptionalPropertyTypes` wants it left out otherwise. */
-function present<K extends string, T>(name: K, value: T | undefined): { [key in K]?: T } {
-  return value === undefined ? {} : ({ [name]: value } as { [key in K]: T })
-}
-
 function roundExpectation(reporter: Reporter, plan: Plan, section: Section): RoundExpectation {
   const cause = section.text('cause')
-  if (cause !== undefined && cause !== 'none') knownCause(reporter, plan, cause, section.at('cause'))
-  const none = section.text('proposal') === 'none'
+  if (cause !== undefined && cause !== 'none') checkCause(reporter, plan, cause, section.at('cause'))
+  const noProposal = section.text('proposal') === 'none'
   const proposal = section.section('proposal')
+  const expectedProposal = noProposal ? null : proposal && proposalExpectation(reporter, plan, proposal)
   return {
     causes: causes(reporter, plan, section.map('causes')),
-    ...present('cause', expected(section, 'cause', cause === 'none' ? null : cause)),
-    ...present('because', expected(section, 'because', section.text('because'))),
-    ...present(
-      'proposal',
-      expected(section, 'proposal', none ? null : proposal && proposalExpectation(reporter, plan, proposal)),
-    ),
-    ...present('effects', effects(reporter, section)),
-    ...present('verified', expected(section, 'verified', section.bool('verified'))),
+    ...defined({
+      cause: expected(section, 'cause', cause === 'none' ? null : cause),
+      because: expected(section, 'because', section.text('because')),
+      proposal: expected(section, 'proposal', expectedProposal),
+      effects: effects(reporter, section),
+      verified: expected(section, 'verified', section.bool('verified')),
+    }),
   }
 }
 
 function causes(reporter: Reporter, plan: Plan, tree: MapTree | undefined): RoundExpectation['causes'] {
   return [...(tree?.entries.values() ?? [])].flatMap(({ name, key, value }) => {
-    knownCause(reporter, plan, name, key)
+    checkCause(reporter, plan, name, key)
     const holds = value.kind === 'scalar' ? value.value : null
     if (holds === true || holds === false || holds === 'undetermined')
       return [{ cause: name, value: holds as Finding['holds'], at: key }]
-    reporter.error('wrong-form', value, `A cause is true, false or undetermined.`)
+    reporter.error('wrong-form', value, 'A cause must be true, false or undetermined.')
     return []
   })
 }
 
-function knownCause(reporter: Reporter, plan: Plan, cause: string, at: { start: number; end: number }): void {
+function checkCause(reporter: Reporter, plan: Plan, cause: string, at: { start: number; end: number }): void {
   const known = plan.causes.map((one) => one.name)
   if (known.includes(cause)) return
   const message = `There is no cause "${cause}".${didYouMean(cause, known)} (causes: ${known.join(', ')})`
@@ -156,7 +152,7 @@ function effects(reporter: Reporter, section: Section): Expected<Record<string, 
     const word = result.kind === 'scalar' ? String(result.value) : ''
     if ((RESULTS as readonly string[]).includes(word)) value[name] = word as EffectResult
     else {
-      const message = `"${name}" must be ${RESULTS.join(', ')}.${didYouMean(word, RESULTS)}`
+      const message = `"${name}" must be one of ${RESULTS.join(', ')}.${didYouMean(word, RESULTS)}`
       reporter.error('wrong-form', result, message)
     }
   }
@@ -165,17 +161,19 @@ function effects(reporter: Reporter, section: Section): Expected<Record<string, 
 
 function proposalExpectation(reporter: Reporter, plan: Plan, section: Section): ProposalExpectation {
   const remedy = section.text('remedy')
-  if (remedy !== undefined) knownRemedy(reporter, plan, remedy, section.at('remedy'))
+  if (remedy !== undefined) checkRemedy(reporter, plan, remedy, section.at('remedy'))
   const targets = section.data('targets') as unknown[] | undefined
   return {
     remedy: { value: remedy ?? '', at: section.at('remedy') },
-    ...present('targets', expected(section, 'targets', targets?.map(String))),
-    ...present('affected', expected(section, 'affected', section.int('affected'))),
+    ...defined({
+      targets: expected(section, 'targets', targets?.map(String)),
+      affected: expected(section, 'affected', section.int('affected')),
+    }),
     actions: section.list('actions').map((action) => {
       const [kind, target, values] = [action.text('action') ?? '', action.text('target'), action.map('with')]
-      if (action.has('action')) knownAction(reporter, plan, kind, action)
+      if (action.has('action')) checkAction(reporter, plan, kind, action)
       const parameters = values ? (dataOf(values) as JsonObject) : {}
-      return { at: action.span, action: kind, ...(target === undefined ? {} : { target }), with: parameters }
+      return { at: action.span, action: kind, ...defined({ target }), with: parameters }
     }),
   }
 }

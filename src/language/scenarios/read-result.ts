@@ -9,8 +9,8 @@ import type { MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 
 /**
- * Reads what a check is said to find, against the result's declared type. Fields may be missing: `complete` says so afterwards.
- * Every misfit is reported at its place.
+ * Reads the result of a check in a scenario, against the declared type of the result. Reports every mismatch at its place. Fields may
+ * be missing: `complete` finds those.
  */
 export function readResult(reporter: Reporter, tree: MapTree, type: Type, check: string): JsonObject {
   return readFields(reporter, tree, type, `${check}.`)
@@ -35,7 +35,7 @@ function readFields(reporter: Reporter, tree: MapTree, type: Type, path: string)
 
 function readValue(reporter: Reporter, tree: Tree, type: Type, path: string, at: Span): Json | undefined {
   const wrong = (): undefined => {
-    const message = `"${path}" is ${aType(type)}, and here is ${describe(tree)}.`
+    const message = `"${path}" must be ${aType(type)}, but found ${describe(tree)}.`
     reporter.error('type-mismatch', tree.end > tree.start ? tree : at, message)
     return undefined
   }
@@ -72,7 +72,7 @@ export interface Missing {
   type: Type
 }
 
-/** What is missing, in words, with what could be written: `waiting: 0, workerNames: []`. */
+/** The message for missing fields, with example values: `waiting: 0, workerNames: []`. */
 export function explainMissing(check: string, missing: Missing[]): string {
   const names = missing.map(({ path, name }) => `${path}${name}`).join(', ')
   const written = (of: Missing[]) => of.map(({ name, type }) => `${name}: ${anyValueOf(type)}`).join(', ')
@@ -81,7 +81,7 @@ export function explainMissing(check: string, missing: Missing[]): string {
     ...(own.length > 0 ? [`"checks: { ${check}: { ${written(own)} } }"`] : []),
     ...(ofRows.length > 0 ? [`"rows: { ${check}: { ${written(ofRows)} } }"`] : []),
   ]
-  return `The result of "${check}" also has ${names}. Give them here, or for all scenarios in the "given" of the file, such as ${ways.join(' and ')}.`
+  return `The result of "${check}" also needs ${names}. Add them here, or for all scenarios to "given" of the file, such as ${ways.join(' and ')}.`
 }
 
 function anyValueOf(type: Type): string {
@@ -91,8 +91,8 @@ function anyValueOf(type: Type): string {
 }
 
 /**
- * A result with all its fields: rows get what was said for all rows; what may be null is null, `truncated` is false. Answers those
- * that are missing beyond that.
+ * The result with all its fields, and the fields that are still missing. Rows get the defaults for rows; nullable fields become null,
+ * `truncated` becomes false.
  */
 export function complete(
   result: JsonObject,
@@ -112,10 +112,10 @@ export function complete(
   return { result: full, missing: [...new Map(missing.map((one) => [one.path + one.name, one])).values()] }
 }
 
-function fill(given: JsonObject, fields: Record<string, Type>, path: string, missing: Missing[]): JsonObject {
+function fill(partial: JsonObject, fields: Record<string, Type>, path: string, missing: Missing[]): JsonObject {
   const full: JsonObject = {}
   for (const [name, type] of Object.entries(fields)) {
-    if (Object.hasOwn(given, name)) full[name] = given[name]!
+    if (Object.hasOwn(partial, name)) full[name] = partial[name]!
     else if (isNullable(type) || type === 'dyn') full[name] = null
     else if (name === 'truncated') full[name] = false
     else missing.push({ path, name, type })

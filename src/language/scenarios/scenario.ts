@@ -3,32 +3,32 @@ import type { Finding, Outcome } from '../../core/incident.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { Span } from '../parse/source.ts'
 
-/** One scenario, checked against its runbook: every name exists, every result has the type that its check declares. */
+/** One scenario, checked against its runbook: every name exists, and every result has the declared type of its check. */
 export interface Scenario {
   name: string
   at: Span
   /** Complete: defaults filled in. */
   inputs: JsonObject
-  /** By the check's name, or `<remedy>/<check>`. */
+  /** By the name of the check, or `<remedy>/<check>`. */
   checks: ReadonlyMap<string, Phase[]>
-  /** One for each gate; a gate beyond them is approved at once. */
+  /** One for each gate; further gates are approved immediately. */
   decisions: GateDecision[]
   effects: EffectRule[]
   expect: Expectation
 }
 
-/** What a check finds from some moment on. */
+/** The result of a check from some moment on. */
 export interface Phase {
   from: 'opened' | 'proposed' | 'applied'
   remedy?: string
   round?: number
   afterMs: number
-  found: JsonObject | { failed: string }
+  result: JsonObject | { failed: string }
 }
 
 export interface GateDecision {
   decision: 'approve' | 'reject' | 'next-cause' | 'timeout' | 'cancel'
-  /** Absent: all. */
+  /** If absent, all targets. */
   targets?: string[]
   afterMs: number
 }
@@ -41,7 +41,7 @@ export interface EffectRule {
   observed?: JsonObject
 }
 
-/** A value that is expected, and where that stands in the file. */
+/** An expected value, and its place in the file. */
 export interface Expected<T> {
   value: T
   at: Span
@@ -58,7 +58,7 @@ export interface Expectation {
 
 export interface RoundExpectation {
   causes: ({ cause: string } & Expected<Finding['holds']>)[]
-  /** null: none is treated. */
+  /** null: no cause is treated. */
   cause?: Expected<string | null>
   because?: Expected<string>
   proposal?: Expected<ProposalExpectation | null>

@@ -1,6 +1,6 @@
 /**
- * The fields of a section: the one source for the structural check, the editor schema, `runbook explain` and the reference. What does
- * not stand there is an unknown field.
+ * The fields of a section. The structural check, the editor schema, `runbook explain` and the reference all read this one definition.
+ * Any other field is unknown.
  */
 export interface SectionFields {
   doc: string
@@ -10,27 +10,27 @@ export interface SectionFields {
 export interface Field {
   form: Form
   required?: true
-  /** Required where this other field of the section is absent. */
+  /** Required if this other field of the section is absent. */
   requiredUnless?: string
   /** One or two sentences: hover text and reference. */
   doc: string
-  /** What holds when the field is left out, for people. */
-  otherwise?: string
+  /** The default, in words. */
+  default?: string
 }
 
 export type Form =
-  | 'text'
+  | 'string'
   | 'bool'
   | 'duration'
   /** Lower case, digits and hyphens. */
   | 'name'
   /** A name that expressions know: letters, digits, `_`. */
   | 'identifier'
-  /** CEL, bare, that gives true or false. */
+  /** CEL without `${{ }}`; its value is a boolean. */
   | 'condition'
-  /** CEL, bare, that gives a list. */
+  /** CEL without `${{ }}`; its value is a list. */
   | 'list expression'
-  /** Text in which `${{ }}` may stand. */
+  /** A string that may contain `${{ }}`. */
   | 'template'
   /** Any literal. */
   | 'data'
@@ -40,23 +40,23 @@ export type Form =
   | 'results'
   /** Cause → true, false, `undetermined`. */
   | 'verdicts'
-  /** Target → what became of it. */
-  | 'fates'
+  /** Target → applied, skipped, refused or unknown. */
+  | 'effects'
   | { int: { min: number; max: number } }
   /** A number, or a duration. */
   | { bound: true }
   | { oneOf: readonly string[] }
-  /** A list of names; one name alone may stand without the list. */
+  /** A list of names, or one name without the list. */
   | { names: 'name' | 'identifier' }
   | { list: 'data' }
   | { section: SectionName }
   /** Name → section. */
   | { named: SectionName; by: 'name' | 'identifier' }
-  /** Sections; where there are words, one of them may stand for a section. */
+  /** Sections; with `orWords`, one of these words may replace a section. */
   | { listOf: SectionName; orWords?: readonly string[] }
-  /** Either one of these words, or a section. */
+  /** One of these words, or a section. */
   | { words: readonly string[]; section: SectionName }
-  /** Either a name, or one of these words. */
+  /** A name, or one of these words. */
   | { nameOr: readonly string[] }
 
 export type RunbookSection =

@@ -1,7 +1,7 @@
 import { parseDuration } from '../../core/duration.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Span } from '../parse/source.ts'
-import { dataOf, describe, isNothing } from '../parse/tree.ts'
+import { dataOf, describe, isEmpty } from '../parse/tree.ts'
 import type { ScalarTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 import { reportCutText } from './cut-text.ts'
@@ -12,7 +12,7 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]{0,59}$/
 
 export type PlainForm = Exclude<Form, { section: unknown } | { listOf: unknown } | { named: unknown }>
 
-/** Reads what stands in a field and has no fields itself. What is malformed is reported, and undefined. */
+/** Reads fields that hold values, not sections. Reports a malformed value and returns undefined. */
 export class ValueReader {
   private readonly reporter: Reporter
 
@@ -25,7 +25,6 @@ export class ValueReader {
     return undefined
   }
 
-  /** A field whose form is none with fields beneath. */
   value(name: string, form: PlainForm, tree: Tree, at: Span): unknown {
     if (typeof form === 'string') return this.simple(name, form, tree, at)
     if ('names' in form) return this.names(name, form.names, tree, at)
@@ -45,8 +44,8 @@ export class ValueReader {
       case 'values':
       case 'results':
       case 'verdicts':
-      case 'fates':
-        return tree.kind === 'map' ? tree : this.wrong(tree, `"${name}" must be names and values.`, at)
+      case 'effects':
+        return tree.kind === 'map' ? tree : this.wrong(tree, `"${name}" must hold names and values.`, at)
       case 'duration':
         return this.duration(name, tree, at)
       case 'condition':
@@ -57,8 +56,8 @@ export class ValueReader {
         return scalarOf(tree, 'string') === undefined ? this.text(name, tree, at) : tree
       default: {
         const text = this.text(name, tree, at)
-        if (form === 'text' && tree.kind === 'scalar') reportCutText(this.reporter, `"${name}"`, tree)
-        if (text === undefined || form === 'text') return this.withoutTemplate(name, text, tree)
+        if (form === 'string' && tree.kind === 'scalar') reportCutText(this.reporter, `"${name}"`, tree)
+        if (text === undefined || form === 'string') return this.withoutTemplate(name, text, tree)
         return this.isNamed(name, form, text, tree) ? text : undefined
       }
     }
@@ -68,13 +67,13 @@ export class ValueReader {
     const text = scalarOf(tree, 'string')
     if (text !== undefined && text.trim() !== '') return text
     const first = this.reporter.source.text[tree.start] ?? ''
-    const quote = isNothing(tree) || text !== undefined ? '' : quoteIt(tree, first)
-    return this.wrong(tree, `"${name}" must be a text, and there is ${describe(tree)}.${quote}`, at)
+    const quote = isEmpty(tree) || text !== undefined ? '' : quoteIt(tree, first)
+    return this.wrong(tree, `"${name}" must be a string, but found ${describe(tree)}.${quote}`, at)
   }
 
   private withoutTemplate(name: string, text: string | undefined, tree: Tree): string | undefined {
     if (text === undefined || !text.includes('${{')) return text
-    this.reporter.error('no-expression-here', tree, `"${name}" is taken as it stands: no \${{ }} may be in it.`)
+    this.reporter.error('no-expression-here', tree, `"${name}" is used literally, so it cannot contain \${{ }}.`)
     return undefined
   }
 
@@ -83,13 +82,13 @@ export class ValueReader {
     const rule = form === 'name' ? 'lower-case letters, digits and hyphens' : 'letters, digits and "_"'
     const bare = text.replace(/^#/, '')
     if (form === 'name' && bare !== text && NAME.test(bare)) {
-      this.reporter.error('bad-name', at, `Groups and channels are named without "#". Did you mean "${bare}"?`)
+      this.reporter.error('bad-name', at, `Write groups and channels without "#". Did you mean "${bare}"?`)
       return false
     }
     this.reporter.error(
       'bad-name',
       at,
-      `"${text}" cannot be a name here: "${name}" takes ${rule}, first a letter, at most 60.`,
+      `"${text}" is not a valid name here: "${name}" takes up to 60 ${rule}, starting with a letter.`,
     )
     return false
   }
@@ -98,8 +97,8 @@ export class ValueReader {
     if (tree.kind === 'scalar' && tree.value !== null) return tree
     if (tree.kind === 'map' && tree.flow) return this.wrong(tree, `"${name}" is an expression: put it in quotes.`, at)
     if (tree.kind === 'list')
-      return this.wrong(tree, `"${name}" is an expression: a text that begins with "[" must be quoted.`, at)
-    return this.wrong(tree, `"${name}" must be an expression, and there is ${describe(tree)}.`, at)
+      return this.wrong(tree, `"${name}" is an expression: put it in quotes if it begins with "[".`, at)
+    return this.wrong(tree, `"${name}" must be an expression, but found ${describe(tree)}.`, at)
   }
 
   private duration(name: string, tree: Tree, at: Span): number | undefined {
@@ -111,7 +110,7 @@ export class ValueReader {
     this.reporter.error(
       'bad-duration',
       tree.end > tree.start ? tree : at,
-      `"${name}" must be a duration with its unit, such as 30s, 15m, 24h, and never 0.${unit}`,
+      `"${name}" must be a duration with its unit, such as 30s, 15m or 24h, and not 0.${unit}`,
     )
     return undefined
   }
@@ -119,7 +118,7 @@ export class ValueReader {
   private bound(name: string, tree: Tree, at: Span): number | string | undefined {
     const text = scalarOf(tree, 'string')
     if (text !== undefined && parseDuration(text) !== undefined) return text
-    const what = `"${name}" must be a number, or a duration such as 30s, 15m, 24h.`
+    const what = `"${name}" must be a number, or a duration such as 30s, 15m or 24h.`
     return scalarOf(tree, 'number') ?? this.wrong(tree, `${what}${unquote(tree)}`, at)
   }
 
@@ -134,14 +133,14 @@ export class ValueReader {
     const text = scalarOf(tree, 'string')
     if (text !== undefined && words.includes(text)) return text
     const near = text === undefined ? '' : didYouMean(text, words)
-    return this.wrong(tree, `"${name}" must be ${words.join(', ')}${or}.${near}`, at)
+    return this.wrong(tree, `"${name}" must be one of ${words.join(', ')}${or}.${near}`, at)
   }
 
   private names(name: string, form: 'name' | 'identifier', tree: Tree, at: Span): ScalarTree[] | undefined {
     const items = tree.kind === 'list' ? tree.items : [tree]
-    const signed = items.find((item) => isChannelSign(item, this.reporter.source.text))
-    if (signed) return this.wrong(signed, CHANNEL_SIGN, at)
-    if (items.length === 0) return this.wrong(tree, `"${name}" must name at least one.`, at)
+    const hash = items.find((item) => isHashName(item, this.reporter.source.text))
+    if (hash) return this.wrong(hash, HASH_NAME, at)
+    if (items.length === 0) return this.wrong(tree, `"${name}" must have at least one name.`, at)
     const named = items.filter((item): item is ScalarTree => {
       const text = this.text(name, item, at)
       return text !== undefined && this.isNamed(name, form, text, item)
@@ -152,20 +151,21 @@ export class ValueReader {
 
 function quoteIt(tree: Tree, first: string): string {
   if (tree.kind === 'scalar') return ' Put it in quotes.'
-  return first === '{' || first === '[' ? ` If it is a text that begins with "${first}", quote it.` : ''
+  return first === '{' || first === '[' ? ` If it is a string that begins with "${first}", put it in quotes.` : ''
 }
 
-/** A number or truth value that was put in quotes is a text. */
+/** A number or boolean in quotes is a string. */
 function unquote(tree: Tree): string {
   const text = tree.kind === 'scalar' && tree.style === 'quoted' ? String(tree.value) : ''
   return /^(true|false|[0-9.]+)$/.test(text) ? ' Write it without quotes.' : ''
 }
 
-const CHANNEL_SIGN =
-  'YAML takes what begins with "#" for a comment, so nothing stands here. Groups and channels are named without "#": to: [oncall].'
+const HASH_NAME =
+  'YAML reads "#" as the start of a comment, so this value is empty. Write groups and channels without "#": to: [oncall].'
 
-function isChannelSign(tree: Tree, text: string): boolean {
-  return isNothing(tree) && /^:?[ \t]*#[a-z]/.test(text.slice(tree.end))
+/** Whether a value is empty because its name begins with "#", which YAML reads as a comment. */
+function isHashName(tree: Tree, text: string): boolean {
+  return isEmpty(tree) && /^:?[ \t]*#[a-z]/.test(text.slice(tree.end))
 }
 
 function scalarOf(tree: Tree, type: 'string'): string | undefined

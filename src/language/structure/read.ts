@@ -4,11 +4,11 @@ import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 import { SECTIONS } from './fields.ts'
 import type { Field, Form, SectionName } from './form.ts'
-import { Misplaced } from './misplaced.ts'
+import { MisplacedFields } from './misplaced.ts'
 import { Section, type NamedSection } from './section.ts'
 import { ValueReader } from './read-values.ts'
 
-/** Reads a tree as a section: reports unknown, missing and malformed fields, within it and beneath. */
+/** Reads a tree as a section. Reports unknown, missing and malformed fields, in the section and in those inside it. */
 export function readSection(name: SectionName, tree: Tree, reporter: Reporter, at: Span = tree): Section | undefined {
   return new StructureReader(reporter).section(name, tree, at)
 }
@@ -16,61 +16,64 @@ export function readSection(name: SectionName, tree: Tree, reporter: Reporter, a
 class StructureReader {
   private readonly reporter: Reporter
   private readonly values: ValueReader
-  private readonly misplaced: Misplaced
+  private readonly misplaced: MisplacedFields
 
   constructor(reporter: Reporter) {
     this.reporter = reporter
     this.values = new ValueReader(reporter)
-    this.misplaced = new Misplaced(reporter)
+    this.misplaced = new MisplacedFields(reporter)
   }
 
   section(name: SectionName, tree: Tree, at: Span): Section | undefined {
     const { fields } = SECTIONS[name]
     if (tree.kind !== 'map') {
       const known = Object.keys(fields).slice(0, 4).join(', ')
-      return this.values.wrong(tree, `Here fields are needed (${known} …), and there is ${describe(tree)}.`, at)
+      return this.values.wrong(tree, `Expected fields (${known} …), but found ${describe(tree)}.`, at)
     }
     if (this.isSplit(tree, fields)) return undefined
     const values = new Map<string, unknown>()
+    const entries = new Map(tree.entries)
     this.misplaced.within(name, () => {
-      const entries = [...tree.entries.values()]
-      // First what does not belong here: it may be a section of those that are read then.
-      for (const entry of entries)
-        if (!Object.hasOwn(fields, entry.name)) this.misplaced.unknownField(name, entry, tree)
-      for (const entry of entries) {
-        const field = Object.hasOwn(fields, entry.name) ? fields[entry.name]! : undefined
-        const value = field && this.value(entry.name, field.form, entry.value, entry.key)
-        if (value !== undefined) values.set(entry.name, value)
+      // Unknown fields first: one may be a misspelt field, or a section that belongs to a field that is read below.
+      for (const entry of tree.entries.values()) {
+        if (Object.hasOwn(fields, entry.name)) continue
+        const intended = this.misplaced.unknownField(name, entry, tree)
+        if (intended !== undefined && !entries.has(intended)) entries.set(intended, entry)
+      }
+      for (const [field, entry] of entries) {
+        if (!Object.hasOwn(fields, field)) continue
+        const value = this.value(field, fields[field]!.form, entry.value, entry.key)
+        if (value !== undefined) values.set(field, value)
       }
     })
     this.reportMissing(name, tree, at)
-    return new Section(tree, values, tree.entries)
+    return new Section(tree, values, entries)
   }
 
   private reportMissing(name: SectionName, tree: MapTree, at: Span): void {
     const { fields } = SECTIONS[name]
-    // A field that was misspelt was reported, with what was meant: it is not missing as well.
+    // A misspelt field was reported already, with a suggestion: it is not missing as well.
     const unknown = [...tree.entries.keys()].filter((key) => !Object.hasOwn(fields, key))
-    const meant = new Set(unknown.map((key) => this.misplaced.meant(name, tree, key)))
+    const intended = new Set(unknown.map((key) => this.misplaced.intendedField(name, tree, key)))
+    const isPresent = (field: string) => tree.entries.has(field) || intended.has(field)
     for (const [field, { required, requiredUnless, doc }] of Object.entries(fields))
       if (
-        (required || (requiredUnless !== undefined && !tree.entries.has(requiredUnless))) &&
-        !tree.entries.has(field) &&
-        !meant.has(field) &&
-        !this.misplaced.hasStray(field, tree)
+        (required || (requiredUnless !== undefined && !isPresent(requiredUnless))) &&
+        !isPresent(field) &&
+        !this.misplaced.wasReported(field, tree)
       )
         this.reporter.error('missing-field', at, `"${field}" is missing in this ${name}: ${doc}`)
   }
 
-  /** Whether a comma inside { } tore a value apart, so that the pieces make no sense. */
+  /** Reports a value in { } that YAML split at a comma. Its parts make no sense as fields, so none of them is read. */
   private isSplit(tree: MapTree, fields: Record<string, Field>): boolean {
     if (!tree.flow) return false
-    const piece = [...tree.entries.values()].find(
+    const part = [...tree.entries.values()].find(
       ({ name }) => !Object.hasOwn(fields, name) && /[()[\]'"=<>&|]/.test(name),
     )
-    const message = 'Inside { } a comma ends the value, so this became a field of its own. Quote the whole value.'
-    if (piece) this.reporter.error('yaml-flow-split', piece.key, message)
-    return piece !== undefined
+    const message = 'Inside { } a comma ends the value, so YAML reads this as another field. Quote the whole value.'
+    if (part) this.reporter.error('yaml-flow-split', part.key, message)
+    return part !== undefined
   }
 
   private value(name: string, form: Form, tree: Tree, at: Span): unknown {
@@ -82,7 +85,7 @@ class StructureReader {
     return this.values.value(name, form, tree, at)
   }
 
-  /** A word stands for a section whose first field has that value. */
+  /** In a list of sections, a word is short for a section whose first field has that value. */
   private listOf(
     name: string,
     section: SectionName,
@@ -106,11 +109,11 @@ class StructureReader {
     tree: Tree,
     at: Span,
   ): NamedSection[] | undefined {
-    if (tree.kind !== 'map') return this.values.wrong(tree, `"${name}" must be names, each with its fields.`, at)
+    if (tree.kind !== 'map') return this.values.wrong(tree, `"${name}" must hold names, each with its fields.`, at)
     const all: NamedSection[] = []
     const read = (entry: Entry) => {
       this.values.isNamed(name, by, entry.name, entry.key)
-      // What is malformed keeps its name, so that those who use it are not blamed too.
+      // A malformed section keeps its name, so that references to it cause no further problems.
       const found = this.section(section, entry.value, entry.key)
       all.push({ name: entry.name, key: entry.key, section: found ?? new Section(entry.value, new Map(), new Map()) })
     }

@@ -14,127 +14,130 @@ const OUTCOMES = [
   'cancelled',
 ] as const
 
-/** What is expected of one round. */
-const OF_A_ROUND: SectionFields['fields'] = {
+/** The expectations of one round. */
+const ROUND_FIELDS: SectionFields['fields'] = {
   causes: {
     form: 'verdicts',
-    doc: 'Cause → true, false or undetermined. Causes that are not named may be anything.',
+    doc: 'Cause → true, false or undetermined. Causes that are not listed can have any value.',
   },
-  cause: { form: { nameOr: ['none'] }, doc: 'The cause that is treated; `none`: nothing is proposed.' },
-  because: { form: 'text', doc: 'A part of the sentence that gives the evidence for it.' },
-  proposal: { form: { words: ['none'], section: 'proposal' }, doc: 'What is proposed; `none`: nothing is.' },
+  cause: { form: { nameOr: ['none'] }, doc: 'The cause that is treated; `none` if nothing is proposed.' },
+  because: { form: 'string', doc: 'A part of the `because` sentence of that cause.' },
+  proposal: { form: { words: ['none'], section: 'proposal' }, doc: 'The proposal; `none` if nothing is proposed.' },
   effects: {
-    form: 'fates',
-    doc: 'Target → applied, skipped, refused or unknown; all of them. `{}`: nothing was touched.',
+    form: 'effects',
+    doc: 'Target → applied, skipped, refused or unknown, for all targets. `{}` if nothing was changed.',
   },
-  verified: { form: 'bool', doc: 'Whether things were seen to be healthy after the remedy.' },
+  verified: { form: 'bool', doc: 'Whether the verification of the remedy succeeded.' },
 }
 
 /** The fields of a file with scenarios (`stuck-runs.test.yaml` beside `stuck-runs.yaml`). */
 export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
   scenarios: {
-    doc: 'Scenarios of the runbook beside this file: what is found and decided, and what must come of it.',
+    doc: 'Scenarios of the runbook next to this file: what the checks find, what people decide, and the expected outcome.',
     fields: {
-      version: { form: { int: { min: 1, max: 1 } }, required: true, doc: 'The version of the form: 1.' },
-      given: { form: { section: 'given' }, doc: 'What holds in every scenario that does not say otherwise.' },
+      version: { form: { int: { min: 1, max: 1 } }, required: true, doc: 'The version of the scenario format: 1.' },
+      given: {
+        form: { section: 'given' },
+        doc: 'Check results and inputs for every scenario. A scenario can replace single fields.',
+      },
       scenarios: { form: { listOf: 'scenario' }, required: true, doc: 'The scenarios.' },
     },
   },
   scenario: {
-    doc: 'One incident, from its first look to its end.',
+    doc: 'One incident, from its first checks to its end.',
     fields: {
-      scenario: { form: 'text', required: true, doc: 'What happens, in one line.' },
-      given: { form: { section: 'given' }, doc: 'What is found.' },
+      scenario: { form: 'string', required: true, doc: 'What happens, in one line.' },
+      given: { form: { section: 'given' }, doc: 'The check results and inputs of this scenario.' },
       decisions: {
         form: { listOf: 'decision', orWords: DECISIONS },
-        doc: 'What becomes of each gate, in order: `approve`, `reject`, `next-cause`, `timeout`, `cancel`, or fields.',
-        otherwise: 'every gate is approved at once',
+        doc: 'What happens at each gate, in order: `approve`, `reject`, `next-cause`, `timeout`, `cancel`, or fields.',
+        default: 'every gate is approved immediately',
       },
       effects: {
         form: { listOf: 'effect' },
-        doc: 'What actions do.',
-        otherwise: 'each is applied',
+        doc: 'The effects of actions.',
+        default: 'every action is applied',
       },
-      expect: { form: { section: 'expectation' }, required: true, doc: 'What must come of it.' },
+      expect: { form: { section: 'expectation' }, required: true, doc: 'The expected outcome.' },
     },
   },
   given: {
-    doc: 'What the checks find.',
+    doc: 'The inputs and the results of the checks.',
     fields: {
-      inputs: { form: 'values', doc: 'The inputs with which the incident was opened.' },
+      inputs: { form: 'values', doc: 'The inputs with which the incident is opened.' },
       checks: {
         form: 'results',
-        doc: "Check → its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios. A check of a remedy that has another of the same name is `<remedy>/<check>`.",
+        doc: "Check → its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios. If two remedies have a check of the same name, write `<remedy>/<check>`.",
       },
-      rows: { form: 'values', doc: 'Check → what each of its rows holds where it says nothing else.' },
+      rows: { form: 'values', doc: 'Check → default values for the fields of each row.' },
     },
   },
   phase: {
-    doc: 'What a check finds from some moment on. The last phase that has begun counts; before the first one the check fails.',
+    doc: 'The result of a check from some moment on. The last phase that has started counts; before the first one, the check fails.',
     fields: {
       from: {
         form: { oneOf: ['opened', 'proposed', 'applied'] },
-        doc: 'Since the incident was opened; since a remedy was proposed (a change between proposal and decision); or since one was applied.',
-        otherwise: '`opened`',
+        doc: 'The phase starts when the incident is opened, when a remedy is proposed (a change between proposal and decision), or when a remedy is applied.',
+        default: '`opened`',
       },
-      remedy: { form: 'name', doc: 'With `proposed` or `applied`: of this remedy only.' },
+      remedy: { form: 'name', doc: 'With `proposed` or `applied`: only for this remedy.' },
       round: {
         form: { int: { min: 1, max: 20 } },
-        doc: 'With `opened`: since this round began to look. With the others: in this round only.',
+        doc: 'With `opened`: the phase starts with the checks of this round. With the others: only in this round.',
       },
-      after: { form: 'duration', doc: 'So long after that.', otherwise: 'at once' },
-      result: { form: 'values', doc: 'What is found then.' },
-      failed: { form: 'text', doc: 'Or: why the check fails then.' },
+      after: { form: 'duration', doc: 'A delay after that moment.', default: 'no delay' },
+      result: { form: 'values', doc: 'The result in this phase.' },
+      failed: { form: 'string', doc: 'Instead of a result: why the check fails in this phase.' },
     },
   },
   decision: {
-    doc: 'What becomes of one gate.',
+    doc: 'What happens at one gate.',
     fields: {
       decision: { form: { oneOf: DECISIONS }, required: true, doc: 'approve, reject, next-cause, timeout or cancel.' },
-      targets: { form: { list: 'data' }, doc: 'With `approve`: these targets only, by their keys.' },
-      after: { form: 'duration', doc: 'So long after the gate was opened.', otherwise: 'at once' },
+      targets: { form: { list: 'data' }, doc: 'With `approve`: only these targets, by their keys.' },
+      after: { form: 'duration', doc: 'A delay after the gate opens.', default: 'no delay' },
     },
   },
   effect: {
-    doc: 'What an action does, other than being applied.',
+    doc: 'The effect of an action, if it is not simply applied.',
     fields: {
-      action: { form: 'text', doc: 'Of this kind only, such as `sql.update`.' },
-      target: { form: 'text', doc: 'To the target of this key only.' },
-      round: { form: { int: { min: 1, max: 20 } }, doc: 'In this round only.' },
-      result: { form: { oneOf: RESULTS }, doc: 'What it comes to.', otherwise: '`applied`' },
-      observed: { form: 'values', doc: 'What the action returns: what `expect` of the runbook sees.' },
+      action: { form: 'string', doc: 'Only for actions of this kind, such as `sql.update`.' },
+      target: { form: 'string', doc: 'Only for the target with this key.' },
+      round: { form: { int: { min: 1, max: 20 } }, doc: 'Only in this round.' },
+      result: { form: { oneOf: RESULTS }, doc: 'The result of the effect.', default: '`applied`' },
+      observed: { form: 'values', doc: 'The result that the action returns; `expect` of the runbook reads it.' },
     },
   },
   expectation: {
-    doc: 'What must come of it. Fields of a round concern the first one.',
+    doc: 'The expected outcome. The fields of a round are about the first round.',
     fields: {
       outcome: { form: { oneOf: OUTCOMES }, required: true, doc: 'How the incident ends.' },
-      reason: { form: 'text', doc: 'A part of the reason that is given.' },
-      message: { form: 'text', doc: 'A part of what is told to those in `escalate`.' },
-      rounds: { form: { int: { min: 1, max: 20 } }, doc: 'How many rounds there are.' },
-      ...OF_A_ROUND,
-      then: { form: { listOf: 'round' }, doc: 'What is expected of the second round, the third …' },
+      reason: { form: 'string', doc: 'A part of the reason for the outcome.' },
+      message: { form: 'string', doc: 'A part of the message that is sent to `escalate.to`.' },
+      rounds: { form: { int: { min: 1, max: 20 } }, doc: 'The number of rounds.' },
+      ...ROUND_FIELDS,
+      then: { form: { listOf: 'round' }, doc: 'The expectations of the second round, the third, and so on.' },
     },
   },
-  round: { doc: 'What is expected of one round.', fields: OF_A_ROUND },
+  round: { doc: 'The expectations of one round.', fields: ROUND_FIELDS },
   proposal: {
-    doc: 'What is proposed.',
+    doc: 'The expected proposal.',
     fields: {
       remedy: { form: 'name', required: true, doc: "The remedy's name." },
       targets: { form: { list: 'data' }, doc: 'The keys of all its targets, in order.' },
-      affected: { form: { int: { min: 0, max: 1_000_000 } }, doc: 'How many things the cause affects.' },
+      affected: { form: { int: { min: 0, max: 1_000_000 } }, doc: 'The number of items that the cause affects.' },
       actions: {
         form: { listOf: 'proposed' },
-        doc: 'Actions that must be among those proposed, with the values that matter.',
+        doc: 'Actions that must be in the proposal. List only the parameters that matter.',
       },
     },
   },
   proposed: {
-    doc: 'An action as it is rendered.',
+    doc: 'An action of the proposal, with its final values.',
     fields: {
-      action: { form: 'text', required: true, doc: 'Its kind, such as `sql.update`.' },
-      target: { form: 'text', doc: 'The key of its target.' },
-      with: { form: 'values', doc: 'Parameters that it must have; others may be there too.' },
+      action: { form: 'string', required: true, doc: 'The kind of the action, such as `sql.update`.' },
+      target: { form: 'string', doc: "The key of the action's target." },
+      with: { form: 'values', doc: 'Parameters that the action must have. It can have others too.' },
     },
   },
 }

@@ -2,21 +2,22 @@ import type { Json } from '../../core/json.ts'
 import type { Span } from '../parse/source.ts'
 import type { Entry, MapTree, ScalarTree } from '../parse/tree.ts'
 
-/** A section whose structure was checked. What is malformed was reported, and reads as if it were not there. */
+/** A section whose structure was checked. Malformed fields were reported; they have no value here. */
 export class Section {
   readonly span: Span
   private readonly values: Map<string, unknown>
-  private readonly trees: Map<string, Entry>
+  private readonly entries: Map<string, Entry>
 
-  constructor(span: Span, values: Map<string, unknown>, trees: Map<string, Entry>) {
+  /** `entries`: by the field's correct name, even if it is misspelt in the file. */
+  constructor(span: Span, values: Map<string, unknown>, entries: Map<string, Entry>) {
     this.span = span
     this.values = values
-    this.trees = trees
+    this.entries = entries
   }
 
-  /** Whether the field is written, well or not. */
+  /** Whether the file has this field, valid or not. */
   has(name: string): boolean {
-    return this.trees.has(name)
+    return this.entries.has(name)
   }
   text(name: string): string | undefined {
     return this.values.get(name) as string | undefined
@@ -47,19 +48,19 @@ export class Section {
   list(name: string): Section[] {
     return (this.values.get(name) as Section[] | undefined) ?? []
   }
-  /** An expression or template, as it stands. */
+  /** An expression or template, as written. */
   scalar(name: string): ScalarTree | undefined {
     return this.values.get(name) as ScalarTree | undefined
   }
   map(name: string): MapTree | undefined {
     return this.values.get(name) as MapTree | undefined
   }
-  /** Where the field's value stands; the section's begin, where it does not. */
+  /** The place of the field's value; of the section if the field is absent. */
   at(name: string): Span {
-    return this.trees.get(name)?.value ?? this.span
+    return this.entries.get(name)?.value ?? this.span
   }
   keyOf(name: string): Span {
-    return this.trees.get(name)?.key ?? this.span
+    return this.entries.get(name)?.key ?? this.span
   }
 }
 
