@@ -10,7 +10,7 @@ const options = {
 }
 const run = () => testRunbooks(['runbooks'], options)
 
-test('every scenario of the three runbooks comes as expected, and they reach every cause and remedy', async () => {
+test('every scenario of the three runbooks passes, and together they cover every cause and remedy', async () => {
   const { tested, problems } = await run()
   expect(renderText(problems)).toBe('')
   expect(tested.map(({ runbook }) => runbook).sort()).toEqual(['queue-congestion', 'stuck-runs', 'task-failures'])
@@ -22,16 +22,16 @@ test('every scenario of the three runbooks comes as expected, and they reach eve
   }
 })
 
-test('200 scenarios take less than 2 s of a processor (best of three)', async () => {
+test('200 scenarios take less than 2 s of processor time (best of three)', async () => {
   let best = Infinity
   for (let attempt = 0; attempt < 3 && best >= 2_000; attempt++) {
-    // Not by the clock: what else a shared machine does is not the scenarios' doing.
+    // Processor time, because other processes on a shared machine change the elapsed time.
     const started = process.cpuUsage()
     let count = 0
     while (count < 200) count += (await run()).tested.reduce((sum, { runs }) => sum + runs.length, 0)
     const { user, system } = process.cpuUsage(started)
     best = Math.min(best, ((user + system) / 1000 / count) * 200)
   }
-  console.info(`200 scenarios: ${Math.round(best)} ms of a processor`)
+  console.info(`200 scenarios: ${Math.round(best)} ms of processor time`)
   expect(best).toBeLessThan(2_000)
 })

@@ -54,8 +54,8 @@ export class MisplacedFields {
     this.reporter.error('unknown-field', entry.key, message)
     if (parameterOf(section, tree, entry.name)) return undefined
     const intended = this.intendedField(section, tree, entry.name)
-    const canBeRead = intended !== undefined && !tree.entries.has(intended) && fits(fields[intended]!.form, entry.value)
-    return canBeRead ? intended : undefined
+    if (intended === undefined || tree.entries.has(intended) || isEmpty(entry.value)) return undefined
+    return fits(fields[intended]!.form, entry.value) ? intended : undefined
   }
 
   /** Reports a check among the fields of a check, or a remedy among those of a remedy. */

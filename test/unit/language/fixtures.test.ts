@@ -16,7 +16,7 @@ function compiled(kind: string, name: string) {
   return compileRunbook(text, { file: `${name}.yaml`, ...known })
 }
 
-describe('valid runbooks compile without a problem', () => {
+describe('a valid runbook compiles without problems', () => {
   test.each(valid)('%s', (name) => {
     const { problems, plan, planDigest } = compiled('valid', name)
     expect(renderText(problems)).toBe('')
@@ -25,7 +25,7 @@ describe('valid runbooks compile without a problem', () => {
   })
 })
 
-describe('one slip is one problem, of the rule that the file is named for', () => {
+describe('a mistake is one problem, of the rule in the name of the file', () => {
   test.each(broken)('%s', (name) => {
     const { problems, plan } = compiled('broken', name)
     const rule = name.split('--')[0]
@@ -41,7 +41,7 @@ describe('one slip is one problem, of the rule that the file is named for', () =
   })
 })
 
-describe('what several runbooks must not be together, a folder shows', () => {
+describe('problems between the runbooks of a folder', () => {
   const between = new URL('between/', folder)
   const catalogue = (rule: string, kind: string) => {
     const { problems } = loadRunbooks([fileURLToPath(new URL(`${rule}/${kind}`, between))], known)
@@ -53,14 +53,14 @@ describe('what several runbooks must not be together, a folder shows', () => {
   })
 })
 
-test('every rule has a broken example, and a valid one that comes near to it', () => {
+test('every rule has a broken example, and a similar valid one', () => {
   const between = readdirSync(new URL('between/', folder))
   const scenarios = readdirSync(new URL('../scenarios/broken/', folder)).map((file) => file.replace('.yaml', ''))
-  const without = (shown: string[]) => {
-    const rules = new Set(shown.map((name) => name.split('--')[0]!))
+  const without = (examples: string[]) => {
+    const rules = new Set(examples.map((name) => name.split('--')[0]!))
     return Object.keys(RULES).filter((rule) => !rules.has(rule))
   }
   expect(without([...broken, ...scenarios, ...between])).toEqual([])
-  // The one rule that is about scenarios alone: the file that its broken examples are made from.
+  // missing-result is only about scenarios: its valid example is scenarios/valid.yaml.
   expect(without([...valid, ...between, 'missing-result'])).toEqual([])
 })

@@ -9,7 +9,7 @@ import { EvaluationError, evaluate } from '../../../src/language/expressions/eva
 import type { Problem } from '../../../src/language/problems.ts'
 import { RULES } from '../../../src/language/rules.ts'
 
-/** `RUNBOOK_FUZZ=long` runs the full numbers; RUNBOOK_FUZZ_SEED repeats a run, whose seed is printed. */
+/** `RUNBOOK_FUZZ=long` runs many more cases. RUNBOOK_FUZZ_SEED repeats a run; each run prints its seed. */
 const seed = Number(process.env['RUNBOOK_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 console.info(`RUNBOOK_FUZZ_SEED=${seed}`)
 const long = process.env['RUNBOOK_FUZZ'] === 'long'
@@ -20,7 +20,7 @@ const timeout = long ? 1_800_000 : 60_000
 const slowest: Record<string, number> = {}
 afterAll(() => console.info(`slowest, best of three, in ms: ${JSON.stringify(slowest)}`))
 
-/** Milliseconds of a processor that the best of three runs took, when the first was slow: the machine is shared. */
+/** The processor time in ms; after a slow run, that of the fastest of three runs, because other processes use the machine too. */
 function fastest(what: string, limit: number, run: () => void): number {
   let best = Infinity
   for (let i = 0; i < 3 && best > limit; i++) {
@@ -116,7 +116,7 @@ function expectPlaced(problems: Problem[], text: string): void {
 
 const isError = ({ severity }: Problem) => severity === 'error'
 
-test('a mutated runbook gives a plan or problems with a rule and a place, and quickly', { timeout }, () => {
+test('a mutated runbook quickly gives a plan, or problems with a rule and a place', { timeout }, () => {
   const before = globals()
   fc.assert(
     fc.property(mutated(corpus), (text) => {
@@ -133,7 +133,7 @@ test('a mutated runbook gives a plan or problems with a rule and a place, and qu
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
 })
 
-test('so does a mutated file of scenarios', { timeout }, () => {
+test('a mutated scenario file quickly gives scenarios, or problems with a rule and a place', { timeout }, () => {
   const { plan } = compileRunbook(readFileSync(new URL('valid/minimal.yaml', folder), 'utf8'), { file: 'a.yaml' })
   const scenarios = readFileSync(new URL('../scenarios/valid.yaml', folder), 'utf8')
   const before = globals()
@@ -247,7 +247,7 @@ const expression: fc.Memo<string> = fc.memo((depth) => {
   )
 })
 
-test('a generated expression gives a value or says why not, and quickly', { timeout }, () => {
+test('a generated expression quickly gives a value, problems or an EvaluationError', { timeout }, () => {
   let values = 0
   const before = globals()
   fc.assert(

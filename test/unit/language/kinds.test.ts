@@ -11,8 +11,8 @@ const indent = (text: string, by: number) =>
     .map((line) => ' '.repeat(by) + line)
     .join('\n')
 
-/** A runbook around an example. Its targets are of any type, known by the name that the example uses. */
-function around(example: string, access: string): string {
+/** A runbook with the example in it. Its targets have any type, and the name that the example uses. */
+function runbookWith(example: string, access: string): string {
   const target = /\$\{\{\s*(run|job|step|deploy|item)\b/.exec(example)?.[1] ?? 'item'
   const check = 'check: sql.query\nwith: { connection: db, sql: SELECT 1 AS x, columns: { x: dyn } }'
   const action = access === 'read' ? 'action: notify\nwith: { channel: oncall, message: x }' : example
@@ -55,12 +55,12 @@ escalate: { to: [oncall], message: x }
 
 describe('the example of each kind compiles', () => {
   test.each([...CHECKS, ...ACTIONS].map((kind) => [kind.name, kind] as const))('%s', (_, kind) => {
-    const { problems } = compileRunbook(around(kind.example, kind.access), { file: 'example.yaml' })
+    const { problems } = compileRunbook(runbookWith(kind.example, kind.access), { file: 'example.yaml' })
     expect(renderText(problems)).toBe('')
   })
 })
 
-test('what a truncated result says less of is a field of the result', () => {
+test('the incomplete fields of a truncated result are fields of the result', () => {
   for (const { name: kind, partial = {}, result } of CHECKS) {
     const type = result({})
     const fields = typeof type === 'object' && 'object' in type ? Object.keys(type.object) : []
@@ -68,7 +68,7 @@ test('what a truncated result says less of is a field of the result', () => {
   }
 })
 
-test('checks only read, actions do not, and no name is given twice', () => {
+test('checks only read, actions do not, and all names are different', () => {
   expect(CHECKS.every((kind) => kind.access === 'read')).toBe(true)
   expect(ACTIONS.every((kind) => kind.access !== 'read')).toBe(true)
   const names = [...CHECKS, ...ACTIONS].map((kind) => kind.name)

@@ -16,7 +16,7 @@ const named = (runbook: string, incident: string) =>
   minimal.replace('runbook: stuck-runs', `runbook: ${runbook}`).replace('incident: stuck-run', `incident: ${incident}`)
 const rules = () => loadRunbooks([folder]).problems.map((problem) => problem.rule)
 
-test('a folder gives its runbooks by name and by incident type, without its scenarios', () => {
+test('a folder has its runbooks by name and by incident type, without scenario files', () => {
   write('a.yaml', named('a', 'one'))
   mkdirSync(join(folder, 'more'))
   write('more/b.yml', named('b', 'two'))
@@ -29,7 +29,7 @@ test('a folder gives its runbooks by name and by incident type, without its scen
   expect(catalogue.files).toBe(2)
 })
 
-test('a runbook with errors is left out, and the others stay', () => {
+test('a runbook with errors is omitted, and the others are loaded', () => {
   write('a.yaml', named('a', 'one'))
   write('b.yaml', named('b', 'two').replace('symptom:', 'symtom:'))
   const catalogue = loadRunbooks([folder])
@@ -37,14 +37,14 @@ test('a runbook with errors is left out, and the others stay', () => {
   expect(catalogue.problems).toMatchObject([{ rule: 'unknown-field', line: 9 }])
 })
 
-test('two runbooks with one name, or for one incident type, are refused', () => {
+test('two runbooks with the same name, or for the same incident type, are refused', () => {
   write('a.yaml', named('a', 'one'))
   write('b.yaml', named('a', 'two'))
   write('c.yaml', named('c', 'one'))
   expect(rules()).toEqual(['duplicate-runbook', 'duplicate-incident'])
 })
 
-test('a handoff must lead to an incident type, with the inputs that it takes', () => {
+test('a handoff must name a known incident type, and its inputs', () => {
   const handoff = (incident: string, inputs: string) =>
     named('a', 'one').replace(
       'escalate: {',

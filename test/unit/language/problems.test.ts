@@ -9,7 +9,7 @@ function problems() {
   return reporter.problems
 }
 
-test('as text: in the order of the file, with the line and a caret', () => {
+test('the text output has the order of the file, and shows the line with a caret', () => {
   expect(renderText(problems())).toBe(
     [
       'runbooks/a,b.yaml:1:1 warning Never reached. [unreachable-cause]',
@@ -24,18 +24,18 @@ test('as text: in the order of the file, with the line and a caret', () => {
   )
 })
 
-test('as annotations: with what GitHub reads as its own signs escaped', () => {
+test('the GitHub output escapes the special characters of workflow commands', () => {
   expect(renderGithub(problems())).toBe(
     '::warning file=runbooks/a%2Cb.yaml,line=1,col=1,endLine=1,endColumn=6,title=unreachable-cause::Never reached.\n' +
       '::error file=runbooks/a%2Cb.yaml,line=2,col=7,endLine=2,endColumn=18,title=unknown-property::There is no "pausd": 100%25 sure.\n',
   )
 })
 
-test('as JSON: all that is known', () => {
+test('the JSON output has all properties of a problem', () => {
   expect(JSON.parse(renderJson(problems()))[1]).toMatchObject({ line: 2, column: 7, rule: 'unknown-property' })
 })
 
-test('a frame shows a long line around the place, and no character that a terminal would obey', () => {
+test('a code frame cuts a long line around the place, and has no terminal control characters', () => {
   const text = `a: ${'x'.repeat(300)}\u001b[31m!`
   const source = new Source('a.yaml', text)
   const frame = source.frame({ start: 303, end: 304 })

@@ -18,7 +18,7 @@ const ajv = new Ajv({ strict: true, allowUnionTypes: true })
 const validRunbook = ajv.compile(runbookSchema())
 const validScenarios = ajv.compile(scenariosSchema())
 
-/** What the schema can say: which fields there are, which are needed, and of which form their values are. */
+/** The rules that the schema can check: which fields exist, which are required, and the form of their values. */
 const STRUCTURAL = [
   'unknown-field',
   'missing-field',
@@ -32,9 +32,9 @@ const STRUCTURAL = [
   'missing-parameter',
   'unknown-type',
 ]
-/** A literal of the wrong type the schema sees, that of an expression it does not; so with templates where none may be. */
+/** The schema sees the wrong type of a literal, but not of an expression; the same for a template where none is allowed. */
 const EITHER = ['type-mismatch', 'no-expression-here']
-/** What depends on the runbook, and fields of which one excludes the other. */
+/** Rules that depend on the runbook, and fields that exclude each other. */
 const ONLY_THE_COMPILER = ['missing-field--phase.yaml', 'unknown-action.yaml']
 
 const minimal = compileRunbook(read('test/fixtures/runbooks/valid/minimal.yaml'), { file: 'minimal.yaml' }).plan!
@@ -68,7 +68,7 @@ describe('the schema refuses a broken file where its structure is wrong, and onl
   })
 })
 
-/** Files that are no YAML, or more of it than the language takes, are refused before there is a structure. */
+/** Invalid YAML, or YAML with unsupported features, is refused before the structure is checked. */
 function isYaml(file: string): boolean {
   return !/\/(yaml-|duplicate-key|forbidden-key|empty|bad-number)/.test(file)
 }

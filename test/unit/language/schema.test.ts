@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../src/core/json.ts'
 import { runbookSchema, scenariosSchema } from '../../../src/language/schema.ts'
 
 test.each([runbookSchema, scenariosSchema])(
-  'every field has a hover text, and unknown ones are refused: %o',
+  'every field has a hover text, and unknown fields are refused: %o',
   (schemaOf) => {
     const definitions = schemaOf()['definitions'] as Record<string, JsonObject>
     for (const [name, { properties, additionalProperties }] of Object.entries(definitions)) {

@@ -66,7 +66,7 @@ test.each([
   expect(writeProblems(sql).map((problem) => problem.rule)).toEqual([rule])
 })
 
-test('values are counted by the greatest number, and gaps are found', () => {
+test('the number of values is the largest parameter number, and unused numbers are found', () => {
   expect(parametersOf("SELECT $1, '$9', $2::int, $1")).toEqual({ count: 2, missing: [] })
   expect(parametersOf('SELECT $1, $3')).toEqual({ count: 3, missing: [2] })
   expect(parametersOf('SELECT 1')).toEqual({ count: 0, missing: [] })

@@ -4,7 +4,7 @@ import { MAX_EVENTS, worstCaseEvents } from '../../../src/language/compile/worst
 import { plan, remedy } from '../interpreter/plan-fixture.ts'
 
 const HOUR = 3_600_000
-const byHand = (timeoutMs: number): PlanAction => ({
+const manualStep = (timeoutMs: number): PlanAction => ({
   id: '0-manual',
   kind: 'manual',
   access: 'person',
@@ -15,9 +15,9 @@ const byHand = (timeoutMs: number): PlanAction => ({
 const events = (maxTargets: number, ...actions: PlanAction[]) =>
   worstCaseEvents(plan({ remedies: { mend: remedy('mend', { actions, limits: { maxTargets } }) } }))
 
-test('what a person is waited for counts by how often it is looked, which has a bound', () => {
-  expect(events(1, byHand(4 * HOUR))).toBeGreaterThan(events(1, byHand(HOUR)))
-  expect(events(1, byHand(30 * 24 * HOUR))).toBe(events(1, byHand(4 * HOUR)))
-  expect(events(1, byHand(30 * 24 * HOUR))).toBeLessThan(MAX_EVENTS)
-  expect(events(20, byHand(4 * HOUR))).toBeGreaterThan(MAX_EVENTS)
+test('a manual step counts by how often it is polled, which is bounded', () => {
+  expect(events(1, manualStep(4 * HOUR))).toBeGreaterThan(events(1, manualStep(HOUR)))
+  expect(events(1, manualStep(30 * 24 * HOUR))).toBe(events(1, manualStep(4 * HOUR)))
+  expect(events(1, manualStep(30 * 24 * HOUR))).toBeLessThan(MAX_EVENTS)
+  expect(events(20, manualStep(4 * HOUR))).toBeGreaterThan(MAX_EVENTS)
 })

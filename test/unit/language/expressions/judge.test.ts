@@ -30,15 +30,15 @@ function judged(cel: string, a: number[], state: Record<string, CheckState>) {
 }
 
 describe('a failed check', () => {
-  test('makes every expression that names it undetermined, whatever CEL would say', () => {
+  test('makes every expression that reads it undetermined, even if CEL would give a value', () => {
     expect(judged('size(a.rows) > 0 || true', [1], { a: 'failed' })).toEqual({
       undetermined: '"a" could not be read',
     })
   })
-  test('does not concern an expression that does not name it', () => {
+  test('does not affect an expression that does not read it', () => {
     expect(judged('!queue.paused', [1], { a: 'failed' })).toEqual({ value: true })
   })
-  test('is also one that has not run', () => {
+  test('a check that did not run counts as failed', () => {
     const expression = compiled('queue.paused')
     expect(judge(expression, {}, types, {})).toEqual({ undetermined: '"queue" could not be read' })
   })
@@ -46,36 +46,36 @@ describe('a failed check', () => {
 
 describe('over truncated rows', () => {
   const some = [1, 5]
-  const unsure = { undetermined: '"a" returned only a part of its rows' }
+  const undetermined = { undetermined: 'the result of "a" was truncated' }
   test.each<[string, number[], unknown]>([
     ['a.rows.exists(x, x.n > 4)', some, { value: true }],
-    ['a.rows.exists(x, x.n > 9)', some, unsure],
-    ['a.rows.all(x, x.n > 0)', some, unsure],
+    ['a.rows.exists(x, x.n > 9)', some, undetermined],
+    ['a.rows.all(x, x.n > 0)', some, undetermined],
     ['a.rows.all(x, x.n > 4)', some, { value: false }],
     ['!a.rows.exists(x, x.n > 4)', some, { value: false }],
-    ['!a.rows.exists(x, x.n > 9)', some, unsure],
+    ['!a.rows.exists(x, x.n > 9)', some, undetermined],
     ['size(a.rows) > 1', some, { value: true }],
-    ['size(a.rows) > 5', some, unsure],
+    ['size(a.rows) > 5', some, undetermined],
     ['size(a.rows) == 0', some, { value: false }],
-    ['size(a.rows) == 2', some, unsure],
+    ['size(a.rows) == 2', some, undetermined],
     ['size(a.rows) < 2', some, { value: false }],
-    ['size(a.rows) < 5', some, unsure],
-    ['a.rows.exists_one(x, x.n == 5)', some, unsure],
+    ['size(a.rows) < 5', some, undetermined],
+    ['a.rows.exists_one(x, x.n == 5)', some, undetermined],
     ['a.rows.filter(x, x.n > 4).map(x, x.n)', some, { value: [5] }],
-    ['a.rows.filter(x, x.n > 9)', some, unsure],
-    ['a.rows.filter(x, !a.rows.exists(y, y.n == x.n + 4))', some, unsure],
+    ['a.rows.filter(x, x.n > 9)', some, undetermined],
+    ['a.rows.filter(x, !a.rows.exists(y, y.n == x.n + 4))', some, undetermined],
     ['b.rows.filter(x, a.rows.exists(y, y.n == x.n)).map(x, x.n)', some, { value: [1] }],
-    ['b.rows.filter(x, !a.rows.exists(y, y.n == x.n + 1))', some, unsure],
+    ['b.rows.filter(x, !a.rows.exists(y, y.n == x.n + 1))', some, undetermined],
     ['5 in a.rows.map(x, x.n)', some, { value: true }],
     ['queue.waiting > 2', some, { value: true }],
     ['a.total > 1 && a.truncated == false', some, { value: true }],
-    ['a.rows[0].n == 1', some, unsure],
+    ['a.rows[0].n == 1', some, undetermined],
     ['has(a.rows)', some, { value: true }],
   ])('%s', (cel, over, outcome) => {
     expect(judged(cel, over, { a: 'truncated' })).toEqual(outcome)
   })
 
-  test('what was asked for with those rows is a part too, but complete for each of them', () => {
+  test('a check whose parameters read those rows is incomplete too, but complete for each single row', () => {
     const scope = { checks: { a: [], b: ['a'], queue: ['a'] } }
     const expression = (cel: string) => {
       const result = compileExpression(cel, types, scope)
@@ -88,7 +88,7 @@ describe('over truncated rows', () => {
   })
 })
 
-/** Random expressions over two lists, of every operator that the analysis has a rule for. */
+/** Random expressions over two lists, with every operator for which the analysis has a rule. */
 const number: fc.Memo<string> = fc.memo((depth) =>
   depth <= 1
     ? fc.constantFrom('0', '1', '2', 'queue.waiting', 'size(a.rows)', 'size(b.rows)')
@@ -139,7 +139,7 @@ const bool: fc.Memo<string> = fc.memo((depth) =>
       ),
 )
 
-test('judging a part of the rows never contradicts the whole', () => {
+test('a value that counts over truncated rows is the value over all rows', () => {
   const full = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 5 })
   let determined = 0
   fc.assert(
@@ -170,11 +170,11 @@ test('judging a part of the rows never contradicts the whole', () => {
     }),
     { numRuns: 4000 },
   )
-  // Otherwise the property would hold because nothing was ever determined.
+  // Otherwise the property could be true only because no value was ever determined.
   expect(determined).toBeGreaterThan(400)
 })
 
-describe('a count of what is truncated', () => {
+describe('a count in a truncated result', () => {
   const scope = { a: rows(1, 5) }
   const partial = { a: { total: 1 } }
   test.each<[string, 'true' | 'false' | 'undetermined']>([
@@ -185,13 +185,13 @@ describe('a count of what is truncated', () => {
     ['a.total == 2', 'undetermined'],
     ['a.total < 2', 'false'],
     ['a.truncated', 'false'],
-  ])('%s is %s where more could only be added to it', (cel, expected) => {
+  ])('%s is %s if the kind declares that the count can only grow', (cel, expected) => {
     const result = compileExpression(cel, types, { checks, partial })
     if (!result.ok) throw new Error(cel)
     const verdict = judge(result.expression, scope, types, { a: 'truncated' })
     expect('value' in verdict ? String(verdict.value) : 'undetermined').toBe(expected)
   })
-  test('is exact where its kind says nothing else', () => {
+  test('is exact if the kind does not declare otherwise', () => {
     expect(judged('a.total == 2', [1, 5], { a: 'truncated' })).toEqual({ value: true })
   })
 })

@@ -5,7 +5,7 @@ import type { Json } from '../../../../src/core/json.ts'
 import { compileExpression } from '../../../../src/language/expressions/compile.ts'
 import { evaluate } from '../../../../src/language/expressions/evaluate.ts'
 
-/** The library's own evaluator, as an independent opinion on what CEL means. */
+/** The evaluator of the library, as an independent implementation of CEL. */
 const cel = new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false })
 
 const plain = (value: unknown): unknown =>
@@ -67,7 +67,7 @@ const bool: fc.Memo<string> = fc.memo((depth) =>
       ),
 )
 
-test('expressions mean what they mean in CEL: the same value, or an error in both', () => {
+test('an expression has the same value as in CEL, or is an error in both', () => {
   const types = { n: 'int', ns: { list: 'int' }, s: 'string' } as const
   let values = 0
   fc.assert(
@@ -78,7 +78,7 @@ test('expressions mean what they mean in CEL: the same value, or an error in bot
       fc.constantFrom('', 'ab', 'b'),
       (source, n, ns, s) => {
         const compiled = compileExpression(source, { ...types })
-        // The library's static check has its own ideas about empty lists; what it means by a value is asked here.
+        // The static check of the library treats empty lists differently; this test compares values only.
         if (!compiled.ok || !cel.check(source).valid) return
         let own: { value: Json } | 'error'
         let other: { value: unknown } | 'error'

@@ -10,7 +10,7 @@ const plan = compileRunbook(read('runbooks/valid/minimal.yaml'), { file: 'minima
 const broken = readdirSync(new URL('scenarios/broken/', fixtures))
 const valid = read('scenarios/valid.yaml')
 
-test('a well-formed file has no problems, and its results are complete', () => {
+test('a valid file has no problems, and its results are complete', () => {
   const { scenarios, problems } = compileScenarios(valid, 'minimal.test.yaml', plan)
   expect(renderText(problems)).toBe('')
   const [scenario] = scenarios
@@ -18,13 +18,13 @@ test('a well-formed file has no problems, and its results are complete', () => {
   expect(scenario!.checks.get('stuck')![0]).toEqual({
     from: 'opened',
     afterMs: 0,
-    found: { rows: [{ id: 'run-1', attempt: 1, job_id: 'job-1' }], truncated: false },
+    result: { rows: [{ id: 'run-1', attempt: 1, job_id: 'job-1' }], truncated: false },
   })
-  expect(scenario!.checks.get('queue')![0]!.found).toMatchObject({ waiting: 0, stalledChecker: null })
+  expect(scenario!.checks.get('queue')![0]!.result).toMatchObject({ waiting: 0, stalledChecker: null })
   expect(scenario!.decisions).toEqual([{ decision: 'approve', targets: ['run-1'], afterMs: 120_000 }])
 })
 
-describe('one slip is one problem, of the rule that the file is named for', () => {
+describe('a mistake is one problem, of the rule in the name of the file', () => {
   test.each(broken)('%s', (file) => {
     const { scenarios, problems } = compileScenarios(read(`scenarios/broken/${file}`), file, plan)
     expect(
@@ -36,11 +36,11 @@ describe('one slip is one problem, of the rule that the file is named for', () =
   })
 })
 
-test('what a scenario gives replaces single fields of what the file gives', () => {
+test('the given of a scenario replaces single fields of the given of the file', () => {
   const text = valid.replace(
     '        stuck:\n          - result',
     '        queue: { paused: true }\n        stuck:\n          - result',
   )
   const { scenarios } = compileScenarios(text, 'minimal.test.yaml', plan)
-  expect(scenarios[0]!.checks.get('queue')![0]!.found).toMatchObject({ paused: true, workers: 1 })
+  expect(scenarios[0]!.checks.get('queue')![0]!.result).toMatchObject({ paused: true, workers: 1 })
 })
