@@ -23,7 +23,7 @@ test.each([
 test.each([
   ['bullmq.queue', ['workerNames', 'list of string', 'oldestWaitingMs', 'int or null']],
   ['bullmq.jobs', ['rows[].failedReason', 'string or null', 'truncated']],
-  ['sql.query', ['list, each with the declared columns', 'truncated']],
+  ['sql.query', ['list of the declared columns', 'truncated']],
 ])('every field of the result of %s is listed with its type', async (kind, texts) => {
   const out = await explained(kind)
   for (const text of texts) expect(out).toContain(text)

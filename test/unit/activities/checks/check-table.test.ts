@@ -40,7 +40,7 @@ test('jobs are asked for by ids or by states, not by both or neither', () => {
   expect(bullmqJobs.validate!({})).toHaveLength(1)
   expect(bullmqJobs.validate!({ ids: [], states: [] })).toHaveLength(1)
   expect(bullmqJobs.validate!({ states: ['wait'] })).toEqual([
-    { parameter: 'states', message: expect.stringContaining('"wait", which is none of waiting') },
+    { parameter: 'states', message: expect.stringContaining('"wait", which is not one of waiting') },
   ])
   expect(bullmqJobs.validate!({ states: ['waiting'], limit: 501 })).toHaveLength(1)
   expect(bullmqJobs.validate!({ ids: ['a'] })).toEqual([])
