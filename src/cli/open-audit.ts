@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/load-config.ts'
-import { auditHistory, checkpointHistory, type Audited } from '../engine/audit/audit.ts'
+import { auditHistory, checkpointHistory, type AuditReport } from '../engine/audit/audit.ts'
 import { readCheckpoint, type SignedCheckpoint } from '../engine/audit/checkpoint.ts'
 import { openEngineKeyring } from '../engine/open-keyring.ts'
 import { openDatabase } from '../history/database.ts'
@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.ts'
 
 export interface AuditedHistory {
   /** `checkpoint` is the text of its file. */
-  verify(checkpoint: string | undefined): Promise<Audited>
+  verify(checkpoint: string | undefined): Promise<AuditReport>
   checkpoint(): Promise<SignedCheckpoint>
   close(): Promise<void>
 }

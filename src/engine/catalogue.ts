@@ -9,44 +9,44 @@ import { loadRunbooks, type Catalogue, type LoadedRunbook } from '../language/lo
 export type { Catalogue, LoadedRunbook } from '../language/load.ts'
 
 /**
- * Compiles the configured runbooks against the configured connections. One that is broken is left out, and its problems are in the
- * catalogue: it must not keep the others from being used. Throws `RUNBOOK_CONFIG` for a folder that does not exist.
+ * Compiles the configured runbooks against the configured connections. A broken runbook is left out, so that the others can be used;
+ * its problems are in the catalogue. Throws `RUNBOOK_CONFIG` for a folder that does not exist.
  */
 export async function loadCatalogue(config: Config): Promise<Catalogue> {
   const missing = config.runbooks.filter((path) => !existsSync(path))
   if (missing.length > 0)
-    throw new RunbookError('RUNBOOK_CONFIG', `${config.file}: runbooks: there is no ${missing.join(', ')}`)
+    throw new RunbookError('RUNBOOK_CONFIG', `${config.file}: runbooks: not found: ${missing.join(', ')}`)
   const connections: Record<string, ConnectionKind> = {}
   for (const [name, { kind }] of Object.entries(config.connections)) connections[name] = kind
   return loadRunbooks(config.runbooks, { connections, channels: Object.keys(config.channels) })
 }
 
-/** Each file that is left out because of errors, with the first of them: `runbooks/x.yaml:3:5: …`. */
+/** Each file that was left out because of errors, with its first error: `runbooks/x.yaml:3:5: …`. */
 export function brokenRunbooks({ directory }: Pick<Config, 'directory'>, { problems }: Catalogue): string[] {
   const errors = problems.filter((problem) => problem.severity === 'error')
   const first = errors.filter((one, i) => errors.findIndex(({ file }) => file === one.file) === i)
-  return first.map(({ file, line, column, message }) => `${shown(directory, file)}:${line}:${column}: ${message}`)
+  return first.map(({ file, line, column, message }) => `${displayPath(directory, file)}:${line}:${column}: ${message}`)
 }
 
-function shown(directory: string, file: string): string {
+function displayPath(directory: string, file: string): string {
   const from = relative(directory, file)
   return from.startsWith('..') ? file : from
 }
 
-/** Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` with the types there are. */
+/** Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` with the known types. */
 export function runbookFor(catalogue: Catalogue, type: string): LoadedRunbook {
   const found = catalogue.byIncident.get(type)
   if (found) return found
   const known = [...catalogue.byIncident.keys()].sort()
-  const like = nearest(type, known)
+  const suggestion = nearest(type, known)
   const broken = [
     ...new Set(catalogue.problems.filter((problem) => problem.severity === 'error').map((problem) => problem.file)),
   ]
-  const words = [
-    `no runbook treats incidents of type ${type}.`,
-    ...(like ? [`Did you mean ${like}?`] : []),
+  const message = [
+    `no runbook for incidents of type ${type}.`,
+    ...(suggestion ? [`Did you mean ${suggestion}?`] : []),
     `Known: ${known.join(', ') || 'none'}.`,
-    ...(broken.length > 0 ? [`Left out because of errors ("runbook lint" shows them): ${broken.join(', ')}.`] : []),
+    ...(broken.length > 0 ? [`Not loaded because of errors (see "runbook lint"): ${broken.join(', ')}.`] : []),
   ]
-  throw new RunbookError('RUNBOOK_UNKNOWN_INCIDENT_TYPE', words.join(' '), { known })
+  throw new RunbookError('RUNBOOK_UNKNOWN_INCIDENT_TYPE', message.join(' '), { known })
 }

@@ -6,8 +6,9 @@ import { nearest } from '../core/nearest.ts'
 import type { Engine } from './engine.ts'
 
 /**
- * Lets remedies write to a connection again. Who may: members of a group that approves a remedy on it. What did not help before no
- * longer counts. Returns what is still on. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
+ * Lets remedies write to a connection again. Members of a group that approves a remedy on the connection may close it. Earlier
+ * ineffective remedies no longer count. Returns the controls that are still on. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`,
+ * `RUNBOOK_CONFLICT`.
  */
 export async function closeBreaker(
   engine: Engine,
@@ -17,10 +18,10 @@ export async function closeBreaker(
 ): Promise<Control[]> {
   const known = Object.keys(engine.config.connections)
   if (!known.includes(connection)) {
-    const like = nearest(connection, known)
+    const suggestion = nearest(connection, known)
     throw new RunbookError(
       'RUNBOOK_NOT_FOUND',
-      `no connection ${connection}${like ? `; did you mean ${like}?` : ''} (there are: ${known.join(', ')})`,
+      `no connection ${connection}${suggestion ? `; did you mean ${suggestion}?` : ''} (configured: ${known.join(', ')})`,
     )
   }
   const plans = [...engine.catalogue.byName.values()].map(({ plan }) => plan)
@@ -28,15 +29,15 @@ export async function closeBreaker(
   if (!person.groups.some((group) => groups.includes(group)))
     throw new RunbookError(
       'RUNBOOK_NOT_ALLOWED',
-      `${person.name} is in none of the groups that decide on remedies of ${connection}: ${groups.join(', ') || 'there are none'}`,
+      `${person.name} may not close the breaker of ${connection}: members of these groups may: ${groups.join(', ') || '(none)'}`,
     )
   const turn = { control: breakerOf(connection), on: false, person: person.name, reason }
   if (!(await switchControl(engine.database, turn)))
-    throw new RunbookError('RUNBOOK_CONFLICT', `the breaker of ${connection} is closed already`)
+    throw new RunbookError('RUNBOOK_CONFLICT', `the breaker of ${connection} is already closed`)
   return readControls(engine.database)
 }
 
-/** Groups that approve remedies on a connection, and those to whom the runbooks with such remedies escalate. */
+/** Groups that approve remedies on a connection, and groups that the runbooks of such remedies escalate to. */
 function decidingGroups(plans: Plan[], connection: string): string[] {
   const groups = plans.flatMap((plan) => {
     const remedies = Object.values(plan.remedies).filter(({ actions }) =>

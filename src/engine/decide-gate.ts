@@ -5,7 +5,7 @@ import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 
-/** Takes an authenticated person's decision on a gate, and rings the incident's workflow. Throws as `decide` does. */
+/** Records an authenticated person's decision on a gate and wakes the incident's workflow. Throws as `decide` does. */
 export async function decideGate(engine: Engine, person: Person, request: DecisionRequest): Promise<Decided> {
   const { database, keyring, temporal } = engine
   return decide(

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { defined } from '../core/defined.ts'
 import type { People } from '../core/person.ts'
 import type { Keyring } from '../gate/keyring.ts'
 import { openDatabase, type Database } from '../history/database.ts'
@@ -11,7 +12,7 @@ import { openTargets } from '../targets/open-targets.ts'
 import type { Targets } from '../targets/targets.ts'
 import { connectTemporal, type Temporal, type TemporalAddress } from '../temporal/connect.ts'
 
-/** What the use cases work with: opened once per process. */
+/** The dependencies of the use cases, opened once per process. */
 export interface Engine {
   config: Config
   database: Database
@@ -25,7 +26,7 @@ export interface Engine {
 
 /**
  * Opens the database and Temporal, and compiles the runbooks. Throws `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG` (also where the
- * database was not migrated) or `RUNBOOK_INVALID_RUNBOOK`; what had been opened is closed again.
+ * database was not migrated) or `RUNBOOK_INVALID_RUNBOOK`; then everything opened so far is closed.
  */
 export async function openEngine(
   config: Config,
@@ -37,7 +38,7 @@ export async function openEngine(
   const database = openDatabase(config.database.reveal(), {
     name: options.name ?? 'runbook',
     max: options.connections ?? 10,
-    ...(options.answerMs === undefined ? {} : { answerMs: options.answerMs }),
+    ...defined({ answerMs: options.answerMs }),
   })
   const targets = openTargets(config)
   let temporal: Temporal | undefined
@@ -56,9 +57,9 @@ export async function openEngine(
   return { config, database, temporal, catalogue, people, keyring, targets, close }
 }
 
-/** Temporal's own variables may stand in `.runbook/env` too: that is where the embedded stack says where it is. */
+/** Temporal's own variables are read from `.runbook/env` too, where the embedded stack writes its address. */
 export function temporalAddress(config: Config): TemporalAddress {
   const { environment } = readEnvironment(config.directory, process.env)
-  const ofTemporal = Object.entries(environment).filter(([name]) => name.startsWith('TEMPORAL_'))
-  return { ...config.temporal, environment: Object.fromEntries(ofTemporal) }
+  const temporalVariables = Object.entries(environment).filter(([name]) => name.startsWith('TEMPORAL_'))
+  return { ...config.temporal, environment: Object.fromEntries(temporalVariables) }
 }

@@ -12,9 +12,9 @@ import type { Engine } from './engine.ts'
 import type { DoneRequest } from './requests.ts'
 
 /**
- * A person says that a `manual` step was done, or not; then the workflow goes on. Who may: those who decide on the gate and those to
- * whom the incident is escalated; where no approval was needed, everybody who is in a group. The first word counts. Throws
- * `RUNBOOK_CONFLICT` when no such step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
+ * Records a person's answer to a `manual` step: done or not done. Then the workflow continues. The groups that decide on the gate and
+ * those that the incident escalates to may answer; where no approval was needed, every member of a group may. The first answer wins.
+ * Throws `RUNBOOK_CONFLICT` when no such step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
  */
 export async function finishManual(
   engine: Engine,
@@ -26,30 +26,30 @@ export async function finishManual(
   const { closedAt, cancelledAt } = await readIncident(database, incident)
   const gate = (await readGates(database, incident)).at(-1)
   if (closedAt || cancelledAt || gate?.state !== 'approved')
-    throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no step that waits for a person`)
-  allow(gate, person)
-  const step = choose(incident, await waitingSteps(engine, gate), request)
+    throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no manual step that waits for an answer`)
+  requireAllowed(gate, person)
+  const step = chooseStep(incident, await waitingSteps(engine, gate), request)
   const form = readForm(step, request)
   const { done, comment } = request
   const place = { gate: gate.id, action: step.id, target: step.target }
   const effect = await recordDone(database, place, { person: person.name, done, form, comment })
-  // Lost, the workflow looks by itself after a while.
+  // A lost signal only delays: the workflow polls for the answer.
   await wakeWorkflow(temporal.client, incident).catch(() => {})
   return effect
 }
 
-function allow({ id, proposal }: GateRow, person: Person): void {
+function requireAllowed({ id, proposal }: GateRow, person: Person): void {
   const groups = widenedGroups(proposal.approval)
   if (proposal.approval.auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',
-    `${id}: ${person.name} is in none of the groups that decide here: ${groups.join(', ')}`,
+    `${id}: ${person.name} may not answer this step: members of these groups may: ${groups.join(', ')}`,
   )
 }
 
 /**
- * Manual steps whose turn it is: actions run in order, each for all its targets before the next. Targets that no longer qualified,
- * or of which an earlier action was refused or is unknown, are left out.
+ * The manual steps that wait now: actions run in order, each for all its targets before the next. Left out are targets that no longer
+ * qualified and targets with an earlier action that was refused or is unknown.
  */
 async function waitingSteps(
   { database }: Engine,
@@ -57,38 +57,38 @@ async function waitingSteps(
 ): Promise<ProposedAction[]> {
   const events = await readEvents(database, incident)
   const rechecks = events.filter((event) => event.kind === 'recheck').filter(({ data }) => data.round === round)
-  // Before the grounds were looked at again nobody knows which targets stay.
+  // The re-check decides which targets are kept.
   if (rechecks.length === 0) return []
-  const left = new Set(rechecks.flatMap(({ data }) => Object.keys(data.skipped)))
+  const dropped = new Set(rechecks.flatMap(({ data }) => Object.keys(data.skipped)))
   const found = await database.query<{ action: string; target: string; result: string }>(
     'SELECT action, target, result FROM runbook.effects WHERE gate = $1',
     [id],
   )
-  for (const { target, result } of found.rows) if (result === 'refused' || result === 'unknown') left.add(target)
+  for (const { target, result } of found.rows) if (result === 'refused' || result === 'unknown') dropped.add(target)
   const open = proposal.actions.filter(
-    (one) => !left.has(one.target) && !found.rows.some((row) => row.action === one.id && row.target === one.target),
+    (one) => !dropped.has(one.target) && !found.rows.some((row) => row.action === one.id && row.target === one.target),
   )
-  const turn = open[0]
-  return turn?.kind === 'manual' ? open.filter((one) => one.id === turn.id) : []
+  const next = open[0]
+  return next?.kind === 'manual' ? open.filter((one) => one.id === next.id) : []
 }
 
-function choose(incident: string, waiting: ProposedAction[], { action, target }: DoneRequest): ProposedAction {
-  const meant = waiting.filter((one) => (action ?? one.id) === one.id && (target ?? one.target) === one.target)
-  if (meant.length === 1) return meant[0]!
+function chooseStep(incident: string, waiting: ProposedAction[], { action, target }: DoneRequest): ProposedAction {
+  const matching = waiting.filter((one) => (action ?? one.id) === one.id && (target ?? one.target) === one.target)
+  if (matching.length === 1) return matching[0]!
   const names = waiting.map((one) => `${one.id}/${one.target}`).join(', ')
   if (waiting.length === 0)
-    throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no step that waits for a person just now`)
-  throw new RunbookError('RUNBOOK_CONFLICT', `${incident}: say which step; these wait: ${names}`)
+    throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no manual step that waits for an answer now`)
+  throw new RunbookError('RUNBOOK_CONFLICT', `${incident}: name one of the waiting steps: ${names}`)
 }
 
-/** The answers to what the step asks: all of them when it was done, and no others. */
+/** The values of the step's form: all of them when the step was done, and no others. */
 function readForm(step: ProposedAction, { done, form = {} }: DoneRequest): JsonObject {
-  const questions = isJsonObject(step.with.form) ? step.with.form : {}
+  const fields = isJsonObject(step.with.form) ? step.with.form : {}
   const problems = Object.keys(form)
-    .filter((name) => !Object.hasOwn(questions, name))
-    .map((name) => `${name} is not asked for`)
-  for (const [name, question] of Object.entries(questions))
-    if (done && !form[name]?.trim()) problems.push(`${name} is asked for: ${String(question)}`)
+    .filter((name) => !Object.hasOwn(fields, name))
+    .map((name) => `${name}: the step's form has no such field`)
+  for (const [name, question] of Object.entries(fields))
+    if (done && !form[name]?.trim()) problems.push(`${name} is required: ${String(question)}`)
   if (problems.length > 0) throw new RunbookError('RUNBOOK_BAD_INPUT', problems.join('; '), { problems })
   return form
 }

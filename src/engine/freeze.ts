@@ -4,21 +4,20 @@ import { requireMigrated } from '../history/migrate.ts'
 import { recordEvents } from '../history/record.ts'
 
 export interface Frozen {
-  /** False: it was so already. */
+  /** False: the freeze was already in that state. */
   turned: boolean
-  /** The freeze that is on now; null: none. */
+  /** The freeze that is on now; null if it is off. */
   freeze: Control | null
-  /** In how many open incidents' histories it was recorded. */
+  /** The number of open incidents whose history records this. */
   incidents: number
 }
 
-/** An incident that is busy just now does not hold the others up. */
-const PATIENCE_MS = 1_000
+/** A locked incident must not delay the others. */
+const LOCK_TIMEOUT_MS = 1_000
 
 /**
- * Turns the freeze on or off. Needs the engine's PostgreSQL and nothing else, so that it works when nothing else does: no API, no
- * Temporal, no configuration. In force when this returns: permits that were taken before are used up. Throws `RUNBOOK_BAD_INPUT`,
- * `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG`.
+ * Turns the freeze on or off. It needs only the engine's PostgreSQL: no API, no Temporal, no configuration. The freeze is in force
+ * when this returns: earlier permits are used up. Throws `RUNBOOK_BAD_INPUT`, `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG`.
  */
 export async function turnFreeze(
   databaseUrl: string,
@@ -28,7 +27,7 @@ export async function turnFreeze(
   try {
     await requireMigrated(database)
     const turned = await switchControl(database, { control: FREEZE, ...turn })
-    const incidents = turned ? await tellOpenIncidents(database, turn) : 0
+    const incidents = turned ? await recordInOpenIncidents(database, turn) : 0
     const freeze = (await readControls(database)).find((one) => one.name === FREEZE) ?? null
     return { turned, freeze, incidents }
   } catch (error) {
@@ -38,23 +37,23 @@ export async function turnFreeze(
   }
 }
 
-/** For who reads an incident afterwards. The control and its own event are committed before, and do not depend on it. */
-async function tellOpenIncidents(
+/** Records the freeze for readers of each incident. The control and its own event are already committed and do not depend on this. */
+async function recordInOpenIncidents(
   database: Database,
   { on, person, reason }: { on: boolean; person: string; reason: string },
 ): Promise<number> {
-  await database.query(`SELECT set_config('lock_timeout', $1, false)`, [String(PATIENCE_MS)])
+  await database.query(`SELECT set_config('lock_timeout', $1, false)`, [String(LOCK_TIMEOUT_MS)])
   const open = await database.query<{ id: string }>(
     'SELECT id FROM runbook.incidents WHERE closed_at IS NULL ORDER BY number',
   )
   const data = { control: FREEZE, on, person, reason }
-  let told = 0
+  let recorded = 0
   for (const { id } of open.rows)
     await recordEvents(database, id, [{ actor: `person:${person}`, kind: 'control', data }]).then(
-      () => (told += 1),
+      () => (recorded += 1),
       () => undefined,
     )
-  return told
+  return recorded
 }
 
 function isConnectionError(error: unknown): boolean {

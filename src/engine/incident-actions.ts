@@ -10,7 +10,7 @@ import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 import { MAX_NOTE_LENGTH } from './requests.ts'
 
-/** Somebody has seen it. The first acknowledgement stands. */
+/** Marks the incident as seen. The first acknowledgement is kept. */
 export async function acknowledge(engine: Engine, person: Person, incident: string): Promise<void> {
   const event = { place: formatPlace({ kind: 'acknowledged' }), kind: 'acknowledged' as const, data: {} }
   await act(engine, person, incident, event, (connection) =>
@@ -21,18 +21,21 @@ export async function acknowledge(engine: Engine, person: Person, incident: stri
   )
 }
 
-/** Somebody looks after it; who claims last has it. */
+/** Marks the person as responsible for the incident. The latest claim is kept. */
 export async function claim(engine: Engine, person: Person, incident: string): Promise<void> {
   await act(engine, person, incident, { kind: 'claimed', data: {} }, (connection) =>
     connection.query('UPDATE runbook.incidents SET claimed_by = $2 WHERE id = $1', [incident, person.name]),
   )
 }
 
-/** A note in the incident's history; also after it has closed. */
+/** Adds a note to the incident's history, also after it was closed. */
 export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
   const body = text.trim()
   if (body === '' || body.length > MAX_NOTE_LENGTH || !isStorable(body))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `a note has 1 to ${MAX_NOTE_LENGTH} characters, and ${NOT_STORABLE}`)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `a note must have 1 to ${MAX_NOTE_LENGTH} characters and ${NOT_STORABLE}`,
+    )
   await transaction(engine.database, async (connection) => {
     await lockIncident(connection, incident)
     await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [
@@ -45,8 +48,8 @@ export async function addNote(engine: Engine, person: Person, incident: string, 
 }
 
 /**
- * Marks an incident to be ended, and rings its workflow, which ends it: at its gate at once, while applying between two targets.
- * What was applied stays applied.
+ * Marks the incident as cancelled and wakes its workflow, which ends it: at its gate at once, during apply before the next target.
+ * Applied effects are kept.
  */
 export async function cancelIncident(
   engine: Engine,
@@ -61,7 +64,7 @@ export async function cancelIncident(
       [incident, person.name],
     ),
   )
-  // Lost, it is rung again by the reconciler.
+  // The reconciler repeats a lost signal.
   await wakeWorkflow(engine.temporal.client, incident).catch(() => {})
 }
 
@@ -74,7 +77,7 @@ async function act(
 ): Promise<void> {
   await transaction(engine.database, async (connection) => {
     const { closed } = await lockIncident(connection, incident)
-    if (closed) throw new RunbookError('RUNBOOK_CONFLICT', `${incident} is closed; a note can still be added`)
+    if (closed) throw new RunbookError('RUNBOOK_CONFLICT', `${incident} is closed; you can still add a note`)
     await write(connection)
     await recordEvents(connection, incident, [{ actor: `person:${person.name}`, ...event }])
   })

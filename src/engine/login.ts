@@ -4,12 +4,12 @@ import type { People, Person } from '../core/person.ts'
 import { authenticate } from '../gate/authenticate.ts'
 import { openOidc } from '../gate/oidc.ts'
 
-/** Header, claims and signature, as every signed JWT is written. */
-const SIGNED = /^[\w-]+\.[\w-]+\.[\w-]+$/
+/** The form of a signed JWT: header, claims and signature. */
+const SIGNED_JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /**
- * Who bears a token: a configured person's own, or one of the identity provider, where there is one. Throws
- * `RUNBOOK_NOT_AUTHENTICATED`, `RUNBOOK_UNREACHABLE`.
+ * Finds the person of a bearer token: a configured person's own token, or, where an identity provider is configured, one of the
+ * provider's. Throws `RUNBOOK_NOT_AUTHENTICATED`, `RUNBOOK_UNREACHABLE`.
  */
 export function openLogin(
   { oidc }: Pick<Config, 'oidc'>,
@@ -20,8 +20,8 @@ export function openLogin(
     try {
       return authenticate(people, token)
     } catch (error) {
-      const foreign = byProvider && token !== undefined && SIGNED.test(token)
-      if (!foreign || !isRunbookError(error, 'RUNBOOK_NOT_AUTHENTICATED')) throw error
+      const isProviders = byProvider && token !== undefined && SIGNED_JWT.test(token)
+      if (!isProviders || !isRunbookError(error, 'RUNBOOK_NOT_AUTHENTICATED')) throw error
       return byProvider(token)
     }
   }

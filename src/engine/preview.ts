@@ -14,7 +14,7 @@ import { runIncident } from '../interpreter/run-incident.ts'
 import { scopeOf, withEvidence } from '../interpreter/scope.ts'
 import type { Targets } from '../targets/targets.ts'
 
-/** What a runbook would do now. */
+/** What a runbook would do now; nothing is done. */
 export interface Preview {
   runbook: string
   incident: string
@@ -22,12 +22,12 @@ export interface Preview {
   symptom: true | false | 'undetermined'
   checks: (Evidence & { parameters: JsonObject })[]
   causes: Finding[]
-  /** The cause that would be treated. */
+  /** The cause that the remedy would treat. */
   cause: string | null
-  /** null: nothing would be proposed; `end` says what instead. */
+  /** null: nothing would be proposed; then `end` holds the outcome. */
   proposal: PreviewedProposal | null
   end: { outcome: Outcome; reason: string; message: string | null } | null
-  /** Declared columns that are not what the server describes, of all checks with SQL. */
+  /** Declared columns that differ from the server's, of all SQL checks. */
   columns: { check: string; column: string; message: string }[]
 }
 
@@ -43,17 +43,17 @@ export interface PreviewedProposal {
 }
 
 /**
- * Carries an incident up to its first gate, with real checks by read credentials, and looks at what would be proposed. Nothing is
- * stored, nobody is told, nothing is changed. What cannot be looked at is in the answer; it does not throw.
+ * Runs an incident up to its first gate, with real checks on read credentials, and previews the proposal. It stores nothing, notifies
+ * nobody and changes nothing. A failed check is reported in the answer; it does not throw.
  */
 export async function previewRunbook(plan: Plan, inputs: JsonObject, targets: Targets): Promise<Preview> {
   const host = new PreviewHost(targets)
   await runIncident(plan, { incident: 'preview', planDigest: digest(plan as unknown as Json), inputs }, host).catch(
     (error: unknown) => {
-      if (error !== host.atTheGate) throw error
+      if (error !== host.atGate) throw error
     },
   )
-  const checks = plan.checks.flatMap((check) => host.found.find((one) => one.name === check.name) ?? [])
+  const checks = plan.checks.flatMap((check) => host.evidence.find((one) => one.name === check.name) ?? [])
   const known = plan.checks.filter((check) => checks.some(({ name }) => name === check.name))
   const scope = withEvidence(scopeOf(plan, inputs), known, checks)
   const symptom = evaluateCondition(plan.symptom, scope)
@@ -85,15 +85,15 @@ async function proposalOf(draft: ProposalDraft, targets: Targets): Promise<Previ
   return { remedy, title, risk, because, affected, approval, targets: draft.targets, actions }
 }
 
-/** Checks that read SQL, those of remedies included: a wrong column there would only show after something was applied. */
+/** Of all SQL checks, those of remedies included: there a wrong column would otherwise show only after the remedy was applied. */
 async function columnsOf(plan: Plan, targets: Targets): Promise<Preview['columns']> {
-  const ofRemedies = Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
+  const remedyChecks = Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
     [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({
       check,
       name: `${remedy}/${check.name}`,
     })),
   )
-  const all = [...plan.checks.map((check) => ({ check, name: check.name })), ...ofRemedies]
+  const all = [...plan.checks.map((check) => ({ check, name: check.name })), ...remedyChecks]
   const found = await Promise.all(
     all
       .filter(({ check }) => check.kind === 'sql.query')
@@ -113,10 +113,10 @@ function literals(check: PlanCheck): JsonObject {
   )
 }
 
-/** The world up to the first gate: checks are real, and everything else is only noted. */
+/** Runs real checks up to the first gate; everything else is only kept in memory. */
 class PreviewHost implements Host {
-  readonly found: Preview['checks'] = []
-  readonly atTheGate = new Error('a preview ends at the gate')
+  readonly evidence: Preview['checks'] = []
+  readonly atGate = new Error('the preview reached the gate')
   readonly #targets: Targets
   draft: ProposalDraft | undefined
   closing: ClosingRequest | undefined
@@ -127,12 +127,12 @@ class PreviewHost implements Host {
   }
 
   async runChecks(requests: CheckRequest[]): Promise<Evidence[]> {
-    const found = await Promise.all(requests.map((request) => this.#look(request)))
-    this.found.push(...found.map((evidence, i) => ({ ...evidence, parameters: requests[i]!.parameters })))
+    const found = await Promise.all(requests.map((request) => this.#runCheck(request)))
+    this.evidence.push(...found.map((one, i) => ({ ...one, parameters: requests[i]!.parameters })))
     return found
   }
 
-  async #look(request: CheckRequest): Promise<Evidence> {
+  async #runCheck(request: CheckRequest): Promise<Evidence> {
     const { place, name, kind, unavailable: error } = request
     if (error === undefined) return runCheck(request, this.#targets)
     const startedAt = new Date().toISOString()
@@ -142,7 +142,7 @@ class PreviewHost implements Host {
 
   async propose(draft: ProposalDraft): Promise<never> {
     this.draft = draft
-    throw this.atTheGate
+    throw this.atGate
   }
 
   async escalate({ message }: { message: string }): Promise<void> {
@@ -162,22 +162,22 @@ class PreviewHost implements Host {
   }
 
   isFatal(error: unknown): boolean {
-    return error === this.atTheGate
+    return error === this.atGate
   }
 
   setStatus(): void {}
-  resolveGate = beyondTheGate
-  waitForSignal = beyondTheGate
-  apply = beyondTheGate
-  poll = beyondTheGate
+  resolveGate = neverCalled
+  waitForSignal = neverCalled
+  apply = neverCalled
+  poll = neverCalled
 
   clock(): never {
-    throw new Error(BEYOND)
+    throw new Error(NEVER_CALLED)
   }
 }
 
-const BEYOND = 'a preview ends at the gate, and nothing beyond it is ever done'
+const NEVER_CALLED = 'a preview ends at the gate: nothing is decided, applied or verified'
 
-async function beyondTheGate(): Promise<never> {
-  throw new Error(BEYOND)
+async function neverCalled(): Promise<never> {
+  throw new Error(NEVER_CALLED)
 }

@@ -9,44 +9,45 @@ import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 import { startAccepted } from './trigger.ts'
 
+/** The incidents for which something was done. */
 export interface Reconciled {
   started: string[]
+  signalled: string[]
   closed: string[]
-  rung: string[]
 }
 
 const BATCH = 100
-/** So many questions to Temporal at once. */
-const AT_ONCE = 10
-/** Who accepted an incident starts it within this time, or died. */
+/** Concurrent requests to Temporal. */
+const CONCURRENCY = 10
+/** A process that accepts an incident starts it within this time, or it was killed. */
 const START_GRACE_MS = 2_000
-/** A gate that was decided so long ago and has no permit yet is rung again; then each time twice as late as before. */
+/** When a decided gate still has no permit after this time, its workflow is signalled again; each further wait is twice as long. */
 const SIGNAL_GRACE_SECONDS = 10
-/** A workflow that ended has closed its incident within this time, or never will. */
+/** A workflow closes its incident within this time after its end, or never. */
 const CLOSE_GRACE_SECONDS = 15
-/** Temporal is asked about one incident at most so often, by whatever process. */
-const LOOK_SECONDS = 15
+/** The least time between two requests to Temporal about one incident, over all processes. */
+const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
- * Makes history and Temporal agree: starts what was accepted and not started, rings for gates that were decided and not acted on,
- * and closes truthfully what ended without saying so. Any number of processes may do this at once. What fails for one incident does
- * not keep the others waiting; the first such error is thrown when all have had their turn.
+ * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
+ * decided but not acted on, and closes incidents whose workflow ended without closing them. Several processes may do this at once.
+ * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
   const errors: unknown[] = []
   const reconciled = {
     started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
-    rung: await forEach(await toSignal(engine), errors, async (id) => {
+    signalled: await forEach(await toSignal(engine), errors, async (id) => {
       await wakeWorkflow(engine.temporal.client, id)
       return true
     }),
-    closed: await forEach(await toLookAt(engine), errors, (id) => closeIfEnded(engine, id)),
+    closed: await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)),
   }
   if (errors.length > 0) throw errors[0]
   return reconciled
 }
 
-/** Those for which `work` answered true. */
+/** Returns the incidents for which `work` returned true. */
 async function forEach(
   incidents: string[],
   errors: unknown[],
@@ -62,7 +63,7 @@ async function forEach(
         errors.push(error)
       }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker))
   return done
 }
 
@@ -77,7 +78,7 @@ async function start(engine: Engine, incident: string): Promise<boolean> {
   return true
 }
 
-/** Claimed in one statement, so that of several processes one rings. */
+/** Claims the incidents in one statement, so that only one of several processes signals. */
 async function toSignal({ database }: Engine): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(
     `WITH waiting AS (
@@ -96,15 +97,15 @@ async function toSignal({ database }: Engine): Promise<string[]> {
   return claimed.rows.map((row) => row.id)
 }
 
-/** Those that were not looked at for the longest time. */
-async function toLookAt({ database }: Engine): Promise<string[]> {
+/** Claims the incidents that were checked longest ago. */
+async function toDescribe({ database }: Engine): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(
     `UPDATE runbook.incidents SET looked_at = clock_timestamp() WHERE number IN (
        SELECT number FROM runbook.incidents WHERE closed_at IS NULL AND started_at < clock_timestamp() - $1 * interval '1 second'
          AND (looked_at IS NULL OR looked_at < clock_timestamp() - $2 * interval '1 second')
        ORDER BY looked_at NULLS FIRST, number LIMIT $3 FOR UPDATE SKIP LOCKED)
      RETURNING id`,
-    [CLOSE_GRACE_SECONDS, LOOK_SECONDS, BATCH],
+    [CLOSE_GRACE_SECONDS, DESCRIBE_INTERVAL_SECONDS, BATCH],
   )
   return claimed.rows.map((row) => row.id)
 }
@@ -114,19 +115,19 @@ async function closeIfEnded(engine: Engine, incident: string): Promise<boolean> 
   if (state === 'running') return false
   const { fresh } = await closeIncident(engine.database, {
     incident,
-    ...(await ended(engine, incident, state)),
+    ...(await outcomeOf(engine, incident, state)),
     unsettled: 'its workflow ended before the effect was recorded',
   })
   return fresh
 }
 
-async function ended(
+async function outcomeOf(
   engine: Engine,
   incident: string,
   state: Exclude<WorkflowState, 'running'>,
 ): Promise<{ outcome: Outcome; reason: string }> {
   if (state === 'cancelled') return { outcome: 'cancelled', reason: 'its workflow was cancelled in Temporal' }
-  const words = {
+  const descriptions = {
     completed: 'completed without closing it',
     failed: 'failed',
     terminated: 'was terminated',
@@ -134,7 +135,7 @@ async function ended(
     gone: 'is gone from Temporal',
   }
   const why = state === 'failed' ? await whyFailed(engine, incident) : ''
-  return { outcome: 'failed', reason: `its workflow ${words[state]}${why}` }
+  return { outcome: 'failed', reason: `its workflow ${descriptions[state]}${why}` }
 }
 
 async function whyFailed(engine: Engine, incident: string): Promise<string> {

@@ -7,13 +7,13 @@ import type { Engine } from './engine.ts'
 import { trigger } from './trigger.ts'
 
 /**
- * Opens a closed incident's successor: the same type and inputs, by today's runbook, linked to it. Joins the one that is open under
- * the same key, should there be one. Throws `RUNBOOK_CONFLICT` for an incident that is open.
+ * Opens an incident that is linked to a closed one: the same type and inputs, with today's runbook. If an incident is open under the
+ * same key, joins that one. Throws `RUNBOOK_CONFLICT` for an incident that is open.
  */
 export async function retryIncident(engine: Engine, person: Person, id: string): Promise<Accepted> {
   const { type, inputs, closedAt } = await readIncident(engine.database, id)
   if (!closedAt)
-    throw new RunbookError('RUNBOOK_CONFLICT', `${id} is still open: "runbook cancel ${id}" would end it first`)
+    throw new RunbookError('RUNBOOK_CONFLICT', `${id} is still open: end it first with "runbook cancel ${id}"`)
   const requester = `person:${person.name}`
   const accepted = await trigger(engine, { type, inputs, requester, parent: id })
   const { incident, created } = accepted

@@ -13,9 +13,9 @@ export interface EngineWorker {
   stop(): Promise<void>
 }
 
-const RECONCILE_MS = 2_000
+const RECONCILE_INTERVAL_MS = 2_000
 
-/** Runs incidents in this process until it is stopped; beside them the starter and the reconciler. */
+/** Runs incidents in this process until it is stopped, and the reconciler with them. */
 export async function runWorker(engine: Engine, roles: Role[], log: (line: string) => void): Promise<EngineWorker> {
   const worker = await startWorker(
     engine.temporal,
@@ -49,21 +49,21 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
   }
 }
 
-/** An outage is said once, and once more when it is over. */
+/** Logs an outage once, and its end once. */
 async function keepReconciling(engine: Engine, log: (line: string) => void, signal: AbortSignal): Promise<void> {
   let failing = false
   while (!signal.aborted) {
     try {
       const { started, closed } = await reconcile(engine)
-      if (failing) log('reconciler: works again')
+      if (failing) log('reconciler: recovered')
       failing = false
       if (started.length > 0) log(`reconciler: started ${started.join(', ')}`)
-      if (closed.length > 0) log(`reconciler: closed ${closed.join(', ')}, whose workflow had ended`)
+      if (closed.length > 0) log(`reconciler: closed ${closed.join(', ')}: the workflow had ended`)
     } catch (error) {
-      if (!failing) log(`reconciler: ${messageOf(error)}; goes on trying`)
+      if (!failing) log(`reconciler failed, retrying: ${messageOf(error)}`)
       failing = true
     }
-    // Several processes do this: a little disorder keeps them from doing it at the same moment.
-    await sleep(RECONCILE_MS * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
+    // Jitter, so that several processes do not reconcile at the same moment.
+    await sleep(RECONCILE_INTERVAL_MS * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
   }
 }

@@ -7,8 +7,8 @@ import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
 import type { EvidenceView, GateView, Review, RoundView } from './views/view-types.ts'
 
 /**
- * A scenario file of one real incident: what its checks found and when that changed, what was decided, and what came of it. The
- * evidence is redacted as it was stored; read it before you keep it. YAML text.
+ * A scenario file (YAML) made from a real incident: its checks' results and when they changed, the decisions, and the outcome. The
+ * evidence is as redacted as in the history; review it before you commit the file.
  */
 export function scenarioFrom({ incident, evidence }: Review): string {
   const { id, type, runbook, planDigest, openedAt, inputs, rounds, outcome } = incident
@@ -35,13 +35,13 @@ export function scenarioFrom({ incident, evidence }: Review): string {
   }
   const head = [
     '# yaml-language-server: $schema=../schema/scenarios.json',
-    `# From ${id} of ${openedAt.slice(0, 10)}, runbook ${runbook}, plan ${planDigest.slice(0, 12)}.${outcome ? '' : ' It was still open: put in what must come of it.'}`,
-    ...unknownEnds(rounds),
+    `# From ${id} of ${openedAt.slice(0, 10)}, runbook ${runbook}, plan ${planDigest.slice(0, 12)}.${outcome ? '' : ' It was still open: fill in the expected outcome.'}`,
+    ...unsupportedGates(rounds),
   ]
   return `${head.join('\n')}\n${yamlOf(file)}`
 }
 
-/** What a diagnosed system says may hold characters that hide or turn text, which no runbook may hold: they are written as `\\u202e`. */
+/** Results of diagnosed systems may hold bidi and invisible characters, which YAML files here may not: they are escaped, as `\\u202e`. */
 function yamlOf(file: JsonObject): string {
   const document = new Document(file, { aliasDuplicateObjects: false })
   visit(document, {
@@ -54,7 +54,7 @@ function yamlOf(file: JsonObject): string {
     .replace(FORBIDDEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Each check's results in the order in which they were taken; a new phase where something changed. */
+/** Each check's results in the order in which they were taken; a changed result begins a new phase. */
 function checksOf(evidence: EvidenceView[]): JsonObject {
   const checks: Record<string, JsonObject[]> = {}
   const last: Record<string, string> = {}
@@ -62,10 +62,10 @@ function checksOf(evidence: EvidenceView[]): JsonObject {
     const place = parseCheckPlace(one.place)
     if (!place) continue
     const { stage, check: name } = place
-    const found = foundIn(one)
-    if (last[name] === canonical(found)) continue
-    last[name] = canonical(found)
-    ;(checks[name] ??= []).push({ ...beginOf(stage), ...found })
+    const result = resultIn(one)
+    if (last[name] === canonical(result)) continue
+    last[name] = canonical(result)
+    ;(checks[name] ??= []).push({ ...startOf(stage), ...result })
   }
   return Object.fromEntries(
     Object.entries(checks).map(([name, phases]): [string, Json] => {
@@ -75,13 +75,13 @@ function checksOf(evidence: EvidenceView[]): JsonObject {
   )
 }
 
-function foundIn({ body, truncated }: EvidenceView): JsonObject {
+function resultIn({ body, truncated }: EvidenceView): JsonObject {
   if (typeof body['error'] === 'string') return { failed: body['error'] }
   const result = body['result'] as JsonObject
   return { result: truncated ? { ...result, truncated } : result }
 }
 
-function beginOf({ at, round }: CheckStage): JsonObject {
+function startOf({ at, round }: CheckStage): JsonObject {
   if (at === 'diagnose') return round === 1 ? {} : { from: 'opened', round }
   if (at === 'recheck') return { from: 'proposed', round }
   return { from: 'applied', round }
@@ -90,17 +90,17 @@ function beginOf({ at, round }: CheckStage): JsonObject {
 function decisionOf(gate: GateView): Json {
   const last = gate.decisions.findLast((one) => !one.withdrawn)
   const after = last ? Date.parse(last.at) - Date.parse(gate.openedAt) : 0
-  const moment = after >= 1000 ? { after: formatDuration(Math.round(after / 1000) * 1000) } : {}
+  const time = after >= 1000 ? { after: formatDuration(Math.round(after / 1000) * 1000) } : {}
   switch (gate.state) {
     case 'expired':
       return 'timeout'
     case 'cancelled':
       return 'cancel'
     case 'rejected':
-      return { decision: last?.nextCause ? 'next-cause' : 'reject', ...moment }
+      return { decision: last?.nextCause ? 'next-cause' : 'reject', ...time }
     default: {
       const targets = last?.targets ? { targets: last.targets } : {}
-      return { decision: 'approve', ...targets, ...moment }
+      return { decision: 'approve', ...targets, ...time }
     }
   }
 }
@@ -112,14 +112,14 @@ function unusualEffects({ round, effects }: RoundView): JsonObject[] {
 }
 
 function expectationOf({ causes, gate, effects, targets, verified }: RoundView): JsonObject {
-  const touched = gate ? effectsOf(targets, effects) : {}
+  const expectedEffects = gate ? effectsOf(targets, effects) : {}
   return {
     ...(causes.length > 0 ? { causes: Object.fromEntries(causes.map(({ cause, holds }) => [cause, holds])) } : {}),
     ...(gate
       ? {
           cause: gate.proposal.cause,
           proposal: { remedy: gate.proposal.remedy, targets: gate.proposal.targets.map(({ key }) => key) },
-          effects: touched,
+          effects: expectedEffects,
         }
       : { proposal: 'none' }),
     ...(verified === null ? {} : { verified }),
@@ -135,10 +135,10 @@ function effectsOf(targets: RoundView['targets'], effects: RoundView['effects'])
   ])
 }
 
-function unknownEnds(rounds: RoundView[]): string[] {
+function unsupportedGates(rounds: RoundView[]): string[] {
   return rounds
     .filter(({ gate }) => gate && ['voided', 'withdrawn', 'lapsed', 'open'].includes(gate.state))
     .map(
-      ({ gate }) => `# Gate ${gate!.id} is ${gate!.state}, which scenarios do not know: say what was decided instead.`,
+      ({ gate }) => `# Gate ${gate!.id} is ${gate!.state}, which scenarios do not support: write a decision instead.`,
     )
 }

@@ -7,7 +7,7 @@ import { readIncident } from '../history/incidents.ts'
 import type { Engine } from './engine.ts'
 import type { SettleRequest } from './requests.ts'
 
-/** Settles an effect of the incident: of the gate that is named, else of its last one. Throws as `settleUnknown` does. */
+/** Settles an unknown effect of the named gate, by default of the incident's latest one. Throws as `settleUnknown` does. */
 export async function settleEffect(
   { database }: Engine,
   person: Person,

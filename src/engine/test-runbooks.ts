@@ -5,27 +5,27 @@ import type { Source } from '../language/parse/source.ts'
 import type { Problem } from '../language/problems.ts'
 import { compileScenarios } from '../language/scenarios/compile-scenarios.ts'
 
-/** A runbook and what came of its scenarios. */
+/** A runbook and the results of its scenarios. */
 export interface TestedRunbook {
   runbook: string
   file: string
-  /** Absent: there are no scenarios. */
+  /** Absent: the runbook has no scenarios. */
   scenarios?: { file: string; source: Source }
   runs: ScenarioRun[]
   coverage: Coverage
 }
 
 export interface TestedRunbooks {
-  /** Without those whose scenarios have problems. */
+  /** Without the runbooks whose scenarios have problems. */
   tested: TestedRunbook[]
-  /** Of runbooks and of scenarios: what keeps them from being run. */
+  /** Errors in runbooks and scenarios that prevent them from being run. */
   problems: Problem[]
   files: number
 }
 
 /**
- * Runs the scenarios of the runbooks in these files and folders. Needs no server: the checks' results are given, the clock is the
- * scenarios' own.
+ * Runs the scenarios of the runbooks in these files and folders. Needs no server: scenarios contain the checks' results and have
+ * their own clock.
  */
 export async function testRunbooks(paths: readonly string[], options: LoadOptions): Promise<TestedRunbooks> {
   const { runbooks, problems, files } = loadRunbooks(paths.map(runbookOf), options)

@@ -1,5 +1,6 @@
 import type { IncidentStart } from '../core/incident.ts'
 import { canonical } from '../core/canonical.ts'
+import { defined } from '../core/defined.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
@@ -16,7 +17,7 @@ import { readInputs } from './read-inputs.ts'
 
 export interface TriggerRequest {
   type: string
-  /** By name; text is read as the declared type. */
+  /** By name; strings are converted to the declared type. */
   inputs: Record<string, unknown>
   /** `person:<name>`, `alert:<source>`, `detect:<runbook>`, `handoff:<incident>`. */
   requester: string
@@ -24,21 +25,24 @@ export interface TriggerRequest {
   idempotencyKey?: string
 }
 
-/** Who never thinks before they report the same thing again. People, and incidents that hand over, do. */
-const REPORTS_BY_ITSELF = /^(alert|detect):/
-/** Where the runbook says nothing under `detect: again`. */
-const QUIET_MS = 3_600_000
+/** Requesters that repeat a report automatically. People and incidents that hand over do not. */
+const AUTOMATIC_REQUESTER = /^(alert|detect):/
+/** For runbooks without `detect: again`. */
+const DEFAULT_QUIET_MS = 3_600_000
 
 /**
- * Opens an incident, or joins the open one of the same key. It is accepted once it is in the history; should Temporal not answer
- * then, the starter starts its workflow later. A report by an alert is only counted while its key is quiet. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
+ * Opens an incident, or joins the open one of the same key. It is accepted once it is in the history; if Temporal does not answer, the
+ * reconciler starts the workflow later. While a key is quiet, reports by alerts are only counted. Throws
+ * `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
  */
 export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
   const { plan, text } = runbookFor(engine.catalogue, request.type)
   const inputs = readInputs(plan.name, plan.inputs, request.inputs)
   const key = incidentKey(plan, inputs)
-  const planDigest = await knownPlan(engine, plan, text)
+  const planDigest = await storePlanOnce(engine, plan, text)
   const { type, requester, parent, idempotencyKey } = request
+  const isAutomatic = AUTOMATIC_REQUESTER.test(requester) && !parent
+  const quietMs = isAutomatic ? (plan.detect?.againMs ?? DEFAULT_QUIET_MS) : undefined
   const accepted = await acceptIncident(engine.database, {
     type,
     runbook: plan.name,
@@ -46,41 +50,36 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
     key,
     inputs,
     requester,
-    ...(parent === undefined ? {} : { parent }),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(REPORTS_BY_ITSELF.test(requester) && !parent ? { quietMs: plan.detect?.againMs ?? QUIET_MS } : {}),
+    ...defined({ parent, idempotencyKey, quietMs }),
   })
   if (accepted.created)
     await startAccepted(engine, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {
-      // Accepted is accepted: `started_at` stays null, and the starter works it off.
+      // `started_at` stays null: the reconciler starts the workflow later.
     })
   if (accepted.created) return accepted
-  const own = (await readIncident(engine.database, accepted.incident)).inputs
-  return canonical(own) === canonical(inputs) ? accepted : { ...accepted, inputs: own }
+  const joined = (await readIncident(engine.database, accepted.incident)).inputs
+  return canonical(joined) === canonical(inputs) ? accepted : { ...accepted, inputs: joined }
 }
 
-/** Starts the workflow of an incident that was accepted, and takes it off the outbox. */
+/** Starts the workflow of an accepted incident and marks it as started. */
 export async function startAccepted(engine: Engine, plan: Plan, start: IncidentStart): Promise<void> {
   await startIncident(engine.temporal.client, engine.config.temporal.taskQueue, plan, start)
   await markStarted(engine.database, start.incident)
 }
 
-/** What PostgreSQL can index, with room to spare. */
-const LONGEST_KEY_BYTES = 1_000
+/** Well below the limit of a PostgreSQL index. */
+const MAX_KEY_BYTES = 1_000
 
 function incidentKey(plan: Plan, inputs: JsonObject): string {
   const scope = scopeOf(plan, inputs)
   const key = renderedKey(plan, scope)
-  if (Buffer.byteLength(key) > LONGEST_KEY_BYTES)
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES)
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `the key of ${plan.name} would have ${Buffer.byteLength(key)} bytes with these inputs; it may have ${LONGEST_KEY_BYTES}`,
+      `the key of ${plan.name} has ${Buffer.byteLength(key)} bytes with these inputs; the limit is ${MAX_KEY_BYTES}: shorten the inputs`,
     )
   if (!isStorable(key))
-    throw new RunbookError(
-      'RUNBOOK_BAD_INPUT',
-      `the key of ${plan.name} ${NOT_STORABLE}, as it would with these inputs`,
-    )
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `the key of ${plan.name} ${NOT_STORABLE}: check the inputs`)
   return key
 }
 
@@ -95,13 +94,13 @@ function renderedKey(plan: Plan, scope: Scope): string {
   }
 }
 
-const stored = new WeakMap<Plan, string>()
+const digests = new WeakMap<Plan, string>()
 
-/** A plan is written once per process, not once per incident. */
-async function knownPlan(engine: Engine, plan: Plan, source: string): Promise<string> {
-  const known = stored.get(plan)
+/** Stores a plan once per process, not once per incident. Returns its digest. */
+async function storePlanOnce(engine: Engine, plan: Plan, source: string): Promise<string> {
+  const known = digests.get(plan)
   if (known) return known
   const digest = await storePlan(engine.database, plan, source)
-  stored.set(plan, digest)
+  digests.set(plan, digest)
   return digest
 }

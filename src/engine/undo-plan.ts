@@ -3,41 +3,43 @@ import { isJsonObject } from '../core/json.ts'
 import { IR_VERSION, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 
-/** One effect that was applied, by the action of the proposal that says what it did, and the remedy that it belonged to. */
+/** One applied effect: the proposal's action, and the remedy that the action belongs to. */
 export interface AppliedAction {
   action: ProposedAction
   remedy: PlanRemedy | undefined
 }
 
-export interface Undoing {
+export interface Undo {
   plan: Plan
-  /** What cannot be taken back, each with why; for people. */
-  left: string[]
+  /** The effects that cannot be undone, each with the reason; for people. */
+  notUndone: string[]
 }
 
 const TIMEOUT_MS = 10_000
 const HOUR_MS = 3_600_000
 
 /**
- * A plan whose one remedy takes back, last first, what was applied: under the same kind of approval, each action guarded by what the
- * effect left behind. Undefined where nothing of it can be.
+ * A plan with one remedy that undoes the applied effects, last first. It needs the same approval, and each action is guarded by the
+ * values that the effect wrote. No plan if no effect can be undone.
  */
 export function undoPlan(
   incident: string,
   of: Pick<Plan, 'title' | 'escalate'>,
   applied: AppliedAction[],
-): Undoing | { plan?: undefined; left: string[] } {
-  const left: string[] = []
+): Undo | { plan?: undefined; notUndone: string[] } {
+  const notUndone: string[] = []
   const actions: PlanAction[] = []
   for (const { action } of applied.toReversed()) {
     if (action.kind === 'notify') continue
-    const reverse = reversed(action)
-    if (typeof reverse === 'string') left.push(`${action.id} on ${action.target}: ${reverse}`)
-    else actions.push(planAction(actions.length, reverse))
+    const undone = reverse(action)
+    if (typeof undone === 'string') notUndone.push(`${action.id} on ${action.target}: ${undone}`)
+    else actions.push(planAction(actions.length, undone))
   }
-  if (actions.length === 0) return { left }
-  const part = left.length > 0 ? ` (${actions.length} of ${actions.length + left.length} effects)` : ''
-  const because = [`it was asked for after ${incident}: ${of.title}`, ...left.map((one) => `not ${one}`)].join('; ')
+  if (actions.length === 0) return { notUndone }
+  const part = notUndone.length > 0 ? ` (${actions.length} of ${actions.length + notUndone.length} effects)` : ''
+  const because = [`requested after ${incident}: ${of.title}`, ...notUndone.map((one) => `not undone: ${one}`)].join(
+    '; ',
+  )
   const to = of.escalate.to
   const plan: Plan = {
     irVersion: IR_VERSION,
@@ -50,18 +52,18 @@ export function undoPlan(
     causes: [
       {
         name: 'undo',
-        title: `What ${incident} did is to be taken back`,
+        title: `Undo of ${incident} was requested`,
         because: { lit: because },
         despite: [],
         then: { remedy: 'undo' },
       },
     ],
     otherwise: { end: 'escalate' },
-    remedies: { undo: undoRemedy(`Take back what ${incident} did${part}`, actions, applied, to) },
+    remedies: { undo: undoRemedy(`Undo the effects of ${incident}${part}`, actions, applied, to) },
     rounds: { ineffective: 1, total: 3 },
-    escalate: { to, message: { lit: `what ${incident} did could not be taken back` } },
+    escalate: { to, message: { lit: `the effects of ${incident} could not be undone` } },
   }
-  return { plan, left }
+  return { plan, notUndone }
 }
 
 function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction[], to: string[]): PlanRemedy {
@@ -74,7 +76,7 @@ function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction
     actions,
     limits: { maxTargets: 1 },
     approval: strictest(applied, to),
-    // Each write must meet exactly what its effect left: that is all there is to see.
+    // Each write is guarded by exactly the values that the effect wrote: there is nothing else to verify.
     verify: {
       checks: [],
       until: { cel: 'true', checks: [], grows: [], shrinks: [] },
@@ -85,12 +87,19 @@ function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction
   }
 }
 
-/** Of the approvals that it took, the one of most people; what took none takes one now. */
+/** The approval that needed most people; effects that needed none need one to be undone. */
 function strictest(applied: AppliedAction[], to: string[]): PlanRemedy['approval'] {
-  const asked = applied.flatMap(({ remedy }) => (remedy && !remedy.approval.auto ? [remedy.approval] : []))
-  const most = asked.toSorted((one, other) => other.count - one.count)[0]
-  const none = { auto: false, by: to, count: 1, withinMs: HOUR_MS, onTimeout: 'reject', validForMs: HOUR_MS } as const
-  return most ?? { ...none, by: [...to] }
+  const approvals = applied.flatMap(({ remedy }) => (remedy && !remedy.approval.auto ? [remedy.approval] : []))
+  const strictestOne = approvals.toSorted((one, other) => other.count - one.count)[0]
+  const fallback = {
+    auto: false,
+    by: to,
+    count: 1,
+    withinMs: HOUR_MS,
+    onTimeout: 'reject',
+    validForMs: HOUR_MS,
+  } as const
+  return strictestOne ?? { ...fallback, by: [...to] }
 }
 
 interface Reverse {
@@ -110,35 +119,35 @@ function planAction(index: number, { kind, with: given }: Reverse): PlanAction {
   }
 }
 
-/** What takes it back, or why nothing does. */
-function reversed({ kind, with: given, preview }: ProposedAction): Reverse | string {
+/** The action that undoes it, or the reason why none does. */
+function reverse({ kind, with: given, preview }: ProposedAction): Reverse | string {
   const { connection = '', id = '' } = given
   switch (kind) {
     case 'sql.update':
-      return reversedUpdate(given, preview)
+      return reverseUpdate(given, preview)
     case 'sql.execute': {
-      // Its SELECT shows what is to be changed, which is not what is to be taken back.
+      // Its preview SELECT describes the original change, not the undo.
       const { undo, preview: _, ...rest } = given
-      if (typeof undo !== 'string') return 'the runbook has no statement for it'
+      if (typeof undo !== 'string') return 'the runbook has no undo statement for it'
       return { kind, with: { ...rest, sql: undo } }
     }
     case 'bullmq.quarantine':
       return { kind: 'bullmq.retry', with: { connection, id } }
     default:
-      return 'only a person can take it back'
+      return 'only a person can undo it'
   }
 }
 
-function reversedUpdate(given: JsonObject, preview: ProposedAction['preview']): Reverse | string {
+function reverseUpdate(given: JsonObject, preview: ProposedAction['preview']): Reverse | string {
   const { connection = '', table = '', where, set, rows = 1 } = given
-  if (!isJsonObject(where) || !isJsonObject(set)) return 'what it changed is not known'
-  const seen = preview.rows ?? []
-  if (preview.count !== rows || seen.length !== rows) return 'the rows that it changed were not all looked at'
+  if (!isJsonObject(where) || !isJsonObject(set)) return 'the changed rows are unknown'
+  const rowsBefore = preview.rows ?? []
+  if (preview.count !== rows || rowsBefore.length !== rows) return 'the preview did not read all of the changed rows'
   const columns = Object.keys(set)
-  const lost = columns.find((column) => !preview.exact?.includes(column))
-  if (lost !== undefined) return `what was in ${lost} before is not known to the letter`
-  const [first, ...others] = seen.map(({ before }) => columns.map((column) => before[column]))
-  if (others.some((one) => JSON.stringify(one) !== JSON.stringify(first))) return 'its rows were not alike before'
-  const was = Object.fromEntries(columns.map((column, i) => [column, first![i]!]))
-  return { kind: 'sql.update', with: { connection, table, where: { ...where, ...set }, set: was, rows } }
+  const inexact = columns.find((column) => !preview.exact?.includes(column))
+  if (inexact !== undefined) return `the exact previous value of ${inexact} is unknown`
+  const [first, ...others] = rowsBefore.map(({ before }) => columns.map((column) => before[column]))
+  if (others.some((one) => JSON.stringify(one) !== JSON.stringify(first))) return 'its rows had different values before'
+  const previous = Object.fromEntries(columns.map((column, i) => [column, first![i]!]))
+  return { kind: 'sql.update', with: { connection, table, where: { ...where, ...set }, set: previous, rows } }
 }

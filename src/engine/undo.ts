@@ -11,19 +11,19 @@ import { startAccepted } from './trigger.ts'
 import { undoPlan, type AppliedAction } from './undo-plan.ts'
 
 /**
- * Opens an incident, linked to a closed one, that proposes to take back what that one applied. It is a proposal like any other: it
- * waits at its gate. Throws `RUNBOOK_CONFLICT` for an incident that is open, applied nothing, or did what the engine cannot take back.
+ * Opens an incident, linked to a closed one, that proposes to undo the effects of that one. The proposal waits at its gate like any
+ * other. Throws `RUNBOOK_CONFLICT` for an incident that is open, applied nothing, or has only effects that the engine cannot undo.
  */
 export async function undoIncident(engine: Engine, person: Person, id: string): Promise<Accepted> {
   const { database } = engine
-  const { closedAt, planDigest: its } = await readIncident(database, id)
+  const { closedAt, planDigest: originalDigest } = await readIncident(database, id)
   const conflict = (why: string) => new RunbookError('RUNBOOK_CONFLICT', `${id} ${why}`)
-  if (!closedAt) throw conflict(`is still open: "runbook cancel ${id}" would end it first`)
-  const original = await readPlan(database, its)
+  if (!closedAt) throw conflict(`is still open: end it first with "runbook cancel ${id}"`)
+  const original = await readPlan(database, originalDigest)
   const applied = await appliedBy(database, id, original.remedies)
-  if (applied.length === 0) throw conflict('applied nothing that could be taken back')
-  const { plan, left } = undoPlan(id, original, applied)
-  if (!plan) throw conflict(`did nothing that the engine can take back: ${left.join('; ')}`)
+  if (applied.length === 0) throw conflict('applied nothing: there is nothing to undo')
+  const { plan, notUndone } = undoPlan(id, original, applied)
+  if (!plan) throw conflict(`has no effect that the engine can undo: ${notUndone.join('; ')}`)
   const planDigest = await storePlan(database, plan, `# made by "runbook undo ${id}"\n`)
   const requester = `person:${person.name}`
   const accepted = await acceptIncident(database, {
@@ -39,12 +39,12 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   await recordEvents(database, id, [{ actor: requester, kind: 'undo', data: { incident, created } }])
   if (created)
     await startAccepted(engine, plan, { incident, planDigest, inputs: {} }).catch(() => {
-      // Accepted is accepted: the starter works it off.
+      // The reconciler starts the workflow later.
     })
   return accepted
 }
 
-/** In the order in which it was done. */
+/** The applied effects, in the order in which they were applied. */
 async function appliedBy(
   database: Database,
   incident: string,

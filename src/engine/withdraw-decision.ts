@@ -4,7 +4,7 @@ import { withdraw, type Withdrawn } from '../gate/withdraw.ts'
 import { wakeWorkflow } from '../temporal/wake-workflow.ts'
 import type { Engine } from './engine.ts'
 
-/** Takes an authenticated person's own decision back, and rings the incident's workflow. Throws as `withdraw` does. */
+/** Withdraws an authenticated person's own decision and wakes the incident's workflow. Throws as `withdraw` does. */
 export async function withdrawDecision(engine: Engine, person: Person, request: WithdrawRequest): Promise<Withdrawn> {
   const { database, temporal } = engine
   return withdraw({ database, wakeWorkflow: (incident) => wakeWorkflow(temporal.client, incident) }, person, request)

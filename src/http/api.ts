@@ -11,22 +11,22 @@ import { eventRoutes } from './routes/events.ts'
 import { gateRoutes } from './routes/gates.ts'
 import { healthRoutes } from './routes/health.ts'
 import { incidentRoutes } from './routes/incidents.ts'
-import { personRoutes } from './routes/incident-actions.ts'
+import { incidentActionRoutes } from './routes/incident-actions.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
 
-const LARGEST_BODY = 64 * 1024
+const MAX_BODY_BYTES = 64 * 1024
 
 export interface ApiOptions {
   /** Aborted when the server stops: event streams end then. */
   ending?: AbortSignal
-  /** Told of every error that is our own fault; the caller learns no more than that there was one. */
+  /** Called for every internal error. The HTTP answer does not contain its details. */
   logError?: (error: unknown, request: string) => void
 }
 
 /**
- * The HTTP API. Everything under /v1 needs a person's token; any such person may read, and decisions are checked by
- * the gate. Nothing is changed by a GET. Errors are problem+json with a stable `code`.
+ * The HTTP API. Everything under /v1 needs a person's token. Every such person may read; the gate checks who may decide. A GET changes
+ * nothing. Errors are problem+json with a stable `code`.
  */
 export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono<ApiEnv> {
   const ending = options.ending ?? new AbortController().signal
@@ -46,9 +46,9 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   })
   app.use(
     bodyLimit({
-      maxSize: LARGEST_BODY,
+      maxSize: MAX_BODY_BYTES,
       onError: (c) =>
-        answerProblem(c, problem(413, 'RUNBOOK_BAD_INPUT', `the body is larger than ${LARGEST_BODY} bytes`)),
+        answerProblem(c, problem(413, 'RUNBOOK_BAD_INPUT', `the request body is larger than ${MAX_BODY_BYTES} bytes`)),
     }),
   )
   app.route('/', healthRoutes(engine))
@@ -56,18 +56,21 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', eventRoutes(engine, ending))
   app.route('/', reviewRoutes(engine))
   app.route('/', gateRoutes(engine))
-  app.route('/', personRoutes(engine))
+  app.route('/', incidentActionRoutes(engine))
   app.route('/', effectRoutes(engine))
   app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
-  describe(app)
+  registerOpenApi(app)
   app.notFound((c) =>
-    answerProblem(c, problem(404, 'RUNBOOK_NOT_FOUND', `there is no ${c.req.method} ${c.req.path}; see /openapi.json`)),
+    answerProblem(
+      c,
+      problem(404, 'RUNBOOK_NOT_FOUND', `unknown route: ${c.req.method} ${c.req.path}; /openapi.json lists all routes`),
+    ),
   )
   app.onError((error, c) => {
-    const found = problemOf(error)
-    if (found.status === 500) logError(error, `${c.req.method} ${c.req.path}`)
-    return answerProblem(c, found)
+    const answer = problemOf(error)
+    if (answer.status === 500) logError(error, `${c.req.method} ${c.req.path}`)
+    return answerProblem(c, answer)
   })
   return app
 }
@@ -76,7 +79,7 @@ function bearerToken(header: string | undefined): string | undefined {
   return /^Bearer +([^\s]+)$/i.exec(header ?? '')?.[1]
 }
 
-function describe(app: OpenAPIHono<ApiEnv>): void {
+function registerOpenApi(app: OpenAPIHono<ApiEnv>): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

@@ -2,12 +2,12 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 
-/** What every route under /v1 knows. */
+/** The context of every route under /v1. */
 export interface ApiEnv {
   Variables: { person: Person }
 }
 
-/** An empty app whose routes refuse what does not fit their schemas, each problem with its path. */
+/** An empty app whose routes refuse requests that do not fit their schemas; the answer names each field with a problem. */
 export function newApp(): OpenAPIHono<ApiEnv> {
   return new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {

@@ -4,18 +4,18 @@ import { problemSchema } from './response-schemas.ts'
 const PROBLEM = { content: { 'application/problem+json': { schema: problemSchema } } }
 
 const REASONS = {
-  400: 'What was given does not fit',
-  401: 'No token, or one that is not known',
-  403: 'This person may not',
-  404: 'There is none',
-  409: 'The state does not allow it',
-  413: 'Too large',
+  400: 'The request does not fit the schema',
+  401: 'No token, or an unknown one',
+  403: 'This person is not allowed to do this',
+  404: 'Not found',
+  409: 'The current state does not allow this',
+  413: 'The request body is too large',
   503: 'The database or Temporal does not answer',
 } as const
 
 type Status = keyof typeof REASONS
 
-/** The answers of a route: its own, and the problems that it may come to beside those that every route has. */
+/** The answers of a route: its own, the given problems, and the problems that every route can have. */
 export function answers<T extends z.ZodType, P extends Status = never>(schema: T, description: string, problems: P[]) {
   return {
     200: { description, content: { 'application/json': { schema } } },
@@ -23,7 +23,7 @@ export function answers<T extends z.ZodType, P extends Status = never>(schema: T
   }
 }
 
-/** For routes whose answer is no JSON. */
+/** The problems alone, for routes that do not answer JSON. */
 export function problemAnswers(problems: Status[]) {
   const all: Status[] = [400, 401, ...problems, 503]
   return Object.fromEntries(all.map((status) => [status, { description: REASONS[status], ...PROBLEM }]))

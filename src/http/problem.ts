@@ -5,7 +5,7 @@ import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { isRunbookError, messageOf, type ErrorCode, type RunbookError } from '../core/errors.ts'
 import { isUnanswered, unreachable } from '../history/database.ts'
 
-/** The one mapping of error codes to HTTP. Codes that name what went wrong inside the engine are 500 when they get here. */
+/** The one mapping of error codes to HTTP. Codes of internal errors are 500. */
 const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
   RUNBOOK_BAD_INPUT: 400,
   RUNBOOK_UNKNOWN_INCIDENT_TYPE: 400,
@@ -34,7 +34,7 @@ const TITLES: Partial<Record<number, string>> = {
   503: 'Not reachable',
 }
 
-/** RFC 9457. `detail` is the message for people, `code` is stable, `data` holds the particulars. */
+/** RFC 9457. `detail` is the message for people, `code` is stable, `data` holds details for programs. */
 export interface Problem {
   type: string
   title: string
@@ -44,22 +44,22 @@ export interface Problem {
   data?: Record<string, unknown>
 }
 
-/** What an error is to the caller; the message of one that is our own fault is nobody else's affair. */
+/** The answer for an error. The messages of internal errors are not sent to the caller. */
 export function problemOf(error: unknown): Problem {
   if (isRunbookError(error)) return fromRunbookError(error)
   if (error instanceof HTTPException) return problem(error.status, codeOf(error.status), error.message)
-  if (isTemporals(error))
+  if (isTemporalUnavailable(error))
     return problem(503, 'RUNBOOK_UNREACHABLE', `Temporal does not answer: ${messageOf(error)}${ASK_DOCTOR}`)
   if (isUnreachable(error)) return fromRunbookError(unreachable(error))
-  return problem(500, 'RUNBOOK_INTERNAL', 'the engine failed; its log says why')
+  return problem(500, 'RUNBOOK_INTERNAL', 'internal error: see the log of "runbook serve"')
 }
 
-/** Answers with a problem; also says how to authenticate, and when to come back. */
-export function answerProblem(c: Context, found: Problem): Response {
+/** Answers with a problem, with `www-authenticate` for 401 and `retry-after` for 503. */
+export function answerProblem(c: Context, answer: Problem): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
-  if (found.status === 401) headers['www-authenticate'] = 'Bearer realm="runbook"'
-  if (found.status === 503) headers['retry-after'] = '2'
-  return c.body(JSON.stringify(found), found.status as ContentfulStatusCode, headers)
+  if (answer.status === 401) headers['www-authenticate'] = 'Bearer realm="runbook"'
+  if (answer.status === 503) headers['retry-after'] = '2'
+  return c.body(JSON.stringify(answer), answer.status as ContentfulStatusCode, headers)
 }
 
 export function problem(status: number, code: string, detail: string, data?: Record<string, unknown>): Problem {
@@ -79,7 +79,7 @@ function codeOf(status: number): string {
 
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN', 'EHOSTUNREACH'])
 
-/** A database that is down, shutting down or silent, as node-pg says it. */
+/** Whether node-pg reports that the database is down, shutting down or not answering. */
 function isUnreachable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if (error instanceof AggregateError && error.errors.some(isUnreachable)) return true
@@ -90,9 +90,9 @@ function isUnreachable(error: unknown): boolean {
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
 }
 
-/** gRPC's UNAVAILABLE, in the error or beneath it. */
-function isTemporals(error: unknown): boolean {
+/** Whether the error or one of its causes is gRPC's UNAVAILABLE. */
+function isTemporalUnavailable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { code, cause } = error as { code?: unknown; cause?: unknown }
-  return code === 14 || isTemporals(cause)
+  return code === 14 || isTemporalUnavailable(cause)
 }

@@ -32,7 +32,7 @@ export const idempotencyHeader = z.object({
     .min(1)
     .max(200)
     .optional()
-    .meta({ description: 'The same key with the same request is the same incident.' }),
+    .meta({ description: 'A repeated request with the same key returns the same incident.' }),
 })
 
 export const listQuery = z.object({
@@ -40,18 +40,18 @@ export const listQuery = z.object({
   type: text(200).optional(),
   cursor: z
     .string()
-    .regex(/^[1-9]\d{0,17}$/, 'must be a cursor from an earlier answer')
+    .regex(/^[1-9]\d{0,17}$/, 'must be the `next` of an earlier answer')
     .optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
 })
 
-const latestGate = { description: 'The gate; without it, the latest one.' }
+const latestGate = { description: 'The gate. Default: the latest one.' }
 
 export const decisionBody = decisionRequest
   .extend({
     gate: decisionRequest.shape.gate.optional().meta(latestGate),
     breakGlass: decisionRequest.shape.breakGlass.meta({
-      description: 'Why you approve alone: at least 20 characters.',
+      description: 'The reason for approving alone (break-glass): at least 20 characters.',
     }),
   })
   .superRefine(checkDecision)
@@ -62,7 +62,7 @@ export const withdrawBody = withdrawRequest
   .meta({ id: 'Withdrawal' })
 
 const actionExample = { example: '0-sql.update' }
-const targetDescription = { description: "The target's key, or - for what is done once." }
+const targetDescription = { description: "The target's key, or - for an action that is done once." }
 
 export const settleBody = settleRequest
   .extend({

@@ -8,13 +8,13 @@ import { createApi } from './api.ts'
 export interface RunningApi {
   /** `http://127.0.0.1:8080` */
   url: string
-  /** Takes no more requests, ends event streams, and waits for what is under way. */
+  /** Accepts no more requests, ends event streams, and waits for requests in progress. */
   close(): Promise<void>
 }
 
-const DRAIN_MS = 5_000
+const DRAIN_TIMEOUT_MS = 5_000
 
-/** Serves the API until closed. Port 0 takes a free one. Throws `RUNBOOK_UNREACHABLE` when the port cannot be had. */
+/** Serves the API until closed. Port 0 means any free port. Throws `RUNBOOK_UNREACHABLE` if the port cannot be used. */
 export async function startApi(engine: Engine, { host, port }: { host: string; port: number }): Promise<RunningApi> {
   const ending = new AbortController()
   const api = createApi(engine, { ending: ending.signal })
@@ -23,14 +23,14 @@ export async function startApi(engine: Engine, { host, port }: { host: string; p
   server.requestTimeout = 30_000
   await listen(server, host, port)
   const address = server.address() as AddressInfo
-  const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return { url: `http://${shown}:${address.port}`, close: () => close(server, ending) }
+  const hostname = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return { url: `http://${hostname}:${address.port}`, close: () => close(server, ending) }
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'the port is taken' : messageOf(error)
+      const why = error.code === 'EADDRINUSE' ? 'the port is in use' : messageOf(error)
       reject(new RunbookError('RUNBOOK_UNREACHABLE', `cannot serve on ${host}:${port}: ${why}`, { host, port }, error))
     }
     server.once('error', refuse)
@@ -44,10 +44,10 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 async function close(server: Server, ending: AbortController): Promise<void> {
   ending.abort()
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  // A connection that is kept alive becomes idle when its last answer is out, and would then be waited for.
+  // A kept-alive connection becomes idle after its last answer and would delay the close.
   const idle = setInterval(() => server.closeIdleConnections(), 50)
-  const impatient = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+  const timeout = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS)
   await closed
   clearInterval(idle)
-  clearTimeout(impatient)
+  clearTimeout(timeout)
 }

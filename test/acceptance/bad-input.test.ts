@@ -68,7 +68,7 @@ test.each([
   [
     ['trigger', 'stuck-rum'],
     2,
-    /no runbook treats incidents of type stuck-rum\. Did you mean stuck-run\? Known: .*queue-congestion/,
+    /no runbook for incidents of type stuck-rum\. Did you mean stuck-run\? Known: .*queue-congestion/,
   ],
   [['trigger', 'approval-needed', '--input', 'who=me', '--input', 'for=soon'], 2, /for.*soon/],
   [['trigger', 'approval-needed', '--input', 'who=me', '--input', 'length=many'], 2, /length.*many/],
@@ -78,7 +78,7 @@ test.each([
   [
     ['trigger', 'breaking', '--input', 'who=me'],
     2,
-    /Left out because of errors \("runbook lint" shows them\): .*broken\.yaml/,
+    /Not loaded because of errors \(see "runbook lint"\): .*broken\.yaml/,
   ],
   [['show', 'INC-4711'], 2, /INC-4711/],
 ])('%j is refused with a one-line message and opens no incident', async (argv, code, message) => {

@@ -281,11 +281,11 @@ describe('a checkpoint', () => {
     const signed = await checkpointHistory(world.engine, keyring)
     const forged = { ...signed, checkpoint: { ...signed.checkpoint, heads: [] } }
     expect(() => readCheckpoint(JSON.stringify(forged), keyring)).toThrow('not signed by the key of this engine')
-    expect(() => readCheckpoint('{}', keyring)).toThrow('this is no checkpoint')
+    expect(() => readCheckpoint('{}', keyring)).toThrow('not a checkpoint')
     const rotated = openKeyring({ key: newSigningKey(), previous: [publicKeyOf(key)] }, people)
     expect(readCheckpoint(JSON.stringify(signed), rotated)).toEqual(signed.checkpoint)
     const other = { ...checkpoint, engine: 'another' }
-    await expect(auditHistory(world.engine, keyring, other)).rejects.toThrow('of another engine')
+    await expect(auditHistory(world.engine, keyring, other)).rejects.toThrow('belongs to another engine')
   })
 })
 
@@ -332,7 +332,7 @@ describe('runbook audit', () => {
     client.release()
     const found = await runbook('audit', 'verify')
     expect(found.code).toBe(1)
-    expect(found.out).toContain('the effect of 0-sql.update on a is not as it was recorded')
+    expect(found.out).toContain('the effect of 0-sql.update on a differs from its event')
     expect((await runbook('audit', 'verify', '--checkpoint', 'none.json')).code).toBe(2)
   })
 
@@ -378,7 +378,7 @@ describe('runbook audit', () => {
       answer = (response) => response.writeHead(status, { location: address('/elsewhere') }).end('the disk is full\n')
       const { code, out, err } = await runbook('audit', 'checkpoint', '--to', address('/hooks/path-is-the-password'))
       expect(code).toBe(1)
-      expect(err).toContain(`the checkpoint was not taken by ${address('')}: ${why}`)
+      expect(err).toContain(`${address('')} did not accept the checkpoint: ${why}`)
       expect(err).not.toContain('path-is-the-password')
       expect(readCheckpoint(out, keyring)).toHaveProperty('heads')
       expect(seen).toHaveLength(1)
@@ -386,7 +386,10 @@ describe('runbook audit', () => {
 
     test('and exits with 1 where nobody answers', async () => {
       const { code, out, err } = await runbook('audit', 'checkpoint', '--to', 'http://127.0.0.1:1/keep')
-      expect([code, err]).toEqual([1, expect.stringContaining('not taken by http://127.0.0.1:1: connect ECONNREFUSED')])
+      expect([code, err]).toEqual([
+        1,
+        expect.stringContaining('http://127.0.0.1:1 did not accept the checkpoint: connect ECONNREFUSED'),
+      ])
       expect(readCheckpoint(out, keyring)).toHaveProperty('heads')
     })
 
@@ -394,7 +397,7 @@ describe('runbook audit', () => {
       'nowhere but to https:// and this machine, unlike %s',
       async (to) => {
         const { code, out, err } = await runbook('audit', 'checkpoint', '--to', to)
-        expect([code, out, err]).toEqual([2, '', expect.stringContaining('sent to an https:// address')])
+        expect([code, out, err]).toEqual([2, '', expect.stringContaining('an https:// address')])
       },
     )
   })

@@ -127,17 +127,17 @@ describe('the reconciler', () => {
     const { id: gate, proposalDigest } = waiting.rounds[0]!.gate!
     const { decideGate } = await import('../../src/engine/decide-gate.ts')
     await decideGate(withoutTemporal(), engine.people.lead!, { gate, proposalDigest, decision: 'approve' })
-    expect((await reconcile(engine)).rung).toEqual([])
+    expect((await reconcile(engine)).signalled).toEqual([])
     await later(11)
-    const rung = await Promise.all([reconcile(engine), reconcile(engine), reconcile(engine)])
-    expect(rung.flatMap((one) => one.rung)).toEqual([incident])
+    const passes = await Promise.all([reconcile(engine), reconcile(engine), reconcile(engine)])
+    expect(passes.flatMap((one) => one.signalled)).toEqual([incident])
     // Rung 11 s after the decision: the next time is 11 s after that.
     await later(9)
-    expect((await reconcile(engine)).rung).toEqual([])
+    expect((await reconcile(engine)).signalled).toEqual([])
     await later(3)
-    expect((await reconcile(engine)).rung).toEqual([incident])
+    expect((await reconcile(engine)).signalled).toEqual([incident])
     await later(20)
-    expect((await reconcile(engine)).rung).toEqual([])
+    expect((await reconcile(engine)).signalled).toEqual([])
     worker = await world.startWorker()
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
     // Not before: a signal stands in the history only when the task that the stopped worker may have had is over.
@@ -150,7 +150,7 @@ describe('the reconciler', () => {
     await world.atGate(incident)
     await cancelIncident(withoutTemporal(), engine.people.lead!, incident)
     await later(11)
-    expect((await reconcile(engine)).rung).toEqual([incident])
+    expect((await reconcile(engine)).signalled).toEqual([incident])
     expect(await world.closed(incident)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled by lead' })
   })
 

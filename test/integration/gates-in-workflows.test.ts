@@ -128,7 +128,7 @@ describe('a gate', () => {
       const review = await reviewIncident(world.engine.database, id)
       expect(review.incident.rounds[0]!.gate!.decisions).toMatchObject([{ person: 'lead', breakGlass: REASON }])
       expect(review.timeline.map(({ text }) => text)).toContainEqual(
-        expect.stringContaining(`lead broke the glass and approved ${gate}, alone, because: ${REASON}`),
+        expect.stringContaining(`lead approved ${gate} by break-glass, reason: ${REASON}`),
       )
     }))
 })
@@ -294,7 +294,7 @@ describe('targets', () => {
       const { timeline } = await reviewIncident(world.engine.database, id)
       const said = timeline.map(({ text }) => text)
       expect(said).toContain('waits until size(after.rows) == 0, at most 1m 00s')
-      expect(said).toContain('operator asked to cancel it: nobody mends it')
+      expect(said).toContain('operator cancelled the incident: nobody mends it')
     }))
 
   test('of which some are refused by their guard are partly applied, verified as such, and the rest proposed anew', () =>

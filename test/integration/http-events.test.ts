@@ -93,6 +93,6 @@ async function startAgain(port: number) {
 test('a port that is taken is said as such', async () => {
   const port = Number(new URL(world.api.url).port)
   await expect(startApi(world.engine, { host: '127.0.0.1', port })).rejects.toThrow(
-    `cannot serve on 127.0.0.1:${port}: the port is taken`,
+    `cannot serve on 127.0.0.1:${port}: the port is in use`,
   )
 })

@@ -154,7 +154,7 @@ describe('done', () => {
     expect(await runbook('reader', ['done', id, '--form', 'version=1.14'])).toMatchObject({ code: 4 })
     expect(await runbook('operator', ['done', id])).toMatchObject({
       code: 2,
-      err: expect.stringContaining('version is asked for: Which version runs now?'),
+      err: expect.stringContaining('version is required: Which version runs now?'),
     })
     expect(await runbook('operator', ['done', id, '--form', 'version=1', '--form', 'vresion=1'])).toMatchObject({
       code: 2,
@@ -239,7 +239,7 @@ describe('settle and retry', () => {
     expect(await world.closed(again.out)).toMatchObject({ outcome: 'resolved' })
     const { out } = await runbook('operator', ['review', id])
     expect(out).toContain('operator settled 0-sql.update on x1 as refused: x1 is still bad')
-    expect(out).toContain(`operator opened ${again.out}, to try it again`)
+    expect(out).toContain(`operator opened ${again.out} to retry this incident`)
   })
 })
 
@@ -268,7 +268,7 @@ describe('undo', () => {
     expect(await world.closed(undone.out)).toMatchObject({ outcome: 'resolved' })
     expect(await statesOf('undone')).toEqual(['bad'])
     const { out } = await runbook('operator', ['review', id])
-    expect(out).toContain(`operator opened ${undone.out}, to take back what was done here`)
+    expect(out).toContain(`operator opened ${undone.out} to undo the effects of this incident`)
   })
 
   test('what somebody else changed since is left alone', async () => {

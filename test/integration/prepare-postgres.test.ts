@@ -95,9 +95,9 @@ const readWrite = (statement: string) => [
 test('what was done is said, without a secret', () => {
   const said = [...prepared.did, ...prepared.warnings].join('\n')
   expect(said).toContain(`role ${roleOf('MAESTRO_READ')}: created`)
-  expect(said).toContain('SELECT on all tables of public')
+  expect(said).toContain('SELECT on all current and future tables of public')
   expect(said).toContain('UPDATE ("status", "failure_reason"), SELECT ("id", "status", "updated_at") on public.runs')
-  expect(said).toContain('temporary tables: taken from PUBLIC')
+  expect(said).toContain('temporary tables: revoked from PUBLIC')
   expect(said).toContain(appRole)
   expect(said).toContain('may call functions that run with their owner’s rights'.replace('’', "'"))
   for (const url of Object.values(prepared.env)) expect(said).not.toContain(new URL(url).password)
@@ -235,7 +235,7 @@ test('a table that is not there is named, and nothing is half done', async () =>
   })
   await expect(attempt).rejects.toMatchObject({
     code: 'RUNBOOK_CONFIG',
-    message: expect.stringContaining('there is no table nope'),
+    message: expect.stringContaining('table nope does not exist'),
   })
   const left = await server.query(`SELECT 1 FROM pg_roles WHERE rolname LIKE 'runbook_${database}_half%'`)
   expect(left.rowCount).toBe(0)

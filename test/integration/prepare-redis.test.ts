@@ -56,7 +56,7 @@ const prepare = (environment: Record<string, string>) =>
 
 test('what was done is said, without a secret', () => {
   const said = [...prepared.did, ...prepared.warnings].join('\n')
-  expect(said).toContain(`user ${new URL(prepared.env.Q_READ!).username}: reads on ${prefix}:queue:*`)
+  expect(said).toContain(`user ${new URL(prepared.env.Q_READ!).username}: read commands on ${prefix}:queue:*`)
   expect(said).toMatch(/users saved in |lost when it restarts/)
   for (const url of Object.values(prepared.env)) expect(said).not.toContain(new URL(url).password)
 })

@@ -102,11 +102,11 @@ describe('an incident', () => {
     ])
     const markdown = reviewMarkdown(review)
     for (const part of [
-      '**Causes that held**',
+      '**Causes that hold**',
       'lead** approved all targets',
       'UPDATE',
       'applied',
-      '**Verification**: held',
+      '**Verification**: passed',
     ])
       expect(markdown).toContain(part)
   })

@@ -10,39 +10,39 @@ import { evidenceFaults, incidentFaults, noteFaults } from './incident-row.ts'
 import { planFaults } from './plans.ts'
 import { readRecorded } from './recorded.ts'
 
-export interface Audited {
+export interface AuditReport {
   incidents: number
   events: number
-  /** When the checkpoint was made with which it was compared; null: with none. */
+  /** The time of the checkpoint that the history was compared with; null: no checkpoint. */
   checkpoint: string | null
-  /** Empty: the history is as it was written. `incident` is `controls`, `plans` or `leases` for what belongs to none. */
+  /** Empty: the history is as it was written. `incident` is `controls`, `plans` or `leases` for faults of no incident. */
   faults: ChainFault[]
 }
 
-/** The whole history at one moment, while the engine goes on. */
-export function auditHistory(database: Database, keyring: Keyring, checkpoint?: Checkpoint): Promise<Audited> {
-  return atOneMoment(database, (db) => audit(db, keyring, checkpoint))
+/** Audits a snapshot of the whole history while the engine keeps running. */
+export function auditHistory(database: Database, keyring: Keyring, checkpoint?: Checkpoint): Promise<AuditReport> {
+  return inSnapshot(database, (db) => audit(db, keyring, checkpoint))
 }
 
-/** Every chain's head at one moment, signed. */
+/** Signs the heads of all chains in one snapshot. */
 export function checkpointHistory(database: Database, keyring: Keyring): Promise<SignedCheckpoint> {
-  return atOneMoment(database, (db) => makeCheckpoint(db, keyring))
+  return inSnapshot(database, (db) => makeCheckpoint(db, keyring))
 }
 
-function atOneMoment<T>(database: Database, look: (db: Queryable) => Promise<T>): Promise<T> {
+function inSnapshot<T>(database: Database, read: (db: Queryable) => Promise<T>): Promise<T> {
   return transaction(database, async (connection) => {
     await connection.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    return look(connection)
+    return read(connection)
   })
 }
 
 /**
- * Compares everything that is recorded with the chains of events: every chain's links, evidence and proposals by their digests,
- * plans by theirs, decisions by their signatures, and the rows of incidents, gates, permits, effects, notes and controls with what
- * the events say of them, intents and leases with the permits and effects. With a checkpoint, also that nothing was cut since. What is
- * not compared stands in docs/guarantees.md.
+ * Compares the whole history with its event chains: the links of every chain; evidence, proposals and plans by their digests; decisions
+ * by their signatures; the rows of incidents, gates, permits, effects, notes and controls with their events; intents and leases with
+ * the permits and effects. With a checkpoint, it also finds events that were removed from the end since then. docs/guarantees.md lists
+ * what is not compared.
  */
-export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkpoint): Promise<Audited> {
+export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkpoint): Promise<AuditReport> {
   const faults: ChainFault[] = []
   for (const what of await planFaults(db)) faults.push({ incident: 'plans', seq: 0, what })
   for (const what of await controlFaults(db)) faults.push({ incident: 'controls', seq: 0, what })
@@ -63,13 +63,13 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
     await intentFaults(db, recorded)
     await verdictFaults(db, recorded)
   }
-  faults.push(...(await strays(db)))
+  faults.push(...(await orphanFaults(db)))
   if (checkpoint) faults.push(...(await checkpointFaults(db, checkpoint)))
   return { incidents: incidents.rows.length, events, checkpoint: checkpoint?.at ?? null, faults }
 }
 
-/** Rows that belong to no incident that is there: what is left when one was removed, or moved away. */
-async function strays(db: Queryable): Promise<ChainFault[]> {
+/** Rows whose incident or gate does not exist: left behind when it was removed or renamed. */
+async function orphanFaults(db: Queryable): Promise<ChainFault[]> {
   const found = await db.query<{ incident: string; what: string }>(
     `SELECT s.incident, s.what FROM (
        SELECT incident, 'event' AS what FROM runbook.events UNION SELECT incident, 'evidence' FROM runbook.evidence
@@ -84,6 +84,6 @@ async function strays(db: Queryable): Promise<ChainFault[]> {
   return found.rows.map(({ incident, what }) => ({
     incident,
     seq: 0,
-    what: `there is a ${what} of it, and it is gone`,
+    what: `does not exist, but there is a ${what} of it`,
   }))
 }

@@ -4,7 +4,7 @@ import { isJsonObject, type Json } from '../../core/json.ts'
 import type { Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
 
-/** How far every chain went at one moment. Kept elsewhere, it shows what was cut off or written anew up to then. */
+/** The heads of all chains at one moment. Kept elsewhere, it reveals events that were removed or rewritten up to then. */
 export interface Checkpoint {
   version: 1
   /** The engine's id. */
@@ -22,7 +22,7 @@ export interface SignedCheckpoint {
   signature: string
 }
 
-/** Sets it apart from everything else that the engine's key signs. */
+/** Distinguishes checkpoints from everything else that the engine's key signs. */
 const PURPOSE = 'runbook-checkpoint\n'
 
 export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<SignedCheckpoint> {
@@ -42,10 +42,10 @@ export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<S
     controls: [Number(last.rows[0]?.seq ?? 0), last.rows[0]?.hash ?? ''],
     heads: heads.rows.map((row) => [row.id, Number(row.head_seq), row.head_hash]),
   }
-  return { checkpoint, signature: keyring.signText(textOf(checkpoint)) }
+  return { checkpoint, signature: keyring.signText(signedText(checkpoint)) }
 }
 
-/** Reads what `makeCheckpoint` made. Throws `RUNBOOK_BAD_INPUT`, or `RUNBOOK_REFUSED` where the signature is not the engine's. */
+/** Reads the JSON of `makeCheckpoint`. Throws `RUNBOOK_BAD_INPUT`, or `RUNBOOK_REFUSED` if the engine did not sign it. */
 export function readCheckpoint(text: string, keyring: Keyring): Checkpoint {
   let read: unknown
   try {
@@ -54,47 +54,54 @@ export function readCheckpoint(text: string, keyring: Keyring): Checkpoint {
     read = undefined
   }
   if (!isJsonObject(read) || !isJsonObject(read.checkpoint) || typeof read.signature !== 'string')
-    throw new RunbookError('RUNBOOK_BAD_INPUT', 'this is no checkpoint: "runbook audit checkpoint" makes one')
+    throw new RunbookError('RUNBOOK_BAD_INPUT', 'not a checkpoint: make one with "runbook audit checkpoint"')
   const checkpoint = read.checkpoint as unknown as Checkpoint
-  if (!keyring.verifyText(textOf(checkpoint), read.signature))
+  if (!keyring.verifyText(signedText(checkpoint), read.signature))
     throw new RunbookError(
       'RUNBOOK_REFUSED',
-      'the checkpoint is not signed by the key of this engine, nor by a former one: it proves nothing',
+      'the checkpoint is not signed with a current or previous key of this engine, so it proves nothing: check signing.key and signing.previous',
     )
   return checkpoint
 }
 
-/** What no longer is as the checkpoint saw it. */
+/** The chains that no longer contain the checkpoint's heads. */
 export async function checkpointFaults(
   db: Queryable,
   { engine, controls, heads }: Checkpoint,
 ): Promise<{ incident: string; seq: number; what: string }[]> {
-  const own = await db.query<{ id: string }>('SELECT id FROM runbook.engine')
-  if (own.rows[0]?.id !== engine)
-    throw new RunbookError('RUNBOOK_CONFLICT', `the checkpoint is of another engine (${engine})`)
-  const seen = heads.filter(([, seq]) => seq > 0)
+  const current = await db.query<{ id: string }>('SELECT id FROM runbook.engine')
+  if (current.rows[0]?.id !== engine)
+    throw new RunbookError(
+      'RUNBOOK_CONFLICT',
+      `the checkpoint belongs to another engine (${engine}): use one of this engine`,
+    )
+  const recorded = heads.filter(([, seq]) => seq > 0)
   const found = await db.query<{ incident: string; seq: string; hash: string }>(
     `SELECT incident, seq, hash FROM runbook.events
      WHERE (incident, seq) IN (SELECT * FROM unnest($1::text[], $2::bigint[]))`,
-    [seen.map(([incident]) => incident), seen.map(([, seq]) => seq)],
+    [recorded.map(([incident]) => incident), recorded.map(([, seq]) => seq)],
   )
-  const there = new Map(found.rows.map((row) => [row.incident, row.hash]))
-  const faults = seen
-    .filter(([incident, , hash]) => there.get(incident) !== hash)
+  const hashes = new Map(found.rows.map((row) => [row.incident, row.hash]))
+  const faults = recorded
+    .filter(([incident, , hash]) => hashes.get(incident) !== hash)
     .map(([incident, seq]) => ({
       incident,
       seq,
-      what: there.has(incident)
-        ? 'its history was written anew since the checkpoint'
-        : 'its history was cut since the checkpoint',
+      what: hashes.has(incident)
+        ? 'its history was rewritten since the checkpoint'
+        : 'events were removed from its history since the checkpoint',
     }))
   const [seq, hash] = controls
-  const turn = await db.query<{ hash: string }>('SELECT hash FROM runbook.control_events WHERE seq = $1', [seq])
-  if (seq > 0 && turn.rows[0]?.hash !== hash)
-    faults.push({ incident: 'controls', seq, what: 'their history was cut or written anew since the checkpoint' })
+  const head = await db.query<{ hash: string }>('SELECT hash FROM runbook.control_events WHERE seq = $1', [seq])
+  if (seq > 0 && head.rows[0]?.hash !== hash)
+    faults.push({
+      incident: 'controls',
+      seq,
+      what: 'events of the freeze and breakers were removed or rewritten since the checkpoint',
+    })
   return faults
 }
 
-function textOf(checkpoint: Checkpoint): string {
+function signedText(checkpoint: Checkpoint): string {
   return PURPOSE + canonical(checkpoint as unknown as Json)
 }

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../core/canonical.ts'
 import type { Queryable } from '../../history/database.ts'
-import { about, objectOf } from './recorded.ts'
+import { isNear, objectOf } from './recorded.ts'
 
 interface Link {
   seq: string
@@ -10,7 +10,7 @@ interface Link {
   hash: string
 }
 
-/** The chain of what turned freeze and breakers on and off, and that what is on is what it says. */
+/** Verifies the event chain of the freeze and the breakers, and that the controls that are on match it. */
 export async function controlFaults(db: Queryable): Promise<string[]> {
   const links = await db.query<Link>('SELECT seq, at, body, prev, hash FROM runbook.control_events ORDER BY seq')
   const faults: string[] = []
@@ -19,22 +19,22 @@ export async function controlFaults(db: Queryable): Promise<string[]> {
   for (const link of links.rows) {
     const hash = sha256Hex([link.prev, 'controls', link.seq, link.at, link.body].join('\n'))
     if (Number(link.seq) !== seq + 1 || link.prev !== prev)
-      faults.push(`turn ${link.seq} does not follow the one before it`)
-    if (hash !== link.hash) faults.push(`turn ${link.seq} was changed after it was written`)
+      faults.push(`event ${link.seq} does not follow the event before it`)
+    if (hash !== link.hash) faults.push(`event ${link.seq} was changed after it was written`)
     ;[prev, seq] = [link.hash, Number(link.seq)]
-    const { control, on: turned, person, reason } = objectOf(link.body) ?? {}
-    if (turned) on.set(String(control), { person, reason, at: link.at })
+    const { control, on: turnedOn, person, reason } = objectOf(link.body) ?? {}
+    if (turnedOn) on.set(String(control), { person, reason, at: link.at })
     else on.delete(String(control))
   }
   const rows = await db.query<{ name: string; person: string; reason: string; at: Date }>(
     'SELECT * FROM runbook.controls',
   )
   for (const { name, person, reason, at } of rows.rows) {
-    const wanted = on.get(name)
+    const expected = on.get(name)
     on.delete(name)
-    if (!wanted || wanted.person !== person || wanted.reason !== reason || !about(at, wanted.at))
-      faults.push(`${name} is on otherwise than it was turned`)
+    if (!expected || expected.person !== person || expected.reason !== reason || !isNear(at, expected.at))
+      faults.push(`${name} differs from the event that turned it on`)
   }
-  for (const name of on.keys()) faults.push(`${name} was turned on and is not`)
+  for (const name of on.keys()) faults.push(`${name} was turned on by an event, but is off`)
   return faults
 }

@@ -1,6 +1,6 @@
 import type { Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
-import { about, isOfGate, differing, type Recorded } from './recorded.ts'
+import { differing, isNear, isOfGate, type Recorded } from './recorded.ts'
 
 interface Row {
   jti: string
@@ -17,7 +17,7 @@ interface Row {
   withdrawn_at: Date | null
 }
 
-/** Decisions: each row says what its signature covers, stands in the chain, and counts as long as nobody took it back. */
+/** Verifies that each decision matches its signed token and its event, and that it was withdrawn only where an event withdraws it. */
 export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: Recorded): Promise<void> {
   const { incident, events, fault } = recorded
   const found = await db.query<Row>(
@@ -29,11 +29,11 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
     const row = rows.get(event.data.jti)
     rows.delete(event.data.jti)
     if (!row) {
-      fault('its decision is missing', event.seq)
+      fault('the decision is missing', event.seq)
       continue
     }
-    const wrong = await unlikeItsToken(keyring, row)
-    if (row.gate !== event.data.gate || row.person !== event.data.person || !about(row.at, event.at))
+    const wrong = await differencesFromToken(keyring, row)
+    if (row.gate !== event.data.gate || row.person !== event.data.person || !isNear(row.at, event.at))
       wrong.push('its event')
     const next = events.find(
       (later) =>
@@ -41,15 +41,15 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
         ((isOfGate(later, 'withdrawal', row.gate) && later.data.jti === row.jti) ||
           (isOfGate(later, 'decision', row.gate) && later.data.person === row.person)),
     )
-    if (!about(row.withdrawn_at, next?.at)) wrong.push('withdrawn_at')
+    if (!isNear(row.withdrawn_at, next?.at)) wrong.push('withdrawn_at')
     if (wrong.length > 0) fault(`decision ${row.jti} of ${row.person} differs from ${wrong.join(', ')}`, event.seq)
   }
-  for (const jti of rows.keys()) fault(`decision ${jti} was never recorded`)
+  for (const jti of rows.keys()) fault(`decision ${jti} has no event`)
 }
 
-async function unlikeItsToken(keyring: Keyring, row: Row): Promise<string[]> {
+async function differencesFromToken(keyring: Keyring, row: Row): Promise<string[]> {
   const claims = await keyring.verify(row.token).catch(() => undefined)
-  if (!claims || !isExact(row.token)) return ['a signature that is known here']
+  if (!claims || !isCanonicalBase64(row.token)) return ['its token, which no known key signed']
   const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment, breakGlass } = claims
   return differing(row as unknown as Record<string, unknown>, {
     jti,
@@ -61,10 +61,10 @@ async function unlikeItsToken(keyring: Keyring, row: Row): Promise<string[]> {
     next_cause: nextCause ?? false,
     comment: comment ?? null,
     break_glass: breakGlass ?? null,
-  }).map((name) => `what was signed (${name})`)
+  }).map((name) => `its token (${name})`)
 }
 
-/** The last character of base64 has bits that decoding passes over: a changed one must not go unseen. */
-function isExact(token: string): boolean {
+/** Decoding ignores some bits of the last base64 character: compare the encoded text, so that a change of them is found. */
+function isCanonicalBase64(token: string): boolean {
   return token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 }

@@ -4,7 +4,7 @@ import type { Queryable } from '../../history/database.ts'
 import { canonical } from '../../core/canonical.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
-import { about, differing, isBetween, objectOf, type Recorded } from './recorded.ts'
+import { differing, isBetween, isNear, objectOf, type Recorded } from './recorded.ts'
 
 const keyOf = (gate: unknown, action: unknown, target: unknown) => JSON.stringify([gate, action, target])
 
@@ -18,7 +18,7 @@ interface EffectRow {
   at: Date
 }
 
-/** Effects: as they were recorded, or settled afterwards. */
+/** Compares each effect with the last event that recorded or settled it. */
 export async function effectFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<EffectRow>(
     `SELECT e.* FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate WHERE g.incident = $1`,
@@ -32,14 +32,14 @@ export async function effectFaults(db: Queryable, { incident, events, fault }: R
     const row = rows.get(key)
     rows.delete(key)
     const observed = data.observed === undefined ? null : canonical(data.observed)
-    if (!row) fault('its effect is missing', seq)
+    if (!row) fault('the effect is missing', seq)
     else if (
       differing({ ...row }, { result: data.result, detail: data.detail, observed }).length > 0 ||
-      !about(row.at, at)
+      !isNear(row.at, at)
     )
-      fault(`the effect of ${row.action} on ${row.target} is not as it was recorded`, seq)
+      fault(`the effect of ${row.action} on ${row.target} differs from its event`, seq)
   }
-  for (const key of rows.keys()) fault(`effect ${key} was never recorded`)
+  for (const key of rows.keys()) fault(`effect ${key} has no event`)
 }
 
 interface PermitRow {
@@ -53,7 +53,7 @@ interface PermitRow {
   wanted: string
 }
 
-/** Permits: one that was taken again has a higher fence than its event, which is of the first time. */
+/** Compares permits with their events. A renewed permit has a higher fence than its event, which records the first one. */
 export async function permitFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<PermitRow>(
     `SELECT p.*, i.runbook || '/' || g.remedy AS wanted FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate
@@ -65,21 +65,21 @@ export async function permitFaults(db: Queryable, { incident, events, fault }: R
     const key = keyOf(data.gate, '', data.target)
     const row = rows.get(key)
     rows.delete(key)
-    if (!row) fault('its permit is missing', seq)
+    if (!row) fault('the permit is missing', seq)
     else if (
       row.lease !== data.lease ||
       (row.renewed_at === null ? Number(row.fence) !== data.fence : Number(row.fence) <= data.fence) ||
       row.remedy !== row.wanted ||
-      !about(row.issued_at, at)
+      !isNear(row.issued_at, at)
     )
-      fault(`the permit for ${row.target} is not as it was recorded`, seq)
+      fault(`the permit for ${row.target} differs from its event`, seq)
   }
-  for (const key of rows.keys()) fault(`permit ${key} was never recorded`)
+  for (const key of rows.keys()) fault(`permit ${key} has no event`)
 }
 
 /**
- * Intents have no event: what was done outside of any ledger, and seen to end, must have one between its permit and its effect. An
- * intent whose effect was not seen shows nowhere else.
+ * Intents have no event of their own: an effect without a ledger whose end was observed must have an intent between its permit and
+ * its effect. An intent whose effect was not observed cannot be verified.
  */
 export async function intentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<{ gate: string; action: string; target: string; at: Date }>(
@@ -97,11 +97,11 @@ export async function intentFaults(db: Queryable, { incident, events, fault }: R
     const row = rows.get(keyOf(data.gate, action, data.target))
     if (!row) fault(`the intent of ${action} on ${data.target} is missing`, seq)
     else if (!isBetween(row.at, permits.get(keyOf(data.gate, '', data.target)), at))
-      fault(`the intent of ${action} on ${row.target} is not of the time between its permit and its effect`, seq)
+      fault(`the intent of ${action} on ${row.target} was not written between its permit and its effect`, seq)
   }
 }
 
-/** Leases: each is at the fence of the last permit that took it. How long they last is moved by nothing that is recorded. */
+/** Compares each lease's fence with its last permit. The end of a lease is not recorded anywhere else. */
 export async function leaseFaults(db: Queryable): Promise<string[]> {
   const found = await db.query<{ name: string }>(
     `SELECT l.name FROM runbook.leases l WHERE NOT EXISTS (
@@ -111,10 +111,10 @@ export async function leaseFaults(db: Queryable): Promise<string[]> {
        SELECT FROM runbook.leases l WHERE l.name = p.lease AND l.fence >= p.fence)
      ORDER BY 1`,
   )
-  return found.rows.map(({ name }) => `lease ${name} is not as its last permit left it`)
+  return found.rows.map(({ name }) => `lease ${name} differs from its last permit`)
 }
 
-/** Verdicts, by which the breaker counts: one for each connection on which the gate's remedy worked. */
+/** Compares verdicts, which the breakers count, with their events: one for each connection that the gate's remedy wrote to. */
 export async function verdictFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<{ gate: string; connection: string; held: boolean; at: Date }>(
     `SELECT v.* FROM runbook.verdicts v JOIN runbook.gates g ON g.id = v.gate WHERE g.incident = $1`,
@@ -125,19 +125,19 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
     'SELECT id, round, proposal FROM runbook.gates WHERE incident = $1',
     [incident],
   )
-  // An undo looks at nothing, and gives no verdict.
+  // An undo verifies nothing and gives no verdict.
   for (const { seq, at, data } of events.filter((one) => one.kind === 'verified')) {
     if (data.unseen) continue
     const gate = gates.rows.find(({ round }) => round === data.round)
     const proposal = gate && (objectOf(gate.proposal) as unknown as Proposal | undefined)
-    // Without its gate, or with one that was changed: that has been said.
+    // A missing or changed gate is already a fault of its own.
     for (const connection of proposal?.actions ? connectionsOf(proposal) : []) {
       const key = keyOf(gate!.id, '', connection)
       const row = rows.get(key)
       rows.delete(key)
-      if (!row || row.held !== data.held || !about(row.at, at))
-        fault(`the verdict for ${connection} is not as it was recorded`, seq)
+      if (!row || row.held !== data.held || !isNear(row.at, at))
+        fault(`the verdict for ${connection} differs from its event`, seq)
     }
   }
-  for (const key of rows.keys()) fault(`verdict ${key} was never recorded`)
+  for (const key of rows.keys()) fault(`verdict ${key} has no event`)
 }

@@ -3,7 +3,7 @@ import type { Proposal } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { approvedTargets, type Vote } from '../../gate/gates.ts'
-import { about, isOfGate, differing, objectOf, type Recorded } from './recorded.ts'
+import { differing, isNear, isOfGate, objectOf, type Recorded } from './recorded.ts'
 
 interface Row {
   id: string
@@ -22,17 +22,17 @@ interface Row {
   why: string | null
 }
 
-/** Gates: their terms are the proposal's, and their state is what the events made of it. */
+/** Compares each gate's terms with its proposal, and its state with the one that the events lead to. */
 export async function gateFaults(db: Queryable, recorded: Recorded): Promise<void> {
   const { incident, events, fault } = recorded
   const rows = await db.query<Row>('SELECT * FROM runbook.gates WHERE incident = $1 ORDER BY round', [incident])
   for (const row of rows.rows) {
     const proposal = objectOf(row.proposal) as unknown as Proposal | undefined
     const proposed = events.find((event) => isOfGate(event, 'proposal', row.id))
-    // Unreadable, or never recorded: the chain's own check has said so.
+    // An unreadable or unrecorded proposal is already a fault of the chain itself.
     if (!proposal?.approval || !proposed) continue
     const wrong = [...termsOf(row, proposal, proposed), ...stateOf(row, proposal, proposed, events)]
-    if (wrong.length > 0) fault(`gate ${row.id} is not as it was recorded: ${wrong.join(', ')}`, proposed.seq)
+    if (wrong.length > 0) fault(`gate ${row.id} differs from its events: ${wrong.join(', ')}`, proposed.seq)
   }
 }
 
@@ -55,7 +55,7 @@ function termsOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal
   )
 }
 
-interface Standing {
+interface GateStatus {
   state: string
   approved_targets: string[] | null
   next_cause: boolean
@@ -65,26 +65,26 @@ interface Standing {
 }
 
 function stateOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal'>, events: StoredEvent[]): string[] {
-  const { decidedAt, escalatedAt, ...standing } = replay(row.id, proposal, proposed, events)
-  const wrong = differing(row as unknown as Record<string, unknown>, standing)
-  if (!about(row.decided_at, decidedAt)) wrong.push('decided_at')
-  if (!about(row.escalated_at, escalatedAt)) wrong.push('escalated_at')
+  const { decidedAt, escalatedAt, ...status } = replay(row.id, proposal, proposed, events)
+  const wrong = differing(row as unknown as Record<string, unknown>, status)
+  if (!isNear(row.decided_at, decidedAt)) wrong.push('decided_at')
+  if (!isNear(row.escalated_at, escalatedAt)) wrong.push('escalated_at')
   const expires = escalatedAt === undefined ? Date.parse(proposal.expiresAt) : undefined
   const late = row.escalated_at ? row.escalated_at.getTime() + Number(row.within_ms) : 0
   if (Math.abs(row.expires_at.getTime() - (expires ?? late)) > 1_000) wrong.push('expires_at')
   return wrong
 }
 
-/** What the events make of a gate, as the gate's own functions did. */
+/** The status that the events lead to, by the same rules as the gate's own functions. */
 function replay(
   gate: string,
   proposal: Proposal,
   proposed: StoredEventOf<'proposal'>,
   events: StoredEvent[],
-): Standing {
+): GateStatus {
   const { auto } = proposal.approval
   const all = proposal.targets.map((target) => target.key)
-  const now: Standing = {
+  const now: GateStatus = {
     state: auto ? 'approved' : 'open',
     approved_targets: auto ? all : null,
     next_cause: false,

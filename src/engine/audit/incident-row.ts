@@ -1,7 +1,7 @@
 import { canonical, sha256Hex } from '../../core/canonical.ts'
 import { formatPlace } from '../../core/place.ts'
 import type { Queryable } from '../../history/database.ts'
-import { about, differing, orNull, personOf, type Recorded } from './recorded.ts'
+import { differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
 
 interface Row {
   type: string
@@ -23,11 +23,11 @@ interface Row {
   closed_at: Date | null
 }
 
-/** The incident's own row: what it says of its opening, its end and who did what stands in the chain too. */
+/** Compares the incident's row with the events of its opening, its end and its people. */
 export async function incidentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const row = (await db.query<Row>('SELECT * FROM runbook.incidents WHERE id = $1', [incident])).rows[0]!
   const opened = events.find((event) => event.kind === 'opened')
-  if (!opened) return fault('its opening is not recorded')
+  if (!opened) return fault('the event of its opening is missing')
   const closed = events
     .filter((event) => event.kind === 'closed')
     .find(({ place }) => place === formatPlace({ kind: 'closed' }))
@@ -53,26 +53,26 @@ export async function incidentFaults(db: Queryable, { incident, events, fault }:
       cancelled_by: cancelled ? personOf(cancelled.actor) : null,
     },
   )
-  if (!about(row.opened_at, opened.at)) wrong.push('opened_at')
-  if (!about(row.closed_at, closed?.at)) wrong.push('closed_at')
-  if (!about(row.acknowledged_at, acknowledged?.at)) wrong.push('acknowledged_at')
-  if (!about(row.cancelled_at, cancelled?.at)) wrong.push('cancelled_at')
-  if (wrong.length > 0) fault(`the incident's row is not as it was recorded: ${wrong.join(', ')}`)
+  if (!isNear(row.opened_at, opened.at)) wrong.push('opened_at')
+  if (!isNear(row.closed_at, closed?.at)) wrong.push('closed_at')
+  if (!isNear(row.acknowledged_at, acknowledged?.at)) wrong.push('acknowledged_at')
+  if (!isNear(row.cancelled_at, cancelled?.at)) wrong.push('cancelled_at')
+  if (wrong.length > 0) fault(`the incident's row differs from its events: ${wrong.join(', ')}`)
 }
 
-/** Notes, in the order in which they were written. */
+/** Compares notes with their events, in the order in which they were written. */
 export async function noteFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const rows = await db.query<{ person: string; body: string; at: Date }>(
     'SELECT person, body, at FROM runbook.notes WHERE incident = $1 ORDER BY number',
     [incident],
   )
-  const said = events.filter((event) => event.kind === 'note').filter(({ actor }) => actor.startsWith('person:'))
-  said.forEach((event, i) => {
+  const recorded = events.filter((event) => event.kind === 'note').filter(({ actor }) => actor.startsWith('person:'))
+  recorded.forEach((event, i) => {
     const row = rows.rows[i]
-    const same = row && row.person === personOf(event.actor) && row.body === event.data.body && about(row.at, event.at)
-    if (!same) fault('its note is not as it was recorded', event.seq)
+    const same = row && row.person === personOf(event.actor) && row.body === event.data.body && isNear(row.at, event.at)
+    if (!same) fault('the note differs from its event', event.seq)
   })
-  if (rows.rows.length > said.length) fault(`${rows.rows.length - said.length} notes were never recorded`)
+  if (rows.rows.length > recorded.length) fault(`${rows.rows.length - recorded.length} notes have no event`)
 }
 
 interface EvidenceRow {
@@ -86,7 +86,7 @@ interface EvidenceRow {
   duration_ms: number
 }
 
-/** What stands beside evidence; the evidence itself is compared by its digest with the chain. */
+/** Compares the columns beside the evidence; the chain's verification compares the evidence itself, by its digest. */
 export async function evidenceFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const rows = await db.query<EvidenceRow>(
     `SELECT place, name, kind, status, parameters, truncated, started_at, duration_ms FROM runbook.evidence WHERE incident = $1`,
@@ -99,6 +99,6 @@ export async function evidenceFaults(db: Queryable, { incident, events, fault }:
     const found = { ...row, asked: sha256Hex(row.parameters), started: row.started_at.toISOString() }
     const wanted = { name, kind: check, status, truncated, duration_ms: durationMs, asked, started: startedAt }
     const wrong = differing(found, wanted)
-    if (wrong.length > 0) fault(`evidence ${row.place} is not as it was recorded: ${wrong.join(', ')}`, event.seq)
+    if (wrong.length > 0) fault(`evidence ${row.place} differs from its event: ${wrong.join(', ')}`, event.seq)
   }
 }

@@ -2,7 +2,7 @@ import { sha256Hex } from '../../core/canonical.ts'
 import type { Queryable } from '../../history/database.ts'
 import { objectOf } from './recorded.ts'
 
-/** Compares plans with their digests. Their source has no digest: it is kept for people to read, and nothing runs by it. */
+/** Compares plans with their digests. A plan's source has no digest: it is kept for people to read and is never executed. */
 export async function planFaults(db: Queryable): Promise<string[]> {
   const plans = await db.query<{ digest: string; runbook: string; plan: string }>(
     'SELECT digest, runbook, plan FROM runbook.plans ORDER BY digest',

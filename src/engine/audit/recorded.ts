@@ -4,7 +4,7 @@ import { readEvents } from '../../history/incidents.ts'
 import type { ChainFault } from '../../history/chain.ts'
 import type { Queryable } from '../../history/database.ts'
 
-/** What one incident's chain says, and a place for what the rows say otherwise. */
+/** The events of one incident, and `fault`, which reports a row that differs from them. */
 export interface Recorded {
   incident: string
   events: StoredEvent[]
@@ -16,24 +16,24 @@ export async function readRecorded(db: Queryable, incident: string, faults: Chai
   return { incident, events, fault: (what, seq = 0) => void faults.push({ incident, seq, what }) }
 }
 
-/** A row's times and those of its event come from one transaction, which takes moments. */
-const MOMENTS_MS = 60_000
+/** A row and its event are written in one transaction, at slightly different times. */
+const TOLERANCE_MS = 60_000
 
-/** Whether a row's time is about that of its event; both may be missing. */
-export function about(time: Date | null, at: string | undefined): boolean {
+/** Whether a row's time is close to its event's time, or both are missing. */
+export function isNear(time: Date | null, at: string | undefined): boolean {
   if (time === null || at === undefined) return time === null && at === undefined
-  return Math.abs(time.getTime() - Date.parse(at)) <= MOMENTS_MS
+  return Math.abs(time.getTime() - Date.parse(at)) <= TOLERANCE_MS
 }
 
-/** Whether a row's time is about between those of two events; an event that is missing bounds nothing. */
+/** Whether a row's time lies between the times of two events, with the same tolerance; a missing event is no bound. */
 export function isBetween(time: Date, from: string | undefined, to: string): boolean {
   const at = time.getTime()
-  return (from === undefined || at >= Date.parse(from) - MOMENTS_MS) && at <= Date.parse(to) + MOMENTS_MS
+  return (from === undefined || at >= Date.parse(from) - TOLERANCE_MS) && at <= Date.parse(to) + TOLERANCE_MS
 }
 
-/** Names of the columns in which a row is not as it was recorded. */
-export function differing(row: Record<string, unknown>, wanted: Record<string, unknown>): string[] {
-  return Object.keys(wanted).filter((name) => JSON.stringify(row[name]) !== JSON.stringify(wanted[name]))
+/** Names of the columns whose values differ from the expected ones. */
+export function differing(row: Record<string, unknown>, expected: Record<string, unknown>): string[] {
+  return Object.keys(expected).filter((name) => JSON.stringify(row[name]) !== JSON.stringify(expected[name]))
 }
 
 /** Whether it is an event of this kind about this gate. */

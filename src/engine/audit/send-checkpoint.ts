@@ -5,11 +5,11 @@ import { requestHttp } from '../../targets/request-http.ts'
 import type { SignedCheckpoint } from './checkpoint.ts'
 
 const TIMEOUT_MS = 10_000
-const TOLD_CHARACTERS = 200
+const MAX_ANSWER_LENGTH = 200
 const LOOPBACK = ['127.0.0.1', 'localhost']
 
 /**
- * Where a checkpoint can be sent: `https://`, or `http://` on this machine. Undefined for what is no address but a file. Throws
+ * The address that a checkpoint is sent to: `https://`, or `http://` on this machine. Undefined if `to` is a file. Throws
  * `RUNBOOK_BAD_INPUT`.
  */
 export function receiverOf(to: string): URL | undefined {
@@ -18,13 +18,13 @@ export function receiverOf(to: string): URL | undefined {
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.includes(url.hostname))) return url
   throw new RunbookError(
     'RUNBOOK_BAD_INPUT',
-    '--to: a checkpoint is sent to an https:// address, or to http://127.0.0.1 and http://localhost',
+    '--to: must be a file, an https:// address, or http:// on 127.0.0.1 or localhost',
   )
 }
 
 /**
- * Posts a checkpoint as it would stand in a file. Of the address only the origin is told: a webhook's path is its password. Throws
- * `RUNBOOK_UNREACHABLE` unless the answer says that it was taken; a redirect does not.
+ * Posts a checkpoint, with the same JSON as in a file. Errors name only the address's origin, because a webhook's path is a secret.
+ * Throws `RUNBOOK_UNREACHABLE` unless the answer is 2xx; redirects are not followed.
  */
 export async function sendCheckpoint(receiver: URL, signed: SignedCheckpoint): Promise<void> {
   const name = 'of the checkpoint'
@@ -35,7 +35,7 @@ export async function sendCheckpoint(receiver: URL, signed: SignedCheckpoint): P
     redact: [],
   })
   const failed = (why: string, cause?: unknown) =>
-    new RunbookError('RUNBOOK_UNREACHABLE', `the checkpoint was not taken by ${receiver.origin}: ${why}`, {}, cause)
+    new RunbookError('RUNBOOK_UNREACHABLE', `${receiver.origin} did not accept the checkpoint: ${why}`, {}, cause)
   const answer = await requestHttp(target, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -45,6 +45,6 @@ export async function sendCheckpoint(receiver: URL, signed: SignedCheckpoint): P
     throw isRunbookError(error, 'RUNBOOK_UNREACHABLE') ? failed(String(error.detail.why), error) : error
   })
   if (answer.status >= 200 && answer.status <= 299) return
-  const said = answer.text.trim().slice(0, TOLD_CHARACTERS)
-  throw failed(`it answered ${answer.status}${said === '' ? '' : ` (${said})`}`)
+  const body = answer.text.trim().slice(0, MAX_ANSWER_LENGTH)
+  throw failed(`it answered ${answer.status}${body === '' ? '' : ` (${body})`}`)
 }

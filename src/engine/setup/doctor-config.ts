@@ -13,18 +13,18 @@ import { doctorConnections } from './doctor-connections.ts'
 import { temporalAddress } from '../engine.ts'
 import { openEngineKeyring } from '../open-keyring.ts'
 
-const ANSWER_WITHIN_MS = 4_000
+const ANSWER_TIMEOUT_MS = 4_000
 
 export interface DoctorOptions {
   cwd: string
   env: Record<string, string | undefined>
-  /** A worker should be there now; otherwise one that is missing is only told. */
+  /** True: a missing worker is an error; false: a warning. */
   workerExpected: boolean
-  /** What a person types to start everything. */
+  /** The command that starts everything. */
   start: string
 }
 
-/** The configuration, the engine's database, Temporal and its workers, the runbooks, every connection and channel. Changes nothing. */
+/** Checks the configuration, the engine's database, Temporal and its workers, the runbooks, every connection and channel. Changes nothing. */
 export async function doctorConfig(options: DoctorOptions): Promise<DoctorFinding[]> {
   let config: Config
   try {
@@ -50,24 +50,24 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   ]
 }
 
-async function attempt(name: string, look: () => Promise<string>): Promise<DoctorFinding> {
+async function attempt(name: string, check: () => Promise<string>): Promise<DoctorFinding> {
   try {
-    return { name, ok: true, detail: await withTimeout(ANSWER_WITHIN_MS, look) }
+    return { name, ok: true, detail: await withTimeout(ANSWER_TIMEOUT_MS, check) }
   } catch (error) {
-    return { name, ok: false, detail: whyOf(error) }
+    return { name, ok: false, detail: reasonOf(error) }
   }
 }
 
-/** Who reads this has asked the doctor. */
-function whyOf(error: unknown): string {
+/** Without the hint to run the doctor, which the reader has just done. */
+function reasonOf(error: unknown): string {
   return scrubSecrets(messageOf(error)).replace(ASK_DOCTOR, '')
 }
 
-/** Its public form is what becomes `signing.previous` when the key is changed. */
+/** The public key, which goes into `signing.previous` when the key is rotated. */
 function signingKey(config: Config): string {
   openEngineKeyring(config)
   const { key, previous } = config.signing
-  const before = previous.length > 0 ? `, and ${previous.length} former` : ''
+  const before = previous.length > 0 ? `, and ${previous.length} previous` : ''
   return `${publicKeyOf(key.reveal())}${before}`
 }
 
@@ -75,11 +75,11 @@ async function checkDatabase(config: Config): Promise<string> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
     name: 'runbook doctor',
-    answerMs: ANSWER_WITHIN_MS - 500,
+    answerMs: ANSWER_TIMEOUT_MS - 500,
   })
   try {
     await requireMigrated(database)
-    return 'answers, and is up to date'
+    return 'answers, up to date'
   } finally {
     await database.end()
   }
@@ -90,11 +90,11 @@ async function checkTemporal(
   { workerExpected, start }: Pick<DoctorOptions, 'workerExpected' | 'start'>,
 ): Promise<DoctorFinding[]> {
   try {
-    const look = await readTemporalStatus(temporalAddress(config), config.temporal.taskQueue, ANSWER_WITHIN_MS)
-    const detail = `answers on ${look.address}, namespace ${look.namespace}`
-    return [{ name: 'engine Temporal', ok: true, detail }, workerFinding(look, workerExpected, start)]
+    const status = await readTemporalStatus(temporalAddress(config), config.temporal.taskQueue, ANSWER_TIMEOUT_MS)
+    const detail = `answers on ${status.address}, namespace ${status.namespace}`
+    return [{ name: 'engine Temporal', ok: true, detail }, workerFinding(status, workerExpected, start)]
   } catch (error) {
-    return [{ name: 'engine Temporal', ok: false, detail: whyOf(error) }]
+    return [{ name: 'engine Temporal', ok: false, detail: reasonOf(error) }]
   }
 }
 
@@ -112,8 +112,8 @@ export function workerFinding(
       detail: `${workers.join(', ')} polls ${queues.map((one) => one.queue).join(', ')}`,
     }
   }
-  const detail = `none polls ${idle.join(', ')}: incidents wait until one runs`
-  const fix = `start it: ${start}, or a worker alone: "runbook worker"`
+  const detail = `no worker polls ${idle.join(', ')}: incidents wait until one runs`
+  const fix = `run ${start}, or only a worker: "runbook worker"`
   return expected
     ? { name: 'worker', ok: false, detail, fix }
     : { name: 'worker', ok: true, warning: true, detail, fix }
@@ -124,32 +124,32 @@ async function checkRunbooks(config: Config): Promise<[Catalogue | undefined, Do
     const catalogue = await loadCatalogue(config)
     const names = [...catalogue.byName.keys()]
     const count = `${names.length} runbook${names.length === 1 ? '' : 's'}`
-    const left = brokenRunbooks(config, catalogue).map((detail) => ({
+    const broken = brokenRunbooks(config, catalogue).map((detail) => ({
       name: 'runbooks',
       ok: false,
-      detail: `left out: ${detail}`,
-      fix: '"runbook lint" shows all that is wrong with it',
+      detail: `not loaded: ${detail}`,
+      fix: '"runbook lint" shows all of its problems',
     }))
     return [
       catalogue,
-      [{ name: 'runbooks', ok: true, detail: [count, names.join(', ')].filter(Boolean).join(': ') }, ...left],
+      [{ name: 'runbooks', ok: true, detail: [count, names.join(', ')].filter(Boolean).join(': ') }, ...broken],
     ]
   } catch (error) {
-    return [undefined, [{ name: 'runbooks', ok: false, detail: whyOf(error) }]]
+    return [undefined, [{ name: 'runbooks', ok: false, detail: reasonOf(error) }]]
   }
 }
 
-/** A name in `escalate.to` is a group, whose people may decide late, and a channel, which is told. */
+/** A name in `escalate.to` is a group, whose members may decide on an escalated gate, and a channel, which is notified. */
 function checkEscalation(config: Config, catalogue: Catalogue): DoctorFinding[] {
   const configured = Object.values(config.people).flatMap((person) => person.groups)
   const groups = new Set([...configured, ...Object.keys(config.oidc?.groups ?? {})])
   const names = new Set([...catalogue.byName.values()].flatMap(({ plan }) => plan.escalate.to))
   return [...names].map((name) => {
     const missing = [
-      ...(groups.has(name) ? [] : ['nobody is in that group']),
-      ...(config.channels[name]?.slack.known ? [] : ['no channel is configured']),
+      ...(groups.has(name) ? [] : ['the group has no members']),
+      ...(config.channels[name]?.slack.known ? [] : ['no channel of this name is configured']),
     ]
-    const detail = missing.length === 0 ? 'a group with people, and a channel' : missing.join('; ')
+    const detail = missing.length === 0 ? 'a group with members, and a channel' : missing.join('; ')
     return { name: `escalation ${name}`, ok: groups.has(name), detail }
   })
 }

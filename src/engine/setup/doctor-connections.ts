@@ -7,10 +7,10 @@ import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
 
-const ANSWER_WITHIN_MS = 5_000
-const HTTP_WITHIN_MS = 2_000
+const ANSWER_TIMEOUT_MS = 5_000
+const HTTP_TIMEOUT_MS = 2_000
 
-/** Asks every connection with the credential that reads. */
+/** Tests every connection with its read credential. */
 export async function doctorConnections(config: Pick<Config, 'connections'>): Promise<DoctorFinding[]> {
   const targets = openTargets(config)
   try {
@@ -18,7 +18,7 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
       Object.entries(config.connections).map(async ([name, connection]) => {
         const finding = { name: `connection ${name}`, ok: true }
         try {
-          return { ...finding, ...(await withTimeout(ANSWER_WITHIN_MS, () => ask(targets, name, connection))) }
+          return { ...finding, ...(await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection))) }
         } catch (error) {
           return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)) }
         }
@@ -29,9 +29,9 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
   }
 }
 
-type Answer = Pick<DoctorFinding, 'detail' | 'warning' | 'fix'>
+type TestResult = Pick<DoctorFinding, 'detail' | 'warning' | 'fix'>
 
-async function ask(targets: Targets, name: string, connection: ConnectionConfig): Promise<Answer> {
+async function testConnection(targets: Targets, name: string, connection: ConnectionConfig): Promise<TestResult> {
   switch (connection.kind) {
     case 'postgres':
       await (await targets.postgres(name, 'read')).pool.query('SELECT 1')
@@ -48,7 +48,7 @@ async function ask(targets: Targets, name: string, connection: ConnectionConfig)
       await (await targets.redis(name, 'read')).redis.ping()
       return { detail: 'answers' }
     case 'http':
-      return askHttp(targets, name)
+      return testHttp(targets, name)
     case 'process':
       await targets.process(name)
       return { detail: `commands: ${Object.keys(connection.commands).join(', ')}` }
@@ -58,18 +58,18 @@ async function ask(targets: Targets, name: string, connection: ConnectionConfig)
   }
 }
 
-/** A service that is down is what runbooks are for: it is told, and nothing is wrong with the configuration. */
-async function askHttp(targets: Targets, name: string): Promise<Answer> {
+/** A service that is down is a warning: runbooks exist for that, and the configuration is not at fault. */
+async function testHttp(targets: Targets, name: string): Promise<TestResult> {
   const target = await targets.http(name)
   try {
-    const { status } = await requestHttp(target, { timeoutMs: HTTP_WITHIN_MS, maxBytes: 1_024 })
+    const { status } = await requestHttp(target, { timeoutMs: HTTP_TIMEOUT_MS, maxBytes: 1_024 })
     return { detail: `answers: HTTP ${status} for GET ${target.baseUrl.href}` }
   } catch (error) {
     return { warning: true, detail: scrubSecrets(`does not answer: ${reasonOf(error)}`) }
   }
 }
 
-/** Without the connection's name, which stands before it. */
+/** Without the connection's name, which the finding's name contains. */
 function reasonOf(error: unknown): string {
   return messageOf(error).replace(/^connection [^:(]+(?:: | (?=\())/, '')
 }

@@ -8,8 +8,8 @@ interface Needed {
 }
 
 /**
- * What the actions of these plans need on a connection: for declared updates, UPDATE on what they set and SELECT on that and on what
- * guards it; for statements of the runbook's own, the rights that it declares.
+ * The grants that the actions of these plans need on a connection. `sql.update` needs UPDATE on the columns that it sets, and SELECT on
+ * those and on the columns of its guard; `sql.execute` needs the rights that the runbook declares.
  */
 export function neededGrants(plans: Iterable<Plan>, connection: string): ColumnGrant[] {
   const byTable = new Map<string, Needed>()
@@ -22,8 +22,8 @@ export function neededGrants(plans: Iterable<Plan>, connection: string): ColumnG
     for (const { actions } of Object.values(plan.remedies))
       for (const { kind: action, with: given } of actions) {
         if (literal(given.connection) !== connection) continue
-        if (action === 'sql.update') forUpdate(on(String(literal(given.table))), given)
-        else if (action === 'sql.execute') forStatement(on, literal(given.tables))
+        if (action === 'sql.update') addForUpdate(on(String(literal(given.table))), given)
+        else if (action === 'sql.execute') addForStatement(on, literal(given.tables))
       }
   return [...byTable].map(([table, { update, select, whole }]) => ({
     table,
@@ -33,7 +33,7 @@ export function neededGrants(plans: Iterable<Plan>, connection: string): ColumnG
   }))
 }
 
-function forUpdate({ update, select }: Needed, given: PlanAction['with']): void {
+function addForUpdate({ update, select }: Needed, given: PlanAction['with']): void {
   for (const column of names(given.set)) {
     update.add(column)
     select.add(column)
@@ -41,7 +41,7 @@ function forUpdate({ update, select }: Needed, given: PlanAction['with']): void 
   for (const column of names(given.where)) select.add(column)
 }
 
-function forStatement(on: (table: string) => Needed, tables: unknown): void {
+function addForStatement(on: (table: string) => Needed, tables: unknown): void {
   for (const [table, rights] of Object.entries(tables as Record<string, string[]>))
     for (const right of rights) on(table).whole.add(right.toUpperCase())
 }
@@ -50,7 +50,7 @@ function literal(value: Value | undefined): unknown {
   return value && 'lit' in value ? value.lit : undefined
 }
 
-/** The keys of a record, whether its values are literal or not. */
+/** The keys of a record; its values may be literals or expressions. */
 function names(value: Value | undefined): string[] {
   if (!value) return []
   if ('map' in value) return Object.keys(value.map)

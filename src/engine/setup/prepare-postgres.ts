@@ -6,7 +6,7 @@ import { sha256Hex } from '../../core/canonical.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
 import { prepareLedger } from '../../effects/prepare-ledger.ts'
 import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
-import { closeToPublic } from './close-to-public.ts'
+import { revokeFromPublic } from './revoke-from-public.ts'
 
 interface Preparation extends PreparedConnection {
   client: pg.Client
@@ -14,7 +14,7 @@ interface Preparation extends PreparedConnection {
   schemas: string[]
 }
 
-/** A role that reads may read the given schemas and the server's statistics, and nothing more. */
+/** The read role may read the given schemas and the server's statistics, and nothing else. */
 export async function preparePostgres(
   name: string,
   connection: PostgresConnection,
@@ -37,12 +37,12 @@ export async function preparePostgres(
       await grantWriting(p, remediate, options.grants ?? [])
     }
     await client.query('COMMIT')
-    await closeToPublic(p, logins.write ? [diagnose, remediate] : [diagnose])
-    await warnOfDefiners(p, diagnose)
+    await revokeFromPublic(p, logins.write ? [diagnose, remediate] : [diagnose])
+    await warnAboutDefiners(p, diagnose)
     if (logins.write && connection.ledger === 'target') {
       const applied = await prepareLedger(options.adminUrl, remediate)
       did.push(
-        `ledger of effects in schema runbook_ledger: ${applied.length > 0 ? `made (${applied.join(', ')})` : 'is there'}; ${remediate} may see and add to it`,
+        `ledger of effects in schema runbook_ledger: ${applied.length > 0 ? `created (${applied.join(', ')})` : 'exists'}; ${remediate} may read it and add rows`,
       )
     }
     await login(p, diagnose, logins.read)
@@ -50,7 +50,7 @@ export async function preparePostgres(
     return { did, warnings, env: p.env }
   } catch (error) {
     if (error instanceof RunbookError) throw error
-    const message = `connection ${name}: ${scrubSecrets(messageOf(error))}. Nothing was half granted; give an address with more rights, or mend this and run it again.`
+    const message = `connection ${name}: ${scrubSecrets(messageOf(error))}. The grants were rolled back. Use an admin address with more rights, or fix the cause, and run this again.`
     throw new RunbookError('RUNBOOK_CONFIG', message, {}, error)
   } finally {
     await client.end()
@@ -74,39 +74,37 @@ async function connect(url: string): Promise<pg.Client> {
   }
 }
 
-/** Roles are the server's, not the database's, so both names are in it. */
-function roleName(connection: string, url: URL, what: string): string {
+/** Roles belong to the server, not to a database, so the name holds the database and the connection. */
+function roleName(connection: string, url: URL, purpose: string): string {
   const words = `runbook_${url.pathname.slice(1)}_${connection}`.toLowerCase().replace(/[^a-z0-9]+/g, '_')
-  const full = `${words}_${what}`
-  return full.length <= 63 ? full : `${words.slice(0, 40)}_${sha256Hex(full).slice(0, 8)}_${what}`
+  const full = `${words}_${purpose}`
+  return full.length <= 63 ? full : `${words.slice(0, 40)}_${sha256Hex(full).slice(0, 8)}_${purpose}`
 }
 
-/** The role without any right, whatever it had. Throws when it is one that no runbook should use. */
+/** Creates the role, or resets the rights of an existing one. Throws if the role has rights that no runbook role may have. */
 async function makeRole({ client, did }: Preparation, role: string, connections: number): Promise<void> {
   const name = client.escapeIdentifier(role)
-  const found = await client.query<{ mighty: boolean; owns: boolean }>(
-    `SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls AS mighty,
+  const found = await client.query<{ privileged: boolean; owns: boolean }>(
+    `SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls AS privileged,
             EXISTS (SELECT 1 FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND refobjid = r.oid AND deptype = 'o') AS owns
        FROM pg_roles r WHERE rolname = $1`,
     [role],
   )
   const existing = found.rows[0]
-  if (existing?.mighty || existing?.owns)
+  if (existing?.privileged || existing?.owns)
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      `the role ${role} exists and is mighty, or owns things: rename or drop it first`,
+      `the role ${role} exists and has administrator rights or owns objects: rename or drop it first`,
     )
   if (!existing) await client.query(`CREATE ROLE ${name} LOGIN`)
   await client.query(`ALTER ROLE ${name} LOGIN CONNECTION LIMIT ${connections}`)
-  await stripRole(client, role)
+  await revokeAll(client, role)
   await client.query(`GRANT CONNECT ON DATABASE ${await databaseName(client)} TO ${name}`)
-  did.push(
-    `role ${role}: ${existing ? 'is there, its rights set anew' : 'created'}; at most ${connections} connections`,
-  )
+  did.push(`role ${role}: ${existing ? 'exists; grants reset' : 'created'}; at most ${connections} connections`)
 }
 
-/** Its memberships, and its rights on schemas and tables of this database; those on the ledger stay, as effects may be under way. */
-async function stripRole(client: pg.Client, role: string): Promise<void> {
+/** Revokes memberships and rights in this database. Rights on the ledger are kept, because effects may be in progress. */
+async function revokeAll(client: pg.Client, role: string): Promise<void> {
   const name = client.escapeIdentifier(role)
   const groups = await client.query<{ rolname: string }>(
     `SELECT g.rolname FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = $1::regrole`,
@@ -148,7 +146,7 @@ async function grantReading({ client, did, schemas }: Preparation, role: string)
   await client.query(`ALTER ROLE ${name} SET lock_timeout = '2s'`)
   await client.query(`ALTER ROLE ${name} SET idle_in_transaction_session_timeout = '15s'`)
   did.push(
-    `${role}: SELECT on all tables of ${schemas.join(', ')}, also those to come; pg_monitor; read-only transactions; timeouts`,
+    `${role}: SELECT on all current and future tables of ${schemas.join(', ')}; pg_monitor; read-only transactions; timeouts`,
   )
 }
 
@@ -170,7 +168,11 @@ async function grantWriting({ client, did }: Preparation, role: string, grants: 
       ],
     )
     const { schema, relation } = found.rows[0] ?? {}
-    if (!relation) throw new RunbookError('RUNBOOK_CONFIG', `there is no table ${table}, which an action is to change`)
+    if (!relation)
+      throw new RunbookError(
+        'RUNBOOK_CONFIG',
+        `table ${table} does not exist, but an action of the runbooks changes it`,
+      )
     const columns = (names: string[]) => [...new Set(names)].map((column) => client.escapeIdentifier(column)).join(', ')
     await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${name}`)
     const rights = [
@@ -179,15 +181,15 @@ async function grantWriting({ client, did }: Preparation, role: string, grants: 
       ...(select.length > 0 ? [`SELECT (${columns(select)})`] : []),
     ]
     if (rights.length > 0) await client.query(`GRANT ${rights.join(', ')} ON ${relation} TO ${name}`)
-    if (whole.includes('INSERT')) await grantItsSequences(client, relation, name)
+    if (whole.includes('INSERT')) await grantSequences(client, relation, name)
     did.push(`${role}: ${rights.join(', ')} on ${relation}`)
   }
   if (grants.length === 0)
-    did.push(`${role}: no table, since no action of the runbooks changes one through this connection`)
+    did.push(`${role}: no table, because no action of the runbooks changes one through this connection`)
 }
 
-/** A serial column takes its number from a sequence, which has rights of its own. */
-async function grantItsSequences(client: pg.Client, relation: string, name: string): Promise<void> {
+/** A serial column needs a right on its sequence. */
+async function grantSequences(client: pg.Client, relation: string, name: string): Promise<void> {
   const found = await client.query<{ sequence: string }>(
     `SELECT format('%I.%I', nspname, relname) AS sequence
        FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -198,8 +200,8 @@ async function grantItsSequences(client: pg.Client, relation: string, name: stri
   for (const { sequence } of found.rows) await client.query(`GRANT USAGE ON SEQUENCE ${sequence} TO ${name}`)
 }
 
-/** A function that runs with its owner's rights is a door around the role's own. */
-async function warnOfDefiners({ client, warnings }: Preparation, role: string): Promise<void> {
+/** Warns about functions that run with their owner's rights: they bypass the role's own rights. */
+async function warnAboutDefiners({ client, warnings }: Preparation, role: string): Promise<void> {
   const found = await client.query<{ signature: string }>(
     `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
       WHERE p.prosecdef AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\\_%'
@@ -209,11 +211,11 @@ async function warnOfDefiners({ client, warnings }: Preparation, role: string): 
   const names = found.rows.map((row) => row.signature).join(', ')
   if (names)
     warnings.push(
-      `${role} may call functions that run with their owner's rights: ${names}. REVOKE EXECUTE … FROM PUBLIC where they write.`,
+      `${role} may call functions that run with their owner's rights: ${names}. Run REVOKE EXECUTE … FROM PUBLIC for those that write.`,
     )
 }
 
-/** Keeps the password in use while it works; otherwise sets a new one. */
+/** Keeps the current password if it works; otherwise sets a new one. */
 async function login({ client, adminUrl, did, env }: Preparation, role: string, wanted: WantedLogin): Promise<void> {
   if (wanted.current && (await worksFor(wanted.current, role, adminUrl.pathname))) {
     env[wanted.variable] = wanted.current
@@ -228,7 +230,7 @@ async function login({ client, adminUrl, did, env }: Preparation, role: string, 
   if (!(await worksFor(url.href, role, adminUrl.pathname)))
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      `the new role ${role} cannot log in: look at pg_hba.conf and the server's log`,
+      `the new role ${role} cannot log in: check pg_hba.conf and the server's log`,
     )
   env[wanted.variable] = url.href
   did.push(`${role}: new password, for ${wanted.variable}`)

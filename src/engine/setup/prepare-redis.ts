@@ -6,18 +6,19 @@ import { messageOf, RunbookError } from '../../core/errors.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../effects/redis-rights.ts'
 import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
 
-const LOGIN = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
+const LOGIN_COMMANDS = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
 
 /**
- * Reads of every kind on the given keys, and looks at the server that change nothing. `+@connection` would grant CLIENT KILL, and `~`
- * with `+eval` writes inside scripts; hence `%R~` and single commands. PFCOUNT counts as a read and stores what it counted.
+ * All reads on the given keys, and commands that inspect the server. `+@connection` would grant CLIENT KILL, and `~` with `+eval` would
+ * allow writes inside scripts: hence `%R~` and single commands. PFCOUNT is excluded, because it writes a cache although Redis lists it
+ * as a read.
  */
-const READING = '-@all +@read -@dangerous -@blocking -scan -randomkey -dbsize -pfcount'
+const READ_RULES = '-@all +@read -@dangerous -@blocking -scan -randomkey -dbsize -pfcount'
   .split(' ')
-  .concat([...LOGIN, 'client|list', 'slowlog|get', 'latency|latest'].map((command) => `+${command}`))
-const WRITING = ['-@all', ...[...LOGIN, ...EFFECT_REDIS_COMMANDS].map((command) => `+${command}`)]
+  .concat([...LOGIN_COMMANDS, 'client|list', 'slowlog|get', 'latency|latest'].map((command) => `+${command}`))
+const WRITE_RULES = ['-@all', ...[...LOGIN_COMMANDS, ...EFFECT_REDIS_COMMANDS].map((command) => `+${command}`)]
 
-/** Redis users for reading and writing one queue, or the keys that the connection names. */
+/** Creates the Redis users that read and write one queue, or the keys that the connection names. */
 export async function prepareRedis(
   name: string,
   connection: BullmqConnection | RedisConnection,
@@ -33,14 +34,16 @@ export async function prepareRedis(
       const user = userName(name, connection, access)
       const { password, kept } = await passwordFor(wanted, user)
       const patterns = keys.map((key) => (access === 'read' ? `%R~${key}` : `~${key}`))
-      const commands = access === 'read' ? READING : WRITING
+      const commands = access === 'read' ? READ_RULES : WRITE_RULES
       await admin.call('ACL', 'SETUSER', user, 'reset', 'on', `>${password}`, 'resetchannels', ...patterns, ...commands)
       const url = new URL(adminUrl)
       url.username = user
       url.password = password
       ;(await connect(url.href)).disconnect()
       env[wanted.variable] = url.href
-      did.push(`user ${user}: ${access === 'read' ? 'reads' : 'the commands of the actions'} on ${keys.join(', ')}`)
+      did.push(
+        `user ${user}: ${access === 'read' ? 'read commands' : 'the commands of the actions'} on ${keys.join(', ')}`,
+      )
       did.push(
         `user ${user}: ${kept ? `the password in ${wanted.variable} works and is kept` : `new password, for ${wanted.variable}`}`,
       )
@@ -57,10 +60,10 @@ export async function prepareRedis(
   }
 }
 
-/** Users are the server's, so the queue is in the name. */
+/** Users belong to the whole server, so the name holds the queue. */
 function userName(name: string, connection: BullmqConnection | RedisConnection, access: string): string {
-  const of = connection.kind === 'bullmq' ? `${connection.prefix}-${connection.queue}-` : ''
-  return `runbook-${name}-${of}${access}`.replace(/[^A-Za-z0-9._-]+/g, '-')
+  const queue = connection.kind === 'bullmq' ? `${connection.prefix}-${connection.queue}-` : ''
+  return `runbook-${name}-${queue}${access}`.replace(/[^A-Za-z0-9._-]+/g, '-')
 }
 
 async function passwordFor(wanted: WantedLogin, user: string): Promise<{ password: string; kept: boolean }> {
@@ -73,12 +76,12 @@ async function passwordFor(wanted: WantedLogin, user: string): Promise<{ passwor
   return { password: randomBytes(24).toString('base64url'), kept: false }
 }
 
-/** Users live in memory until they are saved, which only works with an ACL file. */
+/** Redis keeps users in memory until ACL SAVE, which needs an ACL file. */
 async function persist(admin: Redis, did: string[]): Promise<string[]> {
   const [, file] = (await admin.config('GET', 'aclfile')) as string[]
   if (!file)
     return [
-      'Redis has no ACL file: the users are lost when it restarts. Set `aclfile` in redis.conf, or run this again then.',
+      'Redis has no ACL file: the users are lost when it restarts. Set `aclfile` in redis.conf, or run this command again after a restart.',
     ]
   await admin.call('ACL', 'SAVE')
   did.push(`users saved in ${file}`)

@@ -1,9 +1,9 @@
 export interface PrepareOptions {
-  /** Who may create roles or users; for PostgreSQL in the database that is to be diagnosed. */
+  /** An account that may create roles or users; for PostgreSQL in the diagnosed database. */
   adminUrl: string
-  /** PostgreSQL: all their tables may be read, those to come included. Default: `public`. */
+  /** PostgreSQL: the schemas whose current and future tables may be read. Default: `public`. */
   schemas?: string[]
-  /** PostgreSQL: what the actions of the runbooks change, and what their guards look at. */
+  /** PostgreSQL: the columns that the runbooks' actions change and that their guards read. */
   grants?: ColumnGrant[]
 }
 
@@ -12,20 +12,20 @@ export interface ColumnGrant {
   table: string
   update: string[]
   select: string[]
-  /** Rights on the whole table, as the statements of `sql.execute` say: SELECT, INSERT, UPDATE, DELETE. */
+  /** Rights on the whole table, as `sql.execute` declares them: SELECT, INSERT, UPDATE, DELETE. */
   whole?: string[]
 }
 
 export interface PreparedConnection {
-  /** What was done, for people, in order. Holds no secret. */
+  /** What was done, for people, in order. Contains no secret. */
   did: string[]
-  /** What could not be done, or should be known. */
+  /** What could not be done, and other things to know. */
   warnings: string[]
-  /** Variable → address with its password, for `.runbook/env`; never to be printed. */
+  /** Variable → address with its password, for `.runbook/env`. Never print it. */
   env: Record<string, string>
 }
 
-/** One login to be made: the variable its address goes to, and the address in use, whose password is kept while it works. */
+/** A login to create: the variable for its address, and the current address, whose password is kept if it works. */
 export interface WantedLogin {
   variable: string
   current: string | undefined

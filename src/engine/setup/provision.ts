@@ -3,15 +3,15 @@ import pg from 'pg'
 import { migrateHistory } from '../../history/migrate.ts'
 
 export interface ProvisionedDatabase {
-  /** Migrates; owns the schema. */
+  /** For migrations: owns the schema. */
   ownerUrl: string
-  /** What the engine's processes use: it may append, not change. */
+  /** For the engine's processes: may append, not change. */
   applicationUrl: string
 }
 
 /**
- * Makes the engine's database with an owner and an application login, and migrates it. Passwords that are given are set again, so
- * that a repeated call leaves the same addresses valid. `names` keep several engines on one server apart.
+ * Creates the engine's database with an owner and an application login, and migrates it. Safe to repeat: with the same passwords, the
+ * same addresses stay valid. Different `names` allow several engines on one server.
  */
 export async function provisionEngineDatabase(
   superuserUrl: string,
@@ -27,7 +27,7 @@ export async function provisionEngineDatabase(
   })
   const ownerUrl = urlFor(superuserUrl, owner, names.database)
   await withClient(urlFor(superuserUrl, undefined, names.database), async (client) => {
-    // Group roles are the server's, not one database's: the superuser makes them, and the owner needs no right to make any.
+    // Group roles belong to the whole server: the superuser creates them, so that the owner needs no right to create roles.
     for (const role of ['runbook_application', 'runbook_reader'])
       await client.query(
         `DO $$ BEGIN CREATE ROLE ${role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`,
@@ -42,7 +42,7 @@ export async function provisionEngineDatabase(
   return { ownerUrl, applicationUrl: urlFor(superuserUrl, application, names.database) }
 }
 
-/** Makes a database with an owner of its own; for the example system. */
+/** Creates a database and its owner, for the example system. */
 export async function provisionDatabase(
   superuserUrl: string,
   database: string,
@@ -60,7 +60,7 @@ export function newPassword(): string {
   return randomBytes(24).toString('base64url')
 }
 
-/** The password in a URL that was made earlier, so that it can be kept. */
+/** The password of an earlier URL, so that it can be kept. */
 export function passwordIn(url: string | undefined): { owner?: string } | undefined {
   const password = url === undefined ? '' : decodeURIComponent(new URL(url).password)
   return password === '' ? undefined : { owner: password }
@@ -80,8 +80,8 @@ async function ensureLogin(client: pg.Client, { role, password }: Login): Promis
 }
 
 async function ensureDatabase(client: pg.Client, database: string, owner: string): Promise<void> {
-  const there = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database])
-  if (there.rowCount === 0)
+  const existing = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+  if (existing.rowCount === 0)
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)} OWNER ${client.escapeIdentifier(owner)}`)
 }
 

@@ -8,7 +8,7 @@ const COLUMNS = `place, name, kind, status, ref, parameters, body, truncated,
 
 type Row = Omit<EvidenceView, 'parameters' | 'body'> & { parameters: string; body: string }
 
-/** All evidence of an incident, in the order in which it was taken. */
+/** All evidence of an incident, oldest first. */
 export async function readAllEvidence(db: Queryable, incident: string): Promise<EvidenceView[]> {
   const found = await db.query<Row>(
     `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 ORDER BY started_at, place`,
@@ -23,7 +23,11 @@ export async function readEvidenceByRef(db: Queryable, incident: string, ref: st
     `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 AND ref = $2 ORDER BY started_at LIMIT 1`,
     [incident, ref],
   )
-  if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `${incident} has no evidence ${ref}`)
+  if (!found.rows[0])
+    throw new RunbookError(
+      'RUNBOOK_NOT_FOUND',
+      `${incident} has no evidence with digest ${ref}; its review lists all of them`,
+    )
   return evidenceOf(found.rows[0])
 }
 

@@ -5,14 +5,14 @@ import { summaryOf } from './list.ts'
 import { gateView } from './show.ts'
 import type { OpenGate } from './view-types.ts'
 
-/** More than anybody reads; those that wait beyond it are found by their incident. */
-const MOST_GATES = 200
+/** Gates beyond this limit are still shown with their incidents. */
+const MAX_GATES = 200
 
-/** Gates of open incidents that wait for decisions, the one that was opened last first; at most 200. */
+/** Gates of open incidents that wait for decisions, newest first; at most 200. */
 export async function openGates(database: Database): Promise<OpenGate[]> {
   return snapshot(database, async (db) => {
     const waiting: OpenGate[] = []
-    for (const row of await readOpenGates(db, MOST_GATES)) {
+    for (const row of await readOpenGates(db, MAX_GATES)) {
       const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(await readIncident(db, row.incident))
       waiting.push({ incident, type, openedAt, acknowledgedBy, gate: await gateView(db, row) })
     }

@@ -6,10 +6,10 @@ import type { EvidenceView, GateView, Review, RoundView } from './view-types.ts'
 
 const MAX_EVIDENCE_CHARACTERS = 4_000
 
-/** The review as Markdown, for a person the week after and for a pull request. */
+/** The review as Markdown, for people and for pull requests. */
 export function reviewMarkdown(review: Review): string {
   const { incident } = review
-  const looked = acknowledgement(review.timeline)
+  const acknowledged = acknowledgement(review.timeline)
   const lines = [
     `# ${incident.id}: ${inline(incident.type)}, ${incident.outcome ?? incident.state}`,
     '',
@@ -20,7 +20,7 @@ export function reviewMarkdown(review: Review): string {
     `| Key | ${inline(incident.key)} |`,
     `| Inputs | ${inline(JSON.stringify(incident.inputs))} |`,
     `| Opened | ${incident.openedAt} by ${inline(incident.requester.replace(/^person:/, ''))}${incident.occurrences > 1 ? `, ${incident.occurrences} times` : ''} |`,
-    `| Acknowledged | ${looked ? `${looked.at}, after ${human(review.timeToAcknowledgeMs)}: ${inline(looked.person)} ${looked.how}` : 'no'} |`,
+    `| Acknowledged | ${acknowledged ? `${acknowledged.at}, after ${human(review.timeToAcknowledgeMs)}: ${inline(acknowledged.person)} ${acknowledged.how}` : 'no'} |`,
     `| Closed | ${incident.closedAt ?? 'not yet'} |`,
     `| Time to resolve | ${review.timeToResolveMs === null ? 'not resolved' : human(review.timeToResolveMs)} |`,
     `| History | ${review.chainFaults.length === 0 ? `${review.timeline.length} events, chain intact` : `**chain broken**: ${inline(review.chainFaults.join('; '))}`} |`,
@@ -41,19 +41,19 @@ export function reviewMarkdown(review: Review): string {
 }
 
 function roundLines(round: RoundView): string[] {
-  const held = round.causes.filter((cause) => cause.holds === true)
+  const holding = round.causes.filter((cause) => cause.holds === true)
   const others = round.causes.filter((cause) => cause.holds !== true)
   return [
     `## Round ${round.round}`,
     '',
     ...(round.causes.length === 0
-      ? ['No cause was looked for: the symptom was gone, or the round ended before.', '']
+      ? ['No cause was evaluated: the symptom was gone, or the round ended earlier.', '']
       : []),
-    ...(held.length > 0
+    ...(holding.length > 0
       ? [
-          '**Causes that held**',
+          '**Causes that hold**',
           '',
-          ...held.map((cause) => `- **${inline(cause.cause)}**: ${inline(cause.title)}. ${inline(cause.because)}`),
+          ...holding.map((cause) => `- **${inline(cause.cause)}**: ${inline(cause.title)}. ${inline(cause.because)}`),
           '',
         ]
       : []),
@@ -83,11 +83,11 @@ function gateLines(gate: GateView, round: RoundView): string[] {
     '',
     ...proposal.actions.map((action) => `- ${actionLine(action)}`),
     '',
-    `**Decided**: ${gate.auto ? 'by the configuration, no approval needed' : gate.state}${gate.why ? ` (${inline(gate.why)})` : ''}`,
+    `**Decision**: ${gate.auto ? 'auto-approved by the configuration' : gate.state}${gate.why ? ` (${inline(gate.why)})` : ''}`,
     '',
     ...gate.decisions.map(
       (one) =>
-        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.breakGlass === null ? '' : ` **by breaking the glass**, because: ${inline(one.breakGlass)}`}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
+        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.breakGlass === null ? '' : ` **by break-glass**, reason: ${inline(one.breakGlass)}`}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
     ),
     ...(gate.decisions.length > 0 ? [''] : []),
     ...(round.effects.length > 0
@@ -101,26 +101,26 @@ function gateLines(gate: GateView, round: RoundView): string[] {
           '',
         ]
       : []),
-    ...untouched(gate, round),
-    ...(round.verified === null ? [] : [`**Verification**: ${round.verified ? 'held' : 'did not hold'}`, '']),
+    ...notApplied(gate, round),
+    ...(round.verified === null ? [] : [`**Verification**: ${round.verified ? 'passed' : 'failed'}`, '']),
   ]
 }
 
-/** Targets that were approved, and to which nothing was done. */
-function untouched(gate: GateView, { targets }: RoundView): string[] {
+/** Approved targets that the remedy was not applied to. */
+function notApplied(gate: GateView, { targets }: RoundView): string[] {
   const skipped = targets.filter(({ state }) => state === 'skipped')
   if (gate.state !== 'approved' || skipped.length === 0) return []
   const named = skipped.map(
-    ({ key, why }) => `- ${key === '-' ? '' : `${inline(key)}: `}${inline(why ?? 'the round ended before')}`,
+    ({ key, why }) => `- ${key === '-' ? '' : `${inline(key)}: `}${inline(why ?? 'the round ended earlier')}`,
   )
-  return [`**Not applied**${skipped.length === targets.length ? ': nothing was' : ''}`, '', ...named, '']
+  return [`**Not applied**${skipped.length === targets.length ? ': all targets were skipped' : ''}`, '', ...named, '']
 }
 
 function actionLine(action: ProposedAction): string {
-  const done = action.preview.guarantee ? `; done ${inline(action.preview.guarantee)}` : ''
+  const guarantee = action.preview.guarantee ? `; applied ${inline(action.preview.guarantee)}` : ''
   const undo = action.preview.undo ? `; undo: ${code(action.preview.undo)}` : ''
   const warning = action.preview.warning ? `; ${inline(action.preview.warning)}` : ''
-  return `${action.target === '-' ? '' : `${code(action.target)}: `}${code(action.preview.summary)}${done}${undo}${warning}`
+  return `${action.target === '-' ? '' : `${code(action.target)}: `}${code(action.preview.summary)}${guarantee}${undo}${warning}`
 }
 
 function evidenceLines(evidence: EvidenceView): string[] {
@@ -150,12 +150,12 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-/** Data in running text must not become markup. */
+/** Escapes Markdown: data in running text must not become markup. */
 function inline(text: string): string {
   return visibleLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
 }
 
-/** As it is, whatever it holds: in a table's cell it would need more. */
+/** A code span of any text. In a table's cell, `|` would need escaping too. */
 function code(text: string): string {
   const line = visibleLine(text)
   const fence = fenceFor(line, 1)
@@ -163,7 +163,7 @@ function code(text: string): string {
   return `${fence}${space}${line}${space}${fence}`
 }
 
-/** More backticks than stand together anywhere in the text. */
+/** A fence longer than any run of backticks in the text. */
 function fenceFor(text: string, least: number): string {
   const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
   return '`'.repeat(Math.max(least, longest + 1))

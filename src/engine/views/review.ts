@@ -6,7 +6,7 @@ import { incidentView } from './show.ts'
 import { timelineEntry } from './timeline.ts'
 import type { Review, TimelineEntry } from './view-types.ts'
 
-/** Everything about an incident, read from the engine's database alone: complete when Temporal's history is gone. */
+/** Everything about an incident, from the engine's database alone: complete also after Temporal deleted its history. */
 export async function reviewIncident(database: Database, id: string): Promise<Review> {
   return snapshot(database, (db) => review(db, id))
 }
@@ -31,14 +31,14 @@ async function review(db: Queryable, id: string): Promise<Review> {
   }
 }
 
-const BY_KIND: Record<string, string> = {
+const ACTION_BY_KIND: Record<string, string> = {
   acknowledged: 'acknowledged it',
   claimed: 'claimed it',
   decision: 'decided',
 }
 
-/** When a person first showed that they look after it: whoever decides has seen it. */
+/** The first action of a person that shows that they have seen the incident: acknowledge, claim or decide. */
 export function acknowledgement(timeline: TimelineEntry[]): { at: string; person: string; how: string } | undefined {
-  const first = timeline.find(({ kind, actor }) => Object.hasOwn(BY_KIND, kind) && actor.startsWith('person:'))
-  return first && { at: first.at, person: first.actor.replace('person:', ''), how: BY_KIND[first.kind]! }
+  const first = timeline.find(({ kind, actor }) => Object.hasOwn(ACTION_BY_KIND, kind) && actor.startsWith('person:'))
+  return first && { at: first.at, person: first.actor.replace('person:', ''), how: ACTION_BY_KIND[first.kind]! }
 }

@@ -1,7 +1,7 @@
 import type { Catalogue } from '../catalogue.ts'
 import type { RunbookView } from './view-types.ts'
 
-/** The runbooks there are, by name. */
+/** The loaded runbooks, by name. */
 export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookView[] {
   return [...catalogue.byName.values()]
     .map(({ plan, planDigest }) => ({

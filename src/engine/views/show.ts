@@ -15,7 +15,7 @@ export async function showIncident(database: Database, id: string): Promise<Inci
   return snapshot(database, (db) => incidentView(db, id))
 }
 
-/** The same within a snapshot. */
+/** As `showIncident`, within the caller's snapshot. */
 export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
@@ -122,8 +122,8 @@ async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
 }
 
 /**
- * What became of each target: by what was done to itself, or, where nothing would be, by what was done once for all; else its permit,
- * else the last look before applying.
+ * The state of each target: the worst result of its own effects, or, if the proposal has no action for it alone, of the effects that
+ * were applied once for all targets; else from its permit, else from the last re-check.
  */
 function targetStates(
   gate: GateRow,
@@ -135,18 +135,19 @@ function targetStates(
     {},
     ...events.filter((event) => event.kind === 'recheck').map((event) => event.data.skipped),
   )
-  const stopped = events.findLast((event) => event.kind === 'stopped')?.data.reason
+  const stopReason = events.findLast((event) => event.kind === 'stopped')?.data.reason
   const permitted = new Set(events.filter((event) => event.kind === 'permit').map((event) => event.data.target))
   return gate.proposal.targets.map(({ key }) => {
-    const own = gate.proposal.actions.some((action) => action.target === key)
+    const hasOwnAction = gate.proposal.actions.some((action) => action.target === key)
     const approved = gate.approvedTargets?.includes(key) === true
-    const counts = (target: string) => target === key || (!own && target === '-' && approved && !(key in skipped))
+    const counts = (target: string) =>
+      target === key || (!hasOwnAction && target === '-' && approved && !(key in skipped))
     const results = effects.filter((effect) => counts(effect.target)).map((effect) => effect.result)
-    const done = worstOf(results)
-    if (done) return { key, state: done, why: null }
+    const worst = worstOf(results)
+    if (worst) return { key, state: worst, why: null }
     if (permitted.has(key)) return { key, state: 'permitted', why: null }
     if (key in skipped) return { key, state: 'skipped', why: skipped[key] ?? null }
-    if (approved && over) return { key, state: 'skipped', why: stopped ?? null }
+    if (approved && over) return { key, state: 'skipped', why: stopReason ?? null }
     return { key, state: 'proposed', why: null }
   })
 }

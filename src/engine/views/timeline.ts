@@ -6,7 +6,7 @@ import { cutText } from '../../core/storable.ts'
 import { parseCheckPlace, type CheckStage } from '../../core/place.ts'
 import type { TimelineEntry } from './view-types.ts'
 
-/** An event as one sentence, for `watch`, `review` and the pages. */
+/** An event as one sentence, for `watch` and `review`. */
 export function timelineEntry(event: StoredEvent): TimelineEntry {
   const { seq, at, actor, place, data } = event
   const kind = event.kind === 'unreadable' ? event.recordedKind : event.kind
@@ -35,39 +35,40 @@ type About = Pick<StoredEvent, 'actor' | 'place'>
 type Sentences = { [K in EventKind]: (data: EventData[K], about: About & { who: string }) => string }
 
 const SENTENCES: Sentences = {
-  opened: ({ type, runbook }, { who }) => `${who} opened it (${type}, runbook ${runbook})`,
-  check: (data, { place }) => `${stageText(place)}${data.name} (${data.check}): ${checkResult(data)}`,
+  opened: ({ type, runbook }, { who }) => `${who} opened the incident (${type}, runbook ${runbook})`,
+  check: (data, { place }) => `${stagePrefix(place)}${data.name} (${data.check}): ${checkResult(data)}`,
   findings: ({ round, findings }) => `round ${round}: ${findingsText(findings)}`,
   proposal: (data) =>
-    `proposed: ${data.title} (${data.remedy}) for ${targetsText(data)}, digest ${data.proposalDigest.slice(0, 12)}${data.auto ? ', needs no approval' : ''}`,
+    `proposed: ${data.title} (${data.remedy}) for ${targetsText(data)}, digest ${data.proposalDigest.slice(0, 12)}${data.auto ? ', auto-approved' : ''}`,
   decision: ({ gate, decision, targets, breakGlass, comment }, { who }) =>
-    `${who} ${breakGlass ? 'broke the glass and ' : ''}${decision === 'approve' ? 'approved' : 'rejected'} ${gate}${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass ? `, alone, because: ${breakGlass}` : ''}${withComment(comment)}`,
+    `${who} ${decision === 'approve' ? 'approved' : 'rejected'} ${gate}${breakGlass ? ' by break-glass' : ''}${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass ? `, reason: ${breakGlass}` : ''}${withComment(comment)}`,
   withdrawal: ({ gate, state, comment }, { who }) =>
-    `${who} took the decision on ${gate} back, which is ${state}${withComment(comment)}`,
+    `${who} withdrew the decision on ${gate}, which is now ${state}${withComment(comment)}`,
   settled: ({ action, target, result, comment }, { who }) =>
     `${who} settled ${action} on ${target} as ${result}: ${comment}`,
-  retried: ({ incident, created }, { who }) => `${who} ${created ? 'opened' : 'joined'} ${incident}, to try it again`,
+  retried: ({ incident, created }, { who }) =>
+    `${who} ${created ? 'opened' : 'joined'} ${incident} to retry this incident`,
   undo: ({ incident, created }, { who }) =>
-    `${who} ${created ? 'opened' : 'joined'} ${incident}, to take back what was done here`,
+    `${who} ${created ? 'opened' : 'joined'} ${incident} to undo the effects of this incident`,
   denied: ({ gate, decision, why }, { who }) =>
     decision === undefined
-      ? `refused a token that came for ${gate}: ${why}`
+      ? `refused a signed token for ${gate}: ${why}`
       : `refused: ${who} may not ${decision} ${gate}: ${why}`,
   gate: ({ gate, state, why }) => `gate ${gate} is ${state}: ${why}`,
-  recheck: (data) => `checked again: ${recheckText(data)}`,
-  waiting: ({ until, withinMs }) => `waits until ${until}, at most ${humanDuration(withinMs)}`,
+  recheck: (data) => `re-checked: ${recheckText(data)}`,
+  waiting: ({ until, withinMs }) => `waiting until ${until}, for at most ${humanDuration(withinMs)}`,
   stopped: ({ reason }) => `stopped: ${reason}`,
   unexpected: ({ action, target, detail }) => `${action} on ${target}: ${detail}`,
   permit: ({ target, lease, fence }) => `permit for ${target} (lease ${lease}, fence ${fence})`,
   effect: ({ action, target, result, detail }) => `${action} on ${target}: ${result}${detail ? `, ${detail}` : ''}`,
   verified: ({ held, remedy, detail }) => `${held ? 'verified' : 'not verified'}: ${remedy}: ${detail}`,
-  escalation: (data) => `escalated to ${toldText(data)}: ${data.reason}`,
-  reminder: (data) => `reminded ${toldText(data)}: ${data.message}`,
-  announcement: (data) => `told ${toldText(data)}: ${data.message}`,
-  acknowledged: (_, { who }) => `${who} acknowledged it`,
-  claimed: (_, { who }) => `${who} claimed it`,
+  escalation: (data) => `escalated to ${recipientsText(data)}: ${data.reason}`,
+  reminder: (data) => `reminded ${recipientsText(data)}: ${data.message}`,
+  announcement: (data) => `notified ${recipientsText(data)}: ${data.message}`,
+  acknowledged: (_, { who }) => `${who} acknowledged the incident`,
+  claimed: (_, { who }) => `${who} claimed the incident`,
   note: ({ body }, { who }) => `${who}: ${body}`,
-  cancel: ({ comment }, { who }) => `${who} asked to cancel it${withComment(comment)}`,
+  cancel: ({ comment }, { who }) => `${who} cancelled the incident${withComment(comment)}`,
   control: ({ control, on, reason }, { who }) =>
     `${who} turned ${control === 'freeze' ? 'the freeze' : control} ${on ? 'on' : 'off'}: ${reason}`,
   closed: ({ outcome, reason }) => `closed: ${outcome}: ${reason}`,
@@ -77,46 +78,48 @@ function withComment(comment: string | undefined): string {
   return comment ? `: ${comment}` : ''
 }
 
-/** Who was meant, and of those that nobody could reach, why. */
-function toldText({ to, told }: EventData['escalation']): string {
+/** The recipients; for those that were not notified, also the reason. */
+function recipientsText({ to, told }: EventData['escalation']): string {
   return to
     .map((name) => {
-      const what = Object.hasOwn(told, name) ? told[name]! : undefined
-      return what === undefined || what.startsWith('told') ? name : `${name} (nobody was told: ${what})`
+      const result = Object.hasOwn(told, name) ? told[name]! : undefined
+      return result === undefined || /^(notified|told)/.test(result) ? name : `${name} (not notified: ${result})`
     })
     .join(', ')
 }
 
 const STAGES: Record<CheckStage['at'], string> = {
   diagnose: '',
-  recheck: 'checked again: ',
+  recheck: 're-check: ',
   wait: 'while waiting: ',
   verify: 'verification: ',
-  after: 'afterwards: ',
+  after: 'after the remedy: ',
 }
 
-function stageText(place: string | null): string {
+function stagePrefix(place: string | null): string {
   const stage = place === null ? undefined : parseCheckPlace(place)?.stage
   return stage ? STAGES[stage.at] : ''
 }
 
 function checkResult({ status, durationMs, rows, truncated, error }: EventData['check']): string {
-  const took = humanDuration(durationMs)
-  if (status !== 'ok') return `${status === 'timeout' ? 'timed out' : 'failed'} after ${took}: ${error ?? ''}`
-  return rows === undefined ? took : `${rows} row${rows === 1 ? '' : 's'}${truncated ? ' (truncated)' : ''}, ${took}`
+  const duration = humanDuration(durationMs)
+  if (status !== 'ok') return `${status === 'timeout' ? 'timed out' : 'failed'} after ${duration}: ${error ?? ''}`
+  return rows === undefined
+    ? duration
+    : `${rows} row${rows === 1 ? '' : 's'}${truncated ? ' (truncated)' : ''}, ${duration}`
 }
 
 function findingsText(findings: Finding[]): string {
   const holding = findings.filter((one) => one.holds === true)
-  const open = findings.filter((one) => one.holds === 'undetermined').map((one) => one.cause)
+  const undetermined = findings.filter((one) => one.holds === 'undetermined').map((one) => one.cause)
   const held =
     holding.length > 0 ? `${holding.map((one) => `${one.cause} holds (${one.because})`).join('; ')}` : 'no cause holds'
-  return open.length > 0 ? `${held}; undetermined: ${open.join(', ')}` : held
+  return undetermined.length > 0 ? `${held}; undetermined: ${undetermined.join(', ')}` : held
 }
 
 function targetsText({ targets, affected }: EventData['proposal']): string {
   const of = affected > targets.length ? ` (${targets.length} of ${affected})` : ''
-  if (targets.length === 1 && targets[0] === '-') return 'all of it'
+  if (targets.length === 1 && targets[0] === '-') return 'its one target'
   return `${targets.length > 5 ? `${targets.slice(0, 5).join(', ')} and ${targets.length - 5} more` : targets.join(', ')}${of}`
 }
 

@@ -10,19 +10,19 @@ import { controlList } from '../response-schemas.ts'
 const list = createRoute({
   method: 'get',
   path: '/v1/controls',
-  summary: 'What stops remedies just now: the freeze, and open breakers',
-  responses: answers(controlList, 'Those that are on', []),
+  summary: 'The controls that block remedies now: the freeze, and open breakers',
+  responses: answers(controlList, 'The controls that are on', []),
 })
 
 const close = createRoute({
   method: 'post',
   path: '/v1/breakers/{connection}/close',
-  summary: 'Let remedies write to a connection again',
+  summary: 'Close a breaker: remedies may write to the connection again',
   request: { params: connectionParams, body: jsonBody(reasonBody) },
-  responses: answers(controlList, 'Closed; what is still on', [403, 404, 409]),
+  responses: answers(controlList, 'Closed; the controls that are still on', [403, 404, 409]),
 })
 
-/** The freeze itself is not here: it is turned with the engine's PostgreSQL alone. */
+/** There is no route for the freeze: it needs only the engine's PostgreSQL. */
 export function controlRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(list, async (c) => c.json({ controls: await readControls(engine.database) }, 200))

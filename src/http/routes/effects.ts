@@ -10,20 +10,19 @@ import { doneBody, incidentParams, settleBody } from '../request-schemas.ts'
 const settle = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/settle',
-  summary: 'Say what became of an effect that is unknown',
+  summary: 'Settle an unknown effect: state its outcome',
   request: { params: incidentParams, body: jsonBody(settleBody) },
-  responses: answers(effectView, 'The effect as it stands now', [403, 404, 409]),
+  responses: answers(effectView, 'The settled effect', [403, 404, 409]),
 })
 
 const done = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/done',
-  summary: 'Say that a manual step was done, or not',
+  summary: 'State whether a manual step was done',
   request: { params: incidentParams, body: jsonBody(doneBody) },
-  responses: answers(effectView, 'The effect as it stands: the first word counts', [403, 404, 409]),
+  responses: answers(effectView, 'The recorded effect; the first answer wins', [403, 404, 409]),
 })
 
-/** What people say of effects. */
 export function effectRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(settle, async (c) => {

@@ -9,12 +9,12 @@ import { newApp, type ApiEnv } from '../app.ts'
 import { problemAnswers } from '../describe.ts'
 import { incidentParams } from '../request-schemas.ts'
 
-const LOOK_EVERY_MS = 300
-const HEARTBEAT_EVERY_MS = 15_000
-/** A stream ends after so long; its reader comes back with Last-Event-ID. */
-const LONGEST_MS = 30 * 60_000
-/** Each stream is a query every 300 ms. */
-const MOST_STREAMS = 100
+const POLL_INTERVAL_MS = 300
+const HEARTBEAT_INTERVAL_MS = 15_000
+/** A stream ends after this time; the client reconnects with Last-Event-ID. */
+const MAX_STREAM_MS = 30 * 60_000
+/** Each stream sends one query per poll interval. */
+const MAX_STREAMS = 100
 
 const events = createRoute({
   method: 'get',
@@ -27,17 +27,17 @@ const events = createRoute({
         .string()
         .regex(/^\d{1,15}$/, 'must be the id of an event')
         .optional()
-        .meta({ description: 'Go on after this event.' }),
+        .meta({ description: 'Continue after this event.' }),
     }),
   },
   responses: {
     200: { description: 'One TimelineEntry per event', content: { 'text/event-stream': { schema: z.string() } } },
-    204: { description: 'The incident is closed, and nothing came after that event: do not come back' },
+    204: { description: 'The incident is closed and has no later events: do not reconnect' },
     ...problemAnswers([404]),
   },
 })
 
-/** `ending` is aborted when the server stops: streams end then, and their readers come back to the next server. */
+/** `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. */
 export function eventRoutes(engine: Engine, ending: AbortSignal): OpenAPIHono<ApiEnv> {
   const app = newApp()
   let open = 0
@@ -47,8 +47,8 @@ export function eventRoutes(engine: Engine, ending: AbortSignal): OpenAPIHono<Ap
     const { state } = await readIncident(engine.database, id)
     const first = await readEvents(engine.database, id, after)
     if (state === 'closed' && first.length === 0) return c.body(null, 204)
-    if (open >= MOST_STREAMS)
-      throw new RunbookError('RUNBOOK_UNREACHABLE', `${MOST_STREAMS} event streams are open already: try again later`)
+    if (open >= MAX_STREAMS)
+      throw new RunbookError('RUNBOOK_UNREACHABLE', `${MAX_STREAMS} event streams are already open: try again later`)
     open += 1
     return streamSSE(c, async (stream) => {
       try {
@@ -62,10 +62,10 @@ export function eventRoutes(engine: Engine, ending: AbortSignal): OpenAPIHono<Ap
 }
 
 async function follow(engine: Engine, stream: SSEStreamingApi, id: string, after: number, ending: AbortSignal) {
-  const began = Date.now()
+  const startedAt = Date.now()
   let last = after
-  let wroteAt = began
-  while (!stream.aborted && !ending.aborted && Date.now() - began < LONGEST_MS) {
+  let wroteAt = startedAt
+  while (!stream.aborted && !ending.aborted && Date.now() - startedAt < MAX_STREAM_MS) {
     const fresh = await readEvents(engine.database, id, last)
     for (const event of fresh) {
       await stream.writeSSE({ id: String(event.seq), event: event.kind, data: JSON.stringify(timelineEntry(event)) })
@@ -73,11 +73,11 @@ async function follow(engine: Engine, stream: SSEStreamingApi, id: string, after
       wroteAt = Date.now()
     }
     if (fresh.some((event) => event.kind === 'closed') || (fresh.length === 0 && (await isClosed(engine, id)))) return
-    if (Date.now() - wroteAt > HEARTBEAT_EVERY_MS) {
-      await stream.write(': still here\n\n')
+    if (Date.now() - wroteAt > HEARTBEAT_INTERVAL_MS) {
+      await stream.write(': heartbeat\n\n')
       wroteAt = Date.now()
     }
-    await sleep(LOOK_EVERY_MS, undefined, { signal: ending }).catch(() => {})
+    await sleep(POLL_INTERVAL_MS, undefined, { signal: ending }).catch(() => {})
   }
 }
 

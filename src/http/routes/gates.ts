@@ -15,17 +15,17 @@ import { gateList } from '../response-schemas.ts'
 const decide = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/decision',
-  summary: 'Approve or reject exactly the proposal with this digest',
+  summary: 'Approve or reject the proposal with this digest',
   request: { params: incidentParams, body: jsonBody(decisionBody) },
-  responses: answers(decided, 'Taken; `state` is still `open` below the quorum', [403, 404, 409]),
+  responses: answers(decided, 'Recorded; `state` is still `open` below the quorum', [403, 404, 409]),
 })
 
-const takeBack = createRoute({
+const withdraw = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/withdraw',
-  summary: 'Take your own decision back, until the first permit',
+  summary: 'Withdraw your own decision, until the first permit',
   request: { params: incidentParams, body: jsonBody(withdrawBody) },
-  responses: answers(withdrawn, 'Taken back; `state` is `withdrawn` where the quorum is lost', [403, 404, 409]),
+  responses: answers(withdrawn, 'Withdrawn; `state` is `withdrawn` if the quorum is lost', [403, 404, 409]),
 })
 
 const listGates = createRoute({
@@ -33,7 +33,7 @@ const listGates = createRoute({
   path: '/v1/gates',
   summary: 'Gates that wait for decisions',
   request: { query: z.object({ state: z.literal('open').default('open') }) },
-  responses: answers(gateList, 'The one that was opened last first; at most 200', []),
+  responses: answers(gateList, 'Newest first; at most 200', []),
 })
 
 export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
@@ -44,7 +44,7 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const gate = gateOf(id, request.gate, await showIncident(engine.database, id))
     return c.json(await decideGate(engine, c.get('person'), { ...request, gate }), 200)
   })
-  app.openapi(takeBack, async (c) => {
+  app.openapi(withdraw, async (c) => {
     const { id } = c.req.valid('param')
     const request = c.req.valid('json')
     const gate = gateOf(id, request.gate, await showIncident(engine.database, id))
@@ -54,10 +54,10 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   return app
 }
 
-/** The gate that is meant: the one named, which must be the incident's, or else its latest. */
+/** The named gate, which must belong to the incident; by default its latest one. */
 function gateOf(id: string, named: string | undefined, { rounds }: IncidentView): string {
   if (named !== undefined && !named.startsWith(`${id}.`))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `gate: ${named} is no gate of ${id}`)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `gate: ${named} is not a gate of ${id}`)
   const gate = named ?? rounds.findLast((round) => round.gate)?.gate?.id
   if (gate === undefined) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no proposal to decide on`)
   return gate

@@ -8,20 +8,20 @@ import { answers, jsonBody } from '../describe.ts'
 import { cancelBody, incidentParams, noteBody } from '../request-schemas.ts'
 
 const request = { params: incidentParams }
-const responses = answers(incidentView, 'The incident as it is now', [404, 409])
+const responses = answers(incidentView, 'The incident after the action', [404, 409])
 
 const ack = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/ack',
-  summary: 'Say that somebody has seen it',
+  summary: 'Acknowledge: mark the incident as seen',
   request,
   responses,
 })
 
-const claimIt = createRoute({
+const claimRoute = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/claim',
-  summary: 'Say that you look after it',
+  summary: 'Claim: mark yourself as responsible',
   request,
   responses,
 })
@@ -29,7 +29,7 @@ const claimIt = createRoute({
 const cancel = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/cancel',
-  summary: 'Ask for its end: at its gate at once, while applying between two targets',
+  summary: 'Cancel: at the gate at once, during apply before the next target; applied effects are kept',
   request: { ...request, body: { ...jsonBody(cancelBody), required: false } },
   responses,
 })
@@ -37,19 +37,19 @@ const cancel = createRoute({
 const note = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/notes',
-  summary: 'Add a note to its history',
+  summary: 'Add a note to the history',
   request: { ...request, body: jsonBody(noteBody) },
   responses,
 })
 
-export function personRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
+export function incidentActionRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(ack, async (c) => {
     const { id } = c.req.valid('param')
     await acknowledge(engine, c.get('person'), id)
     return c.json(await showIncident(engine.database, id), 200)
   })
-  app.openapi(claimIt, async (c) => {
+  app.openapi(claimRoute, async (c) => {
     const { id } = c.req.valid('param')
     await claim(engine, c.get('person'), id)
     return c.json(await showIncident(engine.database, id), 200)

@@ -15,9 +15,9 @@ import { incidentList } from '../response-schemas.ts'
 const openIncident = createRoute({
   method: 'post',
   path: '/v1/incidents',
-  summary: 'Open an incident, or join the one that is open under the same key',
+  summary: 'Open an incident, or join the open one of the same key',
   request: { headers: idempotencyHeader, body: jsonBody(triggerBody) },
-  responses: answers(accepted, 'Accepted: it is in the history', [409]),
+  responses: answers(accepted, 'Accepted: stored in the history', [409]),
 })
 
 const list = createRoute({
@@ -39,17 +39,17 @@ const show = createRoute({
 const retry = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/retry',
-  summary: 'Open a closed incident again, as a new one that is linked to it',
+  summary: 'Retry a closed incident: opens a new, linked one',
   request: { params: incidentParams },
-  responses: answers(accepted, 'Accepted: it is in the history', [404, 409]),
+  responses: answers(accepted, 'Accepted: stored in the history', [404, 409]),
 })
 
 const undo = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/undo',
-  summary: 'Propose, in a linked incident, to take back what a closed one applied',
+  summary: 'Propose to undo the effects of a closed incident, in a new, linked one',
   request: { params: incidentParams },
-  responses: answers(accepted, 'Accepted: it is in the history, and waits at its gate', [404, 409]),
+  responses: answers(accepted, 'Accepted: stored in the history; the proposal waits at its gate', [404, 409]),
 })
 
 export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {

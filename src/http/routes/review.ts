@@ -30,7 +30,7 @@ const asMarkdown = createRoute({
 const evidence = createRoute({
   method: 'get',
   path: '/v1/incidents/{id}/evidence/{ref}',
-  summary: 'What one check found, by its digest',
+  summary: 'The result of one check, by its digest',
   request: { params: evidenceParams },
   responses: answers(evidenceView, 'The evidence', [404]),
 })

@@ -10,7 +10,7 @@ import { runbookList } from '../response-schemas.ts'
 const list = createRoute({
   method: 'get',
   path: '/v1/runbooks',
-  summary: 'The runbooks there are',
+  summary: 'The loaded runbooks',
   responses: answers(runbookList, 'By name', []),
 })
 
@@ -28,7 +28,11 @@ export function runbookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   app.openapi(one, (c) => {
     const { name } = c.req.valid('param')
     const found = listRunbooks(engine).find((runbook) => runbook.name === name)
-    if (!found) throw new RunbookError('RUNBOOK_NOT_FOUND', `no runbook ${JSON.stringify(name)}`)
+    if (!found)
+      throw new RunbookError(
+        'RUNBOOK_NOT_FOUND',
+        `no runbook ${JSON.stringify(name)}; GET /v1/runbooks lists all of them`,
+      )
     return c.json(found, 200)
   })
   return app

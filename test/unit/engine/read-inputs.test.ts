@@ -53,13 +53,13 @@ describe('an input', () => {
     expect(() => read(spec(type), given)).toThrow(expect.objectContaining({ code: 'RUNBOOK_BAD_INPUT' }))
   })
 
-  test('that is left out has its default, is null when optional, and is asked for otherwise', () => {
+  test('that is absent takes its default, is null if optional, and is required otherwise', () => {
     expect(read(spec('int', { default: 5 }), undefined)).toBe(5)
     expect(read(spec('string', { optional: true }), null)).toBeNull()
     expect(() => read(spec('string'), undefined)).toThrow('it: is required (string)')
   })
 
-  test('keeps to its bounds, its values and its pattern', () => {
+  test('must fit its bounds, its allowed values and its pattern', () => {
     expect(() => read(spec('int', { min: 1 }), 0)).toThrow('0 must be at least 1')
     expect(() => read(spec('duration', { max: 60_000 }), '61s')).toThrow('"61s" must be at most 1m')
     expect(() => read(spec('string', { enum: ['a', 'b'] }), 'c')).toThrow('"c" must be one of a, b')
@@ -69,7 +69,7 @@ describe('an input', () => {
   })
 })
 
-test('all problems are told at once, unknown names with the nearest known one', () => {
+test('all problems are reported at once; an unknown name comes with a suggestion', () => {
   const given = JSON.parse('{"treshold": "1h", "__proto__": "x", "count": "many"}') as Record<string, unknown>
   const specs = { threshold: spec('duration', { default: '1h' }), count: spec('int'), run: spec('string') }
   let problems: string[] = []
@@ -79,9 +79,9 @@ test('all problems are told at once, unknown names with the nearest known one', 
     problems = (error as { detail: { problems: string[] } }).detail.problems
   }
   expect(problems).toEqual([
-    'treshold: things has no such input; did you mean threshold? (it has: threshold, count, run)',
-    '__proto__: things has no such input (it has: threshold, count, run)',
+    'treshold: things has no such input; did you mean threshold? (its inputs: threshold, count, run)',
+    '__proto__: things has no such input (its inputs: threshold, count, run)',
     'count: "many" is not a whole number',
-    'run: is required (string): give it with --input',
+    'run: is required (string): set it with --input',
   ])
 })

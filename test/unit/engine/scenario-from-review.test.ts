@@ -37,7 +37,7 @@ function scenarioOf(text: string): File['scenarios'][number] {
   return (parse(text) as File).scenarios[0]!
 }
 
-test('checks begin a phase where they changed, in the stage in which that was seen', () => {
+test('a changed result begins a new phase of the check, in the stage that took it', () => {
   const rows = (...ids: string[]) => ({ result: { rows: ids.map((id) => ({ id })) } })
   const evidence = [
     found('r1/check/stuck', 'stuck', rows('a', 'b')),
@@ -69,15 +69,15 @@ test('checks begin a phase where they changed, in the stage in which that was se
   })
 })
 
-test('what hides or turns text in the evidence is written visibly, and reads as it was', () => {
+test('invisible and bidi characters in the evidence are escaped, and parse to the original text', () => {
   const hostile = { 'k\u202e': 'a\u202eb\u200b', multi: 'one\n# two\u0007\u2066', plain: '- "it": #1' }
   const text = scenarioFrom(review(resolved(), [found('r1/check/stuck', 'stuck', { result: hostile })]))
   expect(parseYaml(text, 'a.test.yaml').reporter.problems).toEqual([])
   expect(scenarioOf(text).given.checks).toEqual({ stuck: hostile })
 })
 
-test('an incident that is still open says what is to be put in', () => {
+test('the scenario of an open incident marks what a person must fill in', () => {
   const text = scenarioFrom(review(atItsGate(), []))
-  expect(text).toContain('It was still open: put in what must come of it.')
-  expect(text).toContain('Gate INC-142.r1 is open, which scenarios do not know')
+  expect(text).toContain('It was still open: fill in the expected outcome.')
+  expect(text).toContain('Gate INC-142.r1 is open, which scenarios do not support')
 })

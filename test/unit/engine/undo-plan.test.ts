@@ -39,9 +39,9 @@ const update = (before: JsonObject, change: JsonObject = {}, preview: Partial<Ac
 
 const undo = (...effects: AppliedAction[]) => undoPlan('INC-7', original, effects)
 
-test('an update is taken back where its rows are as it left them, to what they were', () => {
-  const { plan: made, left } = undo(update({ id: 'a', state: 'bad', why: null }))
-  expect(left).toEqual([])
+test('an update is undone: guarded by the values that it wrote, back to the previous ones', () => {
+  const { plan: made, notUndone } = undo(update({ id: 'a', state: 'bad', why: null }))
+  expect(notUndone).toEqual([])
   expect(made!.remedies.undo!.actions).toEqual([
     {
       id: '0-sql.update',
@@ -61,20 +61,20 @@ test('an update is taken back where its rows are as it left them, to what they w
   expect(made!.remedies.undo!.approval).toEqual(remedy('mend').approval)
 })
 
-test('the last is taken back first; what the engine cannot take back is said, a message is passed over', () => {
-  const { plan: made, left } = undo(
+test('the last effect is undone first; effects that the engine cannot undo are reported, messages are ignored', () => {
+  const { plan: made, notUndone } = undo(
     update({ id: 'a', state: 'bad', why: 'y' }),
     applied('process.run', { connection: 'ctl', command: 'restart' }),
     applied('notify', { channel: 'platform', message: 'hello' }),
     applied('bullmq.quarantine', { connection: 'queue', id: 'job-1' }),
   )
   expect(made!.remedies.undo!.actions.map(({ id }) => id)).toEqual(['0-bullmq.retry', '1-sql.update'])
-  expect(left).toEqual(['0-process.run on a: only a person can take it back'])
+  expect(notUndone).toEqual(['0-process.run on a: only a person can undo it'])
   expect(made!.remedies.undo!.title).toContain('(2 of 3 effects)')
-  expect(made!.causes[0]!.because).toEqual({ lit: expect.stringContaining('not 0-process.run on a') })
+  expect(made!.causes[0]!.because).toEqual({ lit: expect.stringContaining('not undone: 0-process.run on a') })
 })
 
-test('a statement of the runbook’s own is taken back by its own undo', () => {
+test('sql.execute is undone by the undo statement of the runbook', () => {
   const given = { connection: 'db', sql: 'UPDATE a', params: ['x'], preview: 'SELECT 1', tables: { a: ['update'] } }
   expect(undo(applied('sql.execute', { ...given, undo: 'UPDATE b' })).plan!.remedies.undo!.actions[0]!.with).toEqual({
     connection: { lit: 'db' },
@@ -82,24 +82,27 @@ test('a statement of the runbook’s own is taken back by its own undo', () => {
     params: { lit: ['x'] },
     tables: { lit: { a: ['update'] } },
   })
-  expect(undo(applied('sql.execute', given)).left).toEqual([expect.stringContaining('no statement for it')])
+  expect(undo(applied('sql.execute', given)).notUndone).toEqual([expect.stringContaining('no undo statement for it')])
 })
 
 test.each([
-  ['were not all looked at', update({ state: 'bad', why: 'y' }, {}, { count: 2 })],
-  ['were not all looked at', update({ state: 'bad', why: 'y' }, { rows: 2 }, { count: 2 })],
-  ['were not all looked at', applied('sql.update', { where: { id: 'a' }, set: { state: 'good' } })],
-  ['not known to the letter', update({ state: 'bad', why: '***' }, {}, { exact: ['state'] })],
-  ['not known to the letter', update({ state: 'bad', why: 'x' }, {}, { exact: undefined as never })],
+  ['the preview did not read all of the changed rows', update({ state: 'bad', why: 'y' }, {}, { count: 2 })],
+  ['the preview did not read all of the changed rows', update({ state: 'bad', why: 'y' }, { rows: 2 }, { count: 2 })],
   [
-    'were not alike',
+    'the preview did not read all of the changed rows',
+    applied('sql.update', { where: { id: 'a' }, set: { state: 'good' } }),
+  ],
+  ['the exact previous value of', update({ state: 'bad', why: '***' }, {}, { exact: ['state'] })],
+  ['the exact previous value of', update({ state: 'bad', why: 'x' }, {}, { exact: undefined as never })],
+  [
+    'had different values before',
     update({}, { rows: 2 }, { count: 2, rows: [1, 2].map((why) => ({ before: { state: 'bad', why }, after: {} })) }),
   ],
-])('nothing is taken back of rows that %s', (why, effect) => {
-  expect(undo(effect)).toEqual({ left: [expect.stringContaining(why)] })
+])('an update is not undone: %s', (why, effect) => {
+  expect(undo(effect)).toEqual({ notUndone: [expect.stringContaining(why)] })
 })
 
-test('what took two people takes two to take back; what took none takes one now', () => {
+test('undo needs two people where the remedy needed two, and one where it needed none', () => {
   const before = { state: 'bad', why: 'y' }
   const approval = { ...remedy('mend').approval, count: 2 } as PlanRemedy['approval']
   const two = { ...update(before), remedy: remedy('two', { risk: 'high', approval }) }

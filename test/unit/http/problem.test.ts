@@ -12,7 +12,7 @@ test.each<[ErrorCode, number]>([
   ['RUNBOOK_CONFLICT', 409],
   ['RUNBOOK_INVALID_RUNBOOK', 422],
   ['RUNBOOK_UNREACHABLE', 503],
-])('%s is HTTP %i, with its message and particulars', (code, status) => {
+])('%s is HTTP %i, with its message and data', (code, status) => {
   expect(problemOf(new RunbookError(code, 'what happened', { known: ['a'] }))).toMatchObject({
     status,
     code,
@@ -25,17 +25,23 @@ test.each([
   ['a connection that is refused', Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })],
   ['all addresses of a host refused', new AggregateError([Object.assign(new Error('x'), { code: 'ECONNREFUSED' })])],
   ['PostgreSQL shutting down', Object.assign(new Error('terminating connection'), { code: '57P01' })],
-  ['a pool that waits in vain', new Error('timeout exceeded when trying to connect')],
+  ['a pool that timed out waiting for a connection', new Error('timeout exceeded when trying to connect')],
   ['a connection that broke', new Error('Connection terminated unexpectedly')],
   ['Temporal being unavailable', Object.assign(new Error('14 UNAVAILABLE'), { code: 14 })],
-  ['Temporal being unavailable, beneath', new Error('failed', { cause: Object.assign(new Error('x'), { code: 14 }) })],
-  ['a database that is silent', new Error('Query read timeout')],
-  ['such a cause beneath', new Error('failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) })],
+  [
+    'Temporal being unavailable, as a cause',
+    new Error('failed', { cause: Object.assign(new Error('x'), { code: 14 }) }),
+  ],
+  ['a database query that timed out', new Error('Query read timeout')],
+  [
+    'a connection reset, as a cause',
+    new Error('failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) }),
+  ],
 ])('%s is 503', (_, error) => {
   expect(problemOf(error)).toMatchObject({ status: 503, code: 'RUNBOOK_UNREACHABLE' })
 })
 
-test('what the framework refuses keeps its status', () => {
+test('an error of the HTTP framework keeps its status', () => {
   expect(problemOf(new HTTPException(400, { message: 'Malformed JSON' }))).toMatchObject({
     status: 400,
     code: 'RUNBOOK_BAD_INPUT',
@@ -44,7 +50,7 @@ test('what the framework refuses keeps its status', () => {
 })
 
 test.each([new Error('the password is 123'), 'text', undefined])(
-  'anything else is 500, and nothing is told',
+  'any other error is 500 without its message',
   (error) => {
     const problem = problemOf(error)
     expect(problem).toMatchObject({ status: 500, code: 'RUNBOOK_INTERNAL' })

@@ -15,10 +15,10 @@ diagnose:
   home: { check: http.get, with: { connection: web, path: / } }
 causes:
   - { cause: down, title: It is down, when: "!home.ok", because: it does not answer, remedy: none }
-escalate: { to: [oncall], message: tell somebody }
+escalate: { to: [oncall], message: please look }
 `
 
-/** A folder with a configuration whose servers are not there, and these runbooks. */
+/** Runs doctor in a folder with these runbooks and a configuration whose servers do not run. */
 async function examine(runbooks: Record<string, string>, web = 'http://127.0.0.1:9') {
   const cwd = mkdtempSync(join(tmpdir(), 'doctor-'))
   onTestFinished(() => rmSync(cwd, { recursive: true }))
@@ -40,20 +40,20 @@ channels: { oncall: { slack: "\${SLACK}" } }
   return (name: string) => findings.filter((one) => one.name === name)
 }
 
-test('a runbook that is left out is named with its first problem; the others are counted', async () => {
+test('a broken runbook is named with its first problem; the others are counted', async () => {
   const found = await examine({ 'good.yaml': GOOD, 'broken.yaml': GOOD.replace('http.get', 'http.gte') })
   expect(found('runbooks')).toEqual([
     { name: 'runbooks', ok: true, detail: '1 runbook: good' },
     {
       name: 'runbooks',
       ok: false,
-      detail: expect.stringMatching(/^left out: runbooks\/broken\.yaml:7:\d+: .*http\.gte/),
+      detail: expect.stringMatching(/^not loaded: runbooks\/broken\.yaml:7:\d+: .*http\.gte/),
       fix: expect.stringContaining('runbook lint'),
     },
   ])
 })
 
-test('what does not answer is told without pointing back at the doctor, and without a password', async () => {
+test('a server that does not answer is reported without the hint to run doctor and without a password', async () => {
   const found = await examine({ 'good.yaml': GOOD })
   const [database] = found('engine database')
   expect(database).toMatchObject({ ok: false, detail: expect.stringContaining('ECONNREFUSED') })
@@ -62,7 +62,7 @@ test('what does not answer is told without pointing back at the doctor, and with
   expect(`${database?.detail} ${temporal?.detail}`).not.toMatch(/runbook doctor|hidden-password/)
 })
 
-test('a diagnosed service is asked: its status is said, and that it is down is no fault of ours', async () => {
+test('a diagnosed service is requested: its status is shown, and a service that is down is a warning', async () => {
   const server = createServer((_, response) => void response.writeHead(404).end())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
@@ -77,14 +77,14 @@ test('a diagnosed service is asked: its status is said, and that it is down is n
   ])
 })
 
-test('a queue that no worker polls has to be mended where a worker should be, and is told elsewhere', () => {
+test('a queue that no worker polls is an error where a worker is expected, and a warning elsewhere', () => {
   const queues = [
     { queue: 'runbook-diagnose', workers: ['7@here'] },
     { queue: 'runbook-remediate', workers: [] },
   ]
   expect(workerFinding({ queues }, true, '"npm start"')).toMatchObject({
     ok: false,
-    detail: 'none polls runbook-remediate: incidents wait until one runs',
+    detail: 'no worker polls runbook-remediate: incidents wait until one runs',
   })
   expect(workerFinding({ queues }, false, '"npm start"')).toMatchObject({ ok: true, warning: true })
   const polled = queues.map(({ queue }) => ({ queue, workers: ['7@here'] }))

@@ -8,7 +8,7 @@ function update(table: string, where: Value, set: Value, connection = 'db'): Pla
   return { id: '0-sql.update', kind: 'sql.update', access: 'write', with: given, once: false, timeoutMs: 1 }
 }
 
-test('what updates need on a connection is told by table, of all plans together, and no more', () => {
+test('the grants for updates are listed by table, for all plans together, and nothing else', () => {
   const one = remedy('one', {
     actions: [update('runs', { lit: { id: '1', status: 'x' } }, { map: { status: { lit: 'y' } } })],
   })
@@ -27,7 +27,7 @@ test('what updates need on a connection is told by table, of all plans together,
   expect(neededGrants(plans, 'nothing')).toEqual([])
 })
 
-test('a statement of its own needs what the runbook says of its tables', () => {
+test('sql.execute needs the rights that the runbook declares for its tables', () => {
   const tables: Value = { lit: { runs: ['select'], outbox: ['insert', 'select'] } }
   const action: PlanAction = {
     id: '0-sql.execute',

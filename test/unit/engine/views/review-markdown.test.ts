@@ -6,7 +6,7 @@ import { resolved } from '../../cli/incident-views.ts'
 const HOSTILE =
   '\r\n\r\n# Owned\n| a | b |\n<script>alert(1)</script> **bold** [x](http://evil) `code` ``` ~~~ \u202Egnp.exe \u0007\u001b[31m &lt;'
 
-/** Nothing of it may stand at the start of a line, or outside of code as markup. */
+/** The hostile text must not begin a line, and must not be markup outside of code. */
 function expectHarmless(markdown: string) {
   const outside = markdown.split('\n').reduce<{ fence: string; lines: string[] }>(
     ({ fence, lines }, line) => {
@@ -16,7 +16,7 @@ function expectHarmless(markdown: string) {
     },
     { fence: '', lines: [] },
   ).lines
-  // Inside of an HTML block Markdown means nothing, HTML does.
+  // Inside an HTML block, HTML is interpreted and Markdown is not.
   expect(markdown).not.toMatch(/^<details>.*<(script|\/summary>.*<\/summary>)/m)
   const prose = outside
     .filter((line) => !line.startsWith('<details>'))
@@ -98,26 +98,26 @@ function review(text: string): Review {
 }
 
 describe('the review as Markdown', () => {
-  test('lets nothing that was diagnosed or written become markup, hide or turn text', () => {
+  test('escapes markup, bidi and control characters in results and notes', () => {
     const markdown = reviewMarkdown(review(HOSTILE))
     expectHarmless(markdown)
-    // It is told, not left out.
+    // The character is shown, not removed.
     expect(markdown).toContain('\\u{202e}gnp.exe')
   })
 
-  test('shows a statement as it is, backticks included', () => {
+  test('shows a statement exactly, backticks included', () => {
     const text = 'UPDATE `runs` SET x = ``1``'
     expect(reviewMarkdown(review(text))).toContain(`\`\`\`${text} \`\`\``.replace('```UPDATE', '``` UPDATE'))
     expect(reviewMarkdown(review('UPDATE runs'))).toContain('`UPDATE runs`')
   })
 
-  test('says whether the chain is broken', () => {
+  test('shows whether the event chain is intact', () => {
     const broken = { ...review('x'), chainFaults: ['event 4: was changed after it was written'] }
     expect(reviewMarkdown(broken)).toContain('**chain broken**: event 4: was changed after it was written')
     expect(reviewMarkdown({ ...broken, chainFaults: [] })).toContain('chain intact')
   })
 
-  test('cuts evidence that is too long, and says how much is left and where', () => {
+  test('truncates long evidence and shows how much is missing and where to read it', () => {
     const markdown = reviewMarkdown(review('y'.repeat(20_000)))
     expect(markdown).toMatch(/… \d+ more characters: GET/)
   })

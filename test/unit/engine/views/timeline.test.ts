@@ -21,7 +21,7 @@ describe('a sentence of the timeline', () => {
     expect(sentence('decision', approved)).toBe('lead approved INC-1.r1 for a, b: go')
     const denied = { gate: 'INC-1.r1', code: 'RUNBOOK_CONFLICT', why: 'no' }
     expect(sentence('denied', { ...denied, decision: 'approve' })).toBe('refused: lead may not approve INC-1.r1: no')
-    expect(sentence('denied', denied)).toBe('refused a token that came for INC-1.r1: no')
+    expect(sentence('denied', denied)).toBe('refused a signed token for INC-1.r1: no')
   })
 
   test('says what was applied to a target', () => {
@@ -37,10 +37,10 @@ describe('a sentence of the timeline', () => {
 
   test('says which targets no longer qualify, and why', () => {
     const recheck = { round: 1, holds: true as const, because: '', targets: ['a'], skipped: { b: 'is well' } }
-    expect(sentence('recheck', recheck)).toBe('checked again: 1 target still qualifies; b skipped (is well)')
+    expect(sentence('recheck', recheck)).toBe('re-checked: 1 target still qualifies; b skipped (is well)')
   })
 
-  test('is one line of bounded length that steers no terminal', () => {
+  test('is one line of bounded length without control characters', () => {
     const text = sentence('note', { body: `one\n\ttwo\u001b[31m\u202e\u0000${'x'.repeat(9_000)}` })
     expect(text).toMatch(/^lead: one two\\u\{1b\}\[31m\\u\{202e\}\\u\{0\}x+…$/)
     expect(text.length).toBeLessThan(1_010)

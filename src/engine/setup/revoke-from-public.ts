@@ -1,48 +1,48 @@
 import type pg from 'pg'
 import { messageOf } from '../../core/errors.ts'
 
-interface Door {
+interface PublicRight {
   /** For people. */
   what: string
-  /** Whether the role has it: `$1` is the role. Null where the server does not know the thing. */
-  open: string
+  /** SQL: whether the role `$1` has the right. Null where the server does not know the object. */
+  isHeld: string
   /** `REVOKE <right> FROM PUBLIC`, `GRANT <right> TO …` */
   right: string
 }
 
 /**
- * Every role has what PUBLIC has, and among that are ways to write: temporary tables, large objects, messages in the write-ahead log, on
- * old servers tables in `public`. They are taken from PUBLIC in this database and given to each role that owns or was granted anything in
- * it, so that nobody who works here loses them. What the administrator may not change becomes a warning.
+ * Every role has the rights of PUBLIC, and some of them can write: temporary tables, large objects, messages in the write-ahead log, on
+ * old servers tables in `public`. This revokes them from PUBLIC in this database and grants them to each role that owns or was granted
+ * anything in it, so that existing users keep them. A right that the administrator may not revoke becomes a warning.
  */
-export async function closeToPublic(
+export async function revokeFromPublic(
   to: { client: pg.Client; did: string[]; warnings: string[] },
   roles: string[],
 ): Promise<void> {
   const { client, did, warnings } = to
-  const database = await one(client, 'SELECT quote_ident(current_database()) AS value')
-  for (const door of await doors(client, database)) {
-    const open = await Promise.all(
-      roles.map(async (role) => (await one(client, `SELECT (${door.open})::text AS value`, [role])) === 'true'),
+  const database = await queryValue(client, 'SELECT quote_ident(current_database()) AS value')
+  for (const { what, isHeld, right } of await writeRights(client, database)) {
+    const held = await Promise.all(
+      roles.map(async (role) => (await queryValue(client, `SELECT (${isHeld})::text AS value`, [role])) === 'true'),
     )
-    if (!open.includes(true)) continue
-    const others = await rolesOfThisDatabase(client, roles)
+    if (!held.includes(true)) continue
+    const others = await rolesInDatabase(client, roles)
     try {
       await client.query('BEGIN')
-      if (others.length > 0) await client.query(`GRANT ${door.right} TO ${others.join(', ')}`)
-      await client.query(`REVOKE ${door.right} FROM PUBLIC`)
+      if (others.length > 0) await client.query(`GRANT ${right} TO ${others.join(', ')}`)
+      await client.query(`REVOKE ${right} FROM PUBLIC`)
       await client.query('COMMIT')
       did.push(
-        `${door.what}: taken from PUBLIC in database ${database}${others.length > 0 ? `, kept for ${others.join(', ')}` : ''}`,
+        `${what}: revoked from PUBLIC in database ${database}${others.length > 0 ? `, granted to ${others.join(', ')}` : ''}`,
       )
     } catch (error) {
       await client.query('ROLLBACK')
-      warnings.push(`${door.what}: open to every role, and could not be closed: ${messageOf(error)}`)
+      warnings.push(`${what}: PUBLIC has this right, and it could not be revoked: ${messageOf(error)}`)
     }
   }
 }
 
-async function doors(client: pg.Client, database: string): Promise<Door[]> {
+async function writeRights(client: pg.Client, database: string): Promise<PublicRight[]> {
   const functions = await client.query<{ signature: string; name: string }>(
     `SELECT p.oid::regprocedure::text AS signature, proname AS name FROM pg_proc p
       WHERE pronamespace = 'pg_catalog'::regnamespace
@@ -54,24 +54,24 @@ async function doors(client: pg.Client, database: string): Promise<Door[]> {
   return [
     {
       what: 'temporary tables',
-      open: "has_database_privilege($1, current_database(), 'TEMP')",
+      isHeld: "has_database_privilege($1, current_database(), 'TEMP')",
       right: `TEMP ON DATABASE ${database}`,
     },
     ...schemas.rows.map(({ schema }) => ({
       what: `new tables in schema ${schema}`,
-      open: `has_schema_privilege($1, ${client.escapeLiteral(schema)}::regnamespace, 'CREATE')`,
+      isHeld: `has_schema_privilege($1, ${client.escapeLiteral(schema)}::regnamespace, 'CREATE')`,
       right: `CREATE ON SCHEMA ${schema}`,
     })),
     ...functions.rows.map(({ signature }) => ({
       what: `function ${signature}`,
-      open: `has_function_privilege($1, ${client.escapeLiteral(signature)}::regprocedure, 'EXECUTE')`,
+      isHeld: `has_function_privilege($1, ${client.escapeLiteral(signature)}::regprocedure, 'EXECUTE')`,
       right: `EXECUTE ON FUNCTION ${signature}`,
     })),
   ]
 }
 
-/** Who owns or was granted anything in this database, superusers and our own roles left out; quoted. */
-async function rolesOfThisDatabase(client: pg.Client, own: string[]): Promise<string[]> {
+/** Quoted names of the roles that own or were granted anything in this database, except superusers and our own roles. */
+async function rolesInDatabase(client: pg.Client, own: string[]): Promise<string[]> {
   const found = await client.query<{ role: string }>(
     `SELECT DISTINCT quote_ident(rolname) AS role
        FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid JOIN pg_database b ON b.datname = current_database()
@@ -83,7 +83,7 @@ async function rolesOfThisDatabase(client: pg.Client, own: string[]): Promise<st
   return found.rows.map((row) => row.role)
 }
 
-async function one(client: pg.Client, sql: string, values: string[] = []): Promise<string> {
+async function queryValue(client: pg.Client, sql: string, values: string[] = []): Promise<string> {
   const found = await client.query<{ value: string }>(sql, values)
   return found.rows[0]!.value
 }
