@@ -18,7 +18,10 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
       Object.entries(config.connections).map(async ([name, connection]) => {
         const finding = { name: `connection ${name}`, ok: true }
         try {
-          return { ...finding, ...(await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection))) }
+          return {
+            ...finding,
+            ...(await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection))),
+          }
         } catch (error) {
           return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)) }
         }
