@@ -1,4 +1,5 @@
 import { digest } from '../core/canonical.ts'
+import { defined } from '../core/defined.ts'
 import type { GateResolution } from '../core/decision.ts'
 import type { EffectResult } from '../core/effect.ts'
 import type { Evidence } from '../core/evidence.ts'
@@ -22,15 +23,15 @@ import type {
 import { poll } from './poll.ts'
 import { runIncident } from './run-incident.ts'
 
-/** What the simulated world is asked; `now` is milliseconds since the incident was opened. */
+/** The simulated surroundings of an incident. All times are milliseconds since it was opened. */
 export interface World {
-  /** A check's result, or why it failed. `applied` lists the effects so far, as `remedy/target`. */
-  check(name: string, look: Look): JsonObject | { failed: string }
-  /** When something changes next by itself (`now` of a look); Infinity: never. Looks that cannot differ are then left out. */
-  nextChange?(look: Omit<Look, 'place' | 'parameters'>): number
-  /** What becomes of a gate; asked when it opens. Default: everything is approved at once. */
-  decide?(draft: ProposalDraft, look: Omit<Look, 'place' | 'parameters'>): Decision
-  /** What an action does; `waiting`: a person has not done it yet. Default: applied, and what the action returns is not known. */
+  /** A check's result, or why it failed. */
+  check(name: string, sample: Sample): JsonObject | { failed: string }
+  /** The time of the next change that nothing triggers; Infinity: never. Polling skips samples that cannot differ. */
+  nextChange?(situation: Situation): number
+  /** The decision on a gate, called when it opens. Default: all targets are approved at once. */
+  decide?(draft: ProposalDraft, situation: Situation): Decision
+  /** The result of an action; `waiting`: a person has not done it yet. Default: applied, without an observed result. */
   effect?(action: ProposalDraft['actions'][number], round: number): EffectResult | 'waiting' | SimulatedEffect
 }
 
@@ -39,30 +40,36 @@ export interface SimulatedEffect {
   observed?: JsonObject
 }
 
-export interface Look {
+/** How far the incident is. */
+export interface Situation {
   now: number
   round: number
-  place: string
-  parameters: JsonObject
+  /** `remedy/target` of each effect that was applied. */
   applied: readonly string[]
-  moments: readonly Moment[]
-  /** When each round began to look; the first one's is 0. */
-  began: readonly number[]
+  proposals: readonly ProposalTimes[]
+  /** When the diagnosis of each round began; 0 for the first round. */
+  roundStarts: readonly number[]
 }
 
-/** One proposal so far; milliseconds since the incident was opened. */
-export interface Moment {
+/** One run of a check. */
+export interface Sample extends Situation {
+  place: string
+  parameters: JsonObject
+}
+
+/** One proposal, and when its remedy was applied. */
+export interface ProposalTimes {
   round: number
   remedy: string
   proposedAt: number
-  /** The first effect that was applied. */
+  /** When its first effect was applied. */
   appliedAt?: number
 }
 
 export type Decision =
   | { approve: 'all' | string[]; afterMs?: number }
   | { reject: true; nextCause?: boolean; afterMs?: number }
-  /** Nobody answers. */
+  /** Nobody decides. */
   | { silent: true }
   | { cancel: true; afterMs?: number }
 
@@ -73,29 +80,29 @@ export interface Simulated {
   escalations: Escalation[]
   handoffs: { incident: string; inputs: JsonObject }[]
   events: InterpreterEvent[]
-  /** Each place that was looked at, in order. */
-  looks: string[]
-  /** What the last round found. */
+  /** The place of each run of a check, in order. */
+  sampledPlaces: string[]
+  /** The findings of the last round. */
   findings: Finding[]
   tookMs: number
 }
 
-/** Runs a plan's incident against a world, on a clock that only moves when somebody waits: an hour takes no time. */
+/** Runs an incident of a plan in a simulated world. Its clock moves only when the interpreter waits, so an hour takes no time. */
 export async function simulate(plan: Plan, inputs: JsonObject, world: World): Promise<Simulated> {
   const host = new SimulatedHost(world)
   const start: IncidentStart = { incident: 'INC-1', planDigest: refOf(plan as unknown as JsonObject), inputs }
   const closing = await runIncident(plan, start, host)
-  const { drafts, effects, escalations, handoffs, events, looks, now } = host
+  const { drafts, effects, escalations, handoffs, events, sampledPlaces, now } = host
   const findings = closing.findings?.findings ?? drafts.at(-1)?.findings ?? []
-  return { closing, drafts, effects, escalations, handoffs, events, looks, findings, tookMs: now }
+  return { closing, drafts, effects, escalations, handoffs, events, sampledPlaces, findings, tookMs: now }
 }
 
-/** Nothing that a plan can say depends on when a check ran. */
-const START = new Date(0).toISOString()
+/** The same for every check: no expression can read when a check ran. */
+const STARTED_AT = new Date(0).toISOString()
 
 const refs = new WeakMap<object, string>()
 
-/** The same object comes at many looks and in many runs, and is digested once. */
+/** The digest of a check's result. Scenarios return the same object for many samples, so each object is digested once. */
 function refOf(result: JsonObject | { failed: string }): string {
   const known = refs.get(result)
   if (known !== undefined) return known
@@ -111,12 +118,11 @@ class SimulatedHost implements Host {
   readonly effects: Simulated['effects'] = []
   readonly escalations: Escalation[] = []
   readonly handoffs: Simulated['handoffs'] = []
-  readonly #moments: Moment[] = []
-  readonly #began: number[] = []
-  /** `remedy/target` of each effect that was applied. */
+  readonly #proposals: ProposalTimes[] = []
+  readonly #roundStarts: number[] = []
   readonly #applied: string[] = []
   readonly events: Simulated['events'] = []
-  readonly looks: string[] = []
+  readonly sampledPlaces: string[] = []
   #gate:
     { draft: ProposalDraft; decision: Decision; openedAt: number; expiresAt: number; escalated: boolean } | undefined
 
@@ -125,25 +131,25 @@ class SimulatedHost implements Host {
   }
 
   async runChecks(requests: CheckRequest[]): Promise<Evidence[]> {
-    return requests.map((request) => this.#look(request))
+    return requests.map((request) => this.#sample(request))
   }
 
-  #look({ place, name, kind, parameters, unavailable }: CheckRequest): Evidence {
-    this.looks.push(place)
-    this.#began[roundOf(place)! - 1] ??= this.now
-    const { now, round, applied, moments, began } = this.#situation()
+  #sample({ place, name, kind, parameters, unavailable }: CheckRequest): Evidence {
+    this.sampledPlaces.push(place)
+    this.#roundStarts[roundOf(place)! - 1] ??= this.now
+    const { now, round, applied, proposals, roundStarts } = this.#situation()
     const result =
       unavailable === undefined
-        ? this.#world.check(name, { now, round, applied, moments, began, place, parameters })
+        ? this.#world.check(name, { now, round, applied, proposals, roundStarts, place, parameters })
         : { failed: unavailable }
     const truncated = (result as JsonObject).truncated === true
-    // Written out: thousands of looks are taken, and objects that are put together from others are slow to make.
+    // Written out without spreads for speed: one scenario may take thousands of samples.
     return typeof result.failed === 'string'
       ? {
           place,
           name,
           kind,
-          startedAt: START,
+          startedAt: STARTED_AT,
           durationMs: 0,
           status: 'failed',
           error: result.failed,
@@ -154,7 +160,7 @@ class SimulatedHost implements Host {
           place,
           name,
           kind,
-          startedAt: START,
+          startedAt: STARTED_AT,
           durationMs: 0,
           status: 'ok',
           result: result as JsonObject,
@@ -163,9 +169,15 @@ class SimulatedHost implements Host {
         }
   }
 
-  #situation(): Omit<Look, 'place' | 'parameters'> {
+  #situation(): Situation {
     const round = (this.drafts.at(-1)?.round ?? 0) + (this.#gate ? 0 : 1)
-    return { now: this.now, round, applied: this.#applied, moments: this.#moments, began: this.#began }
+    return {
+      now: this.now,
+      round,
+      applied: this.#applied,
+      proposals: this.#proposals,
+      roundStarts: this.#roundStarts,
+    }
   }
 
   async propose(draft: ProposalDraft): Promise<Proposed> {
@@ -173,7 +185,7 @@ class SimulatedHost implements Host {
       ? { approve: 'all' as const }
       : (this.#world.decide?.(draft, this.#situation()) ?? { approve: 'all' as const })
     this.drafts.push(draft)
-    this.#moments.push({ round: draft.round, remedy: draft.remedy, proposedAt: this.now })
+    this.#proposals.push({ round: draft.round, remedy: draft.remedy, proposedAt: this.now })
     const within = draft.approval.auto ? 0 : draft.approval.withinMs
     this.#gate = { draft, decision, openedAt: this.now, expiresAt: this.now + within, escalated: false }
     return { opened: true, gate: draft.gate, proposalDigest: digest(draft as unknown as Json) }
@@ -190,15 +202,18 @@ class SimulatedHost implements Host {
           targets: decision.approve === 'all' ? draft.targets.map((target) => target.key) : decision.approve,
         }
       if ('reject' in decision)
-        return this.#over({ state: 'rejected', nextCause: decision.nextCause ?? false, by: 'operator' })
-      return this.#over({ state: 'cancelled', why: 'cancelled by operator' })
+        return this.#endGate({ state: 'rejected', nextCause: decision.nextCause ?? false, by: 'operator' })
+      return this.#endGate({ state: 'cancelled', why: 'cancelled by operator' })
     }
     if (this.now >= gate.expiresAt) {
       if (!draft.approval.auto && draft.approval.onTimeout === 'escalate' && !gate.escalated) {
         gate.escalated = true
         gate.expiresAt += draft.approval.withinMs
       } else
-        return this.#over({ state: 'expired', why: gate.escalated ? 'twice unanswered' : 'nobody answered in time' })
+        return this.#endGate({
+          state: 'expired',
+          why: gate.escalated ? 'twice unanswered' : 'nobody answered in time',
+        })
     }
     const half = draft.approval.auto ? 0 : draft.approval.withinMs / 2
     return {
@@ -209,7 +224,7 @@ class SimulatedHost implements Host {
     }
   }
 
-  #over(resolution: GateResolution): GateResolution {
+  #endGate(resolution: GateResolution): GateResolution {
     this.#gate = undefined
     return resolution
   }
@@ -223,16 +238,16 @@ class SimulatedHost implements Host {
     const { draft } = this.#gate!
     const action = draft.actions.find((one) => one.id === request.action && one.target === request.target)
     if (!action) throw new Error(`${request.action} on ${request.target} was not proposed`)
-    const came = this.#world.effect?.(action, draft.round) ?? 'applied'
-    if (came === 'waiting') return { waiting: action.kind }
-    const { result, observed } = typeof came === 'string' ? { result: came } : came
+    const simulated = this.#world.effect?.(action, draft.round) ?? 'applied'
+    if (simulated === 'waiting') return { waiting: action.kind }
+    const { result, observed }: SimulatedEffect = typeof simulated === 'string' ? { result: simulated } : simulated
     this.effects.push({ round: draft.round, action: action.id, target: action.target, result })
     if (result === 'applied') {
       this.#applied.push(`${draft.remedy}/${action.target}`)
-      this.#moments.at(-1)!.appliedAt ??= this.now
+      this.#proposals.at(-1)!.appliedAt ??= this.now
     }
-    const effect = { gate: draft.gate, action: action.id, target: action.target, result, detail: result }
-    return { effect: { ...effect, ...(observed ? { observed } : {}) } }
+    const { id, target } = action
+    return { effect: defined({ gate: draft.gate, action: id, target, result, detail: result, observed }) }
   }
 
   async poll(request: PollRequest): Promise<PollAnswer> {
@@ -251,7 +266,7 @@ class SimulatedHost implements Host {
     return answer
   }
 
-  /** As many pauses as pass before anything can look different, and at least one. */
+  /** The time of all pauses until the world can change next; at least one pause. */
   #untilChange(ms: number, end: number): number {
     const next = Math.min(this.#world.nextChange?.(this.#situation()) ?? this.now, end)
     return Math.max(1, Math.ceil((next - this.now) / ms)) * ms

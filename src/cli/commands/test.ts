@@ -79,14 +79,14 @@ function forPrograms({ tested, problems }: TestedRunbooks): unknown {
     runbooks: tested.map(({ runbook, file, scenarios, runs, coverage }) => ({
       runbook,
       file,
-      scenarios: runs.map(({ scenario, mismatches, story, run }) => ({
+      scenarios: runs.map(({ scenario, mismatches, summary: story, run }) => ({
         scenario: scenario.name,
         line: scenarios?.source.position(scenario.at.start).line,
         passed: mismatches.length === 0,
-        mismatches: mismatches.map(({ what, expected, came, at }) => ({
+        mismatches: mismatches.map(({ what, expected, actual, at }) => ({
           what,
           expected,
-          came,
+          came: actual,
           ...scenarios?.source.position(at.start),
         })),
         outcome: run.closing.outcome,

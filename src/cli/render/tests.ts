@@ -28,7 +28,7 @@ export function testLines(tested: TestedRunbook, colours: Colours, all: boolean)
 }
 
 function failureLines(run: ScenarioRun, file: string, source: Source, colours: Colours): string[] {
-  const { scenario, mismatches, story } = run
+  const { scenario, mismatches, summary } = run
   const place = (offset: number) => {
     const { line, column } = source.position(offset)
     return `${file}:${line}:${column}`
@@ -36,17 +36,17 @@ function failureLines(run: ScenarioRun, file: string, source: Source, colours: C
   return [
     '',
     `  ${colours.red('✗')} ${colours.bold(scenario.name)}  ${colours.dim(place(scenario.at.start))}`,
-    ...mismatches.flatMap(({ what, expected, came, at }) => [
+    ...mismatches.flatMap(({ what, expected, actual, at }) => [
       `    ${what}  ${colours.dim(place(at.start))}`,
       `      expected: ${colours.green(visibleLines(expected))}`,
-      `      came:     ${colours.red(visibleLines(came))}`,
+      `      actual:   ${colours.red(visibleLines(actual))}`,
       ...source
         .frame(at)
         .split('\n')
         .map((text) => colours.dim(`    ${text}`)),
     ]),
     '    how it went:',
-    ...story.map((text) => `      ${visibleLines(text)}`),
+    ...summary.map((text) => `      ${visibleLines(text)}`),
   ]
 }
 

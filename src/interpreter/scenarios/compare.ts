@@ -6,45 +6,45 @@ import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
 import { roundsOf, type RoundResult } from './round-results.ts'
 
-/** Something came otherwise than a scenario expects. */
+/** One difference between a scenario's expectation and its run. */
 export interface Mismatch {
   /** `round 1, cause queue-paused` */
   what: string
   expected: string
-  came: string
-  /** Where it stands in the file. */
+  actual: string
+  /** Where the expectation is in the file. */
   at: Span
 }
 
-/** All that came otherwise than expected. */
+/** All differences between the expectation and the run. */
 export function compare(expect: Expectation, run: Simulated): Mismatch[] {
   const rounds = roundsOf(run)
   const { outcome, reason } = run.closing
-  const told = run.escalations.map((one) => one.message).join('\n')
+  const messages = run.escalations.map((one) => one.message).join('\n')
   return [
     ...expect.each.flatMap((each, i) => compareRound(each, rounds[i], i + 1)),
     ...same('rounds', expect.rounds, rounds.length),
-    ...containing('the message', expect.message, told),
+    ...containing('the message', expect.message, messages),
     ...same('outcome', expect.outcome, outcome, `${outcome} (${reason})`),
     ...containing('the reason', expect.reason, reason),
   ]
 }
 
-function compareRound(expect: RoundExpectation, went: RoundResult | undefined, number: number): Mismatch[] {
+function compareRound(expect: RoundExpectation, result: RoundResult | undefined, number: number): Mismatch[] {
   const name = `round ${number}`
-  if (!went) {
-    const at = anything(expect)
-    return at ? [{ what: name, expected: 'a round', came: 'the incident had ended', at }] : []
+  if (!result) {
+    const at = firstExpectation(expect)
+    return at ? [{ what: name, expected: 'a round', actual: 'the incident had ended', at }] : []
   }
-  const { findings, draft, effects, verified } = went
+  const { findings, draft, effects, verified } = result
   const causes = expect.causes.flatMap((one) => {
     const finding = findings.find(({ cause }) => cause === one.cause)
-    const came = finding ? `${holdsText(finding.holds)} (${finding.because})` : 'the symptom was gone before'
-    return same(`${name}, cause ${one.cause}`, { ...one, shown: holdsText(one.value) }, finding?.holds, came)
+    const actual = finding ? `${holdsText(finding.holds)} (${finding.because})` : 'not evaluated: the symptom was gone'
+    return same(`${name}, cause ${one.cause}`, { ...one, shown: holdsText(one.value) }, finding?.holds, actual)
   })
   return [
     ...causes,
-    ...same(`${name}, the cause that is treated`, expect.cause, draft?.cause ?? null, draft?.cause ?? 'none'),
+    ...same(`${name}, the chosen cause`, expect.cause, draft?.cause ?? null, draft?.cause ?? 'none'),
     ...containing(`${name}, because`, expect.because, draft?.because ?? 'nothing was proposed'),
     ...compareProposal(`${name}, the proposal`, expect.proposal, draft),
     ...same(`${name}, effects`, expect.effects, effects),
@@ -57,7 +57,7 @@ function compareRound(expect: RoundExpectation, went: RoundResult | undefined, n
   ]
 }
 
-function anything({ causes, cause, because, proposal, effects, verified }: RoundExpectation): Span | undefined {
+function firstExpectation({ causes, cause, because, proposal, effects, verified }: RoundExpectation): Span | undefined {
   return [...causes, cause, because, proposal, effects, verified].find((one) => one !== undefined)?.at
 }
 
@@ -72,8 +72,8 @@ function compareProposal(
 ): Mismatch[] {
   if (!expected) return []
   const { value, at } = expected
-  if (value === null) return draft ? [{ what, expected: 'none', came: draft.remedy, at }] : []
-  if (!draft) return [{ what, expected: value.remedy.value, came: 'nothing was proposed', at }]
+  if (value === null) return draft ? [{ what, expected: 'none', actual: draft.remedy, at }] : []
+  if (!draft) return [{ what, expected: value.remedy.value, actual: 'nothing was proposed', at }]
   return [
     ...same(what, value.remedy, draft.remedy),
     ...same(
@@ -88,13 +88,13 @@ function compareProposal(
         (one) => one.kind === action.action && (action.target === undefined || one.target === action.target),
       )
       if (alike.some((one) => covers(one.with, action.with))) return []
-      const came = alike.map((one) => canonical(one.with)).join('; ') || 'no such action'
-      return [{ what: `${what}, ${name}`, expected: `with ${canonical(action.with)}`, came, at: action.at }]
+      const actual = alike.map((one) => canonical(one.with)).join('; ') || 'no such action'
+      return [{ what: `${what}, ${name}`, expected: `with ${canonical(action.with)}`, actual, at: action.at }]
     }),
   ]
 }
 
-/** Whether an object has these fields with these values, at any depth; what else it has does not matter. */
+/** Whether a value has the wanted fields with the wanted values, at any depth. Other fields are ignored. */
 function covers(value: Json, wanted: Json): boolean {
   if (!isJsonObject(wanted) || !isJsonObject(value)) return canonical(value) === canonical(wanted)
   return Object.entries(wanted).every(([name, one]) => Object.hasOwn(value, name) && covers(value[name]!, one))
@@ -103,23 +103,23 @@ function covers(value: Json, wanted: Json): boolean {
 function same<T extends Json>(
   what: string,
   expected: (Expected<T> & { shown?: string }) | undefined,
-  came: Json | undefined,
+  actual: Json | undefined,
   shown?: string,
 ): Mismatch[] {
   if (!expected) return []
-  if (came !== undefined && canonical(came) === canonical(expected.value)) return []
+  if (actual !== undefined && canonical(actual) === canonical(expected.value)) return []
   const text = (value: Json) => (typeof value === 'string' ? value : value === null ? 'none' : canonical(value))
   return [
     {
       what,
       expected: expected.shown ?? text(expected.value),
-      came: shown ?? (came === undefined ? 'nothing' : text(came)),
+      actual: shown ?? (actual === undefined ? 'nothing' : text(actual)),
       at: expected.at,
     },
   ]
 }
 
-function containing(what: string, expected: Expected<string> | undefined, came: string): Mismatch[] {
-  if (!expected || came.includes(expected.value)) return []
-  return [{ what, expected: `… ${expected.value} …`, came: came || 'nothing', at: expected.at }]
+function containing(what: string, expected: Expected<string> | undefined, actual: string): Mismatch[] {
+  if (!expected || actual.includes(expected.value)) return []
+  return [{ what, expected: `… ${expected.value} …`, actual: actual || 'nothing', at: expected.at }]
 }

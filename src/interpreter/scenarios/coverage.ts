@@ -2,27 +2,27 @@ import type { Plan } from '../../core/plan.ts'
 import type { ScenarioRun } from './run-scenario.ts'
 import { roundsOf } from './round-results.ts'
 
-/** What the scenarios of a runbook reach. */
+/** Which causes and remedies the scenarios of a runbook reach. */
 export interface Coverage {
   causes: { cause: string; holds: number; ruledOut: number; undetermined: number }[]
   remedies: {
     remedy: string
     proposed: number
     verified: number
-    /** Scenarios in which it was applied, nothing recovered, and it was expected not to be verified. */
+    /** Scenarios that apply the remedy without a recovery, and expect that it is not verified. */
     unrecovered: number
-    /** Whether it is verified at all: messages and manual steps may not be. */
+    /** Whether it has checks to verify it; messages and manual steps may have none. */
     verifies: boolean
   }[]
-  /** What no scenario reaches, as sentences. */
+  /** One sentence for each cause or remedy that no scenario reaches. */
   gaps: string[]
 }
 
-/** Counts over all scenarios of one runbook that came as expected. */
+/** Counts over all scenarios of one runbook that passed. */
 export function coverageOf(plan: Plan, runs: readonly ScenarioRun[]): Coverage {
-  const well = runs.filter(({ mismatches }) => mismatches.length === 0)
-  const rounds = well.flatMap(({ run, scenario }) =>
-    roundsOf(run).map((went) => ({ ...went, expect: scenario.expect.each[went.round - 1] })),
+  const passed = runs.filter(({ mismatches }) => mismatches.length === 0)
+  const rounds = passed.flatMap(({ run, scenario }) =>
+    roundsOf(run).map((result) => ({ ...result, expect: scenario.expect.each[result.round - 1] })),
   )
   const causes = plan.causes.map(({ name: cause }) => {
     const found = rounds.flatMap(({ findings }) => findings.filter((one) => one.cause === cause))
@@ -48,9 +48,9 @@ export function coverageOf(plan: Plan, runs: readonly ScenarioRun[]): Coverage {
         if (proposed === 0) return [`no scenario reaches the remedy ${remedy}`]
         if (!verifies) return []
         return [
-          ...(verified === 0 ? [`in no scenario ${remedy} is verified`] : []),
+          ...(verified === 0 ? [`no scenario verifies the remedy ${remedy}`] : []),
           ...(unrecovered === 0
-            ? [`no scenario says that ${remedy} is not verified when only the write happened and nothing recovered`]
+            ? [`no scenario expects "verified: false" for ${remedy} when the write succeeds and nothing recovers`]
             : []),
         ]
       }),

@@ -4,13 +4,13 @@ import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
 
-/** How one round went. */
+/** The result of one round. */
 export interface RoundResult {
   round: number
-  /** Empty where the symptom was gone before causes were looked for. */
+  /** Empty if the symptom was gone before causes were evaluated. */
   findings: Finding[]
   draft: ProposalDraft | undefined
-  /** By target: what became of it. Targets that were proposed and not approved are not there. */
+  /** The result for each target key. Targets that were proposed but not approved are absent. */
   effects: Record<string, EffectResult>
   /** Absent: nothing was verified. */
   verified?: boolean
@@ -19,7 +19,7 @@ export interface RoundResult {
 /** A simulated incident, round by round. */
 export function roundsOf(run: Simulated): RoundResult[] {
   const numbers = new Set(
-    run.looks.flatMap((place) => {
+    run.sampledPlaces.flatMap((place) => {
       const stage = parseCheckPlace(place)?.stage
       return stage?.at === 'diagnose' ? [stage.round] : []
     }),
@@ -57,14 +57,15 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
 
 /** The whole incident in one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
 export function summarizeRun(run: Simulated): string[] {
-  const rounds = roundsOf(run).map((went) => `round ${went.round}: ${summarizeRound(went)}`)
+  const rounds = roundsOf(run).map((result) => `round ${result.round}: ${summarizeRound(result)}`)
   return [...rounds, `${run.closing.outcome}: ${run.closing.reason}`]
 }
 
 function summarizeRound({ findings, draft, effects, verified }: RoundResult): string {
   const holding = findings.filter((one) => one.holds === true).map((one) => one.cause)
-  const open = findings.filter((one) => one.holds === 'undetermined').map((one) => `${one.cause} undetermined`)
-  const found = [...holding, ...open].join(', ') || (findings.length > 0 ? 'no cause holds' : 'the symptom is gone')
+  const undetermined = findings.filter((one) => one.holds === 'undetermined').map((one) => `${one.cause} undetermined`)
+  const found =
+    [...holding, ...undetermined].join(', ') || (findings.length > 0 ? 'no cause holds' : 'the symptom is gone')
   if (!draft) return found
   const done = Object.entries(effects).map(([target, result]) => `${target} ${result}`)
   const end = verified === undefined ? [] : [verified ? 'verified' : 'not verified']

@@ -4,56 +4,65 @@ import type { Scenario } from '../../language/scenarios/scenario.ts'
 import { simulate, type Simulated } from '../simulator.ts'
 import { compare, type Mismatch } from './compare.ts'
 import { roundsOf, summarizeRun } from './round-results.ts'
-import { worldOf, type ScenarioWorld } from './world.ts'
+import { scenarioWorld, type ScenarioWorld } from './world.ts'
 
 export interface ScenarioRun {
   scenario: Scenario
-  /** Empty: it came as expected. */
+  /** Empty: the scenario passed. */
   mismatches: Mismatch[]
-  /** What happened, a line for each round and one for the end. */
-  story: string[]
+  /** One line for each round and one for the end. */
+  summary: string[]
   run: Simulated
 }
 
-/** Runs one scenario on the interpreter, with a clock of its own: an hour takes no time. */
+/** Runs one scenario in the simulator. */
 export async function runScenario(plan: Plan, scenario: Scenario): Promise<ScenarioRun> {
-  const world = worldOf(scenario)
+  const world = scenarioWorld(scenario)
   const run = await simulate(plan, scenario.inputs, world)
-  const mismatches = [...incomplete(scenario, world), ...compare(scenario.expect, run).map(withReason(plan, run))]
+  const mismatches = [
+    ...scenarioProblems(scenario, world),
+    ...compare(scenario.expect, run).map(explainNextRound(plan, run)),
+  ]
   if (mismatches.length === 0) mismatches.push(...(await verifiesWithoutRecovery(plan, scenario, run)))
-  return { scenario, mismatches, story: summarizeRun(run), run }
+  return { scenario, mismatches, summary: summarizeRun(run), run }
 }
 
-/** Somebody who expected an end after the remedy has mostly forgotten to say how what the symptom reads changes. */
-function withReason({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => Mismatch {
-  const helped = roundsOf(run).find(({ verified }) => verified === true)
-  const goesOn =
-    symptom !== undefined && helped !== undefined && roundsOf(run).some(({ round }) => round > helped.round)
+/** If another round follows a verified remedy, the scenario has probably no new result for the checks of the symptom: says so. */
+function explainNextRound({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => Mismatch {
+  const firstVerified = roundsOf(run).find(({ verified }) => verified === true)
+  const continues =
+    symptom !== undefined &&
+    firstVerified !== undefined &&
+    roundsOf(run).some(({ round }) => round > firstVerified.round)
   return (mismatch) => {
-    if (!goesOn || !['outcome', 'rounds'].includes(mismatch.what)) return mismatch
-    const why = `after round ${helped.round} was verified, the symptom was still there: say how ${symptom.checks.join(' and ')} changes ("from: applied"), or let "verify" wait for it`
-    return { ...mismatch, came: `${mismatch.came}; ${why}` }
+    if (!continues || !['outcome', 'rounds'].includes(mismatch.what)) return mismatch
+    const why = `after round ${firstVerified.round} was verified, the symptom was still present. Give ${symptom.checks.join(' and ')} a phase "from: applied", or let "verify" wait for the recovery`
+    return { ...mismatch, actual: `${mismatch.actual}; ${why}` }
   }
 }
 
-function incomplete({ at }: Scenario, { unknown, parts, unknownTargets }: ScenarioWorld): Mismatch[] {
+/** Mistakes in the scenario itself. */
+function scenarioProblems(
+  { at }: Scenario,
+  { missingChecks, invalidSubsets, unknownTargets }: ScenarioWorld,
+): Mismatch[] {
   return [
-    ...[...unknown].map(([check, place]) => ({
+    ...[...missingChecks].map(([check, place]) => ({
       what: `the check ${check}`,
       expected: 'a result in "given"',
-      came: `nothing is said of it, and it was looked at (${place})`,
+      actual: `no result is given, and the check ran (${place})`,
       at,
     })),
-    ...parts.map((round) => ({
+    ...invalidSubsets.map((round) => ({
       what: `round ${round}, the decision`,
-      expected: 'to approve a part of the targets',
-      came: 'something is done once for all of them: they are approved together, or not',
+      expected: 'to approve a subset of the targets',
+      actual: 'a write is done once for all targets: approve all of them, or reject',
       at,
     })),
     ...unknownTargets.map(({ round, target }) => ({
       what: `round ${round}, the decision`,
       expected: `to approve ${target}`,
-      came: 'it was not proposed',
+      actual: 'it was not proposed',
       at,
     })),
   ]
@@ -62,32 +71,32 @@ function incomplete({ at }: Scenario, { unknown, parts, unknownTargets }: Scenar
 function whyVerified(remedy: PlanRemedy, { checks }: Scenario): string {
   const { written } = asksForWrite(remedy)
   if (written.length > 0)
-    return `"until" holds by the write alone, since it asks for what "set" writes (${written.join(', ')}). Let it ask for what happens after the write, and give its checks as they were before it.`
+    return `"until" is true because of the write alone: it tests columns that "set" writes (${written.join(', ')}). Test what happens after the write, and give the results of its checks from before the write.`
   const own = remedy.verify.checks.map(({ name }) => name)
   const changes = own.filter((name) =>
     (checks.get(`${remedy.name}/${name}`) ?? checks.get(name))?.some(({ from }) => from === 'applied'),
   )
   if (changes.length === 0)
-    return `its checks find what "until" asks for before anything was done. Give them a phase "from: applied".`
+    return `"until" is already true with the results from before the remedy. Give its checks a phase "from: applied".`
   const named = own.join(' and ')
-  return `what ${named} found before "from: applied" is what "until" asks for. Let "until" ask for more, or give what ${named} found before the write.`
+  return `"until" is already true with the results of ${named} from before "from: applied". Make "until" stricter, or correct the results of ${named} from before the write.`
 }
 
 /**
- * A remedy must not count as having helped when nothing changed after it was applied. Every scenario in which one is verified is
- * played again in a world that stays as it was found at that moment: phases "from: applied" never begin, not even the write's own.
+ * A remedy must not be verified when nothing changes after it was applied. Every scenario in which a remedy is verified therefore runs
+ * again in a world that stays as it was just before: phases "from: applied" never begin, not even for the write itself.
  */
 async function verifiesWithoutRecovery(plan: Plan, scenario: Scenario, run: Simulated): Promise<Mismatch[]> {
-  const first = roundsOf(run).find((went) => went.verified !== undefined)
+  const first = roundsOf(run).find((result) => result.verified !== undefined)
   const remedy = first?.draft && plan.remedies[first.draft.remedy]
   if (!first?.verified || !remedy || remedy.verify.checks.length === 0) return []
-  const still = await simulate(plan, scenario.inputs, worldOf(scenario, { frozen: true }))
-  if (roundsOf(still).find((went) => went.round === first.round)?.verified !== true) return []
+  const unchanged = await simulate(plan, scenario.inputs, scenarioWorld(scenario, { frozen: true }))
+  if (roundsOf(unchanged).find((result) => result.round === first.round)?.verified !== true) return []
   return [
     {
       what: `round ${first.round}, ${remedy.name}`,
       expected: 'not verified when nothing changes after it was applied',
-      came: `verified all the same: ${whyVerified(remedy, scenario)}`,
+      actual: `verified: ${whyVerified(remedy, scenario)}`,
       at: scenario.at,
     },
   ]

@@ -38,7 +38,7 @@ test('a failure says what was expected, what came, in which round, and how it we
   expect(terminal.out).toMatch(
     /✗ The runs are failed and complete .*minimal\.test\.yaml:\d+:\d+\n {4}round 1, verified/,
   )
-  expect(terminal.out).toMatch(/expected: false\n {6}came: {5}true\n/)
+  expect(terminal.out).toMatch(/expected: false\n {6}actual: {3}true\n/)
   expect(terminal.out).toContain('round 1: stalled → fail-runs for run-1; run-1 applied; verified')
 })
 

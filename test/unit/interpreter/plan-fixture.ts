@@ -1,6 +1,6 @@
 import type { Expression, Plan, PlanCheck, PlanRemedy, Type } from '../../../src/core/plan.ts'
 
-/** A small plan written by hand: things are `bad`, and mending them makes them good. Tests change what they are about. */
+/** A small plan written by hand: things are `bad`, and the remedy `mend` repairs them. Each test changes the parts that it tests. */
 
 export function expression(cel: string, checks: string[] = []): Expression {
   return { cel, checks, grows: checks, shrinks: [] }
@@ -90,7 +90,7 @@ export function plan(change: Partial<Plan> = {}): Plan {
   }
 }
 
-/** The result of a check that found these things. */
+/** The result of a check with these things as rows. */
 export function things(...rows: { id: string; n: number }[]) {
   return { rows, truncated: false }
 }

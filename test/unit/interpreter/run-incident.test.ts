@@ -5,7 +5,7 @@ import { expression, plan, remedy, things } from './plan-fixture.ts'
 const a = { id: 'a', n: 2 }
 const b = { id: 'b', n: 3 }
 
-/** Mending a thing makes it good at once; nothing else changes. */
+/** Applying `mend` to a thing repairs it at once; nothing else changes. */
 function mendable(...bad: { id: string; n: number }[]): World {
   return {
     check: (name, { applied }) =>
@@ -22,18 +22,18 @@ describe('an incident', () => {
       { round: 1, action: '0-sql.update', target: 'b', result: 'applied' },
     ])
     expect(run.drafts[0]).toMatchObject({ cause: 'many-bad', because: '2 things are bad', affected: 2 })
-    expect(run.looks).toContain('r1/recheck1/bad')
+    expect(run.sampledPlaces).toContain('r1/recheck1/bad')
   })
 
-  test('whose remedy is an undo gives no verdict on what it looked at, for it looks at nothing', async () => {
+  test('whose remedy has no checks to verify it records that nothing was seen', async () => {
     const verify = { ...remedy('mend').verify, checks: [], until: expression('true') }
     const run = await simulate(plan({ remedies: { mend: remedy('mend', { verify }) } }), {}, mendable(a))
-    const seen = (events: typeof run.events) => events.find((event) => event.kind === 'verified')?.data
-    expect(seen(run.events)).toMatchObject({ held: true, unseen: true })
-    expect(seen((await simulate(plan(), {}, mendable(a))).events)).not.toHaveProperty('unseen')
+    const verified = (events: typeof run.events) => events.find((event) => event.kind === 'verified')?.data
+    expect(verified(run.events)).toMatchObject({ held: true, unseen: true })
+    expect(verified((await simulate(plan(), {}, mendable(a))).events)).not.toHaveProperty('unseen')
   })
 
-  test('of a thing whose key stands for all of them proposes nothing', async () => {
+  test('with a target key that means all targets fails and proposes nothing', async () => {
     const run = await simulate(plan(), {}, mendable({ id: '-', n: 1 }))
     expect(run.drafts).toEqual([])
     expect(run.closing).toMatchObject({
@@ -42,19 +42,19 @@ describe('an incident', () => {
     })
   })
 
-  test('whose symptom was never there is cleared and proposes nothing', async () => {
+  test('whose symptom was never present is cleared and proposes nothing', async () => {
     const run = await simulate(plan(), {}, { check: () => things() })
     expect(run.closing.outcome).toBe('cleared')
     expect(run.drafts).toEqual([])
   })
 
-  test('is not verified when only the write happened and nothing recovered', async () => {
+  test('is not verified when the write succeeded and nothing recovered', async () => {
     const run = await simulate(plan(), {}, { check: () => things(a) })
     expect(run.events.find((event) => event.kind === 'verified')?.data).toMatchObject({ held: false })
     expect(run.closing.outcome).toBe('escalated')
   })
 
-  test('never repeats a remedy that did not help for the same target, but goes on to the next cause that holds', async () => {
+  test('never repeats an ineffective remedy for the same target, but continues with the next cause that holds', async () => {
     const run = await simulate(plan(), {}, { check: (name) => (name === 'other' ? things() : things(a)) })
     expect(run.drafts.map((draft) => draft.remedy)).toEqual(['mend', 'replace'])
     expect(run.closing.reason).toMatch(/applied before and did not help/)
@@ -76,7 +76,7 @@ describe('an incident', () => {
     expect(run.escalations).toHaveLength(1)
   })
 
-  test('that is escalated says what it can, and which check it could not read', async () => {
+  test('that is escalated has a message with all values that are known, and names the missing check', async () => {
     const to = ['oncall']
     const count = expression('size(other.rows)', ['other'])
     const message = { text: ['of ', expression('size(bad.rows)', ['bad']), ' things ', count, ' are bad'] }
@@ -89,7 +89,7 @@ describe('an incident', () => {
     expect(run.escalations.map((one) => one.message)).toEqual(['of 1 things ? are bad (no result from other)'])
   })
 
-  test('waits for a person as long as the step may take, looks in between, and then stops', async () => {
+  test('waits for a manual action until its timeout, asks in between, and then stops', async () => {
     const [action] = remedy('mend').actions
     const byHand = { ...action!, id: '0-manual', action: 'manual', timeoutMs: 48 * 3_600_000 }
     const mend = remedy('mend', { actions: [byHand] })
@@ -100,14 +100,14 @@ describe('an incident', () => {
     expect(run.closing.outcome).toBe('escalated')
     expect([asked, run.tookMs]).toEqual([25, 48 * 3_600_000])
 
-    let looks = 0
-    const late: World = { ...mendable(a), effect: () => (++looks < 3 ? 'waiting' : 'applied') }
+    let calls = 0
+    const late: World = { ...mendable(a), effect: () => (++calls < 3 ? 'waiting' : 'applied') }
     const done = await simulate(plan({ remedies }), {}, late)
     expect(done.closing.outcome).toBe('resolved')
     expect(done.effects).toHaveLength(1)
   })
 
-  test('that waits in vain after it began has applied what it applied, says why it stopped, and does not do that again', async () => {
+  test('whose "wait" times out keeps its applied effects, records why it stopped, and does not repeat the remedy', async () => {
     const [action] = remedy('mend').actions
     const { checks, everyMs, withinMs } = remedy('mend').verify
     const wait = { checks, until: expression('false'), everyMs, withinMs }
@@ -126,7 +126,7 @@ describe('an incident', () => {
     ])
   })
 
-  test('goes on despite a missing check where its cause says so', async () => {
+  test('continues despite a missing check if its cause says so', async () => {
     const causes = plan().causes
     const broken = { ...causes[0]!, name: 'unseen', affects: expression('other.rows', ['other']) }
     const run = await simulate(
@@ -140,7 +140,7 @@ describe('an incident', () => {
     expect(run.closing.outcome).toBe('resolved')
   })
 
-  test('with an undetermined symptom goes on to look for causes', async () => {
+  test('with an undetermined symptom evaluates its causes', async () => {
     const run = await simulate(
       plan({ symptom: expression('size(other.rows) > 0', ['other']) }),
       {},
@@ -174,7 +174,7 @@ describe('a gate', () => {
     expect(run.closing.outcome).toBe('resolved')
   })
 
-  test('that nobody answers is widened once and then expires, and an hour takes no time', async () => {
+  test('on which nobody decides is escalated once and then expires', async () => {
     const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ silent: true }) })
     expect(run.closing).toMatchObject({ outcome: 'expired', reason: 'twice unanswered' })
     expect(run.tookMs).toBe(1_800_000)
@@ -187,15 +187,15 @@ describe('a gate', () => {
   })
 
   test.each([
-    ['in the first half of its time reminds nobody', 449_000, 0],
-    ['in the second half was reminded of, once', 451_000, 1],
-  ])('that is answered %s', async (_, afterMs, reminders) => {
+    ['in the first half of its time sends no reminder', 449_000, 0],
+    ['in the second half of its time sends one reminder', 451_000, 1],
+  ])('that is decided %s', async (_, afterMs, reminders) => {
     const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ approve: 'all', afterMs }) })
     expect(run.closing).toMatchObject({ outcome: 'resolved' })
     expect(run.escalations.map(({ kind }) => kind)).toEqual(Array.from({ length: reminders }, () => 'reminder'))
   })
 
-  test('of which a part is approved applies that part and nothing else', async () => {
+  test('that is approved for a subset of the targets applies the remedy to that subset only', async () => {
     const run = await simulate(
       plan({ rounds: { ineffective: 3, total: 1 } }),
       {},
@@ -204,7 +204,7 @@ describe('a gate', () => {
     expect(run.effects.map((effect) => effect.target)).toEqual(['b'])
   })
 
-  test('proposes at most the limit and says how many there are', async () => {
+  test('proposes at most "maxTargets" targets and says how many there are', async () => {
     const many = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, n: 2 }))
     const run = await simulate(plan(), {}, { ...mendable(...many), decide: () => ({ reject: true }) })
     expect(run.drafts[0]!.targets.map((target) => target.key)).toEqual(['a', 'b', 'c'])
@@ -231,7 +231,7 @@ describe('after the decision', () => {
     })
   })
 
-  test('a target for which something else would be done now is skipped', async () => {
+  test('a target whose actions would be different now is skipped', async () => {
     const run = await simulate(
       plan(),
       {},
@@ -257,7 +257,7 @@ describe('after the decision', () => {
     expect(run.closing.outcome).toBe('escalated')
   })
 
-  test('an effect of which nothing is known is handed to a person', async () => {
+  test('an unknown effect escalates the incident', async () => {
     const run = await simulate(plan(), {}, { ...mendable(a), effect: () => 'unknown' })
     expect(run.closing).toMatchObject({ outcome: 'escalated' })
     expect(run.closing.reason).toContain('remedy outcome unknown for a')
@@ -275,7 +275,7 @@ describe('after the decision', () => {
   })
 })
 
-test('an escalation after the last round speaks of what was seen last', async () => {
+test('the message of an escalation after the last round is rendered from the last diagnosis', async () => {
   const run = await simulate(plan({ rounds: { ineffective: 1, total: 10 } }), {}, { check: () => things(a) })
   expect(run.closing.reason).toBe('1 round did not help')
   expect(run.escalations.at(-1)?.message).toBe('1 are bad')

@@ -7,15 +7,15 @@ import { historyFrom } from '../../support/history-file.ts'
 import { QUIET, quietTemporal } from '../../support/quiet-temporal.ts'
 
 /**
- * Histories of incidents in each state in which they wait, and of each outcome, replayed against today's workflow code. One that fails
- * here would hang a running incident when the new code is rolled out: keep the old order of commands for incidents that are under way
- * (Temporal's `patched`), or let them end before. `npm run histories` records new ones;
- * those that are there stay as an older version left them.
+ * Replays stored histories against the current workflow code: one incident for each state in which it can wait, and for each outcome. If
+ * a history fails here, a running incident would hang after a rollout of the new code. Either keep the old order of
+ * commands for running incidents (Temporal's `patched`), or let them end first. `npm run histories` records missing histories and leaves
+ * the existing ones as an older version recorded them.
  */
 const folder = new URL('../../fixtures/histories/', import.meta.url)
 const names = readdirSync(folder).map((file) => file.replace('.json', ''))
 
-let today: WorkflowBundleWithSourceMap
+let currentBundle: WorkflowBundleWithSourceMap
 
 function bundleOf(path: string): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({ workflowsPath: fileURLToPath(new URL(path, import.meta.url)), logger: QUIET })
@@ -26,20 +26,20 @@ const replay = (workflowBundle: WorkflowBundleWithSourceMap, name: string) =>
 
 beforeAll(async () => {
   quietTemporal()
-  today = await bundleOf('../../../workflows/incident.ts')
+  currentBundle = await bundleOf('../../../workflows/incident.ts')
 }, 60_000)
 
 test('every case has a history', () => {
   expect(names.toSorted()).toEqual(HISTORY_CASES.map(({ name }) => name).toSorted())
 })
 
-test.each(names)('%s names no path of the machine that recorded it', (name) => {
+test.each(names)('%s contains no path of the machine that recorded it', (name) => {
   expect(readFileSync(new URL(`${name}.json`, folder), 'utf8')).not.toMatch(/"stackTrace": "[^"]/)
 })
 
 describe('replays', () => {
   test.each(names)('%s', { timeout: 30_000 }, async (name) => {
-    await expect(replay(today, name)).resolves.toBeUndefined()
+    await expect(replay(currentBundle, name)).resolves.toBeUndefined()
   })
 })
 

@@ -20,7 +20,7 @@ async function runs(scenarios: string, against = runbook): Promise<ScenarioRun[]
 
 async function mismatches(scenarios: string, against = runbook) {
   return (await runs(scenarios, against)).flatMap((run) =>
-    run.mismatches.map(({ what, expected, came }) => ({ what, expected, came })),
+    run.mismatches.map(({ what, expected, actual }) => ({ what, expected, actual })),
   )
 }
 
@@ -29,10 +29,10 @@ const changed = (from: string, to: string, text = valid) => {
   return text.replace(from, to)
 }
 
-test('a scenario that goes as expected has no mismatch, and tells its story', async () => {
+test('a scenario that passes has no mismatch, and a summary of its rounds', async () => {
   const [run] = await runs(valid)
   expect(run!.mismatches).toEqual([])
-  expect(run!.story).toEqual([
+  expect(run!.summary).toEqual([
     'round 1: stalled → fail-runs for run-1; run-1 applied; verified',
     'resolved: a remedy was applied and verified, and the symptom is gone',
   ])
@@ -41,7 +41,7 @@ test('a scenario that goes as expected has no mismatch, and tells its story', as
 test.each([
   ['outcome: resolved', 'outcome: escalated', 'outcome', 'resolved ('],
   ['queue-paused: false', 'queue-paused: true', 'round 1, cause queue-paused', 'does not hold (false: queue.paused)'],
-  ['cause: stalled', 'cause: queue-paused', 'round 1, the cause that is treated', 'stalled'],
+  ['cause: stalled', 'cause: queue-paused', 'round 1, the chosen cause', 'stalled'],
   ['targets: [run-1]\n', 'targets: [run-1, run-2]\n', 'round 1, the proposal, targets', '["run-1"]'],
   ['effects: { run-1: applied }', 'effects: { run-1: skipped }', 'round 1, effects', '{"run-1":"applied"}'],
   ['verified: true', 'verified: false', 'round 1, verified', 'true'],
@@ -53,26 +53,28 @@ test.each([
     'round 2',
     'the incident had ended',
   ],
-])('%s → %s is told', async (from, to, what, came) => {
+])('%s → %s is one mismatch', async (from, to, what, actual) => {
   const found = await mismatches(changed(from, to))
   expect(found).toHaveLength(1)
   expect(found[0]!.what).toBe(what)
-  expect(found[0]!.came).toContain(came)
+  expect(found[0]!.actual).toContain(actual)
 })
 
-test('a check of which nothing is said is told, instead of being taken for anything', async () => {
+test('a check without a result in the scenario is a mismatch', async () => {
   const without = valid.replace(/ {8}fail-runs\/after:[\s\S]*?(?= {4}decisions)/, '')
   const [first] = await mismatches(without)
-  expect(first).toMatchObject({ what: 'the check fail-runs/after', came: expect.stringContaining('r1/verify/after') })
+  expect(first).toMatchObject({ what: 'the check fail-runs/after', actual: expect.stringContaining('r1/verify/after') })
 })
 
-test('a symptom that is still there after a remedy was verified is told as the reason', async () => {
+test('if the symptom is still present after a verified remedy, the mismatch says so', async () => {
   const [found] = await mismatches(changed('          - { from: applied, result: { rows: [] } }\n', ''))
   expect(found).toMatchObject({ what: 'outcome', expected: 'resolved' })
-  expect(found!.came).toContain('after round 1 was verified, the symptom was still there: say how stuck changes')
+  expect(found!.actual).toContain(
+    'after round 1 was verified, the symptom was still present. Give stuck a phase "from: applied"',
+  )
 })
 
-test('approving a part is told where something is done once for all of the targets', async () => {
+test('approving a subset is a mismatch if a write is done once for all targets', async () => {
   const once = `      - action: sql.update
         once: true
         with: { connection: maestro-db, table: limits, where: { id: 1 }, set: { seen: true } }
@@ -85,75 +87,75 @@ test('approving a part is told where something is done once for all of the targe
     two,
     changed('    limits: { maxTargets: 20 }\n', `${once}    limits: { maxTargets: 20 }\n`, runbook),
   )
-  expect(found).toContainEqual(expect.objectContaining({ expected: 'to approve a part of the targets' }))
+  expect(found).toContainEqual(expect.objectContaining({ expected: 'to approve a subset of the targets' }))
   expect(await mismatches(two)).not.toContainEqual(
-    expect.objectContaining({ expected: 'to approve a part of the targets' }),
+    expect.objectContaining({ expected: 'to approve a subset of the targets' }),
   )
 })
 
-test('approving what was not proposed is told', async () => {
+test('approving a target that was not proposed is a mismatch', async () => {
   const found = await mismatches(changed('approve, targets: [run-1]', 'approve, targets: [run-1, run-9]'))
-  expect(found[0]).toMatchObject({ expected: 'to approve run-9', came: 'it was not proposed' })
+  expect(found[0]).toMatchObject({ expected: 'to approve run-9', actual: 'it was not proposed' })
 })
 
-test('a remedy that is verified though nothing changed after it was applied is a mismatch', async () => {
+test('a remedy that is verified although nothing changed after it was applied is a mismatch', async () => {
   const weak = runbook.replace("r.status == 'COMPLETED'", "r.status != 'UNKNOWN'")
   expect(weak).not.toBe(runbook)
   const [found] = await mismatches(valid, weak)
   expect(found).toMatchObject({
     what: 'round 1, fail-runs',
     expected: 'not verified when nothing changes after it was applied',
-    came: expect.stringContaining('what after found before "from: applied" is what "until" asks for'),
+    actual: expect.stringContaining('"until" is already true with the results of after from before "from: applied"'),
   })
 })
 
-test('where "until" asks for what "set" writes, the mismatch says that it holds by the write alone', async () => {
+test('if "until" tests what "set" writes, the mismatch says that the write alone makes it true', async () => {
   const weak = runbook.replace("r.status == 'COMPLETED'", "(r.status == 'FAILED' || r.status == 'RUNNING')")
   const [found] = await mismatches(valid, weak)
   expect(found!.what).toBe('round 1, fail-runs')
-  expect(found!.came).toContain(
-    '"until" holds by the write alone, since it asks for what "set" writes (status == FAILED)',
+  expect(found!.actual).toContain(
+    '"until" is true because of the write alone: it tests columns that "set" writes (status == FAILED)',
   )
 })
 
-test('where the checks of a remedy never change, the mismatch asks for a phase after the write', async () => {
+test('if the checks of a remedy never change, the mismatch asks for a phase after the write', async () => {
   const still = valid.replace(
     /( {8}fail-runs\/after:)[\s\S]*?(?= {4}decisions)/,
     '$1 { rows: [{ id: run-1, status: COMPLETED }] }\n',
   )
   const found = await mismatches(still)
-  expect(found[0]!.came).toContain('Give them a phase "from: applied"')
+  expect(found[0]!.actual).toContain('Give its checks a phase "from: applied"')
 })
 
-test('drift between proposal and decision skips the target', async () => {
+test('a target that changes between proposal and decision is skipped', async () => {
   const drift = changed(
     '- { from: applied, result: { rows: [] } }',
     '- { from: proposed, after: 1m, result: { rows: [] } }',
   )
   const [run] = await runs(drift)
-  expect(run!.story[0]).toBe('round 1: stalled → fail-runs for run-1; run-1 skipped')
+  expect(run!.summary[0]).toBe('round 1: stalled → fail-runs for run-1; run-1 skipped')
 })
 
-test('a gate that nobody answers expires at once by the clock of the scenario', async () => {
+test('a gate on which nobody decides expires by the simulated clock', async () => {
   const silent = changed('- { decision: approve, targets: [run-1], after: 2m }', '- timeout')
   const [run] = await runs(silent)
   expect(run!.run.closing).toMatchObject({ outcome: 'expired' })
   expect(run!.run.tookMs).toBe(2 * 15 * 60_000)
 })
 
-test('a refused effect, an unknown one, and one that is another in the second round', async () => {
+test('an unknown effect escalates the incident', async () => {
   const unknown = changed('result: applied, observed: { rows: 1 }', 'result: unknown')
   expect((await runs(unknown))[0]!.run.closing.outcome).toBe('escalated')
 })
 
-test('an effect whose result is not as the action expects counts as refused', async () => {
+test('an effect whose result does not meet "expect" counts as refused', async () => {
   const expecting = runbook.replace(
     '      - action: sql.update\n',
     '      - action: sql.update\n        expect: result.rows == 1\n',
   )
   expect(await mismatches(valid, expecting)).toEqual([])
   const [run] = await runs(changed('observed: { rows: 1 }', 'observed: { rows: 2 }'), expecting)
-  expect(run!.story[0]).toContain('run-1 refused')
+  expect(run!.summary[0]).toContain('run-1 refused')
 })
 
 test('coverage names the causes and remedies that no scenario reaches, and remedies without an unrecovered write', async () => {
@@ -162,7 +164,7 @@ test('coverage names the causes and remedies that no scenario reaches, and remed
   expect(gaps).toEqual([
     'no scenario reaches the cause queue-paused',
     'no scenario reaches the remedy resume-queue',
-    'no scenario says that fail-runs is not verified when only the write happened and nothing recovered',
+    'no scenario expects "verified: false" for fail-runs when the write succeeds and nothing recovers',
   ])
   expect(causes).toContainEqual({ cause: 'stalled', holds: 1, ruledOut: 0, undetermined: 0 })
 })
