@@ -134,7 +134,7 @@ test('cutting the connection after a COMMIT, before its response, applies nothin
   }
 })
 
-test('killing and restarting Temporal loses no incident; decisions and incidents of the meantime take effect once', async () => {
+test('killing and restarting Temporal loses no incident; decisions and incidents during the outage take effect once', async () => {
   const random = randomOf('Temporal restarted')
   worker = world.startWorker()
   await worker.ready
