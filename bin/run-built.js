@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 
 /**
- * Runs the `main` of a built module; in a clone it is installed and built first. The process ends by itself when nothing
- * is left to do, so that output in a pipe is never cut.
+ * Runs the `main` of a built module; in a clone, installs and builds it first. Sets the exit code and lets the process end by
+ * itself, so that output to a pipe is never cut.
  *
  * @param {string} module below dist, e.g. `src/cli/main.js`; exports `main(argv: string[]): Promise<number>`, the exit code
  */
 export async function runBuilt(module) {
   try {
-    // An installed package has no scripts: it is built. Who started us has built what is to run, and says so.
+    // An installed package is built and has no scripts. RUNBOOK_BUILT: the parent process has built everything already.
     if (!process.env.RUNBOOK_BUILT && existsSync(new URL('../scripts/build.js', import.meta.url)))
       await (await import('../scripts/build.js')).ensureBuilt()
     const { main } = await import(new URL(`../dist/${module}`, import.meta.url).href)

@@ -10,12 +10,12 @@ import type { Withdrawn } from '../gate/withdraw.ts'
 import type { Accepted } from '../history/accept.ts'
 import { readAddress, type Address } from './address.ts'
 import { readEventStream } from './event-stream.ts'
-import { send, type Sending } from './send.ts'
+import { send, type ApiRequest } from './send.ts'
 import type { Terminal } from './terminal.ts'
 
-/** How long a broken event stream is tried again before it is given up. */
-const RECONNECT_FOR_MS = 300_000
-const RECONNECT_EVERY_MS = 500
+/** How long `events` tries to reconnect before it gives up. */
+const RECONNECT_TIMEOUT_MS = 300_000
+const RECONNECT_INTERVAL_MS = 500
 
 export interface ListFilter {
   state?: 'open' | 'closed'
@@ -23,12 +23,12 @@ export interface ListFilter {
   limit: number
 }
 
-/** The API that this terminal's environment names. */
+/** A client of the API that the terminal's environment and directory define. */
 export function openClient({ cwd, env }: Terminal): Client {
   return new Client(readAddress(cwd, env))
 }
 
-/** The HTTP API, as the command line needs it. Every problem comes as a RunbookError. */
+/** A client of the HTTP API with what the command line needs. Every failure is thrown as a RunbookError. */
 export class Client {
   readonly #address: Address
 
@@ -99,28 +99,29 @@ export class Client {
     return (await this.#json<{ controls: Control[] }>('/v1/controls')).controls
   }
 
-  /** Answers what is still on. */
+  /** Returns the controls that are still on. */
   async closeBreaker(connection: string, reason: string): Promise<Control[]> {
     const path = `/v1/breakers/${encodeURIComponent(connection)}/close`
     return (await this.#post<{ controls: Control[] }>(path, { reason })).controls
   }
 
   /**
-   * The incident's timeline from its start, live until it is closed or `signal` is aborted. A stream that breaks is taken up again
-   * behind the last entry, and `onTrouble` told why, and undefined when it flows again; what still does not work after five minutes is thrown.
+   * The incident's timeline from its start, live until the incident is closed or `signal` is aborted. A broken stream is reopened
+   * after the last entry; `onProblem` is called with the reason, and with undefined once it works again. Throws when reconnecting
+   * has failed for five minutes.
    */
   async *events(
     id: string,
     signal: AbortSignal,
-    onTrouble: (why: string | undefined) => void,
+    onProblem: (reason: string | undefined) => void,
   ): AsyncGenerator<TimelineEntry> {
     let last = 0
-    let troubledSince: number | undefined
+    let failingSince: number | undefined
     while (!signal.aborted) {
       try {
         const { status, body } = await this.#openStream(id, last, signal)
-        if (troubledSince !== undefined) onTrouble(undefined)
-        troubledSince = undefined
+        if (failingSince !== undefined) onProblem(undefined)
+        failingSince = undefined
         if (status === 204 || body === null) return
         for await (const event of readEventStream(body, signal)) {
           const entry = JSON.parse(event.data) as TimelineEntry
@@ -131,16 +132,16 @@ export class Client {
       } catch (error) {
         if (signal.aborted) return
         if (isRunbookError(error) && error.code !== 'RUNBOOK_UNREACHABLE') throw error
-        troubledSince ??= Date.now()
-        if (last === 0 || Date.now() - troubledSince > RECONNECT_FOR_MS) throw error
-        onTrouble(messageOf(error))
+        failingSince ??= Date.now()
+        if (last === 0 || Date.now() - failingSince > RECONNECT_TIMEOUT_MS) throw error
+        onProblem(messageOf(error))
       }
-      await sleep(RECONNECT_EVERY_MS, undefined, { signal }).catch(() => {})
+      await sleep(RECONNECT_INTERVAL_MS, undefined, { signal }).catch(() => {})
     }
   }
 
   #openStream(id: string, last: number, signal: AbortSignal): Promise<Response> {
-    const headers = { accept: 'text/event-stream', ...(last > 0 ? { 'last-event-id': String(last) } : {}) }
+    const headers = { accept: 'text/event-stream', ...(last > 0 && { 'last-event-id': String(last) }) }
     return send(this.#address, `/v1/incidents/${id}/events`, { headers, until: signal })
   }
 
@@ -149,11 +150,14 @@ export class Client {
     return this.#json(path, { method: 'POST', headers, body: JSON.stringify(body) })
   }
 
-  async #json<T>(path: string, sending?: Sending): Promise<T> {
-    const response = await send(this.#address, path, sending)
+  async #json<T>(path: string, request?: ApiRequest): Promise<T> {
+    const response = await send(this.#address, path, request)
     const value: unknown = await response.json().catch(() => undefined)
     if (typeof value !== 'object' || value === null)
-      throw new RunbookError('RUNBOOK_UNREACHABLE', `what answers at ${this.#address.url} is not the runbook API`)
+      throw new RunbookError(
+        'RUNBOOK_UNREACHABLE',
+        `the server at ${this.#address.url} is not the runbook API. Set RUNBOOK_URL to the API's address.`,
+      )
     return value as T
   }
 }

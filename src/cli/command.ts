@@ -3,14 +3,14 @@ import type { Terminal } from './terminal.ts'
 
 /**
  * What each file under commands/ exports: one verb as a commander Command, with its description, options and action. The action
- * parses, makes one call and prints. It returns for exit code 0, throws RunbookError where something is wrong, and `Exit` for a
- * code that is no error. Data goes to `terminal.print`, everything else to `terminal.say`.
+ * parses, makes one call and prints. It returns for exit code 0, throws RunbookError for an error, and `Exit` for another exit code
+ * without a message. Data goes to `terminal.print`, messages go to `terminal.log`.
  */
 export interface CommandModule {
   command(terminal: Terminal): Command
 }
 
-/** Ends the command with this exit code, and nothing more is said. */
+/** Ends the command with this exit code, without a message. */
 export class Exit extends Error {
   override readonly name = 'Exit'
   readonly code: number

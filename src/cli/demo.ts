@@ -8,7 +8,7 @@ import { Client } from './client.ts'
 import { makeRoot } from './installation/make-root.ts'
 import { packageRoot } from './installation/package-root.ts'
 import { maestroIn, startInstallation, type Installation } from './installation/start-installation.ts'
-import { main as runbook } from './main.ts'
+import { main as runCommand } from './main.ts'
 import { pageOf } from './output.ts'
 import { showLines } from './render/show.ts'
 import { timelineLine } from './render/timeline.ts'
@@ -16,33 +16,33 @@ import { processTerminal, type Terminal } from './terminal.ts'
 
 interface Scene {
   title: string
-  /** Switched on one after the other. */
+  /** Injected one after the other. */
   faults: string[]
   incident: string
   inputs: Record<string, string>
-  /** After this remedy was approved its cause is taken away, as somebody would who looks after that service. */
+  /** After the approval of this remedy the fault is removed, as the owner of that service would do. */
   healAfter?: { remedy: string; fault: string }
-  /** Switched off at the end, so that the next scene starts from a healthy system. */
+  /** A fault that is removed at the end, so that the next scene starts from a healthy system. */
   healAtEnd?: string
 }
 
 const SCENES: Scene[] = [
   {
-    title: 'Runs are stuck: their workers died, and nobody checks for stalled jobs',
+    title: 'Runs are stuck: their workers died, and no worker checks for stalled jobs',
     faults: ['stalled-nobody-checks'],
     incident: 'stuck-run',
     inputs: { threshold: '5s' },
     healAtEnd: 'stalled-nobody-checks',
   },
   {
-    title: 'Tasks fail: two causes at once, treated in two rounds',
+    title: 'Tasks fail: two causes at once, fixed in two rounds',
     faults: ['timeout-too-short', 'dependency-down'],
     incident: 'task-failure',
     inputs: { since: '10m' },
     healAfter: { remedy: 'retry-when-healthy', fault: 'dependency-down' },
   },
   {
-    title: 'The queue is congested: one job crashes every worker that takes it',
+    title: 'The queue is congested: one job crashes every worker that processes it',
     faults: ['poison-pill'],
     incident: 'queue-congestion',
     inputs: { length: '20', oldest: '10s' },
@@ -50,52 +50,51 @@ const SCENES: Scene[] = [
 ]
 
 /**
- * `npm run demo`: takes one incident of each type from a real fault to its end, live, and prints a review. Decides by itself, or with
- * `--interactive` asks. Exit code 0 when every incident was resolved.
+ * `npm run demo`: injects a real fault for each incident type, follows the incident until it is closed, and prints a review. Approves
+ * by itself, or asks with `--interactive`. Exit code 0 if every incident was resolved.
  */
 export async function main(argv: string[]): Promise<number> {
   const interactive = argv.includes('--interactive')
   const terminal = processTerminal()
   const unknown = argv.filter((one) => one !== '--interactive')
   if (unknown.length > 0) {
-    terminal.say(`demo: ${unknown.join(' ')} is not known; the only option is --interactive`)
+    terminal.log(`error: unknown argument ${unknown.join(' ')}. The only option is --interactive.`)
     return 2
   }
   if (interactive && !terminal.interactive) {
-    terminal.say('demo: --interactive needs a terminal, in which you can be asked')
+    terminal.log('error: --interactive needs a terminal. Run the demo in one, or leave the option out.')
     return 2
   }
-  const ending = new AbortController()
-  let forget = () => {}
+  const stopping = new AbortController()
+  let removeHandler = () => {}
   let installation: Installation | undefined
   try {
-    // Who is interrupted while it starts ends by itself.
+    // Until the installation has started, Ctrl-C ends the process.
     installation = await start(terminal)
-    forget = terminal.onInterrupt(() => ending.abort())
-    return await play(terminal, installation, interactive, ending.signal)
+    removeHandler = terminal.onInterrupt(() => stopping.abort())
+    return await runScenes(terminal, installation, interactive, stopping.signal)
   } catch (error) {
-    if (ending.signal.aborted) terminal.say('demo: stopped')
-    else terminal.say(`demo: ${messageOf(error)}`)
+    terminal.log(stopping.signal.aborted ? 'demo stopped' : `error: ${messageOf(error)}`)
     return 1
   } finally {
-    terminal.say('ending everything …')
+    terminal.log('stopping everything …')
     await installation?.stop()
-    forget()
+    removeHandler()
   }
 }
 
 async function start(terminal: Terminal): Promise<Installation> {
-  const pattern = packageRoot()
-  const root = join(pattern, '.runbook', 'demo')
-  // Of a demo that was killed, processes may be left.
+  const source = packageRoot()
+  const root = join(source, '.runbook', 'demo')
+  // A demo that was killed may have left processes running.
   if (existsSync(join(root, '.runbook', 'maestro', 'state.json'))) await maestroIn(root, ['down']).catch(() => {})
   await eraseStack(join(root, '.runbook'))
-  makeRoot({ pattern, root })
+  makeRoot({ pattern: source, root })
   process.chdir(root)
-  return startInstallation({ root, temporal: 'memory', maestro: true, log: (line) => terminal.say(`  ${line}`) })
+  return startInstallation({ root, temporal: 'memory', maestro: true, log: (line) => terminal.log(`  ${line}`) })
 }
 
-async function play(
+async function runScenes(
   terminal: Terminal,
   installation: Installation,
   interactive: boolean,
@@ -103,31 +102,31 @@ async function play(
 ): Promise<number> {
   const { RUNBOOK_URL: url = '', RUNBOOK_TOKEN: token } = installation.env
   const client = new Client({ url, token })
-  const ends: IncidentView[] = []
+  const closed: IncidentView[] = []
   for (const [number, scene] of SCENES.entries()) {
     heading(terminal, `${number + 1} of ${SCENES.length}  ${scene.title}`)
     for (const fault of scene.faults) {
       terminal.print(`$ npm run maestro -- fault ${fault}`)
       terminal.print(indent(await installation.maestro(['fault', fault])))
     }
-    ends.push(await carry(terminal, client, installation, scene, interactive, signal))
+    closed.push(await runScene(terminal, client, installation, scene, interactive, signal))
     if (scene.healAtEnd) await installation.maestro(['heal', scene.healAtEnd])
   }
   const rounds = (view: IncidentView) => view.rounds.filter((round) => round.gate).length
-  const longest = ends.toSorted((a, b) => rounds(b) - rounds(a))[0]!
-  heading(terminal, `The week after: runbook review ${longest.id}`)
-  // The evidence is long, and stands in the review that a person asks for.
+  const longest = closed.toSorted((a, b) => rounds(b) - rounds(a))[0]!
+  heading(terminal, `A week later: runbook review ${longest.id}`)
+  // The evidence is left out here, because it is long.
   terminal.print((await client.reviewMarkdown(longest.id)).split('\n## Evidence')[0]!)
-  heading(terminal, 'In the end')
-  for (const view of ends)
+  heading(terminal, 'Summary')
+  for (const view of closed)
     terminal.print(
       `  ${view.id}  ${view.type.padEnd(18)} ${view.outcome}, ${rounds(view)} round${rounds(view) === 1 ? '' : 's'}: ${view.reason}`,
     )
-  return ends.every((view) => view.outcome === 'resolved') ? 0 : 1
+  return closed.every((view) => view.outcome === 'resolved') ? 0 : 1
 }
 
-/** One incident, from its trigger to its end. */
-async function carry(
+/** One incident, from its trigger until it is closed. */
+async function runScene(
   terminal: Terminal,
   client: Client,
   installation: Installation,
@@ -135,21 +134,23 @@ async function carry(
   interactive: boolean,
   signal: AbortSignal,
 ): Promise<IncidentView> {
-  const given = Object.entries(scene.inputs).map(([name, value]) => `--input ${name}=${value}`)
-  terminal.print(`$ runbook trigger ${[scene.incident, ...given].join(' ')} --watch`)
+  const inputs = Object.entries(scene.inputs).map(([name, value]) => `--input ${name}=${value}`)
+  terminal.print(`$ runbook trigger ${[scene.incident, ...inputs].join(' ')} --watch`)
   const { incident } = await client.trigger(scene.incident, scene.inputs)
   let opened: string | undefined
-  for await (const entry of client.events(incident, signal, (why) => terminal.say(`  waiting: ${why}`))) {
+  for await (const entry of client.events(incident, signal, (reason) =>
+    terminal.log(reason === undefined ? '  reconnected' : `  reconnecting: ${reason}`),
+  )) {
     opened ??= entry.at
     terminal.print(`  ${timelineLine(entry, opened)}`)
     if (entry.kind === 'proposal' && entry.data.auto !== true) await decide(terminal, client, incident, interactive)
     if (entry.kind === 'decision') await healAfter(terminal, installation, scene, entry, await client.show(incident))
   }
-  if (signal.aborted) throw new RunbookError('RUNBOOK_CONFLICT', 'stopped')
+  if (signal.aborted) throw new RunbookError('RUNBOOK_CONFLICT', 'the demo was stopped')
   return client.show(incident)
 }
 
-/** Shows what is proposed; then a person decides, or the demo does after a moment. */
+/** Shows the proposal. Then a person decides, or the demo approves after a second. */
 async function decide(terminal: Terminal, client: Client, incident: string, interactive: boolean): Promise<void> {
   const view = await client.show(incident)
   const gate = view.rounds.at(-1)?.gate
@@ -158,8 +159,8 @@ async function decide(terminal: Terminal, client: Client, incident: string, inte
   terminal.print(indent(showLines(view, { ...pageOf(terminal), width: terminal.width - 4 }).join('\n')))
   terminal.print('')
   if (interactive) {
-    const code = await runbook(['approve', incident], terminal)
-    if (code !== 0) await runbook(['reject', incident, '--comment', 'not approved in the demo'], terminal)
+    const code = await runCommand(['approve', incident], terminal)
+    if (code !== 0) await runCommand(['reject', incident, '--comment', 'not approved in the demo'], terminal)
     return
   }
   await sleep(1_000)
@@ -167,7 +168,7 @@ async function decide(terminal: Terminal, client: Client, incident: string, inte
     gate: gate.id,
     proposalDigest: gate.proposalDigest,
     decision: 'approve',
-    comment: 'looks right',
+    comment: 'matches the diagnosis',
   })
 }
 
@@ -181,7 +182,7 @@ async function healAfter(
   const { healAfter: heal } = scene
   const round = view.rounds.find((one) => one.gate?.id === entry.data.gate)
   if (!heal || entry.data.decision !== 'approve' || round?.remedy !== heal.remedy) return
-  terminal.print(`  (meanwhile somebody brings the service back: npm run maestro -- heal ${heal.fault})`)
+  terminal.print(`  (the owner of the service restores it: npm run maestro -- heal ${heal.fault})`)
   await installation.maestro(['heal', heal.fault])
 }
 

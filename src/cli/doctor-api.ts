@@ -4,53 +4,53 @@ import { withTimeout } from '../core/abort.ts'
 import type { Address } from './address.ts'
 import { send } from './send.ts'
 
-/** `/readyz` itself gives what it asks two seconds. */
-const ANSWER_WITHIN_MS = 4_000
+/** Longer than `/readyz` itself waits for the database and Temporal (2 s). */
+const READY_TIMEOUT_MS = 4_000
 
-/** Whether the API answers and has what it needs, and whether it knows our token. `expected`: it should be there now. */
+/** Checks that the API answers and is ready, and that it accepts the token. `expected`: no answer is an error, not a warning. */
 export async function doctorApi(address: Address, expected: boolean): Promise<DoctorFinding[]> {
   const { url, start = '"runbook up"' } = address
   try {
-    const api = await ready(url)
-    return api.ok ? [api, await known(address)] : [api]
+    const api = await checkReady(url)
+    return api.ok ? [api, await checkToken(address)] : [api]
   } catch (error) {
-    // What fetch throws says "fetch failed"; why stands beneath.
-    const why = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
-    const detail = `does not answer at ${url}: ${why}`
-    const fix = `start it: ${start}, or set RUNBOOK_URL to where it is`
+    // The message of fetch's error is only "fetch failed"; the reason is in its cause.
+    const reason = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
+    const detail = `does not answer at ${url}: ${reason}`
+    const fix = `start it with ${start}, or set RUNBOOK_URL to its address`
     return [expected ? { name: 'API', ok: false, detail, fix } : { name: 'API', ok: true, warning: true, detail, fix }]
   }
 }
 
-/** What it says of itself. Throws when there is no answer. */
-async function ready(url: string): Promise<DoctorFinding> {
-  const response = await withTimeout(ANSWER_WITHIN_MS, () => fetch(`${url}/readyz`, { redirect: 'error' }))
-  const said = (await withTimeout(ANSWER_WITHIN_MS, () => response.json()).catch(() => null)) as Partial<
+/** Throws when there is no answer. */
+async function checkReady(url: string): Promise<DoctorFinding> {
+  const response = await withTimeout(READY_TIMEOUT_MS, () => fetch(`${url}/readyz`, { redirect: 'error' }))
+  const body = (await withTimeout(READY_TIMEOUT_MS, () => response.json()).catch(() => null)) as Partial<
     Record<'status' | 'database' | 'temporal', unknown>
   > | null
-  if (said?.status === undefined || said.database === undefined)
+  if (body?.status === undefined || body.database === undefined)
     return {
       name: 'API',
       ok: false,
-      detail: `what answers at ${url} is not the runbook API (HTTP ${response.status})`,
-      fix: 'set RUNBOOK_URL to where that is',
+      detail: `the server at ${url} is not the runbook API (HTTP ${response.status})`,
+      fix: "set RUNBOOK_URL to the API's address",
     }
   const missing = [
-    ...(said.database === 'ok' ? [] : ["the engine's database"]),
-    ...(said.temporal === 'ok' ? [] : ['Temporal']),
+    ...(body.database === 'ok' ? [] : ["the engine's database"]),
+    ...(body.temporal === 'ok' ? [] : ['Temporal']),
   ]
   return missing.length === 0
-    ? { name: 'API', ok: true, detail: `answers at ${url}, and is ready` }
-    : { name: 'API', ok: false, detail: `answers at ${url}, but cannot work without ${missing.join(' and ')}` }
+    ? { name: 'API', ok: true, detail: `ready at ${url}` }
+    : { name: 'API', ok: false, detail: `answers at ${url}, but cannot reach ${missing.join(' and ')}` }
 }
 
-async function known(address: Address): Promise<DoctorFinding> {
+async function checkToken(address: Address): Promise<DoctorFinding> {
   const finding = { name: 'token', ok: true }
   if (address.token === undefined)
-    return { ...finding, warning: true, detail: 'RUNBOOK_TOKEN is not set: you are nobody to the API' }
+    return { ...finding, warning: true, detail: 'RUNBOOK_TOKEN is not set: API calls will be unauthenticated' }
   try {
     await send(address, '/v1/controls')
-    return { ...finding, detail: 'RUNBOOK_TOKEN is known to the API' }
+    return { ...finding, detail: 'the API accepts RUNBOOK_TOKEN' }
   } catch (error) {
     return { ...finding, ok: false, detail: messageOf(error) }
   }

@@ -3,13 +3,14 @@ import { InvalidArgumentError } from 'commander'
 export interface EffectName {
   /** `0-sql.update` */
   action: string
-  /** The target's key, which may hold slashes itself; `-` for what is done once. */
+  /** The target's key, which may contain slashes; `-` for an action that runs once. */
   target: string
 }
 
 /** `0-sql.update/run-7` → action and target. Throws commander's InvalidArgumentError. */
 export function parseEffect(text: string): EffectName {
   const match = /^([^/]+)\/([\s\S]+)$/.exec(text)
-  if (!match) throw new InvalidArgumentError('An effect is named like 0-sql.update/run-7, or 0-process.run/-.')
+  if (!match)
+    throw new InvalidArgumentError('Write it as action/target, such as 0-sql.update/run-7 or 0-process.run/-.')
   return { action: match[1]!, target: match[2]! }
 }

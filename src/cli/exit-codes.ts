@@ -1,9 +1,9 @@
 import { isRunbookError, type ErrorCode } from '../core/errors.ts'
 import type { Outcome } from '../core/incident.ts'
 
-/** Still waiting for somebody: the gate is below its quorum, or who watched stopped watching. */
+/** The gate needs more approvals, or `watch` was stopped before the incident was closed. */
 export const STILL_WAITING = 8
-/** Wrong usage, or bad input. */
+/** Usage error or bad input. */
 export const USAGE = 2
 
 const OF_ERROR: Record<ErrorCode, number> = {
@@ -34,17 +34,17 @@ const OF_OUTCOME: Record<Outcome, number> = {
   expired: 6,
 }
 
-/** The exit code for whatever was thrown. */
+/** The exit code for a thrown error. */
 export function exitCodeOf(error: unknown): number {
   return isRunbookError(error) ? OF_ERROR[error.code] : 1
 }
 
-/** The exit code when an incident's end was watched; null: it has not ended. */
+/** The exit code of `watch`; null: the incident is not closed. */
 export function exitCodeOfOutcome(outcome: Outcome | null): number {
   return outcome === null ? STILL_WAITING : OF_OUTCOME[outcome]
 }
 
-/** Whether a code that came over the wire is one that this version knows. */
+/** Whether this version knows an error code that the API sent. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(OF_ERROR, code)
 }

@@ -6,8 +6,8 @@ const CLEAR_LINE = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
 
 /**
- * Lines that are drawn again in the same place. They must each fit into the terminal's width, and together into its height:
- * the cursor is moved by counting them. What is printed meanwhile by others would tear the frame.
+ * Lines that are redrawn in the same place. Each line must fit the terminal's width and all of them its height, because the cursor is
+ * moved up by their number. Other output between two frames would break the frame.
  */
 export class LiveFrame {
   readonly #terminal: Pick<Terminal, 'draw'>
@@ -21,18 +21,18 @@ export class LiveFrame {
   draw(lines: string[]): void {
     if (this.#ended) return
     const body = lines.map((text) => `${text}${CLEAR_LINE}\n`).join('')
-    this.#terminal.draw(`${this.#back()}${HIDE_CURSOR}${body}${CLEAR_BELOW}`)
+    this.#terminal.draw(`${this.#moveUp()}${HIDE_CURSOR}${body}${CLEAR_BELOW}`)
     this.#drawn = lines.length
   }
 
-  /** Leaves these lines on the screen, which need not fit its height, and the cursor below them. Later frames are not drawn. */
+  /** Draws the last frame, which may be higher than the terminal, and shows the cursor below it. Later frames are not drawn. */
   end(lines: string[]): void {
     this.draw(lines)
     this.#terminal.draw(SHOW_CURSOR)
     this.#ended = true
   }
 
-  #back(): string {
+  #moveUp(): string {
     return this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A\r`
   }
 }

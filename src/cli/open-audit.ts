@@ -8,13 +8,13 @@ import { projectDirectory } from './address.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface AuditedHistory {
-  /** `checkpoint` is the text of its file. */
+  /** `checkpoint` is the content of a checkpoint file. */
   verify(checkpoint: string | undefined): Promise<AuditReport>
   checkpoint(): Promise<SignedCheckpoint>
   close(): Promise<void>
 }
 
-/** The history of the engine that the configuration names, its database alone. Throws `RUNBOOK_CONFIG`, `RUNBOOK_UNREACHABLE`. */
+/** Opens the history in the database of the configuration. Throws `RUNBOOK_CONFIG`, `RUNBOOK_UNREACHABLE`. */
 export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory> {
   const config = loadConfig({ env, cwd: projectDirectory(cwd) })
   const keyring = openEngineKeyring(config)

@@ -1,59 +1,62 @@
+import { defined } from '../core/defined.ts'
 import { isRunbookError, messageOf, RunbookError, type ErrorCode } from '../core/errors.ts'
 import type { Address } from './address.ts'
 import { isErrorCode } from './exit-codes.ts'
 
 const TIMEOUT_MS = 10_000
 
-export interface Sending {
+export interface ApiRequest {
   method?: 'GET' | 'POST'
   headers?: Record<string, string>
   body?: string
-  /** For answers that are streams: the time limit is then for their beginning alone. */
+  /** For a response that is a stream: aborts it. The timeout then only covers the time until the response starts. */
   until?: AbortSignal
 }
 
 /**
- * One request to the API, with the token. Throws RunbookError: the server's own problem, or `RUNBOOK_UNREACHABLE` when nothing
- * answers within 10 s or something else than the API does.
+ * Sends one request to the API, with the token. Throws RunbookError: the error that the API returned, or `RUNBOOK_UNREACHABLE` when
+ * there is no response within 10 s or the response is not from the API.
  */
-export async function send(address: Address, path: string, sending: Sending = {}): Promise<Response> {
+export async function send(address: Address, path: string, request: ApiRequest = {}): Promise<Response> {
   const { url, token } = address
-  const { until, headers, ...init } = sending
-  const limit = new AbortController()
-  const end = () => limit.abort()
-  const timer = setTimeout(end, TIMEOUT_MS)
-  until?.addEventListener('abort', end)
+  const { until, headers, ...init } = request
+  const timeout = new AbortController()
+  const abort = () => timeout.abort()
+  const timer = setTimeout(abort, TIMEOUT_MS)
+  until?.addEventListener('abort', abort)
   try {
     const response = await fetch(`${url}${path}`, {
       ...init,
-      // A token is for this address and for no other.
+      // A redirect would send the token to another address.
       redirect: 'error',
-      headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
-      signal: limit.signal,
+      headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+      signal: timeout.signal,
     })
-    if (!response.ok) throw await problemIn(response, url)
-    // Read whole while the time limit runs; a stream is read by who asked for it.
+    if (!response.ok) throw await errorFrom(response, url)
+    // Read the whole body within the timeout; a stream is read by the caller.
     return until ? response : new Response(response.status === 204 ? null : await response.arrayBuffer(), response)
   } catch (error) {
     if (isRunbookError(error) || until?.aborted) throw error
-    if (limit.signal.aborted)
-      throw new RunbookError('RUNBOOK_UNREACHABLE', `the API at ${url} did not answer within ${TIMEOUT_MS / 1000} s`, {
-        url,
-      })
+    if (timeout.signal.aborted)
+      throw new RunbookError(
+        'RUNBOOK_UNREACHABLE',
+        `the API at ${url} did not answer within ${TIMEOUT_MS / 1000} s. Check it with "runbook doctor".`,
+        { url },
+      )
     throw unreachable(address, error)
   } finally {
     clearTimeout(timer)
-    until?.removeEventListener('abort', end)
+    until?.removeEventListener('abort', abort)
   }
 }
 
 function unreachable({ url, start = '"runbook up"' }: Address, error: unknown): RunbookError {
-  // What fetch throws says "fetch failed"; why stands beneath.
+  // The message of fetch's error is only "fetch failed"; the reason is in its cause.
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   const refused = (cause as { code?: string }).code === 'ECONNREFUSED'
   return new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `the API at ${url} does not answer${refused ? '' : ` (${messageOf(cause)})`}: start it with ${start}, or set RUNBOOK_URL to where it is`,
+    `the API at ${url} does not answer${refused ? '' : ` (${messageOf(cause)})`}. Start it with ${start}, or set RUNBOOK_URL to its address.`,
     { url },
     error,
   )
@@ -65,12 +68,12 @@ interface Problem {
   data?: Record<string, unknown>
 }
 
-async function problemIn(response: Response, url: string): Promise<Error> {
+async function errorFrom(response: Response, url: string): Promise<Error> {
   const problem = await readProblem(response)
   if (!problem)
     return new RunbookError(
       'RUNBOOK_UNREACHABLE',
-      `what answers at ${url} is not the runbook API (HTTP ${response.status}): set RUNBOOK_URL to where that is`,
+      `the server at ${url} is not the runbook API (HTTP ${response.status}). Set RUNBOOK_URL to the API's address.`,
       { url },
     )
   const { code, detail, data } = problem
@@ -84,5 +87,5 @@ async function readProblem(response: Response): Promise<Problem | undefined> {
   if (!response.headers.get('content-type')?.startsWith('application/problem+json')) return undefined
   const problem = (await response.json().catch(() => undefined)) as Partial<Problem> | undefined
   if (typeof problem?.code !== 'string' || typeof problem.detail !== 'string') return undefined
-  return { code: problem.code, detail: problem.detail, ...(problem.data ? { data: problem.data } : {}) }
+  return { code: problem.code, detail: problem.detail, ...defined({ data: problem.data }) }
 }

@@ -1,8 +1,9 @@
 import { InvalidArgumentError } from 'commander'
 
-/** `run-7,run-8` → the keys, each once. */
+/** `run-7,run-8` → the keys, without duplicates. */
 export function parseTargets(text: string): string[] {
   const keys = [...new Set(text.split(',').map((key) => key.trim()))].filter((key) => key !== '')
-  if (keys.length === 0) throw new InvalidArgumentError('Name at least one target; leave it out to mean all.')
+  if (keys.length === 0)
+    throw new InvalidArgumentError('Name at least one target, or leave the option out to approve all.')
   return keys
 }

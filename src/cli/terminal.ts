@@ -4,44 +4,44 @@ import { RunbookError } from '../core/errors.ts'
 
 export type Colours = ReturnType<typeof pc.createColors>
 
-/** Where a command reads from and writes to. Tests have their own. */
+/** Where a command reads and writes. Tests pass a fake one. */
 export interface Terminal {
-  /** Data, to stdout; the end of the line is added. */
+  /** Writes data to stdout, with a line break at the end. */
   print(text: string): void
-  /** Everything else, to stderr; the end of the line is added. */
-  say(text: string): void
-  /** Raw text to stdout, for a frame that is redrawn. */
+  /** Writes a message to stderr, with a line break at the end. */
+  log(text: string): void
+  /** Writes raw text to stdout, for a frame that is redrawn. */
   draw(text: string): void
-  /** A person can be asked: stdin and stdout are terminals. */
+  /** Stdin and stdout are terminals, so questions can be asked. */
   readonly interactive: boolean
-  /** Stdout is a terminal: a frame can be redrawn in place. */
+  /** Stdout is a terminal, so a frame can be redrawn in place. */
   readonly live: boolean
-  /** Columns and lines of stdout; 80 and 24 where it is none. */
+  /** Columns and lines of stdout; 80 and 24 if it is not a terminal. */
   readonly width: number
   readonly height: number
-  /** For stdout; without effect in a pipe and under NO_COLOR. */
+  /** For stdout; without effect in a pipe or with NO_COLOR. */
   readonly colours: Colours
   readonly env: Record<string, string | undefined>
   readonly cwd: string
-  /** Asks on stderr and answers what was typed; null when the input ended or Ctrl-C was pressed. */
+  /** Asks on stderr and returns the typed answer; null when the input ended or Ctrl-C was pressed. */
   ask(question: string): Promise<string | null>
-  /** What stands on stdin, to its end; at most `limit` characters. */
-  readAll(limit: number): Promise<string>
-  /** Calls back on Ctrl-C, SIGTERM or a terminal that is closed, instead of ending; returns what takes that back. */
+  /** Reads stdin to its end; throws `RUNBOOK_BAD_INPUT` beyond `limit` characters. */
+  readStdin(limit: number): Promise<string>
+  /** Calls `handle` on Ctrl-C, SIGTERM or SIGHUP instead of ending the process; returns a function that removes the handler. */
   onInterrupt(handle: () => void): () => void
 }
 
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process
   const live = stdout.isTTY === true && env.TERM !== 'dumb'
-  // Who reads a pipe may stop before the end (`| head`): that is no error of ours, and nobody is left to write for.
+  // The reader of a pipe may stop early (`| head`). That is not an error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit()
     throw error
   })
   return {
     print: (text) => void stdout.write(`${text}\n`),
-    say: (text) => void stderr.write(`${text}\n`),
+    log: (text) => void stderr.write(`${text}\n`),
     draw: (text) => void stdout.write(text),
     interactive: stdin.isTTY === true && stdout.isTTY === true,
     live,
@@ -55,7 +55,7 @@ export function processTerminal(): Terminal {
     env,
     cwd: process.cwd(),
     ask,
-    readAll,
+    readStdin,
     onInterrupt,
   }
 }
@@ -75,13 +75,13 @@ function ask(question: string): Promise<string | null> {
   })
 }
 
-async function readAll(limit: number): Promise<string> {
+async function readStdin(limit: number): Promise<string> {
   let text = ''
   process.stdin.setEncoding('utf8')
   for await (const chunk of process.stdin) {
     text += String(chunk)
     if (text.length > limit)
-      throw new RunbookError('RUNBOOK_BAD_INPUT', `what stands on stdin is longer than ${limit} characters`)
+      throw new RunbookError('RUNBOOK_BAD_INPUT', `the text on stdin is longer than ${limit} characters. Shorten it.`)
   }
   return text
 }

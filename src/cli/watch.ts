@@ -10,28 +10,28 @@ import { showLines } from './render/show.ts'
 import { watchFrame } from './render/watch-frame.ts'
 import type { Terminal } from './terminal.ts'
 
-const REDRAW_EVERY_MS = 500
+const REDRAW_INTERVAL_MS = 500
 
 /**
- * Watches an incident to its end: a frame that is redrawn in a terminal, a line per event in a pipe, a JSON object per event with
- * `json`. Returns the exit code of the outcome, or 8 when Ctrl-C ended it before: the incident goes on.
+ * Follows an incident until it is closed: in a terminal a frame that is redrawn, in a pipe a line per event, with `json` a JSON
+ * object per event. Returns the exit code of the outcome, or 8 after Ctrl-C, which does not affect the incident.
  */
 export async function watch(terminal: Terminal, client: Client, id: string, json: boolean): Promise<number> {
-  const leaving = new AbortController()
-  const forget = terminal.onInterrupt(() => {
-    // A second Ctrl-C ends the process, whatever it is at.
-    forget()
-    leaving.abort()
+  const stopping = new AbortController()
+  const removeHandler = terminal.onInterrupt(() => {
+    // A second Ctrl-C ends the process immediately.
+    removeHandler()
+    stopping.abort()
   })
   try {
     const outcome =
       terminal.live && !json
-        ? await watchLive(terminal, client, id, leaving)
-        : await watchLines(terminal, client, id, json, leaving.signal)
-    if (outcome === null) terminal.say(`${id} goes on; watch it again with "runbook watch ${id}"`)
+        ? await watchLive(terminal, client, id, stopping.signal)
+        : await watchLines(terminal, client, id, json, stopping.signal)
+    if (outcome === null) terminal.log(`stopped watching; ${id} continues. Watch it again with "runbook watch ${id}".`)
     return outcome === null ? STILL_WAITING : exitCodeOfOutcome(outcome)
   } finally {
-    forget()
+    removeHandler()
   }
 }
 
@@ -40,84 +40,83 @@ async function watchLines(
   client: Client,
   id: string,
   json: boolean,
-  leaving: AbortSignal,
+  stopping: AbortSignal,
 ): Promise<Outcome | null> {
   let opened: string | undefined
-  let trouble: string | undefined
-  const onTrouble = (why: string | undefined) => {
-    if (why !== trouble) terminal.say(why === undefined ? 'going on' : `waiting: ${why}`)
-    trouble = why
+  let problem: string | undefined
+  const onProblem = (reason: string | undefined) => {
+    if (reason !== problem) terminal.log(reason === undefined ? 'reconnected' : `reconnecting: ${reason}`)
+    problem = reason
   }
-  for await (const entry of client.events(id, leaving, onTrouble)) {
+  for await (const entry of client.events(id, stopping, onProblem)) {
     opened ??= entry.at
     terminal.print(json ? JSON.stringify(entry) : timelineLine(entry, opened))
     if (entry.kind === 'closed') return entry.data.outcome as Outcome
   }
-  return leaving.aborted ? null : (await client.show(id)).outcome
+  return stopping.aborted ? null : (await client.show(id)).outcome
 }
 
-/** What the frame shows; the stream of events says when to look again, the clock when to draw again. */
-interface Watched {
+/** What the frame shows. Each event reloads the incident; a timer redraws the frame. */
+interface FrameState {
   view: IncidentView
   latest: TimelineEntry[]
-  trouble: string | undefined
+  problem: string | undefined
 }
 
-const LATEST = 3
+const MAX_LATEST = 3
 
 async function watchLive(
   terminal: Terminal,
   client: Client,
   id: string,
-  leaving: AbortController,
+  stopping: AbortSignal,
 ): Promise<Outcome | null> {
-  const watched: Watched = { view: await client.show(id), latest: [], trouble: undefined }
+  const shown: FrameState = { view: await client.show(id), latest: [], problem: undefined }
   const frame = new LiveFrame(terminal)
-  const draw = () =>
-    frame.draw(watchFrame(watched.view, { ...watched, page: pageOf(terminal), height: terminal.height }))
-  const clock = setInterval(draw, REDRAW_EVERY_MS)
+  const draw = () => frame.draw(watchFrame(shown.view, { ...shown, page: pageOf(terminal), height: terminal.height }))
+  const clock = setInterval(draw, REDRAW_INTERVAL_MS)
   try {
     draw()
-    const looks = new Looks(async () => {
-      watched.view = await client.show(id)
-      watched.trouble = undefined
+    const reloads = new Reloads(async () => {
+      shown.view = await client.show(id)
+      shown.problem = undefined
       draw()
     })
-    for await (const entry of client.events(id, leaving.signal, (why) => (watched.trouble = why))) {
-      watched.latest = [...watched.latest, entry].slice(-LATEST)
-      watched.trouble = undefined
-      looks.ask((error) => (watched.trouble = messageOf(error)))
+    for await (const entry of client.events(id, stopping, (reason) => (shown.problem = reason))) {
+      shown.latest = [...shown.latest, entry].slice(-MAX_LATEST)
+      shown.problem = undefined
+      reloads.request((error) => (shown.problem = messageOf(error)))
     }
-    if (leaving.signal.aborted) return null
-    watched.view = await client.show(id)
-    return watched.view.outcome
+    if (stopping.aborted) return null
+    shown.view = await client.show(id)
+    return shown.view.outcome
   } finally {
     clearInterval(clock)
-    frame.end(showLines(watched.view, pageOf(terminal)))
+    frame.end(showLines(shown.view, pageOf(terminal)))
   }
 }
 
-/** Looks one after the other: whatever asks while one is under way is served by the next. */
-class Looks {
-  readonly #look: () => Promise<void>
-  #busy = false
-  #again = false
+/** Runs one reload at a time. Requests during a reload are served together by the next one. */
+class Reloads {
+  readonly #reload: () => Promise<void>
+  #running = false
+  #requested = false
 
-  constructor(look: () => Promise<void>) {
-    this.#look = look
+  constructor(reload: () => Promise<void>) {
+    this.#reload = reload
   }
 
-  ask(onError: (error: unknown) => void): void {
-    this.#again = true
-    if (this.#busy) return
-    this.#busy = true
-    void this.#work(onError).finally(() => (this.#busy = false))
+  request(onError: (error: unknown) => void): void {
+    this.#requested = true
+    if (this.#running) return
+    this.#running = true
+    void this.#run(onError).finally(() => (this.#running = false))
   }
 
-  async #work(onError: (error: unknown) => void): Promise<void> {
-    while (this.#again) {
-      this.#again = false
-      await this.#look().catch(onError)
+  async #run(onError: (error: unknown) => void): Promise<void> {
+    while (this.#requested) {
+      this.#requested = false
+      await this.#reload().catch(onError)
     }
   }
 }

@@ -56,7 +56,7 @@ afterAll(() => world?.close())
 /** Asserts that a command printed one line on stderr and nothing on stdout. Returns this line and the exit code. */
 function refusal({ code, out, err }: CommandResult): { code: number; message: string } {
   expect(out).toBe('')
-  expect(err).toMatch(/^runbook: [^\n]+\n$/)
+  expect(err).toMatch(/^error: [^\n]+\n$/)
   return { code, message: err.trim() }
 }
 
@@ -119,7 +119,7 @@ test('approving without a terminal needs the digest of the current proposal', as
   expect(withoutDigest).toMatchObject({ code: 2, message: expect.stringContaining('--digest') })
   const otherDigest = refusal(await world.runbook(['approve', id, '--digest', '0123456789ab']))
   expect(otherDigest.code).toBe(1)
-  expect(otherDigest.message).toContain(`${gate!.id} holds another proposal now (${gate!.proposalDigest.slice(0, 12)})`)
+  expect(otherDigest.message).toContain(`${gate!.id} now has another proposal, with digest ${gate!.proposalDigest.slice(0, 12)}`)
   expect(refusal(await world.runbook(['approve', id, '--digest', 'zz'])).code).toBe(2)
 
   // The API also refuses another digest, without the check in the command.

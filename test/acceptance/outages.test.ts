@@ -72,7 +72,7 @@ test.skipIf(process.env.RUNBOOK_POSTGRES_URL)(
     for (const { code, out, err } of refused) {
       expect({ code, out }).toEqual({ code: 1, out: '' })
       expect(err).toMatch(
-        /^runbook: the engine's database does not answer: [^\n]*127\.0\.0\.1:\d+[^\n]*"runbook doctor"[^\n]*\n$/,
+        /^error: the engine's database does not answer: [^\n]*127\.0\.0\.1:\d+[^\n]*"runbook doctor"[^\n]*\n$/,
       )
     }
     await until('the API answers again', async () => ((await world.runbook(['list'])).code === 0 ? true : undefined))
@@ -121,7 +121,7 @@ test('after a complete restart at the gate the incident waits for the same propo
   await stop()
   const whileStopped = await world.runbook(['show', id])
   expect(whileStopped.code).toBe(1)
-  expect(whileStopped.err).toMatch(/^runbook: the API at http:\/\/127\.0\.0\.1:\d+ does not answer[^\n]*\n$/)
+  expect(whileStopped.err).toMatch(/^error: the API at http:\/\/127\.0\.0\.1:\d+ does not answer[^\n]*\n$/)
 
   await start()
   const after = await untilGate(world, id)

@@ -361,7 +361,7 @@ describe('runbook audit', () => {
 
     test('as JSON, with which the history is compared as with a file, and prints it', async () => {
       const sent = await runbook('audit', 'checkpoint', '--to', address('/keep?of=runbook'))
-      expect(sent).toMatchObject({ code: 0, err: expect.stringContaining(`taken by ${address('')}`) })
+      expect(sent).toMatchObject({ code: 0, err: expect.stringContaining(`sent to ${address('')}`) })
       expect(seen).toEqual([
         { method: 'POST', url: '/keep?of=runbook', type: 'application/json', body: sent.out.trim() },
       ])

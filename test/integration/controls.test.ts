@@ -102,7 +102,7 @@ describe('freeze', () => {
       text: expect.stringContaining('the failover'),
     })
 
-    expect((await runbook('freeze', '-r', 'another')).err).toContain('was frozen already')
+    expect((await runbook('freeze', '-r', 'another')).err).toContain('already frozen')
     expect(await runbook('unfreeze', '--reason', 'it is over')).toMatchObject({ code: 0 })
     expect((await runbook('unfreeze', '--reason', 'again')).err).toContain('was not frozen')
     expect(await permit()).toMatchObject({ granted: true })

@@ -226,7 +226,7 @@ describe('settle and retry', () => {
       code: 0,
       err: '0-sql.update on x1 is refused: operator settled it: x1 is still bad',
     })
-    expect((await runbook('operator', settle)).err).toContain('no effect that is unknown')
+    expect((await runbook('operator', settle)).err).toContain('has no unknown effect')
     expect(await runbook('operator', [...settle, '--effect', '0-sql.update/x1'])).toMatchObject({ code: 1 })
     const view = await world.closed(id)
     expect(view.rounds[0]!.targets).toMatchObject([{ key: 'x1', state: 'refused' }])

@@ -198,16 +198,16 @@ channels: { oncall: { slack: "\${SLACK}" } }
     const { code, terminal } = await previewed(evil)
     expect([code, terminal.err]).toEqual([0, ''])
     for (const text of [
-      'late-orders  the symptom is there',
+      'late-orders  the symptom is present',
       'late (sql.query, 4 rows',
-      'nobody-picks-them-up (holds, and would be treated)',
+      'nobody-picks-them-up (holds; a remedy would be proposed for it)',
       'other-is-down (holds)',
-      'It would propose: Release the orders',
+      'Proposal: Release the orders',
       '2 of 3 targets; 1 of oncall must approve',
       "UPDATE orders SET state = 'released' WHERE id = 'o2' AND version = 2",
       'state waiting → released',
       "undo: UPDATE orders SET state = 'waiting'",
-      'Nothing was changed, nothing was stored, nobody was told.',
+      'Nothing was changed, nothing was stored, nobody was notified.',
     ])
       expect(terminal.out).toContain(text)
     expect(terminal.out).not.toMatch(/[\u001b\u202e]/)

@@ -6,12 +6,12 @@ import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
   return new Command('ack')
-    .description('Says that you have seen the incident. The first acknowledgement stands.')
+    .description('Acknowledge an incident: you have seen it. The first acknowledgement counts.')
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .addHelpText('after', '\nExample:\n  runbook ack 142')
     .action(async (id: string, _options: object, self: Command) => {
       const view = await openClient(terminal).act(id, 'ack')
       if (wantsJson(self)) printJson(terminal, view)
-      terminal.say(`${id} is acknowledged by ${view.acknowledgedBy}`)
+      terminal.log(`${id} is acknowledged by ${view.acknowledgedBy}`)
     })
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { RunbookError } from '../../core/errors.ts'
+import { messageOf, RunbookError } from '../../core/errors.ts'
 import { visibleLine } from '../../core/displayable.ts'
 import { receiverOf, sendCheckpoint } from '../../engine/audit/send-checkpoint.ts'
 import type { Terminal } from '../terminal.ts'
@@ -9,37 +9,38 @@ import { Exit } from '../command.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
 import { plural } from '../render/layout.ts'
 
-/** `runbook audit`: whether the history is as it was written. Asks the database itself, not the API. */
+/** `runbook audit`: checks the history for changes. Reads the engine's database, not the API. */
 export function command(terminal: Terminal): Command {
   const audit = new Command('audit')
     .description(
-      'Finds what was changed or removed in the history. Reads the engine’s database directly, and believes no server.',
+      "Check the history for changed or removed records. Reads the engine's database directly, without the API.",
     )
     .addHelpText(
       'after',
-      '\nWhat was cut off the end of a history shows only against a checkpoint that was kept elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
+      '\nRecords removed from the end of a history can only be found with a checkpoint that is stored elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
     )
   audit
     .command('verify')
     .description(
-      'all incidents: chains, evidence, proposals, plans, signatures of decisions, and what their rows say; exits with 1 where something is wrong',
+      'check the hash chains, evidence, proposals, plans and signatures of all incidents; exit code 1 if there is a fault',
     )
-    .option('--checkpoint <file>', 'also find what was cut off or written anew since this checkpoint')
+    .option('--checkpoint <file>', 'also find records that were removed or rewritten since this checkpoint')
     .action(({ checkpoint }: { checkpoint?: string }, self: Command) => verify(terminal, checkpoint, wantsJson(self)))
   audit
     .command('checkpoint')
-    .description(
-      'how far every history goes now, signed with the engine’s key: printed, written to a new file, or sent',
-    )
+    .description("create a checkpoint: the current end of every history, signed with the engine's key")
     .option(
       '--to <file or URL>',
-      'keep it where who can change the database cannot change it; an https:// address is sent it as JSON (POST), and it is printed too',
+      'write it to a new file, or POST it as JSON to an https:// URL and print it (default: print it); use a place that administrators of the database cannot change',
     )
     .action(async ({ to }: { to?: string }) => {
       const receiver = to === undefined ? undefined : receiverOf(to)
       const path = to === undefined || receiver ? undefined : resolve(terminal.cwd, to)
       if (path !== undefined && existsSync(path))
-        throw new RunbookError('RUNBOOK_BAD_INPUT', `${path} is there already: a checkpoint is never overwritten`)
+        throw new RunbookError(
+          'RUNBOOK_BAD_INPUT',
+          `--to: ${path} already exists, and a checkpoint is never overwritten. Choose another file.`,
+        )
       const { openAudit } = await import('../open-audit.ts')
       const history = await openAudit(terminal)
       const signed = await history.checkpoint().finally(() => history.close())
@@ -47,8 +48,8 @@ export function command(terminal: Terminal): Command {
       if (path === undefined) terminal.print(text)
       else writeFileSync(path, `${text}\n`, { flag: 'wx' })
       if (receiver) await sendCheckpoint(receiver, signed)
-      const where = receiver ? ` taken by ${receiver.origin}` : path === undefined ? '' : ` written to ${path}`
-      terminal.say(
+      const where = receiver ? `, sent to ${receiver.origin}` : path === undefined ? '' : `, written to ${path}`
+      terminal.log(
         `checkpoint of ${plural(signed.checkpoint.heads.length, 'incident')} at ${signed.checkpoint.at}${where}`,
       )
     })
@@ -69,14 +70,17 @@ async function verify(terminal: Terminal, file: string | undefined, json: boolea
     )
   const against = checkpoint === null ? '' : `, compared with the checkpoint of ${checkpoint}`
   const size = `${plural(incidents, 'incident')}, ${plural(events, 'event')}${against}`
-  terminal.say(faults.length === 0 ? `intact: ${size}` : `${plural(faults.length, 'fault')} in ${size}`)
+  terminal.log(faults.length === 0 ? `intact: ${size}` : `${plural(faults.length, 'fault')} in ${size}`)
   if (faults.length > 0) throw new Exit(1)
 }
 
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
-  } catch {
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `--checkpoint: ${path} cannot be read`)
+  } catch (error) {
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `--checkpoint: cannot read the file: ${messageOf(error)}. Check its path.`,
+    )
   }
 }

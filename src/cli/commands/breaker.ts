@@ -4,24 +4,24 @@ import { openClient } from '../client.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `runbook breaker`: what stops remedies on a connection, and how a person lets them through again. */
+/** `runbook breaker`: lists what blocks remedies, and closes the breaker of a connection. */
 export function command(terminal: Terminal): Command {
   const breaker = new Command('breaker')
     .description(
-      'Three remedies in a row that did not help open the breaker of their connection: from then on there are proposals only.',
+      'Show or close circuit breakers. Three ineffective remedies in a row open the breaker of their connection: the engine then proposes remedies but applies none.',
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  runbook breaker list\n  runbook breaker close maestro-db --reason "it was mended"',
+      '\nExamples:\n  runbook breaker list\n  runbook breaker close maestro-db --reason "the recovery loop runs again"',
     )
   breaker
     .command('list')
-    .description('what stops remedies just now: the freeze, and open breakers')
+    .description('list what blocks remedies now: the freeze and open breakers')
     .addHelpText('after', '\nExample:\n  runbook breaker list')
     .action(async (_options: object, self: Command) => {
       const controls = await openClient(terminal).controls()
       if (wantsJson(self)) return printJson(terminal, controls)
-      if (controls.length === 0) return terminal.say('nothing stops remedies')
+      if (controls.length === 0) return terminal.log('nothing blocks remedies: no freeze, no open breaker')
       printLines(
         terminal,
         controls.map(({ name, person, reason, at }) => visibleLine(`${name}  ${person}, ${at}: ${reason}`)),
@@ -29,13 +29,15 @@ export function command(terminal: Terminal): Command {
     })
   breaker
     .command('close <connection>')
-    .description('let remedies write to it again; what did not help before no longer counts')
-    .requiredOption('-r, --reason <text>', 'why they will help now; kept')
-    .addHelpText('after', '\nExample:\n  runbook breaker close maestro-db --reason "the recovery loop was down"')
+    .description(
+      'close the breaker of a connection: remedies may be applied again, and earlier failures no longer count',
+    )
+    .requiredOption('-r, --reason <text>', 'why remedies will work now; stored')
+    .addHelpText('after', '\nExample:\n  runbook breaker close maestro-db --reason "the recovery loop runs again"')
     .action(async (connection: string, { reason }: { reason: string }, self: Command) => {
       const controls = await openClient(terminal).closeBreaker(connection, reason)
       if (wantsJson(self)) printJson(terminal, controls)
-      terminal.say(`the breaker of ${connection} is closed: remedies may write to it again`)
+      terminal.log(`the breaker of ${connection} is closed; remedies may be applied again`)
     })
   return breaker
 }

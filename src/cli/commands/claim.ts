@@ -6,12 +6,12 @@ import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
   return new Command('claim')
-    .description('Says that you look after the incident; who claims last has it.')
+    .description('Claim an incident: mark yourself as responsible. The last claim counts.')
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .addHelpText('after', '\nExample:\n  runbook claim 142')
     .action(async (id: string, _options: object, self: Command) => {
       const view = await openClient(terminal).act(id, 'claim')
       if (wantsJson(self)) printJson(terminal, view)
-      terminal.say(`${id} is claimed by ${view.claimedBy}`)
+      terminal.log(`${id} is claimed by ${view.claimedBy}`)
     })
 }

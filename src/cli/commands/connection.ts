@@ -1,31 +1,34 @@
 import { Command } from 'commander'
 import { loadConfig } from '../../config/load-config.ts'
+import { defined } from '../../core/defined.ts'
 import { RunbookError } from '../../core/errors.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `runbook connection prepare <name>`: makes the credentials of a diagnosed system. */
+/** `runbook connection prepare <name>`: creates the credentials of a diagnosed system. */
 export function command(terminal: Terminal): Command {
-  const connection = new Command('connection').description('Prepares the credentials of a diagnosed system.')
+  const connection = new Command('connection').description(
+    'Create the credentials that the engine uses for a diagnosed system.',
+  )
   connection
     .command('prepare <name>')
     .description(
-      'Makes roles or users that can only read, others that can apply remedies, and the ledger of effects. What is there is kept.',
+      'Create a read-only role or user, one that can apply remedies, and the ledger of effects. Existing ones are kept and their grants are reset.',
     )
     .option(
       '--schema <schema>',
-      'PostgreSQL: may be read; repeat it for several (default: public)',
-      (one: string, all: string[] = []) => [...all, one],
+      'PostgreSQL: a schema that may be read; repeat it for more (default: public)',
+      (schema: string, earlier: string[] = []) => [...earlier, schema],
     )
     .addHelpText(
       'after',
-      '\nThe address of who may create them stands in RUNBOOK_ADMIN_URL.\nThe new addresses go to .runbook/env (0600) and are never printed.\n\nExample:\n  RUNBOOK_ADMIN_URL=postgres://postgres@db.example/app runbook connection prepare maestro-db',
+      '\nRUNBOOK_ADMIN_URL is the URL of a login that may create roles or users.\nThe new URLs, with their passwords, are written to .runbook/env (mode 0600) and never printed.\n\nExample:\n  RUNBOOK_ADMIN_URL=postgres://postgres@db.example/app runbook connection prepare maestro-db',
     )
     .action(async (name: string, options: { schema?: string[] }) => {
       const adminUrl = terminal.env.RUNBOOK_ADMIN_URL
       if (!adminUrl)
         throw new RunbookError(
           'RUNBOOK_CONFIG',
-          'RUNBOOK_ADMIN_URL is not set: it is the address of a login that may create roles, or Redis users',
+          'RUNBOOK_ADMIN_URL is not set. Set it to the URL of a login that may create PostgreSQL roles or Redis users.',
         )
       const [{ prepareConnection }, { loadCatalogue }, { neededGrants }, { updateEnvironmentFile }] = await Promise.all(
         [
@@ -40,13 +43,13 @@ export function command(terminal: Terminal): Command {
       const prepared = await prepareConnection(config, name, {
         adminUrl,
         grants: neededGrants(plans, name),
-        ...(options.schema ? { schemas: options.schema } : {}),
+        ...defined({ schemas: options.schema }),
       })
       updateEnvironmentFile(config.directory, prepared.env)
       for (const line of prepared.did) terminal.print(line)
-      for (const line of prepared.warnings) terminal.say(line)
+      for (const line of prepared.warnings) terminal.log(line)
       if (Object.keys(prepared.env).length > 0)
-        terminal.say(`${Object.keys(prepared.env).join(', ')}: written to .runbook/env`)
+        terminal.log(`wrote ${Object.keys(prepared.env).join(', ')} to .runbook/env`)
     })
   return connection
 }

@@ -6,29 +6,29 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { visibleLines } from '../../core/displayable.ts'
 import { readAddress } from '../address.ts'
 import { Exit } from '../command.ts'
-import { howToCall, howToStart } from '../how-to-start.ts'
+import { npxHint, startCommand } from '../start-command.ts'
 import { wantsJson } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `runbook doctor`: what is there, what is missing, and what to do about it. */
+/** `runbook doctor`: checks the installation and says what to fix. */
 export function command(terminal: Terminal): Command {
   return new Command('doctor')
     .description(
-      'Looks at this machine, the configuration, every server, the API, the worker and every connection, and says what to do. Changes nothing.',
+      'Check this machine, the configuration, all servers, the API, the worker and every connection, and say what to fix. Changes nothing.',
     )
     .addHelpText(
       'after',
-      '\n✓ is well, ! should be known, ✗ has to be mended: then it exits with 1.\n\nExamples:\n  runbook doctor\n  runbook doctor -o json',
+      '\n✓ ok, ! warning, ✗ error. Exit code 1 if there is an error.\n\nExamples:\n  runbook doctor\n  runbook doctor -o json',
     )
     .action(async (_: unknown, self: Command) => {
-      const findings = await examine(terminal)
+      const findings = await runChecks(terminal)
       if (wantsJson(self)) terminal.print(JSON.stringify(findings, null, 2))
       else print(terminal, findings)
       if (findings.some((finding) => !finding.ok)) throw new Exit(1)
     })
 }
 
-async function examine({ cwd, env }: Terminal): Promise<DoctorFinding[]> {
+async function runChecks({ cwd, env }: Terminal): Promise<DoctorFinding[]> {
   const [{ doctorStack }, { readRunningStack }, { doctorConfig }, { doctorApi }] = await Promise.all([
     import('../../stack/doctor-stack.ts'),
     import('../../stack/stack-file.ts'),
@@ -36,19 +36,19 @@ async function examine({ cwd, env }: Terminal): Promise<DoctorFinding[]> {
     import('../doctor-api.ts'),
   ])
   const dir = join(cwd, '.runbook')
-  const start = howToStart(cwd)
-  // Where the servers run, worker and API should too; and whoever names an address means that something is there.
-  const here = (await readRunningStack(dir)) !== null
+  const start = startCommand(cwd)
+  // While the servers run here, worker and API should run too. An API at an address that somebody configured should also run.
+  const running = (await readRunningStack(dir)) !== null
   const [stack, config, api] = await Promise.all([
-    doctorStack(dir, { needed: existsSync(join(dir, 'stack.json')) || !databaseIsNamed(cwd, env), start }),
-    doctorConfig({ cwd, env, workerExpected: here, start }),
-    doctorApi(readAddress(cwd, env), here || Boolean(env.RUNBOOK_URL)),
+    doctorStack(dir, { needed: existsSync(join(dir, 'stack.json')) || !hasDatabase(cwd, env), start }),
+    doctorConfig({ cwd, env, workerExpected: running, start }),
+    doctorApi(readAddress(cwd, env), running || Boolean(env.RUNBOOK_URL)),
   ])
   return [...stack, ...config, ...api]
 }
 
-/** Somebody said where the engine's database is: then nothing has to be started in this folder. */
-function databaseIsNamed(cwd: string, env: Terminal['env']): boolean {
+/** Whether the configuration names the engine's database. Then no servers are needed in this folder. */
+function hasDatabase(cwd: string, env: Terminal['env']): boolean {
   try {
     return loadConfig({ cwd, env }).database.known
   } catch {
@@ -62,6 +62,6 @@ function print(terminal: Terminal, findings: DoctorFinding[]): void {
     const mark = ok ? (warning ? yellow('!') : green('✓')) : red('✗')
     terminal.print(`${mark} ${name.padEnd(24)} ${visibleLines(detail)}${fix ? dim(`\n  → ${fix}`) : ''}`)
   }
-  const call = howToCall(terminal.cwd)
-  if (call !== null && findings.some(({ fix }) => fix !== undefined)) terminal.say(dim(call))
+  const hint = npxHint(terminal.cwd)
+  if (hint !== null && findings.some(({ fix }) => fix !== undefined)) terminal.log(dim(hint))
 }

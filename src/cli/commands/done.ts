@@ -17,32 +17,34 @@ interface Options {
 
 export function command(terminal: Terminal): Command {
   return new Command('done')
-    .description('Says that a step that only a person can do was done; the incident goes on from there.')
+    .description(
+      'Report that a manual step is done, so that the incident continues. With --not, report that it will not be done.',
+    )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('-s, --step <action/target>', 'which; may be left out where one waits', parseEffect)
-    .option('-f, --form <name=value>', 'an answer that the step asks for (repeat for several)', collectInput)
-    .option('--not', 'it was not done, and will not be')
-    .option('-c, --comment <text>', 'kept')
+    .option('-s, --step <action/target>', 'the manual step (default: the one that waits)', parseEffect)
+    .option('-f, --form <name=value>', 'an answer for the form of the step; may be repeated', collectInput)
+    .option('--not', 'the step was not done and will not be done')
+    .option('-c, --comment <text>', 'stored with the effect')
     .addHelpText(
       'after',
-      '\nExamples:\n  runbook done 142\n  runbook done 142 --form version=1.14.2\n  runbook done 142 --not --comment "the release is needed"',
+      '\nExamples:\n  runbook done 142\n  runbook done 142 --form version=1.14.2\n  runbook done 142 --not --comment "the release is still needed"',
     )
     .action(async (id: string, { step, not, form = {}, comment }: Options, self: Command) => {
       const client = openClient(terminal)
-      const answers = not || !terminal.interactive ? form : await askFor(terminal, client, id, step, form)
+      const answers = not || !terminal.interactive ? form : await askForAnswers(terminal, client, id, step, form)
       const effect = await client.done(id, {
         done: !not,
         ...step,
-        ...(Object.keys(answers).length > 0 ? { form: answers } : {}),
+        form: Object.keys(answers).length > 0 ? answers : undefined,
         comment,
       })
       if (wantsJson(self)) printJson(terminal, effect)
-      terminal.say(visibleLine(`${effect.action} on ${effect.target} is ${effect.result}: ${effect.detail}`))
+      terminal.log(visibleLine(`${effect.action} on ${effect.target} is ${effect.result}: ${effect.detail}`))
     })
 }
 
-/** What the step asks for and was not said yet. */
-async function askFor(
+/** Asks for the answers of the step's form that were not given as options. */
+async function askForAnswers(
   terminal: Terminal,
   client: Client,
   id: string,

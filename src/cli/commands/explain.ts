@@ -28,11 +28,11 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('explain')
     .description(
-      'Explains a check or action kind, a section or field, a function of expressions, a rule of lint, or a part of runbook.config.yaml. Without a name, lists them.',
+      'Explain a check or action kind, a section or field of a runbook, a function of expressions, a lint rule, or a part of runbook.config.yaml. Without a name, list them all.',
     )
     .argument('[name]', 'such as sql.query, remedy, despite, orElse, unused-remedy or connections')
-    .option('--all', 'the whole reference of the language, as Markdown')
-    .option('--configuration', 'the whole reference of runbook.config.yaml, as Markdown')
+    .option('--all', 'print the whole language reference as Markdown')
+    .option('--configuration', 'print the whole reference of runbook.config.yaml as Markdown')
     .addHelpText(
       'after',
       '\nExamples:\n  runbook explain\n  runbook explain sql.update\n  runbook explain unused-remedy\n  runbook explain connections\n  runbook explain --all > docs/reference.md',
@@ -42,16 +42,16 @@ export function command(terminal: Terminal): Command {
       if (options.all) return terminal.print(reference().trimEnd())
       if (options.configuration) return terminal.print(configurationReference().trimEnd())
       if (name === undefined) return printLines(terminal, explainTopics(page))
-      const lines = explained(name, page)
+      const lines = explain(name, page)
       if (lines) return printLines(terminal, lines)
       throw new RunbookError(
         'RUNBOOK_BAD_INPUT',
-        `nothing is called ${JSON.stringify(name)}.${didYouMean(name, everything())} "runbook explain" lists what there is.`,
+        `there is nothing named ${JSON.stringify(name)}.${didYouMean(name, allNames())} "runbook explain" lists all names.`,
       )
     })
 }
 
-function explained(name: string, page: Page): string[] | undefined {
+function explain(name: string, page: Page): string[] | undefined {
   const kind = kindNamed(name)
   if (kind) return explainKind(kind, page)
   if (Object.hasOwn(SECTIONS, name)) return explainSection(name as SectionName, page)
@@ -62,7 +62,7 @@ function explained(name: string, page: Page): string[] | undefined {
   return explainConfiguration(name, page) ?? explainConfigField(name, page)
 }
 
-function everything(): string[] {
+function allNames(): string[] {
   return [
     ...[...CHECKS, ...ACTIONS].map((one) => one.name),
     ...Object.keys(SECTIONS),

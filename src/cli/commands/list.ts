@@ -8,15 +8,15 @@ import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
   return new Command('list')
-    .description('Lists incidents, newest first.')
-    .addOption(new Option('-s, --state <state>', 'only those').choices(['open', 'closed']))
-    .option('-t, --type <incident-type>', 'only those of this type')
-    .option('-n, --limit <count>', 'at most so many', parseLimit, 20)
+    .description('List incidents, newest first.')
+    .addOption(new Option('-s, --state <state>', 'only incidents in this state').choices(['open', 'closed']))
+    .option('-t, --type <incident-type>', 'only incidents of this type')
+    .option('-n, --limit <count>', 'at most this many (1 to 500)', parseLimit, 20)
     .addHelpText('after', '\nExamples:\n  runbook list --state open\n  runbook list --type stuck-run -n 5 -o json')
     .action(async (filter: ListFilter, self: Command) => {
       const incidents = await openClient(terminal).list(filter)
       if (wantsJson(self)) printJson(terminal, incidents)
-      else if (incidents.length === 0) terminal.say('no incidents')
+      else if (incidents.length === 0) terminal.log('no incidents')
       else printTable(terminal, incidents)
     })
 }
@@ -34,9 +34,12 @@ function printTable(terminal: Terminal, incidents: IncidentSummary[]): void {
   printLines(terminal, table(['ID', 'TYPE', 'STATE', 'AGE', 'SEEN BY', 'KEY'], rows, width, colours.dim))
 }
 
+/** The API returns at most this many. */
+const MAX_LIMIT = 500
+
 function parseLimit(text: string): number {
   const limit = Number(text)
-  if (!Number.isInteger(limit) || limit < 1 || limit > 500)
-    throw new InvalidArgumentError('It is a number from 1 to 500.')
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw new InvalidArgumentError('Give a number from 1 to 500.')
   return limit
 }

@@ -4,18 +4,24 @@ import { RunbookError } from '../../core/errors.ts'
 import { migrateHistory } from '../../history/migrate.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `runbook migrate`: brings the engine's database up to date, as its owner. */
+/** `runbook migrate`: updates the schema of the engine's database, as its owner. */
 export function command(terminal: Terminal): Command {
   return new Command('migrate')
-    .description("Brings the engine's database up to date, with its owner's URL in RUNBOOK_OWNER_URL.")
+    .description(
+      "Update the schema of the engine's database. Connects with RUNBOOK_OWNER_URL, the URL of the role that owns the schema.",
+    )
+    .addHelpText(
+      'after',
+      '\nRun it before a new version of worker and API is started. It can run at any time and more than once.\n\nExample:\n  RUNBOOK_OWNER_URL=postgres://runbook_owner@db.example/runbook runbook migrate',
+    )
     .action(async () => {
       const { RUNBOOK_OWNER_URL: url } = readEnvironment(terminal.cwd, terminal.env).environment
       if (!url)
         throw new RunbookError(
           'RUNBOOK_CONFIG',
-          'RUNBOOK_OWNER_URL is not set: it is the URL of the role that owns the schema, not the one the engine runs as',
+          'RUNBOOK_OWNER_URL is not set. Set it to the URL of the role that owns the schema, not of the role that the engine runs as.',
         )
       const applied = await migrateHistory(url)
-      terminal.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'up to date')
+      terminal.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'the schema is up to date')
     })
 }

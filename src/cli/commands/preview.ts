@@ -14,14 +14,16 @@ interface Options {
 export function command(terminal: Terminal): Command {
   return new Command('preview')
     .description(
-      'Shows what a runbook would do now: what its checks find, which causes hold and why, and what would be proposed. Reads the diagnosed systems and changes nothing; the engine need not run.',
+      'Show what a runbook would do now: the results of its checks, which causes hold and why, and what it would propose. Reads the diagnosed systems, changes nothing, and needs no running engine.',
     )
-    .argument('<incident-type>', 'such as stuck-run')
+    .argument('<incident-type>', 'type of the incident, such as stuck-run')
     .option('-i, --input <name=value>', 'an input of the runbook; may be repeated', collectInput)
-    .addOption(new Option('-o, --output <form>', 'form of the data on stdout').choices(['table', 'json', 'mermaid']))
+    .addOption(
+      new Option('-o, --output <format>', 'format of the data on stdout').choices(['table', 'json', 'mermaid']),
+    )
     .addHelpText(
       'after',
-      '\nExits with 1 when a declared column is not what the server describes.\n\nExamples:\n  runbook preview stuck-run --input threshold=5s\n  runbook preview task-failure -o mermaid > task-failure.mmd',
+      '\nExit code 1 if a declared column does not match the one in the database.\n\nExamples:\n  runbook preview stuck-run --input threshold=5s\n  runbook preview task-failure -o mermaid > task-failure.mmd',
     )
     .action(async (type: string, { input, output }: Options, self: Command) => {
       const config = loadConfig({ env: terminal.env, cwd: terminal.cwd })
@@ -36,9 +38,9 @@ export function command(terminal: Terminal): Command {
       const targets = openTargets(config)
       try {
         const preview = await previewRunbook(plan, inputs, targets)
-        const form = output ?? self.optsWithGlobals<Options>().output
-        if (form === 'json') printJson(terminal, preview)
-        else if (form === 'mermaid') terminal.print((await import('../render/mermaid.ts')).mermaid(plan, preview))
+        const format = output ?? self.optsWithGlobals<Options>().output
+        if (format === 'json') printJson(terminal, preview)
+        else if (format === 'mermaid') terminal.print((await import('../render/mermaid.ts')).mermaid(plan, preview))
         else printLines(terminal, previewLines(preview, pageOf(terminal)))
         if (preview.columns.length > 0) throw new Exit(1)
       } finally {

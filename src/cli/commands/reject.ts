@@ -14,12 +14,12 @@ interface Options {
 export function command(terminal: Terminal): Command {
   return new Command('reject')
     .description(
-      'Rejects the proposal that waits at the gate: nothing is applied. Without --digest it is shown first, and asked for.',
+      'Reject the open proposal of an incident: nothing is applied. Without --digest, the proposal is shown and you are asked to confirm.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('--next-cause', 'do not end the incident, but treat the next cause that holds')
-    .option('-c, --comment <text>', 'why; kept with the decision')
-    .option('-d, --digest <digest>', "the proposal's digest, or its first 12 digits: rejects without asking")
+    .option('--next-cause', 'keep the incident open and propose a remedy for the next cause that holds')
+    .option('-c, --comment <text>', 'why; stored with the decision')
+    .option('-d, --digest <digest>', 'digest of the proposal, or its first 12 digits: reject without asking')
     .addHelpText(
       'after',
       '\nExamples:\n  runbook reject 142 --comment "these runs are a test"\n  runbook reject 142 --next-cause\n  runbook reject 142 --digest 3f9ac01b22d4',
@@ -36,6 +36,6 @@ export function command(terminal: Terminal): Command {
         comment,
       })
       if (wantsJson(self)) printJson(terminal, decided)
-      terminal.say(`${gate.id} rejected${nextCause ? ': the next cause is looked at' : ''}`)
+      terminal.log(`${gate.id} is rejected${nextCause ? '; the next cause is tried' : ''}`)
     })
 }

@@ -7,9 +7,11 @@ import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
   return new Command('review')
-    .description('Prints everything about an incident: timeline, evidence, causes, decisions, effects, verification.')
+    .description(
+      'Print the full report of an incident: timeline, causes, decisions, effects, verification and evidence.',
+    )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .addOption(new Option('-f, --format <format>', 'of the review').choices(['md', 'json']))
+    .addOption(new Option('-f, --format <format>', 'format of the report (default: md)').choices(['md', 'json']))
     .addHelpText(
       'after',
       '\nExamples:\n  runbook review 142 > INC-142.md\n  runbook review 142 --format json | jq .timeline',

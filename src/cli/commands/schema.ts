@@ -6,12 +6,12 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('schema')
     .description(
-      'Prints the JSON Schema of runbooks, of their scenarios or of runbook.config.yaml, for editors: completion and explanations of every field.',
+      'Print a JSON Schema, with which editors complete and explain the fields of runbooks, of their scenarios or of runbook.config.yaml.',
     )
-    .addArgument(new Argument('[of]', 'whose schema').choices(Object.keys(SCHEMAS)).default('runbooks'))
+    .addArgument(new Argument('[of]', 'what the schema describes').choices(Object.keys(SCHEMAS)).default('runbooks'))
     .addHelpText(
       'after',
-      '\nExample:\n  runbook schema > schema/runbook.json\n\nThen, as the first line of a runbook:\n  # yaml-language-server: $schema=../schema/runbook.json',
+      '\nExample:\n  runbook schema > schema/runbook.json\n\nThen write as the first line of a runbook:\n  # yaml-language-server: $schema=../schema/runbook.json',
     )
     .action((of: keyof typeof SCHEMAS) => terminal.print(JSON.stringify(SCHEMAS[of](), null, 2)))
 }

@@ -4,15 +4,16 @@ import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** Well before the command line stops waiting for us: it shall hear that it is the database which does not answer. */
-const ANSWER_MS = 6_000
+/** Less than the timeout of the command line, so that it receives the error "the database does not answer". */
+const ANSWER_TIMEOUT_MS = 6_000
 
-/** `runbook serve`: the HTTP API until it is stopped. */
+/** `runbook serve`: runs the HTTP API until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('serve')
-    .description('Serves the HTTP API until it is stopped.')
-    .option('--host <host>', 'where to listen', '127.0.0.1')
-    .option('--port <port>', 'default: the one in RUNBOOK_URL, else 8080; 0 takes a free one')
+    .description('Run the HTTP API until it is stopped (Ctrl-C or SIGTERM).')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on (default: the port of RUNBOOK_URL, else 8080); 0: any free port')
+    .addHelpText('after', '\nExamples:\n  runbook serve\n  runbook serve --host 0.0.0.0 --port 8080')
     .action(async (options: { host: string; port?: string }) => {
       const [{ openEngine }, { startApi }, { untilEnded }] = await Promise.all([
         import('../../engine/engine.ts'),
@@ -20,11 +21,11 @@ export function command(terminal: Terminal): Command {
         import('../installation/serve-until-ended.ts'),
       ])
       const config = loadConfig({ env: terminal.env, cwd: terminal.cwd })
-      const port = portOf(options.port ?? configuredPort(config.directory, terminal.env))
-      const engine = await openEngine(config, { name: 'runbook serve', answerMs: ANSWER_MS })
+      const port = parsePort(options.port ?? configuredPort(config.directory, terminal.env))
+      const engine = await openEngine(config, { name: 'runbook serve', answerMs: ANSWER_TIMEOUT_MS })
       try {
         const api = await startApi(engine, { host: options.host, port })
-        terminal.say(`API: ${api.url}`)
+        terminal.log(`API: ${api.url}`)
         await untilEnded({ url: api.url })
         await api.close()
       } finally {
@@ -40,9 +41,9 @@ function configuredPort(directory: string, env: Record<string, string | undefine
   return (RUNBOOK_URL && URL.canParse(RUNBOOK_URL) && new URL(RUNBOOK_URL).port) || DEFAULT_PORT
 }
 
-function portOf(text: string): number {
+function parsePort(text: string): number {
   const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `--port ${text} is not a port number`)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `--port: ${text} is not a port. Give a number from 0 to 65535.`)
   return port
 }

@@ -16,22 +16,24 @@ interface Options {
 export function command(terminal: Terminal): Command {
   return new Command('settle')
     .description(
-      'Says what became of an effect that is unknown, because nobody saw its end: look at the system, then say what you found. Changes nothing there.',
+      'Record the real result of an effect that is unknown, because its end was not observed. Check the diagnosed system first. The command changes only the history.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('-e, --effect <action/target>', 'which; may be left out where one is unknown', parseEffect)
-    .addOption(new Option('--as <result>', 'what you found').choices(['applied', 'refused']).makeOptionMandatory())
-    .requiredOption('-c, --comment <text>', 'how you know; kept')
+    .option('-e, --effect <action/target>', 'the effect (default: the only one that is unknown)', parseEffect)
+    .addOption(
+      new Option('--as <result>', 'the result that you found').choices(['applied', 'refused']).makeOptionMandatory(),
+    )
+    .requiredOption('-c, --comment <text>', 'how you know; stored in the history')
     .addHelpText(
       'after',
       '\nExample:\n  runbook settle 142 --effect 0-process.run/worker-2 --as applied --comment "it was restarted at 03:14"',
     )
     .action(async (id: string, { effect, as, comment }: Options, self: Command) => {
       const client = openClient(terminal)
-      const meant = effect ?? (await onlyUnknown(client, id))
-      const settled = await client.settle(id, { ...meant, result: as, comment })
+      const named = effect ?? (await onlyUnknown(client, id))
+      const settled = await client.settle(id, { ...named, result: as, comment })
       if (wantsJson(self)) printJson(terminal, settled)
-      terminal.say(visibleLine(`${settled.action} on ${settled.target} is ${settled.result}: ${settled.detail}`))
+      terminal.log(visibleLine(`${settled.action} on ${settled.target} is ${settled.result}: ${settled.detail}`))
     })
 }
 
@@ -43,7 +45,14 @@ async function onlyUnknown(client: Client, id: string): Promise<EffectName & { g
       .map(({ action, target }) => ({ gate: gate?.id ?? '', action, target })),
   )
   if (unknown.length === 1) return unknown[0]!
-  if (unknown.length === 0) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no effect that is unknown`)
+  if (unknown.length === 0)
+    throw new RunbookError(
+      'RUNBOOK_CONFLICT',
+      `${id} has no unknown effect. "runbook show ${id} --full" lists its effects.`,
+    )
   const names = unknown.map(({ action, target }) => `${action}/${target}`).join(', ')
-  throw new RunbookError('RUNBOOK_BAD_INPUT', `say which with --effect: ${visibleLine(names)}`)
+  throw new RunbookError(
+    'RUNBOOK_BAD_INPUT',
+    `${id} has several unknown effects. Choose one with --effect: ${visibleLine(names)}`,
+  )
 }

@@ -8,10 +8,10 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('show')
     .description(
-      'Shows one incident: what is wrong, why we think so, what is proposed on which targets, what was done.',
+      'Show one incident: the symptom, the causes and their evidence, the proposal with its targets, and what was applied.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('--full', 'everything, nothing cut: all rounds, checks, causes, statements and targets')
+    .option('--full', 'show all rounds, checks, causes, statements and targets, uncut')
     .addHelpText('after', '\nExamples:\n  runbook show 142\n  runbook show INC-142 --full\n  runbook show 142 -o json')
     .action(async (id: string, { full }: { full?: true }, self: Command) => {
       const view = await openClient(terminal).show(id)

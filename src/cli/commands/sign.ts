@@ -6,7 +6,7 @@ import { RunbookError } from '../../core/errors.ts'
 import { projectDirectory } from '../address.ts'
 import { openClient } from '../client.ts'
 import { confirm } from '../confirm.ts'
-import { glassReason, openGateOf } from '../decide.ts'
+import { breakGlassReason, findOpenGate } from '../decide.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { INCIDENT_ARGUMENT, printJson, wantsJson } from '../output.ts'
 import { parseTargets } from '../targets-option.ts'
@@ -27,18 +27,21 @@ interface Options {
 export function command(terminal: Terminal): Command {
   return new Command('sign')
     .description(
-      'Makes a decision that your own registered key signs (RUNBOOK_KEY), and prints it. It decides nothing by itself: send it by Temporal’s signal, which works while the API is down.',
+      'Sign a decision with your own registered key (RUNBOOK_KEY) and print it as a token. It takes effect when you send the token with a Temporal signal, which works while the API is down.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('-d, --digest <digest>', "the proposal's digest; all 64 digits together with --gate need no API")
-    .option('--gate <gate>', 'the gate, such as INC-142.r1')
+    .option('-d, --digest <digest>', 'digest of the proposal; with all 64 digits and --gate the API is not needed')
+    .option('--gate <gate>', 'id of the gate, such as INC-142.r1')
     .option('--person <name>', 'your name in the configuration (default: RUNBOOK_PERSON)')
-    .option('--targets <keys>', 'approve only these of its targets, separated by commas', parseTargets)
-    .option('--reject', 'reject it; without this, it is approved')
-    .option('--next-cause', 'reject it, and look at the next cause that holds')
-    .option('-c, --comment <text>', 'kept with the decision')
-    .option('--break-glass', 'approve alone, where your groups may: needs --reason, and everybody is told')
-    .option('--reason <text>', 'with --break-glass: why it cannot wait, in at least 20 characters')
+    .option('--targets <keys>', 'approve only these targets, separated by commas (default: all)', parseTargets)
+    .option('--reject', 'reject the proposal (default: approve)')
+    .option('--next-cause', 'reject it and propose a remedy for the next cause that holds')
+    .option('-c, --comment <text>', 'stored with the decision')
+    .option(
+      '--break-glass',
+      'approve without the required approvers, if your groups may; needs --reason, is announced and marked in the review',
+    )
+    .option('--reason <text>', 'with --break-glass: why it cannot wait (at least 20 characters)')
     .addHelpText(
       'after',
       `\nExamples:\n  runbook sign 142 --person lead\n  token=$(runbook sign 142 --person lead --digest 3f9ac01b22d4)\n  temporal workflow signal --workflow-id INC-142 --name decision --input "\\"$token\\""`,
@@ -50,13 +53,13 @@ async function sign(terminal: Terminal, id: string, options: Options, json: bool
   const { environment } = readEnvironment(projectDirectory(terminal.cwd), terminal.env)
   const key = environment.RUNBOOK_KEY
   const person = options.person ?? environment.RUNBOOK_PERSON
-  if (!key) throw missing('RUNBOOK_KEY is not set: it is your private key, ed25519:...')
-  if (!person) throw missing('your name is not known: say it with --person, or in RUNBOOK_PERSON')
+  if (!key) throw missing('RUNBOOK_KEY is not set. Set it to your private key (ed25519:…).')
+  if (!person) throw missing('your name is missing. Give it with --person or RUNBOOK_PERSON.')
   const { gate, proposalDigest } = await proposalOf(terminal, id, options)
   const { readClaims } = await import('../../gate/decision-schema.ts')
   const { signClaims } = await import('../../gate/keyring.ts')
   const { targets, comment, nextCause } = options
-  const breakGlass = glassReason(options)
+  const breakGlass = breakGlassReason(options)
   const reject = options.reject === true || nextCause === true
   const claims = readClaims(
     defined({
@@ -75,26 +78,29 @@ async function sign(terminal: Terminal, id: string, options: Options, json: bool
   const token = await signClaims(claims, key)
   if (json) printJson(terminal, { gate, token })
   else terminal.print(token)
-  terminal.say(
-    `${claims.decision} of ${gate} by ${person}; send it with: temporal workflow signal --workflow-id ${id} --name decision --input '"<what was printed>"'`,
+  terminal.log(
+    `signed by ${person}: ${claims.decision} ${gate}. Send it with: temporal workflow signal --workflow-id ${id} --name decision --input '"<the printed token>"'`,
   )
 }
 
-/** What is signed: said in full, or looked up and, without a digest, shown and asked for. */
+/** What is signed: the given gate and digest, else the open gate from the API, which is confirmed if there is no digest. */
 async function proposalOf(
   terminal: Terminal,
   id: string,
   { digest, gate, targets }: Options,
 ): Promise<{ gate: string; proposalDigest: string }> {
   if (gate !== undefined && !gate.startsWith(`${id}.r`))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `--gate: ${gate} is no gate of ${id}`)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `--gate: ${gate} is not a gate of ${id}. A gate is written like ${id}.r1.`,
+    )
   if (gate !== undefined && digest?.length === 64) return { gate, proposalDigest: digest }
   if (digest === undefined && !terminal.interactive)
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `there is no terminal to ask on: say what you sign with --digest ("runbook show ${id}" prints it)`,
+      `--digest is required, because there is no terminal to confirm on. "runbook show ${id}" prints the digest of the proposal.`,
     )
-  const open = await openGateOf(openClient(terminal), id, digest)
+  const open = await findOpenGate(openClient(terminal), id, digest)
   if (digest === undefined) await confirm(terminal, open, targets, 'Sign for')
   return { gate: open.id, proposalDigest: open.proposalDigest }
 }

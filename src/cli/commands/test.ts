@@ -6,7 +6,7 @@ import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
-import { projectOf } from '../project.ts'
+import { openProject } from '../project.ts'
 import { plural } from '../render/layout.ts'
 import { coverageLines, testLines } from '../render/tests.ts'
 import type { Terminal } from '../terminal.ts'
@@ -20,24 +20,27 @@ interface Options {
 export function command(terminal: Terminal): Command {
   return new Command('test')
     .description(
-      'Runs the scenarios beside runbooks (stuck-runs.test.yaml beside stuck-runs.yaml): what is found and decided is given, what must come of it is checked. Needs no server; an hour takes no time.',
+      'Run the scenarios of runbooks (stuck-runs.test.yaml belongs to stuck-runs.yaml). A scenario gives results of checks and decisions, and the test compares what the runbook does with what it expects. Needs no server; time is simulated.',
     )
-    .argument('[paths...]', 'files or folders; default: the runbooks of the configuration, else runbooks/')
-    .option('--coverage', 'which causes and remedies the scenarios reach; a gap is then a failure')
-    .option('--all', 'name the scenarios that came as expected too')
-    .option('--from <incident>', 'print a scenario made of a real incident instead', parseIncidentId)
+    .argument('[paths...]', 'files or folders (default: the runbooks of the configuration, else runbooks/)')
+    .option('--coverage', 'show which causes and remedies the scenarios reach; fail if one is not reached')
+    .option('--all', 'also list the scenarios that passed')
+    .option('--from <incident>', 'do not test, but print a scenario made from a real incident', parseIncidentId)
     .addHelpText(
       'after',
-      '\nExits with 1 when a scenario came otherwise than it expects.\n\nExamples:\n  runbook test\n  runbook test runbooks/stuck-runs.yaml --coverage\n  runbook test --from INC-142 > runbooks/stuck-runs.test.yaml',
+      '\nExit code 1 if a scenario fails.\n\nExamples:\n  runbook test\n  runbook test runbooks/stuck-runs.yaml --coverage\n  runbook test --from INC-142 > runbooks/stuck-runs.test.yaml',
     )
     .action(async (paths: string[], { coverage, all, from }: Options, self: Command) => {
       if (from !== undefined) return printScenario(terminal, from)
-      const { paths: found, options } = projectOf(terminal, paths)
+      const { paths: found, options } = openProject(terminal, paths)
       const { testRunbooks } = await import('../../engine/test-runbooks.ts')
       const results = await testRunbooks(found, options)
       if (results.files === 0)
-        throw new RunbookError('RUNBOOK_BAD_INPUT', `no runbooks (*.yaml) in ${found.join(', ')}`)
-      if (wantsJson(self)) printJson(terminal, forPrograms(results))
+        throw new RunbookError(
+          'RUNBOOK_BAD_INPUT',
+          `there are no runbooks (*.yaml) in ${found.join(', ')}. Name a file or another folder.`,
+        )
+      if (wantsJson(self)) printJson(terminal, toJson(results))
       else print(terminal, results, all ?? false, coverage ?? false)
       const { failed, gaps } = summary(terminal, results)
       if (failed || (coverage && gaps)) throw new Exit(1)
@@ -63,17 +66,16 @@ function summary(terminal: Terminal, { tested, problems }: TestedRunbooks): { fa
   const runs = tested.flatMap((one) => one.runs)
   const failed = runs.filter(({ mismatches }) => mismatches.length > 0).length
   const gaps = tested.flatMap(({ file, scenarios, coverage }) =>
-    scenarios ? coverage.gaps.map((gap) => `${scenarios.file}: ${gap}`) : [`${file}: there are no scenarios`],
+    scenarios ? coverage.gaps.map((gap) => `${scenarios.file}: ${gap}`) : [`${file}: has no scenarios`],
   )
-  for (const gap of gaps) terminal.say(`${terminal.colours.yellow('warning')} ${gap}`)
+  for (const gap of gaps) terminal.log(`${terminal.colours.yellow('warning')} ${gap}`)
   const found = problems.length > 0 ? `, ${plural(problems.length, 'problem')}` : ''
-  const rest =
-    failed > 0 ? `${failed} failed` : runs.length > 0 || problems.length === 0 ? 'all as expected' : 'none run'
-  terminal.say(`${plural(runs.length, 'scenario')} of ${plural(tested.length, 'runbook')}, ${rest}${found}`)
+  const verdict = failed > 0 ? `${failed} failed` : runs.length > 0 || problems.length === 0 ? 'all passed' : 'none run'
+  terminal.log(`${plural(runs.length, 'scenario')} of ${plural(tested.length, 'runbook')}, ${verdict}${found}`)
   return { failed: failed > 0 || problems.length > 0, gaps: gaps.length > 0 }
 }
 
-function forPrograms({ tested, problems }: TestedRunbooks): unknown {
+function toJson({ tested, problems }: TestedRunbooks): unknown {
   return {
     problems,
     runbooks: tested.map(({ runbook, file, scenarios, runs, coverage }) => ({

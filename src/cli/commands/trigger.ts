@@ -4,7 +4,7 @@ import type { Accepted } from '../../history/accept.ts'
 import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
 import { collectInput } from '../inputs.ts'
-import { printJson, wantsJson } from '../output.ts'
+import { printJson, wantsJson, WATCH_OPTION } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
 import { watch } from '../watch.ts'
 
@@ -15,10 +15,10 @@ interface Options {
 
 export function command(terminal: Terminal): Command {
   return new Command('trigger')
-    .description('Opens an incident, or joins the one that is open under the same key.')
-    .argument('<incident-type>', 'such as stuck-run')
+    .description('Open an incident. If one with the same key is already open, join it.')
+    .argument('<incident-type>', 'type of the incident, such as stuck-run')
     .option('-i, --input <name=value>', 'an input of the runbook; may be repeated', collectInput)
-    .option('-w, --watch', 'follow it to its end; the exit code is then that of its outcome')
+    .option(...WATCH_OPTION)
     .addHelpText(
       'after',
       `
@@ -33,21 +33,23 @@ Examples:
       const { incident } = accepted
       const json = wantsJson(self)
       if (json) printJson(terminal, accepted)
-      else if (options.watch) terminal.say(sentence(accepted))
+      else if (options.watch) terminal.log(sentence(accepted))
       else {
         terminal.print(incident)
-        terminal.say(`${sentence(accepted)}; follow it with "runbook watch ${incident}"`)
+        terminal.log(`${sentence(accepted)}. Follow it with "runbook watch ${incident}".`)
       }
       if (options.watch) throw new Exit(await watch(terminal, client, incident, json))
     })
 }
 
 function sentence({ incident, created, occurrences, inputs }: Accepted): string {
-  if (created) return `${incident} opened`
-  const other = inputs
-    ? `; it goes on with its own inputs: ${Object.entries(inputs)
+  if (created) return `${incident} is opened`
+  const kept = inputs
+    ? `; it keeps its own inputs: ${Object.entries(inputs)
         .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
         .join(' ')}`
     : ''
-  return visibleLine(`${incident} is open under the same key: joined it (${occurrences} times by now)${other}`)
+  return visibleLine(
+    `joined ${incident}, which is already open with the same key (triggered ${occurrences} times)${kept}`,
+  )
 }

@@ -1,16 +1,20 @@
 import { Command } from 'commander'
 import { printJson, wantsJson } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
-import { turn } from '../turn-freeze.ts'
+import { setFreeze } from '../set-freeze.ts'
 
 export function command(terminal: Terminal): Command {
   return new Command('unfreeze')
-    .description('Ends the freeze. Needs the engine’s PostgreSQL alone (RUNBOOK_DATABASE_URL).')
-    .requiredOption('-r, --reason <text>', 'why it may go on; kept')
+    .description(
+      "End the freeze, so that remedies are applied again. Needs only the engine's PostgreSQL (RUNBOOK_DATABASE_URL).",
+    )
+    .requiredOption('-r, --reason <text>', 'why remedies may be applied again; stored')
     .addHelpText('after', '\nExample:\n  runbook unfreeze --reason "the failover is over"')
     .action(async ({ reason }: { reason: string }, self: Command) => {
-      const frozen = await turn(terminal, false, reason)
+      const frozen = await setFreeze(terminal, false, reason)
       if (wantsJson(self)) printJson(terminal, frozen)
-      terminal.say(frozen.turned ? 'not frozen any more: remedies are applied again' : 'was not frozen')
+      terminal.log(
+        frozen.turned ? 'no longer frozen; remedies are applied again' : 'it was not frozen; nothing changed',
+      )
     })
 }

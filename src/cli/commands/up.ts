@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { readEnvironmentFile } from '../installation/environment-file.ts'
 import { RunbookError } from '../../core/errors.ts'
-import { howToCall } from '../how-to-start.ts'
+import { npxHint } from '../start-command.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `runbook up`: everything on this machine, until it is stopped. */
+/** `runbook up`: runs everything on this machine until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('up')
     .description(
-      'Starts PostgreSQL, Redis, Temporal, worker and API on this machine, until Ctrl-C. Data, logs and secrets are in .runbook/.',
+      'Start PostgreSQL, Redis, Temporal, the worker and the API on this machine, and run them until Ctrl-C. Data, logs and secrets are in .runbook/.',
     )
-    .option('--maestro', 'with Maestro, the example system')
+    .option('--maestro', 'also start Maestro, the example system')
     .addHelpText('after', '\nExamples:\n  runbook up\n  runbook up --maestro')
     .action(async (options: { maestro?: boolean }) => {
       const [{ startInstallation }, { readRunningStack }, { untilEnded }] = await Promise.all([
@@ -21,35 +21,38 @@ export function command(terminal: Terminal): Command {
         import('../installation/serve-until-ended.ts'),
       ])
       const root = terminal.cwd
-      const call = howToCall(root)
+      const hint = npxHint(root)
       if (!existsSync(join(root, 'runbook.config.yaml')))
-        throw new RunbookError('RUNBOOK_CONFIG', 'there is no runbook.config.yaml here: start where it is')
+        throw new RunbookError(
+          'RUNBOOK_CONFIG',
+          `there is no runbook.config.yaml in ${root}. Change to the folder that has it.`,
+        )
       const running = await readRunningStack(join(root, '.runbook'))
       if (running) {
-        terminal.say(`already running (pid ${running.pid})`)
-        terminal.print(summary({ api: readEnvironmentFile(root).RUNBOOK_URL, temporalUi: running.temporalUiUrl, call }))
+        terminal.log(`already running (pid ${running.pid})`)
+        terminal.print(summary({ api: readEnvironmentFile(root).RUNBOOK_URL, temporalUi: running.temporalUiUrl, hint }))
         return
       }
       const installation = await startInstallation({
         root,
         temporal: 'file',
         maestro: options.maestro === true,
-        log: terminal.say,
+        log: terminal.log,
       })
       const ended = untilEnded({})
       terminal.print(
         summary({
-          ours: true,
+          startedHere: true,
           api: installation.api.url,
           temporalUi: installation.stack.temporal.uiUrl,
           maestro: options.maestro === true,
-          call,
+          hint,
         }),
       )
       await ended
-      terminal.say('ending…')
+      terminal.log('stopping …')
       await installation.stop()
-      terminal.say('everything has ended; what waited goes on at the next start')
+      terminal.log('stopped. Open incidents continue after the next start.')
     })
 }
 
@@ -57,8 +60,8 @@ function summary(where: {
   api?: string | undefined
   temporalUi?: string | undefined
   maestro?: boolean
-  ours?: boolean
-  call: string | null
+  startedHere?: boolean
+  hint: string | null
 }): string {
   const lines = [
     '',
@@ -71,8 +74,8 @@ function summary(where: {
           '  Open an incident:  npx runbook trigger stuck-run --input threshold=5s --watch',
         ]
       : []),
-    ...(where.call ? ['', `  ${where.call}`] : []),
-    ...(where.ours ? ['', '  Ctrl-C ends everything.'] : []),
+    ...(where.hint ? ['', `  ${where.hint}`] : []),
+    ...(where.startedHere ? ['', '  Ctrl-C stops everything.'] : []),
     '',
   ]
   return lines.join('\n')

@@ -9,8 +9,8 @@ import { watch } from '../watch.ts'
 export function command(terminal: Terminal): Command {
   return new Command('watch')
     .description(
-      'Follows an incident to its end: live in a terminal, a line per event in a pipe, a JSON object per event with -o json. ' +
-        'The exit code is that of its outcome.',
+      'Follow an incident until it is closed: live in a terminal, one line per event in a pipe, one JSON object per event with ' +
+        '-o json. Exits with the code of its outcome; Ctrl-C exits with 8 and does not affect the incident.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .addHelpText('after', '\nExamples:\n  runbook watch 142\n  runbook watch 142 | grep proposed')

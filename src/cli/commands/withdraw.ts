@@ -7,21 +7,21 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('withdraw')
     .description(
-      'Takes your own decision back, until its first target was begun. Where your approval is missed then, nothing is applied and the incident is looked at afresh.',
+      'Withdraw your own decision. Possible until the engine starts to apply the remedy. If approvals are then missing, nothing is applied and a new round diagnoses again.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('-c, --comment <text>', 'why; kept')
-    .addHelpText('after', '\nExample:\n  runbook withdraw 142 --comment "the wrong incident"')
+    .option('-c, --comment <text>', 'why; stored with the withdrawal')
+    .addHelpText('after', '\nExample:\n  runbook withdraw 142 --comment "this was the wrong incident"')
     .action(async (id: string, { comment }: { comment?: string }, self: Command) => {
       const withdrawn = await openClient(terminal).withdraw(id, comment)
       if (wantsJson(self)) printJson(terminal, withdrawn)
       const { gate, state } = withdrawn
-      const then =
+      const consequence =
         state === 'open'
-          ? 'it still waits'
+          ? 'the gate is still open'
           : state === 'approved'
-            ? 'the other approvals are enough'
+            ? 'the other approvals are enough, so it is still approved'
             : 'nothing is applied'
-      terminal.say(`${gate}: your decision is taken back; ${then}`)
+      terminal.log(`${gate}: your decision is withdrawn; ${consequence}`)
     })
 }

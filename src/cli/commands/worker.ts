@@ -1,18 +1,26 @@
 import { Command, Option } from 'commander'
 import { loadConfig } from '../../config/load-config.ts'
-import { RunbookError } from '../../core/errors.ts'
+import { messageOf, RunbookError } from '../../core/errors.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `runbook worker`: runs incidents until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('worker')
-    .description('Runs incidents until it is stopped: workflows, checks and effects, the starter and the reconciler.')
-    .addOption(new Option('--only <role>', 'run this part only').choices(['diagnose', 'remediate']))
+    .description(
+      'Run the worker until it is stopped (Ctrl-C or SIGTERM). It runs the workflows of incidents, their checks and remedies, and recovers incidents that a crash interrupted.',
+    )
     .addOption(
-      new Option('--log-level <level>', "of Temporal's own lines")
+      new Option(
+        '--only <role>',
+        'run only diagnosis, or only remedies, so that other workers need no write credentials (default: both)',
+      ).choices(['diagnose', 'remediate']),
+    )
+    .addOption(
+      new Option('--log-level <level>', "level of Temporal's own log messages")
         .choices(['error', 'warn', 'info', 'debug'])
         .default('error'),
     )
+    .addHelpText('after', '\nExamples:\n  runbook worker\n  runbook worker --only diagnose')
     .action(async (options: { only?: 'diagnose' | 'remediate'; logLevel: string }) => {
       const [{ openEngine }, { runWorker }, { installRuntime }, { untilEnded }] = await Promise.all([
         import('../../engine/engine.ts'),
@@ -25,15 +33,17 @@ export function command(terminal: Terminal): Command {
         name: 'runbook worker',
         connections: 20,
       })
-      const worker = await runWorker(engine, options.only ? [options.only] : ['diagnose', 'remediate'], terminal.say)
-      terminal.say(`worker: runs on ${engine.temporal.address}, namespace ${engine.temporal.namespace}`)
+      const worker = await runWorker(engine, options.only ? [options.only] : ['diagnose', 'remediate'], terminal.log)
+      terminal.log(
+        `worker: connected to Temporal at ${engine.temporal.address}, namespace ${engine.temporal.namespace}`,
+      )
       try {
         await untilEnded({}, worker.finished)
-        terminal.say('worker: ending')
+        terminal.log('worker: stopping')
       } catch (error) {
         throw new RunbookError(
           'RUNBOOK_UNREACHABLE',
-          `the worker could not go on: ${(error as Error).message}`,
+          `the worker stopped: ${messageOf(error)}. Check it with "runbook doctor", then start the worker again.`,
           {},
           error,
         )

@@ -3,31 +3,31 @@ import type { ProposedAction } from '../../core/proposal.ts'
 import { cut } from './layout.ts'
 
 /**
- * What an action would change, in a few words: `status RUNNING → FAILED`, `$ npm run maestro:restart`; else its summary. Values of
- * more than `longest` columns are cut.
+ * What an action would change, in short: `status RUNNING → FAILED`, `$ npm run maestro:restart`; else its summary. Values are cut to
+ * `maxColumns` columns.
  */
-export function changeOf({ preview }: ProposedAction, longest = Infinity): string {
+export function changeOf({ preview }: ProposedAction, maxColumns = Infinity): string {
   const changes = (preview.rows ?? [])
-    .map(({ before, after }) => changeOfRow(before, after, longest))
+    .map(({ before, after }) => changeOfRow(before, after, maxColumns))
     .filter((text) => text !== '')
-  const different = [...new Set(changes)]
-  return different.length === 0 ? preview.summary : different.join('; ')
+  const distinct = [...new Set(changes)]
+  return distinct.length === 0 ? preview.summary : distinct.join('; ')
 }
 
-function changeOfRow(before: JsonObject, after: JsonObject, longest: number): string {
-  const short = (value: Json) => cut(shown(value), longest)
-  if (Array.isArray(after.argv)) return `$ ${after.argv.map(shown).join(' ')}`
+function changeOfRow(before: JsonObject, after: JsonObject, maxColumns: number): string {
+  const short = (value: Json) => cut(valueText(value), maxColumns)
+  if (Array.isArray(after.argv)) return `$ ${after.argv.map(valueText).join(' ')}`
   return Object.keys(after)
     .filter((name) => Object.hasOwn(before, name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]))
     .map((name) => `${name} ${short(before[name]!)} → ${short(after[name]!)}`)
     .join(', ')
 }
 
-function shown(value: Json): string {
+function valueText(value: Json): string {
   return typeof value === 'string' && value !== '' ? value : JSON.stringify(value)
 }
 
-/** Where an action works: `on maestro-db`, `in runs of maestro-db`. */
+/** Where an action applies: `on maestro-db`, `in runs of maestro-db`, `to platform-support`. */
 export function placeOf({ with: parameters }: ProposedAction): string {
   const { connection, table, channel } = parameters
   if (typeof channel === 'string') return `to ${channel}`

@@ -26,10 +26,10 @@ export function explainTopics(page: Page): string[] {
     '',
     ...listed('Sections of a runbook', sections('runbook'), page),
     '',
-    ...listed('Sections of its scenarios', sections('scenarios'), page),
+    ...listed('Sections of scenarios', sections('scenarios'), page),
     '',
     ...listed(
-      'Parts of runbook.config.yaml',
+      'Sections of runbook.config.yaml',
       configuration().map(({ name, doc }) => [name, doc] as const),
       page,
     ),
@@ -37,7 +37,7 @@ export function explainTopics(page: Page): string[] {
     page.colours.bold('Functions of expressions'),
     ...wrap(functions.join(', '), page.width - 2).map((text) => `  ${text}`),
     '',
-    page.colours.bold('Rules of lint'),
+    page.colours.bold('Lint rules'),
     ...wrap(Object.keys(RULES).join(', '), page.width - 2).map((text) => `  ${text}`),
   ]
 }
@@ -74,7 +74,7 @@ export function explainSection(name: SectionName, page: Page): string[] {
   return [page.colours.bold(name), '', ...wrap(doc, page.width), '', ...listed('Fields', rows, page)]
 }
 
-/** A field by its name alone, as it stands in each section that has it. */
+/** A field, in each section that has it. */
 export function explainField(field: string, page: Page): string[] {
   return sectionsWith(field).flatMap((name, i) => [
     ...(i === 0 ? [] : ['']),
@@ -87,16 +87,16 @@ export function sectionsWith(field: string): SectionName[] {
   return (Object.keys(SECTIONS) as SectionName[]).filter((name) => Object.hasOwn(SECTIONS[name].fields, field))
 }
 
-/** A part of `runbook.config.yaml`, each of its kinds where it has kinds. */
+/** A section of `runbook.config.yaml`, with each of its kinds if it has any. */
 export function explainConfiguration(name: string, page: Page): string[] | undefined {
   const parts = configuration().filter((part) => part.name === name || part.name.startsWith(`${name}: `))
-  return spaced(parts.map((part) => [...wrap(part.doc, page.width), '', ...configFields(part, page)]))
+  return separated(parts.map((part) => [...wrap(part.doc, page.width), '', ...configFields(part, page)]))
 }
 
-/** A field of `runbook.config.yaml` by its name alone, in each part that has it. */
+/** A field of `runbook.config.yaml`, in each section that has it. */
 export function explainConfigField(name: string, page: Page): string[] | undefined {
   const parts = configuration().map((part) => ({ ...part, fields: part.fields.filter((one) => one.name === name) }))
-  return spaced(parts.filter(({ fields }) => fields.length > 0).map((part) => configFields(part, page)))
+  return separated(parts.filter(({ fields }) => fields.length > 0).map((part) => configFields(part, page)))
 }
 
 function configFields({ name, fields }: ConfigSection, page: Page): string[] {
@@ -104,7 +104,7 @@ function configFields({ name, fields }: ConfigSection, page: Page): string[] {
   return listed(`${name}, in runbook.config.yaml`, rows, page)
 }
 
-function spaced(blocks: string[][]): string[] | undefined {
+function separated(blocks: string[][]): string[] | undefined {
   return blocks.length === 0 ? undefined : blocks.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]))
 }
 
@@ -122,10 +122,10 @@ export function explainRule(rule: Rule, page: Page): string[] {
   ]
 }
 
-/** One slip and its mending: what a pair of fixtures differs in, written by the test of rule-examples.json. */
+/** A wrong and a right version of the same lines; scripts/generate/rule-examples.ts writes them. */
 interface RuleExample {
   wrong: string
-  /** The message of lint. */
+  /** The message of the linter about `wrong`. */
   says: string
   right: string
 }

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 import { visibleLine } from '../../core/displayable.ts'
 
-/** Text with a style that is put on after it was cut to its width. */
+/** Applied to a text after it was cut to its width. */
 export type Style = (text: string) => string
 export type Part = string | readonly [text: string, style: Style]
 

@@ -1,7 +1,7 @@
 import type { Plan, PlanCause } from '../../core/plan.ts'
 import type { Preview } from '../../engine/preview.ts'
 
-/** A Mermaid graph of checks → causes → remedies; what was found colours it. */
+/** A Mermaid graph of checks → causes → remedies, coloured by the results of a preview. */
 export function mermaid(plan: Plan, preview: Preview): string {
   const lines = ['flowchart LR']
   for (const { name, kind: check, needs } of plan.checks) {
@@ -36,7 +36,7 @@ const CLASSES = [
 
 function ending({ then }: PlanCause): string {
   if ('remedy' in then) return `remedy_${id(then.remedy)}`
-  if (then.end === 'handoff') return `handoff_${id(then.incident)}(["handed to ${label(then.incident)}"])`
+  if (then.end === 'handoff') return `handoff_${id(then.incident)}(["handed off to ${label(then.incident)}"])`
   return then.end === 'escalate' ? 'escalate(["escalate"])' : 'none(["no action"])'
 }
 
@@ -44,7 +44,7 @@ function id(name: string): string {
   return name.replaceAll('-', '_')
 }
 
-/** Mermaid reads a text as HTML with entities of its own. */
+/** Mermaid reads a label as HTML, with entities like `#60;`. */
 function label(text: string): string {
   return text.replace(/["<>&#;]/g, (character) => `#${character.charCodeAt(0)};`)
 }

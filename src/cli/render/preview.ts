@@ -4,10 +4,10 @@ import { changeOf, placeOf } from './changes.ts'
 import { line, plural, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
-/** What a runbook would do now, for people. */
+/** The preview of a runbook as text. */
 export function previewLines(preview: Preview, page: Page): string[] {
   const { colours, width } = page
-  const symptom = { true: 'is there', false: 'is not there', undetermined: 'could not be determined' }
+  const symptom = { true: 'is present', false: 'is not present', undetermined: 'is undetermined' }
   return [
     line(width, [preview.runbook, colours.bold], `  the symptom ${symptom[`${preview.symptom}`]}`),
     '',
@@ -20,7 +20,7 @@ export function previewLines(preview: Preview, page: Page): string[] {
     ...proposalLines(preview, page),
     ...columnLines(preview, page),
     '',
-    colours.dim('Nothing was changed, nothing was stored, nobody was told.'),
+    colours.dim('Nothing was changed, nothing was stored, nobody was notified.'),
   ]
 }
 
@@ -44,30 +44,38 @@ function causeLines(finding: Preview['causes'][number], treated: boolean, { widt
   const { cause, holds, because, title } = finding
   const mark = holds === true ? colours.green('✓') : holds === false ? colours.dim('✗') : colours.yellow('?')
   const word =
-    holds === true ? (treated ? 'holds, and would be treated' : 'holds') : holds === false ? 'no' : 'undetermined'
+    holds === true
+      ? treated
+        ? 'holds; a remedy would be proposed for it'
+        : 'holds'
+      : holds === false
+        ? 'no'
+        : 'undetermined'
   return wrapped(`${cause} (${word}): ${title}: ${because}`, mark, width)
 }
 
-function wrapped(text: string, mark: string, width: number, most = Infinity): string[] {
-  return wrap(text, width - 4, most).map((one, i) => (i === 0 ? `  ${mark} ${one}` : `    ${one}`))
+function wrapped(text: string, mark: string, width: number, maxLines = Infinity): string[] {
+  return wrap(text, width - 4, maxLines).map((one, i) => (i === 0 ? `  ${mark} ${one}` : `    ${one}`))
 }
 
 function proposalLines({ proposal, end }: Preview, { width, colours }: Page): string[] {
   if (!proposal) {
     if (!end) return []
     return [
-      ...wrap(`It would end: ${end.outcome}: ${end.reason}`, width).map(colours.bold),
-      ...(end.message ? wrap(`Told: ${end.message}`, width - 2).map((text) => `  ${text}`) : []),
+      ...wrap(`The incident would be closed: ${end.outcome}: ${end.reason}`, width).map(colours.bold),
+      ...(end.message ? wrap(`Notification: ${end.message}`, width - 2).map((text) => `  ${text}`) : []),
     ]
   }
   const { title, risk, because, affected, targets, actions, approval } = proposal
-  const whole = targets.length === 1 && targets[0]!.key === '-'
-  const count = whole
+  const runsOnce = targets.length === 1 && targets[0]!.key === '-'
+  const count = runsOnce
     ? ''
     : `, ${targets.length === affected ? '' : `${targets.length} of `}${plural(affected, 'target')}`
-  const who = approval.auto ? 'approved by itself' : `${approval.count} of ${approval.by.join(', ')} must approve`
+  const who = approval.auto
+    ? 'no approval needed (auto)'
+    : `${approval.count} of ${approval.by.join(', ')} must approve`
   return [
-    ...wrap(`It would propose: ${title}`, width).map(colours.bold),
+    ...wrap(`Proposal: ${title}`, width).map(colours.bold),
     ...wrap(`because ${because}`, width - 2).map((text) => `  ${text}`),
     line(width, `  risk ${risk}${count}; ${who}`),
     ...actions.flatMap((action, i) => {
@@ -77,7 +85,7 @@ function proposalLines({ proposal, end }: Preview, { width, colours }: Page): st
         line(width, `  ${i + 1}. `, [target === '-' ? '' : `${target}  `, colours.bold], `${kind} ${placeOf(action)}`),
         ...detail(preview.summary, width),
         ...(change === preview.summary ? [] : detail(change, width)),
-        ...(preview.count === undefined ? [] : detail(`would touch ${preview.count}`, width)),
+        ...(preview.count === undefined ? [] : detail(`items affected: ${preview.count}`, width)),
         ...(preview.undo ? detail(`undo: ${preview.undo}`, width).map(colours.dim) : []),
         ...(preview.warning ? detail(`! ${preview.warning}`, width).map(colours.yellow) : []),
       ]

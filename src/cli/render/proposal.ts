@@ -6,27 +6,27 @@ import { changeOf, placeOf } from './changes.ts'
 import { line, plural, wrap, type Style } from './layout.ts'
 
 const SHORT_DIGEST = 12
-/** Of values on one screen; the whole proposal cuts nothing. */
-const LONGEST_VALUE = 30
+/** Longer values are cut on the one-screen view, not in the full proposal. */
+const MAX_VALUE_COLUMNS = 30
 
 export interface Page {
   width: number
   colours: Colours
   /** Milliseconds since the epoch. */
   now: number
-  /** A person sits before it, who can be asked. */
+  /** Questions can be asked. */
   interactive: boolean
 }
 
-/** An open gate on a screen: what will run on which targets, who may decide until when, and how. */
-export function gateLines(incident: string, gate: GateView, page: Page, mostActionLines: number): string[] {
+/** An open gate: what will run on which targets, who must approve, when it expires, and the commands to decide. */
+export function gateLines(incident: string, gate: GateView, page: Page, maxActionLines: number): string[] {
   const { width, colours } = page
   const { proposal } = gate
   return [
     ...wrap(`Proposal: ${proposal.title}`, width, 2).map(colours.bold),
-    ...shortActions(proposal, page, mostActionLines),
+    ...shortActions(proposal, page, maxActionLines),
     line(width, ` ${riskText(gate)} · ${waitText(gate, page.now)}`),
-    line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...decidedSoFar(gate)),
+    line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...approvedBy(gate)),
     '',
     ...commandLines(incident, gate, page),
   ]
@@ -35,8 +35,8 @@ export function gateLines(incident: string, gate: GateView, page: Page, mostActi
 function riskText({ proposal }: GateView): string {
   const { targets, affected, risk } = proposal
   const of = affected > targets.length ? ` of ${affected}` : ''
-  const whole = targets.length === 1 && targets[0]!.key === '-'
-  return `risk ${risk}${whole ? '' : ` · ${targets.length}${of} ${targets.length === 1 && !of ? 'target' : 'targets'}`}`
+  const runsOnce = targets.length === 1 && targets[0]!.key === '-'
+  return `risk ${risk}${runsOnce ? '' : ` · ${targets.length}${of} ${targets.length === 1 && !of ? 'target' : 'targets'}`}`
 }
 
 function waitText(gate: GateView, now: number): string {
@@ -46,12 +46,12 @@ function waitText(gate: GateView, now: number): string {
   return `${who} · ${left > 0 ? `expires in ${humanDuration(left)}` : 'expired'}`
 }
 
-function decidedSoFar({ decisions, required }: GateView): string[] {
+function approvedBy({ decisions, required }: GateView): string[] {
   const people = decisions.filter((one) => !one.withdrawn && one.decision === 'approve').map((one) => one.person)
   return people.length === 0 ? [] : [` · approved by ${people.join(', ')} (${people.length} of ${required})`]
 }
 
-/** The exact commands. Without a terminal the digest must be said; with one it is shown and asked for. */
+/** The commands to copy. Without an interactive terminal they need the digest, because approve cannot ask. */
 function commandLines(incident: string, gate: GateView, { width, colours, interactive }: Page): string[] {
   const digest = interactive ? '' : ` --digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`
   return [
@@ -60,13 +60,13 @@ function commandLines(incident: string, gate: GateView, { width, colours, intera
   ]
 }
 
-/** Actions by their place in the remedy; targets to which the same would happen share a line. */
-function shortActions(proposal: Proposal, { width, colours }: Page, most: number): string[] {
+/** The actions in order. Targets with the same change share a line. */
+function shortActions(proposal: Proposal, { width, colours }: Page, maxLines: number): string[] {
   const lines: string[] = []
   for (const [, actions] of groupBy(proposal.actions, (action) => action.id)) {
     const first = actions[0]!
     lines.push(line(width, ' ', [`${first.kind} ${placeOf(first)}`.trimEnd(), colours.cyan]))
-    for (const [change, same] of groupBy(actions, (action) => changeOf(action, LONGEST_VALUE))) {
+    for (const [change, same] of groupBy(actions, (action) => changeOf(action, MAX_VALUE_COLUMNS))) {
       lines.push(...wrap(change, width - 3, 3).map((text) => line(width, '   ', text)))
       const keys = same.map((action) => action.target).filter((key) => key !== '-')
       if (keys.length > 0)
@@ -75,14 +75,14 @@ function shortActions(proposal: Proposal, { width, colours }: Page, most: number
     const warnings = new Set(actions.flatMap((action) => action.preview.warning ?? []))
     for (const warning of warnings) lines.push(line(width, '   ', [`! ${warning}`, colours.yellow]))
   }
-  if (lines.length <= most) return lines
+  if (lines.length <= maxLines) return lines
   return [
-    ...lines.slice(0, most - 1),
-    line(width, [`   … all of it: runbook show ${proposal.incident} --full`, colours.dim]),
+    ...lines.slice(0, maxLines - 1),
+    line(width, [`   … more: runbook show ${proposal.incident} --full`, colours.dim]),
   ]
 }
 
-/** The whole proposal, nothing cut: what a person reads before saying yes. */
+/** The whole proposal, uncut: what a person reads before approving. */
 export function proposalInFull(gate: GateView, page: Page): string[] {
   const { width, colours, now } = page
   const { proposal } = gate
@@ -102,7 +102,7 @@ function actionInFull(action: ProposedAction, number: number, { width, colours }
   const { preview, target, kind } = action
   const change = changeOf(action)
   const detail = (text: string, style: Style) => indented(text, 5, width).map(style)
-  const untouched = (text: string) => text
+  const unstyled = (text: string) => text
   return [
     line(
       width,
@@ -110,10 +110,10 @@ function actionInFull(action: ProposedAction, number: number, { width, colours }
       [target === '-' ? '' : `${target}  `, colours.bold],
       [`${kind} ${placeOf(action)}`.trimEnd(), colours.cyan],
     ),
-    ...detail(preview.summary, untouched),
-    ...(change === preview.summary ? [] : detail(change, untouched)),
+    ...detail(preview.summary, unstyled),
+    ...(change === preview.summary ? [] : detail(change, unstyled)),
     ...(preview.undo ? detail(`undo: ${preview.undo}`, colours.dim) : []),
-    ...(preview.guarantee ? detail(`done ${preview.guarantee}`, colours.dim) : []),
+    ...(preview.guarantee ? detail(`guarantee: ${preview.guarantee}`, colours.dim) : []),
     ...(preview.warning ? detail(`! ${preview.warning}`, colours.yellow) : []),
   ]
 }
@@ -122,9 +122,9 @@ function indented(text: string, by: number, width: number): string[] {
   return wrap(text, width - by).map((one) => ' '.repeat(by) + one)
 }
 
-/** What the question asks about: `3 targets (run-7, run-8, run-9)`. */
+/** The targets in a question: `3 targets (run-7, run-8, run-9)`. */
 export function targetsInWords(keys: string[]): string {
-  if (keys.length === 1 && keys[0] === '-') return 'this'
+  if (keys.length === 1 && keys[0] === '-') return 'it'
   const named = keys.length > 5 ? `${keys.slice(0, 5).join(', ')} and ${keys.length - 5} more` : keys.join(', ')
   return `${plural(keys.length, 'target')} (${named})`
 }

@@ -7,10 +7,10 @@ import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
-const MOST_ACTION_LINES = 7
-const MOST_TARGET_LINES = 6
+const MAX_ACTION_LINES = 7
+const MAX_TARGET_LINES = 6
 
-/** An incident on one screen: what is wrong, why we think so, what would be done about it, and how to say yes or no. */
+/** An incident on one screen: its state, causes with evidence, the proposal, and the commands to decide. */
 export function showLines(view: IncidentView, page: Page): string[] {
   const last = view.rounds.at(-1)
   return [
@@ -20,7 +20,7 @@ export function showLines(view: IncidentView, page: Page): string[] {
   ]
 }
 
-/** Everything, nothing cut. */
+/** All rounds of an incident, uncut. */
 export function showInFull(view: IncidentView, page: Page): string[] {
   const lines = [
     ...headLines(view, page),
@@ -53,10 +53,10 @@ function headLines(view: IncidentView, page: Page): string[] {
   const { width, colours, now } = page
   const state = view.outcome === null ? view.state : `closed: ${view.outcome}`
   const age = ageText((view.closedAt === null ? now : Date.parse(view.closedAt)) - Date.parse(view.openedAt))
-  const particulars = [
+  const facts = [
     `${view.closedAt === null ? 'open for' : 'took'} ${age}`,
-    `opened by ${view.requester.replace(/^person:/, '')}${view.occurrences > 1 ? `, ${view.occurrences} times` : ''}`,
-    ...(view.parent ? [`from ${view.parent}`] : []),
+    `opened by ${view.requester.replace(/^person:/, '')}${view.occurrences > 1 ? `, triggered ${view.occurrences} times` : ''}`,
+    ...(view.parent ? [`linked to ${view.parent}`] : []),
     ...(view.claimedBy
       ? [`claimed by ${view.claimedBy}`]
       : view.acknowledgedBy
@@ -66,11 +66,11 @@ function headLines(view: IncidentView, page: Page): string[] {
   ]
   return [
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
-    line(width, [`${particulars.join(' · ')} · key ${view.key}`, colours.dim]),
+    line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
     ...view.controls.flatMap(({ name, person, reason }) => {
       const what = name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`
-      return wrap(`${what}, nothing is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))
+      return wrap(`${what}: no remedy is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))
     }),
   ]
 }
@@ -86,7 +86,7 @@ function endOfRound({ gate, verified, targets }: RoundView): string {
   if (gate?.state !== 'approved') return gate?.state ?? 'nothing proposed'
   if (!targets.every(({ state }) => state === 'skipped')) return 'approved'
   const why = targets.find((target) => target.why !== null)?.why
-  return `approved, nothing was applied${why ? `: ${why}` : ''}`
+  return `approved, but nothing was applied${why ? `: ${why}` : ''}`
 }
 
 function roundLines(view: IncidentView, round: RoundView, page: Page): string[] {
@@ -105,12 +105,12 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   lines.push(...causeLines(round, page))
   if (!gate) return lines
   lines.push('')
-  if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MOST_ACTION_LINES)]
+  if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MAX_ACTION_LINES)]
   return [
     ...lines,
     ...wrap(`Remedy: ${gate.proposal.title}`, width, 2).map(colours.bold),
     ...decisionLines(gate, page),
-    ...targetLines(round, page, MOST_TARGET_LINES),
+    ...targetLines(round, page, MAX_TARGET_LINES),
   ]
 }
 
@@ -126,12 +126,12 @@ function checkInFull(check: CheckView, { width, colours }: Page): string[] {
   return wrap(text, width - 4).map((one, i) => (i === 0 ? `  ${mark} ${one}` : `    ${one}`))
 }
 
-/** Causes that hold or are open with why; those ruled out by name alone. */
+/** Causes that hold or are undetermined, with their reasons; causes that do not hold by name only. */
 function causeLines({ causes }: RoundView, { width, colours }: Page): string[] {
-  const telling = causes.filter((one) => one.holds !== false)
+  const relevant = causes.filter((one) => one.holds !== false)
   const ruledOut = causes.filter((one) => one.holds === false).map((one) => one.cause)
-  const column = Math.min(30, Math.max(0, ...telling.map((one) => stringWidth(one.cause))))
-  const lines = telling.flatMap(({ cause, holds, because, title }) => {
+  const column = Math.min(30, Math.max(0, ...relevant.map((one) => stringWidth(one.cause))))
+  const lines = relevant.flatMap(({ cause, holds, because, title }) => {
     const [mark, style] = holds === true ? ['✓', colours.green] : ['?', colours.yellow]
     const [first = '', ...rest] = wrap(because || title, width - column - 5, 2)
     const indent = ' '.repeat(column + 5)
@@ -154,20 +154,20 @@ function causesInFull({ causes }: RoundView, { width, colours }: Page): string[]
   })
 }
 
-/** Who said what, and what else became of the gate. */
+/** The decisions on a gate, and how it ended. */
 function decisionLines(gate: GateView, { width }: Page): string[] {
   const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn, breakGlass }) => {
     const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${clockText(at)}`
-    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass === null ? '' : `, BREAKING THE GLASS: ${breakGlass}`}${withdrawn ? ' (withdrawn)' : ''}`
+    const what = `${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass === null ? '' : `, BREAK-GLASS: ${breakGlass}`}${withdrawn ? ' (withdrawn)' : ''}`
     return line(width, ` ${verb}${what}${comment ? `: ${comment}` : ''}`)
   })
-  if (gate.auto) return [...lines, line(width, ' needs no approval, by the configuration')]
-  const told = gate.state === 'open' || gate.state === 'approved' || gate.state === 'rejected'
-  return told ? lines : [...lines, line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`)]
+  if (gate.auto) return [...lines, line(width, ' needs no approval (configuration: auto)')]
+  const isKnown = gate.state === 'open' || gate.state === 'approved' || gate.state === 'rejected'
+  return isKnown ? lines : [...lines, line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`)]
 }
 
-/** What became of each target and of what was done once, and whether it helped; nothing where nothing was approved. */
-function targetLines(round: RoundView, { width, colours }: Page, most: number): string[] {
+/** The result for each target and each action that ran once, and the verification. Empty if nothing was approved. */
+function targetLines(round: RoundView, { width, colours }: Page, maxLines: number): string[] {
   const { gate, targets, effects, verified } = round
   if (gate?.state !== 'approved' && effects.length === 0) return []
   const row = (state: TargetState, name: string, detail: string) => {
@@ -175,16 +175,16 @@ function targetLines(round: RoundView, { width, colours }: Page, most: number): 
     const style = state === 'applied' ? colours.green : bad ? colours.red : colours.dim
     return line(width, ' ', [pad(state, 9), style], ` ${name === '' ? '' : `${name}  `}`, [detail, colours.dim])
   }
-  const whole = targets.length === 1 && targets[0]!.key === '-'
-  const once = whole ? [] : effects.filter((effect) => effect.target === '-')
+  const runsOnce = targets.length === 1 && targets[0]!.key === '-'
+  const once = runsOnce ? [] : effects.filter((effect) => effect.target === '-')
   const lines = [
     ...once.map(({ action, result, detail }) => row(result, action.replace(/^\d+-/, ''), detail)),
     ...targets.map(({ key, state, why }) =>
       row(state, key === '-' ? '' : key, why ?? effects.findLast((effect) => effect.target === key)?.detail ?? ''),
     ),
   ]
-  const more = lines.length - most + 1
-  const shown = lines.length <= most ? lines : [...lines.slice(0, most - 1), line(width, ` … and ${more} more`)]
+  const more = lines.length - maxLines + 1
+  const shown = lines.length <= maxLines ? lines : [...lines.slice(0, maxLines - 1), line(width, ` … and ${more} more`)]
   if (verified === null) return shown
   const verdict = verified ? ['verified: it helped', colours.green] : ['not verified: it did not help', colours.red]
   return [...shown, line(width, ' ', verdict as [string, Style])]

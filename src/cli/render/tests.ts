@@ -5,7 +5,7 @@ import type { Source } from '../../language/parse/source.ts'
 import type { Colours } from '../terminal.ts'
 import { pad, plural } from './layout.ts'
 
-/** What came of one runbook's scenarios: the failed ones in full, the others by name where all are asked for. */
+/** The results of one runbook's scenarios: failed ones in full, passed ones by name if `all`. */
 export function testLines(tested: TestedRunbook, colours: Colours, all: boolean): string[] {
   const { runs, scenarios, file } = tested
   if (!scenarios) return [`${colours.yellow('!')} ${file} has no scenarios`]
@@ -45,19 +45,19 @@ function failureLines(run: ScenarioRun, file: string, source: Source, colours: C
         .split('\n')
         .map((text) => colours.dim(`    ${text}`)),
     ]),
-    '    how it went:',
+    '    what happened:',
     ...summary.map((text) => `      ${visibleLines(text)}`),
   ]
 }
 
-/** Which causes and remedies the scenarios reach, and how often. */
+/** How often the scenarios reach each cause and remedy. */
 export function coverageLines({ runbook, coverage }: TestedRunbook, colours: Colours): string[] {
   const width = Math.max(
     0,
     ...coverage.causes.map(({ cause }) => cause.length),
     ...coverage.remedies.map((one) => one.remedy.length),
   )
-  const mark = (well: boolean) => (well ? colours.green('✓') : colours.yellow('!'))
+  const mark = (covered: boolean) => (covered ? colours.green('✓') : colours.yellow('!'))
   return [
     colours.bold(runbook),
     ...coverage.causes.map(
@@ -65,8 +65,8 @@ export function coverageLines({ runbook, coverage }: TestedRunbook, colours: Col
         `  ${mark(holds > 0)} cause   ${pad(cause, width)}  holds ${holds}, ruled out ${ruledOut}, undetermined ${undetermined}`,
     ),
     ...coverage.remedies.map(({ remedy, proposed, verified, unrecovered, verifies }) => {
-      const well = proposed > 0 && (!verifies || (verified > 0 && unrecovered > 0))
-      return `  ${mark(well)} remedy  ${pad(remedy, width)}  proposed ${proposed}, verified ${verified}, written and not recovered ${unrecovered}`
+      const covered = proposed > 0 && (!verifies || (verified > 0 && unrecovered > 0))
+      return `  ${mark(covered)} remedy  ${pad(remedy, width)}  proposed ${proposed}, verified ${verified}, not verified ${unrecovered}`
     }),
   ]
 }

@@ -7,38 +7,38 @@ import { showLines } from './show.ts'
 export interface WatchState {
   /** The latest events, oldest first. */
   latest: TimelineEntry[]
-  /** Why nothing new can be seen at the moment. */
-  trouble: string | undefined
+  /** Why the frame is not up to date at the moment. */
+  problem: string | undefined
   page: Page
-  /** Lines that the frame may have, the cursor's line among them. */
+  /** Lines of the terminal, including the cursor's line. */
   height: number
 }
 
 const SPINNER = ['⠋', '⠙', '⠸', '⠴', '⠦', '⠇']
 const STEP_MS = 500
 
-/** The screen of `show`, beneath it what happened last and that it is being watched. */
-export function watchFrame(view: IncidentView, { latest, trouble, page, height }: WatchState): string[] {
+/** The screen of `show`, and below it the latest events and a status line. */
+export function watchFrame(view: IncidentView, { latest, problem, page, height }: WatchState): string[] {
   const screen = showLines(view, page)
   const closed = view.state === 'closed'
   const { width, colours, now } = page
-  const news = latest.map((entry) => line(width, [`${clockText(entry.at)}  ${entry.text}`, colours.dim]))
-  const status = trouble
-    ? line(width, [`! ${trouble}`, colours.yellow])
+  const events = latest.map((entry) => line(width, [`${clockText(entry.at)}  ${entry.text}`, colours.dim]))
+  const status = problem
+    ? line(width, [`! ${problem}`, colours.yellow])
     : line(width, [
-        `${SPINNER[Math.floor(now / STEP_MS) % SPINNER.length]!} ${doing(view)} · Ctrl-C leaves`,
+        `${SPINNER[Math.floor(now / STEP_MS) % SPINNER.length]!} ${activity(view)} · Ctrl-C stops watching`,
         colours.dim,
       ])
   if (closed) return screen.slice(0, height - 1)
-  // In a low window the news go first, then the tail of the screen: that it is being watched is always said.
-  const feet = [...(news.length > 0 ? [['', ...news, '', status]] : []), ['', status], [status]]
-  const foot = feet.find((lines) => screen.length + lines.length < height) ?? [status]
-  return [...screen.slice(0, height - 1 - foot.length), ...foot]
+  // In a low window the events are left out first, then the end of the screen. The status line is always shown.
+  const footers = [...(events.length > 0 ? [['', ...events, '', status]] : []), ['', status], [status]]
+  const footer = footers.find((lines) => screen.length + lines.length < height) ?? [status]
+  return [...screen.slice(0, height - 1 - footer.length), ...footer]
 }
 
-function doing({ id, state, rounds }: IncidentView): string {
+function activity({ id, state, rounds }: IncidentView): string {
   const gate = rounds.at(-1)?.gate
-  if (state === 'deciding' && gate?.state === 'open') return `waits for a person: runbook approve ${id}`
-  if (state === 'deciding') return 'decided: going on'
+  if (state === 'deciding' && gate?.state === 'open') return `waits for approval: runbook approve ${id}`
+  if (state === 'deciding') return 'decided, continuing'
   return state === 'open' ? 'waits for a worker' : state
 }

@@ -19,20 +19,20 @@ const entry = (seq: number, kind = 'check'): TimelineEntry => ({
   data: {},
 })
 
-const sent = (one: TimelineEntry) => `id: ${one.seq}\nevent: ${one.kind}\ndata: ${JSON.stringify(one)}\n\n`
+const asEvent = (one: TimelineEntry) => `id: ${one.seq}\nevent: ${one.kind}\ndata: ${JSON.stringify(one)}\n\n`
 
-test('an API that is not there is one clear message', async () => {
+test('when no API answers, the message says where and how to start it', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   await new Promise((resolve) => server.close(resolve))
   await expect(new Client({ url, token: 't' }).show('INC-1')).rejects.toMatchObject({
     code: 'RUNBOOK_UNREACHABLE',
-    message: `the API at ${url} does not answer: start it with "runbook up", or set RUNBOOK_URL to where it is`,
+    message: `the API at ${url} does not answer. Start it with "runbook up", or set RUNBOOK_URL to its address.`,
   })
 })
 
-test('something else that answers there is told from the API', async () => {
+test('a server that is not the API is reported as such', async () => {
   const { url } = await fakeApi({
     'GET /v1/incidents/INC-1': (_, response) =>
       void response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>'),
@@ -40,11 +40,11 @@ test('something else that answers there is told from the API', async () => {
       void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>'),
   })
   const client = new Client({ url, token: 't' })
-  await expect(client.show('INC-1')).rejects.toThrow(`what answers at ${url} is not the runbook API (HTTP 404)`)
+  await expect(client.show('INC-1')).rejects.toThrow(`the server at ${url} is not the runbook API (HTTP 404)`)
   await expect(client.show('INC-2')).rejects.toThrow('is not the runbook API')
 })
 
-test('the problem that the server answers is what is thrown, with its code', async () => {
+test('an error of the API is thrown with its code and message', async () => {
   const { url } = await fakeApi({
     'GET /v1/incidents/INC-1': (_, response) => sendProblem(response, 409, 'RUNBOOK_CONFLICT', 'INC-1 is closed'),
   })
@@ -55,7 +55,7 @@ test('the problem that the server answers is what is thrown, with its code', asy
   })
 })
 
-test('the token goes along, and not to another address', async () => {
+test('the token is sent to the API, and not to an address it redirects to', async () => {
   const other = await fakeApi({})
   const { url, asked } = await fakeApi({
     'GET /v1/incidents/INC-1': (_, response) => void response.writeHead(302, { location: other.url }).end(),
@@ -67,51 +67,51 @@ test('the token goes along, and not to another address', async () => {
   expect(other.asked).toEqual([])
 })
 
-test('a stream that breaks is taken up again behind the last event', async () => {
+test('a broken stream is reopened after the last event', async () => {
   let opened = 0
   const { url, asked } = await fakeApi({
     'GET /v1/incidents/INC-1/events': (_, response) => {
       opened += 1
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      if (opened > 1) return void response.end(sent(entry(3)) + sent(entry(4, 'closed')) + sent(entry(5)))
-      response.write(`: hello\n\n${sent(entry(1))}${sent(entry(2)).slice(0, -1)}`)
+      if (opened > 1) return void response.end(asEvent(entry(3)) + asEvent(entry(4, 'closed')) + asEvent(entry(5)))
+      response.write(`: hello\n\n${asEvent(entry(1))}${asEvent(entry(2)).slice(0, -1)}`)
       setTimeout(() => response.write('\n'), 5)
       setTimeout(() => response.destroy(), 20)
     },
   })
-  const troubles: (string | undefined)[] = []
+  const problems: (string | undefined)[] = []
   const seen: number[] = []
-  const events = new Client({ url, token: 't' }).events('INC-1', new AbortController().signal, (why) =>
-    troubles.push(why),
+  const events = new Client({ url, token: 't' }).events('INC-1', new AbortController().signal, (reason) =>
+    problems.push(reason),
   )
   for await (const { seq } of events) seen.push(seq)
   expect(seen).toEqual([1, 2, 3, 4])
-  expect(troubles).toEqual([expect.any(String), undefined])
+  expect(problems).toEqual([expect.any(String), undefined])
   expect(asked.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, '2'])
 })
 
-test('watching ends at once when it is left', async () => {
+test('the events end at once when they are aborted', async () => {
   const { url } = await fakeApi({
     'GET /v1/incidents/INC-1/events': (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
-      response.write(sent(entry(1)))
+      response.write(asEvent(entry(1)))
     },
   })
-  const leaving = new AbortController()
-  for await (const one of new Client({ url, token: 't' }).events('INC-1', leaving.signal, () => {})) {
+  const stopping = new AbortController()
+  for await (const one of new Client({ url, token: 't' }).events('INC-1', stopping.signal, () => {})) {
     expect(one.seq).toBe(1)
-    leaving.abort()
+    stopping.abort()
   }
 })
 
-test('an incident that is not there is no reason to try again', async () => {
+test('an unknown incident is not requested again', async () => {
   const { url, asked } = await fakeApi({})
   const events = new Client({ url, token: 't' }).events('INC-9', new AbortController().signal, () => {})
   await expect(events.next()).rejects.toMatchObject({ code: 'RUNBOOK_NOT_FOUND' })
   expect(asked).toHaveLength(1)
 })
 
-test('address and token stand in the environment, beneath it in .runbook/env of the project above', () => {
+test('address and token come from the environment, else from .runbook/env of the project directory', () => {
   const project = mkdtempSync(join(tmpdir(), 'runbook-address-'))
   mkdirSync(join(project, '.runbook'))
   mkdirSync(join(project, 'runbooks/deep'), { recursive: true })

@@ -6,7 +6,7 @@ import { fakeApi, sendProblem } from './fake-api.ts'
 
 const READY = { status: 'ok', database: 'ok', temporal: 'ok' }
 
-test('an API that is ready and knows the token is well', async () => {
+test('an API that is ready and accepts the token is ok', async () => {
   const { url, asked } = await fakeApi({ 'GET /readyz': () => READY, 'GET /v1/controls': () => ({ controls: [] }) })
   const findings = await doctorApi({ url, token: 'mine' }, true)
   expect(findings.map(({ name, ok, warning }) => [name, ok, warning])).toEqual([
@@ -16,7 +16,7 @@ test('an API that is ready and knows the token is well', async () => {
   expect(asked.map(({ headers }) => headers.authorization)).toEqual([undefined, 'Bearer mine'])
 })
 
-test('a token that the API does not know has to be mended; none at all is told', async () => {
+test('a token that the API does not accept is an error; no token is a warning', async () => {
   const { url } = await fakeApi({
     'GET /readyz': () => READY,
     'GET /v1/controls': (_, response) =>
@@ -26,7 +26,7 @@ test('a token that the API does not know has to be mended; none at all is told',
   expect((await doctorApi({ url, token: undefined }, true)).at(-1)).toMatchObject({ ok: true, warning: true })
 })
 
-test('an API that is not ready says what it is missing', async () => {
+test('an API that is not ready is an error that names what it cannot reach', async () => {
   const { url } = await fakeApi({
     'GET /readyz': (_, response) => {
       response.writeHead(503, { 'content-type': 'application/json' })
@@ -34,30 +34,34 @@ test('an API that is not ready says what it is missing', async () => {
     },
   })
   expect(await doctorApi({ url, token: 't' }, false)).toEqual([
-    { name: 'API', ok: false, detail: `answers at ${url}, but cannot work without the engine's database` },
+    { name: 'API', ok: false, detail: `answers at ${url}, but cannot reach the engine's database` },
   ])
 })
 
-test('what is another program is not the API', async () => {
+test('another server at the address is an error', async () => {
   const { url } = await fakeApi({})
   expect(await doctorApi({ url, token: 't' }, false)).toMatchObject([
-    { ok: false, detail: `what answers at ${url} is not the runbook API (HTTP 404)` },
+    { ok: false, detail: `the server at ${url} is not the runbook API (HTTP 404)` },
   ])
 })
 
-test('one that is not there has to be mended where it should be, and is told elsewhere', async () => {
+test('no API is an error where it should run, and a warning elsewhere', async () => {
   const url = 'http://127.0.0.1:9'
-  const [there] = await doctorApi({ url, token: 't', start: '"npm start"' }, true)
-  expect(there).toMatchObject({ name: 'API', ok: false, fix: expect.stringContaining('"npm start"') })
+  const [finding] = await doctorApi({ url, token: 't', start: '"npm start"' }, true)
+  expect(finding).toMatchObject({ name: 'API', ok: false, fix: expect.stringContaining('"npm start"') })
   expect(await doctorApi({ url, token: 't' }, false)).toMatchObject([{ ok: true, warning: true }])
 })
 
-test('one that takes the connection and says nothing does not answer', { timeout: 15_000 }, async () => {
-  const silent = createServer((socket) => void socket.on('error', () => {}))
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => void silent.close())
-  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
-  expect(await doctorApi({ url, token: 't' }, true)).toMatchObject([
-    { ok: false, detail: `does not answer at ${url}: no answer within 4 s` },
-  ])
-})
+test(
+  'a server that accepts the connection and does not respond is an error after 4 s',
+  { timeout: 15_000 },
+  async () => {
+    const silent = createServer((socket) => void socket.on('error', () => {}))
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void silent.close())
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    expect(await doctorApi({ url, token: 't' }, true)).toMatchObject([
+      { ok: false, detail: `does not answer at ${url}: no answer within 4 s` },
+    ])
+  },
+)

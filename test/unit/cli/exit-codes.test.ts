@@ -12,9 +12,9 @@ test.each<[ErrorCode, number]>([
   ['RUNBOOK_CONFLICT', 1],
   ['RUNBOOK_UNREACHABLE', 1],
   ['RUNBOOK_INVALID_RUNBOOK', 1],
-])('%s ends with %i', (code, exit) => expect(exitCodeOf(new RunbookError(code, ''))).toBe(exit))
+])('%s exits with %i', (code, exit) => expect(exitCodeOf(new RunbookError(code, ''))).toBe(exit))
 
-test('anything else that is thrown ends with 1', () => expect(exitCodeOf(new Error('x'))).toBe(1))
+test('any other error exits with 1', () => expect(exitCodeOf(new Error('x'))).toBe(1))
 
 test.each([
   ['resolved', 0],
@@ -27,4 +27,6 @@ test.each([
   ['declined', 6],
   ['expired', 6],
   [null, 8],
-] as const)('an incident that ended as %s gives %i', (outcome, exit) => expect(exitCodeOfOutcome(outcome)).toBe(exit))
+] as const)('watching an incident with outcome %s exits with %i', (outcome, exit) =>
+  expect(exitCodeOfOutcome(outcome)).toBe(exit),
+)

@@ -24,18 +24,18 @@ test.each([
   ['bullmq.queue', ['workerNames', 'list of string', 'oldestWaitingMs', 'int or null']],
   ['bullmq.jobs', ['rows[].failedReason', 'string or null', 'truncated']],
   ['sql.query', ['list of the declared columns', 'truncated']],
-])('every field of the result of %s is listed with its type', async (kind, texts) => {
+])('the result of %s is listed with the type of each field', async (kind, texts) => {
   const out = await explained(kind)
   for (const text of texts) expect(out).toContain(text)
 })
 
-test('without a name everything is listed', async () => {
+test('without a name, everything is listed', async () => {
   const out = await explained()
-  for (const text of ['sql.query', 'bullmq.resume', 'Sections of its scenarios', 'exists', 'yaml-tag'])
+  for (const text of ['sql.query', 'bullmq.resume', 'Sections of scenarios', 'exists', 'yaml-tag'])
     expect(out).toContain(text)
 })
 
-test('an unknown name is bad input, with what was probably meant', async () => {
+test('an unknown name is bad input, with a suggestion', async () => {
   const terminal = fakeTerminal()
   expect(await main(['explain', 'sql.qurey'], terminal)).toBe(2)
   expect(terminal.err).toContain('Did you mean "sql.query"?')

@@ -2,21 +2,21 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-export interface Asked {
+export interface ReceivedRequest {
   method: string
   path: string
   headers: IncomingMessage['headers']
   body: unknown
 }
 
-type Answer = (asked: Asked, response: ServerResponse) => unknown
+type Answer = (received: ReceivedRequest, response: ServerResponse) => unknown
 
 /**
- * A real HTTP server for one test. `routes` are by `METHOD /path`; what an answer returns is sent as JSON, unless it wrote the
- * response itself. `asked` is what came.
+ * A real HTTP server for one test. The keys of `routes` are `METHOD /path`. What a route returns is sent as JSON; a route that returns
+ * nothing has written the response itself. `asked` lists the received requests.
  */
-export async function fakeApi(routes: Record<string, Answer>): Promise<{ url: string; asked: Asked[] }> {
-  const asked: Asked[] = []
+export async function fakeApi(routes: Record<string, Answer>): Promise<{ url: string; asked: ReceivedRequest[] }> {
+  const asked: ReceivedRequest[] = []
   const server = createServer((request, response) => {
     void answer(request, response, routes, asked)
   })
@@ -32,12 +32,12 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   routes: Record<string, Answer>,
-  asked: Asked[],
+  asked: ReceivedRequest[],
 ): Promise<void> {
   let text = ''
   for await (const chunk of request) text += String(chunk)
   const { method = '', url: path = '', headers } = request
-  const one: Asked = { method, path, headers, body: text === '' ? undefined : JSON.parse(text) }
+  const one: ReceivedRequest = { method, path, headers, body: text === '' ? undefined : JSON.parse(text) }
   asked.push(one)
   const route = routes[`${method} ${path}`]
   if (!route) return sendProblem(response, 404, 'RUNBOOK_NOT_FOUND', `there is no ${method} ${path}`)

@@ -2,16 +2,16 @@ import pc from 'picocolors'
 import type { Terminal } from '../../../src/cli/terminal.ts'
 
 export interface FakeTerminal extends Terminal {
-  /** What went to stdout and to stderr. */
+  /** What was written to stdout and stderr. */
   out: string
   err: string
-  /** What was asked. */
+  /** The questions. */
   asked: string[]
   /** Presses Ctrl-C. */
   interrupt(): void
 }
 
-/** A terminal without one: a pipe, unless `other` says that a person sits before it. */
+/** A pipe without a terminal, unless `other` overrides that. */
 export function fakeTerminal(
   other: Partial<Terminal> & { answers?: (string | null)[]; stdin?: string } = {},
 ): FakeTerminal {
@@ -31,7 +31,7 @@ export function fakeTerminal(
     print(text) {
       this.out += `${text}\n`
     },
-    say(text) {
+    log(text) {
       this.err += `${text}\n`
     },
     draw(text) {
@@ -41,7 +41,7 @@ export function fakeTerminal(
       this.asked.push(question)
       return answers.shift() ?? null
     },
-    readAll: async () => stdin,
+    readStdin: async () => stdin,
     onInterrupt(handle) {
       handlers.add(handle)
       return () => handlers.delete(handle)

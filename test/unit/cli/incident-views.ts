@@ -130,7 +130,7 @@ export function roundAtGate(runs = ['run-7', 'run-8', 'run-9'], gate: Partial<Ga
   }
 }
 
-/** INC-142 at its gate, as a new person on call meets it. */
+/** INC-142 with its first proposal open. */
 export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
   return {
     id: 'INC-142',
@@ -157,7 +157,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
   }
 }
 
-/** The same incident after its second round helped. */
+/** The same incident, resolved in its second round. */
 export function resolved(): IncidentView {
   const decisions: GateView['decisions'] = [
     {

@@ -6,18 +6,18 @@ import { main } from '../../../src/cli/main.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 const RUNBOOK = `version: 1
-runbook: queue-looks
-incident: queue-look
-title: Somebody looked at the queue
-key: queue-look
+runbook: queue-checks
+incident: queue-check
+title: The queue is checked
+key: queue-check
 diagnose:
   queue: { check: bullmq.queue, with: { connection: some-queue } }
 causes:
-  - { cause: paused, title: It is paused, when: queue.paused, because: so it is, remedy: none }
-escalate: { to: [ops], message: look }
+  - { cause: paused, title: It is paused, when: queue.paused, because: the queue is paused, remedy: none }
+escalate: { to: [ops], message: check the queue }
 `
 
-const NOT_CHECKED = 'connections, groups and channels were not checked: no runbook.config.yaml\n'
+const NOT_CHECKED = 'connections, groups and channels were not checked: there is no runbook.config.yaml\n'
 
 const CONFIG = `database: \${RUNBOOK_DATABASE_URL}
 connections:
@@ -26,43 +26,43 @@ connections:
 
 function folderWith(text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'runbook-lint-'))
-  writeFileSync(join(folder, 'looks.yaml'), text)
+  writeFileSync(join(folder, 'queue.yaml'), text)
   return folder
 }
 
-test('a runbook without findings is 0, and its connections are taken as they are without a configuration', async () => {
+test('a runbook without findings exits with 0; without a configuration its connections are not checked', async () => {
   const terminal = fakeTerminal()
   expect(await main(['lint', folderWith(RUNBOOK)], terminal)).toBe(0)
   expect([terminal.out, terminal.err]).toEqual(['', `${NOT_CHECKED}1 runbook, no findings\n`])
 })
 
-test('findings are data on stdout, with 1', async () => {
+test('findings are printed to stdout, and the exit code is 1', async () => {
   const terminal = fakeTerminal()
   const folder = folderWith(RUNBOOK.replace('queue.paused', 'queue.pause'))
   expect(await main(['lint', folder], terminal)).toBe(1)
-  expect(terminal.out).toMatch(/looks\.yaml:9:\d+ error .*Did you mean "paused"\?/)
+  expect(terminal.out).toMatch(/queue\.yaml:9:\d+ error .*Did you mean "paused"\?/)
   expect(terminal.err).toBe(`${NOT_CHECKED}1 runbook, 1 finding\n`)
 })
 
-test('findings are JSON and annotations too', async () => {
-  const folder = folderWith(RUNBOOK.replace('title: Somebody', 'titel: Somebody'))
+test('findings can be printed as JSON and as GitHub annotations', async () => {
+  const folder = folderWith(RUNBOOK.replace('title: The queue', 'titel: The queue'))
   const json = fakeTerminal()
   expect(await main(['lint', folder, '-o', 'json'], json)).toBe(1)
   expect(JSON.parse(json.out).map(({ rule }: { rule: string }) => rule)).toEqual(['unknown-field'])
   const github = fakeTerminal()
   expect(await main(['lint', folder, '--format', 'github'], github)).toBe(1)
-  expect(github.out).toMatch(/^::error file=.*looks\.yaml,line=\d+,col=\d+,.*title=unknown-field::/)
+  expect(github.out).toMatch(/^::error file=.*queue\.yaml,line=\d+,col=\d+,.*title=unknown-field::/)
 })
 
-test('the configuration is that of a folder above the runbook, wherever lint was started', async () => {
+test('the configuration of a folder above the runbook is used, wherever lint is started', async () => {
   const folder = folderWith(CONFIG)
   const runbooks = join(folder, 'runbooks')
   mkdirSync(runbooks)
-  renameSync(join(folder, 'looks.yaml'), join(folder, 'runbook.config.yaml'))
-  writeFileSync(join(runbooks, 'looks.yaml'), RUNBOOK)
+  renameSync(join(folder, 'queue.yaml'), join(folder, 'runbook.config.yaml'))
+  writeFileSync(join(runbooks, 'queue.yaml'), RUNBOOK)
   for (const [paths, cwd] of [
     [[runbooks], '/nowhere'],
-    [[join(runbooks, 'looks.yaml')], '/nowhere'],
+    [[join(runbooks, 'queue.yaml')], '/nowhere'],
     [[], runbooks],
     [[], folder],
   ] as const) {
@@ -91,24 +91,24 @@ channels: { ops: { slack: "\${SLACK}" } }
 const OIDC = 'oidc: { issuer: shop, audience: runbook, jwks: "https://127.0.0.1/keys" }\n'
 
 test.each([
-  ['the write side and the group are missing', CONFIG + PEOPLE, ['read-only-connection', 'unknown-group']],
-  ['an identity provider may know the group', CONFIG + PEOPLE + OIDC, ['read-only-connection']],
+  ['a connection without write and an unknown group', CONFIG + PEOPLE, ['read-only-connection', 'unknown-group']],
+  ['with an identity provider, any group may exist', CONFIG + PEOPLE + OIDC, ['read-only-connection']],
   [
-    'a write side whose variable is not set is there',
+    'a write side whose variable is not set counts as configured',
     (CONFIG + PEOPLE + OIDC).replace('queue: jobs', 'write: "${JOBS_WRITE}", queue: jobs'),
     [],
   ],
-])('of people and write sides, lint knows what the configuration says: %s', async (_, config, rules) => {
+])('lint uses the write sides and groups of the configuration: %s', async (_, config, rules) => {
   const folder = folderWith(RUNBOOK.replace('some-queue', 'jobs').replace('remedy: none', 'remedy: resume') + REMEDY)
   writeFileSync(join(folder, 'runbook.config.yaml'), config)
   const terminal = fakeTerminal()
-  await main(['lint', join(folder, 'looks.yaml'), '-o', 'json'], terminal)
+  await main(['lint', join(folder, 'queue.yaml'), '-o', 'json'], terminal)
   expect(JSON.parse(terminal.out).map(({ rule }: { rule: string }) => rule)).toEqual(rules)
 })
 
-test('scenarios are linted as scenarios, by their own name and with the folder, and the configuration is no runbook', async () => {
+test('scenarios are linted when their file or its folder is named, and the configuration is not read as a runbook', async () => {
   const folder = folderWith(RUNBOOK)
-  const scenarios = join(folder, 'looks.test.yaml')
+  const scenarios = join(folder, 'queue.test.yaml')
   writeFileSync(scenarios, 'version: 1\nscenarios: [{ scenario: Paused, given: {}, expect: { outcom: no-action } }]\n')
   writeFileSync(join(folder, 'runbook.config.yaml'), CONFIG.replace('jobs:', 'some-queue:') + PEOPLE)
   for (const path of [folder, scenarios]) {
@@ -116,16 +116,16 @@ test('scenarios are linted as scenarios, by their own name and with the folder, 
     expect(await main(['lint', path, '-o', 'json'], terminal)).toBe(1)
     const found = JSON.parse(terminal.out) as { rule: string; file: string; message: string }[]
     expect(found.map(({ rule }) => rule)).toEqual(['unknown-field'])
-    expect(found[0]!.file).toMatch(/looks\.test\.yaml$/)
+    expect(found[0]!.file).toMatch(/queue\.test\.yaml$/)
   }
 })
 
-test('the configuration is checked as what it is', async () => {
+test('runbook.config.yaml is checked as a configuration', async () => {
   const file = join(folderWith(RUNBOOK), 'runbook.config.yaml')
   writeFileSync(file, CONFIG)
-  const well = fakeTerminal()
-  expect(await main(['lint', file], well)).toBe(0)
-  expect(well.err).toBe(`${file}: no findings\n`)
+  const valid = fakeTerminal()
+  expect(await main(['lint', file], valid)).toBe(0)
+  expect(valid.err).toBe(`${file}: no findings\n`)
   writeFileSync(file, CONFIG.replace('kind: bullmq', 'kind: bulmq'))
   const broken = fakeTerminal()
   expect(await main(['lint', file], broken)).not.toBe(0)
@@ -137,12 +137,12 @@ test('scenarios without their runbook are bad input', async () => {
   writeFileSync(file, 'version: 1\n')
   const terminal = fakeTerminal()
   expect(await main(['lint', file], terminal)).toBe(2)
-  expect(terminal.err).toContain(`there is no runbook beside ${file}`)
+  expect(terminal.err).toContain(`there is no runbook for ${file}`)
 })
 
 test.each([
   ['/no/such/folder', 'there is no /no/such/folder'],
-  [mkdtempSync(join(tmpdir(), 'runbook-lint-')), 'no runbooks (*.yaml) in'],
+  [mkdtempSync(join(tmpdir(), 'runbook-lint-')), 'there are no runbooks (*.yaml) in'],
 ])('%s is bad input', async (path, message) => {
   const terminal = fakeTerminal()
   expect(await main(['lint', path], terminal)).toBe(2)

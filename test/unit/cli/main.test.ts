@@ -20,20 +20,20 @@ const decided = (state: string, approvals: number, required: number) => () => ({
 const show = { 'GET /v1/incidents/INC-142': () => atItsGate() }
 
 describe('usage', () => {
-  test('help is data, without a problem', async () => {
+  test('--help prints the help to stdout', async () => {
     const terminal = fakeTerminal()
     expect(await main(['--help'], terminal)).toBe(0)
     expect(terminal.out).toContain('approve <incident>')
     expect(terminal.err).toBe('')
   })
 
-  test('without arguments it is help too', async () => {
+  test('no arguments print the help too', async () => {
     const terminal = fakeTerminal()
     expect(await main([], terminal)).toBe(0)
     expect(terminal.out).toContain('Usage: runbook')
   })
 
-  test('every verb has help with an example', async () => {
+  test('the help of every verb has an example', async () => {
     for (const verb of [
       'trigger',
       'list',
@@ -69,18 +69,18 @@ describe('usage', () => {
   test.each([
     [['aprove', '142'], '(Did you mean approve?)'],
     [['show'], "missing required argument 'incident'"],
-    [['show', 'abc'], 'An incident is named like INC-142'],
+    [['show', 'abc'], 'Write it as INC-142 or 142'],
     [['trigger', 'stuck-run', '--input', 'foo'], 'Write it as name=value'],
     [['list', '-o', 'xml'], 'Allowed choices are table, json'],
     [['list', '--limit', 'many'], 'a number from 1 to 500'],
-  ])('%j is wrong usage', async (argv, message) => {
+  ])('%j is a usage error', async (argv, message) => {
     const terminal = fakeTerminal()
     expect(await main(argv, terminal)).toBe(2)
     expect(terminal.err).toContain(message)
     expect(terminal.out).toBe('')
   })
 
-  test('no token is said as such', async () => {
+  test('a missing token is reported', async () => {
     const { url } = await fakeApi({
       'GET /v1/incidents/INC-1': (_, response) =>
         sendProblem(response, 401, 'RUNBOOK_NOT_AUTHENTICATED', 'no token was given: set RUNBOOK_TOKEN to yours'),
@@ -88,7 +88,7 @@ describe('usage', () => {
     const terminal = terminalFor(url)
     expect(await main(['show', '1'], terminal)).toBe(4)
     expect(terminal.err).toBe(
-      `runbook: no token was given: set RUNBOOK_TOKEN to yours, in the environment or in .runbook/env (the API is at ${url})\n`,
+      `error: no token was given: set RUNBOOK_TOKEN to yours, in the environment or in .runbook/env (the API is at ${url})\n`,
     )
   })
 })
@@ -96,7 +96,7 @@ describe('usage', () => {
 describe('trigger', () => {
   const accepted = { incident: 'INC-142', created: true, occurrences: 1 }
 
-  test('prints the incident alone on stdout', async () => {
+  test('prints only the incident to stdout', async () => {
     const { url, asked } = await fakeApi({ 'POST /v1/incidents': () => accepted })
     const terminal = terminalFor(url)
     expect(await main(['trigger', 'stuck-run', '-i', 'threshold=5s', '--input', 'run=a=b'], terminal)).toBe(0)
@@ -104,7 +104,7 @@ describe('trigger', () => {
     expect(asked[0]!.body).toEqual({ type: 'stuck-run', inputs: { threshold: '5s', run: 'a=b' } })
   })
 
-  test('prints JSON as it is promised, wherever the form was said', async () => {
+  test('prints the documented JSON, with -o before or after the verb', async () => {
     const { url } = await fakeApi({ 'POST /v1/incidents': () => accepted })
     for (const argv of [
       ['-o', 'json', 'trigger', 'stuck-run'],
@@ -116,7 +116,7 @@ describe('trigger', () => {
     }
   })
 
-  test('watching, it ends with the code of the outcome', async () => {
+  test('with --watch it exits with the code of the outcome', async () => {
     const closed = {
       seq: 2,
       at: '2026-03-14T03:10:42.000Z',
@@ -141,15 +141,15 @@ describe('trigger', () => {
 })
 
 describe('approve', () => {
-  test('without a terminal it needs the digest, and decides nothing', async () => {
+  test('without a terminal the digest is required, and nothing is decided', async () => {
     const { url, asked } = await fakeApi(show)
     const terminal = terminalFor(url)
     expect(await main(['approve', '142'], terminal)).toBe(2)
-    expect(terminal.err).toContain('say which proposal you mean with --digest')
+    expect(terminal.err).toContain('--digest is required, because there is no terminal')
     expect(asked.map(({ body }) => body)).toEqual([undefined])
   })
 
-  test('with the first digits of the digest it approves exactly that proposal', async () => {
+  test('the first digits of the digest approve exactly that proposal', async () => {
     const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('approved', 1, 1) })
     const terminal = terminalFor(url)
     const argv = ['approve', '142', '--digest', DIGEST.slice(0, 12), '--targets', 'run-7', '--comment', 'as last week']
@@ -164,10 +164,10 @@ describe('approve', () => {
   })
 
   test.each([
-    ['0'.repeat(64), 1, 'holds another proposal now'],
+    ['0'.repeat(64), 1, 'now has another proposal'],
     [DIGEST.slice(0, 11), 2, 'is not a digest'],
     ['', 2, 'is not a digest'],
-  ])('with the digest %j it decides nothing', async (digest, code, message) => {
+  ])('the digest %j decides nothing', async (digest, code, message) => {
     const { url, asked } = await fakeApi(show)
     const terminal = terminalFor(url)
     expect(await main(['approve', '142', '--digest', digest], terminal)).toBe(code)
@@ -175,14 +175,14 @@ describe('approve', () => {
     expect(asked.filter(({ method }) => method === 'POST')).toEqual([])
   })
 
-  test('below the quorum it is still waiting', async () => {
+  test('an approval below the quorum exits with 8', async () => {
     const { url } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('open', 1, 2) })
     const terminal = terminalFor(url)
     expect(await main(['approve', '142', '--digest', DIGEST], terminal)).toBe(8)
-    expect(terminal.err).toContain('your approval is kept (1 of 2); 1 more needed')
+    expect(terminal.err).toContain('your approval is stored (1 of 2); 1 more needed')
   })
 
-  test('at a terminal it shows every statement and target and asks', async () => {
+  test('in a terminal it shows every statement and target, and asks', async () => {
     const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('approved', 1, 1) })
     const terminal = terminalFor(url, { interactive: true, answers: ['y'] })
     expect(await main(['approve', '142'], terminal)).toBe(0)
@@ -200,15 +200,17 @@ describe('approve', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('with nothing at a gate it says what the incident is instead', async () => {
+  test('without an open proposal it reports the state of the incident', async () => {
     const { url } = await fakeApi({ 'GET /v1/incidents/INC-142': () => resolved() })
     const terminal = terminalFor(url)
     expect(await main(['approve', '142', '--digest', DIGEST], terminal)).toBe(1)
-    expect(terminal.err).toBe('runbook: INC-142 has nothing to decide: it is resolved\n')
+    expect(terminal.err).toBe(
+      'error: INC-142 has no open proposal: it is closed: resolved. See "runbook show INC-142".\n',
+    )
   })
 })
 
-test('reject says which proposal it rejects, and why; without a terminal it needs the digest', async () => {
+test('reject sends the proposal and the reason; without a terminal the digest is required', async () => {
   const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/decision': decided('rejected', 0, 1) })
   const terminal = terminalFor(url)
   const argv = ['reject', '142', '--next-cause', '-c', 'not this one']
@@ -223,7 +225,7 @@ test('reject says which proposal it rejects, and why; without a terminal it need
   })
 })
 
-test('cancel keeps why, and on a terminal asks before', async () => {
+test('cancel sends the reason, and asks first in a terminal', async () => {
   const { url, asked } = await fakeApi({ ...show, 'POST /v1/incidents/INC-142/cancel': () => atItsGate() })
   const no = terminalFor(url, { interactive: true, answers: ['n'] })
   expect(await main(['cancel', '142'], no)).toBe(1)
@@ -233,22 +235,24 @@ test('cancel keeps why, and on a terminal asks before', async () => {
   expect(asked[1]!.body).toEqual({ comment: 'a drill' })
 })
 
-test('joining an incident with other inputs says which it has', async () => {
+test('joining an incident with other inputs prints its inputs', async () => {
   const joined = { incident: 'INC-7', created: false, occurrences: 2, inputs: { since: '10m' } }
   const { url } = await fakeApi({ 'POST /v1/incidents': () => joined })
   const terminal = terminalFor(url)
   expect(await main(['trigger', 'task-failure', '--input', 'since=5m'], terminal)).toBe(0)
-  expect(terminal.err).toContain('joined it (2 times by now); it goes on with its own inputs: since=10m')
+  expect(terminal.err).toContain(
+    'joined INC-7, which is already open with the same key (triggered 2 times); it keeps its own inputs: since=10m',
+  )
 })
 
-test('a note is the words of the command line, or what stands on stdin', async () => {
+test('a note is read from the command line or from stdin', async () => {
   const { url, asked } = await fakeApi({ 'POST /v1/incidents/INC-142/notes': () => atItsGate() })
   expect(await main(['note', '142', 'the', 'deploy'], terminalFor(url))).toBe(0)
   expect(await main(['note', '142', '-'], terminalFor(url, { stdin: 'two\nlines\n' }))).toBe(0)
   expect(asked.map(({ body }) => body)).toEqual([{ text: 'the deploy' }, { text: 'two\nlines\n' }])
 })
 
-test('list is a table, and says on stderr that there is nothing', async () => {
+test('list prints a table, or to stderr that there are no incidents', async () => {
   const { url } = await fakeApi({
     'GET /v1/incidents?limit=20': () => ({ incidents: [atItsGate()], next: null }),
     'GET /v1/incidents?limit=20&state=closed': () => ({ incidents: [], next: null }),
@@ -263,7 +267,7 @@ test('list is a table, and says on stderr that there is nothing', async () => {
   expect([none.out, none.err]).toEqual(['', 'no incidents\n'])
 })
 
-test('explain knows kinds, sections and rules, and lists them all', async () => {
+test('explain knows kinds, sections and rules, and lists them', async () => {
   for (const [name, words] of [
     ['sql.update', 'Changes rows of one table'],
     ['remedy', 'What will be done, in one line'],

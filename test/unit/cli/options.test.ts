@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
-import { INCIDENT_COMMANDS } from '../../../src/cli/incident-commands.ts'
+import { VERBS } from '../../../src/cli/verbs.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 test.each([
@@ -11,22 +11,22 @@ test.each([
   [['trigger', 'stuck-run', '--treshold', '5s'], '(Did you mean --input treshold=…?)'],
   [['trigger', 'stuck-run', '--threshold=5s'], '(Did you mean --input threshold=…?)'],
   [['connection', 'prepare', 'db', '--schemas', 'x'], '(Did you mean --schema?)'],
-])('%j says what was probably meant', async (argv, meant) => {
+])('%j is answered with a suggestion', async (argv, meant) => {
   const terminal = fakeTerminal()
   expect(await main(argv, terminal)).toBe(2)
   expect(terminal.err).toContain(meant)
   expect(terminal.err.match(/Did you mean/g)).toHaveLength(1)
 })
 
-test('an option that is like none of the verb suggests nothing', async () => {
+test('an option that resembles none of the verb gets no suggestion', async () => {
   const terminal = fakeTerminal()
   expect(await main(['doctor', '--zebra'], terminal)).toBe(2)
   expect(terminal.err).toContain("unknown option '--zebra'")
   expect(terminal.err).not.toContain('Did you mean')
 })
 
-test('the help of every verb says in a sentence what it does, and shows no default that says nothing', async () => {
-  for (const { name } of INCIDENT_COMMANDS) {
+test('the help of every verb begins with a sentence, and shows no empty default', async () => {
+  for (const { name } of VERBS) {
     const terminal = fakeTerminal()
     expect(await main(['help', name], terminal), name).toBe(0)
     const sentence = terminal.out.split('\n\n')[1]!

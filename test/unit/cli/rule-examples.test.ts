@@ -9,7 +9,7 @@ test('most rules have an example', () => {
   expect(Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object).length).toBeGreaterThan(50)
 })
 
-test('a rule is explained with what is wrong, what is said then, and what is right', async () => {
+test('a rule is explained with a wrong example, its message and a right example', async () => {
   const terminal = fakeTerminal()
   expect(await main(['explain', 'unknown-function'], terminal)).toBe(0)
   expect(terminal.out).toContain('Wrong\n  symptom: count(stuck.rows) > 0\n')
@@ -17,7 +17,7 @@ test('a rule is explained with what is wrong, what is said then, and what is rig
   expect(terminal.out).toContain('There is no function')
 })
 
-test('every rule can be explained, and no example moves or turns the text around it', async () => {
+test('every rule can be explained, and its example contains no invisible characters', async () => {
   for (const rule of Object.keys(RULES)) {
     const terminal = fakeTerminal()
     expect(await main(['explain', rule], terminal), rule).toBe(0)

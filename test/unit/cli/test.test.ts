@@ -17,21 +17,21 @@ function folderWith(change: (text: string) => string = (text) => text): string {
   return folder
 }
 
-test('scenarios that come as expected are 0; what they do not reach is a warning', async () => {
+test('passing scenarios exit with 0; a cause that none reaches is a warning', async () => {
   const terminal = fakeTerminal()
   expect(await main(['test', folderWith()], terminal)).toBe(0)
   expect(terminal.out).toMatch(/^✓ .*minimal\.test\.yaml {2}1 scenario\n$/)
   expect(terminal.err).toContain('no scenario reaches the cause queue-paused')
-  expect(terminal.err).toContain('1 scenario of 1 runbook, all as expected')
+  expect(terminal.err).toContain('1 scenario of 1 runbook, all passed')
 })
 
-test('a gap is a failure where coverage is asked for', async () => {
+test('with --coverage, a gap is a failure', async () => {
   const terminal = fakeTerminal()
   expect(await main(['test', folderWith(), '--coverage'], terminal)).toBe(1)
   expect(terminal.out).toContain('! cause   queue-paused  holds 0')
 })
 
-test('a failure says what was expected, what came, in which round, and how it went', async () => {
+test('a failure shows expected and actual value, the round, and what happened', async () => {
   const terminal = fakeTerminal()
   const folder = folderWith((text) => text.replace('verified: true', 'verified: false'))
   expect(await main(['test', join(folder, 'minimal.test.yaml')], terminal)).toBe(1)
@@ -42,7 +42,7 @@ test('a failure says what was expected, what came, in which round, and how it we
   expect(terminal.out).toContain('round 1: stalled → fail-runs for run-1; run-1 applied; verified')
 })
 
-test('a scenario that does not fit its runbook is a problem at its place', async () => {
+test('a scenario that does not fit its runbook is reported with its position', async () => {
   const terminal = fakeTerminal()
   const folder = folderWith((text) => text.replace('status: COMPLETED', 'state: COMPLETED'))
   expect(await main(['test', folder], terminal)).toBe(1)
@@ -51,7 +51,7 @@ test('a scenario that does not fit its runbook is a problem at its place', async
   )
 })
 
-test('fields that a result must have are told with what could be written, and nothing else is said of that file', async () => {
+test('missing fields of a result are reported with an example, and nothing else is reported for that file', async () => {
   const terminal = fakeTerminal()
   const folder = folderWith((text) => text.replace(/^ {6}(waiting: 0|workerNames: .*)\n/gm, ''))
   expect(await main(['test', folder], terminal)).toBe(1)
@@ -60,16 +60,16 @@ test('fields that a result must have are told with what could be written, and no
   expect(terminal.err).toBe('0 scenarios of 0 runbooks, none run, 1 problem\n')
 })
 
-test('a runbook without scenarios is a warning, and with -o json everything is data', async () => {
+test('a runbook without scenarios is a warning, and -o json prints all results', async () => {
   const terminal = fakeTerminal()
   const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
   copyFileSync(new URL('runbooks/valid/minimal.yaml', fixtures), join(folder, 'minimal.yaml'))
   expect(await main(['test', folder, '-o', 'json'], terminal)).toBe(0)
   expect(JSON.parse(terminal.out)).toMatchObject({ problems: [], runbooks: [{ runbook: 'stuck-runs', scenarios: [] }] })
-  expect(terminal.err).toContain('there are no scenarios')
+  expect(terminal.err).toContain('has no scenarios')
 })
 
-test('--from prints a scenario made of the review of a real incident', async () => {
+test('--from prints a scenario made from the review of an incident', async () => {
   const review = { incident: resolved(), evidence: [], timeline: [], notes: [], chainFaults: [] }
   const { url } = await fakeApi({ 'GET /v1/incidents/INC-142/review.json': () => review })
   const terminal = fakeTerminal({ env: { RUNBOOK_URL: url, RUNBOOK_TOKEN: 't' } })

@@ -25,31 +25,31 @@ const entry = (seq: number, kind = 'check', data = {}): TimelineEntry => ({
 const latest = [entry(1), entry(2), entry(3)]
 
 describe('the frame', () => {
-  test('is the screen of show, the latest events, and the command to approve', () => {
-    const frame = watchFrame(atItsGate(), { latest, trouble: undefined, page, height: 40 })
+  test('shows the incident, the latest events, and the command to approve', () => {
+    const frame = watchFrame(atItsGate(), { latest, problem: undefined, page, height: 40 })
     const screen = showLines(atItsGate(), page)
     expect(frame.slice(0, screen.length)).toEqual(screen)
     expect(frame.slice(-5).join('\n')).toMatch(
-      /event 1 .*…\n.*event 2 .*…\n.*event 3 .*…\n\n. waits for a person: runbook approve INC-142 · Ctrl-C leaves$/,
+      /event 1 .*…\n.*event 2 .*…\n.*event 3 .*…\n\n. waits for approval: runbook approve INC-142 · Ctrl-C stops watching$/,
     )
   })
 
   test.each([5, 12, 20, 24, 60])(
-    'fits a window of %i lines and 80 columns, and always says that it watches',
+    'fits a window of %i lines and 80 columns, and always has the status line',
     (height) => {
-      const frame = watchFrame(atItsGate(), { latest, trouble: undefined, page, height })
+      const frame = watchFrame(atItsGate(), { latest, problem: undefined, page, height })
       expect(frame.length).toBeLessThan(height)
       expect(Math.max(...frame.map((text) => stringWidth(text)))).toBeLessThanOrEqual(80)
-      expect(frame.at(-1)).toContain('waits for a person')
+      expect(frame.at(-1)).toContain('waits for approval')
     },
   )
 
-  test('says why nothing new is seen', () => {
-    const frame = watchFrame(atItsGate(), { latest, trouble: 'the API does not answer', page, height: 40 })
+  test('shows why it is not up to date', () => {
+    const frame = watchFrame(atItsGate(), { latest, problem: 'the API does not answer', page, height: 40 })
     expect(frame.at(-1)).toBe('! the API does not answer')
   })
 
-  test('is drawn where it was before, and leaves the cursor visible below it', () => {
+  test('is redrawn in the same place, and shows the cursor below the last frame', () => {
     let drawn = ''
     const frame = new LiveFrame({ draw: (text) => (drawn += text) })
     frame.draw(['one', 'two', 'three'])
@@ -59,41 +59,41 @@ describe('the frame', () => {
     expect(drawn).toBe('\u001b[3A\r\u001b[?25lone\u001b[K\n\u001b[J')
     drawn = ''
     frame.end(['end'])
-    frame.draw(['a look that came late'])
+    frame.draw(['a late frame'])
     expect(drawn).toBe('\u001b[1A\r\u001b[?25lend\u001b[K\n\u001b[J\u001b[?25h')
   })
 })
 
 describe('watching in a terminal', () => {
-  const sent = (one: TimelineEntry) => `id: ${one.seq}\ndata: ${JSON.stringify(one)}\n\n`
+  const asEvent = (one: TimelineEntry) => `id: ${one.seq}\ndata: ${JSON.stringify(one)}\n\n`
 
-  test('the frame follows the events to the end, and the last one stays', async () => {
+  test('the frame follows the events until the incident is closed, and the last frame stays', async () => {
     let view = atItsGate()
     const { url } = await fakeApi({
       'GET /v1/incidents/INC-142': () => view,
       'GET /v1/incidents/INC-142/events': (_, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
-        response.write(sent(entry(1)))
+        response.write(asEvent(entry(1)))
         setTimeout(() => {
           view = resolved()
-          response.end(sent(entry(2, 'closed', { outcome: 'resolved' })))
+          response.end(asEvent(entry(2, 'closed', { outcome: 'resolved' })))
         }, 50)
       },
     })
     const terminal = fakeTerminal({ live: true, env: { RUNBOOK_URL: url } })
     expect(await main(['watch', '142'], terminal)).toBe(0)
-    expect(terminal.out).toContain('waits for a person: runbook approve INC-142')
+    expect(terminal.out).toContain('waits for approval: runbook approve INC-142')
     const last = terminal.out.slice(terminal.out.lastIndexOf('\u001b[?25l'))
     expect(last).toContain('closed: resolved')
     expect(last.endsWith('\u001b[?25h')).toBe(true)
   })
 
-  test('Ctrl-C leaves, the cursor is back, and the incident is still waiting', async () => {
+  test('Ctrl-C stops watching, shows the cursor again and exits with 8', async () => {
     const { url } = await fakeApi({
       'GET /v1/incidents/INC-142': () => atItsGate(),
       'GET /v1/incidents/INC-142/events': (_, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
-        response.write(sent(entry(1)))
+        response.write(asEvent(entry(1)))
       },
     })
     const terminal = fakeTerminal({ live: true, height: 40, env: { RUNBOOK_URL: url } })
@@ -102,10 +102,10 @@ describe('watching in a terminal', () => {
     terminal.interrupt()
     expect(await watching).toBe(8)
     expect(terminal.out.endsWith('\u001b[?25h')).toBe(true)
-    expect(terminal.err).toBe('INC-142 goes on; watch it again with "runbook watch INC-142"\n')
+    expect(terminal.err).toBe('stopped watching; INC-142 continues. Watch it again with "runbook watch INC-142".\n')
   })
 
-  test('an incident that is not there ends it with one message, and no frame', async () => {
+  test('an unknown incident ends it with a message and without a frame', async () => {
     const { url } = await fakeApi({})
     const terminal = fakeTerminal({ live: true, env: { RUNBOOK_URL: url } })
     expect(await main(['watch', '9'], terminal)).toBe(2)

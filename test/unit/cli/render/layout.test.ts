@@ -3,7 +3,7 @@ import { cut, line, table, wrap } from '../../../../src/cli/render/layout.ts'
 
 const bold = (text: string) => `<${text}>`
 
-test('a style does not count for the width, and is closed where the text is cut', () => {
+test('a style does not count for the width, and ends where the text is cut', () => {
   expect(line(8, 'ab ', ['cdefgh', bold], 'ij')).toBe('ab <cdef…>')
 })
 
@@ -37,7 +37,7 @@ test('the time to wrap one long word grows with its length, not with the square 
   expect(timeOf(64_000)).toBeLessThan(40 * timeOf(8_000))
 })
 
-test('words are kept together, and a word longer than the line is broken', () => {
+test('words are kept together, and a word longer than a line is broken', () => {
   expect(wrap('one two three', 7)).toEqual(['one two', 'three'])
   expect(wrap('abcdefgh', 3)).toEqual(['abc', 'def', 'gh'])
 })

@@ -7,7 +7,7 @@ import { atItsGate, NOW, resolved, roundAtGate } from '../incident-views.ts'
 const page = { width: 80, colours: pc.createColors(false), now: NOW, interactive: true }
 
 describe('one incident on one screen', () => {
-  test('at its gate it says what is wrong, why, what would run on which targets, and how to decide', () => {
+  test('with an open proposal it shows causes, actions, targets and the commands to decide', () => {
     expect(showLines(atItsGate(), page).join('\n')).toBe(
       `INC-142  stuck-run  deciding
 open for 2m 03s · opened by operator · key stuck-run/
@@ -32,12 +32,12 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     )
   })
 
-  test('in a pipe the commands name the digest, because nobody can be asked', () => {
+  test('in a pipe the commands contain the digest, because approve cannot ask', () => {
     const lines = showLines(atItsGate(), { ...page, interactive: false })
     expect(lines.at(-2)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
   })
 
-  test('when it is closed it says the outcome, what became of each target, and that it helped', () => {
+  test('when it is closed it shows the outcome, the result for each target, and the verification', () => {
     const text = showLines(resolved(), page).join('\n')
     expect(text).toContain('INC-142  stuck-run  closed: resolved')
     expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, did not help')
@@ -48,7 +48,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).not.toContain('runbook approve')
   })
 
-  test('a proposal that was rejected says by whom, and nothing of targets', () => {
+  test('a rejected proposal shows who rejected it, and no targets', () => {
     const decisions = [{ ...resolved().rounds[0]!.gate!.decisions[0]!, decision: 'reject' as const, comment: 'a test' }]
     const rounds = [roundAtGate(['run-7'], { state: 'rejected', decisions })]
     const lines = showLines(atItsGate({ state: 'closed', outcome: 'declined', rounds }), page)
@@ -62,7 +62,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(Math.max(...lines.map((text) => stringWidth(text)))).toBeLessThanOrEqual(80)
   })
 
-  test('targets that would be changed differently stand on lines of their own', () => {
+  test('targets with different changes are on separate lines', () => {
     const round = roundAtGate(['run-7', 'run-8'])
     round.gate!.proposal.actions[1]!.preview.rows![0]!.before.status = 'RETRY'
     const text = showLines(atItsGate({ rounds: [round] }), page).join('\n')
@@ -70,7 +70,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain('   status RETRY → FAILED, failure_reason null → Stalled\n   for run-8\n')
   })
 
-  test('a command shows the argv that would run', () => {
+  test('a command is shown with its argv', () => {
     const round = roundAtGate(['-'])
     round.gate!.proposal.actions = [
       {
@@ -89,7 +89,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · 1 of oncall')
   })
 
-  test('what was done once stands beside the targets, not in their place', () => {
+  test('an action that ran once is listed in addition to the targets', () => {
     const view = resolved()
     const last = view.rounds[1]!
     last.effects.push({
@@ -103,7 +103,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain(' skipped   notify  not delivered\n applied   run-7  1 row of runs\n')
   })
 
-  test('a long value is cut on one screen, and whole in full', () => {
+  test('a long value is cut on one screen, and complete with --full', () => {
     const round = roundAtGate(['run-7'])
     const reason = 'Connection refused: ml-inference at 127.0.0.1'
     round.gate!.proposal.actions[0]!.preview.rows![0]!.before.failure_reason = reason
@@ -113,7 +113,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(flat(showInFull(view, page))).toContain(`failure_reason ${reason} → Stalled`)
   })
 
-  test('what comes from the diagnosed system cannot move the cursor or hide text', () => {
+  test('text from the diagnosed system cannot move the cursor or hide other text', () => {
     const view = atItsGate({ reason: 'a\u001b[2Jb\u202ec\nd' })
     view.rounds[0]!.causes[5]!.because = '\u001b]0;title\u0007'
     const text = showLines(view, page).join('\n')
@@ -121,7 +121,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain('a\\u{1b}[2Jb\\u{202e}c d')
   })
 
-  test('in full every statement, its undo and the whole digest stand there', () => {
+  test('--full shows every statement, its undo and the whole digest', () => {
     const text = showInFull(atItsGate(), page).join('\n')
     for (const run of ['run-7', 'run-8', 'run-9']) expect(text).toMatch(new RegExp(`WHERE id =\\s+'${run}' AND status`))
     expect(text).toContain('undo: UPDATE runs SET status')
