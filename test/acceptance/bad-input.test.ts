@@ -119,7 +119,9 @@ test('approving without a terminal needs the digest of the current proposal', as
   expect(withoutDigest).toMatchObject({ code: 2, message: expect.stringContaining('--digest') })
   const otherDigest = refusal(await world.runbook(['approve', id, '--digest', '0123456789ab']))
   expect(otherDigest.code).toBe(1)
-  expect(otherDigest.message).toContain(`${gate!.id} now has another proposal, with digest ${gate!.proposalDigest.slice(0, 12)}`)
+  expect(otherDigest.message).toContain(
+    `${gate!.id} now has another proposal, with digest ${gate!.proposalDigest.slice(0, 12)}`,
+  )
   expect(refusal(await world.runbook(['approve', id, '--digest', 'zz'])).code).toBe(2)
 
   // The API also refuses another digest, without the check in the command.
