@@ -1,7 +1,7 @@
 import { isJsonObject, type Json } from '../../src/core/json.ts'
 import { visibleText } from '../../src/core/displayable.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
-import { parameterNumber, sqlPieces } from '../../src/language/sql-pieces.ts'
+import { parameterNumber, sqlTokens } from '../../src/language/sql-tokens.ts'
 
 /** A value as people read it in SQL. Never run. */
 export function sqlLiteral(value: Json): string {
@@ -16,7 +16,7 @@ export function shownSql(sql: string, values: readonly Json[]): string {
   let from = 0
   const add = (part: string) => (text += text.endsWith(' ') ? part.replace(/^ /, '') : part)
   const addBetween = (end?: number) => add(sql.slice(from, end).replace(/\s+/g, ' '))
-  for (const piece of sqlPieces(sql)) {
+  for (const piece of sqlTokens(sql)) {
     addBetween(piece.start)
     const number = parameterNumber(piece)
     if (number !== undefined) text += sqlLiteral(values[number - 1] ?? null)
@@ -34,7 +34,7 @@ export function withOwnValues(sql: string, values: readonly Json[]): Statement {
   const numbers = new Map<number, number>()
   let text = ''
   let from = 0
-  for (const piece of sqlPieces(sql.replace(/[\s;]+$/, ''))) {
+  for (const piece of sqlTokens(sql.replace(/[\s;]+$/, ''))) {
     const number = parameterNumber(piece)
     if (number === undefined) continue
     if (!numbers.has(number)) numbers.set(number, own.push(values[number - 1] ?? null))

@@ -1,6 +1,6 @@
 import { coverageOf, type Coverage } from '../interpreter/scenarios/coverage.ts'
 import { runScenario, type ScenarioRun } from '../interpreter/scenarios/run-scenario.ts'
-import { loadRunbooks, runbookOf, scenariosBeside, type LoadOptions } from '../language/load.ts'
+import { loadRunbooks, runbookOf, scenarioFileOf, type LoadOptions } from '../language/load.ts'
 import type { Source } from '../language/parse/source.ts'
 import type { Problem } from '../language/problems.ts'
 import { compileScenarios } from '../language/scenarios/compile-scenarios.ts'
@@ -32,7 +32,7 @@ export async function testRunbooks(paths: readonly string[], options: LoadOption
   const found = problems.filter((problem) => problem.severity === 'error')
   const tested: TestedRunbook[] = []
   for (const { file, plan } of runbooks) {
-    const beside = scenariosBeside(file)
+    const beside = scenarioFileOf(file)
     const compiled = beside && compileScenarios(beside.text, beside.file, plan)
     const errors = compiled?.problems.filter((problem) => problem.severity === 'error') ?? []
     found.push(...errors)

@@ -15,7 +15,7 @@ import { inputsType } from './expressions/inputs-type.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { ACTIONS, CHECKS } from './kinds/table.ts'
 import { parseYaml } from './parse/parse-yaml.ts'
-import { inOrder } from './problems.ts'
+import { sortProblems } from './problems.ts'
 import type { Problem, Reporter } from './problems.ts'
 import { readSection } from './structure/read.ts'
 import type { Section } from './structure/section.ts'
@@ -38,10 +38,10 @@ const HOUR_MS = 3_600_000
 export function compileRunbook(text: string, options: CompileOptions): Compilation {
   const { tree, reporter } = parseYaml(text, options.file)
   const runbook = tree && readSection('runbook', tree, reporter)
-  if (!runbook) return { problems: inOrder(reporter.problems) }
+  if (!runbook) return { problems: sortProblems(reporter.problems) }
   const plan = compilePlan(contextOf(reporter, options), runbook)
   if (!reporter.hasErrors) refuseTooLarge(reporter, runbook, plan)
-  const problems = inOrder(reporter.problems)
+  const problems = sortProblems(reporter.problems)
   if (reporter.hasErrors) return { problems }
   return { plan, planDigest: digest(plan as unknown as Json), problems }
 }

@@ -1,6 +1,6 @@
-import { loadRunbooks, runbookOf, scenariosBeside } from './load.ts'
+import { loadRunbooks, runbookOf, scenarioFileOf } from './load.ts'
 import type { LoadOptions } from './load.ts'
-import { inOrder } from './problems.ts'
+import { sortProblems } from './problems.ts'
 import type { Problem } from './problems.ts'
 import { compileScenarios } from './scenarios/compile-scenarios.ts'
 
@@ -11,8 +11,8 @@ import { compileScenarios } from './scenarios/compile-scenarios.ts'
 export function lintRunbooks(paths: readonly string[], options: LoadOptions): { problems: Problem[]; files: number } {
   const { runbooks, problems, files } = loadRunbooks(paths.map(runbookOf), options)
   const scenarios = runbooks.flatMap(({ file, plan }) => {
-    const beside = scenariosBeside(file)
+    const beside = scenarioFileOf(file)
     return beside ? compileScenarios(beside.text, beside.file, plan).problems : []
   })
-  return { problems: inOrder([...problems, ...scenarios]), files }
+  return { problems: sortProblems([...problems, ...scenarios]), files }
 }

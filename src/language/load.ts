@@ -5,7 +5,7 @@ import { compileRunbook } from './compile.ts'
 import type { CompileOptions } from './compile.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { Source } from './parse/source.ts'
-import { Reporter, inOrder } from './problems.ts'
+import { Reporter, sortProblems } from './problems.ts'
 import type { Problem } from './problems.ts'
 import type { Rule } from './rules.ts'
 
@@ -47,7 +47,7 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
   problems.push(...betweenRunbooks(runbooks, complete))
   return {
     runbooks,
-    problems: inOrder(problems),
+    problems: sortProblems(problems),
     files: files.length,
     byName: new Map(runbooks.map((runbook) => [runbook.plan.name, runbook])),
     byIncident: new Map(runbooks.map((runbook) => [runbook.plan.incident, runbook])),
@@ -55,7 +55,7 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
 }
 
 /** The scenario file of a runbook, in the same folder: `stuck-runs.test.yaml`. Undefined if there is none. */
-export function scenariosBeside(runbook: string): { file: string; text: string } | undefined {
+export function scenarioFileOf(runbook: string): { file: string; text: string } | undefined {
   const file = runbook.replace(/\.(ya?ml)$/, '.test.$1')
   return existsSync(file) ? { file, text: readFileSync(file, 'utf8') } : undefined
 }

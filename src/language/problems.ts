@@ -55,7 +55,7 @@ export class Reporter {
 }
 
 /** Sorted by file and place; at the same place, errors before warnings. */
-export function inOrder(problems: Problem[]): Problem[] {
+export function sortProblems(problems: Problem[]): Problem[] {
   return problems.toSorted(
     (a, b) =>
       a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column || a.severity.localeCompare(b.severity),
@@ -73,7 +73,7 @@ const PLAIN: Colours = { red: (text) => text, yellow: (text) => text, dim: (text
 
 /** For people: place, message and rule on one line, then the code frame; a blank line between two problems. */
 export function renderText(problems: Problem[], colours: Colours = PLAIN): string {
-  return inOrder(problems)
+  return sortProblems(problems)
     .map((problem) => {
       const kind = problem.severity === 'error' ? colours.red('error') : colours.yellow('warning')
       const place = colours.bold(`${problem.file}:${problem.line}:${problem.column}`)
@@ -84,12 +84,12 @@ export function renderText(problems: Problem[], colours: Colours = PLAIN): strin
 
 /** For programs: a JSON array of problems, in order. */
 export function renderJson(problems: Problem[]): string {
-  return JSON.stringify(inOrder(problems), null, 2)
+  return JSON.stringify(sortProblems(problems), null, 2)
 }
 
 /** GitHub workflow commands, which GitHub shows as annotations next to the changed lines. */
 export function renderGithub(problems: Problem[]): string {
-  return inOrder(problems)
+  return sortProblems(problems)
     .map(({ severity, file, line, column, endLine, endColumn, rule, message }) => {
       const place = `file=${escapeProperty(file)},line=${line},col=${column},endLine=${endLine},endColumn=${endColumn}`
       return `::${severity} ${place},title=${escapeProperty(rule)}::${escapeData(message)}\n`

@@ -4,7 +4,7 @@ import { LOOPS } from './expressions/loops.ts'
 import type { Kind, Parameter } from './kinds/kind.ts'
 import { ACTIONS, CHECKS } from './kinds/table.ts'
 import { RULES } from './rules.ts'
-import { SECTIONS, sectionsBeside } from './structure/fields.ts'
+import { SECTIONS, sectionsOfSameFile } from './structure/fields.ts'
 import type { Field, Form, SectionName } from './structure/form.ts'
 
 /** The reference of the language as Markdown, generated from the compiler's own definitions. */
@@ -18,7 +18,7 @@ export function reference(): string {
     '',
     '## Fields of a runbook',
     '',
-    ...sectionsBeside('runbook').flatMap(section),
+    ...sectionsOfSameFile('runbook').flatMap(section),
     '## Checks',
     '',
     "Checks only read. Each result is an object; expressions read it by the check's name. Lists are in its `.rows`.",
@@ -40,7 +40,7 @@ export function reference(): string {
     '',
     '## Fields of scenarios',
     '',
-    ...sectionsBeside('scenarios').flatMap(section),
+    ...sectionsOfSameFile('scenarios').flatMap(section),
     '## Rules',
     '',
     'The compiler and the linter report these problems of runbooks and scenario files.',

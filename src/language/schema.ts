@@ -5,7 +5,7 @@ import { isList, isNullable, isObject, withoutNull } from './expressions/types.t
 import type { Kind, Parameter } from './kinds/kind.ts'
 import { ACTIONS, CHECKS } from './kinds/table.ts'
 import { fieldText } from './reference.ts'
-import { SECTIONS, sectionsBeside } from './structure/fields.ts'
+import { SECTIONS, sectionsOfSameFile } from './structure/fields.ts'
 import type { Field, Form, SectionName } from './structure/form.ts'
 import { RESULTS } from './structure/scenario-fields.ts'
 
@@ -33,7 +33,7 @@ export function scenariosSchema(): JsonObject {
 }
 
 function definitionsBeside(root: SectionName): JsonObject {
-  return Object.fromEntries(sectionsBeside(root).map((name) => [name, sectionSchema(name)]))
+  return Object.fromEntries(sectionsOfSameFile(root).map((name) => [name, sectionSchema(name)]))
 }
 
 const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{\\{' }

@@ -7,7 +7,7 @@ import type { Kind, Parameter } from '../../language/kinds/kind.ts'
 import { ACTIONS, CHECKS } from '../../language/kinds/table.ts'
 import { formText, resultRows } from '../../language/reference.ts'
 import { RULES, type Rule } from '../../language/rules.ts'
-import { SECTIONS, sectionsBeside } from '../../language/structure/fields.ts'
+import { SECTIONS, sectionsOfSameFile } from '../../language/structure/fields.ts'
 import type { Field, SectionName } from '../../language/structure/form.ts'
 import { pad, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
@@ -17,7 +17,7 @@ const COLUMN = 20
 /** Everything that can be explained, one line each. */
 export function explainTopics(page: Page): string[] {
   const kinds = (all: readonly Kind[]) => all.map(({ name: kind, summary }) => [kind, summary] as const)
-  const sections = (root: SectionName) => sectionsBeside(root).map((name) => [name, SECTIONS[name].doc] as const)
+  const sections = (root: SectionName) => sectionsOfSameFile(root).map((name) => [name, SECTIONS[name].doc] as const)
   const functions = [...Object.keys(LOOPS), ...FUNCTIONS.map(({ name }) => name)]
   return [
     ...listed('Checks', kinds(CHECKS), page),

@@ -1,5 +1,5 @@
 import type { Plan, PlanRemedy } from '../../core/plan.ts'
-import { asksForWrite } from '../../language/compile/asks-for-write.ts'
+import { conditionsOnWrite } from '../../language/compile/conditions-on-write.ts'
 import type { Scenario } from '../../language/scenarios/scenario.ts'
 import { simulate, type Simulated } from '../simulator.ts'
 import { compare, type Mismatch } from './compare.ts'
@@ -69,7 +69,7 @@ function scenarioProblems(
 }
 
 function whyVerified(remedy: PlanRemedy, { checks }: Scenario): string {
-  const { written } = asksForWrite(remedy)
+  const { written } = conditionsOnWrite(remedy)
   if (written.length > 0)
     return `"until" is true because of the write alone: it tests columns that "set" writes (${written.join(', ')}). Test what happens after the write, and give the results of its checks from before the write.`
   const own = remedy.verify.checks.map(({ name }) => name)

@@ -12,11 +12,11 @@ export const DEFAULT_POLL_MS = 5_000
 
 export interface ActionScopes {
   /** For an action on each target: includes the name in `for`. */
-  each: Scope
+  perTarget: Scope
   /** For an action with `once`: the items are known only as `affects`. */
-  whole: Scope
+  once: Scope
   /** For `wait`: `inputs` and `targets`. */
-  after: Scope
+  afterwards: Scope
   /** The checks that `wait` can run again. */
   diagnosis: CompiledChecks
 }
@@ -32,7 +32,7 @@ export function compileAction(
   const kind = actionKind(context, section)
   if (!kind) return undefined
   const once = section.bool('once') ?? false
-  const scope = once ? scopes.whole : scopes.each
+  const scope = once ? scopes.once : scopes.perTarget
   const compiled = compileParameters(context, kind, section.map('with'), section.at('action'), scope, (name) =>
     section.has(name),
   )
@@ -53,7 +53,7 @@ export function compileAction(
   if (expect) action.expect = expect.expression
   const wait = section.section('wait')
   if (wait) {
-    const polled = compilePolled(context, wait, scopes.after, scopes.diagnosis)
+    const polled = compilePolled(context, wait, scopes.afterwards, scopes.diagnosis)
     if (polled) action.wait = polled
   }
   const batches = section.section('batches')

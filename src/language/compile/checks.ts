@@ -58,7 +58,7 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
     }
     found.push({ check, key })
   }
-  const checks = inOrder(context, found)
+  const checks = orderByNeeds(context, found)
   return { checks, scope: { types, checks: { checks: ancestors(checks, siblings), partial } } }
 }
 
@@ -85,7 +85,7 @@ function kindOf(context: Context, { section }: NamedSection) {
 }
 
 /** Orders the checks so that each comes after the checks that it needs. Reports each cycle once. */
-function inOrder(context: Context, found: { check: PlanCheck; key: Span }[]): PlanCheck[] {
+function orderByNeeds(context: Context, found: { check: PlanCheck; key: Span }[]): PlanCheck[] {
   const byName = new Map(found.map((one) => [one.check.name, one]))
   const state = new Map<string, 'open' | 'done'>()
   const ordered: PlanCheck[] = []

@@ -17,21 +17,21 @@ export interface CompiledValue {
   checks: string[]
 }
 
-/** Compiles a literal, a template or a structure of these. `wanted` is the required type; `what` names the value in messages. */
+/** Compiles a literal, a template or a structure of these. `required` is the required type; `what` names the value in messages. */
 export function compileValue(
   context: Context,
   tree: Tree,
   scope: Scope,
-  wanted: Type = 'dyn',
+  required: Type = 'dyn',
   what = 'this',
 ): CompiledValue | undefined {
-  if (tree.kind === 'list') return compileList(context, tree.items, scope, wanted, what, tree)
-  if (tree.kind === 'map') return compileMap(context, tree, scope, wanted, what)
+  if (tree.kind === 'list') return compileList(context, tree.items, scope, required, what, tree)
+  if (tree.kind === 'map') return compileMap(context, tree, scope, required, what)
   reportCutText(context.reporter, what, tree)
   if (!hasTemplate(tree)) warnOfBraces(context, tree, scope)
   const compiled = hasTemplate(tree) ? compileTemplate(context, tree, scope) : literal(tree)
   if (!compiled) return undefined
-  return fits(context, tree, compiled, wanted, what) ? compiled : undefined
+  return fits(context, tree, compiled, required, what) ? compiled : undefined
 }
 
 function hasTemplate(tree: Tree): tree is ScalarTree & { value: string } {
@@ -60,25 +60,25 @@ function literalType(value: ScalarTree['value']): Type {
   return Number.isInteger(value) ? 'int' : 'double'
 }
 
-function fits(context: Context, tree: Tree, { value, type }: CompiledValue, wanted: Type, what: string): boolean {
-  const inner = withoutNull(wanted)
+function fits(context: Context, tree: Tree, { value, type }: CompiledValue, required: Type, what: string): boolean {
+  const inner = withoutNull(required)
   if (inner === 'duration' && 'lit' in value && typeof value.lit === 'string') {
     if (parseDuration(value.lit) !== undefined) return true
     const message = `${what} must be a duration with its unit, such as 30s, 15m or 24h, and not 0.`
     context.reporter.error('bad-duration', tree, message)
     return false
   }
-  if (assignable(type, wanted)) return true
+  if (assignable(type, required)) return true
   context.reporter.error(
-    mayBeNull(type, wanted) ? 'may-be-null' : 'type-mismatch',
+    mayBeNull(type, required) ? 'may-be-null' : 'type-mismatch',
     tree,
-    typeMismatch(type, wanted, what),
+    typeMismatch(type, required, what),
   )
   return false
 }
 
-function mayBeNull(type: Type, wanted: Type): boolean {
-  return type !== NULL && assignable(stripNulls(type), wanted)
+function mayBeNull(type: Type, required: Type): boolean {
+  return type !== NULL && assignable(stripNulls(type), required)
 }
 
 function stripNulls(type: Type): Type {
@@ -86,27 +86,27 @@ function stripNulls(type: Type): Type {
   return isList(inner) ? { list: stripNulls(inner.list) } : inner
 }
 
-function typeMismatch(type: Type, wanted: Type, what: string): string {
-  const required = `${what} must be ${aType(wanted)}`
-  if (mayBeNull(type, wanted))
+function typeMismatch(type: Type, required: Type, what: string): string {
+  const requirement = `${what} must be ${aType(required)}`
+  if (mayBeNull(type, required))
     return isList(withoutNull(type)) && !isNullable(type)
-      ? `${required}, but items of this list may be null. Remove nulls with .present().`
-      : `${required}, but this may be null. Give it a default with .orElse(…).`
-  const quote = wanted === 'string' && typeof type === 'string' ? ' Put it in quotes, or use string(…).' : ''
-  return `${required}, but this is ${aType(type)}.${quote}`
+      ? `${requirement}, but items of this list may be null. Remove nulls with .present().`
+      : `${requirement}, but this may be null. Give it a default with .orElse(…).`
+  const quote = required === 'string' && typeof type === 'string' ? ' Put it in quotes, or use string(…).' : ''
+  return `${requirement}, but this is ${aType(type)}.${quote}`
 }
 
 function compileList(
   context: Context,
   items: Tree[],
   scope: Scope,
-  wanted: Type,
+  required: Type,
   what: string,
   at: Tree,
 ): CompiledValue | undefined {
-  const inner = withoutNull(wanted)
+  const inner = withoutNull(required)
   if (inner !== 'dyn' && !isList(inner)) {
-    context.reporter.error('type-mismatch', at, `${what} must be ${aType(wanted)}, but found a list.`)
+    context.reporter.error('type-mismatch', at, `${what} must be ${aType(required)}, but found a list.`)
     return undefined
   }
   const element = isList(inner) ? inner.list : 'dyn'
@@ -123,18 +123,18 @@ function compileList(
   return { value, type: { list: type ?? 'dyn' }, ...reads(compiled) }
 }
 
-/** Compiles names with values. Each value must have the type `of`, or that of its field in `wanted`. */
+/** Compiles names with values. Each value must have the type `of`, or that of its field in `required`. */
 export function compileMap(
   context: Context,
   tree: MapTree,
   scope: Scope,
-  wanted: Type,
+  required: Type,
   what: string,
   of: Type = 'dyn',
 ): CompiledValue | undefined {
-  const inner = withoutNull(wanted)
+  const inner = withoutNull(required)
   if (inner !== 'dyn' && !isObject(inner)) {
-    context.reporter.error('type-mismatch', tree, `${what} must be ${aType(wanted)}, but found fields.`)
+    context.reporter.error('type-mismatch', tree, `${what} must be ${aType(required)}, but found fields.`)
     return undefined
   }
   const compiled: [string, CompiledValue][] = []

@@ -7,7 +7,7 @@ import type { Kind } from '../kinds/kind.ts'
 import type { NamedSection, Section } from '../structure/section.ts'
 import { DEFAULT_POLL_MS, compileAction, compilePolled } from './actions.ts'
 import type { ActionScopes } from './actions.ts'
-import { asksForWrite } from './asks-for-write.ts'
+import { conditionsOnWrite } from './conditions-on-write.ts'
 import { withAffects } from './causes.ts'
 import type { CompiledCause } from './causes.ts'
 import { isReserved } from './checks.ts'
@@ -37,17 +37,18 @@ export function compileRemedy(
   { all, causes, causesAreValid, diagnosis, inputsOnly }: RemedySurroundings,
 ): PlanRemedy {
   const { scope } = diagnosis
-  const users = causes.filter(({ cause }) => 'remedy' in cause.then && cause.then.remedy === name)
-  if (users.length === 0 && causesAreValid)
+  const causesUsing = causes.filter(({ cause }) => 'remedy' in cause.then && cause.then.remedy === name)
+  if (causesUsing.length === 0 && causesAreValid)
     context.reporter.error('unused-remedy', key, `No cause has the remedy "${name}". Name it in a cause, or remove it.`)
   if (name === 'escalate' || name === 'none')
     context.reporter.error('name-taken', key, `"${name}" has a special meaning in "remedy". Choose another name.`)
   const forName = targetName(context, section, scope)
-  const item = targetType(context, section, name, users)
-  const whole = remedyScope(users, scope)
-  const each = forName === undefined ? whole : scopeWith(whole, { [forName]: item })
-  const after = scopeWith(inputsOnly, { targets: { list: item } })
-  const actions = compileActions(context, section, { each, whole, after, diagnosis }, forName)
+  const item = targetType(context, section, name, causesUsing)
+  const onceScope = remedyScope(causesUsing, scope)
+  const targetScope = forName === undefined ? onceScope : scopeWith(onceScope, { [forName]: item })
+  const afterScope = scopeWith(inputsOnly, { targets: { list: item } })
+  const scopes = { perTarget: targetScope, once: onceScope, afterwards: afterScope, diagnosis }
+  const actions = compileActions(context, section, scopes, forName)
   const writes = actions.filter(({ kind }) => kind.access === 'write')
   const remedy: PlanRemedy = {
     name: name,
@@ -57,10 +58,10 @@ export function compileRemedy(
     actions: actions.map(({ action }) => action),
     limits: compileLimits(context, section, writes.length > 0),
     approval: compileApproval(context, section, writes.length > 0),
-    verify: compileVerify(context, section, { after, all, diagnosis }, writes.length > 0),
+    verify: compileVerify(context, section, { afterwards: afterScope, all, diagnosis }, writes.length > 0),
   }
   if (forName !== undefined) remedy.for = forName
-  compileKeyAndLock(context, section, remedy, each)
+  compileKeyAndLock(context, section, remedy, targetScope)
   warnOfWriteAlone(context, section, remedy)
   return remedy
 }
@@ -84,10 +85,10 @@ function targetName(context: Context, section: Section, scope: Scope): string | 
 }
 
 /** The type of one target, which must be the same in all causes that name the remedy. */
-function targetType(context: Context, section: Section, name: string, users: CompiledCause[]): Type {
+function targetType(context: Context, section: Section, name: string, causesUsing: CompiledCause[]): Type {
   if (!section.has('for')) return 'dyn'
   let type: Type | undefined
-  for (const { element, remedyAt, cause } of users) {
+  for (const { element, remedyAt, cause } of causesUsing) {
     if (element === undefined) {
       const message = `The remedy "${name}" has "for", so it is applied to each affected item. Add "affects" to this cause.`
       context.reporter.error('remedy-needs-affects', remedyAt ?? section.span, message)
@@ -100,13 +101,13 @@ function targetType(context: Context, section: Section, name: string, users: Com
 }
 
 /** The scope of a remedy. It has `affects` if every cause of the remedy has it. */
-function remedyScope(users: CompiledCause[], scope: Scope): Scope {
-  const [first] = users
-  if (!first || users.some(({ element }) => element === undefined)) return scope
-  const same = users.every(({ element }) => JSON.stringify(element) === JSON.stringify(first.element))
+function remedyScope(causesUsing: CompiledCause[], scope: Scope): Scope {
+  const [first] = causesUsing
+  if (!first || causesUsing.some(({ element }) => element === undefined)) return scope
+  const same = causesUsing.every(({ element }) => JSON.stringify(element) === JSON.stringify(first.element))
   const checks = new Set<string>()
   const effects = new Map<string, number>()
-  for (const { affects } of users) {
+  for (const { affects } of causesUsing) {
     for (const check of affects?.checks ?? []) checks.add(check)
     for (const [check, bits] of affects?.effects ?? new Map<string, number>())
       effects.set(check, (effects.get(check) ?? 0) | bits)
@@ -115,19 +116,19 @@ function remedyScope(users: CompiledCause[], scope: Scope): Scope {
 }
 
 /** Compiles `key` and `lock`. With `for`, each target must have its own key. */
-function compileKeyAndLock(context: Context, section: Section, remedy: PlanRemedy, each: Scope): void {
+function compileKeyAndLock(context: Context, section: Section, remedy: PlanRemedy, scope: Scope): void {
   const [key, lock] = [section.scalar('key'), section.scalar('lock')]
   if (remedy.for !== undefined && !section.has('key')) {
     const message = `With "for", each target needs a "key", such as \${{ ${remedy.for}.id }}.`
     context.reporter.error('missing-key', section.keyOf('for'), message)
   }
-  const named = key && compileTemplate(context, key, each, 'refused')
+  const named = key && compileTemplate(context, key, scope, 'refused')
   if (named) remedy.key = named.value
   if (named && remedy.for !== undefined && !named.names.includes(remedy.for)) {
     const message = `All targets would have the same key. Use ${remedy.for} in it.`
     context.reporter.error('key-not-distinct', section.at('key'), message)
   }
-  const locked = lock && compileTemplate(context, lock, each, 'refused')
+  const locked = lock && compileTemplate(context, lock, scope, 'refused')
   if (locked) remedy.lock = locked.value
 }
 
@@ -196,7 +197,7 @@ function checkApprovers(context: Context, approval: Section): void {
 /** With `holds`, `until` also checks that the written value stays, so there is no warning. */
 function warnOfWriteAlone({ reporter }: Context, section: Section, remedy: PlanRemedy): void {
   const verify = section.section('verify')
-  const { written, alone } = asksForWrite(remedy)
+  const { written, alone } = conditionsOnWrite(remedy)
   if (!verify || !alone || remedy.verify.holdsMs > 0) return
   const message = `This is true as soon as "set" has written the value (${written.join(', ')}), even if nothing recovered. Check what happens after the write, or that the symptom is gone. If nothing follows the write, add "holds" to check that the value stays.`
   reporter.warning('until-is-the-write', verify.at('until'), message)
@@ -212,7 +213,7 @@ const NOTHING_TO_VERIFY: PlanRemedy['verify'] = {
 
 interface VerifyScopes {
   /** `inputs` and `targets`. */
-  after: Scope
+  afterwards: Scope
   all: NamedSection[]
   diagnosis: CompiledChecks
 }
@@ -231,7 +232,7 @@ function compileVerify(
     }
     return NOTHING_TO_VERIFY
   }
-  const polled = compilePolled(context, verify, scopes.after, scopes.diagnosis)
+  const polled = compilePolled(context, verify, scopes.afterwards, scopes.diagnosis)
   if (!polled) return NOTHING_TO_VERIFY
   const holdsMs = verify.duration('holds') ?? 0
   if (holdsMs >= polled.withinMs && verify.has('holds')) {

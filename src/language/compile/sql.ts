@@ -1,5 +1,5 @@
 import { MAX_ROWS } from '../../core/evidence.ts'
-import { parameterNumber, sqlPieces } from '../sql-pieces.ts'
+import { parameterNumber, sqlTokens } from '../sql-tokens.ts'
 
 /** A problem in SQL text; offsets count from the start of the text. */
 export interface SqlProblem {
@@ -125,8 +125,8 @@ const isWithin = (word: string) => /^[0-9]+$/.test(word) && Number(word) <= MAX_
 /** The number of values that a statement uses, which is its largest `$n`, and the unused numbers below it. */
 export function parametersOf(sql: string): { count: number; missing: number[] } {
   const used = new Set<number>()
-  for (const piece of sqlPieces(sql)) {
-    const number = parameterNumber(piece)
+  for (const token of sqlTokens(sql)) {
+    const number = parameterNumber(token)
     if (number !== undefined) used.add(number)
   }
   const count = Math.max(0, ...used)
@@ -138,7 +138,7 @@ export function parametersOf(sql: string): { count: number; missing: number[] } 
 function tokensOf(sql: string): Token[] {
   const tokens: Token[] = []
   let depth = 0
-  for (const { kind, text, start } of sqlPieces(sql)) {
+  for (const { kind, text, start } of sqlTokens(sql)) {
     if (kind !== 'word') continue
     if (text === ')') depth--
     tokens.push({ word: text.toLowerCase(), start, depth })

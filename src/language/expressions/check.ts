@@ -1,7 +1,7 @@
 import type { Type } from '../../core/plan.ts'
 import { FUNCTIONS, REFUSED_FUNCTIONS, functionNamed, takesWithoutNull } from './functions.ts'
 import { LOOPS, isLoop } from './loops.ts'
-import { NOTHING, forget, knowing, narrowElement, notNullWhen, pathOf } from './narrowing.ts'
+import { NO_PATHS, withoutName, withNotNull, narrowElement, notNullWhen, pathOf } from './narrowing.ts'
 import type { Env } from './narrowing.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { binaryResult } from './operators.ts'
@@ -32,7 +32,7 @@ export interface Checked {
 /** Finds all type problems of an expression. `scope`: the names that it can read. */
 export function checkExpression(root: Node, scope: Record<string, Type>): Checked {
   const checker = new Checker(scope)
-  const type = checker.visit(root, { locals: undefined, notNull: NOTHING })
+  const type = checker.visit(root, { locals: undefined, notNull: NO_PATHS })
   return { root, type, types: checker.types, problems: checker.problems }
 }
 
@@ -164,8 +164,8 @@ class Checker {
 
   private ternary(node: Node, [condition, whenTrue, whenFalse]: [Node, Node, Node], env: Env): Type {
     this.bool(condition, env)
-    const a = this.visit(whenTrue, knowing(env, notNullWhen(condition, true)))
-    const b = this.visit(whenFalse, knowing(env, notNullWhen(condition, false)))
+    const a = this.visit(whenTrue, withNotNull(env, notNullWhen(condition, true)))
+    const b = this.visit(whenFalse, withNotNull(env, notNullWhen(condition, false)))
     const both = unify(a, b)
     if (both) return both
     return this.problem(
@@ -177,7 +177,7 @@ class Checker {
 
   private logical([left, right]: [Node, Node], env: Env, and: boolean): Type {
     this.bool(left, env)
-    this.bool(right, knowing(env, notNullWhen(left, and)))
+    this.bool(right, withNotNull(env, notNullWhen(left, and)))
     return 'bool'
   }
 
@@ -213,12 +213,12 @@ class Checker {
       return this.problem('wrong-arguments', node, `Write .${name}(x, …), where x is a name for one item.`)
     const inner: Env = {
       locals: { name: variable.args, type: element, outer: env.locals },
-      notNull: forget(env.notNull, variable.args),
+      notNull: withoutName(env.notNull, variable.args),
     }
     if (name === 'map') {
       if (!transform) return { list: this.visit(predicate, inner) }
       this.bool(predicate, inner)
-      return { list: this.visit(transform, knowing(inner, notNullWhen(predicate, true))) }
+      return { list: this.visit(transform, withNotNull(inner, notNullWhen(predicate, true))) }
     }
     this.bool(predicate, inner)
     if (name !== 'filter') return 'bool'

@@ -14,7 +14,7 @@ export interface Env {
   /** Paths such as `r.job_id` that were compared with null before. */
   notNull: ReadonlySet<string>
 }
-export const NOTHING: ReadonlySet<string> = new Set()
+export const NO_PATHS: ReadonlySet<string> = new Set()
 
 /** `r.job_id` for a path of plain names; undefined for anything else. */
 export function pathOf(node: Node): string | undefined {
@@ -55,12 +55,12 @@ const isNull = (node: Node) => node.op === 'value' && node.args === null
 const isLiteral = (node: Node) => node.op === 'value' && node.args !== null
 
 /** The same environment with further paths that are known not to be null. */
-export function knowing(env: Env, paths: string[]): Env {
+export function withNotNull(env: Env, paths: string[]): Env {
   return paths.length === 0 ? env : { ...env, notNull: new Set([...env.notNull, ...paths]) }
 }
 
 /** The paths without those of this name: a loop's name hides an outer one of the same name. */
-export function forget(paths: ReadonlySet<string>, name: string): ReadonlySet<string> {
+export function withoutName(paths: ReadonlySet<string>, name: string): ReadonlySet<string> {
   const kept = [...paths].filter((path) => path !== name && !path.startsWith(`${name}.`))
   return kept.length === paths.size ? paths : new Set(kept)
 }

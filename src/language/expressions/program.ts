@@ -73,30 +73,30 @@ class Builder {
   private name(node: Node, name: string, locals: string[]): Run {
     const at = locals.lastIndexOf(name)
     if (at >= 0) return (frame) => frame.items[at]!
-    const load = loading(this.types.get(node)!)
+    const convert = converterFor(this.types.get(node)!)
     return ({ scope }) => {
       const value = Object.hasOwn(scope, name) ? scope[name] : undefined
       if (value === undefined) throw new EvaluationError(`"${name}" has no value here`)
-      return load(value)
+      return convert(value)
     }
   }
 
   private field(node: Node, of: Run, name: string): Run {
-    const load = loading(this.types.get(node)!)
+    const convert = converterFor(this.types.get(node)!)
     return (frame) => {
       const value = ownField(of(frame), name)
       if (value === undefined) throw new EvaluationError(`there is no "${name}"`)
-      return load(value)
+      return convert(value)
     }
   }
 
   private index(node: Node, of: Run, at: Run): Run {
-    const load = loading(this.types.get(node)!)
+    const convert = converterFor(this.types.get(node)!)
     return (frame) => {
       const key = at(frame)
       const value = itemAt(of(frame), key)
       if (value === undefined) throw new EvaluationError(`there is no item ${show(key)}`)
-      return load(value)
+      return convert(value)
     }
   }
 
@@ -118,8 +118,8 @@ class Builder {
     const run = this.build(node, locals)
     const type = this.types.get(node)!
     if (!isList(type) || !isDuration(type.list)) return run
-    const load = loading(type.list)
-    return (frame) => (run(frame) as Value[]).map(load)
+    const convert = converterFor(type.list)
+    return (frame) => (run(frame) as Value[]).map(convert)
   }
 
   private has(node: Node, locals: string[]): Run {
@@ -141,7 +141,7 @@ class Builder {
     const of = this.build(over, locals)
     const inner = [...locals, (args[0] as { args: string }).args]
     const type = this.types.get(over)!
-    const each: Loop = { of, at: locals.length, load: loading(isList(type) ? type.list : 'dyn') }
+    const each: Loop = { of, at: locals.length, convert: converterFor(isList(type) ? type.list : 'dyn') }
     const body = this.build(args[1]!, inner)
     if (name === 'map') return args[2] ? select(each, body, this.build(args[2], inner)) : select(each, undefined, body)
     if (name === 'filter') return select(each, body, undefined)
@@ -156,7 +156,7 @@ class Builder {
 interface Loop {
   of: Run
   at: number
-  load: (value: Value) => Value
+  convert: (value: Value) => Value
 }
 
 function itemsOf(loop: Loop, frame: Frame): Value[] {
@@ -172,7 +172,7 @@ function select(loop: Loop, predicate: Run | undefined, transform: Run | undefin
     const kept: Value[] = []
     for (const raw of itemsOf(loop, frame)) {
       frame.meter.spend(1)
-      frame.items[loop.at] = loop.load(raw)
+      frame.items[loop.at] = loop.convert(raw)
       if (predicate && !boolean(predicate(frame))) continue
       kept.push(transform ? transform(frame) : raw)
     }
@@ -186,7 +186,7 @@ function quantify(loop: Loop, predicate: Run, decisive: boolean): Run {
     let failure: EvaluationError | undefined
     for (const raw of itemsOf(loop, frame)) {
       frame.meter.spend(1)
-      frame.items[loop.at] = loop.load(raw)
+      frame.items[loop.at] = loop.convert(raw)
       try {
         if (boolean(predicate(frame)) === decisive) return decisive
       } catch (error) {
@@ -259,14 +259,14 @@ function itemAt(of: Value, key: Value): Value | undefined {
   return typeof key === 'string' ? ownField(of, key) : undefined
 }
 
-const asIs = (value: Value) => value
+const unchanged = (value: Value) => value
 
 function isDuration(type: Type): boolean {
   return type === 'duration' || (isNullable(type) && type.nullable === 'duration')
 }
 
 /** Durations are stored as strings. This converts a value of this type when it is read from a structure. */
-function loading(type: Type): (value: Value) => Value {
-  if (!isDuration(type)) return asIs
+function converterFor(type: Type): (value: Value) => Value {
+  if (!isDuration(type)) return unchanged
   return (value) => (value === null ? null : durationFrom(value))
 }

@@ -8,7 +8,7 @@ import { parseYaml } from '../parse/parse-yaml.ts'
 import type { Source } from '../parse/source.ts'
 import { dataOf } from '../parse/tree.ts'
 import type { MapTree } from '../parse/tree.ts'
-import { inOrder } from '../problems.ts'
+import { sortProblems } from '../problems.ts'
 import type { Problem, Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
 import { RESULTS } from '../structure/scenario-fields.ts'
@@ -38,7 +38,7 @@ const MAX_BYTES = 1024 * 1024
 export function compileScenarios(text: string, file: string, plan: Plan): CompiledScenarios {
   const { tree, reporter } = parseYaml(text, file, MAX_BYTES)
   const root = tree && readSection('scenarios', tree, reporter)
-  if (!root) return { scenarios: [], problems: inOrder(reporter.problems), source: reporter.source }
+  if (!root) return { scenarios: [], problems: sortProblems(reporter.problems), source: reporter.source }
   const given = new GivenReader(reporter, plan, root.section('given'))
   const names = new Set<string>()
   const scenarios = root.list('scenarios').map((section): Scenario => {
@@ -54,7 +54,7 @@ export function compileScenarios(text: string, file: string, plan: Plan): Compil
       expect: expectation(reporter, plan, section.section('expect')),
     }
   })
-  const problems = inOrder(withoutDuplicates(reporter.problems))
+  const problems = sortProblems(withoutDuplicates(reporter.problems))
   return { scenarios: reporter.hasErrors ? [] : scenarios, problems, source: reporter.source }
 }
 

@@ -310,7 +310,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
 export const SECTIONS: Record<SectionName, SectionFields> = { ...RUNBOOK_SECTIONS, ...SCENARIO_SECTIONS }
 
 /** The sections of the kind of file that has this section: a runbook, or a scenario file. */
-export function sectionsBeside(name: SectionName): SectionName[] {
+export function sectionsOfSameFile(name: SectionName): SectionName[] {
   const family = Object.hasOwn(RUNBOOK_SECTIONS, name) ? RUNBOOK_SECTIONS : SCENARIO_SECTIONS
   return Object.keys(family) as SectionName[]
 }

@@ -3,7 +3,7 @@ import { kindNamed } from '../kinds/kind-named.ts'
 import { isEmpty } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
-import { SECTIONS, sectionsBeside } from './fields.ts'
+import { SECTIONS, sectionsOfSameFile } from './fields.ts'
 import type { Form, SectionName } from './form.ts'
 
 /**
@@ -82,7 +82,8 @@ export class MisplacedFields {
     }
     const outer = this.enclosing.slice(0, -1).findLast((other) => hasField(other, name))
     if (outer) return ` It is a field of ${outer}: is it indented too deep?`
-    const elsewhere = sectionBefore(section, entry, tree) ?? sectionsBeside(section).find((one) => hasField(one, name))
+    const elsewhere =
+      sectionBefore(section, entry, tree) ?? sectionsOfSameFile(section).find((one) => hasField(one, name))
     return elsewhere ? ` It is a field of ${elsewhere}: is the indentation right?` : ''
   }
 
@@ -98,7 +99,7 @@ export class MisplacedFields {
     const absent = Object.keys(fields).filter((field) => !tree.entries.has(field))
     const bySections = absent.find((field) => holdsSections(fields[field]!.form, value))
     if (bySections !== undefined) return bySections
-    const isFieldElsewhere = sectionsBeside(section).some((other) => hasField(other, unknown))
+    const isFieldElsewhere = sectionsOfSameFile(section).some((other) => hasField(other, unknown))
     const bySection = isFieldElsewhere ? undefined : absent.find((field) => isSection(fields[field]!.form, value))
     if (bySection !== undefined || !hasField(section, section) || tree.entries.has(section)) return bySection
     const isFirst = tree.entries.keys().next().value === unknown

@@ -3,7 +3,7 @@ import type { PlanRemedy, Value } from '../../core/plan.ts'
 import { parseExpression } from '../expressions/parse.ts'
 import type { Node } from '../expressions/parse.ts'
 
-export interface AsksForWrite {
+export interface ConditionsOnWrite {
   /** Comparisons in `until` with a value that `set` writes: `status == FAILED`. */
   written: string[]
   /** Whether `until` has no other conditions, so that the write alone makes it true. */
@@ -11,7 +11,7 @@ export interface AsksForWrite {
 }
 
 /** The conditions in the remedy's `until` that its own writes make true. */
-export function asksForWrite({ actions, verify }: Pick<PlanRemedy, 'actions' | 'verify'>): AsksForWrite {
+export function conditionsOnWrite({ actions, verify }: Pick<PlanRemedy, 'actions' | 'verify'>): ConditionsOnWrite {
   const parsed = parseExpression(verify.until.cel)
   const set = new Map(
     actions.flatMap(({ kind: action, with: { set: to } }) => (action === 'sql.update' ? literals(to) : [])),

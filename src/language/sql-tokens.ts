@@ -1,5 +1,5 @@
 /** A token of a SQL statement. Between two tokens there are only spaces and operators. */
-export interface SqlPiece {
+export interface SqlToken {
   kind: 'word' | 'quoted' | 'comment'
   /** As written. */
   text: string
@@ -7,26 +7,26 @@ export interface SqlPiece {
   end: number
 }
 
-const PIECE =
+const TOKEN =
   /--[^\n]*|\/\*|\$([A-Za-z_][A-Za-z0-9_]*)?\$|[eE]'|'|"|\$[0-9]+|[A-Za-z_][A-Za-z0-9_$]*|[0-9]+(?:\.[0-9]+)?|[();.,]/g
 
 /**
  * The words, numbers, parameters (`$1`), punctuation, quoted strings and names, and comments of a statement, in order. Follows
  * PostgreSQL's rules of quoting; knows no grammar. An unclosed quote or comment extends to the end.
  */
-export function sqlPieces(sql: string): SqlPiece[] {
-  const pieces: SqlPiece[] = []
-  PIECE.lastIndex = 0
-  for (let match = PIECE.exec(sql); match; match = PIECE.exec(sql)) {
+export function sqlTokens(sql: string): SqlToken[] {
+  const tokens: SqlToken[] = []
+  TOKEN.lastIndex = 0
+  for (let match = TOKEN.exec(sql); match; match = TOKEN.exec(sql)) {
     const start = match.index
-    const { kind, end } = extent(sql, match[0], start)
-    pieces.push({ kind, text: sql.slice(start, end), start, end })
-    PIECE.lastIndex = end
+    const { kind, end } = tokenEnd(sql, match[0], start)
+    tokens.push({ kind, text: sql.slice(start, end), start, end })
+    TOKEN.lastIndex = end
   }
-  return pieces
+  return tokens
 }
 
-function extent(sql: string, opening: string, at: number): { kind: SqlPiece['kind']; end: number } {
+function tokenEnd(sql: string, opening: string, at: number): { kind: SqlToken['kind']; end: number } {
   const after = at + opening.length
   if (opening.startsWith('--')) return { kind: 'comment', end: after }
   if (opening === '/*') return { kind: 'comment', end: endOfComment(sql, after) }
@@ -63,6 +63,6 @@ function endOfComment(sql: string, from: number): number {
 }
 
 /** The number of a parameter: 2 for `$2`. */
-export function parameterNumber({ kind, text }: SqlPiece): number | undefined {
+export function parameterNumber({ kind, text }: SqlToken): number | undefined {
   return kind === 'word' && text.startsWith('$') ? Number(text.slice(1)) : undefined
 }
