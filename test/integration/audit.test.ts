@@ -35,15 +35,15 @@ const seed = Number(process.env.RUNBOOK_TEST_SEED ?? randomInt(2 ** 31))
 
 beforeAll(async () => {
   world = await openEngineWorld(inject('stack').postgresUrl)
-  for (let i = 0; i < 4; i += 1) await live()
+  for (let i = 0; i < 4; i += 1) await recordFullIncident()
   await propose(world)
   const turn = { control: 'freeze', person: 'operator', reason: 'a failover' }
   for (const on of [true, false, true]) await switchControl(world.engine, { ...turn, on })
 })
 afterAll(() => world?.close())
 
-/** An incident with everything: two checks, two gates' decisions, one taken back, permits, intents, effects, a verdict, notes, its end. */
-async function live(): Promise<void> {
+/** Records an incident with everything: two checks, decisions (one withdrawn), permits, intents, effects, a verdict, notes, its end. */
+async function recordFullIncident(): Promise<void> {
   const { engine: database } = world
   const engine = { database, temporal: {} } as Engine
   const { operator, lead } = people as { operator: People[string]; lead: People[string] }
@@ -78,7 +78,7 @@ async function live(): Promise<void> {
   for (const target of ['a', 'b']) {
     const wanted = { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 }
     await takePermit(database, rules, wanted)
-    // Taken again, as after a crash.
+    // A second permit for the same target, as after a crash.
     if (target === 'b') await takePermit(database, rules, wanted)
     const run = { gate, action: '1-process.run', target }
     await recordIntent(database, run)
@@ -92,7 +92,7 @@ async function live(): Promise<void> {
   await closeIncident(database, { incident, outcome: 'cancelled', reason: 'cancelled by operator' })
 }
 
-/** Runs `work` as a superuser whom no trigger stops, and takes it all back. */
+/** Runs `work` as a superuser with triggers disabled, and rolls it back. */
 async function tampering<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await world.superuser.connect()
   try {
@@ -116,7 +116,7 @@ function randomFrom(start: number): (below: number) => number {
 }
 
 const NOT_COMPARED: Record<string, string[]> = {
-  // `id` is made of `number`, which only the database may give.
+  // `id` is derived from `number`, which only the database assigns.
   incidents: ['number', 'id', 'occurrences', 'started_at', 'rung_at', 'looked_at', 'state'],
   events: [],
   evidence: [],
@@ -136,7 +136,7 @@ const NOT_COMPARED: Record<string, string[]> = {
 type Random = (below: number) => number
 const pick = <T>(random: Random, list: T[]): T => list[random(list.length)]!
 
-/** One random change of one random row; says what. */
+/** Makes one random change to one random row, and describes it. */
 async function edit(client: pg.PoolClient, random: Random): Promise<string> {
   const table = pick(random, Object.keys(NOT_COMPARED))
   const rows = await client.query<{ ctid: string; row: Record<string, unknown> }>(
@@ -186,14 +186,14 @@ function changed(random: Random, type: string, value: unknown): unknown {
 }
 
 describe('a history', () => {
-  test('that nobody touched has no faults, for a reader too', async () => {
+  test('that was not changed has no faults, for the reader role too', async () => {
     const { faults, incidents, events } = await auditHistory(world.reader, keyring)
     expect(faults).toEqual([])
     expect(incidents).toBe(5)
     expect(events).toBeGreaterThan(60)
   })
 
-  test('in which a superuser made any of 200 random edits shows each', { timeout: 120_000 }, async () => {
+  test('shows each of 200 random edits by a superuser', { timeout: 120_000 }, async () => {
     console.log(`edits: RUNBOOK_TEST_SEED=${seed}`)
     const random = randomFrom(seed)
     const missed: string[] = []
@@ -201,7 +201,7 @@ describe('a history', () => {
     for (let found = 0; found < 200;) {
       const what = await tampering(async (client) => {
         const change = await edit(client, random).catch((error: { code?: string }) => {
-          // The database itself does not take such a value: another one.
+          // The database's constraints refuse this value: try another change.
           if (/^(23|22)/.test(error.code ?? '')) return undefined
           throw error
         })
@@ -226,13 +226,13 @@ describe('a checkpoint', () => {
     checkpoint = readCheckpoint(JSON.stringify(signed), keyring)
   })
 
-  test('of a history that went on since then has no faults', async () => {
-    await live()
+  test('of a history that only grew since then has no faults', async () => {
+    await recordFullIncident()
     const later = await auditHistory(world.engine, keyring, checkpoint)
     expect(later).toMatchObject({ faults: [], checkpoint: checkpoint.at, incidents: 6 })
   })
 
-  test('shows each of 20 random truncations that leave no other trace', { timeout: 60_000 }, async () => {
+  test('reveals each of 20 random truncations that leave no other trace', { timeout: 60_000 }, async () => {
     console.log(`truncations: RUNBOOK_TEST_SEED=${seed}`)
     const random = randomFrom(seed)
     const missed: string[] = []
@@ -240,7 +240,7 @@ describe('a checkpoint', () => {
       const [incident, length] = pick(random, checkpoint.heads)
       const keep = i % 5 === 0 ? 0 : random(length)
       await tampering(async (client) => {
-        await cut(client, incident, keep)
+        await truncate(client, incident, keep)
         const { faults } = await audit(client, keyring, checkpoint)
         if (!faults.some((fault) => fault.incident === incident && fault.what.includes('since the checkpoint')))
           missed.push(`${incident} cut to ${keep} of ${length}`)
@@ -249,7 +249,7 @@ describe('a checkpoint', () => {
     expect(missed, `seed ${seed}`).toEqual([])
   })
 
-  test('shows a chain that was written anew from its middle, which no chain shows by itself', async () => {
+  test('reveals a chain that was rewritten from its middle, which the chain itself does not reveal', async () => {
     const [incident] = checkpoint.heads.at(-1)!
     await tampering(async (client) => {
       await client.query(`DELETE FROM runbook.events WHERE incident = $1 AND seq > 1`, [incident])
@@ -269,7 +269,7 @@ describe('a checkpoint', () => {
     })
   })
 
-  test('shows turns of controls that were taken away', async () => {
+  test('reveals removed control events', async () => {
     await tampering(async (client) => {
       await client.query('DELETE FROM runbook.control_events; DELETE FROM runbook.controls')
       expect((await audit(client, keyring)).faults).toEqual([])
@@ -277,7 +277,7 @@ describe('a checkpoint', () => {
     })
   })
 
-  test('is believed only when this engine’s key, or a former one, signed it', async () => {
+  test('is accepted only if a current or previous key of this engine signed it', async () => {
     const signed = await checkpointHistory(world.engine, keyring)
     const forged = { ...signed, checkpoint: { ...signed.checkpoint, heads: [] } }
     expect(() => readCheckpoint(JSON.stringify(forged), keyring)).toThrow('not signed by the key of this engine')
@@ -289,8 +289,8 @@ describe('a checkpoint', () => {
   })
 })
 
-/** Keeps an incident's first events and makes everything else look as if there had been no more; 0: as if it had never been. */
-async function cut(client: pg.PoolClient, incident: string, keep: number): Promise<void> {
+/** Removes an incident's events after the first `keep`, with all rows that belong to them; 0 removes the incident. */
+async function truncate(client: pg.PoolClient, incident: string, keep: number): Promise<void> {
   await client.query('DELETE FROM runbook.events WHERE incident = $1 AND seq > $2', [incident, keep])
   const gates = `SELECT id FROM runbook.gates WHERE incident = $1`
   await client.query(`DELETE FROM runbook.leases WHERE holder IN (${gates})`, [incident])
@@ -318,7 +318,7 @@ describe('runbook audit', () => {
     return { code: await main(argv, terminal), out: terminal.out, err: terminal.err, folder }
   }
 
-  test('makes a checkpoint, compares with it, and exits with 1 where something is wrong', async () => {
+  test('makes a checkpoint, compares the history with it, and exits with 1 if there are faults', async () => {
     const made = await runbook('audit', 'checkpoint', '--to', 'checkpoint.json')
     expect(made).toMatchObject({ code: 0, out: '' })
     const file = join(made.folder, 'checkpoint.json')
@@ -359,7 +359,7 @@ describe('runbook audit', () => {
       answer = (response) => response.writeHead(204).end()
     })
 
-    test('as JSON, with which the history is compared as with a file, and prints it', async () => {
+    test('as JSON that can be used like a checkpoint file, and prints it', async () => {
       const sent = await runbook('audit', 'checkpoint', '--to', address('/keep?of=runbook'))
       expect(sent).toMatchObject({ code: 0, err: expect.stringContaining(`sent to ${address('')}`) })
       expect(seen).toEqual([
@@ -374,7 +374,7 @@ describe('runbook audit', () => {
     test.each([
       [500, 'it answered 500 (the disk is full)'],
       [302, 'it answered 302 (the disk is full)'],
-    ])('and exits with 1 where it is answered with %i, with what came, and has printed it', async (status, why) => {
+    ])('and exits with 1 on status %i: prints the checkpoint and shows the answer', async (status, why) => {
       answer = (response) => response.writeHead(status, { location: address('/elsewhere') }).end('the disk is full\n')
       const { code, out, err } = await runbook('audit', 'checkpoint', '--to', address('/hooks/path-is-the-password'))
       expect(code).toBe(1)
@@ -384,7 +384,7 @@ describe('runbook audit', () => {
       expect(seen).toHaveLength(1)
     })
 
-    test('and exits with 1 where nobody answers', async () => {
+    test('and exits with 1 if nothing answers at the address', async () => {
       const { code, out, err } = await runbook('audit', 'checkpoint', '--to', 'http://127.0.0.1:1/keep')
       expect([code, err]).toEqual([
         1,
@@ -394,7 +394,7 @@ describe('runbook audit', () => {
     })
 
     test.each(['http://example.com/keep', 'http://127.0.0.1.example.com/', 'ftp://127.0.0.1/', 'https://'])(
-      'nowhere but to https:// and this machine, unlike %s',
+      'only to https:// and to this machine, not to %s',
       async (to) => {
         const { code, out, err } = await runbook('audit', 'checkpoint', '--to', to)
         expect([code, out, err]).toEqual([2, '', expect.stringContaining('an https:// address')])

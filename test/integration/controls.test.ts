@@ -55,7 +55,7 @@ beforeAll(async () => {
 afterAll(() => world?.close())
 
 const runbook = async (...argv: string[]) => {
-  // Neither an API nor Temporal is where these say.
+  // No API and no Temporal runs at these addresses.
   const env = {
     RUNBOOK_DATABASE_URL: world.databaseUrl,
     RUNBOOK_URL: 'http://127.0.0.1:9',
@@ -65,7 +65,7 @@ const runbook = async (...argv: string[]) => {
   return { code: await main(argv, terminal), out: terminal.out, err: terminal.err }
 }
 
-/** An incident with an approved gate, looked at again just now. */
+/** An incident with an approved gate and a fresh re-check. */
 async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer> }> {
   const id = await openIncident(world)
   const proposalDigest = await openTestGate(world, id, 1, ACTIONS)
@@ -90,7 +90,7 @@ async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer>
 const eventsOf = async (id: string) => (await world.call('GET', `/v1/incidents/${id}/review.json`)).json.timeline
 
 describe('freeze', () => {
-  test('stops an approved remedy, with PostgreSQL alone, and stands in the history of what is open', async () => {
+  test('stops an approved remedy with PostgreSQL alone, and is recorded in the history of open incidents', async () => {
     const { id, permit } = await approved()
     expect(await runbook('freeze', '--reason', 'the failover')).toMatchObject({ code: 0 })
     expect(await permit()).toMatchObject({ granted: false, reason: 'frozen' })
@@ -120,7 +120,7 @@ describe('freeze', () => {
     expect(nowhere.err).toContain("the engine's database does not answer")
   })
 
-  test('the application can neither turn a control without its event, nor change one', async () => {
+  test('the application role cannot switch a control without its event, and cannot change one', async () => {
     const { database } = world.engine
     for (const statement of [
       `INSERT INTO runbook.controls (name, person, reason) VALUES ('freeze', 'x', 'x')`,
@@ -146,7 +146,7 @@ describe('breaker', () => {
   const open = async () => (await world.call('GET', '/v1/controls')).json.controls
   beforeEach(() => close())
 
-  test('three remedies in a row that did not help open it; a person who decides there closes it', async () => {
+  test('three ineffective remedies in a row open it; a person who may decide closes it', async () => {
     for (const held of [false, false, true, false, false]) await verify(held)
     expect(await open()).toEqual([])
     const last = await verify(false)
@@ -166,7 +166,7 @@ describe('breaker', () => {
     expect(await next.permit()).toMatchObject({ granted: true })
   })
 
-  test('an undo, which looks at nothing, is no verdict', async () => {
+  test('an undo, which verifies nothing, does not count', async () => {
     for (const held of [false, false]) await verify(held)
     const { id } = await approved()
     const undone = { ...verdict, remedy: 'undo', held: true, unseen: true as const }
@@ -176,7 +176,7 @@ describe('breaker', () => {
     expect(await open()).toHaveLength(1)
   })
 
-  test('what was before it was closed does not count, and a verdict recorded twice counts once', async () => {
+  test('verdicts before its closing do not count, and a verdict that was recorded twice counts once', async () => {
     for (const held of [false, false, false]) await verify(held)
     await close()
     const id = await verify(false)

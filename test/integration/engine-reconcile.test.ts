@@ -17,7 +17,7 @@ let world: WorkflowWorld
 let engine: Engine
 let worker: { stop(): Promise<void> }
 
-/** Five parallel checks, and nothing to be done. */
+/** Five parallel checks, and a cause that needs no action. */
 const five = ['bad', 'two', 'three', 'four', 'five']
 const watching = thingsPlan('watching', {
   checks: five.map((name) => thingsCheck(name)),
@@ -38,8 +38,8 @@ afterAll(async () => {
 
 const handle = (incident: string) => engine.temporal.client.workflow.getHandle(incident)
 
-/** Makes the reconciler's waiting times pass. */
-async function later(seconds = 3_600): Promise<void> {
+/** Moves the stored times into the past, as if this much time had passed. */
+async function passTime(seconds = 3_600): Promise<void> {
   const ago = `- interval '${seconds} seconds'`
   await world.history.superuser
     .query(`UPDATE runbook.incidents SET opened_at = opened_at ${ago}, started_at = started_at ${ago},
@@ -51,7 +51,7 @@ async function later(seconds = 3_600): Promise<void> {
 
 /** An engine whose Temporal does not answer. */
 function withoutTemporal(): Engine {
-  const away = () => Promise.reject(new Error('Temporal is away'))
+  const away = () => Promise.reject(new Error('Temporal is down'))
   const workflow = { start: away, getHandle: () => ({ signal: away, describe: away }) }
   const client = { workflow, withDeadline: (_: unknown, call: () => unknown) => call() }
   return { ...engine, temporal: { ...engine.temporal, client: client as never } }
@@ -62,8 +62,8 @@ const signals = async (incident: string) => {
   return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length
 }
 
-describe('an incident that was accepted while Temporal was away', () => {
-  test('is started by the starter, once, whoever reconciles', async () => {
+describe('an incident that was accepted while Temporal was down', () => {
+  test('is started once, even if several processes reconcile', async () => {
     await world.addThings('outbox', 'o1')
     const accepted = await trigger(withoutTemporal(), {
       type: 'things',
@@ -73,32 +73,32 @@ describe('an incident that was accepted while Temporal was away', () => {
     expect(accepted.created).toBe(true)
     expect((await readIncident(engine.database, accepted.incident)).startedAt).toBeNull()
     expect((await reconcile(engine)).started).toEqual([])
-    await later(3)
+    await passTime(3)
     await Promise.all([reconcile(engine), reconcile(engine)])
     expect((await readIncident(engine.database, accepted.incident)).startedAt).not.toBeNull()
     expect((await reconcile(engine)).started).toEqual([])
     await world.atGate(accepted.incident)
   })
 
-  test('may have been started before its start was noted', async () => {
+  test('may have been started although `started_at` is not set', async () => {
     await world.addThings('noted', 'n1')
     const incident = await world.open('things', 'noted')
     await world.history.superuser.query('UPDATE runbook.incidents SET started_at = NULL WHERE id = $1', [incident])
-    await later(3)
+    await passTime(3)
     expect((await reconcile(engine)).started).toContain(incident)
     await world.decide(await world.atGate(incident))
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved', occurrences: 1 })
   })
 
-  test('stays in the outbox while Temporal is away, and one that cannot be started keeps no other waiting', async () => {
+  test('stays in the outbox while Temporal is down; one that cannot be started does not delay the others', async () => {
     const ids: string[] = []
     for (const group of ['g1', 'g2', 'g3'])
       ids.push(
         (await trigger(withoutTemporal(), { type: 'watching', inputs: { group }, requester: 'person:operator' }))
           .incident,
       )
-    await later(3)
-    await expect(reconcile(withoutTemporal())).rejects.toThrow('Temporal is away')
+    await passTime(3)
+    await expect(reconcile(withoutTemporal())).rejects.toThrow('Temporal is down')
     const start = engine.temporal.client.workflow.start.bind(engine.temporal.client.workflow)
     const picky = Object.assign(Object.create(engine.temporal.client) as typeof engine.temporal.client, {
       workflow: Object.assign(
@@ -119,7 +119,7 @@ describe('an incident that was accepted while Temporal was away', () => {
 })
 
 describe('the reconciler', () => {
-  test('rings for a decision whose ring was lost; ever more seldom, and of several processes one', async () => {
+  test('repeats a lost signal for a decision, with growing intervals, from only one of several processes', async () => {
     await world.addThings('ring', 'r1')
     const incident = await world.open('things', 'ring')
     const waiting = await world.atGate(incident)
@@ -128,33 +128,33 @@ describe('the reconciler', () => {
     const { decideGate } = await import('../../src/engine/decide-gate.ts')
     await decideGate(withoutTemporal(), engine.people.lead!, { gate, proposalDigest, decision: 'approve' })
     expect((await reconcile(engine)).signalled).toEqual([])
-    await later(11)
+    await passTime(11)
     const passes = await Promise.all([reconcile(engine), reconcile(engine), reconcile(engine)])
     expect(passes.flatMap((one) => one.signalled)).toEqual([incident])
-    // Rung 11 s after the decision: the next time is 11 s after that.
-    await later(9)
+    // Signalled 11 s after the decision: the next signal is due 11 s later.
+    await passTime(9)
     expect((await reconcile(engine)).signalled).toEqual([])
-    await later(3)
+    await passTime(3)
     expect((await reconcile(engine)).signalled).toEqual([incident])
-    await later(20)
+    await passTime(20)
     expect((await reconcile(engine)).signalled).toEqual([])
     worker = await world.startWorker()
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
-    // Not before: a signal stands in the history only when the task that the stopped worker may have had is over.
+    // Checked last: Temporal adds a signal to the history only after the stopped worker's task has ended.
     expect(await signals(incident)).toBe(2)
   })
 
-  test('rings for a cancellation whose ring was lost', async () => {
+  test('repeats a lost signal for a cancellation', async () => {
     await world.addThings('mark', 'k1')
     const incident = await world.open('things', 'mark')
     await world.atGate(incident)
     await cancelIncident(withoutTemporal(), engine.people.lead!, incident)
-    await later(11)
+    await passTime(11)
     expect((await reconcile(engine)).signalled).toEqual([incident])
     expect(await world.closed(incident)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled by lead' })
   })
 
-  test('leaves running workflows alone, and closes truthfully what ended without saying so', async () => {
+  test('leaves running workflows alone, and closes incidents whose workflow ended without closing them', async () => {
     const groups = ['running', 'terminated', 'cancelled']
     for (const group of groups) await world.addThings(group, `${group}-1`, `${group}-2`)
     const [running, terminated, cancelled] = (await Promise.all(
@@ -162,7 +162,7 @@ describe('the reconciler', () => {
     )) as [string, string, string]
     for (const incident of [running, terminated, cancelled]) await world.atGate(incident)
     await worker.stop()
-    // One target had its permit when the workflow was ended, the other had not.
+    // When the workflow ended, only one of the two targets had a permit.
     await world.history.superuser.query(
       `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'terminated-1', 'things/mend', 'l', 1)`,
       [`${terminated}.r1`],
@@ -174,7 +174,7 @@ describe('the reconciler', () => {
     await handle(cancelled)
       .result()
       .catch(() => {})
-    await later()
+    await passTime()
     const closed = (await Promise.all([reconcile(engine), reconcile(engine)])).flatMap((one) => one.closed)
     expect(closed.sort()).toEqual([terminated, cancelled].sort())
     expect(await showIncident(engine.database, terminated)).toMatchObject({
@@ -197,11 +197,11 @@ describe('the reconciler', () => {
     expect(await readIncident(engine.database, running)).toMatchObject({ state: 'deciding', outcome: null })
     await world.decide(await showIncident(engine.database, running))
     expect(await world.closed(running)).toMatchObject({ outcome: 'resolved' })
-    await later()
+    await passTime()
     expect((await reconcile(engine)).closed).toEqual([])
   })
 
-  test('closes what Temporal does not know as failed', async () => {
+  test('closes an incident whose workflow Temporal does not know as failed', async () => {
     await world.addThings('gone', 'x1')
     const { incident } = await trigger(withoutTemporal(), {
       type: 'things',
@@ -209,7 +209,7 @@ describe('the reconciler', () => {
       requester: 'person:operator',
     })
     await world.history.superuser.query('UPDATE runbook.incidents SET started_at = now() WHERE id = $1', [incident])
-    await later()
+    await passTime()
     expect((await reconcile(engine)).closed).toContain(incident)
     expect(await readIncident(engine.database, incident)).toMatchObject({
       outcome: 'failed',
@@ -219,8 +219,8 @@ describe('the reconciler', () => {
 
   test.each([
     ['another version of plans', { irVersion: 99 }, /was given version 99 of things/],
-    ['a plan that is no plan', { checks: null }, /could not continue/],
-  ])('a worker refuses %s, and the incident says why', async (_, change, why) => {
+    ['a malformed plan', { checks: null }, /could not continue/],
+  ])('a worker refuses %s, and the incident holds the reason', async (_, change, why) => {
     const plan = { ...thingsPlan('things'), ...change } as unknown as Plan
     const planDigest = await storePlan(engine.database, plan, 'by hand')
     expect(planDigest).toBe(digest(plan as unknown as Json))
@@ -232,12 +232,12 @@ describe('the reconciler', () => {
       inputs: { group: 'odd' },
       requester: 'person:operator',
     })
-    await later(3)
+    await passTime(3)
     await reconcile(engine)
     await handle(incident)
       .result()
       .catch(() => {})
-    await later()
+    await passTime()
     await reconcile(engine)
     expect(await readIncident(engine.database, incident)).toMatchObject({
       outcome: 'failed',
@@ -247,7 +247,7 @@ describe('the reconciler', () => {
 })
 
 describe('a person', () => {
-  test('acknowledges once, claims anew, notes also afterwards; what comes too late is refused', async () => {
+  test('acknowledges once, can claim repeatedly, and can only add notes to a closed incident', async () => {
     await world.addThings('people', 'p1')
     const incident = await world.open('things', 'people')
     const waiting = await world.atGate(incident)
@@ -274,7 +274,7 @@ describe('a person', () => {
   })
 })
 
-describe('what an incident costs', () => {
+describe('the cost of an incident', () => {
   test('five parallel SQL checks and an end without a proposal: one workflow task, four transactions', async () => {
     await world.addThings('cost', 'c1', 'c2')
     await world.closed(await world.open('watching', 'cost'))
@@ -286,7 +286,7 @@ describe('what an incident costs', () => {
     })
     expect(await handle(incident).result()).toMatchObject({ outcome: 'no-action' })
     const here = counted.transactions()
-    // The worker's own, seen from its side, in the next one.
+    // The worker's transactions are counted in a second incident.
     await worker.stop()
     worker = await world.startWorker({ database: counted.engine.database })
     const before = counted.transactions()

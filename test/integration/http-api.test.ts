@@ -12,7 +12,7 @@ afterAll(() => world?.close())
 
 const problem = (status: number, code: string) => ({ status, json: expect.objectContaining({ status, code }) })
 
-describe('who may ask', () => {
+describe('authentication', () => {
   test.each([
     ['POST', '/v1/incidents'],
     ['GET', '/v1/incidents'],
@@ -24,7 +24,7 @@ describe('who may ask', () => {
     ['GET', '/v1/gates'],
     ['GET', '/v1/runbooks'],
     ['GET', '/v1/no-such-thing'],
-  ])('%s %s needs a token that is known', async (method, path) => {
+  ])('%s %s needs a known token', async (method, path) => {
     const without = await world.call(method, path, { as: null })
     expect(without).toMatchObject(problem(401, 'RUNBOOK_NOT_AUTHENTICATED'))
     expect(without.headers.get('www-authenticate')).toContain('Bearer')
@@ -34,12 +34,12 @@ describe('who may ask', () => {
     )
   })
 
-  test('health and the description need none', async () => {
+  test('health checks and /openapi.json need no token', async () => {
     for (const path of ['/healthz', '/readyz', '/openapi.json'])
       expect((await world.call('GET', path, { as: null })).status, path).toBe(200)
   })
 
-  test('answers say that they are not to be stored, framed or guessed at', async () => {
+  test('answers forbid caching, framing and content sniffing', async () => {
     const { headers } = await world.call('GET', '/v1/incidents')
     expect(headers.get('cache-control')).toBe('no-store')
     expect(headers.get('content-security-policy')).toContain("default-src 'none'")
@@ -52,7 +52,7 @@ describe('opening an incident', () => {
   const open = (inputs: object, headers = {}) =>
     world.call('POST', '/v1/incidents', { body: { type: 'test-run', inputs }, headers })
 
-  test('a second request under the same key joins it, and is told where its inputs differ', async () => {
+  test('a second request with the same key joins it, and the answer shows inputs that differ', async () => {
     const first = await open({ run: 'same' })
     expect(first).toMatchObject({ status: 200, json: { created: true, occurrences: 1 } })
     const second = await open({ run: 'same', threshold: '5s' })
@@ -71,7 +71,7 @@ describe('opening an incident', () => {
     })
   })
 
-  test('an Idempotency-Key makes a repeated request the same one, and refuses another', async () => {
+  test('a repeated Idempotency-Key returns the same incident, and is refused for another request', async () => {
     const key = { 'idempotency-key': 'request-1' }
     const first = await open({ run: 'once' }, key)
     const again = await open({ run: 'once' }, key)
@@ -79,7 +79,7 @@ describe('opening an incident', () => {
     expect(await open({ run: 'other' }, key)).toMatchObject(problem(409, 'RUNBOOK_CONFLICT'))
   })
 
-  test('an unknown type is refused with those that are known', async () => {
+  test('an unknown type is refused with the list of known types', async () => {
     const answer = await world.call('POST', '/v1/incidents', { body: { type: 'test-runs', inputs: {} } })
     expect(answer).toMatchObject(problem(400, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE'))
     expect(answer.json.data.known).toEqual(['test-run'])
@@ -99,7 +99,7 @@ describe('opening an incident', () => {
     expect(answer.json.detail).toContain(message)
   })
 
-  test('a body that does not say it is JSON is refused', async () => {
+  test('a body without the JSON content type is refused', async () => {
     const headers = { 'content-type': 'text/plain' }
     const answer = await world.call('POST', '/v1/incidents', {
       body: { type: 'test-run', inputs: { run: 'x' } },
@@ -108,14 +108,14 @@ describe('opening an incident', () => {
     expect(answer).toMatchObject(problem(415, 'RUNBOOK_BAD_INPUT'))
   })
 
-  test('a body that is too large is refused', async () => {
+  test('a body over the limit is refused', async () => {
     const body = { type: 'test-run', inputs: { run: 'x'.repeat(70_000) } }
     expect(await world.call('POST', '/v1/incidents', { body })).toMatchObject(problem(413, 'RUNBOOK_BAD_INPUT'))
   })
 })
 
-describe('looking', () => {
-  test('pages of incidents go on where the one before ended', async () => {
+describe('reading', () => {
+  test('the next page of incidents continues after the previous one', async () => {
     const ids = [await openIncident(world), await openIncident(world), await openIncident(world)].toReversed()
     const first = await world.call('GET', '/v1/incidents?limit=2&state=open&type=test-run')
     expect(first.json.incidents.map(({ id }: { id: string }) => id)).toEqual(ids.slice(0, 2))
@@ -148,7 +148,7 @@ describe('looking', () => {
     expect((await world.call('GET', '/v1/runbooks/test-runs')).json).toEqual(runbooks[0])
   })
 
-  test('evidence is found by its digest, and stands in the review', async () => {
+  test('evidence is found by its digest, and is in the review', async () => {
     const id = await openIncident(world)
     const result = { rows: [{ n: 1 }], truncated: false }
     const ref = digest({ result })
@@ -167,7 +167,7 @@ describe('looking', () => {
     )
   })
 
-  test('the description names every route, and its answers are described', async () => {
+  test('/openapi.json lists every route and its answers', async () => {
     const { paths } = (await world.call('GET', '/openapi.json')).json
     expect(Object.keys(paths).toSorted()).toEqual([
       '/v1/breakers/{connection}/close',
@@ -197,7 +197,7 @@ describe('looking', () => {
 })
 
 describe('deciding', () => {
-  test('a gate that waits is listed however many incidents were opened since', async () => {
+  test('a waiting gate is listed, even if many incidents were opened since', async () => {
     const id = await openIncident(world)
     await openTestGate(world, id)
     await Promise.all(Array.from({ length: 201 }, () => openIncident(world)))
@@ -205,7 +205,7 @@ describe('deciding', () => {
     expect(gates.map((one: { incident: string }) => one.incident)).toContain(id)
   })
 
-  test('an approval of exactly this proposal approves it', async () => {
+  test('an approval with the digest of the proposal approves the gate', async () => {
     const id = await openIncident(world)
     const proposalDigest = await openTestGate(world, id)
     const waiting = await world.call('GET', '/v1/gates?state=open')
@@ -237,7 +237,7 @@ describe('deciding', () => {
     expect(second.json).toMatchObject({ state: 'approved', approvals: 2 })
   })
 
-  test('what does not fit is refused, and nothing is decided', async () => {
+  test('a decision that does not fit is refused and not recorded', async () => {
     const id = await openIncident(world)
     const proposalDigest = await openTestGate(world, id)
     const decide = (body: object, as: 'operator' | 'reader' = 'operator') =>
@@ -280,7 +280,7 @@ test('people acknowledge, claim, note and cancel', async () => {
 })
 
 test.each(['\0', '\ud800', '\udc00\ud83d'])(
-  'the text %j, which cannot be stored to the letter, is refused everywhere',
+  'the text %j, which cannot be stored exactly, is refused everywhere',
   async (odd) => {
     const id = await openIncident(world)
     const proposalDigest = await openTestGate(world, id)
@@ -313,14 +313,14 @@ test('a database that does not answer is 503, and the engine is not ready', asyn
   expect(await ready.json()).toEqual({ status: 'not ready', database: 'does not answer', temporal: 'ok' })
 })
 
-test('an error of our own is 500 without particulars, and goes to the log', async () => {
+test('an internal error is 500 without details, and is logged', async () => {
   const logged: string[] = []
-  const failing = { ...world.engine, database: { query: async () => Promise.reject(new Error('secret particulars')) } }
+  const failing = { ...world.engine, database: { query: async () => Promise.reject(new Error('secret details')) } }
   const api = createApi(failing as never, { logError: (error, request) => logged.push(`${request}: ${String(error)}`) })
   const answer = await api.request('/v1/incidents', { headers: world.authorization })
   expect(answer.status).toBe(500)
-  expect(await answer.text()).not.toContain('secret particulars')
-  expect(logged).toEqual(['GET /v1/incidents: Error: secret particulars'])
+  expect(await answer.text()).not.toContain('secret details')
+  expect(logged).toEqual(['GET /v1/incidents: Error: secret details'])
 })
 
 function connectionRefused(): Error {

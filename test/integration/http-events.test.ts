@@ -30,7 +30,7 @@ async function next(events: AsyncGenerator<EventSourceMessage> | undefined) {
   return value as EventSourceMessage | undefined
 }
 
-test('what has happened comes first, what happens follows, and the closing ends it', async () => {
+test('a stream starts with the past events, continues live, and ends with the closing', async () => {
   const id = await openIncident(world)
   const { events } = await openStream(world.api.url, id)
   expect(await next(events)).toMatchObject({ id: '1', event: 'opened' })
@@ -43,7 +43,7 @@ test('what has happened comes first, what happens follows, and the closing ends 
   expect(await events!.next()).toMatchObject({ done: true })
 })
 
-test('with Last-Event-ID it goes on behind that event, and says when there is nothing more to come', async () => {
+test('with Last-Event-ID it continues after that event, and answers 204 if no more events can come', async () => {
   const id = await openIncident(world)
   await closeIncident(world.engine.database, { incident: id, outcome: 'cleared', reason: 'a test' })
   const { events } = await openStream(world.api.url, id, '1')
@@ -52,7 +52,7 @@ test('with Last-Event-ID it goes on behind that event, and says when there is no
   expect((await openStream(world.api.url, id, '2')).status).toBe(204)
 })
 
-test('a server that stops ends its streams, and the reader goes on at the next one', async () => {
+test('a server that stops ends its streams, and the client continues at the next server', async () => {
   const id = await openIncident(world)
   const first = await startApi(world.engine, { host: '127.0.0.1', port: 0 })
   const port = Number(new URL(first.url).port)
@@ -90,7 +90,7 @@ async function startAgain(port: number) {
   }
 }
 
-test('a port that is taken is said as such', async () => {
+test('a port that is in use is reported', async () => {
   const port = Number(new URL(world.api.url).port)
   await expect(startApi(world.engine, { host: '127.0.0.1', port })).rejects.toThrow(
     `cannot serve on 127.0.0.1:${port}: the port is in use`,

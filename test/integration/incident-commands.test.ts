@@ -73,7 +73,7 @@ describe('sign', () => {
       ...['--workflow-id', id, '--name', 'decision', '--input', JSON.stringify(token)],
     ])
 
-  test('a decision signed with a person’s own key and sent by Temporal’s own command is taken, without any API', async () => {
+  test('a decision that is signed with a person’s own key and sent with the temporal CLI is recorded, without the API', async () => {
     await world.addThings('signed', 's1')
     const id = await world.open('things', 'signed')
     const digest = digestOf(await world.atGate(id))
@@ -98,7 +98,7 @@ describe('sign', () => {
     expect(await statesOf('signed')).toEqual(['good'])
   })
 
-  test('needs a key, a name, and the digest of what is signed', async () => {
+  test('needs a key, a name, and the digest of the proposal', async () => {
     await world.addThings('unsigned', 'u1')
     const id = await world.open('things', 'unsigned')
     const digest = digestOf(await world.atGate(id))
@@ -116,7 +116,7 @@ describe('sign', () => {
 })
 
 describe('withdraw', () => {
-  test('an approval taken back before a worker used it applies nothing; the incident is looked at afresh', async () => {
+  test('an approval that was withdrawn before a worker used it applies nothing; the incident is diagnosed again', async () => {
     await world.addThings('back', 'b1')
     const id = await world.open('things', 'back')
     const digest = digestOf(await world.atGate(id))
@@ -143,7 +143,7 @@ describe('withdraw', () => {
 })
 
 describe('done', () => {
-  test('a step that a person does waits until it is said to be done, with what it asks for', async () => {
+  test('a manual step waits until a person answers it with the values of its form', async () => {
     await world.addThings('hand', 'h1')
     const id = await world.open('by-hand', 'hand')
     const waiting = await world.atGate(id)
@@ -172,7 +172,7 @@ describe('done', () => {
     expect((await runbook('operator', ['done', id])).code).toBe(1)
   })
 
-  test('a remedy that only a person can carry out needs no approval, and what was not done is told apart', async () => {
+  test('a remedy with only manual steps needs no approval, and a step that was not done is recorded as skipped', async () => {
     await world.addThings('only', 'o1')
     const id = await world.open('all-by-hand', 'only')
     await world.until(id, 'waits for a person', (view) => view.rounds[0]?.gate?.state === 'approved')
@@ -184,7 +184,7 @@ describe('done', () => {
     await world.closed(id)
   })
 
-  test('cancelling ends the wait for a person', async () => {
+  test('cancelling ends the wait for a manual step', async () => {
     await world.addThings('cancelled', 'c1')
     const id = await world.open('by-hand', 'cancelled')
     await world.decide(await world.atGate(id))
@@ -194,7 +194,7 @@ describe('done', () => {
     expect(await runbook('operator', ['done', id, '--form', 'version=1'])).toMatchObject({ code: 1 })
   })
 
-  /** The step's turn comes when the grounds were looked at again. */
+  /** The step waits only after the re-check, so the command is repeated until then. */
   async function eventuallyDone(id: string, more: string[]) {
     let said = { code: -1, out: '', err: '' }
     await eventually('the step waits', async () => {
@@ -206,7 +206,7 @@ describe('done', () => {
 })
 
 describe('settle and retry', () => {
-  test('an effect that nobody saw end is settled by a person, and the incident tried again as a linked one', async () => {
+  test('a person settles an unknown effect, and retries the incident as a linked one', async () => {
     await world.addThings('unseen', 'x1')
     const id = await world.open('things', 'unseen')
     const waiting = await world.atGate(id)
@@ -252,7 +252,7 @@ describe('undo', () => {
     return id
   }
 
-  test('what was applied is taken back by a proposal of its own, that waits for approval', async () => {
+  test('applied effects are undone by a proposal that waits for approval', async () => {
     const id = await mended('undone')
     const undone = await runbook('operator', ['undo', id])
     expect(undone).toMatchObject({ code: 0, err: expect.stringContaining(`proposes to undo ${id}`) })
@@ -271,7 +271,7 @@ describe('undo', () => {
     expect(out).toContain(`operator opened ${undone.out} to undo the effects of this incident`)
   })
 
-  test('what somebody else changed since is left alone', async () => {
+  test('a row that somebody changed since is not undone', async () => {
     const id = await mended('moved')
     const undone = await runbook('operator', ['undo', id])
     const waiting = await world.atGate(undone.out)
@@ -283,7 +283,7 @@ describe('undo', () => {
     expect(await statesOf('moved')).toEqual(expect.arrayContaining(['good', 'better']))
   })
 
-  test('an incident that is open, or applied nothing, has nothing to take back', async () => {
+  test('an incident that is open, or that applied nothing, cannot be undone', async () => {
     await world.addThings('kept', 'k1')
     const id = await world.open('things', 'kept')
     const digest = digestOf(await world.atGate(id))
@@ -300,7 +300,7 @@ describe('undo', () => {
   })
 })
 
-test('after all that the history is as it was written', async () => {
+test('afterwards the audit finds no faults', async () => {
   const { engine } = world
   expect((await auditHistory(engine.database, engine.keyring)).faults).toEqual([])
 })

@@ -56,7 +56,7 @@ async function permit({ id, gate }: { id: string; gate: string }, change = {}) {
 }
 
 describe('a person who logs in at the identity provider', () => {
-  test('is known by name and decides in the groups that are mapped; the permit counts the decision', async () => {
+  test('decides with the mapped groups; the permit counts the decision', async () => {
     expect(await list()).toMatchObject({ status: 200 })
     const gate = await opened()
     expect(await approve(gate, await as())).toMatchObject({ status: 200, json: { state: 'approved' } })
@@ -70,15 +70,15 @@ describe('a person who logs in at the identity provider', () => {
 
   test.each([
     ['no groups', undefined],
-    ['groups that mean nothing here', ['oncall', 'admin']],
-    ['groups that are no list', 'sre'],
-  ])('but with %s may look and not decide', async (_, groups) => {
+    ['groups that are not mapped', ['oncall', 'admin']],
+    ['groups that are not a list', 'sre'],
+  ])('with %s may read but not decide', async (_, groups) => {
     const gate = await opened()
     expect(await list({ claims: { groups } })).toMatchObject({ status: 200 })
     expect(await approve(gate, await as({ claims: { groups } }))).toMatchObject({ status: 403 })
   })
 
-  test('who is a configured person too is one person, with the groups of the configuration', async () => {
+  test('is the same person as the configured one with that login, and has the configured groups', async () => {
     const gate = await opened(2)
     const olga = await as({ claims: { sub: 'olga', groups: [] } })
     expect(await approve(gate, { as: 'operator' })).toMatchObject({ json: { state: 'open', approvals: 1 } })
@@ -86,11 +86,11 @@ describe('a person who logs in at the identity provider', () => {
     expect(await approve(gate, await as())).toMatchObject({ json: { state: 'approved', approvals: 2 } })
   })
 
-  test('may not be named like a configured person', async () => {
+  test('may not have the name of a configured person', async () => {
     expect(await list({ claims: { sub: 'lead' } })).toMatchObject(refused('lead is also a configured person'))
   })
 
-  test('cannot put groups into a decision of their own, nor can a configured person for somebody else', async () => {
+  test('cannot put groups into a token of their own; a configured person cannot do it for somebody else', async () => {
     const gate = await opened()
     const said = { gate: gate.gate, proposalDigest: gate.proposalDigest, decision: 'approve' as const }
     const once = { iat: Math.floor(Date.now() / 1000), groups: ['oncall'] }
@@ -111,20 +111,20 @@ describe('a token is refused', () => {
     ['of another issuer', { claims: { iss: 'https://elsewhere' } }, 'iss'],
     ['for another audience', { claims: { aud: 'payroll' } }, 'aud'],
     ['without an audience', { claims: { aud: undefined } }, 'aud'],
-    ['of another kind', { header: { typ: 'JWT' } }, 'typ'],
-    ['of no kind', { header: { typ: undefined as never } }, 'typ'],
-    ['that has ended', { claims: { iat: now() - 300, exp: now() - 60 } }, 'exp'],
-    ['without an end', { claims: { exp: undefined } }, 'exp'],
-    ['without a beginning', { claims: { iat: undefined } }, 'iat'],
-    ['older than the oldest, though it has not ended', { claims: { iat: now() - 700, exp: now() + 9_000 } }, 'iat'],
-    ['of the future', { claims: { iat: now() + 300 } }, 'iat'],
+    ['of another type', { header: { typ: 'JWT' } }, 'typ'],
+    ['without a type', { header: { typ: undefined as never } }, 'typ'],
+    ['that has expired', { claims: { iat: now() - 300, exp: now() - 60 } }, 'exp'],
+    ['without an expiry', { claims: { exp: undefined } }, 'exp'],
+    ['without an issue time', { claims: { iat: undefined } }, 'iat'],
+    ['older than the maximum age, but not expired', { claims: { iat: now() - 700, exp: now() + 9_000 } }, 'iat'],
+    ['issued in the future', { claims: { iat: now() + 300 } }, 'iat'],
     ['that is not valid yet', { claims: { nbf: now() + 300 } }, 'nbf'],
     ['without a name', { claims: { sub: undefined } }, 'sub'],
     ['with an empty name', { claims: { sub: '' } }, "is not a person's name"],
-    ['with a name that hides something', { claims: { sub: 'ada\u202e' } }, "is not a person's name"],
-    ['with a name that is no text', { claims: { sub: ['ada'] } }, "is not a person's name"],
-    ['of a key that is not known', { header: { kid: 'k2' } }, 'no applicable key'],
-    ['by an algorithm that is not listed', { header: { alg: 'RS512' } }, 'not allowed'],
+    ['with an invisible character in the name', { claims: { sub: 'ada\u202e' } }, "is not a person's name"],
+    ['with a name that is not a string', { claims: { sub: ['ada'] } }, "is not a person's name"],
+    ['signed with an unknown key', { header: { kid: 'k2' } }, 'no applicable key'],
+    ['with an algorithm that is not configured', { header: { alg: 'RS512' } }, 'not allowed'],
   ])('%s', async (_, change, why) => {
     expect(await list(change)).toMatchObject(refused(why))
   })
@@ -139,7 +139,7 @@ describe('a token is refused', () => {
     expect(await list({ key, header: { alg: 'HS256' } })).toMatchObject(refused('not allowed'))
   })
 
-  test('not signed, or changed after it was', async () => {
+  test('unsigned, or changed after it was signed', async () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const [header, claims, signature] = (await provider.token()).split('.') as [string, string, string]
     const said = JSON.parse(Buffer.from(claims, 'base64url').toString()) as object
@@ -157,7 +157,7 @@ describe('a token is refused', () => {
 })
 
 describe('the provider', () => {
-  test('is asked for its keys alone, without anything of ours, and not again for each token', async () => {
+  test('receives only requests for its keys, without our credentials, and not one per token', async () => {
     await list()
     for (let i = 0; i < 20; i += 1) await list({ header: { kid: `made-up-${i}` } })
     expect(provider.asked).toHaveLength(1)
@@ -169,10 +169,10 @@ describe('the provider', () => {
 
   test.each([
     ['is down', { status: 503 }],
-    ['sends elsewhere', { status: 302, headers: { location: '/keys2' } }],
-    ['answers with something else', { status: 200, body: '{"keys": "none"}' }],
-    ['answers with what is no JSON', { status: 200, body: '<html>' }],
-  ])('that %s lets nobody in by its tokens; configured people are not kept out', async (_, answer) => {
+    ['redirects', { status: 302, headers: { location: '/keys2' } }],
+    ['answers with something that is not a key set', { status: 200, body: '{"keys": "none"}' }],
+    ['answers with something that is not JSON', { status: 200, body: '<html>' }],
+  ])('that %s authenticates nobody; configured people can still log in', async (_, answer) => {
     const asked = provider.asked.length
     const login = openLogin(world.engine.config, world.engine.people)
     const before = provider.answer
@@ -197,7 +197,7 @@ describe('the provider', () => {
   })
 })
 
-test('without a provider in the configuration its tokens are unknownTargets', async () => {
+test('without a configured provider its tokens are refused', async () => {
   await expect(openLogin({}, world.engine.people)(await provider.token())).rejects.toMatchObject({
     code: 'RUNBOOK_NOT_AUTHENTICATED',
   })

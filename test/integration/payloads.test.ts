@@ -31,15 +31,15 @@ import { watchSql } from '../support/sent-sql.ts'
 import { openHttpWorld, openTestGate as openHttpGate, type HttpWorld } from './http-world.ts'
 
 const harmless = 'run-7'
-/** As callers come: also at the same time. */
-const AT_ONCE = 6
+/** Some payloads are sent at the same time. */
+const CONCURRENCY = 6
 
-test('there are 300 payloads, and each says what it is after', () => {
+test('there are 300 payloads, and each contains the name of the planted table', () => {
   expect(new Set(PAYLOADS).size).toBe(300)
   for (const payload of PAYLOADS) expect(payload).toContain(MARK)
 })
 
-test('a query that a value changes is seen', async () => {
+test('the recorder detects a query that contains a value', async () => {
   const database = pool(inject('stack').postgresUrl)
   const sent = watchSql()
   for (const text of [harmless, MARK]) {
@@ -53,7 +53,7 @@ test('a query that a value changes is seen', async () => {
   expect(sent.texts.size).toBe(5)
 })
 
-/** Makes the table that the payloads are after. How it is, and which others there are. */
+/** Creates the table that the payloads attack. Returns a function that reads it and lists all tables. */
 async function plant(database: pg.Pool): Promise<() => Promise<unknown[]>> {
   await database.query(`CREATE TABLE ${MARK} (n integer)`)
   await database.query(`INSERT INTO ${MARK} VALUES (42)`)
@@ -75,8 +75,8 @@ describe('through the API', () => {
     await world?.close()
   })
 
-  /** Puts a text into what a caller may say: what is kept, or, with `everywhere`, all of it. Which answers came. */
-  async function say(text: string, everywhere: boolean): Promise<number[]> {
+  /** Sends a text in every stored field of the API, or, with `everywhere`, in every field. Returns the statuses. */
+  async function send(text: string, everywhere: boolean): Promise<number[]> {
     const { call } = world
     const inputs = { run: text }
     const opened = await call('POST', '/v1/incidents', { body: { type: 'test-run', inputs } })
@@ -117,33 +117,37 @@ describe('through the API', () => {
     return answers.map(({ status }) => status)
   }
 
-  test('each is kept as a text or refused, none is run, and none stands in a query', { timeout: 240_000 }, async () => {
-    const look = await plant(database)
-    const before = await look()
-    expect(before[0]).toEqual({ n: 42 })
-    const usual = watchSql()
-    await say(harmless, true)
-    usual.stop()
-    const sent = watchSql()
-    for (let i = 0; i < PAYLOADS.length; i += AT_ONCE) {
-      const some = PAYLOADS.slice(i, i + AT_ONCE)
-      const statuses = await Promise.all(some.map((payload, at) => say(payload, i + at < BARE_PAYLOADS)))
-      for (const [at, payload] of some.entries()) {
-        const why = `${JSON.stringify(payload)}: ${statuses[at]!.join(' ')}`
-        expect(Math.max(...statuses[at]!), why).toBeLessThan(500)
-        expect(statuses[at]![0], why).toBe(payload.includes('\0') ? 400 : 200)
+  test(
+    'each payload is stored as text or refused; none is executed or becomes part of a query',
+    { timeout: 240_000 },
+    async () => {
+      const look = await plant(database)
+      const before = await look()
+      expect(before[0]).toEqual({ n: 42 })
+      const usual = watchSql()
+      await send(harmless, true)
+      usual.stop()
+      const sent = watchSql()
+      for (let i = 0; i < PAYLOADS.length; i += CONCURRENCY) {
+        const some = PAYLOADS.slice(i, i + CONCURRENCY)
+        const statuses = await Promise.all(some.map((payload, at) => send(payload, i + at < BARE_PAYLOADS)))
+        for (const [at, payload] of some.entries()) {
+          const why = `${JSON.stringify(payload)}: ${statuses[at]!.join(' ')}`
+          expect(Math.max(...statuses[at]!), why).toBeLessThan(500)
+          expect(statuses[at]![0], why).toBe(payload.includes('\0') ? 400 : 200)
+        }
       }
-    }
-    sent.stop()
-    expect([...sent.texts].filter((text) => text.includes(MARK))).toEqual([])
-    expect(usual.texts.size).toBeGreaterThan(10)
-    // Refusals may take a few statements more; a query that a value changes would be another for each payload.
-    expect(sent.texts.size).toBeLessThan(usual.texts.size + 10)
-    const kept = await database.query<{ body: string }>('SELECT body FROM runbook.notes')
-    const storable = PAYLOADS.filter((payload) => !payload.includes('\0')).map((payload) => payload.trim())
-    expect(new Set(kept.rows.map(({ body }) => body))).toEqual(new Set([harmless, ...storable]))
-    expect(await look()).toEqual(before)
-  })
+      sent.stop()
+      expect([...sent.texts].filter((text) => text.includes(MARK))).toEqual([])
+      expect(usual.texts.size).toBeGreaterThan(10)
+      // Refusals may need a few more statements; a query that contains a value would add one per payload.
+      expect(sent.texts.size).toBeLessThan(usual.texts.size + 10)
+      const kept = await database.query<{ body: string }>('SELECT body FROM runbook.notes')
+      const storable = PAYLOADS.filter((payload) => !payload.includes('\0')).map((payload) => payload.trim())
+      expect(new Set(kept.rows.map(({ body }) => body))).toEqual(new Set([harmless, ...storable]))
+      expect(await look()).toEqual(before)
+    },
+  )
 })
 
 const RUNBOOK = `version: 1
@@ -259,7 +263,7 @@ channels: { platform: { slack: "\${SLACK}" } }
     )
   }
 
-  /** Every action, for real, each with what it did; with `look`, previewed before. A command runs only as it was shown. */
+  /** Executes every action and returns the results; with `look`, after a preview. A command always needs its preview. */
   async function act(
     scope: Scope,
     look: boolean,
@@ -296,7 +300,7 @@ channels: { platform: { slack: "\${SLACK}" } }
   }
 
   test(
-    'each is the value that it is or is refused; none is run, and none stands in a query',
+    'each payload stays a value or is refused; none is executed or becomes part of a query',
     { timeout: 300_000 },
     async () => {
       const look = await plant(world.owner)
@@ -319,7 +323,7 @@ channels: { platform: { slack: "\${SLACK}" } }
       for (const [i, payload] of PAYLOADS.entries()) {
         const { stored, found, done, calls, told } = await sayEverywhere(payload, i < BARE_PAYLOADS)
         const why = JSON.stringify(payload)
-        // PostgreSQL cannot hold NUL: then it is an error, and nothing else.
+        // PostgreSQL cannot store NUL: then the check fails.
         if (stored) expect(found.sql?.result?.rows, why).toEqual([{ said: payload, list: [payload] }])
         else expect(found.sql?.status, why).toBe('failed')
         expect(found.hash?.status === 'ok' && found.hash.result?.value !== null, why).toBe(false)

@@ -70,7 +70,7 @@ async function asRole<T>(url: string, work: (client: pg.Client) => Promise<T>): 
 
 const roleOf = (variable: string) => new URL(prepared.env[variable]!).username
 
-/** The SQLSTATE of what refuses it; undefined when nothing does. */
+/** The SQLSTATE and message of the first refused statement; undefined if all were accepted. */
 async function refusal(url: string, statements: string[]): Promise<string | undefined> {
   return asRole(url, async (client) => {
     for (const statement of statements) {
@@ -84,7 +84,7 @@ async function refusal(url: string, statements: string[]): Promise<string | unde
   })
 }
 
-/** A transaction in which the role has switched off every read-only setting that it can: what refuses now is a right. */
+/** The statement in a transaction where the role turned off every read-only setting that it can, so that only a missing right refuses it. */
 const readWrite = (statement: string) => [
   'SET default_transaction_read_only = off',
   'BEGIN READ WRITE',
@@ -92,18 +92,18 @@ const readWrite = (statement: string) => [
   'COMMIT',
 ]
 
-test('what was done is said, without a secret', () => {
-  const said = [...prepared.did, ...prepared.warnings].join('\n')
-  expect(said).toContain(`role ${roleOf('MAESTRO_READ')}: created`)
-  expect(said).toContain('SELECT on all current and future tables of public')
-  expect(said).toContain('UPDATE ("status", "failure_reason"), SELECT ("id", "status", "updated_at") on public.runs')
-  expect(said).toContain('temporary tables: revoked from PUBLIC')
-  expect(said).toContain(appRole)
-  expect(said).toContain('may call functions that run with their owner’s rights'.replace('’', "'"))
-  for (const url of Object.values(prepared.env)) expect(said).not.toContain(new URL(url).password)
+test('reports what was done, without a secret', () => {
+  const report = [...prepared.did, ...prepared.warnings].join('\n')
+  expect(report).toContain(`role ${roleOf('MAESTRO_READ')}: created`)
+  expect(report).toContain('SELECT on all current and future tables of public')
+  expect(report).toContain('UPDATE ("status", "failure_reason"), SELECT ("id", "status", "updated_at") on public.runs')
+  expect(report).toContain('temporary tables: revoked from PUBLIC')
+  expect(report).toContain(appRole)
+  expect(report).toContain('may call functions that run with their owner’s rights'.replace('’', "'"))
+  for (const url of Object.values(prepared.env)) expect(report).not.toContain(new URL(url).password)
 })
 
-test('the read role reads tables, also later ones, and the statistics', async () => {
+test('the read role reads current and future tables, and the statistics', async () => {
   await asRole(adminUrl, (client) => client.query('CREATE TABLE later(id int)'))
   await asRole(prepared.env.MAESTRO_READ!, async (client) => {
     expect((await client.query('SELECT id FROM runs')).rows).toEqual([{ id: 'a' }])
@@ -122,7 +122,7 @@ test.each([
   ['an UPDATE', ["UPDATE runs SET status = 'X'"], '25006'],
   ['an UPDATE after SET TRANSACTION READ WRITE', readWrite("UPDATE runs SET status = 'X'"), '42501'],
   [
-    'an UPDATE smuggled behind a COMMIT',
+    'an UPDATE after a COMMIT in the same text',
     ["BEGIN READ ONLY; SELECT 1; COMMIT; BEGIN READ WRITE; UPDATE runs SET status = 'X'"],
     '42501',
   ],
@@ -161,7 +161,7 @@ test.each([
   expect(await refusal(prepared.env.MAESTRO_READ!, statements)).toMatch(new RegExp(`^${state} `))
 })
 
-test('the read role cannot end or cancel what others run', async () => {
+test('the read role cannot terminate or cancel the queries of others', async () => {
   await asRole(appUrl, async (app) => {
     const { pid } = (await app.query('SELECT pg_backend_pid() AS pid')).rows[0] as { pid: number }
     for (const call of ['pg_terminate_backend', 'pg_cancel_backend'])
@@ -179,7 +179,7 @@ test('the write role changes the named columns under its guard, and uses the led
   expect(works).toBeUndefined()
 })
 
-test('the write role has the rights on whole tables that a statement declares, with the sequences behind them', async () => {
+test('the write role has the declared rights on whole tables, and on their sequences', async () => {
   const statement = "INSERT INTO outbox (kind) VALUES ('x') RETURNING id, kind"
   expect(await refusal(prepared.env.MAESTRO_WRITE!, [statement])).toBeUndefined()
 })
@@ -202,11 +202,11 @@ test.each([
   expect(await refusal(prepared.env.MAESTRO_WRITE!, [statement])).toMatch(/^42501 /)
 })
 
-test('who works in the database keeps what PUBLIC had', async () => {
+test('other roles of the database keep the rights that PUBLIC had', async () => {
   expect(await refusal(appUrl, ['CREATE TEMP TABLE t(i int)', 'SELECT lo_unlink(lo_create(0))'])).toBeUndefined()
 })
 
-test('preparing again keeps passwords that work, and takes back rights that are no longer declared', async () => {
+test('preparing again keeps working passwords and revokes rights that are not declared', async () => {
   await asRole(adminUrl, async (client) => {
     await client.query(`GRANT DELETE ON runs TO ${roleOf('MAESTRO_WRITE')}`)
     await client.query(`GRANT pg_write_all_data TO ${roleOf('MAESTRO_READ')}`)
@@ -220,7 +220,7 @@ test('preparing again keeps passwords that work, and takes back rights that are 
   expect(await refusal(prepared.env.MAESTRO_READ!, readWrite('DELETE FROM runs'))).toMatch(/^42501 /)
 })
 
-test('a table that is not there is named, and nothing is half done', async () => {
+test('a missing table is named, and no role is left behind', async () => {
   const secret = (variable: string) => resolveSecret(`\${${variable}}`, 'test', {})
   const connection = {
     kind: 'postgres' as const,
@@ -241,7 +241,7 @@ test('a table that is not there is named, and nothing is half done', async () =>
   expect(left.rowCount).toBe(0)
 })
 
-test('an address that does not answer is said without its password', async () => {
+test('an address that does not answer is reported without its password', async () => {
   const secret = resolveSecret('${R}', 'test', {})
   const connection = { kind: 'postgres' as const, read: secret, ledger: 'none' as const, redact: [] }
   const attempt = prepareConnection({ connections: { db: connection } }, 'db', {

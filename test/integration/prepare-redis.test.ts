@@ -54,11 +54,11 @@ function config(environment: Record<string, string>) {
 const prepare = (environment: Record<string, string>) =>
   prepareConnection(config(environment), 'q', { adminUrl: redisUrl })
 
-test('what was done is said, without a secret', () => {
-  const said = [...prepared.did, ...prepared.warnings].join('\n')
-  expect(said).toContain(`user ${new URL(prepared.env.Q_READ!).username}: read commands on ${prefix}:queue:*`)
-  expect(said).toMatch(/users saved in |lost when it restarts/)
-  for (const url of Object.values(prepared.env)) expect(said).not.toContain(new URL(url).password)
+test('reports what was done, without a secret', () => {
+  const report = [...prepared.did, ...prepared.warnings].join('\n')
+  expect(report).toContain(`user ${new URL(prepared.env.Q_READ!).username}: read commands on ${prefix}:queue:*`)
+  expect(report).toMatch(/users saved in |lost when it restarts/)
+  for (const url of Object.values(prepared.env)) expect(report).not.toContain(new URL(url).password)
 })
 
 test.each([
@@ -183,7 +183,7 @@ test.each([
   await expect(writer.call(name, ...args)).rejects.toThrow(/NOPERM|can't (access|run)|No permissions/i)
 })
 
-test('preparing again keeps passwords that work and takes back what was granted besides', async () => {
+test('preparing again keeps working passwords and revokes additional rights', async () => {
   const user = new URL(prepared.env.Q_READ!).username
   await admin.call('ACL', 'SETUSER', user, '+flushdb', '~*')
   const again = await prepare(prepared.env)

@@ -112,7 +112,7 @@ afterAll(async () => {
   await admin.end()
 })
 
-test('a preview shows what is found, which causes hold, and the proposal with its rows before and after', async () => {
+test('a preview shows the checks, which causes hold, and the proposal with its rows before and after', async () => {
   const found = await preview()
   expect(found).toMatchObject({ symptom: true, cause: 'nobody-picks-them-up', end: null, columns: [] })
   expect(found.checks.map(({ name: check, status }) => [check, status])).toEqual([
@@ -136,13 +136,13 @@ test('a preview shows what is found, which causes hold, and the proposal with it
   expect(rows.rows).toEqual([{ state: 'waiting' }])
 })
 
-test('where nothing is proposed it says how the incident would end, and judges the causes all the same', async () => {
+test('without a proposal it shows how the incident would end, and still evaluates the causes', async () => {
   const found = await preview(RUNBOOK, { age: '3h' })
   expect(found).toMatchObject({ symptom: false, proposal: null, end: { outcome: 'cleared' } })
   expect(found.causes).toMatchObject([{ holds: false }, { holds: true }])
 })
 
-test('a check that fails is shown, and leaves its causes undetermined', async () => {
+test('a failed check is shown, and its causes are undetermined', async () => {
   const found = await preview(RUNBOOK.replace('FROM orders WHERE state', 'FROM order_s WHERE state'))
   expect(found).toMatchObject({ symptom: 'undetermined', proposal: null, end: { outcome: 'escalated' } })
   expect(found.checks[0]).toMatchObject({ status: 'failed', error: expect.stringContaining('order_s') })
@@ -155,14 +155,14 @@ test.each([
   ['version: int }', 'version: bool }', 'late', 'version', 'declared bool, and it is integer'],
   ['version: int }', 'version: int, total: int }', 'late', 'total', 'gives only id, state, version'],
   ['columns: { id: string } }', 'columns: { ident: string } }', 'release/after', 'ident', 'gives only id'],
-])('a declared column that differs from the server is told: %s → %s', async (from, to, check, column, message) => {
+])('a declared column that differs from the server is reported: %s → %s', async (from, to, check, column, message) => {
   expect(RUNBOOK).toContain(from)
   const text = RUNBOOK.replace(from, to).replace('o.version > 1', 'o.id != ""').replace('"${{ order.version }}"', '1')
   const { columns } = await preview(text)
   expect(columns).toContainEqual({ check, column, message: expect.stringContaining(message) })
 })
 
-test('the graph joins checks, causes and remedies, and its labels cannot leave their quotes', async () => {
+test('the graph connects checks, causes and remedies, and escapes its labels', async () => {
   const text = RUNBOOK.replace('title: Nobody picks the orders up', `title: 'Nobody "picks" <b>them</b>; up'`)
   const graph = mermaid(planOf(text), await preview(text))
   expect(graph).toContain('check_late --> cause_nobody_picks_them_up')
@@ -190,7 +190,7 @@ channels: { oncall: { slack: "\${SLACK}" } }
     return { code: await main(['preview', 'late-order', '--input', 'age=1h', ...more], terminal), terminal }
   }
 
-  test('shows a person what is found, why, and what would be proposed with its undo; what is found cannot act on the terminal', async () => {
+  test('shows checks, causes, and the proposal with its undo, without control characters from the results', async () => {
     const evil = RUNBOOK.replace(
       'SELECT id, state, version',
       `SELECT id, state || chr(27) || '[2J' || chr(8238) AS state, version`,
@@ -213,7 +213,7 @@ channels: { oncall: { slack: "\${SLACK}" } }
     expect(terminal.out).not.toMatch(/[\u001b\u202e]/)
   })
 
-  test('gives data and a graph, and ends with 1 where a declared column is another one', async () => {
+  test('prints JSON and a graph, and exits with 1 if a declared column differs', async () => {
     const json = await previewed(RUNBOOK, '-o', 'json')
     expect(JSON.parse(json.terminal.out)).toMatchObject({ cause: 'nobody-picks-them-up', proposal: { affected: 3 } })
     const graph = await previewed(RUNBOOK, '-o', 'mermaid')

@@ -35,15 +35,15 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** An engine whose Temporal does not take a start now and then, or takes it and its answer is lost. */
+/** An engine whose Temporal sometimes refuses a start, or accepts it and loses the answer. */
 function flaky(random: () => number): Engine {
   const { engine } = world
   const { client } = engine.temporal
   const start = async (type: string, options: object) => {
     const luck = random()
-    if (luck < 0.3) throw new Error('Temporal is away')
+    if (luck < 0.3) throw new Error('Temporal is down')
     const handle = await client.workflow.start(type, options as never)
-    if (luck < 0.6) throw new Error('the answer of Temporal is lost')
+    if (luck < 0.6) throw new Error('the answer of Temporal was lost')
     return handle
   }
   const workflow = Object.assign(Object.create(client.workflow) as typeof client.workflow, { start })
@@ -51,7 +51,7 @@ function flaky(random: () => number): Engine {
   return { ...engine, temporal: { ...engine.temporal, client: half } }
 }
 
-/** Ends every connection of the engine to its database, over and over. */
+/** Terminates all of the engine's database connections, repeatedly. Returns how many. */
 async function cutConnections(times: number): Promise<number> {
   const { superuser, name } = world.history
   let cut = 0
@@ -66,8 +66,8 @@ async function cutConnections(times: number): Promise<number> {
   return cut
 }
 
-/** As a caller does: with one idempotency key until there is an answer. */
-async function insist(engine: Engine, group: string): Promise<string> {
+/** Repeats the request with the same idempotency key until there is an answer, as a caller does. */
+async function triggerUntilAccepted(engine: Engine, group: string): Promise<string> {
   const request = { type: 'watching', inputs: { group }, requester: 'person:operator', idempotencyKey: group }
   for (;;)
     try {
@@ -79,7 +79,7 @@ async function insist(engine: Engine, group: string): Promise<string> {
 }
 
 test(
-  'whatever is cut or lost, every incident is accepted once, started once and closed once',
+  'with cut connections and lost answers, every incident is accepted, started and closed exactly once',
   { timeout: 120_000 },
   async () => {
     console.log(`faults: RUNBOOK_TEST_SEED=${seed}`)
@@ -92,14 +92,16 @@ test(
       [1, 2, 3].map(async () => {
         const mine = flaky(random)
         while (!stopped.signal.aborted) {
-          // Its own loop says the error and goes on.
+          // The worker's loop logs the error and continues.
           await reconcile(mine).catch(() => {})
           await sleep(50)
         }
       }),
     )
     const cutting = cutConnections(CUTS)
-    const ids = await Promise.all(Array.from({ length: INCIDENTS }, (_, i) => insist(flaky(random), `group-${i}`)))
+    const ids = await Promise.all(
+      Array.from({ length: INCIDENTS }, (_, i) => triggerUntilAccepted(flaky(random), `group-${i}`)),
+    )
     expect(new Set(ids).size).toBe(INCIDENTS)
     expect(await cutting).toBeGreaterThan(CUTS)
 

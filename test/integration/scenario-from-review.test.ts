@@ -20,7 +20,7 @@ const approval: PlanRemedy['approval'] = {
 }
 const cause = (name: string) => ({ ...thingsPlan('x').causes[0]!, cause: name })
 const [action] = mending().actions
-/** Changes the things, and leaves them bad. */
+/** Changes the things, but leaves them bad. */
 const useless = mending({
   actions: [{ ...action!, with: { ...action!.with, set: { map: { n: { lit: 3 } } } } }],
   verify: { ...mending().verify, withinMs: 500 },
@@ -38,7 +38,7 @@ beforeAll(async () => {
   quietTemporal()
   world = await openWorkflowWorld(inject('stack'), PLANS)
   await world.startWorker()
-  // A thing that cannot be mended.
+  // The database refuses to mend a thing with n = 13.
   await world.things.query(`ALTER TABLE things ADD CHECK (n <> 13 OR state = 'bad')`)
 })
 
@@ -60,13 +60,13 @@ test.each<[string, string, string[], (view: IncidentView) => Promise<void>, stri
     'cancelled',
   ],
   ['did not get better', 'useless', ['a'], approve, 'escalated'],
-  ['went partly by itself', 'things', ['a', 'b'], (view) => heal(view, 'a'), 'resolved'],
-  ['went by itself', 'things', ['a'], (view) => heal(view, 'a'), 'cleared'],
-  ['was never there', 'things', [], nothing, 'cleared'],
-  ['could not be looked at', 'broken', ['a'], nothing, 'escalated'],
+  ['partly cleared by itself', 'things', ['a', 'b'], (view) => heal(view, 'a'), 'resolved'],
+  ['cleared by itself', 'things', ['a'], (view) => heal(view, 'a'), 'cleared'],
+  ['never had a symptom', 'things', [], nothing, 'cleared'],
+  ['had a failed check', 'broken', ['a'], nothing, 'escalated'],
   ['was refused by the database', 'things', ['never'], (view) => approveOnce(view), 'declined'],
 ])(
-  'a real incident that %s gives a scenario that comes as the incident did',
+  'the scenario of a real incident that %s has the same result as the incident',
   async (name, type, ids, decide, outcome) => {
     const group = name.replaceAll(' ', '-')
     await world.addThings(group, ...ids.map((id) => `${group}/${id}`))

@@ -68,7 +68,7 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
   return { incidents: incidents.rows.length, events, checkpoint: checkpoint?.at ?? null, faults }
 }
 
-/** Rows whose incident or gate does not exist: left behind when it was removed or renamed. */
+/** Rows whose incident or gate was removed or renamed. */
 async function orphanFaults(db: Queryable): Promise<ChainFault[]> {
   const found = await db.query<{ incident: string; what: string }>(
     `SELECT s.incident, s.what FROM (
