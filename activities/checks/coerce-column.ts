@@ -1,3 +1,4 @@
+import { parse } from 'postgres-array'
 import { parseDuration } from '../../src/core/duration.ts'
 import { RunbookError } from '../../src/core/errors.ts'
 import type { Json } from '../../src/core/json.ts'
@@ -12,13 +13,24 @@ export function coerceColumn(column: string, text: string | null, type: Type, oi
     throw failure(column, `is NULL: declare it as ${show(type)}? or let the statement leave such rows out`)
   }
   if (typeof type === 'object') {
-    const value = 'list' in type ? arrayOf(text, oid) : undefined
-    if (value && 'list' in type) return value.map((item) => coerceColumn(column, item, type.list, 0))
+    if (oid === OID.boxArray)
+      throw failure(column, 'is a box[], which separates its elements by ";": select it with ::text[]')
+    const elements = 'list' in type ? elementsOf(text, oid) : undefined
+    if (elements && 'list' in type) return elements.map((item) => coerceElement(column, item, type.list))
     throw failure(column, `is ${quote(text)}, not a ${show(type)}`)
   }
   const value = scalar(text, type, oid)
   if (value === undefined) throw failure(column, `is ${quote(text)}, not ${type === 'int' ? 'an int' : `a ${type}`}`)
   return value
+}
+
+function coerceElement(column: string, element: Element, type: Type): Json {
+  if (!Array.isArray(element)) return coerceColumn(column, element, type, 0)
+  if (type === 'dyn') return element
+  const inner = typeof type === 'object' && 'nullable' in type ? type.nullable : type
+  if (typeof inner === 'object' && 'list' in inner)
+    return element.map((item) => coerceElement(column, item, inner.list))
+  throw failure(column, `holds lists, not elements of type ${show(type)}`)
 }
 
 function scalar(text: string, type: Exclude<Type, object>, oid: number): Json | undefined {
@@ -49,7 +61,12 @@ function natural(text: string, oid: number): Json {
   if (oid === OID.json || oid === OID.jsonb) return JSON.parse(text) as Json
   const element = ARRAYS.get(oid)
   if (element === undefined) return text
-  return (arrayOf(text, oid) ?? []).map((item) => (item === null ? null : natural(item, element)))
+  return (elementsOf(text, oid) ?? []).map((item) => naturalElement(item, element))
+}
+
+function naturalElement(item: Element, oid: number): Json {
+  if (item === null) return null
+  return Array.isArray(item) ? item.map((one) => naturalElement(one, oid)) : natural(item, oid)
 }
 
 const OID = {
@@ -62,6 +79,7 @@ const OID = {
   json: 114,
   float4: 700,
   float8: 701,
+  boxArray: 1020,
   varchar: 1043,
   jsonb: 3802,
 }
@@ -80,21 +98,33 @@ const ARRAYS = new Map([
   [2951, 2950],
 ])
 
-/** A one-dimensional array's elements as text; a JSON list's too. Undefined when it is neither. */
-function arrayOf(text: string, oid: number): (string | null)[] | undefined {
+/** An element of an array: its text, null, or the elements of an inner array. */
+type Element = string | null | Element[]
+
+/** Optional bounds, then braces around text in which every quote is closed. */
+const ARRAY_TEXT = /^(?:(?:\[-?\d+:-?\d+\])+=)?\{(?:[^"\\]|"(?:[^"\\]|\\[\s\S])*")*\}$/
+
+/** The library's types describe one dimension only. */
+const parseArray = parse as (text: string) => Element[]
+
+/** The elements of an array's text, or of a JSON list. Undefined when the text is neither. */
+function elementsOf(text: string, oid: number): Element[] | undefined {
   if (oid === OID.json || oid === OID.jsonb) {
     const value = JSON.parse(text) as Json
-    if (!Array.isArray(value)) return undefined
-    return value.map((item) => (item === null || typeof item === 'string' ? item : JSON.stringify(item)))
+    return Array.isArray(value) ? value.map(jsonElement) : undefined
   }
-  if (!/^\{[\s\S]*\}$/.test(text)) return undefined
-  const items: (string | null)[] = []
-  const element = /"((?:[^"\\]|\\[\s\S])*)"|([^",{}]+)/g
-  for (const [, quoted, plain] of text.slice(1, -1).matchAll(element)) {
-    if (quoted !== undefined) items.push(quoted.replace(/\\([\s\S])/g, '$1'))
-    else items.push(plain === 'NULL' ? null : plain!)
+  // Data of a text column may get here too, and the library does not return from a quote that is not closed.
+  if (!ARRAY_TEXT.test(text)) return undefined
+  try {
+    return parseArray(text)
+  } catch {
+    return undefined
   }
-  return items
+}
+
+function jsonElement(value: Json): Element {
+  if (value === null || typeof value === 'string') return value
+  return Array.isArray(value) ? value.map(jsonElement) : JSON.stringify(value)
 }
 
 function failure(column: string, what: string): RunbookError {

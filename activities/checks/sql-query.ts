@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 import { columnType } from '../../src/language/kinds/sql-query.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
-import { openPortal, readOn, type ReadStatement } from '../../src/targets/read-portal.ts'
+import { openPortal, readNextRows, type ReadStatement } from '../../src/targets/read-portal.ts'
 import { capResult } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
 import type { CheckImplementation } from './check.ts'
@@ -48,7 +48,7 @@ async function readRows(client: PoolClient, statement: ReadStatement) {
   const rows: Row[] = first.rows
   let { ended } = first
   while (!ended && rows.length <= MAX_ROWS && bytesOf(rows) <= 2 * MAX_RESULT_BYTES) {
-    const next = await readOn(client, Math.min(FETCH_ROWS, MAX_ROWS + 1 - rows.length))
+    const next = await readNextRows(client, Math.min(FETCH_ROWS, MAX_ROWS + 1 - rows.length))
     rows.push(...next.rows)
     ended = next.ended
   }

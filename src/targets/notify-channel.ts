@@ -4,11 +4,11 @@ import { openHttp } from './open-http.ts'
 import { requestHttp } from './request-http.ts'
 
 const TIMEOUT_MS = 5_000
-const MAX_MESSAGE = 3_000
+const MAX_MESSAGE_LENGTH = 3_000
 
 /**
- * Tells a channel through its incoming webhook, and says what came of it; null where the name has no webhook and is a group of people
- * only, so that nobody was told. Throws `RUNBOOK_UNREACHABLE` where it could not be delivered.
+ * Sends a message to a channel's incoming webhook and returns the outcome as text. Returns null when the name is only a group of people
+ * without a webhook, so nobody was notified. Throws `RUNBOOK_UNREACHABLE` when delivery fails.
  */
 export async function notifyChannel(
   channels: Record<string, Channel>,
@@ -21,10 +21,10 @@ export async function notifyChannel(
   const answer = await requestHttp(target, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ text: message.slice(0, MAX_MESSAGE) }),
+    body: JSON.stringify({ text: message.slice(0, MAX_MESSAGE_LENGTH) }),
     timeoutMs: TIMEOUT_MS,
   })
   if (answer.status < 200 || answer.status > 299)
     throw new RunbookError('RUNBOOK_UNREACHABLE', `channel ${name} answered ${answer.status}`)
-  return `told ${name}`
+  return `notified ${name}`
 }

@@ -4,14 +4,14 @@ import type { HttpConnection } from '../config/config.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { HttpTarget } from './targets.ts'
 
-/** Where clouds keep their instances' credentials; no runbook has business there. */
+/** Link-local addresses, where clouds serve their instances' credentials. */
 const forbidden = new BlockList()
 forbidden.addSubnet('169.254.0.0', 16, 'ipv4')
 forbidden.addSubnet('fe80::', 10, 'ipv6')
 forbidden.addAddress('fd00:ec2::254', 'ipv6')
 
 /**
- * The configured address with its host resolved. Throws RunbookError `RUNBOOK_CONFIG` for an address that is none or link-local,
+ * The configured address with its host resolved. Throws RunbookError `RUNBOOK_CONFIG` for an invalid or link-local address,
  * `RUNBOOK_UNREACHABLE` for a name that cannot be resolved.
  */
 export async function openHttp(connection: string, config: HttpConnection): Promise<HttpTarget> {

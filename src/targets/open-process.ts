@@ -5,8 +5,8 @@ import { RunbookError } from '../core/errors.ts'
 import type { ProcessTarget } from './targets.ts'
 
 /**
- * The commands with their programs pinned to absolute paths, and their small environment. Throws RunbookError `RUNBOOK_CONFIG` for a
- * program that is not there.
+ * The commands with their programs as absolute paths, and the minimal environment that they get. Throws RunbookError `RUNBOOK_CONFIG`
+ * for a program that does not exist.
  */
 export function openProcess(connection: string, config: ProcessConnection): ProcessTarget {
   const path = process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'
@@ -23,7 +23,7 @@ export function openProcess(connection: string, config: ProcessConnection): Proc
       const where = program.includes('/') ? config.cwd : 'PATH'
       throw new RunbookError(
         'RUNBOOK_CONFIG',
-        `connection ${connection}, command ${name}: no program "${program}" in ${where}`,
+        `connection ${connection}, command ${name}: no executable program "${program}" in ${where}`,
       )
     }
     commands[name] = [found, ...rest]

@@ -3,13 +3,12 @@ import type { Secret } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { Access, RedisTarget } from './targets.ts'
 
-const CONNECT_MS = 2_000
-const COMMAND_MS = 5_000
+const CONNECT_TIMEOUT_MS = 2_000
+const COMMAND_TIMEOUT_MS = 5_000
 
 /**
- * A Redis client that is connected, or an error within seconds: it queues nothing while it is not connected, and never reconnects
- * by itself, since whoever needs it next opens it again. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the
- * server refuses the login.
+ * Opens a connected Redis client, or fails within seconds. The client queues nothing while it is not connected and never reconnects:
+ * the next use opens a new one. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server refuses the login.
  */
 export async function openRedis(
   connection: string,
@@ -22,13 +21,13 @@ export async function openRedis(
   const redis = new Redis({
     ...options,
     lazyConnect: true,
-    connectTimeout: CONNECT_MS,
-    commandTimeout: COMMAND_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
-    // RESP2 and no CLIENT SETINFO: what the read-only user may not do is not even tried.
+    // RESP2 and no CLIENT SETINFO: the read-only user may not use the commands that the alternatives send.
     protocol: 2,
     disableClientInfo: true,
     connectionName: `runbook:${connection}:${access}`,
@@ -57,7 +56,10 @@ function parseAddress(connection: string, access: Access, text: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const db = url ? Number(url.pathname.slice(1) || '0') : NaN
   if (!url || !['redis:', 'rediss:'].includes(url.protocol) || !Number.isInteger(db))
-    throw new RunbookError('RUNBOOK_CONFIG', `connection ${connection} (${access}): not a redis:// address`)
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      `connection ${connection} (${access}): the value is not a redis:// or rediss:// address`,
+    )
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1'
   const port = Number(url.port || '6379')
   const options = {

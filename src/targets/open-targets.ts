@@ -7,7 +7,7 @@ import { openProcess } from './open-process.ts'
 import { openRedis } from './open-redis.ts'
 import type { Access, PostgresTarget, RedisTarget, Targets } from './targets.ts'
 
-/** The clients of the configured connections; nothing is opened before its first use. */
+/** The clients of the configured connections. Each is opened at its first use. */
 export function openTargets(config: Pick<Config, 'connections'>): Targets {
   const postgres = new Map<string, Promise<PostgresTarget>>()
   const redis = new Map<string, Promise<RedisTarget>>()
@@ -69,7 +69,7 @@ export function openTargets(config: Pick<Config, 'connections'>): Targets {
   }
 }
 
-/** A configured connection of one of these kinds. Throws RunbookError `RUNBOOK_CONFIG` that lists what there is. */
+/** A configured connection of one of these kinds. Throws RunbookError `RUNBOOK_CONFIG` that lists the configured names. */
 export function findConnection<K extends ConnectionConfig['kind']>(
   config: Pick<Config, 'connections'>,
   name: string,
@@ -95,7 +95,7 @@ function credential(name: string, access: Access, connection: { read: Secret; wr
   )
 }
 
-/** One opening for all who ask at the same time; a failed one is forgotten, so that the next asker tries again. */
+/** Concurrent callers share one opening. A failed opening is removed, so that the next caller tries again. */
 function shared<T>(opened: Map<string, Promise<T>>, id: string, open: () => Promise<T>): Promise<T> {
   const known = opened.get(id)
   if (known) return known

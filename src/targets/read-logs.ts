@@ -6,14 +6,14 @@ export interface LogTail {
   file: string
   /** In the file's order. */
   lines: string[]
-  /** False when earlier lines of the file were not read. */
+  /** False when the beginning of the file was not read. */
   whole: boolean
 }
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024
 const MAX_BYTES = 32 * 1024 * 1024
 
-/** The files that the target's patterns name at this moment, the one written last first. */
+/** The files that match the target's patterns now, the most recently written first. */
 export async function findLogFiles(
   target: Pick<LogsTarget, 'files'>,
 ): Promise<{ file: string; size: number; mtimeMs: number }[]> {
@@ -26,7 +26,7 @@ export async function findLogFiles(
     .sort((a, b) => b.mtimeMs - a.mtimeMs)
 }
 
-/** The ends of log files, newest file first: at most 8 MB of each and 32 MB in all. What is not read is said by `whole`. */
+/** The ends of log files, in the given order: at most 8 MB of each and 32 MB in total. `whole` is false where a part was not read. */
 export async function* readLogTails(files: { file: string; size: number }[]): AsyncGenerator<LogTail> {
   let left = MAX_BYTES
   for (const { file, size } of files) {
@@ -34,7 +34,7 @@ export async function* readLogTails(files: { file: string; size: number }[]): As
     left -= length
     const text = length > 0 ? await readEnd(file, size, length) : ''
     const lines = text.split('\n')
-    // The first line of a part that begins in the middle is a part itself.
+    // A part that begins in the middle of the file usually begins in the middle of a line.
     if (length < size) lines.shift()
     yield { file, lines: lines.filter((line) => line !== ''), whole: length === size }
   }
@@ -51,7 +51,7 @@ async function readEnd(file: string, size: number, length: number): Promise<stri
   }
 }
 
-/** `*` and `?` within a path's segments. */
+/** The paths that match a pattern with `*` and `?` within its segments. */
 async function expand(pattern: string): Promise<string[]> {
   const [, ...segments] = pattern.split('/')
   let paths = ['/']

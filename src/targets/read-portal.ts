@@ -1,17 +1,17 @@
 import type { Connection, FieldDef, PoolClient, Submittable } from 'pg'
 
-/** Rows as the server writes them: text by the place of its column. */
+/** Some rows of a result, as the server sends them: one text per column. */
 export interface Portion {
-  /** Empty for what gives no rows, and when reading on. */
+  /** Empty for a statement that returns no rows, and after the first portion. */
   fields: FieldDef[]
   rows: (string | null)[][]
-  /** No more rows are to come. */
+  /** No rows are left. */
   ended: boolean
 }
 
 export interface ReadStatement {
   sql: string
-  /** A list is written as an array's text. */
+  /** A list is sent as the text of an array. */
   params: (string | string[] | null)[]
   /** The server's own limit for the statement. */
   timeoutMs: number
@@ -20,8 +20,8 @@ export interface ReadStatement {
 const PORTAL = 'rows'
 
 /**
- * Opens a READ ONLY transaction with one statement of the extended protocol, and reads its first rows: all in one message there and
- * one back, since a check's time is mostly its round trips. The caller ends the transaction. Rejects with the server's error.
+ * Opens a READ ONLY transaction with one statement of the extended protocol, and reads its first rows, in a single round trip: most of
+ * a check's time is its round trips. The caller ends the transaction. Rejects with the server's error.
  */
 export function openPortal(client: PoolClient, { sql, params, timeoutMs }: ReadStatement, count: number) {
   return exchange(client, (connection) => {
@@ -35,8 +35,8 @@ export function openPortal(client: PoolClient, { sql, params, timeoutMs }: ReadS
   })
 }
 
-/** The next rows of the open portal. */
-export function readOn(client: PoolClient, count: number): Promise<Portion> {
+/** Reads the next rows of the open portal. */
+export function readNextRows(client: PoolClient, count: number): Promise<Portion> {
   return exchange(client, (connection) => fetchRows(connection, count))
 }
 
@@ -47,7 +47,7 @@ function execute(connection: Connection, sql: string): void {
 }
 
 function fetchRows(connection: Connection, count: number): void {
-  // Declared as text, but the protocol's number is what it takes.
+  // The types declare a string, but the protocol needs a number.
   connection.execute({ portal: PORTAL, rows: count as unknown as string }, true)
 }
 
@@ -57,7 +57,7 @@ function exchange(client: PoolClient, send: (connection: Connection) => void): P
   })
 }
 
-/** Messages that go together, and what comes back; the client calls it as it calls its own queries. */
+/** Messages that are sent together, and their answers. The client calls this object in the same way as its own queries. */
 class Exchange implements Submittable {
   readonly #send: (connection: Connection) => void
   readonly #resolve: (portion: Portion) => void

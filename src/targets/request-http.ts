@@ -4,13 +4,13 @@ import type { HttpTarget } from './targets.ts'
 
 export interface HttpRequest {
   method?: string
-  /** Begins with `/`; joined to the configured address, whose host and path it cannot leave. */
+  /** Begins with `/`; appended to the configured address. It cannot lead to another host or out of the configured path. */
   path?: string
   headers?: Record<string, string>
   body?: string
   timeoutMs: number
   signal?: AbortSignal
-  /** How much of the body is read; 64 kB unless said. */
+  /** How many bytes of the body are read. Default: 64 kB. */
   maxBytes?: number
 }
 
@@ -26,8 +26,8 @@ export interface HttpAnswer {
 const MAX_BODY_BYTES = 64 * 1024
 
 /**
- * One request; a redirect is an answer and is not followed. Throws RunbookError `RUNBOOK_UNREACHABLE` when no complete answer came in
- * time, `RUNBOOK_BAD_INPUT` for a path that leaves the configured address.
+ * Sends one request. A redirect is returned as the answer and not followed. Throws RunbookError `RUNBOOK_UNREACHABLE` when no complete
+ * answer arrives in time, `RUNBOOK_BAD_INPUT` for a path that leaves the configured address.
  */
 export async function requestHttp(target: HttpTarget, request: HttpRequest): Promise<HttpAnswer> {
   const url = requestUrl(target, request.path ?? '')
@@ -81,7 +81,7 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Om
   }
 }
 
-/** A step up, or none, however it is written: a value within a path must not lead to another one. */
+/** `/.` and `/..` in any spelling: a value inside a path must not lead to another path. */
 const DOT_SEGMENT = /\/(\.|%2e){1,2}(?=[/?#]|$)/i
 
 function requestUrl(target: HttpTarget, path: string): URL {
@@ -90,7 +90,7 @@ function requestUrl(target: HttpTarget, path: string): URL {
   const wrong = () =>
     new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `connection ${target.connection}: "${path}" is not a path below ${base.origin}${prefix}/`,
+      `connection ${target.connection}: "${path}" is not a path under ${base.origin}${prefix}/`,
     )
   if (path === '') return base
   if (!path.startsWith('/') || path.startsWith('//') || /[\\\s]/.test(path) || DOT_SEGMENT.test(path)) throw wrong()

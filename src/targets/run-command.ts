@@ -6,10 +6,10 @@ import type { Json } from '../core/json.ts'
 import type { ProcessTarget } from './targets.ts'
 
 export interface CommandResult {
-  /** Null when it was ended by a signal. */
+  /** Null when a signal ended it. */
   exitCode: number | null
   signal: string | null
-  /** The beginning of what it wrote, at most 16 kB each. */
+  /** The beginning of its output, at most 16 kB each. */
   stdout: string
   stderr: string
   truncated: boolean
@@ -18,18 +18,18 @@ export interface CommandResult {
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024
-/** Between the request to end and the end. */
+/** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 2_000
-/** What the program wrote last is read for so long after its end; its children may hold the pipe open for ever. */
-const DRAIN_MS = 200
+/** How long output is read after the program's end. Its children may keep the pipe open forever. */
+const DRAIN_TIMEOUT_MS = 200
 
 const PLACEHOLDER = /^\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}$/
 /** No leading dash: a value never becomes an option. */
 const FORMS = { int: /^[0-9]{1,9}$/, word: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/ }
 
 /**
- * A command's argv with its placeholders filled. Throws RunbookError `RUNBOOK_BAD_INPUT` for an unknown command and for a value that
- * is missing, not asked for, or not of the placeholder's form.
+ * A command's argv with its placeholders filled. Throws RunbookError `RUNBOOK_BAD_INPUT` for an unknown command, and for a value that
+ * is missing, has no placeholder, or does not have the placeholder's form.
  */
 export function renderCommand(target: ProcessTarget, name: string, values: Record<string, Json>): string[] {
   const argv = Object.hasOwn(target.commands, name) ? target.commands[name] : undefined
@@ -37,14 +37,14 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
   if (!argv)
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `connection ${target.connection} has no command "${name}", but ${known}`,
+      `connection ${target.connection} has no command "${name}". Its commands: ${known}`,
     )
-  const asked = new Set<string>()
+  const placeholders = new Set<string>()
   const filled = argv.map((element) => {
     const match = PLACEHOLDER.exec(element)
     if (!match) return element
     const [placeholder, form] = [match[1]!, match[2] as keyof typeof FORMS]
-    asked.add(placeholder)
+    placeholders.add(placeholder)
     const value = Object.hasOwn(values, placeholder) ? values[placeholder] : undefined
     const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
     if (FORMS[form].test(text)) return text
@@ -54,14 +54,14 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
       `command ${name}: ${placeholder} is ${JSON.stringify(value ?? null)}, not ${wanted}`,
     )
   })
-  const extra = Object.keys(values).find((value) => !asked.has(value))
-  if (extra !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `command ${name} takes no "${extra}"`)
+  const extra = Object.keys(values).find((value) => !placeholders.has(value))
+  if (extra !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `command ${name} has no placeholder "${extra}"`)
   return filled
 }
 
 /**
- * Runs a configured command, rendered, without a shell, in its own process group, which is ended at the timeout or when `signal` aborts.
- * An exit code other than 0 is a result. Throws RunbookError `RUNBOOK_UNREACHABLE` when it cannot be started.
+ * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout or when `signal` aborts. An exit
+ * code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` when the command cannot be started.
  */
 export async function runCommand(
   target: ProcessTarget,
@@ -115,7 +115,7 @@ function waitForEnd(child: ChildProcess): Promise<{ exitCode: number | null; sig
     child.once('exit', (exitCode, signal) => {
       const done = () => resolve({ exitCode, signal })
       child.once('close', done)
-      setTimeout(done, DRAIN_MS).unref()
+      setTimeout(done, DRAIN_TIMEOUT_MS).unref()
     })
   })
 }
@@ -134,7 +134,7 @@ function collect(stream: Readable): { text(): string; cut(): boolean } {
   }
 }
 
-/** SIGTERM to the whole group, SIGKILL to what is still there after the grace. */
+/** Sends SIGTERM to the whole group, and SIGKILL to the processes that are left after the grace time. */
 function endGroup(child: ChildProcess): void {
   signalGroup(child, 'SIGTERM')
   setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS).unref()

@@ -2,9 +2,9 @@ import type { Pool } from 'pg'
 import type { Redis } from 'ioredis'
 
 /**
- * Clients for the diagnosed systems, by connection name. `read` and `write` are different credentials; a client is opened at its
- * first use and shared. Throws RunbookError `RUNBOOK_CONFIG` for an unknown name or another kind than asked for, and
- * `RUNBOOK_UNREACHABLE` naming connection and address (never the password) where the system does not answer.
+ * Clients for the diagnosed systems, by connection name. `read` and `write` are different credentials. A client is opened at its
+ * first use and shared. Throws RunbookError `RUNBOOK_CONFIG` for an unknown name or a connection of another kind, and
+ * `RUNBOOK_UNREACHABLE` with connection and address (never the password) when the system does not answer.
  */
 export interface Targets {
   postgres(connection: string, access: Access): Promise<PostgresTarget>
@@ -21,7 +21,7 @@ export type Access = 'read' | 'write'
 
 export interface PostgresTarget {
   connection: string
-  /** For messages: `127.0.0.1:5432/maestro`. */
+  /** For messages, without a password: `127.0.0.1:5432/maestro`. */
   address: string
   pool: Pool
   /** Where the ledger of effects is kept: in the target (exactly once) or nowhere (at most once, then observed). */
@@ -49,7 +49,7 @@ export interface BullmqTarget extends RedisTarget {
 export interface HttpTarget {
   connection: string
   baseUrl: URL
-  /** What the host's name meant when the target was asked for; requests go there and nowhere else. */
+  /** The addresses of the host when the target was opened; requests go only there. */
   addresses: { address: string; family: number }[]
   /** Sent with each request, from the configuration; never stored. */
   headers: Record<string, string>
@@ -60,8 +60,8 @@ export interface ProcessTarget {
   connection: string
   cwd: string
   /**
-   * argv by command name, the program as an absolute path; an element `{name:int}` or `{name:word}` is a placeholder that a
-   * parameter fills whole.
+   * argv by command name, the program as an absolute path. An element `{name:int}` or `{name:word}` is a placeholder, which a parameter
+   * replaces as a whole.
    */
   commands: Record<string, string[]>
   /** The commands' whole environment. */

@@ -5,10 +5,10 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { registerSearchAttributes } from './search-attributes.ts'
 
 export interface TemporalAddress {
-  /** Without one, Temporal's own environment variables and profile decide; then 127.0.0.1:7233. */
+  /** Default: Temporal's own environment variables and profile, then 127.0.0.1:7233. */
   address?: string
   namespace?: string
-  /** Variables that stand in for the process's environment. */
+  /** Variables that replace those of the process's environment. */
   environment?: Record<string, string>
 }
 
@@ -17,14 +17,14 @@ export interface Temporal {
   connection: Connection
   address: string
   namespace: string
-  /** What a worker's own connection needs. */
+  /** For a worker's own connection. */
   options: ConnectionOptions
   close(): Promise<void>
 }
 
 type ConnectionOptions = NonNullable<ReturnType<typeof loadClientConnectConfig>['connectionOptions']>
 
-/** Throws `RUNBOOK_UNREACHABLE` naming the address. Registers our search attributes where they are missing. */
+/** Connects to Temporal and registers our search attributes if they are missing. Throws `RUNBOOK_UNREACHABLE` with the address. */
 export async function connectTemporal(wanted: TemporalAddress): Promise<Temporal> {
   const { options, address, namespace } = resolveTemporal(wanted)
   try {
@@ -37,7 +37,7 @@ export async function connectTemporal(wanted: TemporalAddress): Promise<Temporal
   }
 }
 
-/** What the address, the environment and the profile come to. */
+/** The connection settings that result from the address, the environment and the profile. */
 export function resolveTemporal(wanted: TemporalAddress): Pick<Temporal, 'options' | 'address' | 'namespace'> {
   const { connectionOptions, namespace } = loadClientConnectConfig(
     wanted.address

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client'
 
 export type WorkflowState = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed-out' | 'gone'
 
-/** What has become of the latest run of an incident's workflow; `gone` where Temporal knows none. */
+/** The state of the latest run of an incident's workflow; `gone` when Temporal has none. */
 export async function describeIncident(client: Client, incident: string): Promise<WorkflowState> {
   try {
     const { status } = await client.workflow.getHandle(incident).describe()

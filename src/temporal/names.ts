@@ -1,14 +1,14 @@
-/** Runs workflows, reads and recording. */
+/** The queue for workflows, reads and recording. */
 export function diagnoseQueue(taskQueue: string): string {
   return `${taskQueue}-diagnose`
 }
 
-/** Runs effects only: its workers are the only ones that need write credentials. */
+/** The queue for effects: only its workers need write credentials. */
 export function remediateQueue(taskQueue: string): string {
   return `${taskQueue}-remediate`
 }
 
-/** One workflow type for each runbook. */
+/** The workflow type of a runbook. */
 export function workflowType(runbook: string): string {
   return `runbook.${runbook}`
 }

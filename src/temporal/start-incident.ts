@@ -5,13 +5,10 @@ import type { Plan } from '../core/plan.ts'
 import { diagnoseQueue, workflowType } from './names.ts'
 import { INCIDENT_TYPE } from './search-attributes.ts'
 
-/** What is accepted is accepted: with a Temporal that is down the starter starts it later. */
-const PATIENCE_MS = 5_000
+/** The incident is already accepted: when Temporal does not answer, the starter starts the workflow later. */
+const START_TIMEOUT_MS = 5_000
 
-/**
- * Starts an incident's workflow, whose id is the incident's. Started twice is started once: whoever comes second is told nothing
- * went wrong, for nothing did.
- */
+/** Starts an incident's workflow under the incident's id. Does nothing when it has already been started. */
 export async function startIncident(
   client: Client,
   taskQueue: string,
@@ -30,16 +27,16 @@ export async function startIncident(
         staticDetails: details(plan, start),
         typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]),
       })
-    await client.withDeadline(Date.now() + PATIENCE_MS, starting)
+    await client.withDeadline(Date.now() + START_TIMEOUT_MS, starting)
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
   }
 }
 
 function details(plan: Plan, { incident, planDigest, inputs }: IncidentStart): string {
-  const given = Object.entries(inputs).map(([name, value]) => `- \`${name}\`: ${JSON.stringify(value)}`)
+  const lines = Object.entries(inputs).map(([name, value]) => `- \`${name}\`: ${JSON.stringify(value)}`)
   return [
     `Incident **${incident}** (${plan.incident}) by runbook \`${plan.name}\`, plan \`${planDigest.slice(0, 12)}\``,
-    ...given,
+    ...lines,
   ].join('\n')
 }

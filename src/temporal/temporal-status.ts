@@ -13,12 +13,12 @@ export interface TemporalStatus {
   queues: { queue: string; workers: string[] }[]
 }
 
-/** A worker asks anew at least once a minute; the server remembers for five who once asked. */
-const SEEN_WITHIN_MS = 90_000
+/** A worker polls at least once a minute; the server lists pollers of the last five minutes. */
+const MAX_POLL_AGE_MS = 90_000
 const WORKFLOW = 1
 const ACTIVITY = 2
 
-/** Asks Temporal whether it answers and who works. Changes nothing. Throws `RUNBOOK_UNREACHABLE` when there is no answer in time. */
+/** Reads Temporal's status and the workers of our queues. Changes nothing. Throws `RUNBOOK_UNREACHABLE` without an answer in time. */
 export async function readTemporalStatus(
   wanted: TemporalAddress,
   taskQueue: string,
@@ -52,7 +52,7 @@ export async function readTemporalStatus(
   }
 }
 
-/** gRPC keeps trying until its time is over; that nobody listens can be told at once. Whatever else happens is left to gRPC. */
+/** Fails at once when nothing listens on the address, because gRPC retries until its deadline. Other errors are left to gRPC. */
 async function throwIfRefused(address: string): Promise<void> {
   const url = URL.canParse(`tcp://${address}`) ? new URL(`tcp://${address}`) : undefined
   if (!url?.port) return
@@ -71,10 +71,10 @@ interface Poller {
   lastAccessTime?: { seconds?: { toNumber(): number } | null } | null
 }
 
-/** One of this machine whose process has died polls no more, whenever it did last. */
+/** Whether the poller is still alive. A poller of this machine whose process has ended is not, however recently it polled. */
 function isThere({ identity, lastAccessTime }: Poller): boolean {
   const seen = (lastAccessTime?.seconds?.toNumber() ?? 0) * 1000
-  if (Date.now() - seen > SEEN_WITHIN_MS) return false
+  if (Date.now() - seen > MAX_POLL_AGE_MS) return false
   const [pid, host] = (identity ?? '').split('@')
   return host !== hostname() || isAlive(Number(pid))
 }

@@ -8,18 +8,18 @@ import { diagnoseQueue, remediateQueue } from './names.ts'
 export type Role = 'diagnose' | 'remediate'
 
 export interface RunningWorker {
-  /** Resolves when the worker has stopped; rejects when it could not go on. */
+  /** Resolves when the worker has stopped; rejects when it failed. */
   finished: Promise<void>
-  /** Ends it gracefully: running activities get the grace time. */
+  /** Stops the worker gracefully: running activities get the grace time. */
   stop(): Promise<void>
 }
 
-/** Of a worker that runs workflows. */
+/** Options of a worker that runs workflows. */
 export const WORKFLOW_WORKER = {
-  /** So many are kept in memory between tasks; beyond it they are replayed when needed. */
+  /** How many workflows are kept in memory between tasks; the others are replayed when needed. */
   maxCachedWorkflows: 150,
   reuseV8Context: true,
-  /** After a worker was killed its workflows wait this long for it before others take them. */
+  /** How long the workflows of a killed worker wait for it before other workers take them. */
   stickyQueueScheduleToStartTimeout: '1s',
 } as const
 
@@ -76,7 +76,7 @@ function stopAll(workers: Worker[]): void {
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
 }
 
-/** Before the first worker: the SDK's own log lines go to stderr at this level, and signals are left to our process. */
+/** Call before the first worker: sends the SDK's log lines of this level to stderr, and leaves process signals to us. */
 export function installRuntime(level: 'ERROR' | 'WARN' | 'INFO' | 'DEBUG'): void {
   Runtime.install({ logger: new StderrLogger(level), shutdownSignals: [] })
 }
@@ -84,12 +84,12 @@ export function installRuntime(level: 'ERROR' | 'WARN' | 'INFO' | 'DEBUG'): void
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']
 
 class StderrLogger {
-  readonly #least: number
+  readonly #minimum: number
   constructor(level: string) {
-    this.#least = LEVELS.indexOf(level)
+    this.#minimum = LEVELS.indexOf(level)
   }
   log(level: string, message: string, meta?: Record<string, unknown>): void {
-    if (LEVELS.indexOf(level) < this.#least) return
+    if (LEVELS.indexOf(level) < this.#minimum) return
     const error = meta?.error instanceof Error ? `: ${meta.error.message}` : ''
     process.stderr.write(`temporal ${level.toLowerCase()}: ${message}${error}\n`)
   }

@@ -400,7 +400,7 @@ describe('notify', () => {
     const message = { channel: 'platform-support', message: 'hello' }
     expect(await applied('notify', message, { deps: { takePermit: denying('frozen') } })).toMatchObject({
       result: 'applied',
-      detail: 'told platform-support',
+      detail: 'notified platform-support',
     })
     let tries = 0
     const notify = async () => {

@@ -21,7 +21,7 @@ let world: WorkflowWorld
 const told: string[] = []
 const notify = async (channel: string, message: string) => {
   told.push(`${channel}: ${message}`)
-  return `told ${channel}`
+  return `notified ${channel}`
 }
 /** Of one incident. */
 const toldOf = (id: string) => told.filter((one) => one.includes(`${id}:`)).map((one) => one.split('\n')[0])

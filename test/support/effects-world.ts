@@ -140,7 +140,7 @@ export function depsFor(world: EffectsWorld, targets: Partial<Targets>, takePerm
     takePermit,
     targets: targets as Targets,
     implementations: ACTION_IMPLEMENTATIONS,
-    notify: async (channel) => `told ${channel}`,
+    notify: async (channel) => `notified ${channel}`,
   }
 }
 

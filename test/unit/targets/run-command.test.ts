@@ -46,7 +46,7 @@ test.each([
   [{ n: 1, w: 'x'.repeat(129) }, 'not one word'],
   [{ n: 1, w: ['a'] }, 'w is ["a"]'],
   [{ n: 1 }, 'w is null'],
-  [{ n: 1, w: 'a', extra: 1 }, 'takes no "extra"'],
+  [{ n: 1, w: 'a', extra: 1 }, 'has no placeholder "extra"'],
 ])('the values %o are refused', (values, message) => {
   const target = open({ go: ['node', '{n:int}', '{w:word}'] })
   expect(() => renderCommand(target, 'go', values)).toThrow(message)
@@ -59,7 +59,7 @@ test('an unknown command is refused, with those that there are', () => {
 test('the program is pinned to the path it had when the target was opened', () => {
   const target = open({ go: ['node'] })
   expect(target.commands.go![0]).toMatch(/^\/.*\/node$/)
-  expect(() => open({ go: ['no-such-program'] })).toThrow('command go: no program "no-such-program" in PATH')
+  expect(() => open({ go: ['no-such-program'] })).toThrow('command go: no executable program "no-such-program" in PATH')
 })
 
 test('the environment is PATH, HOME, LANG and what was listed', async () => {

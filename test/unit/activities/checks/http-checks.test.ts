@@ -168,7 +168,7 @@ test.each([
 ])('the path %s cannot leave the configured address', async (path) => {
   seen.length = 0
   const evidence = await check('http.get', { connection: 'api', path })
-  expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('is not a path below') })
+  expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('is not a path under') })
   expect(seen).toEqual([])
 })
 
