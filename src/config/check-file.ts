@@ -10,7 +10,7 @@ export interface ConfigProblem {
   message: string
 }
 
-/** The file's value with defaults, or all that is wrong with it. */
+/** The file's value with defaults, or all its problems. */
 export function checkFile(file: YamlFile): { value: ConfigFile } | { problems: ConfigProblem[] } {
   if (file.problems.length > 0) return { problems: file.problems }
   const parsed = configSchema.safeParse(file.value ?? {})
@@ -44,7 +44,7 @@ function valueAt(path: readonly PropertyKey[], value: unknown): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value)
 }
 
-/** The names that the schema knows at a path: what an unknown field was probably meant to be. */
+/** The names that the schema has at a path: suggestions for an unknown field. */
 function knownKeys(path: readonly PropertyKey[], value: unknown): string[] {
   let schema: Walkable = configSchema as unknown as Walkable
   let at: unknown = value
@@ -58,7 +58,7 @@ function knownKeys(path: readonly PropertyKey[], value: unknown): string[] {
   return Object.keys(inner(schema, at).def.shape ?? {})
 }
 
-/** The part of zod's schema objects that is walked here. */
+/** The part of zod's schema objects that `knownKeys` reads. */
 interface Walkable {
   def: {
     shape?: Record<string, Walkable>
@@ -77,7 +77,7 @@ function inner(schema: Walkable, value: unknown): Walkable {
   return found.def.options?.find((option) => option.def.shape?.kind?.def.values?.includes(kind)) ?? found
 }
 
-/** The name that was probably meant, or else those there are. */
+/** The most similar name, or all known names. */
 function suggestion(word: string, known: string[]): string {
   return didYouMean(word, known) || (known.length > 0 ? ` Known are ${known.join(', ')}.` : '')
 }

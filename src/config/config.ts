@@ -7,7 +7,7 @@ export interface Config {
   directory: string
   /** URL of the engine's own PostgreSQL database. */
   database: Secret
-  /** What is not said here comes from Temporal's own environment and profile. */
+  /** Absent fields come from Temporal's own environment variables and profile. */
   temporal: { taskQueue: string; address?: string; namespace?: string }
   /** Absolute directories with runbooks. */
   runbooks: string[]
@@ -17,11 +17,11 @@ export interface Config {
   signing: { key: Secret; previous: string[] }
   channels: Record<string, Channel>
   alerts: AlertRule[]
-  /** Where `approval: auto` is permitted: an action kind on a connection. Nothing else may go without an approval. */
+  /** Where `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
   auto: { kind: string; connection: string }[]
-  /** Whether who opened an incident may approve its remedies; never with `risk: high`. */
+  /** Whether the person who opened an incident may approve its remedies; never with `risk: high`. */
   requesterMayApprove: boolean
-  /** Groups whose members may approve alone, with a reason, whatever the quorum; everybody is told. */
+  /** Groups whose members may approve alone, with a reason. Everybody in `escalate.to` is notified. */
   breakGlass: string[]
   /** The identity provider whose tokens people may log in with. */
   oidc?: Oidc
@@ -71,11 +71,11 @@ export interface HttpConnection {
 export interface ProcessConnection {
   kind: 'process'
   cwd: string
-  /** argv by command name; an element `{name:int}` or `{name:word}` is filled whole by a parameter. */
+  /** argv by command name; a parameter replaces an element `{name:int}` or `{name:word}` as a whole. */
   commands: Record<string, string[]>
-  /** Names of variables that the commands are given beside PATH, HOME and LANG. */
+  /** Names of variables that the commands get in addition to PATH, HOME and LANG. */
   env: string[]
-  /** Their values, as far as they are set. */
+  /** The values of those variables that are set. */
   environment: Record<string, Secret>
 }
 
@@ -87,7 +87,7 @@ export interface LogsConnection {
 }
 
 export interface Person {
-  /** SHA-256 of the person's token, 64 lower-case hex digits; absent: nobody can log in by this name. */
+  /** SHA-256 of the person's token, 64 lower-case hex digits. Absent: the person has no token. */
   tokenHash?: string
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
@@ -96,9 +96,9 @@ export interface Person {
   login?: string
 }
 
-/** What a token of the identity provider must be, to the letter. */
+/** The exact requirements for a token of the identity provider. */
 export interface Oidc {
-  /** `iss` and `aud` that it must have. */
+  /** The required `iss` and `aud`. */
   issuer: string
   audience: string
   /** Address of the provider's keys. */
@@ -107,12 +107,12 @@ export interface Oidc {
   algorithms: string[]
   /** `at+jwt` for access tokens (RFC 9068), `JWT` for ID tokens. */
   typ: string
-  /** Older tokens are refused, whatever they say of their own end. */
+  /** Older tokens are refused, whatever their expiry time. */
   maxAgeMs: number
   /** The claim that names the person. */
   name: string
   groupsClaim: string
-  /** Our groups, and what the provider calls those who are in them. Nobody is in a group that is not here. */
+  /** Our groups, each with the provider's groups whose members belong to it. A group that is not listed has no members. */
   groups: Record<string, string[]>
 }
 
@@ -126,6 +126,6 @@ export interface AlertRule {
   match: Record<string, string>
   /** Incident type. */
   incident: string
-  /** Input → where in the alert its value stands, such as `labels.run_id`. */
+  /** Input → the field of the alert that holds its value, such as `labels.run_id`. */
   inputs: Record<string, string>
 }

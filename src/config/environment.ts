@@ -2,8 +2,8 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The process's environment, beneath it the `KEY=VALUE` lines of `.runbook/env` in the configuration's directory. An empty variable
- * counts as not set. `warnings` names a file that others on this machine can read.
+ * The process's environment, and the `KEY=VALUE` lines of `.runbook/env` in the configuration's directory for variables that the process
+ * does not have. An empty variable counts as not set. `warnings` names the file when other users of this machine can read it.
  */
 export function readEnvironment(
   directory: string,
@@ -15,7 +15,7 @@ export function readEnvironment(
   return { environment, warnings: openToOthers(path) ? [`${path} can be read by others: chmod 600 ${path}`] : [] }
 }
 
-/** `export` before a name, quotes around a value, blank lines and `#` comments are understood; nothing is expanded. */
+/** Understands `export` before a name, quotes around a value, blank lines and `#` comments. Expands nothing. */
 export function parseEnvFile(text: string): Record<string, string> {
   const values: Record<string, string> = Object.create(null)
   for (const line of text.split(/\r?\n/)) {

@@ -22,8 +22,8 @@ export interface LoadOptions {
 }
 
 /**
- * Reads the configuration. Throws RunbookError `RUNBOOK_CONFIG` with every problem as `file:line:column: message`. A variable that
- * is not set is no error here, but where its secret is first used.
+ * Reads the configuration. Throws RunbookError `RUNBOOK_CONFIG` with every problem as `file:line:column: message`. A variable that is
+ * not set is not an error here: the first use of its secret throws.
  */
 export function loadConfig({ file, env = process.env, cwd = process.cwd() }: LoadOptions = {}): Config {
   const path = resolve(cwd, file ?? CONFIG_FILE)
@@ -36,7 +36,7 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
   const directory = dirname(path)
   const { environment, warnings } = readEnvironment(directory, env)
   const config = assemble(checked.value, directory, environment, warnings)
-  const shared = sharedVoices(config.people).map((p) => ({ ...read.position(p.path), message: p.message }))
+  const shared = sharedCredentials(config.people).map((p) => ({ ...read.position(p.path), message: p.message }))
   if (shared.length > 0) throw problemsError(shown, shared)
   return { ...config, file: path, directory }
 }
@@ -57,18 +57,23 @@ function problemsError(file: string, problems: ConfigProblem[]): RunbookError {
   return new RunbookError('RUNBOOK_CONFIG', lines.join('\n'), { file, problems })
 }
 
-/** Who holds what is said to be two people's would be a quorum of two alone. */
-function sharedVoices(people: Record<string, Person>): { path: PropertyKey[]; message: string }[] {
+/** People who share a token or key: one person could then be a quorum of two. */
+function sharedCredentials(people: Record<string, Person>): { path: PropertyKey[]; message: string }[] {
   const owners = new Map<string, string>()
   return Object.entries(people).flatMap(([name, { tokenHash, keys }]) =>
     [...(tokenHash === undefined ? [] : [`token ${tokenHash}`]), ...keys.map((key) => `key ${key}`)].flatMap(
-      (voice) => {
-        const owner = owners.get(voice) ?? name
-        owners.set(voice, owner)
-        const what = voice.slice(0, voice.indexOf(' '))
+      (credential) => {
+        const owner = owners.get(credential) ?? name
+        owners.set(credential, owner)
+        const what = credential.slice(0, credential.indexOf(' '))
         return owner === name
           ? []
-          : [{ path: ['people', name], message: `${owner} and ${name} have one ${what}: each needs their own` }]
+          : [
+              {
+                path: ['people', name],
+                message: `${owner} and ${name} have the same ${what}: each person needs their own`,
+              },
+            ]
       },
     ),
   )
@@ -151,7 +156,7 @@ function assembleConnection(
   }
 }
 
-/** A token from the environment may be the token itself or its hash; only the hash is kept. */
+/** The variable may hold the token itself or its hash; only the hash is kept. */
 function assemblePerson(person: ConfigFile['people'][string], name: string, secret: Resolve): Person {
   const token = person.token === undefined ? undefined : secret(person.token, `person ${name} (token)`)
   const text = token?.known ? token.reveal() : undefined

@@ -3,15 +3,15 @@ import type { Document } from 'yaml'
 
 export interface YamlFile {
   value: unknown
-  /** What the parser refused. */
+  /** The errors of the parser. */
   problems: { line: number; column: number; message: string }[]
-  /** Where the value at a path stands, or its nearest parent that exists; lines and columns count from 1. */
+  /** The position of the value at a path, or of its nearest existing parent. Lines and columns count from 1. */
   position(path: readonly PropertyKey[]): { line: number; column: number }
-  /** Where the key of an entry stands. */
+  /** The position of an entry's key. */
   keyPosition(path: readonly PropertyKey[], key: string): { line: number; column: number }
 }
 
-/** YAML as data only: 1.2 core, no aliases, tags or directives. */
+/** Reads YAML as data only: version 1.2, core schema, no aliases, tags or directives. */
 export function readYaml(text: string): YamlFile {
   const lines = new LineCounter()
   const document = parseDocument(text, { version: '1.2', schema: 'core', lineCounter: lines, prettyErrors: false })

@@ -155,15 +155,15 @@ test('a person’s token is kept as its hash only, whether it was given as one o
   expect(config.people.d).toEqual({ keys: [], groups: [] })
 })
 
-test('two people never have one token or key: who holds it would be a quorum of two', () => {
+test('two people cannot have the same token or key: one person could then be a quorum of two', () => {
   const key = publicKeyOf(newSigningKey())
   const found = (people: string, env = {}) => problems(`${minimal}people:\n${people}`, env)
   const hash = `sha256:${createHash('sha256').update('secret').digest('hex')}`
   expect(found(`  a: { token: "\${TOKEN}" }\n  b: { token: "${hash}" }\n`, { TOKEN: 'secret' })).toEqual([
-    expect.stringContaining('a and b have one token'),
+    expect.stringContaining('a and b have the same token'),
   ])
   expect(found(`  a: { keys: ["${key}"] }\n  b: { keys: ["${key}"] }\n`)).toEqual([
-    expect.stringContaining('a and b have one key'),
+    expect.stringContaining('a and b have the same key'),
   ])
   expect(
     found(`  a: { keys: ["${key}", "${key}"] }\n  b: { token: "\${NOT_SET}" }\n  c: { token: "\${NOT_SET}" }\n`),
