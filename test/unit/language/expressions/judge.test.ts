@@ -139,7 +139,7 @@ const bool: fc.Memo<string> = fc.memo((depth) =>
       ),
 )
 
-test('a value that counts over truncated rows is the value over all rows', () => {
+test('a value that counts over truncated rows is the value over all rows', { timeout: 60_000 }, () => {
   const full = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 5 })
   let determined = 0
   fc.assert(

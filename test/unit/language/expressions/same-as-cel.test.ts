@@ -67,7 +67,7 @@ const bool: fc.Memo<string> = fc.memo((depth) =>
       ),
 )
 
-test('an expression has the same value as in CEL, or is an error in both', () => {
+test('an expression has the same value as in CEL, or is an error in both', { timeout: 60_000 }, () => {
   const types = { n: 'int', ns: { list: 'int' }, s: 'string' } as const
   let values = 0
   fc.assert(
