@@ -119,6 +119,7 @@ function verbIn(argv: string[]): string | undefined {
 /** Applies the parent's settings to a command and its subcommands, so that none ends the process or writes past the terminal. */
 function withSettingsOf(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent)
+  if (command.commands.length > 0) command.addHelpCommand(new Command('help').description('show the help of a command'))
   for (const child of command.commands) withSettingsOf(command, child)
   return command
 }

@@ -17,21 +17,25 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText(
       'after',
-      '\nRecords removed from the end of a history can only be found with a checkpoint that is stored elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
+      '\nRecords removed from the end of a history can only be found with a\ncheckpoint that is stored elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
     )
   audit
     .command('verify')
+    .summary('check all histories')
     .description(
-      'check the hash chains, evidence, proposals, plans and signatures of all incidents; exit code 1 if there is a fault',
+      'Check the hash chains, evidence, proposals, plans and signatures of all incidents. Exit code 1 if there is a fault.',
     )
     .option('--checkpoint <file>', 'also find records that were removed or rewritten since this checkpoint')
     .action(({ checkpoint }: { checkpoint?: string }, self: Command) => verify(terminal, checkpoint, wantsJson(self)))
   audit
     .command('checkpoint')
-    .description("create a checkpoint: the current end of every history, signed with the engine's key")
+    .summary('create a signed checkpoint of all histories')
+    .description(
+      "Create a checkpoint: the current end of every history, signed with the engine's key. Store it where administrators of the database cannot change it.",
+    )
     .option(
       '--to <file or URL>',
-      'write it to a new file, or POST it as JSON to an https:// URL and print it (default: print it); use a place that administrators of the database cannot change',
+      'write it to a new file, or send it to an https:// URL (POST, JSON) and print it; default: only print it',
     )
     .action(async ({ to }: { to?: string }) => {
       const receiver = to === undefined ? undefined : receiverOf(to)

@@ -16,7 +16,8 @@ export function command(terminal: Terminal): Command {
     )
   breaker
     .command('list')
-    .description('list what blocks remedies now: the freeze and open breakers')
+    .summary('list what blocks remedies now')
+    .description('List what blocks remedies now: the freeze and open breakers.')
     .addHelpText('after', '\nExample:\n  runbook breaker list')
     .action(async (_options: object, self: Command) => {
       const controls = await openClient(terminal).controls()
@@ -29,10 +30,11 @@ export function command(terminal: Terminal): Command {
     })
   breaker
     .command('close <connection>')
+    .summary('close the breaker of a connection')
     .description(
-      'close the breaker of a connection: remedies may be applied again, and earlier failures no longer count',
+      'Close the breaker of a connection: remedies may be applied again, and earlier failures no longer count.',
     )
-    .requiredOption('-r, --reason <text>', 'why remedies will work now; stored')
+    .requiredOption('-r, --reason <text>', 'required: why remedies will work now; stored')
     .addHelpText('after', '\nExample:\n  runbook breaker close maestro-db --reason "the recovery loop runs again"')
     .action(async (connection: string, { reason }: { reason: string }, self: Command) => {
       const controls = await openClient(terminal).closeBreaker(connection, reason)

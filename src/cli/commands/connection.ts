@@ -11,6 +11,7 @@ export function command(terminal: Terminal): Command {
   )
   connection
     .command('prepare <name>')
+    .summary('create the credentials for one connection')
     .description(
       'Create a read-only role or user, one that can apply remedies, and the ledger of effects. Existing ones are kept and their grants are reset.',
     )
@@ -21,7 +22,7 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText(
       'after',
-      '\nRUNBOOK_ADMIN_URL is the URL of a login that may create roles or users.\nThe new URLs, with their passwords, are written to .runbook/env (mode 0600) and never printed.\n\nExample:\n  RUNBOOK_ADMIN_URL=postgres://postgres@db.example/app runbook connection prepare maestro-db',
+      '\n<name> is a connection of runbook.config.yaml.\nRUNBOOK_ADMIN_URL is the URL of a login that may create roles or users.\nThe new URLs, with their passwords, are written to .runbook/env\n(mode 0600) and never printed.\n\nExample:\n  RUNBOOK_ADMIN_URL=postgres://postgres@db.example/app runbook connection prepare maestro-db',
     )
     .action(async (name: string, options: { schema?: string[] }) => {
       const adminUrl = terminal.env.RUNBOOK_ADMIN_URL

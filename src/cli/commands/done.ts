@@ -21,7 +21,11 @@ export function command(terminal: Terminal): Command {
       'Report that a manual step is done, so that the incident continues. With --not, report that it will not be done.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
-    .option('-s, --step <action/target>', 'the manual step (default: the one that waits)', parseEffect)
+    .option(
+      '-s, --step <action/target>',
+      'the manual step, such as 1-manual/- (default: the one that waits)',
+      parseEffect,
+    )
     .option('-f, --form <name=value>', 'an answer for the form of the step; may be repeated', collectInput)
     .option('--not', 'the step was not done and will not be done')
     .option('-c, --comment <text>', 'stored with the effect')

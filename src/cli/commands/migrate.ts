@@ -12,7 +12,7 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText(
       'after',
-      '\nRun it before a new version of worker and API is started. It can run at any time and more than once.\n\nExample:\n  RUNBOOK_OWNER_URL=postgres://runbook_owner@db.example/runbook runbook migrate',
+      '\nRun it before you start a new version of worker and API. Running it again\nchanges nothing.\n\nExample:\n  RUNBOOK_OWNER_URL=postgres://runbook_owner@db.example/runbook runbook migrate',
     )
     .action(async () => {
       const { RUNBOOK_OWNER_URL: url } = readEnvironment(terminal.cwd, terminal.env).environment

@@ -13,7 +13,7 @@ export function command(terminal: Terminal): Command {
     .description('Run the HTTP API until it is stopped (Ctrl-C or SIGTERM).')
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on (default: the port of RUNBOOK_URL, else 8080); 0: any free port')
-    .addHelpText('after', '\nExamples:\n  runbook serve\n  runbook serve --host 0.0.0.0 --port 8080')
+    .addHelpText('after', '\nExamples:\n  runbook serve\n  runbook serve --port 8081')
     .action(async (options: { host: string; port?: string }) => {
       const [{ openEngine }, { startApi }, { untilEnded }] = await Promise.all([
         import('../../engine/engine.ts'),

@@ -21,9 +21,11 @@ export function command(terminal: Terminal): Command {
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .option('-e, --effect <action/target>', 'the effect (default: the only one that is unknown)', parseEffect)
     .addOption(
-      new Option('--as <result>', 'the result that you found').choices(['applied', 'refused']).makeOptionMandatory(),
+      new Option('--as <result>', 'required: the result that you found; refused means that nothing was changed')
+        .choices(['applied', 'refused'])
+        .makeOptionMandatory(),
     )
-    .requiredOption('-c, --comment <text>', 'how you know; stored in the history')
+    .requiredOption('-c, --comment <text>', 'required: how you know; stored in the history')
     .addHelpText(
       'after',
       '\nExample:\n  runbook settle 142 --effect 0-process.run/worker-2 --as applied --comment "it was restarted at 03:14"',

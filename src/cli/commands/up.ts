@@ -10,7 +10,7 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('up')
     .description(
-      'Start PostgreSQL, Redis, Temporal, the worker and the API on this machine, and run them until Ctrl-C. Data, logs and secrets are in .runbook/.',
+      'Start PostgreSQL, Redis, Temporal, the worker and the API on this machine, and run them until Ctrl-C. Run it in the folder with runbook.config.yaml. Data, logs and secrets are in .runbook/.',
     )
     .option('--maestro', 'also start Maestro, the example system')
     .addHelpText('after', '\nExamples:\n  runbook up\n  runbook up --maestro')

@@ -12,7 +12,7 @@ export function command(terminal: Terminal): Command {
     .addOption(
       new Option(
         '--only <role>',
-        'run only diagnosis, or only remedies, so that other workers need no write credentials (default: both)',
+        'run only diagnose (workflows and checks) or only remediate (remedies; needs the write credentials); default: both',
       ).choices(['diagnose', 'remediate']),
     )
     .addOption(

@@ -37,3 +37,27 @@ test('the help of every verb begins with a sentence, and shows no empty default'
   await main(['connection', 'help', 'prepare'], terminal)
   expect(terminal.out).not.toContain('default: []')
 })
+
+test.each([
+  ['breaker', 'list'],
+  ['breaker', 'close'],
+  ['audit', 'verify'],
+  ['audit', 'checkpoint'],
+  ['connection', 'prepare'],
+])('the help of "%s %s" begins with a sentence', async (verb, subcommand) => {
+  const terminal = fakeTerminal()
+  expect(await main([verb, subcommand, '--help'], terminal)).toBe(0)
+  expect(terminal.out.split('\n\n')[1]).toMatch(/^[A-Z][^]*\.$/)
+})
+
+test('no line of any help is wider than the terminal, except examples', async () => {
+  for (const { name } of VERBS) {
+    const terminal = fakeTerminal({ width: 80 })
+    await main(['help', name], terminal)
+    const lines = terminal.out.split(/\nExamples?:\n/)[0]!.split('\n')
+    expect(
+      lines.filter((line) => line.length > 80),
+      name,
+    ).toEqual([])
+  }
+})
