@@ -203,7 +203,7 @@ channels: { oncall: { slack: "\${SLACK}" } }
       'nobody-picks-them-up (holds; a remedy would be proposed for it)',
       'other-is-down (holds)',
       'Proposal: Release the orders',
-      '2 of 3 targets; 1 of oncall must approve',
+      '2 of 3 targets; needs 1 approval from oncall',
       "UPDATE orders SET state = 'released' WHERE id = 'o2' AND version = 2",
       'state waiting → released',
       "undo: UPDATE orders SET state = 'waiting'",

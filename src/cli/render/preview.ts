@@ -2,7 +2,7 @@ import { humanDuration } from '../../core/duration.ts'
 import type { Preview } from '../../engine/preview.ts'
 import { changeOf, placeOf } from './changes.ts'
 import { line, plural, wrap } from './layout.ts'
-import type { Page } from './proposal.ts'
+import { neededApprovals, type Page } from './proposal.ts'
 
 /** The preview of a runbook as text. */
 export function previewLines(preview: Preview, page: Page): string[] {
@@ -71,9 +71,7 @@ function proposalLines({ proposal, end }: Preview, { width, colours }: Page): st
   const count = runsOnce
     ? ''
     : `, ${targets.length === affected ? '' : `${targets.length} of `}${plural(affected, 'target')}`
-  const who = approval.auto
-    ? 'no approval needed (auto)'
-    : `${approval.count} of ${approval.by.join(', ')} must approve`
+  const who = approval.auto ? 'no approval needed (auto)' : neededApprovals(approval.count, approval.by)
   return [
     ...wrap(`Proposal: ${title}`, width).map(colours.bold),
     ...wrap(`because ${because}`, width - 2).map((text) => `  ${text}`),

@@ -42,8 +42,13 @@ function riskText({ proposal }: GateView): string {
 function waitText(gate: GateView, now: number): string {
   if (gate.state !== 'open') return gate.state
   const left = Date.parse(gate.expiresAt) - now
-  const who = `${gate.required} of ${gate.groups.join(', ')} must approve`
+  const who = neededApprovals(gate.required, gate.groups)
   return `${who} · ${left > 0 ? `expires in ${humanDuration(left)}` : 'expired'}`
+}
+
+/** `needs 2 approvals from oncall or platform-support`. */
+export function neededApprovals(count: number, groups: string[]): string {
+  return `needs ${plural(count, 'approval')} from ${groups.join(' or ')}`
 }
 
 function approvedBy({ decisions, required }: GateView): string[] {

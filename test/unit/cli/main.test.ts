@@ -270,7 +270,7 @@ test('list prints a table, or to stderr that there are no incidents', async () =
 test('explain knows kinds, sections and rules, and lists them', async () => {
   for (const [name, words] of [
     ['sql.update', 'Updates rows of one table'],
-    ['remedy', 'What will be done, in one line'],
+    ['remedy', 'What to do about a cause'],
     ['unused-remedy', 'A remedy that no cause names'],
   ] as const) {
     const terminal = fakeTerminal()

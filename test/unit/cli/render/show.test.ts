@@ -24,7 +24,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
  sql.update in runs of maestro-db
    status RUNNING → FAILED, failure_reason null → Stalled
    for run-7, run-8, run-9
- risk medium · 3 targets · 1 of oncall must approve · expires in 13m 00s
+ risk medium · 3 targets · needs 1 approval from oncall · expires in 13m 00s
  gate INC-142.r1 · digest 3f9ac01b22d4
 
  approve:  runbook approve INC-142
