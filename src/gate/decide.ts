@@ -57,51 +57,51 @@ export async function decide(
       jti: randomUUID(),
     }),
   )
-  return take(dependencies, { claims, token: await dependencies.keyring.sign(claims), isOurs: true })
+  return store(dependencies, { claims, token: await dependencies.keyring.sign(claims), isOurs: true })
 }
 
-/** A decision that came as a signed token: by the workflow's signal, or from `runbook sign`. Known tokens are returned as taken. */
+/** A decision as a signed token: from the workflow's signal, or from `runbook sign`. For a stored token it returns the stored decision. */
 export async function decideByToken(dependencies: DecideDependencies, token: string): Promise<Decided> {
-  return take(dependencies, { claims: await dependencies.keyring.verify(token), token, isOurs: false })
+  return store(dependencies, { claims: await dependencies.keyring.verify(token), token, isOurs: false })
 }
 
-interface Said {
+interface SignedDecision {
   claims: DecisionClaims
   token: string
-  /** Signed here just now: nobody else has it. */
+  /** This call signed the token, so nobody else has it. */
   isOurs: boolean
 }
 
-/** What the transaction found: a refusal is committed with its event before it is thrown. */
-type Taken = { decided: Decided; fresh: boolean } | { refused: RunbookError }
+/** The result of the transaction: a refusal is committed with its event before it is thrown. */
+type Result = { decided: Decided; fresh: boolean } | { refused: RunbookError }
 
-async function take(dependencies: DecideDependencies, { claims, token, isOurs }: Said): Promise<Decided> {
+async function store(dependencies: DecideDependencies, { claims, token, isOurs }: SignedDecision): Promise<Decided> {
   const person = deciderOf(dependencies, claims)
-  const taken = await transaction(dependencies.database, async (connection): Promise<Taken> => {
+  const result = await transaction(dependencies.database, async (connection): Promise<Result> => {
     const { incident, gate, now } = await lockGate(connection, claims.gate)
-    // The same answer in another token stands already. It is taken even so, for else it would be unspent: whoever saw it could
-    // send it again when the answer was taken back.
+    // A token from outside is stored even when the same decision is stored under another token. Otherwise it would stay unused, and
+    // anyone who saw it could send it again after the decision was withdrawn.
     const mayRepeat = isOurs || gate.state !== 'open'
     const isKnown = (one: DecisionRow) => one.token === token || (mayRepeat && sameAnswer(one, claims))
     if ((await readDecisions(connection, gate.id)).some(isKnown))
-      return { decided: await standing(connection, gate), fresh: false }
-    const refusal = refuse(incident, gate, now, claims, person, dependencies) ?? (await spent(connection, claims))
+      return { decided: await currentStatus(connection, gate), fresh: false }
+    const refusal = refuse(incident, gate, now, claims, person, dependencies) ?? (await usedBefore(connection, claims))
     if (refusal) {
       await recordEvents(connection, incident.id, [denied(claims, refusal)])
       return { refused: refusal }
     }
     await insertDecision(connection, claims, token)
-    await moveGate(connection, gate, claims)
+    await updateGate(connection, gate, claims)
     await recordEvents(connection, incident.id, [decided(gate, claims)])
-    return { decided: await standing(connection, await readGate(connection, gate.id)), fresh: true }
+    return { decided: await currentStatus(connection, await readGate(connection, gate.id)), fresh: true }
   })
-  if ('refused' in taken) throw taken.refused
-  if (taken.fresh) await dependencies.wakeWorkflow(taken.decided.incident, token).catch(() => {})
-  return taken.decided
+  if ('refused' in result) throw result.refused
+  if (result.fresh) await dependencies.wakeWorkflow(result.decided.incident, token).catch(() => {})
+  return result.decided
 }
 
-/** A token's id is used once, by whatever gate. */
-async function spent(connection: Connection, { gate, jti }: DecisionClaims): Promise<RunbookError | undefined> {
+/** A token's id can be used once, over all gates. */
+async function usedBefore(connection: Connection, { gate, jti }: DecisionClaims): Promise<RunbookError | undefined> {
   const found = await connection.query('SELECT 1 FROM runbook.decisions WHERE jti = $1', [jti])
   if (found.rowCount === 0) return undefined
   return new RunbookError('RUNBOOK_CONFLICT', `${gate}: the token's jti was used before: sign another`)
@@ -119,7 +119,7 @@ function sameAnswer(one: DecisionRow, claims: DecisionClaims): boolean {
   )
 }
 
-/** Why this decision is not taken; undefined when it is. */
+/** Why this decision is refused; undefined when it is accepted. */
 function refuse(
   incident: LockedIncident,
   gate: GateRow,
@@ -175,8 +175,8 @@ async function insertDecision(connection: Connection, claims: DecisionClaims, to
   )
 }
 
-/** One rejection decides; an approval does when enough distinct people approve the same target. */
-async function moveGate(connection: Connection, gate: GateRow, claims: DecisionClaims): Promise<void> {
+/** One rejection ends the gate. The gate is approved when enough distinct people approve the same target. */
+async function updateGate(connection: Connection, gate: GateRow, claims: DecisionClaims): Promise<void> {
   if (claims.decision === 'reject') {
     await connection.query(
       `UPDATE runbook.gates SET state = 'rejected', decided_at = clock_timestamp(), next_cause = $2, why = $3 WHERE id = $1`,
@@ -193,7 +193,7 @@ async function moveGate(connection: Connection, gate: GateRow, claims: DecisionC
     )
 }
 
-async function standing(connection: Connection, gate: GateRow): Promise<Decided> {
+async function currentStatus(connection: Connection, gate: GateRow): Promise<Decided> {
   const live = (await readDecisions(connection, gate.id)).filter(
     (one) => one.withdrawnAt === null && one.decision === 'approve',
   )

@@ -53,7 +53,7 @@ test.each([
 })
 
 test('an unknown command is refused, with those that there are', () => {
-  expect(() => renderCommand(open({ go: ['node'] }), 'toString', {})).toThrow('no command "toString", but go')
+  expect(() => renderCommand(open({ go: ['node'] }), 'toString', {})).toThrow('no command "toString". Its commands: go')
 })
 
 test('the program is pinned to the path it had when the target was opened', () => {
