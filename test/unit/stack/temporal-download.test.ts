@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { downloadTemporal } from '../../../src/stack/temporal-download.ts'
 
+const options = { version: '1.2.3', answerWithinMs: 100, silenceMs: 100, log: () => undefined }
+
 let dir: string
 let server: Server | undefined
 beforeEach(async () => {
@@ -30,16 +32,16 @@ test('the program is taken out of the archive that the service names', async () 
     )
   })
   const target = join(dir, 'cache/temporal')
-  expect(await downloadTemporal(target, { service, log: () => undefined })).toBeNull()
+  expect(await downloadTemporal(target, { ...options, service })).toBeNull()
   expect(execFileSync(target).toString()).toBe('temporal version 1.2.3\n')
-  expect(asked).toMatch(/arch=(amd64|arm64)&platform=\w+&format=tar\.gz&sdk-name=sdk-typescript&sdk-version=\d+\.\d+/)
+  expect(asked).toMatch(/^\/temporal-cli\/v1\.2\.3\?arch=(amd64|arm64)&platform=\w+&format=tar\.gz$/)
   expect(await readdir(join(dir, 'cache'))).toEqual(['temporal'])
 })
 
-test('a service that does not answer is given up in time', async () => {
+test('a service that does not answer is given up soon', async () => {
   const service = await serve(() => undefined)
-  const refused = await downloadTemporal(join(dir, 'temporal'), { service, patienceMs: 100, log: () => undefined })
-  expect(refused).toBe('nothing came for 0.1 s')
+  const failed = await downloadTemporal(join(dir, 'temporal'), { ...options, service })
+  expect(failed).toMatch(/^127\.0\.0\.1:\d+ did not answer within 0\.1 s$/)
   expect(await readdir(dir)).toEqual([])
 })
 
@@ -50,26 +52,29 @@ test('a download that stops in the middle is given up, and leaves nothing', asyn
       JSON.stringify({ archiveUrl: `http://${request.headers.host}/archive`, fileToExtract: 'temporal' }),
     )
   })
-  const refused = await downloadTemporal(join(dir, 'temporal'), { service, patienceMs: 100, log: () => undefined })
-  expect(refused).toBe('nothing came for 0.1 s')
+  const failed = await downloadTemporal(join(dir, 'temporal'), { ...options, service })
+  expect(failed).toBe('nothing arrived for 0.1 s')
   expect(await readdir(dir)).toEqual([])
 })
 
 test.each([
-  ['a refusal', 403, '', /answers 403/],
-  ['something else than an address', 200, '{"archiveUrl":1}', /gives no archive/],
-  ['a file outside of the archive', 200, '{"archiveUrl":"http://127.0.0.1:1/","fileToExtract":"../../x"}', /odd file/],
+  ['a refusal', 403, '', /answered 403/],
+  ['an answer without an address', 200, '{"archiveUrl":1}', /named no archive/],
+  [
+    'a file outside of the archive',
+    200,
+    '{"archiveUrl":"http://127.0.0.1:1/","fileToExtract":"../../x"}',
+    /outside of the archive/,
+  ],
   ['a broken archive', 200, '', /unpacked|JSON/],
 ])('%s is a reason, not an error', async (_name, status, body, reason) => {
   const service = await serve((_request, response) => response.writeHead(status).end(body))
-  expect(await downloadTemporal(join(dir, 'temporal'), { service, log: () => undefined })).toMatch(reason)
+  expect(await downloadTemporal(join(dir, 'temporal'), { ...options, service })).toMatch(reason)
 })
 
 test('no route to the service is a reason, and quick', async () => {
-  const service = 'http://127.0.0.1:1/temporal-cli/default'
-  expect(await downloadTemporal(join(dir, 'temporal'), { service, log: () => undefined })).toMatch(
-    /ECONNREFUSED|bad port/,
-  )
+  const service = 'http://127.0.0.1:1/temporal-cli'
+  expect(await downloadTemporal(join(dir, 'temporal'), { ...options, service })).toMatch(/ECONNREFUSED|bad port/)
 })
 
 async function archiveOf(program: string): Promise<Buffer> {
@@ -82,5 +87,5 @@ async function serve(answer: RequestListener): Promise<string> {
   const listening = createServer(answer)
   server = listening
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}/temporal-cli/default`
+  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}/temporal-cli`
 }
