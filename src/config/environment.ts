@@ -15,17 +15,33 @@ export function readEnvironment(
   return { environment, warnings: openToOthers(path) ? [`${path} can be read by others: chmod 600 ${path}`] : [] }
 }
 
-/** Understands `export` before a name, quotes around a value, blank lines and `#` comments. Expands nothing. */
+/**
+ * Reads `NAME=value` lines. `export` before a name, quotes around a value, blank lines and `#` comments are understood; nothing is
+ * expanded. A comment after a value is one only when the value is quoted: an unquoted value may contain `#`, for example a password.
+ *
+ * Not `util.parseEnv`: its results differ between Node versions. 20.19.0 invents a variable from `A=sha256:x==`, 20.20 cuts
+ * unquoted values at `#`, and 22 and 24 give the next line to a variable that is followed by blanks only.
+ */
 export function parseEnvFile(text: string): Record<string, string> {
   const values: Record<string, string> = Object.create(null)
   for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line)
+    const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(line)
     if (!match) continue
     const value = match[2]!.trim()
-    const quoted = /^(["'])(.*)\1$/.exec(value)
+    const quoted = /^(["'])(.*)\1(?:\s+#.*)?$/s.exec(value)
     values[match[1]!] = quoted ? quoted[2]! : value
   }
   return values
+}
+
+/**
+ * A line that `parseEnvFile` reads as this variable.
+ * @throws Error for a value with a line break, which the format cannot hold
+ */
+export function envFileLine(name: string, value: string): string {
+  if (/[\r\n]/.test(value)) throw new Error(`${name} contains a line break, which an environment file cannot hold`)
+  const line = `${name}=${value}`
+  return parseEnvFile(line)[name] === value ? line : `${name}="${value}"`
 }
 
 function readOptional(path: string): string {

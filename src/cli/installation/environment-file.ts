@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { parseEnvFile } from '../../config/environment.ts'
+import { envFileLine, parseEnvFile } from '../../config/environment.ts'
 
-/** `.runbook/env` of a folder: addresses and secrets that the programs started there find beneath their environment. */
+/** `.runbook/env` of a folder: addresses and secrets for the programs that are started there; their own environment overrides it. */
 function environmentPath(root: string): string {
   return join(root, '.runbook', 'env')
 }
@@ -15,15 +15,19 @@ export function readEnvironmentFile(root: string): Record<string, string> {
   }
 }
 
-/** Sets variables and keeps the others; replaced whole, readable by its owner alone. */
+/** Sets variables and keeps the others. The file is replaced in one step; only its owner can read it. */
 export function updateEnvironmentFile(root: string, values: Record<string, string>): Record<string, string> {
   const all = { ...readEnvironmentFile(root), ...values }
   const path = environmentPath(root)
   mkdirSync(dirname(path), { recursive: true })
-  const lines = Object.entries(all).map(([name, value]) => `${name}=${value}`)
-  writeFileSync(`${path}.new`, `# Written by "runbook up". Secrets: keep it to yourself.\n${lines.join('\n')}\n`, {
-    mode: 0o600,
-  })
+  const lines = Object.entries(all).map(([name, value]) => envFileLine(name, value))
+  writeFileSync(
+    `${path}.new`,
+    `# Written by "runbook up". Contains secrets: do not share or commit it.\n${lines.join('\n')}\n`,
+    {
+      mode: 0o600,
+    },
+  )
   chmodSync(`${path}.new`, 0o600)
   renameSync(`${path}.new`, path)
   return all
