@@ -16,7 +16,7 @@ import { ensureInstalled, matchesLockfile } from './install.js'
 import { root, run } from './run.js'
 
 const SOURCES = ['src', 'workflows', 'activities', 'examples', 'bench']
-/** What the workflow bundle is made of; only a change in these makes it anew. */
+/** The sources of the workflow bundle. It is built again only when one of these changes. */
 const BUNDLED = [
   'workflows',
   'src/core',
@@ -29,11 +29,11 @@ const ASSETS = /\.(sql|lua|css|html|svg|json)$/
 const BUNDLER = 'dist/src/temporal/bundle.js'
 const STAMP = 'dist/.built.json'
 
-/** Installs and builds what is missing or older than its sources. Takes some 20 ms when nothing is. Messages go to stderr. */
+/** Installs and builds what is missing or older than its sources. Takes about 20 ms when there is nothing to do. Messages go to stderr. */
 export async function ensureBuilt() {
   if (isBuilt() && matchesLockfile()) return
   await ensureInstalled()
-  const waiting = (pid) => console.error(`waiting for process ${pid}, which installs or builds at this moment`)
+  const waiting = (pid) => console.error(`waiting for process ${pid}, which is installing or building`)
   await withFileLock(join(root, '.runbook/locks/build'), waiting, async () => {
     if (!isBuilt()) await build()
   })
@@ -46,10 +46,10 @@ function isBuilt() {
 async function build() {
   const started = Date.now()
   console.error('building …')
-  // Taken before, so that what is edited while the compiler runs is built the next time.
+  // Before the compiler runs, so that a file that is edited meanwhile is built the next time.
   const sources = fingerprint(sourcesAndSettings())
   const bundled = fingerprint(BUNDLED.flatMap(filesBelow))
-  const former = readStamp()
+  const previous = readStamp()
   rmSync(join(root, STAMP), { force: true })
   const compiled = await run(process.execPath, [
     join(root, 'node_modules/typescript/bin/tsc'),
@@ -58,19 +58,18 @@ async function build() {
   ])
   copyAssets()
   removeLeftovers()
-  if (compiled.code !== 0)
-    throw new Error(`${compiled.output}\n\nThe build failed: the compiler's complaints stand above.`)
-  if (former.bundled !== bundled || !existsSync(join(root, 'dist/workflow-bundle.js'))) await makeBundle()
+  if (compiled.code !== 0) throw new Error(`${compiled.output}\n\nThe build failed: the compiler's errors are above.`)
+  if (previous.bundled !== bundled || !existsSync(join(root, 'dist/workflow-bundle.js'))) await buildBundle()
   writeFileSync(join(root, STAMP), JSON.stringify({ sources, bundled }))
   console.error(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }
 
-async function makeBundle() {
+async function buildBundle() {
   if (!existsSync(join(root, BUNDLER))) return
-  // In a process of its own: the bundler's compiler would stay in the memory of whoever asked for the build.
+  // In another process: the bundler's compiler would stay in our memory.
   const call = `import(${JSON.stringify(pathToFileURL(join(root, BUNDLER)).href)}).then((module) => module.bundle())`
   const { code, output } = await run(process.execPath, ['--input-type=module', '--eval', call])
-  if (code !== 0) throw new Error(`${output}\n\nThe workflow bundle could not be made.`)
+  if (code !== 0) throw new Error(`${output}\n\nThe workflow bundle could not be built.`)
 }
 
 function copyAssets() {
@@ -81,7 +80,7 @@ function copyAssets() {
   }
 }
 
-/** A migration or a command that was deleted must not live on in dist. */
+/** Removes files from dist whose source was deleted, for example a migration or a command. */
 function removeLeftovers() {
   for (const path of SOURCES.flatMap((source) => filesBelow(join('dist', source)))) {
     const source = path.slice('dist/'.length)
@@ -94,7 +93,7 @@ function sourcesAndSettings() {
   return [...SOURCES.flatMap(filesBelow), 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']
 }
 
-/** Of paths, times and sizes: notices edits, deletions, and a checkout that brings older files. */
+/** A hash of paths, times and sizes: it changes with edits, with deletions, and with a checkout of older files. */
 function fingerprint(paths) {
   const hash = createHash('sha256')
   for (const path of paths) {
@@ -104,7 +103,7 @@ function fingerprint(paths) {
   return hash.digest('hex')
 }
 
-/** Relative to the root, sorted; the file itself when it is one; nothing when there is none. */
+/** The files below a folder, relative to the root and sorted. For a file, the file itself; empty when the path does not exist. */
 function filesBelow(path) {
   const info = statSync(join(root, path), { throwIfNoEntry: false })
   if (info === undefined) return []

@@ -1,6 +1,6 @@
 import { run } from './run.js'
 
-/** The file refuses to be read without these. */
+/** docker-compose.yml requires these variables. */
 const REQUIRED = [
   'POSTGRES_PASSWORD',
   'REDIS_PASSWORD',
@@ -11,9 +11,9 @@ const REQUIRED = [
 ]
 
 /**
- * Lets docker-compose read docker-compose.yml; it needs no container engine for that.
+ * Checks docker-compose.yml with docker-compose, which needs no container engine for that.
  *
- * @returns {Promise<{ passed: number, failed: number }>} nothing of both where it is not installed, except in CI
+ * @returns {Promise<{ passed: number, failed: number }>} both 0 where docker-compose is not installed, except in CI
  */
 export async function checkCompose() {
   const placeholders = Object.fromEntries(REQUIRED.map((name) => [name, 'x']))

@@ -26,16 +26,16 @@ const TOOLS = [
 ]
 
 /**
- * Format, lint, types, spelling, unused code, unit tests: prints the time of each, and the output of those that fail.
+ * Runs format, lint, types, spelling, unused code and unit tests. Prints the time of each, and the output of those that fail.
  *
- * @returns {Promise<{ passed: number, failed: number }>} each tool counts as one, beside the unit tests
+ * @returns {Promise<{ passed: number, failed: number }>} the unit tests, and one for each tool
  */
 export async function check() {
   await ensureInstalled()
   const total = { passed: 0, failed: 0 }
   const tools = await Promise.all(TOOLS.map(async ([name, start]) => [name, await start()]))
   for (const [name, result] of tools) count(total, name, result)
-  // Last and alone: some of the tests hold a limit of time.
+  // Last and alone: some of the tests have a time limit.
   count(total, 'unit tests', await runVitest('unit', {}))
   return total
 }

@@ -5,24 +5,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const AGE_MS = 15 * 60_000
 
 /**
- * Runs `work` while holding the lock at `path`, so that two first uses of a clone do not install or build into each
- * other. Waits for a living holder; a dead one's lock is taken over.
+ * Runs `work` while holding the lock at `path`, so that two processes in a new clone do not install or build at the same time. Waits
+ * while the holder is alive; the lock of a dead process is taken over.
  *
  * @template T
  * @param {string} path
- * @param {(holder: number) => void} waiting told once, with the holder's pid
+ * @param {(holder: number) => void} waiting called once with the holder's pid, if it has to wait
  * @param {() => Promise<T>} work
  * @returns {Promise<T>}
  */
 export async function withFileLock(path, waiting, work) {
   mkdirSync(dirname(path), { recursive: true })
-  for (let told = false; !tryTake(path); told = true) {
-    const { holder, stale } = look(path)
+  for (let first = true; !tryTake(path); first = false) {
+    const { holder, stale } = readLock(path)
     if (stale) {
       removeStale(path, holder)
       continue
     }
-    if (!told) waiting(holder)
+    if (first) waiting(holder)
     await sleep(200)
   }
   const release = () => rmSync(path, { force: true })
@@ -45,14 +45,14 @@ function tryTake(path) {
   }
 }
 
-/** An empty file is one whose holder is about to write its pid. No install or build takes as long as AGE_MS. */
-function look(path) {
+/** The holder has not written its pid yet when the file is empty. No install or build takes as long as AGE_MS. */
+function readLock(path) {
   const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
   const holder = readHolder(path)
   return { holder, stale: age > AGE_MS || (holder !== 0 && !isRunning(holder)) }
 }
 
-/** Somebody may replace it between our look and our removal: what was moved away is looked at again. */
+/** Another process may replace the lock before we remove it: we move it away, and put it back if its holder is another one. */
 function removeStale(path, holder) {
   const aside = `${path}.${process.pid}`
   try {

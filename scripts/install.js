@@ -6,11 +6,11 @@ import { root, run } from './run.js'
 
 const MINIMUM = [20, 19]
 
-/** Makes node_modules what package-lock.json says; does nothing when it is that already. Messages go to stderr. */
+/** Installs what package-lock.json lists, unless node_modules has it already. Messages go to stderr. */
 export async function ensureInstalled() {
   requireNode()
   if (matchesLockfile()) return
-  const waiting = (pid) => console.error(`waiting for process ${pid}, which installs or builds at this moment`)
+  const waiting = (pid) => console.error(`waiting for process ${pid}, which is installing or building`)
   await withFileLock(join(root, '.runbook/locks/build'), waiting, async () => {
     if (matchesLockfile()) return
     await install()
@@ -23,26 +23,26 @@ async function install() {
   const quiet = ['--no-audit', '--no-fund', '--loglevel', 'error']
   const exact = await run(...npm('ci', ...quiet), options)
   if (exact.code === 0) return console.error(`installed in ${exact.seconds.toFixed(0)} s`)
-  // A lockfile that was written where some optional builds were not to be had is refused by `npm ci`, but not by this.
+  // `npm ci` refuses a lockfile that was written where some optional packages were not available; `npm install` accepts it.
   const lenient = await run(...npm('install', '--no-save', ...quiet), options)
   if (lenient.code === 0) return console.error(`installed in ${(exact.seconds + lenient.seconds).toFixed(0)} s`)
-  throw new Error(`${lenient.output}\n\nThe dependencies could not be installed: npm's complaints stand above.`)
+  throw new Error(`${lenient.output}\n\nThe dependencies could not be installed: npm's errors are above.`)
 }
 
-/** The npm that runs us, which need not be the one on PATH. */
+/** The npm that runs this script, which may not be the one on PATH. */
 function npm(...args) {
   const script = process.env.npm_execpath
-  const ours = script !== undefined && /\bnp[mx]-cli\.js$/.test(script)
-  return ours ? [process.execPath, [script.replace(/npx-cli\.js$/, 'npm-cli.js'), ...args]] : ['npm', args]
+  const isNpm = script !== undefined && /\bnp[mx]-cli\.js$/.test(script)
+  return isNpm ? [process.execPath, [script.replace(/npx-cli\.js$/, 'npm-cli.js'), ...args]] : ['npm', args]
 }
 
-/** npm and npx hand their own settings down, among them the folder and the package that they were called for. */
+/** Without the settings that npm and npx pass on, among them the folder and the package that they were called for. */
 function npmEnvironment() {
   const own = /^npm_(package|lifecycle|command)|^npm_config_(prefix|local_prefix|global|package|call|yes|workspace)/i
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
 }
 
-/** npm writes what it installed to node_modules/.package-lock.json: compared package by package, which takes a few ms. */
+/** Compares package-lock.json with node_modules/.package-lock.json, where npm records what it installed. Takes a few ms. */
 export function matchesLockfile(dir = root) {
   const wanted = readPackages(join(dir, 'package-lock.json'))
   const present = readPackages(join(dir, 'node_modules/.package-lock.json'))
@@ -53,7 +53,7 @@ export function matchesLockfile(dir = root) {
   return Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) => {
     if (path === '') return true
     const installed = present[path]
-    // Builds for other platforms are optional and absent.
+    // Packages for other platforms are optional and not installed.
     if (installed === undefined) return optional === true || devOptional === true
     return installed.version === version && installed.integrity === integrity
   })
@@ -71,7 +71,7 @@ function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1])) return
   throw new Error(
-    `Node ${MINIMUM.join('.')} or later is needed; this is ${process.versions.node} (${process.execPath})`,
+    `Node ${MINIMUM.join('.')} or later is required; this is ${process.versions.node} (${process.execPath})`,
   )
 }
 

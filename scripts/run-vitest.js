@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { root, run } from './run.js'
 
 /**
- * Runs one suite of vitest.config.ts and counts what its JSON reporter says.
+ * Runs one suite of vitest.config.ts and counts the tests in its JSON report.
  *
  * @param {string} project
  * @param {{ show?: boolean, env?: NodeJS.ProcessEnv, budgetMs?: number }} options see `run`
@@ -23,13 +23,13 @@ export async function runVitest(project, options) {
   }
 }
 
-/** Never says that all is well when vitest itself does not: a crash, or an error outside of any test, is one failure. */
+/** When vitest itself failed, there is at least one failure: it crashed, or there was an error outside of any test. */
 export function countTests(report, { code, overBudget }) {
   if (!existsSync(report)) return { passed: 0, failed: 1 }
   const { testResults, numPassedTests } = JSON.parse(readFileSync(report, 'utf8'))
   const failures = testResults.flatMap(({ status, assertionResults }) => {
     const failed = assertionResults.filter((test) => test.status === 'failed')
-    // A file that could not be read, or whose hooks failed, has no failed test of its own.
+    // A file that could not be loaded, or whose hooks failed, has no failed test.
     return status === 'failed' && failed.length === 0 ? [status] : failed
   })
   const atLeast = code === 0 && !overBudget ? 0 : 1

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/** The clone's root. */
+/** The root folder of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
 
-/** Whoever started something cleans up while this passes by. */
+/** Thrown after SIGINT or SIGTERM, so that callers can clean up. */
 export class Interrupted extends Error {
   constructor(signal) {
     super(`interrupted by ${signal}`)
@@ -13,14 +13,14 @@ export class Interrupted extends Error {
 }
 
 /**
- * Runs a program in the clone's root to its end.
+ * Runs a program in the repository's root until it ends.
  *
  * @param {string} command
  * @param {string[]} args
  * @param {{ env?: NodeJS.ProcessEnv, show?: boolean, budgetMs?: number, stillRunning?: (seconds: number) => void }} [options]
- * `show` lets its output through instead of collecting it; past `budgetMs` it and its children are ended;
+ * `show` prints its output instead of collecting it; after `budgetMs` it and its children are ended;
  * `stillRunning` is called every 15 s
- * @throws {Interrupted} when we were asked to end meanwhile; what it ran is ended by then
+ * @throws {Interrupted} after SIGINT or SIGTERM, when the program has ended
  * @returns {Promise<{ code: number, output: string, seconds: number, overBudget: boolean }>}
  */
 export function run(command, args, options = {}) {
@@ -28,7 +28,7 @@ export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     let output = ''
     let overBudget = false
-    // Its own process group, so that what it started ends with it; a terminal's Ctrl-C is passed on by hand.
+    // In its own process group, so that its children can be ended with it. We pass a terminal's Ctrl-C on.
     const child = spawn(command, args, {
       cwd: root,
       env: options.env ?? process.env,
@@ -48,7 +48,7 @@ export function run(command, args, options = {}) {
       end(signal)
     }
     const onExit = () => end('SIGKILL')
-    // Not only once: a Ctrl-C comes from the terminal and from npm, and the second would end us before we have cleaned up.
+    // `on`, not `once`: a Ctrl-C arrives from the terminal and from npm, and the second one would end us before we have cleaned up.
     process.on('SIGINT', passOn).on('SIGTERM', passOn).once('exit', onExit)
     const timers = [setInterval(() => options.stillRunning?.(Math.round((Date.now() - started) / 1000)), 15_000)]
     if (options.budgetMs !== undefined) {

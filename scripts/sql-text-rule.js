@@ -1,13 +1,13 @@
 /**
- * oxlint rule `runbook/sql-text`: SQL is written in the source and made of nothing else. What stands in `${}` within it, or is added
- * with +, must be a constant of the module (UPPER_CASE), an alias of one, or come from a function that quotes names and numbers
- * parameters. Everything else is a value, and values are parameters ($1).
+ * oxlint rule `runbook/sql-text`: SQL text comes from the source alone. What is inserted with `${}` or added with + must be a constant
+ * of the module (UPPER_CASE), an alias of one, or the result of a function that quotes names or numbers parameters. Everything else is
+ * a value, and values are parameters ($1).
  */
 
 const BEGINS_LIKE_SQL =
   /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|BEGIN|SET|CREATE|ALTER|DROP|GRANT|REVOKE|TRUNCATE|CALL|COPY|LOCK|MERGE|PREPARE|EXECUTE|DECLARE|FETCH|EXPLAIN)\s/
 
-/** They quote what they are given, or write `$1` in its place and keep the value apart. */
+/** Functions that quote their argument, or return `$1` for it and keep the value as a parameter. */
 const SAFE_FUNCTIONS = new Set(['escapeIdentifier', 'escapeLiteral', 'quoted', 'quotedTable', 'bind', 'guard'])
 
 function isSafe(node, scope, depth = 0) {
@@ -36,7 +36,7 @@ function isSafe(node, scope, depth = 0) {
 function isSafeCall({ callee, arguments: given }, inside) {
   const name = callee.type === 'MemberExpression' ? callee.property.name : callee.name
   if (SAFE_FUNCTIONS.has(name)) return true
-  // Lists of safe texts: names.map(quoted).join(', ')
+  // Lists of safe strings: names.map(quoted).join(', ')
   if (callee.type !== 'MemberExpression') return given.every(inside) && inside(callee)
   if (name === 'join') return inside(callee.object)
   if (name === 'map') return isSafeMapper(given[0], inside)
@@ -62,14 +62,14 @@ function isSafeConstant(name, scope, depth) {
 }
 
 const sqlText = {
-  meta: { type: 'problem', docs: { description: 'Values are parameters of SQL, never part of its text.' } },
+  meta: { type: 'problem', docs: { description: 'Values are SQL parameters, never part of the SQL text.' } },
   create(context) {
-    const complain = (node) =>
+    const report = (node) =>
       context.report({ node, message: 'A value in SQL text: pass it as a parameter ($1), or quote the name.' })
     const check = (parts, begin, node) => {
       if (!BEGINS_LIKE_SQL.test(begin)) return
       const scope = context.sourceCode.getScope(node)
-      for (const part of parts) if (!isSafe(part, scope)) complain(part)
+      for (const part of parts) if (!isSafe(part, scope)) report(part)
     }
     return {
       TemplateLiteral(node) {

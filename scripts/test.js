@@ -5,10 +5,10 @@ import { checkCompose } from './check-compose.js'
 import { root } from './run.js'
 import { runVitest } from './run-vitest.js'
 
-/** Seconds that a suite may take: then it is ended and counts as failed. RUNBOOK_TEST_BUDGETS says otherwise: `acceptance=900 …`. */
+/** Seconds after which a suite is ended and counts as failed. RUNBOOK_TEST_BUDGETS overrides them: `acceptance=900 …`. */
 const BUDGETS = { integration: 1200, acceptance: 1500, chaos: 1200, ...givenBudgets() }
 
-/** All that proves the product, on a fresh machine: installs, checks, builds, then the suites on one embedded stack. */
+/** Runs everything, also on a new machine: installs, checks, builds, then runs the suites on one embedded stack. */
 async function test() {
   const total = { passed: 0, failed: 0 }
   const add = ({ passed, failed }) => {
@@ -34,14 +34,14 @@ async function test() {
 async function runSuite(suite, budget, env) {
   console.log(`\n${suite} tests, at most ${budget} s`)
   const result = await runVitest(suite, { show: true, env, budgetMs: budget * 1000 })
-  const late = result.overBudget ? `, ENDED: over its budget of ${budget} s` : ''
+  const late = result.overBudget ? `, ENDED: its limit is ${budget} s` : ''
   console.log(
     `${suite} tests: ${result.passed} passed, ${result.failed} failed in ${result.seconds.toFixed(0)} s${late}`,
   )
   return result
 }
 
-/** One for all suites: each would take seconds to start its own. test/support/global-stack.ts takes it from the environment. */
+/** One stack for all suites, since each start takes seconds. test/support/global-stack.ts finds it in the environment. */
 async function withStack(work) {
   const { startStack } = await import('../dist/src/stack/stack.js')
   const { eraseStack } = await import('../dist/src/stack/erase-stack.js')

@@ -17,13 +17,13 @@ import { USUAL_PORTS } from './usual-ports.ts'
 const ANSWER_WITHIN_MS = 3_000
 
 export interface DoctorStackOptions {
-  /** Something is missing that a start in this folder would make. */
+  /** True when something is missing that a start in this folder would create. */
   needed: boolean
-  /** What a person types to start it. */
+  /** The command that starts it. */
   start: string
 }
 
-/** What the stack in `dir` would be made of, and whether it runs and answers. Starts, downloads, installs nothing. */
+/** Which servers the stack in `dir` would use, and whether it is running and they answer. Starts, downloads and installs nothing. */
 export async function doctorStack(dir: string, options: DoctorStackOptions): Promise<DoctorFinding[]> {
   const running = await readRunningStack(dir)
   return [
@@ -80,17 +80,17 @@ function temporal(): Promise<DoctorFinding> {
 }
 
 function notRunning(dir: string, { needed, start }: DoctorStackOptions): DoctorFinding {
-  const detail = `does not run in ${resolve(dir)}`
+  const detail = `is not running in ${resolve(dir)}`
   return needed
-    ? { name: 'stack', ok: false, detail, fix: `start it: ${start} makes and starts what is missing below` }
+    ? { name: 'stack', ok: false, detail, fix: `${start} creates and starts what is missing below` }
     : { name: 'stack', ok: true, detail }
 }
 
-/** That the process is there says little: each server is asked. */
+/** A running process may still not answer: each server is queried. */
 async function servers(dir: string, stack: RunningStack, { start }: DoctorStackOptions): Promise<DoctorFinding[]> {
   const { pid, postgresUrl, redisUrl, temporalAddress, temporalUiUrl } = stack
-  const fix = `if it does not come back by itself, end process ${pid} (Ctrl-C where it was started), and start again: ${start}`
-  const asked = async (name: string, host: string, probe: () => Promise<void>): Promise<DoctorFinding> => {
+  const fix = `if it does not recover, stop process ${pid} (Ctrl-C in its terminal), then run ${start}`
+  const query = async (name: string, host: string, probe: () => Promise<void>): Promise<DoctorFinding> => {
     try {
       await withTimeout(ANSWER_WITHIN_MS, probe)
       return { name, ok: true, detail: `answers on ${host}` }
@@ -98,31 +98,32 @@ async function servers(dir: string, stack: RunningStack, { start }: DoctorStackO
       return { name, ok: false, detail: `does not answer on ${host}: ${messageOf(error)}`, fix }
     }
   }
-  const looks = [
-    ...(postgresUrl ? [asked('stack PostgreSQL', new URL(postgresUrl).host, () => probePostgres(postgresUrl))] : []),
-    ...(redisUrl ? [asked('stack Redis', new URL(redisUrl).host, () => probeRedis(redisUrl))] : []),
-    ...(temporalAddress ? [asked('stack Temporal', temporalAddress, () => probeTemporal(temporalAddress, null))] : []),
+  const queries = [
+    ...(postgresUrl ? [query('stack PostgreSQL', new URL(postgresUrl).host, () => probePostgres(postgresUrl))] : []),
+    ...(redisUrl ? [query('stack Redis', new URL(redisUrl).host, () => probeRedis(redisUrl))] : []),
+    ...(temporalAddress ? [query('stack Temporal', temporalAddress, () => probeTemporal(temporalAddress, null))] : []),
   ]
   const ui = temporalUiUrl === undefined ? '' : `; Temporal UI ${temporalUiUrl}`
   return [
-    { name: 'stack', ok: true, detail: `runs in ${resolve(dir)} (pid ${pid})${ui}` },
-    ...(await Promise.all(looks)),
+    { name: 'stack', ok: true, detail: `is running in ${resolve(dir)} (pid ${pid})${ui}` },
+    ...(await Promise.all(queries)),
   ]
 }
 
-/** A taken port is no fault: another one is used then. */
+/** A usual port that is in use is not an error: another one is chosen. */
 async function ports(): Promise<DoctorFinding[]> {
   const taken: string[] = []
   for (const [name, [usual]] of Object.entries(USUAL_PORTS)) {
     if (!(await isFree(usual))) taken.push(`${usual} (${name})`)
   }
-  const detail = taken.length === 0 ? 'the usual ones are free' : `taken, others will be used: ${taken.join(', ')}`
+  const detail =
+    taken.length === 0 ? 'the usual ports are free' : `in use, other ports will be chosen: ${taken.join(', ')}`
   return [{ name: 'ports', ok: true, detail }]
 }
 
-async function finding(name: string, fix: string, look: () => Promise<string>): Promise<DoctorFinding> {
+async function finding(name: string, fix: string, check: () => Promise<string>): Promise<DoctorFinding> {
   try {
-    return { name, ok: true, detail: await look() }
+    return { name, ok: true, detail: await check() }
   } catch (error) {
     return { name, ok: false, detail: messageOf(error), fix }
   }

@@ -4,7 +4,7 @@ import { sharedDirFor } from './postgres-user.ts'
 import { readRunningStack } from './stack-file.ts'
 import { endOrphans } from './stack-run.ts'
 
-/** Removes all that a stopped stack keeps, and ends what a killed one left: for stacks that were started for a demo or a test. */
+/** Removes all data of a stopped stack, and ends the servers that a killed stack left running. For demos and tests. */
 export async function eraseStack(dir: string): Promise<void> {
   const running = await readRunningStack(dir)
   if (running !== null)

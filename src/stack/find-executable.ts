@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 
-/** The first of `names` that stands on PATH, as an absolute path. */
+/** The path of the first of `names` that is on PATH, or null. */
 export async function findExecutable(
   names: readonly string[],
   path: string = process.env['PATH'] ?? '',

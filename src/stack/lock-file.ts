@@ -10,11 +10,12 @@ export interface LockFile {
 }
 
 /**
- * Takes the lock at `path`, or tells who holds it. A holder that died, or whose pid belongs to another process by now,
- * does not hold it any more.
+ * Takes the lock at `path`, or returns the process that holds it. A process that has died does not hold it any more, even if its pid
+ * belongs to another process now.
  *
- * Each holder has a turn, `path.1`, `path.2`, …: a file with its name in it, which exists once. Who finds the last turn over takes the
- * next. The last turn is never removed, so that turns only grow, and nobody has to remove a lock that could be somebody else's by then.
+ * Each holder creates the next numbered file, `path.1`, `path.2`, …, with its identity in it. The lock is free when the process named
+ * in the last file has died or released it. The last file is never removed, so the numbers only grow, and no process has to remove a
+ * file that another process could have created in the meantime.
  */
 export async function tryLock(path: string): Promise<{ lock: LockFile } | { heldBy: ProcessIdentity }> {
   await mkdir(dirname(path), { recursive: true })
@@ -22,31 +23,32 @@ export async function tryLock(path: string): Promise<{ lock: LockFile } | { held
   await writeFile(mine, JSON.stringify(await identify(process.pid)), { mode: 0o600 })
   try {
     for (;;) {
-      const last = Math.max(0, ...(await turnsOf(path)))
+      const last = Math.max(0, ...(await numbersOf(path)))
       const holder = await readHolder(`${path}.${last}`)
       if (holder !== null && (await isAlive(holder))) return { heldBy: holder }
-      const turn = `${path}.${last + 1}`
-      if (!(await linkNew(mine, turn))) continue
-      const turns = await turnsOf(path)
-      if (turns.some((one) => one > last + 1)) {
-        // We were slow: that turn had been taken and removed before.
-        await unlink(turn).catch(() => undefined)
+      const next = `${path}.${last + 1}`
+      if (!(await linkNew(mine, next))) continue
+      const numbers = await numbersOf(path)
+      if (numbers.some((number) => number > last + 1)) {
+        // We were slow: other processes have taken the lock since, and removed the earlier file of this number.
+        await unlink(next).catch(() => undefined)
         continue
       }
-      for (const over of turns.filter((one) => one <= last)) await unlink(`${path}.${over}`).catch(() => undefined)
-      return { lock: { release: () => giveBack(turn) } }
+      for (const old of numbers.filter((number) => number <= last))
+        await unlink(`${path}.${old}`).catch(() => undefined)
+      return { lock: { release: () => release(next) } }
     }
   } finally {
     await unlink(mine).catch(() => undefined)
   }
 }
 
-/** Waits until the lock is ours; `waiting` is called once, with the holder, when it is not free at once. */
+/** Waits until the lock is free and takes it. `waiting` is called once, with the holder, if it has to wait. */
 export async function waitForLock(path: string, waiting: (holder: ProcessIdentity) => void): Promise<LockFile> {
-  for (let told = false; ; told = true) {
+  for (let first = true; ; first = false) {
     const result = await tryLock(path)
     if ('lock' in result) return result.lock
-    if (!told) waiting(result.heldBy)
+    if (first) waiting(result.heldBy)
     await sleep(500)
   }
 }
@@ -61,7 +63,7 @@ async function readHolder(path: string): Promise<ProcessIdentity | null> {
   }
 }
 
-async function turnsOf(path: string): Promise<number[]> {
+async function numbersOf(path: string): Promise<number[]> {
   const prefix = `${basename(path)}.`
   const names = await readdir(dirname(path))
   return names
@@ -69,7 +71,7 @@ async function turnsOf(path: string): Promise<number[]> {
     .map((name) => Number(name.slice(prefix.length)))
 }
 
-/** link() is atomic and fails when the name exists: a turn never appears without its holder's name in it. */
+/** link() is atomic and fails when the name exists: the file never appears without the holder's identity in it. */
 async function linkNew(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
@@ -80,10 +82,10 @@ async function linkNew(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Leaves the turn without a holder. The folder may be gone, and the lock with it. */
-async function giveBack(turn: string): Promise<void> {
-  const nobody = `${turn}.over`
-  await writeFile(nobody, 'null', { mode: 0o600 })
-    .then(() => rename(nobody, turn))
+/** Replaces the holder's identity by null. The folder may have been removed, and the lock with it. */
+async function release(file: string): Promise<void> {
+  const released = `${file}.released`
+  await writeFile(released, 'null', { mode: 0o600 })
+    .then(() => rename(released, file))
     .catch(() => undefined)
 }

@@ -9,8 +9,8 @@ function isLoopback(host: string): boolean {
 }
 
 /**
- * Parses `host:port` or a URL given in the environment and refuses what is not on this machine: who uses the embedded
- * stack stops servers and injects faults.
+ * Parses `host:port` or a URL from an environment variable, and refuses a host other than this machine: the demo and the tests stop
+ * servers and inject faults.
  */
 export function requireLoopback(variable: string, value: string): URL {
   let url: URL
@@ -19,14 +19,14 @@ export function requireLoopback(variable: string, value: string): URL {
   } catch {
     throw new RunbookError('RUNBOOK_CONFIG', `${variable} is not an address: expected host:port or a URL`)
   }
-  // With PostgreSQL and Redis clients a host in the query string overrides the one before it.
+  // PostgreSQL and Redis clients prefer a host in the query string over the host in the URL.
   const overriding = url.searchParams.getAll('host').concat(url.searchParams.getAll('hostaddr'))
   const foreign = [url.hostname, ...overriding].find((host) => !isLoopback(host))
   if (foreign === undefined) return url
   throw new RunbookError(
     'RUNBOOK_CONFIG',
-    `${variable} points to ${foreign || 'no host'}, but the embedded stack only uses this machine (127.0.0.1), because demo and tests inject faults. ` +
-      `Unset ${variable}, or use \`runbook serve\` and \`runbook worker\` with a server elsewhere.`,
+    `${variable} points to ${foreign || 'no host'}, but the embedded stack only uses this machine (127.0.0.1), because the demo and the tests inject faults. ` +
+      `Unset ${variable}, or use \`runbook serve\` and \`runbook worker\` with a server on another machine.`,
     { variable, host: foreign },
   )
 }

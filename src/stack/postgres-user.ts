@@ -10,13 +10,13 @@ export interface SystemUser {
   gid: number
 }
 
-/** PostgreSQL refuses to run as root: then it runs as `postgres`, made when missing. Null when we are not root. */
+/** The account for PostgreSQL, which refuses to run as root: `postgres`, created if missing. Null when we are not root. */
 export async function postgresUser(log: (line: string) => void): Promise<SystemUser | null> {
   if (process.getuid?.() !== 0) return null
-  const known = await lookUp()
-  if (known !== null) return known
-  log('PostgreSQL: making the system account postgres, since it refuses to run as root')
-  const made = await runCommand('useradd', [
+  const existing = await lookUp()
+  if (existing !== null) return existing
+  log('PostgreSQL: creating the system account postgres, since PostgreSQL refuses to run as root')
+  const created = await runCommand('useradd', [
     '--system',
     '--user-group',
     '--no-create-home',
@@ -28,7 +28,7 @@ export async function postgresUser(log: (line: string) => void): Promise<SystemU
   if (user !== null) return user
   throw new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `PostgreSQL refuses to run as root and the account "postgres" could not be made: ${lastLine(made)}. Make it, or start this as a normal user.`,
+    `PostgreSQL refuses to run as root and the account "postgres" could not be created: ${lastLine(created)}. Create it, or run this as a normal user.`,
   )
 }
 
@@ -38,15 +38,15 @@ async function lookUp(): Promise<SystemUser | null> {
   return { name: 'postgres', uid: Number(uid.output), gid: Number(gid.output) }
 }
 
-/** Where the other account may go when the clone lies in a private home. */
+/** Where PostgreSQL's account has its data when it cannot reach the stack's folder, for example in a private home folder. */
 export const SHARED_DIR = '/var/lib/maestro-runbooks'
 
-/** One folder in it for each stack. */
+/** The stack's own folder in SHARED_DIR. */
 export function sharedDirFor(dir: string): string {
   return join(SHARED_DIR, createHash('sha256').update(resolve(dir)).digest('hex').slice(0, 12))
 }
 
-/** A folder that belongs to `user` and that it can reach: `<dir>/postgres`, else one under /var/lib. */
+/** A folder that belongs to `user` and that it can reach: `<dir>/postgres`, else a folder below SHARED_DIR. */
 export async function postgresDir(dir: string, user: SystemUser | null, log: (line: string) => void): Promise<string> {
   const own = join(dir, 'postgres')
   await mkdir(own, { recursive: true, mode: 0o700 })
@@ -54,7 +54,7 @@ export async function postgresDir(dir: string, user: SystemUser | null, log: (li
   await chown(own, user.uid, user.gid)
   if ((await runCommand('test', ['-w', own], { user, cwd: '/' })).code === 0) return own
   const shared = join(sharedDirFor(dir), 'postgres')
-  log(`PostgreSQL: the account ${user.name} cannot reach ${own}: its data is in ${shared}`)
+  log(`PostgreSQL: the account ${user.name} cannot reach ${own}: the data is in ${shared}`)
   await mkdir(shared, { recursive: true, mode: 0o755 })
   await chown(shared, user.uid, user.gid)
   return shared

@@ -21,7 +21,7 @@ export interface PostgresPlan {
   user: SystemUser | null
 }
 
-/** Finds the programs, makes the database cluster when there is none, and clears what a crash left behind. */
+/** Finds the programs, creates the database cluster if there is none, and removes what a crash left behind. */
 export async function preparePostgres(
   dir: string,
   password: string,
@@ -41,11 +41,11 @@ export async function preparePostgres(
   return { data, binaries, user }
 }
 
-/** @throws what the client says while the server does not answer */
+/** @throws the client's error while the server does not answer */
 export async function probePostgres(url: string): Promise<void> {
   const { Client } = (await import('pg')).default
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
-  // Without a listener, a server that goes down at this moment would end our process.
+  // Without a listener, our process would end when the server goes down at this moment.
   client.on('error', () => undefined)
   try {
     await client.connect()
@@ -78,18 +78,18 @@ export function postgresSpec(
   return {
     command: join(plan.binaries.bin, 'postgres'),
     args: ['-D', plan.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    // PG* variables of the caller (PGDATA, PGOPTIONS) have no say here.
+    // Without the caller's PG* variables (PGDATA, PGOPTIONS).
     env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
     user: plan.user ?? undefined,
-    stopSignal: 'SIGINT', // "fast": sessions are ended, nothing is lost
+    stopSignal: 'SIGINT', // "fast shutdown": sessions are ended, nothing is lost
     probe: () => probePostgres(postgresUrl(port, password)),
     readyWithinMs: 60_000, // crash recovery included
-    // Backends of a killed postmaster need a moment to notice that it is gone.
+    // The backends of a killed postmaster need a moment to notice that it has ended.
     startAgainAfter: (log) => /pre-existing shared memory block|lock file "postmaster.pid" already exists/.test(log),
   }
 }
 
-/** A server given by RUNBOOK_POSTGRES_URL: on this machine, and with the rights that we need there. */
+/** Checks the server given by RUNBOOK_POSTGRES_URL: it must be on this machine, and the user must be a superuser. */
 export async function useGivenPostgres(value: string): Promise<{ url: string; host: string; port: number }> {
   const url = requireLoopback('RUNBOOK_POSTGRES_URL', value)
   const { Client } = (await import('pg')).default
@@ -103,7 +103,7 @@ export async function useGivenPostgres(value: string): Promise<{ url: string; ho
     if (rows[0]?.rolsuper !== true) {
       throw new RunbookError(
         'RUNBOOK_CONFIG',
-        'RUNBOOK_POSTGRES_URL must be a superuser: the stack makes databases and roles',
+        'RUNBOOK_POSTGRES_URL must be the URL of a superuser: the stack creates databases and roles',
       )
     }
   } catch (error) {
@@ -118,14 +118,14 @@ export async function useGivenPostgres(value: string): Promise<{ url: string; ho
   return { url: value, host: url.hostname, port: Number(url.port || 5432) }
 }
 
-/** Says for which secrets.json the data were made, without telling the password. */
+/** Identifies the secrets.json that the data was created with, without revealing the password. */
 function markOf(password: string): string {
   return createHash('sha256').update(`maestro-runbooks ${password}`).digest('hex')
 }
 
 /**
- * Data that lie outside of the stack's folder outlive it: when that was removed and made anew, they are removed too.
- * Inside of it somebody has lost secrets.json only, and it is not for us to remove the data.
+ * Data outside of the stack's folder remains when the folder is removed. When the folder was removed and created again, the old data
+ * is removed too. Data inside of the folder is kept: only secrets.json was lost, and a person must decide.
  */
 async function forgetRemovedStack(
   dir: string,
@@ -138,10 +138,10 @@ async function forgetRemovedStack(
   if (base.startsWith(dir)) {
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
-      `${base} was made with another ${join(dir, 'secrets.json')}: bring that file back, or remove the folder to begin anew`,
+      `${base} was created with another ${join(dir, 'secrets.json')}: restore that file, or remove the folder to start with an empty database`,
     )
   }
-  log(`PostgreSQL: removing the data in ${base}, whose stack was removed`)
+  log(`PostgreSQL: removing the data in ${base}, which belongs to a stack that was removed`)
   await rm(join(base, 'data'), { recursive: true, force: true })
 }
 
@@ -150,7 +150,7 @@ async function refuseOtherVersion(data: string, binaries: PostgresBinaries): Pro
   if (binaries.version.split(/[.a-z]/)[0] === major) return
   throw new RunbookError(
     'RUNBOOK_CONFLICT',
-    `${data} was made by PostgreSQL ${major}, but ${binaries.from} is ${binaries.version}. Install ${major}, or move the folder away to begin anew.`,
+    `${data} was created by PostgreSQL ${major}, but ${binaries.from} is version ${binaries.version}. Install ${major}, or move the folder away to start with an empty database.`,
   )
 }
 
@@ -161,7 +161,7 @@ async function initialise(
   user: SystemUser | null,
   password: string,
 ): Promise<void> {
-  // Under another name until it is complete: an initdb that was killed must not look like a database.
+  // It gets another name until it is complete, so that a killed initdb does not look like a database.
   const unfinished = `${data}.new`
   const passwordFile = join(base, 'password.new')
   await rm(unfinished, { recursive: true, force: true })
@@ -194,8 +194,8 @@ async function initialise(
 }
 
 /**
- * postmaster.pid survives a crash. PostgreSQL itself refuses to start when any process of the account has that number
- * by now, so we look whether it is a server on these data: if so it is ended, if not the file is removed.
+ * postmaster.pid survives a crash, and PostgreSQL refuses to start when any process of the account has that pid now. If the process
+ * is a server on this data, it is ended; otherwise the file is removed.
  */
 async function endFormerPostmaster(data: string, log: (line: string) => void): Promise<void> {
   const file = join(data, 'postmaster.pid')
@@ -203,7 +203,7 @@ async function endFormerPostmaster(data: string, log: (line: string) => void): P
   if (!Number.isInteger(pid) || pid <= 1) return
   const isOurs = async () => (await commandLine(pid)).includes(data)
   if (await isOurs()) {
-    log(`PostgreSQL: ending the one that a crash left running (pid ${pid})`)
+    log(`PostgreSQL: ending the server that a crash left running (pid ${pid})`)
     process.kill(pid, 'SIGINT')
     const deadline = Date.now() + 15_000
     while ((await isOurs()) && Date.now() < deadline) await sleep(50)

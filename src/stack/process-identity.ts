@@ -4,14 +4,14 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A process, told apart from a later one that was given the same number. */
+/** Identifies a process, also when a later process gets the same pid. */
 export interface ProcessIdentity {
   pid: number
-  /** Opaque: equal for the same process, different for any other, also after a reboot. */
+  /** Opaque: different for every process with this pid, also after a reboot. */
   started: string
 }
 
-/** Who has this pid now; `null` when nobody has it. */
+/** The process that has this pid now, or null. */
 export async function identify(pid: number): Promise<ProcessIdentity | null> {
   const started = process.platform === 'linux' ? await startedLinux(pid) : await startedByPs(pid)
   return started === null ? null : { pid, started }
@@ -22,7 +22,7 @@ export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return now !== null && now.started === identity.started
 }
 
-/** The command line of a process, words joined by blanks; empty when there is none. */
+/** The command line of a process, its words joined by spaces; empty when there is no such process. */
 export async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     return (await readOrEmpty(`/proc/${pid}/cmdline`)).split('\0').join(' ').trim()
@@ -34,7 +34,7 @@ export async function commandLine(pid: number): Promise<string> {
 /** Start time in clock ticks since boot (field 22 of proc(5) stat) is unique only together with the boot. */
 async function startedLinux(pid: number): Promise<string | null> {
   const stat = await readOrEmpty(`/proc/${pid}/stat`)
-  // The command name, in brackets, may itself hold brackets and blanks: count from behind it.
+  // The command name, in parentheses, may itself contain parentheses and spaces: count from its end.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [state, ticks] = [fields[0], fields[19]]
   if (ticks === undefined || state === 'Z') return null

@@ -4,7 +4,7 @@ import { messageOf } from '../core/errors.ts'
 export interface CommandResult {
   /** null when the command could not be started, or was ended by a signal or by `timeoutMs`. */
   code: number | null
-  /** stdout and stderr as they came. */
+  /** stdout and stderr in the order in which they arrived, at most the last 20,000 characters. */
   output: string
 }
 
@@ -17,7 +17,7 @@ export interface CommandOptions {
   stillRunning?(seconds: number): void
 }
 
-/** Tools that run at this moment, ended with us: an abandoned compiler would go on for minutes. */
+/** The pids of running tools. They are ended when our process exits: a compiler would otherwise continue for minutes. */
 const running = new Set<number>()
 process.on('exit', () => {
   for (const pid of running) endGroup(pid)

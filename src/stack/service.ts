@@ -11,31 +11,31 @@ import { respawnPauseMs } from './respawn-pause.ts'
 
 export type ServiceName = 'postgres' | 'redis' | 'temporal'
 
-/** One server of the stack: how to start it, to know that it answers, and to end it. */
+/** One server of the stack: how to start it, how to check that it answers, and how to end it. */
 export interface ServiceSpec {
   name: ServiceName
   command: string
   args: readonly string[]
   env: NodeJS.ProcessEnv
-  /** The account that it runs under, when that is not ours. */
+  /** The account that it runs under, if it is not our own. */
   user?: { uid: number; gid: number } | undefined
   logFile: string
   stopSignal: NodeJS.Signals
   /** Throws while the server does not answer yet. */
   probe(): Promise<void>
   readyWithinMs: number
-  /** Whether to try again after it ended while starting and said this in its log. */
+  /** Whether to try again after it ended during its start and wrote this to its log. */
   startAgainAfter?(log: string): boolean
-  /** Clears what a killed process leaves behind (a container, say). */
+  /** Removes what a killed process leaves behind, for example a container. */
   clear?(): Promise<void>
-  /** Told of each new process, and `null` when it has ended, so that it can be written down. */
+  /** Called with each new process, and with null when it has ended, so that it can be recorded. */
   onProcess(identity: ProcessIdentity | null): void
   /** Started again, on the same port and data, when it ends by itself. */
   respawn: boolean
   log(line: string): void
 }
 
-/** What a fault test may do to a server. Port and data stay the same. */
+/** What a fault test may do to a server. Its port and data stay the same. */
 export interface ServiceControls {
   readonly pid: number | null
   /** SIGKILL, without warning. */
@@ -48,14 +48,14 @@ export interface ServiceControls {
 }
 
 const STOP_WITHIN_MS = 10_000
-/** So many tries in succession that all fail, and it is left to a person. */
-const RESPAWN_TRIES = 5
+/** After this many failed attempts in a row, a person must start it. */
+const RESPAWN_ATTEMPTS = 5
 
 export class Service implements ServiceControls {
   readonly #spec: ServiceSpec
   #child: ChildProcess | null = null
   #expectedToEnd = false
-  #respawning: { turn: Promise<void>; cancel: AbortController } | null = null
+  #respawning: { finished: Promise<void>; cancel: AbortController } | null = null
 
   constructor(spec: ServiceSpec) {
     this.#spec = spec
@@ -83,16 +83,16 @@ export class Service implements ServiceControls {
       const child = await this.#spawn()
       const outcome = await this.#untilAnswers(child, deadline)
       if (outcome === 'answers') return
-      const said = (await readFile(logFile).catch(() => Buffer.alloc(0))).subarray(logFrom).toString()
+      const written = (await readFile(logFile).catch(() => Buffer.alloc(0))).subarray(logFrom).toString()
       if (child.exitCode === null && child.signalCode === null) {
         await this.#end('SIGKILL')
         await this.#spec.clear?.()
       }
-      if (this.#spec.startAgainAfter?.(said) === true && Date.now() < deadline) {
+      if (this.#spec.startAgainAfter?.(written) === true && Date.now() < deadline) {
         await sleep(200)
         continue
       }
-      const end = said.trim().split('\n').slice(-8).join('\n') || '(it wrote nothing)'
+      const end = written.trim().split('\n').slice(-8).join('\n') || '(nothing was written)'
       throw new RunbookError(
         'RUNBOOK_UNREACHABLE',
         `${name} did not start: ${outcome}. Its log, ${logFile}, ends:\n${end}`,
@@ -116,7 +116,7 @@ export class Service implements ServiceControls {
     await this.start()
   }
 
-  /** Only sends the signal: for the moment when this process is about to exit and nothing can be awaited. */
+  /** Only sends the signal. For the exit of our process, when nothing can be awaited. */
   signalNow(): void {
     if (this.#child !== null) signalGroup(this.#child, this.#spec.stopSignal)
   }
@@ -125,12 +125,12 @@ export class Service implements ServiceControls {
     const { name, command, args, env, user, logFile, onProcess, log } = this.#spec
     await this.#spec.clear?.()
     const output = openSync(logFile, 'a', 0o600)
-    // A process group of its own: a terminal's Ctrl-C must reach us first, so that the servers end in our order.
+    // In its own process group, so that a terminal's Ctrl-C reaches only us, and we end the servers in the right order.
     const child = spawn(command, args, { env, detached: true, stdio: ['ignore', output, output], ...user })
     closeSync(output)
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))])
     this.#child = child
-    // Until it answers: who starts it says what became of that.
+    // Until it answers: if it ends before that, `start` reports it.
     this.#expectedToEnd = true
     child.once('exit', (code, signal) => {
       this.#child = null
@@ -145,15 +145,15 @@ export class Service implements ServiceControls {
 
   #respawn(): void {
     const cancel = new AbortController()
-    const turn = this.#startAgain(cancel.signal).finally(() => {
+    const finished = this.#startAgain(cancel.signal).finally(() => {
       if (this.#respawning?.cancel === cancel) this.#respawning = null
     })
-    this.#respawning = { turn, cancel }
+    this.#respawning = { finished, cancel }
   }
 
   async #startAgain(cancelled: AbortSignal): Promise<void> {
     const { name, log } = this.#spec
-    for (let failed = 0; failed < RESPAWN_TRIES; failed++) {
+    for (let failed = 0; failed < RESPAWN_ATTEMPTS; failed++) {
       log(`${name}: starting it again`)
       await sleep(respawnPauseMs(failed), undefined, { signal: cancelled }).catch(() => {})
       if (cancelled.aborted) return
@@ -165,17 +165,17 @@ export class Service implements ServiceControls {
         log(messageOf(error))
       }
     }
-    log(`${name} could not be started again: end everything with Ctrl-C, and start again`)
+    log(`${name} could not be started again: stop everything with Ctrl-C, then start it again`)
   }
 
-  /** Before somebody else starts or ends it: no turn of ours may go on beside. */
+  /** Stops starting it again, because the caller is about to start or end it. */
   async #endRespawning(): Promise<void> {
     const respawning = this.#respawning
     if (respawning === null) return
     respawning.cancel.abort()
-    // One that is starting at this moment would only be waited for: it is ended as soon as it is there.
+    // A server that is being started at this moment is ended as soon as its process exists.
     while (this.#respawning === respawning) {
-      await Promise.race([respawning.turn, sleep(50)])
+      await Promise.race([respawning.finished, sleep(50)])
       if (this.#respawning === respawning) await this.#end(this.#spec.stopSignal)
     }
   }
@@ -216,6 +216,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal)
   } catch {
-    // It ended between our look and the signal.
+    // It ended just before the signal.
   }
 }

@@ -6,7 +6,7 @@ import { isAlive } from './process-identity.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import type { ServiceName } from './service.ts'
 
-/** `stack.json` in the stack's directory: who runs it, and what it started. Mode 0600, since the URLs hold passwords. */
+/** `stack.json` in the stack's folder: the process that runs the stack, and what it started. Mode 0600: the URLs contain passwords. */
 export interface StackFile {
   owner: ProcessIdentity
   addresses: StackAddresses
@@ -26,7 +26,7 @@ export interface RunningStack extends StackAddresses {
   pid: number
 }
 
-/** The stack that runs in `dir`, with its addresses; `null` when none does. */
+/** The stack that is running in `dir`, with its addresses, or null. */
 export async function readRunningStack(dir: string): Promise<RunningStack | null> {
   const file = readStackFile(dir)
   if (file === null || !(await isAlive(file.owner))) return null
@@ -42,7 +42,7 @@ export function readStackFile(dir: string): StackFile | null {
   }
 }
 
-/** Synchronous, so that a child is written down before anything else can happen to us. */
+/** Synchronous, so that a new child process is recorded before our process can be killed. */
 export function writeStackFile(dir: string, file: StackFile): void {
   const path = join(dir, 'stack.json')
   writeFileSync(`${path}.new`, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
@@ -54,12 +54,12 @@ export interface StackSecrets {
   redis: string
 }
 
-/** The servers' passwords, made at the first start and kept in `secrets.json` (0600). */
+/** The servers' passwords, created at the first start and kept in `secrets.json` (0600). */
 export async function stackSecrets(dir: string): Promise<StackSecrets> {
   const path = join(dir, 'secrets.json')
   const kept = await readFile(path, 'utf8').catch(() => null)
   if (kept !== null) return JSON.parse(kept) as StackSecrets
-  const made = { postgres: randomBytes(18).toString('base64url'), redis: randomBytes(18).toString('base64url') }
-  await writeFile(path, `${JSON.stringify(made)}\n`, { mode: 0o600 })
-  return made
+  const created = { postgres: randomBytes(18).toString('base64url'), redis: randomBytes(18).toString('base64url') }
+  await writeFile(path, `${JSON.stringify(created)}\n`, { mode: 0o600 })
+  return created
 }

@@ -9,12 +9,12 @@ import type { ServiceName, ServiceSpec } from './service.ts'
 import { readStackFile, writeStackFile } from './stack-file.ts'
 import type { StackAddresses, StackFile } from './stack-file.ts'
 
-/** What a server's own file says of it; the rest of its ServiceSpec is filled in here. */
+/** The part of a ServiceSpec that each server's own module defines. */
 export type ServerSpec = Omit<ServiceSpec, 'name' | 'logFile' | 'onProcess' | 'respawn' | 'log'>
 
 const STOP_ORDER: readonly ServiceName[] = ['temporal', 'redis', 'postgres']
 
-/** The bookkeeping of one started stack: its servers, their ports, and `stack.json`. */
+/** One started stack: its servers, their ports, and `stack.json`. */
 export class StackRun {
   readonly dir: string
   readonly log: (line: string) => void
@@ -34,7 +34,7 @@ export class StackRun {
     this.#file = { owner, addresses: {}, processes: {}, ports: readStackFile(dir)?.ports ?? {} }
   }
 
-  /** The port of the last start, else the usual ones, else any free one. */
+  /** The port of the last start, else one of the usual ports, else any free port. */
   async port(name: ServiceName | 'ui', usual: readonly number[]): Promise<number> {
     const before = this.#file.ports[name]
     const port = await freePort(before === undefined ? usual : [before, ...usual])
@@ -42,7 +42,7 @@ export class StackRun {
     return port
   }
 
-  /** Starts a server; when somebody takes the port between our look and its start, once more on another one. */
+  /** Starts a server. If another process takes the port before the server does, it tries again on another port. */
   async launch(
     name: ServiceName,
     usualPorts: readonly number[],
@@ -96,14 +96,14 @@ export class StackRun {
   }
 }
 
-/** Ends the servers of a stack whose owner was killed. Only what stack.json names, and only if it is still that process. */
+/** Ends the servers of a stack whose owner was killed: only processes that stack.json names, and only while they have the same pid. */
 export async function endOrphans(dir: string, log: (line: string) => void): Promise<void> {
   const file = readStackFile(dir)
   if (file === null) return
   for (const name of STOP_ORDER) {
     const orphan = file.processes[name]
     if (orphan === undefined || !(await isAlive(orphan))) continue
-    log(`${name}: ending the one that a crash left running (pid ${orphan.pid})`)
+    log(`${name}: ending the server that a crash left running (pid ${orphan.pid})`)
     signal(orphan.pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM')
     const deadline = Date.now() + 10_000
     while ((await isAlive(orphan)) && Date.now() < deadline) await sleep(50)
@@ -115,7 +115,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(-pid, name)
   } catch {
-    // It ended between our look and the signal.
+    // It ended just before the signal.
   }
 }
 

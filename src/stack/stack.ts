@@ -18,7 +18,7 @@ import { USUAL_PORTS } from './usual-ports.ts'
 export interface StackOptions {
   /** Holds data, logs, passwords and `stack.json`, e.g. `<cwd>/.runbook`. One stack per folder. */
   dir: string
-  /** Each choice and each progress, one line. */
+  /** Called with one line for each decision and for progress. */
   log(line: string): void
   /** Whether Temporal's state survives a stop. */
   temporal: 'file' | 'memory'
@@ -26,7 +26,7 @@ export interface StackOptions {
   ui?: boolean
   /** Default all three. */
   services?: readonly ServiceName[]
-  /** Temporal's, made when missing. Default `default`. */
+  /** Temporal's namespace, created if missing. Default `default`. */
   namespace?: string
   /** Registered in a Temporal server that we start. */
   searchAttributes?: Readonly<Record<string, SearchAttributeType>>
@@ -35,14 +35,14 @@ export interface StackOptions {
 }
 
 export interface PostgresServer extends ServiceControls {
-  /** A superuser's. */
+  /** The URL of a superuser. */
   readonly url: string
   readonly host: string
   readonly port: number
 }
 
 export interface RedisServer extends ServiceControls {
-  /** With the name and password of a user who may do everything. */
+  /** With the name and password of a user with all permissions. */
   readonly url: string
 }
 
@@ -55,7 +55,7 @@ export interface TemporalServer extends ServiceControls {
   readonly binary: string | null
 }
 
-/** Reading a server that was not asked for (`services`) throws. */
+/** Reading a server that is not among `services` throws. */
 export interface Stack {
   readonly postgres: PostgresServer
   readonly redis: RedisServer
@@ -67,14 +67,14 @@ export interface Stack {
 const ALL_SERVICES: readonly ServiceName[] = ['postgres', 'redis', 'temporal']
 
 /**
- * Starts PostgreSQL, Redis and Temporal on 127.0.0.1 and waits until all answer; when one cannot, the others are ended.
- * RUNBOOK_POSTGRES_URL, REDIS_URL and TEMPORAL_ADDRESS are used instead of servers of our own.
+ * Starts PostgreSQL, Redis and Temporal on 127.0.0.1 and waits until all answer. If one cannot be started, the others are ended.
+ * If RUNBOOK_POSTGRES_URL, REDIS_URL or TEMPORAL_ADDRESS is set, that server is used instead.
  *
- * SIGINT, SIGTERM and SIGHUP end the stack and the process, unless somebody else listens for them too: who does calls
- * `stop`. At the process's exit the servers are signalled in any case.
+ * SIGINT, SIGTERM and SIGHUP end the stack and the process, unless other code listens for the signal too: that code must call `stop`.
+ * When the process exits, the servers are signalled in any case.
  *
- * @throws RunbookError RUNBOOK_CONFLICT when it runs already (`detail`: pid and addresses); RUNBOOK_UNREACHABLE when a
- * server cannot be had; RUNBOOK_CONFIG for a given address that is not on this machine
+ * @throws RunbookError RUNBOOK_CONFLICT when it is already running (`detail`: pid and addresses); RUNBOOK_UNREACHABLE when a server
+ * cannot be started; RUNBOOK_CONFIG for a given address that is not on this machine
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const dir = resolve(options.dir)
@@ -93,13 +93,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const { postgres, redis, temporal } = await startServers(run, options)
     return {
       get postgres() {
-        return postgres ?? notAskedFor('postgres')
+        return postgres ?? notRequested('postgres')
       },
       get redis() {
-        return redis ?? notAskedFor('redis')
+        return redis ?? notRequested('redis')
       },
       get temporal() {
-        return temporal ?? notAskedFor('temporal')
+        return temporal ?? notRequested('temporal')
       },
       stop,
     }
@@ -109,14 +109,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** First everything is found, downloaded, built: nothing shall run in vain when something cannot be had. */
+/** Finds, downloads or builds every program before the first server is started: if one is missing, none is started. */
 async function startServers(run: StackRun, options: StackOptions) {
   const wanted = options.services ?? ALL_SERVICES
   const redis = wanted.includes('redis') ? await readyRedis(run) : null
   const postgres = wanted.includes('postgres') ? await readyPostgres(run) : null
   const temporal = wanted.includes('temporal') ? await readyTemporal(run, options) : null
   const launched = [postgres?.(), redis?.(), temporal?.()] as const
-  // All are awaited before one's failure is told: who then stops the stack finds every process written down.
+  // Wait for all before one's error is thrown: the caller then stops the stack, and every process must be recorded by then.
   await Promise.allSettled(launched)
   return { postgres: await launched[0], redis: await launched[1], temporal: await launched[2] }
 }
@@ -190,7 +190,7 @@ async function readyTemporal(run: StackRun, options: StackOptions): Promise<() =
   }
 }
 
-/** Without losing the controls' getters and `this`, which a spread would. */
+/** A spread would lose the getters and `this` of `controls`. */
 function withControls<T extends object>(facts: T, controls: ServiceControls): T & ServiceControls {
   return {
     ...facts,
@@ -206,12 +206,17 @@ function withControls<T extends object>(facts: T, controls: ServiceControls): T 
 
 function notOurs(variable: string): ServiceControls {
   const refuse = () =>
-    Promise.reject(new RunbookError('RUNBOOK_CONFLICT', `the server given by ${variable} is not ours to stop or start`))
+    Promise.reject(
+      new RunbookError(
+        'RUNBOOK_CONFLICT',
+        `the server given by ${variable} was not started here, so it cannot be stopped or started`,
+      ),
+    )
   return { pid: null, kill: refuse, start: refuse, stop: refuse, restart: refuse }
 }
 
-function notAskedFor(name: ServiceName): never {
-  throw new Error(`${name} is not among the services that this stack was asked for`)
+function notRequested(name: ServiceName): never {
+  throw new Error(`${name} is not among the services of this stack`)
 }
 
 async function alreadyRunning(dir: string, holder: ProcessIdentity): Promise<RunbookError> {
@@ -227,7 +232,7 @@ async function alreadyRunning(dir: string, holder: ProcessIdentity): Promise<Run
   )
 }
 
-/** @returns what takes the listeners away again */
+/** @returns a function that removes the listeners */
 function endOnSignals(run: StackRun): () => void {
   const onExit = () => run.signalAllNow()
   const onSignal = (signal: NodeJS.Signals) => {

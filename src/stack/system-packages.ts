@@ -2,15 +2,15 @@ import { findExecutable } from './find-executable.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
 /**
- * Installs a Debian package, but only where nobody is surprised by it: as root, or in CI (with a sudo that asks nothing).
- * @returns null when done, else why not
+ * Installs a Debian package, but only as root or in CI (with a sudo that asks for no password), where that is expected.
+ * @returns null when it is installed, else the reason why not
  */
 export async function installDebianPackage(name: string, log: (line: string) => void): Promise<string | null> {
   const root = process.getuid?.() === 0
-  if (!root && process.env['CI'] === undefined) return 'not tried: neither root nor in CI'
-  if ((await findExecutable(['apt-get'])) === null) return 'no apt-get here'
+  if (!root && process.env['CI'] === undefined) return 'not tried, since this is neither root nor CI'
+  if ((await findExecutable(['apt-get'])) === null) return 'no apt-get on PATH'
   const prefix = root ? [] : ['sudo', '-n']
-  // policy-rc.d would be the cleaner way to keep the package from starting a service, but it is one file for the machine.
+  // RUNLEVEL=1 keeps the package from starting a service. policy-rc.d would do that too, but it is one file for the whole machine.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const apt = (...args: string[]) => {
     const [command = 'apt-get', ...rest] = [...prefix, 'apt-get', ...args]
@@ -21,7 +21,7 @@ export async function installDebianPackage(name: string, log: (line: string) => 
     })
   }
   log(`installing the package ${name} with apt-get …`)
-  // An image without package lists needs the update; where it fails (an offline mirror) the install may still work.
+  // An image without package lists needs the update. Where the update fails (an offline mirror), the install may still work.
   await apt('update', '-q')
   const result = await apt('install', '-y', '-q', '--no-install-recommends', name)
   return result.code === 0 ? null : `apt-get install ${name} failed: ${lastLine(result)}`

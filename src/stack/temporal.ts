@@ -8,7 +8,7 @@ export type SearchAttributeType = 'Keyword' | 'Text' | 'Int' | 'Bool' | 'Datetim
 
 export interface TemporalServer {
   binary: string
-  /** The folder for the state's file; null keeps the state in memory. */
+  /** The folder for the file with the state; null keeps the state in memory. */
   stateDir: string | null
   port: number
   /** Null for no web UI. */
@@ -17,11 +17,20 @@ export interface TemporalServer {
   searchAttributes: Readonly<Record<string, SearchAttributeType>>
 }
 
-/** With its defaults the dev server makes every activity wait for a tick of 50 ms; these lift that. */
-const UNTHROTTLED = ['transferProcessor', 'timerProcessor'].flatMap((processor) => [
-  `history.${processor}MaxPollRPS=2000`,
-  `history.${processor}MaxPollHostRPS=5000`,
-])
+/**
+ * Dynamic configuration of the dev server; bench/README.md has figures.
+ * - By default each activity waits for the next tick of 50 ms; with these rates it does not.
+ * - By default a task queue has four partitions, for servers with many hosts. On server 1.29, with many workflows at once, tasks wait in
+ *   a partition that no worker polls, while the server idles. One partition is always polled.
+ */
+const SERVER_SETTINGS = [
+  ...['transferProcessor', 'timerProcessor'].flatMap((processor) => [
+    `history.${processor}MaxPollRPS=2000`,
+    `history.${processor}MaxPollHostRPS=5000`,
+  ]),
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
+]
 
 export async function prepareTemporal(dir: string): Promise<string> {
   const home = join(dir, 'temporal')
@@ -44,14 +53,14 @@ export function temporalSpec(
       ...ui,
       ...(server.stateDir === null ? [] : ['--db-filename', join(server.stateDir, 'state.db')]),
       ...(server.namespace === 'default' ? [] : ['--namespace', server.namespace]),
-      ...UNTHROTTLED.flatMap((value) => ['--dynamic-config-value', value]),
+      ...SERVER_SETTINGS.flatMap((value) => ['--dynamic-config-value', value]),
       ...Object.entries(server.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
       '--log-level=warn',
       '--color=never',
       '--disable-config-env',
       '--disable-config-file',
     ],
-    // A home of its own: profiles and environment files of the person who starts it have no say.
+    // Its own home folder: the user's Temporal profiles and environment files are not read.
     env: { PATH: process.env['PATH'], HOME: home },
     stopSignal: 'SIGTERM',
     probe: () => probeTemporal(`127.0.0.1:${server.port}`, server.namespace),
@@ -59,7 +68,7 @@ export function temporalSpec(
   }
 }
 
-/** @throws what the client says while the server does not answer or does not know the namespace; null: whichever it has */
+/** @throws the client's error while the server does not answer, or has no such namespace (null: any namespace will do) */
 export async function probeTemporal(address: string, namespace: string | null): Promise<void> {
   const { Connection } = await import('@temporalio/client')
   const connection = await Connection.connect({ address, connectTimeout: 3_000 })
@@ -74,7 +83,7 @@ export async function probeTemporal(address: string, namespace: string | null): 
   }
 }
 
-/** A server given by TEMPORAL_ADDRESS: on this machine; the namespace is made when it has none of that name. */
+/** Checks the server given by TEMPORAL_ADDRESS, which must be on this machine, and creates the namespace if it is missing. */
 export async function useGivenTemporal(value: string, namespace: string): Promise<string> {
   const { host: address } = requireLoopback('TEMPORAL_ADDRESS', value)
   try {

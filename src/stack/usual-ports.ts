@@ -1,4 +1,4 @@
-/** Tried in this order on 127.0.0.1; when all are taken any free port is used. 5432 is left to a PostgreSQL of the system's. */
+/** Tried in this order on 127.0.0.1; if all are in use, any free port is chosen. 5432 is left to the system's own PostgreSQL. */
 export const USUAL_PORTS = {
   postgres: [54329, 54330],
   redis: [6379, 63799],

@@ -15,7 +15,7 @@ import { readRunningStack, readStackFile } from '../../src/stack/stack-file.ts'
 import { startStack } from '../../src/stack/stack.ts'
 import type { Stack, StackOptions } from '../../src/stack/stack.ts'
 
-/** The stack shared by the suites holds the usual ports meanwhile: these find others. */
+/** The stack that the suites share uses the usual ports: these stacks choose others. */
 let dir: string
 let lines: string[]
 const started: Stack[] = []
@@ -49,7 +49,7 @@ describe('PostgreSQL', () => {
     expect(await query(postgres.url, 'SELECT one FROM kept')).toEqual([{ one: 1 }])
   })
 
-  test('it asks for a password, listens on this machine only, and takes 200 connections', async () => {
+  test('it requires a password, listens on this machine only, and accepts 200 connections', async () => {
     const { postgres } = await start({ services: ['postgres'] })
     const wrong = new URL(postgres.url)
     wrong.password = 'wrong'
@@ -63,22 +63,22 @@ describe('PostgreSQL', () => {
     expect((await stat(join(dir, 'stack.json'))).mode & 0o777).toBe(0o600)
   })
 
-  test('a lost secrets.json is told, and the data are left alone', async () => {
+  test('a lost secrets.json is an error, and the data is kept', async () => {
     await (await start({ services: ['postgres'] })).stop()
     await rm(join(dir, 'secrets.json'))
     await expect(start({ services: ['postgres'] })).rejects.toMatchObject({
       code: 'RUNBOOK_CONFLICT',
-      message: expect.stringContaining('bring that file back'),
+      message: expect.stringContaining('restore that file'),
     })
     expect(await readFile(join(dir, 'postgres/data/PG_VERSION'), 'utf8')).toMatch(/^\d+\n$/)
   })
 
   test.runIf(process.getuid?.() === 0)(
-    'for root in a private home the data are elsewhere, and go with the folder',
+    'for root in a private home folder the data is elsewhere, and is removed after the folder was removed',
     async () => {
       await chmod(dir, 0o700)
       const first = await start({ services: ['postgres'] })
-      expect(lines.join('\n')).toMatch(/cannot reach .* its data is in \/var\/lib\/maestro-runbooks\//)
+      expect(lines.join('\n')).toMatch(/cannot reach .* the data is in \/var\/lib\/maestro-runbooks\//)
       await query(first.postgres.url, 'CREATE TABLE kept AS SELECT 1 AS one')
       await first.stop()
       await rm(dir, { recursive: true })
@@ -101,7 +101,7 @@ test('a Redis user that was saved, and a key, survive kill -9', async () => {
   await expect(command(redis.url.replace(/\/\/.*@/, '//'), 'GET', 'key')).rejects.toThrow(/NOAUTH/)
 })
 
-test('in file mode a workflow that waits still waits after kill -9 and after the stack was stopped and started', async () => {
+test('in file mode a waiting workflow is still waiting after kill -9, and after the stack was stopped and started', async () => {
   const first = await start({ services: ['temporal'], temporal: 'file', searchAttributes: { RunbookKey: 'Keyword' } })
   await withTemporal(first.temporal.address, (client) =>
     client.workflow.start('waits', { taskQueue: 'nobody', workflowId: 'INC-1' }),
@@ -116,7 +116,7 @@ test('in file mode a workflow that waits still waits after kill -9 and after the
   })
 })
 
-test('Temporal has the namespace and the search attributes that were asked for', async () => {
+test('Temporal has the requested namespace and search attributes', async () => {
   const { temporal } = await start({
     services: ['temporal'],
     namespace: 'mine',
@@ -140,7 +140,7 @@ test('a second start in the same folder is refused, with the pid and the address
   expect(await readRunningStack(dir)).toBeNull()
 })
 
-test('when one server cannot be had the others are ended, and the folder is free again', async () => {
+test('when one server cannot be started the others are ended, and the folder can be used again', async () => {
   vi.stubEnv('TEMPORAL_ADDRESS', '127.0.0.1:1')
   await expect(start({ services: ['redis', 'temporal'] })).rejects.toMatchObject({
     code: 'RUNBOOK_UNREACHABLE',
@@ -151,7 +151,7 @@ test('when one server cannot be had the others are ended, and the folder is free
   await start({ services: ['redis'] })
 })
 
-test('servers that are given are used, and never stopped', async () => {
+test('servers given in the environment are used, and never stopped', async () => {
   const own = await start({ services: ['postgres', 'redis'] })
   vi.stubEnv('RUNBOOK_POSTGRES_URL', own.postgres.url)
   vi.stubEnv('REDIS_URL', own.redis.url)
@@ -162,7 +162,7 @@ test('servers that are given are used, and never stopped', async () => {
     log: () => undefined,
   })
   expect([guest.postgres.url, guest.redis.url]).toEqual([own.postgres.url, own.redis.url])
-  await expect(guest.redis.kill()).rejects.toThrow(/not ours/)
+  await expect(guest.redis.kill()).rejects.toThrow(/was not started here/)
   await guest.stop()
   await eraseStack(`${dir}-guest`)
   expect(await command(own.redis.url, 'PING')).toBe('PONG')
@@ -172,12 +172,12 @@ test.each([
   ['RUNBOOK_POSTGRES_URL', 'postgres://u:p@192.0.2.1/db'],
   ['REDIS_URL', 'redis://192.0.2.1:6379'],
   ['TEMPORAL_ADDRESS', '192.0.2.1:7233'],
-])('a server elsewhere is refused in %s', async (variable, value) => {
+])('a server on another machine is refused in %s', async (variable, value) => {
   vi.stubEnv(variable, value)
   await expect(start()).rejects.toMatchObject({ code: 'RUNBOOK_CONFIG', message: expect.stringContaining(variable) })
 })
 
-test('the doctor says what would be used, whether it runs, and asks each server', async () => {
+test('the doctor shows what would be used and whether it is running, and queries each server', async () => {
   const options = { needed: false, start: '"runbook up"' }
   const { redis } = await start({ services: ['redis', 'temporal'] })
   const findings = await doctorStack(dir, options)
@@ -188,7 +188,7 @@ test('the doctor says what would be used, whether it runs, and asks each server'
   expect(JSON.stringify(findings)).not.toContain(new URL(redis.url).password)
 })
 
-test('a server that hangs, and one that is gone, are not well to the doctor', async () => {
+test('the doctor reports a server that hangs, and one that has ended', async () => {
   const { redis, temporal } = await start({ services: ['redis', 'temporal'] })
   await redis.kill()
   process.kill(temporal.pid!, 'SIGSTOP')
@@ -202,14 +202,14 @@ test('a server that hangs, and one that is gone, are not well to the doctor', as
   expect(ofTemporal?.fix).toContain('"npm start"')
 })
 
-test('where nothing runs, the doctor says how to start what is missing', async () => {
+test('where nothing is running, the doctor shows how to start what is missing', async () => {
   const find = async (needed: boolean) =>
     (await doctorStack(dir, { needed, start: '"npm start"' })).find(({ name }) => name === 'stack')
   expect(await find(true)).toMatchObject({ ok: false, fix: expect.stringContaining('"npm start"') })
   expect(await find(false)).toMatchObject({ ok: true })
 })
 
-test('a server that ends by itself is started again where that was asked for: same port, same data', async () => {
+test('with `respawn` a server that ends by itself is started again, on the same port and data', async () => {
   const { redis } = await start({ services: ['redis'], respawn: true })
   await command(redis.url, 'SET', 'key', 'value')
   process.kill(redis.pid!, 'SIGKILL')
@@ -218,7 +218,7 @@ test('a server that ends by itself is started again where that was asked for: sa
   expect(readStackFile(dir)?.processes.redis?.pid).toBe(redis.pid)
 })
 
-describe('a process that holds a stack', () => {
+describe('a process that runs a stack', () => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends every server on %s', async (signal) => {
     const owner = await startOwner()
     const servers = serverPids()
@@ -229,7 +229,7 @@ describe('a process that holds a stack', () => {
     expect(await readRunningStack(dir)).toBeNull()
   })
 
-  test('signals every server when it just exits', async () => {
+  test('signals every server when it exits without stopping them', async () => {
     const owner = await startOwner()
     const servers = serverPids()
     owner.kill('SIGUSR2')
@@ -237,7 +237,7 @@ describe('a process that holds a stack', () => {
     for (const pid of servers) await expect.poll(() => identify(pid), { timeout: 15_000 }).toBeNull()
   })
 
-  test('can be killed: the next start ends what is left, and has the data', async () => {
+  test('can be killed: the next start ends the remaining servers, and has the data', async () => {
     const owner = await startOwner()
     const orphans = serverPids()
     const { postgresUrl } = (await readRunningStack(dir)) as { postgresUrl: string }
@@ -253,13 +253,16 @@ describe('a process that holds a stack', () => {
     expect(await query(postgres.url, 'SELECT one FROM kept')).toEqual([{ one: 1 }])
   })
 
-  test('leaves alone a process that has an orphan’s number by now', async () => {
+  test('does not end another process that has the pid of a former server now', async () => {
     const { stop } = await start({ services: ['redis'] })
     await stop()
     const stranger = spawn('sleep', ['60'])
     const file = await readFile(join(dir, 'stack.json'), 'utf8')
-    const lie = { ...JSON.parse(file), processes: { redis: { pid: stranger.pid, started: 'another time' } } }
-    execFileSync('tee', [join(dir, 'stack.json')], { input: JSON.stringify(lie), stdio: ['pipe', 'ignore', 'inherit'] })
+    const stale = { ...JSON.parse(file), processes: { redis: { pid: stranger.pid, started: 'another time' } } }
+    execFileSync('tee', [join(dir, 'stack.json')], {
+      input: JSON.stringify(stale),
+      stdio: ['pipe', 'ignore', 'inherit'],
+    })
     await start({ services: ['redis'] })
     expect(await identify(stranger.pid as number)).not.toBeNull()
     stranger.kill()

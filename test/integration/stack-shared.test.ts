@@ -3,7 +3,7 @@ import { probePostgres } from '../../src/stack/postgres.ts'
 import { probeRedis } from '../../src/stack/redis.ts'
 import { probeTemporal } from '../../src/stack/temporal.ts'
 
-test('the suites share one stack, all of whose servers answer', async () => {
+test('all servers of the stack that the suites share answer', async () => {
   const stack = inject('stack')
   await probePostgres(stack.postgresUrl)
   await probeRedis(stack.redisUrl)

@@ -5,18 +5,18 @@ import { RunbookError } from '../../core/errors.ts'
 import { respawnPauseMs } from '../../stack/respawn-pause.ts'
 
 export interface ChildOptions {
-  /** For people: `worker`. */
+  /** For log lines: `worker`. */
   name: string
   argv: string[]
   cwd: string
   env: Record<string, string | undefined>
   logFile: string
-  /** Started again when it ends unasked, after a pause. */
+  /** Whether it is started again, after a pause, when it ends by itself. */
   respawn: boolean
   log(line: string): void
 }
 
-/** What a child sends once it is ready. */
+/** The message that a child sends when it is ready. */
 export interface ReadyMessage {
   ready: true
   url?: string
@@ -25,13 +25,13 @@ export interface ReadyMessage {
 const READY_MS = 60_000
 const STOP_MS = 20_000
 
-/** A process of ours: ready when it says so, ended with us, and started again when it dies. */
+/** A child process that reports when it is ready, ends with our process, and is started again when it dies. */
 export class Child {
   readonly #options: ChildOptions
   #process: ChildProcess | undefined
   /** Aborted by `stop`. */
   #life = new AbortController()
-  /** Where it serves, as it said. */
+  /** Where it serves, from its ready message. */
   url: string | undefined
 
   constructor(options: ChildOptions) {
@@ -42,7 +42,7 @@ export class Child {
     return this.#process?.pid
   }
 
-  /** Throws `RUNBOOK_UNREACHABLE` with where its log is when it ends before it is ready. */
+  /** @throws RunbookError RUNBOOK_UNREACHABLE, with the path of its log, when it ends before it is ready */
   async start(): Promise<void> {
     const { name, logFile } = this.#options
     const failed = await this.#launch()
@@ -50,7 +50,7 @@ export class Child {
       throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: it ${failed}; its log is ${logFile}`)
   }
 
-  /** Null when it is ready, else how it ended before that. */
+  /** Null when it is ready, else how it ended before it was ready. */
   async #launch(): Promise<string | null> {
     const { argv, cwd, env, logFile } = this.#options
     const log = openSync(logFile, 'a', 0o600)
@@ -68,7 +68,7 @@ export class Child {
       child.once('error', (error) => settle(`could not be run (${error.message})`))
     })
     if (typeof outcome === 'string') {
-      // Without a word about stopping: whoever starts it again after a crash goes on trying.
+      // Not `stop`, which would also stop the attempts to start it again after a crash.
       await end(child)
       return outcome
     }
@@ -77,32 +77,32 @@ export class Child {
     return null
   }
 
-  /** Each death is told alike, also that of one which was not ready yet; and the end of the trouble. */
+  /** Starts it again until it is ready. Logs each time that it ended, and when it is running again. */
   async #startAgain(ended: string): Promise<void> {
     const { name, respawn, logFile, log } = this.#options
     const { signal } = this.#life
     if (!respawn) return
     let how: string | null = ended
     for (let failed = 0; how !== null && !signal.aborted; failed++) {
-      log(`${name} ${how}; starting it again (its log: ${logFile})`)
+      log(`${name} ${how}; starting it again (log: ${logFile})`)
       await sleep(respawnPauseMs(failed), undefined, { signal }).catch(() => {})
       if (!signal.aborted) how = await this.#launch()
     }
-    if (how === null) log(`${name}: runs again`)
+    if (how === null) log(`${name} is running again`)
   }
 
-  /** `SIGKILL` for fault tests: it has no time to say goodbye. */
+  /** For fault tests: `SIGKILL` gives it no time to clean up. */
   kill(signal: NodeJS.Signals): void {
     this.#process?.kill(signal)
   }
 
-  /** Asks it to end, and makes it end when it does not within its time. */
+  /** Asks it to end, and kills it when it has not ended after 20 s. */
   async stop(): Promise<void> {
     this.#life.abort()
     if (this.#process) await end(this.#process)
   }
 
-  /** After a `stop`, to be started once more. */
+  /** Starts it once more after a `stop`. */
   async startAgain(): Promise<void> {
     this.#life = new AbortController()
     await this.start()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 
 export interface RootOptions {
-  /** The folder whose configuration is taken as the pattern; its programs and runbooks are used where they are. */
+  /** The folder whose configuration is copied; its programs and runbooks are used where they are. */
   pattern: string
   root: string
   /** Keeps several example systems on one Redis apart. */
@@ -11,8 +11,8 @@ export interface RootOptions {
 }
 
 /**
- * Makes a folder with the pattern's configuration, but data, secrets and logs of its own: for the demo and for tests, which must not
- * touch what a person runs.
+ * Creates a folder with the pattern's configuration, but its own data, secrets and logs. For the demo and for tests, which must not
+ * touch an installation that a person uses.
  */
 export function makeRoot({ pattern, root, maestroPrefix }: RootOptions): void {
   const document = parseDocument(readFileSync(join(pattern, 'runbook.config.yaml'), 'utf8'))

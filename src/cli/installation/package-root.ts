@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The folder of the package that this file belongs to, compiled or not: where `bin/` is. */
+/** The root folder of this package, which contains `bin/`; also when this file is the compiled one in `dist/`. */
 export function packageRoot(): string {
   for (let at = dirname(fileURLToPath(import.meta.url)); at !== dirname(at); at = dirname(at))
     if (existsSync(join(at, 'bin', 'runbook.js'))) return at
-  throw new Error('bin/runbook.js is not where it should be')
+  throw new Error('bin/runbook.js was not found in any parent folder')
 }

@@ -3,15 +3,16 @@ import { tokenHash } from '../../gate/authenticate.ts'
 import { newPassword, passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/setup/provision.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
 
-/** Where the servers are; an embedded stack is one form of it. */
+/** The addresses of the servers; an embedded stack has this form too. */
 export interface Servers {
-  /** A superuser's, and that of a user who may do everything. */
+  /** The URL of a superuser. */
   postgres: { url: string }
+  /** The URL of a user with all permissions. */
   redis: { url: string }
   temporal: { address: string; namespace: string; uiUrl?: string }
 }
 
-/** Names that keep several installations on one PostgreSQL and Redis apart. */
+/** Names that separate several installations on one PostgreSQL and Redis. */
 export interface InstallationNames {
   /** `runbook`: the engine's database, and the prefix of its roles. */
   engine: string
@@ -20,8 +21,8 @@ export interface InstallationNames {
 }
 
 /**
- * Makes databases, logins, keys and tokens for an installation, and writes them to `.runbook/env`. What was made before is kept:
- * keys, tokens and passwords stay valid over a restart.
+ * Creates databases, logins, keys and tokens for an installation, and writes them to `.runbook/env`. Existing keys, tokens and
+ * passwords are kept, so they stay valid over a restart.
  */
 export async function provision(
   root: string,

@@ -1,11 +1,11 @@
 import type { ReadyMessage } from './child.ts'
 
-/** One Ctrl-C may come twice: the terminal sends it to all, and npm passes its own on. What comes so soon is no second one. */
+/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. Two signals within this time count as one. */
 const SAME_SIGNAL_MS = 500
 
 /**
- * For the long-running commands: tells a parent that we are ready, and returns when a signal asks us to end, or when the parent is
- * gone. A second signal ends the process at once.
+ * For the long-running commands: reports to a parent process that we are ready, and returns when a signal asks us to end, or when the
+ * parent has ended. A second signal ends the process at once.
  */
 export async function untilEnded(
   ready: Omit<ReadyMessage, 'ready'>,
@@ -13,15 +13,15 @@ export async function untilEnded(
 ): Promise<void> {
   process.send?.({ ready: true, ...ready } satisfies ReadyMessage)
   await new Promise<void>((resolve, reject) => {
-    let asked: number | undefined
+    let firstSignal: number | undefined
     const end = () => {
       const now = performance.now()
-      if (asked !== undefined && now - asked > SAME_SIGNAL_MS) process.exit(1)
-      asked ??= now
+      if (firstSignal !== undefined && now - firstSignal > SAME_SIGNAL_MS) process.exit(1)
+      firstSignal ??= now
       resolve()
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
-    // Our parent was killed: nobody would end us otherwise.
+    // The parent was killed: nothing else would end us.
     if (process.channel) process.once('disconnect', resolve)
     finished.then(() => resolve(), reject)
   })

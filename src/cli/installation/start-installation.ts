@@ -15,13 +15,13 @@ import { packageRoot } from './package-root.ts'
 import { provision, type InstallationNames, type Servers } from './provision.ts'
 
 export interface InstallationOptions {
-  /** Holds `runbook.config.yaml` and `.runbook/`. */
+  /** The folder with `runbook.config.yaml` and `.runbook/`. */
   root: string
-  /** Temporal's state survives a stop, or does not. */
+  /** `file`: Temporal's state survives a stop. */
   temporal: 'file' | 'memory'
-  /** With the example system, its processes and credentials. */
+  /** Whether to start the example system too, with its processes and credentials. */
   maestro: boolean
-  /** Servers that run already, for installations beside each other; otherwise an embedded stack is started, and ended by `stop`. */
+  /** Running servers, which several installations can share. Default: an embedded stack is started, and ended by `stop`. */
   stack?: Servers
   names?: InstallationNames
   /** Written to `.runbook/env` before anything starts: ports, a channel's webhook. */
@@ -31,13 +31,13 @@ export interface InstallationOptions {
 
 export interface Installation {
   root: string
-  /** What stands in `.runbook/env`. */
+  /** The variables in `.runbook/env`. */
   env: Record<string, string>
   stack: Servers
   worker: Child
   api: Child
   maestro(argv: string[]): Promise<string>
-  /** Ends API and worker, the example system, then the servers. */
+  /** Ends the API and the worker, then the example system, then the servers. */
   stop(): Promise<void>
 }
 
@@ -46,40 +46,40 @@ const API_PORTS = [8080, 18080]
 const BIN = join(packageRoot(), 'bin')
 
 /**
- * Starts everything in a folder: servers, databases and credentials, the example system, the worker and the API. What was made at an
- * earlier start is kept. Whatever fails, what had been started is ended again.
+ * Starts everything in a folder: servers, databases and credentials, the example system, the worker and the API. What an earlier start
+ * created is kept. If anything fails, everything that was started is ended again.
  */
 export async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { log } = options
   const root = resolve(options.root)
   mkdirSync(join(root, '.runbook', 'logs'), { recursive: true })
   writeFileSync(temporalProfile(root), '[profile.default]\n')
-  const ending: (() => Promise<unknown>)[] = []
+  const cleanups: (() => Promise<unknown>)[] = []
   const interrupted = watchSignals(log)
   const stop = async () => {
-    for (const end of ending.splice(0).reverse()) await end().catch((error: unknown) => log(String(error)))
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup().catch((error: unknown) => log(String(error)))
   }
   try {
-    const stack = options.stack ?? (await startOwnStack(options, root, ending))
+    const stack = options.stack ?? (await startOwnStack(options, root, cleanups))
     interrupted.listen()
     updateEnvironmentFile(root, options.env ?? {})
     await provision(root, stack, options.names ?? NAMES)
     interrupted.check()
     log('engine: database migrated')
-    await tellBrokenRunbooks(root, log)
+    await reportBrokenRunbooks(root, log)
     const maestro = (argv: string[]) => maestroIn(root, argv)
     if (options.maestro) {
-      ending.push(() => maestro(['down']))
+      cleanups.push(() => maestro(['down']))
       await startMaestro(root, stack, maestro, log)
       interrupted.check()
     }
     updateEnvironmentFile(root, { RUNBOOK_URL: await apiAddress(root) })
     const worker = processOf(root, 'worker', ['worker'], log)
     const api = processOf(root, 'api', ['serve'], log)
-    ending.push(() => Promise.all([worker.stop(), api.stop()]))
+    cleanups.push(() => Promise.all([worker.stop(), api.stop()]))
     await Promise.all([worker.start(), api.start()])
     interrupted.check()
-    log(`worker and API: run, ${api.url}`)
+    log(`worker and API: running, ${api.url}`)
     return { root, env: readEnvironmentFile(root), stack, worker, api, maestro, stop }
   } catch (error) {
     await stop()
@@ -90,22 +90,23 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 }
 
 /**
- * While the servers start, the stack ends itself at a signal. From then on until all runs we do: after the step that is under way,
- * since a half-started process could not be ended.
+ * Remembers a signal until `check`. While the servers start, the stack ends itself at a signal. After that, the current step is
+ * finished first, since a process that is only half started cannot be ended.
  */
 function watchSignals(log: (line: string) => void) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  let got: NodeJS.Signals | undefined
+  let received: NodeJS.Signals | undefined
   const note = (signal: NodeJS.Signals) => {
-    if (got === undefined) log('ending…')
-    got ??= signal
+    if (received === undefined) log('stopping …')
+    received ??= signal
   }
   return {
     listen() {
       for (const signal of signals) process.on(signal, note)
     },
     check() {
-      if (got !== undefined) throw new RunbookError('RUNBOOK_CONFLICT', `interrupted by ${got} while starting`)
+      if (received !== undefined)
+        throw new RunbookError('RUNBOOK_CONFLICT', `interrupted by ${received} while starting`)
     },
     forget() {
       for (const signal of signals) process.off(signal, note)
@@ -113,20 +114,20 @@ function watchSignals(log: (line: string) => void) {
   }
 }
 
-/** One that is left out keeps the others from nothing, and would be missed only when it is needed. */
-async function tellBrokenRunbooks(root: string, log: (line: string) => void): Promise<void> {
+/** A broken runbook does not affect the others: without this line, nobody would notice until it is needed. */
+async function reportBrokenRunbooks(root: string, log: (line: string) => void): Promise<void> {
   const config = loadConfig({ cwd: root, env: processEnvironment(root) })
   for (const broken of brokenRunbooks(config, await loadCatalogue(config)))
-    log(`runbooks: left out: ${broken} ("runbook lint" shows all that is wrong with it)`)
+    log(`runbooks: not loaded: ${broken} ("runbook lint" shows all its errors)`)
 }
 
 async function startOwnStack(
   { temporal, log }: InstallationOptions,
   root: string,
-  ending: (() => Promise<unknown>)[],
+  cleanups: (() => Promise<unknown>)[],
 ): Promise<Servers> {
   const stack = await startStack({ dir: join(root, '.runbook'), temporal, ui: true, respawn: true, log })
-  ending.push(() => stack.stop())
+  cleanups.push(() => stack.stop())
   return stack
 }
 
@@ -151,15 +152,15 @@ async function startMaestro(
     updateEnvironmentFile(root, prepared.env)
     for (const warning of prepared.warnings) log(`${name}: ${warning}`)
   }
-  log('maestro: runs; credentials that can only read, and others that can apply remedies, are made')
+  log('maestro: running; credentials created: one set can only read, the other can apply remedies')
 }
 
-/** The process's environment without what would lead away from this installation. */
+/** The environment for this installation's processes: ours with `.runbook/env`, without variables that point to another Temporal. */
 function processEnvironment(root: string): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env, ...readEnvironmentFile(root) }
-  // A profile of the person who starts this must not reach the embedded server.
+  // The user's own Temporal profile may point to another server.
   for (const name of ['TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS']) delete env[name]
-  // What runs here was built when we were; a rebuild in the midst would mix two versions.
+  // RUNBOOK_BUILT prevents a rebuild, which would mix two versions while we are running.
   return { ...env, TEMPORAL_CONFIG_FILE: temporalProfile(root), RUNBOOK_BUILT: '1' }
 }
 
@@ -185,7 +186,10 @@ async function apiAddress(root: string): Promise<string> {
   return `http://127.0.0.1:${port}`
 }
 
-/** Runs one command of the example system that belongs to this folder. Throws `RUNBOOK_UNREACHABLE` with what it said. */
+/**
+ * Runs one command of this folder's example system.
+ * @throws RunbookError RUNBOOK_UNREACHABLE with the command's output
+ */
 export async function maestroIn(root: string, argv: string[]): Promise<string> {
   const result = await runCommand(process.execPath, [join(BIN, 'maestro.js'), ...argv], {
     cwd: root,

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 
 const run = promisify(execFile)
 
-/** Stands for the compiler: appends a line to compiled.log, and makes an empty .js of each .ts below src. */
+/** A fake compiler: appends a line to compiled.log, and writes an empty .js for each .ts in src. */
 const COMPILER = `
   import fs from 'node:fs'
   fs.appendFileSync('compiled.log', 'compiled\\n')
@@ -33,7 +33,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(clone, { recursive: true, force: true }))
 
-test('the first use builds, the second has nothing to do, a change builds again', async () => {
+test('the first use builds, the second does nothing, and a change builds again', async () => {
   await build()
   await build()
   expect(await timesCompiled()).toBe(1)
@@ -42,7 +42,7 @@ test('the first use builds, the second has nothing to do, a change builds again'
   expect(await timesCompiled()).toBe(2)
 })
 
-test('SQL files are beside the compiled code, and what is deleted goes from there too', async () => {
+test('SQL files are copied beside the compiled code, and deleted sources are removed from there', async () => {
   await write('src/two.ts', '')
   await build()
   expect(await readFile(join(clone, 'dist/src/migrations/0001-first.sql'), 'utf8')).toBe('SELECT 1')
@@ -53,7 +53,7 @@ test('SQL files are beside the compiled code, and what is deleted goes from ther
   expect(await readdir(join(clone, 'dist/src/migrations'))).toEqual([])
 })
 
-test('a dist that was removed is built again', async () => {
+test('dist is built again when it was removed', async () => {
   await build()
   await rm(join(clone, 'dist'), { recursive: true })
   await build()
@@ -65,7 +65,7 @@ test('two first uses at once build once', async () => {
   expect(await timesCompiled()).toBe(1)
 })
 
-test('a build that failed says what the compiler said, and is tried again', async () => {
+test('a failed build shows the errors of the compiler, and is tried again the next time', async () => {
   await write('src/broken.ts', '')
   await expect(build()).rejects.toThrow(/src\/broken\.ts\(1,1\): error[^]*The build failed/)
   await rm(join(clone, 'src/broken.ts'))

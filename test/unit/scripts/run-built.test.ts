@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 
-test('an installed package, which has migrations in src and no scripts, runs what was built', async () => {
+test('an installed package, which has migrations in src but no scripts, runs the compiled code', async () => {
   const root = mkdtempSync(join(tmpdir(), 'installed-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
   cpSync(fileURLToPath(new URL('../../../bin', import.meta.url)), join(root, 'bin'), { recursive: true })

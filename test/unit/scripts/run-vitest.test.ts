@@ -28,14 +28,14 @@ const file = (status: string, ...tests: string[]) => ({
 test.each([
   ['all passed', 0, [file('passed', 'passed', 'passed', 'skipped')], { passed: 2, failed: 0 }],
   ['one failed', 1, [file('failed', 'passed', 'failed')], { passed: 1, failed: 1 }],
-  ['a file could not be read', 1, [file('failed'), file('passed', 'passed')], { passed: 1, failed: 1 }],
-  ['an error came outside of any test', 1, [file('passed', 'passed')], { passed: 1, failed: 1 }],
+  ['a file could not be loaded', 1, [file('failed'), file('passed', 'passed')], { passed: 1, failed: 1 }],
+  ['there was an error outside of any test', 1, [file('passed', 'passed')], { passed: 1, failed: 1 }],
 ])('when %s', async (_name, code, testResults, expected) => {
   await write(testResults)
   expect(countTests(report, { code, overBudget: false })).toEqual(expected)
 })
 
-test('a suite that was ended over its budget has failed, whatever it reported', async () => {
+test('a suite that was ended because of its time limit has failed, whatever it reported', async () => {
   await write([file('passed', 'passed')])
   expect(countTests(report, { code: 0, overBudget: true })).toEqual({ passed: 1, failed: 1 })
 })

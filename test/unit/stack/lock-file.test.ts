@@ -15,14 +15,14 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-test('a lock is had by one at a time, and the other is told by whom', async () => {
+test('one process at a time holds the lock, and another one learns which', async () => {
   const first = await tryLock(path)
   expect(await tryLock(path)).toEqual({ heldBy: await identify(process.pid) })
   if ('lock' in first) await first.lock.release()
   expect(await tryLock(path)).toHaveProperty('lock')
 })
 
-test('the lock of a process that is gone is taken over', async () => {
+test('the lock of a process that has ended is taken over', async () => {
   const child = spawn('sleep', ['60'])
   const holder = await identify(child.pid as number)
   await writeFile(`${path}.1`, JSON.stringify(holder))
@@ -32,17 +32,17 @@ test('the lock of a process that is gone is taken over', async () => {
   expect(await tryLock(path)).toHaveProperty('lock')
 })
 
-test('the lock of a process whose number somebody else has by now is taken over', async () => {
+test('the lock of a process whose pid now belongs to another process is taken over', async () => {
   await writeFile(`${path}.1`, JSON.stringify({ pid: process.pid, started: 'another time' }))
   expect(await tryLock(path)).toHaveProperty('lock')
 })
 
-test('a lock file that was cut short is taken over', async () => {
+test('an incomplete lock file is taken over', async () => {
   await writeFile(`${path}.1`, '{"pid":')
   expect(await tryLock(path)).toHaveProperty('lock')
 })
 
-test('of many who find a stale lock at once exactly one gets it', async () => {
+test('when many callers find a stale lock at once, exactly one gets it', async () => {
   for (let turn = 1; turn <= 15; turn++) {
     await writeFile(`${path}.${turn}`, JSON.stringify({ pid: process.pid, started: 'another time' }))
     const results = await Promise.all(Array.from({ length: 20 }, () => tryLock(path)))
@@ -52,7 +52,7 @@ test('of many who find a stale lock at once exactly one gets it', async () => {
   }
 })
 
-test('of many who take it and give it back never two hold it at once', async () => {
+test('when many callers take and release it, never two hold it at once', async () => {
   let holders = 0
   let most = 0
   const one = async () => {
@@ -72,7 +72,7 @@ test('of many who take it and give it back never two hold it at once', async () 
   expect(await readdir(dir)).toEqual(['lock.40'])
 })
 
-test('who waits for a lock gets it when it is released, and was told of its holder once', async () => {
+test('a caller that waits gets the lock when it is released, and learns once which process holds it', async () => {
   const first = await waitForLock(path, () => undefined)
   const holders: number[] = []
   const second = waitForLock(path, ({ pid }) => {

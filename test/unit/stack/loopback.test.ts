@@ -23,8 +23,8 @@ test.each([
   expect(() => requireLoopback('SOME_URL', value)).toThrow(expect.objectContaining({ code: 'RUNBOOK_CONFIG' }))
 })
 
-test('the refusal names the variable and never the password', () => {
-  const refuse = () => requireLoopback('RUNBOOK_POSTGRES_URL', 'postgres://u:geheim@db.example.com/x')
+test('the error names the variable, and does not contain the password', () => {
+  const refuse = () => requireLoopback('RUNBOOK_POSTGRES_URL', 'postgres://u:secret-password@db.example.com/x')
   expect(refuse).toThrow(/RUNBOOK_POSTGRES_URL points to db\.example\.com/)
-  expect(refuse).not.toThrow(/geheim/)
+  expect(refuse).not.toThrow(/secret-password/)
 })

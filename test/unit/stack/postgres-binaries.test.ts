@@ -10,7 +10,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-test('the links that npm did not make are made, and those that are there are left alone', async () => {
+test('missing links are created, and existing ones are kept', async () => {
   const native = join(dir, 'native')
   await mkdir(join(native, 'lib'), { recursive: true })
   await writeFile(join(native, 'lib/libx.so.6.1'), 'x')

