@@ -18,7 +18,7 @@ import { VALKEY_WHEEL } from './wheels.ts'
 type Log = (line: string) => void
 
 /** Valkey is used like Redis; a Redis on PATH goes before it. */
-export const REDIS: Program = {
+const REDIS: Program = {
   title: 'Redis',
   name: 'valkey',
   onPath: ['redis-server', 'valkey-server'],

@@ -15,7 +15,7 @@ import { TEMPORAL_WHEEL } from './wheels.ts'
 
 type Log = (line: string) => void
 
-export const TEMPORAL: Program = {
+const TEMPORAL: Program = {
   title: 'Temporal',
   name: 'temporal',
   onPath: ['temporal'],

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { downloadTemporal } from '../../../src/stack/temporal-download.ts'
 
-const options = { version: '1.2.3', answerWithinMs: 100, silenceMs: 100, log: () => undefined }
+const options = { version: '1.2.3', answerWithinMs: 30_000, silenceMs: 30_000, log: () => undefined }
 
 let dir: string
 let server: Server | undefined
@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-test('the program is taken out of the archive that the service names', async () => {
+test('the program is extracted from the archive that the service names', async () => {
   const archive = await archiveOf('#!/bin/sh\necho temporal version 1.2.3\n')
   let asked = ''
   const service = await serve((request, response) => {
@@ -40,19 +40,19 @@ test('the program is taken out of the archive that the service names', async () 
 
 test('a service that does not answer is given up soon', async () => {
   const service = await serve(() => undefined)
-  const failed = await downloadTemporal(join(dir, 'temporal'), { ...options, service })
+  const failed = await downloadTemporal(join(dir, 'temporal'), { ...options, answerWithinMs: 100, service })
   expect(failed).toMatch(/^127\.0\.0\.1:\d+ did not answer within 0\.1 s$/)
   expect(await readdir(dir)).toEqual([])
 })
 
-test('a download that stops in the middle is given up, and leaves nothing', async () => {
+test('a download that stops halfway is given up, and leaves no files', async () => {
   const service = await serve((request, response) => {
     if (request.url === '/archive') return response.writeHead(200, { 'content-length': '100000' }).write('x')
     return response.end(
       JSON.stringify({ archiveUrl: `http://${request.headers.host}/archive`, fileToExtract: 'temporal' }),
     )
   })
-  const failed = await downloadTemporal(join(dir, 'temporal'), { ...options, service })
+  const failed = await downloadTemporal(join(dir, 'temporal'), { ...options, silenceMs: 100, service })
   expect(failed).toBe('nothing arrived for 0.1 s')
   expect(await readdir(dir)).toEqual([])
 })
@@ -66,13 +66,13 @@ test.each([
     '{"archiveUrl":"http://127.0.0.1:1/","fileToExtract":"../../x"}',
     /outside of the archive/,
   ],
-  ['a broken archive', 200, '', /unpacked|JSON/],
+  ['an empty answer', 200, '', /unpacked|JSON/],
 ])('%s is a reason, not an error', async (_name, status, body, reason) => {
   const service = await serve((_request, response) => response.writeHead(status).end(body))
   expect(await downloadTemporal(join(dir, 'temporal'), { ...options, service })).toMatch(reason)
 })
 
-test('no route to the service is a reason, and quick', async () => {
+test('without a route to the service the reason is returned at once', async () => {
   const service = 'http://127.0.0.1:1/temporal-cli'
   expect(await downloadTemporal(join(dir, 'temporal'), { ...options, service })).toMatch(/ECONNREFUSED|bad port/)
 })
