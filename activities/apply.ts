@@ -8,7 +8,7 @@ import { ACTION_IMPLEMENTATIONS } from './actions/action-table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { isAutoApproved } from './is-auto-approved.ts'
 
-/** Applies one action of the stored proposal to one target: what runs is read from the gate's row, and nothing is rendered anew. */
+/** Applies one action of the stored proposal to one target. Everything comes from the gate's row; nothing is rendered again. */
 export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
   const { database, targets, notify } = dependencies
   const gate = await readGate(database, request.gate)
@@ -16,7 +16,7 @@ export async function apply(dependencies: ActivityDependencies, request: ApplyRe
   if (!action || !gate.intact || gate.proposalDigest !== request.proposalDigest)
     throw new RunbookError(
       'RUNBOOK_REFUSED',
-      `${request.gate} holds no action ${request.action} for ${request.target} under that digest`,
+      `${request.gate}: the stored proposal has no action ${request.action} for ${request.target} with this digest`,
     )
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
   const { proposalDigest, recheckedAt, timeoutMs } = request

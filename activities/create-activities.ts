@@ -41,13 +41,13 @@ export interface DiagnoseActivities {
   close(incident: string, closing: ClosingRequest): Promise<{ outcome: Outcome; reason: string }>
 }
 
-/** Effects: on the task queue `…-remediate`, so that only some workers hold write credentials. */
+/** Effects: on the task queue `…-remediate`, so that only some workers need write credentials. */
 export interface RemediateActivities {
   apply(request: ApplyRequest): Promise<ApplyAnswer>
 }
 
-/** A channel that cannot be told is tried so often; then it is recorded, and the incident goes on. */
-const ESCALATION_TRIES = 5
+/** After this many tries, a channel that cannot be reached is recorded, and the incident continues. */
+const MAX_ESCALATION_TRIES = 5
 
 export function createDiagnoseActivities(dependencies: ActivityDependencies): DiagnoseActivities {
   const { database } = dependencies
@@ -73,14 +73,19 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
     },
     escalate: (incident, escalation) => {
       const { attempt, heartbeatDetails } = activityInfo()
-      const told = { ...(heartbeatDetails as Record<string, string> | undefined) }
-      return withHeartbeat(told, () =>
-        escalate(dependencies, incident, escalation, { told, remember: heartbeat, last: attempt >= ESCALATION_TRIES }),
+      const results = { ...(heartbeatDetails as Record<string, string> | undefined) }
+      return withHeartbeat(results, () =>
+        escalate(dependencies, incident, escalation, {
+          results,
+          remember: heartbeat,
+          last: attempt >= MAX_ESCALATION_TRIES,
+        }),
       )
     },
     handOff: (incident, type, inputs) => dependencies.openIncident(type, inputs, `handoff:${incident}`, incident),
     close: async (incident, closing) => {
-      const unsettled = closing.outcome === 'failed' ? { unsettled: 'the incident failed before it was recorded' } : {}
+      const unsettled =
+        closing.outcome === 'failed' ? { unsettled: 'the incident failed before the effect was recorded' } : {}
       const { outcome, reason } = await closeIncident(database, { incident, ...closing, ...unsettled })
       return { outcome, reason }
     },
@@ -91,14 +96,14 @@ export function createRemediateActivities(dependencies: ActivityDependencies): R
   return mapFailures({ apply: (request) => withHeartbeat({}, () => apply(dependencies, request)) })
 }
 
-/** A third of what workflows/incident.ts waits for the next one. */
-const BEAT_MS = 5_000
+/** A third of the heartbeat timeout in workflows/incident.ts. */
+const HEARTBEAT_INTERVAL_MS = 5_000
 
-/** Long work must not look like a dead worker, nor a dead worker like long work: one is heard of while it works, the other is not. */
+/** Sends heartbeats while `work` runs, so that Temporal can tell long work from a dead worker. Local activities have none. */
 async function withHeartbeat<T>(details: object, work: () => Promise<T>): Promise<T> {
   if (activityInfo().isLocal) return work()
   heartbeat(details)
-  const timer = setInterval(() => heartbeat(details), BEAT_MS)
+  const timer = setInterval(() => heartbeat(details), HEARTBEAT_INTERVAL_MS)
   try {
     return await work()
   } finally {
@@ -106,8 +111,8 @@ async function withHeartbeat<T>(details: object, work: () => Promise<T>): Promis
   }
 }
 
-/** Errors that another try cannot mend. All others are tried again: a database that restarts, a network that breaks. */
-const FINAL: ReadonlySet<ErrorCode> = new Set([
+/** Errors that a retry cannot fix. All others are retried, such as those of a restarting database or a broken network. */
+const NOT_RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'RUNBOOK_BAD_INPUT',
   'RUNBOOK_CONFIG',
   'RUNBOOK_INVALID_RUNBOOK',
@@ -117,25 +122,28 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'RUNBOOK_REFUSED',
 ])
 
-/** PostgreSQL's classes of errors that are the data's: a value it cannot hold, a rule it breaks, something too long. */
+/** SQLSTATE classes of errors in the data itself: an invalid value, a violated constraint, an exceeded limit. */
 const DATA_ERROR = /^(22|23|54)...$/
 
-/** The one mapping of our errors to Temporal's failures. Only the message crosses: a cause could carry what must not be stored. */
+/** Maps our errors to Temporal failures. Only the message is passed on: an error's cause could hold data that must not be stored. */
 function mapFailures<T extends object>(activities: T): T {
   const mapped = Object.entries(activities).map(([name, run]) => {
-    const wrapped = async (...given: unknown[]) => {
+    const wrapped = async (...args: unknown[]) => {
       try {
-        return await (run as (...parameters: unknown[]) => Promise<unknown>)(...given)
+        return await (run as (...parameters: unknown[]) => Promise<unknown>)(...args)
       } catch (error) {
         if (isRunbookError(error))
           throw ApplicationFailure.create({
             message: scrubSecrets(error.message),
             type: error.code,
-            nonRetryable: FINAL.has(error.code),
+            nonRetryable: NOT_RETRYABLE.has(error.code),
           })
         const { code } = error as { code?: unknown }
         if (typeof code === 'string' && DATA_ERROR.test(code))
-          throw ApplicationFailure.nonRetryable(`the database refuses it: ${scrubSecrets(messageOf(error))}`, code)
+          throw ApplicationFailure.nonRetryable(
+            `the database rejected the data: ${scrubSecrets(messageOf(error))}`,
+            code,
+          )
         if (error instanceof TemporalFailure || (error instanceof Error && error.name === 'AbortError')) throw error
         throw ApplicationFailure.create({ message: scrubSecrets(messageOf(error)), type: 'Error' })
       }

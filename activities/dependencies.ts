@@ -4,15 +4,15 @@ import type { Keyring } from '../src/gate/keyring.ts'
 import type { Database } from '../src/history/database.ts'
 import type { Targets } from '../src/targets/targets.ts'
 
-/** What the activities are given by the process that runs them. */
+/** What the worker process provides to the activities. */
 export interface ActivityDependencies extends Deciders {
   database: Database
   targets: Targets
   keyring: Keyring
-  /** Where `approval: auto` is permitted. */
+  /** Kinds and connections for which `approval: auto` is permitted. */
   auto: { kind: string; connection: string }[]
   requesterMayApprove: boolean
-  /** Tells a channel; says what came of it, null where there is none. Throws where it could not be delivered. */
+  /** Notifies a channel. Returns the result as text; null if no such channel is configured. Throws if the message was not delivered. */
   notify(channel: string, message: string): Promise<string | null>
   /** Opens or joins an incident of another type. */
   openIncident(type: string, inputs: JsonObject, requester: string, parent: string): Promise<{ incident: string }>

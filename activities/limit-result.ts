@@ -5,12 +5,13 @@ import type { Json, JsonObject } from '../src/core/json.ts'
 import { cutText, toStorable } from '../src/core/storable.ts'
 
 const REDACTED = '[redacted]'
-const LONG_TEXT = 2_000
-/** In place of a body whose connection redacts fields, and that has none to look for: it is cut, or no JSON. */
+const MAX_TEXT_LENGTH = 2_000
+/** Stored instead of a body in which fields cannot be redacted, because it was cut or is not JSON. */
 export const BODY_NOT_KEPT = '[redacted: fields are known only in a whole JSON body]'
 
 /**
- * A check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Whatever was cut sets `truncated`. Throws RunbookError `RUNBOOK_CHECK_FAILED` when the result cannot be made small enough.
+ * A check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Sets `truncated` if something was cut. Throws RunbookError
+ * `RUNBOOK_CHECK_FAILED` if the result cannot be made small enough.
  */
 export function capResult(result: JsonObject, redact: readonly string[] = []): JsonObject {
   let capped = cleaned(result, redact) as JsonObject
@@ -20,13 +21,16 @@ export function capResult(result: JsonObject, redact: readonly string[] = []): J
   capped = { ...(shorten(capped) as JsonObject), truncated: true }
   if (bytes(capped) <= MAX_RESULT_BYTES) return capped
   if (Array.isArray(capped.rows))
-    capped = { ...capped, rows: fitting(capped.rows, MAX_RESULT_BYTES - bytes({ ...capped, rows: [] })) }
+    capped = { ...capped, rows: rowsThatFit(capped.rows, MAX_RESULT_BYTES - bytes({ ...capped, rows: [] })) }
   if (bytes(capped) <= MAX_RESULT_BYTES) return capped
   const kilobytes = Math.ceil(bytes(capped) / 1024)
-  throw new RunbookError('RUNBOOK_CHECK_FAILED', `the result has ${kilobytes} kB, at most 64 are kept: ask for less`)
+  throw new RunbookError(
+    'RUNBOOK_CHECK_FAILED',
+    `the result has ${kilobytes} kB, the limit is 64 kB: request less data`,
+  )
 }
 
-/** What comes from outside as it may be stored: named fields redacted at any depth, secrets in texts hidden, what cannot be stored replaced. */
+/** A value from outside as it may be stored: named fields are redacted at any depth, secrets in strings are hidden, characters that cannot be stored are replaced. */
 export function cleaned(value: Json, redact: readonly string[] = []): Json {
   return clean(value, new Set(redact.map((name) => name.toLowerCase())))
 }
@@ -35,8 +39,8 @@ function bytes(value: Json): number {
   return Buffer.byteLength(JSON.stringify(value))
 }
 
-/** As many of the first rows as fit. */
-function fitting(rows: Json[], room: number): Json[] {
+/** As many of the first rows as fit into `room` bytes. */
+function rowsThatFit(rows: Json[], room: number): Json[] {
   let left = room
   const end = rows.findIndex((row) => (left -= bytes(row) + 1) < 0)
   return end < 0 ? rows : rows.slice(0, end)
@@ -54,13 +58,13 @@ function clean(value: Json, hidden: Set<string>): Json {
   return object
 }
 
-/** A number or a truth value becomes null: a text in its place would have the wrong type. */
+/** A number or a boolean becomes null: a string would have the wrong type. */
 function redacted(value: Json): Json {
   return value === null || typeof value === 'number' || typeof value === 'boolean' ? null : REDACTED
 }
 
 function shorten(value: Json): Json {
-  if (typeof value === 'string') return value.length > LONG_TEXT ? `${cutText(value, LONG_TEXT)}…` : value
+  if (typeof value === 'string') return value.length > MAX_TEXT_LENGTH ? `${cutText(value, MAX_TEXT_LENGTH)}…` : value
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(shorten)
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shorten(item)]))

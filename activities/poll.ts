@@ -5,14 +5,14 @@ import { poll as pollChecks } from '../src/interpreter/poll.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { runCheck } from './checks/run-check.ts'
 
-/** How long the polling has gone on, kept over a crash by the activity's heartbeat. */
+/** When the polling began; the activity's heartbeat keeps it over a crash. */
 export interface PollClock {
   startedAt: number
-  /** Throws when the activity was cancelled. */
+  /** Throws if the activity was cancelled. */
   sleep(ms: number): Promise<void>
 }
 
-/** Polls inside one activity, so that a wait of minutes costs no workflow history. The last sample becomes evidence. */
+/** Polls inside one activity, so that waiting for minutes adds no events to the workflow's history. The last sample is stored as evidence. */
 export async function poll(
   { database, targets }: ActivityDependencies,
   incident: string,

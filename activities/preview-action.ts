@@ -8,20 +8,19 @@ import { cleaned } from './limit-result.ts'
 import type { PreviewContext } from './checks/check.ts'
 
 /**
- * What one action would do, and to what: read-only, with read credentials. Never throws: what could not be looked at, or would be
- * refused as it stands, is said in `warning`, so that the person at the gate knows. It is stored and shown, and so holds no secret,
- * whichever kind of action made it and whatever its system answered.
+ * Shows what one action would change, with read credentials. Never throws: if something could not be read, or the action would be refused
+ * now, `warning` says so to the person who decides. The preview is stored and shown, so secrets are removed from it for every kind.
  */
 export async function previewAction(
   kind: string,
   parameters: JsonObject,
   context: PreviewContext,
 ): Promise<ActionPreview> {
-  const preview = await lookAhead(kind, parameters, context)
+  const preview = await previewOf(kind, parameters, context)
   return cleaned(preview as unknown as Json) as unknown as ActionPreview
 }
 
-async function lookAhead(kind: string, parameters: JsonObject, context: PreviewContext): Promise<ActionPreview> {
+async function previewOf(kind: string, parameters: JsonObject, context: PreviewContext): Promise<ActionPreview> {
   const action = ACTIONS.find((one) => one.kind.name === kind)
   try {
     if (!action) throw new Error(`this version has no action kind ${kind}`)
@@ -31,12 +30,12 @@ async function lookAhead(kind: string, parameters: JsonObject, context: PreviewC
   } catch (error) {
     return {
       summary: `${kind} ${visibleText(parameters)}`,
-      warning: `as it stands it would be refused: ${messageOf(error)}`,
+      warning: `it would be refused now: ${messageOf(error)}`,
     }
   }
 }
 
-/** Said where the promise is less than exactly once, so that the person at the gate knows that too. */
+/** The guarantee, if it is weaker than exactly once. */
 async function guaranteeOf(
   { implementation }: Action,
   parameters: JsonObject,
@@ -44,16 +43,16 @@ async function guaranteeOf(
 ): Promise<string | undefined> {
   switch (implementation.protocol) {
     case 'sql': {
-      // Where it does not answer, the preview says so.
+      // If the database cannot be reached, the preview has a warning already.
       const target = await targets.postgres(String(parameters['connection']), 'read').catch(() => undefined)
-      return target?.ledger === 'none' ? 'at most once, then looked at: this database keeps no ledger' : undefined
+      return target?.ledger === 'none' ? 'at most once, then observed: this database has no ledger' : undefined
     }
     case 'script':
       return 'at most once'
     case 'intent':
       return implementation.prepare(parameters).repeatable
-        ? 'once or more, which is the same here; not fenced'
-        : 'at most once, not fenced: a person settles it, should nobody see its end'
+        ? 'at least once, not fenced; repeating it changes nothing'
+        : 'at most once, not fenced; if its outcome is unknown, a person settles it'
     default:
       return undefined
   }

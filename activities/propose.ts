@@ -10,8 +10,8 @@ import { isAutoApproved } from './is-auto-approved.ts'
 import { previewAction } from './preview-action.ts'
 
 /**
- * Turns a draft into the proposal: looks, read-only, at what each action would change, then stores and digests it and opens the
- * gate. What the configuration forbids to go unapproved waits for a person here, whatever the runbook says.
+ * Turns a draft into the proposal: previews each action read-only, then digests and stores the proposal and opens its gate. A remedy
+ * with `approval: auto` waits for a person if the configuration does not permit that.
  */
 export async function propose(
   dependencies: ActivityDependencies,
@@ -75,18 +75,18 @@ function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDr
   return { stored, withinMs: HOUR_MS }
 }
 
-const LONGEST_KEY = 500
+const MAX_KEY_LENGTH = 500
 
 /**
- * Keys come from what was diagnosed, and name places in the history, leases and files of evidence: one that cannot be stored is said
- * here, before anybody is asked.
+ * Checks the keys and locks of the targets. They come from diagnosed data and become part of places, leases and effect keys, so an
+ * invalid one is refused before a person is asked to decide.
  */
 function checkKeys(draft: ProposalDraft): void {
   for (const { key, lock } of draft.targets)
     for (const name of lock === undefined ? [key] : [key, lock])
-      if (name === '' || name.length > LONGEST_KEY || /\p{Cc}/u.test(name) || !isStorable(name))
+      if (name === '' || name.length > MAX_KEY_LENGTH || /\p{Cc}/u.test(name) || !isStorable(name))
         throw new RunbookError(
           'RUNBOOK_BAD_INPUT',
-          `${draft.remedy}: a target's key and lock have 1 to ${LONGEST_KEY} characters, none that steers a terminal and no half of one, unlike ${JSON.stringify(name.slice(0, 80))}`,
+          `${draft.remedy}: a target's key and lock must have 1 to ${MAX_KEY_LENGTH} characters, and no control characters or lone surrogates: ${JSON.stringify(name.slice(0, 80))}`,
         )
 }

@@ -10,8 +10,7 @@ import { recordEvents } from '../src/history/record.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /**
- * What has become of a gate. Tokens that came with signals are taken through the one decide function first; one that is refused
- * there has been recorded, and changes nothing.
+ * The gate's state. Tokens from signals go through the decide function first. A refused token changes nothing; its refusal is recorded.
  */
 export async function resolveGate(
   dependencies: ActivityDependencies,
@@ -22,15 +21,15 @@ export async function resolveGate(
   for (const token of tokens)
     await decideByToken({ ...dependencies, wakeWorkflow: async () => {} }, token).catch(async (error: unknown) => {
       if (!isRunbookError(error) || error.code === 'RUNBOOK_UNREACHABLE') throw error
-      // Whoever may be named in it has not been shown to have sent it: no gate took it, so nobody has recorded it yet.
-      if (FORGED.includes(error.code)) await recordForged(database, gate, token, error)
+      // The decide function does not record tokens that it could not verify: the person named in such a token may not have sent it.
+      if (UNVERIFIED.includes(error.code)) await recordUnverified(database, gate, token, error)
     })
   return resolveGateRow(database, gate)
 }
 
-const FORGED: ErrorCode[] = ['RUNBOOK_NOT_AUTHENTICATED', 'RUNBOOK_BAD_INPUT', 'RUNBOOK_NOT_FOUND']
+const UNVERIFIED: ErrorCode[] = ['RUNBOOK_NOT_AUTHENTICATED', 'RUNBOOK_BAD_INPUT', 'RUNBOOK_NOT_FOUND']
 
-async function recordForged(database: Database, id: string, token: string, { code, message }: RunbookError) {
+async function recordUnverified(database: Database, id: string, token: string, { code, message }: RunbookError) {
   const { incident, round } = await readGate(database, id)
   const event = { actor: 'signal', kind: 'denied' as const, data: { gate: id, code, why: message } }
   const place = formatPlace({ kind: 'denied', round, tokenDigest: sha256Hex(token) })

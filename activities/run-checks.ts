@@ -7,8 +7,8 @@ import type { ActivityDependencies } from './dependencies.ts'
 import { runCheck } from './checks/run-check.ts'
 
 /**
- * Runs a wave of checks in parallel and stores what they found, each at its place, in one transaction. Returns what stands there:
- * a wave that ran twice after a crash is known by its first results.
+ * Runs a wave of checks in parallel and stores each result at its place, in one transaction. Returns what is stored there: if a wave ran
+ * twice after a crash, the first results count.
  */
 export async function runChecks(
   { database, targets }: Pick<ActivityDependencies, 'database' | 'targets'>,
@@ -19,7 +19,7 @@ export async function runChecks(
     requests.map((request) => (request.unavailable === undefined ? runCheck(request, targets) : unavailable(request))),
   )
   const parameters = Object.fromEntries(requests.map((request) => [request.place, request.parameters]))
-  // The first look of a round says where the incident stands; later looks happen inside other states.
+  // Only the diagnosis changes the incident's state; checks at other stages run within the states `applying` and `verifying`.
   const state = requests.some((request) => parseCheckPlace(request.place)?.stage.at === 'diagnose')
     ? 'diagnosing'
     : undefined

@@ -1,7 +1,7 @@
 import { defineSignal } from '@temporalio/workflow'
 
-/** A signed decision for one of the incident's gates. It is a doorbell with a letter: the gate's row is the truth. */
+/** A signed decision for one of the incident's gates. The workflow does not trust it: it wakes up and reads the gate's row. */
 export const decisionSignal = defineSignal<[token: string]>('decision')
 
-/** Something about the incident changed in the engine's database: look again. */
+/** Something about the incident changed in the engine's database: read it again. */
 export const wakeSignal = defineSignal('wake')

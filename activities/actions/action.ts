@@ -4,21 +4,21 @@ import type { ActionImplementation } from '../../src/effects/action-implementati
 import type { Kind } from '../../src/language/kinds/kind.ts'
 import type { PreviewImplementation } from '../checks/check.ts'
 
-/** An action kind as a whole: what it is, what it would do, and how it is applied. */
+/** An action kind: its description, its preview, and its implementation. */
 export interface Action {
   kind: Kind
   preview: PreviewImplementation
   implementation: ActionImplementation
 }
 
-/** A preview whose summary is certain, and whose look at the target may fail: then it says why, and the person decides knowing that. */
-export async function withLook(
+/** A preview whose details are read from the target. If that read fails, the preview has the summary and a warning with the reason. */
+export async function previewWith(
   summary: string,
-  look: () => Promise<Omit<ActionPreview, 'summary'>>,
+  readDetails: () => Promise<Omit<ActionPreview, 'summary'>>,
 ): Promise<ActionPreview> {
   try {
-    return { summary, ...(await look()) }
+    return { summary, ...(await readDetails()) }
   } catch (error) {
-    return { summary, warning: `could not look at what it would change: ${messageOf(error)}` }
+    return { summary, warning: `could not read what it would change: ${messageOf(error)}` }
   }
 }

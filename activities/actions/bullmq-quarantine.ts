@@ -1,7 +1,7 @@
 import { visibleText } from '../../src/core/displayable.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqQuarantine } from '../../src/language/kinds/bullmq-quarantine.ts'
-import { withLook, type Action } from './action.ts'
+import { previewWith, type Action } from './action.ts'
 import { readJob } from './read-job.ts'
 
 const REASON = 'quarantined by a runbook'
@@ -12,7 +12,7 @@ export const bullmqQuarantineAction: Action = {
     protocol: 'script',
     async call(parameters, { redis, base }) {
       const id = textParameter(parameters, 'id')
-      // A job's deduplication id never changes; read here, so that the script's keys can be declared.
+      // Read here because a script must declare its keys. A job's deduplication id never changes.
       const deduplication = (await redis.hget(`${base}:${id}`, 'deid')) ?? ''
       const work = ['wait', 'prioritized', 'delayed', 'active', 'failed', 'completed', 'dead-letter']
       return {
@@ -31,18 +31,18 @@ export const bullmqQuarantineAction: Action = {
   },
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
-    return withLook(`quarantine job ${visibleText(id)} in ${connection}`, async () => {
+    return previewWith(`quarantine job ${visibleText(id)} in ${connection}`, async () => {
       const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
-      if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
+      if (state === 'absent') return { count: 0, warning: 'the job is gone: it would be refused now' }
       const finished = ['completed', 'failed', 'other'].includes(state)
       const after = held
-        ? { ...fields, note: 'fails for good when it is next picked up' }
+        ? { ...fields, note: 'fails permanently when a worker picks it up next' }
         : { ...fields, state: 'failed', failedReason: REASON }
       return {
         rows: [{ before: fields, after }],
         count: 1,
-        undo: 'retry the job: it is kept with its data in the dead-letter set',
-        ...(finished ? { warning: `the job is ${state}: as it stands it would be refused` } : {}),
+        undo: 'retry the job: the dead-letter set keeps it with its data',
+        ...(finished ? { warning: `the job is ${state}: it would be refused now` } : {}),
       }
     })
   },

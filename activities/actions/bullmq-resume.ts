@@ -1,6 +1,6 @@
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqResume } from '../../src/language/kinds/bullmq-resume.ts'
-import { withLook, type Action } from './action.ts'
+import { previewWith, type Action } from './action.ts'
 
 export const bullmqResumeAction: Action = {
   kind: bullmqResume,
@@ -15,7 +15,7 @@ export const bullmqResumeAction: Action = {
   },
   async preview(parameters, { targets }) {
     const connection = textParameter(parameters, 'connection')
-    return withLook(`resume the queue of ${connection}`, async () => {
+    return previewWith(`resume the queue of ${connection}`, async () => {
       const { redis, base } = await targets.bullmq(connection, 'read')
       const [paused, waiting, prioritized] = await Promise.all([
         redis.hexists(`${base}:meta`, 'paused'),
@@ -27,7 +27,7 @@ export const bullmqResumeAction: Action = {
         rows: [{ before, after: { ...before, paused: false } }],
         count: 1,
         undo: 'pause the queue again',
-        ...(paused === 1 ? {} : { warning: 'the queue is not paused: as it stands it would be refused' }),
+        ...(paused === 1 ? {} : { warning: 'the queue is not paused: it would be refused now' }),
       }
     })
   },

@@ -1,7 +1,7 @@
 import { visibleText } from '../../src/core/displayable.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqRetry } from '../../src/language/kinds/bullmq-retry.ts'
-import { withLook, type Action } from './action.ts'
+import { previewWith, type Action } from './action.ts'
 import { readJob } from './read-job.ts'
 
 export const bullmqRetryAction: Action = {
@@ -25,17 +25,15 @@ export const bullmqRetryAction: Action = {
   },
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
-    return withLook(`retry job ${visibleText(id)} in ${connection}`, async () => {
+    return previewWith(`retry job ${visibleText(id)} in ${connection}`, async () => {
       const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
-      if (state === 'absent') return { count: 0, warning: 'the job is gone: as it stands it would be refused' }
-      const well = state === 'failed' && !held
+      if (state === 'absent') return { count: 0, warning: 'the job is gone: it would be refused now' }
+      const canRetry = state === 'failed' && !held
       return {
         rows: [{ before: fields, after: { ...fields, state: 'waiting', failedReason: null } }],
         count: 1,
-        undo: 'none: once a worker has taken it, the step has run',
-        ...(well
-          ? {}
-          : { warning: `the job is ${held ? 'held by a worker' : state}: as it stands it would be refused` }),
+        undo: 'none: once a worker picks the job up, its step runs',
+        ...(canRetry ? {} : { warning: `the job is ${held ? 'held by a worker' : state}: it would be refused now` }),
       }
     })
   },

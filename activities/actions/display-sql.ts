@@ -3,15 +3,15 @@ import { visibleText } from '../../src/core/displayable.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
 import { parameterNumber, sqlTokens } from '../../src/language/sql-tokens.ts'
 
-/** A value as people read it in SQL. Never run. */
+/** A value as an SQL literal, for display. Never run. */
 export function sqlLiteral(value: Json): string {
   if (value === null) return 'NULL'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return `'${visibleText(value).replaceAll("'", "''")}'`
 }
 
-/** A statement with its values in, on one line and without comments, for people. Never run. */
-export function shownSql(sql: string, values: readonly Json[]): string {
+/** A statement with its values filled in, on one line, without comments, for display. Never run. */
+export function displaySql(sql: string, values: readonly Json[]): string {
   let text = ''
   let from = 0
   const add = (part: string) => (text += text.endsWith(' ') ? part.replace(/^ /, '') : part)
@@ -28,22 +28,22 @@ export function shownSql(sql: string, values: readonly Json[]): string {
   return text.replace(/[\s;]+$/, '').trim()
 }
 
-/** The statement with only the values that it uses, numbered anew: the server takes neither more nor fewer. */
-export function withOwnValues(sql: string, values: readonly Json[]): Statement {
-  const own: Json[] = []
+/** The statement with only the values that it uses, renumbered: the server accepts neither more nor fewer. */
+export function withUsedValues(sql: string, values: readonly Json[]): Statement {
+  const used: Json[] = []
   const numbers = new Map<number, number>()
   let text = ''
   let from = 0
   for (const piece of sqlTokens(sql.replace(/[\s;]+$/, ''))) {
     const number = parameterNumber(piece)
     if (number === undefined) continue
-    if (!numbers.has(number)) numbers.set(number, own.push(values[number - 1] ?? null))
+    if (!numbers.has(number)) numbers.set(number, used.push(values[number - 1] ?? null))
     text += `${sql.slice(from, piece.start)}$${numbers.get(number)}`
     from = piece.end
   }
-  return { text: text + sql.slice(from).replace(/[\s;]+$/, ''), values: own.map(bound) }
+  return { text: text + sql.slice(from).replace(/[\s;]+$/, ''), values: used.map(parameterValue) }
 }
 
-function bound(value: Json): unknown {
+function parameterValue(value: Json): unknown {
   return isJsonObject(value) ? JSON.stringify(value) : value
 }

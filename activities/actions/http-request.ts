@@ -8,14 +8,14 @@ import { recordParameter, textParameter } from '../../src/effects/action-paramet
 import { httpRequest } from '../../src/language/kinds/http-request.ts'
 import { requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
 import type { HttpTarget } from '../../src/targets/targets.ts'
-import { withLook, type Action } from './action.ts'
+import { previewWith, type Action } from './action.ts'
 import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
 
-/** What of an answer's body is kept. */
-const KEPT = 1_500
-/** No URL can hold it. */
+/** Characters of an answer's body that are stored. */
+const MAX_BODY_LENGTH = 1_500
+/** A URL cannot hold it. */
 const HALF_SURROGATE = /\p{Cs}/u
-/** Nothing was sent: there was nobody to send it to. */
+/** Errors of the connection attempt: the request was not sent. */
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
 
 export const httpRequestAction: Action = {
@@ -29,7 +29,7 @@ export const httpRequestAction: Action = {
   },
   async preview(parameters, { targets }) {
     const { connection, method, path, body } = readCall(parameters)
-    return withLook(`${method} ${visibleText(path)} of ${connection}`, async () => {
+    return previewWith(`${method} ${visibleText(path)} of ${connection}`, async () => {
       const { baseUrl, redact } = await targets.http(connection)
       const url = `${baseUrl.origin}${baseUrl.pathname.replace(/\/$/, '')}${path}`
       return {
@@ -53,7 +53,7 @@ function readCall(parameters: JsonObject): Call {
   if (!['POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
     throw new RunbookError(
       'RUNBOOK_BAD_INPUT',
-      `method is ${visibleText(method)}, and must be POST, PUT, PATCH or DELETE`,
+      `method is ${visibleText(method)}: it must be POST, PUT, PATCH or DELETE`,
     )
   const path = fillPath(textParameter(parameters, 'path'), recordParameter(parameters, 'values'))
   const query = new URLSearchParams(
@@ -70,25 +70,26 @@ function readCall(parameters: JsonObject): Call {
   }
 }
 
-/** Each value fills one segment: it is encoded, and cannot be a step up. Throws RUNBOOK_BAD_INPUT naming what does not fit. */
+/** Fills each placeholder with one encoded path segment, never `.` or `..`. Throws RUNBOOK_BAD_INPUT with the value's name. */
 export function fillPath(path: string, values: JsonObject): string {
   const used = new Set<string>()
   const filled = path.replace(/\{([^{}]*)\}/g, (_, name: string) => {
     used.add(name)
     const text = scalar(name, Object.hasOwn(values, name) ? values[name]! : null)
     if (text === '' || text === '.' || text === '..')
-      throw new RunbookError('RUNBOOK_BAD_INPUT', `path: {${name}} is "${text}", which is no segment of a path`)
+      throw new RunbookError('RUNBOOK_BAD_INPUT', `path: {${name}} is "${text}", which is not a path segment`)
     return encodeURIComponent(text)
   })
   const extra = Object.keys(values).find((name) => !used.has(name))
-  if (extra !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `values: "${extra}" does not stand in path`)
+  if (extra !== undefined)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `values: "${extra}" is not a placeholder in path`)
   return filled
 }
 
 function scalar(name: string, value: Json): string {
   if (typeof value === 'string' && !HALF_SURROGATE.test(value)) return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw new RunbookError('RUNBOOK_BAD_INPUT', `${name} must be a text, a number or a truth value`)
+  throw new RunbookError('RUNBOOK_BAD_INPUT', `${name} must be a string, a number or a boolean`)
 }
 
 async function send({ connection, method, path, body }: Call, context: RunContext): Promise<ActionResult> {
@@ -109,7 +110,7 @@ async function send({ connection, method, path, body }: Call, context: RunContex
   } catch (error) {
     if (!isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
     if (!target || neverSent(error)) return { result: 'refused', detail: `${error.message}; nothing was sent` }
-    return { result: 'unknown', detail: `${error.message}; it may have been done` }
+    return { result: 'unknown', detail: `${error.message}; the request may have been carried out` }
   }
   return judge(answer, target.redact)
 }
@@ -122,13 +123,14 @@ function neverSent(error: Error): boolean {
 function judge(answer: HttpAnswer, redact: string[]): ActionResult {
   const { status } = answer
   const text = scrubSecrets(redactedText(answer, redact))
-  const observed = { status, body: text.length > KEPT ? `${cutText(text, KEPT)}…` : text }
+  const observed = { status, body: text.length > MAX_BODY_LENGTH ? `${cutText(text, MAX_BODY_LENGTH)}…` : text }
   if (status >= 200 && status < 300) return { result: 'applied', detail: `answered ${status}`, observed }
-  if (status >= 500) return { result: 'unknown', detail: `answered ${status}: it may have been done`, observed }
+  if (status >= 500)
+    return { result: 'unknown', detail: `answered ${status}: the request may have been carried out`, observed }
   return { result: 'refused', detail: `answered ${status}`, observed }
 }
 
-/** Never throws: the request was sent, and what came of it is to be recorded. */
+/** Never throws: the request was sent, so its answer must be recorded. */
 function redactedText({ text, truncated }: HttpAnswer, redact: string[]): string {
   if (redact.length === 0 || text === '') return text
   try {

@@ -8,7 +8,7 @@ export const manualAction: Action = {
   implementation: { protocol: 'person' },
   async preview(parameters) {
     return {
-      summary: `a person does this and says done: ${visibleText(textParameter(parameters, 'instructions'))}`,
+      summary: `a person does this and reports it as done: ${visibleText(textParameter(parameters, 'instructions'))}`,
       count: 1,
     }
   },

@@ -5,7 +5,7 @@ import { textParameter } from '../../src/effects/action-parameters.ts'
 import { notify } from '../../src/language/kinds/notify.ts'
 import type { Action } from './action.ts'
 
-const TRIES = 3
+const MAX_TRIES = 3
 
 export const notifyAction: Action = {
   kind: notify,
@@ -13,27 +13,27 @@ export const notifyAction: Action = {
     protocol: 'message',
     prepare(parameters) {
       const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
-      return { run: (context) => tell(context, channel, message) }
+      return { run: (context) => notifyChannel(context, channel, message) }
     },
   },
   async preview(parameters) {
     const [channel, message] = [textParameter(parameters, 'channel'), textParameter(parameters, 'message')]
-    return { summary: `tell ${channel}: ${visibleText(message)}`, count: 1 }
+    return { summary: `notify ${channel}: ${visibleText(message)}`, count: 1 }
   },
 }
 
-async function tell(context: RunContext, channel: string, message: string): Promise<ActionResult> {
+async function notifyChannel(context: RunContext, channel: string, message: string): Promise<ActionResult> {
   let failure = ''
-  for (let tries = 0; tries < TRIES; tries++) {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     try {
       const detail = await context.notify(channel, message)
       if (detail === null)
-        return { result: 'skipped', detail: `nobody was told: no channel is configured for ${channel}` }
+        return { result: 'skipped', detail: `nobody was notified: no channel is configured for ${channel}` }
       return { result: 'applied', detail, observed: { told: detail } }
     } catch (error) {
       failure = messageOf(error)
     }
   }
-  // A message that was not delivered holds no remedy back.
+  // A message that was not delivered does not stop the remedy.
   return { result: 'skipped', detail: `not delivered: ${failure}` }
 }

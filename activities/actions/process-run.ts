@@ -12,8 +12,8 @@ import type { Targets } from '../../src/targets/targets.ts'
 import type { Action } from './action.ts'
 import { cleaned } from '../limit-result.ts'
 
-/** What of a command's output is kept: how it ended is at the end. */
-const KEPT = 1_500
+/** Characters of a command's output that are stored: the last ones, because errors are at the end. */
+const MAX_OUTPUT_LENGTH = 1_500
 
 export const processRunAction: Action = {
   kind: processRun,
@@ -30,7 +30,7 @@ export const processRunAction: Action = {
   },
 }
 
-/** A configured command, and the values for its placeholders. */
+/** A configured command and the values of its placeholders. */
 export interface CommandCall {
   connection: string
   command: string
@@ -45,38 +45,41 @@ function readCall(parameters: JsonObject): CommandCall {
   }
 }
 
-/** With the argv that would run. Where it cannot be shown, nobody approves it: it would be refused. */
+/** The preview shows the argv that would run. Without it, the action would be refused. */
 export async function previewCommand(
   summary: string,
   { connection, command, values }: CommandCall,
   targets: Targets,
-  { undo, beside = {} }: { undo: string; beside?: JsonObject },
+  { undo, details = {} }: { undo: string; details?: JsonObject },
 ): Promise<ActionPreview> {
   try {
     const argv = renderCommand(await targets.process(connection), command, values)
-    return { summary, rows: [{ before: {}, after: { ...beside, argv } }], count: 1, undo }
+    return { summary, rows: [{ before: {}, after: { ...details, argv } }], count: 1, undo }
   } catch (error) {
-    return { summary, warning: `as it stands it would be refused: ${messageOf(error)}` }
+    return { summary, warning: `it would be refused now: ${messageOf(error)}` }
   }
 }
 
-/** The configuration may have changed while the gate waited. Compared as it was shown, without secrets. Throws RUNBOOK_CONFIG. */
+/** Throws RUNBOOK_CONFIG if the configuration changed the command after the approval. Compares what was shown, without secrets. */
 function checkApproved(approved: ActionPreview, { connection, command }: CommandCall, argv: string[]): void {
-  const seen = approved.rows?.[0]?.after.argv
+  const shown = approved.rows?.[0]?.after.argv
   const now = cleaned(argv)
   const name = `${command} of ${connection}`
-  if (!Array.isArray(seen))
-    throw new RunbookError('RUNBOOK_CONFIG', `what ${name} runs could not be shown when it was approved`)
-  if (canonical(cleaned(seen)) !== canonical(now))
+  if (!Array.isArray(shown))
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      `the configuration's command is not the one that was approved: ${name} was ${visibleText(seen)} and is ${visibleText(now)}`,
+      `the preview did not show the command line of ${name}, so nobody approved it`,
+    )
+  if (canonical(cleaned(shown)) !== canonical(now))
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      `the configured command changed after the approval: ${name} was ${visibleText(shown)} and is ${visibleText(now)}`,
     )
 }
 
 /**
- * Runs a configured command to its end, if it is the one that was approved, and says what came of it. Throws RUNBOOK_BAD_INPUT and
- * RUNBOOK_CONFIG before it is started.
+ * Runs a configured command, if it is the approved one, waits for its end, and returns its result. Throws RUNBOOK_BAD_INPUT and
+ * RUNBOOK_CONFIG before the command starts.
  */
 export async function runToEnd(context: RunContext, call: CommandCall): Promise<ActionResult> {
   const { command, values } = call
@@ -96,10 +99,10 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
   if (result.timedOut)
     return {
       result: 'unknown',
-      detail: `${command} was ended after ${took}: what it had done by then is not known. ${output}`,
+      detail: `${command} timed out and was stopped after ${took}; what it did until then is unknown. ${output}`,
     }
   if (result.exitCode === null)
-    return { result: 'unknown', detail: `${command} was ended by ${result.signal} after ${took}. ${output}` }
+    return { result: 'unknown', detail: `${command} was stopped by ${result.signal} after ${took}. ${output}` }
   const observed = { exitCode: result.exitCode, output }
   if (result.exitCode !== 0)
     return { result: 'refused', detail: `${command} exited with ${result.exitCode} after ${took}: ${output}`, observed }
@@ -109,10 +112,10 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
 function endOf({ stdout, stderr }: CommandResult): string {
   return (
     [stdout, stderr]
-      // Before it is cut: of half a secret nobody can tell that it is one.
+      // Before the text is cut: half a secret would not be recognised.
       .map((text) => scrubSecrets(text.trim()))
       .filter((text) => text !== '')
-      .map((text) => (text.length > KEPT ? `…${text.slice(-KEPT).toWellFormed()}` : text))
+      .map((text) => (text.length > MAX_OUTPUT_LENGTH ? `…${text.slice(-MAX_OUTPUT_LENGTH).toWellFormed()}` : text))
       .join('\n')
   )
 }

@@ -4,17 +4,17 @@ import { cutText } from '../../src/core/storable.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { cleaned } from '../limit-result.ts'
 
-/** A job as people are to see it in a preview; never its data. */
-export interface JobLook {
+/** A job as a preview shows it; never its data. */
+export interface JobPreview {
   state: 'absent' | 'waiting' | 'prioritized' | 'delayed' | 'active' | 'completed' | 'failed' | 'other'
   held: boolean
   fields: JsonObject
 }
 
-const LONGEST_REASON = 300
+const MAX_REASON_LENGTH = 300
 
-/** Reads one job by raw, read-only commands. What the connection redacts is not in it. */
-export async function readJob({ redis, base, redact }: BullmqTarget, id: string): Promise<JobLook> {
+/** Reads one job with raw read-only commands. Fields that the connection redacts are hidden. */
+export async function readJob({ redis, base, redact }: BullmqTarget, id: string): Promise<JobPreview> {
   const [type, lock, wait, active, prioritized, delayed, completed, failed] = await Promise.all([
     redis.type(`${base}:${id}`),
     redis.exists(`${base}:${id}:lock`),
@@ -45,8 +45,8 @@ export async function readJob({ redis, base, redact }: BullmqTarget, id: string)
     attempts: Number(attempts ?? 0),
     starts: Number(starts ?? 0),
     stalls: Number(stalls ?? 0),
-    // Hidden before it is cut: what is left of a secret would not be known for one.
-    failedReason: typeof reason === 'string' ? cutText(scrubSecrets(reason), LONGEST_REASON) : null,
+    // Before the text is cut: half a secret would not be recognised.
+    failedReason: typeof reason === 'string' ? cutText(scrubSecrets(reason), MAX_REASON_LENGTH) : null,
   }
   return { state, held, fields: cleaned(fields, redact) as JsonObject }
 }

@@ -4,9 +4,9 @@ import type { Statement } from '../../src/effects/action-implementation.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 
-/** What a preview shows; more are counted. */
-const MAX_SHOWN = 20
-const LOOK_MS = 5_000
+/** Rows that a preview shows; further rows are only counted. */
+const MAX_SHOWN_ROWS = 20
+const STATEMENT_TIMEOUT_MS = 5_000
 
 interface Found {
   row: JsonObject
@@ -20,8 +20,8 @@ export interface FoundRows {
 }
 
 /**
- * The rows that a SELECT finds now, by the connection's own credentials, in a transaction that cannot write; none without a SELECT.
- * `toBeRun` is parsed by the server and not run. Throws the server's error for either.
+ * Reads the rows that a SELECT finds now, with the connection's read credentials, in a read-only transaction; no rows without a SELECT.
+ * The server also parses `toBeRun`, without running it. Throws the server's error for either statement.
  */
 export async function readRows(
   target: PostgresTarget,
@@ -29,10 +29,10 @@ export async function readRows(
   toBeRun?: Statement,
 ): Promise<FoundRows> {
   return withPostgres(target, async (client) => {
-    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${LOOK_MS}`)
+    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
     const found = select ? await client.query<Found>(extendedQuery(counting(select))) : { rows: [] }
     if (toBeRun) {
-      // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
+      // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
       await client.query(extendedQuery({ text: `PREPARE to_be_run AS ${toBeRun.text}`, values: [] }))
       await client.query('DEALLOCATE to_be_run')
     }
@@ -42,7 +42,7 @@ export async function readRows(
 }
 
 function counting({ text, values }: Statement): Statement {
-  // oxlint-disable-next-line runbook/sql-text -- a statement, whose values are kept apart
-  const rows = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN}`
+  // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
+  const rows = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN_ROWS}`
   return { text: rows, values }
 }

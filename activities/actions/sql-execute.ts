@@ -3,32 +3,32 @@ import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { listParameter, recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
-import { withLook, type Action } from './action.ts'
+import { previewWith, type Action } from './action.ts'
 import { capResult } from '../limit-result.ts'
 import { readRows, type FoundRows } from './read-rows.ts'
-import { shownSql, withOwnValues } from './display-sql.ts'
+import { displaySql, withUsedValues } from './display-sql.ts'
 
 export const sqlExecuteAction: Action = {
   kind: sqlExecute,
-  implementation: { protocol: 'sql', write: ownWrite },
+  implementation: { protocol: 'sql', write: declaredWrite },
   async preview(parameters, { targets }) {
     const params = listParameter(parameters, 'params')
-    return withLook(shownSql(textParameter(parameters, 'sql'), params), async () => {
+    return previewWith(displaySql(textParameter(parameters, 'sql'), params), async () => {
       const target = await targets.postgres(textParameter(parameters, 'connection'), 'read')
-      // The undo of such a statement is one without a preview of its own.
+      // The undo of such a statement has no preview SELECT.
       const { preview } = parameters
-      const select = typeof preview === 'string' ? withOwnValues(preview, params) : undefined
-      const found = await readRows(target, select, ownWrite(parameters).update)
+      const select = typeof preview === 'string' ? withUsedValues(preview, params) : undefined
+      const found = await readRows(target, select, declaredWrite(parameters).update)
       return select ? describe(parameters, params, found, target.redact) : { undo: undoOf(parameters, params) }
     })
   },
 }
 
-function ownWrite(parameters: JsonObject): GuardedWrite {
+function declaredWrite(parameters: JsonObject): GuardedWrite {
   return {
     connection: textParameter(parameters, 'connection'),
     rows: wholeParameter(parameters, 'rows', 1),
-    update: withOwnValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
+    update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
     what: changedTables(recordParameter(parameters, 'tables')),
   }
 }
@@ -47,7 +47,7 @@ function describe(
   redact: string[],
 ): Omit<ActionPreview, 'summary'> {
   const wanted = wholeParameter(parameters, 'rows', 1)
-  const pairs = rows.map(becoming)
+  const pairs = rows.map(beforeAndAfter)
   const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
   return {
     rows: visible,
@@ -55,16 +55,18 @@ function describe(
     undo: undoOf(parameters, params),
     ...(count === wanted
       ? {}
-      : { warning: `${count} rows fit now, ${wanted} must: as it stands it would probably be refused` }),
+      : {
+          warning: `${count} rows match now, but the write must change exactly ${wanted}: it would probably be refused now`,
+        }),
   }
 }
 
 function undoOf({ undo }: JsonObject, params: Json[]): string {
-  return typeof undo === 'string' ? shownSql(undo, params) : 'none: the runbook has no statement for it'
+  return typeof undo === 'string' ? displaySql(undo, params) : 'none: the runbook has no undo statement'
 }
 
-/** A column `new_state` beside a column `state` is what that becomes; the others stay, or nobody says. */
-function becoming(row: JsonObject): { before: JsonObject; after: JsonObject } {
+/** A column `new_state` next to a column `state` is the value of `state` after the write. Other columns have no known value after it. */
+function beforeAndAfter(row: JsonObject): { before: JsonObject; after: JsonObject } {
   const isNew = (name: string) => name.startsWith('new_') && Object.hasOwn(row, name.slice(4))
   const columns = Object.entries(row)
   return {

@@ -4,7 +4,7 @@ import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite, Statement } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
 import { SQL_NAME, sqlUpdate } from '../../src/language/kinds/sql-update.ts'
-import { withLook, type Action } from './action.ts'
+import { previewWith, type Action } from './action.ts'
 import { capResult } from '../limit-result.ts'
 import { readRows, type FoundRows } from './read-rows.ts'
 import { sqlLiteral } from './display-sql.ts'
@@ -14,9 +14,9 @@ export const sqlUpdateAction: Action = {
   implementation: { protocol: 'sql', write: guardedWrite },
   async preview(parameters, { targets }) {
     const declared = readDeclaration(parameters)
-    return withLook(displayUpdate(declared.table, declared.set, declared.where), async () => {
+    return previewWith(displayUpdate(declared.table, declared.set, declared.where), async () => {
       const target = await targets.postgres(declared.connection, 'read')
-      return describe(declared, await readRows(target, lookStatement(declared)), target.redact)
+      return describe(declared, await readRows(target, selectBefore(declared)), target.redact)
     })
   },
 }
@@ -29,7 +29,7 @@ interface Declaration {
   rows: number
 }
 
-/** Throws RUNBOOK_BAD_INPUT naming the parameter: names are checked again here, where they become SQL. */
+/** Throws RUNBOOK_BAD_INPUT with the parameter's name. Table and column names are checked again here because they become SQL text. */
 function readDeclaration(parameters: JsonObject): Declaration {
   const declared = {
     connection: textParameter(parameters, 'connection'),
@@ -38,21 +38,21 @@ function readDeclaration(parameters: JsonObject): Declaration {
     set: recordParameter(parameters, 'set'),
     rows: wholeParameter(parameters, 'rows', 1),
   }
-  const wrong = (message: string) => new RunbookError('RUNBOOK_BAD_INPUT', `sql.update: ${message}`)
+  const badInput = (message: string) => new RunbookError('RUNBOOK_BAD_INPUT', `sql.update: ${message}`)
   const parts = declared.table.split('.')
   if (parts.length > 2 || !parts.every((part) => SQL_NAME.test(part)))
-    throw wrong(`"${declared.table}" is no table's name`)
+    throw badInput(`"${declared.table}" is not a table name`)
   for (const name of ['where', 'set'] as const) {
     const columns = Object.keys(declared[name])
-    if (columns.length === 0) throw wrong(`${name} is empty, which never means all rows`)
+    if (columns.length === 0) throw badInput(`${name} is empty: at least one column is required`)
     const bad = columns.find((column) => !SQL_NAME.test(column))
-    if (bad !== undefined) throw wrong(`"${bad}" in ${name} is no column's name`)
+    if (bad !== undefined) throw badInput(`"${bad}" in ${name} is not a column name`)
   }
-  if (declared.rows < 1) throw wrong('rows must be at least 1')
+  if (declared.rows < 1) throw badInput('rows must be at least 1')
   return declared
 }
 
-/** The statement that is run, the one that would see it done, and how many rows they concern. */
+/** The UPDATE, the SELECT that counts the rows as the UPDATE leaves them, and how many rows the UPDATE must change. */
 export function guardedWrite(parameters: JsonObject): GuardedWrite {
   const { connection, table, where, set, rows } = readDeclaration(parameters)
   const values: unknown[] = []
@@ -61,10 +61,10 @@ export function guardedWrite(parameters: JsonObject): GuardedWrite {
     text: `UPDATE ${quotedTable(table)} SET ${assignments.join(', ')} WHERE ${guard(where, values)}`,
     values,
   }
-  const become: unknown[] = []
+  const observedValues: unknown[] = []
   const observe = {
-    text: `SELECT count(*) AS count FROM ${quotedTable(table)} WHERE ${guard({ ...where, ...set }, become)}`,
-    values: become,
+    text: `SELECT count(*) AS count FROM ${quotedTable(table)} WHERE ${guard({ ...where, ...set }, observedValues)}`,
+    values: observedValues,
   }
   return { connection, rows, update, endsInWhere: true, observe, what: table }
 }
@@ -77,7 +77,7 @@ function guard(where: JsonObject, values: unknown[]): string {
     .join(' AND ')
 }
 
-/** A parameter whose type the server takes from the column it stands beside: text with microseconds is a full timestamp there. */
+/** Adds a parameter. The server infers its type from the column, so a text with microseconds becomes an exact timestamp. */
 function bind(values: unknown[], value: Json): string {
   values.push(isJsonObject(value) ? JSON.stringify(value) : value)
   return `$${values.length}`
@@ -91,7 +91,7 @@ function quotedTable(table: string): string {
   return table.split('.').map(quoted).join('.')
 }
 
-function lookStatement({ table, where, set }: Declaration): Statement {
+function selectBefore({ table, where, set }: Declaration): Statement {
   const values: unknown[] = []
   const columns = [...new Set([...Object.keys(where), ...Object.keys(set)])].map(quoted).join(', ')
   return { text: `SELECT ${columns} FROM ${quotedTable(table)} WHERE ${guard(where, values)}`, values }
@@ -103,12 +103,13 @@ function describe(declared: Declaration, { count, rows }: FoundRows, redact: str
   const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
   const columns = Object.keys(set)
   const exact = columns.filter((column) => rows.every((row, i) => isExact(row[column], visible[i]?.before[column])))
-  const lost = columns.filter((column) => !exact.includes(column))
-  const back = ({ before }: { before: JsonObject }) => {
+  const inexact = columns.filter((column) => !exact.includes(column))
+  const undoOf = ({ before }: { before: JsonObject }) => {
     const old = Object.fromEntries(columns.map((column) => [column, before[column] ?? null]))
     return displayUpdate(table, old, { ...where, ...set })
   }
-  const undo = lost.length > 0 ? [`none: what is in ${lost.join(', ')} is not kept to the letter`] : visible.map(back)
+  const undo =
+    inexact.length > 0 ? [`none: the exact value of ${inexact.join(', ')} is not stored`] : visible.map(undoOf)
   return {
     rows: visible,
     count,
@@ -116,22 +117,24 @@ function describe(declared: Declaration, { count, rows }: FoundRows, redact: str
     ...(undo.length > 0 ? { undo: undo.join('; ') } : {}),
     ...(count === declared.rows
       ? {}
-      : { warning: `${count} rows fit now, ${declared.rows} must: as it stands it would be refused` }),
+      : {
+          warning: `${count} rows match now, but the write must change exactly ${declared.rows}: it would be refused now`,
+        }),
   }
 }
 
-/** Whether a column's value is stored as it is, and can be written again: nothing in it hidden, replaced or cut, and no number that JSON rounds. */
+/** Whether the stored value is exactly the column's value, so that it can be written back: not redacted, replaced or cut, and not rounded by JSON. */
 function isExact(value: Json | undefined, stored: Json | undefined): boolean {
   if (typeof value === 'number') return stored === value && Number.isSafeInteger(value)
   return value !== undefined && stored === value
 }
 
-/** The statement with its values, for people: it is never run. */
+/** The statement with its values, for display. Never run. */
 function displayUpdate(table: string, set: JsonObject, where: JsonObject): string {
   const assignments = Object.entries(set).map(([column, value]) => `${column} = ${sqlLiteral(value)}`)
   const guards = Object.entries(where).map(([column, value]) =>
     value === null ? `${column} IS NULL` : `${column} = ${sqlLiteral(value)}`,
   )
-  // oxlint-disable-next-line runbook/sql-text -- is shown, never run
+  // oxlint-disable-next-line runbook/sql-text -- displayed, never run
   return `UPDATE ${table} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
 }

@@ -12,7 +12,7 @@ export const workersScaleAction: Action = {
     prepare(parameters) {
       const call = readScale(parameters)
       return {
-        // An absolute number: doing it again is the same as once.
+        // An absolute number: repeating it changes nothing.
         repeatable: true,
         async run(context) {
           const done = await runToEnd(context, call)
@@ -24,16 +24,16 @@ export const workersScaleAction: Action = {
   async preview(parameters, { targets }) {
     const call = readScale(parameters)
     const summary = `set the number of workers of ${call.connection} to ${call.values.replicas}`
-    return previewCommand(summary, call, targets, { undo: 'scale to the former number', beside: call.values })
+    return previewCommand(summary, call, targets, { undo: 'scale back to the previous number', details: call.values })
   },
 }
 
-/** Throws RUNBOOK_BAD_INPUT for a number below 0 or above the action's own `max`. */
+/** Throws RUNBOOK_BAD_INPUT for a number below 0 or above the action's `max`. */
 function readScale(parameters: JsonObject): CommandCall & { values: { replicas: number } } {
   const replicas = wholeParameter(parameters, 'replicas')
   const max = wholeParameter(parameters, 'max')
   if (replicas < 0 || replicas > max)
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `replicas is ${replicas}, and must be from 0 to ${max} (max)`)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `replicas is ${replicas}: it must be from 0 to ${max} ("max")`)
   const command = parameters['command'] === undefined ? 'scale' : textParameter(parameters, 'command')
   return { connection: textParameter(parameters, 'connection'), command, values: { replicas } }
 }

@@ -6,7 +6,7 @@ import type { Json } from './json.ts'
 // The package's types describe its CommonJS form; under nodenext the default import arrives as the module object.
 const serialize = canonicalizeRfc8785 as unknown as (value: unknown) => string | undefined
 
-/** Canonical JSON text (RFC 8785): same value, same text. Throws TypeError for what JSON cannot hold (undefined, NaN, BigInt). */
+/** Canonical JSON text (RFC 8785): the same value always gives the same text. Throws TypeError for undefined, NaN and BigInt. */
 export function canonical(value: Json): string {
   const text = serialize(value)
   if (text === undefined) throw new TypeError('not a JSON value')

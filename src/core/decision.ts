@@ -11,14 +11,14 @@ export const GATE_STATES = [
 
 export type GateState = (typeof GATE_STATES)[number]
 
-/** What the workflow learns when it settles a gate. */
+/** The state of a gate, as `resolveGate` returns it to the workflow. */
 export type GateResolution =
   /**
-   * `escalated`: unanswered once, and open for a wider circle for another `within`. `remindInMs`: until half of the present `within`
-   * is over, 0 from then on; absent in settlements of before there were reminders.
+   * `escalated`: nobody decided in time, so the gate is open for more groups for another `within`. `remindInMs`: the time until half of
+   * the current `within` is over, then 0; absent in results of versions without reminders.
    */
   | { state: 'open'; expiresInMs: number; escalated: boolean; remindInMs?: number }
-  /** `cancelled`: it is being applied, and the incident was cancelled meanwhile. */
+  /** `cancelled`: the incident was cancelled while the remedy is being applied. */
   | { state: 'approved'; targets: string[]; brokenBy?: { person: string; reason: string }; cancelled?: true }
   | { state: 'rejected'; nextCause: boolean; by: string }
   | { state: 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'; why: string }

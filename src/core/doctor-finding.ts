@@ -1,14 +1,14 @@
 /** One line of `runbook doctor`. */
 export interface DoctorFinding {
   name: string
-  /** Nothing has to be done. */
+  /** Nothing needs to be fixed. */
   ok: boolean
-  /** It may be as it should be, but a person had better know. */
+  /** Not an error, but worth knowing. */
   warning?: true
   detail: string
-  /** What to do when it is not as it should be. */
+  /** How to fix it. */
   fix?: string
 }
 
-/** Behind the message of an error for people. The doctor, who is asked then, leaves it out. */
+/** Ends the error messages about unreachable services. `runbook doctor` itself removes it. */
 export const ASK_DOCTOR = '; is it up ("runbook doctor")?'

@@ -4,10 +4,9 @@ export const EFFECT_RESULTS = ['applied', 'skipped', 'refused', 'unknown'] as co
 
 export type EffectResult = (typeof EFFECT_RESULTS)[number]
 
-/** The first of these says most of a thing to which several actions were applied. */
 const WORST_FIRST: readonly EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
 
-/** The worst of several results; undefined where there is none. */
+/** The worst of several results: of a target with several actions, it is the one to show. Undefined for an empty list. */
 export function worstOf(results: EffectResult[]): EffectResult | undefined {
   return WORST_FIRST.find((result) => results.includes(result))
 }
@@ -16,7 +15,7 @@ export const TARGET_STATES = ['proposed', 'skipped', 'permitted', 'applied', 're
 
 export type TargetState = (typeof TARGET_STATES)[number]
 
-/** What one action did to one target. */
+/** The result of one action on one target. */
 export interface Effect {
   gate: string
   /** `0-sql.update` */
@@ -24,15 +23,15 @@ export interface Effect {
   /** The target's key, or `-`. */
   target: string
   result: EffectResult
-  /** For people: what was observed, or why it was refused. */
+  /** One sentence: what was observed, or why the effect was refused. */
   detail: string
-  /** What the action returned (row count, job state, exit code): the `result` of `expect`. */
+  /** What the action returned, such as a row count or an exit code: `result` in `expect`. */
   observed?: JsonObject
 }
 
 /**
- * `<engine>/INC-142.r1/0-sql.update/run-7`: one effect, whoever applies it and however often. With the engine's id, because a
- * diagnosed system outlives an engine's database, and the next one begins at INC-1 again.
+ * `<engine>/INC-142.r1/0-sql.update/run-7`: the same for every attempt at one effect. It starts with the engine's id, because a diagnosed
+ * system may outlive the engine's database, and a new database numbers its incidents from INC-1 again.
  */
 export function effectKey(engine: string, gate: string, action: string, target: string): string {
   return `${engine}/${gate}/${action}/${target}`

@@ -1,11 +1,11 @@
 /**
- * An error somebody reacts to. `code` is stable (`RUNBOOK_…`); `message` says what happened, where, and what to do.
- * Mapped once to exit codes (src/cli), once to HTTP (src/http), once to Temporal failures (activities).
+ * An error that a caller reacts to. `code` is stable (`RUNBOOK_…`); `message` says what happened, where, and what to do next.
+ * One mapping each to exit codes (src/cli), HTTP (src/http) and Temporal failures (activities).
  */
 export class RunbookError extends Error {
   override readonly name = 'RunbookError'
   readonly code: ErrorCode
-  /** Machine-readable particulars, safe to show: never a secret. */
+  /** Details for programs. Never a secret: they are shown. */
   readonly detail: Record<string, unknown>
 
   constructor(code: ErrorCode, message: string, detail: Record<string, unknown> = {}, cause?: unknown) {
@@ -16,7 +16,7 @@ export class RunbookError extends Error {
 }
 
 export type ErrorCode =
-  | 'RUNBOOK_BAD_INPUT' // a value given by the caller is missing or wrong: exit 2, HTTP 400
+  | 'RUNBOOK_BAD_INPUT' // a value from the caller is missing or invalid: exit 2, HTTP 400
   | 'RUNBOOK_CONFIG' // the configuration file or an environment reference: exit 2
   | 'RUNBOOK_INVALID_RUNBOOK' // problems found by the compiler: exit 1, HTTP 422
   | 'RUNBOOK_UNKNOWN_INCIDENT_TYPE' // exit 2, HTTP 400; detail.known
@@ -25,7 +25,7 @@ export type ErrorCode =
   | 'RUNBOOK_NOT_AUTHENTICATED' // exit 4, HTTP 401
   | 'RUNBOOK_NOT_ALLOWED' // exit 4, HTTP 403
   | 'RUNBOOK_UNREACHABLE' // a database, Redis, Temporal, the API does not answer: exit 1, HTTP 503
-  | 'RUNBOOK_CHECK_FAILED' // a check could not be run; becomes evidence, not the incident's end
+  | 'RUNBOOK_CHECK_FAILED' // a check could not run; stored as evidence, does not end the incident
   | 'RUNBOOK_FROZEN' // permit refused: freeze is on
   | 'RUNBOOK_STALE' // the re-check is older than allowed
   | 'RUNBOOK_REFUSED' // permit, fence or guard refused the effect
@@ -34,7 +34,7 @@ export function isRunbookError(error: unknown, code?: ErrorCode): error is Runbo
   return error instanceof RunbookError && (code === undefined || error.code === code)
 }
 
-/** The message of anything thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && !error.message && error.errors.length > 0) return messageOf(error.errors[0])
   return error instanceof Error ? error.message || error.name : String(error)

@@ -1,10 +1,10 @@
 import type { Json } from './json.ts'
 
-/** At most so many rows and bytes of one check's result reach the workflow; the history holds exactly the same. */
+/** Limits of one check's result. The workflow gets exactly what the history stores. */
 export const MAX_ROWS = 500
 export const MAX_RESULT_BYTES = 64 * 1024
 
-/** One check's stored result. What the workflow acts on is what was stored first at its place. */
+/** One check's stored result. The workflow acts on the evidence that was stored first at its place. */
 export interface Evidence {
   /** `r1/check/jobs`: unique within the incident. */
   place: string
@@ -12,9 +12,9 @@ export interface Evidence {
   name: string
   kind: string
   status: 'ok' | 'failed' | 'timeout'
-  /** With status `ok`: an object of the kind's declared result, after redaction and caps. */
+  /** With status `ok`: the result in the declared type of the check's kind, redacted and within the limits. */
   result?: { [key: string]: Json }
-  /** Otherwise: what went wrong, for people. */
+  /** With another status: what failed. */
   error?: string
   /** SHA-256 of the canonical result after redaction (or of the error): the evidence's address. */
   ref: string

@@ -18,7 +18,7 @@ export const OUTCOMES = [
 
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** Input of the workflow `runbook.<name>`: beside the plan, what makes this incident this one. */
+/** The second input of the workflow `runbook.<name>`, after the plan. */
 export interface IncidentStart {
   incident: string
   planDigest: string
@@ -35,13 +35,13 @@ export function gateId(incident: string, round: number): string {
   return `${incident}.r${round}`
 }
 
-/** Whether one cause explains the incident, on the evidence of one round. */
+/** Whether one cause explains the incident, according to the evidence of one round. */
 export type Finding = {
   cause: string
   title: string
   holds: true | false | 'undetermined'
-  /** For people; for `undetermined`, which check is missing. */
+  /** One sentence; if undetermined, it names the missing check. */
   because: string
-  /** How many things the cause concerns, where it says `affects`. */
+  /** How many items the cause affects, if it has `affects`. */
   affected?: number
 }

@@ -1,10 +1,10 @@
-const LEAST_MS = 600_000
-const MOST_LOOKS = 24
+const MIN_INTERVAL_MS = 600_000
+const MAX_POLLS = 24
 
 /**
- * After how many milliseconds it is looked again whether a person has done a step by hand, if nobody rings before: every ten minutes,
- * and of what takes long not more than 24 times, since each look stands in the workflow's history.
+ * How often the workflow asks whether a person has done a manual action, if no signal arrives: every ten minutes, but at most 24 times,
+ * because each poll adds events to the workflow's history.
  */
 export function manualPollMs(timeoutMs: number): number {
-  return Math.max(LEAST_MS, Math.ceil(timeoutMs / MOST_LOOKS))
+  return Math.max(MIN_INTERVAL_MS, Math.ceil(timeoutMs / MAX_POLLS))
 }

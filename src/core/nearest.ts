@@ -1,4 +1,4 @@
-/** The candidate that was probably meant, by edit distance (a swap of neighbours is one edit); undefined when none is near. */
+/** The candidate with the smallest edit distance (a swap of neighbours is one edit); undefined if none is close enough. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const lower = word.toLowerCase()
   const limit = Math.max(1, Math.floor(word.length / 3))
@@ -24,10 +24,10 @@ function editDistance(a: string, b: string): number {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
       const replace = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      let least = Math.min(replace, rows[i - 1]![j]! + 1, row[j - 1]! + 1)
+      let smallest = Math.min(replace, rows[i - 1]![j]! + 1, row[j - 1]! + 1)
       if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
-        least = Math.min(least, rows[i - 2]![j - 2]! + 1)
-      row.push(least)
+        smallest = Math.min(smallest, rows[i - 2]![j - 2]! + 1)
+      row.push(smallest)
     }
     rows.push(row)
   }

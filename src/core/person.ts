@@ -1,14 +1,14 @@
-/** Somebody who may decide: from the configuration's `people`, or logged in at the identity provider. */
+/** A person who may decide: from `people` in the configuration, or logged in with the identity provider. */
 export interface Person {
   name: string
   groups: string[]
-  /** SHA-256 of the bearer token, 64 lower-case hex digits; absent: nobody can log in by this name. */
+  /** SHA-256 of the bearer token, 64 lower-case hex digits; absent: no login with a token. */
   tokenHash?: string
   /** Registered public keys: `ed25519:<base64url>`. */
   keys: string[]
-  /** This person's name at the identity provider; absent: nobody comes from there by this name. */
+  /** This person's name at the identity provider; absent: no login through it. */
   login?: string
-  /** Not in the configuration: the identity provider vouches for the name and the groups. */
+  /** Not in the configuration: name and groups come from the identity provider. */
   oidc?: true
 }
 

@@ -1,6 +1,6 @@
 import type { Json } from './json.ts'
 
-/** The form of the plan below. The workflow host refuses a plan of another version. */
+/** The version of the plan's format. The workflow refuses plans of another version. */
 export const IR_VERSION = 2
 
 /**
@@ -17,10 +17,10 @@ export interface Plan {
   owner?: string
   inputs: Record<string, InputSpec>
   key: Value
-  /** Absent: every incident counts as existing. */
+  /** Absent: the symptom counts as present. */
   symptom?: Expression
   detect?: { everyMs: number; for: number; againMs: number }
-  /** In an order in which each comes after all it needs. */
+  /** In an order in which every check comes after those that it needs. */
   checks: PlanCheck[]
   /** Most fundamental first. */
   causes: PlanCause[]
@@ -45,8 +45,8 @@ export interface InputSpec {
 }
 
 /**
- * What an expression's value, a check's result or a declared column is. `int` travels as a JSON number and becomes a CEL int;
- * `duration` travels as text (`1h`).
+ * The type of an expression, a check's result or a declared column. In JSON, an `int` is a number (a CEL int in expressions), and a
+ * `duration` is a string (`1h`).
  */
 export type Type =
   | 'string'
@@ -62,11 +62,11 @@ export type Type =
 /** A CEL expression, checked when it was compiled. */
 export interface Expression {
   cel: string
-  /** Names of the checks that it reads, directly or through `affects`. If one failed, the value is undetermined. */
+  /** Names of the checks that it reads, directly or through `affects`. If one failed, the expression is undetermined. */
   checks: string[]
-  /** Checks whose truncated rows, were there more, could only turn the value from false to true (a list: only grow). */
+  /** Checks whose missing rows, if truncated, could only turn the value from false to true, or make a list longer. */
   grows: string[]
-  /** Checks whose truncated rows, were there more, could turn the value from true to false (a list: shrink), or change it. */
+  /** Checks whose missing rows, if truncated, could turn the value from true to false, make a list shorter, or change it. */
   shrinks: string[]
 }
 
@@ -83,10 +83,10 @@ export interface PlanCheck {
   /** Such as `sql.query`. */
   kind: string
   with: Record<string, Value>
-  /** Checks that must have been run before (references in `with`). */
+  /** Checks that must run first, because `with` refers to them. */
   needs: string[]
   timeoutMs: number
-  /** Further tries after a failure, within the same check. */
+  /** Further tries after a failure, within `timeoutMs`. */
   retries: number
   /** The result's type, for evaluating expressions over it. */
   result: Type
@@ -97,15 +97,15 @@ export interface PlanCause {
   title: string
   when?: Expression
   affects?: Expression
-  /** The type of one affected thing; there where `affects` is. */
+  /** The type of one affected item; present if `affects` is. */
   affectsItem?: Type
   because: Value
-  /** Checks that may be undetermined without holding this cause's remedy back. */
+  /** Checks that may be missing for the causes above without blocking this cause's remedy. */
   despite: string[]
   then: Ending | { remedy: string }
 }
 
-/** What follows when nothing is to be applied. */
+/** How the incident ends if no remedy is applied. */
 export type Ending =
   { end: 'escalate' } | { end: 'no-action' } | { end: 'handoff'; incident: string; inputs: Record<string, Value> }
 
@@ -115,7 +115,7 @@ export interface PlanRemedy {
   name: string
   title: string
   risk: Risk
-  /** The name by which expressions know one target; absent: one target, with key `-`. */
+  /** The name of one target in expressions; absent: there is one target, with the key `-`. */
   for?: string
   /** The type of one target: what the `for` name and the elements of `targets` are. `dyn` without `for`. */
   targetItem: Type
@@ -144,20 +144,20 @@ export interface PlanRemedy {
   }
 }
 
-/** `write` needs an approval; `message` and `person` change nothing by themselves. */
+/** `write` needs an approval; `message` (a notification) and `person` (a manual action) change nothing by themselves. */
 export type ActionAccess = 'write' | 'message' | 'person'
 
 export interface PlanAction {
-  /** Its place in `do`, and its part of the effect's key: `0-sql.update`. */
+  /** Its index in `do` and its kind; part of the effect's key: `0-sql.update`. */
   id: string
   /** Such as `sql.update`. */
   kind: string
-  /** What it does to the outside: the plan says it, so that a later version of the engine cannot change it under a running incident. */
+  /** Stored in the plan, so that a newer version of the engine cannot change it for a running incident. */
   access: ActionAccess
   with: Record<string, Value>
-  /** Once for the remedy, not for each target. */
+  /** Done once for all targets, not for each target. */
   once: boolean
-  /** Evaluated when proposed; false: the action is left out for that target. */
+  /** Evaluated when the remedy is proposed; false: the action is omitted for that target. */
   if?: Expression
   timeoutMs: number
   /** A condition on the effect's observed result (`result`); false: the effect counts as refused. */

@@ -2,8 +2,8 @@ import type { Json, JsonObject } from './json.ts'
 import type { ActionAccess, Risk } from './plan.ts'
 
 /**
- * A remedy rendered for one incident: canonical JSON, whose SHA-256 is the `proposalDigest` that every decision is bound to.
- * What runs is read from here and nowhere else: nothing is rendered again.
+ * A remedy rendered for one incident. The SHA-256 of its canonical JSON is the `proposalDigest`, to which every decision is bound.
+ * Actions run exactly as they are stored here; nothing is rendered again.
  */
 export interface Proposal {
   gate: string
@@ -18,7 +18,7 @@ export interface Proposal {
   /** In the order in which they are applied: each action for all its targets, then the next action. */
   actions: ProposedAction[]
   targets: ProposedTarget[]
-  /** How many the cause affects; more than `targets` when the limit cut. */
+  /** How many items the cause affects; more than `targets` if `maxTargets` is lower. */
   affected: number
   limits: { maxTargets: number; perHour?: number; cooldownMs?: number }
   approval: ProposedApproval
@@ -27,17 +27,17 @@ export interface Proposal {
   expiresAt: string
 }
 
-/** How it is decided on: what a permit goes by, as the digest covers it and the gate's columns are not signed. */
+/** The approval rules. A permit uses these and not the gate's columns, because the digest covers them. */
 export interface ProposedApproval {
   auto: boolean
   by: string[]
   count: number
   excludeRequester: boolean
   validForMs: number
-  /** Unanswered, the groups of `escalateTo` may decide too from `expiresAt` on; or it is rejected. */
+  /** If nobody decides by `expiresAt`: `escalate` lets the groups of `escalateTo` decide too, `reject` rejects. */
   onTimeout: 'escalate' | 'reject'
   escalateTo: string[]
-  /** Whether some of the targets can be approved alone; not where a write is done once for all of them. */
+  /** Whether a person may approve a subset of the targets. Not if one write is done once for all of them. */
   inPart: boolean
 }
 
@@ -46,7 +46,7 @@ export interface ProposedTarget {
   key: string
   /** The lease's name, from the remedy's `lock`. */
   lock?: string
-  /** The thing itself, as the cause's `affects` gave it. */
+  /** The item, as the cause's `affects` returned it. */
   item: Json
 }
 
@@ -55,27 +55,27 @@ export interface ProposedAction {
   id: string
   kind: string
   access: ActionAccess
-  /** A target's key, or `-` for an action that is done once. */
+  /** A target's key, or `-` for an action that is done once for all targets. */
   target: string
-  /** Every parameter's final value. */
+  /** The final value of every parameter. */
   with: JsonObject
-  /** Read-only look at what it would change: lines for people and data for machines. */
+  /** What the action would change, read without changing anything. */
   preview: ActionPreview
 }
 
 export interface ActionPreview {
   /** One line: the statement, command or call in full. */
   summary: string
-  /** What it would touch, as it is and as it would become. */
+  /** Each row or job before and after the action. */
   rows?: { before: JsonObject; after: JsonObject }[]
-  /** Columns whose values before stand in `rows` to the letter, nothing hidden, replaced, cut or rounded: only these can be put back. */
+  /** Columns whose values in `rows[].before` are exact: not redacted, replaced, cut or rounded. Only these can be restored. */
   exact?: string[]
-  /** How many things it would touch. */
+  /** How many rows or jobs it would change. */
   count?: number
   /** Whether it can be undone, and how. */
   undo?: string
-  /** How surely it is done once; absent where it is exactly once. */
+  /** How often the action may be carried out; absent: exactly once. */
   guarantee?: string
-  /** What could not be looked at, and why. */
+  /** What could not be read, or why the action would be refused now. */
   warning?: string
 }

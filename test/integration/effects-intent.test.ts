@@ -210,7 +210,7 @@ describe('process.run', () => {
     const approvedVia = other(['/bin/echo', 'approved'])
     expect(await applied('process.run', restart, { gate, approvedVia })).toMatchObject({
       result: 'refused',
-      detail: expect.stringMatching(/^the configuration's command is not the one that was approved: .*"approved"/),
+      detail: expect.stringMatching(/^the configured command changed after the approval: .*"approved"/),
     })
     expect(await applied('process.run', restart, { gate: same, approvedVia, via: approvedVia })).toMatchObject({
       result: 'applied',
@@ -232,11 +232,11 @@ describe('process.run', () => {
     const context = { targets: away as Partial<Targets> as Targets, signal: new AbortController().signal }
     expect(await previewAction('process.run', restart, context)).toMatchObject({
       summary: 'run restart of ctl',
-      warning: 'as it stands it would be refused: away',
+      warning: 'it would be refused now: away',
     })
     expect(await applied('process.run', restart, { approvedVia: away })).toMatchObject({
       result: 'refused',
-      detail: 'what restart of ctl runs could not be shown when it was approved',
+      detail: 'the preview did not show the command line of restart of ctl, so nobody approved it',
     })
     expect(await ran()).toEqual([])
   })
@@ -357,7 +357,7 @@ describe('http.request', () => {
     respond = (_, request) => request.socket.destroy()
     expect(await applied('http.request', call)).toMatchObject({
       result: 'unknown',
-      detail: expect.stringContaining('may have been done'),
+      detail: expect.stringContaining('may have been carried out'),
     })
   })
 
@@ -472,7 +472,7 @@ describe('the preview', () => {
     expect(preview).toMatchObject({
       count: 0,
       rows: [],
-      warning: '0 rows fit now, 1 must: as it stands it would be refused',
+      warning: '0 rows match now, but the write must change exactly 1: it would be refused now',
     })
   })
 
@@ -507,7 +507,7 @@ describe('the preview', () => {
     )
     expect(preview).toMatchObject({
       exact: ['status'],
-      undo: 'none: what is in failure_reason is not kept to the letter',
+      undo: 'none: the exact value of failure_reason is not stored',
     })
     expect(JSON.stringify(preview)).not.toMatch(/the-key-of-the-store|hunter2|x{3000}/)
   })
@@ -520,7 +520,7 @@ describe('the preview', () => {
       { connection: 'db', table: 'runs', where: { id: 'x' }, set: { status: 'FAILED' } },
       { ...context(), targets: { postgres: fails } as unknown as Targets },
     )
-    expect(preview.warning).toBe('could not look at what it would change: no\uFFFD \uFFFD with ***')
+    expect(preview.warning).toBe('could not read what it would change: no\uFFFD \uFFFD with ***')
   })
 
   test('of an update on a table that is not there keeps the statement and says why', async () => {

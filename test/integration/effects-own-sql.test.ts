@@ -197,8 +197,8 @@ describe('its preview', () => {
     const { undo: _, ...without } = enqueue('nobody')
     expect(await preview(without)).toMatchObject({
       count: 0,
-      undo: 'none: the runbook has no statement for it',
-      warning: expect.stringContaining('0 rows fit now, 1 must'),
+      undo: 'none: the runbook has no undo statement',
+      warning: expect.stringContaining('0 rows match now, but the write must change exactly 1'),
     })
     await addRun(world, 'secret')
     expect(await preview(enqueue('secret'), ['status'])).toMatchObject({
@@ -219,7 +219,7 @@ describe('its preview', () => {
     const { preview: _, undo, ...rest } = enqueue('back')
     expect(await preview({ ...rest, sql: undo! })).toEqual({
       summary: `DELETE FROM outbox WHERE run_id = 'back' AND kind = 'it''s' AND taken_at IS NULL`,
-      undo: 'none: the runbook has no statement for it',
+      undo: 'none: the runbook has no undo statement',
     })
   })
 

@@ -251,18 +251,18 @@ describe('what goes wrong', () => {
     const closed = await world.closed(await world.open('things', 'odd'))
     expect(closed.outcome).toBe('failed')
     expect(closed.reason).toMatch(
-      /^the engine could not continue: propose: mend: a target's key and lock have 1 to 500 characters/,
+      /^the engine could not continue: propose: mend: a target's key and lock must have 1 to 500 characters/,
     )
   })
 
   test('a key that an expression cut in the midst of a character is refused', async () => {
     await expect(world.open('halved', 'group-\u{1F600}')).rejects.toMatchObject({
       code: 'RUNBOOK_BAD_INPUT',
-      message: expect.stringContaining('half of a surrogate pair'),
+      message: expect.stringContaining('lone surrogates'),
     })
     await world.addThings('halves', '\u{1F600}')
     const closed = await world.closed(await world.open('halved', 'halves'))
-    expect(closed.reason).toContain("mend: a target's key and lock have 1 to 500 characters")
+    expect(closed.reason).toContain("mend: a target's key and lock must have 1 to 500 characters")
   })
 
   test('an engine’s database that is away costs no workflow history, however often it is asked', async () => {

@@ -31,7 +31,7 @@ test('one long text is shortened before other rows are given up', () => {
 
 test('a result that cannot be made small is an error', () => {
   const wide = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`field${i}`, 'x'.repeat(1_900)]))
-  expect(() => capResult(wide)).toThrow('at most 64 are kept')
+  expect(() => capResult(wide)).toThrow('the limit is 64 kB')
 })
 
 test('redacted fields go at any depth, in any case of letters, and keep no wrong type', () => {

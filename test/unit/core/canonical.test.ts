@@ -18,7 +18,7 @@ function shuffled(value: Json): Json {
 }
 
 describe('canonical JSON', () => {
-  test('is the same text for the same value, whatever the order of its keys, and reads back as that value', () => {
+  test('is the same text for the same value in any order of keys, and parses to that value', () => {
     fc.assert(
       fc.property(json, (value) => {
         expect(canonical(shuffled(value))).toBe(canonical(value))
@@ -27,7 +27,7 @@ describe('canonical JSON', () => {
     )
   })
 
-  test('has another digest when one field differs', () => {
+  test('has another digest if one field differs', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), json, { minKeys: 1 }), fc.nat(), (value, n) => {
         const keys = Object.keys(value)
@@ -51,7 +51,7 @@ describe('canonical JSON', () => {
   })
 })
 
-test('effects of two engines, gates, actions or targets have keys of their own', () => {
+test('effects of different engines, gates, actions or targets have different keys', () => {
   const keys = [
     effectKey('e1', 'INC-1.r1', '0-sql.update', 'a'),
     effectKey('e2', 'INC-1.r1', '0-sql.update', 'a'),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { defined } from '../../../src/core/defined.ts'
 
-test('properties that are undefined are left out; null, false, 0 and empty text stay', () => {
+test('omits undefined properties; keeps null, false, 0 and the empty string', () => {
   const given: { a?: string | undefined; b: null; c: boolean; d: number; e: string } = {
     a: undefined,
     b: null,

@@ -7,7 +7,7 @@ import type { Proposal } from '../../../src/core/proposal.ts'
 const name = fc.string({ minLength: 1, maxLength: 12 })
 const values = fc.dictionary(name, fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
 
-/** Every field of a proposal, the optional ones there or not. */
+/** Every field of a proposal, with and without the optional ones. */
 const proposals = fc.record(
   {
     gate: name,
@@ -69,7 +69,7 @@ const proposals = fc.record(
 
 type Path = (string | number)[]
 
-/** The place of every value, at any depth. */
+/** The path of every value, at any depth. */
 function places(value: Json, at: Path = []): Path[] {
   if (typeof value !== 'object' || value === null) return [at]
   const inside = Array.isArray(value)
@@ -78,7 +78,7 @@ function places(value: Json, at: Path = []): Path[] {
   return at.length === 0 ? inside : [at, ...inside]
 }
 
-/** A copy in which the value at that place was changed by `change`; undefined takes it away. */
+/** A copy in which `change` replaced the value at that path; undefined removes it. */
 function changed(value: Json, [first, ...rest]: Path, change: (old: Json) => Json | undefined): Json {
   const within = (old: Json) => (rest.length === 0 ? change(old) : changed(old, rest, change))
   if (Array.isArray(value))
@@ -93,7 +93,7 @@ function changed(value: Json, [first, ...rest]: Path, change: (old: Json) => Jso
 }
 
 const another = (old: Json): Json => {
-  // Also of numbers so large or small that one more is the same number.
+  // Not `old + 1`, which equals `old` for a very large number.
   if (typeof old === 'number') return Math.abs(old) > 1 ? old / 2 : old + 2
   if (typeof old === 'boolean') return !old
   if (typeof old === 'string') return `${old} `
@@ -101,8 +101,8 @@ const another = (old: Json): Json => {
   return old === null ? 'null' : { ...old, 'one more': null }
 }
 
-test('a proposal in which any one field is changed, added, wrapped or taken away has another digest', () => {
-  let looked = 0
+test('a proposal with any one field changed, added, wrapped or removed has another digest', { timeout: 60_000 }, () => {
+  let compared = 0
   fc.assert(
     fc.property(proposals, (proposal) => {
       const approved = digest(proposal)
@@ -110,15 +110,15 @@ test('a proposal in which any one field is changed, added, wrapped or taken away
       for (const place of places(proposal)) {
         for (const change of [another, (old: Json) => [old], () => undefined])
           expect(digest(changed(proposal, place, change)), place.join('.')).not.toBe(approved)
-        looked += 1
+        compared += 1
       }
     }),
     { numRuns: 60 },
   )
-  expect(looked).toBeGreaterThan(1_000)
+  expect(compared).toBeGreaterThan(1_000)
 })
 
-test('the order of targets and actions, which is the order in which they are applied, is part of the digest', () => {
+test('the digest depends on the order of targets and actions, which is the order of applying them', () => {
   const proposal = { actions: [{ id: 'a' }, { id: 'b' }], targets: [{ key: '1' }, { key: '2' }] }
   expect(digest({ ...proposal, actions: proposal.actions.toReversed() })).not.toBe(digest(proposal))
   expect(digest({ ...proposal, targets: proposal.targets.toReversed() })).not.toBe(digest(proposal))

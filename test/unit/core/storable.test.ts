@@ -11,13 +11,13 @@ test.each(['a\0b', '\ud83d', '\ude00', 'a\ud83d b', '\ude00\ud83d'])(
   },
 )
 
-test('every other text is stored as it is', () => {
+test('every other text is stored unchanged', () => {
   const text = 'ünï “€” \u{1F600}\n\u202e\uFFFD'
   expect(isStorable(text)).toBe(true)
   expect(toStorable(text)).toBe(text)
 })
 
-test('a text is cut before a character that would be cut in half', () => {
+test('a text is cut before a surrogate pair, not inside it', () => {
   expect(cutText('ab\u{1F600}', 3)).toBe('ab')
   expect(cutText('ab\u{1F600}', 4)).toBe('ab\u{1F600}')
 })

@@ -98,7 +98,7 @@ describe('the preview', () => {
   test('of an unknown kind says so instead of failing', async () => {
     expect(await previewAction('sql.drop', { a: 1 }, context)).toEqual({
       summary: 'sql.drop {"a":1}',
-      warning: 'as it stands it would be refused: this version has no action kind sql.drop',
+      warning: 'it would be refused now: this version has no action kind sql.drop',
     })
   })
 
@@ -106,11 +106,11 @@ describe('the preview', () => {
     const parameters = { connection: 'db', table: 'runs', where: { id: '7' }, set: { status: 'FAILED' } }
     expect(await previewAction('sql.update', parameters, context)).toEqual({
       summary: `UPDATE runs SET status = 'FAILED' WHERE id = '7'`,
-      warning: 'could not look at what it would change: db does not answer',
+      warning: 'could not read what it would change: db does not answer',
     })
   })
 
-  test('says where the promise is less than exactly once', async () => {
+  test('says if the guarantee is weaker than exactly once', async () => {
     const promise = async (kind: string, parameters: JsonObject, ledger = 'target') => {
       const targets = new Proxy(
         {},
@@ -120,13 +120,11 @@ describe('the preview', () => {
     }
     const change = { connection: 'db', table: 'runs', where: { id: '7' }, set: { status: 'FAILED' } }
     expect(await promise('sql.update', change)).toBeUndefined()
-    expect(await promise('sql.update', change, 'none')).toBe(
-      'at most once, then looked at: this database keeps no ledger',
-    )
+    expect(await promise('sql.update', change, 'none')).toBe('at most once, then observed: this database has no ledger')
     expect(await promise('bullmq.retry', { connection: 'queue', id: 'x' })).toBe('at most once')
     const run = { connection: 'ctl', command: 'restart' }
-    expect(await promise('process.run', run)).toContain('not fenced: a person settles it')
-    expect(await promise('process.run', { ...run, idempotent: true })).toContain('once or more')
+    expect(await promise('process.run', run)).toContain('a person settles it')
+    expect(await promise('process.run', { ...run, idempotent: true })).toContain('at least once')
     expect(await promise('notify', { channel: 'platform', message: 'x' })).toBeUndefined()
   })
 })
