@@ -86,7 +86,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
       },
     ]
     const text = showLines(atItsGate({ rounds: [round] }), page).join('\n')
-    expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · 1 of oncall')
+    expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · needs 1 approval')
   })
 
   test('an action that ran once is listed in addition to the targets', () => {
