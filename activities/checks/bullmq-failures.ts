@@ -3,7 +3,7 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { normaliseReason } from './normalise-reason.ts'
-import { limitOf, optionalDuration, requiredText } from './check-parameters.ts'
+import { limitParameter, optionalDuration, requiredString } from './check-parameters.ts'
 import { maxAttempts } from './read-jobs.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
@@ -21,9 +21,9 @@ interface Failure {
 }
 
 export const bullmqFailures: CheckImplementation = async (parameters, { targets, signal }) => {
-  const target = await targets.bullmq(requiredText(parameters, 'connection'), 'read')
+  const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
   const sinceMs = optionalDuration(parameters, 'since')
-  const limit = limitOf(parameters, 'limit', 1000, 5000)
+  const limit = limitParameter(parameters, 'limit', 1000, 5000)
   const now = Date.now()
   const from = sinceMs === undefined ? '-inf' : now - sinceMs
   const key = `${target.base}:failed`
@@ -40,7 +40,7 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
   return capResult({ total, rows, truncated: total > failures.length }, target.redact)
 }
 
-/** `pairs`: id, score, id, score … as ZRANGE WITHSCORES gives them. */
+/** `pairs`: id, score, id, score …, as ZRANGE WITHSCORES returns them. */
 async function readFailures(target: BullmqTarget, pairs: string[]): Promise<Failure[]> {
   const ids = pairs.filter((_, i) => i % 2 === 0)
   const replies = (await readPipeline(

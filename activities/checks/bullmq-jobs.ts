@@ -4,50 +4,50 @@ import { RunbookError } from '../../src/core/errors.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { limitOf, optionalTexts, requiredText } from './check-parameters.ts'
+import { limitParameter, optionalStrings, requiredString } from './check-parameters.ts'
 import { readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
 export const bullmqJobs: CheckImplementation = async (parameters, { targets }) => {
-  const target = await targets.bullmq(requiredText(parameters, 'connection'), 'read')
-  const ids = optionalTexts(parameters, 'ids')
-  const states = optionalTexts(parameters, 'states')
+  const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
+  const ids = optionalStrings(parameters, 'ids')
+  const states = optionalStrings(parameters, 'states')
   if ((ids === undefined) === (states === undefined))
-    throw new RunbookError('RUNBOOK_CHECK_FAILED', 'give either ids or states')
-  const limit = ids ? MAX_ROWS : limitOf(parameters, 'limit', 100, MAX_ROWS)
-  const asked = ids ? [...new Set(ids)] : await idsInStates(target, states!, limit + 1)
-  const jobs = await readJobs(target, asked.slice(0, limit))
-  // A job that has moved on since its list was read is no longer in a state that was asked for.
+    throw new RunbookError('RUNBOOK_CHECK_FAILED', 'set either ids or states, not both')
+  const limit = ids ? MAX_ROWS : limitParameter(parameters, 'limit', 100, MAX_ROWS)
+  const wantedIds = ids ? [...new Set(ids)] : await idsInStates(target, states!, limit + 1)
+  const jobs = await readJobs(target, wantedIds.slice(0, limit))
+  // A job may have moved to another state since its id was read.
   const shown = states ? jobs.filter((job) => states.includes(job.state)) : jobs
   const now = Date.now()
   const rows = shown.map((job) => toRow(job, now))
-  return capResult({ rows, truncated: asked.length > limit }, target.redact)
+  return capResult({ rows, truncated: wantedIds.length > limit }, target.redact)
 }
 
-/** At most so many ids, the states in the order given; of each the oldest first, of finished ones the newest. */
-async function idsInStates(target: BullmqTarget, states: string[], most: number): Promise<string[]> {
-  const ranges = states.map((state) => rangeOf(target, state, most))
+/** At most `max` ids, in the order of the states. Oldest first; for `failed` and `completed` newest first. */
+async function idsInStates(target: BullmqTarget, states: string[], max: number): Promise<string[]> {
+  const ranges = states.map((state) => rangeOf(target, state, max))
   const replies = (await readPipeline(target, ranges)) as string[][]
   const inOrder = replies.map((ids, i) => (ranges[i]![0] === 'lrange' ? ids.reverse() : ids))
-  return [...new Set(inOrder.flat())].slice(0, most)
+  return [...new Set(inOrder.flat())].slice(0, max)
 }
 
-function rangeOf(target: BullmqTarget, state: string, most: number): RedisCommand {
+function rangeOf(target: BullmqTarget, state: string, max: number): RedisCommand {
   const key = (part: string) => `${target.base}:${part}`
   switch (state) {
     case 'waiting':
-      return ['lrange', key('wait'), -most, -1]
+      return ['lrange', key('wait'), -max, -1]
     case 'active':
-      return ['lrange', key('active'), -most, -1]
+      return ['lrange', key('active'), -max, -1]
     case 'prioritized':
     case 'delayed':
     case 'waiting-children':
-      return ['zrange', key(state), 0, most - 1]
+      return ['zrange', key(state), 0, max - 1]
     case 'failed':
     case 'completed':
-      return ['zrange', key(state), 0, most - 1, 'REV']
+      return ['zrange', key(state), 0, max - 1, 'REV']
     default:
       throw new RunbookError('RUNBOOK_CHECK_FAILED', `"${state}" is not a state of a job`)
   }

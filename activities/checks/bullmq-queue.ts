@@ -4,20 +4,20 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { optionalBool, requiredText } from './check-parameters.ts'
+import { optionalBool, requiredString } from './check-parameters.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
-/** Jobs looked at, at each end of a list, for the one that waits longest. */
-const ENDS = 10
+/** How many jobs at each end of a list are compared to find the one that waits longest. */
+const JOBS_PER_END = 10
 const MAX_ACTIVE = 500
 const MAX_NAMES = 100
 
 export const bullmqQueue: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
-  const target = await targets.bullmq(requiredText(parameters, 'connection'), 'read')
+  const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
   const watch = optionalBool(parameters, 'watchStalledCheck') ?? false
-  // The watch comes first, so that the counts are as of now and not of a minute ago.
-  const stalledChecker = watch ? await watchStalledCheck(target, signal, timeoutMs) : await seesStalledCheck(target)
+  // Watch first, so that the counts are current and not a minute old.
+  const stalledChecker = watch ? await watchStalledCheck(target, signal, timeoutMs) : await hasStalledCheck(target)
   return capResult({ ...(await readQueueState(target)), stalledChecker }, target.redact)
 }
 
@@ -61,14 +61,14 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
 }
 
 /**
- * The counter that BullMQ's limiter keeps: used up when it reaches the maximum, which stands in `meta` only for a global limit;
- * `worker.rateLimit()` sets it to the largest safe integer.
+ * BullMQ's rate limit is used up when its counter reaches the maximum. `meta` holds the maximum of a global limit only;
+ * `worker.rateLimit()` sets the counter to the largest safe integer.
  */
 function rateLimit(max: string | null, counter: string | null, ttlMs: number): JsonObject {
-  const most = max === null ? Number.MAX_SAFE_INTEGER : Number(max)
+  const limit = max === null ? Number.MAX_SAFE_INTEGER : Number(max)
   const count = counter === null ? null : Number(counter)
-  const usedUp = count !== null && count >= most && ttlMs > 0
-  return { rateLimitMax: max === null ? null : most, rateLimitCount: count, rateLimitTtlMs: usedUp ? ttlMs : null }
+  const usedUp = count !== null && count >= limit && ttlMs > 0
+  return { rateLimitMax: max === null ? null : limit, rateLimitCount: count, rateLimitTtlMs: usedUp ? ttlMs : null }
 }
 
 /** BullMQ names a worker's blocking connection `<prefix>:<base64 of the queue>`, followed by `:w:<name>` if the worker has one. */
@@ -84,10 +84,10 @@ function workerNames(clientList: string, { prefix, queue }: { prefix: string; qu
 async function oldestJobs(target: BullmqTarget): Promise<JsonObject> {
   const key = (part: string) => `${target.base}:${part}`
   const [head, tail, first, last, running] = (await readPipeline(target, [
-    ['lrange', key('wait'), -ENDS, -1],
-    ['lrange', key('wait'), 0, ENDS - 1],
-    ['zrange', key('prioritized'), 0, ENDS - 1],
-    ['zrange', key('prioritized'), -ENDS, -1],
+    ['lrange', key('wait'), -JOBS_PER_END, -1],
+    ['lrange', key('wait'), 0, JOBS_PER_END - 1],
+    ['zrange', key('prioritized'), 0, JOBS_PER_END - 1],
+    ['zrange', key('prioritized'), -JOBS_PER_END, -1],
     ['lrange', key('active'), -MAX_ACTIVE, -1],
   ])) as string[][]
   const waiting = [...new Set([...head!, ...tail!, ...first!, ...last!])]
@@ -106,32 +106,32 @@ async function oldestJobs(target: BullmqTarget): Promise<JsonObject> {
   }
 }
 
-/** The id with the earliest time; ids whose time is unknown (0) are passed over. */
+/** The id with the earliest time; ids without a known time (0) are ignored. */
 function oldest(ids: string[], timeOf: (index: number) => number): { id: string | null; ms: number | null } {
   const dated = ids.map((id, i) => ({ id, at: timeOf(i) })).filter(({ at }) => at > 0)
   const first = dated.reduce<{ id: string; at: number } | null>((a, b) => (a && a.at <= b.at ? a : b), null)
   return { id: first?.id ?? null, ms: first ? Math.max(0, Date.now() - first.at) : null }
 }
 
-/** True, or null: one look cannot tell that nobody checks. */
-async function seesStalledCheck(target: BullmqTarget): Promise<boolean | null> {
-  const [there] = await readPipeline(target, [['exists', `${target.base}:stalled-check`]])
-  return there === 1 ? true : null
+/** True, or null: one sample cannot prove that no worker checks. */
+async function hasStalledCheck(target: BullmqTarget): Promise<boolean | null> {
+  const [exists] = await readPipeline(target, [['exists', `${target.base}:stalled-check`]])
+  return exists === 1 ? true : null
 }
 
-/** The key lives for one interval and is set anew at the next check: absent through two intervals means that nobody checks. */
+/** The key expires after one interval, and the next check sets it again: if it is absent for two intervals, no worker checks. */
 async function watchStalledCheck(target: BullmqTarget, signal: AbortSignal, timeoutMs: number): Promise<boolean> {
   const watchMs = 2 * target.stalledIntervalMs
   if (timeoutMs < watchMs + 1_000)
     throw new RunbookError(
       'RUNBOOK_CHECK_FAILED',
-      `watchStalledCheck looks for ${watchMs / 1000}s (two stalledIntervals of connection ${target.connection}): ` +
+      `watchStalledCheck samples for ${watchMs / 1000}s (two stalledIntervals of connection ${target.connection}): ` +
         `the check's timeout of ${timeoutMs / 1000}s must be at least ${watchMs / 1000 + 1}s`,
     )
   const everyMs = Math.max(20, Math.min(250, target.stalledIntervalMs / 20))
   const end = Date.now() + watchMs
   for (;;) {
-    if (await seesStalledCheck(target)) return true
+    if (await hasStalledCheck(target)) return true
     if (Date.now() >= end) return false
     await sleep(everyMs, undefined, { signal })
   }

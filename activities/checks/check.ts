@@ -2,16 +2,16 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
-/** What a check is given beside its parameters. */
+/** What a check gets besides its parameters. */
 export interface CheckContext {
   targets: Targets
   /** Aborted at the check's timeout. */
   signal: AbortSignal
-  /** What is left of the timeout when the check begins, in milliseconds. */
+  /** Milliseconds left of the check's timeout. */
   timeoutMs: number
 }
 
-/** Runs one check: parameters with their final values in, a result of the kind's declared type out. Throws when it could not be run. */
+/** Runs one check with the final values of its parameters. Returns a result of the kind's declared type; throws if the check could not run. */
 export type CheckImplementation = (parameters: JsonObject, context: CheckContext) => Promise<JsonObject>
 
 export interface PreviewContext {
@@ -19,5 +19,5 @@ export interface PreviewContext {
   signal: AbortSignal
 }
 
-/** A read-only look at what one action would change. Uses read credentials. */
+/** Shows what one action would change. Uses read credentials and changes nothing. */
 export type PreviewImplementation = (parameters: JsonObject, context: PreviewContext) => Promise<ActionPreview>

@@ -4,17 +4,17 @@ import { RunbookError } from '../../src/core/errors.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 
-/** PostgreSQL's text of a value → the declared type. Throws RunbookError `RUNBOOK_CHECK_FAILED` that names column, value and type. */
+/** PostgreSQL's text of a value → the declared type. Throws RunbookError `RUNBOOK_CHECK_FAILED` with column, value and type. */
 export function coerceColumn(column: string, text: string | null, type: Type, oid: number): Json {
   if (typeof type === 'object' && 'nullable' in type)
     return text === null ? null : coerceColumn(column, text, type.nullable, oid)
   if (text === null) {
     if (type === 'dyn') return null
-    throw failure(column, `is NULL: declare it as ${show(type)}? or let the statement leave such rows out`)
+    throw failure(column, `is NULL: declare the column as ${show(type)}?, or exclude such rows in the statement`)
   }
   if (typeof type === 'object') {
     if (oid === OID.boxArray)
-      throw failure(column, 'is a box[], which separates its elements by ";": select it with ::text[]')
+      throw failure(column, 'is a box[], whose elements are separated by ";": cast it to ::text[] in the statement')
     const elements = 'list' in type ? elementsOf(text, oid) : undefined
     if (elements && 'list' in type) return elements.map((item) => coerceElement(column, item, type.list))
     throw failure(column, `is ${quote(text)}, not a ${show(type)}`)
@@ -30,7 +30,7 @@ function coerceElement(column: string, element: Element, type: Type): Json {
   const inner = typeof type === 'object' && 'nullable' in type ? type.nullable : type
   if (typeof inner === 'object' && 'list' in inner)
     return element.map((item) => coerceElement(column, item, inner.list))
-  throw failure(column, `holds lists, not elements of type ${show(type)}`)
+  throw failure(column, `contains lists, not elements of type ${show(type)}`)
 }
 
 function scalar(text: string, type: Exclude<Type, object>, oid: number): Json | undefined {
@@ -46,12 +46,12 @@ function scalar(text: string, type: Exclude<Type, object>, oid: number): Json | 
     case 'duration':
       return parseDuration(text) === undefined ? undefined : text
     case 'dyn':
-      return natural(text, oid)
+      return byColumnType(text, oid)
   }
 }
 
-/** By the column's own type: numbers where they lose nothing, JSON as its value, arrays as lists, all else as PostgreSQL prints it. */
-function natural(text: string, oid: number): Json {
+/** Converts by the column's own type: exact numbers as numbers, JSON as its value, arrays as lists, everything else as PostgreSQL's text. */
+function byColumnType(text: string, oid: number): Json {
   if (oid === OID.bool) return text === 't'
   if (NUMBERS.has(oid)) {
     const value = Number(text)
@@ -61,12 +61,12 @@ function natural(text: string, oid: number): Json {
   if (oid === OID.json || oid === OID.jsonb) return JSON.parse(text) as Json
   const element = ARRAYS.get(oid)
   if (element === undefined) return text
-  return (elementsOf(text, oid) ?? []).map((item) => naturalElement(item, element))
+  return (elementsOf(text, oid) ?? []).map((item) => elementByType(item, element))
 }
 
-function naturalElement(item: Element, oid: number): Json {
+function elementByType(item: Element, oid: number): Json {
   if (item === null) return null
-  return Array.isArray(item) ? item.map((one) => naturalElement(one, oid)) : natural(item, oid)
+  return Array.isArray(item) ? item.map((one) => elementByType(one, oid)) : byColumnType(item, oid)
 }
 
 const OID = {
@@ -107,13 +107,13 @@ const ARRAY_TEXT = /^(?:(?:\[-?\d+:-?\d+\])+=)?\{(?:[^"\\]|"(?:[^"\\]|\\[\s\S])*
 /** The library's types describe one dimension only. */
 const parseArray = parse as (text: string) => Element[]
 
-/** The elements of an array's text, or of a JSON list. Undefined when the text is neither. */
+/** The elements of an array's text, or of a JSON list. Undefined if the text is neither. */
 function elementsOf(text: string, oid: number): Element[] | undefined {
   if (oid === OID.json || oid === OID.jsonb) {
     const value = JSON.parse(text) as Json
     return Array.isArray(value) ? value.map(jsonElement) : undefined
   }
-  // Data of a text column may get here too, and the library does not return from a quote that is not closed.
+  // A text column's data may get here too, and the library loops forever on an unclosed quote.
   if (!ARRAY_TEXT.test(text)) return undefined
   try {
     return parseArray(text)

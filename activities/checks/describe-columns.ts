@@ -6,32 +6,31 @@ import { columnType } from '../../src/language/kinds/sql-query.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
-const DESCRIBE_MS = 5_000
+const STATEMENT_TIMEOUT_MS = 5_000
 
-/** A declared column that is not what the server describes. */
+/** A declared column that differs from the server's description. */
 export interface ColumnFinding {
   column: string
-  /** For people. */
   message: string
 }
 
 interface ServerType {
   oid: number
   name: string
-  /** `N` numbers, `B` truth values, `S` texts, `A` arrays. */
+  /** `N` numbers, `B` booleans, `S` strings, `A` arrays. */
   category: string
 }
 
 /**
- * Compares the declared columns of a `sql.query` with what the server says of its statement, without fetching a row. Answers what
- * differs, or why it could not be described. `parameters` are the check's literal `connection`, `sql` and `columns`. Throws where the
- * server does not answer.
+ * Compares the declared columns of a `sql.query` with the server's description of its statement, without fetching a row. Returns the
+ * differences, or the reason why the statement could not be described. `parameters` are the check's literal `connection`, `sql` and
+ * `columns`. Throws if the server does not answer.
  */
 export async function describeColumns(parameters: JsonObject, targets: Targets): Promise<ColumnFinding[]> {
   const { connection, sql, columns } = parameters
   if (typeof connection !== 'string' || typeof sql !== 'string' || !isJsonObject(columns)) return []
   return withPostgres(await targets.postgres(connection, 'read'), async (client) => {
-    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${DESCRIBE_MS}`)
+    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
     const fields = await describe(client, sql)
     const findings = 'why' in fields ? [{ column: '*', message: fields.why }] : await compare(client, fields, columns)
     await client.query('ROLLBACK')
@@ -62,12 +61,18 @@ async function compare(client: PoolClient, fields: FieldDef[], columns: JsonObje
     if (declared === undefined) return []
     if (!field || found.length > 1) {
       const has = fields.map(({ name }) => name).join(', ')
-      return [{ column, message: field ? 'the statement gives it more than once' : `the statement gives only ${has}` }]
+      return [
+        {
+          column,
+          message: field ? 'the statement returns this column more than once' : `the statement returns only ${has}`,
+        },
+      ]
     }
     const type = types.get(field.dataTypeID)
-    if (type && !fits(declared, type)) return [{ column, message: `declared ${String(text)}, and it is ${type.name}` }]
+    if (type && !fits(declared, type))
+      return [{ column, message: `declared as ${String(text)}, but it is ${type.name}` }]
     if (mayNotBeNull(declared) && nullable.has(`${field.tableID}.${field.columnID}`))
-      return [{ column, message: `declared ${String(text)}, and its column may be NULL: declare ${String(text)}?` }]
+      return [{ column, message: `declared as ${String(text)}, but the column may be NULL: declare ${String(text)}?` }]
     return []
   })
 }
@@ -80,7 +85,7 @@ async function typesOf(client: PoolClient, fields: FieldDef[]): Promise<Map<numb
   return new Map(found.rows.map((type) => [type.oid, type]))
 }
 
-/** Columns of tables that may hold NULL; what an outer join makes of others, nobody says. */
+/** Table columns that may be NULL. Columns that an outer join makes NULL are not known here. */
 async function nullableColumns(client: PoolClient, fields: FieldDef[]): Promise<Set<string>> {
   const found = await client.query<{ id: string }>(
     "SELECT attrelid || '.' || attnum AS id FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attnotnull",

@@ -6,21 +6,21 @@ import { requestHttp } from '../../src/targets/request-http.ts'
 import type { HttpAnswer } from '../../src/targets/request-http.ts'
 import { BODY_NOT_KEPT, capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { optionalText, requiredText } from './check-parameters.ts'
+import { optionalString, requiredString } from './check-parameters.ts'
 
 const MAX_BODY = 32 * 1024
 
-/** A little less than the check's timeout: that nothing answers in time is to be a result. */
-export const ANSWER_SHARE = 0.9
+/** The request's share of the check's timeout: no answer in time is a result, not a timeout of the check. */
+export const REQUEST_TIMEOUT_SHARE = 0.9
 
 export const httpGet: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const started = performance.now()
   let redact: string[] = []
   try {
-    const target = await targets.http(requiredText(parameters, 'connection'))
+    const target = await targets.http(requiredString(parameters, 'connection'))
     redact = target.redact
-    const path = optionalText(parameters, 'path') ?? ''
-    const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * ANSWER_SHARE, signal })
+    const path = optionalString(parameters, 'path') ?? ''
+    const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * REQUEST_TIMEOUT_SHARE, signal })
     const { status, latencyMs } = answer
     const ok = status >= 200 && status < 300
     return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer, redact), error: null }, redact)
@@ -31,7 +31,7 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
   }
 }
 
-/** Fields that are to be hidden are looked for whatever the answer says that it is. */
+/** If fields must be redacted, the body is parsed as JSON whatever its content type is. */
 function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): { body: Json; truncated: boolean } {
   const truncated = answer.truncated || text.length > MAX_BODY
   const hides = redact.length > 0 && text !== ''
@@ -39,7 +39,7 @@ function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): { b
     try {
       return { body: JSON.parse(text) as Json, truncated }
     } catch {
-      // It says JSON and is none: the text shows what it is.
+      // Not JSON: the text itself is the result.
     }
   return hides ? { body: BODY_NOT_KEPT, truncated: true } : { body: cutText(scrubSecrets(text), MAX_BODY), truncated }
 }

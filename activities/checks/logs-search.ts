@@ -4,7 +4,13 @@ import type { Json, JsonObject } from '../../src/core/json.ts'
 import { findLogFiles, readLogTails } from '../../src/targets/read-logs.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { limitOf, optionalDuration, optionalRecord, optionalTexts, requiredText } from './check-parameters.ts'
+import {
+  limitParameter,
+  optionalDuration,
+  optionalRecord,
+  optionalStrings,
+  requiredString,
+} from './check-parameters.ts'
 
 interface Match {
   at: number
@@ -14,25 +20,25 @@ interface Match {
 const TIME_FIELDS = ['time', 'timestamp', 'ts', '@timestamp']
 const LEVEL_FIELDS = ['level', 'severity']
 const MESSAGE_FIELDS = ['msg', 'message']
-/** pino's. */
+/** The numeric levels of pino. */
 const LEVELS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
 
 export const logsSearch: CheckImplementation = async (parameters, { targets, signal }) => {
-  const target = await targets.logs(requiredText(parameters, 'connection'))
+  const target = await targets.logs(requiredString(parameters, 'connection'))
   const where = Object.entries(optionalRecord(parameters, 'where') ?? {})
-  const contains = optionalTexts(parameters, 'contains')?.map((text) => text.toLowerCase())
+  const contains = optionalStrings(parameters, 'contains')?.map((text) => text.toLowerCase())
   const sinceMs = optionalDuration(parameters, 'since')
-  const limit = limitOf(parameters, 'limit', 50, 500)
+  const limit = limitParameter(parameters, 'limit', 50, 500)
   const from = sinceMs === undefined ? -Infinity : Date.now() - sinceMs
   const files = await findLogFiles(target)
   if (files.length === 0)
     throw new RunbookError(
       'RUNBOOK_CHECK_FAILED',
-      `connection ${target.connection}: no file fits ${target.files.join(', ')}`,
+      `connection ${target.connection}: no file matches ${target.files.join(', ')}`,
     )
   const matches: Match[] = []
   let unread = false
-  // A file that was last written before the time asked for holds nothing of it.
+  // A file that was last written before `from` has no newer lines.
   for await (const { lines, whole } of readLogTails(files.filter((file) => file.mtimeMs >= from))) {
     signal.throwIfAborted()
     let oldest = Infinity
@@ -52,14 +58,14 @@ function matchLine(
   text: string,
   contains: string[] | undefined,
   where: [string, Json][],
-  sawTime: (at: number) => void,
+  onTime: (at: number) => void,
 ): Match | undefined {
   const lower = contains && text.toLowerCase()
   const candidate = !contains || contains.some((part) => lower!.includes(part))
   const line = parseLine(text)
   const at = line === undefined ? undefined : timeOf(line)
   if (line === undefined || at === undefined) return undefined
-  sawTime(at)
+  onTime(at)
   return candidate && where.every(([field, wanted]) => fits(line[field], wanted)) ? { at, line } : undefined
 }
 
@@ -73,7 +79,7 @@ function parseLine(text: string): JsonObject | undefined {
   }
 }
 
-/** Numbers and their text count as equal: a run's id may be logged as either. */
+/** A number equals its text: an id may be logged as either. */
 function fits(value: Json | undefined, wanted: Json): boolean {
   if (Array.isArray(wanted)) return wanted.some((one) => fits(value, one))
   if (value === undefined || value === null || wanted === null) return (value ?? null) === wanted
@@ -100,8 +106,8 @@ function first(line: JsonObject, names: string[]): { name: string; value: Json }
 
 function toRow({ at, line }: Match): JsonObject {
   const [time, level, message] = [TIME_FIELDS, LEVEL_FIELDS, MESSAGE_FIELDS].map((names) => first(line, names))
-  const taken = [time, level, message].map((found) => found?.name)
-  const fields = Object.fromEntries(Object.entries(line).filter(([name]) => !taken.includes(name)))
+  const usedFields = [time, level, message].map((found) => found?.name)
+  const fields = Object.fromEntries(Object.entries(line).filter(([name]) => !usedFields.includes(name)))
   const text = (value: Json | undefined) =>
     value == null ? null : typeof value === 'string' ? value : JSON.stringify(value)
   return {

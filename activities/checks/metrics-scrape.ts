@@ -2,24 +2,29 @@ import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { requestHttp } from '../../src/targets/request-http.ts'
 import { capResult } from '../limit-result.ts'
-import { ANSWER_SHARE } from './http-get.ts'
+import { REQUEST_TIMEOUT_SHARE } from './http-get.ts'
 import type { CheckImplementation } from './check.ts'
-import { optionalText, optionalTexts, requiredText } from './check-parameters.ts'
+import { optionalString, optionalStrings, requiredString } from './check-parameters.ts'
 import { parseMetrics } from './parse-metrics.ts'
 
-/** An exposition is larger than other answers. */
+/** Metrics are larger than other answers. */
 const MAX_BYTES = 4 * 1024 * 1024
 
 export const metricsScrape: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
-  const names = optionalTexts(parameters, 'names') ?? []
-  if (names.length === 0) throw new RunbookError('RUNBOOK_CHECK_FAILED', 'parameter names must name a metric')
-  const path = optionalText(parameters, 'path') ?? '/metrics'
-  const connection = requiredText(parameters, 'connection')
+  const names = optionalStrings(parameters, 'names') ?? []
+  if (names.length === 0)
+    throw new RunbookError('RUNBOOK_CHECK_FAILED', 'parameter names must contain at least one metric name')
+  const path = optionalString(parameters, 'path') ?? '/metrics'
+  const connection = requiredString(parameters, 'connection')
   try {
     const target = await targets.http(connection)
-    const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * ANSWER_SHARE, maxBytes: MAX_BYTES, signal })
-    if (answer.status !== 200)
-      return unreachable(names, `connection ${connection}: ${path} answers with status ${answer.status}`)
+    const answer = await requestHttp(target, {
+      path,
+      timeoutMs: timeoutMs * REQUEST_TIMEOUT_SHARE,
+      maxBytes: MAX_BYTES,
+      signal,
+    })
+    if (answer.status !== 200) return unreachable(names, `connection ${connection}: ${path} answered ${answer.status}`)
     const rows = parseMetrics(answer.text, new Set(names))
     const found = new Set(rows.map((row) => row.name))
     const missing = names.filter((name) => !found.has(name))

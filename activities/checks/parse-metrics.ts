@@ -9,8 +9,8 @@ const SAMPLE =
 const LABEL = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?/y
 
 /**
- * Prometheus' text form (and OpenMetrics'): the samples of the named metrics. Comments, other metrics, malformed lines and values that
- * are no finite number are passed over.
+ * Parses the text format of Prometheus and OpenMetrics: the samples of the named metrics. Ignores comments, other metrics, malformed lines
+ * and values that are not finite numbers.
  */
 export function parseMetrics(text: string, names: ReadonlySet<string>): Sample[] {
   const samples: Sample[] = []

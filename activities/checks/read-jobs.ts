@@ -6,12 +6,12 @@ import type { RedisCommand } from './redis-pipeline.ts'
 export type JobState =
   'waiting' | 'prioritized' | 'delayed' | 'active' | 'failed' | 'completed' | 'waiting-children' | 'unknown' | 'absent'
 
-/** A job as it stands in Redis. */
+/** A job as it is stored in Redis. */
 export interface Job {
   id: string
   state: JobState
   lock: 'held' | 'missing' | 'none'
-  /** Null: the hash is gone. */
+  /** Null: the job's hash does not exist. */
   name: string | null
   data: Json
   attemptsMade: number
@@ -27,53 +27,53 @@ export interface Job {
 }
 
 const FIELDS = 'name data opts timestamp priority processedOn finishedOn ats atm stc pb failedReason defa'.split(' ')
-/** Lists are searched so far; one search of 100,000 takes Redis about a millisecond. */
-const SEARCH = 100_000
+/** How many elements of a list are searched for a job; 100,000 take Redis about a millisecond. */
+const MAX_SEARCHED = 100_000
 
 /**
- * Reads jobs with plain reads, pipelined and never all at once. They are not one snapshot: a job that moves meanwhile is looked at again,
- * since between two reads a job can seem to be nowhere, or active without its lock.
+ * Reads jobs with pipelined plain reads. The reads are not one snapshot: a job that moves between two of them can seem to be nowhere, or
+ * active without its lock. Such jobs are read a second time.
  */
 export async function readJobs(target: BullmqTarget, ids: string[]): Promise<Job[]> {
-  const jobs = await lookAt(target, ids)
-  const odd = jobs.filter((job) => job.state === 'unknown' || (job.state === 'active' && job.lock === 'missing'))
-  if (odd.length === 0) return jobs
+  const jobs = await readOnce(target, ids)
+  const suspicious = jobs.filter((job) => job.state === 'unknown' || (job.state === 'active' && job.lock === 'missing'))
+  if (suspicious.length === 0) return jobs
   const again = new Map(
     (
-      await lookAt(
+      await readOnce(
         target,
-        odd.map((job) => job.id),
+        suspicious.map((job) => job.id),
       )
     ).map((job) => [job.id, job]),
   )
-  return jobs.map((job) => settle(job, again.get(job.id)))
+  return jobs.map((job) => combine(job, again.get(job.id)))
 }
 
-/** The second look counts, but a lock that is missing both times is missing only if the job was not started anew in between. */
-function settle(first: Job, second: Job | undefined): Job {
+/** The second read counts. A lock that is missing in both is reported as missing only if the job was not restarted in between. */
+function combine(first: Job, second: Job | undefined): Job {
   if (!second) return first
   const restarted = second.attemptsStarted !== first.attemptsStarted
   return second.state === 'active' && second.lock === 'missing' && restarted ? { ...second, lock: 'held' } : second
 }
 
-async function lookAt(target: BullmqTarget, ids: string[]): Promise<Job[]> {
+async function readOnce(target: BullmqTarget, ids: string[]): Promise<Job[]> {
   const key = (part: string) => `${target.base}:${part}`
-  // In the order in which a job moves on, so that one that moves is rather seen twice than not at all.
+  // In the order in which a job moves, so that a moving job is found twice rather than not at all.
   const perJob = (id: string): RedisCommand[] => [
     ['zscore', key('waiting-children'), id],
     ['zscore', key('delayed'), id],
     ['zscore', key('prioritized'), id],
-    ['lpos', key('wait'), id, 'MAXLEN', SEARCH],
-    ['lpos', key('paused'), id, 'MAXLEN', SEARCH],
-    ['lpos', key('active'), id, 'MAXLEN', SEARCH],
+    ['lpos', key('wait'), id, 'MAXLEN', MAX_SEARCHED],
+    ['lpos', key('paused'), id, 'MAXLEN', MAX_SEARCHED],
+    ['lpos', key('active'), id, 'MAXLEN', MAX_SEARCHED],
     ['exists', key(`${id}:lock`)],
     ['zscore', key('completed'), id],
     ['zscore', key('failed'), id],
     ['hmget', key(id), ...FIELDS],
   ]
-  const each = perJob('').length
+  const commandsPerJob = perJob('').length
   const replies = await readPipeline(target, ids.flatMap(perJob))
-  return ids.map((id, i) => toJob(id, replies.slice(i * each, (i + 1) * each)))
+  return ids.map((id, i) => toJob(id, replies.slice(i * commandsPerJob, (i + 1) * commandsPerJob)))
 }
 
 function toJob(id: string, replies: unknown[]): Job {
@@ -111,7 +111,7 @@ function toJob(id: string, replies: unknown[]): Job {
   }
 }
 
-/** Absent or 0 attempts mean one. */
+/** The allowed attempts; absent or 0 means 1. */
 export function maxAttempts(opts: string | null): number {
   const value = (parseJson(opts) as { attempts?: Json } | null)?.attempts
   return typeof value === 'number' ? Math.max(1, value) : 1

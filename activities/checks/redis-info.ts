@@ -1,9 +1,9 @@
 import type { CheckImplementation } from './check.ts'
-import { requiredText } from './check-parameters.ts'
+import { requiredString } from './check-parameters.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
 export const redisInfo: CheckImplementation = async (parameters, { targets }) => {
-  const target = await targets.redis(requiredText(parameters, 'connection'), 'read')
+  const target = await targets.redis(requiredString(parameters, 'connection'), 'read')
   const [reply] = await readPipeline(target, [['info']])
   const info = new Map(
     String(reply)

@@ -3,7 +3,7 @@ import { RunbookError } from '../../src/core/errors.ts'
 
 export type RedisCommand = [command: string, ...args: (string | number)[]]
 
-/** Several reads in one round trip. Throws RunbookError `RUNBOOK_CHECK_FAILED` for the first one that Redis refuses. */
+/** Several reads in one round trip. Throws RunbookError `RUNBOOK_CHECK_FAILED` for the first command that Redis refuses. */
 export async function readPipeline(
   target: { connection: string; redis: Redis },
   commands: RedisCommand[],

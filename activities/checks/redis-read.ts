@@ -5,11 +5,11 @@ import { REDIS_COMMANDS } from '../../src/language/kinds/redis-read.ts'
 import type { RedisTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { optionalTexts, requiredText } from './check-parameters.ts'
+import { optionalStrings, requiredString } from './check-parameters.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
-/** Longer texts are read in part. */
+/** Longer strings are cut. */
 const MAX_TEXT_BYTES = 48 * 1024
 
 interface Answer {
@@ -19,9 +19,9 @@ interface Answer {
 }
 
 export const redisRead: CheckImplementation = async (parameters, { targets }) => {
-  const target = await targets.redis(requiredText(parameters, 'connection'), 'read')
-  const command = requiredText(parameters, 'command')
-  const args = optionalTexts(parameters, 'args') ?? []
+  const target = await targets.redis(requiredString(parameters, 'connection'), 'read')
+  const command = requiredString(parameters, 'command')
+  const args = optionalStrings(parameters, 'args') ?? []
   const known = Object.hasOwn(REDIS_COMMANDS, command) ? REDIS_COMMANDS[command]! : undefined
   if (!known) throw failure(`${command} is not one of ${Object.keys(REDIS_COMMANDS).join(', ')}`)
   if (args.length < known.least || args.length > known.most)
@@ -30,10 +30,10 @@ export const redisRead: CheckImplementation = async (parameters, { targets }) =>
     )
   const { value = null, rows = [], truncated = false } = await answer(target, command, args)
   const hidden = target.redact.map((name) => name.toLowerCase())
-  const shown = rows.map((row) =>
+  const visible = rows.map((row) =>
     hidden.includes(row.field?.toLowerCase() ?? '') ? { ...row, value: '[redacted]' } : row,
   )
-  return capResult({ value, rows: shown as unknown as JsonObject[], truncated }, target.redact)
+  return capResult({ value, rows: visible as unknown as JsonObject[], truncated }, target.redact)
 }
 
 async function answer(target: RedisTarget, command: string, args: string[]): Promise<Answer> {
@@ -95,7 +95,7 @@ async function readSet(target: RedisTarget, key: string): Promise<Answer> {
   return { rows, truncated: Number(size) > rows.length }
 }
 
-/** A part of a large hash or set, in steps that do not hold Redis up. */
+/** Part of a large hash or set, in steps that do not block Redis. */
 async function scanSome(
   target: RedisTarget,
   command: 'hscan' | 'sscan',
@@ -127,7 +127,7 @@ async function readSortedSet(target: RedisTarget, key: string, args: string[]): 
   return { rows, truncated: range.cut }
 }
 
-/** Start and stop as Redis takes them, counted from the end when negative; at most 500 of them. */
+/** Start and stop of a range as Redis accepts them, negative from the end; cut to 500 elements. */
 function cutRange(args: string[], length: number): { start: number; stop: number; empty: boolean; cut: boolean } {
   const [start, stop] = args.slice(1, 3).map((text) => {
     if (!/^-?\d{1,15}$/.test(text)) throw failure(`"${text}" is not an index`)
@@ -147,7 +147,7 @@ function chunk<T>(items: T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 }
 
-/** A score may be infinite, which JSON cannot hold. */
+/** A number, or the text of an infinite score, which JSON cannot hold. */
 function finite(score: string): Json {
   const value = Number(score)
   return Number.isFinite(value) ? value : score

@@ -16,7 +16,7 @@ export interface CheckRun {
   name: string
   /** `sql.query` */
   kind: string
-  /** With their final values. */
+  /** With final values. */
   parameters: JsonObject
   /** For all tries together. */
   timeoutMs: number
@@ -26,33 +26,33 @@ export interface CheckRun {
   place: string
 }
 
-const RETRY_MS = 200
-const MAX_ERROR = 1_000
+const RETRY_DELAY_MS = 200
+const MAX_ERROR_LENGTH = 1_000
 
 /**
- * Runs one check. Never throws: a check that fails or takes too long is evidence of status `failed` or `timeout`, whose `error` holds
- * no secret. What it returns is redacted and within the caps, and is what is to be stored.
+ * Runs one check. Never throws: a check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
+ * without secrets. The result is redacted and within the limits, ready to be stored.
  */
 export async function runCheck(check: CheckRun, targets: Targets): Promise<Evidence> {
   const startedAt = new Date().toISOString()
   const started = performance.now()
   const about = { place: check.place, name: check.name, kind: check.kind, startedAt }
-  const taken = () => Math.round(performance.now() - started)
+  const elapsed = () => Math.round(performance.now() - started)
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), check.timeoutMs)
   try {
     const result = await runTries(check, targets, timeout.signal, started)
     const truncated = result.truncated === true
     const ref = digest(evidenceBody({ status: 'ok', result }))
-    return { ...about, status: 'ok', result, ref, truncated, durationMs: taken() }
+    return { ...about, status: 'ok', result, ref, truncated, durationMs: elapsed() }
   } catch (thrown) {
     const timedOut = timeout.signal.aborted || (isRunbookError(thrown) && thrown.detail.timeout === true)
     const error = timedOut
       ? `no result within ${humanDuration(check.timeoutMs)}`
-      : cutText(toStorable(scrubSecrets(messageOf(thrown))), MAX_ERROR)
+      : cutText(toStorable(scrubSecrets(messageOf(thrown))), MAX_ERROR_LENGTH)
     const status = timedOut ? 'timeout' : 'failed'
     const ref = digest(evidenceBody({ status, error }))
-    return { ...about, status, error, ref, truncated: false, durationMs: taken() }
+    return { ...about, status, error, ref, truncated: false, durationMs: elapsed() }
   } finally {
     clearTimeout(timer)
   }
@@ -60,14 +60,14 @@ export async function runCheck(check: CheckRun, targets: Targets): Promise<Evide
 
 async function runTries(check: CheckRun, targets: Targets, signal: AbortSignal, started: number): Promise<JsonObject> {
   const implementation = Object.hasOwn(checkTable, check.kind) ? checkTable[check.kind] : undefined
-  if (!implementation) throw new RunbookError('RUNBOOK_CHECK_FAILED', `there is no check of kind ${check.kind}`)
+  if (!implementation) throw new RunbookError('RUNBOOK_CHECK_FAILED', `unknown check kind ${check.kind}`)
   for (let left = check.retries; ; left--) {
     const timeoutMs = Math.max(1, check.timeoutMs - (performance.now() - started))
     try {
       return await withSignal(signal, () => implementation(check.parameters, { targets, signal, timeoutMs }))
     } catch (error) {
       if (left <= 0 || signal.aborted || isRunbookError(error, 'RUNBOOK_CONFIG')) throw error
-      await sleep(RETRY_MS, undefined, { signal })
+      await sleep(RETRY_DELAY_MS, undefined, { signal })
     }
   }
 }

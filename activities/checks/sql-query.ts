@@ -10,23 +10,23 @@ import { openPortal, readNextRows, type ReadStatement } from '../../src/targets/
 import { capResult } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
 import type { CheckImplementation } from './check.ts'
-import { optionalList, optionalRecord, requiredText } from './check-parameters.ts'
+import { optionalList, optionalRecord, requiredString } from './check-parameters.ts'
 
 type Row = (string | null)[]
 
-/** So many rows are fetched at a time, until there are enough or they are too many bytes. */
+/** How many rows are fetched at a time, until the row limit or the size limit is reached. */
 const FETCH_ROWS = 100
 
 /**
- * One statement in the extended protocol, in a READ ONLY transaction that is rolled back: what a statement sets is gone with it. That
- * is the second net; the first is the role, which can only read.
+ * Runs one statement in the extended protocol, in a READ ONLY transaction that is rolled back, so that settings are undone. That is the
+ * second protection; the first is the role, which can only read.
  */
 export const sqlQuery: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
-  const target = await targets.postgres(requiredText(parameters, 'connection'), 'read')
+  const target = await targets.postgres(requiredString(parameters, 'connection'), 'read')
   const statement: ReadStatement = {
-    sql: requiredText(parameters, 'sql'),
+    sql: requiredString(parameters, 'sql'),
     params: (optionalList(parameters, 'params') ?? []).map(sqlValue),
-    // A little less than the check's own timeout, so that the server ends the statement and says so.
+    // A little less than the check's timeout, so that the server cancels the statement and reports it.
     timeoutMs: Math.max(50, Math.round(timeoutMs * 0.95)),
   }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
@@ -72,22 +72,25 @@ function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {
 
 function pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Type }[]): JsonObject[] {
   const found = columns.map(({ name, type }) => {
-    const places = fields.flatMap((field, place) => (field.name === name ? [place] : []))
+    const indexes = fields.flatMap((field, index) => (field.name === name ? [index] : []))
     const has = fields.map((field) => field.name).join(', ') || 'none'
-    if (places.length === 0)
-      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives no column "${name}"; it gives ${has}`)
-    if (places.length > 1)
-      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement gives the column "${name}" ${places.length} times`)
-    return { name, type, place: places[0]!, oid: fields[places[0]!]!.dataTypeID }
+    if (indexes.length === 0)
+      throw new RunbookError('RUNBOOK_CHECK_FAILED', `the statement returns no column "${name}"; it returns ${has}`)
+    if (indexes.length > 1)
+      throw new RunbookError(
+        'RUNBOOK_CHECK_FAILED',
+        `the statement returns the column "${name}" ${indexes.length} times`,
+      )
+    return { name, type, index: indexes[0]!, oid: fields[indexes[0]!]!.dataTypeID }
   })
   return rows.map((row) =>
     Object.fromEntries(
-      found.map(({ name, type, place, oid }) => [name, coerceColumn(name, row[place] ?? null, type, oid)]),
+      found.map(({ name, type, index, oid }) => [name, coerceColumn(name, row[index] ?? null, type, oid)]),
     ),
   )
 }
 
-/** Values go as text, whose type the server infers: `'1h'` serves `$1::interval`. An object goes as JSON. */
+/** Values are sent as text, and the server infers their type: `'1h'` works for `$1::interval`. An object is sent as JSON. */
 function sqlValue(value: Json): string | string[] | null {
   if (value === null || typeof value === 'string') return value
   if (Array.isArray(value)) return value.map(sqlValue) as string[]

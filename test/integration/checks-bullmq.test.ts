@@ -18,7 +18,7 @@ let prefix: string
 let queue: Queue
 let targets: Targets
 let workers: Worker[]
-/** Lets the jobs that wait in `hold` go on. */
+/** Releases the jobs that wait in `hold`. */
 let release: () => void
 let held: Promise<void>
 
@@ -111,7 +111,7 @@ async function startWorker(run: (job: Job) => Promise<unknown>, options: Partial
 
 const key = (part: string) => `${prefix}:queue:${part}`
 
-/** Everything under a prefix, with what each key holds. */
+/** Every key with a prefix, with its value. */
 async function contents(of: string): Promise<Record<string, string>> {
   const names = (await redis.keys(`${of}:*`)).sort()
   const dumps = await Promise.all(
@@ -120,7 +120,7 @@ async function contents(of: string): Promise<Record<string, string>> {
   return Object.fromEntries(dumps) as Record<string, string>
 }
 
-test('a queue is counted as BullMQ counts it', async () => {
+test('the counts of a queue are the same as in BullMQ', async () => {
   await queue.add('plain', {})
   await queue.add('plain', {})
   await queue.add('urgent', {}, { priority: 3 })
@@ -131,7 +131,7 @@ test('a queue is counted as BullMQ counts it', async () => {
   expect(seen).toMatchObject({ waiting: 2, paused: false, workers: 0, workerNames: [], concurrency: null })
 })
 
-test('a pause is seen, with the jobs behind it', async () => {
+test('a paused queue is reported with its waiting jobs', async () => {
   await queue.add('plain', {})
   await queue.pause()
   expect(await look()).toMatchObject({ paused: true, waiting: 1 })
@@ -152,7 +152,7 @@ test('workers are counted by their connections, named and unnamed, of this queue
   expect(await queue.getWorkersCount()).toBe(2)
 })
 
-test('the oldest waiting and the oldest active job are named', async () => {
+test('the oldest waiting and the oldest active job are reported', async () => {
   await startWorker(() => held)
   await queue.add('plain', {}, { jobId: 'first' })
   await expect.poll(() => queue.getActiveCount()).toBe(1)
@@ -164,7 +164,7 @@ test('the oldest waiting and the oldest active job are named', async () => {
   expect(seen.oldestActiveMs).toBeLessThan(10_000)
 })
 
-test('global concurrency and a used-up rate limit are seen', async () => {
+test('global concurrency and a used-up rate limit are reported', async () => {
   await queue.setGlobalConcurrency(3)
   await queue.setGlobalRateLimit(1, 60_000)
   await startWorker(async () => {})
@@ -176,20 +176,20 @@ test('global concurrency and a used-up rate limit are seen', async () => {
   expect(seen.rateLimitTtlMs).toBeGreaterThan(50_000)
 })
 
-test('a counter below the limit of its workers is no rate limit', async () => {
+test('a counter below the limit of the workers is no rate limit', async () => {
   await startWorker(async () => {}, { limiter: { max: 100, duration: 60_000 } })
   await queue.add('plain', {})
   await expect.poll(() => queue.getCompletedCount()).toBe(1)
   expect(await look()).toMatchObject({ rateLimitMax: null, rateLimitCount: 1, rateLimitTtlMs: null })
 })
 
-test('a worker that checks for stalled jobs is seen, at once or by watching', async () => {
+test('a worker that checks for stalled jobs is detected, with and without watching', async () => {
   await startWorker(async () => {})
   await expect.poll(async () => (await look()).stalledChecker).toBe(true)
   expect(await look({ watchStalledCheck: true })).toMatchObject({ stalledChecker: true })
 })
 
-test('that nobody checks is said only after watching two intervals', async () => {
+test('a missing stalled check is reported only after watching for two intervals', async () => {
   await startWorker(async () => {}, { skipStalledCheck: true })
   expect(await look()).toMatchObject({ stalledChecker: null })
   const started = Date.now()
@@ -197,25 +197,25 @@ test('that nobody checks is said only after watching two intervals', async () =>
   expect(Date.now() - started).toBeGreaterThanOrEqual(2 * INTERVAL_MS)
 })
 
-test('a key that appears only now and then is not overlooked while watching', async () => {
+test('a key that appears only briefly is detected while watching', async () => {
   const watching = look({ watchStalledCheck: true })
   await expect.poll(async () => String(await redis.client('LIST')).includes('runbook:q:read')).toBe(true)
   await redis.set(key('stalled-check'), '1', 'PX', 120)
   expect(await watching).toMatchObject({ stalledChecker: true })
 })
 
-test('a timeout too short for watching is said clearly', async () => {
+test('a timeout that is too short for watching is a clear error', async () => {
   const evidence = await check('bullmq.queue', { watchStalledCheck: true }, 1_500)
   expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('must be at least 2s') })
 })
 
-test('looking at a queue that does not exist says so and creates nothing', async () => {
+test('a queue that does not exist is reported as such, and nothing is created', async () => {
   const seen = await look({ connection: 'none' })
   expect(seen).toMatchObject({ exists: false, paused: false, waiting: 0, oldestWaitingMs: null })
   expect(await redis.keys(`${prefix}-none:*`)).toEqual([])
 })
 
-test('looking changes nothing', async () => {
+test('the checks change nothing', async () => {
   await queue.add('plain', { a: 1 }, { jobId: 'a' })
   await queue.add('urgent', {}, { jobId: 'b', priority: 1 })
   await queue.pause()
@@ -227,7 +227,7 @@ test('looking changes nothing', async () => {
   expect(await contents(prefix)).toEqual(before)
 })
 
-test('each job that is asked for has a row, present or absent, and nulls are left out', async () => {
+test('each requested job has a row, present or absent, and null ids are ignored', async () => {
   await queue.add('plain', { run: 'r1', email: 'x@example.org' }, { jobId: 'a', attempts: 3 })
   const rows = await jobs({ ids: ['a', null, 'gone', 'a'] })
   expect(rows).toMatchObject([
@@ -247,7 +247,7 @@ test('each job that is asked for has a row, present or absent, and nulls are lef
   expect(rows[0]!.waitingMs).toBeGreaterThanOrEqual(0)
 })
 
-test('every state is told as BullMQ tells it', async () => {
+test('every state is the same as in BullMQ', async () => {
   const parent = await queue.add('parent', {}, { jobId: 'parent' })
   await startWorker(
     async (job, token?: string) => {
@@ -291,7 +291,7 @@ test('every state is told as BullMQ tells it', async () => {
   expect(parent.id).toBe('parent')
 })
 
-test('an active job whose lock is gone is stalled, one whose lock is held is not', async () => {
+test('an active job without a lock is stalled, one with a lock is not', async () => {
   await startWorker(() => held, { concurrency: 2, skipStalledCheck: true, skipLockRenewal: true })
   await queue.addBulk(['kept', 'lost'].map((jobId) => ({ name: 'x', data: {}, opts: { jobId } })))
   await expect.poll(() => queue.getActiveCount()).toBe(2)
@@ -313,7 +313,7 @@ test('stalls, starts and the reason are counted for a job that keeps losing its 
   await dead.close()
 }, 20_000)
 
-test('jobs by state come oldest first, and the one too many says that there are more', async () => {
+test('jobs by state are returned oldest first, and a job beyond the limit makes the result truncated', async () => {
   for (const jobId of ['a', 'b', 'c']) await queue.add('x', {}, { jobId })
   const evidence = await check('bullmq.jobs', { states: ['waiting'], limit: 2 })
   expect((evidence.result!.rows as Row[]).map((row) => row.id)).toEqual(['a', 'b'])
@@ -327,7 +327,7 @@ test('a job whose data is gone has a row without a name', async () => {
   expect((await jobs({ ids: ['evicted'] }))[0]).toMatchObject({ state: 'waiting', name: null, data: null })
 })
 
-test('failures are grouped by what they have in common', async () => {
+test('failures are grouped by their common reason', async () => {
   await startWorker(
     async (job) => {
       const { reason, final } = job.data as { reason: string; final?: boolean }
@@ -381,7 +381,7 @@ test.each([
   },
 )
 
-test('after its connection was cut the next check connects anew', async () => {
+test('after its connection was cut, the next check connects again', async () => {
   await look()
   const [line] = String(await redis.client('LIST'))
     .split('\n')

@@ -65,7 +65,7 @@ test.each([
   ['SCARD', [key('set')], 1],
   ['SISMEMBER', [key('set'), 'x'], 1],
   ['XLEN', [key('stream')], 1],
-])('%s %o gives one value', async (command, args, value) => {
+])('%s %o returns one value', async (command, args, value) => {
   expect((await read(command, ...args)).result).toEqual({ value, rows: [], truncated: false })
 })
 
@@ -111,7 +111,7 @@ test.each([
     ],
   ],
   ['ZRANGE', [key('zset'), 0, 0], [{ field: 'one', value: 'one' }]],
-])('%s %o gives rows', async (command, args, rows) => {
+])('%s %o returns rows', async (command, args, rows) => {
   expect((await read(command, ...args)).result).toEqual({ value: null, rows, truncated: false })
 })
 
@@ -120,13 +120,13 @@ test.each([
   ['SMEMBERS', [key('many-set')]],
   ['HGETALL', [key('many-hash')]],
   ['ZRANGE', [key('many-zset'), 0, -1]],
-])('%s of something large gives 500 rows and says that there are more', async (command, args) => {
+])('%s of a large value returns 500 rows and is truncated', async (command, args) => {
   const evidence = await read(command, ...args)
   expect(evidence.truncated).toBe(true)
   expect(evidence.result!.rows).toHaveLength(500)
 })
 
-test('of a long text the beginning is read, and it says so', async () => {
+test('a long string is cut, and the result is truncated', async () => {
   const evidence = await read('GET', key('long'))
   expect(evidence.truncated).toBe(true)
   expect((evidence.result!.value as string).length).toBe(48 * 1024)
@@ -145,7 +145,7 @@ test.each([
   expect(await read(command, ...args)).toMatchObject({ status: 'failed', error: expect.stringContaining(message) })
 })
 
-test('the server’s health is given in numbers', async () => {
+test('the server’s health is returned as numbers', async () => {
   const parameters = { connection: 'r' }
   const evidence = await runCheck(
     { name: 'c', kind: 'redis.info', parameters, timeoutMs: 5_000, retries: 0, place: 'p' },

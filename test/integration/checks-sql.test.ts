@@ -54,7 +54,7 @@ function query(parameters: JsonObject, timeoutMs = 5_000) {
   )
 }
 
-test('declared columns come with their types, and nothing else comes', async () => {
+test('the result has the declared columns with their types, and no others', async () => {
   const evidence = await query({
     sql: `SELECT * FROM runs WHERE id = $1`,
     params: ['a'],
@@ -89,7 +89,7 @@ test('declared columns come with their types, and nothing else comes', async () 
   })
 })
 
-test('a timestamp that was selected guards the row it came from, to the microsecond', async () => {
+test('a selected timestamp matches its row exactly, to the microsecond', async () => {
   const first = await query({ sql: 'SELECT updated_at FROM runs ORDER BY runs.id', columns: { updated_at: 'string' } })
   const at = (first.result!.rows as { updated_at: string }[])[0]!.updated_at
   const again = await query({
@@ -100,7 +100,7 @@ test('a timestamp that was selected guards the row it came from, to the microsec
   expect(again.result!.rows).toEqual([{ id: 'a' }])
 })
 
-test('a dyn column has its natural value', async () => {
+test('a dyn column is converted by its own type', async () => {
   const evidence = await query({
     sql: `SELECT 1::int AS i, 9007199254740992::bigint AS big, 1.25::float8 AS f, '{1,2}'::int[] AS l, true AS b, '[1]'::json AS j,
                  NULL AS n, 'NaN'::float8 AS nan, 1.50::numeric AS exact`,
@@ -126,7 +126,7 @@ test('data is never SQL text', async () => {
   expect(evidence.result!.rows).toEqual([{ t: nasty }])
 })
 
-test('the 501st row is not kept and says that there are more', async () => {
+test('the 501st row is dropped, and the result is truncated', async () => {
   const cut = await query({ sql: 'SELECT n FROM many ORDER BY n', columns: { n: 'int' } })
   expect(cut.truncated).toBe(true)
   expect(cut.result!.rows).toHaveLength(500)
@@ -135,7 +135,7 @@ test('the 501st row is not kept and says that there are more', async () => {
   expect(whole.result!.rows).toHaveLength(500)
 })
 
-test('a result beyond 64 kB is cut and says so', async () => {
+test('a result over 64 kB is cut and truncated', async () => {
   const evidence = await query({
     sql: `SELECT n, repeat('ä', 1000) AS t FROM many ORDER BY n`,
     columns: { n: 'int', t: 'string' },
@@ -146,8 +146,8 @@ test('a result beyond 64 kB is cut and says so', async () => {
 })
 
 test.each([
-  ['a missing column', 'SELECT id FROM runs', { nam: 'string' }, 'gives no column "nam"; it gives id'],
-  ['a column twice', 'SELECT 1 AS a, 2 AS a', { a: 'int' }, 'gives the column "a" 2 times'],
+  ['a missing column', 'SELECT id FROM runs', { nam: 'string' }, 'returns no column "nam"; it returns id'],
+  ['a column twice', 'SELECT 1 AS a, 2 AS a', { a: 'int' }, 'returns the column "a" 2 times'],
   ['a wrong type', 'SELECT status FROM runs', { status: 'int' }, 'column status is "RUNNING", not an int'],
   [
     'an unsafe integer',
@@ -182,7 +182,7 @@ test.each([
   expect(evidence.ref).toMatch(/^[0-9a-f]{64}$/)
 })
 
-test('what a statement sets or locks does not outlive it', async () => {
+test('settings and locks of a statement end with it', async () => {
   await query({
     sql: `SELECT set_config('work_mem', '99MB', false) AS a, pg_try_advisory_lock(4711)::text AS b`,
     columns: { a: 'string', b: 'string' },
@@ -194,7 +194,7 @@ test('what a statement sets or locks does not outlive it', async () => {
   expect(after.result!.rows).toEqual([{ a: expect.not.stringContaining('99'), b: 0 }])
 })
 
-test('a slow statement ends at the timeout on the server too', async () => {
+test('a slow statement is cancelled at the timeout, on the server too', async () => {
   const evidence = await query({ sql: `SELECT pg_sleep(20)::text AS s`, columns: { s: 'string' } }, 400)
   expect(evidence).toMatchObject({ status: 'timeout', error: 'no result within 400ms' })
   expect(evidence.durationMs).toBeLessThan(2_000)
@@ -216,7 +216,7 @@ test('redacted columns are not in the evidence', async () => {
   ])
 })
 
-test('an unreachable database is a failed check within seconds, and its password is nowhere', async () => {
+test('an unreachable database is a failed check within seconds, without its password', async () => {
   const evidence = await query({ connection: 'nowhere', sql: 'SELECT 1 AS a', columns: { a: 'int' } })
   expect(evidence.status).toBe('failed')
   expect(evidence.error).toContain('connection nowhere: PostgreSQL at 127.0.0.1:1/db does not answer')
@@ -224,7 +224,7 @@ test('an unreachable database is a failed check within seconds, and its password
   expect(evidence.durationMs).toBeLessThan(3_500)
 })
 
-test('the same result has the same ref, another one another', async () => {
+test('the same result has the same ref, a different result a different ref', async () => {
   const run = (n: number) => query({ sql: 'SELECT $1::int AS n', params: [n], columns: { n: 'int' } })
   const [a, b, c] = await Promise.all([run(1), run(1), run(2)])
   expect(a.ref).toBe(b.ref)

@@ -149,7 +149,10 @@ describe('process.run', () => {
 
   test('is unknown when the command had to be ended', async () => {
     const effect = await applied('process.run', { connection: 'ctl', command: 'hangs' }, { timeoutMs: 1_000 })
-    expect(effect).toMatchObject({ result: 'unknown', detail: expect.stringContaining('ended after') })
+    expect(effect).toMatchObject({
+      result: 'unknown',
+      detail: expect.stringContaining('timed out and was stopped after'),
+    })
     expect(await ran()).toHaveLength(1)
   })
 
@@ -276,7 +279,7 @@ describe('workers.scale', () => {
     }
     expect(await applied('workers.scale', parameters, { approvedVia })).toMatchObject({
       result: 'refused',
-      detail: expect.stringContaining('not the one that was approved'),
+      detail: expect.stringContaining('the configured command changed after the approval'),
     })
     expect(await ran()).toEqual([])
   })

@@ -23,7 +23,7 @@ const notify = async (channel: string, message: string) => {
   sent.push(`${channel}: ${message}`)
   return `notified ${channel}`
 }
-/** Of one incident. */
+/** The first line of each message about an incident. */
 const sentAbout = (id: string) => sent.filter((one) => one.includes(`${id}:`)).map((one) => one.split('\n')[0])
 
 const approval = (change: object): PlanRemedy['approval'] =>
@@ -67,7 +67,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** A worker of this test's own. */
+/** Runs a test with its own worker. */
 async function withWorker<T>(change: Parameters<WorkflowWorld['startWorker']>[0], work: () => Promise<T>): Promise<T> {
   const worker = await world.startWorker({ notify, ...change })
   try {
@@ -83,7 +83,7 @@ const statesOf = async (group: string) =>
   )
 
 describe('a gate', () => {
-  test('that nobody answers reminds at half of its time, once, and expires', () =>
+  test('on which nobody decides sends one reminder at half of its time, and expires', () =>
     withWorker({}, async () => {
       await world.addThings('silent', 's1')
       const id = await world.open('brief', 'silent')
@@ -96,7 +96,7 @@ describe('a gate', () => {
       expect(await statesOf('silent')).toEqual(['bad'])
     }))
 
-  test('of a remedy of high risk does not open for who asked for it', () =>
+  test('of a high-risk remedy cannot be approved by the requester', () =>
     withWorker({}, async () => {
       await world.addThings('risky', 'r1')
       const id = await world.open('strict', 'risky')
@@ -106,7 +106,7 @@ describe('a gate', () => {
       expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
     }))
 
-  test('does not open for who asked for it where the configuration says so', () =>
+  test('cannot be approved by the requester if the configuration forbids it', () =>
     withWorker({ requesterMayApprove: false }, async () => {
       await world.addThings('own', 'o1')
       const id = await world.open('usual', 'own')
@@ -116,7 +116,7 @@ describe('a gate', () => {
       expect(await world.closed(id)).toMatchObject({ outcome: 'declined' })
     }))
 
-  test('whose glass was broken is applied, announced to those it escalates to, and marked in the review', () =>
+  test('approved by break-glass is applied, announced to the groups of "escalate", and marked in the review', () =>
     withWorker({ breakGlass: ['oncall'] }, async () => {
       await world.addThings('urgent', 'u1')
       const id = await world.open('two-people', 'urgent')
@@ -133,7 +133,7 @@ describe('a gate', () => {
     }))
 })
 
-describe('what is applied', () => {
+describe('the applied action', () => {
   const dependencies = () => ({ ...activityDependencies(world.engine), notify })
 
   /** An approved gate that no worker acts on, and the request that a worker would make. */
@@ -155,7 +155,7 @@ describe('what is applied', () => {
     return { id, request: { ...request, timeoutMs: 5_000, recheckedAt: looked!.at } }
   }
 
-  test('is read from the stored proposal: no request can say more than which part of it', async () => {
+  test('is read from the stored proposal: a request can only name an action and a target', async () => {
     const { request } = await approved('stored')
     for (const wrong of [{ proposalDigest: 'f'.repeat(64) }, { action: '1-sql.update' }, { target: 'other' }])
       await expect(apply(dependencies(), { ...request, ...wrong })).rejects.toMatchObject({ code: 'RUNBOOK_REFUSED' })
@@ -164,7 +164,7 @@ describe('what is applied', () => {
     expect(await statesOf('stored')).toEqual(['good'])
   })
 
-  test('is nothing of a proposal that was changed after it was approved, whether its digest fits or not', async () => {
+  test('is never one of a proposal that was changed after the approval, whether or not its digest matches', async () => {
     const { id, request } = await approved('tampered')
     const { superuser } = world.history
     const found = await superuser.query<{ proposal: string }>('SELECT proposal FROM runbook.gates WHERE id = $1', [
@@ -188,7 +188,7 @@ describe('what is applied', () => {
     const fitting = sha256Hex(changed)
     await store(fitting)
     await expect(apply(dependencies(), request)).rejects.toMatchObject({ code: 'RUNBOOK_REFUSED' })
-    // Somebody who can also speak for the workflow still has no signature over it.
+    // A request with the new digest is refused too: no decision is signed for that digest.
     expect(await apply(dependencies(), { ...request, proposalDigest: fitting })).toMatchObject({
       effect: { result: 'refused', detail: expect.stringContaining('no quorum of signed approvals') },
     })
@@ -197,7 +197,7 @@ describe('what is applied', () => {
   })
 })
 
-describe('the signing key is changed while an approved incident waits', () => {
+describe('when the signing key changes while an approved incident waits', () => {
   const rotated = (previous: string[]) => openKeyring({ key: newSigningKey(), previous }, world.engine.people)
 
   async function approvedWithoutWorker(group: string): Promise<string> {
@@ -211,14 +211,14 @@ describe('the signing key is changed while an approved incident waits', () => {
     return id
   }
 
-  test('and the old one is named as former: the approval counts', async () => {
+  test('the approval counts if the old key is configured as a former key', async () => {
     const id = await approvedWithoutWorker('rotated')
     await withWorker({ keyring: rotated([publicKeyOf(signingKey)]) }, async () => {
       expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
     })
   })
 
-  test('and the old one is forgotten: nothing is applied', async () => {
+  test('nothing is applied if the old key is removed', async () => {
     const id = await approvedWithoutWorker('forgotten')
     await withWorker({ keyring: rotated([]) }, async () => {
       const view = await world.until(id, 'was refused', ({ rounds }) => rounds[0]!.effects.length > 0)
@@ -233,7 +233,7 @@ describe('the signing key is changed while an approved incident waits', () => {
 })
 
 describe('approval: auto', () => {
-  test('applies within its own limits, and what goes beyond them is refused', () =>
+  test('applies up to its limits, and refuses the targets beyond them', () =>
     withWorker({ auto: [{ kind: 'sql.update', connection: 'db' }] }, async () => {
       await world.addThings('auto', 'a1', 'a2', 'a3')
       const id = await world.open('automatic', 'auto')
@@ -250,7 +250,7 @@ describe('approval: auto', () => {
       await world.closed(id)
     }))
 
-  test('without the configuration’s leave waits for a person', () =>
+  test('waits for a person if the configuration does not permit it', () =>
     withWorker({}, async () => {
       await world.addThings('no-leave', 'n1')
       const id = await world.open('automatic', 'no-leave')
@@ -262,7 +262,7 @@ describe('approval: auto', () => {
 })
 
 describe('targets', () => {
-  test('in batches: cancelled between two of them, the later ones are left alone', () =>
+  test('in batches: after a cancellation between two batches, the later batches are not applied', () =>
     withWorker({}, async () => {
       await world.addThings('batch', 'b1', 'b2', 'b3')
       const id = await world.open('staged', 'batch')
@@ -278,7 +278,7 @@ describe('targets', () => {
       expect(await statesOf('batch')).toEqual(['good', 'bad', 'bad'])
     }))
 
-  test('that wait before their turn are not applied, and cancelling then says so', () =>
+  test('that wait for an earlier action are not applied when the incident is cancelled', () =>
     withWorker({}, async () => {
       await world.addThings('patient', 'w1', 'w2')
       const id = await world.open('patient', 'patient')
@@ -292,12 +292,12 @@ describe('targets', () => {
       expect(closed.rounds[0]).toMatchObject({ targets: [{ state: 'skipped' }, { state: 'skipped' }], verified: null })
       expect(await statesOf('patient')).toEqual(['bad', 'bad'])
       const { timeline } = await reviewIncident(world.engine.database, id)
-      const said = timeline.map(({ text }) => text)
-      expect(said).toContain('waits until size(after.rows) == 0, at most 1m 00s')
-      expect(said).toContain('operator cancelled the incident: nobody mends it')
+      const texts = timeline.map(({ text }) => text)
+      expect(texts).toContain('waiting until size(after.rows) == 0, for at most 1m 00s')
+      expect(texts).toContain('operator cancelled the incident: nobody mends it')
     }))
 
-  test('of which some are refused by their guard are partly applied, verified as such, and the rest proposed anew', () =>
+  test('of which one is refused: the others are applied and verified, and the refused one is proposed in the next round', () =>
     withWorker({}, async () => {
       await world.addThings('partly', 'p1', 'p2')
       await world.things.query(`CREATE FUNCTION refuse_p2() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -323,7 +323,7 @@ describe('targets', () => {
     }))
 })
 
-test('a key is quiet for alerts after an incident that closed with the symptom still there, and not for people', () =>
+test('after an incident closed with the symptom still present, its key is quiet for alerts, but not for people', () =>
   withWorker({}, async () => {
     const { engine } = world
     await world.addThings('quiet', 'q1')

@@ -13,8 +13,8 @@ import { activitiesOf, HISTORY_CASES, type HistoryCase } from '../support/histor
 import { QUIET, quietTemporal } from '../support/quiet-temporal.ts'
 
 /**
- * Plays each case on a real Temporal server. `npm run histories` keeps those that are not there yet under
- * test/fixtures/histories, where test/unit/workflows/replay.test.ts replays them; with `-- <name>` that one is recorded anew.
+ * Runs each case on a real Temporal server. `npm run histories` stores the missing histories in test/fixtures/histories, where
+ * test/unit/workflows/replay.test.ts replays them; `npm run histories -- <name>` records one history again.
  */
 const fixture = (name: string) => new URL(`../fixtures/histories/${name}.json`, import.meta.url)
 const write = process.env['RUNBOOK_WRITE']

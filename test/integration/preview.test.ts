@@ -152,9 +152,9 @@ test('a failed check is shown, and its causes are undetermined', async () => {
 
 test.each([
   ['state: string?', 'state: string', 'late', 'state', 'may be NULL'],
-  ['version: int }', 'version: bool }', 'late', 'version', 'declared bool, and it is integer'],
-  ['version: int }', 'version: int, total: int }', 'late', 'total', 'gives only id, state, version'],
-  ['columns: { id: string } }', 'columns: { ident: string } }', 'release/after', 'ident', 'gives only id'],
+  ['version: int }', 'version: bool }', 'late', 'version', 'declared as bool, but it is integer'],
+  ['version: int }', 'version: int, total: int }', 'late', 'total', 'returns only id, state, version'],
+  ['columns: { id: string } }', 'columns: { ident: string } }', 'release/after', 'ident', 'returns only id'],
 ])('a declared column that differs from the server is reported: %s → %s', async (from, to, check, column, message) => {
   expect(RUNBOOK).toContain(from)
   const text = RUNBOOK.replace(from, to).replace('o.version > 1', 'o.id != ""').replace('"${{ order.version }}"', '1')
@@ -219,6 +219,6 @@ channels: { oncall: { slack: "\${SLACK}" } }
     const graph = await previewed(RUNBOOK, '-o', 'mermaid')
     expect([graph.code, graph.terminal.out.split('\n')[0]]).toEqual([0, 'flowchart LR'])
     const wrong = await previewed(RUNBOOK.replace('state: string?', 'state: string'))
-    expect([wrong.code, wrong.terminal.out]).toEqual([1, expect.stringContaining('late.state: declared string')])
+    expect([wrong.code, wrong.terminal.out]).toEqual([1, expect.stringContaining('late.state: declared as string')])
   })
 })

@@ -8,23 +8,23 @@ import type { Json } from '../../src/core/json.ts'
 import type { Plan } from '../../src/core/plan.ts'
 import { plan, remedy, things } from '../unit/interpreter/plan-fixture.ts'
 
-/** An incident whose history is kept: what its activities answer, and where its recording ends. */
+/** An incident whose Temporal history is stored: the results of its activities, and when its recording ends. */
 export interface HistoryCase {
   name: string
   plan: Plan
   answers: Answers
-  /** It waits, and is recorded once this event is there; absent: it is recorded when it has ended. */
+  /** Recorded while the incident waits, once this event exists; absent: recorded when the incident has ended. */
   waits?: { event: 'timer' } | { event: 'activity'; type: string }
-  /** How it ends, where it does. */
+  /** The outcome, if it ends. */
   outcome?: string
-  /** Rings so often once it waits for a timer. */
+  /** How many signals are sent once it waits for a timer. */
   signals?: number
 }
 
 interface Answers {
-  /** By place and check; default: the things a and b are bad until something was applied. */
+  /** A check's result by its place. Default: the things a and b are bad until something was applied. */
   check?(place: string, applied: boolean): ReturnType<typeof things> | 'failed' | 'never'
-  /** The n-th time a gate is resolved. Default: everything is approved. */
+  /** The result of the n-th call. Default: everything is approved. */
   resolveGate?(call: number, gate: string): GateResolution | 'error'
   apply?(target: string, call: number): EffectResult | 'stale' | 'stopped' | 'waiting' | 'never'
   held?: boolean | 'never'
@@ -39,7 +39,7 @@ const mending = (change: Parameters<typeof remedy>[1]) =>
   plan({ remedies: { mend: remedy('mend', change), replace: remedy('replace') } })
 const [action] = remedy('mend').actions
 
-/** Every state in which an incident waits, and every outcome. */
+/** Every state in which an incident can wait, and every outcome. */
 export const HISTORY_CASES: HistoryCase[] = [
   {
     name: 'waits-diagnosing',
@@ -174,7 +174,7 @@ export const HISTORY_CASES: HistoryCase[] = [
   },
 ]
 
-/** Activities that answer as a case says, with no database and no diagnosed system behind them. */
+/** Activities that return the results of a case, without a database or a diagnosed system. */
 export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & RemediateActivities {
   let resolved = 0
   let applies = 0
@@ -184,9 +184,9 @@ export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & Rem
   const at = '2026-01-01T00:00:00.000Z'
   return {
     runChecks: async (_, requests) => {
-      const looks = requests.map((request) => ({ request, result: found(request.place) }))
-      if (looks.some(({ result }) => result === 'never')) await forEver()
-      return looks.map(({ request, result }): Evidence => {
+      const results = requests.map((request) => ({ request, result: found(request.place) }))
+      if (results.some(({ result }) => result === 'never')) await untilWorkerStops()
+      return results.map(({ request, result }): Evidence => {
         const { place, name, kind } = request
         const about = { place, name, kind, ref: '0'.repeat(64), truncated: false, startedAt: at, durationMs: 1 }
         return typeof result === 'string'
@@ -198,12 +198,12 @@ export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & Rem
     resolveGate: async (gate) => {
       resolved += 1
       const answer = answers.resolveGate?.(resolved, gate) ?? approved
-      if (answer === 'error') throw ApplicationFailure.retryable('the database is away')
+      if (answer === 'error') throw ApplicationFailure.retryable('the database is unreachable')
       return answer
     },
     poll: async () => {
-      if (answers.held === 'never') await forEver()
-      return { held: answers.held !== false, cancelled: false, detail: 'looked', tookMs: 1 }
+      if (answers.held === 'never') await untilWorkerStops()
+      return { held: answers.held !== false, cancelled: false, detail: 'sampled', tookMs: 1 }
     },
     record: async () => ({ at }),
     escalate: async () => {},
@@ -212,17 +212,16 @@ export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & Rem
     apply: async ({ gate, action: id, target }) => {
       applies += 1
       const answer = answers.apply?.(target, applies) ?? 'applied'
-      if (answer === 'never') await forEver()
+      if (answer === 'never') await untilWorkerStops()
       if (answer === 'stale') return { stale: 'older than a minute' }
       if (answer === 'stopped') return { stopped: 'cancelled by lead' }
       if (answer === 'waiting') return { waiting: 'turn the key' }
       applied = true
-      return { effect: { gate, action: id, target, result: answer as EffectResult, detail: 'as told' } }
+      return { effect: { gate, action: id, target, result: answer as EffectResult, detail: 'as the case says' } }
     },
   }
 }
 
-/** Until the worker that runs it stops. */
-async function forEver(): Promise<void> {
+async function untilWorkerStops(): Promise<void> {
   await sleep('1 hour')
 }

@@ -6,8 +6,8 @@ type History = proto.temporal.api.history.v1.IHistory
 /** A Temporal history as JSON, without the names and the paths of the machine and the process that recorded it. */
 export function historyText(history: History): string {
   const plain = History.toObject(History.fromObject(history), { longs: String, bytes: String, enums: String })
-  const anywhere = (key: string, value: unknown) => (key === 'stackTrace' ? '' : value)
-  return `${JSON.stringify(plain, anywhere, 1).replace(/\d+@[\w.-]+/g, '1@recorder')}\n`
+  const withoutPaths = (key: string, value: unknown) => (key === 'stackTrace' ? '' : value)
+  return `${JSON.stringify(plain, withoutPaths, 1).replace(/\d+@[\w.-]+/g, '1@recorder')}\n`
 }
 
 export function historyFrom(text: string): History {

@@ -30,11 +30,11 @@ import { openEngineWorld, type EngineWorld } from './engine-world.ts'
 
 const TASK_QUEUE = 'test'
 
-/** An engine on real servers, with a diagnosed database full of things, some of them `bad`. Workers run when a test says so. */
+/** An engine on real servers, with a diagnosed database of things, some of them `bad`. A test starts the workers that it needs. */
 export interface WorkflowWorld {
   engine: Engine
   history: EngineWorld
-  /** As the diagnosed database's owner. */
+  /** Connected as the owner of the diagnosed database. */
   things: pg.Pool
   /** The lead's registered private key. */
   leadsKey: string
@@ -42,7 +42,7 @@ export interface WorkflowWorld {
   startWorker(change?: Partial<ActivityDependencies>): Promise<{ stop(): Promise<void> }>
   /** Opens an incident about a group of things. */
   open(type: string, group: string): Promise<string>
-  /** Looks at the incident until it is so. */
+  /** Polls the incident until the condition holds. `what` is for the error message. */
   until(incident: string, what: string, holds: (view: IncidentView) => boolean): Promise<IncidentView>
   atGate(incident: string): Promise<IncidentView>
   closed(incident: string): Promise<IncidentView>
@@ -166,7 +166,7 @@ async function assemble(
   }
 }
 
-/** As src/temporal/worker.ts does, with the workflow code of the sources. */
+/** Like src/temporal/worker.ts, with the workflow code bundled from the sources. */
 async function startWorker(
   engine: Engine,
   workflowBundle: WorkflowBundleWithSourceMap,
@@ -217,7 +217,7 @@ async function registerNamespace(address: string, namespace: string): Promise<vo
 
 const GROUP: Value = { expr: expression('inputs.group') }
 
-/** The bad things of the group, by SQL; with another statement, whatever that finds. */
+/** A check that finds the bad things of the group, or the rows of another statement. */
 export function thingsCheck(
   name: string,
   sql = `SELECT id, n FROM things WHERE grp = $1 AND state = 'bad' ORDER BY id`,
@@ -232,7 +232,7 @@ export function thingsCheck(
   }
 }
 
-/** Makes each bad thing good, and sees within 5 seconds that it is. */
+/** A remedy that makes each bad thing good, and verifies it within 5 seconds. */
 export function mending(change: Partial<PlanRemedy> = {}): PlanRemedy {
   return remedy('mend', {
     actions: [
@@ -262,7 +262,7 @@ export function mending(change: Partial<PlanRemedy> = {}): PlanRemedy {
   })
 }
 
-/** A runbook about one group of things, whose incident type has its name. */
+/** A plan about one group of things. Its incident type has the same name. */
 export function thingsPlan(name: string, change: Partial<Plan> = {}): Plan {
   const base = plan()
   return {

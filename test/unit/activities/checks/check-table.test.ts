@@ -8,7 +8,7 @@ import { CHECKS } from '../../../../src/language/kinds/table.ts'
 
 const root = join(import.meta.dirname, '../../../..')
 
-test('every check that is described can be run, and only those', () => {
+test('every described check has an implementation, and no others', () => {
   expect(CHECKS.map((kind) => kind.name).toSorted()).toEqual(Object.keys(checkTable).toSorted())
   for (const kind of CHECKS) expect(kind.access).toBe('read')
 })
@@ -21,7 +21,7 @@ test.each(CHECKS)('$kind reads exactly the parameters that it describes', (kind)
   expect([...new Set(read)].toSorted()).toEqual(Object.keys(kind.parameters).toSorted())
 })
 
-test('a declared column’s type is understood, or refused', () => {
+test('a declared column’s type is parsed or refused', () => {
   expect(columnType('int')).toBe('int')
   expect(columnType('string?')).toEqual({ nullable: 'string' })
   expect(columnType('list(string?)?')).toEqual({ nullable: { list: { nullable: 'string' } } })
@@ -30,13 +30,13 @@ test('a declared column’s type is understood, or refused', () => {
     expect(columnType(text)).toBeUndefined()
 })
 
-test('the columns are the rows’ type', () => {
+test('the declared columns are the type of the rows', () => {
   const result = sqlQuery.result({ columns: { id: 'string', job: 'string?', bad: 'wat' } })
   const row = { id: 'string', job: { nullable: 'string' }, bad: 'dyn' }
   expect(result).toEqual({ object: { rows: { list: { object: row } }, truncated: 'bool' } })
 })
 
-test('jobs are asked for by ids or by states, not by both or neither', () => {
+test('jobs are requested by ids or by states, not by both or neither', () => {
   expect(bullmqJobs.validate!({})).toHaveLength(1)
   expect(bullmqJobs.validate!({ ids: [], states: [] })).toHaveLength(1)
   expect(bullmqJobs.validate!({ states: ['wait'] })).toEqual([

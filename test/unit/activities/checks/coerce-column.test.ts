@@ -40,12 +40,12 @@ test('a nested array is a list of lists, with and without lower bounds', () => {
 })
 
 test('a nested array in a column declared as a flat list is an error', () => {
-  expect(() => coerce('{{1,2}}', { list: 'int' }, OID.intArray)).toThrow('column c holds lists')
+  expect(() => coerce('{{1,2}}', { list: 'int' }, OID.intArray)).toThrow('column c contains lists')
 })
 
 test('an array with another delimiter than a comma is an error, not a wrong list', () => {
   const boxes = '{(1,1),(0,0);(2,2),(1,1)}'
-  expect(() => coerce(boxes, { list: 'string' }, OID.boxArray)).toThrow('select it with ::text[]')
+  expect(() => coerce(boxes, { list: 'string' }, OID.boxArray)).toThrow('cast it to ::text[]')
   expect(coerce(boxes, 'dyn', OID.boxArray)).toBe(boxes)
 })
 

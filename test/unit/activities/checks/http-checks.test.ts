@@ -78,7 +78,7 @@ function check(kind: string, parameters: JsonObject, timeoutMs = 3_000) {
   return runCheck({ name: 'c', kind, parameters, timeoutMs, retries: 0, place: 'p' }, targets)
 }
 
-test('an answer is given with its status, its time and its JSON body, redacted', async () => {
+test('the result has the status, the latency and the redacted JSON body', async () => {
   const evidence = await check('http.get', { connection: 'api', path: '/health' })
   expect(evidence.result).toMatchObject({
     reachable: true,
@@ -104,7 +104,7 @@ test('configured headers and credentials are sent and never stored', async () =>
   expect(JSON.stringify(answers)).not.toContain('hunter2')
 })
 
-test('a bad status is reachable and not ok', async () => {
+test('a status of 400 or higher is reachable but not ok', async () => {
   const { result } = await check('http.get', { connection: 'basic', path: '/broken' })
   expect(result).toMatchObject({ reachable: true, ok: false, status: 503, body: 'not json' })
 })
@@ -116,7 +116,7 @@ test('a redirect is not followed', async () => {
   expect(seen).toHaveLength(1)
 })
 
-test('a large body is cut and says so', async () => {
+test('a large body is cut, and the result is truncated', async () => {
   const { result } = await check('http.get', { connection: 'basic', path: '/large' })
   expect(result).toMatchObject({ ok: true, truncated: true })
   expect((result!.body as string).length).toBe(32 * 1024)
@@ -127,7 +127,7 @@ test.each([
   ['is JSON too long to be kept whole', '/large-json', '[redacted: fields are known only in a whole JSON body]', true],
   ['is no JSON', '/not-json', '[redacted: fields are known only in a whole JSON body]', true],
   ['is empty', '/empty', '', false],
-])('of a body that %s, nothing is kept that its connection redacts', async (_, path, body, truncated) => {
+])('of a body that %s, no redacted field is kept', async (_, path, body, truncated) => {
   const { result } = await check('http.get', { connection: 'api', path })
   expect(result).toMatchObject({ ok: true, body, truncated })
 })
@@ -172,7 +172,7 @@ test.each([
   expect(seen).toEqual([])
 })
 
-test('metrics are read by name, and what is missing is said', async () => {
+test('metrics are read by name, and missing ones are listed', async () => {
   const { result } = await check('metrics.scrape', { connection: 'api', names: ['depth', 'nope'] })
   expect(result).toEqual({
     reachable: true,
@@ -186,8 +186,11 @@ test('metrics are read by name, and what is missing is said', async () => {
 test.each([
   ['down', '/metrics'],
   ['api', '/broken'],
-])('metrics that cannot be had (%s%s) leave conclusions open', async (connection, path) => {
-  const evidence = await check('metrics.scrape', { connection, path, names: ['depth'] })
-  expect(evidence).toMatchObject({ status: 'ok', truncated: true })
-  expect(evidence.result).toMatchObject({ reachable: false, rows: [], missing: ['depth'] })
-})
+])(
+  'metrics that cannot be read (%s%s) are truncated, so that expressions stay undetermined',
+  async (connection, path) => {
+    const evidence = await check('metrics.scrape', { connection, path, names: ['depth'] })
+    expect(evidence).toMatchObject({ status: 'ok', truncated: true })
+    expect(evidence.result).toMatchObject({ reachable: false, rows: [], missing: ['depth'] })
+  },
+)

@@ -33,7 +33,7 @@ function write(file: string, ...lines: (JsonObject | string)[]): void {
 
 const rowsOf = (evidence: Awaited<ReturnType<typeof search>>) => evidence.result!.rows as JsonObject[]
 
-test('matches of all files come newest first, rotated ones too', async () => {
+test('matches of all files are sorted newest first, rotated files included', async () => {
   write('a.jsonl.1', { time: ago(30), msg: 'oldest' })
   write('a.jsonl', { time: ago(10), msg: 'newest', level: 50, run: 'r1', email: 'x@y' })
   write('b.jsonl', { timestamp: ago(20), message: 'middle', level: 'warn' })
@@ -44,7 +44,7 @@ test('matches of all files come newest first, rotated ones too', async () => {
   expect(evidence.result).toMatchObject({ count: 3, newest: rowsOf(evidence)[0]!.time, truncated: false })
 })
 
-test('fields, texts and time narrow the search', async () => {
+test('fields, texts and time restrict the search', async () => {
   write(
     'a.jsonl',
     { time: ago(7200), msg: 'Worker timeout', type: 'inference', run: 'old' },
@@ -62,7 +62,7 @@ test('fields, texts and time narrow the search', async () => {
   expect(await runs({ where: { run: [] } })).toEqual([])
 })
 
-test('no line at all is a result', async () => {
+test('no matching line is a result', async () => {
   write('a.jsonl', { time: ago(10), msg: 'x', run: 'a' })
   expect((await search({ where: { run: 'silent' } })).result).toEqual({
     count: 0,
@@ -72,34 +72,34 @@ test('no line at all is a result', async () => {
   })
 })
 
-test('broken lines, lines without a time and half lines are passed over', async () => {
+test('malformed lines, lines without a time and incomplete lines are ignored', async () => {
   write('a.jsonl', 'not json', '{"time":', { msg: 'no time' }, '[1]', '', { time: 'yesterday', msg: 'bad time' })
   write('a.jsonl', { time: Date.now() - 5_000, msg: 'ms' }, { ts: Math.floor(Date.now() / 1000) - 9, msg: 's' })
   appendFileSync(join(directory, 'logs', 'a.jsonl'), '{"time":"2026-01-01T00:00:00Z","msg":"being writ')
   expect(rowsOf(await search()).map((row) => row.message)).toEqual(['ms', 's'])
 })
 
-test('more matches than the limit are counted and said', async () => {
+test('matches beyond the limit are counted, and the result is truncated', async () => {
   write('a.jsonl', ...Array.from({ length: 30 }, (_, i) => ({ time: ago(100 - i), msg: `m${i}` })))
   const evidence = await search({ limit: 2 })
   expect(evidence.result).toMatchObject({ count: 30, truncated: true })
   expect(rowsOf(evidence).map((row) => row.message)).toEqual(['m29', 'm28'])
 })
 
-test('of a large file the end is read, and it says so unless the time asked for was reached', async () => {
+test('only the end of a large file is read, and the result is truncated unless that end covers the requested time', async () => {
   const line = (seconds: number) => `${JSON.stringify({ time: ago(seconds), msg: 'x', pad: 'p'.repeat(1_000) })}\n`
   writeFileSync(join(directory, 'logs', 'a.jsonl'), line(86_400).repeat(9_000) + line(5))
   expect((await search({ contains: ['"x"'], limit: 1 })).result).toMatchObject({ truncated: true })
   expect((await search({ since: '1h' })).result).toMatchObject({ count: 1, truncated: false })
 })
 
-test('a file last written before the time asked for is not read', async () => {
+test('a file last written before the requested time is not read', async () => {
   write('old.jsonl', { time: ago(1), msg: 'claims to be new' })
   const past = Date.now() / 1000 - 7_200
   utimesSync(join(directory, 'logs', 'old.jsonl'), past, past)
   expect((await search({ since: '1h' })).result).toMatchObject({ count: 0 })
 })
 
-test('no file at all is a failed check, not silence', async () => {
-  expect(await search()).toMatchObject({ status: 'failed', error: expect.stringContaining('no file fits') })
+test('no matching file is a failed check', async () => {
+  expect(await search()).toMatchObject({ status: 'failed', error: expect.stringContaining('no file matches') })
 })

@@ -9,7 +9,7 @@ interface Seen {
   starts?: number
 }
 
-/** A Redis that shows one job, at each look another way. */
+/** A Redis with one job that is different in each read. */
 function lookingAt(...looks: Seen[]): { target: BullmqTarget; looked: () => number } {
   let count = 0
   const answer = (seen: Seen, [command, key]: string[]) => {
@@ -30,27 +30,27 @@ function lookingAt(...looks: Seen[]): { target: BullmqTarget; looked: () => numb
   return { target, looked: () => count }
 }
 
-test('a job that is active without a lock at both looks is stalled', async () => {
+test('a job that is active without a lock in both reads is stalled', async () => {
   const { target } = lookingAt({ active: true })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'missing' }])
 })
 
-test('a job that finishes between two reads of one look is not called stalled', async () => {
+test('a job that finishes between two commands of one read is not reported as stalled', async () => {
   const { target } = lookingAt({ active: true, locked: false }, { completed: true })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'completed', lock: 'none' }])
 })
 
-test('a job that is started anew between the looks is not called stalled', async () => {
+test('a job that is restarted between the reads is not reported as stalled', async () => {
   const { target } = lookingAt({ active: true, starts: 1 }, { active: true, starts: 2 })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'held' }])
 })
 
-test('a job that was on its way between two lists is found at the second look', async () => {
+test('a job that was moving between two lists is found by the second read', async () => {
   const { target } = lookingAt({}, { active: true, locked: true })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'held' }])
 })
 
-test('a job with nothing odd is looked at once', async () => {
+test('an ordinary job is read once', async () => {
   const { target, looked } = lookingAt({ active: true, locked: true })
   await readJobs(target, ['a'])
   expect(looked()).toBe(1)

@@ -42,7 +42,7 @@ test('a failure is evidence, without the secrets that its message had', async ()
 
 test('an unknown kind is a failed check', async () => {
   const evidence = await runCheck({ ...check, kind: '__proto__' }, {} as Targets)
-  expect(evidence).toMatchObject({ status: 'failed', error: 'there is no check of kind __proto__' })
+  expect(evidence).toMatchObject({ status: 'failed', error: 'unknown check kind __proto__' })
 })
 
 test('nobody waits longer than the timeout, even for a check that ignores it', async () => {
@@ -59,7 +59,7 @@ test('nobody waits longer than the timeout, even for a check that ignores it', a
   expect(aborted).toBe(true)
 })
 
-test('a failure is tried again as often as said, with what is left of the time', async () => {
+test('a failure is retried up to `retries` times, within the remaining time', async () => {
   const left: number[] = []
   const flaky: CheckImplementation = async (_, { timeoutMs }) => {
     left.push(timeoutMs)
@@ -72,7 +72,7 @@ test('a failure is tried again as often as said, with what is left of the time',
   expect(await run(flaky, { retries: 1 })).toMatchObject({ status: 'failed', error: 'not yet' })
 })
 
-test('a mistake in the configuration is not tried again', async () => {
+test('a configuration error is not retried', async () => {
   const failing = vi.fn<() => Promise<never>>(async () => {
     throw new RunbookError('RUNBOOK_CONFIG', 'no such connection')
   })
