@@ -2,7 +2,7 @@ import type { DraftAction } from '../src/interpreter/host.ts'
 import { kindNamed } from '../src/language/kinds/kind-named.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
-/** Whether the configuration allows this action without an approval. What changes nothing by itself needs no leave. */
+/** Whether the configuration allows this action without an approval. Actions that change nothing by themselves need no permission. */
 export function isAutoApproved({ auto }: Pick<ActivityDependencies, 'auto'>, action: DraftAction): boolean {
   const access = kindNamed(action.kind)?.access
   if (access === 'message' || access === 'person') return true

@@ -84,7 +84,7 @@ function check(kind: string, parameters: JsonObject = {}, timeoutMs = 5_000) {
   return runCheck({ name: 'c', kind, parameters: given, timeoutMs, retries: 0, place: 'r1/check/c' }, targets)
 }
 
-async function look(parameters: JsonObject = {}, timeoutMs?: number): Promise<Row> {
+async function readQueue(parameters: JsonObject = {}, timeoutMs?: number): Promise<Row> {
   const evidence = await check('bullmq.queue', parameters, timeoutMs)
   expect(evidence).toMatchObject({ status: 'ok' })
   return evidence.result!
@@ -125,18 +125,18 @@ test('the counts of a queue are the same as in BullMQ', async () => {
   await queue.add('plain', {})
   await queue.add('urgent', {}, { priority: 3 })
   await queue.add('later', {}, { delay: 60_000 })
-  const seen = await look()
+  const state = await readQueue()
   const { wait, prioritized, delayed } = await queue.getJobCounts('wait', 'prioritized', 'delayed')
-  expect(seen).toMatchObject({ exists: true, waiting: wait, prioritized, delayed, active: 0, failed: 0, completed: 0 })
-  expect(seen).toMatchObject({ waiting: 2, paused: false, workers: 0, workerNames: [], concurrency: null })
+  expect(state).toMatchObject({ exists: true, waiting: wait, prioritized, delayed, active: 0, failed: 0, completed: 0 })
+  expect(state).toMatchObject({ waiting: 2, paused: false, workers: 0, workerNames: [], concurrency: null })
 })
 
 test('a paused queue is reported with its waiting jobs', async () => {
   await queue.add('plain', {})
   await queue.pause()
-  expect(await look()).toMatchObject({ paused: true, waiting: 1 })
+  expect(await readQueue()).toMatchObject({ paused: true, waiting: 1 })
   await queue.resume()
-  expect(await look()).toMatchObject({ paused: false, waiting: 1 })
+  expect(await readQueue()).toMatchObject({ paused: false, waiting: 1 })
 })
 
 test('workers are counted by their connections, named and unnamed, of this queue only', async () => {
@@ -148,7 +148,7 @@ test('workers are counted by their connections, named and unnamed, of this queue
   })
   workers.push(other)
   await other.waitUntilReady()
-  await expect.poll(() => look()).toMatchObject({ workers: 2, workerNames: ['w-1'] })
+  await expect.poll(() => readQueue()).toMatchObject({ workers: 2, workerNames: ['w-1'] })
   expect(await queue.getWorkersCount()).toBe(2)
 })
 
@@ -158,10 +158,10 @@ test('the oldest waiting and the oldest active job are reported', async () => {
   await expect.poll(() => queue.getActiveCount()).toBe(1)
   await queue.add('plain', {}, { jobId: 'second', timestamp: Date.now() - 60_000 })
   await queue.add('plain', {}, { jobId: 'third' })
-  const seen = await look()
-  expect(seen).toMatchObject({ oldestWaitingJob: 'second', oldestActiveJob: 'first' })
-  expect(seen.oldestWaitingMs).toBeGreaterThanOrEqual(60_000)
-  expect(seen.oldestActiveMs).toBeLessThan(10_000)
+  const state = await readQueue()
+  expect(state).toMatchObject({ oldestWaitingJob: 'second', oldestActiveJob: 'first' })
+  expect(state.oldestWaitingMs).toBeGreaterThanOrEqual(60_000)
+  expect(state.oldestActiveMs).toBeLessThan(10_000)
 })
 
 test('global concurrency and a used-up rate limit are reported', async () => {
@@ -171,34 +171,34 @@ test('global concurrency and a used-up rate limit are reported', async () => {
   await queue.add('plain', {})
   await queue.add('plain', {})
   await expect.poll(() => queue.getCompletedCount()).toBe(1)
-  const seen = await look()
-  expect(seen).toMatchObject({ concurrency: 3, rateLimitMax: 1, rateLimitCount: 1, waiting: 1 })
-  expect(seen.rateLimitTtlMs).toBeGreaterThan(50_000)
+  const state = await readQueue()
+  expect(state).toMatchObject({ concurrency: 3, rateLimitMax: 1, rateLimitCount: 1, waiting: 1 })
+  expect(state.rateLimitTtlMs).toBeGreaterThan(50_000)
 })
 
 test('a counter below the limit of the workers is no rate limit', async () => {
   await startWorker(async () => {}, { limiter: { max: 100, duration: 60_000 } })
   await queue.add('plain', {})
   await expect.poll(() => queue.getCompletedCount()).toBe(1)
-  expect(await look()).toMatchObject({ rateLimitMax: null, rateLimitCount: 1, rateLimitTtlMs: null })
+  expect(await readQueue()).toMatchObject({ rateLimitMax: null, rateLimitCount: 1, rateLimitTtlMs: null })
 })
 
 test('a worker that checks for stalled jobs is detected, with and without watching', async () => {
   await startWorker(async () => {})
-  await expect.poll(async () => (await look()).stalledChecker).toBe(true)
-  expect(await look({ watchStalledCheck: true })).toMatchObject({ stalledChecker: true })
+  await expect.poll(async () => (await readQueue()).stalledChecker).toBe(true)
+  expect(await readQueue({ watchStalledCheck: true })).toMatchObject({ stalledChecker: true })
 })
 
 test('a missing stalled check is reported only after watching for two intervals', async () => {
   await startWorker(async () => {}, { skipStalledCheck: true })
-  expect(await look()).toMatchObject({ stalledChecker: null })
+  expect(await readQueue()).toMatchObject({ stalledChecker: null })
   const started = Date.now()
-  expect(await look({ watchStalledCheck: true })).toMatchObject({ stalledChecker: false })
+  expect(await readQueue({ watchStalledCheck: true })).toMatchObject({ stalledChecker: false })
   expect(Date.now() - started).toBeGreaterThanOrEqual(2 * INTERVAL_MS)
 })
 
 test('a key that appears only briefly is detected while watching', async () => {
-  const watching = look({ watchStalledCheck: true })
+  const watching = readQueue({ watchStalledCheck: true })
   await expect.poll(async () => String(await redis.client('LIST')).includes('runbook:q:read')).toBe(true)
   await redis.set(key('stalled-check'), '1', 'PX', 120)
   expect(await watching).toMatchObject({ stalledChecker: true })
@@ -210,8 +210,8 @@ test('a timeout that is too short for watching is a clear error', async () => {
 })
 
 test('a queue that does not exist is reported as such, and nothing is created', async () => {
-  const seen = await look({ connection: 'none' })
-  expect(seen).toMatchObject({ exists: false, paused: false, waiting: 0, oldestWaitingMs: null })
+  const state = await readQueue({ connection: 'none' })
+  expect(state).toMatchObject({ exists: false, paused: false, waiting: 0, oldestWaitingMs: null })
   expect(await redis.keys(`${prefix}-none:*`)).toEqual([])
 })
 
@@ -220,7 +220,7 @@ test('the checks change nothing', async () => {
   await queue.add('urgent', {}, { jobId: 'b', priority: 1 })
   await queue.pause()
   const before = await contents(prefix)
-  await look()
+  await readQueue()
   await jobs({ states: ['waiting', 'prioritized', 'failed', 'completed', 'delayed', 'active', 'waiting-children'] })
   await jobs({ ids: ['a', 'nope'] })
   await check('bullmq.failures')
@@ -280,8 +280,8 @@ test('every state is the same as in BullMQ', async () => {
   await queue.add('x', {}, { jobId: 'urgent', priority: 2 })
   const ids = ['good', 'bad', 'busy', 'later', 'plain', 'urgent', 'parent']
   const rows = await jobs({ ids })
-  const told = await Promise.all(ids.map((id) => queue.getJobState(id)))
-  expect(rows.map((row) => row.state)).toEqual(told)
+  const states = await Promise.all(ids.map((id) => queue.getJobState(id)))
+  expect(rows.map((row) => row.state)).toEqual(states)
   expect(rows.map((row) => row.state)).toEqual(
     'completed failed active delayed waiting prioritized waiting-children'.split(' '),
   )
@@ -382,7 +382,7 @@ test.each([
 )
 
 test('after its connection was cut, the next check connects again', async () => {
-  await look()
+  await readQueue()
   const [line] = String(await redis.client('LIST'))
     .split('\n')
     .filter((one) => one.includes('runbook:q:read'))

@@ -148,11 +148,11 @@ describe('the applied action', () => {
     await world.decide(view)
     const { id: gate, proposalDigest } = view.rounds[0]!.gate!
     const data = { round: 1, holds: true, because: '', targets: [group], skipped: {} }
-    const [looked] = await recordEvents(world.engine.database, id, [
+    const [recheck] = await recordEvents(world.engine.database, id, [
       { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
     ])
     const request = { gate, proposalDigest, action: '0-sql.update', target: group }
-    return { id, request: { ...request, timeoutMs: 5_000, recheckedAt: looked!.at } }
+    return { id, request: { ...request, timeoutMs: 5_000, recheckedAt: recheck!.at } }
   }
 
   test('is read from the stored proposal: a request can only name an action and a target', async () => {
@@ -252,10 +252,10 @@ describe('approval: auto', () => {
 
   test('waits for a person if the configuration does not permit it', () =>
     withWorker({}, async () => {
-      await world.addThings('no-leave', 'n1')
-      const id = await world.open('automatic', 'no-leave')
+      await world.addThings('not-permitted', 'n1')
+      const id = await world.open('automatic', 'not-permitted')
       expect((await world.atGate(id)).rounds[0]!.gate).toMatchObject({ auto: false, required: 1 })
-      expect(await statesOf('no-leave')).toEqual(['bad'])
+      expect(await statesOf('not-permitted')).toEqual(['bad'])
       await cancelIncident(world.engine, world.engine.people.lead!, id)
       expect(await world.closed(id)).toMatchObject({ outcome: 'cancelled' })
     }))

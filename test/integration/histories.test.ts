@@ -58,9 +58,9 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
     await startIncident(temporal.client, name, one.plan, { incident: id, planDigest: '0'.repeat(64), inputs: {} })
     const handle = temporal.client.workflow.getHandle(id)
     const events = async () => (await handle.fetchHistory()).events ?? []
-    for (let ring = 1; ring <= (one.signals ?? 0); ring++) {
+    for (let signal = 1; signal <= (one.signals ?? 0); signal++) {
       await eventually('it waits', async () => {
-        return (await events()).filter((event) => event.timerStartedEventAttributes).length >= ring
+        return (await events()).filter((event) => event.timerStartedEventAttributes).length >= signal
       })
       await handle.signal('wake')
     }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { readJobs } from '../../../../activities/checks/read-jobs.ts'
 import type { BullmqTarget } from '../../../../src/targets/targets.ts'
 
-interface Seen {
+interface JobKeys {
   active?: boolean
   locked?: boolean
   completed?: boolean
@@ -10,48 +10,48 @@ interface Seen {
 }
 
 /** A Redis with one job that is different in each read. */
-function lookingAt(...looks: Seen[]): { target: BullmqTarget; looked: () => number } {
+function redisWith(...reads: JobKeys[]): { target: BullmqTarget; readCount: () => number } {
   let count = 0
-  const answer = (seen: Seen, [command, key]: string[]) => {
-    if (command === 'lpos') return key!.endsWith(':active') && seen.active ? 0 : null
-    if (command === 'exists') return seen.locked ? 1 : 0
-    if (command === 'zscore') return key!.endsWith(':completed') && seen.completed ? '1' : null
+  const answer = (keys: JobKeys, [command, key]: string[]) => {
+    if (command === 'lpos') return key!.endsWith(':active') && keys.active ? 0 : null
+    if (command === 'exists') return keys.locked ? 1 : 0
+    if (command === 'zscore') return key!.endsWith(':completed') && keys.completed ? '1' : null
     return 'name data opts timestamp priority processedOn finishedOn ats'
       .split(' ')
-      .map((field) => (field === 'ats' ? String(seen.starts ?? 1) : field === 'name' ? 'x' : null))
+      .map((field) => (field === 'ats' ? String(keys.starts ?? 1) : field === 'name' ? 'x' : null))
   }
   const redis = {
     pipeline: (commands: string[][]) => {
-      const seen = looks[Math.min(count++, looks.length - 1)]!
-      return { exec: async () => commands.map((command) => [null, answer(seen, command)]) }
+      const keys = reads[Math.min(count++, reads.length - 1)]!
+      return { exec: async () => commands.map((command) => [null, answer(keys, command)]) }
     },
   }
   const target = { connection: 'q', base: 'p:q', redis } as unknown as BullmqTarget
-  return { target, looked: () => count }
+  return { target, readCount: () => count }
 }
 
 test('a job that is active without a lock in both reads is stalled', async () => {
-  const { target } = lookingAt({ active: true })
+  const { target } = redisWith({ active: true })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'missing' }])
 })
 
 test('a job that finishes between two commands of one read is not reported as stalled', async () => {
-  const { target } = lookingAt({ active: true, locked: false }, { completed: true })
+  const { target } = redisWith({ active: true, locked: false }, { completed: true })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'completed', lock: 'none' }])
 })
 
 test('a job that is restarted between the reads is not reported as stalled', async () => {
-  const { target } = lookingAt({ active: true, starts: 1 }, { active: true, starts: 2 })
+  const { target } = redisWith({ active: true, starts: 1 }, { active: true, starts: 2 })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'held' }])
 })
 
 test('a job that was moving between two lists is found by the second read', async () => {
-  const { target } = lookingAt({}, { active: true, locked: true })
+  const { target } = redisWith({}, { active: true, locked: true })
   expect(await readJobs(target, ['a'])).toMatchObject([{ state: 'active', lock: 'held' }])
 })
 
 test('an ordinary job is read once', async () => {
-  const { target, looked } = lookingAt({ active: true, locked: true })
+  const { target, readCount } = redisWith({ active: true, locked: true })
   await readJobs(target, ['a'])
-  expect(looked()).toBe(1)
+  expect(readCount()).toBe(1)
 })
