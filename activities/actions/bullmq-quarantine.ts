@@ -1,8 +1,10 @@
 import { visibleText } from '../../src/core/displayable.ts'
+import { defined } from '../../src/core/defined.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqQuarantine } from '../../src/language/kinds/bullmq-quarantine.ts'
 import { previewWith, type Action } from './action.ts'
 import { readJob } from './read-job.ts'
+import { quarantineRefusal } from './refusal.ts'
 
 const REASON = 'quarantined by a runbook'
 
@@ -24,6 +26,8 @@ export const bullmqQuarantineAction: Action = {
           `${base}:dead-letter:${id}`,
           ...['stalled', 'meta', 'marker', 'events'].map((part) => `${base}:${part}`),
           `${base}:de:${deduplication}`,
+          `${base}:paused`,
+          `${base}:repeat`,
         ],
         argv: [id, REASON, deduplication],
       }
@@ -32,18 +36,24 @@ export const bullmqQuarantineAction: Action = {
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
     return previewWith(`quarantine job ${visibleText(id)} in ${connection}`, async () => {
-      const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
-      if (state === 'absent') return { count: 0, warning: 'the job is gone: it would be refused now' }
-      const finished = ['completed', 'failed', 'other'].includes(state)
-      const after = held
-        ? { ...fields, note: 'fails permanently when a worker picks it up next' }
-        : { ...fields, state: 'failed', failedReason: REASON }
-      return {
-        rows: [{ before: fields, after }],
+      const job = await readJob(await targets.bullmq(connection, 'read'), id)
+      const refusal = quarantineRefusal(job)
+      const warning = refusal === undefined ? undefined : `${refusal}: it would be refused now`
+      if (job.state === 'absent') return defined({ count: 0, warning })
+      const after = job.held
+        ? { ...job.fields, note: 'fails permanently when a worker picks it up next' }
+        : defined({ ...job.fields, state: 'failed', failedReason: REASON, note: noteOnId(id) })
+      return defined({
+        rows: [{ before: job.fields, after }],
         count: 1,
         undo: 'retry the job: the dead-letter set keeps it with its data',
-        ...(finished ? { warning: `the job is ${state}: it would be refused now` } : {}),
-      }
+        warning,
+      })
     })
   },
+}
+
+/** An id that the application chose may be used again. */
+function noteOnId(id: string): string | undefined {
+  return /^\d+$/.test(id) ? undefined : 'while the failed job is kept, BullMQ ignores a new job with the same id'
 }

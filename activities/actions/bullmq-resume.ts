@@ -1,6 +1,8 @@
+import { defined } from '../../src/core/defined.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqResume } from '../../src/language/kinds/bullmq-resume.ts'
 import { previewWith, type Action } from './action.ts'
+import { resumeRefusal } from './refusal.ts'
 
 export const bullmqResumeAction: Action = {
   kind: bullmqResume,
@@ -17,18 +19,21 @@ export const bullmqResumeAction: Action = {
     const connection = textParameter(parameters, 'connection')
     return previewWith(`resume the queue of ${connection}`, async () => {
       const { redis, base } = await targets.bullmq(connection, 'read')
-      const [paused, waiting, prioritized] = await Promise.all([
+      const [mark, waiting, inPausedList, prioritized] = await Promise.all([
         redis.hexists(`${base}:meta`, 'paused'),
         redis.llen(`${base}:wait`),
+        redis.llen(`${base}:paused`),
         redis.zcard(`${base}:prioritized`),
       ])
-      const before = { queue: base, paused: paused === 1, waiting: waiting + prioritized }
-      return {
+      const paused = mark === 1
+      const before = { queue: base, paused, waiting: waiting + inPausedList + prioritized }
+      const refusal = resumeRefusal({ paused, inPausedList })
+      return defined({
         rows: [{ before, after: { ...before, paused: false } }],
         count: 1,
         undo: 'pause the queue again',
-        ...(paused === 1 ? {} : { warning: 'the queue is not paused: it would be refused now' }),
-      }
+        warning: refusal === undefined ? undefined : `${refusal}: it would be refused now`,
+      })
     })
   },
 }

@@ -1,8 +1,10 @@
 import { visibleText } from '../../src/core/displayable.ts'
+import { defined } from '../../src/core/defined.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqRetry } from '../../src/language/kinds/bullmq-retry.ts'
 import { previewWith, type Action } from './action.ts'
 import { readJob } from './read-job.ts'
+import { retryRefusal } from './refusal.ts'
 
 export const bullmqRetryAction: Action = {
   kind: bullmqRetry,
@@ -18,6 +20,7 @@ export const bullmqRetryAction: Action = {
           `${base}:${id}:lock`,
           ...parts.map((part) => `${base}:${part}`),
           `${base}:dead-letter:${id}`,
+          `${base}:paused`,
         ],
         argv: [id],
       }
@@ -26,15 +29,17 @@ export const bullmqRetryAction: Action = {
   async preview(parameters, { targets }) {
     const [connection, id] = [textParameter(parameters, 'connection'), textParameter(parameters, 'id')]
     return previewWith(`retry job ${visibleText(id)} in ${connection}`, async () => {
-      const { state, held, fields } = await readJob(await targets.bullmq(connection, 'read'), id)
-      if (state === 'absent') return { count: 0, warning: 'the job is gone: it would be refused now' }
-      const canRetry = state === 'failed' && !held
-      return {
-        rows: [{ before: fields, after: { ...fields, state: 'waiting', failedReason: null } }],
+      const job = await readJob(await targets.bullmq(connection, 'read'), id)
+      const refusal = retryRefusal(job)
+      const warning = refusal === undefined ? undefined : `${refusal}: it would be refused now`
+      if (job.state === 'absent') return defined({ count: 0, warning })
+      const after = { ...job.fields, state: job.priority > 0 ? 'prioritized' : 'waiting', failedReason: null }
+      return defined({
+        rows: [{ before: job.fields, after }],
         count: 1,
         undo: 'none: once a worker picks the job up, its step runs',
-        ...(canRetry ? {} : { warning: `the job is ${held ? 'held by a worker' : state}: it would be refused now` }),
-      }
+        warning,
+      })
     })
   },
 }

@@ -432,7 +432,7 @@ describe('the preview', () => {
       rows: [
         {
           before: { state: 'failed', lock: 'missing', failedReason: 'Connection refused' },
-          after: { state: 'waiting' },
+          after: { state: 'prioritized' },
         },
       ],
     })

@@ -2,6 +2,7 @@
 -- A job that a worker holds is marked instead: BullMQ fails it for good, without processing it, when it is next picked up.
 --   KEYS[3] job   [4] its lock   [5] wait   [6] prioritized   [7] delayed   [8] active   [9] failed   [10] completed
 --   KEYS[11] dead-letter set   [12] the copy kept there   [13] stalled   [14] meta   [15] marker   [16] events   [17] deduplication key
+--   KEYS[18] paused (a list of BullMQ before 6)   [19] the next run of each job scheduler
 --   ARGV[5] job id   ARGV[6] reason   ARGV[7] the deduplication id that KEYS[17] contains, '' for none
 local id, reason = ARGV[5], ARGV[6]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
@@ -21,10 +22,23 @@ if redis.call('EXISTS', KEYS[4]) == 1 then
   return record('applied', 'a worker holds the job: it will fail for good when it is next picked up', { state = 'marked', from = 'active' })
 end
 
+-- BullMQ adds a scheduler's next run when the previous one starts: without its next run a schedule ends. A scheduler's set has the time
+-- of its next run, which is also the end of that job's id. Before BullMQ 5 jobs do not name their scheduler.
+local scheduler = redis.call('HGET', KEYS[3], 'rjk')
+if scheduler or string.sub(id, 1, 7) == 'repeat:' then
+  local starts = redis.call('HMGET', KEYS[3], 'ats', 'processedOn')
+  local started = starts[2] or (tonumber(starts[1]) or 0) > 0
+  local next_at = scheduler and redis.call('ZSCORE', KEYS[19], scheduler)
+  local is_next = next_at and string.sub(id, -#next_at - 1) == ':' .. next_at
+  if is_next or (not started and (next_at or not scheduler)) then
+    return record('refused', 'the job is the next run of a job scheduler, whose schedule would end: remove the scheduler in the application', { state = 'other', from = 'other' })
+  end
+end
+
 -- Each job is in one of these lists. If it is in none, nothing has been changed yet.
 local from
 if redis.call('LREM', KEYS[8], 1, id) == 1 then from = 'active'
-elseif redis.call('LREM', KEYS[5], 1, id) == 1 then from = 'waiting'
+elseif redis.call('LREM', KEYS[5], 1, id) == 1 or redis.call('LREM', KEYS[18], 1, id) == 1 then from = 'waiting'
 elseif redis.call('ZREM', KEYS[6], id) == 1 then from = 'prioritized'
 elseif redis.call('ZREM', KEYS[7], id) == 1 then from = 'delayed'
 else

@@ -1,6 +1,6 @@
 -- Returns one failed job to its queue. Its data, options, priority and counters are kept.
 --   KEYS[3] job   [4] its lock   [5] failed   [6] active   [7] wait   [8] prioritized   [9] meta   [10] marker   [11] events
---   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there
+--   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there   [15] paused (a list of BullMQ before 6)
 --   ARGV[5] job id
 local id = ARGV[5]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
@@ -16,7 +16,18 @@ if not redis.call('ZSCORE', KEYS[5], id) then
   return record('refused', 'the job is no longer in the failed jobs: nothing was changed', { state = 'other' })
 end
 
+-- BullMQ before 6 keeps the jobs of a paused queue in its own list and renames that list to `wait` when it resumes: a job in `wait` is lost.
+local queue = redis.call('HMGET', KEYS[9], 'paused', 'version')
+local major = tonumber(string.match(queue[2] or '', '^bullmq:(%d+)%.'))
+if queue[1] and (redis.call('EXISTS', KEYS[15]) == 1 or not major or major < 6) then
+  return record('refused', 'the queue is paused by a BullMQ before 6, whose resume would lose the job: resume the queue first', { state = 'failed' })
+end
+
 local priority = tonumber(redis.call('HGET', KEYS[3], 'priority')) or 0
+-- BullMQ before 4 does not read the set of prioritized jobs, and writes no version.
+if priority > 0 and not major and redis.call('EXISTS', KEYS[8]) == 0 then
+  return record('refused', 'the job has a priority and the version of BullMQ is unknown: retry it with BullMQ itself', { state = 'failed' })
+end
 local readable, options = pcall(cjson.decode, redis.call('HGET', KEYS[3], 'opts') or '{}')
 local last_in_first_out = readable and type(options) == 'table' and options.lifo == true
 

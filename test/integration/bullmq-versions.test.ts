@@ -1,0 +1,229 @@
+import { randomBytes } from 'node:crypto'
+import { Queue as Queue6, Worker as Worker6 } from 'bullmq'
+import { Queue as Queue5, Worker as Worker5 } from 'bullmq-5'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { previewAction } from '../../activities/preview-action.ts'
+import type { Effect } from '../../src/core/effect.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import type { ActionPreview } from '../../src/core/proposal.ts'
+import { executeEffect } from '../../src/effects/execute.ts'
+import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
+import {
+  createEffectsWorld,
+  depsFor,
+  eventually,
+  openTestGate,
+  permits,
+  requestFor,
+  type EffectsWorld,
+} from '../support/effects-world.ts'
+
+let world: EffectsWorld
+let redis: Redis
+let prefix: string
+let closing: { close(): Promise<void> }[]
+
+beforeAll(async () => {
+  world = await createEffectsWorld(inject('stack').postgresUrl)
+  redis = new Redis(inject('stack').redisUrl)
+})
+afterAll(async () => {
+  await world?.close()
+  redis?.disconnect()
+})
+beforeEach(() => {
+  prefix = `versions-${randomBytes(4).toString('hex')}`
+  closing = []
+})
+afterEach(async () => {
+  for (const one of closing.reverse()) await one.close()
+  const keys = await redis.keys(`${prefix}:*`)
+  if (keys.length > 0) await redis.del(...keys)
+})
+
+function connection() {
+  const { hostname, port, username, password } = new URL(inject('stack').redisUrl)
+  return { host: hostname, port: Number(port), username, password, maxRetriesPerRequest: null }
+}
+
+const key = (part: string) => `${prefix}:queue:${part}`
+
+function queueOf5(): Queue5 {
+  const queue = new Queue5('queue', { prefix, connection: connection() })
+  closing.push(queue)
+  return queue
+}
+
+function queueOf6(): Queue6 {
+  const queue = new Queue6('queue', { prefix, connection: connection() })
+  closing.push(queue)
+  return queue
+}
+
+/** Runs jobs until the returned function is called. */
+function startWorker(Worker: typeof Worker5 | typeof Worker6, run: () => Promise<unknown>): () => Promise<void> {
+  const options = { prefix, connection: connection() }
+  if (Worker === Worker5) {
+    const worker = new Worker5('queue', run, options).on('error', () => {})
+    return () => worker.close()
+  }
+  const worker = new Worker6('queue', run, options).on('error', () => {})
+  return () => worker.close()
+}
+
+async function failJob(Worker: typeof Worker5 | typeof Worker6, id: string): Promise<void> {
+  const stop = startWorker(Worker, async () => {
+    throw new Error('Connection refused')
+  })
+  await eventually(`${id} fails`, async () => (await redis.zscore(key('failed'), id)) !== null)
+  await stop()
+}
+
+function targets(): Targets {
+  const target: BullmqTarget = {
+    connection: 'queue',
+    address: '127.0.0.1',
+    redis,
+    redact: [],
+    prefix,
+    queue: 'queue',
+    base: `${prefix}:queue`,
+    stalledIntervalMs: 30_000,
+  }
+  return { bullmq: async () => target } as unknown as Targets
+}
+
+/** The preview that a gate would show, and the effect of the approved action. */
+async function carryOut(kind: string, parameters: JsonObject = {}): Promise<{ gate: ActionPreview; effect: Effect }> {
+  const all = { connection: 'queue', ...parameters }
+  const gate = await previewAction(kind, all, { targets: targets(), signal: new AbortController().signal })
+  const request = requestFor(await openTestGate(world), kind, all)
+  const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
+  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
+  return { gate, effect: answer.effect }
+}
+
+describe('a queue that BullMQ 5 paused', () => {
+  test('a retry is refused with the reason on the gate, and the job is still there after the queue is resumed', async () => {
+    const queue = queueOf5()
+    await queue.add('charge', {}, { jobId: 'broken' })
+    await failJob(Worker5, 'broken')
+    await queue.pause()
+    await queue.add('charge', {}, { jobId: 'behind' })
+    const { gate, effect } = await carryOut('bullmq.retry', { id: 'broken' })
+    expect(effect).toMatchObject({ result: 'refused', detail: expect.stringContaining('resume the queue first') })
+    expect(gate.warning).toContain('resume the queue first')
+    await queue.resume()
+    expect(await queue.getJobState('broken')).toBe('failed')
+    expect(await carryOut('bullmq.retry', { id: 'broken' })).toMatchObject({ effect: { result: 'applied' } })
+    expect(await queue.getJobCounts('waiting')).toMatchObject({ waiting: 2 })
+  })
+
+  test('a retry is refused also while no job waits behind the pause', async () => {
+    const queue = queueOf5()
+    await queue.add('charge', {}, { jobId: 'broken' })
+    await failJob(Worker5, 'broken')
+    await queue.pause()
+    const { gate, effect } = await carryOut('bullmq.retry', { id: 'broken' })
+    expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('before 6')])
+  })
+
+  test('a retry is refused when the queue does not name its version', async () => {
+    const queue = queueOf5()
+    await queue.add('charge', {}, { jobId: 'broken' })
+    await failJob(Worker5, 'broken')
+    await queue.pause()
+    await redis.hdel(key('meta'), 'version')
+    const { gate, effect } = await carryOut('bullmq.retry', { id: 'broken' })
+    expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('before 6')])
+  })
+
+  test('a job behind the pause is quarantined and the others stay', async () => {
+    const queue = queueOf5()
+    await queue.add('mail', {}, { jobId: 'poison' })
+    await queue.add('mail', {}, { jobId: 'other' })
+    await queue.pause()
+    const { gate, effect } = await carryOut('bullmq.quarantine', { id: 'poison' })
+    expect(gate).toMatchObject({ rows: [{ before: { state: 'waiting' }, after: { state: 'failed' } }] })
+    expect(gate.warning).toBeUndefined()
+    expect(effect).toMatchObject({ result: 'applied', observed: { from: 'waiting' } })
+    await queue.resume()
+    expect([await queue.getJobState('poison'), await queue.getJobState('other')]).toEqual(['failed', 'waiting'])
+  })
+
+  test('the gate of a resume counts the jobs behind the pause and says that it would be refused', async () => {
+    const queue = queueOf5()
+    await queue.add('mail', {})
+    await queue.add('mail', {})
+    await queue.pause()
+    const { gate, effect } = await carryOut('bullmq.resume')
+    expect(gate.rows?.[0]?.before).toMatchObject({ paused: true, waiting: 2 })
+    expect(gate.warning).toContain('before 6')
+    expect(effect.result).toBe('refused')
+    expect(await queue.isPaused()).toBe(true)
+  })
+})
+
+test('a queue that BullMQ 6 paused takes a retried job, which runs after the resume', async () => {
+  const queue = queueOf6()
+  await queue.add('charge', {}, { jobId: 'broken' })
+  await failJob(Worker6, 'broken')
+  await queue.pause()
+  const { gate, effect } = await carryOut('bullmq.retry', { id: 'broken' })
+  expect(gate.warning).toBeUndefined()
+  expect(effect.result).toBe('applied')
+  await queue.resume()
+  expect(await queue.getJobState('broken')).toBe('waiting')
+})
+
+test('a job with a priority is not retried where the version of BullMQ is unknown', async () => {
+  await redis.hset(key('old'), { name: 'x', data: '{}', opts: '{"priority":2}', priority: 2, failedReason: 'x' })
+  await redis.zadd(key('failed'), Date.now(), 'old')
+  const { gate, effect } = await carryOut('bullmq.retry', { id: 'old' })
+  expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('version of BullMQ is unknown')])
+  expect(await redis.zscore(key('failed'), 'old')).not.toBeNull()
+})
+
+describe.each([
+  ['5', queueOf5, Worker5],
+  ['6', queueOf6, Worker6],
+] as const)('a job scheduler of BullMQ %s', (_, makeQueue, Worker) => {
+  test('the next run is not quarantined, with the reason on the gate, and the schedule goes on', async () => {
+    const queue = makeQueue()
+    await queue.upsertJobScheduler('nightly', { every: 500 }, { name: 'report' })
+    const [next] = await queue.getJobs(['delayed', 'waiting'])
+    const { gate, effect } = await carryOut('bullmq.quarantine', { id: next!.id! })
+    expect(gate.warning).toContain('next run of a job scheduler')
+    expect(effect).toMatchObject({ result: 'refused', detail: expect.stringContaining('schedule would end') })
+    let runs = 0
+    const stop = startWorker(Worker, async () => void runs++)
+    await eventually('two runs', async () => runs >= 2)
+    await stop()
+  })
+
+  test('a run of a scheduler that was removed is quarantined', async () => {
+    const queue = makeQueue()
+    await queue.upsertJobScheduler('nightly', { every: 60_000 }, { name: 'report' })
+    const [next] = await queue.getJobs(['delayed', 'waiting'])
+    await redis.zrem(key('repeat'), 'nightly')
+    expect(await carryOut('bullmq.quarantine', { id: next!.id! })).toMatchObject({ effect: { result: 'applied' } })
+  })
+})
+
+test('a run that does not name its scheduler is not quarantined before it has started', async () => {
+  const id = 'repeat:5d41402abc4b2a76b9719d911017c592:1732752000000'
+  await redis.hset(key(id), { name: 'report', data: '{}', opts: '{"repeat":{"pattern":"0 2 * * *"}}' })
+  await redis.zadd(key('delayed'), (Date.now() + 60_000) * 0x1000, id)
+  const { gate, effect } = await carryOut('bullmq.quarantine', { id })
+  expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('job scheduler')])
+  expect(await redis.zscore(key('delayed'), id)).not.toBeNull()
+})
+
+test('a child of a flow is refused with the reason on the gate', async () => {
+  const queue = queueOf6()
+  await queue.add('parent', {}, { jobId: 'parent', delay: 60_000 })
+  await queue.add('child', {}, { jobId: 'child', parent: { id: 'parent', queue: `${prefix}:queue` } })
+  const { gate, effect } = await carryOut('bullmq.quarantine', { id: 'child' })
+  expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('flow')])
+})
