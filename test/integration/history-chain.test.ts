@@ -116,6 +116,18 @@ describe('a chain', () => {
     expect(reviewMarkdown(review)).toContain('**chain broken**')
   })
 
+  test('names an event whose data does not have the fields of its kind, and the review shows it as it is', async () => {
+    const incident = await lived()
+    await tamper(
+      `UPDATE runbook.events SET body = replace(body, '"body":"one"', '"bodies":1') WHERE incident = $1 AND place = 'one'`,
+      incident,
+    )
+    const faults = (await verifyChain(world.reader, incident)).map(({ what }) => what)
+    expect(faults).toEqual(['was changed after it was written', 'is not a valid "note" event'])
+    const { timeline } = await reviewIncident(world.reader, incident)
+    expect(timeline.find(({ place }) => place === 'one')).toMatchObject({ kind: 'note', text: 'note {"bodies":1}' })
+  })
+
   test('does not show what was cut off the end together with the head: that needs a checkpoint', async () => {
     const incident = await lived()
     await tamper(`DELETE FROM runbook.events WHERE incident = $1 AND place = 'closed'`, incident)
