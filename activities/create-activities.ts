@@ -2,14 +2,11 @@ import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
 import { scrubSecrets } from '../src/config/secret.ts'
 import type { GateResolution } from '../src/core/decision.ts'
-import { isRunbookError, messageOf, RunbookError, type ErrorCode } from '../src/core/errors.ts'
-import type { Outcome } from '../src/core/incident.ts'
+import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
+import { incidentOfGate, type Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import type { JsonObject } from '../src/core/json.ts'
-import { readEventBody } from '../src/core/parse-event.ts'
-import { recordVerdict } from '../src/gate/breaker.ts'
 import { closeIncident } from '../src/history/close.ts'
-import { recordEvents } from '../src/history/record.ts'
 import type {
   ApplyAnswer,
   ApplyRequest,
@@ -22,10 +19,18 @@ import type {
   ProposalDraft,
 } from '../src/interpreter/host.ts'
 import { apply } from './apply.ts'
+import { authorizeCaller, currentCaller, type Caller } from './authority/caller.ts'
+import { expectChecks } from './authority/expect-checks.ts'
+import { expectClosing } from './authority/expect-closing.ts'
+import { expectDraft } from './authority/expect-draft.ts'
+import { expectEscalation } from './authority/expect-escalation.ts'
+import { expectHandOff } from './authority/expect-hand-off.ts'
+import { expectPoll } from './authority/expect-poll.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { escalate } from './escalate.ts'
 import { poll } from './poll.ts'
 import { propose } from './propose.ts'
+import { recordFinding } from './record-finding.ts'
 import { runChecks } from './run-checks.ts'
 import { resolveGate } from './resolve-gate.ts'
 
@@ -49,41 +54,59 @@ export interface RemediateActivities {
 /** After this many tries, a channel that cannot be reached is recorded, and the incident continues. */
 const MAX_ESCALATION_TRIES = 5
 
-export function createDiagnoseActivities(dependencies: ActivityDependencies): DiagnoseActivities {
+/**
+ * Each activity works only for the workflow run that the engine started for the incident, and only for what follows from the incident's
+ * own plan and the evidence that the engine stored: its arguments are compared, not trusted. `caller` is replaced in tests alone.
+ */
+export function createDiagnoseActivities(
+  dependencies: ActivityDependencies,
+  caller: () => Caller = currentCaller,
+): DiagnoseActivities {
   const { database } = dependencies
+  const authorize = (incident: string) => authorizeCaller(database, incident, caller())
   return mapFailures({
-    runChecks: (incident, requests) => withHeartbeat({}, () => runChecks(dependencies, incident, requests)),
-    propose: (incident, draft) => withHeartbeat({}, () => propose(dependencies, incident, draft, cancellationSignal())),
-    resolveGate: (gate, tokens) => resolveGate(dependencies, gate, tokens),
+    runChecks: (incident, requests) =>
+      withHeartbeat({}, async () => {
+        await expectChecks(database, await authorize(incident), requests)
+        return runChecks(dependencies, incident, requests)
+      }),
+    propose: (incident, draft) =>
+      withHeartbeat({}, async () => {
+        await expectDraft(database, await authorize(incident), draft)
+        return propose(dependencies, incident, draft, cancellationSignal())
+      }),
+    resolveGate: async (gate, tokens) => {
+      await authorize(incidentOfGate(gate))
+      return resolveGate(dependencies, gate, tokens)
+    },
     poll: (incident, request) => {
       const before = activityInfo().heartbeatDetails as { startedAt?: number } | undefined
       const startedAt = before?.startedAt ?? Date.now()
-      return withHeartbeat({ startedAt }, () => poll(dependencies, incident, request, { startedAt, sleep }))
+      return withHeartbeat({ startedAt }, async () => {
+        await expectPoll(database, await authorize(incident), request)
+        return poll(dependencies, incident, request, { startedAt, sleep })
+      })
     },
-    record: async (incident, place, kind, data) => {
-      const event = readEventBody(kind, data)
-      if (event.kind === 'unreadable')
-        throw new RunbookError(
-          'RUNBOOK_BAD_INPUT',
-          `the workflow sent an event that this worker does not know: ${kind}`,
-        )
-      if (event.kind === 'verified') return recordVerdict(database, incident, event.data)
-      const [stored] = await recordEvents(database, incident, [{ place, actor: 'engine', ...event }])
-      return { at: stored!.at }
-    },
+    record: async (incident, place, kind, data) =>
+      recordFinding(database, await authorize(incident), place, kind, data),
     escalate: (incident, escalation) => {
       const { attempt, heartbeatDetails } = activityInfo()
       const results = { ...(heartbeatDetails as Record<string, string> | undefined) }
-      return withHeartbeat(results, () =>
-        escalate(dependencies, incident, escalation, {
+      return withHeartbeat(results, async () => {
+        expectEscalation(await authorize(incident), escalation)
+        return escalate(dependencies, incident, escalation, {
           results,
           remember: heartbeat,
           last: attempt >= MAX_ESCALATION_TRIES,
-        }),
-      )
+        })
+      })
     },
-    handOff: (incident, type, inputs) => dependencies.openIncident(type, inputs, `handoff:${incident}`, incident),
+    handOff: async (incident, type, inputs) => {
+      await expectHandOff(database, await authorize(incident), type, inputs)
+      return dependencies.openIncident(type, inputs, `handoff:${incident}`, incident)
+    },
     close: async (incident, closing) => {
+      await expectClosing(database, await authorize(incident), closing)
       const unsettled =
         closing.outcome === 'failed' ? { unsettled: 'the incident failed before the effect was recorded' } : {}
       const { outcome, reason } = await closeIncident(database, { incident, ...closing, ...unsettled })
@@ -92,8 +115,17 @@ export function createDiagnoseActivities(dependencies: ActivityDependencies): Di
   })
 }
 
-export function createRemediateActivities(dependencies: ActivityDependencies): RemediateActivities {
-  return mapFailures({ apply: (request) => withHeartbeat({}, () => apply(dependencies, request)) })
+export function createRemediateActivities(
+  dependencies: ActivityDependencies,
+  caller: () => Caller = currentCaller,
+): RemediateActivities {
+  return mapFailures({
+    apply: (request) =>
+      withHeartbeat({}, async () => {
+        await authorizeCaller(dependencies.database, incidentOfGate(request.gate), caller())
+        return apply(dependencies, request)
+      }),
+  })
 }
 
 /** A third of the heartbeat timeout in workflows/incident.ts. */

@@ -46,7 +46,12 @@ export async function propose(
     approval: approval.stored,
   }
   const { findings } = draft
-  const opened = await openGate(database, { proposal, findings, withinMs: approval.withinMs })
+  const opened = await openGate(database, {
+    proposal,
+    findings,
+    withinMs: approval.withinMs,
+    requesterExcluded: !dependencies.requesterMayApprove,
+  })
   return opened.opened ? { opened: true, gate: opened.gate, proposalDigest: opened.proposalDigest } : opened
 }
 

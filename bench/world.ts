@@ -1,3 +1,4 @@
+import { incidentWorkflow } from '../src/engine/incident-workflow.ts'
 import { basename, join } from 'node:path'
 import { packageRoot } from '../src/cli/installation/package-root.ts'
 import { loadConfig } from '../src/config/load-config.ts'
@@ -95,10 +96,10 @@ function workflowRunners(engine: Engine): BenchWorld['run'] {
     incident: async () => {
       const inputs = { case: String(++number), threshold: THRESHOLD }
       const { incident } = await trigger(engine, { type: INCIDENT, inputs, requester: 'person:bench' })
-      const { outcome } = (await client.workflow.getHandle(incident).result()) as { outcome: string }
+      const { outcome } = (await (await incidentWorkflow(engine, incident)).result()) as { outcome: string }
       // Any other outcome means that something else was measured.
       if (outcome !== 'no-action') throw new Error(`${incident} ended as ${outcome}`)
-      return incident
+      return (await incidentWorkflow(engine, incident)).workflowId
     },
   }
 }

@@ -33,8 +33,11 @@ const MAX_ERROR_LENGTH = 1_000
  * Runs one check. Never throws: a check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
  * without secrets. The result is redacted and within the limits, ready to be stored.
  */
-export async function runCheck(check: CheckRun, targets: Targets): Promise<Evidence> {
-  const startedAt = new Date().toISOString()
+export async function runCheck(
+  check: CheckRun,
+  targets: Targets,
+  startedAt = new Date().toISOString(),
+): Promise<Evidence> {
   const started = performance.now()
   const about = { place: check.place, name: check.name, kind: check.kind, startedAt }
   const elapsed = () => Math.round(performance.now() - started)

@@ -22,3 +22,8 @@ export function sha256Hex(text: string): string {
 export function digest(value: Json): string {
   return sha256Hex(canonical(value))
 }
+
+/** Whether two JSON values are the same, whatever the order of their properties. Throws as `canonical` does. */
+export function isSameJson(one: unknown, other: unknown): boolean {
+  return canonical(one as Json) === canonical(other as Json)
+}

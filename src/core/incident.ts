@@ -1,3 +1,4 @@
+import { RunbookError } from './errors.ts'
 import type { JsonObject } from './json.ts'
 
 export const INCIDENT_STATES = ['open', 'diagnosing', 'deciding', 'applying', 'verifying', 'closed'] as const
@@ -33,6 +34,14 @@ export function incidentId(number: number | string): string {
 /** `INC-142.r1`: the gate of an incident's round. */
 export function gateId(incident: string, round: number): string {
   return `${incident}.r${round}`
+}
+
+/** The incident of a gate's id. Throws `RUNBOOK_BAD_INPUT` for what is no gate's id. */
+export function incidentOfGate(gate: string): string {
+  const incident = /^(INC-[1-9]\d*)\.r[1-9]\d*$/.exec(gate)?.[1]
+  if (incident === undefined)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `${JSON.stringify(gate)} is not the id of a gate`)
+  return incident
 }
 
 /** Whether one cause explains the incident, according to the evidence of one round. */

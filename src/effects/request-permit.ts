@@ -13,6 +13,8 @@ export async function requestPermit(deps: EffectDeps, request: EffectRequest, le
   const answer = await deps.takePermit({
     gate: request.gate,
     target: request.action.target,
+    proposalDigest: request.proposalDigest,
+    action: request.action,
     recheckedAt: request.recheckedAt,
     leaseMs,
   })

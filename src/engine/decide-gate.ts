@@ -1,19 +1,19 @@
 import type { Person } from '../core/person.ts'
 import { decide, type Decided } from '../gate/decide.ts'
 import type { DecisionRequest } from '../gate/decision-schema.ts'
-import { wakeWorkflow } from '../temporal/wake-workflow.ts'
+import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 
 /** Records an authenticated person's decision on a gate and wakes the incident's workflow. Throws as `decide` does. */
 export async function decideGate(engine: Engine, person: Person, request: DecisionRequest): Promise<Decided> {
-  const { database, keyring, temporal } = engine
+  const { database, keyring } = engine
   return decide(
     {
       ...decidersOf(engine),
       database,
       keyring,
-      wakeWorkflow: (incident, token) => wakeWorkflow(temporal.client, incident, token),
+      wakeWorkflow: (incident, token) => wakeIncident(engine, incident, token),
     },
     person,
     request,

@@ -7,7 +7,7 @@ import { recordDone } from '../effects/record-done.ts'
 import { widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
-import { wakeWorkflow } from '../temporal/wake-workflow.ts'
+import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import type { DoneRequest } from './requests.ts'
 
@@ -22,7 +22,7 @@ export async function finishManual(
   incident: string,
   request: DoneRequest,
 ): Promise<Effect> {
-  const { database, temporal } = engine
+  const { database } = engine
   const { closedAt, cancelledAt } = await readIncident(database, incident)
   const gate = (await readGates(database, incident)).at(-1)
   if (closedAt || cancelledAt || gate?.state !== 'approved')
@@ -34,7 +34,7 @@ export async function finishManual(
   const place = { gate: gate.id, action: step.id, target: step.target }
   const effect = await recordDone(database, place, { person: person.name, done, form, comment })
   // A lost signal only delays: the workflow polls for the answer.
-  await wakeWorkflow(temporal.client, incident).catch(() => {})
+  await wakeIncident(engine, incident).catch(() => {})
   return effect
 }
 

@@ -6,7 +6,7 @@ import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
-import { wakeWorkflow } from '../temporal/wake-workflow.ts'
+import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { MAX_NOTE_LENGTH } from './requests.ts'
 
@@ -65,7 +65,7 @@ export async function cancelIncident(
     ),
   )
   // The reconciler repeats a lost signal.
-  await wakeWorkflow(engine.temporal.client, incident).catch(() => {})
+  await wakeIncident(engine, incident).catch(() => {})
 }
 
 async function act(

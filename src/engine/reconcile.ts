@@ -1,11 +1,11 @@
-import { messageOf } from '../core/errors.ts'
+import { isRunbookError, messageOf } from '../core/errors.ts'
 import type { Outcome } from '../core/incident.ts'
 import { incidentsToStart } from '../history/accept.ts'
 import { closeIncident } from '../history/close.ts'
 import { readIncident } from '../history/incidents.ts'
 import { readPlan } from '../history/plans.ts'
-import { describeIncident, type WorkflowState } from '../temporal/describe.ts'
-import { wakeWorkflow } from '../temporal/wake-workflow.ts'
+import { describeWorkflow, type WorkflowState } from '../temporal/describe.ts'
+import { incidentWorkflow, wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { startAccepted } from './trigger.ts'
 
@@ -38,7 +38,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
   const reconciled = {
     started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
     signalled: await forEach(await toSignal(engine), errors, async (id) => {
-      await wakeWorkflow(engine.temporal.client, id)
+      await wakeIncident(engine, id)
       return true
     }),
     closed: await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)),
@@ -72,10 +72,17 @@ function toStart(engine: Engine): Promise<string[]> {
 }
 
 async function start(engine: Engine, incident: string): Promise<boolean> {
-  const { planDigest, inputs } = await readIncident(engine.database, incident)
-  const plan = await readPlan(engine.database, planDigest)
-  await startAccepted(engine, plan, { incident, planDigest, inputs })
-  return true
+  const { planDigest, inputs, workflowId } = await readIncident(engine.database, incident)
+  try {
+    const plan = await readPlan(engine.database, planDigest)
+    await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs })
+    return true
+  } catch (error) {
+    // Another attempt cannot succeed: its workflow's id is taken, or its plan was changed. An incident that is never diagnosed must not stay open.
+    if (!isRunbookError(error, 'RUNBOOK_CONFLICT') && !isRunbookError(error, 'RUNBOOK_REFUSED')) throw error
+    await closeIncident(engine.database, { incident, outcome: 'failed', reason: error.message })
+    return false
+  }
 }
 
 /** Claims the incidents in one statement, so that only one of several processes signals. */
@@ -111,7 +118,7 @@ async function toDescribe({ database }: Engine): Promise<string[]> {
 }
 
 async function closeIfEnded(engine: Engine, incident: string): Promise<boolean> {
-  const state = await describeIncident(engine.temporal.client, incident)
+  const state = await describeWorkflow(await incidentWorkflow(engine, incident))
   if (state === 'running') return false
   const { fresh } = await closeIncident(engine.database, {
     incident,
@@ -140,7 +147,7 @@ async function outcomeOf(
 
 async function whyFailed(engine: Engine, incident: string): Promise<string> {
   try {
-    await engine.temporal.client.workflow.getHandle(incident).result()
+    await (await incidentWorkflow(engine, incident)).result()
     return ''
   } catch (error) {
     const { cause } = error as { cause?: unknown }

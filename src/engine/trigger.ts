@@ -43,7 +43,7 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
   const { type, requester, parent, idempotencyKey } = request
   const isAutomatic = AUTOMATIC_REQUESTER.test(requester) && !parent
   const quietMs = isAutomatic ? (plan.detect?.againMs ?? DEFAULT_QUIET_MS) : undefined
-  const accepted = await acceptIncident(engine.database, {
+  const { workflowId, ...accepted } = await acceptIncident(engine.database, {
     type,
     runbook: plan.name,
     planDigest,
@@ -52,8 +52,8 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
     requester,
     ...defined({ parent, idempotencyKey, quietMs }),
   })
-  if (accepted.created)
-    await startAccepted(engine, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {
+  if (workflowId !== undefined)
+    await startAccepted(engine, workflowId, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {
       // `started_at` stays null: the reconciler starts the workflow later.
     })
   if (accepted.created) return accepted
@@ -61,10 +61,16 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
   return canonical(joined) === canonical(inputs) ? accepted : { ...accepted, inputs: joined }
 }
 
-/** Starts the workflow of an accepted incident and marks it as started. */
-export async function startAccepted(engine: Engine, plan: Plan, start: IncidentStart): Promise<void> {
-  await startIncident(engine.temporal.client, engine.config.temporal.taskQueue, plan, start)
-  await markStarted(engine.database, start.incident)
+/** Starts the workflow of an accepted incident and records its run. */
+export async function startAccepted(
+  engine: Engine,
+  workflowId: string,
+  plan: Plan,
+  start: IncidentStart,
+): Promise<void> {
+  const { taskQueue } = engine.config.temporal
+  const runId = await startIncident(engine.temporal.client, { workflowId, taskQueue, plan, start })
+  await markStarted(engine.database, start.incident, runId)
 }
 
 /** Well below the limit of a PostgreSQL index. */

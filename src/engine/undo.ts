@@ -26,7 +26,7 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   if (!plan) throw conflict(`has no effect that the engine can undo: ${notUndone.join('; ')}`)
   const planDigest = await storePlan(database, plan, `# made by "runbook undo ${id}"\n`)
   const requester = `person:${person.name}`
-  const accepted = await acceptIncident(database, {
+  const { workflowId, ...accepted } = await acceptIncident(database, {
     type: plan.incident,
     runbook: plan.name,
     planDigest,
@@ -37,8 +37,8 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   })
   const { incident, created } = accepted
   await recordEvents(database, id, [{ actor: requester, kind: 'undo', data: { incident, created } }])
-  if (created)
-    await startAccepted(engine, plan, { incident, planDigest, inputs: {} }).catch(() => {
+  if (workflowId !== undefined)
+    await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs: {} }).catch(() => {
       // The reconciler starts the workflow later.
     })
   return accepted

@@ -1,4 +1,5 @@
-import { canonical, sha256Hex } from '../core/canonical.ts'
+import { canonical, isSameJson, sha256Hex } from '../core/canonical.ts'
+import { RunbookError } from '../core/errors.ts'
 import type { Finding } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
 import { formatPlace } from '../core/place.ts'
@@ -6,14 +7,18 @@ import type { Proposal } from '../core/proposal.ts'
 import { findingsEvent } from '../history/close.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { releaseLeases } from '../history/leases.ts'
+import { readPlan } from '../history/plans.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { lockIncident, readGate } from './gates.ts'
+import { departsFromPlan } from './plan-terms.ts'
 
 export interface GateRequest {
   /** The proposal without its times: the engine's database sets them. */
   proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>
   findings: Finding[]
   withinMs: number
+  /** Whether the configuration excludes the requester from every approval. */
+  requesterExcluded: boolean
 }
 
 export type OpenedGate =
@@ -30,9 +35,20 @@ export async function openGate(database: Database, request: GateRequest): Promis
     const exists = await connection.query('SELECT 1 FROM runbook.gates WHERE id = $1', [id])
     if (exists.rowCount) {
       const { proposal, proposalDigest } = await readGate(connection, id)
+      if (!isSameJson(withoutLooks(proposal), withoutLooks(request.proposal)))
+        throw new RunbookError(
+          'RUNBOOK_REFUSED',
+          `${id} exists already, with a proposal that this round does not come to`,
+        )
       return { opened: true, gate: id, proposal, proposalDigest }
     }
     if (locked.cancelled || locked.closed) return { opened: false, cancelledBy: locked.cancelledBy ?? 'engine' }
+    const departs =
+      request.proposal.planDigest === locked.planDigest
+        ? departsFromPlan(await readPlan(connection, locked.planDigest), request.proposal, request.requesterExcluded)
+        : 'it names another plan'
+    if (departs !== undefined)
+      throw new RunbookError('RUNBOOK_REFUSED', `the proposal for ${id} is not of the incident's plan: ${departs}`)
     const { proposedAt, expiresAt } = await times(connection, request.withinMs)
     const proposal: Proposal = { ...request.proposal, proposedAt, expiresAt }
     const text = canonical(proposal as unknown as Json)
@@ -62,6 +78,12 @@ export async function openGate(database: Database, request: GateRequest): Promis
     await releaseLeases(connection, incident)
     return { opened: true, gate: id, proposal, proposalDigest }
   })
+}
+
+/** What two attempts to open one gate must agree on: previews and times differ from one attempt to the next. */
+function withoutLooks({ gate, planDigest, remedy, cause, actions, targets, limits }: GateRequest['proposal']): unknown {
+  const done = actions.map(({ id, kind, access, target, with: given }) => ({ id, kind, access, target, with: given }))
+  return { gate, planDigest, remedy, cause, actions: done, targets, limits }
 }
 
 const ISO = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`

@@ -1,8 +1,10 @@
+import { isSameJson } from '../core/canonical.ts'
 import { parseEvent } from '../core/parse-event.ts'
-import { formatPlace, parsePlace, recheckPrefix } from '../core/place.ts'
+import { checkPlace, formatPlace, parsePlace, recheckPrefix } from '../core/place.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { ADVISORY_LOCKS, lockName, lockShared } from '../history/advisory-locks.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
+import { readPlan } from '../history/plans.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
 import type { DecisionClaims } from './decision-schema.ts'
@@ -20,14 +22,20 @@ import {
   type Vote,
 } from './gates.ts'
 import type { Keyring } from './keyring.ts'
+import { departsFromPlan } from './plan-terms.ts'
 
-/** A re-check older than this is stale: the interpreter runs the checks again. */
+/** Evidence of a re-check that is older than this is stale: the interpreter runs the checks again. */
 const MAX_RECHECK_AGE_MS = 60_000
+/** A check that takes longer than this observes over a while, as `watchStalledCheck` does: what it found held until its end. */
+const LONG_CHECK_MS = 5_000
 
 export interface PermitRequest {
   gate: string
   /** A target's key; `-` for an action that is done once. */
   target: string
+  /** What the executor holds and is about to run: compared with the proposal that the signatures cover. */
+  proposalDigest: string
+  action: ProposedAction
   /** When the cause's checks last ran, as recorded (ISO 8601, microseconds). */
   recheckedAt: string
   leaseMs: number
@@ -46,6 +54,7 @@ export interface PermitRules extends Deciders {
   keyring: Keyring
   /** Whether the configuration allows this action to be applied without an approval. */
   isAutoApproved(action: ProposedAction): boolean
+  requesterMayApprove: boolean
 }
 
 /** The target of an action that is done once for all targets. */
@@ -72,7 +81,12 @@ export async function takePermit(
       (earlier ? undefined : await tooLate(connection, incident, gate, now)) ??
       (earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request))
     if (late) return late
-    if (!gate.intact) return refuse('not-approved', 'the stored proposal is not the one that was approved')
+    const other = gate.intact
+      ? otherThanApproved(gate, request)
+      : 'the stored proposal was changed after it was digested'
+    if (other !== undefined) return refuse('not-approved', other)
+    const departs = await planDeparture(connection, rules, incident, gate)
+    if (departs !== undefined) return refuse('not-approved', `the proposal is not of the incident's plan: ${departs}`)
     if (!(await isApproved(connection, rules, incident, gate, now, verified, request.target)))
       return refuse('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
     const control = await refusedByControl(connection, gate)
@@ -101,6 +115,23 @@ export async function takePermit(
 
 function refuse(reason: PermitRefusal, message: string): PermitAnswer {
   return { granted: false, reason, message }
+}
+
+/** Why the permit would be for something else than the executor is about to run. */
+function otherThanApproved(gate: GateRow, { proposalDigest, action, target }: PermitRequest): string | undefined {
+  if (gate.proposalDigest !== proposalDigest) return 'the proposal to be applied is not the one at the gate'
+  const isProposed = action.target === target && gate.proposal.actions.some((one) => isSameJson(one, action))
+  return isProposed ? undefined : `${action.id} on ${target} is not an action of the approved proposal`
+}
+
+async function planDeparture(
+  connection: Connection,
+  { requesterMayApprove }: PermitRules,
+  { planDigest }: LockedIncident,
+  { proposal }: GateRow,
+): Promise<string | undefined> {
+  if (proposal.planDigest !== planDigest) return 'it names another plan'
+  return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove)
 }
 
 /** Why a target gets no first permit any more; a permit that is taken again is not refused for these reasons. */
@@ -132,7 +163,10 @@ async function isBegun(connection: Connection, { gate, target }: PermitRequest):
   return found.rowCount === 1
 }
 
-/** The last re-check in the history must be the one that the request names, be recent, and have kept this target. */
+/**
+ * The last re-check in the history must be the one that the request names and have kept this target, and each of its observations must
+ * be recent: when it was recorded says nothing of when the checks looked.
+ */
 async function staleRecheck(
   connection: Connection,
   gate: GateRow,
@@ -145,12 +179,24 @@ async function staleRecheck(
   )
   // The evidence of a re-check has the same prefix.
   const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
-  if (!last || last.at !== recheckedAt || !(now.getTime() - Date.parse(last.at) <= MAX_RECHECK_AGE_MS))
-    return refuse('stale', "the last re-check of the cause's checks is too old")
+  if (!last || last.at !== recheckedAt) return refuse('stale', 'another re-check was recorded since')
+  const oldest = await oldestObservation(connection, gate.incident, last.place)
+  if (!(now.getTime() - Math.min(Date.parse(last.at), oldest) <= MAX_RECHECK_AGE_MS))
+    return refuse('stale', "what the re-check of the cause's checks found is too old")
   const event = parseEvent(last.body)
   const targets = event.kind === 'recheck' ? event.data.targets : []
   const kept = target === ALL_TARGETS ? targets.length > 0 : targets.includes(target)
   return kept ? undefined : refuse('stale', `${target} did not qualify at the last re-check`)
+}
+
+/** When the check that looked first did so, in milliseconds; `Infinity` where the cause needs no checks. */
+async function oldestObservation(connection: Connection, incident: string, recheck: string): Promise<number> {
+  const found = await connection.query<{ oldest: Date | null }>(
+    `SELECT min(started_at + CASE WHEN duration_ms > $3 THEN duration_ms ELSE 0 END * interval '1 millisecond') AS oldest
+     FROM runbook.evidence WHERE incident = $1 AND starts_with(place, $2)`,
+    [incident, checkPlace(recheck, ''), LONG_CHECK_MS],
+  )
+  return found.rows[0]?.oldest?.getTime() ?? Infinity
 }
 
 interface Verified {

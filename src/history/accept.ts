@@ -35,11 +35,14 @@ export interface Accepted {
   quiet?: true
 }
 
+/** `workflowId`: of the workflow to start; there for a new incident. */
+export type AcceptedIncident = Accepted & { workflowId?: string }
+
 /**
  * Accepts an incident: one open incident per key, repeats are counted. Returns after the commit. A new incident has `started_at`
  * null: those rows are the outbox, and the process that starts the workflow sets the column.
  */
-export async function acceptIncident(database: Database, request: NewIncident): Promise<Accepted> {
+export async function acceptIncident(database: Database, request: NewIncident): Promise<AcceptedIncident> {
   const { idempotencyKey, quietMs } = request
   if (!idempotencyKey && quietMs === undefined)
     return statement(database, (connection) => openOrJoin(connection, request))
@@ -100,15 +103,16 @@ async function countOnQuietKey(connection: Connection, { key, quietMs }: NewInci
   return counted.rows[0]
 }
 
-async function openOrJoin(connection: Connection, request: NewIncident): Promise<Accepted> {
+async function openOrJoin(connection: Connection, request: NewIncident): Promise<AcceptedIncident> {
   const { type, runbook, planDigest, key, inputs, requester, parent } = request
   const data = { type, runbook, planDigest, key, inputs, ...(parent ? { parent } : {}) }
   const opened: NewEvent<'opened'> = { place: formatPlace({ kind: 'opened' }), actor: requester, kind: 'opened', data }
-  const accepted = await connection.query<Accepted>(
-    'SELECT incident, created, occurrences FROM runbook.accept_incident($1, $2, $3, $4, $5, $6, $7, $8)',
+  const accepted = await connection.query<Accepted & { workflowId: string }>(
+    'SELECT incident, created, occurrences, workflow_id AS "workflowId" FROM runbook.accept_incident($1, $2, $3, $4, $5, $6, $7, $8)',
     [type, runbook, planDigest, key, canonical(inputs), requester, parent ?? null, canonical(opened)],
   )
-  return accepted.rows[0]!
+  const { workflowId, ...answer } = accepted.rows[0]!
+  return answer.created ? { ...answer, workflowId } : answer
 }
 
 /**
@@ -124,8 +128,11 @@ export async function incidentsToStart(db: Queryable, graceMs: number, limit: nu
   return found.rows.map((row) => row.id)
 }
 
-export async function markStarted(db: Queryable, incident: string): Promise<void> {
-  await db.query('UPDATE runbook.incidents SET started_at = clock_timestamp() WHERE id = $1 AND started_at IS NULL', [
-    incident,
-  ])
+/** The incident's workflow runs, as this run; the first run that is recorded is kept. */
+export async function markStarted(db: Queryable, incident: string, runId: string): Promise<void> {
+  await db.query(
+    `UPDATE runbook.incidents SET started_at = coalesce(started_at, clock_timestamp()), run_id = coalesce(run_id, $2)
+     WHERE id = $1 AND (started_at IS NULL OR run_id IS NULL)`,
+    [incident, runId],
+  )
 }

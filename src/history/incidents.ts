@@ -20,6 +20,10 @@ export interface IncidentRow {
   occurrences: number
   openedAt: string
   startedAt: string | null
+  /** The workflow's id in Temporal. */
+  workflowId: string
+  /** The run that the engine started; null until it is known. */
+  runId: string | null
   acknowledgedAt: string | null
   acknowledgedBy: string | null
   claimedBy: string | null
@@ -31,7 +35,7 @@ const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-
 
 const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, state, outcome, reason, requester, parent, occurrences,
   ${iso('opened_at')} AS "openedAt", ${iso('started_at')} AS "startedAt", ${iso('acknowledged_at')} AS "acknowledgedAt",
-  acknowledged_by AS "acknowledgedBy", claimed_by AS "claimedBy", ${iso('cancelled_at')} AS "cancelledAt", ${iso('closed_at')} AS "closedAt"`
+  runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", acknowledged_by AS "acknowledgedBy", claimed_by AS "claimedBy", ${iso('cancelled_at')} AS "cancelledAt", ${iso('closed_at')} AS "closedAt"`
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
 export async function readIncident(db: Queryable, id: string): Promise<IncidentRow> {
@@ -41,6 +45,39 @@ export async function readIncident(db: Queryable, id: string): Promise<IncidentR
   )
   const row = found.rows[0]
   if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}. "runbook list" shows all incidents`)
+  return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
+}
+
+/** The workflow's id and run, for a signal or a question to Temporal. Throws `RUNBOOK_NOT_FOUND`. */
+export async function readWorkflow(db: Queryable, id: string): Promise<Pick<IncidentRow, 'workflowId' | 'runId'>> {
+  const found = await db.query<Pick<IncidentRow, 'workflowId' | 'runId'>>(
+    `SELECT runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId" FROM runbook.incidents WHERE id = $1`,
+    [id],
+  )
+  if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}`)
+  return found.rows[0]
+}
+
+/** What an activity checks its caller against. */
+export interface StartedIncident {
+  planDigest: string
+  inputs: JsonObject
+  workflowId: string
+  /** Null until it is recorded, and for incidents from before runs were recorded. */
+  runId: string | null
+  /** False for incidents from before runs were recorded: their workflow's id is the incident's. */
+  hasNonce: boolean
+}
+
+/** Throws `RUNBOOK_NOT_FOUND`. */
+export async function readStarted(db: Queryable, id: string): Promise<StartedIncident> {
+  const found = await db.query<StartedIncident & { inputs: string }>(
+    `SELECT plan_digest AS "planDigest", inputs, runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", start_nonce IS NOT NULL AS "hasNonce"
+     FROM runbook.incidents WHERE id = $1`,
+    [id],
+  )
+  const row = found.rows[0]
+  if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}`)
   return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
 }
 

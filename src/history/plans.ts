@@ -15,9 +15,22 @@ export async function storePlan(db: Queryable, plan: Plan, source: string): Prom
   return digest
 }
 
-/** Reads a stored plan. Throws `RUNBOOK_NOT_FOUND`. */
+const MAX_VERIFIED = 100
+const verified = new Map<string, Plan>()
+
+/**
+ * The plan that an incident runs by. Its text is checked against its digest once in each process. Throws `RUNBOOK_NOT_FOUND`, and
+ * `RUNBOOK_REFUSED` for a plan that was changed after it was stored.
+ */
 export async function readPlan(db: Queryable, digest: string): Promise<Plan> {
+  const known = verified.get(digest)
+  if (known) return known
   const found = await db.query<{ plan: string }>('SELECT plan FROM runbook.plans WHERE digest = $1', [digest])
   if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no plan ${digest}`)
-  return JSON.parse(found.rows[0].plan) as Plan
+  if (sha256Hex(found.rows[0].plan) !== digest)
+    throw new RunbookError('RUNBOOK_REFUSED', `the stored plan ${digest.slice(0, 12)} was changed after it was stored`)
+  const plan = JSON.parse(found.rows[0].plan) as Plan
+  if (verified.size >= MAX_VERIFIED) verified.clear()
+  verified.set(digest, plan)
+  return plan
 }

@@ -86,7 +86,7 @@ export async function recordEvidence(
   const stored = await statement(database, (connection) => append(connection, call, incident, events, more))
   if (stored.every(({ fresh }) => fresh)) return found
   const places = found.map((evidence) => evidence.place)
-  const kept = await readEvidence(database, incident, places)
+  const kept = await readEvidenceAt(database, incident, places)
   return found.map((evidence) => kept.get(evidence.place) ?? evidence)
 }
 
@@ -146,7 +146,7 @@ interface EvidenceRow {
 }
 
 /** The stored evidence of an incident, by place. Without `places`: all of it. */
-async function readEvidence(
+export async function readEvidenceAt(
   db: Queryable | Connection,
   incident: string,
   places?: string[],

@@ -1,22 +1,15 @@
 import type { Effect, EffectResult } from '../core/effect.ts'
 import { gateId } from '../core/incident.ts'
-import type { Json } from '../core/json.ts'
 import { manualPollMs } from '../core/manual-poll.ts'
 import { formatPlace, formatStage } from '../core/place.ts'
 import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
-import { diagnose } from './diagnose.ts'
-import { evaluateCause, evaluateCondition, type EvaluatedCause } from './find.ts'
+import { diagnoseLongFirst } from './diagnose.ts'
+import { evaluateCondition, type EvaluatedCause } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
-import {
-  preconditionChecks,
-  remedyOf,
-  renderRemedy,
-  isUnchanged,
-  ALL_TARGETS,
-  type Rendered,
-  type RenderedTarget,
-} from './render.ts'
-import { listOf, withName, type Scope } from './scope.ts'
+import { ALL_TARGETS, preconditionChecks, remedyOf, type Rendered, type RenderedTarget } from './render.ts'
+import { withTargets } from './remedy-scope.ts'
+import { requalify } from './requalify.ts'
+import type { Scope } from './scope.ts'
 
 /** After more re-checks than this within one round the remedy stops; the next round starts with a new diagnosis. */
 const MAX_RECHECKS = 5
@@ -118,25 +111,13 @@ class RemedyRun {
     if (this.#rechecks > MAX_RECHECKS)
       return this.#stop(`the re-check was too old ${MAX_RECHECKS} times before the remedy could be applied`)
     const at = { round, number: this.#rechecks }
-    const scope = await diagnose(
+    const scope = await diagnoseLongFirst(
       this.#host,
-      preconditionChecks(plan, evaluated),
+      preconditionChecks(plan, evaluated.cause, this.#remedy),
       this.#approved.scope,
       formatStage({ at: 'recheck', ...at }),
     )
-    const again = evaluateCause(evaluated.cause, scope)
-    const now = again.finding.holds === true ? tryRender(this.#remedy, again, scope) : undefined
-    const skipped: Record<string, string> = {}
-    const kept = this.#remaining.filter((one) => {
-      const why = whyDisqualified(one, again, now)
-      if (why !== undefined) skipped[one.target.key] = why
-      return why === undefined
-    })
-    if (now && JSON.stringify(now.once) !== JSON.stringify(rendered.once)) {
-      for (const one of kept)
-        skipped[one.target.key] = 'an action that is done once for all targets has changed since the approval'
-      kept.length = 0
-    }
+    const { again, kept, skipped } = requalify(this.#remedy, evaluated.cause, rendered.once, this.#remaining, scope)
     for (const key of Object.keys(skipped))
       this.#result.results.set(key, this.#appliedKeys.has(key) ? 'applied' : 'skipped')
     this.#remaining = kept
@@ -295,27 +276,4 @@ class RemedyRun {
     if (answer.cancelled) this.#result.cancelled = true
     else if (!answer.held) this.#stop(`timed out waiting after ${action.id}: ${answer.detail}`)
   }
-}
-
-/** The scope of `verify` and `wait`: `targets` are the items to which the remedy was applied. */
-export function withTargets(scope: Scope, remedy: PlanRemedy, items: Json[]): Scope {
-  return withName(scope, 'targets', items, listOf(remedy.targetItem))
-}
-
-function tryRender(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered | undefined {
-  try {
-    return renderRemedy(remedy, evaluated, scope)
-  } catch {
-    return undefined
-  }
-}
-
-/** Why a target no longer qualifies; undefined if it still does. */
-function whyDisqualified(one: RenderedTarget, again: EvaluatedCause, now: Rendered | undefined): string | undefined {
-  if (again.finding.holds === 'undetermined')
-    return `undetermined whether the cause still holds: ${again.finding.because}`
-  if (again.finding.holds === false) return `the cause no longer holds: ${again.finding.because}`
-  const same = now?.targets.find((other) => other.target.key === one.target.key)
-  if (!same) return 'no longer affected'
-  return isUnchanged(one, same) ? undefined : 'its actions have changed since the approval'
 }

@@ -4,7 +4,7 @@ import { checkPlace } from '../core/place.ts'
 import type { PlanCheck } from '../core/plan.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import type { CheckRequest, Host } from './host.ts'
-import { withEvidence, type Scope } from './scope.ts'
+import { closure, withEvidence, type Scope } from './scope.ts'
 
 /**
  * Runs checks in waves: each wave holds all checks whose needed checks have run. A check that needs a failed check, or whose parameters
@@ -29,7 +29,34 @@ export async function diagnose(
   return result
 }
 
-function checkRequest(check: PlanCheck, scope: Scope, stage: string): CheckRequest {
+/** A check that may take longer observes over a while, so what other checks found meanwhile would be old when it ends. */
+const LONG_CHECK_MS = 5_000
+
+/**
+ * As `diagnose`, but checks that may take long run first, with all that they need, and the others after them: a permit demands that
+ * every observation is recent.
+ */
+export async function diagnoseLongFirst(
+  host: Pick<Host, 'runChecks'>,
+  checks: PlanCheck[],
+  scope: Scope,
+  stage: string,
+): Promise<Scope> {
+  const long = closure(
+    checks,
+    checks.filter(({ timeoutMs }) => timeoutMs > LONG_CHECK_MS).map(({ name }) => name),
+  )
+  const known = await diagnose(host, long, scope, stage)
+  return diagnose(
+    host,
+    checks.filter((check) => !long.includes(check)),
+    known,
+    stage,
+  )
+}
+
+/** What a host is asked for one check; computed again by the activity that runs it. */
+export function checkRequest(check: PlanCheck, scope: Scope, stage: string): CheckRequest {
   const { name, kind, timeoutMs, retries } = check
   const request: CheckRequest = { place: checkPlace(stage, name), name, kind, parameters: {}, timeoutMs, retries }
   const failed = check.needs.filter((need) => scope.states[need] === 'failed')

@@ -1,7 +1,7 @@
 import { canonical } from '../core/canonical.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import type { Plan, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
+import type { Plan, PlanCause, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
 import type { ProposedTarget } from '../core/proposal.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { renderParameters } from './diagnose.ts'
@@ -124,9 +124,7 @@ export function remedyOf(plan: Plan, evaluated: EvaluatedCause): PlanRemedy {
 }
 
 /** The checks that a cause and its remedy depend on: they run again after the decision. */
-export function preconditionChecks(plan: Plan, evaluated: EvaluatedCause): PlanCheck[] {
-  const remedy = remedyOf(plan, evaluated)
-  const { when, affects } = evaluated.cause
+export function preconditionChecks(plan: Plan, { when, affects }: PlanCause, remedy: PlanRemedy): PlanCheck[] {
   const values = [remedy.key, remedy.lock, ...remedy.actions.flatMap((action) => Object.values(action.with))]
   const expressions = [
     when,

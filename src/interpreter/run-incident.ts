@@ -6,7 +6,7 @@ import { formatPlace, formatStage } from '../core/place.ts'
 import type { Ending, Plan, PlanRemedy } from '../core/plan.ts'
 import type { GateResolution } from '../core/decision.ts'
 import { diagnose, renderParameters } from './diagnose.ts'
-import { carryOutRemedy, withTargets, type RemedyResult } from './carry-out-remedy.ts'
+import { carryOutRemedy, type RemedyResult } from './carry-out-remedy.ts'
 import {
   causeScope,
   chooseCause,
@@ -18,6 +18,7 @@ import {
 import type { ClosingRequest, Host } from './host.ts'
 import { draftProposal, remedyOf, renderRemedy, type Rendered } from './render.ts'
 import { closure, samePlan, scopeOf, type Scope } from './scope.ts'
+import { withTargets } from './remedy-scope.ts'
 
 /**
  * Runs one incident to its end, in rounds: diagnose → find → propose → decide → re-check → apply → verify. Everything outside goes through

@@ -1,11 +1,11 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client'
+import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client'
 
 export type WorkflowState = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed-out' | 'gone'
 
-/** The state of the latest run of an incident's workflow; `gone` when Temporal has none. */
-export async function describeIncident(client: Client, incident: string): Promise<WorkflowState> {
+/** The state of a workflow's run; `gone` where Temporal knows none. */
+export async function describeWorkflow(workflow: WorkflowHandle): Promise<WorkflowState> {
   try {
-    const { status } = await client.workflow.getHandle(incident).describe()
+    const { status } = await workflow.describe()
     switch (status.name) {
       case 'RUNNING':
       case 'CONTINUED_AS_NEW':

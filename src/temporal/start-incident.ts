@@ -1,36 +1,63 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy, type Client } from '@temporalio/client'
 import { TypedSearchAttributes } from '@temporalio/common'
+import { canonical, digest } from '../core/canonical.ts'
+import { RunbookError } from '../core/errors.ts'
 import type { IncidentStart } from '../core/incident.ts'
 import type { Plan } from '../core/plan.ts'
 import { diagnoseQueue, workflowType } from './names.ts'
 import { INCIDENT_TYPE } from './search-attributes.ts'
 
-/** The incident is already accepted: when Temporal does not answer, the starter starts the workflow later. */
+/** The incident is stored, so nothing is lost when Temporal does not answer in time: the reconciler starts the workflow later. */
 const START_TIMEOUT_MS = 5_000
 
-/** Starts an incident's workflow under the incident's id. Does nothing when it has already been started. */
-export async function startIncident(
-  client: Client,
-  taskQueue: string,
-  plan: Plan,
-  start: IncidentStart,
-): Promise<void> {
+export interface IncidentWorkflow {
+  workflowId: string
+  taskQueue: string
+  plan: Plan
+  start: IncidentStart
+}
+
+/**
+ * Starts an incident's workflow and returns its run. Starting it again returns the same run. Throws `RUNBOOK_CONFLICT` where a workflow
+ * has this id and was started with another incident, plan or inputs: its results would be recorded as those of this incident.
+ */
+export async function startIncident(client: Client, workflow: IncidentWorkflow): Promise<string> {
+  const { workflowId, taskQueue, plan, start } = workflow
+  const memo = memoOf(start)
   try {
     const starting = () =>
       client.workflow.start(workflowType(plan.name), {
-        workflowId: start.incident,
+        workflowId,
         taskQueue: diagnoseQueue(taskQueue),
         args: [plan, start],
+        memo,
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
         workflowTaskTimeout: '5s',
         staticSummary: plan.title,
         staticDetails: details(plan, start),
         typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]),
       })
-    await client.withDeadline(Date.now() + START_TIMEOUT_MS, starting)
+    return (await client.withDeadline(Date.now() + START_TIMEOUT_MS, starting)).firstExecutionRunId
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+    return runStartedBefore(client, workflowId, memo)
   }
+}
+
+/** Written by the engine when it starts the workflow, and compared when the id is already taken. */
+function memoOf({ incident, planDigest, inputs }: IncidentStart): Record<string, string> {
+  return { incident, planDigest, inputsDigest: digest(inputs) }
+}
+
+async function runStartedBefore(client: Client, workflowId: string, memo: Record<string, string>): Promise<string> {
+  const describing = () => client.workflow.getHandle(workflowId).describe()
+  const found = await client.withDeadline(Date.now() + START_TIMEOUT_MS, describing)
+  if (canonical((found.memo ?? {}) as Record<string, string>) === canonical(memo)) return found.runId
+  throw new RunbookError(
+    'RUNBOOK_CONFLICT',
+    `Temporal already has a workflow ${workflowId} (run ${found.runId}), which this engine did not start for ${memo['incident']}; the incident cannot be diagnosed. Look who started it, then open the incident again.`,
+    { workflowId, runId: found.runId },
+  )
 }
 
 function details(plan: Plan, { incident, planDigest, inputs }: IncidentStart): string {

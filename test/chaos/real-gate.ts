@@ -3,7 +3,6 @@ import { defined } from '../../src/core/defined.ts'
 import { isRunbookError } from '../../src/core/errors.ts'
 import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
-import { takePermit } from '../../src/gate/permit.ts'
 import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { recordEvents } from '../../src/history/record.ts'
@@ -21,6 +20,7 @@ import {
   type GateSettings,
   type Signer,
 } from './gate-operations.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 /** The real gate on PostgreSQL, through the functions that the API, the signal handler and the worker call. */
 export interface RealGate {
@@ -155,9 +155,9 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
         )
         return undefined
       case 'permit': {
-        const rules = { keyring, people, isAutoApproved: () => false }
+        const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
         const recheckedAt = await recordRecheck(operation.recheck)
-        const permit = await takePermit(world.engine, rules, {
+        const permit = await takeProposedPermit(world.engine, rules, {
           gate,
           target: operation.target,
           recheckedAt,

@@ -17,13 +17,13 @@ import { recordVerdict } from '../../src/gate/breaker.ts'
 import { switchControl } from '../../src/gate/controls.ts'
 import { decide } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
-import { takePermit } from '../../src/gate/permit.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { recordEvents, recordEvidence } from '../../src/history/record.ts'
 import { main } from '../../src/cli/main.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 let world: EngineWorld
 const key = newSigningKey()
@@ -74,12 +74,12 @@ async function recordFullIncident(): Promise<void> {
   const [looked] = await recordEvents(database, incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
   ])
-  const rules = { keyring, people, isAutoApproved: () => false }
+  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
   for (const target of ['a', 'b']) {
     const wanted = { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 }
-    await takePermit(database, rules, wanted)
+    await takeProposedPermit(database, rules, wanted)
     // A second permit for the same target, as after a crash.
-    if (target === 'b') await takePermit(database, rules, wanted)
+    if (target === 'b') await takeProposedPermit(database, rules, wanted)
     const run = { gate, action: '1-process.run', target }
     await recordIntent(database, run)
     await recordEffect(database, { ...run, result: 'applied', detail: 'exited with 0', observed: { exitCode: 0 } })
@@ -117,7 +117,7 @@ function randomFrom(start: number): (below: number) => number {
 
 const NOT_COMPARED: Record<string, string[]> = {
   // `id` is derived from `number`, which only the database assigns.
-  incidents: ['number', 'id', 'occurrences', 'started_at', 'rung_at', 'looked_at', 'state'],
+  incidents: ['number', 'id', 'occurrences', 'started_at', 'start_nonce', 'run_id', 'rung_at', 'looked_at', 'state'],
   events: [],
   evidence: [],
   gates: [],

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { main } from '../../src/cli/main.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { recordVerdict } from '../../src/gate/breaker.ts'
-import { takePermit, type PermitAnswer } from '../../src/gate/permit.ts'
+import { type PermitAnswer } from '../../src/gate/permit.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 const MENDS = `version: 1
 runbook: mends
@@ -82,9 +83,9 @@ async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer>
       data: { round: 1, holds: true, because: '', targets: ['a', 'b'], skipped: {} },
     },
   ])
-  const rules = { keyring, people, isAutoApproved: () => false }
+  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
   const request = { gate: `${id}.r1`, target: 'a', recheckedAt: recheck!.at, leaseMs: 1_000 }
-  return { id, permit: () => takePermit(database, rules, request) }
+  return { id, permit: () => takeProposedPermit(database, rules, request) }
 }
 
 const eventsOf = async (id: string) => (await world.call('GET', `/v1/incidents/${id}/review.json`)).json.timeline

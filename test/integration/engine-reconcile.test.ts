@@ -11,6 +11,7 @@ import { acceptIncident } from '../../src/history/accept.ts'
 import { readEvents, readIncident } from '../../src/history/incidents.ts'
 import { storePlan } from '../../src/history/plans.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
+import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 
 let world: WorkflowWorld
@@ -36,7 +37,7 @@ afterAll(async () => {
   await world?.close()
 })
 
-const handle = (incident: string) => engine.temporal.client.workflow.getHandle(incident)
+const handle = (incident: string) => incidentWorkflow(engine, incident)
 
 /** Moves the stored times into the past, as if this much time had passed. */
 async function passTime(seconds = 3_600): Promise<void> {
@@ -58,7 +59,7 @@ function withoutTemporal(): Engine {
 }
 
 const signals = async (incident: string) => {
-  const { events } = await handle(incident).fetchHistory()
+  const { events } = await (await handle(incident)).fetchHistory()
   return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length
 }
 
@@ -105,7 +106,9 @@ describe('an incident that was accepted while Temporal was down', () => {
         Object.create(engine.temporal.client.workflow) as typeof engine.temporal.client.workflow,
         {
           start: (type: string, options: { workflowId: string }) =>
-            options.workflowId === ids[0] ? Promise.reject(new Error('not this one')) : start(type, options as never),
+            options.workflowId.startsWith(`${ids[0]}/`)
+              ? Promise.reject(new Error('not this one'))
+              : start(type, options as never),
         },
       ),
     })
@@ -167,13 +170,11 @@ describe('the reconciler', () => {
       `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'terminated-1', 'things/mend', 'l', 1)`,
       [`${terminated}.r1`],
     )
-    await handle(terminated).terminate('by a person')
-    await handle(cancelled).cancel()
+    await (await handle(terminated)).terminate('by a person')
+    await (await handle(cancelled)).cancel()
     expect((await reconcile(engine)).closed).toEqual([])
     worker = await world.startWorker()
-    await handle(cancelled)
-      .result()
-      .catch(() => {})
+    await (await handle(cancelled)).result().catch(() => {})
     await passTime()
     const closed = (await Promise.all([reconcile(engine), reconcile(engine)])).flatMap((one) => one.closed)
     expect(closed.sort()).toEqual([terminated, cancelled].sort())
@@ -218,7 +219,7 @@ describe('the reconciler', () => {
   })
 
   test.each([
-    ['another version of plans', { irVersion: 99 }, /was given version 99 of things/],
+    ['another version of plans', { irVersion: 99 }, /received a plan of version 99 named things/],
     ['a malformed plan', { checks: null }, /could not continue/],
   ])('a worker refuses %s, and the incident holds the reason', async (_, change, why) => {
     const plan = { ...thingsPlan('things'), ...change } as unknown as Plan
@@ -234,9 +235,7 @@ describe('the reconciler', () => {
     })
     await passTime(3)
     await reconcile(engine)
-    await handle(incident)
-      .result()
-      .catch(() => {})
+    await (await handle(incident)).result().catch(() => {})
     await passTime()
     await reconcile(engine)
     expect(await readIncident(engine.database, incident)).toMatchObject({
@@ -275,7 +274,7 @@ describe('a person', () => {
 })
 
 describe('the cost of an incident', () => {
-  test('five parallel SQL checks and an end without a proposal: one workflow task, four transactions', async () => {
+  test('five parallel SQL checks and an end without a proposal: one workflow task, seven statements', async () => {
     await world.addThings('cost', 'c1', 'c2')
     await world.closed(await world.open('watching', 'cost'))
     const counted = countTransactions(engine)
@@ -284,19 +283,19 @@ describe('the cost of an incident', () => {
       inputs: { group: 'cost' },
       requester: 'person:operator',
     })
-    expect(await handle(incident).result()).toMatchObject({ outcome: 'no-action' })
+    expect(await (await handle(incident)).result()).toMatchObject({ outcome: 'no-action' })
     const here = counted.transactions()
     // The worker's transactions are counted in a second incident.
     await worker.stop()
     worker = await world.startWorker({ database: counted.engine.database })
     const before = counted.transactions()
     const next = await world.open('watching', 'cost')
-    expect(await handle(next).result()).toMatchObject({ outcome: 'no-action' })
+    expect(await (await handle(next)).result()).toMatchObject({ outcome: 'no-action' })
     const there = counted.transactions() - before
-    // Accepted, marked as started; evidence, closed.
-    expect([here, there]).toEqual([2, 2])
+    // Accepted, marked as started; who calls, evidence, what the closing must follow from (two reads), closed.
+    expect([here, there]).toEqual([2, 5])
 
-    const { events } = await handle(incident).fetchHistory()
+    const { events } = await (await handle(incident)).fetchHistory()
     const types = (events ?? []).map((event) => Object.keys(event).find((key) => key.endsWith('EventAttributes')))
     expect(types).toEqual([
       'workflowExecutionStartedEventAttributes',

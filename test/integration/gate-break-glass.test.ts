@@ -5,12 +5,13 @@ import { switchControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import type { DecisionClaims, DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
-import { takePermit, type PermitRules } from '../../src/gate/permit.ts'
+import { type PermitRules } from '../../src/gate/permit.ts'
 import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 const REASON = 'the region is down and nobody else can be reached'
 const leadsKey = newSigningKey()
@@ -50,8 +51,8 @@ async function permit(opened: OpenedTestGate, target = 'a', change: Partial<Perm
   const [looked] = await recordEvents(world.engine, opened.incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
   ])
-  const rules = { keyring, people, breakGlass, isAutoApproved: () => false, ...change }
-  return takePermit(world.engine, rules, { gate: opened.gate, target, recheckedAt: looked!.at, leaseMs: 1_000 })
+  const rules = { keyring, people, breakGlass, isAutoApproved: () => false, requesterMayApprove: true, ...change }
+  return takeProposedPermit(world.engine, rules, { gate: opened.gate, target, recheckedAt: looked!.at, leaseMs: 1_000 })
 }
 
 describe('a person who may break the glass', () => {
@@ -105,9 +106,9 @@ describe('a person who may break the glass', () => {
     } finally {
       await switchControl(world.engine, { ...turn, on: false })
     }
-    const rules = { keyring, people, breakGlass, isAutoApproved: () => false }
+    const rules = { keyring, people, breakGlass, isAutoApproved: () => false, requesterMayApprove: true }
     const old = { gate: opened.gate, target: 'a', recheckedAt: '2020-01-01T00:00:00.000000Z', leaseMs: 1_000 }
-    expect(await takePermit(world.engine, rules, old)).toMatchObject({ granted: false, reason: 'stale' })
+    expect(await takeProposedPermit(world.engine, rules, old)).toMatchObject({ granted: false, reason: 'stale' })
   })
 })
 

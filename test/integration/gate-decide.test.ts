@@ -482,10 +482,15 @@ describe('opening a gate', () => {
     const { openGate } = await import('../../src/gate/open-gate.ts')
     const { proposal } = await readGate(world.engine, opened.gate)
     const again = await openGate(world.engine, {
-      proposal: { ...proposal, title: 'Something else' },
+      proposal: { ...proposal, because: 'Something else' },
       findings: [],
       withinMs: 1,
+      requesterExcluded: false,
     })
-    expect(again).toMatchObject({ opened: true, proposalDigest: opened.digest, proposal: { title: 'Mend the things' } })
+    expect(again).toMatchObject({
+      opened: true,
+      proposalDigest: opened.digest,
+      proposal: { because: '3 things are bad' },
+    })
   })
 })

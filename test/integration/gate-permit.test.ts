@@ -5,11 +5,12 @@ import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
 import { switchControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
-import { takePermit, type PermitRules } from '../../src/gate/permit.ts'
+import { type PermitRules } from '../../src/gate/permit.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 let world: EngineWorld
 const engineKey = newSigningKey()
@@ -33,7 +34,13 @@ function rules(
 ): PermitRules {
   const known = change.people ?? people
   const signing = { key: change.key ?? engineKey, ...(change.previous ? { previous: change.previous } : {}) }
-  return { keyring: openKeyring(signing, known), isAutoApproved: () => false, ...change, people: known }
+  return {
+    keyring: openKeyring(signing, known),
+    isAutoApproved: () => false,
+    requesterMayApprove: true,
+    ...change,
+    people: known,
+  }
 }
 
 const noRing = async () => {}
@@ -68,7 +75,7 @@ async function ready(change: Parameters<typeof propose>[1] = {}) {
 type Ready = Awaited<ReturnType<typeof ready>>
 
 function permit({ gate, recheckedAt }: Ready, target = 'a', by: PermitRules = rules(), leaseMs = 60_000) {
-  return takePermit(world.engine, by, { gate, target, recheckedAt, leaseMs })
+  return takeProposedPermit(world.engine, by, { gate, target, recheckedAt, leaseMs })
 }
 
 const denied = (reason: string, message?: RegExp) => ({
@@ -107,7 +114,11 @@ async function waitingOn(event: string, count: number): Promise<void> {
 describe('a permit', () => {
   test('is granted for an approved target, recorded, and the incident is being applied', async () => {
     const opened = await ready()
-    expect(await permit(opened)).toEqual({ granted: true, fence: 1, lease: `things/mend-${opened.incident}/a` })
+    expect(await permit(opened)).toEqual({
+      granted: true,
+      fence: 1,
+      lease: expect.stringMatching(/^things\/mend-\d+\/a$/),
+    })
     const events = await readEvents(world.engine, opened.incident)
     expect(events.at(-1)).toMatchObject({ kind: 'permit', place: 'r1/permit/a', data: { target: 'a', fence: 1 } })
     const incident = await world.engine.query('SELECT state FROM runbook.incidents WHERE id = $1', [opened.incident])
@@ -140,10 +151,12 @@ describe('a permit', () => {
     const looked = { ...opened, recheckedAt: await recheck(opened) }
     expect(await permit(looked, 'a')).toMatchObject({ granted: true })
     expect(await permit(looked, 'b')).toMatchObject(denied('not-approved', /target b/))
-    // What is done once is done for all.
-    expect(await permit(looked, '-')).toMatchObject(denied('not-approved', /target -/))
+    // The proposal holds no action that is done once for all targets.
+    expect(await permit(looked, '-')).toMatchObject(denied('not-approved', /not an action of the approved proposal/))
     expect(await permits(opened)).toEqual(['a'])
-    const whole = await ready()
+    const done = { id: '1-sql.update', kind: 'sql.update', access: 'write' as const, with: { connection: 'db' } }
+    const each = ['a', 'b', 'c', '-'].map((target) => ({ ...done, target, preview: { summary: '' } }))
+    const whole = await ready({ proposal: { actions: each } })
     expect(await permit(whole, '-')).toMatchObject({ granted: true })
   })
 

@@ -3,13 +3,13 @@ import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
 import { newSigningKey, openKeyring } from '../../src/gate/keyring.ts'
-import { takePermit } from '../../src/gate/permit.ts'
 import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 let world: EngineWorld
 let rings: string[] = []
@@ -34,8 +34,8 @@ async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
   const data = { round: 1, holds: true as const, because: '', targets: ['a', 'b', 'c'], skipped: {} }
   const place = 'r1/recheck1'
   const [recheck] = await recordEvents(world.engine, incident, [{ place, actor: 'engine', kind: 'recheck', data }])
-  const rules = { keyring, people, isAutoApproved: () => false }
-  return takePermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
+  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
+  return takeProposedPermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
 }
 
 test('below the quorum the gate stays open, and the approval no longer counts', async () => {

@@ -55,7 +55,12 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
   const id = `INC-${number}`
   const stop = await startWorkers(name, one)
   try {
-    await startIncident(temporal.client, name, one.plan, { incident: id, planDigest: '0'.repeat(64), inputs: {} })
+    await startIncident(temporal.client, {
+      workflowId: id,
+      taskQueue: name,
+      plan: one.plan,
+      start: { incident: id, planDigest: '0'.repeat(64), inputs: {} },
+    })
     const handle = temporal.client.workflow.getHandle(id)
     const events = async () => (await handle.fetchHistory()).events ?? []
     for (let signal = 1; signal <= (one.signals ?? 0); signal++) {

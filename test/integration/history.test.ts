@@ -182,7 +182,7 @@ describe('accepting', () => {
     const [one, two] = [(await accept(world)).incident, (await accept(world)).incident]
     expect(await incidentsToStart(world.engine, 60_000, 1_000)).toEqual([])
     expect(await incidentsToStart(world.engine, 0, 1_000)).toEqual(expect.arrayContaining([one, two]))
-    await markStarted(world.engine, one)
+    await markStarted(world.engine, one, 'run-1')
     await closeIncident(world.engine, { incident: two, outcome: 'cancelled', reason: 'enough' })
     const left = await incidentsToStart(world.engine, 0, 1_000)
     expect(left).not.toContain(one)

@@ -11,6 +11,8 @@ import { openEngine, type Engine } from '../../src/engine/engine.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
 import { newSigningKey } from '../../src/gate/keyring.ts'
 import { openGate } from '../../src/gate/open-gate.ts'
+import { storePlan } from '../../src/history/plans.ts'
+import { planOf } from '../support/plan-of.ts'
 import { startApi, type RunningApi } from '../../src/http/serve.ts'
 import type { TestStack } from '../support/global-stack.ts'
 
@@ -201,45 +203,53 @@ export async function openIncident(world: HttpWorld): Promise<string> {
 
 /** A gate of the incident's first round, as a worker would open it; the digest of its proposal. */
 export async function openTestGate(
-  { engine }: HttpWorld,
+  { engine, superuserUrl }: HttpWorld,
   incident: string,
   count = 1,
   actions: ProposedAction[] = [],
 ): Promise<string> {
   const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
+  const terms = {
+    remedy: 'mend',
+    title: 'Mend it',
+    risk: 'low' as const,
+    cause: 'anything',
+    because: '1 rows',
+    actions,
+    targets: [
+      // Of one remedy, as all these gates are: without a lock of their own they would wait for each other's leases.
+      { key: 'a', item: null, lock: `${incident}/a` },
+      { key: 'b', item: null, lock: `${incident}/b` },
+    ],
+    affected: 2,
+    limits: { maxTargets: 20 },
+    approval: {
+      auto: false,
+      by: ['oncall'],
+      count,
+      excludeRequester: false,
+      validForMs: 60_000,
+      onTimeout: 'reject' as const,
+      escalateTo: ['platform'],
+      inPart: true,
+    },
+  }
+  const planDigest = await storePlan(engine.database, planOf(terms), 'made by hand')
+  await setPlan(superuserUrl, incident, planDigest)
   const opened = await openGate(engine.database, {
     findings,
     withinMs: 60_000,
-    proposal: {
-      gate: `${incident}.r1`,
-      incident,
-      round: 1,
-      planDigest: '0'.repeat(64),
-      remedy: 'mend',
-      title: 'Mend it',
-      risk: 'low',
-      cause: 'anything',
-      because: '1 rows',
-      actions,
-      targets: [
-        // Of one remedy, as all these gates are: without a lock of their own they would wait for each other's leases.
-        { key: 'a', item: null, lock: `${incident}/a` },
-        { key: 'b', item: null, lock: `${incident}/b` },
-      ],
-      affected: 2,
-      limits: { maxTargets: 20 },
-      approval: {
-        auto: false,
-        by: ['oncall'],
-        count,
-        excludeRequester: false,
-        validForMs: 60_000,
-        onTimeout: 'reject',
-        escalateTo: ['platform'],
-        inPart: true,
-      },
-    },
+    requesterExcluded: false,
+    proposal: { gate: `${incident}.r1`, incident, round: 1, planDigest, ...terms },
   })
   if (!opened.opened) throw new Error('the gate was not opened')
   return opened.proposalDigest
+}
+
+/** The incident's runbook proposes nothing; a gate can be opened for a plan alone that does. */
+async function setPlan(superuserUrl: string, incident: string, planDigest: string): Promise<void> {
+  const client = new pg.Client({ connectionString: superuserUrl })
+  await client.connect()
+  await client.query('UPDATE runbook.incidents SET plan_digest = $2 WHERE id = $1', [incident, planDigest])
+  await client.end()
 }

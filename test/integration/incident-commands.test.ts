@@ -70,7 +70,8 @@ describe('sign', () => {
   const signal = (id: string, token: string) =>
     promisify(execFile)(stack.temporalBinary!, [
       ...['workflow', 'signal', '--address', stack.temporalAddress, '--namespace', world.engine.temporal.namespace],
-      ...['--workflow-id', id, '--name', 'decision', '--input', JSON.stringify(token)],
+      ...['--query', `WorkflowId STARTS_WITH '${id}/'`, '--reason', 'decision', '--yes'],
+      ...['--name', 'decision', '--input', JSON.stringify(token)],
     ])
 
   test('a decision that is signed with a person’s own key and sent with the temporal CLI is recorded, without the API', async () => {

@@ -4,10 +4,10 @@ import { openLogin } from '../../src/engine/login.ts'
 import { decidersOf } from '../../src/engine/people.ts'
 import { decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
-import { takePermit } from '../../src/gate/permit.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { startIdentityProvider, type IdentityProvider, type Token } from '../support/identity-provider.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 const leadsKey = newSigningKey()
 let provider: IdentityProvider
@@ -51,8 +51,14 @@ async function permit({ id, gate }: { id: string; gate: string }, change = {}) {
   const data = { round: 1, holds: true as const, because: '', targets: ['a', 'b'], skipped: {} }
   const { database, keyring } = world.engine
   const [looked] = await recordEvents(database, id, [{ place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data }])
-  const rules = { ...decidersOf(world.engine), keyring, isAutoApproved: () => false, ...change }
-  return takePermit(database, rules, { gate, target: 'a', recheckedAt: looked!.at, leaseMs: 1_000 })
+  const rules = {
+    ...decidersOf(world.engine),
+    keyring,
+    isAutoApproved: () => false,
+    requesterMayApprove: true,
+    ...change,
+  }
+  return takeProposedPermit(database, rules, { gate, target: 'a', recheckedAt: looked!.at, leaseMs: 1_000 })
 }
 
 describe('a person who logs in at the identity provider', () => {

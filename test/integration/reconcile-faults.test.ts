@@ -1,3 +1,4 @@
+import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -126,7 +127,7 @@ test(
     expect(outcomes.filter((outcome) => outcome === 'cleared')).toHaveLength(INCIDENTS - 1)
 
     for (const id of ids) {
-      const handle = engine.temporal.client.workflow.getHandle(id)
+      const handle = await incidentWorkflow(engine, id)
       const { raw } = await handle.describe()
       expect(raw.workflowExecutionInfo!.firstRunId, id).toBe(raw.workflowExecutionInfo!.execution!.runId)
     }

@@ -7,7 +7,8 @@ import { reviewMarkdown } from '../../src/engine/views/review-markdown.ts'
 import type { Review } from '../../src/engine/views/view-types.ts'
 import type { DecisionClaims } from '../../src/gate/decision-schema.ts'
 import { signClaims } from '../../src/gate/keyring.ts'
-import { describeIncident } from '../../src/temporal/describe.ts'
+import { describeWorkflow } from '../../src/temporal/describe.ts'
+import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { expression } from '../unit/interpreter/plan-fixture.ts'
 import { mending, openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 import { eventually } from '../support/effects-world.ts'
@@ -55,10 +56,10 @@ async function states(group: string): Promise<string[]> {
   return found.rows.map((row) => row.thing)
 }
 
-const handle = (incident: string) => world.engine.temporal.client.workflow.getHandle(incident)
+const handle = (incident: string) => incidentWorkflow(world.engine, incident)
 
 async function eventTypes(incident: string): Promise<string[]> {
-  const { events } = await handle(incident).fetchHistory()
+  const { events } = await (await handle(incident)).fetchHistory()
   return (events ?? []).map((event) => Object.keys(event).find((key) => key.endsWith('EventAttributes'))!)
 }
 
@@ -76,10 +77,11 @@ describe('an incident', () => {
     expect(closed).toMatchObject({ outcome: 'resolved', rounds: [{ verified: true, remedy: 'mend' }] })
     expect(closed.rounds[0]!.targets.map((one) => one.state)).toEqual(['applied', 'applied'])
     expect(await states('plain')).toEqual(['p1 good 1', 'p2 good 1'])
-    expect(await handle(incident).result()).toMatchObject({ outcome: 'resolved', reason: closed.reason })
+    expect(await (await handle(incident)).result()).toMatchObject({ outcome: 'resolved', reason: closed.reason })
 
     const { client, namespace } = world.engine.temporal
-    await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId: incident } })
+    const { workflowId } = await handle(incident)
+    await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } })
     const review = await reviewIncident(world.engine.database, incident)
     forgotten = review
     expect(review.chainFaults).toEqual([])
@@ -188,9 +190,9 @@ describe('a signal', () => {
     const incident = await world.open('things', 'signed')
     const waiting = await world.atGate(incident)
     const forged = 'eyJhbGciOiJub25lIn0.e30.'
-    for (let i = 0; i < 2; i += 1) await handle(incident).signal('decision', forged)
-    await handle(incident).signal('wake')
-    await handle(incident).signal('decision', await token(waiting, 'signal-1'))
+    for (let i = 0; i < 2; i += 1) await (await handle(incident)).signal('decision', forged)
+    await (await handle(incident)).signal('wake')
+    await (await handle(incident)).signal('decision', await token(waiting, 'signal-1'))
     const closed = await world.closed(incident)
     expect(closed).toMatchObject({ outcome: 'resolved', rounds: [{ gate: { decisions: [{ person: 'lead' }] } }] })
     const { timeline } = await reviewIncident(world.engine.database, incident)
@@ -203,9 +205,11 @@ describe('a signal', () => {
     await world.addThings('used', 'u1')
     const incident = await world.open('two', 'used')
     const waiting = await world.atGate(incident)
-    await handle(incident).signal('decision', await token(waiting, 'signal-1'))
+    await (await handle(incident)).signal('decision', await token(waiting, 'signal-1'))
     const odd = { gate: waiting.rounds[0]!.gate!.id, targets: 'u1', person: 'lead', jti: 'x', iat: 1 }
-    await handle(incident).signal('decision', await signClaims(odd as unknown as DecisionClaims, world.leadsKey))
+    await (
+      await handle(incident)
+    ).signal('decision', await signClaims(odd as unknown as DecisionClaims, world.leadsKey))
     await world.until(incident, 'has denied both', () => true)
     await eventually('both are denied', async () => {
       const { timeline } = await reviewIncident(world.engine.database, incident)
@@ -295,8 +299,10 @@ describe('an error', () => {
 
 test('the review is the same after Temporal has deleted the workflow', async () => {
   const { id } = forgotten.incident
-  const { client } = world.engine.temporal
-  await eventually('Temporal forgot it', async () => (await describeIncident(client, id)) === 'gone')
+  await eventually(
+    'Temporal forgot it',
+    async () => (await describeWorkflow(await incidentWorkflow(world.engine, id))) === 'gone',
+  )
   const review = await reviewIncident(world.engine.database, id)
   expect(review).toEqual(forgotten)
   expect(reviewMarkdown(review)).toBe(reviewMarkdown(forgotten))

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
-import type { Proposal } from '../../src/core/proposal.ts'
+import type { Proposal, ProposedAction } from '../../src/core/proposal.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
 import { openGate, type GateRequest } from '../../src/gate/open-gate.ts'
@@ -8,6 +8,7 @@ import { acceptIncident, type Accepted, type NewIncident } from '../../src/histo
 import { storePlan } from '../../src/history/plans.ts'
 import { plan } from '../unit/interpreter/plan-fixture.ts'
 import { pool } from './effects-world.ts'
+import { planOf } from './plan-of.ts'
 
 /** An engine's database made for one test file, and its roles. */
 export interface EngineWorld {
@@ -59,6 +60,7 @@ export async function openEngineWorld(superUrl: string): Promise<EngineWorld> {
 }
 
 let keys = 0
+let remedies = 0
 
 /** Opens an incident under a key of its own, unless told otherwise. */
 export function accept(world: EngineWorld, change: Partial<NewIncident> = {}): Promise<Accepted> {
@@ -93,46 +95,45 @@ export async function propose(
     action?: JsonObject
   } = {},
 ): Promise<OpenedTestGate> {
-  const { incident } = await accept(world, change.incident)
   const targets = (change.targets ?? [{ key: 'a' }, { key: 'b' }, { key: 'c' }]).map((one) => ({ ...one, item: null }))
+  const terms = {
+    remedy: `mend-${(remedies += 1)}`,
+    title: 'Mend the things',
+    risk: 'medium' as const,
+    cause: 'many-bad',
+    because: '3 things are bad',
+    actions: targets.map(({ key }): ProposedAction => ({
+      id: '0-sql.update',
+      kind: 'sql.update',
+      access: 'write',
+      target: key,
+      with: { connection: 'db', id: key, ...change.action },
+      preview: { summary: `UPDATE things … '${key}'` },
+    })),
+    targets,
+    affected: targets.length,
+    limits: { maxTargets: 20 },
+    ...change.proposal,
+    approval: {
+      auto: false,
+      by: ['oncall'],
+      count: 1,
+      excludeRequester: false,
+      validForMs: 60_000,
+      onTimeout: 'reject' as const,
+      escalateTo: ['platform'],
+      inPart: true,
+      ...change.approval,
+    },
+  }
+  const planDigest = await storePlan(world.engine, planOf(terms), 'made by hand')
+  const { incident } = await accept(world, { planDigest, ...change.incident })
   const opened = await openGate(world.engine, {
     findings: [{ cause: 'many-bad', title: 'Many things are bad', holds: true, because: '3 things are bad' }],
     withinMs: change.isOverdue ? 1 : 60_000,
+    requesterExcluded: false,
     ...change.gate,
-    proposal: {
-      gate: `${incident}.r1`,
-      incident,
-      round: 1,
-      planDigest: world.planDigest,
-      remedy: `mend-${incident}`,
-      title: 'Mend the things',
-      risk: 'medium',
-      cause: 'many-bad',
-      because: '3 things are bad',
-      actions: targets.map(({ key }) => ({
-        id: '0-sql.update',
-        kind: 'sql.update',
-        access: 'write',
-        target: key,
-        with: { connection: 'db', id: key, ...change.action },
-        preview: { summary: `UPDATE things … '${key}'` },
-      })),
-      targets,
-      affected: targets.length,
-      limits: { maxTargets: 20 },
-      ...change.proposal,
-      approval: {
-        auto: false,
-        by: ['oncall'],
-        count: 1,
-        excludeRequester: false,
-        validForMs: 60_000,
-        onTimeout: 'reject',
-        escalateTo: ['platform'],
-        inPart: true,
-        ...change.approval,
-      },
-    },
+    proposal: { gate: `${incident}.r1`, incident, round: 1, planDigest, ...terms },
   })
   if (!opened.opened) throw new Error('the gate was not opened')
   if (change.isOverdue)

@@ -44,7 +44,7 @@ export function command(terminal: Terminal): Command {
     .option('--reason <text>', 'with --break-glass: why it cannot wait (at least 20 characters)')
     .addHelpText(
       'after',
-      `\nExamples:\n  runbook sign 142 --person lead\n  token=$(runbook sign 142 --person lead --digest 3f9ac01b22d4)\n  temporal workflow signal --workflow-id INC-142 --name decision --input "\\"$token\\""`,
+      `\nExamples:\n  runbook sign 142 --person lead\n  token=$(runbook sign 142 --person lead --digest 3f9ac01b22d4)\n  temporal workflow signal --query "WorkflowId STARTS_WITH 'INC-142/'" --name decision --input "\\"$token\\"" --reason decision --yes`,
     )
     .action((id: string, options: Options, self: Command) => sign(terminal, id, options, wantsJson(self)))
 }
@@ -79,7 +79,8 @@ async function sign(terminal: Terminal, id: string, options: Options, json: bool
   if (json) printJson(terminal, { gate, token })
   else terminal.print(token)
   terminal.log(
-    `signed by ${person}: ${claims.decision} ${gate}. Send it with: temporal workflow signal --workflow-id ${id} --name decision --input '"<the printed token>"'`,
+    // Only the API knows the workflow's whole id; Temporal finds it by its beginning.
+    `signed by ${person}: ${claims.decision} ${gate}. Send it with: temporal workflow signal --query "WorkflowId STARTS_WITH '${id}/'" --name decision --input '"<the printed token>"' --reason decision --yes`,
   )
 }
 

@@ -7,6 +7,6 @@ export async function listIncidents(db: Queryable, filter: IncidentFilter): Prom
   return (await listRows(db, filter)).map(summaryOf)
 }
 
-export function summaryOf({ startedAt: _started, cancelledAt, ...row }: IncidentRow): IncidentSummary {
+export function summaryOf({ startedAt: _started, runId: _run, cancelledAt, ...row }: IncidentRow): IncidentSummary {
   return { ...row, cancelling: cancelledAt !== null && row.closedAt === null }
 }

@@ -66,6 +66,8 @@ const summaryFields = {
   requester: z.string(),
   parent: z.string().nullable(),
   occurrences: z.int(),
+  /** The workflow's id in Temporal. */
+  workflowId: z.string(),
   openedAt: time,
   acknowledgedAt: time.nullable(),
   acknowledgedBy: z.string().nullable(),

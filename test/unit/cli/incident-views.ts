@@ -145,6 +145,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     requester: 'person:operator',
     parent: null,
     occurrences: 1,
+    workflowId: 'INC-142/1f0c9a3e/5b7d90c1e2f34a68',
     openedAt: '2026-03-14T03:10:37.000Z',
     acknowledgedAt: null,
     acknowledgedBy: null,

@@ -1,0 +1,84 @@
+import { activityInfo } from '@temporalio/activity'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isSameJson } from '../../src/core/canonical.ts'
+import { RunbookError } from '../../src/core/errors.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import type { Plan } from '../../src/core/plan.ts'
+import type { Queryable } from '../../src/history/database.ts'
+import { readStarted, type StartedIncident } from '../../src/history/incidents.ts'
+import { readPlan } from '../../src/history/plans.ts'
+
+/** The workflow that called an activity, as Temporal's server reports it: not what the call's arguments claim. */
+export interface Caller {
+  workflowId: string
+  runId: string
+  workflowType: string
+}
+
+/** What an activity relies on instead of its arguments: the incident as this engine accepted it, and the plan that it names. */
+export interface Authority {
+  incident: string
+  plan: Plan
+  inputs: JsonObject
+}
+
+export function currentCaller(): Caller {
+  const { workflowExecution, workflowType } = activityInfo()
+  return {
+    workflowId: workflowExecution?.workflowId ?? '',
+    runId: workflowExecution?.runId ?? '',
+    workflowType: workflowType ?? '',
+  }
+}
+
+/** The run is recorded within milliseconds after the start; if the process that started it died before that, the reconciler records it. */
+const RECORDED_WITHIN_MS = 3_000
+const POLL_INTERVAL_MS = 20
+
+/**
+ * Accepts a call only from the run that this engine started for the incident. Anybody who reaches Temporal can start a workflow or
+ * schedule an activity on our task queues; without this check, it could act in any incident's name.
+ *
+ * Throws `RUNBOOK_NOT_ALLOWED` for any other workflow, `RUNBOOK_NOT_FOUND`, and `RUNBOOK_UNREACHABLE` (to be tried again) while the run
+ * is not recorded yet.
+ */
+export async function authorizeCaller(db: Queryable, incident: string, caller: Caller): Promise<Authority> {
+  const known = authorized.get(incident)
+  if (known && isSameJson(known.caller, caller)) return known.authority
+  const authority = await authorize(db, incident, caller)
+  if (authorized.size >= MAX_AUTHORIZED) authorized.clear()
+  authorized.set(incident, { caller, authority })
+  return authority
+}
+
+/** An incident's run, plan and inputs never change, so each process asks for them once. */
+const authorized = new Map<string, { caller: Caller; authority: Authority }>()
+const MAX_AUTHORIZED = 1_000
+
+async function authorize(db: Queryable, incident: string, caller: Caller): Promise<Authority> {
+  const started = await readRecordedRun(db, incident)
+  const plan = await readPlan(db, started.planDigest)
+  const isOurs =
+    caller.workflowId === started.workflowId &&
+    (started.runId === null ? !started.hasNonce : caller.runId === started.runId) &&
+    caller.workflowType === `runbook.${plan.name}`
+  if (!isOurs)
+    throw new RunbookError(
+      'RUNBOOK_NOT_ALLOWED',
+      `workflow ${caller.workflowId} (run ${caller.runId}, ${caller.workflowType}) is not the one that this engine started for ${incident}: nothing was done for it`,
+    )
+  return { incident, plan, inputs: started.inputs }
+}
+
+async function readRecordedRun(db: Queryable, incident: string): Promise<StartedIncident> {
+  for (let waited = 0; ; waited += POLL_INTERVAL_MS) {
+    const started = await readStarted(db, incident)
+    if (started.runId !== null || !started.hasNonce) return started
+    if (waited >= RECORDED_WITHIN_MS)
+      throw new RunbookError(
+        'RUNBOOK_UNREACHABLE',
+        `the run of ${incident} is not recorded yet; it is tried again when the reconciler has recorded it`,
+      )
+    await sleep(POLL_INTERVAL_MS)
+  }
+}

@@ -1,0 +1,67 @@
+import { parseCheckPlace, type CheckStage } from '../../src/core/place.ts'
+import type { Queryable } from '../../src/history/database.ts'
+import { evaluateCauses, evaluateCondition } from '../../src/interpreter/find.ts'
+import type { ClosingRequest } from '../../src/interpreter/host.ts'
+import { closure, type Scope } from '../../src/interpreter/scope.ts'
+import type { Authority } from './caller.ts'
+import { scopeAt } from './evidence-scope.ts'
+import { refuse } from './refuse.ts'
+
+/**
+ * Refuses an end that claims more than the stored evidence: `resolved` and `cleared` need a symptom that was seen to be absent last,
+ * `resolved` a verified remedy as well, and `no-action` a cause that needs none. All other ends claim nothing good.
+ */
+export async function expectClosing(db: Queryable, authority: Authority, { outcome }: ClosingRequest): Promise<void> {
+  const { incident, plan } = authority
+  if (outcome === 'resolved' && !(await anyVerified(db, incident))) refuse(incident, 'no remedy was verified')
+  if (outcome === 'resolved' || outcome === 'cleared') {
+    if (!plan.symptom)
+      return outcome === 'cleared' ? refuse(incident, 'it has no symptom that could be absent') : undefined
+    const symptom = evaluateCondition(plan.symptom, await lastScope(db, authority))
+    if (!('value' in symptom) || symptom.value === true)
+      refuse(incident, 'the symptom was present, or unknown, at the end')
+  }
+  if (outcome === 'no-action') {
+    const scope = await diagnosedScope(db, authority)
+    const isNamed = evaluateCauses(plan, scope).some(
+      ({ cause, finding }) => finding.holds === true && 'end' in cause.then && cause.then.end === 'no-action',
+    )
+    if (!isNamed && plan.otherwise.end !== 'no-action') refuse(incident, 'no cause that needs no action holds')
+  }
+}
+
+async function anyVerified(db: Queryable, incident: string): Promise<boolean> {
+  const found = await db.query<{ body: string }>(
+    `SELECT body FROM runbook.events WHERE incident = $1 AND place LIKE 'r%/verify/verdict'`,
+    [incident],
+  )
+  return found.rows.some(({ body }) => (JSON.parse(body) as { data?: { held?: unknown } }).data?.held === true)
+}
+
+/** The evidence of the symptom's checks that was stored last: of a round's diagnosis, or after its verified remedy. */
+async function lastScope(db: Queryable, authority: Authority): Promise<Scope> {
+  const { plan } = authority
+  return scopeAt(
+    db,
+    authority,
+    await lastStage(db, authority, ['diagnose', 'after']),
+    closure(plan.checks, plan.symptom?.checks ?? []),
+  )
+}
+
+/** The whole diagnosis of the last round. */
+export async function diagnosedScope(db: Queryable, authority: Authority): Promise<Scope> {
+  return scopeAt(db, authority, await lastStage(db, authority, ['diagnose']), authority.plan.checks)
+}
+
+async function lastStage(db: Queryable, { incident }: Authority, kinds: string[]): Promise<CheckStage> {
+  const found = await db.query<{ place: string }>('SELECT place FROM runbook.evidence WHERE incident = $1', [incident])
+  const stages = found.rows.flatMap(({ place }) => {
+    const stage = parseCheckPlace(place)?.stage
+    return stage && kinds.includes(stage.at) ? [stage] : []
+  })
+  const last = stages
+    .toSorted((a, b) => a.round - b.round || (a.at === 'after' ? 1 : 0) - (b.at === 'after' ? 1 : 0))
+    .at(-1)
+  return last ?? refuse(incident, 'nothing was diagnosed')
+}

@@ -1,0 +1,44 @@
+import { isSameJson } from '../../src/core/canonical.ts'
+import { gateId } from '../../src/core/incident.ts'
+import type { Queryable } from '../../src/history/database.ts'
+import { chooseCause, evaluateCauses, evaluateCondition, type EvaluatedCause } from '../../src/interpreter/find.ts'
+import type { ProposalDraft } from '../../src/interpreter/host.ts'
+import { draftProposal, renderRemedy } from '../../src/interpreter/render.ts'
+import type { Authority } from './caller.ts'
+import { scopeAt } from './evidence-scope.ts'
+import { refuse } from './refuse.ts'
+
+/**
+ * Refuses a draft that does not follow from the plan and the evidence of its round. The remedy is rendered again here: the actions, the
+ * limits and who must approve are the plan's. What the workflow may choose is which targets are left out (those that an earlier round
+ * treated) and which causes are passed over (those that an earlier round ruled out).
+ */
+export async function expectDraft(db: Queryable, authority: Authority, draft: ProposalDraft): Promise<void> {
+  const { incident, plan } = authority
+  if (draft.gate !== gateId(incident, draft.round)) refuse(incident, `${draft.gate} is not its gate`)
+  const scope = await scopeAt(db, authority, { at: 'diagnose', round: draft.round }, plan.checks)
+  const symptom = evaluateCondition(plan.symptom, scope)
+  if ('value' in symptom && symptom.value !== true) refuse(incident, 'the symptom is not present')
+  const evaluated = evaluateCauses(plan, scope)
+  const chosen = claimedCause(authority, evaluated, draft.cause)
+  const remedy = 'remedy' in chosen.cause.then ? plan.remedies[chosen.cause.then.remedy] : undefined
+  if (!remedy) return refuse(incident, `cause ${draft.cause} has no remedy`)
+  const all = renderRemedy(remedy, chosen, scope)
+  const kept = new Set(draft.targets.map(({ key }) => key))
+  const targets = all.targets.filter(({ target }) => kept.has(target.key))
+  const findings = evaluated.map(({ finding }) => finding)
+  const expected = draftProposal(plan, incident, draft.round, chosen, { once: all.once, targets }, findings)
+  // Targets beyond `maxTargets` count as affected without being drafted.
+  const { affected } = draft
+  if (targets.length === 0 || !(affected >= targets.length && affected <= all.targets.length))
+    refuse(incident, `${affected} affected targets are claimed`)
+  if (!isSameJson({ ...expected, affected }, draft)) refuse(incident, `the draft is not what ${remedy.name} comes to`)
+}
+
+/** The named cause, if it holds and no cause above it, which an earlier round did not rule out, forbids its remedy. */
+function claimedCause({ incident }: Authority, evaluated: EvaluatedCause[], name: string): EvaluatedCause {
+  const at = evaluated.findIndex(({ cause }) => cause.name === name)
+  const choice = chooseCause(evaluated, (one) => (evaluated.indexOf(one) < at ? 'ruled out before' : undefined))
+  if ('chosen' in choice && choice.chosen.cause.name === name) return choice.chosen
+  return refuse(incident, `cause ${name} does not hold on the stored evidence`)
+}

@@ -1,0 +1,20 @@
+import { readWorkflow } from '../history/incidents.ts'
+import { wakeWorkflow } from '../temporal/wake-workflow.ts'
+import { workflowHandle, type WorkflowHandle } from '../temporal/workflow-handle.ts'
+import type { Engine } from './engine.ts'
+
+type Connections = Pick<Engine, 'database' | 'temporal'>
+
+/**
+ * The workflow that the engine started for an incident: signals, questions and its end concern that run alone, not whatever else was
+ * started under the same id. Throws `RUNBOOK_NOT_FOUND` where there is no such incident.
+ */
+export async function incidentWorkflow(engine: Connections, incident: string): Promise<WorkflowHandle> {
+  const { workflowId, runId } = await readWorkflow(engine.database, incident)
+  return workflowHandle(engine.temporal.client, workflowId, runId)
+}
+
+/** Wakes an incident's workflow: with the signed decision where there is one. */
+export async function wakeIncident(engine: Connections, incident: string, token?: string): Promise<void> {
+  await wakeWorkflow(engine.temporal.client, await incidentWorkflow(engine, incident), token)
+}

@@ -1,0 +1,87 @@
+import { isSameJson } from '../core/canonical.ts'
+import type { Json } from '../core/json.ts'
+import type { Plan, PlanRemedy, Value } from '../core/plan.ts'
+import type { Proposal, ProposedAction } from '../core/proposal.ts'
+
+/**
+ * Why a proposal is not one that the incident's plan can come to; undefined when it is. Asked when a gate is opened, and again for each
+ * permit: who must approve, the limits and what is done are the plan's, whoever stored the proposal.
+ *
+ * `requesterExcluded`: whether the configuration excludes the requester from every approval.
+ */
+export function departsFromPlan(
+  plan: Plan,
+  proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>,
+  requesterExcluded: boolean,
+): string | undefined {
+  const remedy = Object.hasOwn(plan.remedies, proposal.remedy) ? plan.remedies[proposal.remedy] : undefined
+  if (!remedy) return `the plan has no remedy ${proposal.remedy}`
+  const cause = plan.causes.find(({ name }) => name === proposal.cause)
+  if (!cause || !('remedy' in cause.then) || cause.then.remedy !== remedy.name)
+    return `the plan does not treat ${proposal.cause} with ${remedy.name}`
+  if (proposal.title !== remedy.title || proposal.risk !== remedy.risk) return 'its title or risk is not the plan’s'
+  if (!isSameJson(proposal.limits, remedy.limits)) return 'its limits are not the plan’s'
+  if (proposal.targets.length > remedy.limits.maxTargets) return `it has more than ${remedy.limits.maxTargets} targets`
+  return approvalDeparts(plan, remedy, proposal, requesterExcluded) ?? actionsDepart(remedy, proposal)
+}
+
+function approvalDeparts(
+  plan: Plan,
+  remedy: PlanRemedy,
+  { approval, risk }: Pick<Proposal, 'approval' | 'risk'>,
+  requesterExcluded: boolean,
+): string | undefined {
+  if (!approval.excludeRequester && (risk === 'high' || requesterExcluded)) return 'the requester may not approve it'
+  if (!isSameJson(approval.escalateTo, plan.escalate.to))
+    return 'those who decide after an escalation are not the plan’s'
+  // Where the configuration forbids what the plan wants to do unapproved, people decide instead: those who are notified.
+  if (remedy.approval.auto)
+    return approval.auto || isSameJson(approval.by, plan.escalate.to)
+      ? undefined
+      : 'those who decide are not the plan’s'
+  const { by, count, onTimeout, validForMs } = remedy.approval
+  if (approval.auto) return 'the plan demands an approval'
+  const asked = {
+    by: approval.by,
+    count: approval.count,
+    onTimeout: approval.onTimeout,
+    validForMs: approval.validForMs,
+  }
+  return isSameJson(asked, { by, count, onTimeout, validForMs }) ? undefined : 'its approval is not the plan’s'
+}
+
+function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'>): string | undefined {
+  for (const action of actions) {
+    const planned = remedy.actions.find(({ id }) => id === action.id)
+    if (!planned || planned.kind !== action.kind || planned.access !== action.access)
+      return `the remedy has no action ${action.id} of kind ${action.kind}`
+    const odd = parameterDeparts(planned.with, action)
+    if (odd !== undefined) return `parameter ${odd} of ${action.id} is not the plan’s`
+  }
+  return undefined
+}
+
+/** A parameter that the plan does not have, or whose literal parts differ. What expressions gave was compared at the re-check. */
+function parameterDeparts(planned: Record<string, Value>, { with: given }: ProposedAction): string | undefined {
+  const names = new Set([...Object.keys(planned), ...Object.keys(given)])
+  return [...names].find(
+    (name) => !Object.hasOwn(planned, name) || !Object.hasOwn(given, name) || !fits(planned[name]!, given[name]!),
+  )
+}
+
+function fits(value: Value, given: Json): boolean {
+  if ('lit' in value) return isSameJson(value.lit, given)
+  if ('list' in value)
+    return (
+      Array.isArray(given) && given.length === value.list.length && value.list.every((item, i) => fits(item, given[i]!))
+    )
+  if ('map' in value) {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return false
+    const names = Object.keys(value.map)
+    return (
+      names.length === Object.keys(given).length &&
+      names.every((name) => Object.hasOwn(given, name) && fits(value.map[name]!, given[name]!))
+    )
+  }
+  return 'expr' in value || typeof given === 'string'
+}

@@ -1,0 +1,58 @@
+import { isSameJson } from '../core/canonical.ts'
+import type { PlanCause, PlanRemedy } from '../core/plan.ts'
+import { evaluateCause, type EvaluatedCause } from './find.ts'
+import { isUnchanged, renderRemedy, type Rendered, type RenderedTarget } from './render.ts'
+import type { Scope } from './scope.ts'
+
+/** What a re-check comes to. */
+export interface Requalified {
+  again: EvaluatedCause
+  /** The targets that still qualify, with exactly the actions that were approved. */
+  kept: RenderedTarget[]
+  /** Key of each other target → why nothing is done to it. */
+  skipped: Record<string, string>
+}
+
+/**
+ * Evaluates the cause again on the evidence of a re-check, and compares what would be done now with what was approved. Pure, so that the
+ * activity that records the re-check comes to the same result as the workflow.
+ */
+export function requalify(
+  remedy: PlanRemedy,
+  cause: PlanCause,
+  approved: Rendered['once'],
+  remaining: RenderedTarget[],
+  scope: Scope,
+): Requalified {
+  const again = evaluateCause(cause, scope)
+  const now = again.finding.holds === true ? tryRender(remedy, again, scope) : undefined
+  const skipped: Record<string, string> = {}
+  const kept = remaining.filter((one) => {
+    const why = whyDisqualified(one, again, now)
+    if (why !== undefined) skipped[one.target.key] = why
+    return why === undefined
+  })
+  if (now && !isSameJson(now.once, approved)) {
+    for (const one of kept)
+      skipped[one.target.key] = 'an action that is done once for all targets has changed since the approval'
+    kept.length = 0
+  }
+  return { again, kept, skipped }
+}
+
+function tryRender(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered | undefined {
+  try {
+    return renderRemedy(remedy, evaluated, scope)
+  } catch {
+    return undefined
+  }
+}
+
+function whyDisqualified(one: RenderedTarget, again: EvaluatedCause, now: Rendered | undefined): string | undefined {
+  if (again.finding.holds === 'undetermined')
+    return `undetermined whether the cause still holds: ${again.finding.because}`
+  if (again.finding.holds === false) return `the cause no longer holds: ${again.finding.because}`
+  const same = now?.targets.find((other) => other.target.key === one.target.key)
+  if (!same) return 'no longer affected'
+  return isUnchanged(one, same) ? undefined : 'its actions have changed since the approval'
+}

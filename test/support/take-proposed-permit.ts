@@ -1,0 +1,16 @@
+import { readGate } from '../../src/gate/gates.ts'
+import { takePermit, type PermitAnswer, type PermitRequest, type PermitRules } from '../../src/gate/permit.ts'
+import type { Database } from '../../src/history/database.ts'
+
+/** Takes a permit as the executor does: for the first action that the stored proposal holds for the target. */
+export async function takeProposedPermit(
+  database: Database,
+  rules: PermitRules,
+  request: Omit<PermitRequest, 'proposalDigest' | 'action'>,
+): Promise<PermitAnswer> {
+  const { proposal, proposalDigest } = await readGate(database, request.gate)
+  const { actions } = proposal
+  // For a target that was not proposed, an executor could only hold an action of its own making.
+  const action = actions.find((one) => one.target === request.target) ?? { ...actions[0]!, target: request.target }
+  return takePermit(database, rules, { ...request, proposalDigest, action })
+}
