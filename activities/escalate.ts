@@ -37,6 +37,6 @@ export async function escalate(
   }
   if (failure !== undefined && !last) throw failure
   await recordEvents(database, incident, [
-    { place, actor: 'engine', kind, data: { to, message, reason, told: results } },
+    { place, actor: 'engine', kind, data: { to, message, reason, notified: results } },
   ])
 }

@@ -12,6 +12,6 @@ const vitest = [
   'integration',
   'test/integration/histories.test.ts',
 ]
-const env = { ...process.env, RUNBOOK_WRITE: names ? 'anew' : 'new' }
+const env = { ...process.env, RUNBOOK_WRITE: names ? 'replace' : 'new' }
 const { code } = await run(process.execPath, [...vitest, ...(names ? ['-t', `^(${names})$`] : [])], { show: true, env })
 process.exitCode = code

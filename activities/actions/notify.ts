@@ -29,7 +29,7 @@ async function notifyChannel(context: RunContext, channel: string, message: stri
       const detail = await context.notify(channel, message)
       if (detail === null)
         return { result: 'skipped', detail: `nobody was notified: no channel is configured for ${channel}` }
-      return { result: 'applied', detail, observed: { told: detail } }
+      return { result: 'applied', detail, observed: { notified: detail } }
     } catch (error) {
       failure = messageOf(error)
     }

@@ -65,7 +65,10 @@ function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {
   return Object.entries(columns).map(([name, text]) => {
     const type = columnType(text)
     if (type === undefined)
-      throw new RunbookError('RUNBOOK_CHECK_FAILED', `column ${name}: ${JSON.stringify(text)} is not a type`)
+      throw new RunbookError(
+        'RUNBOOK_CHECK_FAILED',
+        `column ${name}: unknown type ${JSON.stringify(text)}. Use ${SCALARS.join(', ')} or list(…); "?" at the end allows NULL`,
+      )
     return { name, type }
   })
 }

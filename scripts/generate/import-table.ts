@@ -12,7 +12,7 @@ const END = '<!-- End of the generated table. -->'
 
 const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
-/** ARCHITECTURE.md with its table of folders made anew from import-rules.json; the rest of the text is kept. */
+/** ARCHITECTURE.md with its table of folders generated from import-rules.json; the rest of the text is kept. */
 export function architecture(): string {
   const text = file('ARCHITECTURE.md')
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]

@@ -21,7 +21,7 @@ export interface Config {
   auto: { kind: string; connection: string }[]
   /** Whether the person who opened an incident may approve its remedies; never with `risk: high`. */
   requesterMayApprove: boolean
-  /** Groups whose members may approve alone, with a reason. Everybody in `escalate.to` is notified. */
+  /** Groups whose members may approve alone, with a reason. Everyone in `escalate.to` is notified. */
   breakGlass: string[]
   /** The identity provider whose tokens people may log in with. */
   oidc?: Oidc
@@ -107,7 +107,7 @@ export interface Oidc {
   algorithms: string[]
   /** `at+jwt` for access tokens (RFC 9068), `JWT` for ID tokens. */
   typ: string
-  /** Older tokens are refused, whatever their expiry time. */
+  /** Older tokens are refused, regardless of their own expiry time. */
   maxAgeMs: number
   /** The claim that names the person. */
   name: string

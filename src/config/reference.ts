@@ -6,7 +6,7 @@ import { configSchema } from './schema.ts'
 export interface ConfigSection {
   name: string
   doc: string
-  fields: { name: string; needed: boolean; doc: string; otherwise?: string }[]
+  fields: { name: string; required: boolean; doc: string; default?: string }[]
 }
 
 /** The JSON Schema of `runbook.config.yaml`, from the definitions that read it. */
@@ -14,64 +14,64 @@ export function configurationSchema(): JsonObject {
   return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as JsonObject
 }
 
-/** Everything that may stand in `runbook.config.yaml`, outermost first. */
+/** Every setting of `runbook.config.yaml`, outermost first. */
 export function configuration(): ConfigSection[] {
-  return sections('configuration', 'What the engine is told, in `runbook.config.yaml`.', configurationSchema())
+  return sections('configuration', 'The top level of `runbook.config.yaml`.', configurationSchema())
 }
 
-/** The same as Markdown. */
+/** The reference of all settings as Markdown: `docs/configuration.md`. */
 export function configurationReference(): string {
   return [
     '# Configuration',
     '',
     'Generated from the definitions that read `runbook.config.yaml` (`runbook explain --configuration`). Do not edit it.',
     '',
-    'The file stands beside or above the runbooks. Addresses, tokens and keys are references, `${NAME}`: their values come from the',
-    'environment, or from `.runbook/env` beside the file. A reference anywhere else is refused.',
+    'Put the file in the directory of the runbooks or in a directory above it. Write addresses, tokens and keys as references, `${NAME}`:',
+    'their values come from the environment, or from `.runbook/env` next to the file. A reference in any other field is refused.',
     '',
     ...configuration().flatMap(({ name, doc, fields }) => [
       `## ${name}`,
       '',
       doc,
       '',
-      '| field | what it is |',
+      '| field | description |',
       '| --- | --- |',
       ...fields.map(
         (field) =>
-          `| \`${field.name}\`${field.needed ? ' (needed)' : ''} | ${fieldText(field).replaceAll('|', '\\|')} |`,
+          `| \`${field.name}\`${field.required ? ' (required)' : ''} | ${fieldText(field).replaceAll('|', '\\|')} |`,
       ),
       '',
     ]),
   ].join('\n')
 }
 
-/** What a field is, and what holds without it. */
-export function fieldText({ doc, otherwise }: ConfigSection['fields'][number]): string {
-  return otherwise === undefined ? doc : `${doc} When left out: ${otherwise}.`
+/** A field's description, with its default. */
+export function fieldText({ doc, default: value }: ConfigSection['fields'][number]): string {
+  return value === undefined ? doc : `${doc} Default: ${value}.`
 }
 
 type Schema = JsonObject & { description?: string; properties?: Record<string, Schema>; oneOf?: Schema[] }
 
 function sections(name: string, doc: string, schema: Schema): ConfigSection[] {
-  const needed = (schema['required'] ?? []) as string[]
+  const required = (schema['required'] ?? []) as string[]
   const properties = Object.entries(schema.properties ?? {})
   const fields = properties
     .filter(([, one]) => !('const' in one))
     .map(([field, one]) => ({
       name: field,
-      needed: needed.includes(field),
+      required: required.includes(field),
       doc: one.description ?? '',
-      ...withoutIt(one['default']),
+      ...defaultText(one['default']),
     }))
-  const beneath = properties.flatMap(([field, one]) =>
+  const nested = properties.flatMap(([field, one]) =>
     levels(field, one).flatMap((level) =>
       sections(level.name, level.schema.description ?? one.description ?? '', level.schema),
     ),
   )
-  return [{ name, doc, fields }, ...beneath]
+  return [{ name, doc, fields }, ...nested]
 }
 
-/** The objects with fields of their own that a field holds: itself, each of a list, each by a name, each of a kind. */
+/** The schemas of the objects that a field contains: the field itself, a list's items, a record's values, or one schema per connection kind. */
 function levels(field: string, schema: Schema): { name: string; schema: Schema }[] {
   const inner = (schema['items'] ?? (schema['additionalProperties'] || schema)) as Schema
   if (inner.oneOf)
@@ -79,9 +79,9 @@ function levels(field: string, schema: Schema): { name: string; schema: Schema }
   return inner.properties ? [{ name: field, schema: inner }] : []
 }
 
-/** Nothing where there is no default, or it is that nothing is there. */
-function withoutIt(value: unknown): { otherwise?: string } {
+/** The default as Markdown; empty if there is no default, or if it is an empty list or object. */
+function defaultText(value: unknown): { default?: string } {
   if (value === undefined || (typeof value === 'object' && Object.keys(value as object).length === 0)) return {}
-  if (Array.isArray(value)) return { otherwise: value.map((one) => `\`${one}\``).join(', ') }
-  return typeof value === 'object' ? {} : { otherwise: `\`${String(value)}\`` }
+  if (Array.isArray(value)) return { default: value.map((one) => `\`${one}\``).join(', ') }
+  return typeof value === 'object' ? {} : { default: `\`${String(value)}\`` }
 }

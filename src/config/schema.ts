@@ -2,22 +2,22 @@ import { z } from 'zod'
 import { parseDuration } from '../core/duration.ts'
 import { withoutReferences } from './secret.ts'
 
-/** The file's form. A value that may hold `${NAME}` is a `secret`; anywhere else a reference is a slip and refused. */
+/** The schema of the file. A field that accepts a reference, `${NAME}`, uses `secret`; in other fields a reference is a mistake and is refused. */
 const plain = z
   .string()
   .min(1)
-  .refine((text) => !text.includes('${'), 'a ${…} reference may stand only in addresses, keys, tokens and headers')
+  .refine((text) => !text.includes('${'), 'references (${…}) are allowed only in addresses, keys, tokens and headers')
 
 const secret = z.string().min(1).refine(wellFormed, 'write a reference as ${NAME}')
 
 const address = secret.refine(
   (text) => !hasLiteralPassword(text),
-  'a password does not belong in the file: put the address into the environment or .runbook/env, and ${NAME} here',
+  'this file must not contain passwords: put the address into the environment or .runbook/env, and write ${NAME} here',
 )
 
 const reference = secret.refine(
   (text) => withoutReferences(text) === '',
-  'this is a secret: put it into the environment or .runbook/env, and ${NAME} here',
+  'this is a secret: put it into the environment or .runbook/env, and write ${NAME} here',
 )
 
 const publicKey = plain.refine(
@@ -30,8 +30,8 @@ const names = z.record(
   z.unknown(),
 ).keyType
 const duration = plain.refine((text) => parseDuration(text) !== undefined, 'write a duration such as 30s, 15m, 24h')
-const key = plain.regex(/^[^:\s*?[\]\\]+$/, 'use no ":", blank or pattern')
-const glob = plain.refine((text) => !text.includes('**'), '"**" is not understood: use * and ? within a folder')
+const key = plain.regex(/^[^:\s*?[\]\\]+$/, 'do not use ":", spaces or wildcards')
+const glob = plain.refine((text) => !text.includes('**'), '"**" is not supported: use * and ? within one directory')
 
 const person = z.strictObject({
   token: secret
@@ -41,42 +41,44 @@ const person = z.strictObject({
     )
     .optional()
     .describe(
-      'Who sends it is this person. `sha256:` and the hash in hex (`printf %s TOKEN | sha256sum`), or `${NAME}`.',
+      'Authenticates this person. Write `sha256:` and the hash of the token in hex (`printf %s TOKEN | sha256sum`), or `${NAME}`.',
     ),
   keys: z
     .array(secret)
     .default([])
-    .describe('Public keys, with whose private halves this person signs decisions (`runbook sign`).'),
-  groups: z.array(plain).default([]).describe('What `approval.by` of a runbook names.'),
-  login: plain.optional().describe('The name that the identity provider gives this person, where it is another.'),
+    .describe('Public keys of this person. They verify the decisions that the person signs with `runbook sign`.'),
+  groups: z.array(plain).default([]).describe('Groups of this person. `approval.by` of a runbook names groups.'),
+  login: plain.optional().describe('The name of this person at the identity provider, if it is different.'),
 })
 
-/** Those with which who verifies cannot sign. */
+/** Asymmetric algorithms only: with a symmetric one, everyone who can verify tokens could also sign them. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 
 const oidc = z.strictObject({
-  issuer: plain.describe('`iss` of its tokens.'),
-  audience: plain.describe('`aud` of its tokens.'),
+  issuer: plain.describe('The `iss` claim that its tokens must have.'),
+  audience: plain.describe('The `aud` claim that its tokens must have.'),
   jwks: plain
     .refine(
       (text) => /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/])/.test(text) && URL.canParse(text),
       'write an https:// address',
     )
-    .describe('Address of its keys, `https://`.'),
+    .describe('The `https://` address of its public keys (JWKS).'),
   algorithms: z
     .array(z.enum(ALGORITHMS))
     .min(1)
     .default(['RS256', 'PS256', 'ES256', 'EdDSA'])
-    .describe('With which its tokens may be signed.'),
-  typ: plain.default('at+jwt').describe('`typ` of its tokens: `at+jwt` for access tokens, `JWT` for ID tokens.'),
-  maxAge: duration.default('1h').describe('Older tokens are refused, whatever they say of their own end.'),
+    .describe('Accepted signature algorithms.'),
+  typ: plain
+    .default('at+jwt')
+    .describe('The `typ` header that its tokens must have: `at+jwt` for access tokens, `JWT` for ID tokens.'),
+  maxAge: duration.default('1h').describe('Older tokens are refused, regardless of their own expiry time.'),
   name: plain.default('sub').describe('The claim that names the person.'),
   groupsClaim: plain.default('groups').describe("The claim that names the person's groups."),
   groups: z
     .record(names, z.array(plain).min(1))
     .default({})
     .describe(
-      'Our groups, each with what the provider calls those who are in it. Nobody is in a group that is not here.',
+      'For each of our groups, the groups of the provider whose members belong to it. A group that is not listed has no members.',
     ),
 })
 
@@ -84,15 +86,17 @@ const redact = z
   .array(plain)
   .default([])
   .describe(
-    'Fields and columns that become `[redacted]`, numbers and truth values null, at any depth, before anything is stored. Of an HTTP answer nothing but whole JSON is kept then.',
+    'Names of fields and columns to hide, at any depth, before anything is stored. A string becomes `[redacted]`; a number or boolean becomes null. With this setting, an HTTP response body is stored only if it is complete JSON.',
   )
 
 const read = address.describe(
-  'The address with a login that can only read; checks use it. `runbook connection prepare` makes the login.',
+  'The address with a read-only login, for checks. `runbook connection prepare` creates the login.',
 )
 const write = address
   .optional()
-  .describe('The address with the login that approved actions use. Without it, no action can change anything here.')
+  .describe(
+    'The address with a login that can write, for approved actions. Without it, no action can change this system.',
+  )
 
 const connection = z.discriminatedUnion('kind', [
   z
@@ -104,120 +108,134 @@ const connection = z.discriminatedUnion('kind', [
         .enum(['target', 'none'])
         .default('target')
         .describe(
-          '`target`: effects are recorded in this database, in the transaction that changes it, so that each is there exactly once. `none`: where that schema cannot be made; an end that was not seen is then unknown.',
+          '`target`: each effect is recorded in this database, in the same transaction as the change, so it is applied exactly once. `none`: for a database in which the ledger schema cannot be created; if the engine loses the connection during a change, the result is `unknown`.',
         ),
       redact,
     })
-    .describe('A PostgreSQL database: `sql.*`.'),
+    .describe('A PostgreSQL database: for `sql.*`.'),
   z
     .strictObject({
       kind: z.literal('bullmq'),
       read,
       write,
-      prefix: key.default('bull').describe("BullMQ's prefix of keys."),
+      prefix: key.default('bull').describe("BullMQ's key prefix."),
       queue: key.describe('The name of the queue.'),
       stalledInterval: duration
         .default('30s')
         .describe(
-          "The workers' own setting: a job whose lock is gone for longer than this is stalled and nobody looks.",
+          "The workers' `stalledInterval` setting. If a job has had no lock for longer than this, no worker checks for stalled jobs.",
         ),
       redact,
     })
-    .describe('A queue of BullMQ: `bullmq.*`, and `redis.*` on its Redis.'),
+    .describe('A BullMQ queue: for `bullmq.*`, and for `redis.*` on its Redis server.'),
   z
     .strictObject({
       kind: z.literal('redis'),
       read,
       write,
       keys: z
-        .array(plain.regex(/^\S+$/, 'use no blanks'))
+        .array(plain.regex(/^\S+$/, 'do not use spaces'))
         .min(1)
         .default(['*'])
-        .describe('Patterns of the keys that the logins made by `runbook connection prepare` may touch.'),
+        .describe('Patterns of the keys to which `runbook connection prepare` gives the logins access.'),
       redact,
     })
-    .describe('A Redis: `redis.*`.'),
+    .describe('A Redis server: for `redis.*`.'),
   z
     .strictObject({
       kind: z.literal('http'),
-      url: address.describe('Where its paths begin. No other host is ever asked, and redirects are not followed.'),
+      url: address.describe('The base URL. Requests are never sent to another host, and redirects are not followed.'),
       headers: z
         .record(plain.regex(/^[A-Za-z0-9-]+$/, 'not a header name'), secret)
         .default({})
-        .describe('Sent with every request, such as `Authorization: Bearer ${TOKEN}`.'),
+        .describe('Headers of every request, such as `Authorization: Bearer ${TOKEN}`.'),
       redact,
     })
-    .describe('A service that answers HTTP: `http.*`, `metrics.scrape`.'),
+    .describe('An HTTP service: for `http.*` and `metrics.scrape`.'),
   z
     .strictObject({
       kind: z.literal('process'),
-      cwd: plain.default('.').describe('Where they run, from the folder of this file.'),
+      cwd: plain
+        .default('.')
+        .describe('The working directory of the commands, relative to the directory of this file.'),
       commands: z
-        .record(names, z.array(plain).min(1, 'name a program'))
+        .record(names, z.array(plain).min(1, 'write a program and its arguments'))
         .describe(
-          'Each a program and its arguments, without a shell. `{name:int}` or `{name:word}` is one argument, given by the action.',
+          'The commands by name. Each is a program with its arguments; no shell is used. `{name:int}` or `{name:word}` is replaced by one argument from the action.',
         ),
       env: z
         .array(plain.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'not a variable name'))
         .default([])
-        .describe('Variables that they are given, beside PATH, HOME and LANG; no others.'),
+        .describe(
+          'Environment variables to pass to the commands. Apart from these, they get only PATH, HOME and LANG.',
+        ),
     })
-    .describe('Commands on the machine of the worker: `process.run`, `workers.scale`.'),
+    .describe("Commands on the worker's machine: for `process.run` and `workers.scale`."),
   z
     .strictObject({
       kind: z.literal('logs'),
       files: z
         .array(glob)
         .min(1)
-        .describe('Files of JSON lines, from the folder of this file; `*` and `?` within a folder.'),
+        .describe(
+          'Files with one JSON object per line, relative to the directory of this file. `*` and `?` match within one directory.',
+        ),
       redact,
     })
-    .describe('Log files on the machine of the worker: `logs.search`.'),
+    .describe("Log files on the worker's machine: for `logs.search`."),
 ])
 
 export const configSchema = z.strictObject({
   database: address.describe("The engine's own database: incidents, gates, decisions, history."),
   temporal: z
     .strictObject({
-      taskQueue: plain.default('runbook').describe("Where the engine's queues begin."),
+      taskQueue: plain.default('runbook').describe("The prefix of the engine's task queues."),
       address: plain
         .optional()
         .describe(
-          "`host:port`. Otherwise Temporal's own environment variables and profile say it; then 127.0.0.1:7233.",
+          "`host:port`. If absent, Temporal's environment variables or profile set it, otherwise 127.0.0.1:7233.",
         ),
-      namespace: plain.optional().describe('Otherwise that of the profile; then `default`.'),
+      namespace: plain
+        .optional()
+        .describe("If absent, Temporal's environment variables or profile set it, otherwise `default`."),
     })
     .default({ taskQueue: 'runbook' })
-    .describe("How Temporal is reached. TLS and keys stand in Temporal's own environment variables and profile."),
-  runbooks: z.array(plain).default(['runbooks']).describe('Folders of runbooks and their scenarios.'),
+    .describe("The connection to Temporal. Set TLS and API keys in Temporal's own environment variables or profile."),
+  runbooks: z.array(plain).default(['runbooks']).describe('Directories with runbooks and their scenarios.'),
   connections: z
     .record(names, connection)
     .default({})
-    .describe('The diagnosed systems, by the names that runbooks use. `kind` says what the other fields are.'),
+    .describe('The systems to diagnose, by the names that runbooks use. The other fields depend on `kind`.'),
   people: z
     .record(names, person)
-    .refine(haveOwnLogins, 'two people have one login')
+    .refine(haveOwnLogins, 'two people have the same login')
     .default({})
-    .describe('Who may see and decide, by name.'),
+    .describe('The people who may see incidents and decide, by name.'),
   signing: z
     .strictObject({
-      key: reference.default('${RUNBOOK_SIGNING_KEY}').describe('With which the engine signs decisions. A reference.'),
+      key: reference
+        .default('${RUNBOOK_SIGNING_KEY}')
+        .describe('The key with which the engine signs decisions. Must be a reference.'),
       previous: z
         .array(publicKey)
         .default([])
-        .describe('Public forms of former keys, while incidents that were decided under them are open.'),
+        .describe(
+          'Public keys of earlier signing keys. Keep a key here while incidents that were decided with it are open.',
+        ),
     })
     .default({ key: '${RUNBOOK_SIGNING_KEY}', previous: [] })
     .describe("The engine's signing key. `runbook doctor` shows its public form."),
   channels: z
-    .record(names, z.strictObject({ slack: reference.describe('Address of a Slack webhook, as a reference.') }))
+    .record(names, z.strictObject({ slack: reference.describe('The address of a Slack webhook, as a reference.') }))
     .default({})
-    .describe('Where messages go, by the names that `escalate.to` and `notify` use.'),
+    .describe('The destinations of messages, by the names that `escalate.to` and `notify` use.'),
   alerts: z
     .array(
       z.strictObject({
-        match: z.record(z.string(), plain).describe('Labels and what they must be, all of them.'),
-        incident: plain.describe('The incident type that is opened.'),
+        match: z
+          .record(z.string(), plain)
+          .describe('Labels with the values that the alert must have. All of them must match.'),
+        incident: plain.describe('The type of the incident to open.'),
         inputs: z
           .record(z.string(), plain)
           .default({})
@@ -225,27 +243,29 @@ export const configSchema = z.strictObject({
       }),
     )
     .default([])
-    .describe('Which alert opens which incident.'),
+    .describe('Rules that open incidents from alerts.'),
   auto: z
     .array(
       z.strictObject({
-        kind: plain.describe('A kind of action, such as `bullmq.resume`.'),
-        connection: plain.describe('The connection on which it may.'),
+        kind: plain.describe('An action kind, such as `bullmq.resume`.'),
+        connection: plain.describe('The connection on which this action may be applied without an approval.'),
       }),
     )
     .default([])
     .describe(
-      'Actions that may be applied without a person, where a runbook says `approval: auto`. None unless named.',
+      'Actions that may be applied without an approval when the runbook sets `approval: auto`. Actions that are not listed always need an approval.',
     ),
   requesterMayApprove: z
     .boolean()
     .default(true)
-    .describe('Whether who opened an incident may approve its remedies; never with `risk: high`.'),
+    .describe('Whether the person who opened an incident may approve its remedies. Never allowed with `risk: high`.'),
   breakGlass: z
     .array(plain)
     .default([])
-    .describe('Groups whose members may approve alone, with a reason. Everybody in `escalate.to` is told.'),
-  oidc: oidc.optional().describe('An identity provider whose tokens say who somebody is.'),
+    .describe(
+      'Groups whose members may approve alone, with a reason (break-glass). Everyone in `escalate.to` is notified.',
+    ),
+  oidc: oidc.optional().describe('An identity provider whose tokens people may log in with.'),
 })
 
 export type ConfigFile = z.output<typeof configSchema>
@@ -259,7 +279,7 @@ function wellFormed(text: string): boolean {
   return !withoutReferences(text).includes('${')
 }
 
-/** `scheme://user:password@host` or `?password=` with anything but one reference for the password. */
+/** `scheme://user:password@host` or `?password=` where the password is not exactly one reference. */
 function hasLiteralPassword(text: string): boolean {
   const left = withoutReferences(text, '\u0000')
   const inAuthority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*?:([^/?#]*)@/i.exec(left)?.[1]

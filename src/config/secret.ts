@@ -10,7 +10,7 @@ const HIDDEN = '***'
 export class Secret {
   /** The variable, when the whole value is one reference: `${MAESTRO_DB_READ}` → `MAESTRO_DB_READ`. */
   readonly variable: string | undefined
-  /** For people: `connection maestro-db (read)`. */
+  /** What the secret is for, shown to people: `connection maestro-db (read)`. */
   readonly purpose: string
   readonly #value: string
   readonly #missing: string[]
@@ -91,7 +91,7 @@ const SECRET_NAME = /pass|secret|token|key|cred|auth/i
 function secretParts(value: string, variable: string | undefined, purpose: string): string[] {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && URL.canParse(value)) {
     const { password, pathname, search } = new URL(value)
-    // Whoever knows a webhook's path can post to it.
+    // Everyone who knows a webhook's path can post to it.
     if (purpose.startsWith('channel')) return [`${pathname}${search}`]
     return [password, safelyDecoded(password)]
   }

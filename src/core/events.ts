@@ -111,8 +111,8 @@ export type EventData = {
   closed: { outcome: Outcome; reason: string }
 }
 
-/** `told`: the result for each group or channel. */
-export type Notification = { to: string[]; message: string; reason: string; told: Record<string, string> }
+/** `notified`: the result for each group or channel. */
+export type Notification = { to: string[]; message: string; reason: string; notified: Record<string, string> }
 
 export type EventKind = keyof EventData
 

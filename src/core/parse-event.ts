@@ -89,7 +89,7 @@ const gateState = oneOf<GateState>(
   'cancelled',
 )
 const result = oneOf<EffectResult>('applied', 'skipped', 'refused', 'unknown')
-const notification: Fields<Notification> = { to: texts, message: text, reason: text, told: byName }
+const notification: Fields<Notification> = { to: texts, message: text, reason: text, notified: byName }
 const successor = { incident: text, created: flag }
 
 const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {

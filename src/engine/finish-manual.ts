@@ -14,7 +14,7 @@ import type { DoneRequest } from './requests.ts'
 /**
  * Records a person's answer to a `manual` step: done or not done. Then the workflow continues. The groups that decide on the gate and
  * those that the incident escalates to may answer; where no approval was needed, every member of a group may. The first answer wins.
- * Throws `RUNBOOK_CONFLICT` when no such step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
+ * Throws `RUNBOOK_CONFLICT` when no manual step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
  */
 export async function finishManual(
   engine: Engine,

@@ -11,7 +11,7 @@ export interface AppliedAction {
 
 export interface Undo {
   plan: Plan
-  /** The effects that cannot be undone, each with the reason; for people. */
+  /** The effects that cannot be undone, each with the reason, as text for people. */
   notUndone: string[]
 }
 

@@ -25,7 +25,7 @@ import type { Keyring } from './keyring.ts'
 export interface DecideDependencies extends Deciders {
   database: Database
   keyring: Keyring
-  /** Tells the incident's workflow that its gate changed. A ring that is lost is rung again by the reconciler. */
+  /** Wakes the incident's workflow, so that it reads its gate. When the signal is lost, the reconciler sends it again. */
   wakeWorkflow(incident: string, token: string): Promise<void>
 }
 
@@ -33,13 +33,13 @@ export interface Decided {
   gate: string
   incident: string
   state: GateState
-  /** Distinct people who approve so far, and how many it takes. */
+  /** The number of distinct people who have approved so far, and how many are required. */
   approvals: number
   required: number
 }
 
 /**
- * A decision by an authenticated person: signed with the engine's key, then taken like any token. Throws
+ * A decision by an authenticated person: signed with the engine's key, then processed like any signed token. Throws
  * `RUNBOOK_BAD_INPUT`, `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function decide(
@@ -104,7 +104,10 @@ async function store(dependencies: DecideDependencies, { claims, token, isOurs }
 async function usedBefore(connection: Connection, { gate, jti }: DecisionClaims): Promise<RunbookError | undefined> {
   const found = await connection.query('SELECT 1 FROM runbook.decisions WHERE jti = $1', [jti])
   if (found.rowCount === 0) return undefined
-  return new RunbookError('RUNBOOK_CONFLICT', `${gate}: the token's jti was used before: sign another`)
+  return new RunbookError(
+    'RUNBOOK_CONFLICT',
+    `${gate}: a token with this jti was already used: sign the decision again to get a new token`,
+  )
 }
 
 function sameAnswer(one: DecisionRow, claims: DecisionClaims): boolean {
@@ -134,21 +137,26 @@ function refuse(
   const why = ineligible(incident, gate, now, claims, person, deciders)
   if (why) return forbidden(why)
   if (gate.state !== 'open')
-    return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: nothing is left to decide`)
-  if (!gate.intact) return conflict('the stored proposal was changed after it was made: nobody can decide on it')
+    return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: no decision is possible any more`)
+  if (!gate.intact)
+    return conflict(
+      'the stored proposal was changed after it was created, so no decision on it is accepted. Run "runbook audit verify"',
+    )
   if (incident.closed || incident.cancelled) return conflict('the incident was closed or cancelled')
   if (gate.proposalDigest !== claims.proposalDigest)
     return conflict(
-      `the digest is not this proposal's (${gate.proposalDigest.slice(0, 12)}…): look at it again with "runbook show"`,
+      `the digest does not match the current proposal (${gate.proposalDigest.slice(0, 12)}…): read the proposal again with "runbook show"`,
     )
-  if (gate.expiresAt <= now) return conflict('expired before the decision came')
+  if (gate.expiresAt <= now) return conflict('expired before the decision arrived')
   const keys = gate.proposal.targets.map((target) => target.key)
   const unknownTargets = claims.targets?.filter((key) => !keys.includes(key)) ?? []
   if (unknownTargets.length > 0)
-    return conflict(`not among the proposed targets: ${unknownTargets.join(', ')}; they are ${keys.join(', ')}`)
+    return conflict(
+      `not among the proposed targets: ${unknownTargets.join(', ')}. Proposed targets: ${keys.join(', ')}`,
+    )
   const isPart = claims.targets !== undefined && keys.some((key) => !claims.targets!.includes(key))
   if (claims.decision === 'approve' && isPart && !gate.proposal.approval.inPart)
-    return conflict('something is done once for all of the targets: approve all of them, or reject')
+    return conflict('the remedy has an action that is done once for all targets: approve all of them, or reject')
   return undefined
 }
 

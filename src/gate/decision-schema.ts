@@ -10,7 +10,7 @@ export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a digest: 64 l
 const MIN_BREAK_GLASS_REASON = 20
 
 /**
- * A person's decision on one proposal. Every form of a decision extends this object: the body of `POST …/decision`, the request that
+ * A person's decision on one proposal. Every other form of a decision extends this schema: the body of `POST …/decision`, the request that
  * the command line sends, and the claims of a signed token. The rules between its fields are in `checkDecision`.
  */
 export const decisionRequest = z.strictObject({
@@ -22,7 +22,7 @@ export const decisionRequest = z.strictObject({
   /** With `reject`: propose a remedy for the next cause that holds instead of ending the incident. */
   nextCause: z.boolean().optional(),
   comment: text(2_000).optional(),
-  /** With `approve`: the reason why this person, whose groups permit it, decides alone. */
+  /** With `approve`: the reason why this person decides alone. One of the person's groups must permit break-glass. */
   breakGlass: text(2_000)
     .refine(
       (reason) => reason.trim().length >= MIN_BREAK_GLASS_REASON,
@@ -39,9 +39,9 @@ export function checkDecision(
   context: z.RefinementCtx,
 ): void {
   if (nextCause && decision !== 'reject')
-    context.addIssue({ code: 'custom', path: ['nextCause'], message: 'goes with reject only' })
+    context.addIssue({ code: 'custom', path: ['nextCause'], message: 'is allowed only with reject' })
   if (breakGlass !== undefined && decision !== 'approve')
-    context.addIssue({ code: 'custom', path: ['breakGlass'], message: 'goes with approve only' })
+    context.addIssue({ code: 'custom', path: ['breakGlass'], message: 'is allowed only with approve' })
 }
 
 /** A signed token (EdDSA JWS) holds exactly these claims. */

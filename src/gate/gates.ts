@@ -124,7 +124,11 @@ export async function lockIncident(connection: Connection, id: string): Promise<
      FROM runbook.incidents WHERE id = $1 FOR UPDATE`,
     [id],
   )
-  if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}`)
+  if (!found.rows[0])
+    throw new RunbookError(
+      'RUNBOOK_NOT_FOUND',
+      `incident ${id} does not exist; run "runbook list" to see all incidents`,
+    )
   return found.rows[0]
 }
 

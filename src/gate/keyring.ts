@@ -14,8 +14,8 @@ const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 export interface Keyring {
   sign(claims: DecisionClaims): Promise<string>
   /**
-   * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that neither an engine key nor a key of its person has signed, and
-   * `RUNBOOK_BAD_INPUT` for one whose claims are not those of a decision.
+   * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that is signed neither by an engine key nor by a key of the token's person, and
+   * `RUNBOOK_BAD_INPUT` for a token whose claims are not a valid decision.
    */
   verify(token: string): Promise<DecisionClaims>
   /** Signs a text with the engine's key. The text must name its purpose, so that the signature cannot be used for another one. */
@@ -24,7 +24,7 @@ export interface Keyring {
   verifyText(text: string, signature: string): boolean
 }
 
-/** A new private key, in the form the configuration holds: `ed25519:<base64url of the 32-byte seed>`. */
+/** A new private key, in the form that the configuration expects: `ed25519:<base64url of the 32-byte seed>`. */
 export function newSigningKey(): string {
   return `ed25519:${randomBytes(32).toString('base64url')}`
 }
@@ -54,7 +54,7 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
       }
       throw new RunbookError(
         'RUNBOOK_NOT_AUTHENTICATED',
-        "the decision is not signed by the engine's key or by a registered key of its person",
+        "the decision is not signed by the engine's key or by a registered key of the person that it names",
       )
     },
     signText: (text) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
@@ -87,7 +87,7 @@ async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
 /** People may not sign claims about their own groups. */
 function ownClaims(claims: DecisionClaims): DecisionClaims {
   if (claims.groups === undefined) return claims
-  throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine may sign this claim; leave it out')
+  throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine may sign this claim; remove it')
 }
 
 function personNamedIn(token: string): string {
@@ -111,7 +111,7 @@ function rawKey(text: string): Buffer {
   if (!text.startsWith('ed25519:') || raw.length !== 32)
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      'a signing key has the form ed25519:<base64url of 32 bytes>; "runbook up" makes one',
+      'a signing key has the form ed25519:<base64url of 32 bytes>; "runbook up" creates one',
     )
   return raw
 }

@@ -48,7 +48,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
     if (seq !== expected) fault(`events ${expected} to ${seq - 1} are missing`)
     if (link.prev !== prev) fault('the previous hash is not that of the event before it')
     if (linkHash(link, incident) !== link.hash) fault('was changed after it was written')
-    if (parseEvent(link.body).place !== link.place) fault('stands at another place than it says')
+    if (parseEvent(link.body).place !== link.place) fault('is stored under a different place than the one in its body')
     prev = link.hash
     expected = seq + 1
   }

@@ -93,7 +93,11 @@ async function lock(
     'SELECT outcome, reason FROM runbook.incidents WHERE id = $1 FOR UPDATE',
     [incident],
   )
-  if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
+  if (!found.rows[0])
+    throw new RunbookError(
+      'RUNBOOK_NOT_FOUND',
+      `incident ${incident} does not exist; run "runbook list" to see all incidents`,
+    )
   return found.rows[0]
 }
 

@@ -44,7 +44,11 @@ export async function readIncident(db: Queryable, id: string): Promise<IncidentR
     [id],
   )
   const row = found.rows[0]
-  if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}. "runbook list" shows all incidents`)
+  if (!row)
+    throw new RunbookError(
+      'RUNBOOK_NOT_FOUND',
+      `incident ${id} does not exist; run "runbook list" to see all incidents`,
+    )
   return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
 }
 

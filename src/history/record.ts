@@ -48,10 +48,14 @@ export function placesAndBodies(events: NewEvent[]): [places: (string | null)[],
   return [events.map((event) => event.place ?? null), events.map((event) => canonical(event))]
 }
 
-/** Turns the database's "no incident" error into `RUNBOOK_NOT_FOUND`; rethrows every other error. */
+/** Turns the database's error for a missing incident into `RUNBOOK_NOT_FOUND`; rethrows every other error. */
 export function knownError(incident: string): (error: { code?: string }) => never {
   return (error) => {
-    if (error.code === 'P0002') throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${incident}`)
+    if (error.code === 'P0002')
+      throw new RunbookError(
+        'RUNBOOK_NOT_FOUND',
+        `incident ${incident} does not exist; run "runbook list" to see all incidents`,
+      )
     throw error
   }
 }

@@ -62,7 +62,7 @@ test('an approved gate that loses its quorum is withdrawn: no permit, the workfl
     why: 'operator withdrew the approval',
   })
   expect(await permit(opened)).toMatchObject({ granted: false, reason: 'withdrawn' })
-  await expect(approve('lead', opened)).rejects.toThrow('nothing is left to decide')
+  await expect(approve('lead', opened)).rejects.toThrow('no decision is possible any more')
 })
 
 test('where the others are enough it stays approved, for the targets that they approve', async () => {

@@ -88,7 +88,7 @@ function toJson({ tested, problems }: TestedRunbooks): unknown {
         mismatches: mismatches.map(({ what, expected, actual, at }) => ({
           what,
           expected,
-          came: actual,
+          actual,
           ...scenarios?.source.position(at.start),
         })),
         outcome: run.closing.outcome,

@@ -100,7 +100,7 @@ export function explainConfigField(name: string, page: Page): string[] | undefin
 }
 
 function configFields({ name, fields }: ConfigSection, page: Page): string[] {
-  const rows = fields.map((one) => [one.name, `${configText(one)}${one.needed ? ' (required)' : ''}`] as const)
+  const rows = fields.map((one) => [one.name, `${configText(one)}${one.required ? ' (required)' : ''}`] as const)
   return listed(`${name}, in runbook.config.yaml`, rows, page)
 }
 

@@ -17,7 +17,7 @@ export interface ColumnGrant {
 }
 
 export interface PreparedConnection {
-  /** What was done, for people, in order. Contains no secret. */
+  /** The completed steps in order, as text for people. Contains no secret. */
   did: string[]
   /** What could not be done, and other things to know. */
   warnings: string[]

@@ -79,10 +79,10 @@ function withComment(comment: string | undefined): string {
 }
 
 /** The recipients; for those that were not notified, also the reason. */
-function recipientsText({ to, told }: EventData['escalation']): string {
+function recipientsText({ to, notified }: EventData['escalation']): string {
   return to
     .map((name) => {
-      const result = Object.hasOwn(told, name) ? told[name]! : undefined
+      const result = Object.hasOwn(notified, name) ? notified[name]! : undefined
       return result === undefined || /^(notified|told)/.test(result) ? name : `${name} (not notified: ${result})`
     })
     .join(', ')

@@ -38,14 +38,14 @@ const ordered = (type: Type) => type === 'dyn' || type === 'string' || type === 
 
 function text(value: Value): string {
   if (typeof value === 'string') return value
-  throw new EvaluationError(`${show(value)} is not a string`)
+  throw new EvaluationError(`expected a string, got ${show(value)}`)
 }
 function number(value: Value): number {
   if (typeof value === 'number') return value
-  throw new EvaluationError(`${show(value)} is not a number`)
+  throw new EvaluationError(`expected a number, got ${show(value)}`)
 }
 function list(value: Value, meter: Meter): Value[] {
-  if (!Array.isArray(value)) throw new EvaluationError(`${show(value)} is not a list`)
+  if (!Array.isArray(value)) throw new EvaluationError(`expected a list, got ${show(value)}`)
   meter.spend(value.length)
   return value
 }
@@ -230,7 +230,7 @@ const TABLE: CelFunction[] = [
     run: ([of]) => {
       if (typeof of === 'number') return of
       if (typeof of === 'string' && /^[+-]?[0-9]{1,16}(\.[0-9]{1,16})?$/.test(of)) return Number(of)
-      throw new EvaluationError(`${show(of)} is not a number`)
+      throw new EvaluationError(`double: ${show(of)} is not a decimal number such as 12 or -0.5`)
     },
   },
   {

@@ -164,7 +164,7 @@ function itemsOf(loop: Loop, frame: Frame): Value[] {
   if (Array.isArray(of)) return of
   // As in CEL, a loop over an object iterates its keys.
   if (typeof of === 'object' && of !== null && !(of instanceof Duration)) return Object.keys(of)
-  throw new EvaluationError(`${show(of)} is not a list`)
+  throw new EvaluationError(`expected a list, got ${show(of)}`)
 }
 
 function select(loop: Loop, predicate: Run | undefined, transform: Run | undefined): Run {
@@ -238,13 +238,13 @@ function minus(of: Run): Run {
   return (frame) => {
     const value = of(frame)
     if (value instanceof Duration) return new Duration(-value.ms)
-    if (typeof value !== 'number') throw new EvaluationError(`${show(value)} is not a number`)
+    if (typeof value !== 'number') throw new EvaluationError(`-x: expected a number or a duration, got ${show(value)}`)
     return inRange(-value)
   }
 }
 
 function boolean(value: Value): boolean {
-  if (typeof value !== 'boolean') throw new EvaluationError(`${show(value)} is neither true nor false`)
+  if (typeof value !== 'boolean') throw new EvaluationError(`expected true or false, got ${show(value)}`)
   return value
 }
 

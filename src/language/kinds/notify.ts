@@ -16,7 +16,7 @@ Delivery is at least once: after a crash the message may be sent again.`,
     },
     message: { type: { value: 'string' }, required: true, doc: 'The text of the message.', literal: false },
   },
-  result: () => ({ object: { told: 'string' } }),
+  result: () => ({ object: { notified: 'string' } }),
   timeoutMs: 10_000,
   example: `action: notify
 with: { channel: platform-support, message: "Retrying \${{ size(affects) }} runs" }

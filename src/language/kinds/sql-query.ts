@@ -42,7 +42,7 @@ with:
 `,
 }
 
-const SCALARS = ['string', 'int', 'double', 'bool', 'duration', 'dyn'] as const
+export const SCALARS = ['string', 'int', 'double', 'bool', 'duration', 'dyn'] as const
 
 /** The type of a declared column: `int`, `string?`, `list(string)?`. Undefined if the text is not a type. */
 export function columnType(text: unknown): Type | undefined {

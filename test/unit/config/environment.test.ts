@@ -27,7 +27,7 @@ test('a variable may be named __proto__', () => {
   expect(Object.entries(parseEnvFile('__proto__=1'))).toEqual([['__proto__', '1']])
 })
 
-test('what is written is read back unchanged, whatever the value', () => {
+test('every value is read back exactly as it was written', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: fc.constantFrom(...'ab "\'`#=\\$\t\u00a0\u2028') })), (values) => {
       const lines = values.map((value, index) => envFileLine(`V${index}`, value))

@@ -47,7 +47,7 @@ test('defaults are filled in, and paths belong to the file’s directory', () =>
   expect(config.auto).toEqual([])
 })
 
-test('a reference is taken from the environment, beneath it from .runbook/env', () => {
+test('the value of a reference comes from the environment, else from .runbook/env', () => {
   mkdirSync(join(directory, '.runbook'))
   writeFileSync(join(directory, '.runbook/env'), '# c\nexport DB="from file"\nHOST=h\nEMPTY=x\n', { mode: 0o600 })
   expect(load(minimal).database.reveal()).toBe('from file')
@@ -78,7 +78,7 @@ test('a secret shows itself nowhere', () => {
     expect(text).not.toContain('hunter2')
 })
 
-test('all problems are named at once, each with its place and what was probably meant', () => {
+test('all problems are reported at once, each with its position and a suggestion', () => {
   expect(
     problems(`${minimal}temporl: {}
 connections:
@@ -101,7 +101,7 @@ test.each([
   ['a signing key', `${minimal}signing: { key: hunter2 }`],
   ['a webhook', `${minimal}channels: { c: { slack: "https://hooks.slack.com/services/hunter2" } }`],
   ['a token', `${minimal}people: { p: { token: hunter2 } }`],
-])('%s in the file is refused, and not repeated', (_, text) => {
+])('%s in the file is refused, and the message does not contain it', (_, text) => {
   const found = problems(text)
   expect(found).toHaveLength(1)
   expect(found[0]).toMatch(/^runbook.config.yaml:\d+:\d+: .*(environment|sha256)/)
@@ -109,17 +109,17 @@ test.each([
 })
 
 test.each([
-  ['a reference where none belongs', `${minimal}runbooks: ["\${DIR}"]`, 'may stand only in'],
+  ['a reference in a field that does not accept one', `${minimal}runbooks: ["\${DIR}"]`, 'allowed only in'],
   ['a malformed reference', 'database: "${DB"', 'write a reference as ${NAME}'],
   ['an alias', `${minimal}people: &a {}\nconnections: *a`, 'aliases'],
   ['a key twice', `${minimal}${minimal}`, 'unique'],
   [
     'a queue name that BullMQ refuses',
     `${minimal}connections: { q: { kind: bullmq, read: "\${A}", queue: "a:b" } }`,
-    'no ":"',
+    'do not use ":"',
   ],
   [
-    'a duration of nothing',
+    'a duration of zero',
     `${minimal}connections: { q: { kind: bullmq, read: "\${A}", queue: a, stalledInterval: 0s } }`,
     'duration',
   ],
@@ -133,11 +133,11 @@ test.each([
   expect(problems(text).join('\n')).toContain(message)
 })
 
-test('a file that is not there says where it was looked for', () => {
+test('a missing file is reported with the path that was tried', () => {
   expect(() => loadConfig({ cwd: directory })).toThrow(`${directory}/runbook.config.yaml: there is no such file`)
 })
 
-test('a person’s token is kept as its hash only, whether it was given as one or not', () => {
+test('only the hash of a person’s token is kept, whether the file contains the token or its hash', () => {
   const hash = 'a'.repeat(64)
   const config = load(
     `${minimal}people:
@@ -155,7 +155,7 @@ test('a person’s token is kept as its hash only, whether it was given as one o
   expect(config.people.d).toEqual({ keys: [], groups: [] })
 })
 
-test('two people cannot have the same token or key: one person could then be a quorum of two', () => {
+test('two people cannot have the same token or key: one person could then count as two approvers', () => {
   const key = publicKeyOf(newSigningKey())
   const found = (people: string, env = {}) => problems(`${minimal}people:\n${people}`, env)
   const hash = `sha256:${createHash('sha256').update('secret').digest('hex')}`
@@ -170,7 +170,7 @@ test('two people cannot have the same token or key: one person could then be a q
   ).toEqual([])
 })
 
-test('former signing keys are public keys, plain to see', () => {
+test('earlier signing keys are public keys, written as plain text', () => {
   const key = publicKeyOf(newSigningKey())
   expect(load(minimal).signing.previous).toEqual([])
   expect(load(`${minimal}signing: { previous: ["${key}"] }\n`).signing.previous).toEqual([key])
@@ -178,7 +178,7 @@ test('former signing keys are public keys, plain to see', () => {
     expect(problems(`${minimal}signing: { previous: ["${wrong}"] }\n`), wrong).not.toEqual([])
 })
 
-test('a key that is changed is a former one from then on: what it signed still counts', async () => {
+test('after a key rotation, signatures of the earlier key are still valid if it is listed in signing.previous', async () => {
   const [before, after] = [newSigningKey(), newSigningKey()]
   const text = (more: string) => `${minimal}signing: { key: "\${KEY}", previous: [${more}] }\n`
   const signed = openEngineKeyring(load(text(''), { KEY: before })).signText('x')
@@ -186,7 +186,7 @@ test('a key that is changed is a former one from then on: what it signed still c
   expect(openEngineKeyring(load(text(''), { KEY: after })).verifyText('x', signed)).toBe(false)
 })
 
-test('the identity provider: asymmetric algorithms, an https address, one login for one person', () => {
+test('the identity provider: asymmetric algorithms, an https address, at most one person per login', () => {
   const oidc = (more: string) =>
     `${minimal}oidc: { issuer: "https://id.example.com/", audience: runbook, jwks: "https://id.example.com/keys"${more} }\n`
   expect(load(oidc('')).oidc).toEqual({

@@ -8,19 +8,19 @@ const root = new URL('../../../', import.meta.url)
 const valid = new Ajv({ strict: true }).compile(configurationSchema())
 const ours = () => parse(readFileSync(new URL('runbook.config.yaml', root), 'utf8')) as Record<string, object>
 
-test('every part and field of it is explained, and each kind of connection is a part', () => {
+test('every section and field has a description, and each kind of connection is a section', () => {
   for (const { name, doc, fields } of configuration()) {
     expect(doc, name).toMatch(/\S/)
     for (const field of fields) expect(field.doc, `${name}: ${field.name}`).toMatch(/\.$/)
   }
   const kinds = ['postgres', 'bullmq', 'redis', 'http', 'process', 'logs'].map((kind) => `connections: ${kind}`)
-  const parts = ['configuration', 'temporal', ...kinds, 'people', 'signing', 'channels', 'alerts', 'auto', 'oidc']
-  expect(configuration().map(({ name }) => name)).toEqual(parts)
+  const names = ['configuration', 'temporal', ...kinds, 'people', 'signing', 'channels', 'alerts', 'auto', 'oidc']
+  expect(configuration().map(({ name }) => name)).toEqual(names)
   for (const line of configurationReference().split('\n'))
     if (line.startsWith('| `')) expect(line.match(/(?<!\\)\|/g), line).toHaveLength(3)
 })
 
-test('its schema takes our own configuration, and refuses what is misspelt there or missing', () => {
+test('the schema accepts our own configuration, and refuses misspelt and missing fields', () => {
   expect(valid(ours()), JSON.stringify(valid.errors)).toBe(true)
   expect(valid({ ...ours(), peple: {} })).toBe(false)
   expect(valid({ ...ours(), connections: { db: { kind: 'postgres' } } })).toBe(false)

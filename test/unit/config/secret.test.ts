@@ -8,7 +8,7 @@ test.each([
   'https://h/x?token=hunter2&a=b',
   'Authorization: Bearer hunter2hunter2',
   'POST https://hooks.slack.com/services/hunter2',
-])('%s loses its secret and nothing else that helps', (text) => {
+])('the secret in %s is hidden', (text) => {
   const scrubbed = scrubSecrets(text)
   expect(scrubbed).not.toContain('hunter2')
   expect(scrubbed).toContain('***')
@@ -19,7 +19,7 @@ test('a message without a secret stays as it is', () => {
   expect(scrubSecrets(text)).toBe(text)
 })
 
-test('what this process was given is hidden wherever it is quoted; of an address only its password', () => {
+test('every secret of this process is hidden wherever it appears; of an address only the password is hidden', () => {
   resolveSecret('${DB}', 'connection db (read)', { DB: 'postgres://reader:corr%20ect-horse@h:5432/shop' })
   resolveSecret('${KEY}', 'connection api (header X-Api-Key)', { KEY: 'battery.staple+1' })
   resolveSecret('${HOOK}', 'channel people', { HOOK: 'https://chat.example/T1/B1/xyzzy' })
@@ -28,7 +28,7 @@ test('what this process was given is hidden wherever it is quoted; of an address
   )
 })
 
-test('of what a command is given, the name tells whether it is a secret; a value of a few characters is left, as it stands in many words', () => {
+test('an environment variable of a command is a secret if its name is that of a secret; values of a few characters are not hidden, because they also occur in ordinary words', () => {
   const given = { FOLDER: '/srv/maestro', API_TOKEN: 'plugh-plugh', PIN: 'abcd' }
   for (const name of Object.keys(given)) resolveSecret(`\${${name}}`, 'connection ctl (environment)', given)
   resolveSecret('${PIN}', 'connection api (header Pin)', given)
@@ -41,7 +41,7 @@ test.each([
   'a://a:'.repeat(30_000),
   'token='.repeat(30_000),
   'bearer '.repeat(30_000),
-])('a long text is read in no time', (text) => {
+])('a long text is scrubbed within a second', (text) => {
   const started = performance.now()
   scrubSecrets(text)
   expect(performance.now() - started).toBeLessThan(1_000)

@@ -13,7 +13,7 @@ import { compileScenarios } from '../../../src/language/scenarios/compile-scenar
 const page = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
 
 interface Snippet {
-  /** What stands behind `yaml`: runbook, scenarios, config; empty for a part. */
+  /** The word after `yaml` in the code fence: runbook, scenarios or config; empty for an excerpt of the runbook. */
   what: string
   text: string
   heading: string
@@ -32,7 +32,7 @@ describe('the tutorial', () => {
   const only = (what: string) => all.find((snippet) => snippet.what === what)!.text
   const whole = only('runbook')
 
-  test('has a whole runbook that compiles against its configuration without a finding', () => {
+  test('has a complete runbook that compiles against its configuration without problems', () => {
     const folder = mkdtempSync(join(tmpdir(), 'tutorial-'))
     writeFileSync(join(folder, 'runbook.config.yaml'), only('config'))
     const { connections, channels } = loadConfig({ cwd: folder, env: {} })
@@ -45,13 +45,13 @@ describe('the tutorial', () => {
     expect(renderText(problems)).toBe('')
   })
 
-  test('shows parts that are to the letter those of the whole', () => {
+  test('shows excerpts that are exactly those of the complete runbook', () => {
     const parts = all.filter(({ what }) => what === '')
     expect(parts.length).toBeGreaterThanOrEqual(5)
     for (const { text } of parts) expect(whole).toContain(text.trimEnd())
   })
 
-  test('has scenarios that come as expected and leave no gap', async () => {
+  test('has scenarios that pass and cover every cause and remedy', async () => {
     const { plan } = compileRunbook(whole, { file: 'payouts.yaml' })
     const { scenarios, problems } = compileScenarios(only('scenarios'), 'payouts.test.yaml', plan!)
     expect(renderText(problems)).toBe('')
@@ -61,15 +61,16 @@ describe('the tutorial', () => {
   })
 })
 
-/** What a recipe leaves out because it does not matter to it. */
+/** Required fields that a recipe omits because they do not matter for it. */
 const REST: Record<string, string> = {
   version: 'version: 1',
   runbook: 'runbook: recipe',
   incident: 'incident: recipe',
   title: 'title: A recipe',
   key: 'key: recipe',
-  causes: 'causes: [{ cause: any, title: Any, when: "size(late.rows) > 0", because: so it is, remedy: none }]',
-  escalate: 'escalate: { to: [oncall], message: look }',
+  causes:
+    'causes: [{ cause: any, title: Any, when: "size(late.rows) > 0", because: there are late rows, remedy: none }]',
+  escalate: 'escalate: { to: [oncall], message: check }',
 }
 
 const connections: Record<string, ConnectionKind> = {
@@ -80,7 +81,7 @@ const connections: Record<string, ConnectionKind> = {
   gateway: 'http',
 }
 
-describe('each recipe of the cookbook compiles without a finding', () => {
+describe('each recipe of the cookbook compiles without problems', () => {
   const recipes = snippets(page('cookbook.md'))
 
   test('there are ten', () => {

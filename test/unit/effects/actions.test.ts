@@ -9,7 +9,7 @@ import type { JsonObject } from '../../../src/core/json.ts'
 import type { Targets } from '../../../src/targets/targets.ts'
 
 describe('action kinds', () => {
-  test('that are described are those that are implemented', () => {
+  test('with a description are exactly the kinds with an implementation', () => {
     const described = DESCRIBED.map((kind) => kind.name)
     expect(ACTIONS.map((action) => action.kind.name).sort()).toEqual(described.sort())
     expect(Object.keys(ACTION_IMPLEMENTATIONS).sort()).toEqual(described.sort())
@@ -24,7 +24,7 @@ describe('action kinds', () => {
     },
   )
 
-  test('that need an approval are kept from being applied twice; messages and persons are not asked about', () => {
+  test('that need an approval use a protocol that prevents a second application; messages and manual steps do not', () => {
     for (const { kind, implementation } of ACTIONS) {
       const expected = { write: ['sql', 'script', 'intent'], message: ['message'], person: ['person'], read: [] }
       expect(expected[kind.access]).toContain(implementation.protocol)
@@ -40,7 +40,7 @@ describe('sql.update', () => {
     set: { status: 'X', at: null, tags: { a: 1 } },
   }
 
-  test('becomes a statement of quoted names and bound values', () => {
+  test('becomes a statement with quoted names and bound values', () => {
     expect(guardedWrite(update)).toEqual({
       connection: 'db',
       rows: 1,
@@ -63,9 +63,9 @@ describe('sql.update', () => {
     ['a column that is SQL', { set: { 'status" = 1; --': 'X' } }],
     ['a guard that is SQL', { where: { '1=1 OR id': 1 } }],
     ['a table that is SQL', { table: 'runs; DROP TABLE runs' }],
-    ['no row', { rows: 0 }],
+    ['zero rows', { rows: 0 }],
     ['half a row', { rows: 0.5 }],
-    ['a guard that is a text', { where: 'id = 1' }],
+    ['a guard that is a string', { where: 'id = 1' }],
   ])('with %s is bad input', (_, change) => {
     expect(() => guardedWrite({ ...update, ...change })).toThrow(expect.objectContaining({ code: 'RUNBOOK_BAD_INPUT' }))
   })
@@ -95,14 +95,14 @@ describe('the preview', () => {
   const unreachable = new Proxy({}, { get: () => () => Promise.reject(new Error('db does not answer')) }) as Targets
   const context = { targets: unreachable, signal: new AbortController().signal }
 
-  test('of an unknown kind says so instead of failing', async () => {
+  test('of an unknown kind shows a warning and does not fail', async () => {
     expect(await previewAction('sql.drop', { a: 1 }, context)).toEqual({
       summary: 'sql.drop {"a":1}',
       warning: 'it would be refused now: this version has no action kind sql.drop',
     })
   })
 
-  test('of a system that does not answer still says what would be done', async () => {
+  test('of an unreachable system still shows what would be done', async () => {
     const parameters = { connection: 'db', table: 'runs', where: { id: '7' }, set: { status: 'FAILED' } }
     expect(await previewAction('sql.update', parameters, context)).toEqual({
       summary: `UPDATE runs SET status = 'FAILED' WHERE id = '7'`,
@@ -110,7 +110,7 @@ describe('the preview', () => {
     })
   })
 
-  test('says if the guarantee is weaker than exactly once', async () => {
+  test('names the guarantee when it is weaker than exactly once', async () => {
     const promise = async (kind: string, parameters: JsonObject, ledger = 'target') => {
       const targets = new Proxy(
         {},

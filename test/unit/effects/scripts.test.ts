@@ -12,18 +12,18 @@ const scripts = readdirSync(folder).filter((name) => name.endsWith('.lua'))
 const textOf = (name: string) => readFileSync(new URL(name, folder), 'utf8')
 const withoutComments = (text: string) => text.replace(/--.*$/gm, '')
 
-test.each(scripts)('%s calls only commands that the write user is given', (name) => {
-  const given = new Set<string>(EFFECT_REDIS_COMMANDS)
+test.each(scripts)('%s calls only commands that the write user may run', (name) => {
+  const allowed = new Set<string>(EFFECT_REDIS_COMMANDS)
   const called = [...withoutComments(textOf(name)).matchAll(/'([A-Z]{3,})'/g)].map((match) => match[1]!.toLowerCase())
   const options = ['withscores', 'maxlen', 'replace']
-  expect(called.filter((command) => !given.has(command) && !options.includes(command))).toEqual([])
+  expect(called.filter((command) => !allowed.has(command) && !options.includes(command))).toEqual([])
   expect(called.length).toBeGreaterThan(0)
 })
 
 const target = { base: 'maestro:queue', redis: { hget: async () => 'dedup' } } as unknown as BullmqTarget
 
 test.each([bullmqResumeAction, bullmqRetryAction, bullmqQuarantineAction])(
-  'the keys and arguments that $kind.kind declares are those that its script reads',
+  '$kind.kind declares exactly the keys and arguments that its script reads',
   async (action: Action) => {
     if (action.implementation.protocol !== 'script') throw new Error('not a script')
     const call = await action.implementation.call({ connection: 'queue', id: 'job' }, target)

@@ -7,8 +7,8 @@ test.each([
   ['a missing right', '42501', 'refused'],
   ['a missing column', '42703', 'refused'],
   ['a trigger that raises', 'P0001', 'refused'],
-  ['a lock that was not given in time', '55P03', 'retry'],
-  ['a statement that took too long', '57014', 'retry'],
+  ['a lock timeout', '55P03', 'retry'],
+  ['a statement timeout', '57014', 'retry'],
   ['a deadlock', '40P01', 'retry'],
   ['a serialization failure', '40001', 'retry'],
   ['too many connections', '53300', 'retry'],
@@ -20,6 +20,9 @@ test.each([
   expect(sqlVerdict(Object.assign(new Error(), { code }))).toBe(verdict)
 })
 
-test.each(['ECONNRESET', 'EPIPE', undefined])("a socket's own error (%s) says nothing of the transaction", (code) => {
-  expect(sqlVerdict(Object.assign(new Error('Connection terminated unexpectedly'), { code }))).toBe('lost')
-})
+test.each(['ECONNRESET', 'EPIPE', undefined])(
+  'after a socket error (%s) the result of the transaction is not known',
+  (code) => {
+    expect(sqlVerdict(Object.assign(new Error('Connection terminated unexpectedly'), { code }))).toBe('lost')
+  },
+)

@@ -23,38 +23,38 @@ const hostile = fc.constantFrom(
 )
 const value = fc.oneof(fc.string({ unit: 'binary' }), hostile, fc.double(), fc.boolean())
 
-test('the text of sql.update is the same whatever its values, all of which are beside it', () => {
-  const of = (id: unknown, was: unknown, becomes: unknown) =>
+test('the SQL text of sql.update never depends on its values, which are all parameters', () => {
+  const updateOf = (id: unknown, was: unknown, becomes: unknown) =>
     writeOf(sqlUpdateAction, {
       connection: 'db',
       table: 'public.runs',
       where: { id, status: was },
       set: { status: becomes },
     } as JsonObject)
-  const { update, observe } = of('id', 'was', 'becomes')
+  const { update, observe } = updateOf('id', 'was', 'becomes')
   expect(update.text).toBe('UPDATE "public"."runs" SET "status" = $1 WHERE "id" = $2 AND "status" = $3')
   fc.assert(
     fc.property(value, value, value, (id, was, becomes) => {
-      const made = of(id, was, becomes)
-      expect([made.update.text, made.observe?.text]).toEqual([update.text, observe?.text])
-      expect(made.update.values).toEqual([becomes, id, was])
+      const write = updateOf(id, was, becomes)
+      expect([write.update.text, write.observe?.text]).toEqual([update.text, observe?.text])
+      expect(write.update.values).toEqual([becomes, id, was])
     }),
   )
 })
 
-test('the text of sql.execute is the runbook’s own, whatever its values', () => {
+test('the SQL text of sql.execute is exactly the text in the runbook and never depends on its values', () => {
   const sql = "UPDATE runs SET status = 'FAILED' WHERE id = $1 AND attempt = $2"
   fc.assert(
     fc.property(value, value, (id, attempt) => {
       const params = [id, attempt]
-      const made = writeOf(sqlExecuteAction, {
+      const write = writeOf(sqlExecuteAction, {
         connection: 'db',
         sql,
         params,
         tables: { runs: ['update'] },
       } as JsonObject)
-      expect(made.update.text).toBe(sql)
-      expect(made.update.values).toEqual(params)
+      expect(write.update.text).toBe(sql)
+      expect(write.update.values).toEqual(params)
     }),
   )
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { timeLimits } from '../../../src/effects/time-limits.ts'
 
 test.each([1, 500, 1_000, 5_000, 10_000, 60_000, 3_600_000])(
-  'whatever the timeout (%i ms), all that can be written is written before the lease ends',
+  'with a timeout of %i ms, every possible write ends before the lease ends',
   (timeoutMs) => {
     const { deadlineMs, statementMs, lockMs, idleMs, leaseMs } = timeLimits(timeoutMs)
     expect(deadlineMs + statementMs + idleMs).toBeLessThan(leaseMs)

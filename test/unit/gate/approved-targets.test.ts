@@ -16,23 +16,23 @@ const decisions = fc.array(
 )
 
 describe('approved targets', () => {
-  test('are those that enough distinct people approve, or one who breaks the glass, whatever else was said and in whatever order', () => {
+  test('are those with enough distinct approvals or one break-glass approval, regardless of other decisions and of the order', () => {
     fc.assert(
-      fc.property(decisions, fc.integer({ min: 1, max: 3 }), (said, count) => {
-        const approved = approvedTargets(proposal(count), said)
+      fc.property(decisions, fc.integer({ min: 1, max: 3 }), (votes, count) => {
+        const approved = approvedTargets(proposal(count), votes)
         for (const key of ['a', 'b', 'c']) {
-          const given = said.filter((one) => one.decision === 'approve' && (one.targets?.includes(key) ?? true))
-          const people = ['x', 'y', 'z'].filter((person) => given.some((one) => one.person === person))
-          const alone = given.some((one) => one.breakGlass !== null)
+          const approvals = votes.filter((one) => one.decision === 'approve' && (one.targets?.includes(key) ?? true))
+          const people = ['x', 'y', 'z'].filter((person) => approvals.some((one) => one.person === person))
+          const alone = approvals.some((one) => one.breakGlass !== null)
           expect(approved.includes(key)).toBe(people.length >= count || alone)
         }
         expect(approved).not.toContain('unknown')
-        expect(approvedTargets(proposal(count), [...said].reverse())).toEqual(approved)
+        expect(approvedTargets(proposal(count), [...votes].reverse())).toEqual(approved)
       }),
     )
   })
 
-  test('are never those that nobody approves, should a proposal ask for nobody', () => {
+  test('without approvals are empty, even if a proposal requires zero approvals', () => {
     expect(approvedTargets(proposal(0), [])).toEqual([])
   })
 })

@@ -13,7 +13,7 @@ const claims = {
 } as const
 
 describe('the keyring', () => {
-  test('signs what it verifies, and nothing of it can be changed', async () => {
+  test('verifies the tokens that it signs; a changed token is refused', async () => {
     const keyring = openKeyring({ key: newSigningKey() }, {})
     const token = await keyring.sign(claims)
     expect(await keyring.verify(token)).toEqual(claims)
@@ -26,24 +26,24 @@ describe('the keyring', () => {
   })
 
   test.each([
-    ['an approval that asks for the next cause', { nextCause: true }, 'nextCause: goes with reject only'],
+    ['an approval with nextCause', { nextCause: true }, 'nextCause: is allowed only with reject'],
     [
-      'a rejection that breaks the glass',
+      'a rejection with a break-glass reason',
       { decision: 'reject', breakGlass: 'nobody else is awake now' },
-      'breakGlass: goes with approve only',
+      'breakGlass: is allowed only with approve',
     ],
-    ['a decision on no target', { targets: [] }, 'targets: must name a target'],
-    ['a claim that decisions do not have', { approveAll: true }, 'approveAll'],
-  ])('refuses %s, although its signature is valid', async (_, odd, message) => {
+    ['a decision with an empty list of targets', { targets: [] }, 'targets: must name a target'],
+    ['an unknown claim', { approveAll: true }, 'approveAll'],
+  ])('refuses %s, although its signature is valid', async (_, change, message) => {
     const keyring = openKeyring({ key: newSigningKey() }, {})
-    const token = await keyring.sign({ ...claims, ...odd } as DecisionClaims)
+    const token = await keyring.sign({ ...claims, ...change } as DecisionClaims)
     await expect(keyring.verify(token)).rejects.toMatchObject({
       code: 'RUNBOOK_BAD_INPUT',
       message: expect.stringContaining(message),
     })
   })
 
-  test('takes keys of one form only, and says which', () => {
+  test('accepts keys of one form only, and names that form in the error', () => {
     for (const key of ['', 'ed25519:', 'ed25519:AAAA', newSigningKey().slice(8), `rsa:${newSigningKey().slice(8)}`])
       expect(() => openKeyring({ key }, {})).toThrow('ed25519:<base64url of 32 bytes>')
     expect(publicKeyOf(newSigningKey())).toMatch(/^ed25519:[\w-]{43}$/)
@@ -56,11 +56,14 @@ describe('a bearer token', () => {
     nobody: { name: 'nobody', groups: [], keys: [] },
   }
 
-  test('names its person', () => {
+  test('identifies its person', () => {
     expect(authenticate(people, 'secret').name).toBe('lead')
   })
 
-  test.each(['', undefined, 'Secret', 'secret ', tokenHash('secret')])('such as %j is nobody’s', (token) => {
-    expect(() => authenticate(people, token)).toThrow(expect.objectContaining({ code: 'RUNBOOK_NOT_AUTHENTICATED' }))
-  })
+  test.each(['', undefined, 'Secret', 'secret ', tokenHash('secret')])(
+    '%j belongs to nobody and is refused',
+    (token) => {
+      expect(() => authenticate(people, token)).toThrow(expect.objectContaining({ code: 'RUNBOOK_NOT_AUTHENTICATED' }))
+    },
+  )
 })

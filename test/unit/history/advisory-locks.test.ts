@@ -27,7 +27,7 @@ async function lockCalls(): Promise<{ file: string; numbers: number[] }[]> {
   return found
 }
 
-test('every advisory lock has a number of its own, and every kind of name a seed of its own', () => {
+test('advisory locks have distinct numbers, and kinds of names have distinct seeds', () => {
   for (const numbers of [Object.values(ADVISORY_LOCKS), Object.values(LOCK_SEEDS)])
     expect(new Set<number>(numbers).size).toBe(numbers.length)
 })

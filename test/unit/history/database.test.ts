@@ -15,7 +15,7 @@ const AUTHENTICATED = message('R', Buffer.alloc(4))
 const READY = message('Z', Buffer.from('I'))
 const FATAL = message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'))
 
-/** Says in one breath that a connection is ready and that it is over: nobody can have begun to listen in between. */
+/** Sends the ready message and the fatal error in one packet, so that the client cannot add an error listener between them. */
 let server: Server
 beforeEach(async () => {
   server = createServer((socket) => {
@@ -28,7 +28,7 @@ afterEach(() => new Promise<unknown>((resolve) => server.close(resolve)))
 
 const url = () => `postgres://x@127.0.0.1:${(server.address() as AddressInfo).port}/x`
 
-test('a connection that ends while it is handed over ends no process; who wanted it is told', async () => {
+test('a connection that ends while the pool hands it over rejects the query and does not crash the process', async () => {
   const database = openDatabase(url())
   for (let i = 0; i < 5; i += 1) {
     await expect(statement(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject({
@@ -42,19 +42,19 @@ test('a connection that ends while it is handed over ends no process; who wanted
   await database.end()
 })
 
-test('nor does a diagnosed database that does so', async () => {
+test('the same failure of a diagnosed database does not crash the process either', async () => {
   const secret = new Secret(url(), 'a test', url(), [])
   const opening = openPostgres('db', 'read', secret, { ledger: 'target', redact: [] })
   const use = opening.then(({ pool }) => pool.query('SELECT 1').finally(() => pool.end()))
   await expect(use).rejects.toThrow()
 })
 
-test('a database that falls silent is told within the time for an answer, and the connection is not used again', async () => {
+test('a database that stops answering is reported as unreachable after the answer timeout, and its connection is not reused', async () => {
   let connections = 0
   const silent = createServer((socket) => {
     connections += 1
     socket.on('error', () => {})
-    // Ready at first; then it never says a word.
+    // Ready at first; later queries get no answer.
     socket.once('data', () => socket.write(Buffer.concat([AUTHENTICATED, READY])))
   })
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
@@ -62,12 +62,12 @@ test('a database that falls silent is told within the time for an answer, and th
   const port = (silent.address() as AddressInfo).port
   const database = openDatabase(`postgres://x@127.0.0.1:${port}/x`, { answerMs: 200 })
   const started = performance.now()
-  const told = {
+  const unreachable = {
     code: 'RUNBOOK_UNREACHABLE',
     message: expect.stringContaining("the engine's database does not answer"),
   }
-  await expect(statement(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject(told)
-  await expect(transaction(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject(told)
+  await expect(statement(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject(unreachable)
+  await expect(transaction(database, (one) => one.query('SELECT 1'))).rejects.toMatchObject(unreachable)
   await expect(database.query('SELECT 1')).rejects.toThrow('Query read timeout')
   expect(performance.now() - started).toBeLessThan(3_000)
   expect(connections).toBe(3)

@@ -19,14 +19,13 @@ function open(commands: Record<string, string[]>): ProcessTarget {
   return openProcess('ctl', { kind: 'process', cwd, commands, env: ['GIVEN'], environment })
 }
 
-/** Rendered, then run. */
 function run(target: ProcessTarget, name: string, values: JsonObject, limits: { timeoutMs: number }) {
   return runCommand(target, name, renderCommand(target, name, values), limits)
 }
 
 const script = (code: string) => ['node', '-e', code]
 
-test('arguments arrive whole, and no shell reads them', async () => {
+test('arguments are passed unchanged, without a shell', async () => {
   const target = open({
     show: [...script('console.log(JSON.stringify(process.argv.slice(1)))'), '--', '{n:int}', '{w:word}', '$(id); *'],
   })
@@ -52,7 +51,7 @@ test.each([
   expect(() => renderCommand(target, 'go', values)).toThrow(message)
 })
 
-test('an unknown command is refused, with those that there are', () => {
+test('an unknown command is refused; the message lists the configured commands', () => {
   expect(() => renderCommand(open({ go: ['node'] }), 'toString', {})).toThrow('no command "toString". Its commands: go')
 })
 
@@ -62,7 +61,7 @@ test('the program is pinned to the path it had when the target was opened', () =
   expect(() => open({ go: ['no-such-program'] })).toThrow('command go: no executable program "no-such-program" in PATH')
 })
 
-test('the environment is PATH, HOME, LANG and what was listed', async () => {
+test('the environment contains PATH, HOME, LANG and the configured variables only', async () => {
   process.env.NOT_GIVEN = 'secret'
   const target = open({ env: script('console.log(JSON.stringify(Object.keys(process.env).sort()))') })
   const { stdout } = await run(target, 'env', {}, { timeoutMs: 5_000 })
@@ -75,7 +74,7 @@ test('the environment is PATH, HOME, LANG and what was listed', async () => {
   ])
 })
 
-test('a bad exit code is a result, with what was written', async () => {
+test('a non-zero exit code is a result and includes the output', async () => {
   const target = open({ fail: script('console.error("why"); process.exit(3)') })
   expect(await run(target, 'fail', {}, { timeoutMs: 5_000 })).toMatchObject({
     exitCode: 3,
@@ -85,14 +84,14 @@ test('a bad exit code is a result, with what was written', async () => {
   })
 })
 
-test('much output is cut', async () => {
+test('long output is truncated', async () => {
   const target = open({ talk: script('process.stdout.write("x".repeat(1_000_000))') })
   const { stdout, truncated } = await run(target, 'talk', {}, { timeoutMs: 5_000 })
   expect(stdout).toHaveLength(16 * 1024)
   expect(truncated).toBe(true)
 })
 
-test('at the timeout the whole group ends, children that ignore SIGTERM included', async () => {
+test('at the timeout the whole process group is killed, including children that ignore SIGTERM', async () => {
   const child = `process.on('SIGTERM', () => {}); process.send?.('up'); setInterval(() => {}, 1000)`
   writeFileSync(join(cwd, 'child.cjs'), child)
   const parent = `const c = require('child_process').fork('child.cjs'); c.on('message', () => console.log(c.pid)); setInterval(() => {}, 1000)`
@@ -103,7 +102,7 @@ test('at the timeout the whole group ends, children that ignore SIGTERM included
   await expect.poll(() => alive(pid), { timeout: 5_000 }).toBe(false)
 })
 
-test('a daemon that the command leaves behind does not hold it up, and lives on', async () => {
+test('a daemon that the command starts does not delay the result and keeps running', async () => {
   const daemon = `setTimeout(() => {}, 3000)`
   const starter = `const c = require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(daemon)}], { detached: true, stdio: 'inherit' }); c.unref(); console.log(c.pid)`
   const result = await run(open({ start: script(starter) }), 'start', {}, { timeoutMs: 5_000 })
