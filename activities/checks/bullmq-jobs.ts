@@ -49,7 +49,10 @@ function rangeOf(target: BullmqTarget, state: string, max: number): RedisCommand
     case 'completed':
       return ['zrange', key(state), 0, max - 1, 'REV']
     default:
-      throw new RunbookError('RUNBOOK_CHECK_FAILED', `"${state}" is not a state of a job`)
+      throw new RunbookError(
+        'RUNBOOK_CHECK_FAILED',
+        `unknown job state "${state}". Use waiting, prioritized, active, delayed, waiting-children, failed or completed`,
+      )
   }
 }
 

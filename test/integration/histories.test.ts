@@ -81,7 +81,7 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
     } else expect(await handle.result()).toMatchObject({ outcome: one.outcome })
     const history = await handle.fetchHistory()
     await Worker.runReplayHistory({ workflowBundle: bundle }, history, id)
-    if (write === 'anew' || (write === 'new' && !existsSync(fixture(name))))
+    if (write === 'replace' || (write === 'new' && !existsSync(fixture(name))))
       writeFileSync(fixture(name), historyText(history))
     if (one.waits) await handle.terminate('recorded')
   } finally {
