@@ -101,7 +101,7 @@ async function send({ connection, method, path, body }: Call, context: RunContex
       method,
       path,
       headers: {
-        'idempotency-key': context.effectKey,
+        'idempotency-key': headerValue(context.effectKey),
         ...(body ? { 'content-type': 'application/json' } : {}),
       },
       ...(body ? { body: JSON.stringify(body) } : {}),
@@ -113,6 +113,13 @@ async function send({ connection, method, path, body }: Call, context: RunContex
     return { result: 'unknown', detail: `${error.message}; the request may have been carried out` }
   }
   return judge(answer, target.redact)
+}
+
+/** A header holds visible ASCII characters: all others, and `%`, are sent as the percent-encoded bytes of their UTF-8. */
+function headerValue(text: string): string {
+  return text.replace(/[^!-$&-~]+/g, (run) =>
+    Array.from(Buffer.from(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  )
 }
 
 function neverSent(error: Error): boolean {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
+import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
 import { notifyChannel } from '../targets/notify-channel.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import type { Engine } from './engine.ts'
@@ -45,8 +47,14 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
     auto: config.auto,
     requesterMayApprove: config.requesterMayApprove,
     notify: (channel, message) => notifyChannel(config.channels, channel, message),
-    openIncident: (type, inputs, requester, parent) => trigger(engine, { type, inputs, requester, parent }),
+    openIncident: (type, inputs, requester, parent) =>
+      trigger(engine, { type, inputs, requester, parent, idempotencyKey: handOffKey(parent, type, inputs) }),
   }
+}
+
+/** A repeated activity finds the incident that it opened. Keys of HTTP requests contain a colon, so this is never one of them. */
+function handOffKey(parent: string, type: string, inputs: JsonObject): string {
+  return `handoff ${parent} ${digest({ type, inputs })}`
 }
 
 /** Logs an outage once, and its end once. */

@@ -318,6 +318,17 @@ describe('http.request', () => {
     expect(seen).toHaveLength(1)
   })
 
+  test('sends the key of a target with any characters as percent-encoded UTF-8', async () => {
+    const gate = await openTestGate(world)
+    const request = requestFor(gate, 'http.request', call, 'Zürich/東京 50%\n')
+    const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
+    expect(answer).toMatchObject({ effect: { result: 'applied' } })
+    const engine = await engineId(world.engine)
+    expect(seen.map(({ key }) => key)).toEqual([
+      `${engine}/${gate}/0-http.request/Z%C3%BCrich/%E6%9D%B1%E4%BA%AC%2050%25%0A`,
+    ])
+  })
+
   test.each([
     [404, 'refused'],
     [302, 'refused'],

@@ -5,6 +5,7 @@ import type { Plan } from '../../src/core/plan.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
+import { activityDependencies } from '../../src/engine/run-worker.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
@@ -58,10 +59,21 @@ function withoutTemporal(): Engine {
   return { ...engine, temporal: { ...engine.temporal, client: client as never } }
 }
 
+const acceptedThings = (group: string) =>
+  trigger(withoutTemporal(), { type: 'things', inputs: { group }, requester: 'person:operator' })
+
 const signals = async (incident: string) => {
   const { events } = await (await handle(incident)).fetchHistory()
   return (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length
 }
+
+test('a hand-off that is repeated finds the incident that it opened, and does not count it twice', async () => {
+  const parent = (await acceptedThings('hands-off')).incident
+  const { openIncident } = activityDependencies(withoutTemporal())
+  const handOff = () => openIncident('things', { group: 'handed-over' }, `handoff:${parent}`, parent)
+  const opened = await handOff()
+  expect(await handOff()).toMatchObject({ incident: opened.incident, created: false, occurrences: 1 })
+})
 
 describe('an incident that was accepted while Temporal was down', () => {
   test('is started once, even if several processes reconcile', async () => {

@@ -7,6 +7,8 @@ test.each([
   ['a missing right', '42501', 'refused'],
   ['a missing column', '42703', 'refused'],
   ['a trigger that raises', 'P0001', 'refused'],
+  ['a value that is too large for an index', '54000', 'refused'],
+  ['a statement that is too complex', '54001', 'refused'],
   ['a lock timeout', '55P03', 'retry'],
   ['a statement timeout', '57014', 'retry'],
   ['a deadlock', '40P01', 'retry'],
