@@ -13,7 +13,8 @@ const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 
 /**
  * Applies an action that cannot be fenced: a command, an HTTP call. The intent is recorded first. An attempt that finds an intent
- * without an effect repeats only a repeatable action; any other action becomes `unknown`, and a person settles it.
+ * without an effect repeats only a repeatable action, and only with a permit; otherwise the effect becomes `unknown`, and a person
+ * settles it. Without that, the interpreter would drop a target on which a command may have run.
  */
 export async function applyIntent(
   deps: EffectDeps,
@@ -29,7 +30,8 @@ export async function applyIntent(
 
   if (!repeatable && (await hasIntent(deps.database, place))) return startedBefore()
   const permit = await requestPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
-  if ('answer' in permit) return permit.answer
+  if ('answer' in permit)
+    return !('effect' in permit.answer) && (await hasIntent(deps.database, place)) ? startedBefore() : permit.answer
   // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
   const first = await recordIntent(deps.database, place)
   if (!first && !repeatable) return startedBefore()

@@ -51,7 +51,11 @@ export async function applyScript(
     if ('answer' in permit) return permit.answer
     if ('refused' in permit) return await record(await storeRefusal(redis, key, request.proposalDigest, permit.refused))
 
-    const call = await prepare()
+    const call = await prepare().catch((error: unknown) => {
+      if (isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_CONFIG')) return error
+      throw error
+    })
+    if (isRunbookError(call)) return await record(await storeRefusal(redis, key, request.proposalDigest, call.message))
     const [answer, text] = (await redis.eval(
       await scriptText(call.script),
       2 + call.keys.length,

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { effectKey } from '../core/effect.ts'
-import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
+import { messageOf, RunbookError } from '../core/errors.ts'
 import { engineId } from '../history/engine-id.ts'
 import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
@@ -64,12 +64,13 @@ class CommitInDoubt extends Error {}
 async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {
   const { deps, engine, request, limits, write } = attempt
   await beginBounded(client, limits)
-  const outcome = await enterOrRefuse(attempt, client)
-  if (outcome) {
+  const entered = await enterLedger(client, attempt.entry)
+  if (entered) {
     await client.query('ROLLBACK')
-    return outcome
+    return { stored: entered }
   }
-  // Another attempt may have held the key until now and been refused: it recorded the refusal before it released the key.
+  // Another attempt may have held the key until now and been refused: it recorded the refusal before it released the key. (It is read
+  // again after the permit; here it saves the permit.)
   const stored = await storedEffect(deps.database, effectPlace(request))
   if (stored) return rolledBack(client, { effect: stored })
 
@@ -83,16 +84,6 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
   const failure = await writeBefore(client, write, deadline)
   if (failure) return refuse(attempt, client, failure)
   return commit(attempt, client)
-}
-
-async function enterOrRefuse(attempt: Attempt, client: pg.PoolClient): Promise<Outcome | undefined> {
-  try {
-    const stored = await enterLedger(client, attempt.entry)
-    return stored && { stored }
-  } catch (error) {
-    if (!isRunbookError(error, 'RUNBOOK_CONFIG')) throw error
-    return { answer: await record(attempt, { result: 'refused', detail: error.message }) }
-  }
 }
 
 /** Returns undefined when the rows were changed, otherwise why the write is refused for good. Throws when the caller must try again. */

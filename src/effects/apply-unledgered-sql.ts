@@ -30,7 +30,11 @@ export async function applyUnledgeredSql(
   if (await hasIntent(deps.database, place)) return record(await observe(target, write))
   const deadline = await readDeadline(target, limits)
   const permit = await requestPermit(deps, request, limits.leaseMs)
-  if ('answer' in permit) return permit.answer
+  // Another attempt may have started since the intent was looked for: its target must not be dropped.
+  if ('answer' in permit)
+    return !('effect' in permit.answer) && (await hasIntent(deps.database, place))
+      ? record(await observe(target, write))
+      : permit.answer
   // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
   if (!(await recordIntent(deps.database, place))) return record(await observe(target, write))
   if ('refused' in permit) return record({ result: 'refused', detail: permit.refused })

@@ -1,11 +1,12 @@
-import { isRunbookError, messageOf } from '../core/errors.ts'
+import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import { applyIntent, applyMessage } from './apply-intent.ts'
 import { applyScript } from './apply-script.ts'
 import { applySql } from './apply-sql.ts'
 import { applyUnledgeredSql } from './apply-unledgered-sql.ts'
 import type { ActionImplementation } from './action-implementation.ts'
 import { textParameter } from './action-parameters.ts'
-import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
+import { effectPlace, storedEffect } from './record-effect.ts'
+import { refuseUntried } from './refuse-untried.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
 /**
@@ -20,12 +21,13 @@ export async function executeEffect(request: EffectRequest, deps: EffectDeps): P
   if (stored) return { effect: stored }
   try {
     const implementation = deps.implementations[request.action.kind]
-    if (!implementation) return await refuse(request, deps, `this version has no action kind ${request.action.kind}`)
+    if (!implementation)
+      throw new RunbookError('RUNBOOK_CONFIG', `this version has no action kind ${request.action.kind}`)
     return await apply(request, deps, implementation)
   } catch (error) {
-    // Thrown before any change: the configuration or the values do not allow the action, and another attempt would fail as well.
+    // Thrown before this attempt changed anything: the configuration or the values do not allow the action.
     if (isRunbookError(error, 'RUNBOOK_CONFIG') || isRunbookError(error, 'RUNBOOK_BAD_INPUT'))
-      return refuse(request, deps, messageOf(error))
+      return refuseUntried(request, deps, messageOf(error))
     throw error
   }
 }
@@ -57,10 +59,6 @@ async function apply(
         ? { cancelled: true, message: 'the incident was cancelled while it waited for a person' }
         : { waiting: true, message: textParameter(parameters, 'instructions') }
   }
-}
-
-async function refuse(request: EffectRequest, deps: EffectDeps, detail: string): Promise<EffectAnswer> {
-  return { effect: await recordEffect(deps.database, { ...effectPlace(request), result: 'refused', detail }) }
 }
 
 /** A manual action takes no permit, so the cancelling is checked here. */

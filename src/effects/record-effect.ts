@@ -34,13 +34,14 @@ export function effectPlace(request: EffectRequest): EffectPlace {
 /**
  * Records an effect and its event in one transaction, and returns the stored effect: the first write wins.
  *
- * `assertLockHeld` runs just before the commit and throws when the target's lock on this effect was lost; then nothing is recorded.
- * Without it, a refusal could be recorded while a second attempt, which has the lock by then, applies the action.
+ * `assertValid` runs just before the commit, while the incident is locked, and throws when the result must not be recorded: for a
+ * refusal, when the target's lock on this effect was lost, or when an earlier attempt started. Without it, a refusal could be recorded
+ * while another attempt applies the action.
  */
 export async function recordEffect(
   database: Database,
   given: Effect,
-  assertLockHeld?: () => Promise<void>,
+  assertValid?: (connection: Connection) => Promise<void>,
 ): Promise<Effect> {
   const effect = storable(given)
   const { gate, action, target } = effect
@@ -64,7 +65,7 @@ export async function recordEffect(
         data: defined({ gate, action, target, result, detail, observed }),
       },
     ])
-    await assertLockHeld?.()
+    await assertValid?.(connection)
     return effect
   })
 }

@@ -1,11 +1,12 @@
 import { RunbookError } from '../core/errors.ts'
+import { effectPlace, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
 export type PermitResult =
   | { fence: number; lease: string }
   /** Refused for good: recorded as the effect `refused`. */
   | { refused: string }
-  /** Not an effect: the interpreter decides how to continue. */
+  /** The effect that is recorded already; or not an effect, then the interpreter decides how to continue. */
   | { answer: EffectAnswer }
 
 /** Requests the permit for this action's target. Throws while another gate holds the lease: the caller must try again. */
@@ -18,7 +19,11 @@ export async function requestPermit(deps: EffectDeps, request: EffectRequest, le
     recheckedAt: request.recheckedAt,
     leaseMs,
   })
-  if (answer.granted) return { fence: answer.fence, lease: answer.lease }
+  if (answer.granted) {
+    // An attempt that saw no permit may have recorded a refusal until this one was granted (refuse-untried.ts).
+    const stored = await storedEffect(deps.database, effectPlace(request))
+    return stored ? { answer: { effect: stored } } : { fence: answer.fence, lease: answer.lease }
+  }
   const { reason, message } = answer
   if (reason === 'stale') return { answer: { stale: true, message } }
   if (reason === 'cancelled') return { answer: { cancelled: true, message } }

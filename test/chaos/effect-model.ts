@@ -9,13 +9,15 @@ export const EFFECT_GUARDS = [
   'the fence: a permit is refused if a newer permit was issued',
   'the deadline: a write does not start after it',
   'the server ends an idle transaction',
-  'the record is read while the key is locked',
+  'the record is read after the permit, while the key is locked',
   'a refusal is recorded while the key is locked',
+  'a refusal without the key is recorded only if no permit was issued',
 ] as const
 export type EffectGuard = (typeof EFFECT_GUARDS)[number]
 
 /** The next step of a process. `ended`: the process has crashed or finished. */
-type Step = 'start' | 'insertKey' | 'recheck' | 'permit' | 'fence' | 'write' | 'commit' | 'record' | 'refuse' | 'ended'
+type Step =
+  'start' | 'insertKey' | 'recheck' | 'permit' | 'reread' | 'fence' | 'write' | 'commit' | 'record' | 'refuse' | 'ended'
 
 interface Process {
   step: Step
@@ -44,6 +46,7 @@ interface State {
   highestFence: number
   /** The highest fence issued by the engine. */
   issuedFence: number
+  /** 0 until one of our processes gets a permit. */
   leaseUntil: number
   /** From this clock value on another incident holds the lease of the same target; our processes must not change it. */
   otherHolderSince: number | null
@@ -124,7 +127,7 @@ function violationsOf(state: State): string[] {
 }
 
 /**
- * All possible next states: a process takes a step or crashes, time passes, the emergency stop is set or released, or another incident
+ * All possible next states: a process takes a step, crashes, or cannot log in to the target; time passes, the emergency stop is set or released, or another incident
  * takes the lease of the same target. That incident may work elsewhere, where this fence is not stored, but only after the lease has
  * expired. Or it works on the same database with a higher fence, at any time, because a lease can be lost with the engine's database or
  * through its clock.
@@ -134,6 +137,8 @@ function nextStates(state: State, isEnabled: (guard: EffectGuard) => boolean): S
   for (const number of state.processes.keys()) {
     const stepped = step(state, number, isEnabled)
     if (stepped) next.push(stepped)
+    if (state.processes[number]!.step === 'insertKey')
+      next.push(withChange(state, (copy) => refuseLogin(copy, number, isEnabled)))
     if (state.processes[number]!.step !== 'ended') next.push(withChange(state, (copy) => crash(copy, number)))
   }
   if (state.clock < MAX_CLOCK) next.push(withChange(state, (copy) => advanceClock(copy, isEnabled)))
@@ -170,6 +175,14 @@ function withChange(state: State, change: (copy: State) => void): State {
 function crash(state: State, number: number): void {
   rollBack(state, number)
   retry(state, number)
+}
+
+/** The target refuses the login, so the process cannot take the key. Permits and the record are in one database, with one lock. */
+function refuseLogin(state: State, number: number, isEnabled: (guard: EffectGuard) => boolean): void {
+  if (state.leaseUntil > 0 && isEnabled('a refusal without the key is recorded only if no permit was issued'))
+    return retry(state, number)
+  state.recorded ??= 'refused'
+  state.processes[number]!.step = 'ended'
 }
 
 function rollBack(state: State, number: number): void {
@@ -229,7 +242,6 @@ function execute(state: State, number: number, process: Process, isEnabled: (gua
       process.step = 'recheck'
       return
     case 'recheck':
-      if (state.recorded && isEnabled('the record is read while the key is locked')) return end()
       process.recheckedAt = state.clock
       process.step = 'permit'
       return
@@ -242,6 +254,10 @@ function execute(state: State, number: number, process: Process, isEnabled: (gua
       state.issuedFence += 1
       process.fence = state.issuedFence
       state.leaseUntil = state.clock + LEASE
+      process.step = 'reread'
+      return
+    case 'reread':
+      if (state.recorded && isEnabled('the record is read after the permit, while the key is locked')) return end()
       process.step = 'fence'
       return
     case 'fence':
