@@ -6,7 +6,25 @@
 export type SqlVerdict = 'refused' | 'retry' | 'lost'
 
 /** SQLSTATE classes of errors in the statement, its values, its size or its rights. (55000: the object is not in the required state.) */
-const REFUSED_CLASSES = ['0A', '21', '22', '23', '25', '26', '27', '28', '2B', '2F', '38', '39', '3F', '42', '44', '54', 'P0']
+const REFUSED_CLASSES = [
+  '0A',
+  '21',
+  '22',
+  '23',
+  '25',
+  '26',
+  '27',
+  '28',
+  '2B',
+  '2F',
+  '38',
+  '39',
+  '3F',
+  '42',
+  '44',
+  '54',
+  'P0',
+]
 /** SQLSTATE prefixes with which the server ends the session. */
 const SESSION_ENDED = ['08', '57P', '25P03', '25P04']
 
