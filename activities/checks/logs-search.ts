@@ -1,119 +1,186 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RunbookError } from '../../src/core/errors.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import { findLogFiles, readLogTails } from '../../src/targets/read-logs.ts'
+import type { LogTail } from '../../src/targets/read-logs.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import {
-  limitParameter,
-  optionalDuration,
-  optionalRecord,
-  optionalStrings,
-  requiredString,
-} from './check-parameters.ts'
+import { limitOf, optionalDuration, optionalRecord, optionalTexts, requiredText } from './check-parameters.ts'
+import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS } from './log-levels.ts'
+import { fieldOf } from './parse-log-line.ts'
+import type { LogRecord } from './parse-log-line.ts'
+import { readRecords } from './read-records.ts'
 
 interface Match {
   at: number
-  line: JsonObject
+  record: LogRecord
 }
 
-const TIME_FIELDS = ['time', 'timestamp', 'ts', '@timestamp']
-const LEVEL_FIELDS = ['level', 'severity']
-const MESSAGE_FIELDS = ['msg', 'message']
-/** The numeric levels of pino. */
-const LEVELS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
+interface Query {
+  contains: string[] | undefined
+  where: [string, Json][]
+  /** Ms since the epoch. */
+  from: number
+  limit: number
+}
+
+interface Found {
+  /** The newest matches: at most a few more than the limit. */
+  matches: Match[]
+  count: number
+  /** Lines that were not understood and that may be matches. */
+  unparsed: number
+  lines: number
+  /** Fields of `where` that no line had yet. */
+  absent: Set<string>
+}
+
+/** Characters that are parsed before other work gets its turn. */
+const TURN_LENGTH = 256 * 1024
 
 export const logsSearch: CheckImplementation = async (parameters, { targets, signal }) => {
-  const target = await targets.logs(requiredString(parameters, 'connection'))
+  const target = await targets.logs(requiredText(parameters, 'connection'))
   const where = Object.entries(optionalRecord(parameters, 'where') ?? {})
-  const contains = optionalStrings(parameters, 'contains')?.map((text) => text.toLowerCase())
+  const contains = optionalTexts(parameters, 'contains')?.map((text) => text.toLowerCase())
   const sinceMs = optionalDuration(parameters, 'since')
-  const limit = limitParameter(parameters, 'limit', 50, 500)
-  const from = sinceMs === undefined ? -Infinity : Date.now() - sinceMs
-  const files = await findLogFiles(target)
+  const limit = limitOf(parameters, 'limit', 50, 500)
+  const query: Query = { contains, where, limit, from: sinceMs === undefined ? -Infinity : Date.now() - sinceMs }
+  const { files, problems } = await findLogFiles(target)
   if (files.length === 0)
     throw new RunbookError(
       'RUNBOOK_CHECK_FAILED',
-      `connection ${target.connection}: no file matches ${target.files.join(', ')}`,
+      `connection ${target.connection}: ${problems[0] ?? `no file matches ${target.files.join(', ')}`}`,
     )
-  const matches: Match[] = []
-  let unread = false
-  // A file that was last written before `from` has no newer lines.
-  for await (const { lines, whole } of readLogTails(files.filter((file) => file.mtimeMs >= from))) {
-    signal.throwIfAborted()
-    let oldest = Infinity
-    for (const text of lines) {
-      const match = matchLine(text, contains, where, (at) => (oldest = Math.min(oldest, at)))
-      if (match && match.at >= from) matches.push(match)
-    }
-    if (!whole && oldest >= from) unread = true
+  const found: Found = { matches: [], count: 0, unparsed: 0, lines: 0, absent: new Set(where.map(([name]) => name)) }
+  let cut = false
+  // A file that was last written before the requested time holds nothing of that time.
+  for await (const tail of readLogTails(
+    files.filter((file) => file.mtimeMs >= query.from),
+    signal,
+  )) {
+    if (tail.problem !== undefined) problems.push(tail.problem)
+    const oldest = await searchTail(tail, query, found, signal)
+    if (!tail.whole && oldest >= query.from) cut = true
   }
-  matches.sort((a, b) => b.at - a.at)
+  const { matches, count, unparsed } = found
+  keepNewest(matches, limit)
+  const absentFields = found.lines > 0 ? [...found.absent] : []
+  const incomplete = cut || count > limit || unparsed > 0 || problems.length > 0 || absentFields.length > 0
   const newest = matches[0] ? new Date(matches[0].at).toISOString() : null
-  const rows = matches.slice(0, limit).map(toRow)
-  return capResult({ count: matches.length, newest, rows, truncated: unread || matches.length > limit }, target.redact)
+  const problem = problems[0] ?? null
+  const counted = { unparsed, unread: problems.length, problem, absentFields }
+  return capResult({ count, newest, rows: matches.map(toRow), ...counted, truncated: incomplete }, target.redact)
 }
 
-function matchLine(
-  text: string,
-  contains: string[] | undefined,
-  where: [string, Json][],
-  onTime: (at: number) => void,
-): Match | undefined {
-  const lower = contains && text.toLowerCase()
-  const candidate = !contains || contains.some((part) => lower!.includes(part))
-  const line = parseLine(text)
-  const at = line === undefined ? undefined : timeOf(line)
-  if (line === undefined || at === undefined) return undefined
-  onTime(at)
-  return candidate && where.every(([field, wanted]) => fits(line[field], wanted)) ? { at, line } : undefined
-}
-
-function parseLine(text: string): JsonObject | undefined {
-  if (!text.startsWith('{')) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? (value as JsonObject) : undefined
-  } catch {
-    return undefined
+/** Adds the matches of one file; returns its oldest time. */
+async function searchTail(tail: LogTail, query: Query, found: Found, signal: AbortSignal): Promise<number> {
+  let oldest = Infinity
+  let parsed = 0
+  // Lines without a readable time: they are not newer than the next line with one.
+  let untimed = 0
+  for (const record of readRecords(tail)) {
+    parsed += record.text.length
+    if (parsed > TURN_LENGTH) {
+      parsed = 0
+      await nextTurn()
+      signal.throwIfAborted()
+    }
+    found.lines++
+    notePresentFields(record, found)
+    const fits = matchRecord(record, query)
+    if (record.time && 'at' in record.time) {
+      const { at } = record.time
+      oldest = Math.min(oldest, at)
+      if (at >= query.from) found.unparsed += untimed + (fits === undefined ? 1 : 0)
+      untimed = 0
+      if (fits && at >= query.from) addMatch({ at, record }, query.limit, found)
+    } else if (fits !== false) {
+      if (record.time) found.unparsed += record.time.latest >= query.from ? 1 : 0
+      else untimed++
+    }
   }
+  found.unparsed += untimed
+  return oldest
 }
 
-/** A number equals its text: an id may be logged as either. */
+function addMatch(match: Match, limit: number, found: Found): void {
+  found.count++
+  found.matches.push(match)
+  if (found.matches.length >= 2 * limit + 500) keepNewest(found.matches, limit)
+}
+
+function keepNewest(matches: Match[], limit: number): void {
+  matches.sort((a, b) => b.at - a.at)
+  matches.length = Math.min(matches.length, limit)
+}
+
+function notePresentFields({ object, level }: LogRecord, { absent }: Found): void {
+  for (const name of absent)
+    if ((object && valueOf(object, name) !== undefined) || (level !== null && LEVEL_FIELDS.includes(name)))
+      absent.delete(name)
+}
+
+/** Undefined if it cannot be known, because the line is not a JSON object. */
+function matchRecord(record: LogRecord, { contains, where }: Query): boolean | undefined {
+  if (contains && !containsOne(record, contains)) return false
+  let result: boolean | undefined = true
+  for (const [name, wanted] of where) {
+    const fits = matchField(record, name, wanted)
+    if (fits === false) return false
+    if (fits === undefined) result = undefined
+  }
+  return result
+}
+
+function containsOne({ text, message, object }: LogRecord, contains: string[]): boolean {
+  const lower = text.toLowerCase()
+  if (contains.some((part) => lower.includes(part))) return true
+  if (!object || !text.includes('\\')) return false
+  // JSON writes quotes and some letters as escape sequences.
+  const decoded = `${message ?? ''}\n${JSON.stringify(object)}`.toLowerCase()
+  return contains.some((part) => decoded.includes(part))
+}
+
+function matchField(record: LogRecord, name: string, wanted: Json): boolean | undefined {
+  const { object, level, text } = record
+  if (LEVEL_FIELDS.includes(name)) {
+    if (level !== null) return isLevel(object ? valueOf(object, name) : undefined, level, wanted)
+    if (!object) return Array.isArray(wanted) && wanted.length === 0 ? false : undefined
+  }
+  if (object) return fits(valueOf(object, name), wanted)
+  // A text line without the value cannot have it in a field.
+  const candidates = [wanted].flat().filter((one) => one !== null && typeof one !== 'object')
+  return candidates.some((one) => text.includes(String(one))) ? undefined : false
+}
+
+/** Other loggers' names for the level and the message count too. */
+function valueOf(object: JsonObject, name: string): Json | undefined {
+  const value = fieldOf(object, name)
+  if (value !== undefined) return value
+  const others = [LEVEL_FIELDS, MESSAGE_FIELDS.slice(0, 2)].find((names) => names.includes(name)) ?? []
+  return others.map((other) => fieldOf(object, other)).find((other) => other !== undefined)
+}
+
+/** Undefined for a number of a logger whose levels are not known, compared with a name. */
+function isLevel(value: Json | undefined, level: string, wanted: Json): boolean | undefined {
+  const all = [wanted].flat()
+  if (all.some((one) => (value !== undefined && fits(value, one)) || levelName(one) === level)) return true
+  return /^-?\d+$/.test(level) && all.some((one) => typeof one === 'string' && /^[a-z]+$/i.test(one))
+    ? undefined
+    : false
+}
+
+/** Numbers and their text count as equal: an id may be logged as either. */
 function fits(value: Json | undefined, wanted: Json): boolean {
   if (Array.isArray(wanted)) return wanted.some((one) => fits(value, one))
   if (value === undefined || value === null || wanted === null) return (value ?? null) === wanted
+  if (isJsonObject(wanted))
+    return isJsonObject(value) && Object.entries(wanted).every(([name, one]) => fits(fieldOf(value, name), one as Json))
   return typeof value !== 'object' && String(value) === String(wanted)
 }
 
-function timeOf(line: JsonObject): number | undefined {
-  const value = first(line, TIME_FIELDS)?.value
-  const at =
-    typeof value === 'number'
-      ? value < 1e11
-        ? value * 1000
-        : value
-      : typeof value === 'string'
-        ? Date.parse(value)
-        : NaN
-  return Number.isFinite(at) && Math.abs(at) < 8.64e15 ? at : undefined
-}
-
-function first(line: JsonObject, names: string[]): { name: string; value: Json } | undefined {
-  const name = names.find((candidate) => Object.hasOwn(line, candidate))
-  return name === undefined ? undefined : { name, value: line[name]! }
-}
-
-function toRow({ at, line }: Match): JsonObject {
-  const [time, level, message] = [TIME_FIELDS, LEVEL_FIELDS, MESSAGE_FIELDS].map((names) => first(line, names))
-  const usedFields = [time, level, message].map((found) => found?.name)
-  const fields = Object.fromEntries(Object.entries(line).filter(([name]) => !usedFields.includes(name)))
-  const text = (value: Json | undefined) =>
-    value == null ? null : typeof value === 'string' ? value : JSON.stringify(value)
-  return {
-    time: new Date(at).toISOString(),
-    level: LEVELS[String(level?.value)] ?? text(level?.value),
-    message: text(message?.value),
-    fields,
-  }
+function toRow({ at, record: { level, message, object, taken } }: Match): JsonObject {
+  const fields = Object.fromEntries(Object.entries(object ?? {}).filter(([name]) => !taken.includes(name)))
+  return { time: new Date(at).toISOString(), level, message, fields }
 }

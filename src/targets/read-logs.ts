@@ -1,6 +1,16 @@
+import { createReadStream } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createGunzip } from 'node:zlib'
+import { messageOf } from '../core/errors.ts'
 import type { LogsTarget } from './targets.ts'
+
+export interface LogFile {
+  file: string
+  size: number
+  mtimeMs: number
+}
 
 export interface LogTail {
   file: string
@@ -8,51 +18,140 @@ export interface LogTail {
   lines: string[]
   /** False when the beginning of the file was not read. */
   whole: boolean
+  /** The last line has no end yet, and the file was written a moment ago. */
+  isGrowing: boolean
+  /** Why nothing of the file was read, with its path. */
+  problem?: string
 }
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024
 const MAX_BYTES = 32 * 1024 * 1024
+/** Of a compressed file's content. The end can only be read after all that is before it. */
+const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
+const GROWING_MS = 10_000
 
-/** The files that match the target's patterns now, the most recently written first. */
+/** Compressed forms that are not read here, by the first bytes. */
+const COMPRESSED: [name: string, firstBytes: string][] = [
+  ['zstd', '28b52ffd'],
+  ['bzip2', '425a68'],
+  ['xz', 'fd377a585a'],
+  ['zip', '504b0304'],
+]
+
+/** The files that match the target's patterns now, the most recently written first, and what could not be examined. */
 export async function findLogFiles(
   target: Pick<LogsTarget, 'files'>,
-): Promise<{ file: string; size: number; mtimeMs: number }[]> {
-  const found = new Set((await Promise.all(target.files.map(expand))).flat())
-  const stats = await Promise.all(
-    [...found].map(async (file) => ({ file, stats: await stat(file).catch(() => undefined) })),
-  )
-  return stats
+): Promise<{ files: LogFile[]; problems: string[] }> {
+  const problems: string[] = []
+  const note = (path: string) => (error: unknown) => {
+    if (!isAbsent(error)) problems.push(`cannot read ${path}: ${messageOf(error)}`)
+    return undefined
+  }
+  const found = new Set((await Promise.all(target.files.map((pattern) => expand(pattern, note)))).flat())
+  const stats = await Promise.all([...found].map(async (file) => ({ file, stats: await stat(file).catch(note(file)) })))
+  const files = stats
     .flatMap(({ file, stats: s }) => (s?.isFile() ? [{ file, size: s.size, mtimeMs: s.mtimeMs }] : []))
     .sort((a, b) => b.mtimeMs - a.mtimeMs)
+  return { files, problems }
 }
 
-/** The ends of log files, in the given order: at most 8 MB of each and 32 MB in total. `whole` is false where a part was not read. */
-export async function* readLogTails(files: { file: string; size: number }[]): AsyncGenerator<LogTail> {
+/**
+ * The ends of log files, in the given order: at most 8 MB of each and 32 MB in total. gzip is decompressed. `whole` is false where a part
+ * was not read; a file that cannot be read has a `problem`.
+ */
+export async function* readLogTails(files: LogFile[], signal?: AbortSignal): AsyncGenerator<LogTail> {
   let left = MAX_BYTES
-  for (const { file, size } of files) {
-    const length = Math.min(size, MAX_FILE_BYTES, left)
-    left -= length
-    const text = length > 0 ? await readEnd(file, size, length) : ''
-    const lines = text.split('\n')
+  for (const { file, size, mtimeMs } of files) {
+    signal?.throwIfAborted()
+    const tail = await readTail(file, size, Math.min(MAX_FILE_BYTES, left), signal)
+    if (typeof tail === 'string') {
+      yield { file, lines: [], whole: true, isGrowing: false, problem: `cannot read ${file}: ${tail}` }
+      continue
+    }
+    left -= tail.bytes.length
+    const lines = decode(tail.bytes).split('\n')
     // A part that begins in the middle of the file usually begins in the middle of a line.
-    if (length < size) lines.shift()
-    yield { file, lines: lines.filter((line) => line !== ''), whole: length === size }
+    if (!tail.whole) lines.shift()
+    const isGrowing = lines.at(-1) !== '' && Date.now() - mtimeMs < GROWING_MS
+    yield { file, lines: lines.map(withoutReturn).filter((line) => line !== ''), whole: tail.whole, isGrowing }
   }
 }
 
-async function readEnd(file: string, size: number, length: number): Promise<string> {
-  const handle = await open(file, 'r').catch(() => undefined)
-  if (!handle) return ''
+interface Tail {
+  bytes: Buffer
+  whole: boolean
+}
+
+/** The file's end, or the reason why it cannot be read. */
+async function readTail(
+  file: string,
+  size: number,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<Tail | string> {
+  let handle: FileHandle | undefined
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length)
-    return buffer.toString('utf8', 0, bytesRead)
+    handle = await open(file, 'r')
+    const start = Buffer.alloc(8)
+    const { bytesRead } = await handle.read(start, 0, start.length, 0)
+    const firstBytes = start.toString('hex', 0, bytesRead)
+    if (firstBytes.startsWith('1f8b')) return await readCompressedEnd(file, length, signal)
+    const compressed = COMPRESSED.find(([, bytes]) => firstBytes.startsWith(bytes))
+    if (compressed) return `it is compressed with ${compressed[0]}, which is not supported. Use gzip`
+    const part = Buffer.alloc(Math.min(size, length))
+    const read = await handle.read(part, 0, part.length, size - part.length)
+    return { bytes: part.subarray(0, read.bytesRead), whole: part.length === size }
+  } catch (error) {
+    signal?.throwIfAborted()
+    return messageOf(error)
   } finally {
-    await handle.close()
+    await handle?.close()
   }
+}
+
+async function readCompressedEnd(
+  file: string,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<Tail | string> {
+  const source = createReadStream(file, { signal })
+  const unpacked = source.pipe(createGunzip())
+  source.on('error', (error) => unpacked.destroy(error))
+  const chunks: Buffer[] = []
+  let [kept, total] = [0, 0]
+  try {
+    for await (const chunk of unpacked as AsyncIterable<Buffer>) {
+      chunks.push(chunk)
+      kept += chunk.length
+      total += chunk.length
+      if (total > MAX_DECOMPRESSED_BYTES) return 'it has more than 64 MB of compressed lines'
+      while (kept - chunks[0]!.length >= length) kept -= chunks.shift()!.length
+    }
+  } finally {
+    source.destroy()
+    unpacked.destroy()
+  }
+  const bytes = Buffer.concat(chunks)
+  return { bytes: bytes.subarray(Math.max(0, bytes.length - length)), whole: total <= length }
+}
+
+/** UTF-8, or UTF-16 with its mark at the beginning. */
+function decode(bytes: Buffer): string {
+  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe
+  return new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes)
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith('\r') ? line.slice(0, -1) : line
+}
+
+/** Deleted meanwhile, or a pattern's folder that does not exist. */
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** The paths that match a pattern with `*` and `?` within its segments. */
-async function expand(pattern: string): Promise<string[]> {
+async function expand(pattern: string, note: (path: string) => (error: unknown) => undefined): Promise<string[]> {
   const [, ...segments] = pattern.split('/')
   let paths = ['/']
   for (const segment of segments) {
@@ -63,12 +162,12 @@ async function expand(pattern: string): Promise<string[]> {
     const form = new RegExp(
       `^${segment
         .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replace(/\*/g, '.*')
+        .replace(/\*+/g, '.*')
         .replace(/\?/g, '.')}$`,
     )
     const children = await Promise.all(
       paths.map(async (path) => {
-        const names = await readdir(path).catch(() => [] as string[])
+        const names = (await readdir(path).catch(note(path))) ?? []
         return names.filter((name) => form.test(name) && !name.startsWith('.')).map((name) => join(path, name))
       }),
     )

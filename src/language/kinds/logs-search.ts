@@ -3,12 +3,17 @@ import { connectionTo, type Kind } from './kind.ts'
 export const logsSearch: Kind = {
   name: 'logs.search',
   access: 'read',
-  summary: 'Searches JSON-lines log files, newest first.',
+  summary: 'Searches log files of JSON lines or text, newest first.',
   doc: `A line matches if every field in \`where\` has the value (or one of a list of values) and its text contains at least one of \`contains\`, ignoring case. No matching line is a result too: \`count\` is 0 and \`newest\` is null.
 
-The check reads the last 8 MB of each file and 32 MB in total, starting with the file that was written last. It skips lines that are not JSON objects. \`count\` is the number of matches in what was read. \`truncated\` is true if there are more matches than \`limit\`, or if older lines were not read. The check fails if no file matches the patterns of the connection.
+Nested fields are named by their path: \`err.code\`. Levels are compared by name in every spelling: \`level: error\` also matches pino's \`"level":50\`, \`ERROR\` and the field \`severity\`. Lines from Docker, Kubernetes (CRI), journald and pm2 are read without what these programs add. In a text file, a line that starts with a date, time and zone is read with its level and its message; the lines of a stack trace belong to it. \`time\` is in UTC. It is the field \`time\`, \`timestamp\`, \`ts\`, \`@timestamp\` or similar: ISO 8601 with a zone, or a number since 1970. \`fields\` is the rest of the line.
 
-\`time\` is the field \`time\`, \`timestamp\`, \`ts\` or \`@timestamp\`, in UTC; lines without it are skipped. \`fields\` is the rest of the line.`,
+The check reads the last 8 MB of each file and 32 MB in total, starting with the file that was written last. It reads files that gzip compressed. The check fails if no file matches the patterns of the connection.
+
+The result is incomplete, and \`truncated\` is true, if there are more matches than \`limit\`, if older lines were not read, or if one of these is not empty:
+- \`unparsed\`: the number of lines that may match but were not understood: broken JSON, a text without a time, a time without a zone, a number such as 1e999, more than 100 levels of nesting;
+- \`unread\`: the number of files and folders that cannot be read; \`problem\` has the reason for the first one;
+- \`absentFields\`: fields of \`where\` that no line has, so that a wrong name does not look like "nothing found".`,
   parameters: {
     connection: connectionTo(['logs'], 'The name of the connection to the files.'),
     where: {
@@ -46,6 +51,10 @@ The check reads the last 8 MB of each file and 32 MB in total, starting with the
           },
         },
       },
+      unparsed: 'int',
+      unread: 'int',
+      problem: { nullable: 'string' },
+      absentFields: { list: 'string' },
       truncated: 'bool',
     },
   }),

@@ -92,7 +92,7 @@ function anyValueOf(type: Type): string {
 
 /**
  * The result with all its fields, and the fields that are still missing. Rows get the defaults for rows; nullable fields become null,
- * `truncated` becomes false.
+ * fields that report what could not be read become what they are when everything was read (`truncated` false, `unparsed` 0).
  */
 export function complete(
   result: JsonObject,
@@ -112,12 +112,15 @@ export function complete(
   return { result: full, missing: [...new Map(missing.map((one) => [one.path + one.name, one])).values()] }
 }
 
+/** Fields that are the same in every check kind that has them, with their values when everything was read and understood. */
+const NOTHING_UNREAD: JsonObject = { truncated: false, unparsed: 0, unread: 0, absentFields: [] }
+
 function fill(partial: JsonObject, fields: Record<string, Type>, path: string, missing: Missing[]): JsonObject {
   const full: JsonObject = {}
   for (const [name, type] of Object.entries(fields)) {
     if (Object.hasOwn(partial, name)) full[name] = partial[name]!
     else if (isNullable(type) || type === 'dyn') full[name] = null
-    else if (name === 'truncated') full[name] = false
+    else if (Object.hasOwn(NOTHING_UNREAD, name)) full[name] = NOTHING_UNREAD[name]!
     else missing.push({ path, name, type })
   }
   return full

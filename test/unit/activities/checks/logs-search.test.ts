@@ -68,15 +68,21 @@ test('no matching line is a result', async () => {
     count: 0,
     newest: null,
     rows: [],
+    unparsed: 0,
+    unread: 0,
+    problem: null,
+    absentFields: [],
     truncated: false,
   })
 })
 
-test('malformed lines, lines without a time and incomplete lines are ignored', async () => {
+test('broken lines and lines without a time are counted; the line that is being written is not', async () => {
   write('a.jsonl', 'not json', '{"time":', { msg: 'no time' }, '[1]', '', { time: 'yesterday', msg: 'bad time' })
   write('a.jsonl', { time: Date.now() - 5_000, msg: 'ms' }, { ts: Math.floor(Date.now() / 1000) - 9, msg: 's' })
   appendFileSync(join(directory, 'logs', 'a.jsonl'), '{"time":"2026-01-01T00:00:00Z","msg":"being writ')
-  expect(rowsOf(await search()).map((row) => row.message)).toEqual(['ms', 's'])
+  const evidence = await search()
+  expect(rowsOf(evidence).map((row) => row.message)).toEqual(['ms', 's'])
+  expect(evidence.result).toMatchObject({ count: 2, unparsed: 5, truncated: true })
 })
 
 test('matches beyond the limit are counted, and the result is truncated', async () => {

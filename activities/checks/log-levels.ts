@@ -1,0 +1,26 @@
+import type { Json, JsonObject } from '../../src/core/json.ts'
+
+export const LEVEL_FIELDS = ['level', 'severity', 'levelname', 'log.level', 'loglevel', 'lvl', '@l']
+export const MESSAGE_FIELDS = ['msg', 'message', 'short_message', '@m', '@mt']
+
+/** The numbers of pino and bunyan. */
+const NUMBERS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
+/** The numbers of syslog, journald and GELF. */
+const SYSLOG = ['fatal', 'fatal', 'fatal', 'error', 'warn', 'info', 'info', 'debug']
+const WORDS: Record<string, string> = { err: 'error', warning: 'warn', information: 'info', informational: 'info' }
+
+/** One name for each level, however it is written: 50, "50", "ERROR" and "err" are `error`. Other values become their own text. */
+export function levelName(value: Json | undefined, line?: JsonObject): string | null {
+  if (value == null) return null
+  // GELF: the only JSON form of syslog's numbers.
+  if (line && typeof line['short_message'] === 'string' && syslogLevel(value)) return syslogLevel(value)
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const lower = text.toLowerCase()
+  if (Object.hasOwn(NUMBERS, text)) return NUMBERS[text]!
+  if (Object.hasOwn(WORDS, lower)) return WORDS[lower]!
+  return /^[a-z]+$/.test(lower) ? lower : text
+}
+
+export function syslogLevel(value: Json | undefined): string | null {
+  return SYSLOG[Number(value ?? NaN)] ?? null
+}

@@ -1,0 +1,125 @@
+import { isJsonObject } from '../../src/core/json.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
+import { parseOutsideJson } from '../../src/core/parse-json.ts'
+import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS, syslogLevel } from './log-levels.ts'
+import { parseTime, TIME_FIELDS } from './parse-time.ts'
+import type { Time } from './parse-time.ts'
+
+export interface LogRecord {
+  /** Undefined if the line has no time that can be read. */
+  time: Time | undefined
+  level: string | null
+  message: string | null
+  /** All fields of the line's JSON object; null if it holds none. */
+  object: JsonObject | null
+  /** Names in `object` that hold `time`, `level` and `message`. */
+  taken: string[]
+  /** The line as it was written, without the container runtime's wrapper. */
+  text: string
+}
+
+/** What a container runtime or log collector wrote around the line. */
+interface Unwrapped {
+  text: string
+  time?: Time | undefined
+  level?: string | null
+  stream?: string
+  /** The runtime split a long line: the next part of the same stream continues it. */
+  partial: boolean
+}
+
+/** Longer lines are not parsed. */
+const MAX_LINE_LENGTH = 1024 * 1024
+const MAX_PREFIX = 200
+const CRI = /^(\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP]) /
+/** `0|worker  | ` of pm2, `worker-1  | ` of docker compose. */
+const PROCESS_PREFIX = /^[\w.-]{1,60}(?:\|[\w.-]{1,60})?\s{0,20}\| /
+const LEADING_TIME =
+  /^(?:<\d{1,3}>\d? ?)?\[?(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?)\]?:?\s{0,8}/
+const LEADING_LEVEL =
+  /^[[(<|\s-]{0,3}(trace|debug|verbose|info|notice|warn|warning|error|err|fatal|critical|crit|emerg|panic)\b(?:\s?\(\d{1,10}\))?[\])>|:\s-]{0,4}/i
+// oxlint-disable-next-line no-control-regex
+const COLOURS = /\u001b\[[0-9;]{0,20}m/g
+
+/** Removes what a container runtime, journald or a process manager wrote around a line. */
+export function unwrap(line: string): Unwrapped {
+  const cri = CRI.exec(line.slice(0, 80))
+  if (cri) return { text: line.slice(cri[0].length), time: parseTime(cri[1]), stream: cri[2]!, partial: cri[3] === 'P' }
+  if (!line.startsWith('{')) return { text: line, partial: false }
+  const object = line.length > MAX_LINE_LENGTH ? undefined : parseOutsideJson(line)
+  if (!isJsonObject(object)) return { text: line, partial: false }
+  const { log, stream, MESSAGE, message } = object as JsonObject
+  if (typeof log === 'string' && (typeof stream === 'string' || isJsonObject(object['kubernetes'])))
+    return {
+      text: log.replace(/\r?\n$/, ''),
+      time: parseTime(object['time'] ?? object['@timestamp']),
+      stream: String(stream),
+      // Only the runtime's own form keeps the line's end.
+      partial: !log.endsWith('\n') && Object.keys(object).length <= 4 && object['time'] !== undefined,
+    }
+  const journal = Number(object['__REALTIME_TIMESTAMP'])
+  if (typeof MESSAGE === 'string' && journal > 0)
+    return {
+      text: MESSAGE,
+      time: { at: journal / 1000 },
+      level: syslogLevel(object['PRIORITY']),
+      partial: false,
+    }
+  if (typeof message === 'string' && object['process_id'] !== undefined && object['app_name'] !== undefined)
+    return { text: message.trimEnd(), time: parseTime(object['timestamp']), partial: false }
+  return { text: line, partial: false }
+}
+
+/** A whole line without its wrapper, as a record. Linear in the line's length. */
+export function parseRecord({ text: written, time, level = null }: Omit<Unwrapped, 'partial'>): LogRecord {
+  const text = written.includes('\u001b') ? written.replace(COLOURS, '') : written
+  const start = text.slice(0, MAX_PREFIX).indexOf('{')
+  const candidate = start >= 0 && text.length <= MAX_LINE_LENGTH && text.trimEnd().endsWith('}')
+  const value = candidate ? parseOutsideJson(text.slice(start)) : undefined
+  const prefix = parseText(value === undefined ? text : text.slice(0, start))
+  if (!isJsonObject(value))
+    return { ...prefix, time: prefix.time ?? time, level: prefix.level ?? level, object: null, taken: [], text }
+  const object = isJsonObject(value['jsonPayload']) ? { ...value, ...value['jsonPayload'] } : (value as JsonObject)
+  const own = TIME_FIELDS.find((name) => parseTime(fieldOf(object, name)) !== undefined)
+  const levelField = LEVEL_FIELDS.find((name) => fieldOf(object, name) !== undefined)
+  const messageField = MESSAGE_FIELDS.find((name) => object[name] !== undefined)
+  return {
+    time: own === undefined ? (prefix.time ?? time) : parseTime(fieldOf(object, own)),
+    level: levelField === undefined ? (prefix.level ?? level) : levelName(fieldOf(object, levelField), object),
+    message: messageField === undefined ? prefix.message || null : textOf(object[messageField]),
+    object,
+    taken: [own, levelField, messageField].flatMap((name) => name ?? []),
+    text,
+  }
+}
+
+/** A time with its date and a level at the beginning of a text line. */
+function parseText(line: string): { time: Time | undefined; level: string | null; message: string } {
+  let rest = line.replace(PROCESS_PREFIX, '')
+  const time = LEADING_TIME.exec(rest.slice(0, 80))
+  if (time) rest = rest.slice(time[0].length)
+  const level = LEADING_LEVEL.exec(rest.slice(0, 60))
+  if (level) rest = rest.slice(level[0].length)
+  return {
+    time: time ? parseTime(time[1]!.replaceAll('/', '-')) : undefined,
+    level: level ? levelName(level[1]!.toLowerCase()) : null,
+    message: rest,
+  }
+}
+
+/** A field by its name, or by the path of nested fields: `err.code`. */
+export function fieldOf(object: JsonObject, name: string): Json | undefined {
+  if (Object.hasOwn(object, name)) return object[name]
+  const dot = name.indexOf('.')
+  if (dot < 0) return undefined
+  let value: Json | undefined = object
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as JsonObject)[part]
+  }
+  return value
+}
+
+function textOf(value: Json | undefined): string | null {
+  return value == null ? null : typeof value === 'string' ? value : JSON.stringify(value)
+}

@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runCheck } from '../../../../activities/checks/run-check.ts'
+import type { Json, JsonObject } from '../../../../src/core/json.ts'
+import { openTargets } from '../../../../src/targets/open-targets.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'logs-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** Searches one file with these lines. */
+async function search(content: string | Buffer | string[], parameters: JsonObject = {}, file = 'app.log') {
+  writeFileSync(join(directory, file), Array.isArray(content) ? content.map((line) => `${line}\n`).join('') : content)
+  return searchFiles(parameters)
+}
+
+async function searchFiles(parameters: JsonObject = {}) {
+  const targets = openTargets({
+    connections: { logs: { kind: 'logs', files: [join(directory, '*')], redact: [] } },
+  })
+  const check = { name: 'l', kind: 'logs.search', timeoutMs: 5_000, retries: 0, place: 'p' }
+  const { result, error } = await runCheck({ ...check, parameters: { connection: 'logs', ...parameters } }, targets)
+  if (!result) throw new Error(error)
+  const rows = result.rows as { level: string | null; message: string | null; fields: JsonObject; time: string }[]
+  return { ...result, rows } as JsonObject & { rows: typeof rows }
+}
+
+const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1_000)
+const iso = (secondsAgo: number) => at(secondsAgo).toISOString()
+const json = (value: Json) => JSON.stringify(value)
+const complete = { unparsed: 0, unread: 0, absentFields: [], truncated: false }
+
+describe('a search for errors finds the line', () => {
+  const failure = { name: 'w', hostname: 'h', pid: 7, msg: 'refused', v: 0 }
+  test.each([
+    ['of pino', json({ level: 50, time: at(5).getTime(), msg: 'refused' })],
+    ['of bunyan', json({ ...failure, level: 50, time: iso(5) })],
+    ['of winston', json({ level: 'error', message: 'refused', timestamp: iso(5) })],
+    ['with a level in capitals', json({ '@timestamp': iso(5), 'log.level': 'ERROR', message: 'refused' })],
+    ['with a nested level (ECS)', json({ '@timestamp': iso(5), log: { level: 'error' }, message: 'refused' })],
+    ['of Google Cloud', json({ severity: 'ERROR', timestamp: iso(5), jsonPayload: { message: 'refused' } })],
+    ['of zap, with seconds', json({ level: 'error', ts: at(5).getTime() / 1000, msg: 'refused' })],
+    ['with nanoseconds', json({ level: 'error', time: `${at(5).getTime()}000000`, msg: 'refused' })],
+    ['of journald', json({ __REALTIME_TIMESTAMP: `${at(5).getTime()}000`, PRIORITY: '3', MESSAGE: 'refused' })],
+    ['of GELF', json({ version: '1.1', level: 3, timestamp: at(5).getTime() / 1000, short_message: 'refused' })],
+    ['in Docker’s file', json({ log: `${json({ level: 50, msg: 'refused' })}\n`, stream: 'stdout', time: iso(5) })],
+    ['in a file of CRI', `${iso(5)} stdout F ${json({ level: 50, msg: 'refused' })}`],
+    ['of docker compose', `worker-1  | ${json({ level: 50, time: at(5).getTime(), msg: 'refused' })}`],
+    ['of pm2', json({ message: json({ level: 50, msg: 'refused' }), timestamp: iso(5), process_id: 0, app_name: 'a' })],
+    ['as text', `${iso(5)} [error]: refused`],
+    [
+      'of pino-pretty',
+      `\u001b[90m[${iso(5).replace('T', ' ').replace('Z', ' +0000')}]\u001b[39m \u001b[31mERROR\u001b[39m (7): refused`,
+    ],
+    ['with an offset and a comma', `${iso(5).replace('.', ',').replace('Z', '+00:00')} ERROR refused`],
+    ['of two parts that CRI split', `${iso(6)} stderr P {"level":50,"msg":"ref\n${iso(5)} stderr F used"}`],
+  ])('%s', async (_, line) => {
+    const result = await search([line], { where: { level: 'error' }, since: '1m' })
+    expect(result).toMatchObject({ count: 1, ...complete })
+    expect(result.rows[0]).toMatchObject({ level: 'error', message: 'refused' })
+    expect(await searchFiles({ where: { level: 'warn' }, since: '1m' })).toMatchObject({ count: 0, ...complete })
+  })
+})
+
+describe('what is not understood is counted', () => {
+  const good = json({ level: 'info', time: iso(5), msg: 'fine' })
+  test.each([
+    ['an infinite number', `{"level":"error","time":"${iso(5)}","value":1e999}`],
+    ['deep nesting', `{"level":"error","time":"${iso(5)}","value":${'['.repeat(3_000)}${']'.repeat(3_000)}}`],
+    ['a time without a zone', json({ level: 'error', time: iso(5).slice(0, 19), msg: 'refused' })],
+    ['a text without a time', 'ERROR refused'],
+    ['no time at all', json({ level: 'error', msg: 'refused' })],
+    ['an unknown level number', json({ level: 7, time: iso(5), msg: 'refused' })],
+    ['a text without a level', `${iso(5)} refused`],
+  ])('%s', async (_, line) => {
+    const result = await search([good, line, good], { where: { level: 'error' }, since: '1h' })
+    expect(result).toMatchObject({ count: 0, unparsed: 1, truncated: true })
+  })
+
+  test('lines that cannot match are not counted: before the time, without the text, without the value', async () => {
+    const lines = ['> app@1.0.0 start', json({ time: iso(7_200), msg: 'old', run: 'r0' }), 'no time here', good]
+    expect(await search(lines, { since: '1h', contains: ['timeout'] })).toMatchObject({ count: 0, ...complete })
+    const byRun = { since: '3h', where: { run: 'r1' } }
+    expect(await search(lines, byRun)).toMatchObject({ count: 0, ...complete })
+    expect(await search([...lines.slice(0, 2), good], { since: '1h' })).toMatchObject({ count: 1, ...complete })
+  })
+
+  test('a time without a zone is too old in every zone', async () => {
+    const line = json({ level: 'error', time: iso(86_400).slice(0, 19), msg: 'refused' })
+    expect(await search([line, good], { since: '1h', where: { level: 'error' } })).toMatchObject({
+      count: 0,
+      ...complete,
+    })
+  })
+
+  test('a field that no line has is named', async () => {
+    const result = await search([good], { where: { levle: 'error' } })
+    expect(result).toMatchObject({ count: 0, absentFields: ['levle'], truncated: true })
+  })
+})
+
+test('nested fields, and other loggers’ names for the message, can be searched', async () => {
+  const lines = [json({ time: iso(5), msg: 'failed', err: { type: 'E', code: 'X1', list: [1] } })]
+  expect(await search(lines, { where: { 'err.code': 'X1' } })).toMatchObject({ count: 1 })
+  expect(await searchFiles({ where: { err: { code: 'X1' } } })).toMatchObject({ count: 1 })
+  expect(await searchFiles({ where: { message: 'failed' } })).toMatchObject({ count: 1 })
+  expect(await searchFiles({ where: { 'err.code': 'X2' } })).toMatchObject({ count: 0, ...complete })
+})
+
+test('ids beyond 2^53 are exact', async () => {
+  const lines = [`{"time":"${iso(5)}","id":9007199254740993}`]
+  expect(await search(lines, { where: { id: '9007199254740993' } })).toMatchObject({ count: 1 })
+  expect(await searchFiles({ where: { id: '9007199254740992' } })).toMatchObject({ count: 0 })
+})
+
+test('a text with escape sequences is found as it reads', async () => {
+  const lines = [`{"time":"${iso(5)}","msg":"caf\\u00e9 \\"closed\\""}`]
+  expect(await search(lines, { contains: ['café "closed"'] })).toMatchObject({ count: 1 })
+})
+
+test('a stack trace belongs to its text line', async () => {
+  const lines = [`${iso(5)} ERROR job failed`, 'Error: refused', '    at send (mail.js:1:2)', `${iso(4)} INFO next`]
+  const result = await search(lines, { contains: ['mail.js'] })
+  expect(result).toMatchObject({ count: 1, ...complete })
+  expect(result.rows[0]!.message).toBe('job failed\nError: refused\n    at send (mail.js:1:2)')
+})
+
+describe('files', () => {
+  const error = `${json({ level: 50, time: Date.now() - 60_000, msg: 'refused' })}\n`
+  const query = { where: { level: 'error' }, since: '1h' }
+
+  test('that gzip compressed are read', async () => {
+    expect(await search(gzipSync(error.repeat(3)), query, 'app.log.1.gz')).toMatchObject({ count: 3, ...complete })
+  })
+
+  test.each([
+    ['a broken gzip file', gzipSync(error.repeat(100)).subarray(0, 40), 'unexpected end of file'],
+    ['zstd', Buffer.from('28b52ffd0000', 'hex'), 'compressed with zstd'],
+    ['a compressed bomb', gzipSync(Buffer.alloc(80 * 1024 * 1024)), 'more than 64 MB'],
+  ])('of which nothing can be read are counted: %s', async (_, content, problem) => {
+    const result = await search(content, query)
+    expect(result).toMatchObject({ count: 0, unread: 1, truncated: true, problem: expect.stringContaining(problem) })
+    expect(result.problem).toContain(join(directory, 'app.log'))
+  })
+
+  test('that cannot be opened are counted', async () => {
+    symlinkSync('loop.log', join(directory, 'loop.log'))
+    expect(await search(error, query)).toMatchObject({ count: 1, unread: 1, truncated: true })
+  })
+
+  test('that cannot be read and are older than the time do not matter', async () => {
+    await search(Buffer.from('28b52ffd0000', 'hex'), query, 'app.log.2.zst')
+    const past = Date.now() / 1000 - 7_200
+    utimesSync(join(directory, 'app.log.2.zst'), past, past)
+    expect(await search(error, query)).toMatchObject({ count: 1, ...complete })
+  })
+
+  test('of Windows are read: UTF-16, a byte order mark, CRLF', async () => {
+    const crlf = error.replace('\n', '\r\n')
+    expect(await search(Buffer.from(`\ufeff${crlf}`, 'utf16le'), query)).toMatchObject({ count: 1, ...complete })
+    expect(await search(`\ufeff${crlf}`, query)).toMatchObject({ count: 1, ...complete })
+  })
+})
