@@ -99,8 +99,8 @@ describe('what is not understood is counted', () => {
   })
 
   test('a field that no line has is named', async () => {
-    const result = await search([good], { where: { levle: 'error' } })
-    expect(result).toMatchObject({ count: 0, absentFields: ['levle'], truncated: true })
+    const result = await search([good], { where: { colour: 'error' } })
+    expect(result).toMatchObject({ count: 0, absentFields: ['colour'], truncated: true })
   })
 })
 
