@@ -6,7 +6,7 @@ import { findLogFiles, readLogTails } from '../../src/targets/read-logs.ts'
 import type { LogTail } from '../../src/targets/read-logs.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { limitOf, optionalDuration, optionalRecord, optionalTexts, requiredText } from './check-parameters.ts'
+import { limitOf, optionalDuration, optionalRecord, optionalStrings, requiredString } from './check-parameters.ts'
 import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS } from './log-levels.ts'
 import { fieldOf } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
@@ -40,9 +40,9 @@ interface Found {
 const TURN_LENGTH = 256 * 1024
 
 export const logsSearch: CheckImplementation = async (parameters, { targets, signal }) => {
-  const target = await targets.logs(requiredText(parameters, 'connection'))
+  const target = await targets.logs(requiredString(parameters, 'connection'))
   const where = Object.entries(optionalRecord(parameters, 'where') ?? {})
-  const contains = optionalTexts(parameters, 'contains')?.map((text) => text.toLowerCase())
+  const contains = optionalStrings(parameters, 'contains')?.map((text) => text.toLowerCase())
   const sinceMs = optionalDuration(parameters, 'since')
   const limit = limitOf(parameters, 'limit', 50, 500)
   const query: Query = { contains, where, limit, from: sinceMs === undefined ? -Infinity : Date.now() - sinceMs }
@@ -88,14 +88,14 @@ async function searchTail(tail: LogTail, query: Query, found: Found, signal: Abo
     }
     found.lines++
     notePresentFields(record, found)
-    const fits = matchRecord(record, query)
+    const matches = matchRecord(record, query)
     if (record.time && 'at' in record.time) {
       const { at } = record.time
       oldest = Math.min(oldest, at)
-      if (at >= query.from) found.unparsed += untimed + (fits === undefined ? 1 : 0)
+      if (at >= query.from) found.unparsed += untimed + (matches === undefined ? 1 : 0)
       untimed = 0
-      if (fits && at >= query.from) addMatch({ at, record }, query.limit, found)
-    } else if (fits !== false) {
+      if (matches && at >= query.from) addMatch({ at, record }, query.limit, found)
+    } else if (matches !== false) {
       if (record.time) found.unparsed += record.time.latest >= query.from ? 1 : 0
       else untimed++
     }
@@ -126,9 +126,9 @@ function matchRecord(record: LogRecord, { contains, where }: Query): boolean | u
   if (contains && !containsOne(record, contains)) return false
   let result: boolean | undefined = true
   for (const [name, wanted] of where) {
-    const fits = matchField(record, name, wanted)
-    if (fits === false) return false
-    if (fits === undefined) result = undefined
+    const matches = matchField(record, name, wanted)
+    if (matches === false) return false
+    if (matches === undefined) result = undefined
   }
   return result
 }
