@@ -6,7 +6,7 @@ import { findLogFiles, readLogTails } from '../../src/targets/read-logs.ts'
 import type { LogTail } from '../../src/targets/read-logs.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { limitOf, optionalDuration, optionalRecord, optionalStrings, requiredString } from './check-parameters.ts'
+import { limitParameter, optionalDuration, optionalRecord, optionalStrings, requiredString } from './check-parameters.ts'
 import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS } from './log-levels.ts'
 import { fieldOf } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
@@ -44,7 +44,7 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
   const where = Object.entries(optionalRecord(parameters, 'where') ?? {})
   const contains = optionalStrings(parameters, 'contains')?.map((text) => text.toLowerCase())
   const sinceMs = optionalDuration(parameters, 'since')
-  const limit = limitOf(parameters, 'limit', 50, 500)
+  const limit = limitParameter(parameters, 'limit', 50, 500)
   const query: Query = { contains, where, limit, from: sinceMs === undefined ? -Infinity : Date.now() - sinceMs }
   const { files, problems } = await findLogFiles(target)
   if (files.length === 0)
