@@ -6,7 +6,13 @@ import { findLogFiles, readLogTails } from '../../src/targets/read-logs.ts'
 import type { LogTail } from '../../src/targets/read-logs.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { limitParameter, optionalDuration, optionalRecord, optionalStrings, requiredString } from './check-parameters.ts'
+import {
+  limitParameter,
+  optionalDuration,
+  optionalRecord,
+  optionalStrings,
+  requiredString,
+} from './check-parameters.ts'
 import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS } from './log-levels.ts'
 import { fieldOf } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
