@@ -1,7 +1,11 @@
+import type { PoolClient } from 'pg'
+import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { extendedQuery } from '../../src/effects/extended-query.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
+import { parameterTypes, withFittingLists } from '../../src/targets/list-values.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
+import { readEveryRow } from '../../src/targets/row-security.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 
 /** Rows that a preview shows; further rows are only counted. */
@@ -9,7 +13,8 @@ const MAX_SHOWN_ROWS = 20
 const STATEMENT_TIMEOUT_MS = 5_000
 
 interface Found {
-  row: JsonObject
+  /** JSON. Parsed here, because the client would round large numbers. */
+  row: string
   count: string
 }
 
@@ -17,6 +22,8 @@ export interface FoundRows {
   count: number
   /** At most 20. */
   rows: JsonObject[]
+  /** The columns of type json and jsonb: for these, null and a string in `rows` are not the text that would write them back. */
+  jsonColumns: string[]
 }
 
 /**
@@ -29,20 +36,39 @@ export async function readRows(
   toBeRun?: Statement,
 ): Promise<FoundRows> {
   return withPostgres(target, async (client) => {
-    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
-    const found = select ? await client.query<Found>(extendedQuery(counting(select))) : { rows: [] }
+    const statement = { connection: target.connection, sql: select?.text ?? '', timeoutMs: STATEMENT_TIMEOUT_MS }
+    const found = await readEveryRow(client, statement, async (begin) => {
+      await client.query(begin.join('; '))
+      return select ? readFound(client, select) : { count: 0, rows: [], jsonColumns: [] }
+    })
     if (toBeRun) {
-      // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
-      await client.query(extendedQuery({ text: `PREPARE to_be_run AS ${toBeRun.text}`, values: [] }))
-      await client.query('DEALLOCATE to_be_run')
+      await parameterTypes(client, toBeRun.text)
+      await withFittingLists(client, toBeRun)
     }
     await client.query('ROLLBACK')
-    return { count: Number(found.rows[0]?.count ?? 0), rows: found.rows.map(({ row }) => row) }
+    return found
   })
+}
+
+async function readFound(client: PoolClient, select: Statement): Promise<FoundRows> {
+  const { rows } = await client.query<Found>(extendedQuery(await withFittingLists(client, counting(select))))
+  const { fields } = await client.query(extendedQuery(await withFittingLists(client, describing(select))))
+  return {
+    count: Number(rows[0]?.count ?? 0),
+    rows: rows.map(({ row }) => parseExactJson(row) as JsonObject),
+    jsonColumns: fields.filter(({ dataTypeID }) => JSON_OIDS.includes(dataTypeID)).map(({ name }) => name),
+  }
+}
+
+const JSON_OIDS = [114, 3802]
+
+function describing({ text, values }: Statement): Statement {
+  // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
+  return { text: `SELECT * FROM (\n${text}\n) AS found LIMIT 0`, values }
 }
 
 function counting({ text, values }: Statement): Statement {
   // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
-  const rows = `SELECT to_jsonb(found) AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN_ROWS}`
+  const rows = `SELECT to_jsonb(found)::text AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN_ROWS}`
   return { text: rows, values }
 }

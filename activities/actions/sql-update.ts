@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { RunbookError } from '../../src/core/errors.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
@@ -97,12 +98,18 @@ function selectBefore({ table, where, set }: Declaration): Statement {
   return { text: `SELECT ${columns} FROM ${quotedTable(table)} WHERE ${guard(where, values)}`, values }
 }
 
-function describe(declared: Declaration, { count, rows }: FoundRows, redact: string[]): Omit<ActionPreview, 'summary'> {
+function describe(
+  declared: Declaration,
+  { count, rows, jsonColumns }: FoundRows,
+  redact: string[],
+): Omit<ActionPreview, 'summary'> {
   const { table, set, where } = declared
   const pairs = rows.map((before) => ({ before, after: { ...before, ...set } }))
   const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
   const columns = Object.keys(set)
-  const exact = columns.filter((column) => rows.every((row, i) => isExact(row[column], visible[i]?.before[column])))
+  const exact = columns.filter((column) =>
+    rows.every((row, i) => isExact(row[column], visible[i]?.before[column], jsonColumns.includes(column))),
+  )
   const inexact = columns.filter((column) => !exact.includes(column))
   const undoOf = ({ before }: { before: JsonObject }) => {
     const old = Object.fromEntries(columns.map((column) => [column, before[column] ?? null]))
@@ -123,10 +130,23 @@ function describe(declared: Declaration, { count, rows }: FoundRows, redact: str
   }
 }
 
-/** Whether the stored value is exactly the column's value, so that it can be written back: not redacted, replaced or cut, and not rounded by JSON. */
-function isExact(value: Json | undefined, stored: Json | undefined): boolean {
-  if (typeof value === 'number') return stored === value && Number.isSafeInteger(value)
-  return value !== undefined && stored === value
+/**
+ * Whether the stored value is exactly the column's value, so that it can be written back: not redacted, replaced or cut, and not rounded
+ * by JSON. In a json column, only an object or a list can be written back: null may be JSON's or SQL's, and a string would be parsed.
+ */
+function isExact(value: Json | undefined, stored: Json | undefined, isJson: boolean): boolean {
+  if (typeof value === 'object' && value !== null)
+    return holdsExactValues(value, isJson) && isDeepStrictEqual(value, stored)
+  if (isJson || value === undefined) return false
+  return stored === value && (typeof value !== 'number' || Number.isSafeInteger(value))
+}
+
+/** In JSON, a string may stand for a number that was too large, and a fraction may have lost zeros. */
+function holdsExactValues(value: Json, isJson: boolean): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value)
+  if (typeof value === 'string') return !(isJson && /^-?\d[\d.eE+-]*$/.test(value))
+  if (typeof value !== 'object' || value === null) return true
+  return Object.values(value).every((one) => holdsExactValues(one, isJson))
 }
 
 /** The statement with its values, for display. Never run. */

@@ -1,6 +1,7 @@
 import { parse } from 'postgres-array'
 import { parseDuration } from '../../src/core/duration.ts'
 import { RunbookError } from '../../src/core/errors.ts'
+import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 
@@ -20,6 +21,8 @@ export function coerceColumn(column: string, text: string | null, type: Type, oi
     throw failure(column, `is ${quote(text)}, not a ${show(type)}`)
   }
   const value = scalar(text, type, oid)
+  if (value === undefined && type === 'int' && /^-?[0-9]+$/.test(text))
+    throw failure(column, `is ${quote(text)}, which is beyond 2^53, so an int cannot hold it: declare it as string`)
   if (value === undefined) throw failure(column, `is ${quote(text)}, not ${type === 'int' ? 'an int' : `a ${type}`}`)
   return value
 }
@@ -58,7 +61,7 @@ function byColumnType(text: string, oid: number): Json {
     const exact = Number.isFinite(value) && (!INTEGERS.has(oid) || Number.isSafeInteger(value))
     return exact ? value : text
   }
-  if (oid === OID.json || oid === OID.jsonb) return JSON.parse(text) as Json
+  if (oid === OID.json || oid === OID.jsonb) return parseExactJson(text)
   const element = ARRAYS.get(oid)
   if (element === undefined) return text
   return (elementsOf(text, oid) ?? []).map((item) => elementByType(item, element))
@@ -110,7 +113,7 @@ const parseArray = parse as (text: string) => Element[]
 /** The elements of an array's text, or of a JSON list. Undefined if the text is neither. */
 function elementsOf(text: string, oid: number): Element[] | undefined {
   if (oid === OID.json || oid === OID.jsonb) {
-    const value = JSON.parse(text) as Json
+    const value = parseExactJson(text)
     return Array.isArray(value) ? value.map(jsonElement) : undefined
   }
   // A text column's data may get here too, and the library loops forever on an unclosed quote.

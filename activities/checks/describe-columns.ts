@@ -3,7 +3,7 @@ import { messageOf } from '../../src/core/errors.ts'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 import { columnType } from '../../src/language/kinds/sql-query.ts'
-import { withPostgres } from '../../src/targets/open-postgres.ts'
+import { beginReadOnly, withPostgres } from '../../src/targets/open-postgres.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
 const STATEMENT_TIMEOUT_MS = 5_000
@@ -30,7 +30,8 @@ export async function describeColumns(parameters: JsonObject, targets: Targets):
   const { connection, sql, columns } = parameters
   if (typeof connection !== 'string' || typeof sql !== 'string' || !isJsonObject(columns)) return []
   return withPostgres(await targets.postgres(connection, 'read'), async (client) => {
-    await client.query(`BEGIN READ ONLY; SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
+    // No row is read here, so row-level security cannot hide one.
+    await client.query([...beginReadOnly(DESCRIBE_TIMEOUT_MS), 'SET LOCAL row_security = on'].join('; '))
     const fields = await describe(client, sql)
     const findings = 'why' in fields ? [{ column: '*', message: fields.why }] : await compare(client, fields, columns)
     await client.query('ROLLBACK')

@@ -1,7 +1,8 @@
 import { scrubSecrets } from '../../src/config/secret.ts'
-import { isRunbookError } from '../../src/core/errors.ts'
+import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { Json } from '../../src/core/json.ts'
 import { cutText } from '../../src/core/storable.ts'
+import { tlsProblem } from '../../src/targets/explain-connection.ts'
 import { requestHttp } from '../../src/targets/request-http.ts'
 import type { HttpAnswer } from '../../src/targets/request-http.ts'
 import { BODY_NOT_KEPT, capResult } from '../limit-result.ts'
@@ -26,6 +27,9 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
     return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer, redact), error: null }, redact)
   } catch (error) {
     if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
+    const tls = tlsProblem(error.cause, String(error.detail.why ?? error.message))
+    // Something answers: whether the service works cannot be told.
+    if (tls) throw new RunbookError('RUNBOOK_CHECK_FAILED', `${error.message}: the service ${tls}`, {}, error)
     const latencyMs = Math.round(performance.now() - started)
     return { reachable: false, ok: false, status: null, latencyMs, body: null, truncated: false, error: error.message }
   }

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -120,7 +121,7 @@ export function maxAttempts(opts: string | null): number {
 function parseJson(text: string | null): Json {
   if (text === null) return null
   try {
-    return JSON.parse(text) as Json
+    return parseExactJson(text)
   } catch {
     return text
   }

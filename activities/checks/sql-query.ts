@@ -5,7 +5,9 @@ import { MAX_RESULT_BYTES, MAX_ROWS } from '../../src/core/evidence.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 import { columnType, SCALARS } from '../../src/language/kinds/sql-query.ts'
+import { withFittingLists } from '../../src/targets/list-values.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
+import { readEveryRow } from '../../src/targets/row-security.ts'
 import { openPortal, readNextRows, type ReadStatement } from '../../src/targets/read-portal.ts'
 import { capResult } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
@@ -23,16 +25,18 @@ const FETCH_ROWS = 100
  */
 export const sqlQuery: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const target = await targets.postgres(requiredString(parameters, 'connection'), 'read')
-  const statement: ReadStatement = {
-    sql: requiredString(parameters, 'sql'),
-    params: (optionalList(parameters, 'params') ?? []).map(sqlValue),
-    // A little less than the check's timeout, so that the server cancels the statement and reports it.
-    timeoutMs: Math.max(50, Math.round(timeoutMs * 0.95)),
-  }
+  const text = requiredString(parameters, 'sql')
+  const values = (optionalList(parameters, 'params') ?? []).map(sqlValue)
+  // A little less than the check's timeout, so that the server cancels the statement and reports it.
+  const limits = { connection: target.connection, sql: text, timeoutMs: Math.max(50, timeoutMs * 0.95) }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
   const read = withPostgres(target, async (client) => {
     // At the abort the connection is closed, and the server's own timeout ends the statement.
-    const rows = await withSignal(signal, () => readRows(client, statement))
+    const rows = await withSignal(signal, async () => {
+      const fitting = await withFittingLists(client, { text, values })
+      const params = fitting.values as (string | null)[]
+      return readEveryRow(client, limits, (begin) => readRows(client, { sql: text, params, begin }))
+    })
     await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()')
     return rows
   })
@@ -94,9 +98,8 @@ function pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Ty
 }
 
 /** Values are sent as text, and the server infers their type: `'1h'` works for `$1::interval`. An object is sent as JSON. */
-function sqlValue(value: Json): string | string[] | null {
-  if (value === null || typeof value === 'string') return value
-  if (Array.isArray(value)) return value.map(sqlValue) as string[]
+function sqlValue(value: Json): string | Json[] | null {
+  if (value === null || typeof value === 'string' || Array.isArray(value)) return value
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { effectKey } from '../core/effect.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { engineId } from '../history/engine-id.ts'
+import { withFittingLists } from '../targets/list-values.ts'
 import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { requestPermit } from './request-permit.ts'
@@ -90,7 +91,8 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
 async function writeBefore(client: pg.PoolClient, write: GuardedWrite, deadline: string): Promise<string | undefined> {
   let changed: number
   try {
-    changed = (await client.query(extendedQuery(boundedBy(deadline, write)))).rowCount ?? 0
+    const statement = await withFittingLists(client, boundedBy(deadline, write))
+    changed = (await client.query(extendedQuery(statement))).rowCount ?? 0
   } catch (error) {
     if (sqlVerdict(error) === 'refused') return `${write.what}: ${messageOf(error)} (SQLSTATE ${sqlState(error)})`
     throw error

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { withFittingLists } from '../targets/list-values.ts'
 import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { requestPermit } from './request-permit.ts'
@@ -77,7 +78,8 @@ async function writeInTransaction(
 ): Promise<ActionResult> {
   // Nobody tries again, so this attempt waits for a lock as long as its statement may take.
   await beginBounded(client, { ...limits, lockMs: limits.statementMs })
-  const changed = (await client.query(extendedQuery(boundedBy(deadline, write)))).rowCount ?? 0
+  const statement = await withFittingLists(client, boundedBy(deadline, write))
+  const changed = (await client.query(extendedQuery(statement))).rowCount ?? 0
   const matches = changed === write.rows
   const late = !(matches && write.endsInWhere) && (await isPast(client, deadline))
   if (late || !matches) {
@@ -98,7 +100,10 @@ async function observe(target: PostgresTarget, write: GuardedWrite): Promise<Act
   if (!write.observe) return { result: 'unknown', detail: `${STARTED}. Check ${write.what}, then run "runbook settle"` }
   let count: number
   try {
-    const found = await target.pool.query<{ count: string }>(write.observe.text, write.observe.values)
+    const { observe: select } = write
+    const found = await withPostgres(target, async (client) =>
+      client.query<{ count: string }>(extendedQuery(await withFittingLists(client, select))),
+    )
     count = Number(found.rows[0]?.count ?? 0)
   } catch (error) {
     if (sqlVerdict(error) !== 'refused')

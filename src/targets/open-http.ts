@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import type { HttpConnection } from '../config/config.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { decodedPart } from './explain-connection.ts'
 import type { HttpTarget } from './targets.ts'
 
 /** Link-local addresses, where clouds serve their instances' credentials. */
@@ -22,7 +23,7 @@ export async function openHttp(connection: string, config: HttpConnection): Prom
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(config.headers)) headers[name] = value.reveal()
   if (baseUrl.username || baseUrl.password) {
-    const user = `${decodeURIComponent(baseUrl.username)}:${decodeURIComponent(baseUrl.password)}`
+    const user = `${decodedPart(baseUrl.username)}:${decodedPart(baseUrl.password)}`
     headers.authorization ??= `Basic ${Buffer.from(user).toString('base64')}`
     baseUrl.username = ''
     baseUrl.password = ''

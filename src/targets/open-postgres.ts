@@ -3,17 +3,16 @@ import { watchClient, withClient } from '../core/with-client.ts'
 import { scrubSecrets } from '../config/secret.ts'
 import type { Secret } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { tlsProblem } from './explain-connection.ts'
 import type { Access, PostgresTarget } from './targets.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
-/** For statements that have no timeout of their own. */
-const STATEMENT_TIMEOUT_MS = 30_000
 const LOCK_TIMEOUT_MS = 2_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 
 /**
- * Opens a pool for one credential, after one successful login. Read sessions are read-only by default: the first protection is the
- * role, this is the second. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server refuses the login.
+ * Opens a pool for one credential, after one successful login. Limits and the read-only mode are set in each transaction
+ * (`beginReadOnly`). Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server refuses the login.
  */
 export async function openPostgres(
   connection: string,
@@ -21,11 +20,11 @@ export async function openPostgres(
   url: Secret,
   settings: { ledger: 'target' | 'none'; redact: string[] },
 ): Promise<PostgresTarget> {
-  const { connectionString, options, address } = sessionOptions(connection, access, url.reveal())
+  const connectionString = url.reveal()
+  const address = addressOf(connection, access, connectionString)
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({
     connectionString,
-    options,
     max: access === 'read' ? 8 : 4,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
@@ -69,28 +68,47 @@ function connectError(target: { connection: string; address: string }, error: un
   // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.
   if (typeof code === 'string' && /^(28|3D)/.test(code))
     return new RunbookError('RUNBOOK_CONFIG', `${what} refuses the login: ${why}`, detail, error)
+  const tls = tlsProblem(error, why)
+  if (tls) return new RunbookError('RUNBOOK_CONFIG', `${what} ${tls}`, detail, error)
+  if (code === '08P01' && /startup parameter/.test(why))
+    return new RunbookError(
+      'RUNBOOK_CONFIG',
+      `${what} is a pooler that refuses a parameter of the address: ${why}. Remove "options" from the address`,
+      detail,
+      error,
+    )
+  // Classes 53 (no free connection, memory or disk) and 57P03 (the server starts or stops): it answers, and later it may accept.
+  if (typeof code === 'string' && /^(53|57P)/.test(code))
+    return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not accept a connection now: ${why}`, detail, error)
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, detail, error)
 }
 
-/** Moves the URL's `options` to ours: in the URL, they would replace them. */
-function sessionOptions(connection: string, access: Access, text: string) {
-  if (!URL.canParse(text))
+/**
+ * Begins a read-only transaction with limits. The settings are local to it and are not sent with the login: PgBouncer and hosted poolers
+ * refuse or drop such settings, and a setting of the session would reach other clients of the pooler.
+ */
+export function beginReadOnly(statementTimeoutMs: number): string[] {
+  const settings = {
+    statement_timeout: String(Math.round(statementTimeoutMs)),
+    lock_timeout: String(LOCK_TIMEOUT_MS),
+    idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    datestyle: "'ISO'",
+    // Instead of silently leaving rows out, PostgreSQL then refuses a statement that a policy would filter.
+    row_security: 'off',
+  }
+  // oxlint-disable-next-line runbook/sql-text -- constants and a number
+  return ['BEGIN READ ONLY', ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = ${value}`)]
+}
+
+/** Host, port and database for messages. Accepts what the driver accepts, also an empty host with `?host=/path/of/a/socket`. */
+function addressOf(connection: string, access: Access, text: string): string {
+  const withHost = text.replace(/^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)(?=[/?#])/i, '$1localhost')
+  if (!/^postgres(ql)?:\/\//i.test(withHost) || !URL.canParse(withHost))
     throw new RunbookError(
       'RUNBOOK_CONFIG',
       `connection ${connection} (${access}): the value is not a postgres:// address`,
     )
-  const url = new URL(text)
-  const own = url.searchParams.get('options') ?? ''
-  url.searchParams.delete('options')
-  const host = url.searchParams.get('host') ?? (url.hostname || 'localhost')
-  const address = `${host}:${url.searchParams.get('port') ?? (url.port || '5432')}${url.pathname}`
-  const settings = {
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    datestyle: 'ISO',
-    ...(access === 'read' ? { default_transaction_read_only: 'on' } : {}),
-  }
-  const options = [own, ...Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)].join(' ').trim()
-  return { connectionString: url.toString(), options, address }
+  const url = new URL(withHost)
+  const host = url.searchParams.get('host') ?? url.hostname
+  return `${host}:${url.searchParams.get('port') ?? (url.port || '5432')}${url.pathname}`
 }

@@ -1,6 +1,7 @@
 import { scrubSecrets } from '../config/secret.ts'
 import type { Secret } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { decodedPart, tlsProblem } from './explain-connection.ts'
 import type { Access, RedisTarget } from './targets.ts'
 
 const CONNECT_TIMEOUT_MS = 2_000
@@ -49,6 +50,10 @@ function connectError(connection: string, address: string, error: unknown): Runb
   const detail = { connection, address }
   if (/^(WRONGPASS|NOAUTH|NOPERM)|invalid password/.test(why))
     return new RunbookError('RUNBOOK_CONFIG', `${what} refuses the login: ${why}`, detail, error)
+  const tls = tlsProblem(error, why)
+  if (tls) return new RunbookError('RUNBOOK_CONFIG', `${what} ${tls}`, detail, error)
+  if (/^(LOADING|MASTERDOWN|ERR max number of clients)/i.test(why))
+    return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not accept a connection now: ${why}`, detail, error)
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, detail, error)
 }
 
@@ -66,8 +71,8 @@ function parseAddress(connection: string, access: Access, text: string) {
     host,
     port,
     db,
-    ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
-    ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
+    ...(url.username ? { username: decodedPart(url.username) } : {}),
+    ...(url.password ? { password: decodedPart(url.password) } : {}),
     ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
   }
   return { options, address: `${host}:${port}` }

@@ -11,10 +11,9 @@ export interface Portion {
 
 export interface ReadStatement {
   sql: string
-  /** A list is sent as the text of an array. */
-  params: (string | string[] | null)[]
-  /** The server's own limit for the statement. */
-  timeoutMs: number
+  params: (string | null)[]
+  /** Statements that begin the transaction and set its limits. */
+  begin: string[]
 }
 
 const PORTAL = 'rows'
@@ -23,13 +22,11 @@ const PORTAL = 'rows'
  * Opens a READ ONLY transaction with one statement of the extended protocol, and reads its first rows, in a single round trip: most of
  * a check's time is its round trips. The caller ends the transaction. Rejects with the server's error.
  */
-export function openPortal(client: PoolClient, { sql, params, timeoutMs }: ReadStatement, count: number) {
+export function openPortal(client: PoolClient, { sql, params, begin }: ReadStatement, count: number) {
   return exchange(client, (connection) => {
-    execute(connection, 'BEGIN READ ONLY')
-    // oxlint-disable-next-line runbook/sql-text -- a number
-    execute(connection, `SET LOCAL statement_timeout = ${timeoutMs}`)
+    for (const statement of begin) execute(connection, statement)
     connection.parse({ name: '', text: sql, types: [] }, true)
-    connection.bind({ portal: PORTAL, values: params.map(valueText) }, true)
+    connection.bind({ portal: PORTAL, values: params }, true)
     connection.describe({ type: 'P', name: PORTAL }, true)
     fetchRows(connection, count)
   })
@@ -103,14 +100,4 @@ class Exchange implements Submittable {
   handleCopyInResponse(connection: Connection & { sendCopyFail(why: string): void }): void {
     connection.sendCopyFail('a check sends no data')
   }
-}
-
-function valueText(value: string | string[] | null): string | null {
-  return Array.isArray(value) ? arrayText(value) : value
-}
-
-function arrayText(values: (string | string[] | null)[]): string {
-  const item = (value: string | string[] | null) =>
-    value === null ? 'NULL' : Array.isArray(value) ? arrayText(value) : `"${value.replace(/["\\]/g, '\\$&')}"`
-  return `{${values.map(item).join(',')}}`
 }

@@ -153,7 +153,7 @@ test.each([
     'an unsafe integer',
     `SELECT size FROM runs WHERE id = 'b'`,
     { size: 'int' },
-    'column size is "9007199254740992", not an int',
+    'column size is "9007199254740992", which is beyond 2^53',
   ],
   ['NaN', `SELECT cost FROM runs WHERE id = 'b'`, { cost: 'double' }, 'column cost is "NaN", not a double'],
   ['NULL in a column without ?', 'SELECT ok FROM runs', { ok: 'bool' }, 'column ok is NULL'],

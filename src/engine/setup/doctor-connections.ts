@@ -1,8 +1,10 @@
-import type { Config, ConnectionConfig } from '../../config/config.ts'
+import type { Config, ConnectionConfig, PostgresConnection } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
+import { withPostgres } from '../../targets/open-postgres.ts'
+import { securedTables, tableList } from '../../targets/row-security.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
@@ -37,13 +39,7 @@ type TestResult = Pick<DoctorFinding, 'detail' | 'warning' | 'fix'>
 async function testConnection(targets: Targets, name: string, connection: ConnectionConfig): Promise<TestResult> {
   switch (connection.kind) {
     case 'postgres':
-      await (await targets.postgres(name, 'read')).pool.query('SELECT 1')
-      return {
-        detail:
-          connection.ledger === 'target'
-            ? 'answers; effects are applied exactly once'
-            : 'answers; no ledger: effects are applied at most once',
-      }
+      return testPostgres(targets, name, connection)
     case 'bullmq':
       await (await targets.bullmq(name, 'read')).redis.ping()
       return { detail: `answers; queue ${connection.prefix}:${connection.queue}` }
@@ -58,6 +54,21 @@ async function testConnection(targets: Targets, name: string, connection: Connec
     case 'logs':
       await targets.logs(name)
       return { detail: connection.files.join(', ') }
+  }
+}
+
+async function testPostgres(targets: Targets, name: string, connection: PostgresConnection): Promise<TestResult> {
+  const target = await targets.postgres(name, 'read')
+  const hidden = (await withPostgres(target, securedTables)).filter(({ showsAll }) => !showsAll)
+  const ledger =
+    connection.ledger === 'target'
+      ? 'answers; effects are applied exactly once'
+      : 'answers; no ledger: effects are applied at most once'
+  if (hidden.length === 0) return { detail: ledger }
+  return {
+    warning: true,
+    detail: `${ledger}; row-level security hides rows of ${tableList(hidden)} from the read login, so checks of them fail`,
+    fix: 'create a policy FOR SELECT TO the role of the read login USING (true) on each of these tables',
   }
 }
 

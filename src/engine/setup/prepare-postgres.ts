@@ -6,6 +6,7 @@ import { sha256Hex } from '../../core/canonical.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
 import { prepareLedger } from '../../effects/prepare-ledger.ts'
 import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
+import { securedTables, tableList } from '../../targets/row-security.ts'
 import { revokeFromPublic } from './revoke-from-public.ts'
 
 interface Preparation extends PreparedConnection {
@@ -39,6 +40,7 @@ export async function preparePostgres(
     await client.query('COMMIT')
     await revokeFromPublic(p, logins.write ? [diagnose, remediate] : [diagnose])
     await warnAboutDefiners(p, diagnose)
+    await warnAboutRowSecurity(p, diagnose)
     if (logins.write && connection.ledger === 'target') {
       const applied = await prepareLedger(options.adminUrl, remediate)
       did.push(
@@ -212,6 +214,17 @@ async function warnAboutDefiners({ client, warnings }: Preparation, role: string
   if (names)
     warnings.push(
       `${role} may call functions that run with their owner's rights: ${names}. Run REVOKE EXECUTE … FROM PUBLIC for those that write.`,
+    )
+}
+
+/** Warns about tables whose rows a policy hides from the read role: PostgreSQL would answer with fewer rows and no error. */
+async function warnAboutRowSecurity({ client, warnings }: Preparation, role: string): Promise<void> {
+  await client.query(`BEGIN; SET LOCAL ROLE ${client.escapeIdentifier(role)}`)
+  const hidden = (await securedTables(client)).filter(({ showsAll }) => !showsAll)
+  await client.query('ROLLBACK')
+  if (hidden.length > 0)
+    warnings.push(
+      `row-level security hides rows of ${tableList(hidden)} from ${role}: checks of these tables fail until a policy shows it all rows: CREATE POLICY runbook ON <table> FOR SELECT TO ${role} USING (true).`,
     )
 }
 
