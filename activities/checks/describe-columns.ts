@@ -31,7 +31,7 @@ export async function describeColumns(parameters: JsonObject, targets: Targets):
   if (typeof connection !== 'string' || typeof sql !== 'string' || !isJsonObject(columns)) return []
   return withPostgres(await targets.postgres(connection, 'read'), async (client) => {
     // No row is read here, so row-level security cannot hide one.
-    await client.query([...beginReadOnly(DESCRIBE_TIMEOUT_MS), 'SET LOCAL row_security = on'].join('; '))
+    await client.query([...beginReadOnly(STATEMENT_TIMEOUT_MS), 'SET LOCAL row_security = on'].join('; '))
     const fields = await describe(client, sql)
     const findings = 'why' in fields ? [{ column: '*', message: fields.why }] : await compare(client, fields, columns)
     await client.query('ROLLBACK')
