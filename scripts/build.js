@@ -25,7 +25,7 @@ const BUNDLED = [
   'src/temporal/bundle.ts',
   'package-lock.json',
 ]
-const ASSETS = /\.(sql|lua|css|html|svg|json)$/
+const ASSETS = /\.(sql|lua|css|html|svg|json|mjs)$/
 const BUNDLER = 'dist/src/temporal/bundle.js'
 const STAMP = 'dist/.built.json'
 

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { RunbookError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
+import { CommandNotStarted, superviseCommand } from './supervised-command.ts'
 import type { ProcessTarget } from './targets.ts'
 
 export interface CommandResult {
@@ -18,8 +18,6 @@ export interface CommandResult {
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024
-/** Between SIGTERM and SIGKILL. */
-const GRACE_MS = 2_000
 /** How long output is read after the program's end. Its children may keep the pipe open forever. */
 const DRAIN_TIMEOUT_MS = 200
 
@@ -60,8 +58,9 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
 }
 
 /**
- * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout or when `signal` aborts. An exit
- * code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` when the command cannot be started.
+ * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout, also when this process was
+ * killed, or when `signal` aborts. An exit code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` when
+ * the command was not started, and another error when it is unknown what it did.
  */
 export async function runCommand(
   target: ProcessTarget,
@@ -69,55 +68,38 @@ export async function runCommand(
   argv: readonly string[],
   { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<CommandResult> {
-  const [program, ...rest] = argv
   signal?.throwIfAborted()
   const started = performance.now()
-  const child = spawn(program!, rest, {
-    cwd: target.cwd,
-    env: target.environment,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-    shell: false,
-  })
-  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const end = () => void endGroup(child)
-  timeout.addEventListener('abort', end)
-  signal?.addEventListener('abort', end)
+  const { cwd, environment } = target
+  const command = superviseCommand(argv, { cwd, environment, timeoutMs })
+  const [stdout, stderr] = [collect(command.stdout), collect(command.stderr)]
+  signal?.addEventListener('abort', command.stop)
   try {
-    const ended = await waitForEnd(child)
+    const ended = await command.ended
+    await drain([command.stdout, command.stderr])
     return {
       ...ended,
       stdout: stdout.text(),
       stderr: stderr.text(),
       truncated: stdout.cut() || stderr.cut(),
-      timedOut: timeout.aborted,
       durationMs: Math.round(performance.now() - started),
     }
   } catch (error) {
-    throw new RunbookError(
-      'RUNBOOK_UNREACHABLE',
-      `command ${name} could not be started: ${(error as Error).message}`,
-      {},
-      error,
-    )
+    if (!(error instanceof CommandNotStarted)) throw error
+    throw new RunbookError('RUNBOOK_UNREACHABLE', `command ${name} could not be started: ${error.message}`, {}, error)
   } finally {
-    timeout.removeEventListener('abort', end)
-    signal?.removeEventListener('abort', end)
-    child.stdout.destroy()
-    child.stderr.destroy()
+    signal?.removeEventListener('abort', command.stop)
+    command.stdout.destroy()
+    command.stderr.destroy()
   }
 }
 
-function waitForEnd(child: ChildProcess): Promise<{ exitCode: number | null; signal: string | null }> {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (exitCode, signal) => {
-      const done = () => resolve({ exitCode, signal })
-      child.once('close', done)
-      setTimeout(done, DRAIN_TIMEOUT_MS).unref()
-    })
-  })
+/** Waits until the output is read to its end, for a short time. */
+async function drain(streams: Readable[]): Promise<void> {
+  const read = Promise.allSettled(
+    streams.map((stream) => finished(stream, { signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) })),
+  )
+  await read
 }
 
 function collect(stream: Readable): { text(): string; cut(): boolean } {
@@ -131,20 +113,5 @@ function collect(stream: Readable): { text(): string; cut(): boolean } {
   return {
     text: () => Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString('utf8'),
     cut: () => size > MAX_OUTPUT_BYTES,
-  }
-}
-
-/** Sends SIGTERM to the whole group, and SIGKILL to the processes that are left after the grace time. */
-function endGroup(child: ChildProcess): void {
-  signalGroup(child, 'SIGTERM')
-  setTimeout(() => signalGroup(child, 'SIGKILL'), GRACE_MS).unref()
-}
-
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return
-  try {
-    process.kill(-child.pid, signal)
-  } catch {
-    // The group is gone.
   }
 }

@@ -36,6 +36,8 @@ export async function startWorker(
     namespace: temporal.namespace,
     shutdownGraceTime: '10s',
     shutdownForceTime: '15s',
+    // The SDK's default sends a heartbeat only after 0.8 of the heartbeat timeout: then a short delay looks like a dead worker.
+    maxHeartbeatThrottleInterval: '2s',
   }
   const workers = await Promise.all(
     roles.map((role) =>

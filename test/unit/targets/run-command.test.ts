@@ -1,6 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Secret } from '../../../src/config/secret.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
@@ -110,6 +113,60 @@ test('a daemon that the command starts does not delay the result and keeps runni
   expect(result.durationMs).toBeLessThan(2_500)
   expect(alive(Number(result.stdout))).toBe(true)
   process.kill(Number(result.stdout), 'SIGKILL')
+})
+
+test('processes that the command leaves in its group keep running after its normal end', async () => {
+  const starter = `const c = require('child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20000)'], { stdio: 'ignore' }); c.unref(); console.log(c.pid)`
+  const { stdout, exitCode } = await run(open({ start: script(starter) }), 'start', {}, { timeoutMs: 5_000 })
+  expect(exitCode).toBe(0)
+  expect(alive(Number(stdout))).toBe(true)
+  process.kill(Number(stdout), 'SIGKILL')
+})
+
+test('the command of a killed worker ends at its timeout, with its whole group', async () => {
+  writeFileSync(
+    join(cwd, 'command.cjs'),
+    `process.on('SIGTERM', () => {}); require('fs').writeFileSync('pid', String(process.pid)); setInterval(() => {}, 1000)`,
+  )
+  const supervisor = fileURLToPath(new URL('../../../src/targets/supervisor.mjs', import.meta.url))
+  const message = { argv: [process.execPath, 'command.cjs'], cwd, environment: {}, timeoutMs: 1_500 }
+  const worker = `const c = require('child_process').spawn(process.execPath, [${JSON.stringify(supervisor)}], { env: {}, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
+    c.send({ ...${JSON.stringify(message)}, deadline: Date.now() + 1500 }); c.on('message', () => process.kill(process.pid, 'SIGKILL'))`
+  const killed = spawn(process.execPath, ['-e', worker])
+  await once(killed, 'exit')
+  expect(killed.signalCode).toBe('SIGKILL')
+  const pidOf = () => (existsSync(join(cwd, 'pid')) ? Number(readFileSync(join(cwd, 'pid'), 'utf8')) : 0)
+  await expect.poll(pidOf, { timeout: 1_400 }).toBeGreaterThan(0)
+  const pid = pidOf()
+  expect(alive(pid)).toBe(true)
+  await expect.poll(() => alive(pid), { timeout: 6_000 }).toBe(false)
+})
+
+test('nobody knows what a command did whose supervisor was killed, and its group is ended', async () => {
+  const supervisorPid = `require('fs').writeFileSync('pid', String(process.pid)); process.kill(process.ppid, 'SIGKILL'); setInterval(() => {}, 1000)`
+  await expect(run(open({ orphan: script(supervisorPid) }), 'orphan', {}, { timeoutMs: 5_000 })).rejects.toThrow(
+    'the process that supervised it ended too early',
+  )
+  const pid = Number(readFileSync(join(cwd, 'pid'), 'utf8'))
+  await expect.poll(() => alive(pid), { timeout: 2_000 }).toBe(false)
+})
+
+test('without free file descriptors, the command was not started, and the worker goes on', async () => {
+  const target = open({ show: script('console.log(1)') })
+  const held: number[] = []
+  let result: Promise<unknown>
+  try {
+    for (;;) held.push(openSync('/dev/null', 'r'))
+  } catch {
+    result = run(target, 'show', {}, { timeoutMs: 5_000 })
+  } finally {
+    for (const descriptor of held) closeSync(descriptor)
+  }
+  await expect(result).rejects.toMatchObject({
+    code: 'RUNBOOK_UNREACHABLE',
+    message: expect.stringContaining('EMFILE'),
+  })
+  expect(await run(target, 'show', {}, { timeoutMs: 5_000 })).toMatchObject({ exitCode: 0 })
 })
 
 function alive(pid: number): boolean {

@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+
+const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url))
+/** After the deadline and the grace time, the supervisor is taken to hang. */
+const HANGS_AFTER_MS = 5_000
+
+export interface CommandEnd {
+  /** Null when a signal ended it. */
+  exitCode: number | null
+  signal: string | null
+  timedOut: boolean
+}
+
+export interface SupervisedCommand {
+  stdout: Readable
+  stderr: Readable
+  /** Rejects with `CommandNotStarted`, or with another error when nobody knows what the command did. */
+  ended: Promise<CommandEnd>
+  /** Ends the command's whole process group. */
+  stop(): void
+}
+
+/** The command was never started. */
+export class CommandNotStarted extends Error {}
+
+/**
+ * Runs a command without a shell, in its own process group, under a supervisor process (supervisor.mjs) that ends the whole group at the
+ * timeout. The supervisor does not depend on this process: a killed worker's command ends in time too, before its lease is given to
+ * somebody else.
+ */
+export function superviseCommand(
+  argv: readonly string[],
+  { cwd, environment, timeoutMs }: { cwd: string; environment: Record<string, string>; timeoutMs: number },
+): SupervisedCommand {
+  // Without our environment: it may hold secrets, and options that Node.js reads. The command's own is in the message.
+  const supervisor = spawn(process.execPath, [SUPERVISOR], {
+    env: {},
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: true,
+  })
+  const ended = endOf(supervisor, timeoutMs)
+  // Without file descriptors, `spawn` fails before it makes the streams.
+  if (supervisor.pid !== undefined) {
+    const message = { argv, cwd, environment, deadline: Date.now() + timeoutMs, timeoutMs }
+    supervisor.send(message, () => {})
+  }
+  return {
+    stdout: supervisor.stdout ?? Readable.from([]),
+    stderr: supervisor.stderr ?? Readable.from([]),
+    ended,
+    stop: () => void (supervisor.connected && supervisor.send('stop', () => {})),
+  }
+}
+
+type Report = { started: number } | { failed: string } | { ended: CommandEnd }
+
+function endOf(supervisor: ChildProcess, timeoutMs: number): Promise<CommandEnd> {
+  return new Promise((resolve, reject) => {
+    let group: number | undefined
+    let isReported = false
+    const giveUp = (why: string) => {
+      if (isReported) return
+      isReported = true
+      killQuietly(supervisor.pid)
+      killQuietly(group && -group)
+      reject(new Error(`the process that supervised it ${why}`))
+    }
+    const hanging = setTimeout(() => giveUp('did not end it in time'), timeoutMs + HANGS_AFTER_MS)
+    supervisor.on('message', (report: Report) => {
+      if ('started' in report) return void (group = report.started)
+      isReported = true
+      clearTimeout(hanging)
+      if ('failed' in report) reject(new CommandNotStarted(report.failed))
+      else resolve(report.ended)
+    })
+    // Listened to from the start: an `error` event without a listener would end the worker.
+    supervisor.on('error', (error) => {
+      clearTimeout(hanging)
+      if (supervisor.pid === undefined) reject(new CommandNotStarted(error.message))
+    })
+    // Comes after the last message.
+    supervisor.once('disconnect', () => {
+      clearTimeout(hanging)
+      giveUp('ended too early')
+    })
+  })
+}
+
+function killQuietly(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It is gone.
+  }
+}

@@ -1,0 +1,56 @@
+// A process of its own for each command. It holds the command's deadline and ends the command's whole process group, also when the
+// worker that asked for it was killed. Plain JavaScript, because Node.js starts it directly. The other end is supervised-command.ts.
+import { spawn } from 'node:child_process'
+
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 2_000
+
+process.once('message', ({ argv: [program, ...args], cwd, environment, deadline, timeoutMs }) => {
+  const left = Math.min(deadline - Date.now(), timeoutMs)
+  if (left <= 0) return report({ failed: 'its time had passed before it could be started' }, disconnect)
+  let child
+  try {
+    // Its own group, and not ours: this process must outlive it.
+    child = spawn(program, args, { cwd, env: environment, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  } catch (error) {
+    return report({ failed: error.message }, disconnect)
+  }
+  if (child.pid === undefined) return void child.once('error', (error) => report({ failed: error.message }, disconnect))
+  report({ started: child.pid })
+  let ending
+  let timedOut = false
+  const end = () => {
+    ending ??= new Promise((resolve) => {
+      signalGroup(child.pid, 'SIGTERM')
+      setTimeout(() => resolve(signalGroup(child.pid, 'SIGKILL')), GRACE_MS)
+    })
+  }
+  const timer = setTimeout(() => {
+    timedOut = true
+    end()
+  }, left)
+  process.on('message', end)
+  child.once('exit', (exitCode, signal) => {
+    clearTimeout(timer)
+    // Processes of the group may be left that ignore SIGTERM: this process ends after SIGKILL was sent.
+    report({ ended: { exitCode, signal, timedOut } }, () => void Promise.resolve(ending).then(disconnect))
+  })
+})
+
+/** The worker may be gone: then nobody needs to know. */
+function report(message, then = () => {}) {
+  if (process.connected) process.send(message, then)
+}
+
+/** Without the channel and without timers, this process ends. */
+function disconnect() {
+  if (process.connected) process.disconnect()
+}
+
+function signalGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // The group is gone.
+  }
+}
