@@ -88,7 +88,7 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
   checkApproved(context.approved, call, argv)
   let result: CommandResult
   try {
-    result = await runCommand(target, command, argv, { timeoutMs: context.timeoutMs })
+    result = await runCommand(target, command, argv, { timeoutMs: context.timeoutMs, startBy: context.startBy })
   } catch (error) {
     // The command was never started.
     if (isRunbookError(error, 'RUNBOOK_UNREACHABLE')) return { result: 'refused', detail: error.message }

@@ -51,6 +51,8 @@ export interface RunContext {
   /** `<engine>/INC-142.r1/0-http.request/-`: sent to a service, so that it can recognize a repeated request. */
   effectKey: string
   timeoutMs: number
+  /** Milliseconds since 1970. Later than this, nothing may be started: the lease would end before the action does. */
+  startBy: number
   /** The preview that was shown when it was approved. */
   approved: ActionPreview
   notify(channel: string, message: string): Promise<string | null>

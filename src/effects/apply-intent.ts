@@ -8,6 +8,8 @@ import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
 /** The lease must outlast the run, because no fence at the other end stops a late one. */
 const LEASE_MARGIN_MS = 10_000
+/** From the request of the permit to the start. A process that was suspended for longer starts nothing. */
+const START_WITHIN_MS = 5_000
 
 const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 
@@ -29,6 +31,7 @@ export async function applyIntent(
     record({ result: 'unknown', detail: `${STARTED_BEFORE}. Check it, then run "runbook settle"` })
 
   if (!repeatable && (await hasIntent(deps.database, place))) return startedBefore()
+  const startBy = Date.now() + START_WITHIN_MS
   const permit = await requestPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
   if ('answer' in permit)
     return !('effect' in permit.answer) && (await hasIntent(deps.database, place)) ? startedBefore() : permit.answer
@@ -36,7 +39,7 @@ export async function applyIntent(
   const first = await recordIntent(deps.database, place)
   if (!first && !repeatable) return startedBefore()
   const result: ActionResult =
-    'refused' in permit ? { result: 'refused', detail: permit.refused } : await attempt(deps, request, run)
+    'refused' in permit ? { result: 'refused', detail: permit.refused } : await attempt(deps, request, run, startBy)
   // This refusal shows nothing about the earlier attempt, whose outcome is unknown.
   if (!first && !result.observed && result.result === 'refused')
     return record({ result: 'unknown', detail: `${STARTED_BEFORE}; the next attempt was refused: ${result.detail}` })
@@ -45,18 +48,29 @@ export async function applyIntent(
 
 /** Sends a message: without a permit, at least once. */
 export async function applyMessage(deps: EffectDeps, request: EffectRequest, { run }: Run): Promise<EffectAnswer> {
-  const result = await attempt(deps, request, run)
+  const result = await attempt(deps, request, run, Date.now() + START_WITHIN_MS)
   return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...result }) }
 }
 
-async function attempt(deps: EffectDeps, request: EffectRequest, run: Run['run']): Promise<ActionResult> {
+async function attempt(
+  deps: EffectDeps,
+  request: EffectRequest,
+  run: Run['run'],
+  startBy: number,
+): Promise<ActionResult> {
   const { gate, action, timeoutMs } = request
   try {
     const key = effectKey(await engineId(deps.database), gate, action.id, action.target)
+    if (Date.now() > startBy)
+      return {
+        result: 'refused',
+        detail: 'the worker was delayed after its permit for too long, so nothing was started',
+      }
     return await run({
       targets: deps.targets,
       effectKey: key,
       timeoutMs,
+      startBy,
       approved: action.preview,
       notify: deps.notify,
     })

@@ -60,18 +60,18 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
 /**
  * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout, also when this process was
  * killed, or when `signal` aborts. An exit code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` when
- * the command was not started, and another error when it is unknown what it did.
+ * the command was not started, also because it is later than `startBy`, and another error when it is unknown what it did.
  */
 export async function runCommand(
   target: ProcessTarget,
   name: string,
   argv: readonly string[],
-  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+  { timeoutMs, startBy, signal }: { timeoutMs: number; startBy?: number; signal?: AbortSignal },
 ): Promise<CommandResult> {
   signal?.throwIfAborted()
   const started = performance.now()
   const { cwd, environment } = target
-  const command = superviseCommand(argv, { cwd, environment, timeoutMs })
+  const command = superviseCommand(argv, { cwd, environment, timeoutMs, startBy: startBy ?? Date.now() + timeoutMs })
   const [stdout, stderr] = [collect(command.stdout), collect(command.stderr)]
   signal?.addEventListener('abort', command.stop)
   try {

@@ -6,6 +6,15 @@ const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url))
 /** After the deadline and the grace time, the supervisor is taken to hang. */
 const HANGS_AFTER_MS = 5_000
 
+export interface CommandOptions {
+  cwd: string
+  /** The command's whole environment. */
+  environment: Record<string, string>
+  timeoutMs: number
+  /** Milliseconds since 1970. Later than this, the command is not started. */
+  startBy: number
+}
+
 export interface CommandEnd {
   /** Null when a signal ended it. */
   exitCode: number | null
@@ -30,22 +39,16 @@ export class CommandNotStarted extends Error {}
  * timeout. The supervisor does not depend on this process: a killed worker's command ends in time too, before its lease is given to
  * somebody else.
  */
-export function superviseCommand(
-  argv: readonly string[],
-  { cwd, environment, timeoutMs }: { cwd: string; environment: Record<string, string>; timeoutMs: number },
-): SupervisedCommand {
+export function superviseCommand(argv: readonly string[], given: CommandOptions): SupervisedCommand {
   // Without our environment: it may hold secrets, and options that Node.js reads. The command's own is in the message.
   const supervisor = spawn(process.execPath, [SUPERVISOR], {
     env: {},
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
   })
-  const ended = endOf(supervisor, timeoutMs)
+  const ended = endOf(supervisor, given.timeoutMs)
   // Without file descriptors, `spawn` fails before it makes the streams.
-  if (supervisor.pid !== undefined) {
-    const message = { argv, cwd, environment, deadline: Date.now() + timeoutMs, timeoutMs }
-    supervisor.send(message, () => {})
-  }
+  if (supervisor.pid !== undefined) supervisor.send({ argv, ...given }, () => {})
   return {
     stdout: supervisor.stdout ?? Readable.from([]),
     stderr: supervisor.stderr ?? Readable.from([]),

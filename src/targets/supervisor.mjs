@@ -5,9 +5,8 @@ import { spawn } from 'node:child_process'
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 2_000
 
-process.once('message', ({ argv: [program, ...args], cwd, environment, deadline, timeoutMs }) => {
-  const left = Math.min(deadline - Date.now(), timeoutMs)
-  if (left <= 0) return report({ failed: 'its time had passed before it could be started' }, disconnect)
+process.once('message', ({ argv: [program, ...args], cwd, environment, startBy, timeoutMs }) => {
+  if (Date.now() > startBy) return report({ failed: 'its time had passed before it could be started' }, disconnect)
   let child
   try {
     // Its own group, and not ours: this process must outlive it.
@@ -28,7 +27,7 @@ process.once('message', ({ argv: [program, ...args], cwd, environment, deadline,
   const timer = setTimeout(() => {
     timedOut = true
     end()
-  }, left)
+  }, timeoutMs)
   process.on('message', end)
   child.once('exit', (exitCode, signal) => {
     clearTimeout(timer)

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { RunbookError } from '../../src/core/errors.ts'
 import type { PermitRequest, TakePermit } from '../../src/gate/permit.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
@@ -133,6 +133,21 @@ test('an action that was never tried is refused, also when the action before it 
   const second = { ...first, action: { ...first.action, id: '1-sql.update' } }
   expect(await executeEffect(second, depsFor(world, locked, takePermit))).toMatchObject({
     effect: { action: '1-sql.update', result: 'refused' },
+  })
+})
+
+test('a worker that was suspended between its permit and the start of a command starts nothing', async () => {
+  const request = requestFor(await openTestGate(world), 'process.run', { connection: 'ctl', command: 'restart' }, '-')
+  const now = vi.spyOn(Date, 'now')
+  const suspended: TakePermit = async (wanted) => {
+    const answer = await takePermit(wanted)
+    now.mockReturnValue(Date.now() + 6_000)
+    return answer
+  }
+  // Without the refusal, it would ask the targets for the connection.
+  const answer = await executeEffect(request, depsFor(world, {}, suspended)).finally(() => now.mockRestore())
+  expect(answer).toMatchObject({
+    effect: { result: 'refused', detail: expect.stringContaining('nothing was started') },
   })
 })
 

@@ -131,7 +131,7 @@ test('the command of a killed worker ends at its timeout, with its whole group',
   const supervisor = fileURLToPath(new URL('../../../src/targets/supervisor.mjs', import.meta.url))
   const message = { argv: [process.execPath, 'command.cjs'], cwd, environment: {}, timeoutMs: 1_500 }
   const worker = `const c = require('child_process').spawn(process.execPath, [${JSON.stringify(supervisor)}], { env: {}, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], detached: true });
-    c.send({ ...${JSON.stringify(message)}, deadline: Date.now() + 1500 }); c.on('message', () => process.kill(process.pid, 'SIGKILL'))`
+    c.send({ ...${JSON.stringify(message)}, startBy: Date.now() + 1500 }); c.on('message', () => process.kill(process.pid, 'SIGKILL'))`
   const killed = spawn(process.execPath, ['-e', worker])
   await once(killed, 'exit')
   expect(killed.signalCode).toBe('SIGKILL')
@@ -149,6 +149,16 @@ test('nobody knows what a command did whose supervisor was killed, and its group
   )
   const pid = Number(readFileSync(join(cwd, 'pid'), 'utf8'))
   await expect.poll(() => alive(pid), { timeout: 2_000 }).toBe(false)
+})
+
+test('a command is not started later than allowed', async () => {
+  const target = open({ show: script('require("fs").writeFileSync("ran", "")') })
+  const argv = renderCommand(target, 'show', {})
+  await expect(runCommand(target, 'show', argv, { timeoutMs: 5_000, startBy: Date.now() - 1 })).rejects.toMatchObject({
+    code: 'RUNBOOK_UNREACHABLE',
+    message: 'command show could not be started: its time had passed before it could be started',
+  })
+  expect(existsSync(join(cwd, 'ran'))).toBe(false)
 })
 
 test('without free file descriptors, the command was not started, and the worker goes on', async () => {
