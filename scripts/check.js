@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureInstalled } from './install.js'
@@ -11,9 +13,14 @@ const tool = async (command) => {
   return { ...result, passed: result.code === 0 ? 1 : 0, failed: result.code === 0 ? 0 : 1 }
 }
 
+/** cspell does not notice that the words changed, so the name of its cache depends on them. */
 const spelling = async () => {
-  const cache = ['--cache', '--cache-strategy', 'content', '--cache-location', 'node_modules/.cache/cspell/cache']
-  return tool(bin('cspell/bin.mjs', 'lint', '--no-progress', ...cache, ...(await projectFiles())))
+  const settings = ['cspell.config.js', ...readdirSync(join(root, 'docs/words')).map((name) => `docs/words/${name}`)]
+  const hash = createHash('sha256')
+  for (const file of settings) hash.update(readFileSync(join(root, file)))
+  const cache = `node_modules/.cache/cspell/${hash.digest('hex').slice(0, 16)}`
+  const options = ['--no-progress', '--cache', '--cache-strategy', 'content', '--cache-location', cache]
+  return tool(bin('cspell/bin.mjs', 'lint', ...options, ...(await projectFiles())))
 }
 
 /** Fast tools that need only Node. They run at the same time. */
