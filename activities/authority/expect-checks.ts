@@ -9,7 +9,7 @@ import { refuse } from './refuse.ts'
 
 /**
  * Refuses checks that are not those of the plan, with the parameters that follow from the inputs and the evidence stored at the same
- * stage. Evidence decides what is proposed and applied: whoever could choose a statement could choose what is found.
+ * stage. Evidence decides what is proposed and applied: a caller that could choose a statement could choose what is found.
  */
 export async function expectChecks(db: Queryable, authority: Authority, requests: CheckRequest[]): Promise<void> {
   const [stage, ...others] = requests.map((request) => stageOf(authority, request))

@@ -5,7 +5,7 @@ import type { Proposal, ProposedAction } from '../core/proposal.ts'
 
 /**
  * Why a proposal is not one that the incident's plan can come to; undefined when it is. Asked when a gate is opened, and again for each
- * permit: who must approve, the limits and what is done are the plan's, whoever stored the proposal.
+ * permit: who must approve, the limits and what is done come from the plan, not from the process that stored the proposal.
  *
  * `requesterExcluded`: whether the configuration excludes the requester from every approval.
  */

@@ -156,7 +156,7 @@ describe('bullmq.resume', () => {
     })
   })
 
-  test('is done once, whoever asks again: also when the engine forgot it and the queue was paused again', async () => {
+  test('is done once, also when it is requested again, the engine lost its record and the queue was paused again', async () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
     const { takePermit, asked } = permits()
@@ -178,7 +178,7 @@ describe('bullmq.resume', () => {
     const deps = depsFor(world, targets(), permits({ lease: 'one' }).takePermit)
     const answers = await Promise.allSettled([executeEffect(request, deps), executeEffect(request, deps)])
     const effects = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
-    // The one with the lower fence may have to try again; whoever answers says the same.
+    // The one with the lower fence may have to try again; every answer is the same.
     expect(effects.length).toBeGreaterThan(0)
     for (const effect of effects) expect(effect).toMatchObject({ effect: { result: 'applied' } })
     expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })

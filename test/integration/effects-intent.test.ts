@@ -430,7 +430,7 @@ describe('notify', () => {
 })
 
 describe('manual', () => {
-  test('waits until a person says that it is done, and the first word counts', async () => {
+  test('waits until a person reports that it is done, and the first answer wins', async () => {
     const gate = await openTestGate(world)
     const request = requestFor(gate, 'manual', { instructions: 'Roll back' }, '-')
     const deps = depsFor(world, targets(), permits().takePermit)
@@ -477,7 +477,7 @@ describe('the preview', () => {
     expect((await readRun(world, `o'1`))?.changes).toBe(0)
   })
 
-  test('of an update that fits no row says so', async () => {
+  test('of an update that matches no row reports it', async () => {
     const preview = await previewAction(
       'sql.update',
       { connection: 'db', table: 'runs', where: { id: 'nobody' }, set: { status: 'FAILED' } },

@@ -383,7 +383,7 @@ describe('the guard', () => {
     },
   )
 
-  test('refuses what the table or the role does not allow, and says so', async () => {
+  test('refuses what the table or the role does not allow, and gives the reason', async () => {
     const cases: [string, JsonObject, RegExp][] = [
       ['check', { status: 'BAD' }, /check constraint.*23514/],
       ['type', { attempt: 'many' }, /invalid input syntax.*22P02/],
@@ -468,7 +468,7 @@ describe('a database without our ledger', () => {
     expect(await ledgerHolds(gate)).toBe(0)
   })
 
-  test('is looked at, never written to, when an earlier attempt left only its intent', async () => {
+  test('is only read, never written to, if an earlier attempt left only its intent', async () => {
     const done = await situation('bare-done')
     const notDone = await situation('bare-not')
     await world.owner.query(`UPDATE runs SET status = 'FAILED', failure_reason = 'Stalled' WHERE id = 'bare-done'`)
@@ -550,7 +550,7 @@ describe("the engine's write role", () => {
     }
   })
 
-  test('is told what to do where no ledger was prepared', async () => {
+  test('without a prepared ledger, the message says what to do', async () => {
     const { gate } = await situation('unprepared')
     await world.owner.query('ALTER SCHEMA runbook_ledger RENAME TO hidden_ledger')
     try {

@@ -96,7 +96,7 @@ describe('a person who may break the glass', () => {
     expect(await permit(opened)).toMatchObject({ granted: false, reason: 'withdrawn' })
   })
 
-  test('passes by no freeze, and no stale grounds', async () => {
+  test('does not bypass a freeze, nor stale preconditions', async () => {
     const opened = await strict()
     await approve(opened, 'lead')
     const turn = { control: 'freeze', person: 'operator', reason: 'the failover' }

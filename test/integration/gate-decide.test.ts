@@ -47,7 +47,7 @@ const change = (what: string, { gate }: OpenedTestGate) =>
   world.superuser.query(`UPDATE runbook.gates SET ${what} WHERE id = $1`, [gate])
 
 describe('a decision by a person', () => {
-  test('approves, signed over exactly this gate, proposal and person, and rings the workflow with its token', async () => {
+  test('approves, signed over exactly this gate, proposal and person, and signals the workflow with its token', async () => {
     const opened = await propose(world)
     const tokens: string[] = []
     const decided = await decide(
@@ -84,7 +84,7 @@ describe('a decision by a person', () => {
     })
   })
 
-  test('repeated is the same decision, rung once; also when it comes twice at the same moment', async () => {
+  test('repeated is the same decision, signalled once; also when it comes twice at the same moment', async () => {
     const opened = await propose(world)
     const together = await Promise.all([say('operator', opened), say('operator', opened), say('operator', opened)])
     for (const one of together) expect(one).toMatchObject({ state: 'approved', approvals: 1 })
@@ -114,7 +114,7 @@ describe('a decision by a person', () => {
     await expect(say('operator', opened, { targets: ['a'] })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
   })
 
-  test('of two people who decide against each other at once, one stands and the other is told', async () => {
+  test('of two opposite decisions at the same moment, one is stored and the other is refused with the reason', async () => {
     for (let i = 0; i < 5; i += 1) {
       const opened = await propose(world)
       const said = await Promise.allSettled([say('operator', opened), say('lead', opened, { decision: 'reject' })])
@@ -353,7 +353,7 @@ describe('a decision by token', () => {
     expect([await stateOf(one), await stateOf(other)]).toEqual(['open', 'open'])
   })
 
-  test('that says what stands already is spent by that: it does not come back when the answer is taken back', async () => {
+  test('that repeats the stored answer is used up: it does not count again after the answer is withdrawn', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
     await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
     const again = await signClaims(claims(opened), leadsKey)
@@ -364,7 +364,7 @@ describe('a decision by token', () => {
     expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
-  test('that repeats the answer after the gate was approved is told how it stands, and changes nothing', async () => {
+  test('that repeats the answer after the gate was approved is answered with its state, and changes nothing', async () => {
     const opened = await propose(world)
     await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
     const before = await kinds(opened.incident)

@@ -43,7 +43,7 @@ function rules(
   }
 }
 
-const noRing = async () => {}
+const noSignal = async () => {}
 
 async function approve(opened: OpenedTestGate, who = 'operator', targets?: string[]): Promise<void> {
   const { keyring } = rules()
@@ -53,10 +53,10 @@ async function approve(opened: OpenedTestGate, who = 'operator', targets?: strin
     decision: 'approve' as const,
     ...(targets ? { targets } : {}),
   }
-  await decide({ database: world.engine, keyring, people, wakeWorkflow: noRing }, people[who]!, request)
+  await decide({ database: world.engine, keyring, people, wakeWorkflow: noSignal }, people[who]!, request)
 }
 
-/** A look at the grounds, as the interpreter records it; when it was. */
+/** Records a re-check as the interpreter does; returns its time. */
 async function recheck({ incident }: OpenedTestGate, targets = ['a', 'b', 'c'], number = 1): Promise<string> {
   const data = { round: 1, holds: true, because: '', targets, skipped: {} }
   const [stored] = await recordEvents(world.engine, incident, [
@@ -65,7 +65,7 @@ async function recheck({ incident }: OpenedTestGate, targets = ['a', 'b', 'c'], 
   return stored!.at
 }
 
-/** Approved by the operator, and looked at again just now. */
+/** Approved by the operator, and re-checked just now. */
 async function ready(change: Parameters<typeof propose>[1] = {}) {
   const opened = await propose(world, change)
   await approve(opened)
@@ -208,7 +208,7 @@ describe('a permit', () => {
 })
 
 describe('grounds are stale', () => {
-  test('without a look at them in the history, whatever is claimed', async () => {
+  test('without a re-check in the history, whatever the request claims', async () => {
     const opened = await propose(world)
     await approve(opened)
     for (const recheckedAt of [new Date().toISOString(), '', 'yesterday'])
@@ -335,7 +335,7 @@ describe('a decision counts while', () => {
     expect(
       await permit(opened, 'a', rules({ key: newSigningKey(), previous: [publicKeyOf(engineKey)] })),
     ).toMatchObject({ granted: true })
-    // A permit that is taken again is judged anew.
+    // A repeated permit is checked again.
     expect(await permit(opened, 'a', rules({ people: others }))).toMatchObject(denied('not-approved'))
   })
 
@@ -375,7 +375,7 @@ describe('a decision counts while', () => {
       },
       leadsKey,
     )
-    await decideByToken({ database: world.engine, keyring: rules().keyring, people, wakeWorkflow: noRing }, token)
+    await decideByToken({ database: world.engine, keyring: rules().keyring, people, wakeWorkflow: noSignal }, token)
     const looked = { ...opened, recheckedAt: await recheck(opened) }
     const without = { ...people, lead: { ...people.lead!, keys: [] } }
     expect(await permit(looked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))

@@ -27,7 +27,7 @@ const wakeWorkflow = async (incident: string) => void rings.push(incident)
 const deps = () => ({ database: world.engine, keyring, people, wakeWorkflow })
 const approve = (who: string, { gate, digest }: OpenedTestGate, targets?: string[]) =>
   decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...(targets ? { targets } : {}) })
-const takeBack = (who: string, { gate }: OpenedTestGate) => withdraw(deps(), people[who]!, { gate, comment: 'wrong' })
+const withdrawAs = (who: string, { gate }: OpenedTestGate) => withdraw(deps(), people[who]!, { gate, comment: 'wrong' })
 const lastEvent = async ({ incident }: OpenedTestGate) => (await readEvents(world.engine, incident)).at(-1)
 
 async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
@@ -41,7 +41,7 @@ async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
 test('below the quorum the gate stays open, and the approval no longer counts', async () => {
   const opened = await propose(world, { approval: { count: 2 } })
   await approve('operator', opened)
-  expect(await takeBack('operator', opened)).toMatchObject({ state: 'open' })
+  expect(await withdrawAs('operator', opened)).toMatchObject({ state: 'open' })
   expect(await lastEvent(opened)).toMatchObject({
     kind: 'withdrawal',
     actor: 'person:operator',
@@ -51,11 +51,11 @@ test('below the quorum the gate stays open, and the approval no longer counts', 
   expect(await approve('operator', opened)).toMatchObject({ state: 'approved', approvals: 2 })
 })
 
-test('an approved gate that loses its quorum is withdrawn: no permit, the workflow is rung, its round is over', async () => {
+test('an approved gate that loses its quorum is withdrawn: no permit, the workflow is signalled, its round is over', async () => {
   const opened = await propose(world)
   await approve('operator', opened)
   rings = []
-  expect(await takeBack('operator', opened)).toMatchObject({ state: 'withdrawn' })
+  expect(await withdrawAs('operator', opened)).toMatchObject({ state: 'withdrawn' })
   expect(rings).toEqual([opened.incident])
   expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
     state: 'withdrawn',
@@ -70,7 +70,7 @@ test('where the others are enough it stays approved, for the targets that they a
   await approve('operator', opened, ['a'])
   await approve('lead', opened, ['b'])
   expect(await approve('third', opened)).toMatchObject({ state: 'approved' })
-  expect(await takeBack('lead', opened)).toMatchObject({ state: 'approved' })
+  expect(await withdrawAs('lead', opened)).toMatchObject({ state: 'approved' })
   expect((await readGate(world.engine, opened.gate)).approvedTargets).toEqual(['a'])
   expect(await permit(opened, 'b')).toMatchObject({ granted: false, reason: 'not-approved' })
   expect(await permit(opened, 'a')).toMatchObject({ granted: true })
@@ -80,7 +80,7 @@ test('after the first permit it is too late, and the attempt is recorded', async
   const opened = await propose(world)
   await approve('operator', opened)
   expect(await permit(opened)).toMatchObject({ granted: true })
-  await expect(takeBack('operator', opened)).rejects.toThrow('too late for these targets: a')
+  await expect(withdrawAs('operator', opened)).rejects.toThrow('too late for these targets: a')
   expect(await lastEvent(opened)).toMatchObject({
     kind: 'denied',
     data: { decision: 'withdraw', code: 'RUNBOOK_CONFLICT' },
@@ -95,7 +95,7 @@ test('of a permit and a withdrawal at the same moment one wins, never both', asy
     await approve('operator', opened)
     const [granted, taken] = await Promise.all([
       permit(opened),
-      takeBack('operator', opened).then(
+      withdrawAs('operator', opened).then(
         () => true,
         () => false,
       ),
@@ -107,13 +107,17 @@ test('of a permit and a withdrawal at the same moment one wins, never both', asy
 })
 
 test.each([
-  ['somebody else’s', async (opened: OpenedTestGate) => takeBack('lead', opened), 'lead has no decision on this gate'],
+  [
+    'somebody else’s',
+    async (opened: OpenedTestGate) => withdrawAs('lead', opened),
+    'lead has no decision on this gate',
+  ],
   [
     'a rejection, whose round is over',
     async (opened: OpenedTestGate) => {
       const { gate, digest } = await propose(world)
       await decide(deps(), people.operator!, { gate, proposalDigest: digest, decision: 'reject' })
-      return takeBack('operator', { ...opened, gate })
+      return withdrawAs('operator', { ...opened, gate })
     },
     'its round is over',
   ],
@@ -121,7 +125,7 @@ test.each([
     'of a closed incident',
     async (opened: OpenedTestGate) => {
       await closeIncident(world.engine, { incident: opened.incident, outcome: 'failed', reason: 'x' })
-      return takeBack('operator', opened)
+      return withdrawAs('operator', opened)
     },
     'the incident is closed',
   ],
@@ -131,11 +135,11 @@ test.each([
   await expect(attempt(opened)).rejects.toThrow(why)
 })
 
-test('the token of a decision that was taken back is worth nothing any more', async () => {
+test('the token of a withdrawn decision no longer counts', async () => {
   const opened = await propose(world, { approval: { count: 2 } })
   await approve('operator', opened)
   const { token } = (await readDecisions(world.engine, opened.gate))[0]!
-  await takeBack('operator', opened)
+  await withdrawAs('operator', opened)
   expect(await decideByToken(deps(), token)).toMatchObject({ state: 'open', approvals: 0 })
   expect(await approve('lead', opened)).toMatchObject({ state: 'open', approvals: 1 })
 })

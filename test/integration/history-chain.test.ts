@@ -110,7 +110,7 @@ describe('a chain', () => {
     const incident = await lived()
     await tamper(statement, incident)
     expect(await verifyChain(world.reader, incident)).not.toEqual([])
-    // Whatever was done to it, it can be reviewed, and the review says so.
+    // It can be reviewed whatever was changed, and the review reports the change.
     const review = await reviewIncident(world.reader, incident)
     expect(review.chainFaults).not.toEqual([])
     expect(reviewMarkdown(review)).toContain('**chain broken**')
@@ -139,7 +139,7 @@ describe('a chain', () => {
     expect(await verifyChain(world.reader, incident)).toEqual([])
   })
 
-  test('of another incident cannot stand in', async () => {
+  test('of another incident is not accepted instead', async () => {
     const [one, other] = [await lived(), await lived()]
     await tamper(`DELETE FROM runbook.events WHERE incident = $1`, one)
     await tamper(

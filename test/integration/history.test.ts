@@ -258,7 +258,7 @@ describe('the rights', () => {
 })
 
 describe('recording', () => {
-  test('a place is written once: whoever comes second is told what stands there', async () => {
+  test('a place is written once: the second writer gets the stored value', async () => {
     const { incident } = await accept(world)
     const stored = await Promise.all(
       ['engine', 'person:a', 'person:b', 'person:c'].map((actor) =>
@@ -342,7 +342,7 @@ describe('closing', () => {
     expect((await readEvents(world.engine, incident)).filter((one) => one.kind === 'closed')).toHaveLength(1)
   })
 
-  test('voids an open gate, says so in the history, and ends its leases', async () => {
+  test('voids an open gate, records it in the history, and ends its leases', async () => {
     const { incident, gate } = await propose(world)
     await world.engine.query(
       `INSERT INTO runbook.leases (name, holder, fence, until) VALUES ($1, $2, 1, now() + interval '1 hour')`,

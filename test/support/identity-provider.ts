@@ -27,7 +27,7 @@ export interface IdentityProvider {
   publicKey: string
   /** How it answers from now on; a status other than 200 has no keys. */
   answer: { status: number; headers?: Record<string, string>; body?: string }
-  /** A token as it should be, but for what is said. */
+  /** A valid token, with the given changes. */
   token(change?: Token): Promise<string>
   close(): Promise<void>
 }

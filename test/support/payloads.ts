@@ -1,4 +1,4 @@
-/** Stands in every payload, names what they are after, and so shows where one has got to. */
+/** Part of every payload, so that a search shows where a payload was stored or executed. */
 export const MARK = 'c4nary'
 
 /** What somebody might write where a run's id belongs: for SQL, Redis, Lua, shells, paths, headers, templates, CEL, YAML, JSON, logs. */

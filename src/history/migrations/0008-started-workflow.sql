@@ -28,7 +28,7 @@ CREATE FUNCTION runbook.accept_incident(p_type text, p_runbook text, p_plan_dige
 RETURNS TABLE (incident text, created boolean, occurrences integer, workflow_id text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  -- Requests with one key at once: the first opens, the others wait here and join, so that no number is drawn in vain.
+  -- Requests with one key at once: the first opens, the others wait here and join, so that no number is used up.
   PERFORM pg_advisory_xact_lock(hashtextextended(p_key, 2));
   RETURN QUERY UPDATE runbook.incidents AS i SET occurrences = i.occurrences + 1 WHERE i.key = p_key AND i.closed_at IS NULL
     RETURNING i.id, false, i.occurrences, runbook.workflow_id(i.id, i.start_nonce);

@@ -27,10 +27,12 @@ function entriesOf(text: string): { phrase: string; plain: string }[] {
 function retiredIn(file: string, text: string, entries = retired): string[] {
   if (entries.length === 0) return []
   const gap = String.raw`(?:\s|\n\s*(?:\*|//|--|#)?)+`
-  const escaped = entries.map(({ phrase }) =>
-    phrase.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(' ', gap),
-  )
-  const pattern = new RegExp(String.raw`(?<![\w-])(?:${escaped.map((one) => `(${one})`).join('|')})(?![\w-])`, 'gi')
+  const escaped = entries.map(({ phrase }) => {
+    const words = phrase.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(' ', gap)
+    // An entry such as MAX_ is the beginning of a name.
+    return phrase.endsWith('_') ? `(${words})` : String.raw`(${words})(?![\w-])`
+  })
+  const pattern = new RegExp(String.raw`(?<![\w-])(?:${escaped.join('|')})`, 'gi')
   return [...text.matchAll(pattern)].map((match) => {
     const entry = entries[match.slice(1).findIndex((group) => group !== undefined)]!
     const line = text.slice(0, match.index).split('\n').length
@@ -48,6 +50,9 @@ test('a retired phrase is found in any case, within words of code, and across tw
   const entries = entriesOf('# comment\n\nold thing -> new thing\noldName -> newName\n')
   expect(retiredIn('a.ts', 'one\n// Old\n// thing', entries)).toEqual(['a.ts:2: "old thing": write "new thing"'])
   expect(retiredIn('a.md', 'an old\nthing', entries)).toEqual(['a.md:1: "old thing": write "new thing"'])
+  expect(retiredIn('a.ts', 'OLD_LINES; THE_OLD_LINES', entriesOf('OLD_ -> NEW_'))).toEqual([
+    'a.ts:1: "OLD_": write "NEW_"',
+  ])
   expect(retiredIn('a.ts', 'oldName(x); old_thing; oldNames; a.oldName', entries)).toEqual([
     'a.ts:1: "oldName": write "newName"',
     'a.ts:1: "oldName": write "newName"',

@@ -46,7 +46,7 @@ test('Docker is the last way', async () => {
   expect(await findRedis(() => undefined)).toEqual({ kind: 'docker', path: join(bin, 'docker') })
 })
 
-test('a user who has nothing is told what each way lacks, and what to install', async () => {
+test('without any way to get Redis, the error names what each way lacks and what to install', async () => {
   emptyMachine()
   await expect(findRedis(() => undefined)).rejects.toMatchObject({
     code: 'RUNBOOK_UNREACHABLE',
