@@ -133,6 +133,37 @@ describe('an incident that was accepted while Temporal was down', () => {
   })
 })
 
+describe('a workflow id', () => {
+  test('that another workflow has is not taken for the incident: it fails with the reason, and is not left open', async () => {
+    const accepted = await trigger(withoutTemporal(), {
+      type: 'watching',
+      inputs: { group: 'taken' },
+      requester: 'person:operator',
+    })
+    const { workflowId } = await readIncident(engine.database, accepted.incident)
+    await engine.temporal.client.workflow.start('runbook.watching', { workflowId, taskQueue: 'nobody', args: [] })
+    await passTime(3)
+    await reconcile(engine)
+    expect(await readIncident(engine.database, accepted.incident)).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringMatching(/which this engine did not start/),
+    })
+  })
+
+  test('differs for the same number in another database of one namespace, and after a restore', async () => {
+    const { database } = engine
+    const first = await trigger(engine, { type: 'watching', inputs: { group: 'n1' }, requester: 'person:operator' })
+    const before = await readIncident(database, first.incident)
+    expect(before.workflowId).toMatch(new RegExp(`^${first.incident}/[0-9a-f]{8}/[0-9a-f]{16}$`))
+    await world.closed(first.incident)
+    // What a restored database assigns to the next incident of this number.
+    await world.history.superuser.query(`UPDATE runbook.incidents SET start_nonce = gen_random_uuid() WHERE id = $1`, [
+      first.incident,
+    ])
+    expect((await readIncident(database, first.incident)).workflowId).not.toBe(before.workflowId)
+  })
+})
+
 describe('the reconciler', () => {
   test('repeats a lost signal for a decision, with growing intervals, from only one of several processes', async () => {
     await world.addThings('ring', 'r1')

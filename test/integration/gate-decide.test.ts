@@ -4,6 +4,7 @@ import { decide, decideByToken, type DecideDependencies } from '../../src/gate/d
 import type { DecisionClaims, DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { readDecisions, readGate } from '../../src/gate/gates.ts'
+import { openGate } from '../../src/gate/open-gate.ts'
 import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
@@ -185,7 +186,7 @@ describe('a decision is refused, and that is recorded,', () => {
       'operator',
       { targets: ['a', 'z'] },
       'RUNBOOK_CONFLICT',
-      /z; they are a, b, c/,
+      /z\. Proposed targets: a, b, c/,
     ],
   ])('%s', async (_, who, asked, code, why) => {
     const opened = await propose(world)
@@ -479,7 +480,6 @@ describe('settling', () => {
 describe('opening a gate', () => {
   test('twice for one round, after a crash, returns what was stored first', async () => {
     const opened = await propose(world)
-    const { openGate } = await import('../../src/gate/open-gate.ts')
     const { proposal } = await readGate(world.engine, opened.gate)
     const again = await openGate(world.engine, {
       proposal: { ...proposal, because: 'Something else' },
@@ -492,5 +492,40 @@ describe('opening a gate', () => {
       proposalDigest: opened.digest,
       proposal: { because: '3 things are bad' },
     })
+  })
+
+  test('that somebody stored before under the round’s id is refused, not adopted', async () => {
+    const opened = await propose(world)
+    const { proposal } = await readGate(world.engine, opened.gate)
+    const other = {
+      ...proposal,
+      actions: proposal.actions.map((one) => ({ ...one, with: { connection: 'salaries' } })),
+    }
+    const opening = { findings: [], withinMs: 1, requesterExcluded: false }
+    await expect(openGate(world.engine, { ...opening, proposal: other })).rejects.toThrow(/exists already/)
+  })
+
+  test.each([
+    ['approvers', { approval: { by: ['interns'] } }],
+    ['limits', { limits: { maxTargets: 500 } }],
+    ['remedy', { remedy: 'drop-everything' }],
+  ])('with other %s than the incident’s plan is refused', async (_, forgery) => {
+    const opened = await propose(world)
+    const { proposal } = await readGate(world.engine, opened.gate)
+    const forged = {
+      ...proposal,
+      ...forgery,
+      approval: { ...proposal.approval, ...(forgery as { approval?: object }).approval },
+    }
+    const { incident } = await accept(world, { planDigest: proposal.planDigest })
+    const request = {
+      proposal: { ...forged, incident, gate: `${incident}.r1` },
+      findings: [],
+      withinMs: 1,
+      requesterExcluded: false,
+    }
+    await expect(openGate(world.engine, request)).rejects.toThrow(/not of the incident's plan/)
+    const gates = await world.engine.query('SELECT FROM runbook.gates WHERE incident = $1', [incident])
+    expect(gates.rowCount).toBe(0)
   })
 })

@@ -1,15 +1,20 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { canonical, digest, sha256Hex } from '../../src/core/canonical.ts'
+import type { Json } from '../../src/core/json.ts'
 import type { People } from '../../src/core/person.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
 import { switchControl } from '../../src/gate/controls.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
-import { type PermitRules } from '../../src/gate/permit.ts'
+import { takePermit, type PermitRequest, type PermitRules } from '../../src/gate/permit.ts'
+import { readGate } from '../../src/gate/gates.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
-import { recordEvents } from '../../src/history/record.ts'
+import { storePlan } from '../../src/history/plans.ts'
+import { evidenceBody, recordEvents, recordEvidence } from '../../src/history/record.ts'
 import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
+import { planOf } from '../support/plan-of.ts'
 import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 let world: EngineWorld
@@ -249,6 +254,127 @@ describe('grounds are stale', () => {
       incident,
       at,
     ])
+    await client.query('SET session_replication_role = origin')
+    client.release()
+  }
+})
+
+describe('evidence of a re-check is stale', () => {
+  /** As the activity stores what a check found that began so long ago, by the engine's database. */
+  async function observe({ incident }: OpenedTestGate, agoMs: number, durationMs: number, name = 'bad') {
+    const found = await world.engine.query<{ at: Date }>(
+      `SELECT clock_timestamp() - $1 * interval '1 millisecond' AS at`,
+      [agoMs],
+    )
+    const result = { rows: [] }
+    const evidence = { place: `r1/recheck1/${name}`, name, kind: 'sql.query', status: 'ok' as const, result }
+    const startedAt = found.rows[0]!.at.toISOString()
+    const ref = digest(evidenceBody({ status: 'ok', result }))
+    await recordEvidence(world.engine, incident, [{ ...evidence, ref, truncated: false, startedAt, durationMs }], {})
+  }
+
+  test('by when its checks looked, however late the re-check was recorded', async () => {
+    const opened = await propose(world)
+    await approve(opened)
+    await observe(opened, 75_000, 5)
+    const late = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(late)).toMatchObject(denied('stale', /too old/))
+  })
+
+  test('when one of several observations is too old', async () => {
+    const opened = await propose(world)
+    await approve(opened)
+    await observe(opened, 5, 5, 'recent')
+    await observe(opened, 61_000, 5, 'older')
+    expect(await permit({ ...opened, recheckedAt: await recheck(opened) })).toMatchObject(denied('stale'))
+  })
+
+  test('not by the start of a check that observes over a while: that one counts from its end', async () => {
+    const opened = await propose(world)
+    await approve(opened)
+    await observe(opened, 70_000, 62_000, 'watched')
+    await observe(opened, 5_000, 5, 'recent')
+    expect(await permit({ ...opened, recheckedAt: await recheck(opened) })).toMatchObject({ granted: true })
+  })
+})
+
+describe('a permit is bound to what runs:', () => {
+  const held = async ({ gate }: OpenedTestGate) => {
+    const { proposal, proposalDigest } = await readGate(world.engine, gate)
+    return { proposalDigest, action: proposal.actions.find(({ target }) => target === 'a')! }
+  }
+  const ask = async (opened: Ready, change: Partial<PermitRequest>, by = rules()) =>
+    takePermit(world.engine, by, {
+      gate: opened.gate,
+      target: 'a',
+      recheckedAt: opened.recheckedAt,
+      leaseMs: 1_000,
+      ...(await held(opened)),
+      ...change,
+    })
+
+  test('to the very action that the executor holds', async () => {
+    const opened = await ready()
+    const { action } = await held(opened)
+    for (const other of [
+      { ...action, with: { ...action.with, id: 'z' } },
+      { ...action, with: { ...action.with, more: 1 } },
+      { ...action, kind: 'process.run' },
+      { ...action, target: 'b' },
+      { ...action, preview: { summary: 'another look' } },
+    ])
+      expect(await ask(opened, { action: other })).toMatchObject(
+        denied('not-approved', /not an action of the approved/),
+      )
+    expect(await ask(opened, { proposalDigest: 'f'.repeat(64) })).toMatchObject(
+      denied('not-approved', /not the one at the gate/),
+    )
+    expect(await permits(opened)).toEqual([])
+    expect(await ask(opened, {})).toMatchObject({ granted: true })
+  })
+
+  test('to the plan that the incident was accepted with', async () => {
+    const opened = await ready()
+    const stricter = planOf({ ...(await readGate(world.engine, opened.gate)).proposal, limits: { maxTargets: 1 } })
+    const planDigest = await storePlan(world.engine, stricter, 'made by hand')
+    await world.superuser.query('UPDATE runbook.incidents SET plan_digest = $1 WHERE id = $2', [
+      planDigest,
+      opened.incident,
+    ])
+    expect(await ask(opened, {})).toMatchObject(denied('not-approved', /another plan/))
+  })
+
+  test('to a plan that is as it was compiled', async () => {
+    const opened = await ready()
+    await tamperPlan(opened)
+    await expect(ask(opened, {})).rejects.toThrow(/was changed after it was stored/)
+  })
+
+  test('to the configuration as it is now, which may exclude the requester', async () => {
+    const opened = await ready()
+    expect(await ask(opened, {}, rules({ requesterMayApprove: false }))).toMatchObject(
+      denied('not-approved', /requester/),
+    )
+  })
+
+  /** Changes the stored plan, under a digest that no process has verified yet. */
+  async function tamperPlan({ incident, gate }: OpenedTestGate): Promise<void> {
+    const { proposal } = await readGate(world.engine, gate)
+    const forged = canonical(planOf({ ...proposal, title: 'unseen' }) as unknown as Json)
+    const unknown = 'e'.repeat(64)
+    await world.superuser.query(
+      `INSERT INTO runbook.plans (digest, runbook, plan, source) VALUES ($1, 'things', $2, '') ON CONFLICT DO NOTHING`,
+      [unknown, forged],
+    )
+    const client = await world.superuser.connect()
+    await client.query('SET session_replication_role = replica')
+    const text = canonical({ ...proposal, planDigest: unknown } as unknown as Json)
+    await client.query('UPDATE runbook.gates SET proposal = $2, proposal_digest = $3 WHERE id = $1', [
+      gate,
+      text,
+      sha256Hex(text),
+    ])
+    await client.query('UPDATE runbook.incidents SET plan_digest = $1 WHERE id = $2', [unknown, incident])
     await client.query('SET session_replication_role = origin')
     client.release()
   }

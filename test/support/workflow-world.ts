@@ -39,7 +39,8 @@ export interface WorkflowWorld {
   /** The lead's registered private key. */
   leadsKey: string
   addThings(group: string, ...ids: string[]): Promise<void>
-  startWorker(change?: Partial<ActivityDependencies>): Promise<{ stop(): Promise<void> }>
+  /** `workflows`: the path of other workflow code, which this worker runs instead of the engine's. */
+  startWorker(change?: Partial<ActivityDependencies>, workflows?: string): Promise<{ stop(): Promise<void> }>
   /** Opens an incident about a group of things. */
   open(type: string, group: string): Promise<string>
   /** Polls the incident until the condition holds. `what` is for the error message. */
@@ -91,8 +92,9 @@ export async function openWorkflowWorld(stack: TestStack, plans: Plan[]): Promis
     addThings: async (group, ...ids) => {
       for (const id of ids) await things.query(`INSERT INTO things VALUES ($1, $2, 2, 'bad')`, [id, group])
     },
-    startWorker: async (change) => {
-      const worker = await startWorker(engine, bundle, change)
+    startWorker: async (change, workflows) => {
+      const other = workflows && (await bundleWorkflowCode({ workflowsPath: workflows, logger: QUIET }))
+      const worker = await startWorker(engine, other || bundle, change)
       workers.add(worker)
       return worker
     },
