@@ -13,7 +13,7 @@ import { QUIET, quietTemporal } from '../support/quiet-temporal.ts'
 import { openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 
 /**
- * Temporal's port is often open to a whole network. Whoever reaches it can start workflows, schedule activities on the engine's task
+ * Temporal's port is often open to a whole network. Anybody who reaches it can start workflows, schedule activities on the engine's task
  * queues and poll them with workers of their own. None of that may record, propose or apply anything.
  */
 const UNTRUSTED = fileURLToPath(new URL('../support/untrusted-workflow.ts', import.meta.url))
