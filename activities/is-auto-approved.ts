@@ -1,5 +1,5 @@
 import type { DraftAction } from '../src/interpreter/host.ts'
-import { kindNamed } from '../src/language/kinds/kind-named.ts'
+import { kindNamed } from '../src/language/kinds/table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /** Whether the configuration allows this action without an approval. Actions that change nothing by themselves need no permission. */

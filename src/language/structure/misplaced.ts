@@ -1,5 +1,5 @@
 import { nearest } from '../../core/nearest.ts'
-import { kindNamed } from '../kinds/kind-named.ts'
+import { kindNamed } from '../kinds/table.ts'
 import { isEmpty } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compileRunbook } from '../../../src/language/compile.ts'
-import { kindNamed } from '../../../src/language/kinds/kind-named.ts'
+import { kindNamed } from '../../../src/language/kinds/table.ts'
 import { ACTIONS, CHECKS } from '../../../src/language/kinds/table.ts'
 import { renderText } from '../../../src/language/problems.ts'
 

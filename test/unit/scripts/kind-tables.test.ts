@@ -16,7 +16,7 @@ function repositoryWith(...files: string[]): string {
 test('a new check needs its description and its implementation: both tables then list it', async () => {
   const folder = repositoryWith('src/language/kinds/kafka-lag.ts', 'activities/checks/kafka-lag.ts')
   const tables = await kindTables(folder)
-  expect(tables['src/language/kinds/table.ts']).toContain('CHECKS: readonly Kind[] = [kafkaLag]')
+  expect(tables['src/language/kinds/all-kinds.ts']).toContain('CHECKS: readonly Kind[] = [kafkaLag]')
   expect(tables['activities/checks/check-table.ts']).toContain("'kafka.lag': kafkaLag")
   expect(tables['activities/actions/action-table.ts']).not.toContain('kafka')
 })
