@@ -1,27 +1,102 @@
-const MAX_LENGTH = 300
+import { parseOutsideJson } from '../../src/core/parse-json.ts'
+import { isJsonObject } from '../../src/core/json.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
+import { replaceVariables } from './replace-variables.ts'
 
-/** Kept unchanged: `127.0.0.1:5432`, `ml.internal:8080`, and a status code after a word such as `status`. */
-const UNCHANGED =
-  /\b(?:\d{1,3}(?:\.\d{1,3}){3}|[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?::\d{1,5})\b|\b(?:status|code|http)[ :=a-z]{0,8}[1-5]\d\d\b/gi
-const ID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?=[a-f]*\d)[0-9a-f]{12,}\b/gi
-const TIME = /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?/g
+const MAX_LENGTH = 300
+/** The beginning and the end of a long line: drivers put the SQL first and the error last. */
+const [HEAD_LENGTH, TAIL_LENGTH] = [180, 110]
+/** Of a long reason, only its beginning and its end are read. */
+const MAX_READ_LENGTH = 16 * 1024
+const MAX_ISSUES = 5
+
+/** Stack frames, source code with line numbers, positions in files, and the marks under them. */
+const NOISE = [
+  /^\s*at .*(?:\)|:\d+(?::\d+)?)$/,
+  /^\s*File ".*", line \d+/,
+  /^\s*(?:→|>)\s*\d+\b/,
+  /^\s*\d+\s*[|│]/,
+  /^\s{2,}\d+(?:\s|$)/,
+  /^(?:file:\/\/)?[\w./\\@-]+\.\w+:\d+(?::\d+)?:?$/,
+  /^[\s^~|│+-]+$/,
+  /^[\s{}[\](),;]+$/,
+  /^Node\.js v\d/,
+]
 
 /**
- * A failure's reason without the parts that differ between jobs: ids, times and numbers become `<id>`, `<time>`, `<n>`. Hosts with ports
- * and status codes are kept, because they distinguish causes. The first line only, at most 300 characters.
+ * A failure's reason without the parts that differ between jobs: ids, times and numbers become `<id>`, `<time>`, `<n>`. Hosts with ports,
+ * status codes and error codes are kept, because they distinguish causes. Of several lines, the first and the last that are no code or
+ * stack frame; of a list of validation errors, each error. At most 300 characters.
  */
 export function normaliseReason(reason: string): string {
-  const line = reason.trim().split(/\r?\n/, 1)[0]!.slice(0, MAX_LENGTH)
-  const dated = line.replace(TIME, '<time>')
-  let text = ''
-  let from = 0
-  for (const match of dated.matchAll(UNCHANGED)) {
-    text += replaceNumbers(dated.slice(from, match.index)) + match[0]
-    from = match.index + match[0].length
-  }
-  return text + replaceNumbers(dated.slice(from))
+  const text =
+    reason.length > MAX_READ_LENGTH ? cutMiddle(reason, MAX_READ_LENGTH / 2, MAX_READ_LENGTH / 2, '\n') : reason
+  const summary = summariseJson(text.trim()) ?? summariseLines(text)
+  const normal = replaceVariables(summary)
+  return normal.length > MAX_LENGTH ? cutMiddle(normal, HEAD_LENGTH, TAIL_LENGTH, ' … ') : normal
 }
 
-function replaceNumbers(text: string): string {
-  return text.replace(ID, '<id>').replace(/\d+(?:\.\d+)?/g, '<n>')
+/** Whether a reason holds no information, so that the stack trace should be read instead. */
+export function isEmptyReason(reason: string | null): boolean {
+  return (
+    reason === null || /^\s*(?:\w*Error:?|undefined|null|\{\}|\[\]|\[object Object\])?\s*$/.test(reason.slice(0, 200))
+  )
+}
+
+function cutMiddle(text: string, head: number, tail: number, between: string): string {
+  return `${text.slice(0, head).toWellFormed()}${between}${text.slice(-tail).toWellFormed()}`
+}
+
+function summariseLines(text: string): string {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
+  const telling = lines.filter((line) => !NOISE.some((noise) => noise.test(line.slice(0, 500))))
+  const first = (telling[0] ?? lines[0] ?? '').trim()
+  const last = (telling.at(-1) ?? first).trim()
+  // A Python traceback ends with the error.
+  if (first.startsWith('Traceback (most recent call last)')) return last
+  if (last === first) return first
+  return `${first.replace(/:$/, '')}: ${last}`
+}
+
+/** Undefined if the text has no JSON, or none that names an error. */
+function summariseJson(text: string): string | undefined {
+  const start = text.search(/[[{]/)
+  if (start < 0 || start > 200 || !/[\]}]$/.test(text)) return undefined
+  const value = parseOutsideJson(text.slice(start))
+  if (typeof value !== 'object' || value === null) return undefined
+  const issues = (Array.isArray(value) ? value : issuesOf(value))
+    .slice(0, 100)
+    .flatMap((issue) => describe(issue) ?? [])
+  if (issues.length === 0) return undefined
+  const distinct = [...new Set(issues)].sort()
+  const more = distinct.length > MAX_ISSUES ? [`and ${distinct.length - MAX_ISSUES} more`] : []
+  return `${text.slice(0, start)}${[...distinct.slice(0, MAX_ISSUES), ...more].join('; ')}`.trim()
+}
+
+function issuesOf(value: JsonObject): Json[] {
+  for (const name of ['issues', 'errors', 'details', 'error']) {
+    const inner = value[name]
+    if (Array.isArray(inner) && inner.length > 0) return inner
+    if (isJsonObject(inner)) return [inner as Json]
+  }
+  return [value]
+}
+
+/** One error of zod, ajv, joi, class-validator, GraphQL or an HTTP API. */
+function describe(issue: Json): string | undefined {
+  if (typeof issue === 'string') return issue
+  if (!isJsonObject(issue)) return undefined
+  const pick = (...names: string[]) =>
+    names
+      .map((name) => issue[name])
+      .find((value) => (typeof value === 'string' && value !== '') || typeof value === 'number')
+  const path = issue['path'] ?? issue['instancePath'] ?? issue['dataPath'] ?? issue['property'] ?? issue['loc']
+  const where = Array.isArray(path) ? path.map((part) => (typeof part === 'number' ? '<n>' : part)).join('.') : path
+  const constraints = isJsonObject(issue['constraints']) ? Object.values(issue['constraints']).join(', ') : undefined
+  const message = pick('message', 'msg', 'title', 'detail', 'error', 'error_description', 'reason') ?? constraints
+  const code = pick('code', 'keyword', 'type', 'status')
+  if (message === undefined && code === undefined) return undefined
+  return [code, typeof where === 'string' && where !== '' ? `at ${where}` : undefined, message]
+    .filter((part) => part !== undefined)
+    .join(' ')
 }

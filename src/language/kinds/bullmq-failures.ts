@@ -4,9 +4,9 @@ export const bullmqFailures: Kind = {
   name: 'bullmq.failures',
   access: 'read',
   summary: 'Groups the failed jobs of a BullMQ queue by the reason of the failure.',
-  doc: `Before comparison, ids, counts and times in a reason are replaced by \`<id>\`, \`<n>\` and \`<time>\`. Hosts with ports and status codes are kept, so that one host that refuses connections is one group. The largest group comes first. \`example\` is the newest reason, unchanged; \`names\` are the job names; \`ids\` are up to 50 jobs, newest first; \`newestMs\` and \`oldestMs\` are the times since the newest and the oldest failure; \`attemptsExhausted\` counts the jobs that have no attempts left.
+  doc: `Before comparison, ids, counts, times and e-mail addresses in a reason are replaced by \`<id>\`, \`<n>\`, \`<time>\` and \`<email>\`. Hosts with ports, status codes, exit codes and error codes are kept, so that one host that refuses connections is one group. Of a reason with several lines, the first and the last line count, without source code and stack frames; of a JSON list of validation errors, each error with its path. If the reason is empty, the first line of the stack trace is used. The largest group comes first. \`example\` is the newest reason, unchanged; \`names\` are the job names; \`ids\` are up to 50 jobs, newest first; \`newestMs\` and \`oldestMs\` are the times since the newest and the oldest failure; \`attemptsExhausted\` counts the jobs that have no attempts left.
 
-\`total\` is the number of failed jobs (since \`since\`). The check reads the newest \`limit\` of them; \`truncated\` is true if there are more.`,
+\`total\` is the number of failed jobs (since \`since\`). The check reads the newest \`limit\` of them; \`truncated\` is true if there are more. \`unread\` counts jobs whose reason has more than 32 kB; it is not read, and \`truncated\` is true.`,
   parameters: {
     connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
     since: {
@@ -40,6 +40,7 @@ export const bullmqFailures: Kind = {
           },
         },
       },
+      unread: 'int',
       truncated: 'bool',
     },
   }),
