@@ -5,6 +5,7 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { limitParameter, optionalStrings, requiredString } from './check-parameters.ts'
+import { isMarker, readyTimes } from './ready-times.ts'
 import { readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -21,33 +22,42 @@ export const bullmqJobs: CheckImplementation = async (parameters, { targets }) =
   const jobs = await readJobs(target, wantedIds.slice(0, limit))
   // A job may have moved to another state since its id was read.
   const shown = states ? jobs.filter((job) => states.includes(job.state)) : jobs
+  const ready = await readyTimes(
+    target,
+    shown.filter(isWaiting).map(({ id }) => id),
+  )
   const now = Date.now()
-  const rows = shown.map((job) => toRow(job, now))
-  return capResult({ rows, truncated: wantedIds.length > limit }, target.redact)
+  const rows = shown.map((job) => toRow(job, ready.get(job.id) ?? null, now))
+  const isIncomplete = jobs.some(({ state, notRead }) => state === 'unsearched' || notRead.length > 0)
+  return capResult({ rows, truncated: wantedIds.length > limit || isIncomplete }, target.redact)
 }
 
 /** At most `max` ids, in the order of the states. Oldest first; for `failed` and `completed` newest first. */
 async function idsInStates(target: BullmqTarget, states: string[], max: number): Promise<string[]> {
-  const ranges = states.map((state) => rangeOf(target, state, max))
+  const ranges = states.flatMap((state) => rangesOf(target, state, max))
   const replies = (await readPipeline(target, ranges)) as string[][]
   const inOrder = replies.map((ids, i) => (ranges[i]![0] === 'lrange' ? ids.reverse() : ids))
-  return [...new Set(inOrder.flat())].slice(0, max)
+  return [...new Set(inOrder.flat().filter((id) => !isMarker(id)))].slice(0, max)
 }
 
-function rangeOf(target: BullmqTarget, state: string, max: number): RedisCommand {
+function rangesOf(target: BullmqTarget, state: string, max: number): RedisCommand[] {
   const key = (part: string) => `${target.base}:${part}`
   switch (state) {
     case 'waiting':
-      return ['lrange', key('wait'), -max, -1]
+      // One more, because there can be a marker. BullMQ before 6 keeps the jobs of a paused queue in `paused`.
+      return [
+        ['lrange', key('wait'), -max - 1, -1],
+        ['lrange', key('paused'), -max, -1],
+      ]
     case 'active':
-      return ['lrange', key('active'), -max, -1]
+      return [['lrange', key('active'), -max, -1]]
     case 'prioritized':
     case 'delayed':
     case 'waiting-children':
-      return ['zrange', key(state), 0, max - 1]
+      return [['zrange', key(state), 0, max - 1]]
     case 'failed':
     case 'completed':
-      return ['zrange', key(state), 0, max - 1, 'REV']
+      return [['zrange', key(state), 0, max - 1, 'REV']]
     default:
       throw new RunbookError(
         'RUNBOOK_CHECK_FAILED',
@@ -56,12 +66,14 @@ function rangeOf(target: BullmqTarget, state: string, max: number): RedisCommand
   }
 }
 
-function toRow(job: Job, now: number): JsonObject {
-  const waits = job.state === 'waiting' || job.state === 'prioritized'
-  const since = Math.max(job.timestamp ?? 0, job.processedOn ?? 0)
+function isWaiting({ state }: Job): boolean {
+  return state === 'waiting' || state === 'prioritized'
+}
+
+function toRow(job: Job, readyAt: number | null, now: number): JsonObject {
   return {
     ...job,
-    waitingMs: waits && since > 0 ? Math.max(0, now - since) : null,
+    waitingMs: isWaiting(job) && readyAt !== null ? Math.max(0, now - readyAt) : null,
     activeMs: job.state === 'active' && job.processedOn !== null ? Math.max(0, now - job.processedOn) : null,
   }
 }

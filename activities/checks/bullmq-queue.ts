@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RunbookError } from '../../src/core/errors.ts'
+import { messageOf, RunbookError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalBool, requiredString } from './check-parameters.ts'
+import { oldestJobs } from './oldest-jobs.ts'
+import { isMarker } from './ready-times.ts'
 import { readPipeline } from './redis-pipeline.ts'
-import type { RedisCommand } from './redis-pipeline.ts'
 
-/** How many jobs at each end of a list are compared to find the one that waits longest. */
-const JOBS_PER_END = 10
-const MAX_ACTIVE = 500
 const MAX_NAMES = 100
+/** The score of a delayed job is the time when it is due, in ms, multiplied by this, plus a counter. */
+const DELAYED_SCORE = 0x1000
 
 export const bullmqQueue: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
@@ -37,26 +37,36 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
     ['zcard', key('waiting-children')],
     ['get', key('limiter')],
     ['pttl', key('limiter')],
-    ['client', 'list'],
+    ['lrange', key('wait'), 0, 0],
+    ['lrange', key('wait'), -1, -1],
+    ['zcount', key('delayed'), '-inf', Date.now() * DELAYED_SCORE],
+    ['zrange', key('delayed'), 0, 0, 'WITHSCORES'],
   ])
   const [exists, meta, wait, paused, prioritized, active, delayed, failed, completed, waitingChildren] = replies
   const [pausedMark, concurrency, max] = meta as (string | null)[]
-  const workers = workerNames(String(replies[12]), target)
+  const [first, last, overdue, nextDelayed] = replies.slice(12) as [string[], string[], number, string[]]
+  const markers = new Set([...first, ...last].filter(isMarker)).size
+  const [workers, oldest] = await Promise.all([readWorkers(target), oldestJobs(target)])
   return {
     exists: Number(exists) > 0,
     paused: pausedMark !== null,
-    waiting: Number(wait) + Number(paused),
+    waiting: Number(wait) - markers + Number(paused),
+    strandedJobs: pausedMark === null ? Number(paused) : 0,
     prioritized: Number(prioritized),
     active: Number(active),
     delayed: Number(delayed),
+    overdue,
+    oldestOverdueMs: overdue > 0 ? Math.max(0, Date.now() - Math.floor(Number(nextDelayed[1]) / DELAYED_SCORE)) : null,
     failed: Number(failed),
     completed: Number(completed),
     waitingChildren: Number(waitingChildren),
-    workers: workers.length,
-    workerNames: workers.filter((name) => name !== '').slice(0, MAX_NAMES),
+    workers: workers.names.length,
+    workerNames: workers.names.filter((name) => name !== '').slice(0, MAX_NAMES),
+    workersUnknown: !workers.areKnown,
     concurrency: concurrency == null ? null : Number(concurrency),
     ...rateLimit(max ?? null, replies[10] as string | null, Number(replies[11])),
-    ...(await oldestJobs(target)),
+    ...oldest.fields,
+    truncated: !workers.areKnown || !oldest.isComplete,
   }
 }
 
@@ -71,46 +81,52 @@ function rateLimit(max: string | null, counter: string | null, ttlMs: number): J
   return { rateLimitMax: max === null ? null : limit, rateLimitCount: count, rateLimitTtlMs: usedUp ? ttlMs : null }
 }
 
-/** BullMQ names a worker's blocking connection `<prefix>:<base64 of the queue>`, followed by `:w:<name>` if the worker has one. */
-function workerNames(clientList: string, { prefix, queue }: { prefix: string; queue: string }): string[] {
+interface Workers {
+  /** One for each worker; empty for a worker without a name. */
+  names: string[]
+  /** False: there can be more workers than `names`. */
+  areKnown: boolean
+}
+
+/** Reads the workers from the list of clients. A replica does not have the clients of its primary. */
+async function readWorkers(target: BullmqTarget): Promise<Workers> {
+  const [clientList, info] = await Promise.allSettled([target.redis.client('LIST'), target.redis.info('replication')])
+  if (clientList.status === 'rejected') {
+    if (!isNotAllowed(clientList.reason)) throw checkFailure(target, 'CLIENT LIST', clientList.reason)
+    return { names: [], areKnown: false }
+  }
+  const isReplica = info.status === 'fulfilled' && /^role:slave/m.test(info.value)
+  const clients = parseClients(String(clientList.value), target)
+  return { names: clients.names, areKnown: !isReplica && clients.unnamedBlocking === 0 }
+}
+
+/** Hosted servers do not offer the command to everybody. */
+function isNotAllowed(error: unknown): boolean {
+  return /^(NOPERM|ERR unknown command|ERR.*(not allowed|not supported|disabled))/i.test(messageOf(error))
+}
+
+/**
+ * BullMQ names a worker's blocking connection `<prefix>:<base64 of the queue>`, followed by `:w:<name>` if the worker has one. Workers of
+ * other languages do not: a connection without a name that waits as a worker does can be a worker of this queue.
+ */
+function parseClients(
+  clientList: string,
+  { prefix, queue }: BullmqTarget,
+): { names: string[]; unnamedBlocking: number } {
   const base = `${prefix}:${Buffer.from(queue).toString('base64')}`
-  return clientList.split('\n').flatMap((line) => {
+  let unnamedBlocking = 0
+  const names = clientList.split('\n').flatMap((line) => {
     const name = / name=(\S*)/.exec(line)?.[1]
+    if (name === '' && / cmd=(bzpopmin|brpoplpush) /.test(line)) unnamedBlocking++
     if (name === base) return ['']
     return name?.startsWith(`${base}:w:`) ? [name.slice(base.length + 3)] : []
   })
+  return { names, unnamedBlocking }
 }
 
-async function oldestJobs(target: BullmqTarget): Promise<JsonObject> {
-  const key = (part: string) => `${target.base}:${part}`
-  const [head, tail, first, last, running] = (await readPipeline(target, [
-    ['lrange', key('wait'), -JOBS_PER_END, -1],
-    ['lrange', key('wait'), 0, JOBS_PER_END - 1],
-    ['zrange', key('prioritized'), 0, JOBS_PER_END - 1],
-    ['zrange', key('prioritized'), -JOBS_PER_END, -1],
-    ['lrange', key('active'), -MAX_ACTIVE, -1],
-  ])) as string[][]
-  const waiting = [...new Set([...head!, ...tail!, ...first!, ...last!])]
-  const active = running!
-  const times = (await readPipeline(
-    target,
-    [...waiting, ...active].map((id): RedisCommand => ['hmget', key(id), 'timestamp', 'processedOn']),
-  )) as (string | null)[][]
-  const oldestWaiting = oldest(waiting, (i) => Math.max(Number(times[i]![0] ?? 0), Number(times[i]![1] ?? 0)))
-  const oldestActive = oldest(active, (i) => Number(times[waiting.length + i]![1] ?? 0))
-  return {
-    oldestWaitingMs: oldestWaiting.ms,
-    oldestWaitingJob: oldestWaiting.id,
-    oldestActiveMs: oldestActive.ms,
-    oldestActiveJob: oldestActive.id,
-  }
-}
-
-/** The id with the earliest time; ids without a known time (0) are ignored. */
-function oldest(ids: string[], timeOf: (index: number) => number): { id: string | null; ms: number | null } {
-  const dated = ids.map((id, i) => ({ id, at: timeOf(i) })).filter(({ at }) => at > 0)
-  const first = dated.reduce<{ id: string; at: number } | null>((a, b) => (a && a.at <= b.at ? a : b), null)
-  return { id: first?.id ?? null, ms: first ? Math.max(0, Date.now() - first.at) : null }
+function checkFailure(target: BullmqTarget, command: string, error: unknown): RunbookError {
+  const message = `connection ${target.connection}: ${command}: ${messageOf(error)}`
+  return new RunbookError('RUNBOOK_CHECK_FAILED', message, {}, error)
 }
 
 /** True, or null: one sample cannot prove that no worker checks. */

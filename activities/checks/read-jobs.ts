@@ -1,11 +1,25 @@
 import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { readTexts } from './read-texts.ts'
+import type { Texts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
+import { searchLists } from './search-lists.ts'
 
 export type JobState =
-  'waiting' | 'prioritized' | 'delayed' | 'active' | 'failed' | 'completed' | 'waiting-children' | 'unknown' | 'absent'
+  | 'waiting'
+  | 'prioritized'
+  | 'delayed'
+  | 'active'
+  | 'failed'
+  | 'completed'
+  | 'waiting-children'
+  /** No list contains it. */
+  | 'unknown'
+  /** It was not found, but a list is too long to be searched completely. */
+  | 'unsearched'
+  | 'absent'
 
 /** A job as it is stored in Redis. */
 export interface Job {
@@ -25,90 +39,154 @@ export interface Job {
   finishedOn: number | null
   worker: string | null
   failedReason: string | null
+  /** It is in the list `paused` of an older BullMQ, although the queue is not paused: no worker takes it. */
+  stranded: boolean
+  /** Fields that exist but are too large to read. They have no value here. */
+  notRead: string[]
 }
 
-const FIELDS = 'name data opts timestamp priority processedOn finishedOn ats atm stc pb failedReason defa'.split(' ')
-/** How many elements of a list are searched for a job; 100,000 take Redis about a millisecond. */
-const MAX_SEARCHED = 100_000
+/** Where a job is, without its texts. */
+interface Place {
+  id: string
+  state: JobState
+  lock: Job['lock']
+  stranded: boolean
+  numbers: (string | null)[]
+}
+
+const NUMBERS = 'timestamp priority processedOn finishedOn ats atm stc'.split(' ')
+const TEXTS = 'name data opts pb failedReason defa'.split(' ')
+/** The names of these fields in a job. */
+const NAMES: Record<string, string> = { opts: 'maxAttempts', pb: 'worker', defa: 'failedReason' }
+/** How many entries at each end of a list are searched for each job. Longer lists are read once for all jobs that are left. */
+const MAX_NEAR_END = 1_000
+const LISTS = ['wait', 'paused', 'active']
 
 /**
  * Reads jobs with pipelined plain reads. The reads are not one snapshot: a job that moves between two of them can seem to be nowhere, or
- * active without its lock. Such jobs are read a second time.
+ * active without its lock. Such jobs are read a second time. Large fields are not read.
  */
 export async function readJobs(target: BullmqTarget, ids: string[]): Promise<Job[]> {
-  const jobs = await readOnce(target, ids)
-  const suspicious = jobs.filter((job) => job.state === 'unknown' || (job.state === 'active' && job.lock === 'missing'))
-  if (suspicious.length === 0) return jobs
-  const again = new Map(
-    (
-      await readOnce(
-        target,
-        suspicious.map((job) => job.id),
-      )
-    ).map((job) => [job.id, job]),
+  const places = await findPlaces(target, ids)
+  const suspicious = places.filter(
+    ({ state, lock, stranded }) => state === 'unknown' || stranded || (state === 'active' && lock === 'missing'),
   )
-  return jobs.map((job) => combine(job, again.get(job.id)))
+  const suspiciousIds = suspicious.map(({ id }) => id)
+  const again = new Map((await findPlaces(target, suspiciousIds)).map((place) => [place.id, place]))
+  const keys = ids.map((id) => `${target.base}:${id}`)
+  const texts = await readTexts(target, keys, TEXTS)
+  return places.map((place, i) => toJob(combine(place, again.get(place.id)), texts[i]!))
 }
 
 /** The second read counts. A lock that is missing in both is reported as missing only if the job was not restarted in between. */
-function combine(first: Job, second: Job | undefined): Job {
+function combine(first: Place, second: Place | undefined): Place {
   if (!second) return first
-  const restarted = second.attemptsStarted !== first.attemptsStarted
+  const starts = NUMBERS.indexOf('ats')
+  const restarted = second.numbers[starts] !== first.numbers[starts]
   return second.state === 'active' && second.lock === 'missing' && restarted ? { ...second, lock: 'held' } : second
 }
 
-async function readOnce(target: BullmqTarget, ids: string[]): Promise<Job[]> {
+async function findPlaces(target: BullmqTarget, ids: string[]): Promise<Place[]> {
+  if (ids.length === 0) return []
   const key = (part: string) => `${target.base}:${part}`
+  const nearEnds = (list: string, id: string): RedisCommand[] => [
+    ['lpos', key(list), id, 'RANK', -1, 'MAXLEN', MAX_NEAR_END],
+    ['lpos', key(list), id, 'MAXLEN', MAX_NEAR_END],
+  ]
   // In the order in which a job moves, so that a moving job is found twice rather than not at all.
   const perJob = (id: string): RedisCommand[] => [
     ['zscore', key('waiting-children'), id],
     ['zscore', key('delayed'), id],
     ['zscore', key('prioritized'), id],
-    ['lpos', key('wait'), id, 'MAXLEN', MAX_SEARCHED],
-    ['lpos', key('paused'), id, 'MAXLEN', MAX_SEARCHED],
-    ['lpos', key('active'), id, 'MAXLEN', MAX_SEARCHED],
+    ...nearEnds('wait', id),
+    ...nearEnds('paused', id),
+    ...nearEnds('active', id),
     ['exists', key(`${id}:lock`)],
     ['zscore', key('completed'), id],
     ['zscore', key('failed'), id],
-    ['hmget', key(id), ...FIELDS],
+    ['exists', key(id)],
+    ['hmget', key(id), ...NUMBERS],
   ]
   const commandsPerJob = perJob('').length
-  const replies = await readPipeline(target, ids.flatMap(perJob))
-  return ids.map((id, i) => toJob(id, replies.slice(i * commandsPerJob, (i + 1) * commandsPerJob)))
+  const [mark, ...replies] = await readPipeline(target, [['hexists', key('meta'), 'paused'], ...ids.flatMap(perJob)])
+  const places = ids.map((id, i) =>
+    toPlace(id, replies.slice(i * commandsPerJob, (i + 1) * commandsPerJob), mark === 1),
+  )
+  return searchLongLists(target, places, mark === 1)
 }
 
-function toJob(id: string, replies: unknown[]): Job {
-  const [children, delayed, prioritized, wait, paused, active, lock, completed, failed, hash] = replies
-  const values = hash as (string | null)[]
-  const field = (name: string) => values[FIELDS.indexOf(name)] ?? null
-  const number = (name: string) => (field(name) === null ? null : Number(field(name)))
+function toPlace(id: string, replies: unknown[], isPaused: boolean): Place {
+  const [children, delayed, prioritized, oldWait, newWait, oldPaused, newPaused, oldActive, newActive] = replies
+  const [lock, completed, failed, exists, numbers] = replies.slice(9)
+  const wait = oldWait ?? newWait
   const found: [JobState, unknown][] = [
     ['completed', completed],
     ['failed', failed],
-    ['active', active],
-    ['waiting', wait ?? paused],
+    ['active', oldActive ?? newActive],
+    ['waiting', wait ?? oldPaused ?? newPaused],
     ['prioritized', prioritized],
     ['delayed', delayed],
     ['waiting-children', children],
   ]
-  const hasData = values.some((value) => value !== null)
-  const state = found.find(([, reply]) => reply !== null)?.[0] ?? (hasData ? 'unknown' : 'absent')
+  const state = found.find(([, reply]) => reply !== null)?.[0] ?? (exists === 1 ? 'unknown' : 'absent')
   return {
     id,
     state,
     lock: state === 'active' ? (lock === 1 ? 'held' : 'missing') : 'none',
-    name: field('name'),
-    data: parseJson(field('data')),
+    stranded: state === 'waiting' && wait === null && !isPaused,
+    numbers: numbers as (string | null)[],
+  }
+}
+
+/** Finds jobs that are far from both ends of a long list. */
+async function searchLongLists(target: BullmqTarget, places: Place[], isPaused: boolean): Promise<Place[]> {
+  const missing = places.flatMap(({ id, state }) => (state === 'unknown' || state === 'absent' ? [id] : []))
+  if (missing.length === 0) return places
+  const key = (part: string) => `${target.base}:${part}`
+  const lengths = await readPipeline(
+    target,
+    LISTS.map((list) => ['llen', key(list)]),
+  )
+  const long = LISTS.filter((_, i) => Number(lengths[i]) > 2 * MAX_NEAR_END)
+  if (long.length === 0) return places
+  const { found, isComplete } = await searchLists(target, long, missing)
+  const locks = await readPipeline(
+    target,
+    missing.map((id) => ['exists', key(`${id}:lock`)]),
+  )
+  return places.map((place): Place => {
+    const list = found.get(place.id)
+    if (list === 'active')
+      return { ...place, state: 'active', lock: locks[missing.indexOf(place.id)] === 1 ? 'held' : 'missing' }
+    if (list) return { ...place, state: 'waiting', stranded: list === 'paused' && !isPaused }
+    return !isComplete && missing.includes(place.id) ? { ...place, state: 'unsearched' } : place
+  })
+}
+
+function toJob({ id, state, lock, stranded, numbers }: Place, { values, notRead }: Texts): Job {
+  const text = (name: string) => values[TEXTS.indexOf(name)] ?? null
+  const number = (name: string) => {
+    const value = numbers[NUMBERS.indexOf(name)] ?? null
+    return value === null ? null : Number(value)
+  }
+  return {
+    id,
+    state,
+    lock,
+    name: text('name'),
+    data: parseJson(text('data')),
     attemptsMade: number('atm') ?? 0,
     attemptsStarted: number('ats') ?? 0,
     stalls: number('stc') ?? 0,
-    maxAttempts: maxAttempts(field('opts')),
+    maxAttempts: maxAttempts(text('opts')),
     priority: number('priority') ?? 0,
     timestamp: number('timestamp'),
     processedOn: number('processedOn'),
     finishedOn: number('finishedOn'),
-    worker: field('pb'),
-    failedReason: field('failedReason') ?? field('defa'),
+    worker: text('pb'),
+    failedReason: text('failedReason') ?? text('defa'),
+    stranded,
+    notRead: notRead.map((name) => NAMES[name] ?? name),
   }
 }
 

@@ -3,8 +3,10 @@ import { Queue as Queue6, Worker as Worker6 } from 'bullmq'
 import { Queue as Queue5, Worker as Worker5 } from 'bullmq-5'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { runCheck } from '../../activities/checks/run-check.ts'
 import { previewAction } from '../../activities/preview-action.ts'
 import type { Effect } from '../../src/core/effect.ts'
+import type { Evidence } from '../../src/core/evidence.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
@@ -104,7 +106,49 @@ async function carryOut(kind: string, parameters: JsonObject = {}): Promise<{ ga
   return { gate, effect: answer.effect }
 }
 
+function check(kind: string, parameters: JsonObject = {}): Promise<Evidence> {
+  const run = { name: 'c', kind, parameters: { connection: 'queue', ...parameters }, place: 'r1/check/c' }
+  return runCheck({ ...run, timeoutMs: 5_000, retries: 0 }, targets())
+}
+
+/** The result of a check, and its first row. */
+async function read(kind: string, parameters: JsonObject = {}) {
+  const evidence = await check(kind, parameters)
+  expect(evidence).toMatchObject({ status: 'ok' })
+  const result = evidence.result!
+  const rows = (result.rows ?? []) as Record<string, unknown>[]
+  return { result, rows, row: rows[0]! }
+}
+
+const HOUR = 3_600_000
+
+/** A job that waits and has no events. */
+async function putJob(id: string, fields: JsonObject = {}, list = 'wait'): Promise<void> {
+  const job = { name: 'x', data: '{}', opts: '{}', timestamp: Date.now() - HOUR, ...fields }
+  await redis.hset(key(id), job as Record<string, string | number>)
+  await redis.lpush(key(list), id)
+}
+
 describe('a queue that BullMQ 5 paused', () => {
+  test('its jobs are read as waiting, with their age', async () => {
+    const queue = queueOf5()
+    await queue.add('mail', {}, { jobId: 'old', timestamp: Date.now() - HOUR })
+    await queue.pause()
+    const { result } = await read('bullmq.queue')
+    expect(result).toMatchObject({ paused: true, waiting: 1, strandedJobs: 0, oldestWaitingJob: 'old' })
+    expect(result.oldestWaitingMs).toBeGreaterThanOrEqual(HOUR)
+    const { row } = await read('bullmq.jobs', { states: ['waiting'] })
+    expect(row).toMatchObject({ id: 'old', state: 'waiting', stranded: false })
+  })
+
+  test('jobs that a resume left in the list are reported as stranded', async () => {
+    await queueOf6().add('mail', {}, { jobId: 'taken' })
+    await putJob('left', {}, 'paused')
+    expect((await read('bullmq.queue')).result).toMatchObject({ paused: false, waiting: 2, strandedJobs: 1 })
+    const { rows } = await read('bullmq.jobs', { ids: ['taken', 'left'] })
+    expect(rows.map(({ stranded }) => stranded)).toEqual([false, true])
+  })
+
   test('a retry is refused with the reason on the gate, and the job is still there after the queue is resumed', async () => {
     const queue = queueOf5()
     await queue.add('charge', {}, { jobId: 'broken' })
@@ -226,4 +270,113 @@ test('a child of a flow is refused with the reason on the gate', async () => {
   await queue.add('child', {}, { jobId: 'child', parent: { id: 'parent', queue: `${prefix}:queue` } })
   const { gate, effect } = await carryOut('bullmq.quarantine', { id: 'child' })
   expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('flow')])
+})
+
+describe('the waiting time', () => {
+  test('of a retried job counts from the retry', async () => {
+    const queue = queueOf6()
+    const job = await queue.add('x', {}, { jobId: 'again', timestamp: Date.now() - HOUR })
+    await failJob(Worker6, 'again')
+    await job.retry()
+    const { result } = await read('bullmq.queue')
+    expect(result).toMatchObject({ oldestWaitingJob: 'again', truncated: false })
+    expect(result.oldestWaitingMs).toBeLessThan(60_000)
+    expect((await read('bullmq.jobs', { ids: ['again'] })).row.waitingMs).toBeLessThan(60_000)
+  })
+
+  test('of a retried job is unknown when the events no longer contain the retry', async () => {
+    await putJob('again', { ats: 1, atm: 1 })
+    expect((await read('bullmq.queue')).result).toMatchObject({ oldestWaitingMs: null, truncated: true })
+    expect((await read('bullmq.jobs', { ids: ['again'] })).row).toMatchObject({ waitingMs: null })
+  })
+
+  test('of a delayed job counts from the end of its delay', async () => {
+    await putJob('later', { opts: JSON.stringify({ delay: HOUR - 5_000 }) })
+    const { row } = await read('bullmq.jobs', { ids: ['later'] })
+    expect(row.waitingMs).toBeGreaterThanOrEqual(5_000)
+    expect(row.waitingMs).toBeLessThan(60_000)
+  })
+
+  test('of a promoted job counts from the promotion', async () => {
+    const job = await queueOf6().add('x', {}, { jobId: 'soon', delay: HOUR, timestamp: Date.now() - 60_000 })
+    await job.promote()
+    expect((await read('bullmq.jobs', { ids: ['soon'] })).row.waitingMs).toBeLessThan(30_000)
+  })
+
+  test('of a parent counts from when its children had finished', async () => {
+    await putJob('parent')
+    await redis.hset(key('parent:processed'), 'child', '1')
+    await redis.xadd(key('events'), '*', 'event', 'waiting', 'jobId', 'parent', 'prev', 'waiting-children')
+    expect((await read('bullmq.jobs', { ids: ['parent'] })).row.waitingMs).toBeLessThan(60_000)
+  })
+
+  test('of the oldest job is found behind jobs of a higher priority', async () => {
+    const queue = queueOf6()
+    await queue.add('x', {}, { jobId: 'oldest', priority: 5, timestamp: Date.now() - HOUR })
+    const urgent = Array.from({ length: 30 }, () => ({ name: 'x', data: {}, opts: { priority: 1 } }))
+    await queue.addBulk([...urgent, ...urgent.map((job) => ({ ...job, opts: { priority: 9 } }))])
+    expect((await read('bullmq.queue')).result).toMatchObject({ oldestWaitingJob: 'oldest', truncated: false })
+  })
+
+  test('is reported as incomplete when the end of a long list is full of last-in-first-out jobs', async () => {
+    const queue = queueOf6()
+    await queue.add('x', {}, { timestamp: Date.now() - HOUR })
+    await queue.addBulk(Array.from({ length: 120 }, () => ({ name: 'x', data: {}, opts: { lifo: true } })))
+    expect((await read('bullmq.queue')).result.truncated).toBe(true)
+  })
+})
+
+test('delayed jobs whose time has come are counted as overdue', async () => {
+  const queue = queueOf6()
+  await queue.add('x', {}, { delay: HOUR })
+  await queue.add('x', {}, { delay: 1_000, timestamp: Date.now() - 61_000 })
+  const { result } = await read('bullmq.queue')
+  expect(result).toMatchObject({ delayed: 2, overdue: 1 })
+  expect(result.oldestOverdueMs).toBeGreaterThanOrEqual(60_000)
+})
+
+test('a marker of BullMQ 4 in the list is not counted as a job', async () => {
+  await redis.lpush(key('wait'), '0:0')
+  await putJob('real')
+  expect((await read('bullmq.queue')).result).toMatchObject({ waiting: 1, oldestWaitingJob: 'real' })
+  expect((await read('bullmq.jobs', { states: ['waiting'] })).rows.map(({ id }) => id)).toEqual(['real'])
+})
+
+test('a worker without a name makes the number of workers unknown', async () => {
+  const python = redis.duplicate()
+  const waits = python.bzpopmin(key('marker'), 0).catch(() => {})
+  await expect
+    .poll(async () => (await read('bullmq.queue')).result)
+    .toMatchObject({ workers: 0, workersUnknown: true, truncated: true })
+  python.disconnect()
+  await waits
+})
+
+test('a job in the middle of a long list is found', async () => {
+  const many = (part: string) => Array.from({ length: 3_000 }, (_, i) => `${part}${i}`)
+  await redis.lpush(key('wait'), ...many('a'))
+  await putJob('middle')
+  await redis.lpush(key('wait'), ...many('b'))
+  await redis.hset(key('lost'), { name: 'x', data: '{}', opts: '{}' })
+  const { rows } = await read('bullmq.jobs', { ids: ['middle', 'lost', 'gone'] })
+  expect(rows.map(({ state }) => state)).toEqual(['waiting', 'unknown', 'absent'])
+})
+
+test('fields of megabytes are not read, and the result names them', async () => {
+  await putJob('small', { data: '{"file":"x"}', failedReason: 'broken' })
+  await putJob('huge', { data: JSON.stringify({ file: 'x'.repeat(1_000_000) }), failedReason: 'y'.repeat(1_000_000) })
+  const { result, rows } = await read('bullmq.jobs', { ids: ['small', 'huge'] })
+  expect(result.truncated).toBe(true)
+  expect(rows).toMatchObject([
+    { data: { file: 'x' }, failedReason: 'broken', notRead: [] },
+    { name: 'x', data: null, failedReason: null, notRead: ['data', 'failedReason'] },
+  ])
+})
+
+test('many jobs of some 100 kB are read up to 4 MB', async () => {
+  const data = JSON.stringify(Array.from({ length: 20_000 }, (_, i) => i))
+  for (let i = 0; i < 60; i++) await putJob(`j${i}`, { data })
+  const { result, rows } = await read('bullmq.jobs', { states: ['waiting'] })
+  expect(result.truncated).toBe(true)
+  expect(JSON.stringify(rows).length).toBeLessThan(64 * 1024)
 })

@@ -6,11 +6,13 @@ export const bullmqJobs: Kind = {
   name: 'bullmq.jobs',
   access: 'read',
   summary: 'Reads jobs of a BullMQ queue, by their ids or by their states.',
-  doc: `Each requested id has a row: \`state\` is \`'absent'\` if the queue does not have the job, and \`'unknown'\` if its data exists but no list contains it. Nulls among the ids are ignored. With \`states\`, the oldest jobs come first; for \`failed\` and \`completed\`, the newest.
+  doc: `Each requested id has a row: \`state\` is \`'absent'\` if the queue does not have the job, and \`'unknown'\` if its data exists but no list contains it. It is \`'unsearched'\` if the job was not found and a list has more than a million entries, which is as far as the check searches; then \`truncated\` is true. Nulls among the ids are ignored. With \`states\`, the oldest jobs come first; for \`failed\` and \`completed\`, the newest.
 
 \`lock\` is \`held\` or \`missing\` for active jobs and \`none\` for others. An active job with a missing lock is stalled. An active job with a held lock and a large \`activeMs\` has hung code, which BullMQ never recovers. If \`attemptsStarted\` rises and \`attemptsMade\` does not, the job crashes its worker repeatedly; \`stalls\` alone does not distinguish such a job from its neighbours.
 
-A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job was added, or from its last start.`,
+A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job became ready: when it was added, its delay ended, it was retried, it was taken back from a worker, or its children finished. The check reads such times from the queue's events. It is null if the events no longer contain the job.
+
+\`stranded\` is true for a waiting job in the list \`paused\` of a BullMQ before 6 while the queue is not paused: no worker takes it. \`notRead\` names fields of more than 256 kB, or beyond 4 MB for all jobs together: they have no value, and \`truncated\` is true.`,
   parameters: {
     connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
     ids: {
@@ -55,6 +57,8 @@ A job without data (\`name\` is null) is an id in a list without a job hash: the
             activeMs: { nullable: 'int' },
             worker: { nullable: 'string' },
             failedReason: { nullable: 'string' },
+            stranded: 'bool',
+            notRead: { list: 'string' },
           },
         },
       },

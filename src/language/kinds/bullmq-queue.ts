@@ -4,11 +4,17 @@ export const bullmqQueue: Kind = {
   name: 'bullmq.queue',
   access: 'read',
   summary: 'Reads the state of a BullMQ queue: counts, pause, workers, the oldest jobs.',
-  doc: `\`workers\` counts the connections with BullMQ's worker name for this prefix and queue. A suspended process keeps its connection.
+  doc: `\`workers\` counts the connections with BullMQ's worker name for this prefix and queue. A suspended process keeps its connection. \`workersUnknown\` is true if there can be more: the server is a replica or does not list its clients, or a connection without a name waits as a worker does (workers in Python).
 
 \`stalledChecker\` is whether a worker checks for stalled jobs. It is true if the key of that check exists. The key expires after one interval, so a missing key gives null: the next check may just be due. With \`watchStalledCheck\`, the key is sampled over two stalledIntervals of the connection, and false means that it was absent in every sample. Such a check needs a timeout of more than two intervals.
 
-\`oldestWaitingMs\` is the longest waiting time of the jobs at the ends of \`wait\` and \`prioritized\`, counted from when the job was added, or from its last start. \`oldestActiveMs\` is the longest time since the start of an active job. \`concurrency\` is the global limit, null without one. \`rateLimitTtlMs\` is set while the rate limit of the queue is used up: the global limit \`rateLimitMax\`, or a limit that a worker has set. \`rateLimitCount\` is the number of jobs in the current window, to compare with a limit that only the workers know.
+\`oldestWaitingMs\` is the longest waiting time, counted from when a job became ready: when it was added, its delay ended, it was retried, it was taken back from a worker, or its children finished. The check reads such times from the queue's events. It compares the jobs at the ends of \`wait\` and the first job of each priority. \`oldestActiveMs\` is the longest time since the start of an active job.
+
+\`truncated\` is true if \`workersUnknown\` is true, if the time of a compared job is unknown, or if another job could be older. The number of workers and the oldest jobs are then incomplete.
+
+\`strandedJobs\` counts waiting jobs in the list \`paused\` of a BullMQ before 6 while the queue is not paused: no worker takes them. \`overdue\` counts delayed jobs whose time has come and that no worker has moved yet, \`oldestOverdueMs\` is how long the first of them is overdue.
+
+\`concurrency\` is the global limit, null without one. \`rateLimitTtlMs\` is set while the rate limit of the queue is used up: the global limit \`rateLimitMax\`, or a limit that a worker has set. \`rateLimitCount\` is the number of jobs in the current window, to compare with a limit that only the workers know.
 
 The check uses raw reads only: it changes nothing, and does not create a queue that does not exist (\`exists\` is false).`,
   parameters: {
@@ -26,14 +32,18 @@ The check uses raw reads only: it changes nothing, and does not create a queue t
       exists: 'bool',
       paused: 'bool',
       waiting: 'int',
+      strandedJobs: 'int',
       prioritized: 'int',
       active: 'int',
       delayed: 'int',
+      overdue: 'int',
+      oldestOverdueMs: { nullable: 'int' },
       failed: 'int',
       completed: 'int',
       waitingChildren: 'int',
       workers: 'int',
       workerNames: { list: 'string' },
+      workersUnknown: 'bool',
       stalledChecker: { nullable: 'bool' },
       oldestWaitingMs: { nullable: 'int' },
       oldestWaitingJob: { nullable: 'string' },
@@ -43,8 +53,17 @@ The check uses raw reads only: it changes nothing, and does not create a queue t
       rateLimitMax: { nullable: 'int' },
       rateLimitCount: { nullable: 'int' },
       rateLimitTtlMs: { nullable: 'int' },
+      truncated: 'bool',
     },
   }),
+  partial: {
+    workers: 'grows',
+    workerNames: 'grows',
+    oldestWaitingMs: 'changes',
+    oldestWaitingJob: 'changes',
+    oldestActiveMs: 'changes',
+    oldestActiveJob: 'changes',
+  },
   timeoutMs: 5_000,
   example: `check: bullmq.queue
 with: { connection: maestro-queue, watchStalledCheck: true }

@@ -112,8 +112,18 @@ export function complete(
   return { result: full, missing: [...new Map(missing.map((one) => [one.path + one.name, one])).values()] }
 }
 
-/** Fields that are the same in every check kind that has them, with their values when everything was read and understood. */
-const NOTHING_UNREAD: JsonObject = { truncated: false, unparsed: 0, unread: 0, absentFields: [] }
+/** Fields that are the same in every check kind that has them, with their values when everything was read and nothing is unusual. */
+const NOTHING_UNREAD: JsonObject = {
+  truncated: false,
+  unparsed: 0,
+  unread: 0,
+  absentFields: [],
+  notRead: [],
+  workersUnknown: false,
+  stranded: false,
+  strandedJobs: 0,
+  overdue: 0,
+}
 
 function fill(partial: JsonObject, fields: Record<string, Type>, path: string, missing: Missing[]): JsonObject {
   const full: JsonObject = {}

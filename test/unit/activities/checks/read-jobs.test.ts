@@ -12,17 +12,19 @@ interface JobKeys {
 /** A Redis with one job that is different in each read. */
 function redisWith(...reads: JobKeys[]): { target: BullmqTarget; readCount: () => number } {
   let count = 0
-  const answer = (keys: JobKeys, [command, key]: string[]) => {
+  const answer = (keys: JobKeys, [command, key, ...fields]: string[]) => {
     if (command === 'lpos') return key!.endsWith(':active') && keys.active ? 0 : null
-    if (command === 'exists') return keys.locked ? 1 : 0
+    if (command === 'exists') return key!.endsWith(':lock') && !keys.locked ? 0 : 1
+    if (command === 'hexists' || command === 'llen') return 0
+    if (command === 'hstrlen') return 1
     if (command === 'zscore') return key!.endsWith(':completed') && keys.completed ? '1' : null
-    return 'name data opts timestamp priority processedOn finishedOn ats'
-      .split(' ')
-      .map((field) => (field === 'ats' ? String(keys.starts ?? 1) : field === 'name' ? 'x' : null))
+    return fields.map((field) => (field === 'ats' ? String(keys.starts ?? 1) : field === 'name' ? 'x' : null))
   }
   const redis = {
     pipeline: (commands: string[][]) => {
-      const keys = reads[Math.min(count++, reads.length - 1)]!
+      // A read of jobs begins with the queue's pause.
+      if (commands[0]![0] === 'hexists') count++
+      const keys = reads[Math.min(count, reads.length) - 1]!
       return { exec: async () => commands.map((command) => [null, answer(keys, command)]) }
     },
   }

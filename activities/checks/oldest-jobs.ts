@@ -1,0 +1,115 @@
+import type { JsonObject } from '../../src/core/json.ts'
+import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { isMarker, readyTimes } from './ready-times.ts'
+import { readTexts } from './read-texts.ts'
+import { readPipeline } from './redis-pipeline.ts'
+
+/** How many jobs are compared at the end of a list where workers take jobs. Jobs of `lifo` and returned jobs are put there too. */
+const MAX_TAIL = 100
+/** How many jobs are compared at the other end. */
+const MAX_HEAD = 10
+/** How many priorities are compared; of each the job that workers take first. */
+const MAX_PRIORITIES = 50
+const MAX_ACTIVE = 500
+const ONE_PRIORITY = 0x1_0000_0000
+
+export interface OldestJobs {
+  fields: JsonObject
+  /** False: a job could wait longer, or be active longer, than the one that was found. */
+  isComplete: boolean
+}
+
+interface Candidates {
+  ids: string[]
+  isComplete: boolean
+}
+
+/** The jobs that have waited longest since they became ready, and that have been active longest. */
+export async function oldestJobs(target: BullmqTarget): Promise<OldestJobs> {
+  const [wait, paused, prioritized, active] = await Promise.all([
+    candidatesOfList(target, 'wait'),
+    candidatesOfList(target, 'paused'),
+    candidatesOfPriorities(target),
+    activeTimes(target),
+  ])
+  const waiting = [...new Set([...wait.ids, ...paused.ids, ...prioritized.ids])]
+  const ready = await readyTimes(target, waiting)
+  const oldestWaiting = oldest(ready)
+  const oldestActive = oldest(active.times)
+  const isComplete =
+    [wait, paused, prioritized, active].every((one) => one.isComplete) && waiting.every((id) => ready.get(id) != null)
+  return {
+    fields: {
+      oldestWaitingMs: oldestWaiting.ms,
+      oldestWaitingJob: oldestWaiting.id,
+      oldestActiveMs: oldestActive.ms,
+      oldestActiveJob: oldestActive.id,
+    },
+    isComplete,
+  }
+}
+
+/** BullMQ adds jobs at the head and takes them from the tail. */
+async function candidatesOfList(target: BullmqTarget, list: string): Promise<Candidates> {
+  const key = `${target.base}:${list}`
+  const [length, head, tail, byPriority] = (await readPipeline(target, [
+    ['llen', key],
+    ['lrange', key, 0, MAX_HEAD - 1],
+    ['lrange', key, -MAX_TAIL, -1],
+    ['zcard', `${target.base}:priority`],
+  ])) as [number, string[], string[], number]
+  const ids = [...new Set([...head, ...tail])].filter((id) => !isMarker(id))
+  if (length <= MAX_TAIL) return { ids, isComplete: true }
+  // BullMQ 3 puts jobs into the middle of the list, by their priority.
+  return { ids, isComplete: byPriority === 0 && (await wasAddedAtHead(target, tail[0]!)) }
+}
+
+/** Jobs beyond one that was added at the head were added after it. */
+async function wasAddedAtHead(target: BullmqTarget, id: string): Promise<boolean> {
+  const key = `${target.base}:${id}`
+  const [[starts, processedOn]] = (await readPipeline(target, [['hmget', key, 'ats', 'processedOn']])) as [
+    (string | null)[],
+  ]
+  if (Number(starts ?? 0) > 0 || processedOn != null) return false
+  const [opts] = await readTexts(target, [key], ['opts'])
+  if (opts!.notRead.length > 0) return false
+  try {
+    return (JSON.parse(opts!.values[0] ?? '{}') as { lifo?: unknown } | null)?.lifo !== true
+  } catch {
+    return false
+  }
+}
+
+/** Within one priority BullMQ takes the jobs in the order in which they became ready. */
+async function candidatesOfPriorities(target: BullmqTarget): Promise<Candidates> {
+  const ids: string[] = []
+  for (let from = 0; ids.length < MAX_PRIORITIES;) {
+    const [reply] = (await readPipeline(target, [
+      ['zrange', `${target.base}:prioritized`, from, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES'],
+    ])) as [string[]]
+    if (reply.length === 0) return { ids, isComplete: true }
+    ids.push(reply[0]!)
+    from = (Math.floor(Number(reply[1]) / ONE_PRIORITY) + 1) * ONE_PRIORITY
+  }
+  return { ids, isComplete: false }
+}
+
+async function activeTimes(target: BullmqTarget): Promise<{ times: Map<string, number | null>; isComplete: boolean }> {
+  const [length, ids] = (await readPipeline(target, [
+    ['llen', `${target.base}:active`],
+    ['lrange', `${target.base}:active`, -MAX_ACTIVE, -1],
+  ])) as [number, string[]]
+  const replies = (await readPipeline(
+    target,
+    ids.map((id) => ['hget', `${target.base}:${id}`, 'processedOn']),
+  )) as (string | null)[]
+  const times = new Map(ids.map((id, i) => [id, replies[i] == null ? null : Number(replies[i])]))
+  return { times, isComplete: length <= MAX_ACTIVE }
+}
+
+/** Jobs without a known time are ignored. */
+function oldest(times: Map<string, number | null>): { id: string | null; ms: number | null } {
+  let first: { id: string; at: number } | null = null
+  for (const [id, at] of times) if (at !== null && at > 0 && (first === null || at < first.at)) first = { id, at }
+  return { id: first?.id ?? null, ms: first === null ? null : Math.max(0, Date.now() - first.at) }
+}

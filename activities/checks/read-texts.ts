@@ -1,0 +1,42 @@
+import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { readPipeline } from './redis-pipeline.ts'
+import type { RedisCommand } from './redis-pipeline.ts'
+
+/** A longer field of a hash is not read. */
+const MAX_FIELD_BYTES = 256 * 1024
+/** All fields of one call together. A result keeps 64 kB of them. */
+const MAX_TOTAL_BYTES = 4 * 1024 * 1024
+
+export interface Texts {
+  /** In the order of `fields`. Null: the hash does not have the field, or `notRead` names it. */
+  values: (string | null)[]
+  /** Fields that exist, but are too large. */
+  notRead: string[]
+}
+
+/** Reads fields of hashes. It reads the length of each first, so that memory is bounded whatever the hashes hold. */
+export async function readTexts(
+  target: Pick<BullmqTarget, 'connection' | 'redis'>,
+  keys: string[],
+  fields: string[],
+): Promise<Texts[]> {
+  const lengths = (await readPipeline(
+    target,
+    keys.flatMap((key) => fields.map((field): RedisCommand => ['hstrlen', key, field])),
+  )) as number[]
+  let left = MAX_TOTAL_BYTES
+  const fits = lengths.map((length) => {
+    if (length === 0 || length > MAX_FIELD_BYTES || length > left) return length === 0
+    left -= length
+    return true
+  })
+  const wanted = keys.map((_, i) => fields.filter((__, j) => fits[i * fields.length + j]))
+  const reads = keys.flatMap((key, i): RedisCommand[] => (wanted[i]!.length > 0 ? [['hmget', key, ...wanted[i]!]] : []))
+  const replies = (await readPipeline(target, reads)) as (string | null)[][]
+  let next = 0
+  return wanted.map((names) => {
+    const reply = names.length > 0 ? replies[next++]! : []
+    const values = fields.map((field) => reply[names.indexOf(field)] ?? null)
+    return { values, notRead: fields.filter((field) => !names.includes(field)) }
+  })
+}

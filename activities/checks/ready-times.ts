@@ -1,0 +1,105 @@
+import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { readTexts } from './read-texts.ts'
+import { readPipeline } from './redis-pipeline.ts'
+import type { RedisCommand } from './redis-pipeline.ts'
+
+/** The queue's own events are read back so far: BullMQ keeps about 10,000. */
+const MAX_EVENTS = 10_000
+const MAX_EVENT_BYTES = 4 * 1024 * 1024
+const MAX_PAGE_BYTES = 1024 * 1024
+
+interface Ready {
+  /** Ms since the epoch; null: unknown. */
+  at: number | null
+  /** Only the queue's events say when the job became ready; `at` is the best estimate without them. */
+  fromEvents: boolean
+  /** The job's last start, if it was started. */
+  startedAt: number
+}
+
+/**
+ * When each job became ready to be taken by a worker, in ms since the epoch. A job that was only added is ready since then. One that was
+ * delayed, retried, taken back from a worker, or that waited for its children became ready later: the queue's events say when. Null if
+ * they no longer do.
+ */
+export async function readyTimes(target: BullmqTarget, ids: string[]): Promise<Map<string, number | null>> {
+  const now = Date.now()
+  const ready = await estimate(target, ids, now)
+  const unsure = new Map([...ready].filter(([, { fromEvents }]) => fromEvents))
+  const events = unsure.size > 0 ? await waitingEvents(target, new Set(unsure.keys())) : new Map<string, number>()
+  return new Map(
+    [...ready].map(([id, { at, startedAt }]) => {
+      const event = events.get(id)
+      return [id, event !== undefined && event >= startedAt ? event : at]
+    }),
+  )
+}
+
+async function estimate(target: BullmqTarget, ids: string[], now: number): Promise<Map<string, Ready>> {
+  const key = (id: string) => `${target.base}:${id}`
+  const [numbers, texts] = await Promise.all([
+    readPipeline(
+      target,
+      ids.flatMap((id): RedisCommand[] => [
+        ['hmget', key(id), 'timestamp', 'processedOn', 'ats', 'atm'],
+        ['exists', `${key(id)}:processed`, `${key(id)}:failed`, `${key(id)}:unsuccessful`],
+      ]),
+    ),
+    readTexts(target, ids.map(key), ['opts']),
+  ])
+  return new Map(
+    ids.map((id, i): [string, Ready] => {
+      const [timestamp, processedOn, starts, attempts] = (numbers[2 * i] as (string | null)[]).map((text) =>
+        Number(text ?? 0),
+      ) as [number, number, number, number]
+      const startedAt = processedOn
+      if (timestamp <= 0 || processedOn > 0 || starts > 0 || attempts > 0 || Number(numbers[2 * i + 1]) > 0)
+        return [id, { at: null, fromEvents: true, startedAt }]
+      const { values, notRead } = texts[i]!
+      const delay = notRead.length > 0 ? null : delayOf(values[0] ?? null)
+      if (delay === 0) return [id, { at: timestamp, fromEvents: false, startedAt }]
+      const due = delay === null ? Infinity : timestamp + delay
+      return [id, { at: due <= now ? due : null, fromEvents: true, startedAt }]
+    }),
+  )
+}
+
+/** BullMQ before 5 puts entries such as `0:0` into `wait` to wake its workers. */
+export function isMarker(id: string): boolean {
+  return id.startsWith('0:')
+}
+
+/** Null: the options cannot be read. */
+function delayOf(opts: string | null): number | null {
+  try {
+    const value = (JSON.parse(opts ?? '{}') as { delay?: unknown } | null)?.delay
+    return typeof value === 'number' && value > 0 ? value : 0
+  } catch {
+    return null
+  }
+}
+
+/** Job → the time of its newest event `waiting`. Events carry results and reasons of any size, so pages start small. */
+async function waitingEvents(target: BullmqTarget, wanted: Set<string>): Promise<Map<string, number>> {
+  const found = new Map<string, number>()
+  let [end, page, read, bytes] = ['+', 8, 0, 0]
+  while (found.size < wanted.size && read < MAX_EVENTS && bytes < MAX_EVENT_BYTES) {
+    const [entries] = (await readPipeline(target, [
+      ['xrevrange', `${target.base}:events`, end, '-', 'COUNT', page],
+    ])) as [[string, string[]][]]
+    let largest = 1
+    for (const [id, fields] of entries) {
+      const size = fields.reduce((sum, text) => sum + text.length, 0)
+      bytes += size
+      largest = Math.max(largest, size)
+      const job = fields[fields.indexOf('jobId') + 1]
+      if (fields[0] === 'event' && fields[1] === 'waiting' && job !== undefined && wanted.has(job) && !found.has(job))
+        found.set(job, Number(id.split('-')[0]))
+    }
+    if (entries.length < page) break
+    read += entries.length
+    end = `(${entries.at(-1)![0]}`
+    page = Math.max(1, Math.min(1_000, page * 4, Math.floor(MAX_PAGE_BYTES / largest)))
+  }
+  return found
+}

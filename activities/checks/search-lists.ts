@@ -1,0 +1,37 @@
+import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { readPipeline } from './redis-pipeline.ts'
+
+const CHUNK = 5_000
+/** A longer list is searched up to here. */
+const MAX_SEARCHED = 1_000_000
+
+export interface Search {
+  /** Id → the list (`wait`, `paused`, `active`) that contains it. */
+  found: Map<string, string>
+  /** False: some list is longer than what was searched. */
+  isComplete: boolean
+}
+
+/**
+ * Searches long lists for ids, one part at a time, so that it blocks neither Redis nor this process. It starts at the end where jobs are
+ * added: a job that is added meanwhile moves the others away from this end, so that none is missed.
+ */
+export async function searchLists(target: BullmqTarget, lists: string[], ids: string[]): Promise<Search> {
+  const found = new Map<string, string>()
+  const left = new Set(ids)
+  let isComplete = true
+  for (const list of lists) {
+    const key = `${target.base}:${list}`
+    for (let start = 0; left.size > 0; start += CHUNK) {
+      const end = start + CHUNK - 1
+      const [members] = (await readPipeline(target, [['lrange', key, start, end]])) as [string[]]
+      for (const member of members) if (left.delete(member)) found.set(member, list)
+      if (members.length < CHUNK) break
+      if (end + 1 >= MAX_SEARCHED) {
+        isComplete = false
+        break
+      }
+    }
+  }
+  return { found, isComplete }
+}
