@@ -19,7 +19,7 @@ interface Ready {
 
 /**
  * When each job became ready to be taken by a worker, in ms since the epoch. A job that was only added is ready since then. One that was
- * delayed, retried, taken back from a worker, or that waited for its children became ready later: the queue's events say when. Null if
+ * delayed, retried, returned by a worker, or that waited for its children became ready later: the queue's events say when. Null if
  * they no longer do.
  */
 export async function readyTimes(target: BullmqTarget, ids: string[]): Promise<Map<string, number | null>> {

@@ -8,7 +8,7 @@ export const bullmqQueue: Kind = {
 
 \`stalledChecker\` is whether a worker checks for stalled jobs. It is true if the key of that check exists. The key expires after one interval, so a missing key gives null: the next check may just be due. With \`watchStalledCheck\`, the key is sampled over two stalledIntervals of the connection, and false means that it was absent in every sample. Such a check needs a timeout of more than two intervals.
 
-\`oldestWaitingMs\` is the longest waiting time, counted from when a job became ready: when it was added, its delay ended, it was retried, it was taken back from a worker, or its children finished. The check reads such times from the queue's events. It compares the jobs at the ends of \`wait\` and the first job of each priority. \`oldestActiveMs\` is the longest time since the start of an active job.
+\`oldestWaitingMs\` is the longest waiting time, counted from when a job became ready: when it was added, its delay ended, it was retried, it was returned by a worker, or its children finished. The check reads such times from the queue's events. It compares the jobs at the ends of \`wait\` and the first job of each priority. \`oldestActiveMs\` is the longest time since the start of an active job.
 
 \`truncated\` is true if \`workersUnknown\` is true, if the time of a compared job is unknown, or if another job could be older. The number of workers and the oldest jobs are then incomplete.
 
