@@ -20,12 +20,28 @@ const { connectTemporal } = await import('../dist/src/temporal/connect.js')
 const temporal = await connectTemporal(readEnvironment(process.cwd(), process.env))
 for (const id of ids) {
   try {
-    const history = await temporal.client.workflow.getHandle(id).fetchHistory()
-    await Worker.runReplayHistory({ workflowBundle: { codePath: join(root, 'dist/workflow-bundle.js') } }, history, id)
-    console.log(`${id}: same steps, ${history.events.length} events`)
+    await replayIncident(id)
   } catch (error) {
     console.error(`${id}: ${error.message}`)
     process.exitCode = 1
   }
 }
 await temporal.close()
+
+/** @param {string} id of an incident; the id of its workflow begins with it, and older versions used it alone */
+async function replayIncident(id) {
+  if (!/^INC-\d+$/.test(id)) throw new Error('not the id of an incident, such as INC-142')
+  let found = 0
+  const workflows = temporal.client.workflow.list({
+    query: `WorkflowId = '${id}' OR WorkflowId STARTS_WITH '${id}/'`,
+  })
+  for await (const { workflowId, runId } of workflows) {
+    found += 1
+    const history = await temporal.client.workflow.getHandle(workflowId, runId).fetchHistory()
+    const workflowBundle = { codePath: join(root, 'dist/workflow-bundle.js') }
+    await Worker.runReplayHistory({ workflowBundle }, history, workflowId)
+    console.log(`${workflowId}: same steps, ${history.events.length} events`)
+  }
+  if (found === 0)
+    throw new Error(`Temporal at ${temporal.address} (namespace ${temporal.namespace}) has no workflow of it`)
+}
