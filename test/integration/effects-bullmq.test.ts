@@ -40,7 +40,7 @@ afterAll(async () => {
   admin?.disconnect()
 })
 
-/** A queue of its own, and a user that may do what redis-rights.ts says within that queue's keys, and nothing else. */
+/** A queue per test, and a user who may run only the commands of redis-rights.ts, on the keys of that queue. */
 beforeEach(async () => {
   prefix = `effects${randomBytes(4).toString('hex')}`
   base = `${prefix}:queue`
@@ -114,7 +114,7 @@ async function addJob(id: string, options: JobsOptions = {}, data: unknown = { f
   return queue.add('step', data, { jobId: id, ...options })
 }
 
-/** A job that failed once and for all. */
+/** Adds a job and waits until it has failed. */
 async function addFailedJob(id: string, options: JobsOptions = {}): Promise<Job> {
   const job = await addJob(id, options)
   const worker = startWorker(async () => {
@@ -125,7 +125,7 @@ async function addFailedJob(id: string, options: JobsOptions = {}): Promise<Job>
   return job
 }
 
-/** A job in `active` whose worker is gone and whose lock has run out. */
+/** Adds a job that is active, without a worker and without a lock. */
 async function addStalledJob(id: string): Promise<Job> {
   const job = await addJob(id)
   const worker = startWorker(() => new Promise(() => {}))
@@ -136,7 +136,7 @@ async function addStalledJob(id: string): Promise<Job> {
 }
 
 describe('bullmq.resume', () => {
-  test('resumes a paused queue, whose workers wake up at once', async () => {
+  test('resumes a paused queue, and its workers continue immediately', async () => {
     await queue.pause()
     const done: string[] = []
     startWorker(async (job) => void done.push(job.id!))
@@ -159,7 +159,7 @@ describe('bullmq.resume', () => {
   test('is done once, also when it is requested again, the engine lost its record and the queue was paused again', async () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
-    const { takePermit, asked } = permits()
+    const { takePermit, requests } = permits()
     const deps = depsFor(world, targets(), takePermit)
     const first = await executeEffect(request, deps)
     await world.engineOwner.query('ALTER TABLE runbook.effects DISABLE TRIGGER USER')
@@ -169,10 +169,10 @@ describe('bullmq.resume', () => {
 
     expect(await executeEffect(request, deps)).toEqual(first)
     expect(await queue.isPaused()).toBe(true)
-    expect(asked).toHaveLength(1)
+    expect(requests).toHaveLength(1)
   })
 
-  test('is done once by two attempts at the same time', async () => {
+  test('is applied once by two attempts at the same time', async () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
     const deps = depsFor(world, targets(), permits({ lease: 'one' }).takePermit)
@@ -186,7 +186,7 @@ describe('bullmq.resume', () => {
 })
 
 describe('a script', () => {
-  test('is refused when Redis holds the same effect for another proposal', async () => {
+  test('is refused if Redis contains the same effect for another proposal', async () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
     await admin.set(
@@ -198,7 +198,7 @@ describe('a script', () => {
     expect(await queue.isPaused()).toBe(true)
   })
 
-  test('with a lower fence than Redis has seen changes nothing', async () => {
+  test('with a lower fence than the one in Redis changes nothing', async () => {
     await queue.pause()
     await admin.set(`${base}:runbook:fence:${await engineId(world.engine)}/run/1`, '2')
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
@@ -219,23 +219,23 @@ describe('a script', () => {
     expect(await queue.isPaused()).toBe(true)
   })
 
-  test('without a permit changes nothing, and an older permit that comes later finds the refusal', async () => {
+  test('without a permit changes nothing, and an attempt with an older permit then returns the refusal', async () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
-    let answered: unknown
+    let refused: unknown
     const { takePermit } = permits({
-      // While this attempt has its permit and has not written yet, another one is refused.
-      before: async () => void (answered = await executeEffect(request, depsFor(world, targets(), denying('frozen')))),
+      // While this attempt has its permit but has not written yet, another attempt is refused.
+      before: async () => void (refused = await executeEffect(request, depsFor(world, targets(), denying('frozen')))),
     })
     const answer = await executeEffect(request, depsFor(world, targets(), takePermit))
-    expect(answered).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): it is frozen' } })
-    expect(answer).toEqual(answered)
+    expect(refused).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): it is frozen' } })
+    expect(answer).toEqual(refused)
     expect(await queue.isPaused()).toBe(true)
   })
 })
 
 describe('bullmq.retry', () => {
-  test('puts a failed job back with its data and its counters', async () => {
+  test('moves a failed job back to waiting with its data and counters', async () => {
     const job = await addFailedJob('failed-1')
     const effect = await applied('bullmq.retry', { id: 'failed-1' })
     expect(effect).toMatchObject({ result: 'applied', observed: { state: 'waiting' } })
@@ -246,7 +246,7 @@ describe('bullmq.retry', () => {
     expect(seen).toEqual([[{ for: 'failed-1' }, 1]])
   })
 
-  test('keeps its priority', async () => {
+  test('keeps the priority of the job', async () => {
     const job = await addFailedJob('failed-2', { priority: 7 })
     expect(await applied('bullmq.retry', { id: 'failed-2' })).toMatchObject({
       result: 'applied',
@@ -256,7 +256,7 @@ describe('bullmq.retry', () => {
     expect((await queue.getJob('failed-2'))?.priority).toBe(7)
   })
 
-  test('is refused for a job that waits, is gone, or is held', async () => {
+  test('is refused for a job that is waiting, missing or locked', async () => {
     await addFailedJob('failed-3')
     await addJob('waiting-1')
     await admin.set(`${base}:failed-3:lock`, 'token')
@@ -274,11 +274,14 @@ describe('bullmq.retry', () => {
     })
   })
 
-  test.each(['meta', 'failed', 'events', 'wait', '*', '../x', ''])('is refused for %j, which is no job', async (id) => {
-    await addFailedJob('real')
-    expect(await applied('bullmq.retry', { id })).toMatchObject({ result: 'refused' })
-    expect(await queue.getJobCounts('failed')).toEqual({ failed: 1 })
-  })
+  test.each(['meta', 'failed', 'events', 'wait', '*', '../x', ''])(
+    'is refused for %j, which is not a job',
+    async (id) => {
+      await addFailedJob('real')
+      expect(await applied('bullmq.retry', { id })).toMatchObject({ result: 'refused' })
+      expect(await queue.getJobCounts('failed')).toEqual({ failed: 1 })
+    },
+  )
 })
 
 describe('bullmq.quarantine', () => {
@@ -287,7 +290,7 @@ describe('bullmq.quarantine', () => {
     ['prioritized', async () => addJob('job', { priority: 3 })],
     ['delayed', async () => addJob('job', { delay: 60_000 })],
     ['active', async () => addStalledJob('job')],
-  ])('takes a %s job out of work and keeps it', async (from, add) => {
+  ])('moves a %s job to failed and keeps its data', async (from, add) => {
     const job = await add()
     expect(await applied('bullmq.quarantine', { id: 'job' })).toMatchObject({
       result: 'applied',
@@ -305,7 +308,7 @@ describe('bullmq.quarantine', () => {
     })
   })
 
-  test('can be undone: the job runs when it is retried', async () => {
+  test('can be undone: after a retry the job runs', async () => {
     const job = await addJob('job')
     await applied('bullmq.quarantine', { id: 'job' })
     expect(await applied('bullmq.retry', { id: 'job' })).toMatchObject({ result: 'applied' })
@@ -315,7 +318,7 @@ describe('bullmq.quarantine', () => {
     expect(await admin.zcard(`${base}:dead-letter`)).toBe(0)
   })
 
-  test('marks a job that a worker holds: it fails unprocessed when it is next picked up', async () => {
+  test('marks a job that a worker has locked: the job fails without running when a worker takes it again', async () => {
     const job = await addJob('pill', { attempts: 5 })
     const crashing = startWorker(() => new Promise(() => {}), { lockDuration: 1_000, stalledInterval: 500 })
     await eventually('it is active', async () => (await job.getState()) === 'active')
@@ -331,7 +334,7 @@ describe('bullmq.quarantine', () => {
     expect((await queue.getJob('pill'))?.failedReason).toContain('quarantined')
   })
 
-  test('is refused for a job that is finished or gone', async () => {
+  test('is refused for a job that has finished or does not exist', async () => {
     await addFailedJob('broken')
     expect(await applied('bullmq.quarantine', { id: 'broken' })).toMatchObject({
       result: 'refused',
@@ -343,23 +346,23 @@ describe('bullmq.quarantine', () => {
     })
   })
 
-  test('lets a new job with the same deduplication id in', async () => {
+  test('allows a new job with the same deduplication id', async () => {
     await addJob('first', { deduplication: { id: 'only-one' } })
     await applied('bullmq.quarantine', { id: 'first' })
     expect((await addJob('second', { deduplication: { id: 'only-one' } })).id).toBe('second')
     expect(await queue.getJobCountByTypes('wait')).toBe(1)
   })
 
-  test('frees a slot under a global concurrency limit, and the neighbours go on', async () => {
+  test('frees a slot under a global concurrency limit, and the next job runs', async () => {
     await queue.setGlobalConcurrency(1)
     await addStalledJob('stuck')
     const next = await addJob('next')
     startWorker(async () => 'done', { stalledInterval: 60_000 })
     expect(await applied('bullmq.quarantine', { id: 'stuck' })).toMatchObject({ result: 'applied' })
-    await eventually('the neighbour is done', async () => (await next.getState()) === 'completed', 4_000)
+    await eventually('the next job is completed', async () => (await next.getState()) === 'completed', 4_000)
   })
 
-  test('loses nothing and runs nothing twice while workers race for the same jobs', async () => {
+  test('loses no job and runs no job twice while workers take the same jobs', async () => {
     const seed = Number(process.env['SEED'] ?? Date.now() % 100_000)
     console.log(`seed ${seed}`)
     const ids = Array.from({ length: 120 }, (_, i) => `race-${i}`)
@@ -373,7 +376,7 @@ describe('bullmq.quarantine', () => {
     }
     startWorker(run, { concurrency: 2 })
     startWorker(run, { concurrency: 2 })
-    // From the other end than the workers: somewhere they meet.
+    // In reverse order, so that the quarantine and the workers meet at some job.
     const picked = ids.filter((_, i) => (i * 7919 + seed) % 2 === 0).reverse()
     const effects = new Map<string, Effect>()
     await Promise.all(
@@ -406,19 +409,19 @@ describe('bullmq.quarantine', () => {
 
 describe('the write user', () => {
   test.each([
-    ['a key elsewhere', () => write.set('elsewhere', '1')],
-    ['a key elsewhere from a script', () => write.eval(`return redis.call('SET', 'elsewhere', '1')`, 0)],
+    ['a key of another queue', () => write.set('elsewhere', '1')],
+    ['a key of another queue from a script', () => write.eval(`return redis.call('SET', 'elsewhere', '1')`, 0)],
     ['FLUSHALL', () => write.call('FLUSHALL')],
     ['KEYS', () => write.call('KEYS', '*')],
     ['CONFIG', () => write.call('CONFIG', 'SET', 'maxmemory', '1')],
     ['CLIENT KILL', () => write.call('CLIENT', 'KILL', 'TYPE', 'normal')],
-  ])('may not touch %s', async (_, attempt) => {
+  ])('has no right to use %s', async (_, attempt) => {
     await expect(attempt()).rejects.toThrow(/NOPERM|permission|can't access/i)
   })
 })
 
 describe('the preview', () => {
-  test('shows a job as it is and as it would become, and writes nothing', async () => {
+  test('shows a job before and after the action, and writes nothing', async () => {
     await addFailedJob('broken', { priority: 2 })
     const dump = async () =>
       Promise.all((await admin.keys(`${base}:*`)).sort().map(async (key) => [key, await admin.dump(key)]))
@@ -448,22 +451,22 @@ describe('the preview', () => {
   })
 
   test.each(['bullmq.retry', 'bullmq.quarantine'])(
-    'of %s tells no secret of a job, nor what its connection redacts',
+    'of %s shows neither secrets in a job nor fields that the connection redacts',
     async (kind) => {
       resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
       await addFailedJob('quotes')
-      const look = async (failedReason: string, redact: string[] = []) => {
+      const previewed = async (failedReason: string, redact: string[] = []) => {
         await admin.hset(`${base}:quotes`, { failedReason })
         const context = { targets: targets(admin, redact) as Targets, signal: new AbortController().signal }
         const { rows } = await previewAction(kind, { connection: 'queue', id: 'quotes' }, context)
         return rows![0]!.before.failedReason
       }
-      expect(await look('401 for the-key-of-the-store\0 at redis://svc:hunter2hunter2@cache')).toBe(
+      expect(await previewed('401 for the-key-of-the-store\0 at redis://svc:hunter2hunter2@cache')).toBe(
         '401 for ***\uFFFD at redis://svc:***@cache',
       )
-      expect(await look(`${'x'.repeat(290)}the-key-of-the-store`)).toBe(`${'x'.repeat(290)}***`)
-      expect(await look(`${'x'.repeat(299)}\u{1F600}`)).toBe('x'.repeat(299))
-      expect(await look('ada@example.org was refused', ['failedreason'])).toBe('[redacted]')
+      expect(await previewed(`${'x'.repeat(290)}the-key-of-the-store`)).toBe(`${'x'.repeat(290)}***`)
+      expect(await previewed(`${'x'.repeat(299)}\u{1F600}`)).toBe('x'.repeat(299))
+      expect(await previewed('ada@example.org was refused', ['failedreason'])).toBe('[redacted]')
     },
   )
 })

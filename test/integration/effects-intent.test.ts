@@ -30,7 +30,7 @@ import {
 let world: EffectsWorld
 let dir: string
 let service: Server
-let seen: { method: string; url: string; key: string | undefined; body: string }[]
+let received: { method: string; url: string; key: string | undefined; body: string }[]
 let respond: (response: ServerResponse, request: IncomingMessage) => void
 
 beforeAll(async () => {
@@ -39,7 +39,12 @@ beforeAll(async () => {
     let body = ''
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
     request.on('end', () => {
-      seen.push({ method: request.method!, url: request.url!, key: request.headers['idempotency-key'] as string, body })
+      received.push({
+        method: request.method!,
+        url: request.url!,
+        key: request.headers['idempotency-key'] as string,
+        body,
+      })
       respond(response, request)
     })
   })
@@ -54,13 +59,13 @@ afterAll(async () => {
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'effects-'))
-  seen = []
+  received = []
   respond = (response) => response.end('{"ok":true}')
 })
 
 afterEach(() => rm(dir, { recursive: true }))
 
-/** Commands whose runs leave one line each in the file `ran`. */
+/** Commands that add one line to the file `ran` each time they run. */
 function targets(port = (service.address() as AddressInfo).port): Partial<Targets> {
   const script = (after: string) => [
     process.execPath,
@@ -117,7 +122,7 @@ async function applied(
   return answer.effect
 }
 
-/** As if an attempt had begun and its process had ended. */
+/** The gate of an attempt that recorded its intent and then crashed. */
 async function begun(kind: string): Promise<string> {
   const gate = await openTestGate(world)
   await world.engine.query('INSERT INTO runbook.intents (gate, action, target) VALUES ($1, $2, $3)', [
@@ -139,7 +144,7 @@ describe('process.run', () => {
     expect(await ran()).toHaveLength(1)
   })
 
-  test('is refused when the command says that it failed', async () => {
+  test('is refused when the command exits with an error', async () => {
     expect(await applied('process.run', { connection: 'ctl', command: 'fails' })).toMatchObject({
       result: 'refused',
       detail: expect.stringMatching(/exited with 3.*no such worker/s),
@@ -147,7 +152,7 @@ describe('process.run', () => {
     })
   })
 
-  test('is unknown when the command had to be ended', async () => {
+  test('is unknown when the command was stopped at its timeout', async () => {
     const effect = await applied('process.run', { connection: 'ctl', command: 'hangs' }, { timeoutMs: 1_000 })
     expect(effect).toMatchObject({
       result: 'unknown',
@@ -158,8 +163,8 @@ describe('process.run', () => {
 
   test.each([
     ['a command that is not configured', { command: 'rm -rf' }],
-    ['a program that is not there', { command: 'missing' }],
-    ['a value that nobody asked for', { command: 'restart', values: { flag: '--force' } }],
+    ['a program that does not exist', { command: 'missing' }],
+    ['a value without a placeholder', { command: 'restart', values: { flag: '--force' } }],
     ['an option in place of a number', { command: 'scale', values: { replicas: '--all' } }],
     ['a shell in place of a number', { command: 'scale', values: { replicas: '4; touch owned' } }],
   ])('is refused for %s, and nothing runs', async (_, parameters) => {
@@ -167,21 +172,21 @@ describe('process.run', () => {
     expect(await ran()).toEqual([])
   })
 
-  test('is unknown, and not run again, when an earlier attempt was begun and never seen to end', async () => {
-    const { takePermit, asked } = permits()
+  test('is unknown, and not run again, when the end of an earlier attempt was not seen', async () => {
+    const { takePermit, requests } = permits()
     const effect = await applied('process.run', restart, { gate: await begun('process.run'), deps: { takePermit } })
     expect(effect).toMatchObject({ result: 'unknown' })
     expect(await ran()).toEqual([])
-    expect(asked).toEqual([])
+    expect(requests).toEqual([])
   })
 
-  test('is run again in that case when the runbook says that this does no harm', async () => {
+  test('is run again after an unfinished attempt if the runbook declares it as idempotent', async () => {
     const effect = await applied('process.run', { ...restart, idempotent: true }, { gate: await begun('process.run') })
     expect(effect).toMatchObject({ result: 'applied' })
     expect(await ran()).toHaveLength(1)
   })
 
-  test('is unknown in that case when it may not be run again', async () => {
+  test('is unknown after an unfinished attempt if the next attempt is refused', async () => {
     const again = { ...restart, idempotent: true }
     const approvedVia = { process: async () => Promise.reject(new Error('away')) }
     for (const more of [{ deps: { takePermit: denying('frozen') } }, { approvedVia }])
@@ -192,7 +197,7 @@ describe('process.run', () => {
     expect(await ran()).toEqual([])
   })
 
-  test('is not run without a permit, also not by an older permit that comes later', async () => {
+  test('is not run without a permit, nor by an attempt with an older permit after a refusal', async () => {
     const gate = await openTestGate(world)
     let refused: Effect | undefined
     const { takePermit } = permits({
@@ -204,7 +209,7 @@ describe('process.run', () => {
     expect(await ran()).toEqual([])
   })
 
-  test('is refused where the configuration has another command by then, and nothing runs', async () => {
+  test('is refused if the configured command changed after the approval, and nothing runs', async () => {
     const { process: changed } = targets()
     const other = (argv: string[]) => ({
       process: async () => ({ ...(await changed!('ctl')), commands: { restart: argv } }),
@@ -221,7 +226,7 @@ describe('process.run', () => {
     expect(await ran()).toEqual([])
   })
 
-  test('runs with a secret in its argv, which the gate did not show', async () => {
+  test('runs with a secret in its argv, which the gate shows as ***', async () => {
     const secret = resolveSecret('${GIVEN}', 'connection ctl (header A)', { GIVEN: 'canary-of-an-argv' }).reveal()
     const commands = { restart: [process.execPath, '-e', '', secret] }
     const via = { process: async () => ({ connection: 'ctl', cwd: dir, environment: {}, commands }) }
@@ -230,7 +235,7 @@ describe('process.run', () => {
     expect(await applied('process.run', restart, { via })).toMatchObject({ result: 'applied' })
   })
 
-  test('is refused where nobody could see what it runs, as the gate said', async () => {
+  test('is refused if the gate could not show the command line', async () => {
     const away = { process: async () => Promise.reject(new Error('away')) }
     const context = { targets: away as Partial<Targets> as Targets, signal: new AbortController().signal }
     expect(await previewAction('process.run', restart, context)).toMatchObject({
@@ -244,30 +249,30 @@ describe('process.run', () => {
     expect(await ran()).toEqual([])
   })
 
-  test('keeps what a command wrote, whatever bytes it wrote', async () => {
-    const odd = {
+  test('keeps the output of a command, with unstorable characters replaced', async () => {
+    const unstorable = {
       ...targets(),
       process: async () => ({
         connection: 'ctl',
         cwd: dir,
         environment: {},
-        commands: { odd: [process.execPath, '-e', `process.stdout.write('a\\0b\\ud800')`] },
+        commands: { binary: [process.execPath, '-e', `process.stdout.write('a\\0b\\ud800')`] },
       }),
     }
-    const effect = await applied('process.run', { connection: 'ctl', command: 'odd' }, { via: odd })
+    const effect = await applied('process.run', { connection: 'ctl', command: 'binary' }, { via: unstorable })
     expect(effect).toMatchObject({ result: 'applied', observed: { output: expect.stringMatching(/^a\uFFFDb/) } })
   })
 })
 
 describe('workers.scale', () => {
-  test('sets the absolute number, again after a crash', async () => {
+  test('sets the absolute number, and sets it again after a crash', async () => {
     const gate = await begun('workers.scale')
     const effect = await applied('workers.scale', { connection: 'ctl', replicas: 4, max: 8 }, { gate })
     expect(effect).toMatchObject({ result: 'applied', observed: { replicas: 4, exitCode: 0 } })
     expect(await ran()).toEqual(['4'])
   })
 
-  test('is refused where the configuration has another command by then, and nothing runs', async () => {
+  test('is refused if the configured command changed after the approval, and nothing runs', async () => {
     const parameters = { connection: 'ctl', replicas: 4, max: 8 }
     const approvedVia = {
       process: async () => ({
@@ -300,13 +305,13 @@ describe('http.request', () => {
     body: { why: 'stuck' },
   }
 
-  test('sends one request, with the effect as its idempotency key, and values that stay where they belong', async () => {
+  test('sends one request with the effect key as its idempotency key and with encoded values', async () => {
     const gate = await openTestGate(world)
     expect(await applied('http.request', call, { gate })).toMatchObject({
       result: 'applied',
       observed: { status: 200, body: '{"ok":true}' },
     })
-    expect(seen).toEqual([
+    expect(received).toEqual([
       {
         method: 'POST',
         url: '/api/models/a%2F..%2Fb%3Fx%3D1%23y/reload?q=a%26b',
@@ -315,7 +320,7 @@ describe('http.request', () => {
       },
     ])
     await applied('http.request', call, { gate })
-    expect(seen).toHaveLength(1)
+    expect(received).toHaveLength(1)
   })
 
   test('sends the key of a target with any characters as percent-encoded UTF-8', async () => {
@@ -334,10 +339,10 @@ describe('http.request', () => {
     [302, 'refused'],
     [500, 'unknown'],
     [503, 'unknown'],
-  ])('answered with %i is %s', async (status, result) => {
+  ])('with the response status %i is %s', async (status, result) => {
     respond = (response) => response.writeHead(status, { location: 'http://127.0.0.1:1/' }).end()
     expect(await applied('http.request', call)).toMatchObject({ result, observed: { status } })
-    expect(seen).toHaveLength(1)
+    expect(received).toHaveLength(1)
   })
 
   test.each([
@@ -351,7 +356,7 @@ describe('http.request', () => {
     ['application/json', `{"email":"ada@example.org","more":"${'x'.repeat(70_000)}"}`, BODY_NOT_KEPT],
     ['application/json', `${'['.repeat(30_000)}"ada@example.org"${']'.repeat(30_000)}`, BODY_NOT_KEPT],
     ['text/plain', '', ''],
-  ])('answered with %s keeps nothing that its connection redacts', async (type, text, body) => {
+  ])('with a %s response keeps no field that the connection redacts', async (type, text, body) => {
     respond = (response) => response.writeHead(200, { 'content-type': type }).end(text)
     const redacting = { http: async () => ({ ...(await targets().http!('ml')), redact: ['email'] }) }
     expect(await applied('http.request', call, { via: redacting })).toMatchObject({
@@ -360,7 +365,7 @@ describe('http.request', () => {
     })
   })
 
-  test('tells no part of a secret that the kept part of an answer ends in', async () => {
+  test('hides a secret at the end of a truncated response completely', async () => {
     resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
     respond = (response) => response.end(`${'x'.repeat(1_490)}the-key-of-the-store`)
     const effect = await applied('http.request', call)
@@ -380,7 +385,7 @@ describe('http.request', () => {
     expect(await applied('http.request', call, { timeoutMs: 300 })).toMatchObject({ result: 'unknown' })
   })
 
-  test('is refused when there is nobody to send it to', async () => {
+  test('is refused when no server listens at the address', async () => {
     expect(await applied('http.request', call, { via: targets(1) })).toMatchObject({
       result: 'refused',
       detail: expect.stringContaining('nothing was sent'),
@@ -398,19 +403,19 @@ describe('http.request', () => {
     expect(await applied('http.request', { ...call, values: values as JsonObject })).toMatchObject({
       result: 'refused',
     })
-    expect(seen).toEqual([])
+    expect(received).toEqual([])
   })
 
-  test('is unknown, and not sent again, when an earlier attempt was begun', async () => {
+  test('is unknown, and not sent again, after an unfinished attempt', async () => {
     expect(await applied('http.request', call, { gate: await begun('http.request') })).toMatchObject({
       result: 'unknown',
     })
-    expect(seen).toEqual([])
+    expect(received).toEqual([])
   })
 })
 
 describe('notify', () => {
-  test('says what came of it, and a channel that does not answer holds nothing back', async () => {
+  test('needs no permit, and a channel that does not answer does not stop the remedy', async () => {
     const message = { channel: 'platform-support', message: 'hello' }
     expect(await applied('notify', message, { deps: { takePermit: denying('frozen') } })).toMatchObject({
       result: 'applied',
@@ -506,10 +511,10 @@ describe('the preview', () => {
   })
 
   test.each([
-    ['a secret that this process was given', 'failed with the-key-of-the-store'],
+    ['a secret of this process', 'failed with the-key-of-the-store'],
     ['a password in an address', 'failed at postgres://svc:hunter2hunter2@db/app'],
-    ['a text that was cut', 'x'.repeat(70_000)],
-  ])('of an update of a column with %s does not tell it, and promises no undo', async (_, reason) => {
+    ['a truncated text', 'x'.repeat(70_000)],
+  ])('of an update of a column with %s does not show it, and offers no undo', async (_, reason) => {
     resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
     const id = `quotes-${reason.length}`
     await addRun(world, id)
@@ -526,7 +531,7 @@ describe('the preview', () => {
     expect(JSON.stringify(preview)).not.toMatch(/the-key-of-the-store|hunter2|x{3000}/)
   })
 
-  test('tells no secret of an error, and holds nothing that cannot be stored', async () => {
+  test('hides secrets in an error and replaces unstorable characters', async () => {
     resolveSecret('${STORE}', 'connection store (header)', { STORE: 'the-key-of-the-store' })
     const fails = async () => Promise.reject(new Error('no\0 \ud800 with the-key-of-the-store'))
     const preview = await previewAction(
@@ -537,7 +542,7 @@ describe('the preview', () => {
     expect(preview.warning).toBe('could not read what it would change: no\uFFFD \uFFFD with ***')
   })
 
-  test('of an update on a table that is not there keeps the statement and says why', async () => {
+  test('of an update on a missing table shows the statement and the error', async () => {
     const preview = await previewAction(
       'sql.update',
       { connection: 'db', table: 'nowhere', where: { id: '1' }, set: { a: 1 } },
@@ -549,7 +554,7 @@ describe('the preview', () => {
     })
   })
 
-  test('of a command shows its whole argv, and of a call its URL and body, and neither is done', async () => {
+  test('of a command shows its complete argv, and of a request its URL and body, without executing them', async () => {
     const command = await previewAction('workers.scale', { connection: 'ctl', replicas: 4, max: 8 }, context())
     expect(command.rows?.[0]?.after).toMatchObject({
       replicas: 4,
@@ -565,6 +570,6 @@ describe('the preview', () => {
       url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/api\/jobs\/a%20b$/),
     })
     expect(JSON.stringify(request)).not.toContain('secret')
-    expect([await ran(), seen]).toEqual([[], []])
+    expect([await ran(), received]).toEqual([[], []])
   })
 })

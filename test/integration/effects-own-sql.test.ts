@@ -39,7 +39,7 @@ beforeEach(() => world.owner.query('TRUNCATE outbox'))
 const SQL = `INSERT INTO outbox (run_id, kind) -- one for each
 SELECT r.id, $3 FROM runs r WHERE r.id = $1 AND r.status = $2`
 
-/** Puts the run into the outbox, if its status is still what was seen. */
+/** Parameters that insert the run into the outbox, if its status is unchanged. */
 function enqueue(id: string, more: JsonObject = {}): JsonObject {
   return {
     connection: 'db',
@@ -69,7 +69,7 @@ function apply(
 }
 
 describe('a statement of the runbook', () => {
-  test('is applied exactly once, however often it is asked for, and says what it touched', async () => {
+  test('is applied exactly once, however often it is requested, and reports the changed rows', async () => {
     const gate = await openTestGate(world)
     await addRun(world, 'once')
     const answer = await apply(gate, 'once')
@@ -84,7 +84,7 @@ describe('a statement of the runbook', () => {
     expect(await outbox()).toEqual([{ run_id: 'once', kind: "it's" }])
   })
 
-  test('that touches another number of rows is rolled back and refused', async () => {
+  test('that changes a different number of rows than declared is rolled back and refused', async () => {
     const gate = await openTestGate(world)
     await addRun(world, 'moved', 'FAILED')
     expect(await apply(gate, 'moved')).toMatchObject({
@@ -100,7 +100,7 @@ describe('a statement of the runbook', () => {
     expect(await outbox()).toEqual([])
   })
 
-  test('that ended past its deadline is rolled back, and the next attempt applies it', async () => {
+  test('that ended after its deadline is rolled back, and the next attempt applies it', async () => {
     const gate = await openTestGate(world)
     await addRun(world, 'late')
     const slow = {
@@ -115,15 +115,15 @@ describe('a statement of the runbook', () => {
       },
     })
     const deps = depsFor(world, postgresTarget(write), takePermit)
-    const given = enqueue('late', { ...slow, params: ['late', 'RUNNING', 'x', until] })
-    const request = { ...requestFor(gate, 'sql.execute', given, 'late'), timeoutMs: 1_000 }
+    const parameters = enqueue('late', { ...slow, params: ['late', 'RUNNING', 'x', until] })
+    const request = { ...requestFor(gate, 'sql.execute', parameters, 'late'), timeoutMs: 1_000 }
     await expect(executeEffect(request, deps)).rejects.toThrow(/deadline passed/)
     expect(await outbox()).toEqual([])
     expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
     expect(await outbox()).toHaveLength(1)
   })
 
-  test('without a ledger is rolled back and refused where it ended past its deadline', async () => {
+  test('without a ledger is rolled back and refused if it ended after its deadline', async () => {
     const gate = await openTestGate(world)
     await addRun(world, 'late-bare')
     const { takePermit } = permits({ before: () => new Promise((resolve) => setTimeout(resolve, 1_100)) })
@@ -135,7 +135,7 @@ describe('a statement of the runbook', () => {
     expect(await outbox()).toEqual([])
   })
 
-  test('is one statement: what follows a semicolon is refused by the server, also where there are no values', async () => {
+  test('is one statement: the server refuses a second one after a semicolon, also without values', async () => {
     await addRun(world, 'more')
     const more = {
       sql: `INSERT INTO outbox (run_id) VALUES ('a'); INSERT INTO outbox (run_id) VALUES ('b')`,
@@ -148,7 +148,7 @@ describe('a statement of the runbook', () => {
     expect(await outbox()).toEqual([])
   })
 
-  test('is refused what the role may not do', async () => {
+  test('is refused if the role lacks the rights', async () => {
     const other = { sql: 'DELETE FROM runs WHERE id = $1 AND status = $2 AND $3::text IS NOT NULL' }
     await addRun(world, 'kept')
     expect(await apply(await openTestGate(world), 'kept', other)).toMatchObject({
@@ -156,7 +156,7 @@ describe('a statement of the runbook', () => {
     })
   })
 
-  test('without a ledger is applied once, and of an attempt that nobody saw end a person must say what became', async () => {
+  test('without a ledger is applied once; an attempt whose end was not seen is unknown and must be settled', async () => {
     const [gate, doubtful] = [await openTestGate(world), await openTestGate(world)]
     await addRun(world, 'bare')
     expect(await apply(gate, 'bare', {}, 'none')).toMatchObject({ effect: { result: 'applied' } })
@@ -182,7 +182,7 @@ describe('its preview', () => {
     return previewAction('sql.execute', parameters, { targets, signal: new AbortController().signal })
   }
 
-  test('shows the statement and its undo with their values, the rows, and what becomes of them', async () => {
+  test('shows the statement and its undo with their values, and the rows before and after', async () => {
     await addRun(world, 'seen')
     expect(await preview(enqueue('seen'))).toEqual({
       summary: `INSERT INTO outbox (run_id, kind) SELECT r.id, 'it''s' FROM runs r WHERE r.id = 'seen' AND r.status = 'RUNNING'`,
@@ -193,7 +193,7 @@ describe('its preview', () => {
     expect(await outbox()).toEqual([])
   })
 
-  test('says where another number of rows fits, where there is no undo, and hides what is to be hidden', async () => {
+  test('warns about a different number of rows and a missing undo, and hides redacted columns', async () => {
     const { undo: _, ...without } = enqueue('nobody')
     expect(await preview(without)).toMatchObject({
       count: 0,
@@ -206,7 +206,7 @@ describe('its preview', () => {
     })
   })
 
-  test('says what the server has against the statement', async () => {
+  test('shows the error of the server about the statement', async () => {
     await addRun(world, 'wrong')
     expect(await preview(enqueue('wrong', { sql: SQL.replace('kind)', 'knd)') }))).toMatchObject({
       summary: expect.stringContaining('knd'),
@@ -214,7 +214,7 @@ describe('its preview', () => {
     })
   })
 
-  test('of the undo, which has no SELECT of its own, shows the statement alone', async () => {
+  test('of an undo, which has no preview statement, shows only the statement', async () => {
     await addRun(world, 'back')
     const { preview: _, undo, ...rest } = enqueue('back')
     expect(await preview({ ...rest, sql: undo! })).toEqual({
@@ -223,9 +223,9 @@ describe('its preview', () => {
     })
   })
 
-  test('cannot change anything, and says what kept it from looking', async () => {
+  test('cannot change anything, and shows the error of its preview statement', async () => {
     await addRun(world, 'write')
-    const wicked = enqueue('write', { preview: `SELECT nextval('outbox_id_seq') AS id` })
-    expect(await preview(wicked)).toMatchObject({ warning: expect.stringContaining('read-only transaction') })
+    const writing = enqueue('write', { preview: `SELECT nextval('outbox_id_seq') AS id` })
+    expect(await preview(writing)).toMatchObject({ warning: expect.stringContaining('read-only transaction') })
   })
 })

@@ -19,7 +19,7 @@ import {
   postgresTarget,
   readRun,
   requestFor,
-  signal,
+  deferred,
   type EffectsWorld,
 } from '../support/effects-world.ts'
 
@@ -51,12 +51,12 @@ function failRun(
   )
 }
 
-/** A gate and a run of its own. */
-async function situation(id: string): Promise<{ gate: string; updatedAt: string }> {
+/** Creates an approved gate and a run. */
+async function gateAndRun(id: string): Promise<{ gate: string; updatedAt: string }> {
   return { gate: await openTestGate(world), updatedAt: await addRun(world, id) }
 }
 
-async function ledgerHolds(gate: string): Promise<number> {
+async function ledgerEntries(gate: string): Promise<number> {
   const found = await world.owner.query('SELECT 1 FROM runbook_ledger.effects WHERE starts_with(key, $1)', [
     `${await engineId(world.engine)}/${gate}/`,
   ])
@@ -67,8 +67,8 @@ async function recorded(gate: string): Promise<number> {
   return (await world.engine.query('SELECT 1 FROM runbook.effects WHERE gate = $1', [gate])).rowCount ?? 0
 }
 
-/** Whether somebody waits for a lock in the target. */
-async function someoneWaits(): Promise<boolean> {
+/** Whether a session in the target waits for a lock. */
+async function isSessionBlocked(): Promise<boolean> {
   const found = await world.owner.query(
     `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
   )
@@ -76,9 +76,9 @@ async function someoneWaits(): Promise<boolean> {
 }
 
 describe('an approved update', () => {
-  test('is applied, entered in the ledger with its digest, and recorded with its event', async () => {
-    const { gate, updatedAt } = await situation('plain')
-    const { takePermit, asked } = permits()
+  test('is applied, stored in the ledger with its digest, and recorded with an event', async () => {
+    const { gate, updatedAt } = await gateAndRun('plain')
+    const { takePermit, requests } = permits()
     const deps = depsFor(world, postgresTarget(write), takePermit)
     const request = failRun(gate, 'plain', { where: { updated_at: updatedAt, failure_reason: null } })
 
@@ -111,92 +111,92 @@ describe('an approved update', () => {
       },
     ])
     expect(await executeEffect(request, deps)).toEqual(answer)
-    expect(asked).toHaveLength(1)
+    expect(requests).toHaveLength(1)
     expect((await readRun(world, 'plain'))?.changes).toBe(1)
   })
 
-  test('is not applied again when the engine forgot that it was', async () => {
-    const { gate } = await situation('forgotten')
-    const { takePermit, asked } = permits()
+  test('is not applied again if the engine lost its record', async () => {
+    const { gate } = await gateAndRun('forgotten')
+    const { takePermit, requests } = permits()
     const deps = depsFor(world, postgresTarget(write), takePermit)
     await executeEffect(failRun(gate, 'forgotten'), deps)
     await world.owner.query(`UPDATE runs SET status = 'RUNNING' WHERE id = 'forgotten'`)
     await forget(gate)
 
     expect(await executeEffect(failRun(gate, 'forgotten'), deps)).toMatchObject({ effect: { result: 'applied' } })
-    expect(asked).toHaveLength(1)
+    expect(requests).toHaveLength(1)
     expect((await readRun(world, 'forgotten'))?.status).toBe('RUNNING')
   })
 
-  test('waits for a twin in doubt and answers as the twin did', async () => {
-    const { gate } = await situation('twin')
-    const [entered, go] = [signal(), signal()]
-    const { takePermit, asked } = permits({
+  test('waits for another attempt that is still running, and returns its result', async () => {
+    const { gate } = await gateAndRun('twin')
+    const [entered, go] = [deferred(), deferred()]
+    const { takePermit, requests } = permits({
       before: async () => {
-        entered.give()
-        await go.given
+        entered.resolve()
+        await go.promise
       },
     })
     const deps = depsFor(world, postgresTarget(write), takePermit)
     const first = executeEffect(failRun(gate, 'twin'), deps)
-    await entered.given
+    await entered.promise
     const second = executeEffect(failRun(gate, 'twin'), deps)
-    await eventually('the second attempt waits for the first', someoneWaits)
-    go.give()
+    await eventually('the second attempt waits for the first', isSessionBlocked)
+    go.resolve()
 
     expect(await second).toEqual(await first)
     expect(await first).toMatchObject({ effect: { result: 'applied' } })
-    expect(asked).toHaveLength(1)
+    expect(requests).toHaveLength(1)
     expect((await readRun(world, 'twin'))?.changes).toBe(1)
   })
 
-  test('is applied by the twin when the first attempt is killed', async () => {
-    const { gate } = await situation('killed')
-    const [entered, go] = [signal(), signal()]
+  test('is applied by the second attempt when the first one is killed', async () => {
+    const { gate } = await gateAndRun('killed')
+    const [entered, go] = [deferred(), deferred()]
     const first = permits({
       before: async () => {
-        entered.give()
-        await go.given
+        entered.resolve()
+        await go.promise
       },
     })
     const dying = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(write), first.takePermit))
-    await entered.given
+    await entered.promise
     const second = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(write), permits().takePermit))
-    await eventually('the second attempt waits for the first', someoneWaits)
+    await eventually('the second attempt waits for the first', isSessionBlocked)
     await world.owner.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
     )
 
     expect(await second).toMatchObject({ effect: { result: 'applied' } })
-    go.give()
+    go.resolve()
     await expect(dying).rejects.toThrow()
     expect((await readRun(world, 'killed'))?.changes).toBe(1)
   })
 
-  test('is refused to a twin when the first attempt was refused, without asking again', async () => {
-    const { gate } = await situation('refused-twin')
-    const [entered, go] = [signal(), signal()]
-    let asked = 0
+  test('is refused in both attempts when the first one is refused, with one permit request', async () => {
+    const { gate } = await gateAndRun('refused-twin')
+    const [entered, go] = [deferred(), deferred()]
+    let permitRequests = 0
     const deps = depsFor(world, postgresTarget(write), async () => {
-      asked += 1
-      entered.give()
-      await go.given
+      permitRequests += 1
+      entered.resolve()
+      await go.promise
       return { granted: false, reason: 'frozen', message: 'freeze is on' }
     })
     const first = executeEffect(failRun(gate, 'refused-twin'), deps)
-    await entered.given
+    await entered.promise
     const second = executeEffect(failRun(gate, 'refused-twin'), deps)
-    await eventually('the second attempt waits for the first', someoneWaits)
-    go.give()
+    await eventually('the second attempt waits for the first', isSessionBlocked)
+    go.resolve()
 
     expect(await first).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): freeze is on' } })
     expect(await second).toEqual(await first)
-    expect(asked).toBe(1)
-    expect(await ledgerHolds(gate)).toBe(0)
+    expect(permitRequests).toBe(1)
+    expect(await ledgerEntries(gate)).toBe(0)
   })
 
-  test('is not recorded as refused by an attempt that had lost its hold on the effect', async () => {
-    const { gate } = await situation('lost-hold')
+  test('is not recorded as refused by an attempt whose transaction was terminated', async () => {
+    const { gate } = await gateAndRun('lost-hold')
     const request = failRun(gate, 'lost-hold')
     const deps = depsFor(world, postgresTarget(write), async () => {
       await world.owner.query(
@@ -211,24 +211,24 @@ describe('an approved update', () => {
     })
   })
 
-  test('is refused when the ledger holds the same effect for another proposal', async () => {
-    const { gate } = await situation('digest')
+  test('is refused if the ledger contains the same effect for another proposal', async () => {
+    const { gate } = await gateAndRun('digest')
     await world.owner.query(
       `INSERT INTO runbook_ledger.effects (key, digest, detail, rows) VALUES ($1, repeat('0', 64), 'before', 1)`,
       [`${await engineId(world.engine)}/${gate}/0-sql.update/digest`],
     )
-    const { takePermit, asked } = permits()
+    const { takePermit, requests } = permits()
     const answer = await executeEffect(failRun(gate, 'digest'), depsFor(world, postgresTarget(write), takePermit))
 
     expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('another proposal') } })
-    expect(asked).toHaveLength(0)
+    expect(requests).toHaveLength(0)
     expect((await readRun(world, 'digest'))?.status).toBe('RUNNING')
   })
 })
 
 describe('a permit', () => {
-  test('with a lower fence than the target has seen changes nothing and is asked for again', async () => {
-    const { gate } = await situation('fence')
+  test('with a lower fence than the one in the target changes nothing and is requested again', async () => {
+    const { gate } = await gateAndRun('fence')
     const fence = `${await engineId(world.engine)}/run/fence`
     await world.owner.query('INSERT INTO runbook_ledger.fences (name, fence) VALUES ($1, 1)', [fence])
     const late = permits({ lease: 'run/fence' })
@@ -236,13 +236,15 @@ describe('a permit', () => {
     const deps = depsFor(world, postgresTarget(write), late.takePermit)
 
     await expect(executeEffect(failRun(gate, 'fence'), deps)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
-    expect([await recorded(gate), await ledgerHolds(gate), (await readRun(world, 'fence'))?.changes]).toEqual([0, 0, 0])
+    expect([await recorded(gate), await ledgerEntries(gate), (await readRun(world, 'fence'))?.changes]).toEqual([
+      0, 0, 0,
+    ])
 
     expect(await executeEffect(failRun(gate, 'fence'), deps)).toMatchObject({ effect: { result: 'applied' } })
   })
 
-  test('that took longer than the deadline changes nothing; the next one does', async () => {
-    const { gate } = await situation('late')
+  test('that took longer than the deadline changes nothing; the next attempt applies the change', async () => {
+    const { gate } = await gateAndRun('late')
     let waits = 1_300
     const { takePermit } = permits({
       before: async () => {
@@ -254,24 +256,26 @@ describe('a permit', () => {
     const request = { ...failRun(gate, 'late'), timeoutMs: 1_000 }
 
     await expect(executeEffect(request, deps)).rejects.toThrow(/deadline passed/)
-    expect([await recorded(gate), await ledgerHolds(gate), (await readRun(world, 'late'))?.changes]).toEqual([0, 0, 0])
+    expect([await recorded(gate), await ledgerEntries(gate), (await readRun(world, 'late'))?.changes]).toEqual([
+      0, 0, 0,
+    ])
     expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
     expect((await readRun(world, 'late'))?.changes).toBe(1)
   })
 
-  test('whose holder stands still is taken over: the server ends its transaction before the lease ends', async () => {
-    const { gate } = await situation('stopped')
-    const [entered, go] = [signal(), signal()]
+  test('of a suspended process is replaced: the server ends its transaction before the lease ends', async () => {
+    const { gate } = await gateAndRun('stopped')
+    const [entered, go] = [deferred(), deferred()]
     const stopped = permits({
       before: async () => {
-        entered.give()
-        await go.given
+        entered.resolve()
+        await go.promise
       },
     })
     const first = executeEffect(failRun(gate, 'stopped'), depsFor(world, postgresTarget(write), stopped.takePermit))
     const failed = expect(first).rejects.toThrow()
-    await entered.given
-    const { leaseMs } = stopped.asked[0]!
+    await entered.promise
+    const { leaseMs } = stopped.requests[0]!
     const began = Date.now()
     await eventually('the server ends the transaction', async () => {
       const found = await world.owner.query(
@@ -284,15 +288,15 @@ describe('a permit', () => {
       failRun(gate, 'stopped'),
       depsFor(world, postgresTarget(write), permits().takePermit),
     )
-    go.give()
+    go.resolve()
 
     expect(second).toMatchObject({ effect: { result: 'applied' } })
     await failed
     expect((await readRun(world, 'stopped'))?.changes).toBe(1)
   })
 
-  test('that is stale or cancelled is an answer, and nothing is recorded', async () => {
-    const { gate } = await situation('stale')
+  test('that is refused as stale or cancelled is returned, and nothing is recorded', async () => {
+    const { gate } = await gateAndRun('stale')
     const request = failRun(gate, 'stale')
     const answers = [
       await executeEffect(request, depsFor(world, postgresTarget(write), denying('stale'))),
@@ -305,13 +309,15 @@ describe('a permit', () => {
     await expect(executeEffect(request, depsFor(world, postgresTarget(write), denying('busy')))).rejects.toThrow(
       'it is busy',
     )
-    expect([await recorded(gate), await ledgerHolds(gate), (await readRun(world, 'stale'))?.changes]).toEqual([0, 0, 0])
+    expect([await recorded(gate), await ledgerEntries(gate), (await readRun(world, 'stale'))?.changes]).toEqual([
+      0, 0, 0,
+    ])
   })
 })
 
 describe('the guard', () => {
-  test('refuses when the row is no longer as diagnosed, and the refusal is final', async () => {
-    const { gate, updatedAt } = await situation('moved')
+  test('refuses if the row changed after the diagnosis, and the refusal is final', async () => {
+    const { gate, updatedAt } = await gateAndRun('moved')
     await world.owner.query(`UPDATE runs SET updated_at = updated_at + interval '1 microsecond' WHERE id = 'moved'`)
     const deps = depsFor(world, postgresTarget(write), permits().takePermit)
     const request = failRun(gate, 'moved', { where: { updated_at: updatedAt } })
@@ -320,14 +326,14 @@ describe('the guard', () => {
     expect(answer).toMatchObject({
       effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows match') },
     })
-    expect(await ledgerHolds(gate)).toBe(0)
+    expect(await ledgerEntries(gate)).toBe(0)
 
     await world.owner.query(`UPDATE runs SET updated_at = updated_at - interval '1 microsecond' WHERE id = 'moved'`)
     expect(await executeEffect(request, deps)).toEqual(answer)
     expect((await readRun(world, 'moved'))?.status).toBe('RUNNING')
   })
 
-  test('refuses when more rows fit than were declared, and changes none of them', async () => {
+  test('refuses if more rows match than declared, and changes none of them', async () => {
     const gate = await openTestGate(world)
     await addRun(world, 'many-1', 'MANY')
     await addRun(world, 'many-2', 'MANY')
@@ -345,7 +351,7 @@ describe('the guard', () => {
     expect([(await readRun(world, 'many-1'))?.changes, (await readRun(world, 'many-2'))?.changes]).toEqual([0, 0])
   })
 
-  test('takes hostile values for what they are: values', async () => {
+  test('treats SQL in values as values', async () => {
     const payloads = [
       `'; DROP TABLE runs; --`,
       `x' OR '1'='1`,
@@ -357,7 +363,7 @@ describe('the guard', () => {
       '\u202Egnp',
     ]
     for (const [i, payload] of payloads.entries()) {
-      const { gate } = await situation(`hostile-${i}${payload}`)
+      const { gate } = await gateAndRun(`hostile-${i}${payload}`)
       const request = failRun(gate, `hostile-${i}${payload}`, { set: { failure_reason: payload } })
       expect(await executeEffect(request, depsFor(world, postgresTarget(write), permits().takePermit))).toMatchObject({
         effect: { result: 'applied' },
@@ -371,15 +377,15 @@ describe('the guard', () => {
   })
 
   test.each(['runs; DROP TABLE runs', 'runs" --', 'a.b.c', ''])(
-    'refuses %j as a table before anything is asked',
+    'refuses %j as a table before a permit is requested',
     async (table) => {
-      const { gate } = await situation(`table-${table}`)
-      const { takePermit, asked } = permits()
+      const { gate } = await gateAndRun(`table-${table}`)
+      const { takePermit, requests } = permits()
       const request = failRun(gate, `table-${table}`)
       request.action.with['table'] = table
       const answer = await executeEffect(request, depsFor(world, postgresTarget(write), takePermit))
       expect(answer).toMatchObject({ effect: { result: 'refused' } })
-      expect(asked).toHaveLength(0)
+      expect(requests).toHaveLength(0)
     },
   )
 
@@ -391,18 +397,18 @@ describe('the guard', () => {
       ['column', { nowhere: 1 }, /does not exist.*42703/],
     ]
     for (const [id, set, detail] of cases) {
-      const { gate } = await situation(`not-allowed-${id}`)
+      const { gate } = await gateAndRun(`not-allowed-${id}`)
       const answer = await executeEffect(
         failRun(gate, `not-allowed-${id}`, { set }),
         depsFor(world, postgresTarget(write), permits().takePermit),
       )
       expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringMatching(detail) } })
-      expect([await ledgerHolds(gate), (await readRun(world, `not-allowed-${id}`))?.changes]).toEqual([0, 0])
+      expect([await ledgerEntries(gate), (await readRun(world, `not-allowed-${id}`))?.changes]).toEqual([0, 0])
     }
   })
 
-  test('tries again later when another session holds the row', async () => {
-    const { gate } = await situation('locked')
+  test('fails with a retryable error while another session locks the row', async () => {
+    const { gate } = await gateAndRun('locked')
     const holder = await world.owner.connect()
     await holder.query('BEGIN')
     await holder.query(`SELECT 1 FROM runs WHERE id = 'locked' FOR UPDATE`)
@@ -417,26 +423,26 @@ describe('the guard', () => {
   })
 })
 
-describe('a connection that breaks', () => {
-  test('after the commit and before its answer: the ledger says that it was applied', async () => {
-    const { gate } = await situation('cut-after')
-    const proxy = await startCutter(world.writeUrl, 'answer')
+describe('when the connection breaks', () => {
+  test('after the commit and before its answer, the ledger shows that the update was applied', async () => {
+    const { gate } = await gateAndRun('cut-after')
+    const proxy = await startCuttingProxy(world.writeUrl, 'answer')
     const through = pool(proxy.url)
-    const { takePermit, asked } = permits()
+    const { takePermit, requests } = permits()
 
     const answer = await executeEffect(failRun(gate, 'cut-after'), depsFor(world, postgresTarget(through), takePermit))
 
     expect(proxy.cuts()).toBe(1)
     expect(answer).toMatchObject({ effect: { result: 'applied', observed: { rows: 1 } } })
-    expect(asked).toHaveLength(1)
+    expect(requests).toHaveLength(1)
     expect((await readRun(world, 'cut-after'))?.changes).toBe(1)
     await through.end()
     await proxy.close()
   })
 
-  test('before the commit: nothing was changed, and the next attempt applies it', async () => {
-    const { gate } = await situation('cut-before')
-    const proxy = await startCutter(world.writeUrl, 'request')
+  test('before the commit, nothing is changed, and the next attempt applies the update', async () => {
+    const { gate } = await gateAndRun('cut-before')
+    const proxy = await startCuttingProxy(world.writeUrl, 'request')
     const through = pool(proxy.url)
     const deps = depsFor(world, postgresTarget(through), permits().takePermit)
 
@@ -451,21 +457,21 @@ describe('a connection that breaks', () => {
   })
 })
 
-describe('a database without our ledger', () => {
+describe('a database without the ledger', () => {
   const withoutLedger = () => postgresTarget(write, 'none')
 
   test('is changed once, after the intent was recorded', async () => {
-    const { gate } = await situation('bare')
-    const { takePermit, asked } = permits()
+    const { gate } = await gateAndRun('bare')
+    const { takePermit, requests } = permits()
     const deps = depsFor(world, withoutLedger(), takePermit)
 
     expect(await executeEffect(failRun(gate, 'bare'), deps)).toMatchObject({
       effect: { result: 'applied', observed: { rows: 1 } },
     })
     expect(await executeEffect(failRun(gate, 'bare'), deps)).toMatchObject({ effect: { result: 'applied' } })
-    expect(asked).toHaveLength(1)
+    expect(requests).toHaveLength(1)
     expect((await readRun(world, 'bare'))?.changes).toBe(1)
-    expect(await ledgerHolds(gate)).toBe(0)
+    expect(await ledgerEntries(gate)).toBe(0)
   })
 
   test('is only read, never written to, if an earlier attempt left only its intent', async () => {
@@ -481,7 +487,7 @@ describe('a database without our ledger', () => {
         '0-sql.update',
         id,
       ])
-    const { takePermit, asked } = permits()
+    const { takePermit, requests } = permits()
     const deps = depsFor(world, withoutLedger(), takePermit)
 
     expect(await executeEffect(failRun(done.gate, 'bare-done'), deps)).toMatchObject({
@@ -490,30 +496,30 @@ describe('a database without our ledger', () => {
     expect(await executeEffect(failRun(notDone.gate, 'bare-not'), deps)).toMatchObject({
       effect: { result: 'unknown' },
     })
-    expect(asked).toHaveLength(0)
+    expect(requests).toHaveLength(0)
     expect((await readRun(world, 'bare-not'))?.changes).toBe(0)
   })
 
-  test('is not changed by an attempt that stood still until another one had recorded what is known of it', async () => {
-    const { gate } = await situation('bare-stood')
-    const request = { ...failRun(gate, 'bare-stood'), timeoutMs: 1_000 }
+  test('is not changed by an attempt that was suspended until another attempt recorded the effect as unknown', async () => {
+    const { gate } = await gateAndRun('bare-suspended')
+    const request = { ...failRun(gate, 'bare-suspended'), timeoutMs: 1_000 }
     const narrow = pool(world.writeUrl, 1)
-    let taken: pg.PoolClient | undefined
-    const { takePermit } = permits({ before: async () => void (taken = await narrow.connect()) })
+    let onlyConnection: pg.PoolClient | undefined
+    const { takePermit } = permits({ before: async () => void (onlyConnection = await narrow.connect()) })
     const first = executeEffect(request, depsFor(world, postgresTarget(narrow, 'none'), takePermit))
     await eventually('the first attempt has recorded its intent', () => hasIntent(world.engine, effectPlace(request)))
     const second = await executeEffect(request, depsFor(world, withoutLedger(), permits().takePermit))
     await new Promise((resolve) => setTimeout(resolve, 1_100))
-    taken!.release()
+    onlyConnection!.release()
 
     expect(second).toMatchObject({ effect: { result: 'unknown' } })
     expect(await first).toEqual(second)
-    expect((await readRun(world, 'bare-stood'))?.changes).toBe(0)
+    expect((await readRun(world, 'bare-suspended'))?.changes).toBe(0)
     await narrow.end()
   })
 
-  test('is not changed when another number of rows fits', async () => {
-    const { gate } = await situation('bare-moved')
+  test('is not changed if a different number of rows matches', async () => {
+    const { gate } = await gateAndRun('bare-moved')
     const deps = depsFor(world, withoutLedger(), permits().takePermit)
     const answer = await executeEffect(failRun(gate, 'bare-moved', { where: { attempt: 9 } }), deps)
     expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('0 of 1 rows') } })
@@ -535,7 +541,7 @@ describe("the engine's write role", () => {
     await expect(write.query(statement)).rejects.toMatchObject({ code: '42501' })
   })
 
-  test('is prepared by several at once, and each migration runs once', async () => {
+  test('can be prepared by several processes at once, and each migration runs once', async () => {
     const role = new URL(world.writeUrl).username
     await world.owner.query('ALTER SCHEMA runbook_ledger RENAME TO first_ledger')
     try {
@@ -567,15 +573,15 @@ describe("the engine's write role", () => {
   })
 })
 
-/** As if the process had ended between the target's commit and the record of it. */
+/** Deletes the engine's record, as if the process had crashed after the commit in the target. */
 async function forget(gate: string): Promise<void> {
   await world.engineOwner.query('ALTER TABLE runbook.effects DISABLE TRIGGER USER')
   await world.engineOwner.query('DELETE FROM runbook.effects WHERE gate = $1', [gate])
   await world.engineOwner.query('ALTER TABLE runbook.effects ENABLE TRIGGER USER')
 }
 
-/** Passes bytes on until the first COMMIT; then the connection is cut before it is sent, or before its answer arrives. */
-async function startCutter(url: string, cut: 'request' | 'answer') {
+/** A proxy that cuts the connection at the first COMMIT: before the request is sent, or before the answer arrives. */
+async function startCuttingProxy(url: string, cut: 'request' | 'answer') {
   const { hostname, port } = new URL(url)
   let cuts = 0
   const open = new Set<Socket>()

@@ -28,7 +28,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** A gate that takes two people, neither of them who asked. */
+/** A gate that requires two people other than the requester. */
 const strict = () =>
   propose(world, {
     approval: { count: 2, excludeRequester: true },
@@ -37,8 +37,8 @@ const strict = () =>
 
 const deps = () => ({ database: world.engine, keyring, people, breakGlass, wakeWorkflow: async () => {} })
 
-const approve = (opened: OpenedTestGate, who: string, change: Partial<DecisionRequest> = {}, given = deps()) =>
-  decide(given, people[who]!, {
+const approve = (opened: OpenedTestGate, who: string, change: Partial<DecisionRequest> = {}, dependencies = deps()) =>
+  decide(dependencies, people[who]!, {
     gate: opened.gate,
     proposalDigest: opened.digest,
     decision: 'approve',
@@ -48,15 +48,20 @@ const approve = (opened: OpenedTestGate, who: string, change: Partial<DecisionRe
 
 async function permit(opened: OpenedTestGate, target = 'a', change: Partial<PermitRules> = {}) {
   const data = { round: 1, holds: true, because: '', targets: ['a', 'b', 'c'], skipped: {} }
-  const [looked] = await recordEvents(world.engine, opened.incident, [
+  const [recheck] = await recordEvents(world.engine, opened.incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
   ])
   const rules = { keyring, people, breakGlass, isAutoApproved: () => false, requesterMayApprove: true, ...change }
-  return takeProposedPermit(world.engine, rules, { gate: opened.gate, target, recheckedAt: looked!.at, leaseMs: 1_000 })
+  return takeProposedPermit(world.engine, rules, {
+    gate: opened.gate,
+    target,
+    recheckedAt: recheck!.at,
+    leaseMs: 1_000,
+  })
 }
 
 describe('a person who may break the glass', () => {
-  test('approves alone what takes two others, with a reason that stays, and the permit counts it', async () => {
+  test('approves alone what needs two others; the reason is recorded, and a permit is granted', async () => {
     const opened = await strict()
     expect(await approve(opened, 'lead')).toMatchObject({ state: 'approved', approvals: 1, required: 2 })
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
@@ -72,7 +77,7 @@ describe('a person who may break the glass', () => {
     expect((await auditHistory(world.engine, keyring)).faults).toEqual([])
   })
 
-  test('for a part of the targets, with a key of their own too', async () => {
+  test('can do so for some of the targets, and with a registered key', async () => {
     const opened = await strict()
     const claims: DecisionClaims = {
       gate: opened.gate,
@@ -89,7 +94,7 @@ describe('a person who may break the glass', () => {
     expect(await permit(opened, 'b')).toMatchObject({ granted: true })
   })
 
-  test('may take it back until the permit', async () => {
+  test('may withdraw the approval until the permit', async () => {
     const opened = await strict()
     await approve(opened, 'lead')
     expect(await withdraw(deps(), people.lead!, { gate: opened.gate })).toMatchObject({ state: 'withdrawn' })
@@ -99,12 +104,12 @@ describe('a person who may break the glass', () => {
   test('does not bypass a freeze, nor stale preconditions', async () => {
     const opened = await strict()
     await approve(opened, 'lead')
-    const turn = { control: 'freeze', person: 'operator', reason: 'the failover' }
-    await switchControl(world.engine, { ...turn, on: true })
+    const freeze = { control: 'freeze', person: 'operator', reason: 'the failover' }
+    await switchControl(world.engine, { ...freeze, on: true })
     try {
       expect(await permit(opened)).toMatchObject({ granted: false, reason: 'frozen' })
     } finally {
-      await switchControl(world.engine, { ...turn, on: false })
+      await switchControl(world.engine, { ...freeze, on: false })
     }
     const rules = { keyring, people, breakGlass, isAutoApproved: () => false, requesterMayApprove: true }
     const old = { gate: opened.gate, target: 'a', recheckedAt: '2020-01-01T00:00:00.000000Z', leaseMs: 1_000 }
@@ -112,8 +117,8 @@ describe('a person who may break the glass', () => {
   })
 })
 
-describe('nobody breaks the glass', () => {
-  test('without that permission, whatever else they may, and the attempt is recorded', async () => {
+describe('break-glass is refused', () => {
+  test('for people outside the configured groups, and the attempt is recorded', async () => {
     const opened = await strict()
     await expect(approve(opened, 'operator')).rejects.toThrow('may not break the glass')
     await expect(approve(opened, 'lead', {}, { ...deps(), breakGlass: [] })).rejects.toThrow('none is configured')
@@ -124,8 +129,8 @@ describe('nobody breaks the glass', () => {
 
   test.each([
     ['without a reason', { breakGlass: '' }],
-    ['with a short one', { breakGlass: 'because' }],
-    ['with blanks for one', { breakGlass: `a${' '.repeat(30)}` }],
+    ['with a short reason', { breakGlass: 'because' }],
+    ['with spaces for a reason', { breakGlass: `a${' '.repeat(30)}` }],
     ['to reject', { decision: 'reject' }],
     ['for another proposal', { proposalDigest: 'f'.repeat(64) }],
   ] as const)('%s', async (_, change) => {
@@ -136,7 +141,7 @@ describe('nobody breaks the glass', () => {
     expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
-  test('by a row: the permit reads what was signed', async () => {
+  test('when only the row contains it: the permit reads the signed decision', async () => {
     const opened = await strict()
     await approve(opened, 'operator', { breakGlass: undefined as never })
     const client = await world.superuser.connect()
@@ -151,7 +156,7 @@ describe('nobody breaks the glass', () => {
     expect(await permit(opened)).toMatchObject({ granted: false, reason: 'not-approved' })
   })
 
-  test('once the permission was taken away: the permit asks again', async () => {
+  test('at the permit, when the group has lost the permission', async () => {
     const opened = await strict()
     await approve(opened, 'lead')
     expect(await permit(opened, 'a', { breakGlass: [] })).toMatchObject({ granted: false, reason: 'not-approved' })

@@ -12,7 +12,7 @@ import { readEvents } from '../../src/history/incidents.ts'
 import { accept, openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
 
 let world: EngineWorld
-let rings: string[] = []
+let wakeUps: string[] = []
 const engineKey = newSigningKey()
 const formerKey = newSigningKey()
 const leadsKey = newSigningKey()
@@ -33,17 +33,17 @@ afterAll(async () => {
 
 function deps(change: Partial<DecideDependencies> = {}): DecideDependencies {
   const keyring = openKeyring({ key: engineKey, previous: [publicKeyOf(formerKey)] }, people)
-  const wakeWorkflow = async (incident: string) => void rings.push(incident)
+  const wakeWorkflow = async (incident: string) => void wakeUps.push(incident)
   return { database: world.engine, keyring, people, wakeWorkflow, ...change }
 }
 
-function say(who: string, { gate, digest }: OpenedTestGate, change: Partial<DecisionRequest> = {}) {
+function decideAs(who: string, { gate, digest }: OpenedTestGate, change: Partial<DecisionRequest> = {}) {
   return decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...change })
 }
 
 const kinds = async (incident: string) => (await readEvents(world.engine, incident)).map((one) => one.kind)
 const stateOf = async ({ gate }: OpenedTestGate) => (await readGate(world.engine, gate)).state
-const ringsOf = ({ incident }: OpenedTestGate) => rings.filter((one) => one === incident).length
+const wakeUpsOf = ({ incident }: OpenedTestGate) => wakeUps.filter((one) => one === incident).length
 const change = (what: string, { gate }: OpenedTestGate) =>
   world.superuser.query(`UPDATE runbook.gates SET ${what} WHERE id = $1`, [gate])
 
@@ -87,113 +87,120 @@ describe('a decision by a person', () => {
 
   test('repeated is the same decision, signalled once; also when it comes twice at the same moment', async () => {
     const opened = await propose(world)
-    const together = await Promise.all([say('operator', opened), say('operator', opened), say('operator', opened)])
+    const together = await Promise.all([
+      decideAs('operator', opened),
+      decideAs('operator', opened),
+      decideAs('operator', opened),
+    ])
     for (const one of together) expect(one).toMatchObject({ state: 'approved', approvals: 1 })
-    expect(await say('operator', opened)).toMatchObject({ state: 'approved', approvals: 1 })
-    expect(ringsOf(opened)).toBe(1)
+    expect(await decideAs('operator', opened)).toMatchObject({ state: 'approved', approvals: 1 })
+    expect(wakeUpsOf(opened)).toBe(1)
     expect(await kinds(opened.incident)).toEqual(['opened', 'findings', 'proposal', 'decision'])
   })
 
-  test('is taken although the ring is lost', async () => {
+  test('is stored even if the wake-up signal is lost', async () => {
     const opened = await propose(world)
     const lost = deps({ wakeWorkflow: () => Promise.reject(new Error('Temporal is down')) })
     const request = { gate: opened.gate, proposalDigest: opened.digest, decision: 'approve' } as const
     expect(await decide(lost, people.operator!, request)).toMatchObject({ state: 'approved' })
   })
 
-  test('may cover a part of the targets', async () => {
+  test('can cover some of the targets', async () => {
     const opened = await propose(world)
-    await say('operator', opened, { targets: ['c', 'a'] })
+    await decideAs('operator', opened, { targets: ['c', 'a'] })
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'c'] })
   })
 
-  test('that rejects wins over approvals that are not enough, and ends the gate', async () => {
+  test('that rejects ends the gate, even after an approval that did not reach the quorum', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
-    expect(await say('operator', opened)).toMatchObject({ state: 'open', approvals: 1, required: 2 })
-    expect(await say('lead', opened, { decision: 'reject', nextCause: true })).toMatchObject({ state: 'rejected' })
+    expect(await decideAs('operator', opened)).toMatchObject({ state: 'open', approvals: 1, required: 2 })
+    expect(await decideAs('lead', opened, { decision: 'reject', nextCause: true })).toMatchObject({ state: 'rejected' })
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'rejected', nextCause: true, by: 'lead' })
-    await expect(say('operator', opened, { targets: ['a'] })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    await expect(decideAs('operator', opened, { targets: ['a'] })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
   })
 
   test('of two opposite decisions at the same moment, one is stored and the other is refused with the reason', async () => {
     for (let i = 0; i < 5; i += 1) {
       const opened = await propose(world)
-      const said = await Promise.allSettled([say('operator', opened), say('lead', opened, { decision: 'reject' })])
-      expect(said.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
+      const results = await Promise.allSettled([
+        decideAs('operator', opened),
+        decideAs('lead', opened, { decision: 'reject' }),
+      ])
+      expect(results.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
       expect(await readDecisions(world.engine, opened.gate)).toHaveLength(1)
-      expect(await stateOf(opened)).toBe(said[0].status === 'fulfilled' ? 'approved' : 'rejected')
+      expect(await stateOf(opened)).toBe(results[0].status === 'fulfilled' ? 'approved' : 'rejected')
     }
   })
 })
 
 describe('a quorum of two', () => {
-  test('needs two people: the same one twice counts once', async () => {
+  test('needs two people: two decisions of the same person count once', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
-    await say('operator', opened)
-    expect(await say('operator', opened, { targets: ['a', 'b'] })).toMatchObject({ state: 'open', approvals: 1 })
+    await decideAs('operator', opened)
+    expect(await decideAs('operator', opened, { targets: ['a', 'b'] })).toMatchObject({ state: 'open', approvals: 1 })
     expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
-    expect(await say('lead', opened)).toMatchObject({ state: 'approved', approvals: 2 })
-    // The operator's later word, for a part, replaced the earlier one.
+    expect(await decideAs('lead', opened)).toMatchObject({ state: 'approved', approvals: 2 })
+    // The operator's later decision, for some targets, replaced the earlier one.
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'b'] })
   })
 
-  test('is reached by two who decide at the same moment', async () => {
+  test('is reached by two people who decide at the same moment', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
-    const said = await Promise.all([say('operator', opened), say('lead', opened)])
-    expect(said.map((one) => one.state).sort()).toEqual(['approved', 'open'])
+    const decisions = await Promise.all([decideAs('operator', opened), decideAs('lead', opened)])
+    expect(decisions.map((one) => one.state).sort()).toEqual(['approved', 'open'])
   })
 
-  test('is not reached by two who approve different targets', async () => {
+  test('is not reached by two people who approve different targets', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
-    await say('operator', opened, { targets: ['a'] })
-    expect(await say('lead', opened, { targets: ['b'] })).toMatchObject({ state: 'open', approvals: 2 })
+    await decideAs('operator', opened, { targets: ['a'] })
+    expect(await decideAs('lead', opened, { targets: ['b'] })).toMatchObject({ state: 'open', approvals: 2 })
   })
 })
 
-describe('a decision is refused, and that is recorded,', () => {
-  /** What was answered, and whether it was recorded and changed nothing. */
-  async function refusal(opened: OpenedTestGate, said: Promise<unknown>) {
+describe('a decision is refused, and the refusal is recorded,', () => {
+  /** The error, whether the refusal was recorded, and whether the gate's state changed. */
+  async function refusal(opened: OpenedTestGate, decision: Promise<unknown>) {
     const before = await stateOf(opened)
-    const error = await said.then(
-      () => ({ code: 'taken', message: '' }),
+    const error = await decision.then(
+      () => ({ code: 'accepted', message: '' }),
       (thrown: { code: string; message: string }) => ({ code: thrown.code, message: thrown.message }),
     )
     const last = (await readEvents(world.engine, opened.incident)).at(-1)!
     const denied = last.kind === 'denied' && last.data.code === error.code
-    return { ...error, denied, moved: (await stateOf(opened)) !== before, rings: ringsOf(opened) }
+    return { ...error, denied, changed: (await stateOf(opened)) !== before, wakeUps: wakeUpsOf(opened) }
   }
 
   const refused = (code: string, why: RegExp) => ({
     code,
     message: expect.stringMatching(why),
     denied: true,
-    moved: false,
-    rings: 0,
+    changed: false,
+    wakeUps: 0,
   })
 
   test.each([
-    ['of somebody in no group', 'reader', {}, 'RUNBOOK_NOT_ALLOWED', /none of the groups/],
+    ['from a person in no group', 'reader', {}, 'RUNBOOK_NOT_ALLOWED', /none of the groups/],
     [
-      'of somebody in another group',
+      'from a person in another group',
       'platform',
       {},
       'RUNBOOK_NOT_ALLOWED',
       /none of the groups that may decide on this gate: oncall/,
     ],
-    ['about another proposal', 'operator', { proposalDigest: 'f'.repeat(64) }, 'RUNBOOK_CONFLICT', /digest/],
+    ['on another proposal', 'operator', { proposalDigest: 'f'.repeat(64) }, 'RUNBOOK_CONFLICT', /digest/],
     [
-      'about targets that are not proposed',
+      'on targets that are not proposed',
       'operator',
       { targets: ['a', 'z'] },
       'RUNBOOK_CONFLICT',
       /z\. Proposed targets: a, b, c/,
     ],
-  ])('%s', async (_, who, asked, code, why) => {
+  ])('%s', async (_, who, request, code, why) => {
     const opened = await propose(world)
-    expect(await refusal(opened, say(who, opened, asked))).toEqual(refused(code, why))
+    expect(await refusal(opened, decideAs(who, opened, request))).toEqual(refused(code, why))
   })
 
-  test('of somebody who is not configured', async () => {
+  test('from a person who is not configured', async () => {
     const opened = await propose(world)
     for (const name of ['stranger', 'constructor', '__proto__'])
       expect(
@@ -208,41 +215,41 @@ describe('a decision is refused, and that is recorded,', () => {
       ).toEqual(refused('RUNBOOK_NOT_ALLOWED', /not among the configured people/))
   })
 
-  test('of the requester where the requester is excluded; a rejection is taken', async () => {
+  test('from the requester if the requester is excluded; a rejection is accepted', async () => {
     const opened = await propose(world, { approval: { excludeRequester: true } })
-    expect(await refusal(opened, say('operator', opened))).toEqual(refused('RUNBOOK_NOT_ALLOWED', /requester/))
-    expect(await say('operator', opened, { decision: 'reject' })).toMatchObject({ state: 'rejected' })
+    expect(await refusal(opened, decideAs('operator', opened))).toEqual(refused('RUNBOOK_NOT_ALLOWED', /requester/))
+    expect(await decideAs('operator', opened, { decision: 'reject' })).toMatchObject({ state: 'rejected' })
   })
 
-  test('of the requester of the incident that was handed off into this one', async () => {
+  test('from the requester of the incident that was handed off to this one', async () => {
     const first = await accept(world, { requester: 'person:lead' })
     const second = await accept(world, { requester: `handoff:${first.incident}`, parent: first.incident })
     const opened = await propose(world, {
       incident: { requester: `handoff:${second.incident}`, parent: second.incident },
       approval: { excludeRequester: true },
     })
-    expect(await refusal(opened, say('lead', opened))).toEqual(refused('RUNBOOK_NOT_ALLOWED', /requester/))
-    expect(await say('operator', opened)).toMatchObject({ state: 'approved' })
+    expect(await refusal(opened, decideAs('lead', opened))).toEqual(refused('RUNBOOK_NOT_ALLOWED', /requester/))
+    expect(await decideAs('operator', opened)).toMatchObject({ state: 'approved' })
   })
 
   test('after the gate expired, by the clock of the database', async () => {
     const opened = await propose(world)
     await change(`expires_at = clock_timestamp()`, opened)
-    expect(await refusal(opened, say('operator', opened))).toEqual(refused('RUNBOOK_CONFLICT', /expired/))
+    expect(await refusal(opened, decideAs('operator', opened))).toEqual(refused('RUNBOOK_CONFLICT', /expired/))
   })
 
-  test('when the gate is decided, the incident cancelled or closed', async () => {
+  test('after the gate was decided, or the incident was cancelled or closed', async () => {
     const decided = await propose(world)
     await change(`state = 'expired'`, decided)
-    expect(await refusal(decided, say('operator', decided))).toEqual(refused('RUNBOOK_CONFLICT', /is expired/))
+    expect(await refusal(decided, decideAs('operator', decided))).toEqual(refused('RUNBOOK_CONFLICT', /is expired/))
     const cancelled = await propose(world)
     await world.engine.query(`UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`, [
       cancelled.incident,
     ])
-    expect(await refusal(cancelled, say('operator', cancelled))).toEqual(refused('RUNBOOK_CONFLICT', /cancelled/))
+    expect(await refusal(cancelled, decideAs('operator', cancelled))).toEqual(refused('RUNBOOK_CONFLICT', /cancelled/))
     const closed = await propose(world)
     await closeIncident(world.engine, { incident: closed.incident, outcome: 'failed', reason: 'gone' })
-    expect(await refusal(closed, say('operator', closed))).toEqual(refused('RUNBOOK_CONFLICT', /voided/))
+    expect(await refusal(closed, decideAs('operator', closed))).toEqual(refused('RUNBOOK_CONFLICT', /voided/))
   })
 
   test('when the stored proposal was changed', async () => {
@@ -250,12 +257,12 @@ describe('a decision is refused, and that is recorded,', () => {
     await world.superuser.query('ALTER TABLE runbook.gates DISABLE TRIGGER append_only_proposal')
     await change(`proposal = replace(proposal, '"db"', '"other"')`, opened)
     await world.superuser.query('ALTER TABLE runbook.gates ENABLE TRIGGER append_only_proposal')
-    expect(await refusal(opened, say('operator', opened))).toEqual(refused('RUNBOOK_CONFLICT', /was changed/))
+    expect(await refusal(opened, decideAs('operator', opened))).toEqual(refused('RUNBOOK_CONFLICT', /was changed/))
   })
 
-  test('with words that cannot be stored, before anything is written', async () => {
+  test('with text that cannot be stored; then nothing is written at all', async () => {
     const opened = await propose(world)
-    for (const asked of [
+    for (const request of [
       { comment: 'a\u0000b' },
       { comment: 'a\ud800b' },
       { breakGlass: `${'x'.repeat(20)}\udc00` },
@@ -264,8 +271,10 @@ describe('a decision is refused, and that is recorded,', () => {
       { targets: ['a\ud83d'] },
       { proposalDigest: 'abc' },
     ])
-      await expect(say('operator', opened, asked)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
-    await expect(say('operator', { ...opened, gate: 'INC-0.r1' })).rejects.toMatchObject({ code: 'RUNBOOK_NOT_FOUND' })
+      await expect(decideAs('operator', opened, request)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
+    await expect(decideAs('operator', { ...opened, gate: 'INC-0.r1' })).rejects.toMatchObject({
+      code: 'RUNBOOK_NOT_FOUND',
+    })
     expect(await kinds(opened.incident)).toEqual(['opened', 'findings', 'proposal'])
   })
 })
@@ -278,16 +287,16 @@ function claims({ gate, digest }: OpenedTestGate, more: Partial<DecisionClaims> 
 }
 
 describe('a decision by token', () => {
-  test('signed with a registered key of the person is taken, once however often it comes', async () => {
+  test('signed with a registered key of the person is stored once, however often it is sent', async () => {
     const opened = await propose(world)
     const token = await signClaims(claims(opened), leadsKey)
-    const taken = await Promise.all([decideByToken(deps(), token), decideByToken(deps(), token)])
-    for (const one of [...taken, await decideByToken(deps(), token)]) expect(one).toMatchObject({ state: 'approved' })
-    expect(ringsOf(opened)).toBe(1)
+    const decided = await Promise.all([decideByToken(deps(), token), decideByToken(deps(), token)])
+    for (const one of [...decided, await decideByToken(deps(), token)]) expect(one).toMatchObject({ state: 'approved' })
+    expect(wakeUpsOf(opened)).toBe(1)
     expect(await readDecisions(world.engine, opened.gate)).toHaveLength(1)
   })
 
-  test('signed with a former key of the engine is taken', async () => {
+  test('signed with an earlier key of the engine is accepted', async () => {
     const opened = await propose(world)
     const token = await signClaims(claims(opened, { person: 'operator' }), formerKey)
     expect(await decideByToken(deps(), token)).toMatchObject({ state: 'approved' })
@@ -315,9 +324,9 @@ describe('a decision by token', () => {
     expect(await stateOf(opened)).toBe('open')
   })
 
-  test('is refused when it does not say what a decision says', async () => {
+  test('is refused when its claims are not a valid decision', async () => {
     const opened = await propose(world)
-    for (const odd of [
+    for (const invalid of [
       { targets: 'abc' },
       { targets: [1] },
       { decision: 'perhaps' },
@@ -333,13 +342,13 @@ describe('a decision by token', () => {
       { nextCause: true },
       { targets: [] },
     ]) {
-      const token = await signClaims({ ...claims(opened), ...odd } as unknown as DecisionClaims, leadsKey)
+      const token = await signClaims({ ...claims(opened), ...invalid } as unknown as DecisionClaims, leadsKey)
       await expect(decideByToken(deps(), token)).rejects.toMatchObject({ code: 'RUNBOOK_BAD_INPUT' })
     }
     expect(await stateOf(opened)).toBe('open')
   })
 
-  test('is refused when its jti was used before, for this gate or another', async () => {
+  test('is refused when its jti was already used, for this gate or another', async () => {
     const [one, other] = [await propose(world, { approval: { count: 2 } }), await propose(world)]
     await decideByToken(deps(), await signClaims(claims(one, { jti: 'used', targets: ['a'] }), leadsKey))
     for (const again of [
@@ -361,7 +370,7 @@ describe('a decision by token', () => {
     expect(await decideByToken(deps(), again)).toMatchObject({ state: 'open', approvals: 1 })
     await withdraw({ database: world.engine, wakeWorkflow: async () => {} }, people.lead!, { gate: opened.gate })
     await decideByToken(deps(), again)
-    await say('operator', opened)
+    await decideAs('operator', opened)
     expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
@@ -374,22 +383,22 @@ describe('a decision by token', () => {
     expect(await kinds(opened.incident)).toEqual(before)
   })
 
-  test('that was replaced by a later one does not come back when it is played again', async () => {
+  test('that was replaced by a later one does not count when it is sent again', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
     const wide = await signClaims(claims(opened), leadsKey)
     await decideByToken(deps(), wide)
     await decideByToken(deps(), await signClaims(claims(opened, { targets: ['a'] }), leadsKey))
     await decideByToken(deps(), wide)
-    await say('operator', opened)
+    await decideAs('operator', opened)
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a'] })
   })
 })
 
-describe('settling', () => {
-  test('an unanswered gate widens once, to those it escalates to, and then expires', async () => {
+describe('resolving a gate', () => {
+  test('an unanswered gate is widened once, to the groups of escalateTo, and then expires', async () => {
     const opened = await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true })
     expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open', escalated: false })
-    await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
+    await expect(decideAs('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
     await change(`expires_at = clock_timestamp()`, opened)
     const [widened] = await Promise.all([
       resolveGateRow(world.engine, opened.gate),
@@ -407,45 +416,45 @@ describe('settling', () => {
     ).toEqual([expired, expired])
   })
 
-  test('a widened gate is decided by those it escalates to', async () => {
+  test('the groups of escalateTo can decide on a widened gate', async () => {
     const opened = await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true })
     await change(`expires_at = clock_timestamp()`, opened)
     await resolveGateRow(world.engine, opened.gate)
-    expect(await say('platform', opened)).toMatchObject({ state: 'approved' })
+    expect(await decideAs('platform', opened)).toMatchObject({ state: 'approved' })
   })
 
-  test('that it was widened is not believed of a gate before its time, nor of one that rejects on timeout', async () => {
+  test('escalated_at is ignored before the expiry of the proposal, and for a gate that rejects on timeout', async () => {
     const early = await propose(world, { approval: { onTimeout: 'escalate' } })
     const other = await propose(world, { isOverdue: true })
     for (const opened of [early, other]) {
       await change(`escalated_at = clock_timestamp()`, opened)
-      await expect(say('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
+      await expect(decideAs('platform', opened)).rejects.toMatchObject({ code: 'RUNBOOK_NOT_ALLOWED' })
     }
   })
 
-  test('a part cannot be approved where something is done once for all of the targets; all of them can', async () => {
+  test('if an action is done once for all targets, only all targets can be approved together', async () => {
     const opened = await propose(world, { approval: { inPart: false } })
-    await expect(say('operator', opened, { targets: ['a', 'b'] })).rejects.toMatchObject({
+    await expect(decideAs('operator', opened, { targets: ['a', 'b'] })).rejects.toMatchObject({
       code: 'RUNBOOK_CONFLICT',
       message: expect.stringContaining('once for all'),
     })
-    expect(await say('operator', opened, { targets: ['a', 'b', 'c'] })).toMatchObject({ state: 'approved' })
+    expect(await decideAs('operator', opened, { targets: ['a', 'b', 'c'] })).toMatchObject({ state: 'approved' })
   })
 
-  test('an unanswered gate that rejects on timeout expires at once; nothing is ever approved by time', async () => {
+  test('an unanswered gate that rejects on timeout expires and is not approved', async () => {
     const opened = await propose(world)
     await change(`expires_at = clock_timestamp()`, opened)
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
       state: 'expired',
       why: 'nobody answered in time',
     })
-    await expect(say('operator', opened)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    await expect(decideAs('operator', opened)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
   })
 
-  test('an approval that was not used in its time lapses; one that was used does not', async () => {
+  test('an approval without a permit lapses; an approval with a permit does not', async () => {
     const [unused, used] = [await propose(world), await propose(world)]
     for (const opened of [unused, used]) {
-      await say('operator', opened)
+      await decideAs('operator', opened)
       await change(`decided_at = clock_timestamp() - interval '61 seconds'`, opened)
     }
     await world.superuser.query(
@@ -456,10 +465,10 @@ describe('settling', () => {
     expect(await resolveGateRow(world.engine, used.gate)).toMatchObject({ state: 'approved' })
   })
 
-  test('a gate whose incident was cancelled is cancelled, decided or not, until its approval is being used', async () => {
+  test('a gate of a cancelled incident is cancelled, decided or not, unless it already has a permit', async () => {
     const gates = [await propose(world), await propose(world), await propose(world)]
     const [, approved, used] = gates
-    for (const opened of [approved!, used!]) await say('operator', opened)
+    for (const opened of [approved!, used!]) await decideAs('operator', opened)
     await world.superuser.query(
       `INSERT INTO runbook.permits (gate, target, remedy, lease, fence) VALUES ($1, 'a', 'm', 'l', 1)`,
       [used!.gate],
@@ -478,7 +487,7 @@ describe('settling', () => {
 })
 
 describe('opening a gate', () => {
-  test('twice for one round, after a crash, returns what was stored first', async () => {
+  test('a second time for one round, after a crash, returns the stored proposal', async () => {
     const opened = await propose(world)
     const { proposal } = await readGate(world.engine, opened.gate)
     const again = await openGate(world.engine, {

@@ -79,8 +79,8 @@ async function ready(change: Parameters<typeof propose>[1] = {}) {
 
 type Ready = Awaited<ReturnType<typeof ready>>
 
-function permit({ gate, recheckedAt }: Ready, target = 'a', by: PermitRules = rules(), leaseMs = 60_000) {
-  return takeProposedPermit(world.engine, by, { gate, target, recheckedAt, leaseMs })
+function permit({ gate, recheckedAt }: Ready, target = 'a', permitRules: PermitRules = rules(), leaseMs = 60_000) {
+  return takeProposedPermit(world.engine, permitRules, { gate, target, recheckedAt, leaseMs })
 }
 
 const denied = (reason: string, message?: RegExp) => ({
@@ -97,7 +97,7 @@ async function permits({ gate }: OpenedTestGate): Promise<string[]> {
   return found.rows.map((row) => row.target)
 }
 
-/** As somebody who may do anything in the database, but has no signing key. */
+/** Changes rows as a superuser of the database who has no signing key. */
 async function tamper(table: string, set: string, gate: string): Promise<void> {
   const client = await world.superuser.connect()
   await client.query('SET session_replication_role = replica')
@@ -106,7 +106,7 @@ async function tamper(table: string, set: string, gate: string): Promise<void> {
   client.release()
 }
 
-/** Until so many sessions of this database wait for such a lock. */
+/** Waits until `count` sessions of this database wait for a lock of this kind. */
 async function waitingOn(event: string, count: number): Promise<void> {
   const waiting = () =>
     world.superuser.query(
@@ -117,7 +117,7 @@ async function waitingOn(event: string, count: number): Promise<void> {
 }
 
 describe('a permit', () => {
-  test('is granted for an approved target, recorded, and the incident is being applied', async () => {
+  test('is granted for an approved target and recorded, and the incident becomes applying', async () => {
     const opened = await ready()
     expect(await permit(opened)).toEqual({
       granted: true,
@@ -130,34 +130,34 @@ describe('a permit', () => {
     expect(incident.rows).toEqual([{ state: 'applying' }])
   })
 
-  test('taken again, after a crash, has a higher fence and is charged and recorded once', async () => {
+  test('that is taken again, after a crash, has a higher fence and is counted and recorded once', async () => {
     const opened = await ready({ proposal: { limits: { maxTargets: 20, perHour: 1, cooldownMs: 60_000 } } })
     const fences = []
     for (let i = 0; i < 3; i += 1) fences.push(((await permit(opened)) as { fence: number }).fence)
     expect(fences).toEqual([1, 2, 3])
-    const charged = await world.engine.query(
+    const counted = await world.engine.query(
       'SELECT renewed_at > issued_at AS renewed FROM runbook.permits WHERE gate = $1',
       [opened.gate],
     )
-    expect(charged.rows).toEqual([{ renewed: true }])
+    expect(counted.rows).toEqual([{ renewed: true }])
     expect((await readEvents(world.engine, opened.incident)).filter((one) => one.kind === 'permit')).toHaveLength(1)
   })
 
-  test('taken by two at once is one permit with two fences', async () => {
+  test('that two calls take at once is one permit with two fences', async () => {
     const opened = await ready()
     const both = await Promise.all([permit(opened), permit(opened)])
     expect(both.map((one) => (one as { fence: number }).fence).sort()).toEqual([1, 2])
     expect(await permits(opened)).toEqual(['a'])
   })
 
-  test('covers the approved part of the targets only', async () => {
+  test('covers only the approved targets', async () => {
     const opened = await propose(world)
     await approve(opened, 'operator', ['a', 'c'])
-    const looked = { ...opened, recheckedAt: await recheck(opened) }
-    expect(await permit(looked, 'a')).toMatchObject({ granted: true })
-    expect(await permit(looked, 'b')).toMatchObject(denied('not-approved', /target b/))
-    // The proposal holds no action that is done once for all targets.
-    expect(await permit(looked, '-')).toMatchObject(denied('not-approved', /not an action of the approved proposal/))
+    const rechecked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(rechecked, 'a')).toMatchObject({ granted: true })
+    expect(await permit(rechecked, 'b')).toMatchObject(denied('not-approved', /target b/))
+    // The proposal has no action that is done once for all targets.
+    expect(await permit(rechecked, '-')).toMatchObject(denied('not-approved', /not an action of the approved proposal/))
     expect(await permits(opened)).toEqual(['a'])
     const done = { id: '1-sql.update', kind: 'sql.update', access: 'write' as const, with: { connection: 'db' } }
     const each = ['a', 'b', 'c', '-'].map((target) => ({ ...done, target, preview: { summary: '' } }))
@@ -165,20 +165,20 @@ describe('a permit', () => {
     expect(await permit(whole, '-')).toMatchObject({ granted: true })
   })
 
-  test('is not for a target that was not proposed', async () => {
+  test('is refused for a target that was not proposed', async () => {
     const opened = await ready()
     await recheck(opened, ['z'], 2)
-    const looked = { ...opened, recheckedAt: await recheck(opened, ['z'], 2) }
-    expect(await permit(looked, 'z')).toMatchObject(denied('not-approved'))
+    const rechecked = { ...opened, recheckedAt: await recheck(opened, ['z'], 2) }
+    expect(await permit(rechecked, 'z')).toMatchObject(denied('not-approved'))
   })
 
-  test('needs a gate that is approved', async () => {
+  test('needs an approved gate', async () => {
     const opened = await propose(world)
-    const looked = { ...opened, recheckedAt: await recheck(opened) }
-    expect(await permit(looked)).toMatchObject(denied('not-approved', /gate is open/))
+    const rechecked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(rechecked)).toMatchObject(denied('not-approved', /gate is open/))
   })
 
-  test('after the incident was cancelled is refused, but not to a target that has one', async () => {
+  test('after a cancellation is refused, except for a target that already has one', async () => {
     const opened = await ready()
     await permit(opened, 'a')
     await world.engine.query(`UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`, [
@@ -188,7 +188,7 @@ describe('a permit', () => {
     expect(await permit(opened, 'b')).toMatchObject(denied('cancelled'))
   })
 
-  test('after the incident closed is refused to everybody', async () => {
+  test('after the incident was closed is always refused', async () => {
     const opened = await ready()
     await permit(opened, 'a')
     await closeIncident(world.engine, {
@@ -199,7 +199,7 @@ describe('a permit', () => {
     expect(await permit(opened, 'a')).toMatchObject(denied('cancelled'))
   })
 
-  test('comes too late for an approval that lapsed, unless it is being used', async () => {
+  test('is refused after the approval has lapsed, unless another target already has a permit', async () => {
     const [unused, used] = [await ready(), await ready()]
     await permit(used, 'a')
     for (const { gate } of [unused, used])
@@ -220,15 +220,15 @@ describe('grounds are stale', () => {
       expect(await permit({ ...opened, recheckedAt })).toMatchObject(denied('stale'))
   })
 
-  test('when the last look is older than a minute', async () => {
+  test('when the last re-check is older than a minute', async () => {
     const opened = await ready()
     const at = new Date(Date.now() - 61_000).toISOString()
-    await tamper_at(opened.incident, at)
+    await tamperTime(opened.incident, at)
     expect(await permit({ ...opened, recheckedAt: at })).toMatchObject(denied('stale'))
     expect(await permits(opened)).toEqual([])
   })
 
-  test('also for a target that had its permit and nothing came of it; not once its first action is done', async () => {
+  test('also for a target whose permit led to no effect, but not after its first action was applied', async () => {
     const opened = await ready()
     await permit(opened)
     const later = await recheck(opened, ['b', 'c'], 2)
@@ -239,7 +239,7 @@ describe('grounds are stale', () => {
     expect(await permit({ ...opened, recheckedAt: later })).toMatchObject({ granted: true })
   })
 
-  test('when there was a later look than the one relied on', async () => {
+  test('when a later re-check exists than the one that the request names', async () => {
     const opened = await ready()
     const later = await recheck(opened, ['a'], 2)
     expect(await permit(opened)).toMatchObject(denied('stale'))
@@ -247,7 +247,7 @@ describe('grounds are stale', () => {
     expect(await permit({ ...opened, recheckedAt: later }, 'b')).toMatchObject(denied('stale', /did not qualify/))
   })
 
-  async function tamper_at(incident: string, at: string) {
+  async function tamperTime(incident: string, at: string) {
     const client = await world.superuser.connect()
     await client.query('SET session_replication_role = replica')
     await client.query(`UPDATE runbook.events SET at = $2 WHERE incident = $1 AND place = 'r1/recheck1'`, [
@@ -389,7 +389,7 @@ describe('no rows in the database stand for a signature:', () => {
     )
   })
 
-  test('a decision that was put in by hand', async () => {
+  test('a decision whose token was replaced by hand', async () => {
     const opened = await ready()
     await tamper('decisions', `token = 'x.y.z'`, opened.gate)
     expect(await permit(opened)).toMatchObject(denied('not-approved'))
@@ -406,7 +406,7 @@ describe('no rows in the database stand for a signature:', () => {
     expect(await permit(other)).toMatchObject(denied('not-approved'))
   })
 
-  test('a quorum of one where the proposal asks for two, or the same person twice', async () => {
+  test('one person whose approval was inserted twice, if the proposal requires two people', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
     await approve(opened)
     const token = await signClaims(
@@ -425,11 +425,11 @@ describe('no rows in the database stand for a signature:', () => {
       [`twice-${opened.gate}`, opened.gate, opened.digest, token],
     )
     await tamper('gates', `state = 'approved', decided_at = now(), approved_targets = '{a,b,c}'`, opened.gate)
-    const looked = { ...opened, recheckedAt: await recheck(opened) }
-    expect(await permit(looked)).toMatchObject(denied('not-approved', /quorum/))
+    const rechecked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(rechecked)).toMatchObject(denied('not-approved', /quorum/))
   })
 
-  test('a proposal that was changed, with or without its digest', async () => {
+  test('a proposal that was changed, with or without a matching digest', async () => {
     const other = `replace(proposal, '"db"', '"xx"')`
     for (const set of [
       `proposal = ${other}`,
@@ -441,7 +441,7 @@ describe('no rows in the database stand for a signature:', () => {
     }
   })
 
-  test('wider targets than were signed', async () => {
+  test('more targets than were signed', async () => {
     const opened = await propose(world)
     await approve(opened, 'operator', ['a'])
     await tamper('decisions', `targets = NULL`, opened.gate)
@@ -451,12 +451,12 @@ describe('no rows in the database stand for a signature:', () => {
 })
 
 describe('a decision counts while', () => {
-  test('its person is configured, in a group that decides, and the key is known', async () => {
+  test('its person is configured, in a group that may decide, and the signing key is configured', async () => {
     const opened = await ready()
     const { operator: _, ...others } = people
-    const moved = { ...people, operator: { name: 'operator', groups: ['sales'], keys: [] } }
+    const inAnotherGroup = { ...people, operator: { name: 'operator', groups: ['sales'], keys: [] } }
     expect(await permit(opened, 'a', rules({ people: others }))).toMatchObject(denied('not-approved'))
-    expect(await permit(opened, 'a', rules({ people: moved }))).toMatchObject(denied('not-approved'))
+    expect(await permit(opened, 'a', rules({ people: inAnotherGroup }))).toMatchObject(denied('not-approved'))
     expect(await permit(opened, 'a', rules({ key: newSigningKey() }))).toMatchObject(denied('not-approved'))
     expect(
       await permit(opened, 'a', rules({ key: newSigningKey(), previous: [publicKeyOf(engineKey)] })),
@@ -465,24 +465,24 @@ describe('a decision counts while', () => {
     expect(await permit(opened, 'a', rules({ people: others }))).toMatchObject(denied('not-approved'))
   })
 
-  test('its person did not open the incident, where that excludes', async () => {
+  test('its person is not the requester, if the requester is excluded', async () => {
     const opened = await propose(world, {
       incident: { requester: 'person:second' },
       approval: { excludeRequester: true },
     })
     await approve(opened)
-    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    const rechecked = { ...opened, recheckedAt: await recheck(opened) }
     await world.superuser.query(`UPDATE runbook.incidents SET requester = 'person:operator' WHERE id = $1`, [
       opened.incident,
     ])
-    expect(await permit(looked)).toMatchObject(denied('not-approved'))
+    expect(await permit(rechecked)).toMatchObject(denied('not-approved'))
     await world.superuser.query(`UPDATE runbook.incidents SET requester = 'person:second' WHERE id = $1`, [
       opened.incident,
     ])
-    expect(await permit(looked)).toMatchObject({ granted: true })
+    expect(await permit(rechecked)).toMatchObject({ granted: true })
   })
 
-  test('it was not withdrawn', async () => {
+  test('it is not withdrawn', async () => {
     const opened = await ready()
     await world.engine.query('UPDATE runbook.decisions SET withdrawn_at = now() WHERE gate = $1', [opened.gate])
     expect(await permit(opened)).toMatchObject(denied('not-approved'))
@@ -504,13 +504,13 @@ describe('a decision counts while', () => {
     await decideByToken({ database: world.engine, keyring: rules().keyring, people, wakeWorkflow: noSignal }, token)
     const looked = { ...opened, recheckedAt: await recheck(opened) }
     const without = { ...people, lead: { ...people.lead!, keys: [] } }
-    expect(await permit(looked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))
-    expect(await permit(looked)).toMatchObject({ granted: true })
+    expect(await permit(rechecked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))
+    expect(await permit(rechecked)).toMatchObject({ granted: true })
   })
 })
 
-describe('nothing is applied', () => {
-  test('while the engine is frozen, also to a target that has a permit', async () => {
+describe('a permit is refused', () => {
+  test('while the engine is frozen, also for a target that has a permit', async () => {
     const opened = await ready()
     await permit(opened, 'a')
     await switchControl(world.engine, { control: 'freeze', on: true, person: 'lead', reason: 'audit' })
@@ -520,7 +520,7 @@ describe('nothing is applied', () => {
     expect(await permit(opened, 'b')).toMatchObject({ granted: true })
   })
 
-  test('after a freeze has returned: it waits for the permit that is just being taken', async () => {
+  test('after a freeze has returned: the freeze waits for permits that are being taken', async () => {
     const opened = await ready()
     await permit(opened)
     const ended: string[] = []
@@ -540,14 +540,14 @@ describe('nothing is applied', () => {
     expect(ended).toEqual(['permit', 'freeze'])
   })
 
-  test('to a connection whose breaker is open', async () => {
+  test('for a connection whose breaker is open', async () => {
     const [here, elsewhere] = [await ready({ action: { connection: 'broken' } }), await ready()]
     await switchControl(world.engine, { control: 'breaker/broken', on: true, person: 'engine', reason: 'three' })
     expect(await permit(here)).toMatchObject(denied('breaker'))
     expect(await permit(elsewhere)).toMatchObject({ granted: true })
   })
 
-  test('to more targets in an hour than the remedy allows, over all its incidents, also at once', async () => {
+  test('for more targets per hour than the limit of the remedy, counted over all incidents, also at once', async () => {
     const limited = { proposal: { remedy: 'limited', limits: { maxTargets: 20, perHour: 3 } } }
     const apart = (name: string) => ['a', 'b', 'c'].map((key) => ({ key, lock: `${name}/${key}` }))
     const [one, other] = [
@@ -564,7 +564,7 @@ describe('nothing is applied', () => {
     expect(await permit(next, 'a')).toMatchObject({ granted: true })
   })
 
-  test('because of a remedy of the same name in another runbook: that one is counted by itself', async () => {
+  test('only by the limits of its own runbook, not by those of a remedy with the same name in another one', async () => {
     const limited = { proposal: { remedy: 'namesake', limits: { maxTargets: 20, perHour: 1, cooldownMs: 60_000 } } }
     const here = await ready(limited)
     const there = await ready({ ...limited, incident: { runbook: 'others' } })
@@ -572,7 +572,7 @@ describe('nothing is applied', () => {
     expect(await permit(there)).toMatchObject({ granted: true, lease: 'others/namesake/a' })
   })
 
-  test('to a target that the remedy was applied to a moment ago', async () => {
+  test('for a target within its cooldown', async () => {
     const cooling = { proposal: { remedy: 'cooling', limits: { maxTargets: 20, cooldownMs: 60_000 } } }
     const [one, other] = [await ready(cooling), await ready(cooling)]
     await permit(one, 'a')
@@ -595,7 +595,7 @@ describe('a lease', () => {
     ],
   })
 
-  test('that another incident holds keeps others out until it ends, and its fence rises', async () => {
+  test('that one incident holds is refused to others until it ends; then its fence is higher', async () => {
     const [one, other] = [await ready(locked('run/1')), await ready(locked('run/1'))]
     expect(await permit(one)).toEqual({ granted: true, fence: 1, lease: 'run/1' })
     expect(await permit(other)).toMatchObject(denied('busy', /run\/1/))
@@ -605,24 +605,24 @@ describe('a lease', () => {
     expect(await permit(one)).toMatchObject(denied('busy'))
   })
 
-  test('is handed on among the targets of one gate', async () => {
+  test('can pass between the targets of one gate', async () => {
     const opened = await ready(locked('run/2'))
     expect(await permit(opened, 'a')).toMatchObject({ fence: 1 })
     expect(await permit(opened, 'b')).toMatchObject({ granted: true, fence: 2 })
     expect(await permit(opened, 'a')).toMatchObject({ granted: true, fence: 3 })
   })
 
-  test('is free when its incident has closed', async () => {
+  test('is free after its incident was closed', async () => {
     const [one, other] = [await ready(locked('run/3')), await ready(locked('run/3'))]
     await permit(one)
     await closeIncident(world.engine, { incident: one.incident, outcome: 'resolved', reason: 'mended' })
     expect(await permit(other)).toMatchObject({ granted: true, fence: 2 })
   })
 
-  test('of what may still be running outlasts its incident', async () => {
-    const begun = { outcome: 'failed', reason: 'its workflow was terminated' } as const
-    const lost = { ...begun, unsettled: 'its workflow ended before the effect was recorded' }
-    for (const [name, closing] of Object.entries({ 'left/1': begun, 'left/2': lost })) {
+  test('of an effect that may still be running is kept when its incident is closed', async () => {
+    const failed = { outcome: 'failed', reason: 'its workflow was terminated' } as const
+    const lost = { ...failed, unsettled: 'its workflow ended before the effect was recorded' }
+    for (const [name, closing] of Object.entries({ 'left/1': failed, 'left/2': lost })) {
       const [one, other] = [await ready(locked(name)), await ready(locked(name))]
       await permit(one, 'a')
       await recordIntent(world.engine, { gate: one.gate, action: '0-sql.update', target: 'a' })
@@ -631,7 +631,7 @@ describe('a lease', () => {
     }
   })
 
-  test('of what was seen to end does not', async () => {
+  test('of an effect that has ended is released', async () => {
     const [one, other] = [await ready(locked('left/3')), await ready(locked('left/3'))]
     const place = { gate: one.gate, action: '0-sql.update', target: 'a' }
     await permit(one, 'a')
@@ -641,7 +641,7 @@ describe('a lease', () => {
     expect(await permit(other)).toMatchObject({ granted: true })
   })
 
-  test('of two who want it at the same moment one gets it', async () => {
+  test('is granted to one of two incidents that request it at the same moment', async () => {
     const both = await Promise.all([ready(locked('run/4')), ready(locked('run/4'))])
     const answers = await Promise.all(both.map((one) => permit(one)))
     expect(answers.map((one) => one.granted).sort()).toEqual([false, true])
@@ -652,17 +652,17 @@ describe('an automatic approval', () => {
   const auto = { approval: { auto: true, by: [], count: 1 } }
   const allowed = rules({ isAutoApproved: (action: ProposedAction) => action.with.connection === 'db' })
 
-  test('is as good as the configuration’s leave, now', async () => {
+  test('counts only while the configuration permits it', async () => {
     const opened = await propose(world, auto)
-    const looked = { ...opened, recheckedAt: await recheck(opened) }
-    expect(await permit(looked, 'a', rules())).toMatchObject(denied('not-approved'))
-    expect(await permit(looked, 'a', allowed)).toMatchObject({ granted: true })
-    expect(await permit({ ...looked, recheckedAt: await recheck(opened, ['z'], 2) }, 'z', allowed)).toMatchObject(
+    const rechecked = { ...opened, recheckedAt: await recheck(opened) }
+    expect(await permit(rechecked, 'a', rules())).toMatchObject(denied('not-approved'))
+    expect(await permit(rechecked, 'a', allowed)).toMatchObject({ granted: true })
+    expect(await permit({ ...rechecked, recheckedAt: await recheck(opened, ['z'], 2) }, 'z', allowed)).toMatchObject(
       denied('not-approved'),
     )
   })
 
-  test('cannot be made of a gate that waits for people', async () => {
+  test('cannot be made by setting auto on a gate that waits for people', async () => {
     const opened = await propose(world)
     await tamper('gates', `auto = true, state = 'approved', decided_at = now()`, opened.gate)
     expect(await permit({ ...opened, recheckedAt: await recheck(opened) }, 'a', allowed)).toMatchObject(
@@ -672,7 +672,7 @@ describe('an automatic approval', () => {
 })
 
 describe('closing an incident that failed', () => {
-  test('says unknown of what had its permit and no effect: the next action of each such target', async () => {
+  test('records unknown for each target with a permit but without an effect: for its next action', async () => {
     const opened = await ready({ proposal: { actions: twoActions() } })
     await permit(opened, 'a')
     await permit(opened, 'b')
@@ -704,21 +704,24 @@ describe('closing an incident that failed', () => {
     ])
   })
 
-  test.each(['\u0000', '\ud800'])('works with a proposal that holds %j, which no jsonb takes', async (odd) => {
-    const opened = await ready({ action: { note: odd } })
-    await permit(opened, 'a')
-    const { incident } = opened
-    await closeIncident(world.engine, { incident, outcome: 'failed', reason: 'gone', unsettled: 'nobody saw it' })
-    const effects = await world.engine.query('SELECT target, result FROM runbook.effects WHERE gate = $1', [
-      opened.gate,
-    ])
-    expect(effects.rows).toEqual([{ target: 'a', result: 'unknown' }])
-  })
+  test.each(['\u0000', '\ud800'])(
+    'works with a proposal that contains %j, which jsonb cannot store',
+    async (unstorable) => {
+      const opened = await ready({ action: { note: unstorable } })
+      await permit(opened, 'a')
+      const { incident } = opened
+      await closeIncident(world.engine, { incident, outcome: 'failed', reason: 'gone', unsettled: 'nobody saw it' })
+      const effects = await world.engine.query('SELECT target, result FROM runbook.effects WHERE gate = $1', [
+        opened.gate,
+      ])
+      expect(effects.rows).toEqual([{ target: 'a', result: 'unknown' }])
+    },
+  )
 
-  test.each(['{}', 'null', 'no JSON'])('is not kept from it by a proposal that was spoiled: %s', async (spoiled) => {
+  test.each(['{}', 'null', 'no JSON'])('works when the stored proposal is broken: %s', async (broken) => {
     const opened = await ready()
     await permit(opened, 'a')
-    await tamper('gates', `proposal = '${spoiled}'`, opened.gate)
+    await tamper('gates', `proposal = '${broken}'`, opened.gate)
     const { incident } = opened
     const closing = { incident, outcome: 'failed', reason: 'gone', unsettled: 'nobody saw it' } as const
     expect(await closeIncident(world.engine, closing)).toMatchObject({ outcome: 'failed' })

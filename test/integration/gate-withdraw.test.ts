@@ -12,7 +12,7 @@ import { openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from 
 import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 let world: EngineWorld
-let rings: string[] = []
+let wakeUps: string[] = []
 const people: People = Object.fromEntries(
   ['operator', 'lead', 'third'].map((name) => [name, { name, groups: ['oncall'], keys: [] }]),
 )
@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-const wakeWorkflow = async (incident: string) => void rings.push(incident)
+const wakeWorkflow = async (incident: string) => void wakeUps.push(incident)
 const deps = () => ({ database: world.engine, keyring, people, wakeWorkflow })
 const approve = (who: string, { gate, digest }: OpenedTestGate, targets?: string[]) =>
   decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...(targets ? { targets } : {}) })
@@ -38,7 +38,7 @@ async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
   return takeProposedPermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
 }
 
-test('below the quorum the gate stays open, and the approval no longer counts', async () => {
+test('a withdrawal below the quorum leaves the gate open, and the approval no longer counts', async () => {
   const opened = await propose(world, { approval: { count: 2 } })
   await approve('operator', opened)
   expect(await withdrawAs('operator', opened)).toMatchObject({ state: 'open' })
@@ -65,7 +65,7 @@ test('an approved gate that loses its quorum is withdrawn: no permit, the workfl
   await expect(approve('lead', opened)).rejects.toThrow('no decision is possible any more')
 })
 
-test('where the others are enough it stays approved, for the targets that they approve', async () => {
+test('a gate stays approved for the targets that the remaining people approve', async () => {
   const opened = await propose(world, { approval: { count: 2 }, targets: [{ key: 'a' }, { key: 'b' }] })
   await approve('operator', opened, ['a'])
   await approve('lead', opened, ['b'])
@@ -76,7 +76,7 @@ test('where the others are enough it stays approved, for the targets that they a
   expect(await permit(opened, 'a')).toMatchObject({ granted: true })
 })
 
-test('after the first permit it is too late, and the attempt is recorded', async () => {
+test('a withdrawal after the first permit is refused and recorded', async () => {
   const opened = await propose(world)
   await approve('operator', opened)
   expect(await permit(opened)).toMatchObject({ granted: true })
@@ -88,20 +88,20 @@ test('after the first permit it is too late, and the attempt is recorded', async
   expect((await readDecisions(world.engine, opened.gate))[0]!.withdrawnAt).toBeNull()
 })
 
-test('of a permit and a withdrawal at the same moment one wins, never both', async () => {
+test('of a permit and a withdrawal at the same moment exactly one succeeds', async () => {
   const outcomes = { permitted: 0, withdrawn: 0 }
   for (let i = 0; i < 20; i += 1) {
     const opened = await propose(world)
     await approve('operator', opened)
-    const [granted, taken] = await Promise.all([
+    const [permitted, withdrawn] = await Promise.all([
       permit(opened),
       withdrawAs('operator', opened).then(
         () => true,
         () => false,
       ),
     ])
-    expect(granted.granted).not.toBe(taken)
-    outcomes[taken ? 'withdrawn' : 'permitted'] += 1
+    expect(permitted.granted).not.toBe(withdrawn)
+    outcomes[withdrawn ? 'withdrawn' : 'permitted'] += 1
   }
   expect(outcomes.permitted + outcomes.withdrawn).toBe(20)
 })
@@ -129,7 +129,7 @@ test.each([
     },
     'the incident is closed',
   ],
-])('cannot take back a decision: %s', async (_, attempt, why) => {
+])('a decision cannot be withdrawn: %s', async (_, attempt, why) => {
   const opened = await propose(world)
   await approve('operator', opened)
   await expect(attempt(opened)).rejects.toThrow(why)

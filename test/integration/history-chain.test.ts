@@ -17,8 +17,8 @@ afterAll(async () => {
   await world?.close()
 })
 
-/** Opened, one check, proposed, two notes, closed. */
-async function lived(): Promise<string> {
+/** An incident with one proposal, one check and two notes, which was closed. Returns its id. */
+async function closedIncident(): Promise<string> {
   const { incident } = await propose(world)
   const body = { result: { rows: [{ n: 1 }], truncated: false } }
   const at = { startedAt: new Date().toISOString(), durationMs: 1, truncated: false }
@@ -36,7 +36,7 @@ async function lived(): Promise<string> {
   return incident
 }
 
-/** As a superuser who switches the triggers off. */
+/** Runs statements as a superuser with the triggers switched off. */
 async function tamper(statement: string, incident: string): Promise<void> {
   const client = await world.superuser.connect()
   try {
@@ -49,8 +49,8 @@ async function tamper(statement: string, incident: string): Promise<void> {
 }
 
 describe('a chain', () => {
-  test('that nobody touched has no faults', async () => {
-    expect(await verifyChain(world.reader, await lived())).toEqual([])
+  test('that was not changed has no faults', async () => {
+    expect(await verifyChain(world.reader, await closedIncident())).toEqual([])
   })
 
   const edited = `replace(body, '"one"', '"won"')`
@@ -62,10 +62,10 @@ describe('a chain', () => {
       `UPDATE runbook.events SET body = replace(body, '"engine"', '"person:x"') WHERE incident = $1 AND place = 'r1/gate/voided'`,
     ],
     [
-      'an edit with a hash that fits',
+      'an edit with a matching hash',
       `UPDATE runbook.events SET body = ${edited}, hash = encode(sha256(convert_to(concat_ws(E'\\n', prev, incident, seq, at, ${edited}), 'UTF8')), 'hex') WHERE incident = $1 AND place = 'one'`,
     ],
-    ['a body that is not JSON', `UPDATE runbook.events SET body = 'spoilt' WHERE incident = $1 AND place = 'one'`],
+    ['a body that is not JSON', `UPDATE runbook.events SET body = 'broken' WHERE incident = $1 AND place = 'one'`],
     [
       'a body that is another kind of JSON',
       `UPDATE runbook.events SET body = 'null' WHERE incident = $1 AND place = 'one'`,
@@ -80,12 +80,12 @@ describe('a chain', () => {
       `INSERT INTO runbook.events SELECT incident, seq + 1, at, 'more', body, hash, hash FROM runbook.events WHERE incident = $1 ORDER BY seq DESC LIMIT 1`,
     ],
     [
-      'an insertion between, the others moved up',
+      'an insertion in the middle, with later events renumbered',
       `UPDATE runbook.events SET seq = seq + CASE WHEN place = 'closed' THEN 1000 ELSE 0 END WHERE incident = $1;
        INSERT INTO runbook.events SELECT incident, seq + 1, at, 'more', body, hash, hash FROM runbook.events WHERE incident = $1 AND place = 'r1/gate/voided'`,
     ],
     [
-      'two events that changed places',
+      'two events with swapped places',
       `UPDATE runbook.events e SET body = o.body, place = NULL FROM runbook.events o
        WHERE e.incident = $1 AND o.incident = $1 AND (e.place, o.place) IN (('one', 'two'), ('two', 'one'))`,
     ],
@@ -93,7 +93,7 @@ describe('a chain', () => {
     ['a moved head', `UPDATE runbook.incidents SET head_seq = head_seq + 1 WHERE id = $1`],
     ['evidence that was edited', `UPDATE runbook.evidence SET body = replace(body, '1', '2') WHERE incident = $1`],
     [
-      'evidence that was edited with its ref',
+      'evidence that was edited together with its ref',
       `UPDATE runbook.evidence SET body = '{}', ref = encode(sha256('{}'), 'hex') WHERE incident = $1`,
     ],
     ['evidence that was removed', `DELETE FROM runbook.evidence WHERE incident = $1`],
@@ -107,7 +107,7 @@ describe('a chain', () => {
     ],
     ['a gate that was removed', `DELETE FROM runbook.gates WHERE incident = $1`],
   ])('shows %s', async (_, statement) => {
-    const incident = await lived()
+    const incident = await closedIncident()
     await tamper(statement, incident)
     expect(await verifyChain(world.reader, incident)).not.toEqual([])
     // It can be reviewed whatever was changed, and the review reports the change.
@@ -116,8 +116,8 @@ describe('a chain', () => {
     expect(reviewMarkdown(review)).toContain('**chain broken**')
   })
 
-  test('names an event whose data does not have the fields of its kind, and the review shows it as it is', async () => {
-    const incident = await lived()
+  test('reports an event whose data has the wrong fields for its kind, and the review shows that data', async () => {
+    const incident = await closedIncident()
     await tamper(
       `UPDATE runbook.events SET body = replace(body, '"body":"one"', '"bodies":1') WHERE incident = $1 AND place = 'one'`,
       incident,
@@ -128,8 +128,8 @@ describe('a chain', () => {
     expect(timeline.find(({ place }) => place === 'one')).toMatchObject({ kind: 'note', text: 'note {"bodies":1}' })
   })
 
-  test('does not show what was cut off the end together with the head: that needs a checkpoint', async () => {
-    const incident = await lived()
+  test('does not show a cut at the end together with the head: only a checkpoint shows it', async () => {
+    const incident = await closedIncident()
     await tamper(`DELETE FROM runbook.events WHERE incident = $1 AND place = 'closed'`, incident)
     await tamper(
       `UPDATE runbook.incidents i SET state = 'open', outcome = NULL, closed_at = NULL, (head_seq, head_hash) =
@@ -152,7 +152,7 @@ describe('a chain', () => {
   })
 })
 
-test('an incident that moves on is shown as it was at one moment, and its chain is never called broken', async () => {
+test('a review during changes shows the incident at one moment, and its chain is never reported as broken', async () => {
   const { incident } = await propose(world)
   const writing = new AbortController()
   const write = async () => {
@@ -165,10 +165,10 @@ test('an incident that moves on is shown as it was at one moment, and its chain 
   }
   const read = async () => {
     while (!writing.signal.aborted) {
-      const { incident: seen, timeline, chainFaults } = await reviewIncident(world.reader, incident)
+      const { incident: view, timeline, chainFaults } = await reviewIncident(world.reader, incident)
       expect(chainFaults).toEqual([])
-      expect(seen.state === 'closed').toBe(timeline.at(-1)!.kind === 'closed')
-      expect(seen.rounds[0]!.gate!.state).toBe(seen.state === 'closed' ? 'voided' : 'open')
+      expect(view.state === 'closed').toBe(timeline.at(-1)!.kind === 'closed')
+      expect(view.rounds[0]!.gate!.state).toBe(view.state === 'closed' ? 'voided' : 'open')
     }
   }
   await Promise.all([write(), read(), read()])

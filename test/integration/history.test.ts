@@ -49,7 +49,7 @@ async function bodies(incident: string): Promise<string[]> {
 }
 
 describe('migrating', () => {
-  test('several processes at once leave one migrated database, and a second time changes nothing', async () => {
+  test('several processes at once apply each migration once, and a second run changes nothing', async () => {
     const superUrl = inject('stack').postgresUrl
     const admin = pool(superUrl, 1)
     const name = `${world.name}_twice`
@@ -75,7 +75,7 @@ describe('migrating', () => {
     expect(rows).toEqual([])
   })
 
-  test('needs no right to make roles where they are there', async () => {
+  test('needs no right to create roles if the roles exist', async () => {
     const found = await world.superuser.query('SELECT rolcreaterole, rolsuper FROM pg_roles WHERE rolname = $1', [
       `${world.name}_owner`,
     ])
@@ -83,7 +83,7 @@ describe('migrating', () => {
     expect(await migrateHistory(world.ownerUrl)).toEqual([])
   })
 
-  test('is asked for by name where it was not done', async () => {
+  test('is required: the error names the missing migration', async () => {
     const empty = pool(inject('stack').postgresUrl, 1)
     await expect(requireMigrated(empty)).rejects.toMatchObject({
       code: 'RUNBOOK_CONFIG',
@@ -93,7 +93,7 @@ describe('migrating', () => {
     await expect(requireMigrated(world.engine)).resolves.toBeUndefined()
   })
 
-  test('gives each engine an id of its own, that stays', async () => {
+  test('gives each engine a unique id that cannot change', async () => {
     const id = await engineId(world.engine)
     expect(id).toMatch(/^[0-9a-f-]{36}$/)
     expect(await engineId(world.owner)).toBe(id)
@@ -112,8 +112,8 @@ describe('migrating', () => {
   })
 })
 
-describe('accepting', () => {
-  test('20 requests with one key at once are one incident, counted 20 times, and draw one number', async () => {
+describe('accepting an incident', () => {
+  test('20 requests with one key at once open one incident, count 20 times, and use one incident number', async () => {
     const before = Number((await accept(world)).incident.slice(4))
     const accepted = await Promise.all(Array.from({ length: 20 }, () => accept(world, { key: 'same' })))
     const incident = `INC-${before + 1}`
@@ -126,7 +126,7 @@ describe('accepting', () => {
     expect(await bodies(incident)).toEqual(['opened person:operator'])
   })
 
-  test('a key is free again when its incident has closed, also for requests that come while it closes', async () => {
+  test('a key can be used again after its incident closed, also by requests during the closing', async () => {
     const first = await accept(world, { key: 'again' })
     const [, ...others] = await Promise.all([
       closeIncident(world.engine, { incident: first.incident, outcome: 'cleared', reason: 'gone' }),
@@ -137,7 +137,7 @@ describe('accepting', () => {
     for (const { incident } of others) expect([first.incident, later.incident]).toContain(incident)
   })
 
-  test('a request repeated with its idempotency key is the same incident, also at once, also when it has closed', async () => {
+  test('a request with the same idempotency key returns the same incident, also at the same moment and after closing', async () => {
     const request = () => accept(world, { idempotencyKey: 'once', inputs: { run: 'x' } })
     const together = await Promise.all([request(), request(), request()])
     const { incident } = together[0]!
@@ -151,7 +151,7 @@ describe('accepting', () => {
     })
   })
 
-  test('a key is quiet for what reports by itself after its incident closed with the symptom still there', async () => {
+  test('after an incident closed with the symptom still present, automatic reports of its key open no new incident', async () => {
     const quietMs = 3_600_000
     const report = (key: string, ms = quietMs) => accept(world, { key, requester: 'alert:test', quietMs: ms })
     const close = (incident: string, outcome: 'escalated' | 'cleared') =>
@@ -171,26 +171,26 @@ describe('accepting', () => {
     expect(await report('quiet', 0)).toMatchObject({ created: true })
   })
 
-  test('a key is not quiet once its symptom was seen to be gone', async () => {
+  test('after an incident closed without the symptom, an automatic report of its key opens a new incident', async () => {
     const report = () => accept(world, { key: 'gone', requester: 'alert:test', quietMs: 3_600_000 })
     const first = await report()
     await closeIncident(world.engine, { incident: first.incident, outcome: 'cleared', reason: 'gone' })
     expect(await report()).toMatchObject({ created: true })
   })
 
-  test('what was accepted and not started is in the outbox until it is marked as started or closed', async () => {
+  test('an accepted incident is listed to be started until it is marked as started or closed', async () => {
     const [one, two] = [(await accept(world)).incident, (await accept(world)).incident]
     expect(await incidentsToStart(world.engine, 60_000, 1_000)).toEqual([])
     expect(await incidentsToStart(world.engine, 0, 1_000)).toEqual(expect.arrayContaining([one, two]))
     await markStarted(world.engine, one, 'run-1')
     await closeIncident(world.engine, { incident: two, outcome: 'cancelled', reason: 'enough' })
-    const left = await incidentsToStart(world.engine, 0, 1_000)
-    expect(left).not.toContain(one)
-    expect(left).not.toContain(two)
+    const remaining = await incidentsToStart(world.engine, 0, 1_000)
+    expect(remaining).not.toContain(one)
+    expect(remaining).not.toContain(two)
   })
 })
 
-describe('the rights', () => {
+describe('the database rights', () => {
   const REFUSED = /permission denied|append-only|only rises|cannot insert|must be owner/
 
   test.each([
@@ -271,7 +271,7 @@ describe('recording', () => {
     expect(await bodies(incident)).toEqual(['opened person:operator', `x ${first.actor}`])
   })
 
-  test('events without a place are all kept, and a wave may hold new and known places', async () => {
+  test('events without a place are all kept, and one call can contain new and stored places', async () => {
     const { incident } = await accept(world)
     await recordEvents(world.engine, incident, [event('a'), event('b')])
     const { place: _, ...nowhere } = event('')
@@ -285,11 +285,11 @@ describe('recording', () => {
     expect(await readEvents(world.engine, incident, 3)).toHaveLength(3)
   })
 
-  test('of two waves of checks that found different things, both answer what was stored first', async () => {
+  test('when several calls record different evidence for the same places, all return the evidence that was stored first', async () => {
     const { incident } = await accept(world)
-    const wave = (n: number) => [evidence('r1/check/one', [{ n }]), evidence('r1/check/two', [{ n: n * 10 }])]
+    const evidenceOf = (n: number) => [evidence('r1/check/one', [{ n }]), evidence('r1/check/two', [{ n: n * 10 }])]
     const answers = await Promise.all(
-      [1, 2, 3].map((n) => recordEvidence(world.engine, incident, wave(n), {}, 'diagnosing')),
+      [1, 2, 3].map((n) => recordEvidence(world.engine, incident, evidenceOf(n), {}, 'diagnosing')),
     )
     const values = answers.map((found) => found.map((one) => one.result?.rows))
     expect(values[1]).toEqual(values[0])
@@ -301,8 +301,8 @@ describe('recording', () => {
 
   test('the ref of evidence is the digest of the body that is stored', async () => {
     const { incident } = await accept(world)
-    const odd = [{ text: 'NUL \u0000, half \ud800, ünï “€”\u2028', n: 1e21, deep: [{ z: 1, a: null }] }]
-    const [found] = await recordEvidence(world.engine, incident, [evidence('r1/check/bad', odd)], {
+    const unusual = [{ text: 'NUL \u0000, half \ud800, ünï “€”\u2028', n: 1e21, deep: [{ z: 1, a: null }] }]
+    const [found] = await recordEvidence(world.engine, incident, [evidence('r1/check/bad', unusual)], {
       'r1/check/bad': { b: 1, a: '\u0000' },
     })
     const stored = await world.engine.query<{ body: string; ref: string; parameters: string }>(
@@ -312,10 +312,10 @@ describe('recording', () => {
     expect(stored.rows[0]!.ref).toBe(found!.ref)
     expect(sha256Hex(stored.rows[0]!.body)).toBe(found!.ref)
     expect(stored.rows[0]!.parameters).toBe('{"a":"\\u0000","b":1}')
-    expect(JSON.parse(stored.rows[0]!.body)).toEqual({ result: { rows: odd, truncated: false } })
+    expect(JSON.parse(stored.rows[0]!.body)).toEqual({ result: { rows: unusual, truncated: false } })
   })
 
-  test('for an incident that there is not is refused for good', async () => {
+  test('for a missing incident fails with RUNBOOK_NOT_FOUND', async () => {
     await expect(recordEvents(world.engine, 'INC-999999', [event('x')])).rejects.toMatchObject({
       code: 'RUNBOOK_NOT_FOUND',
     })
@@ -328,7 +328,7 @@ describe('recording', () => {
 })
 
 describe('closing', () => {
-  test('the first closing stands', async () => {
+  test('the first closing is kept', async () => {
     const { incident } = await accept(world)
     const closed = await Promise.all([
       closeIncident(world.engine, { incident, outcome: 'resolved', reason: 'mended' }),
@@ -358,7 +358,7 @@ describe('closing', () => {
     expect(lease.rowCount).toBe(1)
   })
 
-  test('with a reason that PostgreSQL cannot hold, or of any length, works', async () => {
+  test('works with a reason that PostgreSQL cannot store, and truncates a long reason', async () => {
     const { incident } = await accept(world)
     await closeIncident(world.engine, { incident, outcome: 'failed', reason: `\u0000\ud800${'x'.repeat(100_000)}` })
     expect((await readIncident(world.engine, incident)).reason).toBe(`\uFFFD\uFFFD${'x'.repeat(3_998)}`)
@@ -366,7 +366,7 @@ describe('closing', () => {
 })
 
 describe('a transaction', () => {
-  test('whose connection is ended by the server fails as unreachable, ends no process, and the next one works', async () => {
+  test('whose connection is terminated fails as unreachable without crashing the process, and the next one works', async () => {
     const database = openDatabase(world.applicationUrl, { max: 1 })
     const broken = transaction(database, async (connection) => {
       const found = await connection.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
@@ -382,7 +382,7 @@ describe('a transaction', () => {
     await database.end()
   })
 
-  test('that fails leaves nothing behind', async () => {
+  test('that fails stores nothing', async () => {
     const { incident } = await accept(world)
     const failing = transaction(world.engine, async (connection) => {
       await recordEvents(connection, incident, [event('never')])

@@ -166,8 +166,8 @@ describe('the provider', () => {
   test('receives only requests for its keys, without our credentials, and not one per token', async () => {
     await list()
     for (let i = 0; i < 20; i += 1) await list({ header: { kid: `made-up-${i}` } })
-    expect(provider.asked).toHaveLength(1)
-    const [{ method, url, headers, body }] = provider.asked as [(typeof provider.asked)[0]]
+    expect(provider.requests).toHaveLength(1)
+    const [{ method, url, headers, body }] = provider.requests as [(typeof provider.requests)[0]]
     expect({ method, url, body }).toEqual({ method: 'GET', url: '/keys', body: '' })
     expect(headers).not.toHaveProperty('authorization')
     expect(headers).not.toHaveProperty('cookie')
@@ -179,13 +179,13 @@ describe('the provider', () => {
     ['answers with something that is not a key set', { status: 200, body: '{"keys": "none"}' }],
     ['answers with something that is not JSON', { status: 200, body: '<html>' }],
   ])('that %s authenticates nobody; configured people can still log in', async (_, answer) => {
-    const asked = provider.asked.length
+    const before = provider.requests.length
     const login = openLogin(world.engine.config, world.engine.people)
     const before = provider.answer
     provider.answer = answer
     try {
       await expect(login(await provider.token())).rejects.toMatchObject({ code: 'RUNBOOK_UNREACHABLE' })
-      expect(provider.asked.slice(asked).map(({ url }) => url)).toEqual(['/keys'])
+      expect(provider.requests.slice(before).map(({ url }) => url)).toEqual(['/keys'])
       expect(await world.call('GET', '/v1/incidents')).toMatchObject({ status: 200 })
     } finally {
       provider.answer = before

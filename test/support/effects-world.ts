@@ -10,8 +10,8 @@ import { migrateHistory } from '../../src/history/migrate.ts'
 import type { PostgresTarget, Targets } from '../../src/targets/targets.ts'
 
 /**
- * An engine's database and a diagnosed database, each made for one test file, with the roles that they have in production: the
- * engine's application role here, a write role with rights on named columns there.
+ * An engine database and a diagnosed database for one test file, with the same roles as in production: the application role of the
+ * engine, and a write role with rights on named columns of the diagnosed database.
  */
 export interface EffectsWorld {
   name: string
@@ -41,7 +41,7 @@ export async function createEffectsWorld(superUrl: string): Promise<EffectsWorld
   const owner = pool(ownerUrl)
   await owner.query(`CREATE TABLE runs (id text PRIMARY KEY, status text NOT NULL CHECK (status <> 'BAD'), failure_reason text,
     attempt integer NOT NULL DEFAULT 1, changes integer NOT NULL DEFAULT 0, updated_at timestamptz NOT NULL DEFAULT clock_timestamp())`)
-  // Every change counts, so that a test sees whether one was made twice.
+  // The trigger counts changes, so that a test detects a change that was applied twice.
   await owner.query(`CREATE FUNCTION count_change() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN NEW.changes := OLD.changes + 1; RETURN NEW; END'`)
   await owner.query(`CREATE TRIGGER count_change BEFORE UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION count_change()`)
@@ -65,7 +65,7 @@ export async function createEffectsWorld(superUrl: string): Promise<EffectsWorld
   }
 }
 
-/** The URL of another database, as another role, of the same server. */
+/** The URL of another database on the same server, optionally with another role. */
 function at(superUrl: string, database: string, role?: string, password?: string): string {
   const url = new URL(superUrl)
   url.pathname = `/${database}`
@@ -83,7 +83,7 @@ export function pool(url: string, max = 5): pg.Pool {
 
 let gates = 0
 
-/** A gate of an incident of its own, as if it had been approved. Returns its id. */
+/** Creates an incident with an approved gate. Returns the gate's id. */
 export async function openTestGate(world: EffectsWorld): Promise<string> {
   const plan = canonical({ test: world.name })
   await world.engineOwner.query(
@@ -118,16 +118,16 @@ export function requestFor(gate: string, kind: string, parameters: JsonObject, t
   }
 }
 
-/** Grants every permit, with a fence that rises. `before` runs each time before the answer. */
+/** Grants every permit, each with a higher fence, and keeps the requests. `before` runs before each answer. */
 export function permits(options: { lease?: string; before?: (request: PermitRequest) => Promise<void> } = {}) {
-  const asked: PermitRequest[] = []
+  const requests: PermitRequest[] = []
   const takePermit: TakePermit = async (request): Promise<PermitAnswer> => {
-    asked.push(request)
-    const fence = asked.length
+    requests.push(request)
+    const fence = requests.length
     await options.before?.(request)
     return { granted: true, fence, lease: options.lease ?? `lease/${request.gate}` }
   }
-  return { asked, takePermit }
+  return { requests, takePermit }
 }
 
 export function denying(reason: Extract<PermitAnswer, { granted: false }>['reason']): TakePermit {
@@ -165,18 +165,18 @@ export async function readRun(world: EffectsWorld, id: string) {
   return found.rows[0]
 }
 
-/** Looks again until it is so; says what it was waiting for when it is not in time. */
-export async function eventually(what: string, look: () => Promise<boolean>, withinMs = 45_000): Promise<void> {
-  const end = Date.now() + withinMs
-  while (!(await look())) {
-    if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`)
+/** Polls until the condition holds. After the timeout, throws an error that names the condition. */
+export async function eventually(condition: string, holds: () => Promise<boolean>, timeoutMs = 45_000): Promise<void> {
+  const end = Date.now() + timeoutMs
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`timed out after ${timeoutMs} ms waiting for: ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 
-/** A promise and what fulfils it. */
-export function signal(): { given: Promise<void>; give: () => void } {
-  let give = () => {}
-  const given = new Promise<void>((resolve) => (give = resolve))
-  return { given, give }
+/** A promise with the function that resolves it. */
+export function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((resolvePromise) => (resolve = resolvePromise))
+  return { promise, resolve }
 }

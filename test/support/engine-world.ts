@@ -10,7 +10,7 @@ import { plan } from '../unit/interpreter/plan-fixture.ts'
 import { pool } from './effects-world.ts'
 import { planOf } from './plan-of.ts'
 
-/** An engine's database made for one test file, and its roles. */
+/** An engine database for one test file, with one pool per role. */
 export interface EngineWorld {
   name: string
   applicationUrl: string
@@ -19,7 +19,7 @@ export interface EngineWorld {
   engine: pg.Pool
   owner: pg.Pool
   reader: pg.Pool
-  /** As a superuser, who is stopped by nothing. */
+  /** As a superuser, whom neither rights nor triggers stop. */
   superuser: pg.Pool
   planDigest: string
   close(): Promise<void>
@@ -49,7 +49,7 @@ export async function openEngineWorld(superUrl: string): Promise<EngineWorld> {
     applicationUrl,
     ownerUrl,
     ...pools,
-    planDigest: await storePlan(pools.engine, plan(), 'made by hand'),
+    planDigest: await storePlan(pools.engine, plan(), 'test'),
     async close() {
       await Promise.all(Object.values(pools).map((one) => one.end()))
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
@@ -62,7 +62,7 @@ export async function openEngineWorld(superUrl: string): Promise<EngineWorld> {
 let keys = 0
 let remedies = 0
 
-/** Opens an incident under a key of its own, unless told otherwise. */
+/** Opens an incident with a unique key, unless `change` sets one. */
 export function accept(world: EngineWorld, change: Partial<NewIncident> = {}): Promise<Accepted> {
   return acceptIncident(world.engine, {
     type: 'bad-thing',
@@ -81,7 +81,7 @@ export interface OpenedTestGate {
   digest: string
 }
 
-/** An incident of its own with a gate of its first round: targets a, b, c, one `sql.update` for each. */
+/** Opens an incident with a gate in its first round: targets a, b and c, with one `sql.update` for each. */
 export async function propose(
   world: EngineWorld,
   change: {
@@ -89,7 +89,7 @@ export async function propose(
     proposal?: Partial<Proposal>
     approval?: Partial<Proposal['approval']>
     gate?: Partial<Omit<GateRequest, 'proposal'>>
-    /** The proposal's own time is over, and the gate is open all the same: unanswered, it can be widened. */
+    /** The proposal has expired but its gate is still open, so that the gate can be widened. */
     isOverdue?: true
     targets?: { key: string; lock?: string }[]
     action?: JsonObject
@@ -126,7 +126,7 @@ export async function propose(
       ...change.approval,
     },
   }
-  const planDigest = await storePlan(world.engine, planOf(terms), 'made by hand')
+  const planDigest = await storePlan(world.engine, planOf(terms), 'test')
   const { incident } = await accept(world, { planDigest, ...change.incident })
   const opened = await openGate(world.engine, {
     findings: [{ cause: 'many-bad', title: 'Many things are bad', holds: true, because: '3 things are bad' }],

@@ -7,13 +7,13 @@ import { startStack } from '../../src/stack/stack.ts'
 import type { Stack } from '../../src/stack/stack.ts'
 import build from './global-build.ts'
 
-/** What tests get from `inject('stack')`: addresses on 127.0.0.1, used with databases, prefixes, namespaces of their own. */
+/** The result of `inject('stack')`: servers on 127.0.0.1. Each test uses its own databases, prefixes and namespaces. */
 export interface TestStack {
-  /** A superuser's. */
+  /** With the login of a superuser. */
   postgresUrl: string
   redisUrl: string
   temporalAddress: string
-  /** The `temporal` program, for tests that start a server of their own; null when TEMPORAL_ADDRESS was given. */
+  /** The `temporal` program, for tests that start their own server; null if TEMPORAL_ADDRESS is set. */
   temporalBinary: string | null
 }
 
@@ -24,9 +24,9 @@ declare module 'vitest' {
 }
 
 /** Set by scripts/test.js, which starts one stack for all suites. */
-const HANDED_OVER = 'RUNBOOK_TEST_STACK'
+const STACK_VARIABLE = 'RUNBOOK_TEST_STACK'
 
-/** Both suites name this file; within one vitest process they share what the first of them starts. */
+/** Both suites use this file. Within one vitest process they share the stack that the first of them starts. */
 const shared = globalThis as { runbookTestStack?: { users: number; started: Promise<StartedTestStack> } }
 
 interface StartedTestStack {
@@ -35,27 +35,27 @@ interface StartedTestStack {
 }
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  const handedOver = process.env[HANDED_OVER]
-  if (handedOver !== undefined) {
-    project.provide('stack', JSON.parse(handedOver) as TestStack)
+  const existing = process.env[STACK_VARIABLE]
+  if (existing !== undefined) {
+    project.provide('stack', JSON.parse(existing) as TestStack)
     return undefined
   }
-  const mine = (shared.runbookTestStack ??= { users: 0, started: startTestStack() })
-  mine.users += 1
-  project.provide('stack', (await mine.started).addresses)
+  const own = (shared.runbookTestStack ??= { users: 0, started: startTestStack() })
+  own.users += 1
+  project.provide('stack', (await own.started).addresses)
   return async () => {
-    mine.users -= 1
-    if (mine.users > 0) return
+    own.users -= 1
+    if (own.users > 0) return
     delete shared.runbookTestStack
-    await (await mine.started).end()
+    await (await own.started).end()
   }
 }
 
-/** Started for this run, in memory, in a folder that goes with it. */
+/** Starts a stack for this run, with Temporal in memory. `end` stops it and deletes its directory. */
 export async function startTestStack(): Promise<StartedTestStack> {
   await build()
   const parent = join(import.meta.dirname, '../../.runbook')
-  await eraseLeftOver(parent)
+  await eraseLeftovers(parent)
   const dir = join(parent, `test-stack-${process.pid}`)
   const stack: Stack = await startStack({ dir, temporal: 'memory', log: (line) => console.error(`stack: ${line}`) })
   return {
@@ -72,8 +72,8 @@ export async function startTestStack(): Promise<StartedTestStack> {
   }
 }
 
-/** Runs that were killed could not erase theirs. */
-async function eraseLeftOver(parent: string): Promise<void> {
+/** Deletes the stacks of earlier runs that were killed. */
+async function eraseLeftovers(parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     const dir = join(parent, name)
     if (name.startsWith('test-stack-') && (await readRunningStack(dir)) === null) await eraseStack(dir)

@@ -34,7 +34,10 @@ const a = { id: 'a', n: 2 }
 const b = { id: 'b', n: 3 }
 const open: GateResolution = { state: 'open', expiresInMs: 900_000, escalated: false }
 const approved: GateResolution = { state: 'approved', targets: ['a', 'b'] }
-const slowly = (one: Plan): Plan => ({ ...one, checks: one.checks.map((check) => ({ ...check, timeoutMs: 30_000 })) })
+const withSlowChecks = (one: Plan): Plan => ({
+  ...one,
+  checks: one.checks.map((check) => ({ ...check, timeoutMs: 30_000 })),
+})
 const mending = (change: Parameters<typeof remedy>[1]) =>
   plan({ remedies: { mend: remedy('mend', change), replace: remedy('replace') } })
 const [action] = remedy('mend').actions
@@ -43,7 +46,7 @@ const [action] = remedy('mend').actions
 export const HISTORY_CASES: HistoryCase[] = [
   {
     name: 'waits-diagnosing',
-    plan: slowly(plan()),
+    plan: withSlowChecks(plan()),
     answers: { check: () => 'never' },
     waits: { event: 'activity', type: 'runChecks' },
   },
@@ -108,7 +111,7 @@ export const HISTORY_CASES: HistoryCase[] = [
   },
   {
     name: 'resolved-after-stale-recheck',
-    plan: slowly(plan()),
+    plan: withSlowChecks(plan()),
     answers: { apply: (_, call) => (call === 1 ? 'stale' : 'applied') },
     outcome: 'resolved',
   },

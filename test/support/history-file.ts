@@ -3,7 +3,7 @@ import proto from '@temporalio/proto'
 const { History } = proto.temporal.api.history.v1
 type History = proto.temporal.api.history.v1.IHistory
 
-/** A Temporal history as JSON, without the names and the paths of the machine and the process that recorded it. */
+/** A Temporal history as JSON, without the host name, process id and paths of the recording process. */
 export function historyText(history: History): string {
   const plain = History.toObject(History.fromObject(history), { longs: String, bytes: String, enums: String })
   const withoutPaths = (key: string, value: unknown) => (key === 'stackTrace' ? '' : value)

@@ -3,8 +3,8 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, SignJWT, type JWTPayload } from 'jose'
 
-/** What the identity provider was asked. */
-export interface Asked {
+/** A request that the identity provider received. */
+export interface ReceivedRequest {
   method: string | undefined
   url: string | undefined
   headers: IncomingHttpHeaders
@@ -12,38 +12,38 @@ export interface Asked {
 }
 
 export interface Token {
-  /** Undefined: left out. */
+  /** A claim that is undefined is omitted. */
   claims?: Record<string, unknown>
   header?: { alg?: string; kid?: string; typ?: string }
-  /** Instead of the provider's own. */
+  /** The signing key; default: the provider's own. */
   key?: Parameters<SignJWT['sign']>[0]
 }
 
 export interface IdentityProvider {
   issuer: string
   jwks: string
-  asked: Asked[]
+  requests: ReceivedRequest[]
   /** The public key whose id is `k1`, as JSON text. */
   publicKey: string
-  /** How it answers from now on; a status other than 200 has no keys. */
+  /** The response from now on; with a status other than 200, without a body. */
   answer: { status: number; headers?: Record<string, string>; body?: string }
   /** A valid token, with the given changes. */
   token(change?: Token): Promise<string>
   close(): Promise<void>
 }
 
-/** A provider on 127.0.0.1 that keeps everything it is asked. */
+/** A provider on 127.0.0.1 that keeps all requests. */
 export async function startIdentityProvider(audience: string): Promise<IdentityProvider> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', use: 'sig', alg: 'RS256' }
-  const asked: Asked[] = []
+  const requests: ReceivedRequest[] = []
   const provider: Pick<IdentityProvider, 'answer'> = { answer: { status: 200 } }
   const server = createServer((request, response) => {
     let body = ''
     request.on('data', (chunk) => (body += String(chunk)))
     request.on('end', () => {
       const { method, url, headers } = request
-      asked.push({ method, url, headers, body })
+      requests.push({ method, url, headers, body })
       const { status, headers: more = {}, body: text = JSON.stringify({ keys: [jwk] }) } = provider.answer
       response.writeHead(status, { 'content-type': 'application/json', ...more }).end(status === 200 ? text : '')
     })
@@ -53,13 +53,13 @@ export async function startIdentityProvider(audience: string): Promise<IdentityP
   return Object.assign(provider, {
     issuer,
     jwks: `${issuer}/keys`,
-    asked,
+    requests,
     publicKey: JSON.stringify(jwk),
     token: ({ claims = {}, header = {}, key = privateKey }: Token = {}) => {
       const now = Math.floor(Date.now() / 1000)
       const usual = { iss: issuer, aud: audience, iat: now, exp: now + 300, sub: 'ada', groups: ['sre'] }
-      const said = Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined)
-      return new SignJWT(Object.fromEntries(said) as JWTPayload)
+      const present = Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined)
+      return new SignJWT(Object.fromEntries(present) as JWTPayload)
         .setProtectedHeader({ alg: 'RS256', kid: 'k1', typ: 'at+jwt', ...header })
         .sign(key)
     },

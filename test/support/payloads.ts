@@ -1,7 +1,7 @@
 /** Part of every payload, so that a search shows where a payload was stored or executed. */
 export const MARK = 'c4nary'
 
-/** What somebody might write where a run's id belongs: for SQL, Redis, Lua, shells, paths, headers, templates, CEL, YAML, JSON, logs. */
+/** Attacks in the place of a run's id: on SQL, Redis, Lua, shells, paths, headers, templates, CEL, YAML, JSON and logs. */
 const BARE = [
   `'; DROP TABLE ${MARK}; --`,
   `"; DROP TABLE ${MARK}; --`,
@@ -65,8 +65,8 @@ const BARE = [
   `${MARK}\u0000; DROP TABLE ${MARK}`,
 ]
 
-/** As it is, behind and before what looks right, in quotes, and encoded. */
-const CARRIERS = [
+/** Each attack unchanged, after a valid id, before a valid id, in quotes, and URL-encoded. */
+const VARIANTS = [
   (text: string) => text,
   (text: string) => `run-7${text}`,
   (text: string) => `${text} run-7`,
@@ -74,8 +74,8 @@ const CARRIERS = [
   (text: string) => `${encodeURIComponent(text)}.`,
 ]
 
-/** So many come first, as they are. */
+/** The first payloads are the unchanged attacks; this is their number. */
 export const BARE_PAYLOADS = BARE.length
 
-/** 300, all different. */
-export const PAYLOADS = CARRIERS.flatMap((carry) => BARE.map(carry))
+/** 300 different payloads. */
+export const PAYLOADS = VARIANTS.flatMap((variant) => BARE.map(variant))

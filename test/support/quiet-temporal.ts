@@ -1,9 +1,9 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker'
 
-/** Lets only errors through. */
+/** Logs only errors. */
 export const QUIET = new DefaultLogger('ERROR')
 
-/** Before the first worker of a test file: of what Temporal's SDK tells, only errors are printed. */
+/** Makes Temporal's SDK log only errors. Call it before the first worker of a test file. */
 export function quietTemporal(): void {
   const filter = makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' })
   Runtime.install({ logger: QUIET, telemetryOptions: { logging: { filter } } })

@@ -5,7 +5,7 @@ interface Wire {
   query(text: string): void
 }
 
-/** Every text of SQL that this process sends from now on, in either protocol, until `stop`. */
+/** Collects all SQL texts that this process sends, in both protocols, until `stop`. */
 export function watchSql(): { texts: Set<string>; stop(): void } {
   const wire = (pg as unknown as { Connection: { prototype: Wire } }).Connection.prototype
   const { parse, query } = wire
