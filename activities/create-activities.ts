@@ -131,7 +131,7 @@ export function createRemediateActivities(
 /** A third of the heartbeat timeout in workflows/incident.ts. */
 const HEARTBEAT_INTERVAL_MS = 5_000
 
-/** Sends heartbeats while `work` runs, so that Temporal can tell long work from a dead worker. Local activities have none. */
+/** Sends heartbeats while `work` runs, so that Temporal can distinguish long work from a dead worker. Local activities have none. */
 async function withHeartbeat<T>(details: object, work: () => Promise<T>): Promise<T> {
   if (activityInfo().isLocal) return work()
   heartbeat(details)

@@ -262,7 +262,7 @@ describe('a checkpoint', () => {
         await client.query('SELECT FROM runbook.append_events($1, $2, $3)', [
           incident,
           [null],
-          [canonical({ actor: 'engine', kind: 'told', data: { body } })],
+          [canonical({ actor: 'engine', kind: 'unknown-kind', data: { body } })],
         ])
       expect((await audit(client, keyring)).faults).toEqual([])
       expect((await audit(client, keyring, checkpoint)).faults).toMatchObject([{ incident }])

@@ -37,7 +37,7 @@ remedies:
       holds: 1s
       every: 1s
       within: 1m
-escalate: { to: [platform], message: tell somebody }
+escalate: { to: [platform], message: an operator must act }
 `
 
 const ACTIONS: ProposedAction[] = ['a', 'b'].map((target) => ({

@@ -34,7 +34,7 @@ causes:
     when: size(seen.rows) > 0
     because: \${{ size(seen.rows) }} rows
     remedy: none
-escalate: { to: [platform], message: tell somebody }
+escalate: { to: [platform], message: an operator must act }
 `
 
 const CONFIG = `database: \${RUNBOOK_DATABASE_URL}

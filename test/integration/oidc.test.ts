@@ -179,16 +179,16 @@ describe('the provider', () => {
     ['answers with something that is not a key set', { status: 200, body: '{"keys": "none"}' }],
     ['answers with something that is not JSON', { status: 200, body: '<html>' }],
   ])('that %s authenticates nobody; configured people can still log in', async (_, answer) => {
-    const before = provider.requests.length
+    const requestsBefore = provider.requests.length
     const login = openLogin(world.engine.config, world.engine.people)
-    const before = provider.answer
+    const usualAnswer = provider.answer
     provider.answer = answer
     try {
       await expect(login(await provider.token())).rejects.toMatchObject({ code: 'RUNBOOK_UNREACHABLE' })
-      expect(provider.requests.slice(before).map(({ url }) => url)).toEqual(['/keys'])
+      expect(provider.requests.slice(requestsBefore).map(({ url }) => url)).toEqual(['/keys'])
       expect(await world.call('GET', '/v1/incidents')).toMatchObject({ status: 200 })
     } finally {
-      provider.answer = before
+      provider.answer = usualAnswer
     }
     expect(await login(await provider.token())).toMatchObject({ name: 'ada', groups: ['oncall'] })
   })

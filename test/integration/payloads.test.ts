@@ -121,8 +121,8 @@ describe('through the API', () => {
     'each payload is stored as text or refused; none is executed or becomes part of a query',
     { timeout: 240_000 },
     async () => {
-      const look = await plant(database)
-      const before = await look()
+      const readAll = await plant(database)
+      const before = await readAll()
       expect(before[0]).toEqual({ n: 42 })
       const usual = watchSql()
       await send(harmless, true)
@@ -145,7 +145,7 @@ describe('through the API', () => {
       const kept = await database.query<{ body: string }>('SELECT body FROM runbook.notes')
       const storable = PAYLOADS.filter((payload) => !payload.includes('\0')).map((payload) => payload.trim())
       expect(new Set(kept.rows.map(({ body }) => body))).toEqual(new Set([harmless, ...storable]))
-      expect(await look()).toEqual(before)
+      expect(await readAll()).toEqual(before)
     },
   )
 })
@@ -256,32 +256,32 @@ channels: { platform: { slack: "\${SLACK}" } }
   })
 
   async function check(name: string, scope: Scope) {
-    const { kind, with: given, timeoutMs } = plan.checks.find((one) => one.name === name)!
+    const { kind, with: values, timeoutMs } = plan.checks.find((one) => one.name === name)!
     return runCheck(
-      { name, kind, parameters: renderParameters(given, scope), timeoutMs, retries: 0, place: `r1/check/${name}` },
+      { name, kind, parameters: renderParameters(values, scope), timeoutMs, retries: 0, place: `r1/check/${name}` },
       targets,
     )
   }
 
-  /** Executes every action and returns the results; with `look`, after a preview. A command always needs its preview. */
+  /** Executes every action and returns the results; with `withPreview`, after a preview. A command always needs its preview. */
   async function act(
     scope: Scope,
-    look: boolean,
+    withPreview: boolean,
   ): Promise<Record<string, { result: string; observed: Json; summary: string }>> {
     const gate = await openTestGate(world)
     const deps = {
       ...depsFor(world, targets, permits().takePermit),
       notify: async (_: string, message: string) => {
         messages.push(message)
-        return 'told'
+        return 'notified platform'
       },
     }
     const done: Record<string, { result: string; observed: Json; summary: string }> = {}
-    for (const { id, kind, with: given } of plan.remedies.all!.actions) {
-      const parameters = renderParameters(given, scope)
+    for (const { id, kind, with: values } of plan.remedies.all!.actions) {
+      const parameters = renderParameters(values, scope)
       const context = { targets, signal: AbortSignal.timeout(10_000) }
-      const seen = look || kind === 'process.run'
-      const preview = seen ? await previewAction(kind, parameters, context) : { summary: '' }
+      const previewed = withPreview || kind === 'process.run'
+      const preview = previewed ? await previewAction(kind, parameters, context) : { summary: '' }
       const request = requestFor(gate, kind, parameters, '-')
       const answer = await executeEffect({ ...request, action: { ...request.action, id, preview } }, deps)
       if (!('effect' in answer)) throw new Error(`${id}: ${JSON.stringify(answer)}`)
@@ -290,25 +290,31 @@ channels: { platform: { slack: "\${SLACK}" } }
     return done
   }
 
-  async function sayEverywhere(text: string, look: boolean) {
+  async function useEverywhere(text: string, withPreview: boolean) {
     const scope = scopeOf(plan, { text })
     const stored = !text.includes('\0')
     if (stored) await world.owner.query(`INSERT INTO runs (id, status) VALUES ($1, 'RUNNING')`, [text])
     const found: Record<string, Awaited<ReturnType<typeof check>>> = {}
     for (const { name } of plan.checks) found[name] = await check(name, scope)
-    return { stored, found, done: await act(scope, look), calls: requests.splice(0), told: messages.splice(0) }
+    return {
+      stored,
+      found,
+      done: await act(scope, withPreview),
+      calls: requests.splice(0),
+      notified: messages.splice(0),
+    }
   }
 
   test(
     'each payload stays a value or is refused; none is executed or becomes part of a query',
     { timeout: 300_000 },
     async () => {
-      const look = await plant(world.owner)
-      const before = await look()
+      const readAll = await plant(world.owner)
+      const before = await readAll()
       await redis.set(MARK, 'alive')
       await redis.hset('known-hash', { [harmless]: 'yes' })
       const usual = watchSql()
-      const plain = await sayEverywhere(harmless, true)
+      const plain = await useEverywhere(harmless, true)
       usual.stop()
       expect(Object.values(plain.found).map(({ status }) => status)).toEqual(Array.from(plan.checks, () => 'ok'))
       expect(plain.done).toMatchObject({
@@ -321,7 +327,7 @@ channels: { platform: { slack: "\${SLACK}" } }
 
       const sent = watchSql()
       for (const [i, payload] of PAYLOADS.entries()) {
-        const { stored, found, done, calls, told } = await sayEverywhere(payload, i < BARE_PAYLOADS)
+        const { stored, found, done, calls, notified } = await useEverywhere(payload, i < BARE_PAYLOADS)
         const why = JSON.stringify(payload)
         // PostgreSQL cannot store NUL: then the check fails.
         if (stored) expect(found.sql?.result?.rows, why).toEqual([{ said: payload, list: [payload] }])
@@ -335,7 +341,7 @@ channels: { platform: { slack: "\${SLACK}" } }
         const isWord = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(payload)
         expect(done['process.run']?.result, why).toBe(isWord ? 'applied' : 'refused')
         if (isWord) expect(JSON.stringify(done['process.run']?.observed), why).toContain(payload)
-        expect(told, why).toEqual([payload])
+        expect(notified, why).toEqual([payload])
         for (const { summary } of Object.values(done)) expect(summary, why).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
 
         const does = calls.filter(({ url }) => url.startsWith('/base/do/'))
@@ -364,7 +370,7 @@ channels: { platform: { slack: "\${SLACK}" } }
       expect(await redis.get(MARK)).toBe('alive')
       expect(existsSync(join(dir, MARK))).toBe(false)
       expect(existsSync(MARK)).toBe(false)
-      expect(await look()).toEqual(before)
+      expect(await readAll()).toEqual(before)
     },
   )
 })

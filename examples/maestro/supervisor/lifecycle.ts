@@ -1,4 +1,4 @@
-/** Tells the supervisor that this process is ready. */
+/** Notifies the supervisor that this process is ready. */
 export function reportReady(): void {
   process.send?.({ ready: true })
 }

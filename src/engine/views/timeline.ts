@@ -83,7 +83,7 @@ function recipientsText({ to, notified }: EventData['escalation']): string {
   return to
     .map((name) => {
       const result = Object.hasOwn(notified, name) ? notified[name]! : undefined
-      return result === undefined || /^(notified|told)/.test(result) ? name : `${name} (not notified: ${result})`
+      return result === undefined || result.startsWith('notified') ? name : `${name} (not notified: ${result})`
     })
     .join(', ')
 }

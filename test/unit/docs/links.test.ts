@@ -8,7 +8,7 @@ const { projectFiles } = (await import(new URL('../../../scripts/project-files.j
 }
 const pages = (await projectFiles()).filter((file) => file.endsWith('.md'))
 
-/** Files that a recipe of CONTRIBUTING.md tells the reader to write. */
+/** Files that a recipe of CONTRIBUTING.md asks the reader to write. */
 const TO_BE_WRITTEN = ['src/language/kinds/redis-keys.ts', 'activities/checks/redis-keys.ts']
 
 /** Paths such as `src/gate/decide.ts` in a text; those with <…>, * or … stand for several files. */

@@ -40,7 +40,7 @@ test('root gets the system package when the wheel cannot be used', async () => {
   ])
 })
 
-test('Docker is the last way', async () => {
+test('Docker is used last', async () => {
   const { bin } = emptyMachine()
   writeProgram(join(bin, 'docker'), 'exit 0')
   expect(await findRedis(() => undefined)).toEqual({ kind: 'docker', path: join(bin, 'docker') })
