@@ -329,7 +329,7 @@ describe('http.request', () => {
     const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
     expect(answer).toMatchObject({ effect: { result: 'applied' } })
     const engine = await engineId(world.engine)
-    expect(seen.map(({ key }) => key)).toEqual([
+    expect(received.map(({ key }) => key)).toEqual([
       `${engine}/${gate}/0-http.request/Z%C3%BCrich/%E6%9D%B1%E4%BA%AC%2050%25%0A`,
     ])
   })

@@ -475,8 +475,8 @@ describe('a database without the ledger', () => {
   })
 
   test('is only read, never written to, if an earlier attempt left only its intent', async () => {
-    const done = await situation('bare-done')
-    const notDone = await situation('bare-not')
+    const done = await gateAndRun('bare-done')
+    const notDone = await gateAndRun('bare-not')
     await world.owner.query(`UPDATE runs SET status = 'FAILED', failure_reason = 'Stalled' WHERE id = 'bare-done'`)
     for (const [gate, id] of [
       [done.gate, 'bare-done'],
@@ -557,7 +557,7 @@ describe("the engine's write role", () => {
   })
 
   test('without a prepared ledger, the message says what to do', async () => {
-    const { gate } = await situation('unprepared')
+    const { gate } = await gateAndRun('unprepared')
     await world.owner.query('ALTER SCHEMA runbook_ledger RENAME TO hidden_ledger')
     try {
       const answer = await executeEffect(

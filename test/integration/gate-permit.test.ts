@@ -502,7 +502,7 @@ describe('a decision counts while', () => {
       leadsKey,
     )
     await decideByToken({ database: world.engine, keyring: rules().keyring, people, wakeWorkflow: noSignal }, token)
-    const looked = { ...opened, recheckedAt: await recheck(opened) }
+    const rechecked = { ...opened, recheckedAt: await recheck(opened) }
     const without = { ...people, lead: { ...people.lead!, keys: [] } }
     expect(await permit(rechecked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))
     expect(await permit(rechecked)).toMatchObject({ granted: true })

@@ -54,9 +54,9 @@ test('a withdrawal below the quorum leaves the gate open, and the approval no lo
 test('an approved gate that loses its quorum is withdrawn: no permit, the workflow is signalled, its round is over', async () => {
   const opened = await propose(world)
   await approve('operator', opened)
-  rings = []
+  wakeUps = []
   expect(await withdrawAs('operator', opened)).toMatchObject({ state: 'withdrawn' })
-  expect(rings).toEqual([opened.incident])
+  expect(wakeUps).toEqual([opened.incident])
   expect(await resolveGateRow(world.engine, opened.gate)).toEqual({
     state: 'withdrawn',
     why: 'operator withdrew the approval',

@@ -140,7 +140,7 @@ describe('a chain', () => {
   })
 
   test('of another incident is not accepted instead', async () => {
-    const [one, other] = [await lived(), await lived()]
+    const [one, other] = [await closedIncident(), await closedIncident()]
     await tamper(`DELETE FROM runbook.events WHERE incident = $1`, one)
     await tamper(
       `INSERT INTO runbook.events SELECT $1, seq, at, place, body, prev, hash FROM runbook.events WHERE incident = '${other}'`,
