@@ -28,7 +28,7 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
   } catch (error) {
     if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
     const tls = tlsProblem(error.cause, String(error.detail.why ?? error.message))
-    // Something answers: whether the service works cannot be told.
+    // A server answers, but this does not show whether the service works.
     if (tls) throw new RunbookError('RUNBOOK_CHECK_FAILED', `${error.message}: the service ${tls}`, {}, error)
     const latencyMs = Math.round(performance.now() - started)
     return { reachable: false, ok: false, status: null, latencyMs, body: null, truncated: false, error: error.message }

@@ -156,7 +156,7 @@ describe('bullmq.resume', () => {
     })
   })
 
-  test('is done once, also when it is requested again, the engine lost its record and the queue was paused again', async () => {
+  test('is applied once, even if the engine lost its record and the queue was paused again', async () => {
     await queue.pause()
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' })
     const { takePermit, requests } = permits()

@@ -78,8 +78,8 @@ const refusesLogin = async (): Promise<never> => {
 }
 const locked: Partial<Targets> = { postgres: refusesLogin, bullmq: refusesLogin }
 
-describe('when an earlier attempt applied the change and died before it was recorded', () => {
-  test('a login that is refused now means "try again"; the ledger then has the answer', async () => {
+describe('when an earlier attempt applied the change and crashed before the engine recorded it', () => {
+  test('a refused login is a retryable error; later the ledger shows the result', async () => {
     const request = await situation('rotated')
     await executeEffect(request, depsFor(world, postgresTarget(write), takePermit))
     await forget(request.gate)
@@ -94,7 +94,7 @@ describe('when an earlier attempt applied the change and died before it was reco
     expect((await readRun(world, 'rotated'))?.changes).toBe(1)
   })
 
-  test('a right on the ledger that is missing now means "try again"', async () => {
+  test('a missing right on the ledger is a retryable error', async () => {
     const request = await situation('revoked')
     const deps = depsFor(world, postgresTarget(write), takePermit)
     await executeEffect(request, deps)
@@ -120,7 +120,7 @@ describe('when an earlier attempt applied the change and died before it was reco
     })
   })
 
-  test('a login to Redis that is refused now means "try again"', async () => {
+  test('a refused login to Redis is a retryable error', async () => {
     const request = requestFor(await openTestGate(world), 'bullmq.resume', { connection: 'queue' }, '-')
     await storePermit({ gate: request.gate, target: '-' })
     await expect(executeEffect(request, depsFor(world, locked, takePermit))).rejects.toThrow('trying again')
@@ -167,7 +167,7 @@ test.each(['target', 'none'] as const)(
   },
 )
 
-describe('when a command was started that may be repeated, and nobody saw its end', () => {
+describe('when the end of a repeatable command was not seen', () => {
   const scale = { connection: 'ctl', replicas: 5, max: 9 }
   async function started(): Promise<EffectRequest> {
     const request = requestFor(await openTestGate(world), 'workers.scale', scale, '-')
@@ -194,7 +194,7 @@ describe('when a command was started that may be repeated, and nobody saw its en
     expect(await executeEffect(request, without)).toMatchObject({ effect: { result: 'unknown' } })
   })
 
-  test('it is asked for again while another remedy has the lease', async () => {
+  test('a permit is requested again while another remedy has the lease', async () => {
     await expect(executeEffect(await started(), depsFor(world, {}, denying('busy')))).rejects.toMatchObject({
       code: 'RUNBOOK_CONFLICT',
     })

@@ -48,7 +48,7 @@ const change = (what: string, { gate }: OpenedTestGate) =>
   world.superuser.query(`UPDATE runbook.gates SET ${what} WHERE id = $1`, [gate])
 
 describe('a decision by a person', () => {
-  test('approves, signed over exactly this gate, proposal and person, and signals the workflow with its token', async () => {
+  test('that approves is signed for exactly this gate, proposal and person, and its token wakes the workflow', async () => {
     const opened = await propose(world)
     const tokens: string[] = []
     const decided = await decide(
@@ -85,7 +85,7 @@ describe('a decision by a person', () => {
     })
   })
 
-  test('repeated is the same decision, signalled once; also when it comes twice at the same moment', async () => {
+  test('that is repeated, also at the same moment, is one decision and wakes the workflow once', async () => {
     const opened = await propose(world)
     const together = await Promise.all([
       decideAs('operator', opened),
@@ -119,7 +119,7 @@ describe('a decision by a person', () => {
     await expect(decideAs('operator', opened, { targets: ['a'] })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
   })
 
-  test('of two opposite decisions at the same moment, one is stored and the other is refused with the reason', async () => {
+  test('conflicts with an opposite decision at the same moment: one is stored, the other is refused', async () => {
     for (let i = 0; i < 5; i += 1) {
       const opened = await propose(world)
       const results = await Promise.allSettled([
@@ -363,7 +363,7 @@ describe('a decision by token', () => {
     expect([await stateOf(one), await stateOf(other)]).toEqual(['open', 'open'])
   })
 
-  test('that repeats the stored answer is used up: it does not count again after the answer is withdrawn', async () => {
+  test('that repeats a stored decision is used up by that: it does not count after the decision is withdrawn', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
     await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
     const again = await signClaims(claims(opened), leadsKey)
@@ -374,7 +374,7 @@ describe('a decision by token', () => {
     expect(await resolveGateRow(world.engine, opened.gate)).toMatchObject({ state: 'open' })
   })
 
-  test('that repeats the answer after the gate was approved is answered with its state, and changes nothing', async () => {
+  test('that repeats the decision after the gate was approved returns the state of the gate and changes nothing', async () => {
     const opened = await propose(world)
     await decideByToken(deps(), await signClaims(claims(opened), leadsKey))
     const before = await kinds(opened.incident)
@@ -503,7 +503,7 @@ describe('opening a gate', () => {
     })
   })
 
-  test('that somebody stored before under the round’s id is refused, not adopted', async () => {
+  test('is refused if another proposal is already stored under the id of the round', async () => {
     const opened = await propose(world)
     const { proposal } = await readGate(world.engine, opened.gate)
     const other = {

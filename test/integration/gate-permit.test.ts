@@ -212,7 +212,7 @@ describe('a permit', () => {
   })
 })
 
-describe('grounds are stale', () => {
+describe('a permit is refused as stale', () => {
   test('without a re-check in the history, whatever the request claims', async () => {
     const opened = await propose(world)
     await approve(opened)
@@ -273,7 +273,7 @@ describe('evidence of a re-check is stale', () => {
     await recordEvidence(world.engine, incident, [{ ...evidence, ref, truncated: false, startedAt, durationMs }], {})
   }
 
-  test('by when its checks looked, however late the re-check was recorded', async () => {
+  test('by the time of its checks, however late the re-check was recorded', async () => {
     const opened = await propose(world)
     await approve(opened)
     await observe(opened, 75_000, 5)
@@ -289,7 +289,7 @@ describe('evidence of a re-check is stale', () => {
     expect(await permit({ ...opened, recheckedAt: await recheck(opened) })).toMatchObject(denied('stale'))
   })
 
-  test('not by the start of a check that observes over a while: that one counts from its end', async () => {
+  test('by the end of a check that samples over a period, not by its start', async () => {
     const opened = await propose(world)
     await approve(opened)
     await observe(opened, 70_000, 62_000, 'watched')
@@ -313,7 +313,7 @@ describe('a permit is bound to what runs:', () => {
       ...change,
     })
 
-  test('to the very action that the executor holds', async () => {
+  test('to exactly the action that the executor applies', async () => {
     const opened = await ready()
     const { action } = await held(opened)
     for (const other of [
@@ -344,7 +344,7 @@ describe('a permit is bound to what runs:', () => {
     expect(await ask(opened, {})).toMatchObject(denied('not-approved', /another plan/))
   })
 
-  test('to a plan that is as it was compiled', async () => {
+  test('to a plan that was not changed since it was compiled', async () => {
     const opened = await ready()
     await tamperPlan(opened)
     await expect(ask(opened, {})).rejects.toThrow(/was changed after it was stored/)
@@ -380,7 +380,7 @@ describe('a permit is bound to what runs:', () => {
   }
 })
 
-describe('no rows in the database stand for a signature:', () => {
+describe('rows of the database do not replace a signature:', () => {
   test('a gate that was set to approved', async () => {
     const opened = await propose(world)
     await tamper('gates', `state = 'approved', decided_at = now(), approved_targets = '{a,b,c}'`, opened.gate)

@@ -51,7 +51,7 @@ test('a withdrawal below the quorum leaves the gate open, and the approval no lo
   expect(await approve('operator', opened)).toMatchObject({ state: 'approved', approvals: 2 })
 })
 
-test('an approved gate that loses its quorum is withdrawn: no permit, the workflow is signalled, its round is over', async () => {
+test('an approved gate that loses its quorum becomes withdrawn, wakes the workflow, and gets no permit', async () => {
   const opened = await propose(world)
   await approve('operator', opened)
   wakeUps = []

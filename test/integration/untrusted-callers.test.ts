@@ -117,7 +117,7 @@ describe('a workflow that the engine did not start', () => {
       call('record', [incident, 'r1/recheck1', 'recheck', forgedRecheck]),
       call('escalate', [incident, { place: 'r1/escalation', to: ['viewer'], message: 'm', reason: 'r' }]),
       call('handOff', [incident, 'things', { group: 'other' }]),
-      call('close', [incident, { outcome: 'resolved', reason: 'all is well' }]),
+      call('close', [incident, { outcome: 'resolved', reason: 'everything is fine' }]),
       call('apply', [{ ...application, recheckedAt: new Date().toISOString() }], remediateQueue('test')),
     ])
     for (const answer of answers) expect(answer).toMatch(/^refused: .*is not the one that this engine started/)
@@ -226,7 +226,7 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
     expect(await call('escalate', [incident, message])).toMatch(/^refused: .*notifies nobody called everybody/)
     expect(await call('handOff', [incident, 'things', { group: 'x' }])).toMatch(/^refused: .*does not hand over/)
     for (const outcome of ['resolved', 'cleared', 'no-action'])
-      expect(await call('close', [incident, { outcome, reason: 'all is well' }])).toMatch(/^refused: /)
+      expect(await call('close', [incident, { outcome, reason: 'everything is fine' }])).toMatch(/^refused: /)
   })
 
   test('cannot apply what nobody approved', async () => {

@@ -36,8 +36,8 @@ describe('a sentence of the timeline', () => {
   })
 
   test('says which targets no longer qualify, and why', () => {
-    const recheck = { round: 1, holds: true as const, because: '', targets: ['a'], skipped: { b: 'is well' } }
-    expect(sentence('recheck', recheck)).toBe('re-checked: 1 target still qualifies; b skipped (is well)')
+    const recheck = { round: 1, holds: true as const, because: '', targets: ['a'], skipped: { b: 'has recovered' } }
+    expect(sentence('recheck', recheck)).toBe('re-checked: 1 target still qualifies; b skipped (has recovered)')
   })
 
   test('is one line of bounded length without control characters', () => {
