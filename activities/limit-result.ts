@@ -1,4 +1,4 @@
-import { scrubSecrets } from '../src/config/secret.ts'
+import { isNamedSecret, scrubSecrets } from '../src/config/secret.ts'
 import { RunbookError } from '../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
@@ -53,9 +53,13 @@ function clean(value: Json, hidden: Set<string>): Json {
   const object: JsonObject = {}
   for (const [name, item] of Object.entries(value)) {
     if (name === '__proto__') continue
-    object[toStorable(name)] = hidden.has(name.toLowerCase()) ? redacted(item) : clean(item, hidden)
+    object[toStorable(name)] = isHidden(name, item, hidden) ? redacted(item) : clean(item, hidden)
   }
   return object
+}
+
+function isHidden(name: string, item: Json, hidden: Set<string>): boolean {
+  return hidden.has(name.toLowerCase()) || (typeof item === 'string' && isNamedSecret(name, item))
 }
 
 /** A number or a boolean becomes null: a string would have the wrong type. */

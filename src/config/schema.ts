@@ -30,7 +30,9 @@ const names = z.record(
   z.unknown(),
 ).keyType
 const duration = plain.refine((text) => parseDuration(text) !== undefined, 'write a duration such as 30s, 15m, 24h')
-const key = plain.regex(/^[^:\s*?[\]\\]+$/, 'do not use ":", spaces or wildcards')
+// What BullMQ accepts, without the characters that are wildcards in the patterns of `connection prepare`.
+const queueName = plain.regex(/^[^:*?[\]\\\p{Cc}]+$/u, 'do not use ":", wildcards (* ? [ ]) or "\\"')
+const keyPrefix = plain.regex(/^[^\s*?[\]\\]+$/, 'do not use spaces, wildcards (* ? [ ]) or "\\"')
 const glob = plain.refine((text) => !text.includes('**'), '"**" is not supported: use * and ? within one directory')
 
 const person = z.strictObject({
@@ -118,8 +120,8 @@ const connection = z.discriminatedUnion('kind', [
       kind: z.literal('bullmq'),
       read,
       write,
-      prefix: key.default('bull').describe("BullMQ's key prefix."),
-      queue: key.describe('The name of the queue.'),
+      prefix: keyPrefix.default('bull').describe("BullMQ's key prefix."),
+      queue: queueName.describe('The name of the queue.'),
       stalledInterval: duration
         .default('30s')
         .describe(

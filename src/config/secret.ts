@@ -12,6 +12,11 @@ export class Secret {
   readonly variable: string | undefined
   /** What the secret is for, shown to people: `connection maestro-db (read)`. */
   readonly purpose: string
+  /**
+   * The secret is a word, or also a host, user or database of its address. It is hidden only where it is a whole credential: hiding the
+   * word in every text would make ids, hosts and reasons false.
+   */
+  readonly isCommonWord: boolean = false
   readonly #value: string
   readonly #missing: string[]
 
@@ -21,7 +26,13 @@ export class Secret {
     this.purpose = purpose
     this.#value = value
     this.#missing = missing
-    if (missing.length === 0) for (const part of secretParts(value, this.variable, purpose)) addSecret(part)
+    if (missing.length > 0) return
+    const names = namesInAddress(value)
+    for (const part of secretParts(value, this.variable, purpose)) {
+      const isWord = isCommonWord(part, names)
+      if (isWord) this.isCommonWord = true
+      addSecret(part, isWord)
+    }
   }
 
   /** Whether every variable is set. */
@@ -76,11 +87,55 @@ export function withoutReferences(text: string, word = ''): string {
 const secrets: string[] = []
 let secretPattern: RegExp | undefined
 
-function addSecret(value: string): void {
+/** Secrets that are common words. */
+const words = new Set<string>()
+let wordPattern: RegExp | undefined
+
+function addSecret(value: string, isWord: boolean): void {
+  if (isWord) {
+    if (words.has(value)) return
+    words.add(value)
+    // After a field's name, such as `password: postgres` or `"dbPassword":"postgres"`.
+    wordPattern = new RegExp(
+      `(${SECRET_NAME.source})(\\w{0,20}["']?\\s{0,3}[:=]\\s{0,3}["']?)(?:${alternatives([...words])})(?![\\w-])`,
+      'gi',
+    )
+    return
+  }
   if (value.length < MIN_LENGTH || secrets.includes(value)) return
   secrets.push(value)
   secrets.sort((a, b) => b.length - a.length)
-  secretPattern = new RegExp(secrets.map((one) => one.replace(/[^A-Za-z0-9]/g, '\\$&')).join('|'), 'g')
+  secretPattern = new RegExp(alternatives(secrets), 'g')
+}
+
+function alternatives(texts: string[]): string {
+  return texts.map((one) => one.replace(/[^A-Za-z0-9]/g, '\\$&')).join('|')
+}
+
+/** A word with at most four digits after it, such as `postgres` or `Password123`. Random letters have long runs of consonants. */
+function isCommonWord(text: string, names: string[]): boolean {
+  if (text.length < 3) return false
+  if (names.includes(text.toLowerCase())) return true
+  return text.length <= 20 && /^(?:[A-Z]?[a-z]+|[A-Z]+)\d{0,4}$/.test(text) && !/[b-df-hj-np-tv-xz]{5}/i.test(text)
+}
+
+/** Scheme, user, host, the labels of the host, and path of an address, in lower case. */
+function namesInAddress(value: string): string[] {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || !URL.canParse(value)) return []
+  const { protocol, username, hostname, pathname } = new URL(value)
+  const names = [
+    protocol.replace(':', ''),
+    safelyDecoded(username),
+    hostname,
+    ...hostname.split('.'),
+    pathname.slice(1),
+  ]
+  return names.filter((name) => name !== '').map((name) => name.toLowerCase())
+}
+
+/** Whether a field of this name with this text holds a secret that is a common word. */
+export function isNamedSecret(name: string, text: string): boolean {
+  return words.has(text) && SECRET_NAME.test(name)
 }
 
 /** Shorter values would also match inside ordinary words. */
@@ -114,8 +169,9 @@ function safelyDecoded(text: string): string {
  */
 export function scrubSecrets(text: string): string {
   const known = secretPattern ? text.replace(secretPattern, HIDDEN) : text
+  const named = wordPattern ? known.replace(wordPattern, `$1$2${HIDDEN}`) : known
   return (
-    known
+    named
       // The repetitions are bounded, because the text may be long: the search must take linear time.
       .replace(/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@]{0,200}):[^\s/]{0,500}@/gi, `$1:${HIDDEN}@`)
       .replace(/\b(password|passwd|secret|token|api_?key)=[^\s&;,'"]+/gi, `$1=${HIDDEN}`)

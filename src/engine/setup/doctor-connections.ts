@@ -22,7 +22,10 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
         try {
           return {
             ...finding,
-            ...(await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection))),
+            ...withPasswordWarning(
+              connection,
+              await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection)),
+            ),
           }
         } catch (error) {
           return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)) }
@@ -54,6 +57,17 @@ async function testConnection(targets: Targets, name: string, connection: Connec
     case 'logs':
       await targets.logs(name)
       return { detail: connection.files.join(', ') }
+  }
+}
+
+function withPasswordWarning(connection: ConnectionConfig, result: TestResult): TestResult {
+  const secrets = 'read' in connection ? [connection.read, connection.write] : []
+  if (!secrets.some((secret) => secret?.isCommonWord)) return result
+  return {
+    ...result,
+    warning: true,
+    detail: `${result.detail}; its password is a common word, which is hidden only in addresses and after names such as password`,
+    fix: result.fix ?? 'set a random password: it is hidden in every text',
   }
 }
 

@@ -26,7 +26,9 @@ export async function prepareRedis(
   adminUrl: string,
 ): Promise<PreparedConnection> {
   const admin = await connect(adminUrl)
-  const keys = connection.kind === 'bullmq' ? [`${connection.prefix}:${connection.queue}:*`] : connection.keys
+  // A pattern of an ACL cannot hold a space; "?" matches any one character.
+  const keys =
+    connection.kind === 'bullmq' ? [`${connection.prefix}:${connection.queue.replace(/\s/g, '?')}:*`] : connection.keys
   const did: string[] = []
   const env: Record<string, string> = {}
   try {

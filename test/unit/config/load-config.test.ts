@@ -206,3 +206,23 @@ test('the identity provider: asymmetric algorithms, an https address, at most on
   expect(problems(oidc('').replace('https://id.example.com/keys', 'http://id.example.com/keys'))).toHaveLength(1)
   expect(problems(`${minimal}people: { a: { login: x }, b: { login: x } }\n`)).toHaveLength(1)
 })
+
+test.each([
+  ['shop:prod', 'mail'],
+  ['{shop:prod}', 'mail'],
+  ['bull', 'Email Queue'],
+  ['bull', 'mail/out.eu'],
+])('prefix %s with queue %s is accepted, as BullMQ accepts it', (prefix, queue) => {
+  const text = `${minimal}connections: { q: { kind: bullmq, read: "\${A}", prefix: "${prefix}", queue: "${queue}" } }`
+  expect(problems(text)).toEqual([])
+})
+
+test.each([
+  ['sh*p', 'mail'],
+  ['a b', 'mail'],
+  ['bull', '[m]ail'],
+  ['bull', 'ma?l'],
+])('prefix %s with queue %s is refused, because it would be a wildcard or a second pattern', (prefix, queue) => {
+  const text = `${minimal}connections: { q: { kind: bullmq, read: "\${A}", prefix: "${prefix}", queue: "${queue}" } }`
+  expect(problems(text)).toHaveLength(1)
+})

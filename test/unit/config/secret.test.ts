@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { resolveSecret, scrubSecrets } from '../../../src/config/secret.ts'
+import { isNamedSecret, resolveSecret, scrubSecrets } from '../../../src/config/secret.ts'
 
 test.each([
   'connect to postgres://u:hunter2@h:5432/d failed',
@@ -46,3 +46,33 @@ test.each([
   scrubSecrets(text)
   expect(performance.now() - started).toBeLessThan(1_000)
 })
+
+test('a password that is a word is hidden as a credential, and stays readable as a host, an id or a reason', () => {
+  const secret = resolveSecret('${DB}', 'connection compose (read)', {
+    DB: 'postgres://postgres:postgres@postgres:5432/app',
+  })
+  expect(secret.isCommonWord).toBe(true)
+  for (const text of ['connect ECONNREFUSED postgres:5432', 'getaddrinfo ENOTFOUND postgres', 'copy-postgres-1'])
+    expect(scrubSecrets(text)).toBe(text)
+  expect(scrubSecrets('no route to postgres://postgres:postgres@db/app')).toBe(
+    'no route to postgres://postgres:***@db/app',
+  )
+  expect(scrubSecrets('user=postgres password=postgres')).toBe('user=postgres password=***')
+  expect(scrubSecrets('{"dbPassword": "postgres", "host": "postgres"}')).toBe(
+    '{"dbPassword": "***", "host": "postgres"}',
+  )
+  expect([isNamedSecret('DB_PASSWORD', 'postgres'), isNamedSecret('host', 'postgres')]).toEqual([true, false])
+})
+
+test.each(['changeme', 'Password123', 'supersecret'])('%s is a common word', (word) => {
+  expect(resolveSecret('${R}', 'connection r (read)', { R: `redis://:${word}@cache:6379` }).isCommonWord).toBe(true)
+})
+
+test.each(['Zq81-kPx-44Lm-w0', 'xkcdqwrtzp', 'aBcDeFgHiJ', 'canary3f9a1c77de20b45e11'])(
+  '%s is not a word, so it is hidden everywhere',
+  (password) => {
+    const secret = resolveSecret('${R}', 'connection r (read)', { R: `redis://:${password}@cache:6379` })
+    expect(secret.isCommonWord).toBe(false)
+    expect(scrubSecrets(`login with ${password} was refused`)).toBe('login with *** was refused')
+  },
+)
