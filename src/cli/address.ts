@@ -16,19 +16,48 @@ export const CONFIG_FILE = 'runbook.config.yaml'
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 
 /**
- * The address of the API and the caller's token: RUNBOOK_URL and RUNBOOK_TOKEN from the environment, else from `.runbook/env` of the
- * project directory.
+ * The address of the API and the caller's token, both from the same source: the environment (RUNBOOK_URL, RUNBOOK_TOKEN), else
+ * `.runbook/env` of the project directory. Any cloned repository can hold such a file, so a token from the environment is never sent to
+ * an address from a file. Throws `RUNBOOK_CONFIG`.
  */
 export function readAddress(cwd: string, env: Record<string, string | undefined>): Address {
   const directory = projectDirectory(cwd)
-  const { environment } = readEnvironment(directory, env)
-  const url = environment.RUNBOOK_URL ?? DEFAULT_URL
+  const { environment: file } = readEnvironment(directory, {})
+  const start = startCommand(directory)
+  const own = env.RUNBOOK_URL || undefined
+  const url = parseUrl(own ?? file.RUNBOOK_URL ?? DEFAULT_URL)
+  const isFileUrl = file.RUNBOOK_URL !== undefined && url === parseUrl(file.RUNBOOK_URL)
+  if (own === undefined && isFileUrl && env.RUNBOOK_TOKEN && env.RUNBOOK_TOKEN !== file.RUNBOOK_TOKEN)
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      `RUNBOOK_TOKEN is set, and the API's address ${url} comes from ${join(directory, '.runbook', 'env')}, which may not be yours: the token was not sent. To send it there, set RUNBOOK_URL=${url} too; to use the file's token, unset RUNBOOK_TOKEN.`,
+    )
+  const token = env.RUNBOOK_TOKEN || (isFileUrl ? file.RUNBOOK_TOKEN : undefined)
+  if (token !== undefined) requireEncryption(url, env)
+  return { url, token, start }
+}
+
+function parseUrl(url: string): string {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new RunbookError(
       'RUNBOOK_CONFIG',
       `RUNBOOK_URL is not an http address: ${url}. Set it to the API's address, such as ${DEFAULT_URL}.`,
     )
-  return { url: url.replace(/\/+$/, ''), token: environment.RUNBOOK_TOKEN, start: startCommand(directory) }
+  return url.replace(/\/+$/, '')
+}
+
+/** Over plain HTTP, everybody on the way to another machine can read the token and act with it. */
+function requireEncryption(url: string, env: Record<string, string | undefined>): void {
+  const { protocol, hostname } = new URL(url)
+  if (protocol === 'https:' || isThisMachine(hostname) || env.RUNBOOK_PLAIN_HTTP === '1') return
+  throw new RunbookError(
+    'RUNBOOK_CONFIG',
+    `RUNBOOK_URL is ${url}: over plain HTTP your token can be read on the network, so it was not sent. Use https, or set RUNBOOK_PLAIN_HTTP=1 if that network is safe.`,
+  )
+}
+
+function isThisMachine(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
 /** The nearest directory at or above `cwd` that has a configuration or `.runbook/env`; `cwd` if there is none. */

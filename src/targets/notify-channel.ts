@@ -1,5 +1,6 @@
 import type { Channel } from '../config/config.ts'
 import { RunbookError } from '../core/errors.ts'
+import { cutText } from '../core/storable.ts'
 import { openHttp } from './open-http.ts'
 import { requestHttp } from './request-http.ts'
 
@@ -21,10 +22,18 @@ export async function notifyChannel(
   const answer = await requestHttp(target, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ text: message.slice(0, MAX_MESSAGE_LENGTH) }),
+    body: JSON.stringify({ text: slackText(cutText(message, MAX_MESSAGE_LENGTH)) }),
     timeoutMs: TIMEOUT_MS,
   })
   if (answer.status < 200 || answer.status > 299)
     throw new RunbookError('RUNBOOK_UNREACHABLE', `channel ${name} answered ${answer.status}`)
   return `notified ${name}`
+}
+
+/**
+ * A text as Slack shows it literally. Slack takes `<…>` for links and mentions, such as `<!channel>`, and `&` for the start of an escape:
+ * data in a message must neither notify a whole channel nor hide an address behind other words.
+ */
+export function slackText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

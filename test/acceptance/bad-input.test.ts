@@ -99,7 +99,11 @@ test('lint reports position and error of a broken runbook, and other runbooks st
 })
 
 test('a wrong or missing token is refused as not authenticated', async () => {
-  const refused = refusal(await world.runbook(['list'], { env: { RUNBOOK_TOKEN: 'wrong' } }))
+  const refused = refusal(
+    await world.runbook(['list'], {
+      env: { RUNBOOK_URL: world.installation.env.RUNBOOK_URL!, RUNBOOK_TOKEN: 'wrong' },
+    }),
+  )
   expect(refused).toMatchObject({ code: 4, message: expect.stringContaining('token') })
   const { RUNBOOK_URL: url } = world.installation.env
   expect((await fetch(`${url}/v1/incidents`)).status).toBe(401)

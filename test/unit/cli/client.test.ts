@@ -111,6 +111,38 @@ test('an unknown incident is not requested again', async () => {
   expect(asked).toHaveLength(1)
 })
 
+test('a token is sent only to an address of the same source', () => {
+  const project = mkdtempSync(join(tmpdir(), 'runbook-address-'))
+  mkdirSync(join(project, '.runbook'))
+  const file = (text: string) => writeFileSync(join(project, '.runbook/env'), text)
+  file('RUNBOOK_URL=https://elsewhere.example\nRUNBOOK_TOKEN=from-file\n')
+  expect(() => readAddress(project, { RUNBOOK_TOKEN: 'mine' })).toThrow(/the token was not sent/)
+  expect(readAddress(project, { RUNBOOK_TOKEN: '' })).toMatchObject({ token: 'from-file' })
+  expect(readAddress(project, { RUNBOOK_TOKEN: 'from-file' })).toMatchObject({ token: 'from-file' })
+  // Nor the file's token to an address from the environment.
+  expect(readAddress(project, { RUNBOOK_URL: 'https://mine.example' }).token).toBeUndefined()
+  expect(readAddress(project, { RUNBOOK_URL: 'https://elsewhere.example/' })).toMatchObject({ token: 'from-file' })
+  file('RUNBOOK_TOKEN=from-file\n')
+  expect(readAddress(project, {})).toMatchObject({ url: 'http://127.0.0.1:8080', token: undefined })
+  expect(readAddress(project, { RUNBOOK_TOKEN: 'mine' })).toMatchObject({ token: 'mine' })
+})
+
+test('a token is sent unencrypted only within this machine, unless that is allowed', () => {
+  const address = (url: string, more = {}) =>
+    readAddress(tmpdir(), { RUNBOOK_URL: url, RUNBOOK_TOKEN: 'mine', ...more }).token
+  for (const url of ['http://localhost:8080', 'http://127.9.9.9', 'http://[::1]:8080', 'https://runbook.example'])
+    expect(address(url)).toBe('mine')
+  for (const url of [
+    'http://runbook.example',
+    'http://10.0.0.7:8080',
+    'http://127.0.0.1.example',
+    'http://localhost.example',
+  ])
+    expect(() => address(url)).toThrow(/plain HTTP/)
+  expect(address('http://10.0.0.7:8080', { RUNBOOK_PLAIN_HTTP: '1' })).toBe('mine')
+  expect(readAddress(tmpdir(), { RUNBOOK_URL: 'http://runbook.example' }).token).toBeUndefined()
+})
+
 test('address and token come from the environment, else from .runbook/env of the project directory', () => {
   const project = mkdtempSync(join(tmpdir(), 'runbook-address-'))
   mkdirSync(join(project, '.runbook'))
@@ -118,7 +150,8 @@ test('address and token come from the environment, else from .runbook/env of the
   writeFileSync(join(project, '.runbook/env'), 'RUNBOOK_URL=http://127.0.0.1:9000/\nRUNBOOK_TOKEN=from-file\n')
   const cwd = join(project, 'runbooks/deep')
   expect(readAddress(cwd, {})).toMatchObject({ url: 'http://127.0.0.1:9000', token: 'from-file' })
-  expect(readAddress(cwd, { RUNBOOK_TOKEN: 'mine' })).toMatchObject({ url: 'http://127.0.0.1:9000', token: 'mine' })
+  const own = { RUNBOOK_URL: 'http://127.0.0.1:9000', RUNBOOK_TOKEN: 'mine' }
+  expect(readAddress(cwd, own)).toMatchObject({ url: 'http://127.0.0.1:9000', token: 'mine' })
   expect(readAddress(tmpdir(), {}).token).toBeUndefined()
   expect(readAddress(tmpdir(), {})).toMatchObject({ url: 'http://127.0.0.1:8080', start: '"runbook up"' })
   expect(() => readAddress(cwd, { RUNBOOK_URL: 'ftp://x' })).toThrow('RUNBOOK_URL is not an http address: ftp://x')

@@ -1,0 +1,34 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { Secret } from '../../../src/config/secret.ts'
+import { notifyChannel, slackText } from '../../../src/targets/notify-channel.ts'
+
+test('data in a message can neither mention anybody nor disguise a link', () => {
+  expect(slackText('<!channel> <@U012AB3CD> <https://evil.example|our wiki> a & b')).toBe(
+    '&lt;!channel&gt; &lt;@U012AB3CD&gt; &lt;https://evil.example|our wiki&gt; a &amp; b',
+  )
+  expect(slackText('&lt;!here&gt;')).toBe('&amp;lt;!here&amp;gt;')
+})
+
+test('what reaches the webhook is escaped and whole: a cut never leaves half a character', async () => {
+  const bodies: string[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request
+      .on('data', (chunk) => (body += chunk))
+      .on('end', () => {
+        bodies.push(body)
+        response.end('ok')
+      })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
+  const channels = { oncall: { slack: new Secret(url, 'SLACK', url, []) } }
+  expect(await notifyChannel(channels, 'oncall', `run <!channel> failed ${'x'.repeat(2_978)}😀`)).toBe(
+    'notified oncall',
+  )
+  await new Promise((resolve) => server.close(resolve))
+  const { text } = JSON.parse(bodies[0]!) as { text: string }
+  expect(text).toMatch(/^run &lt;!channel&gt; failed x+$/)
+})
