@@ -13,6 +13,9 @@ import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
 
 /** Characters of an answer's body that are stored. */
 const MAX_BODY_LENGTH = 1_500
+/** Parts of the request may have failed. */
+const MULTI_STATUS = 207
+const REQUEST_TIMEOUT = 408
 /** A URL cannot hold it. */
 const HALF_SURROGATE = /\p{Cs}/u
 /** Errors of the connection attempt: the request was not sent. */
@@ -131,14 +134,17 @@ function judge(answer: HttpAnswer, redact: string[]): ActionResult {
   const { status } = answer
   const text = scrubSecrets(redactedText(answer, redact))
   const observed = { status, body: text.length > MAX_BODY_LENGTH ? `${cutText(text, MAX_BODY_LENGTH)}…` : text }
-  if (status >= 200 && status < 300) return { result: 'applied', detail: `answered ${status}`, observed }
-  if (status >= 500)
+  const isSuccess = status >= 200 && status < 300 && status !== MULTI_STATUS
+  if (isSuccess) return { result: 'applied', detail: `answered ${status}`, observed }
+  // Many services do what was requested and answer with a redirect; a proxy may answer 408 after it passed the request on.
+  if (status < 400 || status >= 500 || status === REQUEST_TIMEOUT)
     return { result: 'unknown', detail: `answered ${status}: the request may have been carried out`, observed }
   return { result: 'refused', detail: `answered ${status}`, observed }
 }
 
 /** Never throws: the request was sent, so its answer must be recorded. */
-function redactedText({ text, truncated }: HttpAnswer, redact: string[]): string {
+function redactedText({ text, truncated, unread }: HttpAnswer, redact: string[]): string {
+  if (unread !== undefined) return `[${unread}]`
   if (redact.length === 0 || text === '') return text
   try {
     return truncated ? BODY_NOT_KEPT : JSON.stringify(cleaned(JSON.parse(text) as Json, redact))

@@ -1,6 +1,7 @@
 import { scrubSecrets } from '../../src/config/secret.ts'
 import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { Json } from '../../src/core/json.ts'
+import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import { cutText } from '../../src/core/storable.ts'
 import { tlsProblem } from '../../src/targets/explain-connection.ts'
 import { requestHttp } from '../../src/targets/request-http.ts'
@@ -31,19 +32,37 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
     // A server answers, but this does not show whether the service works.
     if (tls) throw new RunbookError('RUNBOOK_CHECK_FAILED', `${error.message}: the service ${tls}`, {}, error)
     const latencyMs = Math.round(performance.now() - started)
-    return { reachable: false, ok: false, status: null, latencyMs, body: null, truncated: false, error: error.message }
+    return {
+      reachable: false,
+      ok: false,
+      status: null,
+      latencyMs,
+      body: null,
+      unparsed: 0,
+      truncated: false,
+      error: error.message,
+    }
   }
 }
 
-/** If fields must be redacted, the body is parsed as JSON whatever its content type is. */
-function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): { body: Json; truncated: boolean } {
+interface Body {
+  body: Json
+  /** 1 if the body is not what the answer says, or cannot be decoded. */
+  unparsed: number
+  truncated: boolean
+}
+
+/** A JSON value whatever the content type is, or else the text. If fields must be redacted, a text is not kept. */
+function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): Body {
+  if (answer.unread !== undefined) return { body: null, unparsed: 1, truncated: true }
   const truncated = answer.truncated || text.length > MAX_BODY
   const hides = redact.length > 0 && text !== ''
-  if (!truncated && (hides || /json/i.test(headers['content-type'] ?? '')))
-    try {
-      return { body: JSON.parse(text) as Json, truncated }
-    } catch {
-      // Not JSON: the text itself is the result.
-    }
-  return hides ? { body: BODY_NOT_KEPT, truncated: true } : { body: cutText(scrubSecrets(text), MAX_BODY), truncated }
+  const saysJson = /json/i.test((headers['content-type'] ?? '').slice(0, 500))
+  if (!truncated && (hides || saysJson || /^\s*[[{]/.test(text.slice(0, 100)))) {
+    const body = parseOutsideJson(text)
+    if (body !== undefined) return { body, unparsed: 0, truncated }
+  }
+  const unparsed = saysJson && text.trim() !== '' && !truncated ? 1 : 0
+  if (hides) return { body: BODY_NOT_KEPT, unparsed, truncated: true }
+  return { body: cutText(scrubSecrets(text), MAX_BODY), unparsed, truncated: truncated || unparsed > 0 }
 }

@@ -25,14 +25,16 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
       signal,
     })
     if (answer.status !== 200) return unreachable(names, `connection ${connection}: ${path} answered ${answer.status}`)
-    const rows = parseMetrics(answer.text, new Set(names))
-    const found = new Set(rows.map((row) => row.name))
-    const missing = names.filter((name) => !found.has(name))
+    if (answer.unread !== undefined) return unreachable(names, `connection ${connection}: ${path}: ${answer.unread}`)
+    const { samples, present, unparsed, isExposition } = parseMetrics(answer.text, new Set(names))
+    if (!isExposition)
+      return unreachable(names, `connection ${connection}: ${path} answered with a page that has no metrics`, true)
     const result = {
       reachable: true,
-      rows: rows as unknown as JsonObject[],
-      missing,
-      truncated: answer.truncated,
+      rows: samples as unknown as JsonObject[],
+      missing: names.filter((name) => !present.has(name)),
+      unparsed,
+      truncated: answer.truncated || unparsed > 0,
       error: null,
     }
     return capResult(result, target.redact)
@@ -42,6 +44,6 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
   }
 }
 
-function unreachable(names: string[], error: string): JsonObject {
-  return { reachable: false, rows: [], missing: names, truncated: true, error }
+function unreachable(names: string[], error: string, reachable = false): JsonObject {
+  return { reachable, rows: [], missing: names, unparsed: 0, truncated: true, error }
 }

@@ -4,35 +4,135 @@ export interface Sample {
   value: number
 }
 
-const SAMPLE =
-  /^([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)(?:\s+-?\d+)?(?:\s+#.*)?\s*$/
-const LABEL = /\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?/y
-
-/**
- * Parses the text format of Prometheus and OpenMetrics: the samples of the named metrics. Ignores comments, other metrics, malformed lines
- * and values that are not finite numbers.
- */
-export function parseMetrics(text: string, names: ReadonlySet<string>): Sample[] {
-  const samples: Sample[] = []
-  for (const line of text.split('\n')) {
-    const match = line.startsWith('#') ? null : SAMPLE.exec(line.trim())
-    if (!match || !names.has(match[1]!)) continue
-    const value = Number(match[3])
-    const labels = parseLabels(match[2] ?? '')
-    if (Number.isFinite(value) && labels) samples.push({ name: match[1]!, labels, value })
-  }
-  return samples
+export interface Metrics {
+  samples: Sample[]
+  /** Names that have a sample, even if its value is not a finite number. */
+  present: Set<string>
+  /** Lines about the named metrics that cannot be used: malformed, or with a value that is NaN or infinite. */
+  unparsed: number
+  /** Whether the text has a sample or a comment of the format, so that it is not a page of another kind. */
+  isExposition: boolean
 }
 
-function parseLabels(text: string): Record<string, string> | undefined {
-  const labels: [string, string][] = []
-  let at = 0
-  while (text.slice(at).trim() !== '') {
-    LABEL.lastIndex = at
-    const match = LABEL.exec(text)
-    if (!match) return undefined
-    at = LABEL.lastIndex
-    labels.push([match[1]!, match[2]!.replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c))])
+/** A longer line counts as malformed. */
+const MAX_LINE_LENGTH = 64 * 1024
+const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
+const LABEL_NAME = /[a-zA-Z_][a-zA-Z0-9_.]*/y
+const COMMENT = /^# (?:TYPE|HELP|UNIT) \S|^# EOF/
+
+/** Parses the text format of Prometheus and OpenMetrics: the samples of the named metrics. Takes linear time: each character is read once. */
+export function parseMetrics(text: string, names: ReadonlySet<string>): Metrics {
+  const metrics: Metrics = { samples: [], present: new Set(), unparsed: 0, isExposition: false }
+  for (let start = 0, end = 0; start < text.length; start = end + 1) {
+    end = text.indexOf('\n', start)
+    if (end < 0) end = text.length
+    if (end === start) continue
+    const line = text.slice(start, end)
+    if (line.startsWith('#')) {
+      metrics.isExposition ||= COMMENT.test(line.slice(0, 100))
+      continue
+    }
+    const sample = line.length > MAX_LINE_LENGTH ? undefined : parseSample(line)
+    if (sample) metrics.isExposition = true
+    const name = sample?.name ?? mentionedName(line)
+    if (name === undefined || !names.has(name)) continue
+    metrics.present.add(name)
+    if (sample && Number.isFinite(sample.value)) metrics.samples.push(sample)
+    else metrics.unparsed++
   }
-  return Object.fromEntries(labels)
+  return metrics
+}
+
+/** The metric at the beginning of a malformed line. */
+function mentionedName(line: string): string | undefined {
+  const start = line.slice(0, 1_000).trimStart()
+  NAME.lastIndex = start.startsWith('{"') ? 2 : 0
+  return NAME.exec(start)?.[0]
+}
+
+/** Undefined for a line that is not a sample. */
+function parseSample(line: string): Sample | undefined {
+  let at = afterBlanks(line, 0)
+  NAME.lastIndex = at
+  let name = NAME.exec(line)?.[0]
+  at += name?.length ?? 0
+  at = afterBlanks(line, at)
+  let labels: Record<string, string> = {}
+  if (line[at] === '{') {
+    const parsed = parseLabels(line, at + 1)
+    if (!parsed) return undefined
+    // Prometheus 3 may write the name in quotes: {"http.requests",code="200"}.
+    name ??= parsed.quotedName
+    labels = parsed.labels
+    at = parsed.end
+  }
+  if (name === undefined) return undefined
+  const [value, time, ...more] = withoutExemplar(line, at)
+    .split(/[ \t\r]+/)
+    .filter((word) => word !== '')
+  if (value === undefined || more.length > 0 || (time !== undefined && !Number.isFinite(Number(time)))) return undefined
+  const number = toNumber(value)
+  return number === undefined ? undefined : { name, labels, value: number }
+}
+
+function withoutExemplar(line: string, from: number): string {
+  const exemplar = line.indexOf('#', from)
+  return line.slice(from, exemplar < 0 ? line.length : exemplar)
+}
+
+function toNumber(text: string): number | undefined {
+  if (/^[+-]?(?:inf|infinity)$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity
+  if (/^nan$/i.test(text)) return NaN
+  const value = Number(text)
+  return Number.isNaN(value) ? undefined : value
+}
+
+/** Reads labels up to the closing brace; `end` is the index after it. */
+function parseLabels(
+  line: string,
+  start: number,
+): { labels: Record<string, string>; quotedName: string | undefined; end: number } | undefined {
+  const labels: [string, string][] = []
+  let quotedName: string | undefined
+  let at = start
+  for (;;) {
+    at = afterBlanks(line, at)
+    if (line[at] === '}') return { labels: Object.fromEntries(labels), quotedName, end: at + 1 }
+    LABEL_NAME.lastIndex = at
+    const bare = LABEL_NAME.exec(line)?.[0]
+    const quoted = bare === undefined ? parseQuoted(line, at) : undefined
+    const label = bare ?? quoted?.text
+    if (label === undefined) return undefined
+    at = afterBlanks(line, bare === undefined ? quoted!.end : at + bare.length)
+    if (line[at] === '=') {
+      const value = parseQuoted(line, afterBlanks(line, at + 1))
+      if (!value) return undefined
+      labels.push([label, value.text])
+      at = afterBlanks(line, value.end)
+    } else if (quoted) quotedName = quoted.text
+    else return undefined
+    if (line[at] === ',') at++
+    else if (line[at] !== '}') return undefined
+  }
+}
+
+/** A text in quotes with its escape sequences resolved; `end` is the index after the closing quote. */
+function parseQuoted(line: string, start: number): { text: string; end: number } | undefined {
+  if (line[start] !== '"') return undefined
+  let text = ''
+  let copied = start + 1
+  for (let i = copied; i < line.length; i++) {
+    if (line[i] === '"') return { text: text + line.slice(copied, i), end: i + 1 }
+    if (line[i] !== '\\') continue
+    text += line.slice(copied, i) + (line[i + 1] === 'n' ? '\n' : (line[i + 1] ?? ''))
+    copied = i + 2
+    i++
+  }
+  return undefined
+}
+
+function afterBlanks(line: string, from: number): number {
+  let at = from
+  while (line[at] === ' ' || line[at] === '\t' || line[at] === '\r') at++
+  return at
 }

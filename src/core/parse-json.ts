@@ -32,7 +32,14 @@ function withExactNumbers(text: string): string | undefined {
       if (++depth > MAX_DEPTH) return undefined
     } else if (code === 0x7d || code === 0x5d) {
       depth--
-    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+    } else if (code === MINUS || isDigit(code)) {
+      let end = i + 1
+      while (isDigit(text.charCodeAt(end))) end++
+      // A short whole number is safe.
+      if (end - i <= 15 && !/[.eE]/.test(text[end] ?? '')) {
+        i = end - 1
+        continue
+      }
       NUMBER.lastIndex = i
       const number = NUMBER.exec(text)?.[0]
       if (number === undefined) continue
@@ -46,6 +53,10 @@ function withExactNumbers(text: string): string | undefined {
     }
   }
   return result + text.slice(copied)
+}
+
+function isDigit(code: number): boolean {
+  return code >= ZERO && code <= NINE
 }
 
 /** The index of the closing quote, or of the text's end. */

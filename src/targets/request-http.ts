@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { Transform } from 'node:stream'
+import { createBrotliDecompress, createUnzip } from 'node:zlib'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { HttpTarget } from './targets.ts'
 
@@ -20,6 +22,8 @@ export interface HttpAnswer {
   /** The body as text, at most `maxBytes` of it. */
   text: string
   truncated: boolean
+  /** Why the body could not be decoded; `text` is empty then. */
+  unread?: string
   latencyMs: number
 }
 
@@ -64,20 +68,57 @@ export async function requestHttp(target: HttpTarget, request: HttpRequest): Pro
 }
 
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<Omit<HttpAnswer, 'latencyMs'>> {
+  const headers = Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+  ) as Record<string, string>
+  const status = response.statusCode ?? 0
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  const decoder = encoding === '' || encoding === 'identity' ? undefined : createDecoder(encoding)
+  const unread = (why: string) => ({ status, headers, text: '', truncated: true, unread: why })
+  if (decoder === 'unknown') {
+    response.destroy()
+    return unread(`the body is encoded with ${encoding.slice(0, 40)}, which is not supported`)
+  }
+  let lost: unknown
+  if (decoder) {
+    // A connection that breaks is an error of the request, not of the encoding.
+    response.on('error', (error) => {
+      lost = error
+      decoder.destroy(error)
+    })
+    response.on('aborted', () => decoder.destroy((lost = new Error('the connection was closed early'))))
+    response.pipe(decoder)
+  }
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > maxBytes) break
+  try {
+    for await (const chunk of (decoder ?? response) as AsyncIterable<Buffer>) {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size > maxBytes) break
+    }
+  } catch (error) {
+    if (!decoder || lost !== undefined) throw lost ?? error
+    return unread(`the body is not valid ${encoding.slice(0, 40)}: ${messageOf(error)}`)
+  } finally {
+    if (decoder) response.destroy()
   }
-  const body = Buffer.concat(chunks)
-  const headers = Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')])
-  return {
-    status: response.statusCode ?? 0,
-    headers: Object.fromEntries(headers) as Record<string, string>,
-    text: body.subarray(0, maxBytes).toString('utf8'),
-    truncated: size > maxBytes,
+  const body = Buffer.concat(chunks).subarray(0, maxBytes)
+  return { status, headers, text: decodeText(body, headers['content-type'] ?? ''), truncated: size > maxBytes }
+}
+
+function createDecoder(encoding: string): Transform | 'unknown' {
+  if (encoding === 'gzip' || encoding === 'x-gzip' || encoding === 'deflate') return createUnzip()
+  return encoding === 'br' ? createBrotliDecompress() : 'unknown'
+}
+
+/** Text in the charset of its content type, or UTF-8, without a byte order mark. */
+function decodeText(body: Buffer, contentType: string): string {
+  const charset = /charset="?([\w-]{1,40})/i.exec(contentType.slice(0, 500))?.[1] ?? 'utf-8'
+  try {
+    return new TextDecoder(charset).decode(body)
+  } catch {
+    return new TextDecoder().decode(body)
   }
 }
 

@@ -9,7 +9,7 @@ export interface CommandResult {
   /** Null when a signal ended it. */
   exitCode: number | null
   signal: string | null
-  /** The beginning of its output, at most 16 kB each. */
+  /** The end of its output, at most 16 kB each: errors are at the end. */
   stdout: string
   stderr: string
   truncated: boolean
@@ -21,7 +21,8 @@ const MAX_OUTPUT_BYTES = 16 * 1024
 /** How long output is read after the program's end. Its children may keep the pipe open forever. */
 const DRAIN_TIMEOUT_MS = 200
 
-const PLACEHOLDER = /^\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}$/
+/** A whole argument, or a part of one: `worker={replicas:int}`. */
+const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}/g
 /** No leading dash: a value never becomes an option. */
 const FORMS = { int: /^[0-9]{1,9}$/, word: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/ }
 
@@ -38,10 +39,7 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
       `connection ${target.connection} has no command "${name}". Its commands: ${known}`,
     )
   const placeholders = new Set<string>()
-  const filled = argv.map((element) => {
-    const match = PLACEHOLDER.exec(element)
-    if (!match) return element
-    const [placeholder, form] = [match[1]!, match[2] as keyof typeof FORMS]
+  const fill = (_: string, placeholder: string, form: keyof typeof FORMS) => {
     placeholders.add(placeholder)
     const value = Object.hasOwn(values, placeholder) ? values[placeholder] : undefined
     const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
@@ -51,7 +49,8 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
       'RUNBOOK_BAD_INPUT',
       `command ${name}: ${placeholder} is ${JSON.stringify(value ?? null)}, not ${wanted}`,
     )
-  })
+  }
+  const filled = argv.map((element) => element.replace(PLACEHOLDER, fill))
   const extra = Object.keys(values).find((value) => !placeholders.has(value))
   if (extra !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `command ${name} has no placeholder "${extra}"`)
   return filled
@@ -102,16 +101,29 @@ async function drain(streams: Readable[]): Promise<void> {
   await read
 }
 
+/** Keeps the end of a stream. */
 function collect(stream: Readable): { text(): string; cut(): boolean } {
   const chunks: Buffer[] = []
   let size = 0
+  let kept = 0
   stream.on('data', (chunk: Buffer) => {
-    if (size < MAX_OUTPUT_BYTES) chunks.push(chunk)
+    chunks.push(chunk)
     size += chunk.length
+    kept += chunk.length
+    while (kept - chunks[0]!.length >= MAX_OUTPUT_BYTES) kept -= chunks.shift()!.length
   })
   stream.on('error', () => {})
   return {
-    text: () => Buffer.concat(chunks).subarray(0, MAX_OUTPUT_BYTES).toString('utf8'),
+    text: () => {
+      const all = Buffer.concat(chunks)
+      return size > MAX_OUTPUT_BYTES ? wholeCharacters(all.subarray(-MAX_OUTPUT_BYTES)) : all.toString('utf8')
+    },
     cut: () => size > MAX_OUTPUT_BYTES,
   }
+}
+
+/** Without the rest of a character that was cut at the beginning. */
+function wholeCharacters(bytes: Buffer): string {
+  const start = bytes.findIndex((byte) => (byte & 0xc0) !== 0x80)
+  return bytes.subarray(Math.max(0, start)).toString('utf8')
 }

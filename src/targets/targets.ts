@@ -60,8 +60,8 @@ export interface ProcessTarget {
   connection: string
   cwd: string
   /**
-   * argv by command name, the program as an absolute path. An element `{name:int}` or `{name:word}` is a placeholder, which a parameter
-   * replaces as a whole.
+   * argv by command name, the program as an absolute path. `{name:int}` and `{name:word}` are placeholders, an argument or
+   * a part of one.
    */
   commands: Record<string, string[]>
   /** The commands' whole environment. */

@@ -4,9 +4,9 @@ export const metricsScrape: Kind = {
   name: 'metrics.scrape',
   access: 'read',
   summary: 'Reads metrics from a Prometheus endpoint.',
-  doc: `One row for each sample of the named metrics. Request the parts of a histogram by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). Values that are not numbers (NaN, Inf) are omitted. \`missing\` lists the names without a sample.
+  doc: `One row for each sample of the named metrics. Request the parts of a histogram by their own names (\`…_bucket\`, \`…_sum\`, \`…_count\`). \`missing\` lists the names without a sample. \`unparsed\` counts lines of the named metrics that cannot be used, because they are malformed or their value is NaN or infinite; \`truncated\` is true then.
 
-If there is no answer, or its status is not 200, \`reachable\` is false and \`truncated\` is true, so that conclusions from missing samples are undetermined.`,
+If there is no answer, or its status is not 200, \`reachable\` is false and \`truncated\` is true, so that conclusions from missing samples are undetermined. If the answer is a page without any metric, such as a page to sign in, \`truncated\` is true and \`error\` has the reason.`,
   parameters: {
     connection: connectionTo(['http'], 'The name of the connection to the service.'),
     path: {
@@ -23,6 +23,7 @@ If there is no answer, or its status is not 200, \`reachable\` is false and \`tr
       reachable: 'bool',
       rows: { list: { object: { name: 'string', labels: 'dyn', value: 'double' } } },
       missing: { list: 'string' },
+      unparsed: 'int',
       truncated: 'bool',
       error: { nullable: 'string' },
     },

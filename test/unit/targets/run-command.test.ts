@@ -187,3 +187,21 @@ function alive(pid: number): boolean {
     return false
   }
 }
+
+test('a placeholder may be a part of an argument', () => {
+  const target = open({ scale: ['node', '--scale', 'worker={n:int}', '{{.Name}}', '{w:word}/{n:int}'] })
+  expect(renderCommand(target, 'scale', { n: 4, w: 'eu' }).slice(1)).toEqual([
+    '--scale',
+    'worker=4',
+    '{{.Name}}',
+    'eu/4',
+  ])
+  expect(() => renderCommand(target, 'scale', { n: '4 --rm', w: 'eu' })).toThrow('n is "4 --rm"')
+})
+
+test('the end of a long output is kept, without half a character', async () => {
+  const target = open({ talk: script('process.stdout.write("é".repeat(100_000) + "the error")') })
+  const { stdout, truncated } = await run(target, 'talk', {}, { timeoutMs: 5_000 })
+  expect(stdout).toMatch(/^é+the error$/)
+  expect(truncated).toBe(true)
+})

@@ -178,6 +178,7 @@ test('metrics are read by name, and missing ones are listed', async () => {
     reachable: true,
     rows: [{ name: 'depth', labels: { queue: 'q' }, value: 3 }],
     missing: ['nope'],
+    unparsed: 0,
     truncated: false,
     error: null,
   })

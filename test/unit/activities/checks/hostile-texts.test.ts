@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { normaliseReason } from '../../../../activities/checks/normalise-reason.ts'
+import { parseRecord, unwrap } from '../../../../activities/checks/parse-log-line.ts'
+import { parseMetrics } from '../../../../activities/checks/parse-metrics.ts'
+import { parseTime } from '../../../../activities/checks/parse-time.ts'
+import { parseOutsideJson } from '../../../../src/core/parse-json.ts'
+
+const SIZE = 4 * 1024 * 1024
+const MAX_CPU_MS = 250
+
+/** Texts that make careless expressions try the same place again and again. */
+const TEXTS: Record<string, string> = {
+  blanks: ' '.repeat(SIZE),
+  'a name and blanks': `a${' '.repeat(SIZE)}x`,
+  'blanks around a value': `a ${' '.repeat(SIZE / 2)}1${' '.repeat(SIZE / 2)}x`,
+  'open labels': `a{${'x="y",'.repeat(SIZE / 6)}`,
+  'an open quote': `a{x="${'\\'.repeat(SIZE)}`,
+  'open brackets': '['.repeat(SIZE),
+  'open braces': '{"a":'.repeat(SIZE / 5),
+  'a long word': 'a'.repeat(SIZE),
+  digits: '1'.repeat(SIZE),
+  'digits and points': '1.'.repeat(SIZE / 2),
+  'digits and colons': '12:'.repeat(SIZE / 3),
+  'dashes and letters': 'a-'.repeat(SIZE / 2),
+  'at signs': 'a@'.repeat(SIZE / 2),
+  'empty lines': '\n'.repeat(SIZE),
+  'lines of comments': '#\n'.repeat(SIZE / 2),
+  'colour codes': '\u001b['.repeat(SIZE / 2),
+  'a list of numbers': `[${'1,'.repeat(SIZE / 2)}1]`,
+}
+const PARSERS: Record<string, (text: string) => unknown> = {
+  metrics: (text) => parseMetrics(text, new Set(['a'])),
+  JSON: parseOutsideJson,
+  'a log line': (text) => parseRecord(unwrap(text)),
+  'a reason': normaliseReason,
+  'a time': parseTime,
+}
+
+test.each(Object.keys(PARSERS).flatMap((parser) => Object.keys(TEXTS).map((text) => [parser, text] as const)))(
+  'the parser of %s takes linear time for 4 MB of %s',
+  (parser, text) => {
+    const start = process.cpuUsage()
+    PARSERS[parser]!(TEXTS[text]!)
+    const { user, system } = process.cpuUsage(start)
+    expect((user + system) / 1_000).toBeLessThan(MAX_CPU_MS)
+  },
+)
