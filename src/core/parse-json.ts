@@ -43,6 +43,8 @@ function withExactNumbers(text: string): string | undefined {
       NUMBER.lastIndex = i
       const number = NUMBER.exec(text)?.[0]
       if (number === undefined) continue
+      // Two numbers without a comma are not JSON.
+      if (text[i + number.length] === '.') return undefined
       const value = Number(number)
       if (!Number.isFinite(value)) return undefined
       if (Math.abs(value) > Number.MAX_SAFE_INTEGER && /^-?\d+$/.test(number)) {
