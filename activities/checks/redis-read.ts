@@ -6,11 +6,15 @@ import type { RedisTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalStrings, requiredString } from './check-parameters.ts'
+import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
 /** Longer strings are cut. */
 const MAX_TEXT_BYTES = 48 * 1024
+
+/** The entries of a key that are read at once. */
+const MAX_KEY_BYTES = 8 * 1024 * 1024
 
 interface Answer {
   value?: Json
@@ -49,24 +53,31 @@ async function answer(target: RedisTarget, command: string, args: string[]): Pro
       return { value: exists ? (text as string) : null, truncated: Number(length) > MAX_TEXT_BYTES }
     }
     case 'MGET':
-      return { rows: named(args, (await read('mget', ...args)) as Json[]) }
+      return readTextsOfKeys(target, args)
     case 'HMGET':
-      return { rows: named(args.slice(1), (await read('hmget', ...(args as [string]))) as Json[]) }
+      return readFields(target, key, args.slice(1))
     case 'HGETALL':
       return readHash(target, key)
     case 'SMEMBERS':
       return readSet(target, key)
     case 'LRANGE': {
       const range = cutRange(args, Number(await read('llen', key)))
+      if (!range.empty) await requireFits(target, key, range.stop - range.start + 1)
       const values = range.empty ? [] : ((await read('lrange', key, range.start, range.stop)) as Json[])
       return { rows: values.map((value) => ({ field: null, value })), truncated: range.cut }
     }
     case 'ZRANGE':
       return readSortedSet(target, key, args)
-    case 'HGET':
+    case 'HGET': {
+      const { rows, truncated } = await readFields(target, key, args.slice(1))
+      if (truncated) throw failure(`field ${args[1]} of ${key} has more than 256 kB: it is not read`)
+      return { value: rows![0]!.value }
+    }
+    case 'LINDEX':
+      await requireFits(target, key, 1)
+      return { value: ((await read('lindex', ...args)) as Json) ?? null }
     case 'SISMEMBER':
     case 'ZSCORE':
-    case 'LINDEX':
     default: {
       const value = (await read(command.toLowerCase(), ...args)) as Json
       return { value: value ?? null }
@@ -74,19 +85,69 @@ async function answer(target: RedisTarget, command: string, args: string[]): Pro
   }
 }
 
+/** Of a long text only the beginning. */
+async function readTextsOfKeys(target: RedisTarget, keys: string[]): Promise<Answer> {
+  const lengths = (await target.redis.pipeline(keys.map((key) => ['strlen', key])).exec()) ?? []
+  // Like MGET, null for a key that has another type.
+  const texts = keys.filter((_, i) => lengths[i]![0] === null)
+  const share = Math.min(MAX_TEXT_BYTES, Math.floor(MAX_KEY_BYTES / Math.max(1, texts.length)))
+  const replies = await readPipeline(
+    target,
+    texts.flatMap((key): RedisCommand[] => [
+      ['exists', key],
+      ['getrange', key, 0, share - 1],
+    ]),
+  )
+  const values = new Map(texts.map((key, i) => [key, replies[2 * i] === 1 ? (replies[2 * i + 1] as Json) : null]))
+  const rows = named(
+    keys,
+    keys.map((key) => values.get(key) ?? null),
+  )
+  return { rows, truncated: lengths.some(([error, length]) => error === null && Number(length) > share) }
+}
+
+/** Without fields that are too large to read. */
+async function readFields(target: RedisTarget, key: string, fields: string[]): Promise<Answer> {
+  const [texts] = await readTexts(target, [key], fields)
+  const rows = named(fields, texts!.values).filter(({ field }) => !texts!.notRead.includes(field))
+  return { rows, truncated: texts!.notRead.length > 0 }
+}
+
 async function readHash(target: RedisTarget, key: string): Promise<Answer> {
   const [size] = await readPipeline(target, [['hlen', key]])
-  const flat =
-    Number(size) <= MAX_ROWS
-      ? ((await readPipeline(target, [['hgetall', key]]))[0] as string[] | Record<string, string>)
-      : await scanSome(target, 'hscan', key, 2)
-  const pairs = Array.isArray(flat) ? chunk(flat, 2) : Object.entries(flat)
+  if (Number(size) <= MAX_ROWS) {
+    const [fields] = (await readPipeline(target, [['hkeys', key]])) as [string[]]
+    return readFields(target, key, fields)
+  }
+  await requireFits(target, key, MAX_ROWS)
+  const pairs = chunk(await scanSome(target, 'hscan', key, 2), 2)
   const rows = pairs.slice(0, MAX_ROWS).map(([field, value]) => ({ field: field!, value: value! }))
   return { rows, truncated: Number(size) > rows.length }
 }
 
+/** Redis does not report the size of an entry before it sends it, only the size of the whole key. Throws if the entries are large. */
+async function requireFits(target: RedisTarget, key: string, entries: number): Promise<void> {
+  const lengthCommands = { list: 'llen', set: 'scard', zset: 'zcard', hash: 'hlen' } as const
+  const type = (await target.redis.type(key)) as keyof typeof lengthCommands
+  if (!Object.hasOwn(lengthCommands, type)) return
+  const [[usageError, usage], [, length]] = (await target.redis
+    .pipeline([
+      ['memory', 'usage', key],
+      [lengthCommands[type], key],
+    ])
+    .exec()) as [[Error | null, unknown], [Error | null, unknown]]
+  // Some hosted servers do not offer the command.
+  if (usageError || Number(usage) <= MAX_KEY_BYTES) return
+  const bytes = (Number(usage) / Math.max(1, Number(length))) * entries
+  if (bytes > MAX_KEY_BYTES)
+    throw failure(
+      `${key} has ${Math.round(Number(usage) / 1024 / 1024)} MB in ${Number(length)} entries: the check reads at most ${MAX_KEY_BYTES / 1024 / 1024} MB`,
+    )
+}
+
 async function readSet(target: RedisTarget, key: string): Promise<Answer> {
   const [size] = await readPipeline(target, [['scard', key]])
+  await requireFits(target, key, Math.min(MAX_ROWS, Number(size)))
   const members =
     Number(size) <= MAX_ROWS
       ? ((await readPipeline(target, [['smembers', key]]))[0] as string[])
@@ -119,6 +180,7 @@ async function readSortedSet(target: RedisTarget, key: string, args: string[]): 
   const [size] = await readPipeline(target, [['zcard', key]])
   const range = cutRange(args, Number(size))
   if (range.empty) return { rows: [] }
+  await requireFits(target, key, range.stop - range.start + 1)
   const [reply] = await readPipeline(target, [['zrange', key, range.start, range.stop, ...options]])
   const scored = options.includes('WITHSCORES')
   const rows = scored

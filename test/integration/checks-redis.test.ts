@@ -157,3 +157,29 @@ test('the server’s health is returned as numbers', async () => {
   expect(evidence.result!.usedMemory).toBeGreaterThan(100_000)
   expect(evidence.result!.connectedClients).toBeGreaterThanOrEqual(2)
 })
+
+test('values of megabytes are not read, and the result says that something is missing', async () => {
+  const huge = 'x'.repeat(1_000_000)
+  await redis.hset(key('huge-hash'), { small: '1', huge })
+  await redis.set(key('huge-text'), huge)
+  await redis.rpush(key('huge-list'), ...Array.from({ length: 12 }, () => huge))
+  const small = [{ field: 'small', value: '1' }]
+  expect((await read('HGETALL', key('huge-hash'))).result).toMatchObject({ rows: small, truncated: true })
+  expect((await read('HMGET', key('huge-hash'), 'small', 'huge')).result).toMatchObject({
+    rows: small,
+    truncated: true,
+  })
+  expect(await read('HGET', key('huge-hash'), 'huge')).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('more than 256 kB'),
+  })
+  expect((await read('MGET', key('huge-text'), key('hash'))).result).toMatchObject({
+    rows: [expect.anything(), { field: key('hash'), value: null }],
+    truncated: true,
+  })
+  expect(await read('LRANGE', key('huge-list'), 0, -1)).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('at most 8 MB'),
+  })
+  expect(await read('LRANGE', key('huge-list'), 0, 1)).toMatchObject({ status: 'ok' })
+})

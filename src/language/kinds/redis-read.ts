@@ -32,7 +32,7 @@ export const redisRead: Kind = {
   summary: 'Runs one allowed read command on a Redis server.',
   doc: `Commands that return one value set \`value\`, which is null if the key or field does not exist. Commands that return several values fill \`rows\`: \`field\` is the field of a hash, the member of a sorted set, or for MGET and HMGET the requested key or field; it is null for lists and sets.
 
-At most 500 rows: the check reads a part of a larger hash or set, or the beginning of a longer range, and \`truncated\` is true. ZRANGE works by index, with REV and WITHSCORES. Numbers are strings, as Redis returns them, except the scores of WITHSCORES.`,
+At most 500 rows: the check reads a part of a larger hash or set, or the beginning of a longer range, and \`truncated\` is true. Fields of a hash with more than 256 kB are omitted, texts of MGET are cut, and \`truncated\` is true. Of lists and sets the check reads at most 8 MB and fails if the requested entries are larger. ZRANGE works by index, with REV and WITHSCORES. Numbers are strings, as Redis returns them, except the scores of WITHSCORES.`,
   parameters: {
     connection: connectionTo(['redis', 'bullmq'], 'The name of the connection to the Redis server.'),
     command: {
