@@ -36,7 +36,7 @@ function npm(...args) {
   return isNpm ? [process.execPath, [script.replace(/npx-cli\.js$/, 'npm-cli.js'), ...args]] : ['npm', args]
 }
 
-/** Without the settings that npm and npx pass on, among them the folder and the package that they were called for. */
+/** The environment without the settings of the calling npm or npx, such as its working directory and package. */
 function npmEnvironment() {
   const own = /^npm_(package|lifecycle|command)|^npm_config_(prefix|local_prefix|global|package|call|yes|workspace)/i
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))

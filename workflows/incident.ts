@@ -20,7 +20,7 @@ import type { CheckRequest, Host } from '../src/interpreter/host.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
 import { decisionSignal, wakeSignal } from './messages.ts'
 
-/** Checks with a timeout up to this run as a local activity: one marker in the history instead of three events and a workflow task. */
+/** Checks with at most this timeout run as a local activity: the history then has one marker instead of three events and a workflow task. */
 const MAX_LOCAL_CHECK_TIMEOUT_MS = 5_000
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' } as const
 /** A retried local activity keeps its workflow task open, which adds events to the history: after these tries a normal activity takes over. */

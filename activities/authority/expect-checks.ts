@@ -37,7 +37,7 @@ function stageOf({ incident, plan }: Authority, { place, name }: CheckRequest): 
   const parsed = parseCheckPlace(place)
   const stage = parsed?.check === name ? parsed.stage : undefined
   if (!stage || !['diagnose', 'recheck', 'after'].includes(stage.at))
-    return refuse(incident, `${place} is not a place for evidence of ${name}`)
+    return refuse(incident, `${place} is not a valid place for evidence of ${name}`)
   if (stage.round > plan.rounds.total) return refuse(incident, `the plan has no round ${stage.round}`)
   return stage
 }

@@ -16,17 +16,19 @@ export async function expectClosing(db: Queryable, authority: Authority, { outco
   if (outcome === 'resolved' && !(await anyVerified(db, incident))) refuse(incident, 'no remedy was verified')
   if (outcome === 'resolved' || outcome === 'cleared') {
     if (!plan.symptom)
-      return outcome === 'cleared' ? refuse(incident, 'it has no symptom that could be absent') : undefined
+      return outcome === 'cleared'
+        ? refuse(incident, 'its plan has no symptom check, so it cannot be cleared')
+        : undefined
     const symptom = evaluateCondition(plan.symptom, await lastScope(db, authority))
     if (!('value' in symptom) || symptom.value === true)
-      refuse(incident, 'the symptom was present, or unknown, at the end')
+      refuse(incident, 'the symptom was present or unknown in the last checks')
   }
   if (outcome === 'no-action') {
     const scope = await diagnosedScope(db, authority)
     const isNamed = evaluateCauses(plan, scope).some(
       ({ cause, finding }) => finding.holds === true && 'end' in cause.then && cause.then.end === 'no-action',
     )
-    if (!isNamed && plan.otherwise.end !== 'no-action') refuse(incident, 'no cause that needs no action holds')
+    if (!isNamed && plan.otherwise.end !== 'no-action') refuse(incident, 'no cause with the end no-action holds')
   }
 }
 

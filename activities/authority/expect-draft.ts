@@ -15,7 +15,7 @@ import { refuse } from './refuse.ts'
  */
 export async function expectDraft(db: Queryable, authority: Authority, draft: ProposalDraft): Promise<void> {
   const { incident, plan } = authority
-  if (draft.gate !== gateId(incident, draft.round)) refuse(incident, `${draft.gate} is not its gate`)
+  if (draft.gate !== gateId(incident, draft.round)) refuse(incident, `${draft.gate} is not the gate of this round`)
   const scope = await scopeAt(db, authority, { at: 'diagnose', round: draft.round }, plan.checks)
   const symptom = evaluateCondition(plan.symptom, scope)
   if ('value' in symptom && symptom.value !== true) refuse(incident, 'the symptom is not present')
@@ -31,8 +31,9 @@ export async function expectDraft(db: Queryable, authority: Authority, draft: Pr
   // Targets beyond `maxTargets` count as affected without being drafted.
   const { affected } = draft
   if (targets.length === 0 || !(affected >= targets.length && affected <= all.targets.length))
-    refuse(incident, `${affected} affected targets are claimed`)
-  if (!isSameJson({ ...expected, affected }, draft)) refuse(incident, `the draft is not what ${remedy.name} comes to`)
+    refuse(incident, `the draft has a wrong number of affected targets: ${affected}`)
+  if (!isSameJson({ ...expected, affected }, draft))
+    refuse(incident, `the draft differs from what the plan gives for ${remedy.name}`)
 }
 
 /** The named cause, if it holds and no cause above it, which an earlier round did not rule out, forbids its remedy. */
@@ -40,5 +41,5 @@ function claimedCause({ incident }: Authority, evaluated: EvaluatedCause[], name
   const at = evaluated.findIndex(({ cause }) => cause.name === name)
   const choice = chooseCause(evaluated, (one) => (evaluated.indexOf(one) < at ? 'ruled out before' : undefined))
   if ('chosen' in choice && choice.chosen.cause.name === name) return choice.chosen
-  return refuse(incident, `cause ${name} does not hold on the stored evidence`)
+  return refuse(incident, `cause ${name} does not hold with the stored evidence`)
 }

@@ -2,10 +2,10 @@ import type { Escalation } from '../../src/interpreter/host.ts'
 import type { Authority } from './caller.ts'
 import { refuse } from './refuse.ts'
 
-/** Refuses to notify anybody whom the plan does not name. */
+/** Refuses to notify groups or channels that the plan does not name. */
 export function expectEscalation({ incident, plan }: Authority, { to }: Escalation): void {
   const approvers = Object.values(plan.remedies).flatMap(({ approval }) => (approval.auto ? [] : approval.by))
   const known = new Set([...plan.escalate.to, ...approvers])
-  const odd = to.find((name) => !known.has(name))
-  if (odd !== undefined) refuse(incident, `the plan notifies nobody called ${odd}`)
+  const unknown = to.find((name) => !known.has(name))
+  if (unknown !== undefined) refuse(incident, `the plan does not notify ${unknown}`)
 }

@@ -25,5 +25,5 @@ export async function expectHandOff(
     isSameJson(renderParameters(ending.inputs, known), inputs)
   const holding = evaluateCauses(plan, scope).filter(({ finding }) => finding.holds === true)
   if (holding.some(({ cause, affects }) => isPlanned(cause.then, causeScope(cause, affects, scope)))) return
-  if (!isPlanned(plan.otherwise, scope)) refuse(incident, `the plan does not hand over to ${type} with these inputs`)
+  if (!isPlanned(plan.otherwise, scope)) refuse(incident, `the plan does not hand off to ${type} with these inputs`)
 }

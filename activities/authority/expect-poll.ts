@@ -12,14 +12,14 @@ import { refuse } from './refuse.ts'
 export async function expectPoll(db: Queryable, authority: Authority, request: PollRequest): Promise<void> {
   const { incident, plan, inputs } = authority
   const stage = parseStage(request.place)
-  if (!stage) return refuse(incident, `${request.place} is not a place to poll at`)
+  if (!stage) return refuse(incident, `${request.place} is not a valid place for a poll`)
   const { remedy, targets } = await proposedRemedy(db, authority, stage.round)
   const polled =
     stage.at === 'verify'
       ? remedy.verify
       : stage.at === 'wait'
         ? { holdsMs: 0, ...remedy.actions.find(({ id }) => id === stage.action)?.wait }
-        : refuse(incident, `${request.place} is not a place to poll at`)
+        : refuse(incident, `${request.place} is not a valid place for a poll`)
   const { checks, until, holdsMs, everyMs, withinMs, scope, types } = request
   const items = Array.isArray(scope['targets']) ? scope['targets'] : []
   const known = targets.filter(({ target }) => items.some((item) => isSameJson(item, target.item)))
@@ -27,5 +27,5 @@ export async function expectPoll(db: Queryable, authority: Authority, request: P
   const isPlanned =
     isSameJson({ checks, until, holdsMs, everyMs, withinMs }, { ...polled }) &&
     isSameJson({ scope, types }, { scope: expected.values, types: expected.types })
-  if (!isPlanned || known.length < items.length) refuse(incident, `${request.place} is not polled as the plan says`)
+  if (!isPlanned || known.length < items.length) refuse(incident, `${request.place} differs from the poll in the plan`)
 }

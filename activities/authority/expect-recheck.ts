@@ -33,7 +33,7 @@ export async function expectRecheck(
     skipped,
   }
   if (!isSameJson(result, claimed))
-    refuse(incident, `re-check ${at.number} of round ${at.round} comes to another result`)
+    refuse(incident, `re-check ${at.number} of round ${at.round} has a different result than the stored evidence gives`)
 }
 
 function textsOf(value: unknown): string[] {

@@ -21,7 +21,7 @@ export async function expectVerdict(
   const { incident, plan, inputs } = authority
   const { proposal, remedy, targets } = await proposedRemedy(db, authority, round)
   if (claimed['remedy'] !== remedy.name || claimed['round'] !== round)
-    refuse(incident, 'the verdict is of another remedy')
+    refuse(incident, 'the verdict is for another remedy')
   const applied = new Set(Array.isArray(claimed['targets']) ? claimed['targets'] : [])
   const items = targets.filter(({ target }) => applied.has(target.key)).map(({ target }) => target.item)
   if (items.length !== applied.size || items.length === 0)

@@ -83,7 +83,7 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
 async function searchTail(tail: LogTail, query: Query, found: Found, signal: AbortSignal): Promise<number> {
   let oldest = Infinity
   let parsed = 0
-  // Lines without a readable time: they are not newer than the next line with one.
+  // Number of lines without a readable time. They are not newer than the next line with a time.
   let untimed = 0
   for (const record of readRecords(tail)) {
     parsed += record.text.length

@@ -54,7 +54,7 @@ export function unwrap(line: string): Unwrapped {
       text: log.replace(/\r?\n$/, ''),
       time: parseTime(object['time'] ?? object['@timestamp']),
       stream: String(stream),
-      // Only the runtime's own form keeps the line's end.
+      // In the container runtime's own format a complete line ends with a line break; other formats remove it.
       partial: !log.endsWith('\n') && Object.keys(object).length <= 4 && object['time'] !== undefined,
     }
   const journal = Number(object['__REALTIME_TIMESTAMP'])

@@ -176,7 +176,7 @@ async function scanSome(
 async function readSortedSet(target: RedisTarget, key: string, args: string[]): Promise<Answer> {
   const options = args.slice(3).map((option) => option.toUpperCase())
   const unknown = options.find((option) => option !== 'REV' && option !== 'WITHSCORES')
-  if (unknown) throw failure(`ZRANGE is read by index, with REV and WITHSCORES only, not ${unknown}`)
+  if (unknown) throw failure(`ZRANGE can only be used by index, with REV and WITHSCORES, not with ${unknown}`)
   const [size] = await readPipeline(target, [['zcard', key]])
   const range = cutRange(args, Number(size))
   if (range.empty) return { rows: [] }

@@ -11,7 +11,7 @@ export type EventData = {
     /** The check's kind, such as `sql.query`. */
     check: string
     status: 'ok' | 'failed' | 'timeout'
-    /** The evidence's address. */
+    /** The digest of the stored evidence: its key. */
     ref: string
     truncated: boolean
     /** Digest of the parameters. */

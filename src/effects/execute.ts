@@ -61,7 +61,7 @@ async function apply(
   }
 }
 
-/** A manual action takes no permit, so the cancelling is checked here. */
+/** A manual action needs no permit, so a cancellation is checked here. */
 async function isCancelled({ database }: EffectDeps, gate: string): Promise<boolean> {
   const found = await database.query(
     `SELECT FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1 AND i.cancelled_at IS NOT NULL`,

@@ -16,7 +16,7 @@ export type RecordedEvent = ParsedEvent & {
   at: string
 }
 
-/** Appends events to the incident's chain; throws `RUNBOOK_NOT_FOUND`. For what is stored together with them, pass the connection of that transaction. */
+/** Appends events to the incident's chain; throws `RUNBOOK_NOT_FOUND`. To store other rows in the same transaction, pass its connection. */
 export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<RecordedEvent[]> {
   if (events.length === 0) return []
   return append(db, 'append_events($1, $2, $3)', incident, events, [])

@@ -7,9 +7,9 @@ interface Statement {
 }
 
 /**
- * The statement with its lists in the form that the server expects of each parameter: JSON for json and jsonb, the text of an array for
- * arrays. The server is asked for the types, because an empty list has another text in each: `[]` and `{}`. Without lists, no question
- * is sent. Throws an error with SQLSTATE 42804 for a list where the server expects another type, and the server's error for the statement.
+ * The statement with each list in the form that its parameter needs: JSON for json and jsonb, an array literal for arrays. Asks the
+ * server for the parameter types, because an empty list is `[]` in JSON but `{}` as an array. Sends nothing for a statement without
+ * lists. Throws an error with SQLSTATE 42804 for a list where the server expects another type, and the server's error for the statement.
  */
 export async function withFittingLists<S extends Statement>(client: PoolClient, statement: S): Promise<S> {
   if (!statement.values.some(Array.isArray)) return statement

@@ -335,7 +335,7 @@ describe('the cost of an incident', () => {
     const next = await world.open('watching', 'cost')
     expect(await (await handle(next)).result()).toMatchObject({ outcome: 'no-action' })
     const there = counted.transactions() - before
-    // Accepted, marked as started; who calls, evidence, what the closing must follow from (two reads), closed.
+    // The engine: accept, mark as started. The worker: check the caller, store evidence, two reads before closing, close.
     expect([here, there]).toEqual([2, 5])
 
     const { events } = await (await handle(incident)).fetchHistory()

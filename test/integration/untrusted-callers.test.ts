@@ -157,13 +157,13 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
   test('cannot choose what a check asks', async () => {
     expect(await call('runChecks', [incident, [forgedCheck(1)]])).toMatch(/^refused: .*not the check of the plan/)
     const elsewhere = { ...forgedCheck(1), place: 'r1/verify/bad' }
-    expect(await call('runChecks', [incident, [elsewhere]])).toMatch(/^refused: .*not a place for evidence/)
+    expect(await call('runChecks', [incident, [elsewhere]])).toMatch(/^refused: .*not a valid place for evidence/)
     expect(
       await call('runChecks', [incident, [{ ...forgedCheck(1), name: 'other', place: 'r1/check/other' }]]),
     ).toMatch(/^refused: .*the plan has no check other/)
   })
 
-  test('cannot propose on evidence that is not stored, nor anything but what the plan comes to', async () => {
+  test('cannot propose with evidence that is not stored, nor anything that does not follow from the plan', async () => {
     expect(await call('propose', [incident, forgedDraft(incident, 1)])).toMatch(/^refused: .*no evidence of bad/)
     const { checks } = thingsPlan('things')
     const parameters = {
@@ -223,8 +223,8 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
       await record('r1/permit/y', 'permit', { gate: `${incident}.r1`, target: 'y', lease: 'l', fence: 1 }),
     ).toMatch(/^refused: /)
     const message = { place: 'r1/escalation', to: ['everybody'], message: 'm', reason: 'r' }
-    expect(await call('escalate', [incident, message])).toMatch(/^refused: .*notifies nobody called everybody/)
-    expect(await call('handOff', [incident, 'things', { group: 'x' }])).toMatch(/^refused: .*does not hand over/)
+    expect(await call('escalate', [incident, message])).toMatch(/^refused: .*does not notify everybody/)
+    expect(await call('handOff', [incident, 'things', { group: 'x' }])).toMatch(/^refused: .*does not hand off/)
     for (const outcome of ['resolved', 'cleared', 'no-action'])
       expect(await call('close', [incident, { outcome, reason: 'everything is fine' }])).toMatch(/^refused: /)
   })

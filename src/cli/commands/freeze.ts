@@ -8,7 +8,7 @@ export function command(terminal: Terminal): Command {
     .description(
       "Stop applying remedies everywhere, also approved ones. Needs only the engine's PostgreSQL (RUNBOOK_DATABASE_URL), not the API or Temporal. A target whose permit was issued before the freeze is still completed.",
     )
-    .requiredOption('-r, --reason <text>', 'required: why; shown on every incident')
+    .requiredOption('-r, --reason <text>', 'the reason (required); shown on every incident')
     .addHelpText(
       'after',
       '\nIncidents are still diagnosed and proposed, and approvals are kept.\n\nExample:\n  runbook freeze --reason "database failover tonight"',

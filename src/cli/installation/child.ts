@@ -31,7 +31,7 @@ export class Child {
   #process: ChildProcess | undefined
   /** Aborted by `stop`. */
   #life = new AbortController()
-  /** Where it serves, from its ready message. */
+  /** The address of its server, from its ready message. */
   url: string | undefined
 
   constructor(options: ChildOptions) {

@@ -27,7 +27,7 @@ interface Row {
 export async function incidentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const row = (await db.query<Row>('SELECT * FROM runbook.incidents WHERE id = $1', [incident])).rows[0]!
   const opened = events.find((event) => event.kind === 'opened')
-  if (!opened) return fault('the event of its opening is missing')
+  if (!opened) return fault('the "opened" event is missing')
   const closed = events
     .filter((event) => event.kind === 'closed')
     .find(({ place }) => place === formatPlace({ kind: 'closed' }))
