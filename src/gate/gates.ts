@@ -81,6 +81,7 @@ export interface LockedIncident {
   id: string
   runbook: string
   planDigest: string
+  key: string
   /** Who opened the incident, and who opened its parent incidents. */
   requesters: string[]
   cancelled: boolean
@@ -116,7 +117,7 @@ export async function lockGate(
 
 export async function lockIncident(connection: Connection, id: string): Promise<LockedIncident> {
   const found = await connection.query<LockedIncident>(
-    `SELECT id, runbook, plan_digest AS "planDigest", CASE WHEN parent IS NULL THEN ARRAY[requester] ELSE ARRAY(
+    `SELECT id, runbook, plan_digest AS "planDigest", key, CASE WHEN parent IS NULL THEN ARRAY[requester] ELSE ARRAY(
        WITH RECURSIVE line AS (
          SELECT p.id, p.requester, p.parent FROM runbook.incidents p WHERE p.id = $1
          UNION SELECT p.id, p.requester, p.parent FROM runbook.incidents p JOIN line ON p.id = line.parent)

@@ -92,11 +92,11 @@ export async function takePermit(
     const control = await refusedByControl(connection, gate)
     if (control) return control
     const remedy = `${incident.runbook}/${gate.remedy}`
+    const lease = leaseOf(incident, gate, remedy, request.target)
     if (!earlier) {
-      const limit = await refusedByLimit(connection, gate, remedy, request.target)
+      const limit = await refusedByLimit(connection, gate, remedy, request.target, lease)
       if (limit) return limit
     }
-    const lease = leaseOf(gate, remedy, request.target)
     const fence = await takeLease(connection, lease, request.gate, request.leaseMs)
     if (fence === undefined) return refuse('busy', `another remedy holds the lease ${lease}`)
     await storePermit(connection, gate, remedy, request, lease, fence)
@@ -272,6 +272,7 @@ async function refusedByLimit(
   gate: GateRow,
   remedy: string,
   target: string,
+  lease: string,
 ): Promise<PermitAnswer | undefined> {
   const { perHour, cooldownMs } = gate.proposal.limits
   if (perHour === undefined && cooldownMs === undefined) return undefined
@@ -279,9 +280,9 @@ async function refusedByLimit(
   await lockName(connection, 'remedyLimits', remedy)
   const found = await connection.query<{ hour: number; cooling: boolean }>(
     `SELECT count(*) FILTER (WHERE issued_at > clock_timestamp() - interval '1 hour')::int AS hour,
-       coalesce(bool_or(target = $2 AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
+       coalesce(bool_or(target = $2 AND (target <> $5 OR lease = $6) AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
      FROM runbook.permits WHERE remedy = $1`,
-    [remedy, target, cooldownMs ?? 0, gate.id],
+    [remedy, target, cooldownMs ?? 0, gate.id, ALL_TARGETS, lease],
   )
   const { hour, cooling } = found.rows[0]!
   if (cooling) return refuse('cooldown', `${gate.remedy} was applied to ${target} less than its cooldown ago`)
@@ -290,9 +291,13 @@ async function refusedByLimit(
   return undefined
 }
 
-/** The lease's name: the target's `lock`, by which remedies that treat the same thing exclude each other, or one of its own. */
-function leaseOf(gate: GateRow, remedy: string, target: string): string {
-  return gate.proposal.targets.find((one) => one.key === target)?.lock ?? `${remedy}/${target}`
+/**
+ * The lease's name: the target's `lock`, by which remedies that treat the same thing exclude each other, or one of its own. What is done
+ * once for all targets is named by the incident's key: incidents about different things share the target `-`.
+ */
+function leaseOf({ key }: LockedIncident, gate: GateRow, remedy: string, target: string): string {
+  const { lock } = gate.proposal.targets.find((one) => one.key === target) ?? {}
+  return lock ?? `${remedy}/${target === ALL_TARGETS ? `${ALL_TARGETS}/${key}` : target}`
 }
 
 /**

@@ -587,6 +587,24 @@ describe('a permit is refused', () => {
   })
 })
 
+test('a remedy without targets is limited for each incident key, or for each lock, and not for all incidents', async () => {
+  const single = (lock?: string) => ({
+    targets: [{ key: '-', ...(lock ? { lock } : {}) }],
+    proposal: { remedy: 'single', limits: { maxTargets: 1, cooldownMs: 60_000 } },
+  })
+  const asked = async (lock?: string) => {
+    const opened = await propose(world, single(lock))
+    await approve(opened)
+    return permit({ ...opened, recheckedAt: await recheck(opened, ['-']) }, '-')
+  }
+  const [one, other] = [await asked(), await asked()]
+  expect([one, other]).toMatchObject([{ granted: true }, { granted: true }])
+  expect(one).not.toMatchObject({ lease: (other as { lease: string }).lease })
+  expect(await asked('service/billing')).toMatchObject({ granted: true, lease: 'service/billing' })
+  expect(await asked('service/billing')).toMatchObject(denied('cooldown'))
+  expect(await asked('service/search')).toMatchObject({ granted: true })
+})
+
 describe('a lease', () => {
   const locked = (name: string) => ({
     targets: [
