@@ -7,6 +7,9 @@ import { requireMigrated } from '../history/migrate.ts'
 import { projectDirectory } from './address.ts'
 import type { Terminal } from './terminal.ts'
 
+/** Some statements read the whole history. */
+const ANSWER_TIMEOUT_MS = 600_000
+
 export interface AuditedHistory {
   /** `checkpoint` is the content of a checkpoint file. */
   verify(checkpoint: string | undefined): Promise<AuditReport>
@@ -18,7 +21,11 @@ export interface AuditedHistory {
 export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory> {
   const config = loadConfig({ env, cwd: projectDirectory(cwd) })
   const keyring = openEngineKeyring(config)
-  const database = openDatabase(config.database.reveal(), { max: 1, name: 'runbook audit' })
+  const database = openDatabase(config.database.reveal(), {
+    max: 1,
+    name: 'runbook audit',
+    answerMs: ANSWER_TIMEOUT_MS,
+  })
   const close = () => database.end()
   try {
     await requireMigrated(database)

@@ -31,14 +31,20 @@ export interface Terminal {
   onInterrupt(handle: () => void): () => void
 }
 
+/** A log on a full disk loses lines. It must not end the API or the worker. */
+export function ignoreFullDisk(error: NodeJS.ErrnoException): void {
+  if (!['ENOSPC', 'EDQUOT', 'EIO'].includes(error.code ?? '')) throw error
+}
+
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process
   const live = stdout.isTTY === true && env.TERM !== 'dumb'
   // The reader of a pipe may stop early (`| head`). That is not an error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit()
-    throw error
+    ignoreFullDisk(error)
   })
+  stderr.on('error', ignoreFullDisk)
   return {
     print: (text) => void stdout.write(`${text}\n`),
     log: (text) => void stderr.write(`${text}\n`),

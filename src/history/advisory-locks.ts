@@ -48,3 +48,14 @@ export async function lockShared(connection: Queryable, lock: AdvisoryLock): Pro
 export async function lockName(connection: Queryable, kind: keyof typeof LOCK_SEEDS, name: string): Promise<void> {
   await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [name, LOCK_SEEDS[kind]])
 }
+
+/** Process ids of the other sessions that hold the lock, at PostgreSQL's server. */
+export async function holdersOf(db: Queryable, lock: AdvisoryLock): Promise<number[]> {
+  const found = await db.query<{ pid: number }>(
+    `SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND (classid::bigint << 32) + objid::bigint = $1 AND objsubid = 1`,
+    [lock],
+  )
+  return found.rows.map(({ pid }) => pid)
+}

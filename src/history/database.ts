@@ -1,5 +1,4 @@
 import pg from 'pg'
-import { defined } from '../core/defined.ts'
 import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { isBroken, watchClient, withClient } from '../core/with-client.ts'
@@ -12,22 +11,35 @@ export type Queryable = Pick<pg.Pool, 'query'>
 export interface DatabaseOptions {
   max?: number
   name?: string
-  /** A statement without an answer after this many milliseconds fails. For callers that wait no longer themselves. */
+  /** A statement without an answer after this many milliseconds fails, here and at the server. Default: 20 s. */
   answerMs?: number
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
+const ANSWER_TIMEOUT_MS = 20_000
+/** A connection to a host that vanished is noticed by TCP, also while nothing is sent. */
+const KEEP_ALIVE_DELAY_MS = 10_000
+const LOCK_TIMEOUT_MS = 5_000
+/** How long a process may stop between two statements while it holds locks. */
+const IDLE_TIMEOUT_MS = 10_000
+/** A snapshot holds no locks that others wait for. */
+const SNAPSHOT_IDLE_TIMEOUT_MS = 60_000
+
+const answerTimeouts = new WeakMap<Database, number>()
 
 /** Opens the engine's database as the application role. Connections are made when needed. */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const answerMs = options.answerMs ?? ANSWER_TIMEOUT_MS
   const pool = new pg.Pool({
     connectionString: url,
     max: options.max ?? 10,
     application_name: options.name ?? 'runbook',
-    connectionTimeoutMillis: Math.min(options.answerMs ?? CONNECT_TIMEOUT_MS, CONNECT_TIMEOUT_MS),
+    connectionTimeoutMillis: Math.min(answerMs, CONNECT_TIMEOUT_MS),
     keepAlive: true,
-    ...defined({ query_timeout: options.answerMs }),
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    query_timeout: answerMs,
   })
+  answerTimeouts.set(pool, answerMs)
   // The pool replaces an idle connection that breaks. Without a listener, the event would end the process.
   pool.on('error', () => {})
   pool.on('connect', watchClient)
@@ -36,26 +48,46 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
 
 /** Runs `work` in one transaction: commits its result, or rolls back and rethrows. */
 export async function transaction<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
-  return inTransaction(database, 'BEGIN', work)
+  return inTransaction(database, 'BEGIN', IDLE_TIMEOUT_MS, work)
 }
 
 /** Runs several reads that see the database at one moment, so that what they read of a changing incident is consistent. */
 export async function snapshot<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
-  return inTransaction(database, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work)
+  return inTransaction(database, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', SNAPSHOT_IDLE_TIMEOUT_MS, work)
 }
 
 async function inTransaction<T>(
   database: Database,
   begin: string,
+  idleMs: number,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
   const committed = async (connection: Connection) => {
-    await connection.query(begin)
+    // oxlint-disable-next-line runbook/sql-text -- constants of this file
+    await connection.query(`${begin}; ${limits(answerTimeouts.get(database) ?? ANSWER_TIMEOUT_MS, idleMs)}`)
     const result = await work(connection)
     await connection.query('COMMIT')
     return result
   }
   return onConnection(database, committed, rollBack)
+}
+
+/**
+ * The server's own limits for one transaction: a process that stops, or whose host vanishes, must not keep its locks. They are set for
+ * the transaction only, so that a connection pooler (PgBouncer) does not pass them on to another client.
+ */
+export function limits(answerMs: number, idleMs = IDLE_TIMEOUT_MS, lockMs = LOCK_TIMEOUT_MS): string {
+  const settings = {
+    statement_timeout: answerMs,
+    lock_timeout: Math.min(lockMs, answerMs),
+    idle_in_transaction_session_timeout: idleMs,
+  }
+  return (
+    Object.entries(settings)
+      // oxlint-disable-next-line runbook/sql-text -- constants of this file and numbers
+      .map(([name, value]) => `SET LOCAL ${name} = ${value}`)
+      .join('; ')
+  )
 }
 
 async function rollBack(connection: Connection): Promise<boolean> {

@@ -79,12 +79,18 @@ function codeOf(status: number): string {
 
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN', 'EHOSTUNREACH'])
 
-/** Whether node-pg reports that the database is down, shutting down or not answering. */
+/**
+ * SQLSTATEs with which the database asks to try again later: it is down or shutting down (08, 57P0), its disk, memory or connections
+ * are used up (53), or a lock or the statement took too long (55P03, 57014).
+ */
+const TRY_LATER = /^(08|53|57P0|55P03|57014)/
+
+/** Whether node-pg reports that the database is down, shutting down, out of resources or not answering. */
 function isUnreachable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if (error instanceof AggregateError && error.errors.some(isUnreachable)) return true
   const { code, cause } = error as { code?: unknown; cause?: unknown }
-  if (typeof code === 'string' && (NETWORK.has(code) || /^(08|57P0)/.test(code))) return true
+  if (typeof code === 'string' && (NETWORK.has(code) || TRY_LATER.test(code))) return true
   if (cause !== undefined && isUnreachable(cause)) return true
   if (isUnanswered(error)) return true
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))

@@ -16,6 +16,14 @@ export function command(terminal: Terminal): Command {
     .action(async ({ reason }: { reason: string }, self: Command) => {
       const frozen = await setFreeze(terminal, true, reason)
       if (wantsJson(self)) printJson(terminal, frozen)
+      for (const { incident, target, issuedAt } of frozen.inFlight)
+        terminal.log(
+          `still in flight: ${incident}, target ${target}: its permit was issued at ${issuedAt}, before the freeze`,
+        )
+      if (frozen.ended > 0)
+        terminal.log(
+          `${frozen.ended} stopped ${frozen.ended === 1 ? 'session' : 'sessions'} of the engine held a permit that was not yet granted: ended`,
+        )
       const { person, at, reason: why } = frozen.freeze!
       if (frozen.turned) terminal.log('frozen: no remedy is applied until "runbook unfreeze --reason ..."')
       else terminal.log(`already frozen by ${person} at ${at}: ${why}`)

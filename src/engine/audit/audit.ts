@@ -1,6 +1,6 @@
 import type { Keyring } from '../../gate/keyring.ts'
 import { verifyChain, type ChainFault } from '../../history/chain.ts'
-import { transaction, type Database, type Queryable } from '../../history/database.ts'
+import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { checkpointFaults, makeCheckpoint, type Checkpoint, type SignedCheckpoint } from './checkpoint.ts'
 import { controlFaults } from './controls.ts'
 import { decisionFaults } from './decisions.ts'
@@ -21,19 +21,12 @@ export interface AuditReport {
 
 /** Audits a snapshot of the whole history while the engine keeps running. */
 export function auditHistory(database: Database, keyring: Keyring, checkpoint?: Checkpoint): Promise<AuditReport> {
-  return inSnapshot(database, (db) => audit(db, keyring, checkpoint))
+  return snapshot(database, (db) => audit(db, keyring, checkpoint))
 }
 
 /** Signs the heads of all chains in one snapshot. */
 export function checkpointHistory(database: Database, keyring: Keyring): Promise<SignedCheckpoint> {
-  return inSnapshot(database, (db) => makeCheckpoint(db, keyring))
-}
-
-function inSnapshot<T>(database: Database, read: (db: Queryable) => Promise<T>): Promise<T> {
-  return transaction(database, async (connection) => {
-    await connection.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY')
-    return read(connection)
-  })
+  return snapshot(database, (db) => makeCheckpoint(db, keyring))
 }
 
 /**

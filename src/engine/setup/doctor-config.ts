@@ -9,6 +9,7 @@ import { openDatabase } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
 import { readTemporalStatus, type TemporalStatus } from '../../temporal/temporal-status.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue } from '../catalogue.ts'
+import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { temporalAddress } from '../engine.ts'
 import { openEngineKeyring } from '../open-keyring.ts'
@@ -50,9 +51,13 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   ]
 }
 
-async function attempt(name: string, check: () => Promise<string>): Promise<DoctorFinding> {
+async function attempt(
+  name: string,
+  check: () => Promise<string | Omit<DoctorFinding, 'name'>>,
+): Promise<DoctorFinding> {
   try {
-    return { name, ok: true, detail: await withTimeout(ANSWER_TIMEOUT_MS, check) }
+    const found = await withTimeout(ANSWER_TIMEOUT_MS, check)
+    return typeof found === 'string' ? { name, ok: true, detail: found } : { name, ...found }
   } catch (error) {
     return { name, ok: false, detail: reasonOf(error) }
   }
@@ -71,7 +76,7 @@ function signingKey(config: Config): string {
   return `${publicKeyOf(key.reveal())}${before}`
 }
 
-async function checkDatabase(config: Config): Promise<string> {
+async function checkDatabase(config: Config): Promise<string | Omit<DoctorFinding, 'name'>> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
     name: 'runbook doctor',
@@ -79,7 +84,7 @@ async function checkDatabase(config: Config): Promise<string> {
   })
   try {
     await requireMigrated(database)
-    return 'answers, up to date'
+    return databaseSettingsFinding(await readDatabaseSettings(database)) ?? 'answers, up to date'
   } finally {
     await database.end()
   }

@@ -10,6 +10,19 @@ export interface ProvisionedDatabase {
 }
 
 /**
+ * The server's limits for every session of the engine, so that a process that stopped, or whose host vanished, does not keep its locks.
+ * Transactions of the engine set shorter limits of their own.
+ */
+export const SESSION_LIMITS = {
+  statement_timeout: '60s',
+  lock_timeout: '10s',
+  idle_in_transaction_session_timeout: '60s',
+  tcp_keepalives_idle: '10',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '3',
+} as const
+
+/**
  * Creates the engine's database with an owner and an application login, and migrates it. Safe to repeat: with the same passwords, the
  * same addresses stay valid. Different `names` allow several engines on one server.
  */
@@ -23,6 +36,10 @@ export async function provisionEngineDatabase(
   await withClient(superuserUrl, async (client) => {
     await ensureLogin(client, owner)
     await ensureLogin(client, application)
+    for (const [setting, value] of Object.entries(SESSION_LIMITS))
+      await client.query(
+        `ALTER ROLE ${client.escapeIdentifier(application.role)} SET ${client.escapeIdentifier(setting)} = ${client.escapeLiteral(value)}`,
+      )
     await ensureDatabase(client, names.database, owner.role)
   })
   const ownerUrl = urlFor(superuserUrl, owner, names.database)

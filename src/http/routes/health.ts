@@ -6,22 +6,38 @@ import { newApp, type ApiEnv } from '../app.ts'
 
 const READY_TIMEOUT_MS = 2_000
 
+/** Anybody may ask, so the database and Temporal are asked at most once in this time, however many requests arrive. */
+const CACHE_MS = 1_000
+
 /** Probes for the process manager: `/healthz` checks the process, `/readyz` the database and Temporal. Neither needs a token. */
-export function healthRoutes({ database, temporal }: Engine): Hono<ApiEnv> {
+export function healthRoutes({ database, temporal }: Pick<Engine, 'database' | 'temporal'>): Hono<ApiEnv> {
   const app = newApp()
-  app.get('/healthz', (c) => c.json({ status: 'ok' }))
-  app.get('/readyz', async (c) => {
+  const readiness = cached(CACHE_MS, async () => {
     const [databaseStatus, temporalStatus] = await Promise.all([
       probe(() => database.query('SELECT 1')),
       probe(() => temporal.connection.workflowService.getSystemInfo({})),
     ])
-    const ready = databaseStatus === 'ok' && temporalStatus === 'ok'
-    return c.json(
-      { status: ready ? 'ok' : 'not ready', database: databaseStatus, temporal: temporalStatus },
-      ready ? 200 : 503,
-    )
+    return { database: databaseStatus, temporal: temporalStatus }
+  })
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => {
+    const statuses = await readiness()
+    const ready = statuses.database === 'ok' && statuses.temporal === 'ok'
+    return c.json({ status: ready ? 'ok' : 'not ready', ...statuses }, ready ? 200 : 503)
   })
   return app
+}
+
+/** Requests that arrive while `read` runs, or within `ms` after it ended, share its result. */
+function cached<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined
+  let validUntil = Infinity
+  return () => {
+    if (current && performance.now() < validUntil) return current
+    validUntil = Infinity
+    current = read().finally(() => (validUntil = performance.now() + ms))
+    return current
+  }
 }
 
 /** The caller is not authenticated, so the reason goes to the log only. */

@@ -1,0 +1,36 @@
+import type { Proposal } from '../core/proposal.ts'
+import type { Queryable } from '../history/database.ts'
+
+/** A permit whose actions are not all recorded: one of them may be running, or may still be applied. */
+export interface PermitInFlight {
+  incident: string
+  gate: string
+  target: string
+  /** ISO 8601, UTC. */
+  issuedAt: string
+}
+
+/** Permits in open incidents that may still lead to an effect, oldest first. A freeze does not take them back. */
+export async function permitsInFlight(db: Queryable): Promise<PermitInFlight[]> {
+  const found = await db.query<PermitInFlight & { proposal: string; recorded: string[] }>(
+    `SELECT g.incident, p.gate, p.target, to_char(p.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "issuedAt", g.proposal,
+       ARRAY(SELECT e.action FROM runbook.effects e WHERE e.gate = p.gate AND e.target = p.target) AS recorded
+     FROM runbook.incidents i JOIN runbook.gates g ON g.incident = i.id JOIN runbook.permits p ON p.gate = g.id
+     WHERE i.closed_at IS NULL AND i.state = 'applying' ORDER BY p.issued_at, p.gate, p.target`,
+  )
+  return found.rows
+    .filter(({ proposal, target, recorded }) => actionsOf(proposal, target).some((id) => !recorded.includes(id)))
+    .map(({ incident, gate, target, issuedAt }) => ({ incident, gate, target, issuedAt }))
+}
+
+/** Ids of the actions that need a permit. A proposal that was damaged has one action that is never recorded. */
+function actionsOf(proposal: string, target: string): string[] {
+  try {
+    const { actions } = JSON.parse(proposal) as Proposal
+    return actions
+      .filter((one) => one.target === target && !['manual', 'notify'].includes(one.kind))
+      .map(({ id }) => id)
+  } catch {
+    return ['']
+  }
+}
