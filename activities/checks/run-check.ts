@@ -7,7 +7,9 @@ import { isRunbookError, messageOf, RunbookError } from '../../src/core/errors.t
 import type { Evidence } from '../../src/core/evidence.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { cutText, toStorable } from '../../src/core/storable.ts'
+import { withPausableLimit, type LimitedWork } from '../../src/targets/waiting.ts'
 import { evidenceBody } from '../../src/history/record.ts'
+import { isBusy } from '../../src/targets/open-postgres.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 import { checkTable } from './check-table.ts'
 
@@ -30,7 +32,7 @@ const RETRY_DELAY_MS = 200
 const MAX_ERROR_LENGTH = 1_000
 
 /**
- * Runs one check. Never throws: a check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
+ * Runs one check. Throws only while this process is too busy to run it (`isBusy`): that is no evidence. A check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
  * without secrets. The result is redacted and within the limits, ready to be stored.
  */
 export async function runCheck(
@@ -38,38 +40,43 @@ export async function runCheck(
   targets: Targets,
   startedAt = new Date().toISOString(),
 ): Promise<Evidence> {
-  const started = performance.now()
+  return withPausableLimit(check.timeoutMs, (limited) => runLimited(check, targets, startedAt, limited))
+}
+
+async function runLimited(
+  check: CheckRun,
+  targets: Targets,
+  startedAt: string,
+  limited: LimitedWork,
+): Promise<Evidence> {
   const about = { place: check.place, name: check.name, kind: check.kind, startedAt }
-  const elapsed = () => Math.round(performance.now() - started)
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), check.timeoutMs)
+  const elapsed = () => Math.round(limited.elapsed())
   try {
-    const result = await runTries(check, targets, timeout.signal, started)
+    const result = await runTries(check, targets, limited)
     const truncated = result.truncated === true
     const ref = digest(evidenceBody({ status: 'ok', result }))
     return { ...about, status: 'ok', result, ref, truncated, durationMs: elapsed() }
   } catch (thrown) {
-    const timedOut = timeout.signal.aborted || (isRunbookError(thrown) && thrown.detail.timeout === true)
+    if (isBusy(thrown)) throw thrown
+    const timedOut = limited.signal.aborted || (isRunbookError(thrown) && thrown.detail.timeout === true)
     const error = timedOut
       ? `no result within ${humanDuration(check.timeoutMs)}`
       : cutText(toStorable(scrubSecrets(messageOf(thrown))), MAX_ERROR_LENGTH)
     const status = timedOut ? 'timeout' : 'failed'
     const ref = digest(evidenceBody({ status, error }))
     return { ...about, status, error, ref, truncated: false, durationMs: elapsed() }
-  } finally {
-    clearTimeout(timer)
   }
 }
 
-async function runTries(check: CheckRun, targets: Targets, signal: AbortSignal, started: number): Promise<JsonObject> {
+async function runTries(check: CheckRun, targets: Targets, { signal, elapsed }: LimitedWork): Promise<JsonObject> {
   const implementation = Object.hasOwn(checkTable, check.kind) ? checkTable[check.kind] : undefined
   if (!implementation) throw new RunbookError('RUNBOOK_CHECK_FAILED', `unknown check kind ${check.kind}`)
   for (let left = check.retries; ; left--) {
-    const timeoutMs = Math.max(1, check.timeoutMs - (performance.now() - started))
+    const timeoutMs = Math.max(1, check.timeoutMs - elapsed())
     try {
       return await withSignal(signal, () => implementation(check.parameters, { targets, signal, timeoutMs }))
     } catch (error) {
-      if (left <= 0 || signal.aborted || isRunbookError(error, 'RUNBOOK_CONFIG')) throw error
+      if (left <= 0 || signal.aborted || isRunbookError(error, 'RUNBOOK_CONFIG') || isBusy(error)) throw error
       await sleep(RETRY_DELAY_MS, undefined, { signal })
     }
   }

@@ -25,44 +25,48 @@ export async function applyUnledgeredSql(
   target: PostgresTarget,
 ): Promise<EffectAnswer> {
   const place = effectPlace(request)
-  const limits = timeLimits(request.timeoutMs)
   const record = async (done: ActionResult) => ({ effect: await recordEffect(deps.database, { ...place, ...done }) })
 
   if (await hasIntent(deps.database, place)) return record(await observe(target, write))
-  const deadline = await readDeadline(target, limits)
-  const permit = await requestPermit(deps, request, limits.leaseMs)
-  // Another attempt may have started since the intent was looked for: its target must not be dropped.
-  if ('answer' in permit)
-    return !('effect' in permit.answer) && (await hasIntent(deps.database, place))
-      ? record(await observe(target, write))
-      : permit.answer
-  // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
-  if (!(await recordIntent(deps.database, place))) return record(await observe(target, write))
-  if ('refused' in permit) return record({ result: 'refused', detail: permit.refused })
-  return record(await writeOnce(target, write, deadline, limits))
+  const outcome = await attempt(deps, request, write, target)
+  if (outcome === 'observe') return record(await observe(target, write))
+  return 'result' in outcome ? record(outcome) : outcome
 }
 
-/** Read before the permit is requested, so that the lease ends later. An error here changes nothing, and the caller tries again. */
-async function readDeadline(target: PostgresTarget, { deadlineMs }: TimeLimits): Promise<string> {
-  return withPostgres(target, (client) => deadlineIn(client, deadlineMs))
-}
+/** `observe`: an attempt started; read how the rows are. An `EffectAnswer` is not an effect. */
+type Outcome = ActionResult | EffectAnswer | 'observe'
 
-/** One attempt, in its own transaction. An error is `refused` and not tried again, because the intent can be used only once. */
-async function writeOnce(
-  target: PostgresTarget,
+/**
+ * One attempt, on one connection: it is acquired before the intent is recorded, because the intent can be used only once. An error after
+ * the intent is `refused` and not tried again; an error before it is thrown, and the caller tries again.
+ */
+async function attempt(
+  deps: EffectDeps,
+  request: EffectRequest,
   write: GuardedWrite,
-  deadline: string,
-  limits: TimeLimits,
-): Promise<ActionResult> {
-  let connected = false
+  target: PostgresTarget,
+): Promise<Outcome> {
+  const limits = timeLimits(request.timeoutMs)
+  let isIntended = false
   try {
-    return await withPostgres(target, (client) => {
-      connected = true
+    return await withPostgres(target, async (client): Promise<Outcome> => {
+      // Read before the permit is requested, so that the lease ends later.
+      const deadline = await deadlineIn(client, limits.deadlineMs)
+      const permit = await requestPermit(deps, request, limits.leaseMs)
+      // Another attempt may have started since the intent was looked for: its target must not be dropped.
+      if ('answer' in permit)
+        return !('effect' in permit.answer) && (await hasIntent(deps.database, effectPlace(request)))
+          ? 'observe'
+          : permit.answer
+      // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
+      if (!(await recordIntent(deps.database, effectPlace(request)))) return 'observe'
+      if ('refused' in permit) return { result: 'refused', detail: permit.refused }
+      isIntended = true
       return writeInTransaction(client, write, deadline, limits)
     })
   } catch (error) {
-    if (!connected) return { result: 'refused', detail: `${messageOf(error)}; nothing was changed` }
-    if (sqlVerdict(error) === 'lost') return observe(target, write)
+    if (!isIntended) throw error
+    if (sqlVerdict(error) === 'lost') return 'observe'
     return {
       result: 'refused',
       detail: `${write.what}: ${messageOf(error)} (SQLSTATE ${sqlState(error)}); nothing was changed`,

@@ -1,12 +1,18 @@
-import type { PoolClient } from 'pg'
+import type { Pool, PoolClient } from 'pg'
+import { Slots } from './slots.ts'
+import { outsideLimit } from './waiting.ts'
 import { watchClient, withClient } from '../core/with-client.ts'
 import { scrubSecrets } from '../config/secret.ts'
 import type { Secret } from '../config/secret.ts'
-import { messageOf, RunbookError } from '../core/errors.ts'
+import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import { tlsProblem } from './explain-connection.ts'
 import type { Access, PostgresTarget } from './targets.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
+/** How long to wait for other work of this process on the same connection. */
+const SLOT_WAIT_MS = 60_000
+/** Per process. */
+export const DEFAULT_MAX_CONNECTIONS = { read: 8, write: 4 }
 const LOCK_TIMEOUT_MS = 2_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 
@@ -18,14 +24,14 @@ export async function openPostgres(
   connection: string,
   access: Access,
   url: Secret,
-  settings: { ledger: 'target' | 'none'; redact: string[] },
+  settings: { ledger: 'target' | 'none'; redact: string[]; maxConnections?: { read: number; write: number } },
 ): Promise<PostgresTarget> {
   const connectionString = url.reveal()
   const address = addressOf(connection, access, connectionString)
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({
     connectionString,
-    max: access === 'read' ? 8 : 4,
+    max: (settings.maxConnections ?? DEFAULT_MAX_CONNECTIONS)[access],
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
@@ -46,7 +52,8 @@ export async function openPostgres(
 }
 
 /**
- * Runs `work` with a client of the pool. When `work` throws, the client is closed, and with it everything that it had begun. Throws
+ * Waits until one of the pool's connections is free, and runs `work` with it. That wait says nothing about the server and does not
+ * count for the time of a check; after a minute the caller must try again (`isBusy`). When `work` throws, the client is closed, and with it everything that it had begun. Throws
  * the error of `work`, and RunbookError as `openPostgres` does.
  */
 export async function withPostgres<T>(
@@ -57,7 +64,32 @@ export async function withPostgres<T>(
     target.pool.connect().catch((error: unknown) => {
       throw connectError(target, error)
     })
-  return withClient(connect, work)
+  const release = await outsideLimit(() => slotsOf(target.pool).acquire(SLOT_WAIT_MS))
+  if (!release) throw busy(target)
+  try {
+    return await withClient(connect, work)
+  } finally {
+    release()
+  }
+}
+
+function busy({ connection, pool }: Pick<PostgresTarget, 'connection' | 'pool'>): RunbookError {
+  const what = `connection ${connection}: all ${pool.options.max} connections of this process are in use`
+  return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { connection, busy: true })
+}
+
+/** Whether the engine itself was busy. The error says nothing about the system that was to be read or changed. */
+export function isBusy(error: unknown): boolean {
+  return isRunbookError(error, 'RUNBOOK_UNREACHABLE') && error.detail.busy === true
+}
+
+/** As many as the pool has connections, so that `pool.connect` waits only for the server, and its timeout says something about it. */
+const slots = new WeakMap<Pool, Slots>()
+
+function slotsOf(pool: Pool): Slots {
+  let own = slots.get(pool)
+  if (!own) slots.set(pool, (own = new Slots(pool.options.max)))
+  return own
 }
 
 function connectError(target: { connection: string; address: string }, error: unknown): RunbookError {

@@ -40,6 +40,7 @@ export function databaseSettingsFinding({ role, settings }: DatabaseSettings): O
     ok: true,
     warning: true,
     detail: `answers, up to date; sessions of ${role} have no ${unlimited.join(', ')}: a vanished worker may keep its locks for hours`,
+    // oxlint-disable-next-line runbook/sql-text -- a statement for people; constants and a quoted name
     fix: unlimited.map((setting) => `ALTER ROLE ${name} SET ${setting} = '${SESSION_LIMITS[setting]}';`).join(' '),
   }
 }

@@ -10,7 +10,7 @@ test.runIf(existsSync('/dev/full'))('a log on a full disk loses lines, and the p
     ignoreFullDisk(error)
   })
   log.write('a line\n')
-  await new Promise((resolve) => log.once('close', resolve))
+  await new Promise<void>((resolve) => log.once('close', () => resolve()))
   expect(seen).toEqual(['ENOSPC'])
 })
 

@@ -1,10 +1,10 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test, vi, type Mock } from 'vitest'
 import { healthRoutes } from '../../../src/http/routes/health.ts'
 
 type Engine = Parameters<typeof healthRoutes>[0]
 
-function engine(answer: () => Promise<unknown>): { engine: Engine; asked: ReturnType<typeof vi.fn> } {
-  const asked = vi.fn(answer)
+function engine(answer: () => Promise<unknown>): { engine: Engine; asked: Mock<() => Promise<unknown>> } {
+  const asked = vi.fn<() => Promise<unknown>>(answer)
   const temporal = { connection: { workflowService: { getSystemInfo: async () => ({}) } } }
   return { engine: { database: { query: asked }, temporal } as unknown as Engine, asked }
 }
