@@ -504,13 +504,22 @@ describe('a database without the ledger', () => {
     const { gate } = await gateAndRun('bare-suspended')
     const request = { ...failRun(gate, 'bare-suspended'), timeoutMs: 1_000 }
     const narrow = pool(world.writeUrl, 1)
-    let onlyConnection: pg.PoolClient | undefined
-    const { takePermit } = permits({ before: async () => void (onlyConnection = await narrow.connect()) })
+    let proceed = () => {}
+    const suspended = new Promise<void>((resolve) => (proceed = resolve))
+    narrow.on('connect', (client) => {
+      const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>
+      const late = async (...args: unknown[]) => {
+        if (String(args[0]).startsWith('BEGIN')) await suspended
+        return query(...args)
+      }
+      Object.assign(client, { query: late })
+    })
+    const { takePermit } = permits()
     const first = executeEffect(request, depsFor(world, postgresTarget(narrow, 'none'), takePermit))
     await eventually('the first attempt has recorded its intent', () => hasIntent(world.engine, effectPlace(request)))
     const second = await executeEffect(request, depsFor(world, withoutLedger(), permits().takePermit))
     await new Promise((resolve) => setTimeout(resolve, 1_100))
-    onlyConnection!.release()
+    proceed()
 
     expect(second).toMatchObject({ effect: { result: 'unknown' } })
     expect(await first).toEqual(second)
