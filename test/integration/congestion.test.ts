@@ -97,11 +97,11 @@ test('a write without a ledger that gets no connection spends no intent and asks
   const gate = await openTestGate(world)
   const where = { id: 'unreachable', status: 'RUNNING' }
   const request = requestFor(gate, 'sql.update', { connection: 'db', table: 'runs', where, set: { status: 'FAILED' } })
-  const { asked, takePermit } = permits()
+  const { requests, takePermit } = permits()
   await expect(
     executeEffect(request, depsFor(world, postgresTarget(writers, 'none'), takePermit)),
   ).rejects.toMatchObject({ code: 'RUNBOOK_UNREACHABLE' })
-  expect(asked).toEqual([])
+  expect(requests).toEqual([])
   const intents = await world.engine.query('SELECT FROM runbook.intents WHERE gate = $1', [gate])
   expect(intents.rowCount).toBe(0)
   await writers.end()
