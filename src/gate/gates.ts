@@ -163,7 +163,7 @@ export async function readDecisions(db: Queryable, gate: string): Promise<Decisi
 export type Vote = Pick<DecisionRow, 'person' | 'decision' | 'targets' | 'breakGlass'>
 
 /**
- * How many distinct people must approve; 0 when the configuration allows the remedy without an approval. From the proposal, whose
+ * The number of distinct people who must approve; 0 when the configuration allows the remedy without an approval. Read from the proposal, whose
  * digest every signature covers.
  */
 export function requiredApprovals({ approval }: Pick<Proposal, 'approval'>): number {

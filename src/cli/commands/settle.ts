@@ -25,7 +25,7 @@ export function command(terminal: Terminal): Command {
         .choices(['applied', 'refused'])
         .makeOptionMandatory(),
     )
-    .requiredOption('-c, --comment <text>', 'required: how you know; stored in the history')
+    .requiredOption('-c, --comment <text>', 'how you found out (required); stored in the history')
     .addHelpText(
       'after',
       '\nExample:\n  runbook settle 142 --effect 0-process.run/worker-2 --as applied --comment "it was restarted at 03:14"',
