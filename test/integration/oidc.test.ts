@@ -4,6 +4,7 @@ import { openLogin } from '../../src/engine/login.ts'
 import { decidersOf } from '../../src/engine/people.ts'
 import { decideByToken } from '../../src/gate/decide.ts'
 import { newSigningKey, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
+import type { ProposedAction } from '../../src/core/proposal.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { startIdentityProvider, type IdentityProvider, type Token } from '../support/identity-provider.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
@@ -39,9 +40,18 @@ const refused = (why: string) => ({
   json: { code: 'RUNBOOK_NOT_AUTHENTICATED', detail: expect.stringContaining(why) },
 })
 
+const UPDATE: ProposedAction = {
+  id: '0-sql.update',
+  kind: 'sql.update',
+  access: 'write',
+  target: 'a',
+  with: { connection: 'db' },
+  preview: { summary: '' },
+}
+
 async function opened(count = 1) {
   const id = await openIncident(world)
-  return { id, gate: `${id}.r1`, proposalDigest: await openTestGate(world, id, count) }
+  return { id, gate: `${id}.r1`, proposalDigest: await openTestGate(world, id, count, [UPDATE]) }
 }
 
 const approve = ({ id, proposalDigest }: { id: string; proposalDigest: string }, options: object) =>
