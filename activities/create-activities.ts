@@ -51,8 +51,8 @@ export interface RemediateActivities {
   apply(request: ApplyRequest): Promise<ApplyAnswer>
 }
 
-/** After this many tries, a channel that cannot be reached is recorded, and the incident continues. */
-const MAX_ESCALATION_TRIES = 5
+/** A channel that could not be reached for this long is recorded, and the incident continues. */
+const DELIVERY_TIMEOUT_MS = 600_000
 
 /**
  * Each activity works only for the workflow run that the engine started for the incident, and only for what follows from the incident's
@@ -90,14 +90,14 @@ export function createDiagnoseActivities(
     record: async (incident, place, kind, data) =>
       recordFinding(database, await authorize(incident), place, kind, data),
     escalate: (incident, escalation) => {
-      const { attempt, heartbeatDetails } = activityInfo()
+      const { scheduledTimestampMs, heartbeatDetails } = activityInfo()
       const results = { ...(heartbeatDetails as Record<string, string> | undefined) }
       return withHeartbeat(results, async () => {
         expectEscalation(await authorize(incident), escalation)
         return escalate(dependencies, incident, escalation, {
           results,
           remember: heartbeat,
-          last: attempt >= MAX_ESCALATION_TRIES,
+          last: Date.now() - scheduledTimestampMs > (dependencies.deliveryTimeoutMs ?? DELIVERY_TIMEOUT_MS),
         })
       })
     },

@@ -35,7 +35,8 @@ export async function escalate(
     }
     remember(results)
   }
-  if (failure !== undefined && !last) throw failure
+  // As an ordinary error, which is tried again: a channel's address may be corrected meanwhile.
+  if (failure !== undefined && !last) throw new Error(messageOf(failure))
   await recordEvents(database, incident, [
     { place, actor: 'engine', kind, data: { to, message, reason, notified: results } },
   ])

@@ -35,7 +35,7 @@ export async function poll(
     },
     request,
   )
-  const { last, ...answer } = polled
-  await recordEvidence(database, incident, last, {})
+  const { last, parameters, ...answer } = polled
+  await recordEvidence(database, incident, last, parameters)
   return answer
 }

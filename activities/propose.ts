@@ -1,10 +1,9 @@
 import { RunbookError } from '../src/core/errors.ts'
 import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
-import { isStorable } from '../src/core/storable.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
-import { allowsPartialApproval } from '../src/interpreter/render.ts'
+import { allowsPartialApproval, whyBadKey } from '../src/interpreter/render.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { isAutoApproved } from './is-auto-approved.ts'
 import { previewAction } from './preview-action.ts'
@@ -80,18 +79,11 @@ function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDr
   return { stored, withinMs: HOUR_MS }
 }
 
-const MAX_KEY_LENGTH = 500
-
-/**
- * Checks the keys and locks of the targets. They come from diagnosed data and become part of places, leases and effect keys, so an
- * invalid one is refused before a person is asked to decide.
- */
+/** The interpreter drops such targets; a draft that has one is refused before a person is asked to decide. */
 function checkKeys(draft: ProposalDraft): void {
   for (const { key, lock } of draft.targets)
-    for (const name of lock === undefined ? [key] : [key, lock])
-      if (name === '' || name.length > MAX_KEY_LENGTH || /\p{Cc}/u.test(name) || !isStorable(name))
-        throw new RunbookError(
-          'RUNBOOK_BAD_INPUT',
-          `${draft.remedy}: a target's key and lock must have 1 to ${MAX_KEY_LENGTH} characters, and no control characters or lone surrogates: ${JSON.stringify(name.slice(0, 80))}`,
-        )
+    for (const name of lock === undefined ? [key] : [key, lock]) {
+      const why = whyBadKey(name)
+      if (why !== undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `${draft.remedy}: ${why}`)
+    }
 }

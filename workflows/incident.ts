@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   condition,
   isCancellation,
+  log,
   proxyActivities,
   proxyLocalActivities,
   rootCause,
@@ -16,7 +17,7 @@ import {
 import type { DiagnoseActivities, RemediateActivities } from '../activities/create-activities.ts'
 import type { IncidentStart } from '../src/core/incident.ts'
 import { IR_VERSION, type Plan } from '../src/core/plan.ts'
-import type { CheckRequest, Host } from '../src/interpreter/host.ts'
+import type { CheckRequest, Host, PollRequest } from '../src/interpreter/host.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
 import { decisionSignal, wakeSignal } from './messages.ts'
 
@@ -78,7 +79,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
       unwrapFailure(remediate(request.timeoutMs, `${request.action} on ${request.target}`).apply(request)),
     poll: (request) => {
       const names = request.checks.map((check) => check.name).join(', ')
-      return unwrapFailure(polling(request.withinMs + request.holdsMs, `poll ${names}`).poll(id, request))
+      return unwrapFailure(withHeartbeatTimeout(pollTimeout(request), `poll ${names}`).poll(id, request))
     },
     record: ({ place, kind, data }) =>
       localThenRemote(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
@@ -91,23 +92,40 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     },
     clock: () => Date.now(),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
-    setStatus: (status) => setCurrentDetails(`**${plan.title}**\n\n${status}`),
+    setStatus: (status) => {
+      const dropped = signals.dropped()
+      const note = dropped > 0 ? `\n\n${dropped} decision signals without a signed token were dropped` : ''
+      setCurrentDetails(`**${plan.title}**\n\n${status}${note}`)
+    },
   }
 }
+
+/** Longer than any token that the engine signs. */
+const MAX_TOKEN_LENGTH = 65_536
 
 /** Registers the signal handlers; call it before the first await, so that no signal is lost. */
 function handleSignals() {
   let received = 0
   let handled = 0
+  let dropped = 0
   const waiting: string[] = []
-  setHandler(decisionSignal, (token) => {
-    waiting.push(token)
+  setHandler(decisionSignal, (payload: unknown) => {
+    // Anybody who reaches Temporal can send a signal with any payload; another one would fail every later attempt to read the tokens.
+    if (typeof payload !== 'string' || payload === '' || payload.length > MAX_TOKEN_LENGTH) {
+      dropped += 1
+      if (dropped === 1 || dropped % 100 === 0)
+        log.warn(`${dropped} decision signals without a signed token were dropped`)
+      return
+    }
+    waiting.push(payload)
     received += 1
   })
   setHandler(wakeSignal, () => {
     received += 1
   })
   return {
+    /** How many decision signals held no token. */
+    dropped: () => dropped,
     /** The tokens received since the last call. */
     takeTokens(): string[] {
       handled = received
@@ -201,9 +219,13 @@ function withHeartbeatTimeout(startToCloseTimeout: number | '60s' | '90s', summa
   })
 }
 
-/** One activity polls until it is done; the timeout leaves room for slow checks. */
-function polling(ms: number, summary: string) {
-  return withHeartbeatTimeout(ms * 2 + 60_000, summary)
+/**
+ * One activity polls until it is done. The timeout leaves room for the sample that begins last and for the one before: an attempt that
+ * is ended during a sample would begin the same sample again, without end.
+ */
+function pollTimeout({ withinMs, holdsMs, everyMs, checks }: PollRequest): number {
+  const sampleMs = checks.reduce((sum, check) => sum + check.timeoutMs, 0)
+  return withinMs + holdsMs + 2 * (everyMs + sampleMs) + 60_000
 }
 
 function remediate(timeoutMs: number, summary: string) {

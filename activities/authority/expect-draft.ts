@@ -27,7 +27,7 @@ export async function expectDraft(db: Queryable, authority: Authority, draft: Pr
   const kept = new Set(draft.targets.map(({ key }) => key))
   const targets = all.targets.filter(({ target }) => kept.has(target.key))
   const findings = evaluated.map(({ finding }) => finding)
-  const expected = draftProposal(plan, incident, draft.round, chosen, { once: all.once, targets }, findings)
+  const expected = draftProposal(plan, incident, draft.round, chosen, { ...all, targets }, findings)
   // Targets beyond `maxTargets` count as affected without being drafted.
   const { affected } = draft
   if (targets.length === 0 || !(affected >= targets.length && affected <= all.targets.length))

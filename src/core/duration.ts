@@ -1,6 +1,9 @@
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const FORM = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/
 
+/** Timers hold at most 2^31 milliseconds, 24.8 days; a longer one ends at once. */
+export const MAX_DURATION_MS = 24 * UNITS.d
+
 /** `30s`, `15m`, `24h` → milliseconds; undefined for any other text. A duration has one unit, no sign, and is never 0. */
 export function parseDuration(text: string): number | undefined {
   const match = FORM.exec(text)

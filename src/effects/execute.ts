@@ -55,17 +55,26 @@ async function apply(
     case 'message':
       return applyMessage(deps, request, implementation.prepare(parameters))
     case 'person':
-      return (await isCancelled(deps, request.gate))
-        ? { cancelled: true, message: 'the incident was cancelled while it waited for a person' }
-        : { waiting: true, message: textParameter(parameters, 'instructions') }
+      return (
+        (await whyNotWaiting(deps, request.gate)) ?? {
+          waiting: true,
+          message: textParameter(parameters, 'instructions'),
+        }
+      )
   }
 }
 
-/** A manual action needs no permit, so a cancellation is checked here. */
-async function isCancelled({ database }: EffectDeps, gate: string): Promise<boolean> {
-  const found = await database.query(
-    `SELECT FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1 AND i.cancelled_at IS NOT NULL`,
+/** A manual action needs no permit, so that the incident was cancelled or the approval withdrawn is noticed here. */
+async function whyNotWaiting({ database }: EffectDeps, gate: string): Promise<EffectAnswer | undefined> {
+  const found = await database.query<{ cancelled: boolean; state: string; why: string | null }>(
+    `SELECT i.cancelled_at IS NOT NULL AS cancelled, g.state, g.why
+     FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1`,
     [gate],
   )
-  return found.rowCount === 1
+  const [row] = found.rows
+  if (row?.cancelled === true)
+    return { cancelled: true, message: 'the incident was cancelled while it waited for a person' }
+  if (row?.state === 'withdrawn')
+    return { over: true, message: row.why ?? 'the approval was withdrawn while a person was waited for' }
+  return undefined
 }

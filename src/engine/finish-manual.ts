@@ -6,6 +6,7 @@ import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
 import { widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
+import { ALL_TARGETS } from '../interpreter/render.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
 import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
@@ -48,25 +49,30 @@ function requireAllowed({ id, proposal }: GateRow, person: Person): void {
 }
 
 /**
- * The manual steps that wait now: actions run in order, each for all its targets before the next. Left out are targets that no longer
- * qualified and targets with an earlier action that was refused or is unknown.
+ * The manual steps that wait now: actions run in order, each for all its targets before the next. Left out are targets that were not
+ * approved, that no longer qualified, and targets with an earlier action that was refused, is unknown or had an unexpected result.
  */
 async function waitingSteps(
   { database }: Engine,
-  { id, incident, round, proposal }: GateRow,
+  { id, incident, round, proposal, approvedTargets }: GateRow,
 ): Promise<ProposedAction[]> {
   const events = await readEvents(database, incident)
   const rechecks = events.filter((event) => event.kind === 'recheck').filter(({ data }) => data.round === round)
   // The re-check decides which targets are kept.
   if (rechecks.length === 0) return []
   const dropped = new Set(rechecks.flatMap(({ data }) => Object.keys(data.skipped)))
+  for (const { kind, data } of events)
+    if (kind === 'unexpected' && proposal.targets.some(({ key }) => key === data.target)) dropped.add(data.target)
   const found = await database.query<{ action: string; target: string; result: string }>(
     'SELECT action, target, result FROM runbook.effects WHERE gate = $1',
     [id],
   )
   for (const { target, result } of found.rows) if (result === 'refused' || result === 'unknown') dropped.add(target)
   const open = proposal.actions.filter(
-    (one) => !dropped.has(one.target) && !found.rows.some((row) => row.action === one.id && row.target === one.target),
+    (one) =>
+      (one.target === ALL_TARGETS || approvedTargets === null || approvedTargets.includes(one.target)) &&
+      !dropped.has(one.target) &&
+      !found.rows.some((row) => row.action === one.id && row.target === one.target),
   )
   const next = open[0]
   return next?.kind === 'manual' ? open.filter((one) => one.id === next.id) : []

@@ -11,8 +11,8 @@ import { withTargets } from './remedy-scope.ts'
 import { requalify } from './requalify.ts'
 import type { Scope } from './scope.ts'
 
-/** After more re-checks than this within one round the remedy stops; the next round starts with a new diagnosis. */
-const MAX_RECHECKS = 5
+/** After more re-checks than this without any effect between them the remedy stops. */
+const MAX_FRUITLESS_RECHECKS = 5
 /** This many refused targets in a row stop the remedy. */
 const MAX_REFUSED_IN_A_ROW = 3
 /** Timeout of one question whether a person has done a manual action. */
@@ -44,7 +44,7 @@ export interface RemedyResult {
   appliedOnce: string[]
   /** Why the remedy was stopped before its last action. */
   stopReason?: string
-  /** The approval was withdrawn or lapsed before anything was applied. */
+  /** The approval was withdrawn or lapsed. */
   approvalEnded: boolean
   /** A person cancelled the incident. */
   cancelled: boolean
@@ -71,6 +71,8 @@ class RemedyRun {
   #remaining: RenderedTarget[]
   #recheckedAt = ''
   #rechecks = 0
+  /** Since the last effect. */
+  #fruitlessRechecks = 0
   #refusedInARow = 0
 
   constructor(host: Host, approved: ApprovedRemedy) {
@@ -108,8 +110,11 @@ class RemedyRun {
   async #recheck(): Promise<void> {
     const { plan, round, evaluated, rendered } = this.#approved
     this.#rechecks += 1
-    if (this.#rechecks > MAX_RECHECKS)
-      return this.#stop(`the re-check was too old ${MAX_RECHECKS} times before the remedy could be applied`)
+    this.#fruitlessRechecks += 1
+    if (this.#fruitlessRechecks > MAX_FRUITLESS_RECHECKS)
+      return this.#stop(
+        `the re-check was too old ${MAX_FRUITLESS_RECHECKS} times before the next action could be applied`,
+      )
     const at = { round, number: this.#rechecks }
     const scope = await diagnoseLongFirst(
       this.#host,
@@ -232,6 +237,7 @@ class RemedyRun {
 
   /** A target whose action was refused, or whose effect is unknown, gets no further action. */
   #handleEffect(effect: Effect): EffectResult {
+    this.#fruitlessRechecks = 0
     this.#refusedInARow = effect.result === 'refused' ? this.#refusedInARow + 1 : 0
     const failed = effect.result === 'refused' || effect.result === 'unknown'
     if (failed && effect.target !== ALL_TARGETS) this.#drop(effect.target, effect.result)

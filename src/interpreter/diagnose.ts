@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.ts'
 import { checkPlace } from '../core/place.ts'
 import type { PlanCheck } from '../core/plan.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
+import { BudgetError } from '../language/expressions/runtime-values.ts'
 import type { CheckRequest, Host } from './host.ts'
 import { closure, withEvidence, type Scope } from './scope.ts'
 
@@ -64,6 +65,7 @@ export function checkRequest(check: PlanCheck, scope: Scope, stage: string): Che
   try {
     return { ...request, parameters: renderParameters(check.with, scope) }
   } catch (error) {
+    if (error instanceof BudgetError) throw error
     return { ...request, unavailable: `cannot compute its parameters: ${messageOf(error)}` }
   }
 }

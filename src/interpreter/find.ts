@@ -5,6 +5,7 @@ import type { Json } from '../core/json.ts'
 import type { Expression, Plan, PlanCause, Value } from '../core/plan.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { judge } from '../language/expressions/judge.ts'
+import { BudgetError } from '../language/expressions/runtime-values.ts'
 import { listOf, incompleteChecks, withName, type Scope } from './scope.ts'
 
 /** One cause, evaluated on the evidence of a round. */
@@ -25,6 +26,7 @@ export function evaluateCondition(expression: Expression | undefined, scope: Sco
   try {
     return judge(expression, scope.values, scope.types, scope.states)
   } catch (error) {
+    if (error instanceof BudgetError) throw error
     return { undetermined: `cannot be evaluated: ${messageOf(error)}` }
   }
 }
@@ -70,6 +72,7 @@ export function renderSentence(value: Value, scope: Scope): string {
     try {
       return renderValue({ text: [part] }, scope.values, scope.types) as string
     } catch (error) {
+      if (error instanceof BudgetError) throw error
       reasons.add(typeof part === 'string' ? messageOf(error) : whyNotRendered(part, scope, error))
       return '?'
     }

@@ -1,4 +1,5 @@
 import type { Evidence } from '../core/evidence.ts'
+import type { JsonObject } from '../core/json.ts'
 import { humanDuration } from '../core/duration.ts'
 import { diagnose } from './diagnose.ts'
 import { evaluateCondition } from './find.ts'
@@ -18,6 +19,8 @@ export interface PollPort {
 export interface Polled extends PollAnswer {
   /** The last sample's evidence, for the history. */
   last: Evidence[]
+  /** The parameters of the last sample's checks, by place. */
+  parameters: Record<string, JsonObject>
 }
 
 /**
@@ -29,9 +32,11 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
   let heldSince: number | undefined
   for (let samples = 1; ; samples += 1) {
     const last: Evidence[] = []
+    const parameters: Record<string, JsonObject> = {}
     const collect = async (requests: CheckRequest[]) => {
       const found = await port.runChecks(requests)
       last.push(...found)
+      for (const one of requests) parameters[one.place] = one.parameters
       return found
     }
     const scope = await diagnose({ runChecks: collect }, request.checks, start, request.place)
@@ -45,6 +50,7 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
       detail,
       tookMs: Math.round(now),
       last,
+      parameters,
     })
     if (heldSince !== undefined && now - heldSince >= request.holdsMs) {
       const held = request.holdsMs > 0 ? `, and held for ${humanDuration(request.holdsMs)}` : ''

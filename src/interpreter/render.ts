@@ -1,9 +1,12 @@
 import { canonical } from '../core/canonical.ts'
+import { messageOf } from '../core/errors.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCause, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
 import type { ProposedTarget } from '../core/proposal.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
+import { BudgetError } from '../language/expressions/runtime-values.ts'
+import { isStorable } from '../core/storable.ts'
 import { renderParameters } from './diagnose.ts'
 import { causeScope, evaluateCondition, type EvaluatedCause } from './find.ts'
 import type { DraftAction, ProposalDraft } from './host.ts'
@@ -21,9 +24,14 @@ export interface RenderedTarget {
 export interface Rendered {
   targets: RenderedTarget[]
   once: DraftAction[]
+  /** Why affected items cannot be targets, such as an empty key: one sentence each. */
+  dropped: string[]
 }
 
-/** Renders the remedy for every target that the cause affects. Throws EvaluationError if a value cannot be computed. */
+/**
+ * Renders the remedy for every target that the cause affects. An item that cannot be a target is dropped: it must not keep the others
+ * from their remedy. Throws EvaluationError if a value that concerns all targets cannot be computed.
+ */
 export function renderRemedy(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered {
   const base = causeScope(evaluated.cause, evaluated.affects, scope)
   const once = remedy.actions
@@ -33,15 +41,25 @@ export function renderRemedy(remedy: PlanRemedy, evaluated: EvaluatedCause, scop
   if (!remedy.for) {
     const lock = remedy.lock && text(remedy.lock, base)
     const target = { key: ALL_TARGETS, item: null, ...(lock === undefined ? {} : { lock }) }
-    return { once, targets: [{ target, actions: each.flatMap((action) => renderAction(action, ALL_TARGETS, base)) }] }
+    return {
+      once,
+      dropped: [],
+      targets: [{ target, actions: each.flatMap((action) => renderAction(action, ALL_TARGETS, base)) }],
+    }
   }
   const targets = new Map<string, RenderedTarget>()
+  const dropped: string[] = []
   for (const item of evaluated.affects ?? []) {
-    const rendered = renderTarget(remedy, each, item, base)
-    // Several rows with the same key are one target, rendered from the first row.
-    if (!targets.has(rendered.target.key)) targets.set(rendered.target.key, rendered)
+    try {
+      const rendered = renderTarget(remedy, each, item, base)
+      // Several rows with the same key are one target, rendered from the first row.
+      if (!targets.has(rendered.target.key)) targets.set(rendered.target.key, rendered)
+    } catch (error) {
+      if (error instanceof BudgetError) throw error
+      dropped.push(messageOf(error))
+    }
   }
-  return { once, targets: [...targets.values()] }
+  return { once, targets: [...targets.values()], dropped }
 }
 
 function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: Json, base: Scope): RenderedTarget {
@@ -70,8 +88,33 @@ function renderAction(action: PlanRemedy['actions'][number], target: string, sco
 function text(value: Value, scope: Scope): string {
   const rendered = renderValue(value, scope.values, scope.types)
   const key = typeof rendered === 'string' ? rendered : canonical(rendered)
-  if (key === '') throw new Error("a target's key or lock must not be empty")
+  const why = whyBadKey(key)
+  if (why !== undefined) throw new Error(why)
   return key
+}
+
+const MAX_KEY_LENGTH = 500
+
+/**
+ * Why a target cannot have this key or lock; undefined if it can. Keys come from diagnosed data and become part of places, leases and
+ * effect keys.
+ */
+export function whyBadKey(key: string): string | undefined {
+  if (key === '') return "a target's key or lock must not be empty"
+  if (key.length <= MAX_KEY_LENGTH && !/\p{Cc}/u.test(key) && isStorable(key)) return undefined
+  return `a target's key or lock must have 1 to ${MAX_KEY_LENGTH} characters, and no control characters or lone surrogates: ${JSON.stringify(key.slice(0, 80))}`
+}
+
+/** How many reasons are named. */
+const MAX_REASONS = 3
+
+/** A sentence about the affected items that are no targets; undefined when there are none. */
+export function droppedText({ dropped }: Rendered): string | undefined {
+  if (dropped.length === 0) return undefined
+  const reasons = [...new Set(dropped)]
+  const more = reasons.length > MAX_REASONS ? '; and others' : ''
+  const items = dropped.length === 1 ? '1 affected item is' : `${dropped.length} affected items are`
+  return `${items} left out: ${reasons.slice(0, MAX_REASONS).join('; ')}${more}`
 }
 
 /** The draft of one round's proposal, for at most `maxTargets` targets. */
@@ -84,12 +127,13 @@ export function draftProposal(
   findings: ProposalDraft['findings'],
 ): ProposalDraft {
   const remedy = remedyOf(plan, evaluated)
+  const dropped = droppedText(rendered)
   const chosen = rendered.targets.slice(0, remedy.limits.maxTargets)
   return {
     gate: gateId(incident, round),
     round,
     cause: evaluated.cause.name,
-    because: evaluated.finding.because,
+    because: dropped === undefined ? evaluated.finding.because : `${evaluated.finding.because} (${dropped})`,
     remedy: remedy.name,
     title: remedy.title,
     risk: remedy.risk,

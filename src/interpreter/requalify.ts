@@ -2,6 +2,7 @@ import { isSameJson } from '../core/canonical.ts'
 import type { PlanCause, PlanRemedy } from '../core/plan.ts'
 import { evaluateCause, type EvaluatedCause } from './find.ts'
 import { isUnchanged, renderRemedy, type Rendered, type RenderedTarget } from './render.ts'
+import { BudgetError } from '../language/expressions/runtime-values.ts'
 import type { Scope } from './scope.ts'
 
 /** What a re-check comes to. */
@@ -43,7 +44,8 @@ export function requalify(
 function tryRender(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered | undefined {
   try {
     return renderRemedy(remedy, evaluated, scope)
-  } catch {
+  } catch (error) {
+    if (error instanceof BudgetError) throw error
     return undefined
   }
 }

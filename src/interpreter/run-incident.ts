@@ -15,21 +15,33 @@ import {
   evaluateCondition,
   type EvaluatedCause,
 } from './find.ts'
-import type { ClosingRequest, Host } from './host.ts'
-import { draftProposal, remedyOf, renderRemedy, type Rendered } from './render.ts'
+import { beginActivation, endActivation } from '../language/expressions/runtime-values.ts'
+import type { ClosingRequest, Host, PollAnswer } from './host.ts'
+import { meteredHost } from './metered-host.ts'
+import { draftProposal, droppedText, remedyOf, renderRemedy, type Rendered } from './render.ts'
 import { closure, samePlan, scopeOf, type Scope } from './scope.ts'
 import { withTargets } from './remedy-scope.ts'
 
 /**
  * Runs one incident to its end, in rounds: diagnose → find → propose → decide → re-check → apply → verify. Everything outside goes through
- * the host. An error becomes the outcome `failed` with its message as the reason, unless the host calls it fatal.
+ * the host. An error becomes the outcome `failed` with its message as the reason, unless the host calls it fatal; people are notified.
  */
 export async function runIncident(plan: Plan, start: IncidentStart, host: Host): Promise<ClosingRequest> {
-  const closing = await new IncidentRun(plan, start, host).runToEnd().catch((error: unknown): ClosingRequest => {
-    if (host.isFatal(error)) throw error
-    return { outcome: 'failed', reason: `the engine could not continue: ${messageOf(error)}` }
-  })
-  await host.close(closing)
+  beginActivation()
+  try {
+    const run = new IncidentRun(plan, start, meteredHost(host))
+    const closing = await run.runToEnd().catch((error: unknown) => {
+      if (host.isFatal(error)) throw error
+      return run.fail(`the engine could not continue: ${messageOf(error)}`)
+    })
+    await host.close(closing)
+    return announceClosing(host, closing)
+  } finally {
+    endActivation()
+  }
+}
+
+function announceClosing(host: Host, closing: ClosingRequest): ClosingRequest {
   host.setStatus(`closed: ${closing.outcome}`)
   return closing
 }
@@ -49,6 +61,7 @@ class IncidentRun {
   /** Names of the causes that a person rejected with "next cause". */
   readonly #rejectedCauses = new Set<string>()
   #ineffectiveRounds = 0
+  #roundNow = 1
   #hasVerifiedRemedy = false
 
   constructor(plan: Plan, start: IncidentStart, host: Host) {
@@ -75,7 +88,18 @@ class IncidentRun {
     return this.#escalate(total, `the symptom is still there after ${total} rounds`, undefined, this.#lastDiagnosis)
   }
 
+  /** The end after an error. Nobody would look at the incident if nobody were notified; that this fails as well must not keep it open. */
+  async fail(reason: string): Promise<ClosingRequest> {
+    beginActivation()
+    const place = formatPlace({ kind: 'escalation', round: this.#roundNow })
+    await this.#notifyEscalation(place, reason, this.#lastDiagnosis).catch((error: unknown) => {
+      if (this.#host.isFatal(error)) throw error
+    })
+    return { outcome: 'failed', reason }
+  }
+
   async #round(round: number): Promise<RoundResult> {
+    this.#roundNow = round
     this.#host.setStatus(`round ${round}: diagnosing`)
     const scope = await diagnose(this.#host, this.#plan.checks, this.#inputs, formatStage({ at: 'diagnose', round }))
     this.#lastDiagnosis = scope
@@ -108,6 +132,8 @@ class IncidentRun {
       return `${cause} still holds, and a person rejected its remedy with "next cause"`
     if (!('remedy' in then)) return undefined
     const rendered = renderRemedy(remedyOf(this.#plan, one), one, scope)
+    // Without any target, the reason is given when it is proposed.
+    if (rendered.targets.length === 0) return undefined
     const all = rendered.targets.every(({ target }) => this.#ineffective.has(`${then.remedy}/${target.key}`))
     return all ? `${cause} still holds, and ${then.remedy} was applied before and did not help` : undefined
   }
@@ -120,8 +146,10 @@ class IncidentRun {
   ): Promise<RoundResult> {
     const remedy = remedyOf(this.#plan, chosen)
     const all = renderRemedy(remedy, chosen, scope)
+    if (all.targets.length === 0)
+      return this.#escalate(round, `${chosen.cause.name} holds, but ${droppedText(all)}`, findings, scope)
     const rendered: Rendered = {
-      once: all.once,
+      ...all,
       targets: all.targets.filter(({ target }) => !this.#ineffective.has(`${remedy.name}/${target.key}`)),
     }
     const proposed = await this.#host.propose(
@@ -161,19 +189,21 @@ class IncidentRun {
       if (gateNow.state !== 'open') return gateNow
       if (gateNow.escalated && !escalated) {
         escalated = true
-        await this.#notifyEscalation(
-          formatPlace({ kind: 'gate-unanswered', round }),
-          `nobody decided on gate ${gate} in time`,
-          scope,
-        )
+        const place = formatPlace({ kind: 'gate-unanswered', round })
+        this.#inBackground(this.#notifyEscalation(place, `nobody decided on gate ${gate} in time`, scope))
       }
       const { expiresInMs, remindInMs } = gateNow
       if (remindInMs === 0 && !reminded.has(escalated)) {
         reminded.add(escalated)
-        await this.#remind(round, remedy, escalated)
+        this.#inBackground(this.#remind(round, remedy, escalated))
       }
       await this.#host.waitForSignal(Math.min(expiresInMs, remindInMs || expiresInMs))
     }
+  }
+
+  /** A channel that does not answer must neither delay a decision nor end a healthy incident; the host keeps trying. */
+  #inBackground(notification: Promise<void>): void {
+    notification.catch(() => {})
   }
 
   /** At half of each `within`: reminds the groups that may decide. */
@@ -214,32 +244,45 @@ class IncidentRun {
     const keysOf = (wanted: EffectResult) => [...result.results].filter(([, one]) => one === wanted).map(([key]) => key)
     const unknown = keysOf('unknown')
     const applied = keysOf('applied')
-    if (unknown.length > 0)
-      return this.#escalate(
-        round,
-        `remedy outcome unknown for ${unknown.join(', ')}: check, then run "runbook settle ${this.#incident}"`,
-        undefined,
-        scope,
-      )
     if (result.stopReason !== undefined && !result.approvalEnded)
       await this.#host.record({
         place: formatPlace({ kind: 'stopped', round }),
         kind: 'stopped',
         data: { round, reason: result.stopReason },
       })
-    if (applied.length === 0) {
-      if (result.cancelled) {
-        const what = result.appliedOnce.length > 0 ? `after ${result.appliedOnce.join(' and ')}` : 'before anything'
-        return { outcome: 'cancelled', reason: `cancelled ${what} was applied` }
-      }
+    const remedy = remedyOf(this.#plan, chosen)
+    // An action that is done once concerns every approved target.
+    const touched = applied.length === 0 && result.appliedOnce.length > 0 ? [...result.results.keys()] : applied
+    if (unknown.length > 0) {
+      const reason = `remedy outcome unknown for ${unknown.join(', ')}: check, then run "runbook settle ${this.#incident}"`
+      // Notified before the verification, which may take long.
+      const closing = await this.#escalate(round, reason, undefined, scope)
+      if (touched.length > 0) await this.#verify(round, remedy, rendered, touched)
+      return closing
+    }
+    if (applied.length === 0 && result.cancelled) {
+      const what = result.appliedOnce.length > 0 ? `after ${result.appliedOnce.join(' and ')}` : 'before anything'
+      return { outcome: 'cancelled', reason: `cancelled ${what} was applied` }
+    }
+    if (touched.length === 0) {
       if (result.approvalEnded) return 'again'
       if (result.stopReason !== undefined || keysOf('refused').length > 0) this.#ineffectiveRounds += 1
       return 'again'
     }
-    const remedy = remedyOf(this.#plan, chosen)
-    if (result.stopReason !== undefined) return this.#endIneffectiveRound(remedy.name, applied)
+    const { held, cancelled: pollCancelled } = await this.#verify(round, remedy, rendered, touched)
+    const cancelled = `cancelled after ${remedy.name} was applied to ${touched.join(', ')}`
+    // Without a verdict: it is unknown whether the remedy would have helped.
+    if (pollCancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
+    if (pollCancelled || result.cancelled) return { outcome: 'cancelled', reason: cancelled }
+    if (!held) return this.#endIneffectiveRound(remedy.name, touched)
+    this.#hasVerifiedRemedy = true
+    return this.#checkSymptom(round)
+  }
+
+  /** Polls until the remedy has helped the targets that it was applied to, and records the verdict, unless the incident is cancelled first. */
+  async #verify(round: number, remedy: PlanRemedy, rendered: Rendered, keys: string[]): Promise<PollAnswer> {
     this.#host.setStatus(`round ${round}: verifying ${remedy.name}`)
-    const items = rendered.targets.filter(({ target }) => applied.includes(target.key)).map(({ target }) => target.item)
+    const items = rendered.targets.filter(({ target }) => keys.includes(target.key)).map(({ target }) => target.item)
     const { values, types } = withTargets(this.#inputs, remedy, items)
     const { checks, until, holdsMs, everyMs, withinMs } = remedy.verify
     const answer = await this.#host.poll({
@@ -253,19 +296,14 @@ class IncidentRun {
       withinMs,
     })
     const { held, detail, tookMs } = answer
-    const cancelled = `cancelled after ${remedy.name} was applied to ${applied.join(', ')}`
-    // Without a verdict: it is unknown whether the remedy would have helped.
-    if (answer.cancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
-    const verified = { round, remedy: remedy.name, held, detail, tookMs, targets: applied }
+    if (answer.cancelled && !held) return answer
+    const verified = { round, remedy: remedy.name, held, detail, tookMs, targets: keys }
     await this.#host.record({
       place: formatPlace({ kind: 'verified', round }),
       kind: 'verified',
       data: remedy.verify.checks.length === 0 ? { ...verified, unseen: true } : verified,
     })
-    if (answer.cancelled || result.cancelled) return { outcome: 'cancelled', reason: cancelled }
-    if (!held) return this.#endIneffectiveRound(remedy.name, applied)
-    this.#hasVerifiedRemedy = true
-    return this.#checkSymptom(round)
+    return answer
   }
 
   #endIneffectiveRound(remedy: string, targets: string[]): 'again' {

@@ -31,8 +31,11 @@ export interface World {
   nextChange?(situation: Situation): number
   /** The decision on a gate, called when it opens. Default: all targets are approved at once. */
   decide?(draft: ProposalDraft, situation: Situation): Decision
-  /** The result of an action; `waiting`: a person has not done it yet. Default: applied, without an observed result. */
-  effect?(action: ProposalDraft['actions'][number], round: number): EffectResult | 'waiting' | SimulatedEffect
+  /** The result of an action; `waiting`: a person has not done it yet; `stale`: the re-check is too old; `withdrawn`: the approval was withdrawn. Default: applied, without an observed result. */
+  effect?(
+    action: ProposalDraft['actions'][number],
+    round: number,
+  ): EffectResult | 'waiting' | 'stale' | 'withdrawn' | SimulatedEffect
 }
 
 export interface SimulatedEffect {
@@ -87,9 +90,14 @@ export interface Simulated {
   tookMs: number
 }
 
-/** Runs an incident of a plan in a simulated world. Its clock moves only when the interpreter waits, so an hour takes no time. */
-export async function simulate(plan: Plan, inputs: JsonObject, world: World): Promise<Simulated> {
-  const host = new SimulatedHost(world)
+/** Runs an incident of a plan in a simulated world. Its clock moves only when the interpreter waits, so an hour takes no time. `faults` replace methods of the host. */
+export async function simulate(
+  plan: Plan,
+  inputs: JsonObject,
+  world: World,
+  faults: Partial<Pick<Host, 'escalate'>> = {},
+): Promise<Simulated> {
+  const host = Object.assign(new SimulatedHost(world), faults)
   const start: IncidentStart = { incident: 'INC-1', planDigest: refOf(plan as unknown as JsonObject), inputs }
   const closing = await runIncident(plan, start, host)
   const { drafts, effects, escalations, handoffs, events, sampledPlaces, now } = host
@@ -240,6 +248,8 @@ class SimulatedHost implements Host {
     if (!action) throw new Error(`${request.action} on ${request.target} was not proposed`)
     const simulated = this.#world.effect?.(action, draft.round) ?? 'applied'
     if (simulated === 'waiting') return { waiting: action.kind }
+    if (simulated === 'stale') return { stale: 'the re-check is too old' }
+    if (simulated === 'withdrawn') return { over: 'the approval was withdrawn' }
     const { result, observed }: SimulatedEffect = typeof simulated === 'string' ? { result: simulated } : simulated
     this.effects.push({ round: draft.round, action: action.id, target: action.target, result })
     if (result === 'applied') {
@@ -252,7 +262,11 @@ class SimulatedHost implements Host {
 
   async poll(request: PollRequest): Promise<PollAnswer> {
     const startedAt = this.now
-    const { last: _, ...answer } = await poll(
+    const {
+      last: _,
+      parameters: _parameters,
+      ...answer
+    } = await poll(
       {
         runChecks: (requests) => this.runChecks(requests),
         elapsedMs: () => this.now - startedAt,

@@ -250,23 +250,23 @@ describe('workers', () => {
 })
 
 describe('an error', () => {
-  test('that a retry cannot fix ends the incident as failed, with its message', async () => {
+  test('in the only target is said, and the incident is escalated', async () => {
     await world.addThings('odd', 'o1\nnot a key')
     const closed = await world.closed(await world.open('things', 'odd'))
-    expect(closed.outcome).toBe('failed')
+    expect(closed.outcome).toBe('escalated')
     expect(closed.reason).toMatch(
-      /^the engine could not continue: propose: mend: a target's key and lock must have 1 to 500 characters/,
+      /^many-bad holds, but 1 affected item is left out: a target's key or lock must have 1 to 500 characters/,
     )
   })
 
-  test('in a key, such as a lone surrogate, ends the incident as failed', async () => {
+  test('in a key, such as a lone surrogate, leaves the target out', async () => {
     await expect(world.open('halved', 'group-\u{1F600}')).rejects.toMatchObject({
       code: 'RUNBOOK_BAD_INPUT',
       message: expect.stringContaining('lone surrogates'),
     })
     await world.addThings('halves', '\u{1F600}')
     const closed = await world.closed(await world.open('halved', 'halves'))
-    expect(closed.reason).toContain("mend: a target's key and lock must have 1 to 500 characters")
+    expect(closed.reason).toContain("a target's key or lock must have 1 to 500 characters")
   })
 
   test('of an unreachable engine database adds no event to the workflow for each retry', async () => {

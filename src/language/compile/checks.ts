@@ -33,6 +33,12 @@ export function compileChecks(context: Context, named: NamedSection[], base: Sco
   for (const [i, { name, key, section }] of named.entries()) {
     if (isReserved(name) || Object.hasOwn(base.types, name))
       context.reporter.error('name-taken', key, `"${name}" already has a meaning in expressions. Choose another name.`)
+    if (name === 'verdict')
+      context.reporter.error(
+        'name-taken',
+        key,
+        '"verdict" is where the result of "verify" is stored. Choose another name.',
+      )
     const kind = kinds[i]
     types[name] = kind && !hasParameterOutside(kind, section) ? resultOf(kind, section.map('with')) : 'dyn'
   }

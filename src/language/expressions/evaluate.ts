@@ -4,7 +4,7 @@ import { checkedExpression } from './compile.ts'
 import { buildProgram } from './program.ts'
 import type { Program } from './program.ts'
 import { mayHoldDuration } from './types.ts'
-import { EvaluationError, MAX_LENGTH, toJson, toText } from './runtime-values.ts'
+import { BudgetError, EvaluationError, MAX_LENGTH, toJson, toText } from './runtime-values.ts'
 
 export { EvaluationError } from './runtime-values.ts'
 
@@ -23,7 +23,7 @@ const MAX_CACHED = 500
 
 /**
  * The value of an expression as plain JSON; durations are strings such as `90s`. The value may share structure with `scope`: treat
- * both as immutable. Throws only EvaluationError.
+ * both as immutable. Throws EvaluationError, and BudgetError where an activation's budget is spent.
  */
 export function evaluate(expression: Expression, scope: Record<string, Json>, types: Record<string, Type>): Json {
   const { program, converts } = ready(expression.cel, types)
@@ -77,6 +77,7 @@ function guarded<T>(cel: string, run: () => T): T {
   try {
     return run()
   } catch (error) {
+    if (error instanceof BudgetError) throw new BudgetError(`${short(cel)}: ${error.message}`)
     if (error instanceof EvaluationError) throw new EvaluationError(`${short(cel)}: ${error.message}`)
     throw new EvaluationError(`${short(cel)}: ${error instanceof Error ? error.message : String(error)}`)
   }

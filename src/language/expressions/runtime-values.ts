@@ -28,10 +28,38 @@ export class EvaluationError extends Error {
 const MAX_STEPS = 1_000_000
 export const MAX_LENGTH = 65_536
 
+/** All expressions of one activation together cost too much. Not an EvaluationError: nothing may go on as if one value were missing. */
+export class BudgetError extends Error {
+  override readonly name = 'BudgetError'
+}
+
+/**
+ * The maximum cost of all expressions between two calls to the host: at most about a second. Temporal ends an activation that blocks for
+ * some seconds and tries it again without end.
+ */
+export const ACTIVATION_STEPS = 20_000_000
+
+let activationLeft = Infinity
+
+/** Gives the code that runs until the next call to the host a new budget. */
+export function beginActivation(steps: number = ACTIVATION_STEPS): void {
+  activationLeft = steps
+}
+
+/** Ends the budget: expressions outside of an interpreter's activation have only their own limit. */
+export function endActivation(): void {
+  activationLeft = Infinity
+}
+
 export class Meter {
   private left = MAX_STEPS
   spend(steps: number): void {
     this.left -= steps
+    activationLeft -= steps
+    if (activationLeft < 0)
+      throw new BudgetError(
+        'the expressions of this step cost too much together. Filter or join in SQL, or reduce the rows or the targets',
+      )
     if (this.left < 0)
       throw new EvaluationError('the expression costs too much; filter or join in SQL, or nest fewer loops')
   }

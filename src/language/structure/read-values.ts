@@ -1,4 +1,4 @@
-import { parseDuration } from '../../core/duration.ts'
+import { formatDuration, MAX_DURATION_MS, parseDuration } from '../../core/duration.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe, isEmpty } from '../parse/tree.ts'
@@ -104,7 +104,12 @@ export class ValueReader {
   private duration(name: string, tree: Tree, at: Span): number | undefined {
     const text = scalarOf(tree, 'string')
     const ms = text === undefined ? undefined : parseDuration(text)
-    if (ms !== undefined) return ms
+    if (ms !== undefined && ms <= MAX_DURATION_MS) return ms
+    if (ms !== undefined) {
+      const message = `"${name}" must be at most ${formatDuration(MAX_DURATION_MS)}: timers cannot run longer.`
+      this.reporter.error('bad-duration', tree, message)
+      return undefined
+    }
     const value = tree.kind === 'scalar' ? tree.value : null
     const unit = typeof value === 'number' && value > 0 ? ` Did you mean ${value}s or ${value}m?` : ''
     this.reporter.error(

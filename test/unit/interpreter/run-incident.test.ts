@@ -33,11 +33,11 @@ describe('an incident', () => {
     expect(verified((await simulate(plan(), {}, mendable(a))).events)).not.toHaveProperty('unseen')
   })
 
-  test('with a target key that means all targets fails and proposes nothing', async () => {
+  test('with a target key that means all targets, and no other target, is escalated and proposes nothing', async () => {
     const run = await simulate(plan(), {}, mendable({ id: '-', n: 1 }))
     expect(run.drafts).toEqual([])
     expect(run.closing).toMatchObject({
-      outcome: 'failed',
+      outcome: 'escalated',
       reason: expect.stringContaining('may not have the key "-"'),
     })
   })
@@ -263,15 +263,20 @@ describe('after the decision', () => {
     expect(run.closing.reason).toContain('remedy outcome unknown for a')
   })
 
-  test('an error inside an expression ends in outcome failed, not in an exception', async () => {
+  test('an error in a value that concerns all targets ends in outcome failed, and people are notified', async () => {
     const broken = plan({
       remedies: {
-        mend: remedy('mend', { key: { expr: expression('thing.nothing.here') } }),
+        mend: remedy('mend', {
+          actions: [{ ...remedy('mend').actions[0]!, once: true, with: { x: { expr: expression('nothing.here') } } }],
+        }),
         replace: remedy('replace'),
       },
     })
     const run = await simulate(broken, {}, mendable(a))
     expect(run.closing.outcome).toBe('failed')
+    expect(run.escalations).toMatchObject([
+      { place: 'r1/escalation', to: ['platform-support'], reason: run.closing.reason },
+    ])
   })
 })
 

@@ -220,3 +220,17 @@ test('an input must have its type and be within its bounds', () => {
   expect(violation({ type: 'string', optional: false, pattern: '[a-z]+' }, 'ab\n')).toBe('must match [a-z]+')
   expect(violation({ type: 'string', optional: false, enum: ['a'] }, 'b')).toBe('must be one of a')
 })
+
+test('a duration is at most 24 days, because timers cannot run longer', () => {
+  const withTimeout = (timeout: string) =>
+    compileRunbook(stuck.replace(/within: \w+/, `within: ${timeout}`), { file: 'a.yaml' }).problems
+  expect(withTimeout('24d').filter(({ rule }) => rule === 'bad-duration')).toEqual([])
+  expect(withTimeout('25d')).toMatchObject([{ rule: 'bad-duration', message: expect.stringContaining('at most 24d') }])
+})
+
+test('no check has the name "verdict": at its place the result of "verify" is stored', () => {
+  const { problems } = compileRunbook(stuck.replaceAll('stuckRuns', 'verdict'), { file: 'a.yaml' })
+  expect(problems.filter(({ rule }) => rule === 'name-taken')).toMatchObject([
+    { message: expect.stringContaining('"verdict" is where') },
+  ])
+})

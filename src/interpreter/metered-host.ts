@@ -1,0 +1,34 @@
+import { beginActivation, endActivation } from '../language/expressions/runtime-values.ts'
+import type { Host } from './host.ts'
+
+/**
+ * The same host; between two calls to it, all expressions together have one budget. Without it, a remedy with many targets could block
+ * the workflow for longer than Temporal lets an activation take, and the activation would be tried again without end.
+ */
+export function meteredHost(host: Host): Host {
+  const metered =
+    <A extends unknown[], T>(call: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      endActivation()
+      try {
+        return await call(...args)
+      } finally {
+        beginActivation()
+      }
+    }
+  return {
+    runChecks: metered((requests) => host.runChecks(requests)),
+    propose: metered((draft) => host.propose(draft)),
+    resolveGate: metered((gate) => host.resolveGate(gate)),
+    waitForSignal: metered((ms) => host.waitForSignal(ms)),
+    apply: metered((request) => host.apply(request)),
+    poll: metered((request) => host.poll(request)),
+    record: metered((event) => host.record(event)),
+    escalate: metered((escalation) => host.escalate(escalation)),
+    handOff: metered((type, inputs) => host.handOff(type, inputs)),
+    close: metered((closing) => host.close(closing)),
+    clock: () => host.clock(),
+    isFatal: (error) => host.isFatal(error),
+    setStatus: (status) => host.setStatus(status),
+  }
+}
