@@ -3,6 +3,8 @@ import type { Outcome } from '../core/incident.ts'
 import { incidentsToStart } from '../history/accept.ts'
 import { closeIncident } from '../history/close.ts'
 import { readIncident } from '../history/incidents.ts'
+import { closeOutdated, outdatedIncidents } from './close-outdated.ts'
+import { failedUnannounced, notifyFailed } from './notify-failed.ts'
 import { readPlan } from '../history/plans.ts'
 import { describeWorkflow, type WorkflowState } from '../temporal/describe.ts'
 import { incidentWorkflow, wakeIncident } from './incident-workflow.ts'
@@ -30,19 +32,22 @@ const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
  * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
- * decided but not acted on, and closes incidents whose workflow ended without closing them. Several processes may do this at once.
+ * decided but not acted on, closes incidents whose workflow ended without closing them or whose plan is outdated, and notifies people of
+ * incidents that failed. Several processes may do this at once.
  * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
   const errors: unknown[] = []
+  const outdated = await forEach(await outdatedIncidents(engine), errors, (id) => closeOutdated(engine, id))
   const reconciled = {
     started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
     signalled: await forEach(await toSignal(engine), errors, async (id) => {
       await wakeIncident(engine, id)
       return true
     }),
-    closed: await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)),
+    closed: [...outdated, ...(await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)))],
   }
+  await forEach(await failedUnannounced(engine), errors, (id) => notifyFailed(engine, id))
   if (errors.length > 0) throw errors[0]
   return reconciled
 }

@@ -27,3 +27,10 @@ export async function describeWorkflow(workflow: WorkflowHandle): Promise<Workfl
     throw error
   }
 }
+
+/** Ends a workflow without running its code; one that has ended already, or that Temporal does not know, is left as it is. */
+export async function terminateWorkflow(workflow: WorkflowHandle, reason: string): Promise<void> {
+  await workflow.terminate(reason).catch((error: unknown) => {
+    if (!(error instanceof WorkflowNotFoundError)) throw error
+  })
+}

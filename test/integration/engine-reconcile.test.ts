@@ -9,6 +9,7 @@ import { activityDependencies } from '../../src/engine/run-worker.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
+import { closeIncident } from '../../src/history/close.ts'
 import { readEvents, readIncident } from '../../src/history/incidents.ts'
 import { storePlan } from '../../src/history/plans.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
@@ -232,10 +233,11 @@ describe('the reconciler', () => {
         },
       ],
     })
-    expect((await readEvents(engine.database, terminated)).slice(-3).map((event) => event.place)).toEqual([
+    expect((await readEvents(engine.database, terminated)).slice(-4).map((event) => event.place)).toEqual([
       'r1/effect/0-sql.update/terminated-1',
       'r1/gate/voided',
       'closed',
+      'r1/escalation',
     ])
     expect(await readIncident(engine.database, cancelled)).toMatchObject({ outcome: 'cancelled' })
     expect(await readIncident(engine.database, running)).toMatchObject({ state: 'deciding', outcome: null })
@@ -387,4 +389,31 @@ describe('the cost of an incident', () => {
     })
     return { engine: { ...of, database }, transactions: () => count }
   }
+})
+
+test('an incident that failed without its workflow is announced to the plan’s escalation groups, once', async () => {
+  const { incident } = await acceptedThings('unannounced')
+  await closeIncident(engine.database, { incident, outcome: 'failed', reason: 'its workflow was terminated' })
+  await reconcile(engine)
+  await reconcile(engine)
+  const announced = (await readEvents(engine.database, incident)).filter(({ kind }) => kind === 'escalation')
+  expect(announced).toMatchObject([
+    { place: 'r1/escalation', data: { reason: 'its workflow was terminated', to: thingsPlan('things').escalate.to } },
+  ])
+})
+
+test('an incident whose plan an older version compiled is closed as failed with the reason, and its workflow ends', async () => {
+  const old = { ...thingsPlan('things'), irVersion: 1 } as unknown as Plan
+  const planDigest = await storePlan(engine.database, old, '')
+  const { incident, workflowId } = await acceptIncident(engine.database, {
+    ...{ type: 'things', runbook: 'things', planDigest, key: 'outdated', inputs: { group: 'outdated' } },
+    requester: 'person:operator',
+  })
+  expect(workflowId).toBeDefined()
+  expect((await reconcile(engine)).closed).toContain(incident)
+  expect(await showIncident(engine.database, incident)).toMatchObject({
+    outcome: 'failed',
+    reason: expect.stringContaining('older version'),
+  })
+  expect((await readEvents(engine.database, incident)).at(-1)).toMatchObject({ kind: 'escalation' })
 })
