@@ -165,7 +165,8 @@ export const HISTORY_CASES: HistoryCase[] = [
   },
   {
     name: 'failed',
-    plan: mending({ key: { expr: { cel: 'thing.nothing', checks: [], grows: [], shrinks: [] } } }),
+    // The compiler refuses such a plan; the interpreter still has to end the incident.
+    plan: plan({ causes: plan().causes.map((cause) => ({ ...cause, then: { remedy: 'missing' } })) }),
     answers: {},
     outcome: 'failed',
   },
