@@ -166,7 +166,7 @@ test('SIGTERM ends "runbook watch" in a pipe at once, and the incident stays ope
   const { code, out, err } = await runProcess(['watch', id], {}, (printed) => printed.includes('proposed'))
   expect(code).toBe(8)
   expect(out).toContain('proposed: Resume the queue')
-  expect(err).toContain(`${id} goes on`)
+  expect(err).toContain(`${id} continues`)
   expect((await show(world, id)).state).toBe('deciding')
 })
 
