@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT_MS = 3_000
 /** How long to wait for other work of this process on the same connection. */
 const SLOT_WAIT_MS = 60_000
 /** Per process. */
-export const DEFAULT_MAX_CONNECTIONS = { read: 8, write: 4 }
+const DEFAULT_MAX_CONNECTIONS = { read: 8, write: 4 }
 const LOCK_TIMEOUT_MS = 2_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 

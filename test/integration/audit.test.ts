@@ -133,6 +133,11 @@ const NOT_COMPARED: Record<string, string[]> = {
   control_events: [],
 }
 
+/** A plan that no incident has is compared with nothing. */
+const OF_INCIDENTS: Record<string, string> = {
+  plans: 'WHERE EXISTS (SELECT FROM runbook.incidents i WHERE i.plan_digest = t.digest)',
+}
+
 type Random = (below: number) => number
 const pick = <T>(random: Random, list: T[]): T => list[random(list.length)]!
 
@@ -140,7 +145,7 @@ const pick = <T>(random: Random, list: T[]): T => list[random(list.length)]!
 async function edit(client: pg.PoolClient, random: Random): Promise<string> {
   const table = pick(random, Object.keys(NOT_COMPARED))
   const rows = await client.query<{ ctid: string; row: Record<string, unknown> }>(
-    `SELECT ctid::text, to_jsonb(t) AS row FROM runbook.${table} t ORDER BY ctid`,
+    `SELECT ctid::text, to_jsonb(t) AS row FROM runbook.${table} t ${OF_INCIDENTS[table] ?? ''} ORDER BY ctid`,
   )
   const { ctid, row } = pick(random, rows.rows)
   if (random(8) === 0) {

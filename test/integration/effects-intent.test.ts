@@ -336,7 +336,7 @@ describe('http.request', () => {
 
   test.each([
     [404, 'refused'],
-    [302, 'refused'],
+    [302, 'unknown'],
     [500, 'unknown'],
     [503, 'unknown'],
   ])('with the response status %i is %s', async (status, result) => {

@@ -37,7 +37,7 @@ export class BudgetError extends Error {
  * The maximum cost of all expressions between two calls to the host: at most about a second. Temporal ends an activation that blocks for
  * some seconds and tries it again without end.
  */
-export const ACTIVATION_STEPS = 20_000_000
+const ACTIVATION_STEPS = 20_000_000
 
 let activationLeft = Infinity
 
