@@ -138,7 +138,7 @@ test.each([
   ['KEYS', ['*'], 'KEYS is not one of'],
   ['EVAL', ['return 1', 0], 'EVAL is not one of'],
   ['GET', [], 'GET takes 1 arguments, not 0'],
-  ['ZRANGE', [key('zset'), 0, 1, 'BYSCORE'], 'not BYSCORE'],
+  ['ZRANGE', [key('zset'), 0, 1, 'BYSCORE'], 'not with BYSCORE'],
   ['LRANGE', [key('list'), 'a', 1], '"a" is not an index'],
   ['HGET', [key('list'), 'a'], 'WRONGTYPE'],
 ])('%s %o is a failed check', async (command, args, message) => {
