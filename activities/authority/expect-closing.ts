@@ -1,4 +1,5 @@
-import { parseCheckPlace, type CheckStage } from '../../src/core/place.ts'
+import { parseEvent } from '../../src/core/parse-event.ts'
+import { parseCheckPlace, placesInRounds, type CheckStage } from '../../src/core/place.ts'
 import type { Queryable } from '../../src/history/database.ts'
 import { evaluateCauses, evaluateCondition } from '../../src/interpreter/find.ts'
 import type { ClosingRequest } from '../../src/interpreter/host.ts'
@@ -34,10 +35,13 @@ export async function expectClosing(db: Queryable, authority: Authority, { outco
 
 async function anyVerified(db: Queryable, incident: string): Promise<boolean> {
   const found = await db.query<{ body: string }>(
-    `SELECT body FROM runbook.events WHERE incident = $1 AND place LIKE 'r%/verify/verdict'`,
-    [incident],
+    'SELECT body FROM runbook.events WHERE incident = $1 AND place = ANY ($2)',
+    [incident, placesInRounds('verified')],
   )
-  return found.rows.some(({ body }) => (JSON.parse(body) as { data?: { held?: unknown } }).data?.held === true)
+  return found.rows.some(({ body }) => {
+    const event = parseEvent(body)
+    return event.kind === 'verified' && event.data.held
+  })
 }
 
 /** The evidence of the symptom's checks that was stored last: of a round's diagnosis, or after its verified remedy. */

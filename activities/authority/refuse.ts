@@ -4,6 +4,6 @@ import { RunbookError } from '../../src/core/errors.ts'
 export function refuse(incident: string, what: string): never {
   throw new RunbookError(
     'RUNBOOK_REFUSED',
-    `${incident}: ${what}. The request does not follow from the incident's plan and stored evidence, so nothing was done. If nobody tampered with Temporal, report this as a bug of the engine.`,
+    `${incident}: ${what}. The request does not follow from the incident's plan and stored evidence, so nothing was done. If nobody tampered with Temporal, report this as a bug in the engine.`,
   )
 }

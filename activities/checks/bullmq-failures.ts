@@ -21,7 +21,7 @@ interface Failure {
   name: string | null
   reason: string
   exhausted: boolean
-  /** False: the reason is too long. */
+  /** False if the reason was too long to read. */
   isRead: boolean
 }
 

@@ -104,7 +104,7 @@ const ARRAYS = new Map([
 /** An element of an array: its text, null, or the elements of an inner array. */
 type Element = string | null | Element[]
 
-/** Optional bounds, then braces around text in which every quote is closed. */
+/** The text of a PostgreSQL array: optional bounds such as `[1:3]=`, then `{…}` in which every quote is closed. */
 const ARRAY_TEXT = /^(?:(?:\[-?\d+:-?\d+\])+=)?\{(?:[^"\\]|"(?:[^"\\]|\\[\s\S])*")*\}$/
 
 /** The library's types describe one dimension only. */

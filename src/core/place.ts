@@ -109,6 +109,14 @@ export function recheckPrefix(round: number): string {
   return `r${round}/recheck`
 }
 
+/** More rounds than any plan may have. */
+const MAX_ROUNDS = 20
+
+/** The places of one kind in every round that a plan may have: for queries, which cannot parse places. */
+export function placesInRounds(kind: RoundKind): string[] {
+  return Array.from({ length: MAX_ROUNDS }, (_, i) => formatPlace({ kind, round: i + 1 }))
+}
+
 const IN_ROUND = /^r([1-9]\d*)\/([^/]+)(?:\/(.+))?$/s
 
 /** The inverse of `formatPlace`; undefined for a text that it never returns. */

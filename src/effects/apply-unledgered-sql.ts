@@ -112,7 +112,10 @@ async function observe(target: PostgresTarget, write: GuardedWrite): Promise<Act
   } catch (error) {
     if (sqlVerdict(error) !== 'refused')
       throw new RunbookError('RUNBOOK_UNREACHABLE', `${target.connection}: ${messageOf(error)}`, {}, error)
-    return { result: 'unknown', detail: `${STARTED}, and the rows cannot be read: ${messageOf(error)}` }
+    return {
+      result: 'unknown',
+      detail: `${STARTED}, and the rows cannot be read: ${messageOf(error)}. Check the rows, then run "runbook settle"`,
+    }
   }
   return count === write.rows
     ? {

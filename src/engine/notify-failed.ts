@@ -1,6 +1,6 @@
 import { defined } from '../core/defined.ts'
 import { isRunbookError, messageOf } from '../core/errors.ts'
-import { formatPlace } from '../core/place.ts'
+import { formatPlace, placesInRounds } from '../core/place.ts'
 import type { Plan } from '../core/plan.ts'
 import { readIncident } from '../history/incidents.ts'
 import { readPlan } from '../history/plans.ts'
@@ -27,10 +27,10 @@ export async function failedUnannounced({ database }: Pick<Engine, 'database'>):
        SELECT number FROM runbook.incidents i WHERE outcome = 'failed'
          AND closed_at > clock_timestamp() - 2 * $1 * interval '1 second'
          AND (looked_at IS NULL OR looked_at < closed_at OR looked_at < clock_timestamp() - $2 * interval '1 second')
-         AND NOT EXISTS (SELECT FROM runbook.events e WHERE e.incident = i.id AND e.place LIKE 'r%/escalation')
+         AND NOT EXISTS (SELECT FROM runbook.events e WHERE e.incident = i.id AND e.place = ANY ($4))
        ORDER BY number LIMIT $3 FOR UPDATE SKIP LOCKED)
      RETURNING id`,
-    [NOTIFY_WITHIN_SECONDS, RETRY_SECONDS, BATCH],
+    [NOTIFY_WITHIN_SECONDS, RETRY_SECONDS, BATCH, placesInRounds('escalation')],
   )
   return claimed.rows.map((row) => row.id)
 }
@@ -43,7 +43,7 @@ export async function notifyFailed(engine: Pick<Engine, 'database' | 'config'>, 
   const { planDigest, reason, closedAt } = await readIncident(engine.database, incident)
   const plan = await planOf(engine, planDigest)
   const to = plan?.escalate.to ?? []
-  const message = plan?.title ?? 'its plan cannot be read, so it is unknown whom to notify'
+  const message = plan?.title ?? 'its plan cannot be read, so the engine does not know who to notify'
   const results = delivered.get(incident) ?? {}
   delivered.set(incident, results)
   const isLast = closedAt !== null && Date.now() - Date.parse(String(closedAt)) > NOTIFY_WITHIN_SECONDS * 1_000

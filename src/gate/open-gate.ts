@@ -48,7 +48,7 @@ export async function openGate(database: Database, request: GateRequest): Promis
         ? departsFromPlan(await readPlan(connection, locked.planDigest), request.proposal, request.requesterExcluded)
         : 'it names another plan'
     if (departs !== undefined)
-      throw new RunbookError('RUNBOOK_REFUSED', `the proposal for ${id} is not of the incident's plan: ${departs}`)
+      throw new RunbookError('RUNBOOK_REFUSED', `the proposal for ${id} does not match the incident's plan: ${departs}`)
     const { proposedAt, expiresAt } = await times(connection, request.withinMs)
     const proposal: Proposal = { ...request.proposal, proposedAt, expiresAt }
     const text = canonical(proposal as unknown as Json)

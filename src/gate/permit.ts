@@ -82,11 +82,12 @@ export async function takePermit(
       (earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request))
     if (late) return late
     const other = gate.intact
-      ? otherThanApproved(gate, request)
+      ? mismatchWithProposal(gate, request)
       : 'the stored proposal was changed after it was digested'
     if (other !== undefined) return refuse('not-approved', other)
-    const departs = await planDeparture(connection, rules, incident, gate)
-    if (departs !== undefined) return refuse('not-approved', `the proposal is not of the incident's plan: ${departs}`)
+    const departs = await mismatchWithPlan(connection, rules, incident, gate)
+    if (departs !== undefined)
+      return refuse('not-approved', `the proposal does not match the incident's plan: ${departs}`)
     if (!(await isApproved(connection, rules, incident, gate, now, verified, request.target)))
       return refuse('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
     const control = await refusedByControl(connection, gate)
@@ -117,14 +118,14 @@ function refuse(reason: PermitRefusal, message: string): PermitAnswer {
   return { granted: false, reason, message }
 }
 
-/** Why the permit would be for something else than the executor is about to run. */
-function otherThanApproved(gate: GateRow, { proposalDigest, action, target }: PermitRequest): string | undefined {
+/** Why the requested action is not an approved one; undefined if it is. */
+function mismatchWithProposal(gate: GateRow, { proposalDigest, action, target }: PermitRequest): string | undefined {
   if (gate.proposalDigest !== proposalDigest) return 'the proposal to be applied is not the one at the gate'
   const isProposed = action.target === target && gate.proposal.actions.some((one) => isSameJson(one, action))
   return isProposed ? undefined : `${action.id} on ${target} is not an action of the approved proposal`
 }
 
-async function planDeparture(
+async function mismatchWithPlan(
   connection: Connection,
   { requesterMayApprove }: PermitRules,
   { planDigest }: LockedIncident,
@@ -165,7 +166,7 @@ async function isBegun(connection: Connection, { gate, target }: PermitRequest):
 
 /**
  * The last re-check in the history must be the one that the request names and have kept this target, and each of its observations must
- * be recent: when it was recorded says nothing of when the checks looked.
+ * be recent: the time of its record does not tell when the checks ran.
  */
 async function staleRecheck(
   connection: Connection,
@@ -182,14 +183,14 @@ async function staleRecheck(
   if (!last || last.at !== recheckedAt) return refuse('stale', 'another re-check was recorded since')
   const oldest = await oldestObservation(connection, gate.incident, last.place)
   if (!(now.getTime() - Math.min(Date.parse(last.at), oldest) <= MAX_RECHECK_AGE_MS))
-    return refuse('stale', "what the re-check of the cause's checks found is too old")
+    return refuse('stale', 'the evidence of the last re-check is too old')
   const event = parseEvent(last.body)
   const targets = event.kind === 'recheck' ? event.data.targets : []
   const kept = target === ALL_TARGETS ? targets.length > 0 : targets.includes(target)
   return kept ? undefined : refuse('stale', `${target} did not qualify at the last re-check`)
 }
 
-/** When the check that looked first did so, in milliseconds; `Infinity` where the cause needs no checks. */
+/** The start of the earliest check, in milliseconds; `Infinity` where the cause needs no checks. */
 async function oldestObservation(connection: Connection, incident: string, recheck: string): Promise<number> {
   const found = await connection.query<{ oldest: Date | null }>(
     `SELECT min(started_at + CASE WHEN duration_ms > $3 THEN duration_ms ELSE 0 END * interval '1 millisecond') AS oldest

@@ -4,7 +4,7 @@ import type { Plan, PlanRemedy, Value } from '../core/plan.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
 
 /**
- * Why a proposal is not one that the incident's plan can come to; undefined when it is. Asked when a gate is opened, and again for each
+ * Why a proposal cannot result from the incident's plan; undefined if it can. Asked when a gate is opened, and again for each
  * permit: who must approve, the limits and what is done come from the plan, not from the process that stored the proposal.
  *
  * `requesterExcluded`: whether the configuration excludes the requester from every approval.
@@ -34,7 +34,7 @@ function approvalDeparts(
   if (!approval.excludeRequester && (risk === 'high' || requesterExcluded)) return 'the requester may not approve it'
   if (!isSameJson(approval.escalateTo, plan.escalate.to))
     return 'those who decide after an escalation are not the plan’s'
-  // Where the configuration forbids what the plan wants to do unapproved, people decide instead: those who are notified.
+  // If the configuration does not allow the plan's `approval: auto`, the people of `escalate.to` decide instead.
   if (remedy.approval.auto)
     return approval.auto || isSameJson(approval.by, plan.escalate.to)
       ? undefined

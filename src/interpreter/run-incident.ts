@@ -88,7 +88,7 @@ class IncidentRun {
     return this.#escalate(total, `the symptom is still there after ${total} rounds`, undefined, this.#lastDiagnosis)
   }
 
-  /** The end after an error. Nobody would look at the incident if nobody were notified; that this fails as well must not keep it open. */
+  /** The end after an error. People are notified first. If that fails too, the incident ends all the same. */
   async fail(reason: string): Promise<ClosingRequest> {
     beginActivation()
     const place = formatPlace({ kind: 'escalation', round: this.#roundNow })

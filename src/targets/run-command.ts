@@ -93,7 +93,7 @@ export async function runCommand(
   }
 }
 
-/** Waits until the output is read to its end, for a short time. */
+/** Waits briefly for the rest of the output. */
 async function drain(streams: Readable[]): Promise<void> {
   const read = Promise.allSettled(
     streams.map((stream) => finished(stream, { signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) })),

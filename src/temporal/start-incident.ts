@@ -55,7 +55,7 @@ async function runStartedBefore(client: Client, workflowId: string, memo: Record
   if (canonical((found.memo ?? {}) as Record<string, string>) === canonical(memo)) return found.runId
   throw new RunbookError(
     'RUNBOOK_CONFLICT',
-    `Temporal already has a workflow ${workflowId} (run ${found.runId}), which this engine did not start for ${memo['incident']}; the incident cannot be diagnosed. Look who started it, then open the incident again.`,
+    `Temporal already has a workflow ${workflowId} (run ${found.runId}), which this engine did not start for ${memo['incident']}; the incident cannot be diagnosed. Find out who started it, then open the incident again.`,
     { workflowId, runId: found.runId },
   )
 }

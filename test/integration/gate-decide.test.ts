@@ -533,7 +533,7 @@ describe('opening a gate', () => {
       withinMs: 1,
       requesterExcluded: false,
     }
-    await expect(openGate(world.engine, request)).rejects.toThrow(/not of the incident's plan/)
+    await expect(openGate(world.engine, request)).rejects.toThrow(/does not match the incident's plan/)
     const gates = await world.engine.query('SELECT FROM runbook.gates WHERE incident = $1', [incident])
     expect(gates.rowCount).toBe(0)
   })

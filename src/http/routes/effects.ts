@@ -20,7 +20,11 @@ const done = createRoute({
   path: '/v1/incidents/{id}/done',
   summary: 'State whether a manual step was done',
   request: { params: incidentParams, body: jsonBody(doneBody) },
-  responses: answers(effectView, 'The recorded effect; the first answer wins', [403, 404, 409]),
+  responses: answers(
+    effectView,
+    'The recorded effect; if it was answered before, the first answer is kept',
+    [403, 404, 409],
+  ),
 })
 
 export function effectRoutes(engine: Engine): OpenAPIHono<ApiEnv> {

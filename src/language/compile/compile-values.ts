@@ -134,7 +134,11 @@ export function compileMap(
 ): CompiledValue | undefined {
   const inner = withoutNull(required)
   if (inner !== 'dyn' && !isObject(inner)) {
-    context.reporter.error('type-mismatch', tree, `${what} must be ${aType(required)}, but found fields.`)
+    context.reporter.error(
+      'type-mismatch',
+      tree,
+      `${what} must be ${aType(required)}, but found an object with fields.`,
+    )
     return undefined
   }
   const compiled: [string, CompiledValue][] = []

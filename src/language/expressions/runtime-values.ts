@@ -12,7 +12,7 @@ export class Duration {
   constructor(ms: number) {
     this.ms = ms
   }
-  /** `90s`; also for values that the language cannot write, such as `0s` and `-5m`. */
+  /** The duration as text, such as `90s`; also values that have no literal, such as `0s` and `-5m`. */
   toString(): string {
     if (this.ms === 0) return '0s'
     return this.ms < 0 ? `-${formatDuration(-this.ms)}` : formatDuration(this.ms)

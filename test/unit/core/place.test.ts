@@ -9,7 +9,9 @@ import {
   recheckPrefix,
   roundOf,
   type Place,
+  placesInRounds,
 } from '../../../src/core/place.ts'
+import { SECTIONS } from '../../../src/language/structure/fields.ts'
 
 const round = fc.integer({ min: 1, max: 1_000_000 })
 const number = fc.integer({ min: 1, max: 50 })
@@ -147,4 +149,10 @@ describe('the text of a place', () => {
       }),
     )
   })
+})
+
+test('the places of one kind cover every round that the language allows', () => {
+  const places = placesInRounds('verified')
+  expect(SECTIONS.rounds.fields['total']!.form).toMatchObject({ int: { max: places.length } })
+  expect(places.map((place) => parsePlace(place))).toEqual(places.map((_, i) => ({ kind: 'verified', round: i + 1 })))
 })
