@@ -20,7 +20,7 @@ export const MARK_STARTED_POINT = point(
   'the incident is marked as started',
   'before',
   'statement',
-  'SET started_at = clock_timestamp()',
+  'SET started_at = coalesce(started_at, clock_timestamp())',
 )
 
 /** Where a worker is killed: before or after each durable write, from the start of an incident to its end. */
