@@ -154,5 +154,5 @@ describe('the text of a place', () => {
 test('the places of one kind cover every round that the language allows', () => {
   const places = placesInRounds('verified')
   expect(SECTIONS.rounds.fields['total']!.form).toMatchObject({ int: { max: places.length } })
-  expect(places.map((place) => parsePlace(place))).toEqual(places.map((_, i) => ({ kind: 'verified', round: i + 1 })))
+  expect(places.map((text) => parsePlace(text))).toEqual(places.map((_, i) => ({ kind: 'verified', round: i + 1 })))
 })
