@@ -4,6 +4,9 @@ import type { Json } from './json.ts'
 export const MAX_ROWS = 500
 export const MAX_RESULT_BYTES = 64 * 1024
 
+/** A check that may take, or took, longer than this observes over a while, as `watchStalledCheck` does: what it found held until its end. */
+export const LONG_CHECK_MS = 5_000
+
 /** One check's stored result. The workflow acts on the evidence that was stored first at its place. */
 export interface Evidence {
   /** `r1/check/jobs`: unique within the incident. */

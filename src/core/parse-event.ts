@@ -1,7 +1,7 @@
-import type { GateState } from './decision.ts'
+import { GATE_STATES } from './decision.ts'
 import type { EffectResult } from './effect.ts'
 import type { EventBody, EventData, EventKind, Notification, ParsedEvent, UnreadableEvent } from './events.ts'
-import type { Finding, Outcome } from './incident.ts'
+import { OUTCOMES, type Finding } from './incident.ts'
 import { isJsonObject, type Json, type JsonObject } from './json.ts'
 
 const MAX_SHOWN_BODY = 1_000
@@ -78,16 +78,7 @@ const holds = oneOf<Finding['holds']>(true, false, 'undetermined')
 const findings: Guard<Finding[]> = (value): value is Finding[] =>
   Array.isArray(value) &&
   value.every((one) => isJsonObject(one) && text(one.cause) && text(one.title) && text(one.because) && holds(one.holds))
-const gateState = oneOf<GateState>(
-  'open',
-  'approved',
-  'rejected',
-  'expired',
-  'voided',
-  'withdrawn',
-  'lapsed',
-  'cancelled',
-)
+const gateState = oneOf(...GATE_STATES)
 const result = oneOf<EffectResult>('applied', 'skipped', 'refused', 'unknown')
 const notification: Fields<Notification> = { to: texts, message: text, reason: text, notified: byName }
 const successor = { incident: text, created: flag }
@@ -174,17 +165,7 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
   retried: successor,
   undo: successor,
   closed: {
-    outcome: oneOf<Outcome>(
-      'resolved',
-      'cleared',
-      'no-action',
-      'declined',
-      'expired',
-      'escalated',
-      'handed-off',
-      'failed',
-      'cancelled',
-    ),
+    outcome: oneOf(...OUTCOMES),
     reason: text,
   },
 }

@@ -1,4 +1,4 @@
-import type { GateState } from './decision.ts'
+import { GATE_STATES, type GateState } from './decision.ts'
 
 /**
  * Where in an incident something was recorded. Its text, such as `r1/check/jobs`, is unique within the incident: the first event or
@@ -207,21 +207,12 @@ function parseWithRest(round: number, name: string, rest: string): Place | undef
   }
 }
 
-const GATE_STATES: readonly string[] = [
-  'open',
-  'approved',
-  'rejected',
-  'expired',
-  'voided',
-  'withdrawn',
-  'lapsed',
-  'cancelled',
-  'escalated',
-] satisfies (GateState | 'escalated')[]
+/** The states of a gate, and the event that it was escalated. */
+const GATE_PLACES: readonly string[] = [...GATE_STATES, 'escalated']
 
 function parseGate(round: number, rest: string): Place | undefined {
   if (rest === 'reminder' || rest === 'reminder2') return { kind: 'reminder', round, escalated: rest === 'reminder2' }
-  return GATE_STATES.includes(rest) ? { kind: 'gate-state', round, state: rest as GateState | 'escalated' } : undefined
+  return GATE_PLACES.includes(rest) ? { kind: 'gate-state', round, state: rest as GateState | 'escalated' } : undefined
 }
 
 function recheckNumber(name: string): number | undefined {

@@ -1,6 +1,9 @@
 import type { Json, JsonObject } from './json.ts'
 import type { ActionAccess, Risk } from './plan.ts'
 
+/** The target key of a remedy without `for`, and of an action that is done once for all targets. */
+export const ALL_TARGETS = '-'
+
 /**
  * A remedy rendered for one incident. The SHA-256 of its canonical JSON is the `proposalDigest`, to which every decision is bound.
  * Actions run exactly as they are stored here; nothing is rendered again.

@@ -1,7 +1,8 @@
 import { isSameJson } from '../core/canonical.ts'
+import { LONG_CHECK_MS } from '../core/evidence.ts'
 import { parseEvent } from '../core/parse-event.ts'
 import { checkPlace, formatPlace, parsePlace, recheckPrefix } from '../core/place.ts'
-import type { ProposedAction } from '../core/proposal.ts'
+import { ALL_TARGETS, type ProposedAction } from '../core/proposal.ts'
 import { ADVISORY_LOCKS, lockName, lockShared } from '../history/advisory-locks.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { readPlan } from '../history/plans.ts'
@@ -26,8 +27,6 @@ import { departsFromPlan } from './plan-terms.ts'
 
 /** Evidence of a re-check that is older than this is stale: the interpreter runs the checks again. */
 const MAX_RECHECK_AGE_MS = 60_000
-/** A check that takes longer than this observes over a while, as `watchStalledCheck` does: what it found held until its end. */
-const LONG_CHECK_MS = 5_000
 
 export interface PermitRequest {
   gate: string
@@ -56,9 +55,6 @@ export interface PermitRules extends Deciders {
   isAutoApproved(action: ProposedAction): boolean
   requesterMayApprove: boolean
 }
-
-/** The target of an action that is done once for all targets. */
-const ALL_TARGETS = '-'
 
 /**
  * The engine's permission to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are

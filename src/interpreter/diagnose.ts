@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts'
+import { LONG_CHECK_MS } from '../core/evidence.ts'
 import type { JsonObject } from '../core/json.ts'
 import { checkPlace } from '../core/place.ts'
 import type { PlanCheck } from '../core/plan.ts'
@@ -29,9 +30,6 @@ export async function diagnose(
   }
   return result
 }
-
-/** A check that may take longer observes over a while, so what other checks found meanwhile would be old when it ends. */
-const LONG_CHECK_MS = 5_000
 
 /**
  * As `diagnose`, but checks that may take long run first, with all that they need, and the others after them: a permit demands that

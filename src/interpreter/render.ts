@@ -3,7 +3,7 @@ import { messageOf } from '../core/errors.ts'
 import { gateId } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCause, PlanCheck, PlanRemedy, Value } from '../core/plan.ts'
-import type { ProposedTarget } from '../core/proposal.ts'
+import { ALL_TARGETS, type ProposedTarget } from '../core/proposal.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { BudgetError } from '../language/expressions/runtime-values.ts'
 import { isStorable } from '../core/storable.ts'
@@ -11,9 +11,6 @@ import { renderParameters } from './diagnose.ts'
 import { causeScope, evaluateCondition, type EvaluatedCause } from './find.ts'
 import type { DraftAction, ProposalDraft } from './host.ts'
 import { closure, expressionsIn, withName, type Scope } from './scope.ts'
-
-/** The target key of a remedy without `for`, and of an action that is done once for all targets. */
-export const ALL_TARGETS = '-'
 
 export interface RenderedTarget {
   target: ProposedTarget

@@ -1,18 +1,8 @@
+import { OUTCOMES } from '../../core/incident.ts'
 import type { ScenarioSection, SectionFields } from './form.ts'
 
 const DECISIONS = ['approve', 'reject', 'next-cause', 'timeout', 'cancel'] as const
 export const RESULTS = ['applied', 'skipped', 'refused', 'unknown'] as const
-const OUTCOMES = [
-  'resolved',
-  'cleared',
-  'no-action',
-  'declined',
-  'expired',
-  'escalated',
-  'handed-off',
-  'failed',
-  'cancelled',
-] as const
 
 /** The expectations of one round. */
 const ROUND_FIELDS: SectionFields['fields'] = {
