@@ -1,6 +1,6 @@
 import type { Effect } from '../core/effect.ts'
 import type { ProposedAction, ProposedTarget } from '../core/proposal.ts'
-import type { TakePermit } from '../gate/permit.ts'
+import type { TakePermit } from '../gate/permit-request.ts'
 import type { Database } from '../history/database.ts'
 import type { Targets } from '../targets/targets.ts'
 import type { ActionImplementation } from './action-implementation.ts'

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import { main } from '../../src/cli/main.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { recordVerdict } from '../../src/gate/breaker.ts'
-import { type PermitAnswer } from '../../src/gate/permit.ts'
+import type { PermitAnswer } from '../../src/gate/permit-request.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'

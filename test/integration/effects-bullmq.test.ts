@@ -9,7 +9,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
 import { engineId } from '../../src/history/engine-id.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../src/effects/redis-rights.ts'
-import type { TakePermit } from '../../src/gate/permit.ts'
+import type { TakePermit } from '../../src/gate/permit-request.ts'
 import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
 import {
   createEffectsWorld,

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { RunbookError } from '../../src/core/errors.ts'
-import type { PermitRequest, TakePermit } from '../../src/gate/permit.ts'
+import type { PermitRequest, TakePermit } from '../../src/gate/permit-request.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
 import type { EffectRequest } from '../../src/effects/request.ts'
 import type { Targets } from '../../src/targets/targets.ts'

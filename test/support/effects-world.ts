@@ -5,7 +5,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { ACTION_IMPLEMENTATIONS } from '../../activities/actions/action-table.ts'
 import type { EffectDeps, EffectRequest } from '../../src/effects/request.ts'
 import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
-import type { PermitAnswer, PermitRequest, TakePermit } from '../../src/gate/permit.ts'
+import type { PermitAnswer, PermitRequest, TakePermit } from '../../src/gate/permit-request.ts'
 import { migrateHistory } from '../../src/history/migrate.ts'
 import type { PostgresTarget, Targets } from '../../src/targets/targets.ts'
 

@@ -1,5 +1,6 @@
 import { readGate } from '../../src/gate/gates.ts'
-import { takePermit, type PermitAnswer, type PermitRequest, type PermitRules } from '../../src/gate/permit.ts'
+import { takePermit } from '../../src/gate/permit.ts'
+import type { PermitAnswer, PermitRequest, PermitRules } from '../../src/gate/permit-request.ts'
 import type { Database } from '../../src/history/database.ts'
 
 /** Takes a permit as the executor does: for the first action that the stored proposal holds for the target. */

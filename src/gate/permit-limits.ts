@@ -1,0 +1,74 @@
+import { ALL_TARGETS } from '../core/proposal.ts'
+import { ADVISORY_LOCKS, lockName, lockShared } from '../history/advisory-locks.ts'
+import type { Connection } from '../history/database.ts'
+import { connectionsOf } from './breaker.ts'
+import { breakerOf, FREEZE } from './controls.ts'
+import type { GateRow, LockedIncident } from './gates.ts'
+import { refuse, type PermitAnswer } from './permit-request.ts'
+
+export async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
+  // A change of a control waits for the permits that did not see it: no permit is granted after `freeze` has returned.
+  await lockShared(connection, ADVISORY_LOCKS.controls)
+  const found = await connection.query<{ name: string; person: string; reason: string }>(
+    'SELECT name, person, reason FROM runbook.controls WHERE name = ANY ($1) ORDER BY name DESC',
+    [[FREEZE, ...connectionsOf(gate.proposal).map(breakerOf)]],
+  )
+  const row = found.rows[0]
+  if (!row) return undefined
+  return refuse(row.name === FREEZE ? 'frozen' : 'breaker', `${row.name} is on (${row.person}: ${row.reason})`)
+}
+
+/** Checks how many targets this remedy (`<runbook>/<remedy>`) had in the last hour, and when it was last applied to this target. */
+export async function refusedByLimit(
+  connection: Connection,
+  gate: GateRow,
+  remedy: string,
+  target: string,
+  lease: string,
+): Promise<PermitAnswer | undefined> {
+  const { perHour, cooldownMs } = gate.proposal.limits
+  if (perHour === undefined && cooldownMs === undefined) return undefined
+  // Without the lock, two permits of one remedy at the same time would not count each other.
+  await lockName(connection, 'remedyLimits', remedy)
+  const found = await connection.query<{ hour: number; cooling: boolean }>(
+    `SELECT count(*) FILTER (WHERE issued_at > clock_timestamp() - interval '1 hour')::int AS hour,
+       coalesce(bool_or(target = $2 AND (target <> $5 OR lease = $6) AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
+     FROM runbook.permits WHERE remedy = $1`,
+    [remedy, target, cooldownMs ?? 0, gate.id, ALL_TARGETS, lease],
+  )
+  const { hour, cooling } = found.rows[0]!
+  if (cooling) return refuse('cooldown', `${gate.remedy} was applied to ${target} less than its cooldown ago`)
+  if (perHour !== undefined && hour >= perHour)
+    return refuse('limit', `${gate.remedy} has reached its limit of ${perHour} targets per hour`)
+  return undefined
+}
+
+/**
+ * The lease's name: the target's `lock`, by which remedies that treat the same thing exclude each other, or one of its own. What is done
+ * once for all targets is named by the incident's key: incidents about different things share the target `-`.
+ */
+export function leaseOf({ key }: LockedIncident, gate: GateRow, remedy: string, target: string): string {
+  const { lock } = gate.proposal.targets.find((one) => one.key === target) ?? {}
+  return lock ?? `${remedy}/${target === ALL_TARGETS ? `${ALL_TARGETS}/${key}` : target}`
+}
+
+/**
+ * Takes the lease and returns its new fence; undefined while another gate holds it. Targets of the same gate are applied one after the
+ * other: they may take a lease that they share from each other, each time with a higher fence.
+ */
+export async function takeLease(
+  connection: Connection,
+  name: string,
+  holder: string,
+  leaseMs: number,
+): Promise<number | undefined> {
+  const taken = await connection.query<{ fence: string }>(
+    `INSERT INTO runbook.leases AS l (name, holder, fence, until)
+     VALUES ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
+     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = l.fence + 1, until = excluded.until
+     WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()
+     RETURNING fence`,
+    [name, holder, leaseMs],
+  )
+  return taken.rows[0] && Number(taken.rows[0].fence)
+}
