@@ -2,7 +2,7 @@ import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
 import { scrubSecrets } from '../src/config/secret.ts'
 import type { GateResolution } from '../src/core/decision.ts'
-import { isRunbookError, messageOf, type ErrorCode } from '../src/core/errors.ts'
+import { isRunbookError, messageOf, type ErrorCode, type RunbookError } from '../src/core/errors.ts'
 import { incidentOfGate, type Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import type { JsonObject } from '../src/core/json.ts'
@@ -157,6 +157,17 @@ const NOT_RETRYABLE: ReadonlySet<ErrorCode> = new Set([
 /** SQLSTATE classes of errors in the data itself: an invalid value, a violated constraint, an exceeded limit. */
 const DATA_ERROR = /^(22|23|54)...$/
 
+/** An error may say when to try again (`detail.retryAfterMs`); otherwise Temporal waits longer after each attempt. */
+function failureOf(error: RunbookError): ApplicationFailure {
+  const { retryAfterMs } = error.detail
+  return ApplicationFailure.create({
+    message: scrubSecrets(error.message),
+    type: error.code,
+    nonRetryable: NOT_RETRYABLE.has(error.code),
+    ...(typeof retryAfterMs === 'number' ? { nextRetryDelay: retryAfterMs } : {}),
+  })
+}
+
 /** Maps our errors to Temporal failures. Only the message is passed on: an error's cause could hold data that must not be stored. */
 function mapFailures<T extends object>(activities: T): T {
   const mapped = Object.entries(activities).map(([name, run]) => {
@@ -164,12 +175,7 @@ function mapFailures<T extends object>(activities: T): T {
       try {
         return await (run as (...parameters: unknown[]) => Promise<unknown>)(...args)
       } catch (error) {
-        if (isRunbookError(error))
-          throw ApplicationFailure.create({
-            message: scrubSecrets(error.message),
-            type: error.code,
-            nonRetryable: NOT_RETRYABLE.has(error.code),
-          })
+        if (isRunbookError(error)) throw failureOf(error)
         const { code } = error as { code?: unknown }
         if (typeof code === 'string' && DATA_ERROR.test(code))
           throw ApplicationFailure.nonRetryable(

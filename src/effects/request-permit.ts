@@ -28,6 +28,7 @@ export async function requestPermit(deps: EffectDeps, request: EffectRequest, le
   if (reason === 'stale') return { answer: { stale: true, message } }
   if (reason === 'cancelled') return { answer: { cancelled: true, message } }
   if (reason === 'withdrawn' || reason === 'lapsed') return { answer: { over: true, message } }
-  if (reason === 'busy') throw new RunbookError('RUNBOOK_CONFLICT', message, { reason })
+  if (reason === 'busy')
+    throw new RunbookError('RUNBOOK_CONFLICT', message, { reason, retryAfterMs: answer.retryAfterMs })
   return { refused: `no permit (${reason}): ${message}` }
 }

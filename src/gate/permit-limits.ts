@@ -52,23 +52,13 @@ export function leaseOf({ key }: LockedIncident, gate: GateRow, remedy: string, 
   return lock ?? `${remedy}/${target === ALL_TARGETS ? `${ALL_TARGETS}/${key}` : target}`
 }
 
-/**
- * Takes the lease and returns its new fence; undefined while another gate holds it. Targets of the same gate are applied one after the
- * other: they may take a lease that they share from each other, each time with a higher fence.
- */
-export async function takeLease(
-  connection: Connection,
-  name: string,
-  holder: string,
-  leaseMs: number,
-): Promise<number | undefined> {
-  const taken = await connection.query<{ fence: string }>(
-    `INSERT INTO runbook.leases AS l (name, holder, fence, until)
-     VALUES ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
-     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, fence = l.fence + 1, until = excluded.until
-     WHERE l.holder = excluded.holder OR l.until <= clock_timestamp()
-     RETURNING fence`,
-    [name, holder, leaseMs],
-  )
-  return taken.rows[0] && Number(taken.rows[0].fence)
+/** The first in the line asks often, so that the lease is not idle for long; the others less often, but before they are passed over. */
+const ASK_FIRST_MS = 250
+const ASK_LAST_MS = 5_000
+
+/** The refusal while others have the lease, or asked for it earlier. */
+export function leaseBusy(lease: string, ahead: number): PermitAnswer {
+  const what = `another remedy holds the lease ${lease}`
+  const message = ahead > 0 ? `${what}, and ${ahead} that asked earlier wait for it` : what
+  return { ...refuse('busy', message), retryAfterMs: Math.min(ASK_LAST_MS, ASK_FIRST_MS * (ahead + 1)) }
 }

@@ -17,8 +17,15 @@ export interface PermitRequest {
 export type PermitRefusal =
   'stale' | 'cancelled' | 'frozen' | 'breaker' | 'limit' | 'cooldown' | 'busy' | 'not-approved' | 'withdrawn' | 'lapsed'
 
-export type PermitAnswer =
-  { granted: true; fence: number; lease: string } | { granted: false; reason: PermitRefusal; message: string }
+export type PermitAnswer = { granted: true; fence: number; lease: string } | PermitRefused
+
+/** `retryAfterMs`: when to ask again while others have the lease. */
+export interface PermitRefused {
+  granted: false
+  reason: PermitRefusal
+  message: string
+  retryAfterMs?: number
+}
 
 export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 
@@ -30,6 +37,6 @@ export interface PermitRules extends Deciders {
   requesterMayApprove: boolean
 }
 
-export function refuse(reason: PermitRefusal, message: string): PermitAnswer {
+export function refuse(reason: PermitRefusal, message: string): PermitRefused {
   return { granted: false, reason, message }
 }

@@ -1,10 +1,11 @@
 import { isSameJson } from '../core/canonical.ts'
 import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
+import { takeLease } from '../history/leases.ts'
 import { readPlan } from '../history/plans.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { hasPermit, lapsesAt, lockGate, type GateRow, type LockedIncident } from './gates.ts'
-import { leaseOf, refusedByControl, refusedByLimit, takeLease } from './permit-limits.ts'
+import { leaseBusy, leaseOf, refusedByControl, refusedByLimit } from './permit-limits.ts'
 import { isApproved, verifiedDecisions } from './permit-quorum.ts'
 import { isBegun, staleRecheck } from './permit-recheck.ts'
 import { refuse, type PermitAnswer, type PermitRequest, type PermitRules } from './permit-request.ts'
@@ -48,8 +49,9 @@ export async function takePermit(
       const limit = await refusedByLimit(connection, gate, remedy, request.target, lease)
       if (limit) return limit
     }
-    const fence = await takeLease(connection, lease, request.gate, request.leaseMs)
-    if (fence === undefined) return refuse('busy', `another remedy holds the lease ${lease}`)
+    const taken = await takeLease(connection, lease, request.gate, request.leaseMs)
+    if ('ahead' in taken) return leaseBusy(lease, taken.ahead)
+    const { fence } = taken
     await storePermit(connection, gate, remedy, request, lease, fence)
     if (!earlier)
       await recordEvents(connection, gate.incident, [

@@ -607,6 +607,8 @@ test('a remedy without targets is limited for each incident key, or for each loc
 })
 
 describe('a lease', () => {
+  const end = ({ incident }: OpenedTestGate) =>
+    closeIncident(world.engine, { incident, outcome: 'resolved', reason: 'mended' })
   const locked = (name: string) => ({
     targets: [
       { key: 'a', lock: name },
@@ -658,6 +660,76 @@ describe('a lease', () => {
     await recordEffect(world.engine, { ...place, result: 'refused', detail: 'it exited with 1' })
     await closeIncident(world.engine, { incident: one.incident, outcome: 'failed', reason: 'a test' })
     expect(await permit(other)).toMatchObject({ granted: true })
+  })
+
+  test('is given to 20 waiters in the order of their first request, each time with a higher fence', async () => {
+    const holder = await ready(locked('line/1'))
+    await permit(holder)
+    const waiters: Ready[] = []
+    for (let i = 0; i < 20; i += 1) {
+      waiters.push(await ready(locked('line/1')))
+      expect(await permit(waiters[i]!)).toMatchObject({
+        ...denied('busy'),
+        retryAfterMs: Math.min(5_000, 250 * (i + 1)),
+      })
+    }
+    const left = new Set(waiters.toReversed())
+    const served: { waiter: number; fence: number }[] = []
+    await end(holder)
+    // Those that asked last ask first in each turn, and all at once.
+    for (let turn = 0; turn < 20; turn += 1) {
+      const answers = await Promise.all([...left].map(async (one) => ({ one, answer: await permit(one) })))
+      for (const { one, answer } of answers) {
+        if (!answer.granted) continue
+        served.push({ waiter: waiters.indexOf(one), fence: answer.fence })
+        left.delete(one)
+      }
+      for (const { one, answer } of answers) if (answer.granted) await end(one)
+    }
+    expect(served).toEqual(waiters.map((_, i) => ({ waiter: i, fence: i + 2 })))
+  })
+
+  test('passes over a waiter that no longer asks, after 20 seconds and not before; if it comes back, it is next', async () => {
+    const [holder, gone, next] = [
+      await ready(locked('line/2')),
+      await ready(locked('line/2')),
+      await ready(locked('line/2')),
+    ]
+    await permit(holder)
+    await permit(gone)
+    await permit(next)
+    await end(holder)
+    expect(await permit(next)).toMatchObject({ ...denied('busy', /and 1 that asked earlier/), retryAfterMs: 500 })
+    const silentFor = (seconds: number) =>
+      world.superuser.query(
+        `UPDATE runbook.lease_waiters SET asked_at = clock_timestamp() - $2 * interval '1 second' WHERE holder = $1`,
+        [gone.gate, seconds],
+      )
+    await silentFor(15)
+    expect(await permit(next)).toMatchObject(denied('busy'))
+    await silentFor(20)
+    expect(await permit(next)).toMatchObject({ granted: true, fence: 2 })
+    const last = await ready(locked('line/2'))
+    await permit(last)
+    await permit(gone)
+    await end(next)
+    expect(await permit(last)).toMatchObject(denied('busy'))
+    expect(await permit(gone)).toMatchObject({ granted: true, fence: 3 })
+  })
+
+  test('is renewed by its holder although others wait; an incident that ends waits no longer', async () => {
+    const [holder, first, second] = [
+      await ready(locked('line/3')),
+      await ready(locked('line/3')),
+      await ready(locked('line/3')),
+    ]
+    await permit(holder, 'a')
+    await permit(first)
+    await permit(second)
+    expect(await permit(holder, 'b')).toMatchObject({ granted: true, fence: 2 })
+    await end(first)
+    await end(holder)
+    expect(await permit(second)).toMatchObject({ granted: true, fence: 3 })
   })
 
   test('is granted to one of two incidents that request it at the same moment', async () => {

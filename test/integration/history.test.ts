@@ -214,6 +214,7 @@ describe('the database rights', () => {
     'UPDATE runbook.permits SET issued_at = now()',
     'DELETE FROM runbook.effects',
     'DELETE FROM runbook.leases',
+    'UPDATE runbook.lease_waiters SET since = now()',
     'DELETE FROM runbook.plans',
     'DELETE FROM runbook.notes',
     'UPDATE runbook.engine SET id = gen_random_uuid()',
