@@ -24,7 +24,10 @@ export default defineConfig({
           globalSetup: ['test/support/global-stack.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          fileParallelism: false,
+          // Each file has its own databases, prefix and namespace, and mostly waits. More than two would wait for processors.
+          maxWorkers: 2,
+          // Vitest requires one order for each number of workers.
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -143,7 +143,8 @@ test('approving without a terminal needs the digest of the current proposal', as
   expect((await world.runbook([...reject, '--digest', gate!.proposalDigest])).code).toBe(0)
 })
 
-test.each([
+// At the same time: those that cannot connect to Temporal try for 15 s.
+test.concurrent.each([
   ['worker', 'RUNBOOK_DATABASE_URL', 'postgres://nobody:pw-of-nobody@127.0.0.1:9/none', /127\.0\.0\.1:9/],
   ['serve', 'RUNBOOK_DATABASE_URL', 'postgres://nobody:pw-of-nobody@127.0.0.1:9/none', /127\.0\.0\.1:9/],
   ['worker', 'TEMPORAL_ADDRESS', '127.0.0.1:9', /Temporal at 127\.0\.0\.1:9/],
@@ -181,7 +182,7 @@ async function runProcess(
     env: { ...process.env, RUNBOOK_BUILT: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
   let [out, err] = ['', '']
   child.stdout.on('data', (chunk) => {
     out += String(chunk)
