@@ -25,7 +25,7 @@ export async function failedUnannounced({ database }: Pick<Engine, 'database'>):
   const claimed = await database.query<{ id: string }>(
     `UPDATE runbook.incidents SET looked_at = clock_timestamp() WHERE number IN (
        SELECT number FROM runbook.incidents i WHERE outcome = 'failed'
-         AND closed_at > clock_timestamp() - 2 * $1 * interval '1 second'
+         AND closed_at > statement_timestamp() - 2 * $1 * interval '1 second'
          AND (looked_at IS NULL OR looked_at < closed_at OR looked_at < clock_timestamp() - $2 * interval '1 second')
          AND NOT EXISTS (SELECT FROM runbook.events e WHERE e.incident = i.id AND e.place = ANY ($4))
        ORDER BY number LIMIT $3 FOR UPDATE SKIP LOCKED)

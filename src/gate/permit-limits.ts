@@ -30,10 +30,12 @@ export async function refusedByLimit(
   if (perHour === undefined && cooldownMs === undefined) return undefined
   // Without the lock, two permits of one remedy at the same time would not count each other.
   await lockName(connection, 'remedyLimits', remedy)
+  // Each part reads only the recent permits: those of the last hour, and those of this target within its cooldown. (An index cannot be
+  // searched by clock_timestamp(), which may change while the statement runs.)
   const found = await connection.query<{ hour: number; cooling: boolean }>(
-    `SELECT count(*) FILTER (WHERE issued_at > clock_timestamp() - interval '1 hour')::int AS hour,
-       coalesce(bool_or(target = $2 AND (target <> $5 OR lease = $6) AND gate <> $4 AND issued_at > clock_timestamp() - $3 * interval '1 millisecond'), false) AS cooling
-     FROM runbook.permits WHERE remedy = $1`,
+    `SELECT (SELECT count(*) FROM runbook.permits WHERE remedy = $1 AND issued_at > statement_timestamp() - interval '1 hour')::int AS hour,
+       EXISTS (SELECT FROM runbook.permits WHERE remedy = $1 AND target = $2 AND issued_at > statement_timestamp() - $3 * interval '1 millisecond'
+         AND (target <> $5 OR lease = $6) AND gate <> $4) AS cooling`,
     [remedy, target, cooldownMs ?? 0, gate.id, ALL_TARGETS, lease],
   )
   const { hour, cooling } = found.rows[0]!

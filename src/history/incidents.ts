@@ -97,7 +97,7 @@ export interface IncidentFilter {
 export async function listIncidents(db: Queryable, filter: IncidentFilter): Promise<IncidentRow[]> {
   const found = await db.query<IncidentRow & { inputs: string }>(
     `SELECT ${COLUMNS} FROM runbook.incidents
-     WHERE ($1::text IS NULL OR (state = 'closed') = ($1 = 'closed')) AND ($2::text IS NULL OR type = $2) AND ($3::bigint IS NULL OR number < $3)
+     WHERE ($1::text IS NULL OR (closed_at IS NULL AND $1 = 'open') OR (closed_at IS NOT NULL AND $1 = 'closed')) AND ($2::text IS NULL OR type = $2) AND ($3::bigint IS NULL OR number < $3)
      ORDER BY number DESC LIMIT $4`,
     [filter.state ?? null, filter.type ?? null, filter.before ?? null, filter.limit],
   )
