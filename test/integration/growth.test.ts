@@ -115,20 +115,24 @@ async function useEverything(): Promise<void> {
   await worker.stop()
 }
 
-test('no statement of the hot paths reads a big table as a whole, nor many of its rows', { timeout: 120_000 }, async () => {
-  await useEverything()
-  const faults = new Set<string>()
-  const used = new Set<string>()
-  for (const one of watched.explained)
-    for (const { table, how, rows } of readsOf(one)) {
-      used.add(table)
-      if (GROWING.includes(table) && (how === 'Seq Scan' || how === 'Parallel Seq Scan' || rows > MAX_ROWS))
-        faults.add(`${how} on ${table}, ${rows} rows: ${one.text.replaceAll(/\s+/g, ' ')}`)
-    }
-  expect([...faults]).toEqual([])
-  // The watch would see nothing if the statements were not explained.
-  expect([...used].sort()).toEqual(expect.arrayContaining(GROWING))
-})
+test(
+  'no statement of the hot paths reads a big table as a whole, nor many of its rows',
+  { timeout: 120_000 },
+  async () => {
+    await useEverything()
+    const faults = new Set<string>()
+    const used = new Set<string>()
+    for (const one of watched.explained)
+      for (const { table, how, rows } of readsOf(one)) {
+        used.add(table)
+        if (GROWING.includes(table) && (how === 'Seq Scan' || how === 'Parallel Seq Scan' || rows > MAX_ROWS))
+          faults.add(`${how} on ${table}, ${rows} rows: ${one.text.replaceAll(/\s+/g, ' ')}`)
+      }
+    expect([...faults]).toEqual([])
+    // The watch would see nothing if the statements were not explained.
+    expect([...used].sort()).toEqual(expect.arrayContaining(GROWING))
+  },
+)
 
 test('every table is known to grow or to stay small', async () => {
   const found = await world.history.superuser.query<{ name: string }>(
