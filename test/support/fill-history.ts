@@ -35,10 +35,9 @@ export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy
     ])
       // oxlint-disable-next-line runbook/sql-text -- constants of this file, the digest of a test's plan and its remedy's name
       await client.query(`INSERT INTO runbook.${insert}`)
-    await client.query(
-      `SELECT setval(pg_get_serial_sequence('runbook.incidents', 'number'), ${FILLED_INCIDENTS}),
-         setval(pg_get_serial_sequence('runbook.notes', 'number'), ${FILLED_INCIDENTS})`,
-    )
+    for (const table of ['incidents', 'notes'])
+      // oxlint-disable-next-line runbook/sql-text -- constants of this file
+      await client.query(`ALTER TABLE runbook.${table} ALTER number RESTART WITH ${FILLED_INCIDENTS + 1}`)
     await client.query('VACUUM (ANALYZE)')
   } finally {
     client.release(true)
