@@ -34,7 +34,7 @@ const GROWING = [
 ]
 /** One row per version of a runbook, per switch of a control, per migration, per incident that waits for a lease, and one in all. */
 const SMALL = ['control_events', 'controls', 'engine', 'lease_waiters', 'migrations', 'plans']
-/** Rows of a big table that one statement may look at: 500 in a list, 100 in a batch, and those of one incident. */
+/** Rows of a big table that one statement may read: 500 in a list, 100 in a batch, and those of one incident. */
 const MAX_ROWS = 1_000
 
 let world: WorkflowWorld

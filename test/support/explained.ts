@@ -46,15 +46,15 @@ function explanationIn({ message = '' }: { message?: string }): Explained[] {
   return [{ text: said['Query Text'], plan: said.Plan }]
 }
 
-/** Each read of a table in a plan: which table, how, and how many rows were looked at to find those that were wanted. */
+/** Each read of a table in a plan: which table, how, and how many rows were read to find those that were wanted. */
 export function readsOf({ plan }: Explained): { table: string; how: string; rows: number }[] {
   const reads: { table: string; how: string; rows: number }[] = []
   const visit = (node: PlanNode) => {
     const { 'Relation Name': table, 'Node Type': how, 'Index Name': index, 'Actual Loops': loops = 1 } = node
-    const looked =
+    const read =
       (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)
     if (how !== 'ModifyTable' && table !== undefined)
-      reads.push({ table, how: index ? `${how} of ${index}` : how, rows: looked * loops })
+      reads.push({ table, how: index ? `${how} of ${index}` : how, rows: read * loops })
     for (const child of node.Plans ?? []) visit(child)
   }
   visit(plan)
