@@ -1,7 +1,9 @@
+import { closingSentence, remediesDone, type RemedyDone, type RemedyEffect } from '../core/closing-sentence.ts'
 import type { NewEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
-import { formatPlace } from '../core/place.ts'
+import { parseEvent } from '../core/parse-event.ts'
+import { formatPlace, placesInRounds } from '../core/place.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
 import { cutText, toStorable } from '../core/storable.ts'
 import { statement, transaction, type Connection, type Database } from './database.ts'
@@ -11,7 +13,7 @@ import { knownError, placesAndBodies, recordEvents } from './record.ts'
 export interface Closing {
   incident: string
   outcome: Outcome
-  /** One sentence for people. */
+  /** Why it ends. What its remedies did is read from the history and added. */
   reason: string
   /** The findings of the last round, when it led to no proposal. */
   findings?: { round: number; findings: Finding[] }
@@ -26,34 +28,37 @@ export interface Closed {
   fresh: boolean
 }
 
-const MAX_REASON_LENGTH = 4_000
+/** Leaves room for what the remedies did. */
+const MAX_REASON_LENGTH = 3_000
+const MAX_SENTENCE_LENGTH = 4_000
 
 /**
  * Closes an incident. The first closing wins: a second one, after a crash or by the reconciler, changes nothing and returns the stored
  * outcome. Open gates are voided.
  */
 export async function closeIncident(database: Database, closing: Closing): Promise<Closed> {
-  const { incident, outcome } = closing
+  const { incident, outcome, unsettled, findings } = closing
   // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
-  const reason = cutText(toStorable(closing.reason), MAX_REASON_LENGTH)
-  const closed: NewEvent<'closed'> = {
-    place: formatPlace({ kind: 'closed' }),
-    actor: 'engine',
-    kind: 'closed',
-    data: { outcome, reason },
-  }
-  const withoutGates = await closeWithoutGates(database, { ...closing, reason }, closed)
+  const why = cutText(toStorable(closing.reason), MAX_REASON_LENGTH)
+  const withoutGates = await closeWithoutGates(
+    database,
+    closing,
+    closedEvent(outcome, closingSentence(outcome, why, [])),
+  )
   if (withoutGates) return withoutGates
   return transaction(database, async (connection) => {
     const before = await lock(connection, incident)
     if (before.outcome) return { outcome: before.outcome, reason: before.reason ?? '', fresh: false }
-    const { unsettled, findings } = closing
+    const unknown = unsettled === undefined ? [] : await recordUnknown(connection, incident, unsettled)
+    const sentence = closingSentence(outcome, why, await readRemediesDone(connection, incident))
+    const closed = closedEvent(outcome, cutText(sentence, MAX_SENTENCE_LENGTH))
     await recordEvents(connection, incident, [
-      ...(unsettled === undefined ? [] : await recordUnknown(connection, incident, unsettled)),
+      ...unknown,
       ...(findings ? [findingsEvent(findings)] : []),
       ...(await voidOpenGates(connection, incident)),
       closed,
     ])
+    const { reason } = closed.data
     await connection.query(
       `UPDATE runbook.incidents SET state = 'closed', outcome = $2, reason = $3, closed_at = clock_timestamp(),
        started_at = coalesce(started_at, clock_timestamp()) WHERE id = $1`,
@@ -64,11 +69,34 @@ export async function closeIncident(database: Database, closing: Closing): Promi
   })
 }
 
+function closedEvent(outcome: Outcome, reason: string): NewEvent<'closed'> {
+  return { place: formatPlace({ kind: 'closed' }), actor: 'engine', kind: 'closed', data: { outcome, reason } }
+}
+
+/** What the incident's remedies did, from their recorded effects and verdicts. */
+async function readRemediesDone(connection: Connection, incident: string): Promise<RemedyDone[]> {
+  const effects = await connection.query<RemedyEffect>(
+    `SELECT g.round, g.remedy, e.action, e.target, e.result FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
+     WHERE g.incident = $1 ORDER BY g.round, e.at`,
+    [incident],
+  )
+  if (effects.rows.length === 0) return []
+  const verdicts = await connection.query<{ body: string }>(
+    'SELECT body FROM runbook.events WHERE incident = $1 AND place = ANY ($2)',
+    [incident, placesInRounds('verified')],
+  )
+  const bodies = verdicts.rows.map(({ body }) => parseEvent(body))
+  return remediesDone(
+    effects.rows,
+    bodies.flatMap((event) => (event.kind === 'verified' ? [event.data] : [])),
+  )
+}
+
 /** Closes an incident that never had a proposal, in one statement; undefined when it may have gates. */
 async function closeWithoutGates(
   database: Database,
-  { incident, outcome, reason, findings }: Closing,
-  closed: NewEvent,
+  { incident, outcome, findings }: Closing,
+  closed: NewEvent<'closed'>,
 ): Promise<Closed | undefined> {
   const events = [...(findings ? [findingsEvent(findings)] : []), closed]
   const ended = await statement(database, (connection) =>
@@ -77,7 +105,7 @@ async function closeWithoutGates(
         incident,
         ...placesAndBodies(events),
         outcome,
-        reason,
+        closed.data.reason,
       ])
       .catch(knownError(incident)),
   )

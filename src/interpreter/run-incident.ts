@@ -120,9 +120,11 @@ class IncidentRun {
 
   #endWithoutSymptom(round: number): ClosingRequest {
     if (this.#hasVerifiedRemedy)
-      return { outcome: 'resolved', reason: 'a remedy was applied and verified, and the symptom is gone' }
-    const reason = round === 1 ? 'symptom not present' : 'the symptom went away'
-    return { outcome: 'cleared', reason }
+      return {
+        outcome: 'resolved',
+        reason: this.#plan.symptom ? 'the symptom is gone' : 'the runbook has no check of the symptom',
+      }
+    return { outcome: 'cleared', reason: round === 1 ? 'the symptom is not present' : 'the symptom is gone' }
   }
 
   /** Why a cause that holds must not be chosen; undefined if it may be. */
@@ -260,20 +262,16 @@ class IncidentRun {
       if (touched.length > 0) await this.#verify(round, remedy, rendered, touched)
       return closing
     }
-    if (applied.length === 0 && result.cancelled) {
-      const what = result.appliedOnce.length > 0 ? `after ${result.appliedOnce.join(' and ')}` : 'before anything'
-      return { outcome: 'cancelled', reason: `cancelled ${what} was applied` }
-    }
+    // What was applied before is added when the incident closes.
+    const cancelled: ClosingRequest = { outcome: 'cancelled', reason: 'the incident was cancelled' }
+    if (applied.length === 0 && result.cancelled) return cancelled
     if (touched.length === 0) {
       if (result.approvalEnded) return 'again'
       if (result.stopReason !== undefined || keysOf('refused').length > 0) this.#ineffectiveRounds += 1
       return 'again'
     }
     const { held, cancelled: pollCancelled } = await this.#verify(round, remedy, rendered, touched)
-    const cancelled = `cancelled after ${remedy.name} was applied to ${touched.join(', ')}`
-    // Without a verdict: it is unknown whether the remedy would have helped.
-    if (pollCancelled && !held) return { outcome: 'cancelled', reason: `${cancelled}; it was not verified` }
-    if (pollCancelled || result.cancelled) return { outcome: 'cancelled', reason: cancelled }
+    if (pollCancelled || result.cancelled) return cancelled
     if (!held) return this.#endIneffectiveRound(remedy.name, touched)
     this.#hasVerifiedRemedy = true
     return this.#checkSymptom(round)

@@ -1,4 +1,5 @@
 import { digest } from '../core/canonical.ts'
+import { closingSentence, remediesDone, type RemedyDone } from '../core/closing-sentence.ts'
 import { defined } from '../core/defined.ts'
 import type { GateResolution } from '../core/decision.ts'
 import type { EffectResult } from '../core/effect.ts'
@@ -99,8 +100,9 @@ export async function simulate(
 ): Promise<Simulated> {
   const host = Object.assign(new SimulatedHost(world), faults)
   const start: IncidentStart = { incident: 'INC-1', planDigest: refOf(plan as unknown as JsonObject), inputs }
-  const closing = await runIncident(plan, start, host)
+  const request = await runIncident(plan, start, host)
   const { drafts, effects, escalations, handoffs, events, sampledPlaces, now } = host
+  const closing = { ...request, reason: closingSentence(request.outcome, request.reason, doneIn(host)) }
   const findings = closing.findings?.findings ?? drafts.at(-1)?.findings ?? []
   return { closing, drafts, effects, escalations, handoffs, events, sampledPlaces, findings, tookMs: now }
 }
@@ -117,6 +119,14 @@ function refOf(result: JsonObject | { failed: string }): string {
   const made = digest({ result })
   refs.set(result, made)
   return made
+}
+
+function doneIn({ drafts, effects, events }: SimulatedHost): RemedyDone[] {
+  const remedyOf = (round: number) => drafts.find((draft) => draft.round === round)!.remedy
+  return remediesDone(
+    effects.map((effect) => ({ ...effect, remedy: remedyOf(effect.round) })),
+    events.flatMap((event) => (event.kind === 'verified' ? [event.data] : [])),
+  )
 }
 
 class SimulatedHost implements Host {

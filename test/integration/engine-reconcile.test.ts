@@ -198,7 +198,10 @@ describe('the reconciler', () => {
     await cancelIncident(withoutTemporal(), engine.people.lead!, incident)
     await passTime(11)
     expect((await reconcile(engine)).signalled).toEqual([incident])
-    expect(await world.closed(incident)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled by lead' })
+    expect(await world.closed(incident)).toMatchObject({
+      outcome: 'cancelled',
+      reason: 'cancelled by lead. Nothing was applied',
+    })
   })
 
   test('leaves running workflows alone, and closes incidents whose workflow ended without closing them', async () => {
@@ -224,7 +227,7 @@ describe('the reconciler', () => {
     expect(closed.sort()).toEqual([terminated, cancelled].sort())
     expect(await showIncident(engine.database, terminated)).toMatchObject({
       outcome: 'failed',
-      reason: 'its workflow was terminated',
+      reason: expect.stringMatching(/^its workflow was terminated\. /),
       rounds: [
         {
           gate: { state: 'voided' },
@@ -259,7 +262,7 @@ describe('the reconciler', () => {
     expect((await reconcile(engine)).closed).toContain(incident)
     expect(await readIncident(engine.database, incident)).toMatchObject({
       outcome: 'failed',
-      reason: 'its workflow is gone from Temporal',
+      reason: expect.stringMatching(/^its workflow is gone from Temporal\. /),
     })
   })
 
@@ -398,7 +401,10 @@ test('an incident that failed without its workflow is announced to the plan’s 
   await reconcile(engine)
   const announced = (await readEvents(engine.database, incident)).filter(({ kind }) => kind === 'escalation')
   expect(announced).toMatchObject([
-    { place: 'r1/escalation', data: { reason: 'its workflow was terminated', to: thingsPlan('things').escalate.to } },
+    {
+      place: 'r1/escalation',
+      data: { reason: 'its workflow was terminated. Nothing was applied', to: thingsPlan('things').escalate.to },
+    },
   ])
 })
 

@@ -272,7 +272,9 @@ describe('targets', () => {
       const closed = await world.closed(id)
       expect(closed).toMatchObject({
         outcome: 'cancelled',
-        reason: expect.stringMatching(/was applied to b1; it was not verified$/),
+        reason: expect.stringMatching(
+          /^the incident was cancelled\. What was done: \S+ was applied to 1 target and not verified$/,
+        ),
       })
       expect(closed.rounds[0]!.effects).toHaveLength(1)
       expect(await statesOf('batch')).toEqual(['good', 'bad', 'bad'])
@@ -288,7 +290,7 @@ describe('targets', () => {
       expect(waiting.rounds[0]!.targets.map(({ state }) => state)).toEqual(['proposed', 'proposed'])
       await cancelIncident(world.engine, world.engine.people.operator!, id, 'nobody mends it')
       const closed = await world.closed(id)
-      expect(closed).toMatchObject({ outcome: 'cancelled', reason: 'cancelled before anything was applied' })
+      expect(closed).toMatchObject({ outcome: 'cancelled', reason: 'the incident was cancelled. Nothing was applied' })
       expect(closed.rounds[0]).toMatchObject({ targets: [{ state: 'skipped' }, { state: 'skipped' }], verified: null })
       expect(await statesOf('patient')).toEqual(['bad', 'bad'])
       const { timeline } = await reviewIncident(world.engine.database, id)

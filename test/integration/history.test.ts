@@ -362,7 +362,9 @@ describe('closing', () => {
   test('works with a reason that PostgreSQL cannot store, and truncates a long reason', async () => {
     const { incident } = await accept(world)
     await closeIncident(world.engine, { incident, outcome: 'failed', reason: `\u0000\ud800${'x'.repeat(100_000)}` })
-    expect((await readIncident(world.engine, incident)).reason).toBe(`\uFFFD\uFFFD${'x'.repeat(3_998)}`)
+    expect((await readIncident(world.engine, incident)).reason).toBe(
+      `\uFFFD\uFFFD${'x'.repeat(2_998)}. Nothing was applied`,
+    )
   })
 })
 

@@ -117,7 +117,10 @@ describe('an incident', () => {
     await world.addThings('no', 'n1')
     const incident = await world.open('things', 'no')
     await world.decide(await world.atGate(incident), 'lead', { decision: 'reject' })
-    expect(await world.closed(incident)).toMatchObject({ outcome: 'declined', reason: 'lead rejected the proposal' })
+    expect(await world.closed(incident)).toMatchObject({
+      outcome: 'declined',
+      reason: 'lead rejected the proposal. Nothing was applied',
+    })
     expect(await states('no')).toEqual(['n1 bad 0'])
   })
 
@@ -136,7 +139,7 @@ describe('an incident', () => {
     const closed = await world.closed(incident)
     expect(closed).toMatchObject({
       outcome: 'cancelled',
-      reason: 'cancelled by lead',
+      reason: 'cancelled by lead. Nothing was applied',
       rounds: [{ gate: { state: 'cancelled' } }],
     })
     await expect(world.decide(waiting)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
@@ -149,7 +152,7 @@ describe('an incident', () => {
     await cancelIncident(world.engine, world.engine.people.lead!, incident)
     expect(await world.closed(incident)).toMatchObject({
       outcome: 'cancelled',
-      reason: 'cancelled by lead',
+      reason: 'cancelled by lead. Nothing was applied',
       rounds: [{ gate: null }],
     })
   })

@@ -2,20 +2,21 @@ import stringWidth from 'string-width'
 import { humanDuration } from '../../core/duration.ts'
 import type { TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
+import { ALL_TARGETS } from '../../core/proposal.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
 import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
 const MAX_ACTION_LINES = 7
-const MAX_TARGET_LINES = 6
+const MAX_TARGETS = 6
 
 /** An incident on one screen: its state, causes with evidence, the proposal, and the commands to decide. */
 export function showLines(view: IncidentView, page: Page): string[] {
   const last = view.rounds.at(-1)
   return [
     ...headLines(view, page),
-    ...view.rounds.slice(0, -1).map((round) => earlierRound(round, page)),
+    ...view.rounds.slice(0, -1).flatMap((round) => earlierRound(round, page)),
     ...(last ? roundLines(view, last, page) : []),
   ]
 }
@@ -75,18 +76,51 @@ function headLines(view: IncidentView, page: Page): string[] {
   ]
 }
 
-function earlierRound(view: RoundView, { width, colours }: Page): string {
+/** An earlier round: its cause and remedy, the outcome of each target, and why targets were refused or are unknown. */
+function earlierRound(view: RoundView, { width, colours }: Page): string[] {
   const { round, causes, remedy } = view
   const cause = causes.find((one) => one.holds === true)?.cause ?? 'no cause'
-  return line(width, [`Round ${round}: ${cause}${remedy ? ` → ${remedy}` : ''}, ${endOfRound(view)}`, colours.dim])
+  const text = `Round ${round}: ${cause}${remedy ? ` → ${remedy}` : ''}, ${endOfRound(view)}`
+  return wrap(text, width, 4).map((one) => colours.dim(one))
 }
 
-function endOfRound({ gate, verified, targets }: RoundView): string {
-  if (verified !== null) return verified ? 'verified' : 'did not help'
-  if (gate?.state !== 'approved') return gate?.state ?? 'nothing proposed'
-  if (!targets.every(({ state }) => state === 'skipped')) return 'approved'
-  const why = targets.find((target) => target.why !== null)?.why
-  return `approved, but nothing was applied${why ? `: ${why}` : ''}`
+function endOfRound({ gate, verified, unverifiable, targets, effects }: RoundView): string {
+  if (gate?.state !== 'approved' && effects.length === 0) return gate?.state ?? 'nothing proposed'
+  const verdict =
+    verified === null ? (unverifiable ? ['it has no verification'] : []) : [verified ? 'verified' : 'did not help']
+  const why = whyNotApplied(targets, effects)
+  return `${[targetCounts(targets), ...verdict].join(', ')}${why === undefined ? '' : `. ${why}`}`
+}
+
+/** The worst first, so that it is seen. */
+const WORST_FIRST: readonly TargetState[] = ['unknown', 'refused', 'permitted', 'proposed', 'skipped', 'applied']
+
+/** `1 refused, 3 applied` */
+function targetCounts(targets: RoundView['targets']): string {
+  return WORST_FIRST.flatMap((state) => {
+    const count = targets.filter((target) => target.state === state).length
+    return count === 0 ? [] : [`${count} ${state}`]
+  }).join(', ')
+}
+
+/** Why a target is unknown, refused or skipped; of several, the worst. */
+function whyNotApplied(targets: RoundView['targets'], effects: RoundView['effects']): string | undefined {
+  for (const state of ['unknown', 'refused', 'skipped'] as const)
+    for (const target of targets)
+      if (target.state === state) {
+        const why = whyOf(target, effects)
+        if (why !== '') return target.key === ALL_TARGETS ? why : `${target.key}: ${why}`
+      }
+  return undefined
+}
+
+/** What happened to a target: why it was skipped, or the detail of the effect that its state comes from. */
+function whyOf({ key, state, why }: RoundView['targets'][number], effects: RoundView['effects']): string {
+  if (why !== null) return why
+  const own = effects.filter((effect) => effect.target === key)
+  const shown = own.findLast((effect) => effect.result === state) ?? own.at(-1)
+  const once = effects.findLast((effect) => effect.target === ALL_TARGETS && effect.result === state)
+  return (shown ?? once)?.detail ?? ''
 }
 
 function roundLines(view: IncidentView, round: RoundView, page: Page): string[] {
@@ -110,7 +144,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
     ...lines,
     ...wrap(`Remedy: ${gate.proposal.title}`, width, 2).map(colours.bold),
     ...decisionLines(gate, page),
-    ...targetLines(round, page, MAX_TARGET_LINES),
+    ...targetLines(round, page, MAX_TARGETS),
   ]
 }
 
@@ -167,25 +201,42 @@ function decisionLines(gate: GateView, { width }: Page): string[] {
 }
 
 /** The result for each target and each action that ran once, and the verification. Empty if nothing was approved. */
-function targetLines(round: RoundView, { width, colours }: Page, maxLines: number): string[] {
-  const { gate, targets, effects, verified } = round
+function targetLines(round: RoundView, page: Page, maxTargets: number): string[] {
+  const { gate, targets, effects } = round
   if (gate?.state !== 'approved' && effects.length === 0) return []
-  const row = (state: TargetState, name: string, detail: string) => {
-    const bad = state === 'refused' || state === 'unknown'
-    const style = state === 'applied' ? colours.green : bad ? colours.red : colours.dim
-    return line(width, ' ', [pad(state, 9), style], ` ${name === '' ? '' : `${name}  `}`, [detail, colours.dim])
-  }
-  const runsOnce = targets.length === 1 && targets[0]!.key === '-'
-  const once = runsOnce ? [] : effects.filter((effect) => effect.target === '-')
-  const lines = [
-    ...once.map(({ action, result, detail }) => row(result, action.replace(/^\d+-/, ''), detail)),
-    ...targets.map(({ key, state, why }) =>
-      row(state, key === '-' ? '' : key, why ?? effects.findLast((effect) => effect.target === key)?.detail ?? ''),
+  const runsOnce = targets.length === 1 && targets[0]!.key === ALL_TARGETS
+  const once = runsOnce ? [] : effects.filter((effect) => effect.target === ALL_TARGETS)
+  const worstFirst = targets.toSorted((a, b) => WORST_FIRST.indexOf(a.state) - WORST_FIRST.indexOf(b.state))
+  const [shown, more] =
+    targets.length <= maxTargets
+      ? [targets, []]
+      : [worstFirst.slice(0, maxTargets - 1), worstFirst.slice(maxTargets - 1)]
+  return [
+    ...once.flatMap(({ action, result, detail }) => resultLines(result, action.replace(/^\d+-/, ''), detail, page)),
+    ...shown.flatMap((target) =>
+      resultLines(target.state, target.key === ALL_TARGETS ? '' : target.key, whyOf(target, effects), page),
     ),
+    ...(more.length > 0 ? [line(page.width, ` … and ${more.length} more: ${targetCounts(more)}`)] : []),
+    ...verdictLines(round, page),
   ]
-  const more = lines.length - maxLines + 1
-  const shown = lines.length <= maxLines ? lines : [...lines.slice(0, maxLines - 1), line(width, ` … and ${more} more`)]
-  if (verified === null) return shown
-  const verdict = verified ? ['verified: it helped', colours.green] : ['not verified: it did not help', colours.red]
-  return [...shown, line(width, ' ', verdict as [string, Style])]
+}
+
+/** One result. Why it was refused, or is unknown, is never cut. */
+function resultLines(state: TargetState, name: string, detail: string, { width, colours }: Page): string[] {
+  const isBad = state === 'refused' || state === 'unknown'
+  const style = state === 'applied' ? colours.green : isBad ? colours.red : colours.dim
+  const [first = '', ...rest] = wrap(`${name === '' ? '' : `${name}  `}${detail}`, width - 11, isBad ? Infinity : 2)
+  return [
+    line(width, ' ', [pad(state, 9), style], ' ', [first, isBad ? (text) => text : colours.dim]),
+    ...rest.map((text) => line(width, ' '.repeat(11), text)),
+  ]
+}
+
+function verdictLines({ verified, unverifiable }: RoundView, { width, colours }: Page): string[] {
+  if (unverifiable) return [line(width, ' ', ['not verified: the remedy has no verification', colours.yellow])]
+  if (verified === null) return []
+  const [text, style] = verified
+    ? ['verified: it helped', colours.green]
+    : ['not verified: it did not help', colours.red]
+  return [line(width, ' ', [text, style])]
 }

@@ -103,6 +103,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
       : []),
     ...notApplied(gate, round),
     ...(round.verified === null ? [] : [`**Verification**: ${round.verified ? 'passed' : 'failed'}`, '']),
+    ...(round.unverifiable ? ['**Verification**: none, the remedy has no verification', ''] : []),
   ]
 }
 

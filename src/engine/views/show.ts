@@ -63,7 +63,8 @@ async function roundView(
     gate: gate ? await gateView(db, gate) : null,
     targets: gate ? targetStates(gate, events, effects, over) : [],
     effects,
-    verified: verdict ? verdict.data.held : null,
+    verified: verdict && !verdict.data.unseen ? verdict.data.held : null,
+    unverifiable: verdict?.data.unseen === true,
   }
 }
 

@@ -61,7 +61,10 @@ const SENTENCES: Sentences = {
   unexpected: ({ action, target, detail }) => `${action} on ${target}: ${detail}`,
   permit: ({ target, lease, fence }) => `permit for ${target} (lease ${lease}, fence ${fence})`,
   effect: ({ action, target, result, detail }) => `${action} on ${target}: ${result}${detail ? `, ${detail}` : ''}`,
-  verified: ({ held, remedy, detail }) => `${held ? 'verified' : 'not verified'}: ${remedy}: ${detail}`,
+  verified: ({ held, remedy, detail, unseen }) =>
+    unseen
+      ? `not verified: ${remedy} has no verification`
+      : `${held ? 'verified' : 'not verified'}: ${remedy}: ${detail}`,
   escalation: (data) => `escalated to ${recipientsText(data)}: ${data.reason}`,
   reminder: (data) => `reminded ${recipientsText(data)}: ${data.message}`,
   announcement: (data) => `notified ${recipientsText(data)}: ${data.message}`,

@@ -197,8 +197,10 @@ export const roundView = z
     effects: z.array(
       z.object({ action: z.string(), target: z.string(), result: effectResult, detail: z.string(), at: time }),
     ),
-    /** null: not verified yet, or nothing was applied. */
+    /** null: not verified yet, the remedy has no verification, or nothing was applied. */
     verified: z.boolean().nullable(),
+    /** The remedy was carried out and has no checks to verify it. */
+    unverifiable: z.boolean(),
   })
   .meta({ id: 'Round' })
 

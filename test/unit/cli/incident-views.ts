@@ -127,6 +127,7 @@ export function roundAtGate(runs = ['run-7', 'run-8', 'run-9'], gate: Partial<Ga
     targets: runs.map((key) => ({ key, state: 'proposed', why: null })),
     effects: [],
     verified: null,
+    unverifiable: false,
   }
 }
 
@@ -172,7 +173,11 @@ export function resolved(): IncidentView {
       withdrawn: false,
     },
   ]
-  const first = { ...roundAtGate(['run-7'], { state: 'approved', decisions }), verified: false }
+  const first: RoundView = {
+    ...roundAtGate(['run-7'], { state: 'approved', decisions }),
+    targets: [{ key: 'run-7', state: 'applied', why: null }],
+    verified: false,
+  }
   const second = roundAtGate(['run-7', 'run-8', 'run-9'], { id: 'INC-142.r2', state: 'approved', decisions })
   const effect = (target: string) => ({
     action: '0-sql.update',
@@ -184,7 +189,7 @@ export function resolved(): IncidentView {
   return atItsGate({
     state: 'closed',
     outcome: 'resolved',
-    reason: 'a remedy was applied and verified, and the symptom is gone',
+    reason: 'fail-stalled-runs was applied to 2 targets and verified; the symptom is gone',
     closedAt: '2026-03-14T03:14:00.000Z',
     acknowledgedAt: '2026-03-14T03:12:00.000Z',
     acknowledgedBy: 'operator',

@@ -157,7 +157,10 @@ describe('an incident', () => {
 describe('a gate', () => {
   test('that is rejected ends the incident, and nothing is applied', async () => {
     const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ reject: true }) })
-    expect(run.closing).toMatchObject({ outcome: 'declined', reason: 'operator rejected the proposal' })
+    expect(run.closing).toMatchObject({
+      outcome: 'declined',
+      reason: 'operator rejected the proposal. Nothing was applied',
+    })
     expect(run.effects).toEqual([])
   })
 
@@ -176,7 +179,7 @@ describe('a gate', () => {
 
   test('on which nobody decides is escalated once and then expires', async () => {
     const run = await simulate(plan(), {}, { ...mendable(a), decide: () => ({ silent: true }) })
-    expect(run.closing).toMatchObject({ outcome: 'expired', reason: 'twice unanswered' })
+    expect(run.closing).toMatchObject({ outcome: 'expired', reason: 'twice unanswered. Nothing was applied' })
     expect(run.tookMs).toBe(1_800_000)
     expect(run.escalations.map(({ kind, place, to }) => [kind, place, to])).toEqual([
       ['reminder', 'r1/gate/reminder', ['oncall']],
@@ -274,14 +277,15 @@ describe('after the decision', () => {
     })
     const run = await simulate(broken, {}, mendable(a))
     expect(run.closing.outcome).toBe('failed')
-    expect(run.escalations).toMatchObject([
-      { place: 'r1/escalation', to: ['platform-support'], reason: run.closing.reason },
-    ])
+    expect(run.escalations).toMatchObject([{ place: 'r1/escalation', to: ['platform-support'] }])
+    expect(run.closing.reason).toBe(`${run.escalations[0]!.reason}. Nothing was applied`)
   })
 })
 
 test('the message of an escalation after the last round is rendered from the last diagnosis', async () => {
   const run = await simulate(plan({ rounds: { ineffective: 1, total: 10 } }), {}, { check: () => things(a) })
-  expect(run.closing.reason).toBe('1 round did not help')
+  expect(run.closing.reason).toBe(
+    '1 round did not help. What was done: mend was applied to 1 target, and its verification did not hold',
+  )
   expect(run.escalations.at(-1)?.message).toBe('1 are bad')
 })

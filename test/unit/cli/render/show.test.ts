@@ -40,7 +40,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
   test('when it is closed it shows the outcome, the result for each target, and the verification', () => {
     const text = showLines(resolved(), page).join('\n')
     expect(text).toContain('INC-142  stuck-run  closed: resolved')
-    expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, did not help')
+    expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, 1 applied, did not help')
     expect(text).toContain(' approved by operator at 03:12:50Z: as last week')
     expect(text).toContain(
       ' applied   run-8  1 row of runs\n skipped   run-9  no longer affected\n verified: it helped',
@@ -87,6 +87,78 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     ]
     const text = showLines(atItsGate({ rounds: [round] }), page).join('\n')
     expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · needs 1 approval')
+  })
+
+  describe('shows the outcome of every target, and why', () => {
+    const WHY =
+      'permission denied for table runs: the role "maestro_write" needs UPDATE on status and failure_reason of runs; run "runbook connection prepare maestro-db"'
+    const state = (key: string, one: 'applied' | 'refused' | 'unknown' | 'permitted') => ({
+      key,
+      state: one,
+      why: null,
+    })
+    const effect = (target: string, result: 'applied' | 'refused' | 'unknown', detail: string) => ({
+      action: '0-sql.update',
+      target,
+      result,
+      detail,
+      at: resolved().rounds[1]!.effects[0]!.at,
+    })
+    const approved = (keys: string[]) => roundAtGate(keys, { state: 'approved', decisions: [] })
+
+    test('in the last round a refusal is shown in full', () => {
+      const round = {
+        ...approved(['run-7', 'run-8']),
+        targets: [state('run-7', 'refused'), state('run-8', 'applied')],
+        effects: [effect('run-7', 'refused', WHY), effect('run-8', 'applied', '1 row of runs')],
+      }
+      const lines = showLines(atItsGate({ state: 'verifying', rounds: [round] }), page)
+      const text = lines.map((one) => one.trim()).join(' ')
+      expect(text).toContain(`refused   run-7  ${WHY}`)
+      expect(text).toContain('applied   run-8  1 row of runs')
+      for (const one of lines) expect(stringWidth(one)).toBeLessThanOrEqual(80)
+    })
+
+    test('an earlier round whose targets were all refused says so, with the reason', () => {
+      const round = {
+        ...approved(['run-7', 'run-8']),
+        targets: [state('run-7', 'refused'), state('run-8', 'refused')],
+        effects: [effect('run-7', 'refused', WHY), effect('run-8', 'refused', WHY)],
+      }
+      const text = showLines(atItsGate({ rounds: [round, { ...roundAtGate(), round: 2 }] }), page).join(' ')
+      expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, 2 refused. run-7: permission')
+      expect(text).not.toContain('approved')
+    })
+
+    test('of many targets the refused and unknown ones come first, and the others are counted by state', () => {
+      const keys = Array.from({ length: 30 }, (_, i) => `run-${i}`)
+      const round = {
+        ...approved(keys),
+        targets: keys.map((key, i) => state(key, i === 28 ? 'refused' : i === 29 ? 'unknown' : 'applied')),
+        effects: keys.map((key, i) =>
+          i === 28
+            ? effect(key, 'refused', 'locked')
+            : i === 29
+              ? effect(key, 'unknown', 'its worker ended')
+              : effect(key, 'applied', '1 row'),
+        ),
+      }
+      const lines = showLines(atItsGate({ state: 'verifying', rounds: [round] }), page)
+      expect(lines.slice(-6)).toEqual([
+        ' unknown   run-29  its worker ended',
+        ' refused   run-28  locked',
+        ' applied   run-0  1 row',
+        ' applied   run-1  1 row',
+        ' applied   run-2  1 row',
+        ' … and 25 more: 25 applied',
+      ])
+    })
+
+    test('a remedy without a verification is not shown as verified', () => {
+      const round = { ...approved(['run-7']), targets: [state('run-7', 'applied')], unverifiable: true }
+      const closed = atItsGate({ state: 'closed', outcome: 'resolved', rounds: [round] })
+      expect(showLines(closed, page).at(-1)).toBe(' not verified: the remedy has no verification')
+    })
   })
 
   test('an action that ran once is listed in addition to the targets', () => {

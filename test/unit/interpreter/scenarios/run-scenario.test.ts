@@ -34,7 +34,7 @@ test('a scenario that passes has no mismatch, and a summary of its rounds', asyn
   expect(run!.mismatches).toEqual([])
   expect(run!.summary).toEqual([
     'round 1: stalled → fail-runs for run-1; run-1 applied; verified',
-    'resolved: a remedy was applied and verified, and the symptom is gone',
+    'resolved: fail-runs was applied to 1 target and verified; the symptom is gone',
   ])
 })
 

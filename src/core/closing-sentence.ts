@@ -1,0 +1,109 @@
+import type { EffectResult } from './effect.ts'
+import type { Outcome } from './incident.ts'
+
+/** What the remedy of one round did. Counts are targets; an action that is done once for all targets counts as one. */
+export interface RemedyDone {
+  remedy: string
+  applied: number
+  refused: number
+  unknown: number
+  /** Whether the verification held; null: it was not verified. */
+  verified: boolean | null
+  /** The remedy has no checks to verify it, so `verified` says nothing. */
+  unseen: boolean
+  /** A person does all of it. */
+  manual: boolean
+}
+
+/** An effect, and the remedy and round that it belongs to. */
+export interface RemedyEffect {
+  round: number
+  remedy: string
+  /** `0-sql.update` */
+  action: string
+  target: string
+  result: EffectResult
+}
+
+export interface Verdict {
+  round: number
+  held: boolean
+  unseen?: true | undefined
+}
+
+/** What the remedies did, by round. Messages to people do not count. */
+export function remediesDone(effects: readonly RemedyEffect[], verdicts: readonly Verdict[]): RemedyDone[] {
+  const counted = effects.filter(({ action }) => kindOf(action) !== 'notify')
+  const rounds = [...new Set(counted.map(({ round }) => round))].toSorted((a, b) => a - b)
+  return rounds.map((round) => {
+    const own = counted.filter((effect) => effect.round === round)
+    const targetsWith = (result: EffectResult) =>
+      new Set(own.filter((effect) => effect.result === result).map(({ target }) => target))
+    const applied = targetsWith('applied')
+    const verdict = verdicts.find((one) => one.round === round)
+    return {
+      remedy: own[0]!.remedy,
+      applied: applied.size,
+      refused: [...targetsWith('refused')].filter((target) => !applied.has(target)).length,
+      unknown: targetsWith('unknown').size,
+      verified: verdict?.held ?? null,
+      unseen: verdict?.unseen === true,
+      manual: own.every(({ action }) => kindOf(action) === 'manual'),
+    }
+  })
+}
+
+/** `sql.update` of `0-sql.update`. */
+function kindOf(action: string): string {
+  return action.replace(/^\d+-/, '')
+}
+
+/** Ends whose reason already says that there was nothing to apply. */
+const NEVER_APPLY: readonly Outcome[] = ['no-action', 'handed-off']
+
+/**
+ * The sentence that an incident closes with: why it ends, and what was done before. Both come from what was recorded, so the sentence
+ * cannot claim more, or less, than the effects and their verification.
+ */
+export function closingSentence(outcome: Outcome, reason: string, rounds: readonly RemedyDone[]): string {
+  const why = reason.replace(/\.$/, '')
+  const done = rounds.filter(({ applied, unknown }) => applied > 0 || unknown > 0).map(doneText)
+  if (outcome === 'resolved' && done.length > 0) return `${done.join('; then ')}; ${why}`
+  if (done.length > 0) return `${why}. What was done: ${done.join('; then ')}${unclear(outcome, rounds)}`
+  const refused = rounds
+    .filter((one) => one.refused > 0)
+    .map((one) => `${one.remedy} was refused${forTargets(one.refused)}`)
+  if (refused.length > 0) return `${why}. Nothing was applied: ${refused.join('; then ')}`
+  return NEVER_APPLY.includes(outcome) ? reason : `${why}. Nothing was applied`
+}
+
+function doneText({ remedy, applied, refused, unknown, verified, unseen, manual }: RemedyDone): string {
+  const texts: string[] = []
+  if (applied > 0) {
+    const what = manual ? 'was reported as done' : `was applied${toTargets(applied)}`
+    texts.push(`${remedy} ${what}${verifiedText(verified, unseen)}`)
+  }
+  if (unknown > 0) texts.push(`it is unknown whether ${remedy} was applied${toTargets(unknown)}`)
+  if (refused > 0) texts.push(`${remedy} was refused${forTargets(refused)}`)
+  return texts.join(', and ')
+}
+
+function verifiedText(verified: boolean | null, unseen: boolean): string {
+  if (unseen) return ' (it has no verification)'
+  if (verified === null) return ' and not verified'
+  return verified ? ' and verified' : ', and its verification did not hold'
+}
+
+/** A symptom that went away after a remedy whose verification did not hold, or that was not verified. */
+function unclear(outcome: Outcome, rounds: readonly RemedyDone[]): string {
+  const helped = rounds.some(({ verified, unseen }) => verified === true && !unseen)
+  return outcome === 'cleared' && !helped ? '. It is not known whether that helped' : ''
+}
+
+function toTargets(count: number): string {
+  return count === 1 ? ' to 1 target' : ` to ${count} targets`
+}
+
+function forTargets(count: number): string {
+  return count === 1 ? ' for 1 target' : ` for ${count} targets`
+}
