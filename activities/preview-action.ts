@@ -1,4 +1,4 @@
-import { messageOf } from '../src/core/errors.ts'
+import { isRunbookError, messageOf } from '../src/core/errors.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
 import { visibleText } from '../src/core/displayable.ts'
@@ -28,10 +28,10 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
     const guarantee = await guaranteeOf(action, parameters, context)
     return guarantee === undefined ? preview : { ...preview, guarantee }
   } catch (error) {
-    return {
-      summary: `${kind} ${visibleText(parameters)}`,
-      warning: `it would be refused now: ${messageOf(error)}`,
-    }
+    const problem = isRunbookError(error, 'RUNBOOK_CHECK_FAILED')
+      ? 'what it would change could not be read'
+      : 'it would be refused now'
+    return { summary: `${kind} ${visibleText(parameters)}`, warning: `${problem}: ${messageOf(error)}` }
   }
 }
 

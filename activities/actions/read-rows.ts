@@ -1,9 +1,11 @@
 import type { PoolClient } from 'pg'
+import { RunbookError } from '../../src/core/errors.ts'
 import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { extendedQuery } from '../../src/effects/extended-query.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
 import { parameterTypes, withFittingLists } from '../../src/targets/list-values.ts'
+import { limitBytes, type ByteLimit } from '../../src/targets/limit-bytes.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
 import { readEveryRow } from '../../src/targets/row-security.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
@@ -11,6 +13,8 @@ import type { PostgresTarget } from '../../src/targets/targets.ts'
 /** Rows that a preview shows; further rows are only counted. */
 const MAX_SHOWN_ROWS = 20
 const STATEMENT_TIMEOUT_MS = 5_000
+/** All that the server may send for one preview. */
+const MAX_RECEIVED_BYTES = 4 * 1024 * 1024
 
 interface Found {
   /** JSON. Parsed here, because the client would round large numbers. */
@@ -28,14 +32,17 @@ export interface FoundRows {
 
 /**
  * Reads the rows that a SELECT finds now, with the connection's read credentials, in a read-only transaction; no rows without a SELECT.
- * The server also parses `toBeRun`, without running it. Throws the server's error for either statement.
+ * The server also parses `toBeRun`, without running it. Throws the server's error for either statement,
+ * and `RUNBOOK_CHECK_FAILED` for rows that are too large.
  */
 export async function readRows(
   target: PostgresTarget,
   select: Statement | undefined,
   toBeRun?: Statement,
 ): Promise<FoundRows> {
-  return withPostgres(target, async (client) => {
+  let received: ByteLimit | undefined
+  const read = withPostgres(target, async (client) => {
+    received = limitBytes(client.connection.stream, MAX_RECEIVED_BYTES)
     const statement = { connection: target.connection, sql: select?.text ?? '', timeoutMs: STATEMENT_TIMEOUT_MS }
     const found = await readEveryRow(client, statement, async (begin) => {
       await client.query(begin.join('; '))
@@ -46,7 +53,13 @@ export async function readRows(
       await withFittingLists(client, toBeRun)
     }
     await client.query('ROLLBACK')
+    received.stop()
     return found
+  })
+  return read.catch((error: unknown) => {
+    if (!received?.isExceeded) throw error
+    const size = `${MAX_RECEIVED_BYTES / 1024 / 1024} MB`
+    throw new RunbookError('RUNBOOK_CHECK_FAILED', `its rows have more than ${size} and cannot be shown`, {}, error)
   })
 }
 

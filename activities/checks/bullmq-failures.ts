@@ -7,28 +7,34 @@ import type { CheckImplementation } from './check.ts'
 import { isEmptyReason, normaliseReason } from './normalise-reason.ts'
 import { limitParameter, optionalDuration, requiredString } from './check-parameters.ts'
 import { maxAttempts } from './read-jobs.ts'
+import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
-import type { RedisCommand } from './redis-pipeline.ts'
 
 const MAX_IDS = 50
 const MAX_NAMES = 20
-const BATCH = 250
+/** With the fields that are read of each, at most 4 MB. */
+const BATCH = 40
+const MAX_EXAMPLE_LENGTH = 2_000
 
 interface Failure {
   id: string
   /** When it failed, ms since the epoch. */
   at: number
   name: string | null
-  reason: string
+  /** The normalised reason. */
+  group: string
+  /** The beginning of the reason. */
+  example: string
   exhausted: boolean
-  /** False if the reason was too long to read. */
+  /** False if one of its fields was too long to read. */
   isRead: boolean
 }
 
 const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
+const FIELDS = ['name', 'atm', 'failedReason', 'opts']
 /** Longer fields are not read: a thousand of them would not fit into the memory of a check. */
-const MAX_REASON_BYTES = 32 * 1024
+const MAX_FIELD_BYTES = 32 * 1024
 
 export const bullmqFailures: CheckImplementation = async (parameters, { targets, signal }) => {
   const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
@@ -54,32 +60,29 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
 /** `pairs`: id, score, id, score …, as ZRANGE WITHSCORES returns them. */
 async function readFailures(target: BullmqTarget, pairs: string[]): Promise<Failure[]> {
   const ids = pairs.filter((_, i) => i % 2 === 0)
-  const key = (id: string) => `${target.base}:${id}`
-  const sizes = (await readPipeline(
-    target,
-    ids.flatMap((id): RedisCommand[] => [
-      ['hstrlen', key(id), 'failedReason'],
-      ['hstrlen', key(id), 'opts'],
-    ]),
-  )) as number[]
-  const isTooLong = (i: number) => sizes[2 * i]! > MAX_REASON_BYTES || sizes[2 * i + 1]! > MAX_REASON_BYTES
-  const replies = (await readPipeline(
-    target,
-    ids.map((id, i) =>
-      isTooLong(i) ? ['hmget', key(id), 'name', 'atm'] : ['hmget', key(id), 'name', 'atm', 'failedReason', 'opts'],
-    ),
-  )) as (string | null)[][]
-  const failures = ids.map((id, i) => {
-    const [name = null, made = null, reason = null, opts = null] = replies[i]!
-    const text = isTooLong(i) ? '(the reason is too long to be read)' : reason
+  const keys = ids.map((id) => `${target.base}:${id}`)
+  const texts = await readTexts(target, keys, FIELDS, MAX_FIELD_BYTES)
+  const found = ids.map((id, i) => {
+    const { values, notRead } = texts[i]!
+    const [name = null, made = null, reason = null, opts = null] = values
+    const isRead = notRead.length === 0
     const exhausted = Number(made ?? 0) >= maxAttempts(opts)
-    return { id, at: Number(pairs[2 * i + 1]), name, reason: text, exhausted, isRead: !isTooLong(i) }
+    const shown = notRead.includes('failedReason') ? '(the reason is too long to be read)' : reason
+    return { id, at: Number(pairs[2 * i + 1]), name, reason: shown, exhausted, isRead }
   })
   const fromStack = await readStackReasons(
     target,
-    failures.filter(({ reason }) => isEmptyReason(reason)),
+    found.filter(({ reason }) => isEmptyReason(reason)),
   )
-  return failures.map((failure) => ({ ...failure, reason: fromStack.get(failure.id) ?? reasonOf(failure.reason) }))
+  return found.map(({ reason, ...failure }) => {
+    const text = fromStack.get(failure.id) ?? reasonOf(reason)
+    return { ...failure, group: copyOf(normaliseReason(text)), example: copyOf(cutText(text, MAX_EXAMPLE_LENGTH)) }
+  })
+}
+
+/** A text that does not keep the longer one in memory of which it is a part. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString()
 }
 
 /**
@@ -87,19 +90,11 @@ async function readFailures(target: BullmqTarget, pairs: string[]): Promise<Fail
  * the line is only the name of the error.
  */
 async function readStackReasons(target: BullmqTarget, failures: { id: string }[]): Promise<Map<string, string>> {
-  const key = (id: string) => `${target.base}:${id}`
-  const sizes = (await readPipeline(
-    target,
-    failures.map(({ id }): RedisCommand => ['hstrlen', key(id), 'stacktrace']),
-  )) as number[]
-  const readable = failures.filter((_, i) => sizes[i]! > 0 && sizes[i]! <= MAX_REASON_BYTES)
-  const stacks = (await readPipeline(
-    target,
-    readable.map(({ id }): RedisCommand => ['hget', key(id), 'stacktrace']),
-  )) as (string | null)[]
+  const keys = failures.map(({ id }) => `${target.base}:${id}`)
+  const texts = await readTexts(target, keys, ['stacktrace'], MAX_FIELD_BYTES)
   return new Map(
-    readable.flatMap(({ id }, i): [string, string][] => {
-      const traces = parseOutsideJson(stacks[i] ?? '')
+    failures.flatMap(({ id }, i): [string, string][] => {
+      const traces = parseOutsideJson(texts[i]!.values[0] ?? '')
       const newest = Array.isArray(traces) ? traces.at(-1) : undefined
       const [first = '', frame = ''] = typeof newest === 'string' ? newest.split('\n').map((line) => line.trim()) : []
       const text = isEmptyReason(first) ? [first, frame].join(' ').trim() : first
@@ -116,16 +111,15 @@ function reasonOf(reason: string | null): string {
 function group(failures: Failure[], now: number): JsonObject[] {
   const groups = new Map<string, Failure[]>()
   for (const failure of failures) {
-    const reason = normaliseReason(failure.reason)
-    const members = groups.get(reason)
+    const members = groups.get(failure.group)
     if (members) members.push(failure)
-    else groups.set(reason, [failure])
+    else groups.set(failure.group, [failure])
   }
   return [...groups]
     .sort(([, a], [, b]) => b.length - a.length)
     .map(([reason, members]) => ({
       reason,
-      example: cutText(members[0]!.reason, 2_000),
+      example: members[0]!.example,
       count: members.length,
       names: [...new Set(members.flatMap(({ name }) => name ?? []))].slice(0, MAX_NAMES),
       ids: members.slice(0, MAX_IDS).map(({ id }) => id),

@@ -7,7 +7,7 @@ import type { CheckImplementation } from './check.ts'
 import { optionalBool, requiredString } from './check-parameters.ts'
 import { oldestJobs } from './oldest-jobs.ts'
 import { isMarker } from './ready-times.ts'
-import { readPipeline } from './redis-pipeline.ts'
+import { readPipeline, readReplies } from './redis-pipeline.ts'
 
 const MAX_NAMES = 100
 /** The score of a delayed job is the time when it is due, in ms, multiplied by this, plus a counter. */
@@ -90,13 +90,16 @@ interface Workers {
 
 /** Reads the workers from the list of clients. A replica does not have the clients of its primary. */
 async function readWorkers(target: BullmqTarget): Promise<Workers> {
-  const [clientList, info] = await Promise.allSettled([target.redis.client('LIST'), target.redis.info('replication')])
-  if (clientList.status === 'rejected') {
-    if (!isNotAllowed(clientList.reason)) throw checkFailure(target, 'CLIENT LIST', clientList.reason)
+  const [list, info] = await readReplies(target, [
+    ['client', 'list'],
+    ['info', 'replication'],
+  ])
+  if (list && 'refused' in list) {
+    if (!isNotAllowed(list.refused)) throw checkFailure(target, 'CLIENT LIST', list.refused)
     return { names: [], areKnown: false }
   }
-  const isReplica = info.status === 'fulfilled' && /^role:slave/m.test(info.value)
-  const clients = parseClients(String(clientList.value), target)
+  const isReplica = info !== undefined && 'value' in info && /^role:slave/m.test(String(info.value))
+  const clients = parseClients(String(list?.value), target)
   return { names: clients.names, areKnown: !isReplica && clients.unnamedBlocking === 0 }
 }
 

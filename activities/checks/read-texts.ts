@@ -1,4 +1,4 @@
-import type { BullmqTarget } from '../../src/targets/targets.ts'
+import type { RedisTarget } from '../../src/targets/targets.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
@@ -16,9 +16,10 @@ export interface Texts {
 
 /** Reads fields of hashes. It reads the length of each first, so that memory is bounded whatever the hashes hold. */
 export async function readTexts(
-  target: Pick<BullmqTarget, 'connection' | 'redis'>,
+  target: Pick<RedisTarget, 'connection' | 'address' | 'redis'>,
   keys: string[],
   fields: string[],
+  maxFieldBytes = MAX_FIELD_BYTES,
 ): Promise<Texts[]> {
   const lengths = (await readPipeline(
     target,
@@ -26,7 +27,7 @@ export async function readTexts(
   )) as number[]
   let left = MAX_TOTAL_BYTES
   const fits = lengths.map((length) => {
-    if (length === 0 || length > MAX_FIELD_BYTES || length > left) return length === 0
+    if (length === 0 || length > maxFieldBytes || length > left) return length === 0
     left -= length
     return true
   })

@@ -7,7 +7,7 @@ import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalStrings, requiredString } from './check-parameters.ts'
 import { readTexts } from './read-texts.ts'
-import { readPipeline } from './redis-pipeline.ts'
+import { readPipeline, readReplies } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
 /** Longer strings are cut. */
@@ -87,23 +87,27 @@ async function answer(target: RedisTarget, command: string, args: string[]): Pro
 
 /** Of a long text only the beginning. */
 async function readTextsOfKeys(target: RedisTarget, keys: string[]): Promise<Answer> {
-  const lengths = (await target.redis.pipeline(keys.map((key) => ['strlen', key])).exec()) ?? []
+  const replies = await readReplies(
+    target,
+    keys.map((key) => ['strlen', key]),
+  )
   // Like MGET, null for a key that has another type.
-  const texts = keys.filter((_, i) => lengths[i]![0] === null)
+  const lengths = replies.map((reply) => ('value' in reply ? Number(reply.value) : null))
+  const texts = keys.filter((_, i) => lengths[i] !== null)
   const share = Math.min(MAX_TEXT_BYTES, Math.floor(MAX_KEY_BYTES / Math.max(1, texts.length)))
-  const replies = await readPipeline(
+  const found = await readPipeline(
     target,
     texts.flatMap((key): RedisCommand[] => [
       ['exists', key],
       ['getrange', key, 0, share - 1],
     ]),
   )
-  const values = new Map(texts.map((key, i) => [key, replies[2 * i] === 1 ? (replies[2 * i + 1] as Json) : null]))
+  const values = new Map(texts.map((key, i) => [key, found[2 * i] === 1 ? (found[2 * i + 1] as Json) : null]))
   const rows = named(
     keys,
     keys.map((key) => values.get(key) ?? null),
   )
-  return { rows, truncated: lengths.some(([error, length]) => error === null && Number(length) > share) }
+  return { rows, truncated: lengths.some((length) => length !== null && length > share) }
 }
 
 /** Without fields that are too large to read. */
@@ -125,23 +129,21 @@ async function readHash(target: RedisTarget, key: string): Promise<Answer> {
   return { rows, truncated: Number(size) > rows.length }
 }
 
-/** Redis does not report the size of an entry before it sends it, only the size of the whole key. Throws if the entries are large. */
+/** Redis does not report the size of an entry before it sends it, only an estimate for the whole key. Throws if the entries are large. */
 async function requireFits(target: RedisTarget, key: string, entries: number): Promise<void> {
   const lengthCommands = { list: 'llen', set: 'scard', zset: 'zcard', hash: 'hlen' } as const
-  const type = (await target.redis.type(key)) as keyof typeof lengthCommands
+  const [type] = (await readPipeline(target, [['type', key]])) as [keyof typeof lengthCommands]
   if (!Object.hasOwn(lengthCommands, type)) return
-  const [[usageError, usage], [, length]] = (await target.redis
-    .pipeline([
-      ['memory', 'usage', key],
-      [lengthCommands[type], key],
-    ])
-    .exec()) as [[Error | null, unknown], [Error | null, unknown]]
-  // Some hosted servers do not offer the command.
-  if (usageError || Number(usage) <= MAX_KEY_BYTES) return
-  const bytes = (Number(usage) / Math.max(1, Number(length))) * entries
-  if (bytes > MAX_KEY_BYTES)
+  const [usage, size] = await readReplies(target, [
+    ['memory', 'usage', key],
+    [lengthCommands[type], key],
+  ])
+  // Some hosted servers do not offer the command. What arrives is limited too, but the message then says less.
+  if (!usage || !size || !('value' in usage) || !('value' in size)) return
+  const [bytes, length] = [Number(usage.value), Math.max(1, Number(size.value))]
+  if ((bytes / length) * entries > MAX_KEY_BYTES)
     throw failure(
-      `${key} has ${Math.round(Number(usage) / 1024 / 1024)} MB in ${Number(length)} entries: the check reads at most ${MAX_KEY_BYTES / 1024 / 1024} MB`,
+      `${key} has ${Math.round(bytes / 1024 / 1024)} MB in ${length} entries: the check reads at most ${MAX_KEY_BYTES / 1024 / 1024} MB`,
     )
 }
 

@@ -12,6 +12,7 @@ import { evidenceBody } from '../../src/history/record.ts'
 import { isBusy } from '../../src/targets/open-postgres.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 import { checkTable } from './check-table.ts'
+import { memoryOfCheck } from './memory-of-check.ts'
 
 export interface CheckRun {
   /** The check's name in the runbook. */
@@ -74,7 +75,9 @@ async function runTries(check: CheckRun, targets: Targets, { signal, elapsed }: 
   for (let left = check.retries; ; left--) {
     const timeoutMs = Math.max(1, check.timeoutMs - elapsed())
     try {
-      return await withSignal(signal, () => implementation(check.parameters, { targets, signal, timeoutMs }))
+      return await targets.memory.with(memoryOfCheck(check.kind), () =>
+        withSignal(signal, () => implementation(check.parameters, { targets, signal, timeoutMs })),
+      )
     } catch (error) {
       if (left <= 0 || signal.aborted || isRunbookError(error, 'RUNBOOK_CONFIG') || isBusy(error)) throw error
       await sleep(RETRY_DELAY_MS, undefined, { signal })

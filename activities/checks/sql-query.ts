@@ -8,16 +8,19 @@ import { columnType, SCALARS } from '../../src/language/kinds/sql-query.ts'
 import { withFittingLists } from '../../src/targets/list-values.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
 import { readEveryRow } from '../../src/targets/row-security.ts'
-import { openPortal, readNextRows, type ReadStatement } from '../../src/targets/read-portal.ts'
+import { limitBytes, type ByteLimit } from '../../src/targets/limit-bytes.ts'
+import { openPortal, readNextRows, type ReadRows, type ReadStatement } from '../../src/targets/read-portal.ts'
 import { capResult } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalList, optionalRecord, requiredString } from './check-parameters.ts'
 
-type Row = (string | null)[]
+type Row = ReadRows['rows'][number]
 
 /** How many rows are fetched at a time, until the row limit or the size limit is reached. */
 const FETCH_ROWS = 100
+/** All that the server may send for one check. A result keeps 64 kB of it. */
+const MAX_RECEIVED_BYTES = 4 * 1024 * 1024
 
 /**
  * Runs one statement in the extended protocol, in a READ ONLY transaction that is rolled back, so that settings are undone. That is the
@@ -30,33 +33,42 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   // A little less than the check's timeout, so that the server cancels the statement and reports it.
   const limits = { connection: target.connection, sql: text, timeoutMs: Math.max(50, timeoutMs * 0.95) }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
+  const found: ReadRows = { fields: [], rows: [] }
+  let received: ByteLimit | undefined
   const read = withPostgres(target, async (client) => {
+    received = limitBytes(client.connection.stream, MAX_RECEIVED_BYTES)
     // At the abort the connection is closed, and the server's own timeout ends the statement.
-    const rows = await withSignal(signal, async () => {
+    const ended = await withSignal(signal, async () => {
       const fitting = await withFittingLists(client, { text, values })
       const params = fitting.values as (string | null)[]
-      return readEveryRow(client, limits, (begin) => readRows(client, { sql: text, params, begin }))
+      return readEveryRow(client, limits, (begin) => readRows(client, { sql: text, params, begin }, found))
     })
     await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()')
-    return rows
+    received.stop()
+    return ended
   })
-  const found = await read.catch((error: unknown) => {
-    throw isDatabaseError(error) ? describe(error, target.connection) : error
+  const ended = await read.catch((error: unknown) => {
+    if (!received?.isExceeded) throw isDatabaseError(error) ? describe(error, target.connection) : error
+    if (found.rows.length === 0) throw tooLarge(target.connection)
+    return false
   })
-  const rows = pick(found.rows, found.fields, columns)
-  return capResult({ rows, truncated: found.truncated }, target.redact)
+  const rows = pick(found.rows.slice(0, MAX_ROWS), found.fields, columns)
+  return capResult({ rows, truncated: !ended || found.rows.length > MAX_ROWS }, target.redact)
 }
 
-async function readRows(client: PoolClient, statement: ReadStatement) {
-  const { fields, ...first } = await openPortal(client, statement, FETCH_ROWS)
-  const rows: Row[] = first.rows
-  let { ended } = first
-  while (!ended && rows.length <= MAX_ROWS && bytesOf(rows) <= 2 * MAX_RESULT_BYTES) {
-    const next = await readNextRows(client, Math.min(FETCH_ROWS, MAX_ROWS + 1 - rows.length))
-    rows.push(...next.rows)
-    ended = next.ended
-  }
-  return { rows: rows.slice(0, MAX_ROWS), fields, truncated: !ended || rows.length > MAX_ROWS }
+/** Adds rows to `found` until one of the limits is reached. Returns whether no rows are left. */
+async function readRows(client: PoolClient, statement: ReadStatement, found: ReadRows): Promise<boolean> {
+  let ended = await openPortal(client, statement, FETCH_ROWS, found)
+  while (!ended && found.rows.length <= MAX_ROWS && bytesOf(found.rows) <= 2 * MAX_RESULT_BYTES)
+    ended = await readNextRows(client, Math.min(FETCH_ROWS, MAX_ROWS + 1 - found.rows.length), found)
+  return ended
+}
+
+function tooLarge(connection: string): RunbookError {
+  return new RunbookError(
+    'RUNBOOK_CHECK_FAILED',
+    `connection ${connection}: the first row has more than ${MAX_RECEIVED_BYTES / 1024 / 1024} MB, so nothing was read: select fewer columns, or only the beginning of long ones, such as left(body, 1000)`,
+  )
 }
 
 function bytesOf(rows: Row[]): number {

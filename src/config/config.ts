@@ -1,5 +1,7 @@
 import type { Secret } from './secret.ts'
 
+export const DEFAULT_CHECK_MEMORY_MB = 256
+
 /** `runbook.config.yaml`, read once: defaults filled in, paths absolute, secrets resolved but hidden. */
 export interface Config {
   /** Absolute path of the file, and of its directory, to which relative paths in it belong. */
@@ -12,6 +14,8 @@ export interface Config {
   /** Absolute directories with runbooks. */
   runbooks: string[]
   connections: Record<string, ConnectionConfig>
+  /** Memory that the checks of one process may use together. */
+  checks: { memoryMb: number }
   people: Record<string, Person>
   /** `previous`: public keys that signed before, so that decisions made with them count while incidents wait. */
   signing: { key: Secret; previous: string[] }

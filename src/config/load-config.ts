@@ -102,6 +102,7 @@ function assemble(
     temporal: { taskQueue, ...(address ? { address } : {}), ...(namespace ? { namespace } : {}) },
     runbooks: value.runbooks.map((path) => resolve(directory, path)),
     connections: entries(value.connections, (c, name) => assembleConnection(c, name, directory, secret)),
+    checks: value.checks,
     people,
     signing: { key: secret(value.signing.key, 'the signing key'), previous: value.signing.previous },
     channels: entries(value.channels, (c, name) => ({ slack: secret(c.slack, `channel ${name}`) })),

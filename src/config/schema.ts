@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../core/duration.ts'
+import { DEFAULT_CHECK_MEMORY_MB } from './config.ts'
 import { withoutReferences } from './secret.ts'
 
 /** The schema of the file. A field that accepts a reference, `${NAME}`, uses `secret`; in other fields a reference is a mistake and is refused. */
@@ -208,6 +209,19 @@ export const configSchema = z.strictObject({
     .record(names, connection)
     .default({})
     .describe('The systems to diagnose, by the names that runbooks use. The other fields depend on `kind`.'),
+  checks: z
+    .strictObject({
+      memoryMb: z
+        .int()
+        .min(64)
+        .max(65_536)
+        .default(DEFAULT_CHECK_MEMORY_MB)
+        .describe(
+          'Megabytes of memory that the checks of one worker may use together. Further checks wait; the wait does not count for their timeouts.',
+        ),
+    })
+    .default({ memoryMb: DEFAULT_CHECK_MEMORY_MB })
+    .describe('Limits of the checks of one worker.'),
   people: z
     .record(names, person)
     .refine(haveOwnLogins, 'two people have the same login')

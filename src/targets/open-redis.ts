@@ -39,12 +39,12 @@ export async function openRedis(
     await redis.connect()
   } catch (error) {
     redis.disconnect()
-    throw connectError(connection, address, last ?? error)
+    throw redisConnectError(connection, address, last ?? error)
   }
   return { connection, address, redis, redact }
 }
 
-function connectError(connection: string, address: string, error: unknown): RunbookError {
+export function redisConnectError(connection: string, address: string, error: unknown): RunbookError {
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${connection}: Redis at ${address}`
   const detail = { connection, address }

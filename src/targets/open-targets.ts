@@ -1,6 +1,7 @@
-import type { Config, ConnectionConfig } from '../config/config.ts'
+import { DEFAULT_CHECK_MEMORY_MB, type Config, type ConnectionConfig } from '../config/config.ts'
 import type { Secret } from '../config/secret.ts'
 import { RunbookError } from '../core/errors.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { openHttp } from './open-http.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openProcess } from './open-process.ts'
@@ -8,7 +9,7 @@ import { openRedis } from './open-redis.ts'
 import type { Access, PostgresTarget, RedisTarget, Targets } from './targets.ts'
 
 /** The clients of the configured connections. Each is opened at its first use. */
-export function openTargets(config: Pick<Config, 'connections'>): Targets {
+export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<Config, 'checks'>>): Targets {
   const postgres = new Map<string, Promise<PostgresTarget>>()
   const redis = new Map<string, Promise<RedisTarget>>()
   let closed = false
@@ -34,6 +35,7 @@ export function openTargets(config: Pick<Config, 'connections'>): Targets {
   }
 
   return {
+    memory: new MemoryBudget((config.checks?.memoryMb ?? DEFAULT_CHECK_MEMORY_MB) * 1024 * 1024),
     async postgres(name, access) {
       const connection = find(name, ['postgres'])
       return shared(postgres, `${access} ${name}`, () =>

@@ -1,12 +1,10 @@
 import type { Connection, FieldDef, PoolClient, Submittable } from 'pg'
 
-/** Some rows of a result, as the server sends them: one text per column. */
-export interface Portion {
-  /** Empty for a statement that returns no rows, and after the first portion. */
+/** What arrived of a result, as the server sends it: one text per column. */
+export interface ReadRows {
+  /** Empty for a statement that returns no rows. */
   fields: FieldDef[]
   rows: (string | null)[][]
-  /** No rows are left. */
-  ended: boolean
 }
 
 export interface ReadStatement {
@@ -19,11 +17,17 @@ export interface ReadStatement {
 const PORTAL = 'rows'
 
 /**
- * Opens a READ ONLY transaction with one statement of the extended protocol, and reads its first rows, in a single round trip: most of
- * a check's time is its round trips. The caller ends the transaction. Rejects with the server's error.
+ * Opens a READ ONLY transaction with one statement of the extended protocol, and adds its first rows to `found`, in a single round trip:
+ * most of a check's time is its round trips. Returns whether these were all. The caller ends the transaction. Rejects with the server's
+ * error; `found` then has the rows that arrived before it.
  */
-export function openPortal(client: PoolClient, { sql, params, begin }: ReadStatement, count: number) {
-  return exchange(client, (connection) => {
+export function openPortal(
+  client: PoolClient,
+  { sql, params, begin }: ReadStatement,
+  count: number,
+  found: ReadRows,
+): Promise<boolean> {
+  return exchange(client, found, (connection) => {
     for (const statement of begin) execute(connection, statement)
     connection.parse({ name: '', text: sql, types: [] }, true)
     connection.bind({ portal: PORTAL, values: params }, true)
@@ -32,9 +36,9 @@ export function openPortal(client: PoolClient, { sql, params, begin }: ReadState
   })
 }
 
-/** Reads the next rows of the open portal. */
-export function readNextRows(client: PoolClient, count: number): Promise<Portion> {
-  return exchange(client, (connection) => fetchRows(connection, count))
+/** Adds the next rows of the open portal to `found`. Returns whether no rows are left. */
+export function readNextRows(client: PoolClient, count: number, found: ReadRows): Promise<boolean> {
+  return exchange(client, found, (connection) => fetchRows(connection, count))
 }
 
 function execute(connection: Connection, sql: string): void {
@@ -48,24 +52,27 @@ function fetchRows(connection: Connection, count: number): void {
   connection.execute({ portal: PORTAL, rows: count as unknown as string }, true)
 }
 
-function exchange(client: PoolClient, send: (connection: Connection) => void): Promise<Portion> {
+function exchange(client: PoolClient, found: ReadRows, send: (connection: Connection) => void): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    client.query(new Exchange(send, resolve, reject))
+    client.query(new Exchange(found, send, resolve, reject))
   })
 }
 
 /** Messages that are sent together, and their answers. The client calls this object in the same way as its own queries. */
 class Exchange implements Submittable {
+  readonly #found: ReadRows
   readonly #send: (connection: Connection) => void
-  readonly #resolve: (portion: Portion) => void
-  readonly #portion: Portion = { fields: [], rows: [], ended: true }
+  readonly #resolve: (ended: boolean) => void
   readonly handleError: (error: Error) => void
+  #ended = true
 
   constructor(
+    found: ReadRows,
     send: (connection: Connection) => void,
-    resolve: (portion: Portion) => void,
+    resolve: (ended: boolean) => void,
     reject: (error: Error) => void,
   ) {
+    this.#found = found
     this.#send = send
     this.#resolve = resolve
     this.handleError = reject
@@ -79,19 +86,19 @@ class Exchange implements Submittable {
   }
 
   handleRowDescription({ fields }: { fields: FieldDef[] }): void {
-    this.#portion.fields = fields
+    this.#found.fields = fields
   }
 
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
-    this.#portion.rows.push(fields)
+    this.#found.rows.push(fields)
   }
 
   handlePortalSuspended(): void {
-    this.#portion.ended = false
+    this.#ended = false
   }
 
   handleReadyForQuery(): void {
-    this.#resolve(this.#portion)
+    this.#resolve(this.#ended)
   }
 
   handleCommandComplete(): void {}

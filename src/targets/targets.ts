@@ -1,5 +1,6 @@
 import type { Pool } from 'pg'
 import type { Redis } from 'ioredis'
+import type { MemoryBudget } from './memory-budget.ts'
 
 /**
  * Clients for the diagnosed systems, by connection name. `read` and `write` are different credentials. A client is opened at its
@@ -7,6 +8,8 @@ import type { Redis } from 'ioredis'
  * `RUNBOOK_UNREACHABLE` with connection and address (never the password) when the system does not answer.
  */
 export interface Targets {
+  /** For all checks that read from these systems. */
+  memory: MemoryBudget
   postgres(connection: string, access: Access): Promise<PostgresTarget>
   /** For connections of kind `redis` and `bullmq`. */
   redis(connection: string, access: Access): Promise<RedisTarget>

@@ -10,6 +10,7 @@ import type { Evidence } from '../../src/core/evidence.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { MemoryBudget } from '../../src/targets/memory-budget.ts'
 import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
 import {
   createEffectsWorld,
@@ -93,7 +94,7 @@ function targets(): Targets {
     base: `${prefix}:queue`,
     stalledIntervalMs: 30_000,
   }
-  return { bullmq: async () => target } as unknown as Targets
+  return { bullmq: async () => target, memory: new MemoryBudget(64 * 1024 * 1024) } as unknown as Targets
 }
 
 /** The preview that a gate would show, and the effect of the approved action. */

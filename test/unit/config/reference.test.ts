@@ -14,7 +14,18 @@ test('every section and field has a description, and each kind of connection is 
     for (const field of fields) expect(field.doc, `${name}: ${field.name}`).toMatch(/\.$/)
   }
   const kinds = ['postgres', 'bullmq', 'redis', 'http', 'process', 'logs'].map((kind) => `connections: ${kind}`)
-  const names = ['configuration', 'temporal', ...kinds, 'people', 'signing', 'channels', 'alerts', 'auto', 'oidc']
+  const names = [
+    'configuration',
+    'temporal',
+    ...kinds,
+    'checks',
+    'people',
+    'signing',
+    'channels',
+    'alerts',
+    'auto',
+    'oidc',
+  ]
   expect(configuration().map(({ name }) => name)).toEqual(names)
   for (const line of configurationReference().split('\n'))
     if (line.startsWith('| `')) expect(line.match(/(?<!\\)\|/g), line).toHaveLength(3)

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { bullmqFailures } from '../../../../activities/checks/bullmq-failures.ts'
 import type { JsonObject } from '../../../../src/core/json.ts'
 import type { Targets } from '../../../../src/targets/targets.ts'
+import { fakeRedis } from '../../../support/fake-redis.ts'
 
 /** The groups of these failed jobs; Redis answers from memory. */
 async function groupsOf(jobs: Record<string, Record<string, string>>) {
@@ -12,9 +13,7 @@ async function groupsOf(jobs: Record<string, Record<string, string>>) {
     const values = args.map((field) => hash(key)[field] ?? null)
     return command === 'hmget' ? values : command === 'hget' ? values[0] : (values[0]?.length ?? 0)
   }
-  const redis = {
-    pipeline: (commands: (string | number)[][]) => ({ exec: async () => commands.map((one) => [null, answer(one)]) }),
-  }
+  const redis = fakeRedis<(string | number)[]>((commands) => commands.map(answer))
   const targets = { bullmq: async () => ({ connection: 'q', base: 'bull:q', redis, redact: [] }) } as unknown as Targets
   const context = { targets, signal: new AbortController().signal, timeoutMs: 1_000 }
   const result = await bullmqFailures({ connection: 'q' }, context)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { readJobs } from '../../../../activities/checks/read-jobs.ts'
 import type { BullmqTarget } from '../../../../src/targets/targets.ts'
+import { fakeRedis } from '../../../support/fake-redis.ts'
 
 interface JobKeys {
   active?: boolean
@@ -20,14 +21,12 @@ function redisWith(...reads: JobKeys[]): { target: BullmqTarget; readCount: () =
     if (command === 'zscore') return key!.endsWith(':completed') && keys.completed ? '1' : null
     return fields.map((field) => (field === 'ats' ? String(keys.starts ?? 1) : field === 'name' ? 'x' : null))
   }
-  const redis = {
-    pipeline: (commands: string[][]) => {
-      // A read of jobs begins with the queue's pause.
-      if (commands[0]![0] === 'hexists') count++
-      const keys = reads[Math.min(count, reads.length) - 1]!
-      return { exec: async () => commands.map((command) => [null, answer(keys, command)]) }
-    },
-  }
+  const redis = fakeRedis<string[]>((commands) => {
+    // A read of jobs begins with the queue's pause.
+    if (commands[0]![0] === 'hexists') count++
+    const keys = reads[Math.min(count, reads.length) - 1]!
+    return commands.map((command) => answer(keys, command))
+  })
   const target = { connection: 'q', base: 'p:q', redis } as unknown as BullmqTarget
   return { target, readCount: () => count }
 }

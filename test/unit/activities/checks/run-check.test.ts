@@ -4,14 +4,16 @@ import type { CheckImplementation } from '../../../../activities/checks/check.ts
 import { runCheck } from '../../../../activities/checks/run-check.ts'
 import { digest } from '../../../../src/core/canonical.ts'
 import { RunbookError } from '../../../../src/core/errors.ts'
+import { MemoryBudget } from '../../../../src/targets/memory-budget.ts'
 import type { Targets } from '../../../../src/targets/targets.ts'
 
+const targets = { memory: new MemoryBudget(1024 * 1024) } as Targets
 const check = { name: 'c', kind: 'test.kind', parameters: { a: 1 }, timeoutMs: 2_000, retries: 0, place: 'r1/check/c' }
 
 async function run(implementation: CheckImplementation, changes: Partial<typeof check> = {}) {
   checkTable['test.kind'] = implementation
   try {
-    return await runCheck({ ...check, ...changes }, {} as Targets)
+    return await runCheck({ ...check, ...changes }, targets)
   } finally {
     delete checkTable['test.kind']
   }
@@ -41,7 +43,7 @@ test('a failure is evidence, without the secrets that its message had', async ()
 })
 
 test('an unknown kind is a failed check', async () => {
-  const evidence = await runCheck({ ...check, kind: '__proto__' }, {} as Targets)
+  const evidence = await runCheck({ ...check, kind: '__proto__' }, targets)
   expect(evidence).toMatchObject({ status: 'failed', error: 'unknown check kind __proto__' })
 })
 

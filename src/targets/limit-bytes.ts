@@ -1,0 +1,35 @@
+/** What this file needs of a socket. */
+interface ByteStream {
+  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+  removeListener(event: 'data', listener: (chunk: Uint8Array) => void): unknown
+  destroy(): unknown
+}
+
+export interface ByteLimit {
+  /** More bytes arrived than allowed, and the connection was closed. */
+  readonly isExceeded: boolean
+  /** Stops counting. The limit no longer applies to what arrives later. */
+  stop(): void
+}
+
+/**
+ * Closes a connection as soon as more than `maxBytes` arrive on it. A client keeps a message in memory until it is complete, and only the
+ * sender knows how long that is: counting what arrives is the one limit that holds for every statement and every command.
+ */
+export function limitBytes(stream: ByteStream, maxBytes: number): ByteLimit {
+  let received = 0
+  let isExceeded = false
+  const count = (chunk: Uint8Array) => {
+    received += chunk.length
+    if (received <= maxBytes || isExceeded) return
+    isExceeded = true
+    stream.destroy()
+  }
+  stream.on('data', count)
+  return {
+    get isExceeded() {
+      return isExceeded
+    },
+    stop: () => void stream.removeListener('data', count),
+  }
+}

@@ -1,0 +1,93 @@
+import type { Redis } from 'ioredis'
+import { RunbookError } from '../core/errors.ts'
+import { limitBytes } from './limit-bytes.ts'
+import { redisConnectError } from './open-redis.ts'
+import { Slots } from './slots.ts'
+import type { RedisTarget } from './targets.ts'
+import { outsideLimit } from './waiting.ts'
+
+/** Connections per client that read at the same time. */
+const LANES = 4
+/** How long to wait for other reads of this process on the same connection. */
+const LANE_WAIT_MS = 60_000
+/** All that Redis may send for one round trip. */
+const MAX_RECEIVED_BYTES = 8 * 1024 * 1024
+
+interface Lanes {
+  slots: Slots
+  idle: Redis[]
+}
+
+/** By the client that the target shares. They are closed with it. */
+const lanes = new WeakMap<Redis, Lanes>()
+
+/**
+ * Runs one round trip of reads on a connection of its own, so that what arrives can be attributed to it and limited. Redis does not report
+ * the size of an entry before it sends it: past the limit the connection is closed, and an error `RUNBOOK_CHECK_FAILED` says so. Waiting
+ * for a connection says nothing about the server and does not count for the time of a check; after a minute the caller must try again
+ * (`isBusy`).
+ */
+export async function withRedisLane<T>(
+  target: Pick<RedisTarget, 'connection' | 'address' | 'redis'>,
+  what: string,
+  work: (redis: Redis) => Promise<T>,
+): Promise<T> {
+  const own = lanesOf(target.redis)
+  const release = await outsideLimit(() => own.slots.acquire(LANE_WAIT_MS))
+  if (!release) throw busy(target.connection)
+  try {
+    const redis = own.idle.pop() ?? (await openLane(target))
+    const received = limitBytes(redis.stream, MAX_RECEIVED_BYTES)
+    try {
+      const result = await work(redis)
+      received.stop()
+      if (target.redis.status === 'ready') own.idle.push(redis)
+      else redis.disconnect()
+      return result
+    } catch (error) {
+      // A reply that comes later must not be attributed to the next reads.
+      redis.disconnect()
+      throw received.isExceeded ? tooLarge(target.connection, what) : error
+    }
+  } finally {
+    release()
+  }
+}
+
+function lanesOf(redis: Redis): Lanes {
+  const known = lanes.get(redis)
+  if (known) return known
+  const own: Lanes = { slots: new Slots(LANES), idle: [] }
+  lanes.set(redis, own)
+  redis.once('end', () => {
+    for (const lane of own.idle.splice(0)) lane.disconnect()
+  })
+  return own
+}
+
+async function openLane({ connection, address, redis }: Pick<RedisTarget, 'connection' | 'address' | 'redis'>) {
+  const lane = redis.duplicate({ lazyConnect: true })
+  const own = lanesOf(redis)
+  lane.on('end', () => (own.idle = own.idle.filter((one) => one !== lane)))
+  let last: unknown
+  lane.on('error', (error: unknown) => (last = error))
+  try {
+    await lane.connect()
+    return lane
+  } catch (error) {
+    lane.disconnect()
+    throw redisConnectError(connection, address, last ?? error)
+  }
+}
+
+function busy(connection: string): RunbookError {
+  const what = `connection ${connection}: all ${LANES} connections of this process are in use`
+  return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { connection, busy: true })
+}
+
+function tooLarge(connection: string, what: string): RunbookError {
+  return new RunbookError(
+    'RUNBOOK_CHECK_FAILED',
+    `connection ${connection}: ${what}: Redis sent more than ${MAX_RECEIVED_BYTES / 1024 / 1024} MB, so nothing was read: request fewer entries`,
+  )
+}
