@@ -4,8 +4,22 @@ import { RunbookError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import { switchControl, readControls, FREEZE, type Control } from '../gate/controls.ts'
 import { permitsInFlight, type PermitInFlight } from '../gate/permits-in-flight.ts'
-import { ADVISORY_LOCKS, holdersOf } from '../history/advisory-locks.ts'
-import { limits, openDatabase, statement, transaction, unreachable, type Database } from '../history/database.ts'
+import {
+  ADVISORY_LOCKS,
+  controlChangers,
+  holdersOf,
+  lockExclusively,
+  type LockHolder,
+} from '../history/advisory-locks.ts'
+import {
+  limits,
+  openDatabase,
+  statement,
+  transaction,
+  unreachable,
+  type Connection,
+  type Database,
+} from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 
 export interface Frozen {
@@ -19,19 +33,24 @@ export interface Frozen {
   inFlight: PermitInFlight[]
   /** Sessions of the engine that stopped while they took a permit: they were ended, so they get none. */
   ended: number
+  /**
+   * Sessions that were taking a permit when the freeze was switched on, and neither finished nor could be ended: each may still get
+   * the one permit that it asked for.
+   */
+  unseen: LockHolder[]
 }
 
 const ANSWER_TIMEOUT_MS = 5_000
-/** A permit takes milliseconds. A session that needs longer has stopped, and is ended. */
-const PERMIT_TIMEOUT_MS = 500
+/** A permit, or a change of a control, takes milliseconds. A session that needs longer has stopped, and is ended. */
+const STOPPED_AFTER_MS = 400
 /** For the records in the incidents' histories. A locked incident must not delay the others or the command. */
 const RECORD_TIMEOUT_MS = 500
 const RECORD_POLL_MS = 50
 const RECORD_BATCH = 200
 
 /**
- * Turns the freeze on or off. It needs only the engine's PostgreSQL: no API, no Temporal, no configuration. The freeze is in force
- * when this returns: no permit is granted any more. Throws `RUNBOOK_BAD_INPUT`, `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG`.
+ * Turns the freeze on or off. It needs only the engine's PostgreSQL: no API, no Temporal, no configuration. When this returns, no permit
+ * is granted any more, except to the sessions in `unseen`. Throws `RUNBOOK_BAD_INPUT`, `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG`.
  */
 export async function turnFreeze(
   databaseUrl: string,
@@ -40,11 +59,12 @@ export async function turnFreeze(
   const database = openDatabase(databaseUrl, { max: 1, name: 'runbook freeze', answerMs: ANSWER_TIMEOUT_MS })
   try {
     await requireMigrated(database)
-    const { turned, ended } = await switchFreeze(database, turn)
+    const turned = await switchFreeze(database, turn)
+    const { ended, unseen } = turn.on ? await awaitPermits(database) : { ended: 0, unseen: [] }
     const incidents = turned ? await recordInOpenIncidents(database, turn) : 0
     const freeze = (await readControls(database)).find((one) => one.name === FREEZE) ?? null
     const inFlight = freeze ? await permitsInFlight(database) : []
-    return { turned, freeze, incidents, inFlight, ended }
+    return { turned, freeze, incidents, inFlight, ended, unseen }
   } catch (error) {
     throw isConnectionError(error) ? unreachable(error) : error
   } finally {
@@ -52,48 +72,70 @@ export async function turnFreeze(
   }
 }
 
-/**
- * Switches the control. It waits for permits that are just being granted, and ends the sessions that stopped meanwhile: a worker that
- * was suspended, or whose host vanished.
- */
+/** Commits the control: every permit that is asked for from now on sees it. Permits that are being granted do not delay it. */
 async function switchFreeze(
   database: Database,
   turn: { on: boolean; person: string; reason: string },
-): Promise<{ turned: boolean; ended: number }> {
-  const attempt = () =>
-    transaction(database, async (connection) => {
-      await connection.query(limits(ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS, PERMIT_TIMEOUT_MS))
-      return switchControl(connection, { control: FREEZE, ...turn })
-    })
+): Promise<boolean> {
+  const attempt = () => brief(database, (connection) => switchControl(connection, { control: FREEZE, ...turn }))
   try {
-    return { turned: await attempt(), ended: 0 }
+    return await attempt()
   } catch (error) {
     if (!isLockTimeout(error)) throw error
   }
-  const ended = await endHolders(database)
+  await endSessions(database, await controlChangers(database))
   try {
-    return { turned: await attempt(), ended }
+    return await attempt()
   } catch (error) {
-    if (isLockTimeout(error)) throw await blocked(database, error)
+    if (isLockTimeout(error)) throw blocked(await controlChangers(database), error)
     throw error
   }
 }
 
-async function blocked(database: Database, cause: unknown): Promise<RunbookError> {
-  const pids = await holdersOf(database, ADVISORY_LOCKS.controls)
+function blocked(holders: LockHolder[], cause: unknown): RunbookError {
+  const pids = holders.map(({ pid }) => pid)
   return new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `the freeze was not switched: sessions of other roles take permits and do not end. End them as a superuser: SELECT pg_terminate_backend(pid), pid ${pids.join(', ')}`,
+    `the freeze was not switched: sessions of other roles change a control and do not end. End them as a superuser: SELECT pg_terminate_backend(pid), pid ${pids.join(', ')}`,
     { pids },
     cause,
   )
 }
 
-/** Ends the sessions that hold the controls' lock, and returns how many. Their transactions are rolled back. */
-async function endHolders(database: Database): Promise<number> {
-  const holders = await holdersOf(database, ADVISORY_LOCKS.controls)
+/**
+ * Waits for the permits that were being granted when the control was committed, and ends the sessions that stopped meanwhile: a worker
+ * that was suspended, or whose host vanished. Those that cannot be ended are `unseen`.
+ */
+async function awaitPermits(database: Database): Promise<Pick<Frozen, 'ended' | 'unseen'>> {
+  const isOver = () =>
+    brief(database, (connection) => lockExclusively(connection, ADVISORY_LOCKS.controls)).then(
+      () => true,
+      (error: unknown) => {
+        if (isLockTimeout(error)) return false
+        throw error
+      },
+    )
+  // Only these did not see the control; sessions that ask for a permit later do.
+  const before = await holdersOf(database, ADVISORY_LOCKS.controls)
+  if (before.length === 0 || (await isOver())) return { ended: 0, unseen: [] }
+  const ended = await endSessions(database, before)
+  if (await isOver()) return { ended, unseen: [] }
+  const left = await holdersOf(database, ADVISORY_LOCKS.controls)
+  return { ended, unseen: left.filter(({ pid }) => before.some((one) => one.pid === pid)) }
+}
+
+/** Runs `work` in a transaction that waits for locks only briefly. */
+function brief<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  return transaction(database, async (connection) => {
+    await connection.query(limits(ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS, STOPPED_AFTER_MS))
+    return work(connection)
+  })
+}
+
+/** Ends sessions and returns how many. Their transactions are rolled back. */
+async function endSessions(database: Database, sessions: LockHolder[]): Promise<number> {
   let ended = 0
-  for (const pid of holders)
+  for (const { pid } of sessions)
     await statement(database, (connection) =>
       connection.query<{ ended: boolean }>('SELECT pg_terminate_backend($1) AS ended', [pid]),
     ).then(

@@ -44,7 +44,7 @@ export async function switchControl(db: Queryable, change: ControlChange): Promi
       `the reason must have 1 to ${MAX_REASON_LENGTH} characters, so that others know why, and ${NOT_STORABLE}`,
     )
   const body = canonical({ ...change, reason } as unknown as Json)
-  const switched = await db.query<{ switched: boolean }>('SELECT runbook.turn_control($1) AS switched', [body])
+  const switched = await db.query<{ switched: boolean }>('SELECT runbook.switch_control($1) AS switched', [body])
   return switched.rows[0]!.switched
 }
 

@@ -9,8 +9,9 @@ export const ADVISORY_LOCKS = {
   /** Session lock in the engine's database: one process migrates, the others wait. */
   historyMigrations: 7_214_455_001,
   /**
-   * In the engine's database: `runbook.turn_control` takes it exclusively while it changes a control, a permit takes it shared while
-   * it reads the controls. So no permit is granted after `freeze` has returned. The number is written in 0003-controls.sql.
+   * In the engine's database: a permit takes it shared while it reads the controls, until it is granted. `freeze` takes it once its row
+   * is committed: then no permit is under way that did not see the row. (The previous version's `runbook.turn_control` holds it while it
+   * changes a control: 0003-controls.sql, 0012-controls-without-waiting.sql.)
    */
   controls: 7_214_455_002,
   /** Session lock in a diagnosed database: one process migrates the ledger, the others wait. */
@@ -44,18 +45,39 @@ export async function lockShared(connection: Queryable, lock: AdvisoryLock): Pro
   await connection.query('SELECT pg_advisory_xact_lock_shared($1)', [lock])
 }
 
+/** Waits until nobody else holds the lock, and holds it until the transaction ends. */
+export async function lockExclusively(connection: Queryable, lock: AdvisoryLock): Promise<void> {
+  await connection.query('SELECT pg_advisory_xact_lock($1)', [lock])
+}
+
 /** Waits for the lock of a name and holds it until the transaction ends. */
 export async function lockName(connection: Queryable, kind: keyof typeof LOCK_SEEDS, name: string): Promise<void> {
   await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [name, LOCK_SEEDS[kind]])
 }
 
-/** Process ids of the other sessions that hold the lock, at PostgreSQL's server. */
-export async function holdersOf(db: Queryable, lock: AdvisoryLock): Promise<number[]> {
-  const found = await db.query<{ pid: number }>(
-    `SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND (classid::bigint << 32) + objid::bigint = $1 AND objsubid = 1`,
+/** A session at PostgreSQL's server that holds a lock. */
+export interface LockHolder {
+  pid: number
+  role: string
+}
+
+/** The other sessions that hold the lock. */
+export async function holdersOf(db: Queryable, lock: AdvisoryLock): Promise<LockHolder[]> {
+  const found = await db.query<LockHolder>(
+    `SELECT DISTINCT l.pid, coalesce(a.usename, '') AS role FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_backend_pid()
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND (l.classid::bigint << 32) + l.objid::bigint = $1 AND l.objsubid = 1`,
     [lock],
   )
-  return found.rows.map(({ pid }) => pid)
+  return found.rows
+}
+
+/** The other sessions that are changing a control, and keep others from it. */
+export async function controlChangers(db: Queryable): Promise<LockHolder[]> {
+  const found = await db.query<LockHolder>(
+    `SELECT DISTINCT l.pid, coalesce(a.usename, '') AS role FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+     WHERE l.relation = 'runbook.control_events'::regclass AND l.mode <> 'AccessShareLock' AND l.granted AND l.pid <> pg_backend_pid()`,
+  )
+  return found.rows
 }

@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { canonical } from '../../src/core/canonical.ts'
+import { controlFaults } from '../../src/engine/audit/controls.ts'
 import { turnFreeze } from '../../src/engine/freeze.ts'
+import { switchControl } from '../../src/gate/controls.ts'
+import { newSigningKey, openKeyring } from '../../src/gate/keyring.ts'
 import { ADVISORY_LOCKS, lockShared } from '../../src/history/advisory-locks.ts'
 import { openDatabase, transaction } from '../../src/history/database.ts'
-import { setState } from '../../src/history/record.ts'
+import { recordEvents, setState } from '../../src/history/record.ts'
 import { recordEffect } from '../../src/effects/record-effect.ts'
 import { accept, openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
+import { takeProposedPermit } from '../support/take-proposed-permit.ts'
 
 let world: EngineWorld
 beforeAll(async () => {
@@ -32,6 +37,81 @@ test('a freeze returns within 2 s while a stopped worker holds the lock of a per
   await expect(stopped.query('COMMIT')).rejects.toThrow()
   stopped.release(true)
   await turnFreeze(world.applicationUrl, off)
+})
+
+test('a freeze is in force within 2 s although a session that it may not end takes a permit, and it names that session', async () => {
+  const foreign = await world.superuser.connect()
+  await foreign.query('BEGIN')
+  await lockShared(foreign, ADVISORY_LOCKS.controls)
+  const { rows } = await foreign.query<{ pid: number; role: string }>(
+    'SELECT pg_backend_pid() AS pid, current_user::text AS role',
+  )
+
+  const { result, ms } = await timed(() => turnFreeze(world.applicationUrl, on))
+  expect(ms).toBeLessThan(2_000)
+  expect(result).toMatchObject({ turned: true, ended: 0, freeze: { name: 'freeze' }, unseen: rows })
+  const rules = {
+    keyring: openKeyring({ key: newSigningKey() }, {}),
+    people: {},
+    isAutoApproved: () => true,
+    requesterMayApprove: true,
+  }
+  // Approved by the configuration, so that only the freeze refuses it.
+  const auto = await propose(world, { approval: { auto: true }, gate: { withinMs: 60_000 } })
+  const recheck = { round: 1, holds: true as const, because: '', targets: ['a'], skipped: {} }
+  const [checked] = await recordEvents(world.engine, auto.incident, [
+    { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
+  ])
+  const wanted = { gate: auto.gate, target: 'a', recheckedAt: checked!.at, leaseMs: 1_000 }
+  expect(await takeProposedPermit(world.engine, rules, wanted)).toMatchObject({ granted: false, reason: 'frozen' })
+
+  await foreign.query('ROLLBACK')
+  foreign.release()
+  expect((await turnFreeze(world.applicationUrl, on)).unseen).toEqual([])
+  await turnFreeze(world.applicationUrl, off)
+})
+
+test('a freeze says that it was not switched, within 2 s, when a session that it may not end is switching a control', async () => {
+  const foreign = await world.superuser.connect()
+  await foreign.query('BEGIN; LOCK TABLE runbook.control_events IN SHARE ROW EXCLUSIVE MODE')
+  const { ms } = await timed(() =>
+    expect(turnFreeze(world.applicationUrl, on)).rejects.toThrow(/the freeze was not switched.*pid \d+/),
+  )
+  expect(ms).toBeLessThan(2_000)
+  await foreign.query('ROLLBACK')
+  foreign.release()
+})
+
+test('a freeze ends a session of the engine that stopped while it switched a control', async () => {
+  const stopped = await world.engine.connect()
+  stopped.on('error', () => {})
+  await stopped.query('BEGIN')
+  await switchControl(stopped, { control: 'breaker/db', on: true, person: 'engine', reason: 'a test' })
+  const { result, ms } = await timed(() => turnFreeze(world.applicationUrl, on))
+  expect(ms).toBeLessThan(2_000)
+  expect(result).toMatchObject({ turned: true, freeze: { name: 'freeze' } })
+  stopped.release(true)
+  await turnFreeze(world.applicationUrl, off)
+})
+
+test('no role but the owner can keep a control from being switched', async () => {
+  for (const role of [world.reader, world.engine])
+    await expect(role.query('BEGIN; LOCK TABLE runbook.control_events IN SHARE MODE')).rejects.toThrow(
+      'permission denied',
+    )
+})
+
+test('processes of the previous version and of this one write one chain of control events', async () => {
+  const body = (turned: boolean) =>
+    canonical({ control: 'breaker/old', on: turned, person: 'operator', reason: 'a test' })
+  await Promise.all([
+    world.engine.query('SELECT runbook.turn_control($1)', [body(true)]),
+    turnFreeze(world.applicationUrl, on),
+    world.engine.query('SELECT runbook.turn_control($1)', [body(true)]),
+  ])
+  await turnFreeze(world.applicationUrl, off)
+  await world.engine.query('SELECT runbook.turn_control($1)', [body(false)])
+  expect(await controlFaults(world.engine)).toEqual([])
 })
 
 test('a freeze waits for no locked incident, and its history has the freeze when the lock ends in time', async () => {

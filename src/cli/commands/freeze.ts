@@ -24,6 +24,10 @@ export function command(terminal: Terminal): Command {
         terminal.log(
           `${frozen.ended} stopped ${frozen.ended === 1 ? 'session' : 'sessions'} of the engine held a permit that was not yet granted: ended`,
         )
+      for (const { pid, role } of frozen.unseen)
+        terminal.log(
+          `not stopped: a session of role ${role} (pid ${pid}) was asking for a permit when the freeze was turned on; it may still get that one. End it as a superuser: SELECT pg_terminate_backend(${pid})`,
+        )
       const { person, at, reason: why } = frozen.freeze!
       if (frozen.turned) terminal.log('frozen: no remedy is applied until "runbook unfreeze --reason ..."')
       else terminal.log(`already frozen by ${person} at ${at}: ${why}`)
