@@ -29,13 +29,17 @@ const ASSETS = /\.(sql|lua|css|html|svg|json|mjs)$/
 const BUNDLER = 'dist/src/temporal/bundle.js'
 const STAMP = 'dist/.built.json'
 
-/** Installs and builds what is missing or older than its sources. Takes about 20 ms when there is nothing to do. Messages go to stderr. */
-export async function ensureBuilt() {
+/**
+ * Installs and builds what is missing or older than its sources. Takes about 20 ms when there is nothing to do. Messages go to stderr.
+ *
+ * @param {() => Promise<void>} [meanwhile] called when the code is compiled, before the workflow bundle is built; not called if that is built
+ */
+export async function ensureBuilt(meanwhile) {
   if (isBuilt() && matchesLockfile()) return
   await ensureInstalled()
   const waiting = (pid) => console.error(`waiting for process ${pid}, which is installing or building`)
   await withFileLock(join(root, '.runbook/locks/build'), waiting, async () => {
-    if (!isBuilt()) await build()
+    if (!isBuilt()) await build(meanwhile)
   })
 }
 
@@ -43,7 +47,7 @@ function isBuilt() {
   return readStamp().sources === fingerprint(sourcesAndSettings())
 }
 
-async function build() {
+async function build(meanwhile) {
   const started = Date.now()
   console.error('building …')
   // Before the compiler runs, so that a file that is edited meanwhile is built the next time.
@@ -59,7 +63,8 @@ async function build() {
   copyAssets()
   removeLeftovers()
   if (compiled.code !== 0) throw new Error(`${compiled.output}\n\nThe build failed: the compiler's errors are above.`)
-  if (previous.bundled !== bundled || !existsSync(join(root, 'dist/workflow-bundle.js'))) await buildBundle()
+  if (previous.bundled !== bundled || !existsSync(join(root, 'dist/workflow-bundle.js')))
+    await Promise.all([buildBundle(), meanwhile?.()])
   writeFileSync(join(root, STAMP), JSON.stringify({ sources, bundled }))
   console.error(`built in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }

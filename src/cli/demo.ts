@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { IncidentView, TimelineEntry } from '../engine/views/view-types.ts'
 import { eraseStack } from '../stack/erase-stack.ts'
+import { fetchPrograms } from '../stack/fetch-programs.ts'
 import { Client } from './client.ts'
 import { makeRoot } from './installation/make-root.ts'
 import { packageRoot } from './installation/package-root.ts'
@@ -83,6 +83,11 @@ export async function main(argv: string[]): Promise<number> {
   }
 }
 
+/** Runs while the workflow bundle is built, since both take seconds: the servers' programs are downloaded if they are missing. */
+export function whileBuilding(): Promise<void> {
+  return fetchPrograms((line) => processTerminal().log(line))
+}
+
 async function start(terminal: Terminal): Promise<Installation> {
   const source = packageRoot()
   const root = join(source, '.runbook', 'demo')
@@ -150,7 +155,7 @@ async function runScene(
   return client.show(incident)
 }
 
-/** Shows the proposal. Then a person decides, or the demo approves after a second. */
+/** Shows the proposal. Then a person decides, or the demo approves. */
 async function decide(terminal: Terminal, client: Client, incident: string, interactive: boolean): Promise<void> {
   const view = await client.show(incident)
   const gate = view.rounds.at(-1)?.gate
@@ -163,7 +168,6 @@ async function decide(terminal: Terminal, client: Client, incident: string, inte
     if (code !== 0) await runCommand(['reject', incident, '--comment', 'not approved in the demo'], terminal)
     return
   }
-  await sleep(1_000)
   await client.decide(incident, {
     gate: gate.id,
     proposalDigest: gate.proposalDigest,

@@ -112,9 +112,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 /** Finds, downloads or builds every program before the first server is started: if one is missing, none is started. */
 async function startServers(run: StackRun, options: StackOptions) {
   const wanted = options.services ?? ALL_SERVICES
-  const redis = wanted.includes('redis') ? await readyRedis(run) : null
-  const postgres = wanted.includes('postgres') ? await readyPostgres(run) : null
-  const temporal = wanted.includes('temporal') ? await readyTemporal(run, options) : null
+  const ready = [
+    wanted.includes('postgres') ? readyPostgres(run) : null,
+    wanted.includes('redis') ? readyRedis(run) : null,
+    wanted.includes('temporal') ? readyTemporal(run, options) : null,
+  ] as const
+  // Wait for all before one's error is thrown: a download that continued would write to a folder that the caller may delete.
+  await Promise.allSettled(ready)
+  const [postgres, redis, temporal] = await Promise.all(ready)
   const launched = [postgres?.(), redis?.(), temporal?.()] as const
   // Wait for all before one's error is thrown: the caller then stops the stack, and every process must be recorded by then.
   await Promise.allSettled(launched)

@@ -1,11 +1,20 @@
 import { findExecutable } from './find-executable.ts'
 import { lastLine, runCommand } from './run-command.ts'
 
+let installing = Promise.resolve<unknown>(null)
+
 /**
  * Installs a Debian package, but only as root or in CI (with a sudo that asks for no password), where that is expected.
  * @returns null when it is installed, else the reason why not
  */
 export async function installDebianPackage(name: string, log: (line: string) => void): Promise<string | null> {
+  // One at a time: apt-get fails while another one holds its lock, and the stack prepares its servers at the same time.
+  const installed = installing.then(() => install(name, log))
+  installing = installed.catch(() => {})
+  return installed
+}
+
+async function install(name: string, log: (line: string) => void): Promise<string | null> {
   const root = process.getuid?.() === 0
   if (!root && process.env['CI'] === undefined) return 'not tried, since this is neither root nor CI'
   if ((await findExecutable(['apt-get'])) === null) return 'no apt-get on PATH'

@@ -9,7 +9,7 @@ const POISON_SIDE = 60_000
 const HEALED_SIDE = 200
 /** Jobs that were running next to it are started twice, because they die with its worker. Three starts identify the poison pill. */
 const STARTS = 3
-const NORMAL_RUNS = 60
+const NORMAL_RUNS = 40
 
 /** A thumbnail so large that every worker that renders it runs out of memory. Other jobs on that worker die with it. */
 export const poisonPill: Fault = {

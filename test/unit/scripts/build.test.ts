@@ -79,6 +79,15 @@ test('the lock of a build that was killed does not block the next one', async ()
   expect(await timesCompiled()).toBe(1)
 })
 
+test('work that needs only the compiled code is done while the workflow bundle is built, and not when that is built already', async () => {
+  const script = `import { existsSync } from 'node:fs'
+    const { ensureBuilt } = await import('./scripts/build.js')
+    for (const time of ['first', 'second'])
+      await ensureBuilt(async () => console.log(time, existsSync('dist/src/one.js'), existsSync('dist/.built.json')))`
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: clone })
+  expect(stdout).toBe('first true false\n')
+})
+
 function build(): Promise<unknown> {
   return run(process.execPath, [join(clone, 'scripts/build.js')])
 }
