@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { readEnvironment } from '../config/environment.ts'
 import { RunbookError } from '../core/errors.ts'
 import { startCommand } from './start-command.ts'
+import { isThisMachine } from './this-machine.ts'
 
 export interface Address {
   /** Without a slash at the end. */
@@ -54,10 +55,6 @@ function requireEncryption(url: string, env: Record<string, string | undefined>)
     'RUNBOOK_CONFIG',
     `RUNBOOK_URL is ${url}: over plain HTTP your token can be read on the network, so it was not sent. Use https, or set RUNBOOK_PLAIN_HTTP=1 if that network is safe.`,
   )
-}
-
-function isThisMachine(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
 /** The nearest directory at or above `cwd` that has a configuration or `.runbook/env`; `cwd` if there is none. */

@@ -27,10 +27,23 @@ export interface Config {
   requesterMayApprove: boolean
   /** Groups whose members may approve alone, with a reason. Everyone in `escalate.to` is notified. */
   breakGlass: string[]
+  limits: Limits
   /** The identity provider whose tokens people may log in with. */
   oidc?: Oidc
   /** For `doctor`: what works but should be changed. */
   warnings: string[]
+}
+
+export interface Limits {
+  /** Requests of one person that change something, in each API process. */
+  writesPerMinute: number
+  /** Requests of one address without a valid token, in each API process. */
+  failedLoginsPerMinute: number
+  eventStreams: number
+  eventStreamsPerPerson: number
+  reviews: number
+  /** Notes, claims and decisions of one person on one incident, each, over all processes. */
+  perIncident: number
 }
 
 export type ConnectionConfig =

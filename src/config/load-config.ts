@@ -110,6 +110,7 @@ function assemble(
     auto: value.auto,
     requesterMayApprove: value.requesterMayApprove,
     breakGlass: value.breakGlass,
+    limits: value.limits,
     ...(value.oidc ? { oidc: assembleOidc(value.oidc) } : {}),
     warnings,
   }

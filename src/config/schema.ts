@@ -188,6 +188,25 @@ const connection = z.discriminatedUnion('kind', [
     .describe("Log files on the worker's machine: for `logs.search`."),
 ])
 
+const atMost = (most: number) => z.int().min(1).max(100_000).default(most)
+
+const limits = z.strictObject({
+  writesPerMinute: atMost(600).describe(
+    'Requests of one person that change something, per minute. Counted by each API process on its own.',
+  ),
+  failedLoginsPerMinute: atMost(60).describe(
+    'Requests of one address without a valid token, per minute; further ones get 429 instead of 401. Valid tokens are always accepted. Counted by each API process on its own.',
+  ),
+  eventStreams: atMost(100).describe('Event streams that one API process serves at the same time.'),
+  eventStreamsPerPerson: atMost(40).describe('The part of them that one person may have.'),
+  reviews: atMost(20).describe(
+    'Reviews that one API process sends at the same time; one person may have half of them.',
+  ),
+  perIncident: atMost(200).describe(
+    'Notes, claims and decisions of one person on one incident: so many of each. Counted in the database, over all processes.',
+  ),
+})
+
 export const configSchema = z.strictObject({
   database: address.describe("The engine's own database: incidents, gates, decisions, history."),
   temporal: z
@@ -281,6 +300,7 @@ export const configSchema = z.strictObject({
     .describe(
       'Groups whose members may approve alone, with a reason (break-glass). Everyone in `escalate.to` is notified.',
     ),
+  limits: limits.prefault({}).describe('How much one person, one address or one incident may take up.'),
   oidc: oidc.optional().describe('An identity provider whose tokens people may log in with.'),
 })
 

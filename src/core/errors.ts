@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'RUNBOOK_UNKNOWN_INCIDENT_TYPE' // exit 2, HTTP 400; detail.known
   | 'RUNBOOK_NOT_FOUND' // no such incident, gate, evidence: exit 2, HTTP 404
   | 'RUNBOOK_CONFLICT' // the state does not allow it (closed, already decided, digest differs): exit 1, HTTP 409
+  | 'RUNBOOK_TOO_MANY_REQUESTS' // a limit on requests: exit 1, HTTP 429; detail.retryAfterSeconds where waiting helps
   | 'RUNBOOK_NOT_AUTHENTICATED' // exit 4, HTTP 401
   | 'RUNBOOK_NOT_ALLOWED' // exit 4, HTTP 403
   | 'RUNBOOK_UNREACHABLE' // a database, Redis, Temporal, the API does not answer: exit 1, HTTP 503

@@ -84,8 +84,8 @@ function unreadableFaults(incident: string, events: ChainEvent[]): ChainFault[] 
 
 /** Each check's event names the digest of its evidence; there is no evidence without an event. */
 async function evidenceFaults(db: Queryable, incident: string, events: ChainEvent[]): Promise<ChainFault[]> {
-  const found = await db.query<{ place: string; body: string; ref: string }>(
-    'SELECT place, body, ref FROM runbook.evidence WHERE incident = $1 ORDER BY place',
+  const found = await db.query<{ place: string; digest: string; ref: string }>(
+    `SELECT place, encode(sha256(convert_to(body, 'UTF8')), 'hex') AS digest, ref FROM runbook.evidence WHERE incident = $1 ORDER BY place`,
     [incident],
   )
   const stored = new Map(found.rows.map((row) => [row.place, row]))
@@ -95,7 +95,7 @@ async function evidenceFaults(db: Queryable, incident: string, events: ChainEven
     stored.delete(String(event.place))
     const fault = (what: string) => faults.push({ incident, seq: event.seq, what: `its evidence ${what}` })
     if (!row) fault('is missing')
-    else if (row.ref !== event.data.ref || sha256Hex(row.body) !== row.ref) fault('was changed after it was stored')
+    else if (row.ref !== event.data.ref || row.digest !== row.ref) fault('was changed after it was stored')
   }
   for (const place of stored.keys()) faults.push({ incident, seq: 0, what: `evidence ${place} was never recorded` })
   return faults

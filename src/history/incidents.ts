@@ -104,11 +104,28 @@ export async function listIncidents(db: Queryable, filter: IncidentFilter): Prom
   return found.rows.map((row) => ({ ...row, inputs: JSON.parse(row.inputs) as JsonObject }))
 }
 
-/** An incident's events after `after`, in order. */
-export async function readEvents(db: Queryable, incident: string, after = 0): Promise<StoredEvent[]> {
+/** Events that are read at a time where an incident may have many. */
+export const EVENTS_AT_ONCE = 200
+
+/** An incident's events up to `upTo`, in order, some at a time. */
+export async function* readEventsInBatches(
+  db: Queryable,
+  incident: string,
+  upTo: number,
+): AsyncGenerator<StoredEvent[]> {
+  for (let after = 0; after < upTo;) {
+    const events = (await readEvents(db, incident, after, EVENTS_AT_ONCE)).filter(({ seq }) => seq <= upTo)
+    if (events.length === 0) return
+    yield events
+    after = events.at(-1)!.seq
+  }
+}
+
+/** An incident's events after `after`, in order; at most `limit` of them. */
+export async function readEvents(db: Queryable, incident: string, after = 0, limit?: number): Promise<StoredEvent[]> {
   const found = await db.query<{ seq: string; at: string; place: string | null; body: string; hash: string }>(
-    'SELECT seq, at, place, body, hash FROM runbook.events WHERE incident = $1 AND seq > $2 ORDER BY seq',
-    [incident, after],
+    'SELECT seq, at, place, body, hash FROM runbook.events WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3',
+    [incident, after, limit ?? null],
   )
   return found.rows.map((row) => ({
     ...parseEvent(row.body),

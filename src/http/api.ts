@@ -1,9 +1,15 @@
+import type { IncomingMessage } from 'node:http'
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
+import { isRunbookError } from '../core/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import { openLogin } from '../engine/login.ts'
 import { newApp, type ApiEnv } from './app.ts'
+import { refuseDeepJson } from './json-depth.ts'
+import { RateLimit, tooMany } from './limits.ts'
+import { answerNoRoute, answerOptions, endBodyOfHead, openMethods } from './methods.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
 import { controlRoutes } from './routes/controls.ts'
 import { effectRoutes } from './routes/effects.ts'
@@ -31,7 +37,6 @@ export interface ApiOptions {
 export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono<ApiEnv> {
   const ending = options.ending ?? new AbortController().signal
   const logError = options.logError ?? ((error, request) => console.error(`${request}:`, error))
-  const login = openLogin(engine.config, engine.people)
   const app = newApp()
   app.use(
     secureHeaders({
@@ -39,11 +44,10 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
       referrerPolicy: 'no-referrer',
     }),
   )
-  app.use('/v1/*', async (c, next) => {
-    c.header('cache-control', 'no-store')
-    c.set('person', await login(bearerToken(c.req.header('authorization'))))
-    await next()
-  })
+  app.use(endBodyOfHead)
+  let methodsOf = (_path: string): string[] => []
+  app.use(answerOptions((path) => methodsOf(path)))
+  app.use('/v1/*', authenticate(engine))
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -51,6 +55,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
         answerProblem(c, problem(413, 'RUNBOOK_BAD_INPUT', `the request body is larger than ${MAX_BODY_BYTES} bytes`)),
     }),
   )
+  app.use(refuseDeepJson)
   app.route('/', healthRoutes(engine))
   app.route('/', incidentRoutes(engine))
   app.route('/', eventRoutes(engine, ending))
@@ -61,18 +66,42 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
   registerOpenApi(app)
-  app.notFound((c) =>
-    answerProblem(
-      c,
-      problem(404, 'RUNBOOK_NOT_FOUND', `unknown route: ${c.req.method} ${c.req.path}; /openapi.json lists all routes`),
-    ),
-  )
+  methodsOf = openMethods(app)
+  app.notFound(answerNoRoute(methodsOf))
   app.onError((error, c) => {
     const answer = problemOf(error)
     if (answer.status === 500) logError(error, `${c.req.method} ${c.req.path}`)
     return answerProblem(c, answer)
   })
   return app
+}
+
+/**
+ * Finds the person of the request's token, and limits how often a person writes and how often an address sends wrong tokens. Right tokens
+ * are always accepted: somebody who guesses must not keep everybody else at the same address (a proxy) from working.
+ */
+function authenticate({ config, people }: Engine): MiddlewareHandler<ApiEnv> {
+  const login = openLogin(config, people)
+  const writes = new RateLimit(config.limits.writesPerMinute)
+  const failures = new RateLimit(config.limits.failedLoginsPerMinute)
+  return async (c, next) => {
+    c.header('cache-control', 'no-store')
+    const person = await login(bearerToken(c.req.header('authorization'))).catch((error: unknown) => {
+      const seconds = isRunbookError(error, 'RUNBOOK_NOT_AUTHENTICATED') ? failures.take(addressOf(c)) : 0
+      throw seconds > 0 ? tooMany('too many requests without a valid token came from this address', seconds) : error
+    })
+    c.set('person', person)
+    const seconds = ['GET', 'HEAD'].includes(c.req.method) ? 0 : writes.take(person.name)
+    if (seconds > 0)
+      throw tooMany(`${person.name} sent more than ${config.limits.writesPerMinute} changes in a minute`, seconds)
+    await next()
+  }
+}
+
+/** The client's own address; behind a proxy, the proxy's. */
+function addressOf(c: Context): string {
+  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
+  return incoming?.socket.remoteAddress ?? 'unknown'
 }
 
 function bearerToken(header: string | undefined): string | undefined {

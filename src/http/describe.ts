@@ -10,6 +10,7 @@ const REASONS = {
   404: 'Not found',
   409: 'The current state does not allow this',
   413: 'The request body is too large',
+  429: 'A limit of the configuration was reached: `Retry-After` says when to try again',
   503: 'The database or Temporal does not answer',
 } as const
 
@@ -25,7 +26,7 @@ export function answers<T extends z.ZodType, P extends Status = never>(schema: T
 
 /** The problems alone, for routes that do not answer JSON. */
 export function problemAnswers(problems: Status[]) {
-  const all: Status[] = [400, 401, ...problems, 503]
+  const all: Status[] = [400, 401, ...problems, 429, 503]
   return Object.fromEntries(all.map((status) => [status, { description: REASONS[status], ...PROBLEM }]))
 }
 

@@ -17,6 +17,7 @@ const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
   RUNBOOK_STALE: 409,
   RUNBOOK_REFUSED: 409,
   RUNBOOK_INVALID_RUNBOOK: 422,
+  RUNBOOK_TOO_MANY_REQUESTS: 429,
   RUNBOOK_UNREACHABLE: 503,
   RUNBOOK_CONFIG: 500,
   RUNBOOK_CHECK_FAILED: 500,
@@ -27,10 +28,12 @@ const TITLES: Partial<Record<number, string>> = {
   401: 'Not authenticated',
   403: 'Not allowed',
   404: 'Not found',
+  405: 'Method not allowed',
   409: 'Conflict',
   413: 'Too large',
   415: 'Not JSON',
   422: 'The runbook has problems',
+  429: 'Too many requests',
   503: 'Not reachable',
 }
 
@@ -54,11 +57,12 @@ export function problemOf(error: unknown): Problem {
   return problem(500, 'RUNBOOK_INTERNAL', 'internal error: see the log of "runbook serve"')
 }
 
-/** Answers with a problem, with `www-authenticate` for 401 and `retry-after` for 503. */
+/** Answers with a problem, with `www-authenticate` for 401 and `retry-after` for 503 and 429. */
 export function answerProblem(c: Context, answer: Problem): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
   if (answer.status === 401) headers['www-authenticate'] = 'Bearer realm="runbook"'
-  if (answer.status === 503) headers['retry-after'] = '2'
+  const retryAfter = answer.status === 503 ? 2 : answer.data?.retryAfterSeconds
+  if (typeof retryAfter === 'number') headers['retry-after'] = String(retryAfter)
   return c.body(JSON.stringify(answer), answer.status as ContentfulStatusCode, headers)
 }
 

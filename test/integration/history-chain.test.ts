@@ -4,7 +4,7 @@ import { closeIncident } from '../../src/history/close.ts'
 import { verifyChain } from '../../src/history/chain.ts'
 import { recordEvents, recordEvidence } from '../../src/history/record.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
-import { reviewMarkdown } from '../../src/engine/views/review-markdown.ts'
+import { markdownOf } from '../support/review.ts'
 import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
 
 let world: EngineWorld
@@ -113,7 +113,7 @@ describe('a chain', () => {
     // It can be reviewed whatever was changed, and the review reports the change.
     const review = await reviewIncident(world.reader, incident)
     expect(review.chainFaults).not.toEqual([])
-    expect(reviewMarkdown(review)).toContain('**chain broken**')
+    expect(await markdownOf(review)).toContain('**chain broken**')
   })
 
   test('reports an event whose data has the wrong fields for its kind, and the review shows that data', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { Evidence } from '../../src/core/evidence.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
-import { readAllEvidence } from '../../src/engine/views/evidence.ts'
+import { reviewIncident } from '../../src/engine/views/review.ts'
 import { incidentsToStart, markStarted } from '../../src/history/accept.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { openDatabase, transaction } from '../../src/history/database.ts'
@@ -295,7 +295,7 @@ describe('recording', () => {
     const values = answers.map((found) => found.map((one) => one.result?.rows))
     expect(values[1]).toEqual(values[0])
     expect(values[2]).toEqual(values[0])
-    const stored = await readAllEvidence(world.engine, incident)
+    const stored = (await reviewIncident(world.engine, incident)).evidence
     expect(stored.map((one) => (one.body.result as { rows: unknown }).rows)).toEqual(values[0])
     expect((await readIncident(world.engine, incident)).state).toBe('diagnosing')
   })

@@ -130,7 +130,7 @@ describe('reading', () => {
   test.each([
     ['/v1/incidents/INC-999999', 404, 'RUNBOOK_NOT_FOUND'],
     ['/v1/incidents/142', 400, 'RUNBOOK_BAD_INPUT'],
-    ['/v1/incidents/INC-1/decision', 404, 'RUNBOOK_NOT_FOUND'],
+    ['/v1/incidents/INC-1/decision', 405, 'RUNBOOK_BAD_INPUT'],
     ['/v1/incidents?limit=0', 400, 'RUNBOOK_BAD_INPUT'],
     ['/v1/incidents?state=broken', 400, 'RUNBOOK_BAD_INPUT'],
     ['/v1/no-such-thing', 404, 'RUNBOOK_NOT_FOUND'],

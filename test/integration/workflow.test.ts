@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { PlanRemedy } from '../../src/core/plan.ts'
 import { cancelIncident } from '../../src/engine/incident-actions.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
-import { reviewMarkdown } from '../../src/engine/views/review-markdown.ts'
+import { markdownOf } from '../support/review.ts'
 import type { Review } from '../../src/engine/views/view-types.ts'
 import type { DecisionClaims } from '../../src/gate/decision-schema.ts'
 import { signClaims } from '../../src/gate/keyring.ts'
@@ -102,7 +102,7 @@ describe('an incident', () => {
       'r1/after/bad',
       'closed',
     ])
-    const markdown = reviewMarkdown(review)
+    const markdown = await markdownOf(review)
     for (const part of [
       '**Causes that hold**',
       'lead** approved all targets',
@@ -308,5 +308,5 @@ test('the review is the same after Temporal has deleted the workflow', async () 
   )
   const review = await reviewIncident(world.engine.database, id)
   expect(review).toEqual(forgotten)
-  expect(reviewMarkdown(review)).toBe(reviewMarkdown(forgotten))
+  expect(await markdownOf(review)).toBe(await markdownOf(forgotten))
 })

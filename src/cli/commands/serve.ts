@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { readEnvironment } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
+import { isThisMachine } from '../this-machine.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** Less than the timeout of the command line, so that it receives the error "the database does not answer". */
@@ -12,9 +13,14 @@ export function command(terminal: Terminal): Command {
   return new Command('serve')
     .description('Run the HTTP API until it is stopped (Ctrl-C or SIGTERM).')
     .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option(
+      '--plain-http',
+      'serve other machines without encryption, behind a proxy that adds TLS or on a safe network',
+    )
     .option('--port <port>', 'port to listen on (default: the port of RUNBOOK_URL, else 8080); 0: any free port')
     .addHelpText('after', '\nExamples:\n  runbook serve\n  runbook serve --port 8081')
-    .action(async (options: { host: string; port?: string }) => {
+    .action(async (options: { host: string; port?: string; plainHttp?: true }) => {
+      requireEncryption(options.host, options.plainHttp === true || terminal.env.RUNBOOK_PLAIN_HTTP === '1')
       const [{ openEngine }, { startApi }, { untilEnded }] = await Promise.all([
         import('../../engine/engine.ts'),
         import('../../http/serve.ts'),
@@ -32,6 +38,15 @@ export function command(terminal: Terminal): Command {
         await engine.close()
       }
     })
+}
+
+/** The API has no TLS of its own: on another address than the machine's own, everybody on the way could read tokens and act with them. */
+function requireEncryption(host: string, isAccepted: boolean): void {
+  if (isAccepted || isThisMachine(host)) return
+  throw new RunbookError(
+    'RUNBOOK_BAD_INPUT',
+    `--host ${host}: other machines would send their tokens over plain HTTP, where they can be read on the network. Serve on 127.0.0.1 behind a proxy with TLS, or add --plain-http (or set RUNBOOK_PLAIN_HTTP=1) if that network is safe.`,
+  )
 }
 
 const DEFAULT_PORT = '8080'

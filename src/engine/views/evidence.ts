@@ -8,13 +8,44 @@ const COLUMNS = `place, name, kind, status, ref, parameters, body, truncated,
 
 type Row = Omit<EvidenceView, 'parameters' | 'body'> & { parameters: string; body: string }
 
+/** One stored result, without its content. */
+export interface EvidenceEntry {
+  place: string
+  bytes: number
+}
+
 /** All evidence of an incident, oldest first. */
-export async function readAllEvidence(db: Queryable, incident: string): Promise<EvidenceView[]> {
-  const found = await db.query<Row>(
-    `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 ORDER BY started_at, place`,
+export async function listEvidence(db: Queryable, incident: string): Promise<EvidenceEntry[]> {
+  const found = await db.query<EvidenceEntry>(
+    `SELECT place, octet_length(body) + octet_length(parameters) AS bytes FROM runbook.evidence
+     WHERE incident = $1 ORDER BY started_at, place`,
     [incident],
   )
-  return found.rows.map(evidenceOf)
+  return found.rows
+}
+
+/** So many bytes of results are in memory at a time, or one result that is larger. */
+const BATCH_BYTES = 1_000_000
+
+/** The listed evidence in the same order. */
+export async function* readEvidenceInBatches(
+  db: Queryable,
+  incident: string,
+  entries: EvidenceEntry[],
+): AsyncGenerator<EvidenceView> {
+  for (let from = 0, to = 0; from < entries.length; from = to) {
+    let bytes = 0
+    while (to < entries.length && (to === from || bytes + entries[to]!.bytes <= BATCH_BYTES)) {
+      bytes += entries[to]!.bytes
+      to += 1
+    }
+    const places = entries.slice(from, to).map(({ place }) => place)
+    const found = await db.query<Row>(
+      `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 AND place = ANY ($2) ORDER BY started_at, place`,
+      [incident, places],
+    )
+    yield* found.rows.map(evidenceOf)
+  }
 }
 
 /** Throws `RUNBOOK_NOT_FOUND`. */

@@ -1,16 +1,34 @@
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { ProposedAction } from '../../core/proposal.ts'
-import { acknowledgement } from './review.ts'
-import type { EvidenceView, GateView, Review, RoundView } from './view-types.ts'
+import type { ReviewParts } from './review.ts'
+import type { EvidenceView, GateView, RoundView } from './view-types.ts'
 
 const MAX_EVIDENCE_CHARACTERS = 4_000
 
-/** The review as Markdown, for people and for pull requests. */
-export function reviewMarkdown(review: Review): string {
-  const { incident } = review
-  const acknowledged = acknowledgement(review.timeline)
-  const lines = [
+/** The review as Markdown, in pieces, for people and for pull requests. */
+export async function* reviewMarkdown(review: ReviewParts): AsyncGenerator<string> {
+  yield* headLines(review).map(endLine)
+  yield* ['## Timeline', ''].map(endLine)
+  for await (const entry of review.timeline) yield endLine(`- \`${entry.at.slice(11, 23)}\` ${inline(entry.text)}`)
+  yield endLine('')
+  let notes = 0
+  for await (const note of review.notes) {
+    if ((notes += 1) === 1) yield* ['## Notes', ''].map(endLine)
+    yield endLine(`- ${note.at} ${inline(note.person)}: ${inline(note.body)}`)
+  }
+  if (notes > 0) yield endLine('')
+  yield endLine('## Evidence')
+  for await (const evidence of review.evidence) yield* ['', ...evidenceLines(evidence)].map(endLine)
+}
+
+function endLine(text: string): string {
+  return `${text}\n`
+}
+
+function headLines({ head, events, acknowledged }: ReviewParts): string[] {
+  const { incident } = head
+  return [
     `# ${incident.id}: ${inline(incident.type)}, ${incident.outcome ?? incident.state}`,
     '',
     ...(incident.reason ? [`${inline(capital(incident.reason))}.`, ''] : []),
@@ -20,24 +38,13 @@ export function reviewMarkdown(review: Review): string {
     `| Key | ${inline(incident.key)} |`,
     `| Inputs | ${inline(JSON.stringify(incident.inputs))} |`,
     `| Opened | ${incident.openedAt} by ${inline(incident.requester.replace(/^person:/, ''))}${incident.occurrences > 1 ? `, ${incident.occurrences} times` : ''} |`,
-    `| Acknowledged | ${acknowledged ? `${acknowledged.at}, after ${human(review.timeToAcknowledgeMs)}: ${inline(acknowledged.person)} ${acknowledged.how}` : 'no'} |`,
+    `| Acknowledged | ${acknowledged ? `${acknowledged.at}, after ${human(head.timeToAcknowledgeMs)}: ${inline(acknowledged.person)} ${acknowledged.how}` : 'no'} |`,
     `| Closed | ${incident.closedAt ?? 'not yet'} |`,
-    `| Time to resolve | ${review.timeToResolveMs === null ? 'not resolved' : human(review.timeToResolveMs)} |`,
-    `| History | ${review.chainFaults.length === 0 ? `${review.timeline.length} events, chain intact` : `**chain broken**: ${inline(review.chainFaults.join('; '))}`} |`,
+    `| Time to resolve | ${head.timeToResolveMs === null ? 'not resolved' : human(head.timeToResolveMs)} |`,
+    `| History | ${head.chainFaults.length === 0 ? `${events} events, chain intact` : `**chain broken**: ${inline(head.chainFaults.join('; '))}`} |`,
     '',
     ...incident.rounds.flatMap(roundLines),
-    '## Timeline',
-    '',
-    ...review.timeline.map((entry) => `- \`${entry.at.slice(11, 23)}\` ${inline(entry.text)}`),
-    '',
-    ...(review.notes.length > 0
-      ? ['## Notes', '', ...review.notes.map((note) => `- ${note.at} ${inline(note.person)}: ${inline(note.body)}`), '']
-      : []),
-    '## Evidence',
-    '',
-    ...review.evidence.flatMap(evidenceLines),
   ]
-  return `${lines.join('\n').trimEnd()}\n`
 }
 
 function roundLines(round: RoundView): string[] {
@@ -139,7 +146,6 @@ function evidenceLines(evidence: EvidenceView): string[] {
     fence,
     '',
     '</details>',
-    '',
   ]
 }
 

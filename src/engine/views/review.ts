@@ -1,34 +1,108 @@
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { verifyChain } from '../../history/chain.ts'
-import { readEvents } from '../../history/incidents.ts'
-import { readAllEvidence } from './evidence.ts'
+import { readEventsInBatches } from '../../history/incidents.ts'
+import { listEvidence, readEvidenceInBatches, type EvidenceEntry } from './evidence.ts'
 import { incidentView } from './show.ts'
 import { timelineEntry } from './timeline.ts'
-import type { Review, TimelineEntry } from './view-types.ts'
+import type { EvidenceView, Review, TimelineEntry } from './view-types.ts'
 
-/** Everything about an incident, from the engine's database alone: complete also after Temporal deleted its history. */
-export async function reviewIncident(database: Database, id: string): Promise<Review> {
-  return snapshot(database, (db) => review(db, id))
+type Note = Review['notes'][number]
+type List<T> = AsyncIterable<T> | Iterable<T>
+
+/** A review of which the long parts are read while they are sent: no process holds a whole one in memory. */
+export interface ReviewParts {
+  head: Omit<Review, 'timeline' | 'evidence' | 'notes'>
+  events: number
+  acknowledged: Acknowledgement | undefined
+  timeline: List<TimelineEntry>
+  evidence: List<EvidenceView>
+  notes: List<Note>
 }
 
-async function review(db: Queryable, id: string): Promise<Review> {
+/**
+ * Everything about an incident, from the engine's database alone: complete also after Temporal deleted its history. The short parts and
+ * the lengths of the long ones are those of one moment; what the long parts consist of never changes afterwards.
+ */
+export async function openReview(database: Database, id: string): Promise<ReviewParts> {
+  const { upTo, places, lastNote, ...rest } = await snapshot(database, (db) => readHead(db, id))
+  return {
+    ...rest,
+    events: upTo,
+    timeline: readTimeline(database, id, upTo),
+    evidence: readEvidenceInBatches(database, id, places),
+    notes: readNotes(database, id, lastNote),
+  }
+}
+
+/** As `openReview`, all of it in memory. */
+export async function reviewIncident(database: Database, id: string): Promise<Review> {
+  const { head, timeline, evidence, notes } = await openReview(database, id)
+  return { ...head, timeline: await all(timeline), evidence: await all(evidence), notes: await all(notes) }
+}
+
+interface Head extends Pick<ReviewParts, 'head' | 'acknowledged'> {
+  /** The last event, all evidence and the last note of the review. */
+  upTo: number
+  places: EvidenceEntry[]
+  lastNote: string
+}
+
+async function readHead(db: Queryable, id: string): Promise<Head> {
   const incident = await incidentView(db, id)
-  const since = (at: string | null) => (at === null ? null : Date.parse(at) - Date.parse(incident.openedAt))
-  const notes = await db.query<{ person: string; body: string; at: Date }>(
-    'SELECT person, body, at FROM runbook.notes WHERE incident = $1 ORDER BY number',
+  const faults = await verifyChain(db, id)
+  const last = await db.query<{ seq: string; note: string }>(
+    `SELECT (SELECT coalesce(max(seq), 0) FROM runbook.events WHERE incident = $1) AS seq,
+       (SELECT coalesce(max(number), 0) FROM runbook.notes WHERE incident = $1) AS note`,
     [id],
   )
-  const faults = await verifyChain(db, id)
-  const timeline = (await readEvents(db, id)).map(timelineEntry)
+  const upTo = Number(last.rows[0]!.seq)
+  const acknowledged = await firstAcknowledgement(readTimeline(db, id, upTo))
+  const since = (at: string | null) => (at === null ? null : Date.parse(at) - Date.parse(incident.openedAt))
   return {
-    incident,
-    timeline,
-    evidence: await readAllEvidence(db, id),
-    notes: notes.rows.map((row) => ({ ...row, at: row.at.toISOString() })),
-    timeToAcknowledgeMs: since(acknowledgement(timeline)?.at ?? null),
-    timeToResolveMs: incident.outcome === 'resolved' ? since(incident.closedAt) : null,
-    chainFaults: faults.map((fault) => `event ${fault.seq}: ${fault.what}`),
+    head: {
+      incident,
+      timeToAcknowledgeMs: since(acknowledged?.at ?? null),
+      timeToResolveMs: incident.outcome === 'resolved' ? since(incident.closedAt) : null,
+      chainFaults: faults.map((fault) => `event ${fault.seq}: ${fault.what}`),
+    },
+    acknowledged,
+    upTo,
+    places: await listEvidence(db, id),
+    lastNote: last.rows[0]!.note,
   }
+}
+
+async function* readTimeline(db: Queryable, id: string, upTo: number): AsyncGenerator<TimelineEntry> {
+  for await (const events of readEventsInBatches(db, id, upTo)) yield* events.map(timelineEntry)
+}
+
+/** A note has up to 10,000 characters. */
+const NOTES_AT_ONCE = 50
+
+async function* readNotes(db: Queryable, id: string, last: string): AsyncGenerator<Note> {
+  for (let after = '0'; ;) {
+    const found = await db.query<{ number: string; person: string; body: string; at: Date }>(
+      'SELECT number, person, body, at FROM runbook.notes WHERE incident = $1 AND number > $2 AND number <= $3 ORDER BY number LIMIT $4',
+      [id, after, last, NOTES_AT_ONCE],
+    )
+    yield* found.rows.map(({ person, body, at }) => ({ person, body, at: at.toISOString() }))
+    if (found.rows.length < NOTES_AT_ONCE) return
+    after = found.rows.at(-1)!.number
+  }
+}
+
+async function firstAcknowledgement(timeline: List<TimelineEntry>): Promise<Acknowledgement | undefined> {
+  for await (const entry of timeline) {
+    const found = acknowledgement(entry)
+    if (found) return found
+  }
+  return undefined
+}
+
+async function all<T>(list: List<T>): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of list) items.push(item)
+  return items
 }
 
 const ACTION_BY_KIND: Record<string, string> = {
@@ -37,8 +111,14 @@ const ACTION_BY_KIND: Record<string, string> = {
   decision: 'decided',
 }
 
-/** The first action of a person that shows that they have seen the incident: acknowledge, claim or decide. */
-export function acknowledgement(timeline: TimelineEntry[]): { at: string; person: string; how: string } | undefined {
-  const first = timeline.find(({ kind, actor }) => Object.hasOwn(ACTION_BY_KIND, kind) && actor.startsWith('person:'))
-  return first && { at: first.at, person: first.actor.replace('person:', ''), how: ACTION_BY_KIND[first.kind]! }
+export interface Acknowledgement {
+  at: string
+  person: string
+  how: string
+}
+
+/** An action of a person that shows that they have seen the incident: acknowledge, claim or decide. The first one counts. */
+export function acknowledgement({ kind, actor, at }: TimelineEntry): Acknowledgement | undefined {
+  if (!Object.hasOwn(ACTION_BY_KIND, kind) || !actor.startsWith('person:')) return undefined
+  return { at, person: actor.replace('person:', ''), how: ACTION_BY_KIND[kind]! }
 }

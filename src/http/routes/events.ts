@@ -1,20 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
-import { RunbookError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { timelineEntry } from '../../engine/views/timeline.ts'
-import { readEvents, readIncident } from '../../history/incidents.ts'
+import type { Database } from '../../history/database.ts'
+import { EVENTS_AT_ONCE, readEvents, readIncident } from '../../history/incidents.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { problemAnswers } from '../describe.ts'
+import { Slots } from '../limits.ts'
+import { streamOf } from '../stream-of.ts'
 import { incidentParams } from '../request-schemas.ts'
 
 const POLL_INTERVAL_MS = 300
 const HEARTBEAT_INTERVAL_MS = 15_000
 /** A stream ends after this time; the client reconnects with Last-Event-ID. */
 const MAX_STREAM_MS = 30 * 60_000
-/** Each stream sends one query per poll interval. */
-const MAX_STREAMS = 100
 
 const events = createRoute({
   method: 'get',
@@ -37,50 +36,50 @@ const events = createRoute({
   },
 })
 
-/** `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. */
-export function eventRoutes(engine: Engine, ending: AbortSignal): OpenAPIHono<ApiEnv> {
+/**
+ * `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. Each stream sends one query per poll
+ * interval, so their number is limited.
+ */
+export function eventRoutes({ database, config }: Engine, ending: AbortSignal): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  let open = 0
+  const { eventStreams, eventStreamsPerPerson } = config.limits
+  const slots = new Slots('event streams', { all: eventStreams, perPerson: eventStreamsPerPerson })
   app.openapi(events, async (c): Promise<Response> => {
     const { id } = c.req.valid('param')
     const after = Number(c.req.valid('header')['last-event-id'] ?? 0)
-    const { state } = await readIncident(engine.database, id)
-    const first = await readEvents(engine.database, id, after)
-    if (state === 'closed' && first.length === 0) return c.body(null, 204)
-    if (open >= MAX_STREAMS)
-      throw new RunbookError('RUNBOOK_UNREACHABLE', `${MAX_STREAMS} event streams are already open: try again later`)
-    open += 1
-    return streamSSE(c, async (stream) => {
-      try {
-        await follow(engine, stream, id, after, ending)
-      } finally {
-        open -= 1
-      }
+    const { state } = await readIncident(database, id)
+    if (state === 'closed' && (await readEvents(database, id, after, 1)).length === 0) return c.body(null, 204)
+    const ended = slots.take(c.get('person').name)
+    const body = streamOf((signal) => follow(database, id, after, AbortSignal.any([signal, ending])), {
+      gone: c.req.raw.signal,
+      ended,
     })
+    return c.body(body, 200, { 'content-type': 'text/event-stream' })
   })
   return app
 }
 
-async function follow(engine: Engine, stream: SSEStreamingApi, id: string, after: number, ending: AbortSignal) {
+async function* follow(database: Database, id: string, after: number, ending: AbortSignal): AsyncGenerator<string> {
   const startedAt = Date.now()
   let last = after
   let wroteAt = startedAt
-  while (!stream.aborted && !ending.aborted && Date.now() - startedAt < MAX_STREAM_MS) {
-    const fresh = await readEvents(engine.database, id, last)
+  while (!ending.aborted && Date.now() - startedAt < MAX_STREAM_MS) {
+    const fresh = await readEvents(database, id, last, EVENTS_AT_ONCE)
     for (const event of fresh) {
-      await stream.writeSSE({ id: String(event.seq), event: event.kind, data: JSON.stringify(timelineEntry(event)) })
+      yield `event: ${event.kind}\ndata: ${JSON.stringify(timelineEntry(event))}\nid: ${event.seq}\n\n`
       last = event.seq
       wroteAt = Date.now()
     }
-    if (fresh.some((event) => event.kind === 'closed') || (fresh.length === 0 && (await isClosed(engine, id)))) return
+    if (fresh.some((event) => event.kind === 'closed') || (fresh.length === 0 && (await isClosed(database, id)))) return
+    if (fresh.length === EVENTS_AT_ONCE) continue
     if (Date.now() - wroteAt > HEARTBEAT_INTERVAL_MS) {
-      await stream.write(': heartbeat\n\n')
+      yield ': heartbeat\n\n'
       wroteAt = Date.now()
     }
     await sleep(POLL_INTERVAL_MS, undefined, { signal: ending }).catch(() => {})
   }
 }
 
-async function isClosed(engine: Engine, id: string): Promise<boolean> {
-  return (await readIncident(engine.database, id)).state === 'closed'
+async function isClosed(database: Database, id: string): Promise<boolean> {
+  return (await readIncident(database, id)).state === 'closed'
 }

@@ -1,11 +1,15 @@
+import type { Context } from 'hono'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { readEvidenceByRef } from '../../engine/views/evidence.ts'
 import { reviewMarkdown } from '../../engine/views/review-markdown.ts'
-import { reviewIncident } from '../../engine/views/review.ts'
+import { reviewJson } from '../../engine/views/review-json.ts'
+import { openReview, type ReviewParts } from '../../engine/views/review.ts'
 import { evidenceView, review } from '../../engine/views/view-schemas.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, problemAnswers } from '../describe.ts'
+import { Slots } from '../limits.ts'
+import { gathered, streamOf } from '../stream-of.ts'
 import { evidenceParams, incidentParams } from '../request-schemas.ts'
 
 const asJson = createRoute({
@@ -35,13 +39,33 @@ const evidence = createRoute({
   responses: answers(evidenceView, 'The evidence', [404]),
 })
 
-export function reviewRoutes({ database }: Engine): OpenAPIHono<ApiEnv> {
+export function reviewRoutes({ database, config }: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  app.openapi(asJson, async (c) => c.json(await reviewIncident(database, c.req.valid('param').id), 200))
-  app.openapi(asMarkdown, async (c) => {
-    const text = reviewMarkdown(await reviewIncident(database, c.req.valid('param').id))
-    return c.body(text, 200, { 'content-type': 'text/markdown; charset=utf-8' })
+  const { reviews } = config.limits
+  const slots = new Slots('reviews', { all: reviews, perPerson: Math.ceil(reviews / 2) })
+  const send = async (
+    c: Context<ApiEnv>,
+    id: string,
+    contentType: string,
+    text: (review: ReviewParts) => AsyncGenerator<string>,
+  ) => {
+    const release = slots.take(c.get('person').name)
+    try {
+      const parts = await openReview(database, id)
+      const body = streamOf(() => gathered(text(parts)), { gone: c.req.raw.signal, ended: release })
+      return c.body(body, 200, { 'content-type': contentType })
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+  app.openapi(asJson, async (c) => {
+    // The types expect a value; this is its text, in pieces.
+    return (await send(c, c.req.valid('param').id, 'application/json', reviewJson)) as never
   })
+  app.openapi(asMarkdown, (c): Promise<Response> =>
+    send(c, c.req.valid('param').id, 'text/markdown; charset=utf-8', reviewMarkdown),
+  )
   app.openapi(evidence, async (c) => {
     const { id, ref } = c.req.valid('param')
     return c.json(await readEvidenceByRef(database, id, ref), 200)

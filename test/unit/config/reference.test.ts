@@ -24,6 +24,7 @@ test('every section and field has a description, and each kind of connection is 
     'channels',
     'alerts',
     'auto',
+    'limits',
     'oidc',
   ]
   expect(configuration().map(({ name }) => name)).toEqual(names)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { reviewMarkdown } from '../../../../src/engine/views/review-markdown.ts'
+import { markdownOf } from '../../../support/review.ts'
 import type { Review, RoundView } from '../../../../src/engine/views/view-types.ts'
 import { resolved } from '../../cli/incident-views.ts'
 
@@ -98,27 +98,27 @@ function review(text: string): Review {
 }
 
 describe('the review as Markdown', () => {
-  test('escapes markup, bidi and control characters in results and notes', () => {
-    const markdown = reviewMarkdown(review(HOSTILE))
+  test('escapes markup, bidi and control characters in results and notes', async () => {
+    const markdown = await markdownOf(review(HOSTILE))
     expectHarmless(markdown)
     // The character is shown, not removed.
     expect(markdown).toContain('\\u{202e}gnp.exe')
   })
 
-  test('shows a statement exactly, backticks included', () => {
+  test('shows a statement exactly, backticks included', async () => {
     const text = 'UPDATE `runs` SET x = ``1``'
-    expect(reviewMarkdown(review(text))).toContain(`\`\`\`${text} \`\`\``.replace('```UPDATE', '``` UPDATE'))
-    expect(reviewMarkdown(review('UPDATE runs'))).toContain('`UPDATE runs`')
+    expect(await markdownOf(review(text))).toContain(`\`\`\`${text} \`\`\``.replace('```UPDATE', '``` UPDATE'))
+    expect(await markdownOf(review('UPDATE runs'))).toContain('`UPDATE runs`')
   })
 
-  test('shows whether the event chain is intact', () => {
+  test('shows whether the event chain is intact', async () => {
     const broken = { ...review('x'), chainFaults: ['event 4: was changed after it was written'] }
-    expect(reviewMarkdown(broken)).toContain('**chain broken**: event 4: was changed after it was written')
-    expect(reviewMarkdown({ ...broken, chainFaults: [] })).toContain('chain intact')
+    expect(await markdownOf(broken)).toContain('**chain broken**: event 4: was changed after it was written')
+    expect(await markdownOf({ ...broken, chainFaults: [] })).toContain('chain intact')
   })
 
-  test('truncates long evidence and shows how much is missing and where to read it', () => {
-    const markdown = reviewMarkdown(review('y'.repeat(20_000)))
+  test('truncates long evidence and shows how much is missing and where to read it', async () => {
+    const markdown = await markdownOf(review('y'.repeat(20_000)))
     expect(markdown).toMatch(/… \d+ more characters: GET/)
   })
 })

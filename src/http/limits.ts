@@ -1,0 +1,74 @@
+import { RunbookError } from '../core/errors.ts'
+
+/** The limits of one API process. Those of the history (`limits.perIncident`) hold over all processes: src/gate/person-limits.ts. */
+
+const MINUTE_MS = 60_000
+/** Above this many names, those that were quiet for longest are forgotten: their next request counts from a full minute again. */
+const MAX_NAMES = 10_000
+
+export function tooMany(what: string, seconds: number): RunbookError {
+  return new RunbookError(
+    'RUNBOOK_TOO_MANY_REQUESTS',
+    `${what}: try again in ${seconds} s. The limits are in runbook.config.yaml, under "limits".`,
+    { retryAfterSeconds: seconds },
+  )
+}
+
+/** So many requests a minute for each name. What was not used of a minute can be used at once. */
+export class RateLimit {
+  readonly #perMinute: number
+  readonly #now: () => number
+  readonly #names = new Map<string, { left: number; at: number }>()
+
+  constructor(perMinute: number, now: () => number = () => performance.now()) {
+    this.#perMinute = perMinute
+    this.#now = now
+  }
+
+  /** Counts one request. Returns 0, or after how many seconds the next one is possible. */
+  take(name: string): number {
+    const at = this.#now()
+    const last = this.#names.get(name) ?? { left: this.#perMinute, at }
+    const left = Math.min(this.#perMinute, last.left + ((at - last.at) / MINUTE_MS) * this.#perMinute)
+    const isTaken = left >= 1
+    // Deleted first, so that the map's order is that of the last requests.
+    this.#names.delete(name)
+    this.#names.set(name, { left: isTaken ? left - 1 : left, at })
+    if (this.#names.size > MAX_NAMES) this.#names.delete(this.#names.keys().next().value!)
+    return isTaken ? 0 : Math.ceil(((1 - left) / this.#perMinute) * 60)
+  }
+}
+
+/** How many answers may be under way at the same time: of everybody, and of one person. */
+export class Slots {
+  readonly #what: string
+  readonly #all: number
+  readonly #perPerson: number
+  readonly #taken = new Map<string, number>()
+
+  constructor(what: string, limits: { all: number; perPerson: number }) {
+    this.#what = what
+    this.#all = limits.all
+    this.#perPerson = limits.perPerson
+  }
+
+  get taken(): number {
+    return [...this.#taken.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Returns what gives the slot back; a second call does nothing. Throws `RUNBOOK_TOO_MANY_REQUESTS`. */
+  take(person: string): () => void {
+    const own = this.#taken.get(person) ?? 0
+    if (own >= this.#perPerson) throw tooMany(`${person} has ${own} ${this.#what} open`, 2)
+    if (this.taken >= this.#all) throw tooMany(`${this.taken} ${this.#what} are open`, 2)
+    this.#taken.set(person, own + 1)
+    let isTaken = true
+    return () => {
+      if (!isTaken) return
+      isTaken = false
+      const left = this.#taken.get(person)! - 1
+      if (left === 0) this.#taken.delete(person)
+      else this.#taken.set(person, left)
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** An answer whose client takes nothing for this long is ended. */
+const STALLED_MS = 60_000
+
+export interface StreamOptions {
+  /** Aborted when the server stops or the client is gone. */
+  gone: AbortSignal
+  /** Called once, when the answer has ended in whatever way. */
+  ended: () => void
+  stalledMs?: number
+}
+
+/**
+ * The body of an answer, read from `source` only as fast as the client takes it. However it ends (completely, the client is gone, an
+ * error, a client that reads nothing, a body that nobody reads), `ended` is called and the signal that `source` got is aborted. After an
+ * error the connection is broken off, so that the client does not take a part for the whole.
+ */
+export function streamOf(
+  source: (signal: AbortSignal) => AsyncGenerator<string>,
+  { gone, ended, stalledMs = STALLED_MS }: StreamOptions,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  const ending = new AbortController()
+  const parts = source(ending.signal)
+  let stalled: NodeJS.Timeout | undefined
+  const end = () => {
+    clearTimeout(stalled)
+    gone.removeEventListener('abort', end)
+    ending.abort()
+    ended()
+  }
+  const breakOff = (controller: ReadableStreamDefaultController, error: unknown) => {
+    end()
+    controller.error(error)
+  }
+  const waitForReader = (controller: ReadableStreamDefaultController) => {
+    stalled = setTimeout(() => breakOff(controller, new Error('the client takes nothing')), stalledMs)
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        gone.addEventListener('abort', end)
+        if (gone.aborted) end()
+        else waitForReader(controller)
+      },
+      async pull(controller) {
+        clearTimeout(stalled)
+        try {
+          const { done, value } = await parts.next()
+          if (!done) {
+            controller.enqueue(encoder.encode(value))
+            return waitForReader(controller)
+          }
+          end()
+          controller.close()
+        } catch (error) {
+          breakOff(controller, error)
+        }
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+const PIECE_CHARACTERS = 64_000
+
+/** Joins short pieces: each part of an answer costs a turn of the event loop. */
+export async function* gathered(pieces: AsyncGenerator<string>): AsyncGenerator<string> {
+  let text = ''
+  for await (const piece of pieces) {
+    text += piece
+    if (text.length < PIECE_CHARACTERS) continue
+    yield text
+    text = ''
+  }
+  if (text !== '') yield text
+}
