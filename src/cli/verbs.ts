@@ -231,6 +231,14 @@ export const VERBS: readonly Verb[] = [
     load: () => import('./commands/undo.ts'),
   },
   {
+    name: 'init',
+    group: 'Write runbooks:',
+    summary: 'write the files of a new project',
+    usage: '[folder]',
+    json: true,
+    load: () => import('./commands/init.ts'),
+  },
+  {
     name: 'lint',
     group: 'Write runbooks:',
     summary: 'check runbooks; needs no server',

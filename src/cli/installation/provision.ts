@@ -36,12 +36,6 @@ export async function provision(
     { database: names.engine, owner: `${names.engine}_owner`, application: `${names.engine}_engine` },
     { ...passwordIn(before.RUNBOOK_OWNER_URL), ...application(before.RUNBOOK_DATABASE_URL) },
   )
-  const maestroUrl = await provisionDatabase(
-    superuser,
-    names.maestro,
-    names.maestro,
-    passwordIn(before.MAESTRO_DATABASE_URL)?.owner,
-  )
   const operator = before.RUNBOOK_TOKEN ?? newPassword()
   const lead = before.RUNBOOK_LEAD_TOKEN ?? newPassword()
   return updateEnvironmentFile(root, {
@@ -54,7 +48,14 @@ export async function provision(
     RUNBOOK_LEAD: `sha256:${tokenHash(lead)}`,
     TEMPORAL_ADDRESS: stack.temporal.address,
     TEMPORAL_NAMESPACE: stack.temporal.namespace,
-    MAESTRO_DATABASE_URL: maestroUrl,
+  })
+}
+
+/** Creates the example system's database and login, and writes their addresses to `.runbook/env`. */
+export async function provisionMaestro(root: string, stack: Servers, { maestro }: InstallationNames): Promise<void> {
+  const before = passwordIn(readEnvironmentFile(root).MAESTRO_DATABASE_URL)?.owner
+  updateEnvironmentFile(root, {
+    MAESTRO_DATABASE_URL: await provisionDatabase(stack.postgres.url, maestro, maestro, before),
     MAESTRO_REDIS_URL: stack.redis.url,
   })
 }

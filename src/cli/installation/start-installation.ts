@@ -12,7 +12,7 @@ import { startStack } from '../../stack/stack.ts'
 import { Child } from './child.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
 import { packageRoot } from './package-root.ts'
-import { provision, type InstallationNames, type Servers } from './provision.ts'
+import { provision, provisionMaestro, type InstallationNames, type Servers } from './provision.ts'
 
 export interface InstallationOptions {
   /** The folder with `runbook.config.yaml` and `.runbook/`. */
@@ -69,6 +69,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     await reportBrokenRunbooks(root, log)
     const maestro = (argv: string[]) => maestroIn(root, argv)
     if (options.maestro) {
+      await provisionMaestro(root, stack, options.names ?? NAMES)
       cleanups.push(() => maestro(['down']))
       await startMaestro(root, stack, maestro, log)
       interrupted.check()

@@ -136,7 +136,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
         2,
       ).map((text) => colours.dim(text)),
     )
-  lines.push(...causeLines(round, page))
+  lines.push(...failedCheckLines(round, page), ...causeLines(round, page))
   if (!gate) return lines
   lines.push('')
   if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MAX_ACTION_LINES)]
@@ -151,6 +151,17 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
 function checkText({ name, status, rows, truncated }: CheckView): string {
   if (status !== 'ok') return `${name} ${status === 'timeout' ? 'timed out' : 'failed'}`
   return rows === null ? name : `${name} ${plural(rows, 'row')}${truncated ? '+' : ''}`
+}
+
+/** Why checks failed: the causes that read them cannot be judged, and this is the first thing to mend. */
+function failedCheckLines({ checks }: RoundView, { width, colours }: Page): string[] {
+  return checks
+    .filter(({ status, error }) => status === 'failed' && error !== null)
+    .flatMap(({ name, error }) =>
+      wrap(`${name} failed: ${error}`, width - 3, 3).map((text, i) =>
+        line(width, ' ', [i === 0 ? '!' : ' ', colours.yellow], ` ${text}`),
+      ),
+    )
 }
 
 function checkInFull(check: CheckView, { width, colours }: Page): string[] {

@@ -144,17 +144,25 @@ async function checkRunbooks(config: Config): Promise<[Catalogue | undefined, Do
   }
 }
 
+function whyUnreachable(config: Config, name: string): string | undefined {
+  const channel = config.channels[name]?.slack
+  if (channel === undefined) return 'there is no channel of this name'
+  if (channel.known) return undefined
+  return `the address of its channel is not set (${channel.variable ?? 'its variables'})`
+}
+
 /** A name in `escalate.to` is a group, whose members may decide on an escalated gate, and a channel, which is notified. */
 function checkEscalation(config: Config, catalogue: Catalogue): DoctorFinding[] {
   const configured = Object.values(config.people).flatMap((person) => person.groups)
   const groups = new Set([...configured, ...Object.keys(config.oidc?.groups ?? {})])
   const names = new Set([...catalogue.byName.values()].flatMap(({ plan }) => plan.escalate.to))
   return [...names].map((name) => {
-    const missing = [
-      ...(groups.has(name) ? [] : ['the group has no members']),
-      ...(config.channels[name]?.slack.known ? [] : ['no channel of this name is configured']),
-    ]
-    const detail = missing.length === 0 ? 'a group with members, and a channel' : missing.join('; ')
-    return { name: `escalation ${name}`, ok: groups.has(name), detail }
+    const hasMembers = groups.has(name)
+    const unreachable = whyUnreachable(config, name)
+    const found = { name: `escalation ${name}`, ok: hasMembers }
+    if (unreachable === undefined)
+      return { ...found, detail: hasMembers ? 'a group with members, and a channel' : 'the group has no members' }
+    const detail = `${hasMembers ? '' : 'the group has no members; '}${unreachable}, so nobody is notified`
+    return { ...found, ...(hasMembers ? { warning: true } : {}), detail, fix: 'name its webhook under channels' }
   })
 }

@@ -89,6 +89,13 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · needs 1 approval')
   })
 
+  test('why a check failed is shown, because the causes that read it cannot be judged', () => {
+    const round = roundAtGate()
+    const failed = { ...round.checks[0]!, status: 'failed' as const, error: 'APP_DB_READ is not set' }
+    const lines = showLines(atItsGate({ rounds: [{ ...round, checks: [failed, ...round.checks.slice(1)] }] }), page)
+    expect(lines).toContain(' ! stuckRuns failed: APP_DB_READ is not set')
+  })
+
   describe('shows the outcome of every target, and why', () => {
     const WHY =
       'permission denied for table runs: the role "maestro_write" needs UPDATE on status and failure_reason of runs; run "runbook connection prepare maestro-db"'

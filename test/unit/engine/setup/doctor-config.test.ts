@@ -94,3 +94,16 @@ test('a queue that no worker polls is an error where a worker is expected, and a
     detail: '7@here polls runbook-diagnose, runbook-remediate',
   })
 })
+
+test('a channel whose address is not set is a warning: nobody would be notified', async () => {
+  const found = await examine({ 'good.yaml': GOOD })
+  expect(found('escalation oncall')).toEqual([
+    {
+      name: 'escalation oncall',
+      ok: true,
+      warning: true,
+      detail: 'the address of its channel is not set (SLACK), so nobody is notified',
+      fix: 'name its webhook under channels',
+    },
+  ])
+})
