@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, RunbookError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { explainRedis } from '../../src/targets/explain-redis.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
@@ -88,7 +89,7 @@ interface Workers {
   areKnown: boolean
 }
 
-/** Reads the workers from the list of clients. A replica does not have the clients of its primary. */
+/** Reads the workers from the list of clients. A replica does not have the clients of its primary, and without INFO it may be one. */
 async function readWorkers(target: BullmqTarget): Promise<Workers> {
   const [list, info] = await readReplies(target, [
     ['client', 'list'],
@@ -98,14 +99,14 @@ async function readWorkers(target: BullmqTarget): Promise<Workers> {
     if (!isNotAllowed(list.refused)) throw checkFailure(target, 'CLIENT LIST', list.refused)
     return { names: [], areKnown: false }
   }
-  const isReplica = info !== undefined && 'value' in info && /^role:slave/m.test(String(info.value))
+  const isPrimary = info !== undefined && 'value' in info && /^role:master/m.test(String(info.value))
   const clients = parseClients(String(list?.value), target)
-  return { names: clients.names, areKnown: !isReplica && clients.unnamedBlocking === 0 }
+  return { names: clients.names, areKnown: isPrimary && clients.unnamedBlocking === 0 }
 }
 
 /** Hosted servers do not offer the command to everybody. */
 function isNotAllowed(error: unknown): boolean {
-  return /^(NOPERM|ERR unknown command|ERR.*(not allowed|not supported|disabled))/i.test(messageOf(error))
+  return /^(NOPERM|ERR unknown (sub)?command|ERR.*(not allowed|not supported|disabled))/i.test(messageOf(error))
 }
 
 /**
@@ -128,7 +129,7 @@ function parseClients(
 }
 
 function checkFailure(target: BullmqTarget, command: string, error: unknown): RunbookError {
-  const message = `connection ${target.connection}: ${command}: ${messageOf(error)}`
+  const message = `connection ${target.connection}: ${command}: ${explainRedis(error)}`
   return new RunbookError('RUNBOOK_CHECK_FAILED', message, {}, error)
 }
 

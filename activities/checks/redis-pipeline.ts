@@ -1,4 +1,5 @@
 import { RunbookError } from '../../src/core/errors.ts'
+import { explainRedis } from '../../src/targets/explain-redis.ts'
 import { withRedisLane } from '../../src/targets/redis-lanes.ts'
 import type { RedisTarget } from '../../src/targets/targets.ts'
 
@@ -14,7 +15,7 @@ export async function readPipeline(
   return (await readReplies(target, commands)).map((reply, i) => {
     if ('value' in reply) return reply.value
     const command = commands[i]![0].toUpperCase()
-    const message = `connection ${target.connection}: ${command}: ${reply.refused.message}`
+    const message = `connection ${target.connection}: ${command}: ${explainRedis(reply.refused)}`
     throw new RunbookError('RUNBOOK_CHECK_FAILED', message, {}, reply.refused)
   })
 }

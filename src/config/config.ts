@@ -58,10 +58,21 @@ export interface PostgresConnection {
   redact: string[]
 }
 
+/** How the current primary of a Redis is found. */
+export interface Sentinel {
+  /** The primary's name in the sentinels' configuration. */
+  name: string
+  /** `10.0.0.1:26379` */
+  addresses: string[]
+  /** Of the sentinels themselves. */
+  password?: Secret
+}
+
 export interface BullmqConnection {
   kind: 'bullmq'
   read: Secret
   write?: Secret
+  sentinel?: Sentinel
   prefix: string
   queue: string
   /** The workers' `stalledInterval`. */
@@ -73,6 +84,7 @@ export interface RedisConnection {
   kind: 'redis'
   read: Secret
   write?: Secret
+  sentinel?: Sentinel
   /** Patterns of the keys that `connection prepare` lets its users touch. */
   keys: string[]
   redact: string[]

@@ -129,14 +129,22 @@ function assembleConnection(
     read: secret(read, `connection ${name} (read)`),
     ...(write === undefined ? {} : { write: secret(write, `connection ${name} (write)`) }),
   })
+  const withSentinel = (sentinel: (ConfigFile['connections'][string] & { kind: 'redis' })['sentinel']) => {
+    if (!sentinel) return {}
+    const { password, ...rest } = sentinel
+    const known = password === undefined ? {} : { password: secret(password, `connection ${name} (sentinel)`) }
+    return { sentinel: { ...rest, ...known } }
+  }
   switch (connection.kind) {
     case 'postgres':
       return withSecrets(connection)
-    case 'redis':
-      return withSecrets(connection)
+    case 'redis': {
+      const { sentinel, ...rest } = connection
+      return { ...withSecrets(rest), ...withSentinel(sentinel) }
+    }
     case 'bullmq': {
-      const { stalledInterval, ...rest } = connection
-      return { ...withSecrets(rest), stalledIntervalMs: parseDuration(stalledInterval)! }
+      const { stalledInterval, sentinel, ...rest } = connection
+      return { ...withSecrets(rest), ...withSentinel(sentinel), stalledIntervalMs: parseDuration(stalledInterval)! }
     }
     case 'http': {
       const headers = Object.entries(connection.headers).map(([header, text]) => [

@@ -14,9 +14,10 @@ export function configurationSchema(): JsonObject {
   return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as JsonObject
 }
 
-/** Every setting of `runbook.config.yaml`, outermost first. */
+/** Every setting of `runbook.config.yaml`, outermost first. A level that several kinds of connections have is listed once. */
 export function configuration(): ConfigSection[] {
-  return sections('configuration', 'The top level of `runbook.config.yaml`.', configurationSchema())
+  const all = sections('configuration', 'The top level of `runbook.config.yaml`.', configurationSchema())
+  return all.filter(({ name }, i) => all.findIndex((one) => one.name === name) === i)
 }
 
 /** The reference of all settings as Markdown: `docs/configuration.md`. */

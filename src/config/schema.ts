@@ -101,6 +101,20 @@ const write = address
     'The address with a login that can write, for approved actions. Without it, no action can change this system.',
   )
 
+const sentinel = z
+  .strictObject({
+    name: plain.describe('The name of the primary in the configuration of the sentinels, such as `mymaster`.'),
+    addresses: z
+      .array(plain.refine((text) => !text.includes('/') && URL.canParse(`redis://${text}`), 'write host:port'))
+      .min(1)
+      .describe('`host:port` of each sentinel. They are asked in this order.'),
+    password: secret.optional().describe('The password of the sentinels themselves, as `${NAME}`.'),
+  })
+  .optional()
+  .describe(
+    'Redis Sentinel: the sentinels name the current primary, so the host and port of `read` and `write` are not used.',
+  )
+
 const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
@@ -121,6 +135,7 @@ const connection = z.discriminatedUnion('kind', [
       kind: z.literal('bullmq'),
       read,
       write,
+      sentinel,
       prefix: keyPrefix.default('bull').describe("BullMQ's key prefix."),
       queue: queueName.describe('The name of the queue.'),
       stalledInterval: duration
@@ -136,6 +151,7 @@ const connection = z.discriminatedUnion('kind', [
       kind: z.literal('redis'),
       read,
       write,
+      sentinel,
       keys: z
         .array(plain.regex(/^\S+$/, 'do not use spaces'))
         .min(1)

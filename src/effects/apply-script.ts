@@ -3,9 +3,10 @@ import { fileURLToPath } from 'node:url'
 import type { Redis } from 'ioredis'
 import { defined } from '../core/defined.ts'
 import { effectKey, type EffectResult } from '../core/effect.ts'
-import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
+import { isRunbookError, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { engineId } from '../history/engine-id.ts'
+import { explainRedis } from '../targets/explain-redis.ts'
 import type { BullmqTarget } from '../targets/targets.ts'
 import type { ActionResult, ScriptCall } from './action-implementation.ts'
 import { effectPlace, recordEffect } from './record-effect.ts'
@@ -73,7 +74,7 @@ export async function applyScript(
     throw new RunbookError('RUNBOOK_CONFLICT', `${why} before the queue was changed; trying again`)
   } catch (error) {
     if (isRunbookError(error)) throw error
-    throw new RunbookError('RUNBOOK_UNREACHABLE', `${target.connection}: ${messageOf(error)}; trying again`, {}, error)
+    throw new RunbookError('RUNBOOK_UNREACHABLE', `connection ${target.connection}: ${explainRedis(error)}; trying again`, {}, error)
   }
 }
 

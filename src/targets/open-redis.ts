@@ -1,79 +1,126 @@
-import { scrubSecrets } from '../config/secret.ts'
-import type { Secret } from '../config/secret.ts'
+import type { Redis } from 'ioredis'
+import { scrubSecrets, type Secret } from '../config/secret.ts'
+import type { Sentinel } from '../config/config.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
-import { decodedPart, tlsProblem } from './explain-connection.ts'
+import { tlsProblem } from './explain-connection.ts'
+import { explainRedis, movedTo, redisRemedy } from './explain-redis.ts'
+import { hostAndPort, parseRedisAddress, type RedisAddress } from './redis-address.ts'
+import { connectRedis } from './redis-client.ts'
+import { findPrimary } from './redis-sentinel.ts'
 import type { Access, RedisTarget } from './targets.ts'
 
-const CONNECT_TIMEOUT_MS = 2_000
-const COMMAND_TIMEOUT_MS = 5_000
+/** Of a Redis Cluster: to the node that has the queue. */
+const MAX_REDIRECTS = 3
+
+export interface RedisCredential {
+  url: Secret
+  redact: string[]
+  sentinel?: Sentinel
+  /** The queue's `<prefix>:<queue>`: in a Redis Cluster the node that has it is used. */
+  base?: string
+}
 
 /**
- * Opens a connected Redis client, or fails within seconds. The client queues nothing while it is not connected and never reconnects:
- * the next use opens a new one. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server refuses the login.
+ * Opens a connected Redis client, or fails within seconds. Throws RunbookError `RUNBOOK_UNREACHABLE`, or `RUNBOOK_CONFIG` when the server
+ * refuses the login or the configuration does not fit it.
  */
-export async function openRedis(
+export async function openRedis(connection: string, access: Access, given: RedisCredential): Promise<RedisTarget> {
+  let address = parseRedisAddress(connection, access, given.url)
+  if (given.sentinel) address = await findPrimary(connection, given.sentinel, address)
+  for (let redirects = 0; ; redirects++) {
+    const { redis, moved } = await openServer(connection, access, address, given.base)
+    if (!moved) return { connection, address: hostAndPort(address), redis, redact: given.redact }
+    redis.disconnect()
+    if (redirects === MAX_REDIRECTS) throw redisConnectError(connection, hostAndPort(address), moved)
+    address = nodeAddress(address, movedTo(moved)!)
+  }
+}
+
+/** The nodes of a cluster share user, password and certificate; where only an IP address is known, the certificate has the first name. */
+function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {
+  const isName = /[a-z]/i.test(host) && !host.includes(':')
+  return { ...seed, host: host || seed.host, port, ...(seed.tls && isName ? { tls: { servername: host } } : {}) }
+}
+
+/** `moved`: the reply of a cluster's node that does not have the queue. */
+async function openServer(
   connection: string,
   access: Access,
-  url: Secret,
-  redact: string[],
-): Promise<RedisTarget> {
-  const { options, address } = parseAddress(connection, access, url.reveal())
-  const { Redis } = await import('ioredis')
-  const redis = new Redis({
-    ...options,
-    lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    // RESP2 and no CLIENT SETINFO: the read-only user may not use the commands that the alternatives send.
-    protocol: 2,
-    disableClientInfo: true,
-    connectionName: `runbook:${connection}:${access}`,
-  })
-  let last: unknown
-  redis.on('error', (error: unknown) => (last = error))
+  address: RedisAddress,
+  base: string | undefined,
+): Promise<{ redis: Redis; moved?: unknown }> {
+  const { db, ...server } = address
+  let redis: Redis | undefined
   try {
-    await redis.connect()
+    redis = await connectRedis({ ...server, connectionName: `runbook:${connection}:${access}` }, (client, error) => {
+      if (redisRemedy(error) === 'stale') outdated.add(client)
+    })
+    if (db !== 0) await selectDatabase(redis, db)
+    const moved = await probe(redis, base)
+    return moved === undefined ? { redis } : { redis, moved }
   } catch (error) {
-    redis.disconnect()
-    throw redisConnectError(connection, address, last ?? error)
+    redis?.disconnect()
+    throw redisConnectError(connection, hostAndPort(address), error)
   }
-  return { connection, address, redis, redact }
+}
+
+/** The client itself would go on with database 0 when the server refuses the number. */
+async function selectDatabase(redis: Redis, db: number): Promise<void> {
+  await redis.select(db)
+  // For further connections that are made from this one.
+  redis.options.db = db
+}
+
+/** Clients of a server that is no longer the right one, for example after a failover. */
+const outdated = new WeakSet<Redis>()
+
+/** Whether the client can be used again. If not, the address must be resolved and connected again. */
+export function isUsable(redis: Redis): boolean {
+  return redis.status === 'ready' && !outdated.has(redis)
+}
+
+/**
+ * Reads from the server once, so that a server that is loading, asks for a password or is a Sentinel is found here. A cluster answers only when
+ * all keys of the queue are in one hash slot. Returns the reply when another node of a cluster has them; throws for other replies.
+ */
+async function probe(redis: Redis, base: string | undefined): Promise<unknown> {
+  const keys = base === undefined ? ['runbook'] : ['meta', 'wait', 'active'].map((part) => `${base}:${part}`)
+  try {
+    await redis.exists(keys)
+    return undefined
+  } catch (error) {
+    if (base !== undefined) {
+      if (movedTo(error)) return error
+      throw error
+    }
+    // This key is not one of the login's, and may belong to another node: the server has answered.
+    if (movedTo(error) || /^NOPERM/.test(messageOf(error))) return undefined
+    throw error
+  }
 }
 
 export function redisConnectError(connection: string, address: string, error: unknown): RunbookError {
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${connection}: Redis at ${address}`
   const detail = { connection, address }
-  if (/^(WRONGPASS|NOAUTH|NOPERM)|invalid password/.test(why))
-    return new RunbookError('RUNBOOK_CONFIG', `${what} refuses the login: ${why}`, detail, error)
-  const tls = tlsProblem(error, why)
-  if (tls) return new RunbookError('RUNBOOK_CONFIG', `${what} ${tls}`, detail, error)
-  if (/^(LOADING|MASTERDOWN|ERR max number of clients)/i.test(why))
-    return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not accept a connection now: ${why}`, detail, error)
-  return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, detail, error)
-}
-
-function parseAddress(connection: string, access: Access, text: string) {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const db = url ? Number(url.pathname.slice(1) || '0') : NaN
-  if (!url || !['redis:', 'rediss:'].includes(url.protocol) || !Number.isInteger(db))
-    throw new RunbookError(
+  const fail = (code: 'RUNBOOK_CONFIG' | 'RUNBOOK_UNREACHABLE', text: string) =>
+    new RunbookError(code, `${what} ${text}`, detail, error)
+  if (/unknown command .?exists/i.test(why))
+    return fail(
       'RUNBOOK_CONFIG',
-      `connection ${connection} (${access}): the value is not a redis:// or rediss:// address`,
+      'answers, but has no keys: is it a Redis Sentinel? Then set "sentinel" of the connection to its address and the name of the primary',
     )
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1'
-  const port = Number(url.port || '6379')
-  const options = {
-    host,
-    port,
-    db,
-    ...(url.username ? { username: decodedPart(url.username) } : {}),
-    ...(url.password ? { password: decodedPart(url.password) } : {}),
-    ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+  const tls = tlsProblem(error, why)
+  if (tls) return fail('RUNBOOK_CONFIG', tls)
+  switch (redisRemedy(error)) {
+    case 'login':
+      return fail('RUNBOOK_CONFIG', `refuses the login: ${explainRedis(error)}`)
+    case 'setup':
+      return fail('RUNBOOK_CONFIG', `cannot be used: ${explainRedis(error)}`)
+    case 'now':
+    case 'stale':
+      return fail('RUNBOOK_UNREACHABLE', `does not accept a connection now: ${explainRedis(error)}`)
+    case undefined:
+      return fail('RUNBOOK_UNREACHABLE', `does not answer: ${why}`)
   }
-  return { options, address: `${host}:${port}` }
 }

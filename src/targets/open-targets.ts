@@ -1,11 +1,18 @@
-import { DEFAULT_CHECK_MEMORY_MB, type Config, type ConnectionConfig } from '../config/config.ts'
+import {
+  DEFAULT_CHECK_MEMORY_MB,
+  type BullmqConnection,
+  type Config,
+  type ConnectionConfig,
+  type RedisConnection,
+} from '../config/config.ts'
 import type { Secret } from '../config/secret.ts'
+import { defined } from '../core/defined.ts'
 import { RunbookError } from '../core/errors.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { openHttp } from './open-http.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openProcess } from './open-process.ts'
-import { openRedis } from './open-redis.ts'
+import { isUsable, openRedis } from './open-redis.ts'
 import type { Access, PostgresTarget, RedisTarget, Targets } from './targets.ts'
 
 /** The clients of the configured connections. Each is opened at its first use. */
@@ -19,19 +26,20 @@ export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<C
     return findConnection(config, name, kinds)
   }
 
-  async function openedRedis(
-    name: string,
-    access: Access,
-    connection: { read: Secret; write?: Secret; redact: string[] },
-  ) {
+  async function openedRedis(name: string, access: Access, connection: RedisConnection | BullmqConnection) {
     const id = `${access} ${name}`
-    const open = await shared(redis, id, () =>
-      openRedis(name, access, credential(name, access, connection), connection.redact),
-    )
-    if (open.redis.status === 'ready') return open
+    const { redact, sentinel } = connection
+    const open = () =>
+      openRedis(name, access, {
+        ...defined({ sentinel, base: connection.kind === 'bullmq' ? baseOf(connection) : undefined }),
+        url: credential(name, access, connection),
+        redact,
+      })
+    const opened = await shared(redis, id, open)
+    if (isUsable(opened.redis)) return opened
     redis.delete(id)
-    open.redis.disconnect()
-    return shared(redis, id, () => openRedis(name, access, credential(name, access, connection), connection.redact))
+    opened.redis.disconnect()
+    return shared(redis, id, open)
   }
 
   return {
@@ -49,7 +57,7 @@ export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<C
       const connection = find(name, ['bullmq'])
       const { prefix, queue, stalledIntervalMs } = connection
       const open = await openedRedis(name, access, connection)
-      return { ...open, prefix, queue, base: `${prefix}:${queue}`, stalledIntervalMs }
+      return { ...open, prefix, queue, base: baseOf(connection), stalledIntervalMs }
     },
     async http(name) {
       return openHttp(name, find(name, ['http']))
@@ -69,6 +77,10 @@ export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<C
       await Promise.allSettled(pools.map((pool) => (pool.status === 'fulfilled' ? pool.value.pool.end() : undefined)))
     },
   }
+}
+
+function baseOf({ prefix, queue }: BullmqConnection): string {
+  return `${prefix}:${queue}`
 }
 
 /** A configured connection of one of these kinds. Throws RunbookError `RUNBOOK_CONFIG` that lists the configured names. */

@@ -19,6 +19,23 @@ local function record(result, detail, observed)
   return { 'done', text }
 end
 
+-- A right that the login lacks would stop the script halfway, for example with a job in no list. Redis before 7 cannot be asked.
+if redis.acl_check_cmd then
+  local missing
+  for _, command in ipairs({
+    'TIME', 'GET', 'SET', 'DEL', 'COPY', 'EXISTS', 'TYPE', 'PTTL', 'INCR', 'HGET', 'HMGET', 'HEXISTS', 'HSET', 'HDEL', 'LLEN', 'LREM',
+    'LPUSH', 'RPUSH', 'SREM', 'ZADD', 'ZCARD', 'ZRANGE', 'ZREM', 'ZSCORE', 'XADD',
+  }) do
+    if not redis.acl_check_cmd(command, KEYS[1], KEYS[1], KEYS[1]) then missing = missing or command end
+  end
+  for _, key in ipairs(KEYS) do
+    if not redis.acl_check_cmd('INCR', key) then missing = missing or ('the key ' .. key) end
+  end
+  if missing then
+    return record('refused', 'the write login may not use ' .. missing .. ': nothing was changed. "runbook connection prepare" makes a login that may')
+  end
+end
+
 -- Adds to the stream of events, which keeps as many as the queue's configuration says, or BullMQ's default.
 local function announce(metaKey, eventsKey, ...)
   local kept = redis.call('HGET', metaKey, 'opts.maxLenEvents') or 10000

@@ -14,6 +14,7 @@ test('every section and field has a description, and each kind of connection is 
     for (const field of fields) expect(field.doc, `${name}: ${field.name}`).toMatch(/\.$/)
   }
   const kinds = ['postgres', 'bullmq', 'redis', 'http', 'process', 'logs'].map((kind) => `connections: ${kind}`)
+  kinds.splice(2, 0, 'sentinel')
   const names = [
     'configuration',
     'temporal',

@@ -20,6 +20,12 @@ test.each(scripts)('%s calls only commands that the write user may run', (name) 
   expect(called.length).toBeGreaterThan(0)
 })
 
+test('before anything is changed, a script checks every right that the write user has, except to run scripts', () => {
+  const [, list] = /ipairs\(\{([^}]+)\}\)/.exec(textOf('enter.lua'))!
+  const checked = [...list!.matchAll(/'([A-Z]+)'/g)].map((match) => match[1]!.toLowerCase())
+  expect(['eval', ...checked].sort()).toEqual([...EFFECT_REDIS_COMMANDS].sort())
+})
+
 const target = { base: 'maestro:queue', redis: { hget: async () => 'dedup' } } as unknown as BullmqTarget
 
 test.each([bullmqResumeAction, bullmqRetryAction, bullmqQuarantineAction])(

@@ -1,0 +1,46 @@
+import type { Redis, RedisOptions } from 'ioredis'
+
+/**
+ * The client queues nothing while it is not connected and never reconnects: the next use opens a new one. RESP2, no CLIENT SETINFO and
+ * no readiness check by INFO: a login that can only read may not use the commands that the alternatives send.
+ */
+const OPTIONS = {
+  lazyConnect: true,
+  connectTimeout: 2_000,
+  commandTimeout: 5_000,
+  enableOfflineQueue: false,
+  enableReadyCheck: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  retryStrategy: () => null,
+  protocol: 2,
+  disableClientInfo: true,
+} satisfies RedisOptions
+
+/**
+ * A connected client. Rejects with the reason, within seconds. `onReply` gets each error reply of the server. The number of a database is
+ * no option: the client would go on with database 0 when the server refuses it.
+ */
+export async function connectRedis(
+  options: Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'tls' | 'connectionName'>,
+  onReply?: (redis: Redis, error: Error) => void,
+): Promise<Redis> {
+  const { Redis } = await import('ioredis')
+  const redis: Redis = new Redis({
+    ...options,
+    ...OPTIONS,
+    reconnectOnError: (error) => {
+      onReply?.(redis, error)
+      return false
+    },
+  })
+  let last: unknown
+  redis.on('error', (error: unknown) => (last = error))
+  try {
+    await redis.connect()
+    return redis
+  } catch (error) {
+    redis.disconnect()
+    throw last ?? error
+  }
+}
