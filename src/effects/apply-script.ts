@@ -74,7 +74,12 @@ export async function applyScript(
     throw new RunbookError('RUNBOOK_CONFLICT', `${why} before the queue was changed; trying again`)
   } catch (error) {
     if (isRunbookError(error)) throw error
-    throw new RunbookError('RUNBOOK_UNREACHABLE', `connection ${target.connection}: ${explainRedis(error)}; trying again`, {}, error)
+    throw new RunbookError(
+      'RUNBOOK_UNREACHABLE',
+      `connection ${target.connection}: ${explainRedis(error)}; trying again`,
+      {},
+      error,
+    )
   }
 }
 

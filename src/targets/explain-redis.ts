@@ -20,7 +20,11 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
     'setup',
     'on a Redis Cluster the keys of a queue must have a hash tag: set "prefix" to one such as {bull}, as the application does',
   ],
-  [/\bOOM command/, 'now', 'the server has no memory left (maxmemory) and refuses writes: free memory or raise maxmemory'],
+  [
+    /\bOOM command/,
+    'now',
+    'the server has no memory left (maxmemory) and refuses writes: free memory or raise maxmemory',
+  ],
   [/\bMISCONF\b/, 'now', 'the server refuses writes because it cannot save them to its disk'],
   [/NOREPLICAS/, 'now', 'the server refuses writes because too few of its replicas are connected'],
   [/^BUSY /, 'now', 'the server is busy with a long script'],
@@ -33,7 +37,11 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
     'the login may not use this command or key: "runbook connection prepare" makes a login that may',
   ],
   [/unknown command|unknown subcommand/i, 'setup', 'the server does not offer this command'],
-  [/DB index is out of range|SELECT is not allowed in cluster mode/i, 'setup', 'the server has no database of this number'],
+  [
+    /DB index is out of range|SELECT is not allowed in cluster mode/i,
+    'setup',
+    'the server has no database of this number',
+  ],
 ]
 
 /** The server's reply after what it means and what to do; unchanged when the reply has no entry. */

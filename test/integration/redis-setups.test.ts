@@ -245,7 +245,10 @@ describe('a server that refuses', () => {
     })
     expect(await server.admin.hexists('bull:queue:held', 'defa')).toBe(0)
     const effect = await apply(targets, 'bullmq.retry', { id: 'a' }).catch(() => undefined)
-    const places = [await server.admin.zscore('bull:queue:failed', 'a'), await server.admin.lpos('bull:queue:wait', 'a')]
+    const places = [
+      await server.admin.zscore('bull:queue:failed', 'a'),
+      await server.admin.lpos('bull:queue:wait', 'a'),
+    ]
     expect(places).toEqual(effect?.result === 'applied' ? [null, 0] : ['1', null])
   })
 
@@ -253,7 +256,9 @@ describe('a server that refuses', () => {
     const server = await start({ 'replica-serve-stale-data': 'no' })
     await server.admin.call('REPLICAOF', '127.0.0.1', '1')
     const { error } = await check(open(bullmqConnection(url(server))), 'bullmq.queue')
-    expect(error).toContain('does not accept a connection now: the server is a replica without a connection to its primary')
+    expect(error).toContain(
+      'does not accept a connection now: the server is a replica without a connection to its primary',
+    )
   })
 
   test.each([
@@ -282,7 +287,10 @@ describe('a server that refuses', () => {
     await server.admin.call('ACL', 'SETUSER', 'u', 'on', '>pw-of-u-1', ...rights)
     const targets = open(bullmqConnection(url(server), { write: url(server, 'u:pw-of-u-1@') }))
     const effect = await apply(targets, 'bullmq.retry', { id: 'a' })
-    expect(effect).toMatchObject({ result: 'refused', detail: expect.stringMatching(/may not use LPUSH.*connection prepare/) })
+    expect(effect).toMatchObject({
+      result: 'refused',
+      detail: expect.stringMatching(/may not use LPUSH.*connection prepare/),
+    })
     expect(await server.admin.zscore('bull:queue:failed', 'a')).not.toBeNull()
   })
 })

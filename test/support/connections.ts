@@ -25,7 +25,11 @@ export function bullmqConnection(
   }
 }
 
-export function postgresConnection(read: string, write = read, ledger: 'target' | 'none' = 'target'): PostgresConnection {
+export function postgresConnection(
+  read: string,
+  write = read,
+  ledger: 'target' | 'none' = 'target',
+): PostgresConnection {
   return { kind: 'postgres', read: secretOf(read), write: secretOf(write), ledger, redact: [] }
 }
 

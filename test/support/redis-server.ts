@@ -23,7 +23,15 @@ export async function startRedisServer(
   const port = await freePort([])
   const { dir, remove } = await serverDir()
   const listen = login.tls ? { port: '0', 'tls-port': String(port) } : { port: String(port) }
-  const options = { bind: '127.0.0.1', dir, save: '', appendonly: 'no', 'enable-debug-command': 'yes', ...listen, ...settings }
+  const options = {
+    bind: '127.0.0.1',
+    dir,
+    save: '',
+    appendonly: 'no',
+    'enable-debug-command': 'yes',
+    ...listen,
+    ...settings,
+  }
   const admin = new Redis({
     host: '127.0.0.1',
     port,
@@ -37,7 +45,12 @@ export async function startRedisServer(
   const known = /6\.2/.test(program) ? without(options, 'enable-debug-command') : options
   const lines = login.sentinel ? { bind: '127.0.0.1', port: String(port), dir } : known
   const file = join(dir, 'redis.conf')
-  await writeFile(file, Object.entries(lines).map(([name, value]) => `${name} ${value || '""'}\n`).join(''))
+  await writeFile(
+    file,
+    Object.entries(lines)
+      .map(([name, value]) => `${name} ${value || '""'}\n`)
+      .join(''),
+  )
   const args = login.sentinel ? [file, '--sentinel'] : [file]
   const server = await spawnServer(program, args, { cwd: dir, probe: () => admin.connect() })
   const end = async (how: 'stop' | 'kill') => {

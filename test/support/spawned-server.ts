@@ -27,7 +27,8 @@ export async function spawnServer(
   const account = options.user ? { uid: options.user.uid, gid: options.user.gid } : {}
   const child = spawn(command, args, { cwd: options.cwd ?? '/', stdio: ['ignore', 'pipe', 'pipe'], ...account })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output = `${output}${chunk}`.slice(-4_000)))
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => (output = `${output}${chunk}`.slice(-4_000)))
   const ended = once(child, 'exit')
   const end = async (signal: 'SIGTERM' | 'SIGKILL') => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)

@@ -230,8 +230,12 @@ test.each([
 test('the sentinels of a Redis are host:port; their password is a reference', () => {
   const text = (sentinel: string) =>
     `${minimal}connections:\n  q: { kind: bullmq, read: "\${R}", queue: jobs, sentinel: ${sentinel} }\n`
-  const { q } = load(text('{ name: main, addresses: ["10.0.0.1:26379"], password: "${S}" }'), { S: 'of-sentinel' }).connections
+  const { q } = load(text('{ name: main, addresses: ["10.0.0.1:26379"], password: "${S}" }'), {
+    S: 'of-sentinel',
+  }).connections
   expect(q).toMatchObject({ sentinel: { name: 'main', addresses: ['10.0.0.1:26379'] } })
   expect(JSON.stringify(q)).not.toContain('of-sentinel')
-  expect(problems(text('{ name: main, addresses: ["redis://10.0.0.1"] }'))).toEqual([expect.stringContaining('host:port')])
+  expect(problems(text('{ name: main, addresses: ["redis://10.0.0.1"] }'))).toEqual([
+    expect.stringContaining('host:port'),
+  ])
 })

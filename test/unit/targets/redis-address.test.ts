@@ -19,16 +19,19 @@ test.each(['redis://u:12/34@h', 'redis://u:12#34@h', 'redis://u:12?34@h', 'postg
   'in %s the password ends the host part: it is named, and no part of it is shown',
   (text) => {
     expect(unencodedPassword(text)).toContain('write them as %2F')
-    if (text.startsWith('redis')) expect(() => parse(text)).toThrow(/^connection c \(read\): the user or password contains/)
+    if (text.startsWith('redis'))
+      expect(() => parse(text)).toThrow(/^connection c \(read\): the user or password contains/)
   },
 )
 
-test.each(['postgres://u:p@h/db', 'postgres:///db?host=/tmp&user=a@b', 'postgres://h:5432/db?application_name=a@b', 'redis://h'])(
-  '%s has no such password',
-  (text) => {
-    expect(unencodedPassword(text)).toBeUndefined()
-  },
-)
+test.each([
+  'postgres://u:p@h/db',
+  'postgres:///db?host=/tmp&user=a@b',
+  'postgres://h:5432/db?application_name=a@b',
+  'redis://h',
+])('%s has no such password', (text) => {
+  expect(unencodedPassword(text)).toBeUndefined()
+})
 
 test('the node that a cluster names is used, also when the cluster does not know its own host', () => {
   expect(movedTo(new Error('MOVED 3999 127.0.0.1:6381'))).toEqual({ host: '127.0.0.1', port: 6381 })
@@ -38,8 +41,10 @@ test('the node that a cluster names is used, also when the cluster does not know
 })
 
 test('an error of the server is kept after its meaning, and others are unchanged', () => {
-  const inScript = 'ERR Error running script: @user_script: 1: -READONLY You can\'t write against a read only replica.'
-  expect(explainRedis(new Error(inScript))).toContain(`the server is a replica, which refuses writes: use the address of its primary (${inScript}`)
+  const inScript = "ERR Error running script: @user_script: 1: -READONLY You can't write against a read only replica."
+  expect(explainRedis(new Error(inScript))).toContain(
+    `the server is a replica, which refuses writes: use the address of its primary (${inScript}`,
+  )
   expect(explainRedis(new Error('WRONGTYPE Operation'))).toBe('WRONGTYPE Operation')
 })
 
