@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Effect } from '../../src/core/effect.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
@@ -16,10 +16,9 @@ import {
   type EffectsWorld,
 } from '../support/effects-world.ts'
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts'
-import { pathOf, redis7, testWith } from '../support/server-programs.ts'
+import { pathOf, redis7, skipWithout } from '../support/server-programs.ts'
 
 const program = await redis7()
-const test = testWith(program)
 let world: EffectsWorld
 const cleanups: (() => unknown)[] = []
 
@@ -27,6 +26,7 @@ beforeAll(async () => {
   world = await createEffectsWorld(inject('stack').postgresUrl)
 })
 afterAll(() => world?.close())
+beforeEach((context) => skipWithout(context, program))
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { test } from 'vitest'
+import type { TestContext } from 'vitest'
 import { findOrObtain, pinnedPath, wayTo, type Program } from '../../src/stack/cached-program.ts'
 import { cacheDir } from '../../src/stack/cache-dir.ts'
 import { findExecutable, isExecutable } from '../../src/stack/find-executable.ts'
@@ -75,18 +75,19 @@ async function debianProgram(name: string, debianPackage: string, expected: RegE
 }
 
 /**
- * `test`, or a skipped test that names what is not available on this machine. Where packages can be installed (root, or CI), everything must
- * be available.
+ * For `beforeEach`: skips the test when something is not available on this machine, and says so in the output. Where packages can be
+ * installed (root, or CI), everything must be available.
  */
-export function testWith(...needed: Available[]): typeof test {
+export function skipWithout(context: TestContext, ...needed: Available[]): void {
   const missing = needed.flatMap((one) => ('missing' in one ? [one.missing] : []))
-  if (missing.length === 0) return test
-  if (process.getuid?.() === 0 || process.env['CI'] !== undefined) throw new Error(missing.join('; '))
-  console.error(`not available here: ${missing.join('; ')}`)
-  return test.skip as unknown as typeof test
+  if (missing.length === 0) return
+  const why = `not available here: ${missing.join('; ')}`
+  if (process.getuid?.() === 0 || process.env['CI'] !== undefined) throw new Error(why)
+  log(`${context.task.name}: ${why}`)
+  context.skip(why)
 }
 
-/** The path of a program that `testWith` has checked. */
+/** The path of a program that `skipWithout` has checked. */
 export function pathOf(program: Available): string {
   if ('missing' in program) throw new Error(`not available here: ${program.missing}`)
   return program.path
