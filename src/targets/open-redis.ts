@@ -94,7 +94,7 @@ async function probe(redis: Redis, base: string | undefined): Promise<unknown> {
       throw error
     }
     // This key is not one of the login's, and may belong to another node: the server has answered.
-    if (movedTo(error) || /^NOPERM/.test(messageOf(error))) return undefined
+    if (movedTo(error) || messageOf(error).startsWith('NOPERM')) return undefined
     throw error
   }
 }

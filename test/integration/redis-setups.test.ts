@@ -224,10 +224,12 @@ describe('a server that refuses', () => {
     await server.admin.call('DEBUG', 'POPULATE', '3000', 'key', '1000')
     const targets = open(bullmqConnection(url(server)))
     const reloading = server.admin.call('DEBUG', 'RELOAD').catch(() => {})
+    let error: string | undefined
     await eventually('it loads', async () => {
-      const { error } = await check(targets, 'bullmq.queue')
-      return error?.includes('does not accept a connection now: the server has started and is still loading') === true
+      ;({ error } = await check(targets, 'bullmq.queue'))
+      return error !== undefined
     })
+    expect(error).toContain('does not accept a connection now: the server has started and is still loading its data')
     server.admin.disconnect()
     await reloading
   })
