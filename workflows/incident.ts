@@ -1,14 +1,11 @@
 import {
   ActivityFailure,
   ApplicationFailure,
-  condition,
   isCancellation,
-  log,
   proxyActivities,
   proxyLocalActivities,
   rootCause,
   setCurrentDetails,
-  setHandler,
   TemporalFailure,
   TerminatedFailure,
   upsertSearchAttributes,
@@ -19,7 +16,7 @@ import type { IncidentStart } from '../src/core/incident.ts'
 import { IR_VERSION, type Plan } from '../src/core/plan.ts'
 import type { CheckRequest, Host, PollRequest } from '../src/interpreter/host.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
-import { decisionSignal, wakeSignal } from './messages.ts'
+import { handleSignals } from './signals.ts'
 
 /** Checks with at most this timeout run as a local activity: the history then has one marker instead of three events and a workflow task. */
 const MAX_LOCAL_CHECK_TIMEOUT_MS = 5_000
@@ -94,47 +91,9 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
     setStatus: (status) => {
       const dropped = signals.dropped()
-      const note = dropped > 0 ? `\n\n${dropped} decision signals without a signed token were dropped` : ''
+      const note =
+        dropped > 0 ? `\n\n${dropped} decision signals were dropped: they held no signed token, or too many waited` : ''
       setCurrentDetails(`**${plan.title}**\n\n${status}${note}`)
-    },
-  }
-}
-
-/** Longer than any token that the engine signs. */
-const MAX_TOKEN_LENGTH = 65_536
-
-/** Registers the signal handlers; call it before the first await, so that no signal is lost. */
-function handleSignals() {
-  let received = 0
-  let handled = 0
-  let dropped = 0
-  const waiting: string[] = []
-  setHandler(decisionSignal, (payload: unknown) => {
-    // Anybody who reaches Temporal can send a signal with any payload; another one would fail every later attempt to read the tokens.
-    if (typeof payload !== 'string' || payload === '' || payload.length > MAX_TOKEN_LENGTH) {
-      dropped += 1
-      if (dropped === 1 || dropped % 100 === 0)
-        log.warn(`${dropped} decision signals without a signed token were dropped`)
-      return
-    }
-    waiting.push(payload)
-    received += 1
-  })
-  setHandler(wakeSignal, () => {
-    received += 1
-  })
-  return {
-    /** How many decision signals held no token. */
-    dropped: () => dropped,
-    /** The tokens received since the last call. */
-    takeTokens(): string[] {
-      handled = received
-      return waiting.splice(0)
-    },
-    async waitForSignal(ms: number): Promise<boolean> {
-      const signalled = await condition(() => received > handled, ms)
-      handled = received
-      return signalled
     },
   }
 }

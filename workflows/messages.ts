@@ -1,7 +1,10 @@
-import { defineSignal } from '@temporalio/workflow'
+import { defineSignal, defineUpdate } from '@temporalio/workflow'
 
 /** A signed decision for one of the incident's gates. The workflow does not trust it: it wakes up and reads the gate's row. */
 export const decisionSignal = defineSignal<[token: string]>('decision')
 
 /** Something about the incident changed in the engine's database: read it again. */
 export const wakeSignal = defineSignal('wake')
+
+/** The same, for a workflow that Temporal gives no more signals (10,000 for each run). Temporal counts updates separately. */
+export const wakeUpdate = defineUpdate<void>('wake')

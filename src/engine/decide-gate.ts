@@ -13,7 +13,7 @@ export async function decideGate(engine: Engine, person: Person, request: Decisi
       ...decidersOf(engine),
       database,
       keyring,
-      wakeWorkflow: (incident, token) => wakeIncident(engine, incident, token),
+      wakeWorkflow: (incident, token) => wakeIncident(engine, incident, { token }),
     },
     person,
     request,

@@ -1,5 +1,5 @@
 import { readWorkflow } from '../history/incidents.ts'
-import { wakeWorkflow } from '../temporal/wake-workflow.ts'
+import { wakeWorkflow, type Wake } from '../temporal/wake-workflow.ts'
 import { workflowHandle, type WorkflowHandle } from '../temporal/workflow-handle.ts'
 import type { Engine } from './engine.ts'
 
@@ -14,7 +14,7 @@ export async function incidentWorkflow(engine: Connections, incident: string): P
   return workflowHandle(engine.temporal.client, workflowId, runId)
 }
 
-/** Wakes an incident's workflow: with the signed decision where there is one. */
-export async function wakeIncident(engine: Connections, incident: string, token?: string): Promise<void> {
-  await wakeWorkflow(engine.temporal.client, await incidentWorkflow(engine, incident), token)
+/** Wakes an incident's workflow. */
+export async function wakeIncident(engine: Connections, incident: string, wake: Wake = {}): Promise<void> {
+  await wakeWorkflow(engine.temporal.client, await incidentWorkflow(engine, incident), wake)
 }

@@ -25,6 +25,8 @@ const CONCURRENCY = 10
 const START_GRACE_MS = 2_000
 /** When a decided gate still has no permit after this time, its workflow is signalled again; each further wait is twice as long. */
 const SIGNAL_GRACE_SECONDS = 10
+/** At most this long: after an outage of hours, a decision must not wait for hours again. */
+const MAX_SIGNAL_INTERVAL_SECONDS = 60
 /** A workflow closes its incident within this time after its end, or never. */
 const CLOSE_GRACE_SECONDS = 15
 /** The least time between two requests to Temporal about one incident, over all processes. */
@@ -42,7 +44,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
   const reconciled = {
     started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
     signalled: await forEach(await toSignal(engine), errors, async (id) => {
-      await wakeIncident(engine, id)
+      await wakeIncident(engine, id, { insist: true })
       return true
     }),
     closed: [...outdated, ...(await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)))],
@@ -102,9 +104,9 @@ async function toSignal({ database }: Engine): Promise<string[]> {
      UPDATE runbook.incidents i SET rung_at = clock_timestamp() FROM waiting w
      WHERE i.id = w.id AND i.rung_at IS NOT DISTINCT FROM w.rung_at AND clock_timestamp() > CASE
        WHEN w.rung_at IS NULL OR w.rung_at < w.since THEN w.since + $1 * interval '1 second'
-       ELSE w.rung_at + (w.rung_at - w.since) END
+       ELSE w.rung_at + least(w.rung_at - w.since, $2 * interval '1 second') END
      RETURNING i.id`,
-    [SIGNAL_GRACE_SECONDS],
+    [SIGNAL_GRACE_SECONDS, MAX_SIGNAL_INTERVAL_SECONDS],
   )
   return claimed.rows.map((row) => row.id)
 }
@@ -146,11 +148,12 @@ async function outcomeOf(
     'timed-out': 'timed out',
     gone: 'is gone from Temporal',
   }
-  const why = state === 'failed' ? await whyFailed(engine, incident) : ''
+  const why = state === 'failed' || state === 'terminated' ? await whyEnded(engine, incident) : ''
   return { outcome: 'failed', reason: `its workflow ${descriptions[state]}${why}` }
 }
 
-async function whyFailed(engine: Engine, incident: string): Promise<string> {
+/** What the workflow or, for one that was terminated, Temporal or a person said. */
+async function whyEnded(engine: Engine, incident: string): Promise<string> {
   try {
     await (await incidentWorkflow(engine, incident)).result()
     return ''

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker'
 
 const WORKFLOWS = fileURLToPath(new URL('../../workflows/incident.js', import.meta.url))
+const PAYLOAD_CONVERTER = fileURLToPath(new URL('../../workflows/payload-converter.js', import.meta.url))
 const INTERPRETER = fileURLToPath(new URL('../interpreter/run-incident.js', import.meta.url))
 const BUNDLE = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url))
 
@@ -12,6 +13,7 @@ const BUNDLE = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url
 export async function bundle(): Promise<void> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: WORKFLOWS,
+    payloadConverterPath: PAYLOAD_CONVERTER,
     logger: quiet,
     // Its only state is a cache of compiled expressions, so all workflows of a worker can share it. Otherwise each workflow would load
     // its own copy: half a megabyte and some milliseconds for every incident.

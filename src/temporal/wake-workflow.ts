@@ -1,14 +1,43 @@
-import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client'
+import { isGrpcServiceError, WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client'
 
 /** The decision is stored already: nobody waits long for a Temporal that is down, and the reconciler wakes the workflow later. */
 const SIGNAL_TIMEOUT_MS = 3_000
 
+/** How long a worker may take to answer an update; without a worker nobody answers, and nothing is lost. */
+const UPDATE_TIMEOUT_MS = 1_000
+
+export interface Wake {
+  /** The signed decision, where there is one. */
+  token?: string | undefined
+  /** An earlier signal had no effect: sends an update too, which also a workflow takes that gets too many signals. */
+  insist?: boolean
+}
+
 /** A workflow that is gone is no error: the reconciler closes incidents whose workflow ended without closing them. */
-export async function wakeWorkflow(client: Client, workflow: WorkflowHandle, token?: string): Promise<void> {
+export async function wakeWorkflow(client: Client, workflow: WorkflowHandle, wake: Wake): Promise<void> {
+  const { token, insist = false } = wake
+  const within = <T>(ms: number, call: () => Promise<T>) => client.withDeadline(Date.now() + ms, call)
   const signal = () => (token === undefined ? workflow.signal('wake') : workflow.signal('decision', token))
+  const update = () => within(UPDATE_TIMEOUT_MS, () => workflow.executeUpdate('wake'))
   try {
-    await client.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, signal)
+    const isRefused = await within(SIGNAL_TIMEOUT_MS, signal).then(
+      () => false,
+      (error: unknown) => isSignalLimit(error) || Promise.reject(error as Error),
+    )
+    if (isRefused) await update()
+    else if (insist) await update().catch(() => {})
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error
   }
+}
+
+/** Temporal accepts 10,000 signals for each run of a workflow; somebody else may have sent them. Updates are counted separately. */
+function isSignalLimit(error: unknown): boolean {
+  return /limit for signal/.test(reasonOf(error))
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  const details = isGrpcServiceError(error) ? error.details : error.message
+  return `${details} ${reasonOf(error.cause)}`
 }

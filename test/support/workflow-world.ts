@@ -72,6 +72,7 @@ export async function openWorkflowWorld(stack: TestStack, plans: Plan[]): Promis
   const engine = await assemble(history, url, { address: stack.temporalAddress, namespace }, plans, leadsKey)
   const bundle = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/incident.ts', import.meta.url)),
+    payloadConverterPath: fileURLToPath(new URL('../../workflows/payload-converter.ts', import.meta.url)),
     logger: QUIET,
   })
   const workers = new Set<{ stop(): Promise<void> }>()

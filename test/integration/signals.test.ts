@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
+import { reconcile } from '../../src/engine/reconcile.ts'
+import { installRuntime } from '../../src/temporal/worker.ts'
+import { openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+
+/** Temporal's default limit of signals for each run of a workflow. */
+const SIGNAL_LIMIT = 10_000
+
+let world: WorkflowWorld
+let worker: { stop(): Promise<void> }
+beforeAll(async () => {
+  installRuntime('ERROR')
+  world = await openWorkflowWorld(inject('stack'), [thingsPlan('things')])
+  worker = await world.startWorker()
+})
+afterAll(() => world?.close())
+
+const text = (value: string) => new TextEncoder().encode(value)
+const json = (value: string) => ({ metadata: { encoding: text('json/plain') }, data: text(value) })
+
+/** A signal as anybody can send it who reaches Temporal. */
+async function sendSignal(incident: string, signalName: string, payload: object | undefined): Promise<void> {
+  const { workflowId } = await incidentWorkflow(world.engine, incident)
+  const { connection, namespace } = world.engine.temporal
+  await connection.workflowService.signalWorkflowExecution({
+    namespace,
+    workflowExecution: { workflowId },
+    signalName,
+    input: payload === undefined ? null : { payloads: [payload] },
+  })
+}
+
+async function sendMany(count: number, send: () => Promise<unknown>): Promise<void> {
+  let left = count
+  const sender = async () => {
+    while ((left -= 1) >= 0) await send()
+  }
+  await Promise.all(Array.from({ length: 50 }, sender))
+}
+
+describe('a signal whose payload is no token does no harm', () => {
+  test.each<[string, object]>([
+    ['a number', json('42')],
+    ['null', json('null')],
+    ['an object', json('{"token":"x"}')],
+    ['an array', json('["x"]')],
+    ['a very long string', json(JSON.stringify('x'.repeat(1_500_000)))],
+    ['an unknown encoding', { metadata: { encoding: text('binary/encrypted') }, data: new Uint8Array([1, 2, 255]) }],
+    ['no encoding', { data: text('x') }],
+    ['broken JSON', json('{"token":')],
+    [
+      'JSON that is not UTF-8',
+      { metadata: { encoding: text('json/plain') }, data: new Uint8Array([34, 255, 254, 34]) },
+    ],
+  ])('%s', async (what, payload) => {
+    const group = what.replaceAll(' ', '-')
+    await world.addThings(group, group)
+    const incident = await world.open('things', group)
+    const view = await world.atGate(incident)
+    await sendSignal(incident, 'decision', payload)
+    await sendSignal(incident, 'wake', payload)
+    await sendSignal(incident, 'unknown', payload)
+    await world.decide(view)
+    expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+  })
+})
+
+test('many large tokens that nobody signed do not keep a decision from taking effect', async () => {
+  await world.addThings('large', 'large')
+  const incident = await world.open('things', 'large')
+  const view = await world.atGate(incident)
+  await worker.stop()
+  await sendMany(60, () => sendSignal(incident, 'decision', json(JSON.stringify('x'.repeat(60_000)))))
+  worker = await world.startWorker()
+  await world.decide(view)
+  expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+})
+
+test('a workflow that ignores signals after a flood of them is woken by the reconciler', async () => {
+  await world.addThings('many', 'many')
+  const incident = await world.open('things', 'many')
+  const view = await world.atGate(incident)
+  await sendMany(600, () => sendSignal(incident, 'wake', undefined))
+  await world.decide(view)
+  await world.history.superuser.query(
+    `UPDATE runbook.gates SET decided_at = decided_at - interval '11 seconds' WHERE incident = $1`,
+    [incident],
+  )
+  expect((await reconcile(world.engine)).signalled).toContain(incident)
+  const wokenAt = Date.now()
+  expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+  expect(Date.now() - wokenAt).toBeLessThan(10_000)
+})
+
+test('where Temporal accepts no more signals, a decision is carried in at once in another way', async () => {
+  await world.addThings('flooded', 'flooded')
+  const incident = await world.open('things', 'flooded')
+  const view = await world.atGate(incident)
+  await worker.stop()
+  await sendMany(SIGNAL_LIMIT, () => sendSignal(incident, 'wake', undefined))
+  await expect(sendSignal(incident, 'wake', undefined)).rejects.toThrow('signal')
+  worker = await world.startWorker()
+  await world.decide(view)
+  const decidedAt = Date.now()
+  expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+  expect(Date.now() - decidedAt).toBeLessThan(10_000)
+}, 120_000)
+
+test('an incident whose workflow Temporal ended because of its size is failed, and says so', async () => {
+  await world.addThings('huge', 'huge')
+  const incident = await world.open('things', 'huge')
+  await world.atGate(incident)
+  const large = json(JSON.stringify('x'.repeat(1_900_000)))
+  const workflow = await incidentWorkflow(world.engine, incident)
+  await sendMany(40, () => sendSignal(incident, 'decision', large).catch(() => {}))
+  expect((await workflow.describe()).status.name).toBe('TERMINATED')
+  await world.history.superuser.query(
+    `UPDATE runbook.incidents SET started_at = started_at - interval '1 hour', looked_at = NULL WHERE id = $1`,
+    [incident],
+  )
+  expect((await reconcile(world.engine)).closed).toContain(incident)
+  const closed = await world.closed(incident)
+  expect(closed).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('its workflow was terminated: ') })
+}, 60_000)

@@ -1,0 +1,83 @@
+import { condition, log, setHandler } from '@temporalio/workflow'
+import { decisionSignal, wakeSignal, wakeUpdate } from './messages.ts'
+
+/** Longer than any token that the engine signs. */
+const MAX_TOKEN_LENGTH = 65_536
+/** How many characters of tokens one activity gets: far below the 2 MB that Temporal accepts as an input. */
+const CHARACTERS_AT_ONCE = 500_000
+/** How many characters of tokens wait here. A decision that does not fit is sent again by its person. */
+const MAX_WAITING_CHARACTERS = 4_000_000
+/**
+ * No incident needs so many signals. Each costs the SDK about a millisecond, and a workflow task that takes longer than five seconds ends
+ * the worker; so from here on they are left to the SDK's buffer, where they cost nothing, and the workflow is woken by updates.
+ */
+const FLOOD = 500
+/** In a flood, the workflow also wakes by itself after this time. */
+const FLOOD_POLL_MS = 60_000
+
+/** The signals of one workflow. They only wake it: what counts is in the engine's database. */
+export interface Signals {
+  /** How many decision signals were dropped: they held no token, or too many waited. */
+  dropped(): number
+  /** The next tokens, in the order of their arrival. While some are left, `waitForSignal` returns at once. */
+  takeTokens(): string[]
+  /** Waits for a signal, at most `ms`. True: something may have changed, and not all of the time may have passed. */
+  waitForSignal(ms: number): Promise<boolean>
+}
+
+/** Registers the handlers; call it before the first await, so that no signal is lost. */
+export function handleSignals(): Signals {
+  let received = 0
+  let handled = 0
+  let dropped = 0
+  let waitingCharacters = 0
+  const waiting: string[] = []
+  let all = 0
+  const wake = () => {
+    received += 1
+  }
+  const count = () => {
+    all += 1
+    if (all !== FLOOD) return
+    log.warn(
+      `${FLOOD} signals arrived: further ones are ignored, and the gate is read every ${FLOOD_POLL_MS / 1_000} s`,
+    )
+    setHandler(decisionSignal, undefined)
+    setHandler(wakeSignal, undefined)
+  }
+  // Anybody who reaches Temporal can send a signal with any payload; another one would fail every later attempt to read the tokens.
+  setHandler(decisionSignal, (payload: unknown) => {
+    count()
+    const isToken = typeof payload === 'string' && payload !== '' && payload.length <= MAX_TOKEN_LENGTH
+    if (!isToken || waitingCharacters + payload.length > MAX_WAITING_CHARACTERS) {
+      dropped += 1
+      if (dropped === 1 || dropped % 100 === 0) log.warn(`${dropped} decision signals were dropped`)
+      return
+    }
+    waiting.push(payload)
+    waitingCharacters += payload.length
+    wake()
+  })
+  setHandler(wakeSignal, () => {
+    count()
+    wake()
+  })
+  setHandler(wakeUpdate, wake)
+  return {
+    dropped: () => dropped,
+    takeTokens() {
+      let characters = 0
+      const left = waiting.findIndex((token) => (characters += token.length) > CHARACTERS_AT_ONCE)
+      const tokens = waiting.splice(0, left === -1 ? waiting.length : left)
+      waitingCharacters -= tokens.reduce((sum, token) => sum + token.length, 0)
+      handled = left === -1 ? received : received - 1
+      return tokens
+    },
+    async waitForSignal(ms) {
+      const mostMs = all >= FLOOD ? Math.min(ms, FLOOD_POLL_MS) : ms
+      const signalled = await condition(() => received > handled, mostMs)
+      handled = received
+      return signalled || mostMs < ms
+    },
+  }
+}
