@@ -17,7 +17,7 @@ export async function gateToDecide(
   client: Client,
   id: string,
   { digest, targets }: { digest?: string; targets?: string[] },
-  verb: string,
+  decision: string,
 ): Promise<GateView> {
   const gate = await findOpenGate(client, id, digest)
   if (digest !== undefined) return gate
@@ -26,7 +26,7 @@ export async function gateToDecide(
       'RUNBOOK_BAD_INPUT',
       `--digest is required, because there is no terminal to confirm on. "runbook show ${id}" prints the digest of the proposal.`,
     )
-  await confirm(terminal, gate, targets, verb)
+  await confirm(terminal, gate, targets, decision)
   return gate
 }
 
@@ -35,11 +35,11 @@ export async function confirm(
   terminal: Terminal,
   gate: GateView,
   targets: string[] | undefined,
-  verb: string,
+  decision: string,
 ): Promise<void> {
   terminal.log(proposalInFull(gate, pageOf(terminal)).join('\n'))
   const keys = targets ?? gate.proposal.targets.map((target) => target.key)
-  const question = `\n${visibleLine(gate.proposal.title)}?\n${verb} ${visibleLine(targetsInWords(keys))}`
+  const question = `\n${visibleLine(gate.proposal.title)}?\n${decision} ${visibleLine(targetsInWords(keys))}`
   await requireYes(terminal, question, 'nothing was decided')
 }
 

@@ -7,7 +7,7 @@ import { nearest } from '../core/nearest.ts'
 import { Exit } from './command.ts'
 import { exitCodeOf, USAGE } from './exit-codes.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
-import { VERBS } from './verbs.ts'
+import { COMMANDS } from './command-table.ts'
 
 /**
  * Runs one command of `runbook`.
@@ -30,9 +30,9 @@ export async function main(argv: string[], terminal: Terminal = processTerminal(
   }
 }
 
-/** The program with all its verbs. Only the module of the requested verb is loaded; the others have a name and a summary. */
+/** The program with all its commands. Only the module of the requested one is loaded; the others have a name and a summary. */
 async function buildProgram(argv: string[], terminal: Terminal): Promise<Command> {
-  const requested = verbIn(argv)
+  const requested = requestedCommand(argv)
   const program: Command = withOutputOption(new Command('runbook'))
     .description(
       'Diagnoses incidents with runbooks, proposes one exact remedy, waits for approval, applies it once and verifies it.',
@@ -53,11 +53,10 @@ async function buildProgram(argv: string[], terminal: Terminal): Promise<Command
     .addHelpCommand(new Command('help').description('show the help of a command').helpGroup('Run the engine:'))
     .showHelpAfterError('Run it with --help to see how it is used.')
     .addHelpText('after', AFTER_HELP)
-  for (const verb of VERBS) {
-    const command =
-      verb.name === requested ? (await verb.load()).command(terminal) : new Command(verb.name).allowUnknownOption()
-    command.summary(verb.summary).helpGroup(verb.group)
-    if (verb.json) withOutputOption(command)
+  for (const { name, group, summary, json, load } of COMMANDS) {
+    const command = name === requested ? (await load()).command(terminal) : new Command(name).allowUnknownOption()
+    command.summary(summary).helpGroup(group)
+    if (json) withOutputOption(command)
     program.addCommand(withSettingsOf(program, command))
   }
   return program
@@ -79,7 +78,7 @@ Examples:
   runbook help approve`
 
 function usageInList(name: string): string {
-  return VERBS.find((verb) => verb.name === name)?.usage ?? ''
+  return COMMANDS.find((command) => command.name === name)?.usage ?? ''
 }
 
 /** Commander suggests options for a misspelt one; this also knows options of other tools, prefixes of ours and inputs. */
@@ -91,17 +90,17 @@ function withSuggestion(text: string, program: Command, requested: string | unde
 }
 
 function suggestOption(unknown: string, program: Command, requested: string | undefined): string | undefined {
-  const verb = program.commands.find((command) => command.name() === requested)
-  const options = [verb, ...(verb?.commands ?? [])].flatMap((command) => command?.options ?? [])
+  const found = program.commands.find((command) => command.name() === requested)
+  const options = [found, ...(found?.commands ?? [])].flatMap((command) => command?.options ?? [])
   const known = options.map(({ long }) => long ?? '')
   const similar = known.find((long) => long.startsWith(unknown)) ?? nearest(unknown, known)
   if (similar !== undefined) return similar
   if (known.includes('--output') && nearest(unknown, ['--json']) !== undefined) return '-o json'
-  // A verb with --input: an unknown option is probably the name of an input.
+  // A command with --input: an unknown option is probably the name of an input.
   return known.includes('--input') ? `--input ${unknown.slice(2)}=…` : undefined
 }
 
-/** `-o` is accepted before the verb and after it. */
+/** `-o` is accepted before the command and after it. */
 function withOutputOption(command: Command): Command {
   if (command.options.some((option) => option.long === '--output')) return command
   return command.addOption(
@@ -109,8 +108,8 @@ function withOutputOption(command: Command): Command {
   )
 }
 
-/** The verb: the first argument after the program's own options. Errors in those options are reported by the program itself. */
-function verbIn(argv: string[]): string | undefined {
+/** The name of the command: the first argument after the program's own options. Errors in those options are reported by the program itself. */
+function requestedCommand(argv: string[]): string | undefined {
   const options = new Command().passThroughOptions().allowUnknownOption().option('-o, --output [format]')
   const [first, second] = options.parseOptions(argv).operands
   return first === 'help' ? second : first

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Page } from './render/proposal.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Whether `-o json` was given, before the verb or after it. */
+/** Whether `-o json` was given, before the command or after it. */
 export function wantsJson(command: Command): boolean {
   return command.optsWithGlobals<{ output?: string }>().output === 'json'
 }
@@ -20,10 +20,10 @@ export function printLines(terminal: Terminal, lines: string[]): void {
   terminal.print(lines.join('\n'))
 }
 
-/** The argument that identifies an incident, the same for every verb. */
+/** The argument that identifies an incident, the same for every command. */
 export const INCIDENT_ARGUMENT = ['<incident>', 'the incident: INC-142, inc-142 or 142'] as const
 
-/** `--watch`, the same for every verb that has it. */
+/** `--watch`, the same for every command that has it. */
 export const WATCH_OPTION = [
   '-w, --watch',
   'follow the incident until it is closed; exit with the code of its outcome',

@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.ts'
-import type { Outcome } from '../core/incident.ts'
+import { OUTCOMES, type Outcome } from '../core/incident.ts'
 import type { IncidentView, TimelineEntry } from '../engine/views/view-types.ts'
 import type { Client } from './client.ts'
 import { exitCodeOfOutcome, STILL_WAITING } from './exit-codes.ts'
@@ -51,7 +51,8 @@ async function watchLines(
   for await (const entry of client.events(id, stopping, onProblem)) {
     opened ??= entry.at
     terminal.print(json ? JSON.stringify(entry) : timelineLine(entry, opened))
-    if (entry.kind === 'closed') return entry.data.outcome as Outcome
+    const outcome = entry.kind === 'closed' && OUTCOMES.find((one) => one === entry.data.outcome)
+    if (outcome) return outcome
   }
   return stopping.aborted ? null : (await client.show(id)).outcome
 }

@@ -1,7 +1,7 @@
 import { Document, visit } from 'yaml'
 import { canonical } from '../core/canonical.ts'
 import { formatDuration } from '../core/duration.ts'
-import type { Json, JsonObject } from '../core/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
 import { parseCheckPlace, type CheckStage } from '../core/place.ts'
 import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
 import type { EvidenceView, GateView, Review, RoundView } from './views/view-types.ts'
@@ -77,7 +77,8 @@ function checksOf(evidence: EvidenceView[]): JsonObject {
 
 function resultIn({ body, truncated }: EvidenceView): JsonObject {
   if (typeof body['error'] === 'string') return { failed: body['error'] }
-  const result = body['result'] as JsonObject
+  const result = body['result']
+  if (!isJsonObject(result)) return { failed: 'the stored evidence has no result' }
   return { result: truncated ? { ...result, truncated } : result }
 }
 

@@ -58,7 +58,7 @@ export const RULES = {
   'type-mismatch': 'The value has the wrong type.',
   'not-a-condition': 'A condition must be true or false, not a list or a number. For a list, write size(x) > 0.',
   'may-be-null':
-    'The value may be null: an optional input, or a column declared with "?". Give it a default with .orElse(…), or check first: x != null && ….',
+    'The value may be null: an optional input, or a column declared with "?". Check it first: x != null && …. Give it a default with .orElse(…) only where a missing value means that default.',
   'template-braces': 'Write an expression in a string as ${{ }}. {{ }} and ${ } have no special meaning.',
   'template-not-closed': 'A "${{" has no closing "}}".',
 

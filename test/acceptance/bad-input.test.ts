@@ -151,8 +151,10 @@ test.concurrent.each([
   ['serve', 'TEMPORAL_ADDRESS', '127.0.0.1:9', /Temporal at 127\.0\.0\.1:9/],
 ])(
   '"runbook %s" with %s=%s exits with a one-line message that does not contain the password',
-  async (verb, name, value, message) => {
-    const { code, out, err } = await runProcess([verb, ...(verb === 'serve' ? ['--port', '0'] : [])], { [name]: value })
+  async (command, name, value, message) => {
+    const { code, out, err } = await runProcess([command, ...(command === 'serve' ? ['--port', '0'] : [])], {
+      [name]: value,
+    })
     expect(err.trim()).toMatch(message)
     expect(err.trim().split('\n')).toHaveLength(1)
     expect(err).not.toContain('pw-of-nobody')

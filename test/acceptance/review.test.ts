@@ -1,10 +1,8 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client'
-import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { readWorkflow } from '../../src/history/incidents.ts'
 import { approve, review, trigger, untilClosed, untilGate } from './operator.ts'
 import { until } from './until.ts'
-import { openWorld, type World } from './world.ts'
+import { openWorld, workflowOf, type World } from './world.ts'
 
 let world: World
 
@@ -72,7 +70,7 @@ async function deleteWorkflow(id: string): Promise<void> {
   const { address, namespace } = world.installation.stack.temporal
   const connection = await Connection.connect({ address })
   try {
-    const workflowExecution = await workflowOf(id)
+    const workflowExecution = await workflowOf(world, id)
     await connection.workflowService.deleteWorkflowExecution({ namespace, workflowExecution })
     const handle = new Client({ connection, namespace }).workflow.getHandle(workflowExecution.workflowId)
     await until('Temporal has deleted the workflow', async () =>
@@ -83,16 +81,5 @@ async function deleteWorkflow(id: string): Promise<void> {
     )
   } finally {
     await connection.close()
-  }
-}
-
-/** The incident's workflow, which Temporal knows by the id in the engine's database. */
-async function workflowOf(incident: string): Promise<{ workflowId: string; runId: string }> {
-  const pool = new pg.Pool({ connectionString: world.installation.env.RUNBOOK_DATABASE_URL!, max: 1 })
-  try {
-    const { workflowId, runId } = await readWorkflow(pool, incident)
-    return { workflowId, runId: runId! }
-  } finally {
-    await pool.end()
   }
 }

@@ -8,11 +8,9 @@ import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { approve, review, trigger, untilClosed, untilGate } from './operator.ts'
-import { readWorkflow } from '../../src/history/incidents.ts'
-import { openWorld, type World } from './world.ts'
+import { openWorld, workflowOf, type World } from './world.ts'
 
 /** Secrets that exist only in this test, by the place where each is planted. No other place may contain one. */
 const planted: Record<string, string> = {}
@@ -381,7 +379,7 @@ async function temporalHistories(): Promise<string> {
   const client = new Client({ connection, namespace: env.TEMPORAL_NAMESPACE! })
   const texts: string[] = []
   try {
-    const { workflowId, runId } = await workflowOf(incident)
+    const { workflowId, runId } = await workflowOf(world, incident)
     const handle = client.workflow.getHandle(workflowId, runId)
     const description = await handle.describe()
     texts.push(toText(description.raw), toText(await handle.fetchHistory()))
@@ -401,15 +399,4 @@ function toText(value: unknown): string {
       ? `${item} ${Buffer.from(item, 'base64').toString('utf8')}`
       : item
   })
-}
-
-/** The incident's workflow, which Temporal knows by the id in the engine's database. */
-async function workflowOf(id: string): Promise<{ workflowId: string; runId: string }> {
-  const pool = new pg.Pool({ connectionString: world.installation.env.RUNBOOK_DATABASE_URL!, max: 1 })
-  try {
-    const { workflowId, runId } = await readWorkflow(pool, id)
-    return { workflowId, runId: runId! }
-  } finally {
-    await pool.end()
-  }
 }

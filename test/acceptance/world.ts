@@ -10,6 +10,7 @@ import { makeRoot } from '../../src/cli/installation/make-root.ts'
 import { packageRoot } from '../../src/cli/installation/package-root.ts'
 import { startInstallation, type Installation } from '../../src/cli/installation/start-installation.ts'
 import { main } from '../../src/cli/main.ts'
+import { readWorkflow } from '../../src/history/incidents.ts'
 import type { TestStack } from '../support/global-stack.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { startFakeSlack, type Slack } from './slack.ts'
@@ -115,6 +116,12 @@ export function worldOf(installation: Installation, slack: Slack, names: { engin
       await Promise.all([maestro.end(), engine.end()])
     },
   }
+}
+
+/** The incident's workflow, which Temporal knows by the id in the engine's database. */
+export async function workflowOf({ engine }: World, incident: string): Promise<{ workflowId: string; runId: string }> {
+  const { workflowId, runId } = await readWorkflow(engine, incident)
+  return { workflowId, runId: runId! }
 }
 
 function addRunbooks(root: string, runbooks: Record<string, string>, configure: (config: Document) => void): void {

@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { MaestroConfig } from '../config.ts'
 import { MaestroError } from '../errors.ts'
 import { keyOf } from '../queue/connect.ts'
 import { until } from '../repeat.ts'
@@ -9,6 +12,8 @@ const POISON_SIDE = 60_000
 const HEALED_SIDE = 200
 /** Jobs that were running next to it are started twice, because they die with its worker. Three starts identify the poison pill. */
 const STARTS = 3
+/** On a slow machine a worker may start a neighbour after the poison pill, before it dies. That crash does not show which job it was. */
+const CRASHES = 2
 const NORMAL_RUNS = 40
 
 /** A thumbnail so large that every worker that renders it runs out of memory. Other jobs on that worker die with it. */
@@ -22,10 +27,16 @@ export const poisonPill: Fault = {
     const [poison] = await context.startRuns('thumbnail', 1, { render: { width: POISON_SIDE, height: POISON_SIDE } })
     const rest = await context.startRuns('thumbnail', NORMAL_RUNS, normalInput)
     const job = jobIdOf(poison!, 'render', 1)
-    await until(async () => (Number(await redis.hget(keyOf(config, job), 'ats')) >= STARTS ? true : undefined), {
-      timeoutMs: 30_000,
-      timeoutError: () => new MaestroError('failed', `timed out after 30 s waiting for ${job} to crash workers`),
-    })
+    await until(
+      async () => {
+        const starts = Number(await redis.hget(keyOf(config, job), 'ats'))
+        return starts >= STARTS && crashesAfter(job, config) >= CRASHES ? true : undefined
+      },
+      {
+        timeoutMs: 30_000,
+        timeoutError: () => new MaestroError('failed', `timed out after 30 s waiting for ${job} to crash workers`),
+      },
+    )
     return {
       runs: [poison!, ...first, ...rest],
       symptoms: [
@@ -63,3 +74,9 @@ export const poisonPill: Fault = {
 }
 
 const IS_POISON = `current_step = 'render' AND (input #>> '{render,width}')::int = $1`
+
+/** How many workers crashed whose last log line is the start of this job. */
+function crashesAfter(job: string, { dir }: MaestroConfig): number {
+  const lines = readFileSync(join(dir, 'logs', 'supervisor.jsonl'), 'utf8').split('\n')
+  return lines.filter((line) => line.includes('"process.crashed"') && line.includes(`"last_job":"${job}"`)).length
+}

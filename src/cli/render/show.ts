@@ -202,9 +202,9 @@ function causesInFull({ causes }: RoundView, { width, colours }: Page): string[]
 /** The decisions on a gate, and how it ended. */
 function decisionLines(gate: GateView, { width }: Page): string[] {
   const lines = gate.decisions.map(({ person, decision, targets, comment, at, withdrawn, breakGlass }) => {
-    const verb = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${clockText(at)}`
+    const who = `${decision === 'approve' ? 'approved' : 'rejected'} by ${person} at ${clockText(at)}`
     const what = `${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass === null ? '' : `, BREAK-GLASS: ${breakGlass}`}${withdrawn ? ' (withdrawn)' : ''}`
-    return line(width, ` ${verb}${what}${comment ? `: ${comment}` : ''}`)
+    return line(width, ` ${who}${what}${comment ? `: ${comment}` : ''}`)
   })
   if (gate.auto) return [...lines, line(width, ' needs no approval (configuration: auto)')]
   const isKnown = gate.state === 'open' || gate.state === 'approved' || gate.state === 'rejected'

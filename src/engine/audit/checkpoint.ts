@@ -1,26 +1,30 @@
+import { z } from 'zod'
 import { canonical } from '../../core/canonical.ts'
 import { RunbookError } from '../../core/errors.ts'
-import { isJsonObject, type Json } from '../../core/json.ts'
 import type { Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
 
-/** The heads of all chains at one moment. Kept elsewhere, it reveals events that were removed or rewritten up to then. */
-export interface Checkpoint {
-  version: 1
+const checkpoint = z.strictObject({
+  version: z.literal(1),
   /** The engine's id. */
-  engine: string
+  engine: z.string(),
   /** ISO 8601, UTC, by the engine's database. */
-  at: string
-  controls: [seq: number, hash: string]
-  /** The last event of each incident. */
-  heads: [incident: string, seq: number, hash: string][]
-}
+  at: z.string(),
+  /** The last event of the freeze and the breakers: its number and hash. */
+  controls: z.tuple([z.int(), z.string()]),
+  /** The last event of each incident: the incident's id, the event's number and hash. */
+  heads: z.array(z.tuple([z.string(), z.int(), z.string()])),
+})
 
-export interface SignedCheckpoint {
-  checkpoint: Checkpoint
+const signedCheckpoint = z.strictObject({
+  checkpoint,
   /** Ed25519 by the engine's key, over the checkpoint's canonical JSON. */
-  signature: string
-}
+  signature: z.string(),
+})
+
+/** The heads of all chains at one moment. Kept elsewhere, it reveals events that were removed or rewritten up to then. */
+export type Checkpoint = z.infer<typeof checkpoint>
+export type SignedCheckpoint = z.infer<typeof signedCheckpoint>
 
 /** Distinguishes checkpoints from everything else that the engine's key signs. */
 const PURPOSE = 'runbook-checkpoint\n'
@@ -35,14 +39,14 @@ export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<S
   const engine = await db.query<{ id: string; at: string }>(
     `SELECT id, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at FROM runbook.engine`,
   )
-  const checkpoint: Checkpoint = {
+  const made: Checkpoint = {
     version: 1,
     engine: engine.rows[0]!.id,
     at: engine.rows[0]!.at,
     controls: [Number(last.rows[0]?.seq ?? 0), last.rows[0]?.hash ?? ''],
     heads: heads.rows.map((row) => [row.id, Number(row.head_seq), row.head_hash]),
   }
-  return { checkpoint, signature: keyring.signText(signedText(checkpoint)) }
+  return { checkpoint: made, signature: keyring.signText(signedText(made)) }
 }
 
 /** Reads the JSON of `makeCheckpoint`. Throws `RUNBOOK_BAD_INPUT`, or `RUNBOOK_REFUSED` if the engine did not sign it. */
@@ -53,15 +57,14 @@ export function readCheckpoint(text: string, keyring: Keyring): Checkpoint {
   } catch {
     read = undefined
   }
-  if (!isJsonObject(read) || !isJsonObject(read.checkpoint) || typeof read.signature !== 'string')
-    throw new RunbookError('RUNBOOK_BAD_INPUT', 'not a checkpoint: make one with "runbook audit checkpoint"')
-  const checkpoint = read.checkpoint as unknown as Checkpoint
-  if (!keyring.verifyText(signedText(checkpoint), read.signature))
+  const { data: signed } = signedCheckpoint.safeParse(read)
+  if (!signed) throw new RunbookError('RUNBOOK_BAD_INPUT', 'not a checkpoint: make one with "runbook audit checkpoint"')
+  if (!keyring.verifyText(signedText(signed.checkpoint), signed.signature))
     throw new RunbookError(
       'RUNBOOK_REFUSED',
       'the checkpoint is not signed with a current or previous key of this engine, so it proves nothing: check signing.key and signing.previous',
     )
-  return checkpoint
+  return signed.checkpoint
 }
 
 /** The chains that no longer contain the checkpoint's heads. */
@@ -102,6 +105,6 @@ export async function checkpointFaults(
   return faults
 }
 
-function signedText(checkpoint: Checkpoint): string {
-  return PURPOSE + canonical(checkpoint as unknown as Json)
+function signedText(of: Checkpoint): string {
+  return PURPOSE + canonical(of)
 }

@@ -51,7 +51,7 @@ async function differencesFromToken(keyring: Keyring, row: Row): Promise<string[
   const claims = await keyring.verify(row.token).catch(() => undefined)
   if (!claims || !isCanonicalBase64(row.token)) return ['its token, which no known key signed']
   const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment, breakGlass } = claims
-  return differing(row as unknown as Record<string, unknown>, {
+  return differing(row, {
     jti,
     gate,
     person,

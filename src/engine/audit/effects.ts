@@ -2,9 +2,8 @@ import { ACTION_IMPLEMENTATIONS } from '../../../activities/actions/action-table
 import type { StoredEventOf } from '../../core/events.ts'
 import type { Queryable } from '../../history/database.ts'
 import { canonical } from '../../core/canonical.ts'
-import type { Proposal } from '../../core/proposal.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
-import { differing, isBetween, isNear, objectOf, type Recorded } from './recorded.ts'
+import { differing, isBetween, isNear, proposalOf, type Recorded } from './recorded.ts'
 
 const keyOf = (gate: unknown, action: unknown, target: unknown) => JSON.stringify([gate, action, target])
 
@@ -129,7 +128,7 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
   for (const { seq, at, data } of events.filter((one) => one.kind === 'verified')) {
     if (data.unseen) continue
     const gate = gates.rows.find(({ round }) => round === data.round)
-    const proposal = gate && (objectOf(gate.proposal) as unknown as Proposal | undefined)
+    const proposal = gate && proposalOf(gate.proposal)
     // A missing or changed gate is already a fault of its own.
     for (const connection of proposal?.actions ? connectionsOf(proposal) : []) {
       const key = keyOf(gate!.id, '', connection)

@@ -3,7 +3,7 @@ import type { Proposal } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { approvedTargets, type Vote } from '../../gate/gates.ts'
-import { differing, isNear, isOfGate, objectOf, type Recorded } from './recorded.ts'
+import { differing, isNear, isOfGate, proposalOf, type Recorded } from './recorded.ts'
 
 interface Row {
   id: string
@@ -27,7 +27,7 @@ export async function gateFaults(db: Queryable, recorded: Recorded): Promise<voi
   const { incident, events, fault } = recorded
   const rows = await db.query<Row>('SELECT * FROM runbook.gates WHERE incident = $1 ORDER BY round', [incident])
   for (const row of rows.rows) {
-    const proposal = objectOf(row.proposal) as unknown as Proposal | undefined
+    const proposal = proposalOf(row.proposal)
     const proposed = events.find((event) => isOfGate(event, 'proposal', row.id))
     // An unreadable or unrecorded proposal is already a fault of the chain itself.
     if (!proposal?.approval || !proposed) continue
@@ -66,7 +66,7 @@ interface GateStatus {
 
 function stateOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal'>, events: StoredEvent[]): string[] {
   const { decidedAt, escalatedAt, ...status } = replay(row.id, proposal, proposed, events)
-  const wrong = differing(row as unknown as Record<string, unknown>, status)
+  const wrong = differing(row, status)
   if (!isNear(row.decided_at, decidedAt)) wrong.push('decided_at')
   if (!isNear(row.escalated_at, escalatedAt)) wrong.push('escalated_at')
   const expires = escalatedAt === undefined ? Date.parse(proposal.expiresAt) : undefined

@@ -1,5 +1,6 @@
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
+import type { Proposal } from '../../core/proposal.ts'
 import { readEvents } from '../../history/incidents.ts'
 import type { ChainFault } from '../../history/chain.ts'
 import type { Queryable } from '../../history/database.ts'
@@ -32,8 +33,11 @@ export function isBetween(time: Date, from: string | undefined, to: string): boo
 }
 
 /** Names of the columns whose values differ from the expected ones. */
-export function differing(row: Record<string, unknown>, expected: Record<string, unknown>): string[] {
-  return Object.keys(expected).filter((name) => JSON.stringify(row[name]) !== JSON.stringify(expected[name]))
+export function differing<Row extends object>(row: Row, expected: { [Name in keyof Row]?: unknown }): string[] {
+  const found = new Map<string, unknown>(Object.entries(row))
+  return Object.entries(expected)
+    .filter(([name, value]) => JSON.stringify(found.get(name)) !== JSON.stringify(value))
+    .map(([name]) => name)
 }
 
 /** Whether it is an event of this kind about this gate. */
@@ -59,4 +63,9 @@ export function objectOf(text: string): JsonObject | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The proposal of a gate. Whether it is the one that was made is compared elsewhere: its digest is in the event. */
+export function proposalOf(text: string): Proposal | undefined {
+  return objectOf(text) as unknown as Proposal | undefined
 }

@@ -95,7 +95,11 @@ export function condition(
   const { type } = compiled
   if (type === 'bool' || type === 'dyn') return compiled
   if (isNullable(type) && type.nullable === 'bool')
-    context.reporter.error('may-be-null', scalar, `${cel} may be null. Give it a default: (${cel}).orElse(false).`)
+    context.reporter.error(
+      'may-be-null',
+      scalar,
+      `${cel} may be null. Compare it: (${cel}) == true, or == false; null is neither.`,
+    )
   else context.reporter.error('not-a-condition', scalar, notCondition(cel, type))
   return undefined
 }

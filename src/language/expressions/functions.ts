@@ -180,7 +180,7 @@ const TABLE: CelFunction[] = [
     name: 'min',
     signature: 'min(list) → the least or null; min(a, b)',
     summary: 'The least item of a list (null if it is empty), or the lesser of two values.',
-    example: 'min(rows.map(r, r.age)).orElse(0)',
+    example: 'min(queue.workers * 2, 8)',
     ...extreme(-1),
   },
   {

@@ -33,8 +33,8 @@ describe('usage', () => {
     expect(terminal.out).toContain('Usage: runbook')
   })
 
-  test('the help of every verb has an example', async () => {
-    for (const verb of [
+  test('the help of every command has an example', async () => {
+    for (const command of [
       'trigger',
       'list',
       'show',
@@ -61,8 +61,8 @@ describe('usage', () => {
       'schema',
     ]) {
       const terminal = fakeTerminal()
-      expect(await main(['help', verb], terminal), verb).toBe(0)
-      expect(terminal.out).toContain(`  runbook ${verb}`)
+      expect(await main(['help', command], terminal), command).toBe(0)
+      expect(terminal.out).toContain(`  runbook ${command}`)
     }
   })
 
@@ -104,7 +104,7 @@ describe('trigger', () => {
     expect(asked[0]!.body).toEqual({ type: 'stuck-run', inputs: { threshold: '5s', run: 'a=b' } })
   })
 
-  test('prints the documented JSON, with -o before or after the verb', async () => {
+  test('prints the documented JSON, with -o before or after the command', async () => {
     const { url } = await fakeApi({ 'POST /v1/incidents': () => accepted })
     for (const argv of [
       ['-o', 'json', 'trigger', 'stuck-run'],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
-import { VERBS } from '../../../src/cli/verbs.ts'
+import { COMMANDS } from '../../../src/cli/command-table.ts'
 import { fakeTerminal } from './fake-terminal.ts'
 
 test.each([
@@ -18,15 +18,15 @@ test.each([
   expect(terminal.err.match(/Did you mean/g)).toHaveLength(1)
 })
 
-test('an option that resembles none of the verb gets no suggestion', async () => {
+test('an option that resembles none of the command gets no suggestion', async () => {
   const terminal = fakeTerminal()
   expect(await main(['doctor', '--zebra'], terminal)).toBe(2)
   expect(terminal.err).toContain("unknown option '--zebra'")
   expect(terminal.err).not.toContain('Did you mean')
 })
 
-test('the help of every verb begins with a sentence, and shows no empty default', async () => {
-  for (const { name } of VERBS) {
+test('the help of every command begins with a sentence, and shows no empty default', async () => {
+  for (const { name } of COMMANDS) {
     const terminal = fakeTerminal()
     expect(await main(['help', name], terminal), name).toBe(0)
     const sentence = terminal.out.split('\n\n')[1]!
@@ -44,14 +44,14 @@ test.each([
   ['audit', 'verify'],
   ['audit', 'checkpoint'],
   ['connection', 'prepare'],
-])('the help of "%s %s" begins with a sentence', async (verb, subcommand) => {
+])('the help of "%s %s" begins with a sentence', async (command, subcommand) => {
   const terminal = fakeTerminal()
-  expect(await main([verb, subcommand, '--help'], terminal)).toBe(0)
+  expect(await main([command, subcommand, '--help'], terminal)).toBe(0)
   expect(terminal.out.split('\n\n')[1]).toMatch(/^[A-Z][^]*\.$/)
 })
 
 test('no line of any help is wider than the terminal, except examples', async () => {
-  for (const { name } of VERBS) {
+  for (const { name } of COMMANDS) {
     const terminal = fakeTerminal({ width: 80 })
     await main(['help', name], terminal)
     const lines = terminal.out.split(/\nExamples?:\n/)[0]!.split('\n')

@@ -1,6 +1,6 @@
 import type { CommandModule } from './command.ts'
 
-export interface Verb {
+export interface CommandEntry {
   name: string
   group: 'Run the engine:' | 'Incidents:' | 'Act on an incident:' | 'Write runbooks:'
   /** One line for the list of commands. */
@@ -12,8 +12,8 @@ export interface Verb {
   load(): Promise<CommandModule>
 }
 
-/** Every verb of `runbook`. A verb's module is imported only when the verb is used, which keeps start-up short. */
-export const VERBS: readonly Verb[] = [
+/** Every command of `runbook`. The module of a command is imported only when the command is used, which keeps start-up short. */
+export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'up',
     group: 'Run the engine:',
