@@ -1,6 +1,8 @@
+import { effectiveApproval } from '../src/core/approval.ts'
 import { RunbookError } from '../src/core/errors.ts'
 import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
 import { openGate } from '../src/gate/open-gate.ts'
+import { termsInForce } from '../src/gate/policy-terms.ts'
 import { readIncident } from '../src/history/incidents.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
 import { allowsPartialApproval, whyBadKey } from '../src/interpreter/render.ts'
@@ -10,7 +12,7 @@ import { previewAction } from './preview-action.ts'
 
 /**
  * Turns a draft into the proposal: previews each action read-only, then digests and stores the proposal and opens its gate. A remedy
- * with `approval: auto` waits for a person if the configuration does not permit that.
+ * with `approval: auto` waits for a person if the configuration does not permit that, or if a rule of the policy matches.
  */
 export async function propose(
   dependencies: ActivityDependencies,
@@ -27,7 +29,15 @@ export async function propose(
       preview: await previewAction(action.kind, action.with, { targets, signal }),
     })),
   )
-  const approval = effectiveApproval(dependencies, draft)
+  const { approval: asked, risk, escalateTo } = draft
+  const approval = effectiveApproval(asked, {
+    risk,
+    escalateTo,
+    inPart: allowsPartialApproval(draft.actions),
+    isAutoAllowed: draft.actions.every((action) => isAutoApproved(dependencies, action)),
+    requesterMayApprove: dependencies.requesterMayApprove,
+    terms: await termsInForce(database, dependencies.policy, { risk, planDigest, actions: draft.actions }),
+  })
   const proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'> = {
     gate: draft.gate,
     incident,
@@ -50,33 +60,9 @@ export async function propose(
     findings,
     withinMs: approval.withinMs,
     requesterExcluded: !dependencies.requesterMayApprove,
+    policy: dependencies.policy,
   })
   return opened.opened ? { opened: true, gate: opened.gate, proposalDigest: opened.proposalDigest } : opened
-}
-
-const HOUR_MS = 3_600_000
-
-function effectiveApproval(dependencies: ActivityDependencies, draft: ProposalDraft) {
-  const { approval, escalateTo } = draft
-  const inPart = allowsPartialApproval(draft.actions)
-  const excludeRequester = draft.risk === 'high' || !dependencies.requesterMayApprove
-  if (!approval.auto) {
-    const { by, count, validForMs, onTimeout, withinMs } = approval
-    const stored = { auto: false, by, count, excludeRequester, validForMs, onTimeout, escalateTo, inPart }
-    return { stored, withinMs }
-  }
-  const permitted = draft.actions.every((action) => isAutoApproved(dependencies, action))
-  const stored = {
-    auto: permitted,
-    by: permitted ? [] : escalateTo,
-    count: 1,
-    excludeRequester,
-    validForMs: HOUR_MS,
-    onTimeout: 'reject' as const,
-    escalateTo,
-    inPart,
-  }
-  return { stored, withinMs: HOUR_MS }
 }
 
 /** The interpreter drops such targets; a draft that has one is refused before a person is asked to decide. */

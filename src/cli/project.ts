@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load-config.ts'
 import { defined } from '../core/defined.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { LoadOptions } from '../language/load.ts'
+import { unknownPolicyKinds } from '../language/policy-kinds.ts'
 import { CONFIG_FILE } from './address.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -20,6 +21,7 @@ export interface Project {
 export function openProject({ cwd, env }: Terminal, paths: string[]): Project {
   const file = findConfig(cwd, paths)
   const config = file === undefined ? undefined : loadConfig({ file, env, cwd })
+  if (config) requirePolicyKinds(config)
   const found = paths.length > 0 ? paths : (config?.runbooks ?? ['runbooks'])
   const missing = found.filter((path) => !existsSync(path))
   if (missing.length > 0)
@@ -51,8 +53,15 @@ function loadOptions(config: Config | undefined): LoadOptions {
     connections: Object.fromEntries(connections.map(([name, { kind }]) => [name, kind] as const)),
     readOnly,
     channels: Object.keys(config.channels),
+    policy: config.policy,
     ...defined({ groups: peopleByGroup(config) }),
   }
+}
+
+/** Throws `RUNBOOK_CONFIG`. */
+function requirePolicyKinds({ file, policy }: Config): void {
+  const unknown = unknownPolicyKinds(policy)
+  if (unknown.length > 0) throw new RunbookError('RUNBOOK_CONFIG', unknown.map((one) => `${file}: ${one}`).join('\n'))
 }
 
 /** Undefined with an identity provider: it knows further people and groups. */

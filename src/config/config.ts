@@ -1,3 +1,4 @@
+import type { Policy } from '../core/policy.ts'
 import type { Secret } from './secret.ts'
 
 export const DEFAULT_CHECK_MEMORY_MB = 256
@@ -23,6 +24,8 @@ export interface Config {
   alerts: AlertRule[]
   /** Where `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
   auto: { kind: string; connection: string }[]
+  /** What every approval needs at least, whatever a runbook says. */
+  policy: Policy
   /** Whether the person who opened an incident may approve its remedies; never with `risk: high`. */
   requesterMayApprove: boolean
   /** Groups whose members may approve alone, with a reason. Everyone in `escalate.to` is notified. */
@@ -121,6 +124,8 @@ export interface Person {
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
   groups: string[]
+  /** E-mail addresses by which git names this person. */
+  emails: string[]
   /** The name by which this person logs in at the identity provider. */
   login?: string
 }

@@ -7,6 +7,7 @@ import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
 import type { Config, ConnectionConfig, Oidc, Person } from './config.ts'
 import { readEnvironment } from './environment.ts'
+import { assemblePolicy, unknownInPolicy } from './policy.ts'
 import { readYaml } from './read-yaml.ts'
 import type { ConfigFile } from './schema.ts'
 import { resolveSecret } from './secret.ts'
@@ -31,7 +32,10 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
   const checked = checkFile(read)
   const shown = relative(cwd, path).startsWith('..') ? path : relative(cwd, path)
   if ('problems' in checked) throw problemsError(shown, checked.problems)
-  const unknown = unknownConnections(checked.value).map((p) => ({ ...read.position(p.path), message: p.message }))
+  const unknown = [...unknownConnections(checked.value), ...unknownInPolicy(checked.value)].map((p) => ({
+    ...read.position(p.path),
+    message: p.message,
+  }))
   if (unknown.length > 0) throw problemsError(shown, unknown)
   const directory = dirname(path)
   const { environment, warnings } = readEnvironment(directory, env)
@@ -108,6 +112,7 @@ function assemble(
     channels: entries(value.channels, (c, name) => ({ slack: secret(c.slack, `channel ${name}`) })),
     alerts: value.alerts,
     auto: value.auto,
+    policy: assemblePolicy(value),
     requesterMayApprove: value.requesterMayApprove,
     breakGlass: value.breakGlass,
     limits: value.limits,
@@ -176,6 +181,7 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
     ...(hash === undefined ? {} : { tokenHash: hash }),
     keys: keys.map((key) => key.reveal()),
     groups: person.groups,
+    emails: person.emails,
     ...(person.login === undefined ? {} : { login: person.login }),
   }
 }

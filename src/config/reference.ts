@@ -14,9 +14,11 @@ export function configurationSchema(): JsonObject {
   return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as JsonObject
 }
 
+const TOP = 'configuration'
+
 /** Every setting of `runbook.config.yaml`, outermost first. A level that several kinds of connections have is listed once. */
 export function configuration(): ConfigSection[] {
-  const all = sections('configuration', 'The top level of `runbook.config.yaml`.', configurationSchema())
+  const all = sections(TOP, 'The top level of `runbook.config.yaml`.', configurationSchema())
   return all.filter(({ name }, i) => all.findIndex((one) => one.name === name) === i)
 }
 
@@ -64,9 +66,15 @@ function sections(name: string, doc: string, schema: Schema): ConfigSection[] {
       doc: one.description ?? '',
       ...defaultText(one['default']),
     }))
+  // A level of a connection has its own name: several kinds of connections have it.
+  const isTop = name === TOP || name.includes(': ')
   const nested = properties.flatMap(([field, one]) =>
     levels(field, one).flatMap((level) =>
-      sections(level.name, level.schema.description ?? one.description ?? '', level.schema),
+      sections(
+        isTop ? level.name : `${name}.${level.name}`,
+        level.schema.description ?? one.description ?? '',
+        level.schema,
+      ),
     ),
   )
   return [{ name, doc, fields }, ...nested]

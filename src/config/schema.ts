@@ -1,13 +1,9 @@
 import { z } from 'zod'
 import { parseDuration } from '../core/duration.ts'
 import { DEFAULT_CHECK_MEMORY_MB } from './config.ts'
+import { plain } from './plain.ts'
+import { policyRule } from './policy-schema.ts'
 import { withoutReferences } from './secret.ts'
-
-/** The schema of the file. A field that accepts a reference, `${NAME}`, uses `secret`; in other fields a reference is a mistake and is refused. */
-const plain = z
-  .string()
-  .min(1)
-  .refine((text) => !text.includes('${'), 'references (${…}) are allowed only in addresses, keys, tokens and headers')
 
 const secret = z.string().min(1).refine(wellFormed, 'write a reference as ${NAME}')
 
@@ -52,6 +48,12 @@ const person = z.strictObject({
     .describe('Public keys of this person. They verify the decisions that the person signs with `runbook sign`.'),
   groups: z.array(plain).default([]).describe('Groups of this person. `approval.by` of a runbook names groups.'),
   login: plain.optional().describe('The name of this person at the identity provider, if it is different.'),
+  emails: z
+    .array(plain)
+    .default([])
+    .describe(
+      'E-mail addresses by which git names this person as the author of a change. `policy` can exclude authors.',
+    ),
 })
 
 /** Asymmetric algorithms only: with a symmetric one, everyone who can verify tokens could also sign them. */
@@ -115,10 +117,17 @@ const sentinel = z
     'Redis Sentinel: the sentinels name the current primary, so the host and port of `read` and `write` are not used.',
   )
 
+const environment = plain
+  .optional()
+  .describe(
+    'The environment of this system, such as `production`, for `policy`. If absent, the `environment` of the installation.',
+  )
+
 const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('postgres'),
+      environment,
       read,
       write,
       ledger: z
@@ -133,6 +142,7 @@ const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('bullmq'),
+      environment,
       read,
       write,
       sentinel,
@@ -149,6 +159,7 @@ const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('redis'),
+      environment,
       read,
       write,
       sentinel,
@@ -163,6 +174,7 @@ const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('http'),
+      environment,
       url: address.describe('The base URL. Requests are never sent to another host, and redirects are not followed.'),
       headers: z
         .record(plain.regex(/^[A-Za-z0-9-]+$/, 'not a header name'), secret)
@@ -174,6 +186,7 @@ const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('process'),
+      environment,
       cwd: plain
         .default('.')
         .describe('The working directory of the commands, relative to the directory of this file.'),
@@ -193,6 +206,7 @@ const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
       kind: z.literal('logs'),
+      environment,
       files: z
         .array(glob)
         .min(1)
@@ -260,6 +274,7 @@ export const configSchema = z.strictObject({
   people: z
     .record(names, person)
     .refine(haveOwnLogins, 'two people have the same login')
+    .refine(haveOwnEmails, 'two people have the same e-mail address')
     .default({})
     .describe('The people who may see incidents and decide, by name.'),
   signing: z
@@ -306,6 +321,18 @@ export const configSchema = z.strictObject({
     .describe(
       'Actions that may be applied without an approval when the runbook sets `approval: auto`. Actions that are not listed always need an approval.',
     ),
+  environment: plain
+    .optional()
+    .describe(
+      'The environment of this installation, such as `production`, for `policy`. A connection can have another one.',
+    ),
+  policy: z
+    .array(policyRule)
+    .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
+    .default([])
+    .describe(
+      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, also if `auto` allows it.',
+    ),
   requesterMayApprove: z
     .boolean()
     .default(true)
@@ -321,6 +348,11 @@ export const configSchema = z.strictObject({
 })
 
 export type ConfigFile = z.output<typeof configSchema>
+
+function haveOwnEmails(people: Record<string, { emails: string[] }>): boolean {
+  const emails = Object.values(people).flatMap((one) => one.emails.map((email) => email.toLowerCase()))
+  return new Set(emails).size === emails.length
+}
 
 function haveOwnLogins(people: Record<string, { login?: string | undefined }>): boolean {
   const logins = Object.values(people).flatMap(({ login }) => login ?? [])

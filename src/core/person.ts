@@ -4,6 +4,8 @@ export interface Person {
   groups: string[]
   /** SHA-256 of the bearer token, 64 lower-case hex digits; absent: no login with a token. */
   tokenHash?: string
+  /** E-mail addresses by which git names this person. */
+  emails?: string[]
   /** Registered public keys: `ed25519:<base64url>`. */
   keys: string[]
   /** This person's name at the identity provider; absent: no login through it. */

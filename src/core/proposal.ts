@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from './json.ts'
 import type { ActionAccess, Risk } from './plan.ts'
+import type { PolicyTerms } from './policy.ts'
 
 /** The target key of a remedy without `for`, and of an action that is done once for all targets. */
 export const ALL_TARGETS = '-'
@@ -42,6 +43,8 @@ export interface ProposedApproval {
   escalateTo: string[]
   /** Whether a person may approve a subset of the targets. Not if one write is done once for all of them. */
   inPart: boolean
+  /** What the policy of the configuration demanded when it was proposed, besides `by`; absent: no rule matched. */
+  policy?: PolicyTerms
 }
 
 export interface ProposedTarget {

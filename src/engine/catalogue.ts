@@ -5,20 +5,31 @@ import { RunbookError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import type { ConnectionKind } from '../language/kinds/kind.ts'
 import { loadRunbooks, type Catalogue, type LoadedRunbook } from '../language/load.ts'
+import { unknownPolicyKinds } from '../language/policy-kinds.ts'
+import { authorsOf } from './runbook-authors.ts'
 
 export type { Catalogue, LoadedRunbook } from '../language/load.ts'
+
+export interface EngineCatalogue extends Catalogue {
+  /** By plan digest: the person who changed the runbook last. Read only if the policy excludes authors; absent: unknown. */
+  authors: ReadonlyMap<string, string>
+}
 
 /**
  * Compiles the configured runbooks against the configured connections. A broken runbook is left out, so that the others can be used;
  * its problems are in the catalogue. Throws `RUNBOOK_CONFIG` for a folder that does not exist.
  */
-export async function loadCatalogue(config: Config): Promise<Catalogue> {
+export async function loadCatalogue(config: Config): Promise<EngineCatalogue> {
   const missing = config.runbooks.filter((path) => !existsSync(path))
   if (missing.length > 0)
     throw new RunbookError('RUNBOOK_CONFIG', `${config.file}: runbooks: not found: ${missing.join(', ')}`)
+  const unknown = unknownPolicyKinds(config.policy)
+  if (unknown.length > 0)
+    throw new RunbookError('RUNBOOK_CONFIG', unknown.map((one) => `${config.file}: ${one}`).join('\n'))
   const connections: Record<string, ConnectionKind> = {}
   for (const [name, { kind }] of Object.entries(config.connections)) connections[name] = kind
-  return loadRunbooks(config.runbooks, { connections, channels: Object.keys(config.channels) })
+  const catalogue = loadRunbooks(config.runbooks, { connections, channels: Object.keys(config.channels) })
+  return { ...catalogue, authors: await authorsOf(config, catalogue.runbooks) }
 }
 
 /** Each file that was left out because of errors, with its first error: `runbooks/x.yaml:3:5: …`. */

@@ -5,7 +5,7 @@ import type { Keyring } from '../gate/keyring.ts'
 import { openDatabase, type Database } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { readEnvironment } from '../config/environment.ts'
-import { loadCatalogue, type Catalogue } from './catalogue.ts'
+import { loadCatalogue, type EngineCatalogue } from './catalogue.ts'
 import { openEngineKeyring } from './open-keyring.ts'
 import { peopleOf } from './people.ts'
 import { openTargets } from '../targets/open-targets.ts'
@@ -17,7 +17,7 @@ export interface Engine {
   config: Config
   database: Database
   temporal: Temporal
-  catalogue: Catalogue
+  catalogue: EngineCatalogue
   people: People
   keyring: Keyring
   targets: Targets

@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
-import { widenedGroups } from '../gate/eligible.ts'
+import { missingGroups, widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
@@ -40,11 +40,14 @@ export async function finishManual(
 }
 
 function requireAllowed({ id, proposal }: GateRow, person: Person): void {
-  const groups = widenedGroups(proposal.approval)
-  if (proposal.approval.auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))) return
+  const { approval } = proposal
+  const groups = widenedGroups(approval)
+  const isMember = approval.auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))
+  const missing = approval.policy && missingGroups(approval.policy, person)
+  if (isMember && !missing) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',
-    `${id}: ${person.name} may not answer this step: members of these groups may: ${groups.join(', ')}`,
+    `${id}: ${person.name} may not answer this step: members of these groups may: ${(missing ?? groups).join(', ')}`,
   )
 }
 

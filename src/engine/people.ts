@@ -9,5 +9,5 @@ export function peopleOf(config: Pick<Config, 'people'>): People {
 
 /** The people who may decide, and the configured rules for them. */
 export function decidersOf({ people, config }: { people: People; config: Config }): Deciders {
-  return { people, breakGlass: config.breakGlass, oidc: config.oidc !== undefined }
+  return { people, breakGlass: config.breakGlass, oidc: config.oidc !== undefined, policy: config.policy }
 }

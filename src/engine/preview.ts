@@ -1,15 +1,20 @@
 import { describeColumns } from '../../activities/checks/describe-columns.ts'
 import { previewAction } from '../../activities/preview-action.ts'
 import { runCheck } from '../../activities/checks/run-check.ts'
+import { isAutoApproved } from '../../activities/is-auto-approved.ts'
+import type { Config } from '../config/config.ts'
+import { effectiveApproval } from '../core/approval.ts'
 import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCheck } from '../core/plan.ts'
-import type { ProposedAction, ProposedTarget } from '../core/proposal.ts'
+import { policyAction, policyTerms } from '../core/policy.ts'
+import type { ProposedAction, ProposedApproval, ProposedTarget } from '../core/proposal.ts'
 import { evaluateCauses, evaluateCondition } from '../interpreter/find.ts'
 import type { CheckRequest, ClosingRequest, Host, ProposalDraft } from '../interpreter/host.ts'
+import { allowsPartialApproval } from '../interpreter/render.ts'
 import { runIncident } from '../interpreter/run-incident.ts'
 import { scopeOf, withEvidence } from '../interpreter/scope.ts'
 import type { Targets } from '../targets/targets.ts'
@@ -39,14 +44,23 @@ export interface PreviewedProposal {
   affected: number
   targets: ProposedTarget[]
   actions: ProposedAction[]
-  approval: ProposalDraft['approval']
+  /** The stricter of what the runbook asks for and what the configuration demands. */
+  approval: ProposedApproval & { withinMs: number }
 }
+
+/** The configuration's part in who must approve. */
+export type ApprovalRules = Pick<Config, 'auto' | 'policy' | 'requesterMayApprove'>
 
 /**
  * Runs an incident up to its first gate, with real checks on read credentials, and previews the proposal. It stores nothing, notifies
  * nobody and changes nothing. A failed check is reported in the answer; it does not throw.
  */
-export async function previewRunbook(plan: Plan, inputs: JsonObject, targets: Targets): Promise<Preview> {
+export async function previewRunbook(
+  plan: Plan,
+  inputs: JsonObject,
+  targets: Targets,
+  rules: ApprovalRules,
+): Promise<Preview> {
   const host = new PreviewHost(targets)
   await runIncident(plan, { incident: 'preview', planDigest: digest(plan as unknown as Json), inputs }, host).catch(
     (error: unknown) => {
@@ -65,7 +79,7 @@ export async function previewRunbook(plan: Plan, inputs: JsonObject, targets: Ta
     checks,
     causes: evaluateCauses(plan, scope).map(({ finding }) => finding),
     cause: host.draft?.cause ?? null,
-    proposal: host.draft ? await proposalOf(host.draft, targets) : null,
+    proposal: host.draft ? await proposalOf(host.draft, targets, rules) : null,
     end: host.closing
       ? { outcome: host.closing.outcome, reason: host.closing.reason, message: host.message ?? null }
       : null,
@@ -73,8 +87,17 @@ export async function previewRunbook(plan: Plan, inputs: JsonObject, targets: Ta
   }
 }
 
-async function proposalOf(draft: ProposalDraft, targets: Targets): Promise<PreviewedProposal> {
-  const { remedy, title, risk, because, affected, approval } = draft
+async function proposalOf(draft: ProposalDraft, targets: Targets, rules: ApprovalRules): Promise<PreviewedProposal> {
+  const { remedy, title, risk, because, affected, escalateTo } = draft
+  const { stored, withinMs } = effectiveApproval(draft.approval, {
+    risk,
+    escalateTo,
+    inPart: allowsPartialApproval(draft.actions),
+    isAutoAllowed: draft.actions.every((action) => isAutoApproved(rules, action)),
+    requesterMayApprove: rules.requesterMayApprove,
+    terms: policyTerms(rules.policy, risk, draft.actions.map(policyAction)),
+  })
+  const approval = { ...stored, withinMs }
   const signal = AbortSignal.timeout(60_000)
   const actions = await Promise.all(
     draft.actions.map(async (action): Promise<ProposedAction> => ({

@@ -7,7 +7,7 @@ import type { Plan } from '../core/plan.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { acceptIncident, markStarted, type Accepted } from '../history/accept.ts'
 import { readIncident } from '../history/incidents.ts'
-import { storePlan } from '../history/plans.ts'
+import { recordAuthors, storePlan } from '../history/plans.ts'
 import { scopeOf, type Scope } from '../interpreter/scope.ts'
 import { renderValue } from '../language/expressions/evaluate.ts'
 import { startIncident } from '../temporal/start-incident.ts'
@@ -107,6 +107,8 @@ async function storePlanOnce(engine: Engine, plan: Plan, source: string): Promis
   const known = digests.get(plan)
   if (known) return known
   const digest = await storePlan(engine.database, plan, source)
+  const author = engine.catalogue.authors.get(digest)
+  await recordAuthors(engine.database, digest, author === undefined ? [] : [author])
   digests.set(plan, digest)
   return digest
 }

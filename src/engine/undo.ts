@@ -4,7 +4,7 @@ import { readGates } from '../gate/gates.ts'
 import { acceptIncident, type Accepted } from '../history/accept.ts'
 import type { Database } from '../history/database.ts'
 import { readIncident } from '../history/incidents.ts'
-import { readPlan, storePlan } from '../history/plans.ts'
+import { readAuthors, readPlan, recordAuthors, storePlan } from '../history/plans.ts'
 import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
 import { startAccepted } from './trigger.ts'
@@ -25,6 +25,8 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   const { plan, notUndone } = undoPlan(id, original, applied)
   if (!plan) throw conflict(`has no effect that the engine can undo: ${notUndone.join('; ')}`)
   const planDigest = await storePlan(database, plan, `# made by "runbook undo ${id}"\n`)
+  // Its statements come from the original runbook, so its authors are the same.
+  await recordAuthors(database, planDigest, await readAuthors(database, originalDigest))
   const requester = `person:${person.name}`
   const { workflowId, ...accepted } = await acceptIncident(database, {
     type: plan.incident,

@@ -5,11 +5,12 @@ import { RunbookError } from '../core/errors.ts'
 import type { NewEvent } from '../core/events.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
+import { policyName } from '../core/policy.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
 import { readClaims, type DecisionClaims, type DecisionRequest } from './decision-schema.ts'
-import { ineligible } from './eligible.ts'
+import { ineligible, type DecisionContext } from './eligible.ts'
 import {
   approvedTargets,
   lockGate,
@@ -18,9 +19,9 @@ import {
   requiredApprovals,
   type DecisionRow,
   type GateRow,
-  type LockedIncident,
 } from './gates.ts'
-import type { Keyring } from './keyring.ts'
+import type { Keyring, SignedClaims } from './keyring.ts'
+import { demandedTerms } from './policy-terms.ts'
 
 export interface DecideDependencies extends Deciders {
   database: Database
@@ -57,16 +58,15 @@ export async function decide(
       jti: randomUUID(),
     }),
   )
-  return store(dependencies, { claims, token: await dependencies.keyring.sign(claims), isOurs: true })
+  return store(dependencies, { claims, isOwnKey: false, token: await dependencies.keyring.sign(claims), isOurs: true })
 }
 
 /** A decision as a signed token: from the workflow's signal, or from `runbook sign`. For a stored token it returns the stored decision. */
 export async function decideByToken(dependencies: DecideDependencies, token: string): Promise<Decided> {
-  return store(dependencies, { claims: await dependencies.keyring.verify(token), token, isOurs: false })
+  return store(dependencies, { ...(await dependencies.keyring.examine(token)), token, isOurs: false })
 }
 
-interface SignedDecision {
-  claims: DecisionClaims
+interface SignedDecision extends SignedClaims {
   token: string
   /** This call signed the token, so nobody else has it. */
   isOurs: boolean
@@ -75,7 +75,8 @@ interface SignedDecision {
 /** The result of the transaction: a refusal is committed with its event before it is thrown. */
 type Result = { decided: Decided; fresh: boolean } | { refused: RunbookError }
 
-async function store(dependencies: DecideDependencies, { claims, token, isOurs }: SignedDecision): Promise<Decided> {
+async function store(dependencies: DecideDependencies, signed: SignedDecision): Promise<Decided> {
+  const { claims, token, isOurs } = signed
   const person = deciderOf(dependencies, claims)
   const result = await transaction(dependencies.database, async (connection): Promise<Result> => {
     const { incident, gate, now } = await lockGate(connection, claims.gate)
@@ -85,7 +86,10 @@ async function store(dependencies: DecideDependencies, { claims, token, isOurs }
     const isKnown = (one: DecisionRow) => one.token === token || (mayRepeat && sameAnswer(one, claims))
     if ((await readDecisions(connection, gate.id)).some(isKnown))
       return { decided: await currentStatus(connection, gate), fresh: false }
-    const refusal = refuse(incident, gate, now, claims, person, dependencies) ?? (await usedBefore(connection, claims))
+    const terms = await demandedTerms(connection, dependencies.policy, gate.proposal)
+    const refusal =
+      refuse({ incident, gate, now, terms, deciders: dependencies }, signed, person) ??
+      (await usedBefore(connection, claims))
     if (refusal) {
       await recordEvents(connection, incident.id, [denied(claims, refusal)])
       return { refused: refusal }
@@ -124,17 +128,16 @@ function sameAnswer(one: DecisionRow, claims: DecisionClaims): boolean {
 
 /** Why this decision is refused; undefined when it is accepted. */
 function refuse(
-  incident: LockedIncident,
-  gate: GateRow,
-  now: Date,
-  claims: DecisionClaims,
+  context: DecisionContext & { gate: GateRow },
+  signed: SignedClaims,
   person: Person | undefined,
-  deciders: Deciders,
 ): RunbookError | undefined {
+  const { incident, gate, now, terms } = context
+  const { claims } = signed
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
   if (!person) return forbidden(`${claims.person} is not among the configured people`)
-  const why = ineligible(incident, gate, now, claims, person, deciders)
+  const why = ineligible(context, signed, person)
   if (why) return forbidden(why)
   if (gate.state !== 'open')
     return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: no decision is possible any more`)
@@ -148,6 +151,15 @@ function refuse(
       `the digest does not match the current proposal (${gate.proposalDigest.slice(0, 12)}…): read the proposal again with "runbook show"`,
     )
   if (gate.expiresAt <= now) return conflict('expired before the decision arrived')
+  if (
+    claims.decision === 'approve' &&
+    claims.breakGlass === undefined &&
+    terms &&
+    terms.count > requiredApprovals(gate.proposal)
+  )
+    return conflict(
+      `${policyName(terms)} now demands ${terms.count} people, more than when this was proposed: end the incident with "runbook cancel" and open it again`,
+    )
   const keys = gate.proposal.targets.map((target) => target.key)
   const unknownTargets = claims.targets?.filter((key) => !keys.includes(key)) ?? []
   if (unknownTargets.length > 0)

@@ -1,9 +1,12 @@
 import type { People, Person } from '../core/person.ts'
+import type { Policy } from '../core/policy.ts'
 import type { DecisionClaims } from './decision-schema.ts'
 
 /** Who may decide, by the current configuration. A permission that is absent is not granted. */
 export interface Deciders {
   people: People
+  /** What every approval needs at least. */
+  policy: Policy
   /** Groups whose members may decide alone, with a reason. */
   breakGlass?: readonly string[]
   /** Whether people who are known only to the identity provider may decide. */
@@ -14,7 +17,10 @@ export interface Deciders {
  * The person of a decision: a configured person with the configured groups, or a person of the identity provider with the groups that
  * the provider reported at the decision. A name is one or the other, never both. Undefined when the person is neither.
  */
-export function deciderOf({ people, oidc }: Deciders, { person: name, groups }: DecisionClaims): Person | undefined {
+export function deciderOf(
+  { people, oidc }: Pick<Deciders, 'people' | 'oidc'>,
+  { person: name, groups }: DecisionClaims,
+): Person | undefined {
   const configured = Object.hasOwn(people, name) ? people[name] : undefined
   if (groups === undefined) return configured
   return oidc && !configured ? { name, groups, keys: [], oidc: true } : undefined

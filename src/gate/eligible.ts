@@ -1,34 +1,85 @@
 import type { Person } from '../core/person.ts'
+import { policyName, type PolicyTerms } from '../core/policy.ts'
 import type { ProposedApproval } from '../core/proposal.ts'
 import type { Deciders } from './deciders.ts'
-import type { DecisionClaims } from './decision-schema.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
+import type { SignedClaims } from './keyring.ts'
 
-/**
- * Why this person may not make this decision on this gate; undefined when they may. Checked when the person decides, and again for
- * every permit. `now` is the time of the engine's database.
- */
+/** What a decision on a gate is judged by. */
+export interface DecisionContext {
+  incident: LockedIncident
+  gate: Pick<GateRow, 'proposal' | 'escalatedAt'>
+  /** The time of the engine's database. */
+  now: Date
+  /** What the policy demands of this approval (`policy-terms.ts`). */
+  terms: PolicyTerms | undefined
+  deciders: Pick<Deciders, 'breakGlass'>
+}
+
+/** Why this person may not make this decision on this gate; undefined when they may. Checked when the person decides, and again for every permit. */
 export function ineligible(
-  incident: LockedIncident,
-  { proposal, escalatedAt }: Pick<GateRow, 'proposal' | 'escalatedAt'>,
-  now: Date,
-  { decision, breakGlass: alone }: Pick<DecisionClaims, 'decision' | 'breakGlass'>,
+  { incident, gate, now, terms, deciders }: DecisionContext,
+  signed: SignedClaims,
   person: Person,
-  { breakGlass = [] }: Pick<Deciders, 'breakGlass'>,
 ): string | undefined {
-  if (alone !== undefined) {
-    if (person.groups.some((group) => breakGlass.includes(group))) return undefined
-    return `${person.name} may not break the glass: only members of these groups may: ${breakGlass.join(', ') || '(none is configured)'}`
+  const { decision, breakGlass: alone } = signed.claims
+  if (terms && decision === 'approve') {
+    const why = refusedByPolicy(terms, incident, signed, person)
+    if (why !== undefined) return why
   }
-  const { by, excludeRequester, onTimeout } = proposal.approval
+  if (alone !== undefined) return refusedBreakGlass(person, deciders)
+  const { by, excludeRequester, onTimeout } = gate.proposal.approval
   // The row alone is not trusted: no gate is widened before the proposal's own expiry.
-  const isWidened = escalatedAt !== null && onTimeout === 'escalate' && now >= new Date(proposal.expiresAt)
-  const groups = isWidened ? widenedGroups(proposal.approval) : by
-  if (!person.groups.some((group) => groups.includes(group)))
+  const isWidened = gate.escalatedAt !== null && onTimeout === 'escalate' && now >= new Date(gate.proposal.expiresAt)
+  const groups = isWidened ? widenedGroups(gate.proposal.approval) : by
+  if (!isInOneOf(person, groups))
     return `${person.name} is in none of the groups that may decide on this gate: ${groups.join(', ')}`
-  if (decision === 'approve' && excludeRequester && incident.requesters.includes(`person:${person.name}`))
+  if (decision === 'approve' && excludeRequester && isRequester(incident, person))
     return `${person.name} opened the incident, and the requester may not approve this remedy: ask another person`
   return undefined
+}
+
+function refusedBreakGlass({ name, groups }: Person, { breakGlass = [] }: Pick<Deciders, 'breakGlass'>) {
+  if (groups.some((group) => breakGlass.includes(group))) return undefined
+  return `${name} may not break the glass: only members of these groups may: ${breakGlass.join(', ') || '(none is configured)'}`
+}
+
+/** Break-glass, where the policy allows it, replaces the groups, the number and who is excluded; the signature is still required. */
+function refusedByPolicy(
+  terms: PolicyTerms,
+  incident: LockedIncident,
+  { claims, isOwnKey }: SignedClaims,
+  person: Person,
+): string | undefined {
+  const rule = policyName(terms)
+  if (terms.strength === 'signed' && !isOwnKey)
+    return `${rule} demands an approval that ${person.name} signed with a key of their own: use "runbook sign"`
+  if (claims.breakGlass !== undefined)
+    return terms.breakGlass ? undefined : `${rule} does not allow anybody to approve this remedy alone`
+  const missing = missingGroups(terms, person)
+  if (missing) return `${person.name} is in none of the groups that ${rule} demands: ${missing.join(', ')}`
+  if (terms.excludeRequester && isRequester(incident, person))
+    return `${person.name} opened the incident, and ${rule} does not let the requester approve: ask another person`
+  if (!terms.excludeAuthor) return undefined
+  const { authors = [] } = terms
+  if (authors.length === 0)
+    return `${rule} does not let the author of the runbook approve, and nobody knows who that is: commit the runbook to git with an e-mail address that "people" of the configuration names, restart the engine, and open the incident again`
+  if (authors.includes(person.name))
+    return `${person.name} changed this runbook, and ${rule} does not let its author approve: ask another person`
+  return undefined
+}
+
+/** The first list of the policy's groups of which the person is in none. */
+export function missingGroups({ groups }: Pick<PolicyTerms, 'groups'>, person: Person): string[] | undefined {
+  return groups.find((list) => !isInOneOf(person, list))
+}
+
+function isInOneOf(person: Person, groups: string[]): boolean {
+  return person.groups.some((group) => groups.includes(group))
+}
+
+function isRequester({ requesters }: LockedIncident, { name }: Person): boolean {
+  return requesters.includes(`person:${name}`)
 }
 
 /** The groups that decide on a gate after it was widened: the first groups and `escalateTo`. */

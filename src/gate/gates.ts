@@ -171,10 +171,11 @@ export function requiredApprovals({ approval }: Pick<Proposal, 'approval'>): num
 }
 
 /**
- * Keys of the targets that enough distinct people approve, in the proposal's order. One break-glass approval is enough.
+ * Keys of the targets that enough distinct people approve, in the proposal's order. One break-glass approval is enough. `least`: how many
+ * people the policy demands now, if these are more.
  */
-export function approvedTargets(proposal: Proposal, decisions: Vote[]): string[] {
-  const required = Math.max(1, proposal.approval.count)
+export function approvedTargets(proposal: Proposal, decisions: Vote[], least = 1): string[] {
+  const required = Math.max(1, least, proposal.approval.count)
   const approvals = decisions.filter((one) => one.decision === 'approve')
   return proposal.targets
     .map((target) => target.key)

@@ -10,6 +10,13 @@ const AUDIENCE = 'runbook-gate'
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex')
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 
+/** The claims of a verified token. */
+export interface SignedClaims {
+  claims: DecisionClaims
+  /** Whether the person's registered key signed it. */
+  isOwnKey: boolean
+}
+
 /** Signs decisions with the engine's key; verifies tokens with that key, former keys, and people's registered keys. */
 export interface Keyring {
   sign(claims: DecisionClaims): Promise<string>
@@ -18,6 +25,8 @@ export interface Keyring {
    * `RUNBOOK_BAD_INPUT` for a token whose claims are not a valid decision.
    */
   verify(token: string): Promise<DecisionClaims>
+  /** As `verify`, and says whether the person's own key signed the token, or the engine for a person who had logged in. */
+  examine(token: string): Promise<SignedClaims>
   /** Signs a text with the engine's key. The text must name its purpose, so that the signature cannot be used for another one. */
   signText(text: string): string
   /** Whether the engine's key, or a former one, signed this text. */
@@ -39,24 +48,26 @@ export function publicKeyOf(privateKey: string): string {
 export function openKeyring(signing: { key: string; previous?: string[] }, people: People): Keyring {
   const privateKey = privateKeyOf(signing.key)
   const engineKeys = [createPublicKey(privateKey), ...(signing.previous ?? []).map(publicKeyFrom)]
+  const examine = async (token: string): Promise<SignedClaims> => {
+    const person = personNamedIn(token)
+    const personal = Object.hasOwn(people, person) ? people[person]!.keys.map(publicKeyFrom) : []
+    for (const key of engineKeys) {
+      const claims = await verifiedClaims(token, key)
+      if (claims) return { claims: readClaims(claims), isOwnKey: false }
+    }
+    for (const key of personal) {
+      const claims = await verifiedClaims(token, key)
+      if (claims) return { claims: ownClaims(readClaims(claims)), isOwnKey: true }
+    }
+    throw new RunbookError(
+      'RUNBOOK_NOT_AUTHENTICATED',
+      "the decision is not signed by the engine's key or by a registered key of the person that it names",
+    )
+  }
   return {
     sign: (claims) => signClaims(claims, privateKey),
-    async verify(token) {
-      const person = personNamedIn(token)
-      const personal = Object.hasOwn(people, person) ? people[person]!.keys.map(publicKeyFrom) : []
-      for (const key of engineKeys) {
-        const claims = await verifiedClaims(token, key)
-        if (claims) return readClaims(claims)
-      }
-      for (const key of personal) {
-        const claims = await verifiedClaims(token, key)
-        if (claims) return ownClaims(readClaims(claims))
-      }
-      throw new RunbookError(
-        'RUNBOOK_NOT_AUTHENTICATED',
-        "the decision is not signed by the engine's key or by a registered key of the person that it names",
-      )
-    },
+    examine,
+    verify: async (token) => (await examine(token)).claims,
     signText: (text) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
     verifyText: (text, signature) =>
       engineKeys.some((key) => verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))),

@@ -2,6 +2,7 @@ import { canonical, isSameJson, sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Finding } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
+import { policyName, type Policy } from '../core/policy.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
 import { findingsEvent } from '../history/close.ts'
@@ -11,6 +12,7 @@ import { readPlan } from '../history/plans.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { lockIncident, readGate } from './gates.ts'
 import { departsFromPlan } from './plan-terms.ts'
+import { termsInForce } from './policy-terms.ts'
 
 export interface GateRequest {
   /** The proposal without its times: the engine's database sets them. */
@@ -19,6 +21,8 @@ export interface GateRequest {
   withinMs: number
   /** Whether the configuration excludes the requester from every approval. */
   requesterExcluded: boolean
+  /** The policy of the configuration. Its terms must be in the proposal. */
+  policy: Policy
 }
 
 export type OpenedGate =
@@ -45,7 +49,7 @@ export async function openGate(database: Database, request: GateRequest): Promis
     if (locked.cancelled || locked.closed) return { opened: false, cancelledBy: locked.cancelledBy ?? 'engine' }
     const departs =
       request.proposal.planDigest === locked.planDigest
-        ? departsFromPlan(await readPlan(connection, locked.planDigest), request.proposal, request.requesterExcluded)
+        ? await departsNow(connection, request)
         : 'it names another plan'
     if (departs !== undefined)
       throw new RunbookError('RUNBOOK_REFUSED', `the proposal for ${id} does not match the incident's plan: ${departs}`)
@@ -78,6 +82,17 @@ export async function openGate(database: Database, request: GateRequest): Promis
     await releaseLeases(connection, incident)
     return { opened: true, gate: id, proposal, proposalDigest }
   })
+}
+
+async function departsNow(connection: Connection, request: GateRequest): Promise<string | undefined> {
+  const { proposal, requesterExcluded, policy } = request
+  const terms = await termsInForce(connection, policy, proposal)
+  const departs = departsFromPlan(await readPlan(connection, proposal.planDigest), proposal, requesterExcluded, terms)
+  if (departs !== undefined) return departs
+  if (terms && proposal.approval.auto) return `${policyName(terms)} demands an approval`
+  const { authors: _, ...stored } = proposal.approval.policy ?? {}
+  const { authors: __, ...demanded } = terms ?? {}
+  return isSameJson(stored, demanded) ? undefined : 'its terms are not those of the policy'
 }
 
 /** What two attempts to open one gate must agree on: previews and times differ from one attempt to the next. */

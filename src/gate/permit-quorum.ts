@@ -1,55 +1,74 @@
+import { describeTerms, type PolicyTerms } from '../core/policy.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
 import type { Connection, Database } from '../history/database.ts'
 import { deciderOf } from './deciders.ts'
-import type { DecisionClaims } from './decision-schema.ts'
 import { ineligible } from './eligible.ts'
 import { approvedTargets, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
-import type { Keyring } from './keyring.ts'
+import type { Keyring, SignedClaims } from './keyring.ts'
 import type { PermitRules } from './permit-request.ts'
 
-interface Verified {
-  jti: string
-  claims: DecisionClaims
-}
-
-export async function verifiedDecisions(database: Database, keyring: Keyring, gate: string): Promise<Verified[]> {
+/** The decisions on a gate whose signatures are valid, whatever else their rows say. */
+export async function verifiedDecisions(database: Database, keyring: Keyring, gate: string): Promise<SignedClaims[]> {
   const rows = await readDecisions(database, gate)
-  const verified = await Promise.all(rows.map((row) => keyring.verify(row.token).catch(() => undefined)))
-  return verified.flatMap((claims, i) => (claims && claims.jti === rows[i]!.jti ? [{ jti: claims.jti, claims }] : []))
+  const verified = await Promise.all(rows.map((row) => keyring.examine(row.token).catch(() => undefined)))
+  return verified.flatMap((one, i) => (one && one.claims.jti === rows[i]!.jti ? [one] : []))
 }
 
-export async function isApproved(
+interface Asked {
+  incident: LockedIncident
+  gate: GateRow
+  now: Date
+  verified: SignedClaims[]
+  target: string
+  /** What the policy demands of this approval. */
+  terms: PolicyTerms | undefined
+}
+
+/** Why the target is not covered by an approval that is sufficient now; undefined if it is. */
+export async function notApproved(
   connection: Connection,
   rules: PermitRules,
-  incident: LockedIncident,
-  gate: GateRow,
-  now: Date,
-  verified: Verified[],
-  target: string,
-): Promise<boolean> {
+  asked: Asked,
+): Promise<string | undefined> {
+  const { gate, target, terms } = asked
   const { proposal } = gate
   const keys = proposal.targets.map((one) => one.key)
   const proposed = target === ALL_TARGETS ? keys : keys.filter((key) => key === target)
-  if (proposal.approval.auto) return proposed.length > 0 && proposal.actions.every((one) => rules.isAutoApproved(one))
+  const demand = terms ? ` (${describeTerms(terms)})` : ''
+  if (proposal.approval.auto) {
+    if (terms) return `it was proposed to be applied without an approval, which the policy no longer allows${demand}`
+    const isAllowed = proposed.length > 0 && proposal.actions.every((one) => rules.isAutoApproved(one))
+    return isAllowed ? undefined : 'the configuration does not allow it to be applied without an approval'
+  }
+  const covered = approvedTargets(proposal, await countedVotes(connection, rules, asked), terms?.count)
+  // An action that is done once concerns all targets. (In a remedy without `for`, the only target has the key `-`.)
+  if (proposed.length > 0 && proposed.every((key) => covered.includes(key))) return undefined
+  return `no quorum of signed approvals covers target ${target} of this proposal${demand}`
+}
+
+/** The decisions that count: not withdrawn, about exactly this proposal, by people who may decide now. */
+async function countedVotes(
+  connection: Connection,
+  rules: PermitRules,
+  { incident, gate, now, verified, terms }: Asked,
+): Promise<Vote[]> {
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )
-  const mayDecide = (claims: DecisionClaims) => {
-    const person = deciderOf(rules, claims)
-    return person !== undefined && ineligible(incident, gate, now, claims, person, rules) === undefined
+  const mayDecide = (signed: SignedClaims) => {
+    const person = deciderOf(rules, signed.claims)
+    const context = { incident, gate, now, terms, deciders: rules }
+    return person !== undefined && ineligible(context, signed, person) === undefined
   }
-  const signed: Vote[] = verified
+  return verified
     .filter(
-      ({ jti, claims }) =>
-        live.has(jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest && mayDecide(claims),
+      ({ claims }) => live.has(claims.jti) && claims.gate === gate.id && claims.proposalDigest === gate.proposalDigest,
     )
+    .filter(mayDecide)
     .map(({ claims: { person, decision, targets = null, breakGlass = null } }) => ({
       person,
       decision,
       targets,
       breakGlass,
     }))
-  const covered = approvedTargets(proposal, signed)
-  // An action that is done once concerns all targets. (In a remedy without `for`, the only target has the key `-`.)
-  return proposed.length > 0 && proposed.every((key) => covered.includes(key))
 }

@@ -6,10 +6,11 @@ import { readPlan } from '../history/plans.ts'
 import { recordEvents, setState } from '../history/record.ts'
 import { hasPermit, lapsesAt, lockGate, type GateRow, type LockedIncident } from './gates.ts'
 import { leaseBusy, leaseOf, refusedByControl, refusedByLimit } from './permit-limits.ts'
-import { isApproved, verifiedDecisions } from './permit-quorum.ts'
+import { notApproved, verifiedDecisions } from './permit-quorum.ts'
 import { isBegun, staleRecheck } from './permit-recheck.ts'
 import { refuse, type PermitAnswer, type PermitRequest, type PermitRules } from './permit-request.ts'
 import { departsFromPlan } from './plan-terms.ts'
+import { demandedTerms, termsInForce } from './policy-terms.ts'
 
 /**
  * The engine's permission to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are
@@ -39,8 +40,12 @@ export async function takePermit(
     const departs = await mismatchWithPlan(connection, rules, incident, gate)
     if (departs !== undefined)
       return refuse('not-approved', `the proposal does not match the incident's plan: ${departs}`)
-    if (!(await isApproved(connection, rules, incident, gate, now, verified, request.target)))
-      return refuse('not-approved', `no quorum of signed approvals covers target ${request.target} of this proposal`)
+    const terms = await demandedTerms(connection, rules.policy, gate.proposal)
+    const missing = await notApproved(connection, rules, {
+      ...{ incident, gate, now, verified, terms },
+      target: request.target,
+    })
+    if (missing !== undefined) return refuse('not-approved', missing)
     const control = await refusedByControl(connection, gate)
     if (control) return control
     const remedy = `${incident.runbook}/${gate.remedy}`
@@ -75,12 +80,13 @@ function mismatchWithProposal(gate: GateRow, { proposalDigest, action, target }:
 
 async function mismatchWithPlan(
   connection: Connection,
-  { requesterMayApprove }: PermitRules,
+  { requesterMayApprove, policy }: PermitRules,
   { planDigest }: LockedIncident,
   { proposal }: GateRow,
 ): Promise<string | undefined> {
   if (proposal.planDigest !== planDigest) return 'it names another plan'
-  return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove)
+  const terms = await termsInForce(connection, policy, proposal)
+  return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove, terms)
 }
 
 /** Why a target gets no first permit any more; a permit that is taken again is not refused for these reasons. */

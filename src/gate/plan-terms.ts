@@ -1,5 +1,7 @@
 import { isSameJson } from '../core/canonical.ts'
 import type { Json } from '../core/json.ts'
+import { insteadOfAuto, leastCount } from '../core/approval.ts'
+import type { PolicyTerms } from '../core/policy.ts'
 import type { Plan, PlanRemedy, Value } from '../core/plan.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
 
@@ -7,12 +9,13 @@ import type { Proposal, ProposedAction } from '../core/proposal.ts'
  * Why a proposal cannot result from the incident's plan; undefined if it can. Asked when a gate is opened, and again for each
  * permit: who must approve, the limits and what is done come from the plan, not from the process that stored the proposal.
  *
- * `requesterExcluded`: whether the configuration excludes the requester from every approval.
+ * `requesterExcluded`: whether the configuration excludes the requester from every approval. `terms`: what its policy demands now.
  */
 export function departsFromPlan(
   plan: Plan,
   proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>,
   requesterExcluded: boolean,
+  terms: PolicyTerms | undefined,
 ): string | undefined {
   const remedy = Object.hasOwn(plan.remedies, proposal.remedy) ? plan.remedies[proposal.remedy] : undefined
   if (!remedy) return `the plan has no remedy ${proposal.remedy}`
@@ -22,7 +25,7 @@ export function departsFromPlan(
   if (proposal.title !== remedy.title || proposal.risk !== remedy.risk) return 'its title or risk is not the plan’s'
   if (!isSameJson(proposal.limits, remedy.limits)) return 'its limits are not the plan’s'
   if (proposal.targets.length > remedy.limits.maxTargets) return `it has more than ${remedy.limits.maxTargets} targets`
-  return approvalDeparts(plan, remedy, proposal, requesterExcluded) ?? actionsDepart(remedy, proposal)
+  return approvalDeparts(plan, remedy, proposal, requesterExcluded, terms) ?? actionsDepart(remedy, proposal)
 }
 
 function approvalDeparts(
@@ -30,13 +33,16 @@ function approvalDeparts(
   remedy: PlanRemedy,
   { approval, risk }: Pick<Proposal, 'approval' | 'risk'>,
   requesterExcluded: boolean,
+  terms: PolicyTerms | undefined,
 ): string | undefined {
   if (!approval.excludeRequester && (risk === 'high' || requesterExcluded)) return 'the requester may not approve it'
   if (!isSameJson(approval.escalateTo, plan.escalate.to))
     return 'those who decide after an escalation are not the plan’s'
-  // If the configuration does not allow the plan's `approval: auto`, the people of `escalate.to` decide instead.
+  // If the configuration does not allow the plan's `approval: auto`, other people decide instead.
   if (remedy.approval.auto)
-    return approval.auto || isSameJson(approval.by, plan.escalate.to)
+    return approval.auto ||
+      isSameJson(approval.by, plan.escalate.to) ||
+      isSameJson(approval.by, insteadOfAuto(plan.escalate.to, terms))
       ? undefined
       : 'those who decide are not the plan’s'
   const { by, count, onTimeout, validForMs } = remedy.approval
@@ -47,7 +53,9 @@ function approvalDeparts(
     onTimeout: approval.onTimeout,
     validForMs: approval.validForMs,
   }
-  return isSameJson(asked, { by, count, onTimeout, validForMs }) ? undefined : 'its approval is not the plan’s'
+  // The policy of the moment when it was proposed can have raised the number; what it demands now is counted by the permit.
+  const least = leastCount(count, approval.policy)
+  return isSameJson(asked, { by, count: least, onTimeout, validForMs }) ? undefined : 'its approval is not the plan’s'
 }
 
 function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'>): string | undefined {

@@ -34,3 +34,21 @@ export async function readPlan(db: Queryable, digest: string): Promise<Plan> {
   verified.set(digest, plan)
   return plan
 }
+
+/** Records who changed the source of a plan last. A plan can have several authors: two versions of a file can compile to the same plan. */
+export async function recordAuthors(db: Queryable, digest: string, authors: string[]): Promise<void> {
+  if (authors.length === 0) return
+  await db.query(
+    'INSERT INTO runbook.plan_authors (plan, author) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING',
+    [digest, authors],
+  )
+}
+
+/** The known authors of a plan's source; empty: unknown. */
+export async function readAuthors(db: Queryable, digest: string): Promise<string[]> {
+  const found = await db.query<{ author: string }>(
+    'SELECT author FROM runbook.plan_authors WHERE plan = $1 ORDER BY author',
+    [digest],
+  )
+  return found.rows.map(({ author }) => author)
+}

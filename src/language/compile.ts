@@ -52,7 +52,7 @@ const KINDS = {
 }
 
 function contextOf(reporter: Reporter, options: CompileOptions): Context {
-  const { checks, actions, connections, readOnly = [], groups, channels } = options
+  const { checks, actions, connections, readOnly = [], groups, channels, policy } = options
   return {
     reporter,
     checks: checks ? new Map(checks.map((kind) => [kind.name, kind])) : KINDS.checks,
@@ -61,6 +61,7 @@ function contextOf(reporter: Reporter, options: CompileOptions): Context {
     readOnly,
     groups,
     channels,
+    policy,
   }
 }
 

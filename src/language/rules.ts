@@ -107,6 +107,8 @@ export const RULES = {
   'unknown-group': 'No configured person is in this group, so nobody in it can approve.',
   'too-few-approvers':
     'The groups have fewer people than the number of required approvals, so the remedy can never be approved.',
+  'weaker-than-policy':
+    'A rule of "policy" in the configuration demands more than this approval. The engine applies the stricter of both.',
   'missing-verify': 'Every write needs a verification: which checks to sample, and when the system is healthy.',
   'until-reads-nothing': 'A condition that reads none of its checks has the same value in every sample.',
   'until-is-the-write':

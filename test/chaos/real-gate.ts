@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import type { People } from '../../src/core/person.ts'
 import { defined } from '../../src/core/defined.ts'
 import { isRunbookError } from '../../src/core/errors.ts'
@@ -57,11 +58,16 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
     database: world.engine,
     keyring,
     people,
+    policy: NO_POLICY,
     wakeWorkflow: async (_, token) => void tokens.push({ number: currentNumber, token }),
   }
   const submitToken = (token: string) => decideByToken({ ...dependencies, wakeWorkflow: async () => {} }, token)
   const resolveWith = (signalled: string[]) =>
-    resolveGate({ database: world.engine, keyring, people } as unknown as ActivityDependencies, gate, signalled)
+    resolveGate(
+      { database: world.engine, keyring, people, policy: NO_POLICY } as unknown as ActivityDependencies,
+      gate,
+      signalled,
+    )
 
   async function submit({ person, decision, targets, digest: digestName }: DecisionRequest): Promise<void> {
     const request = { gate, decision, proposalDigest: digestName === 'this' ? digest : OTHER_DIGEST }
@@ -155,7 +161,7 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
         )
         return undefined
       case 'permit': {
-        const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
+        const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy: NO_POLICY }
         const recheckedAt = await recordRecheck(operation.recheck)
         const permit = await takeProposedPermit(world.engine, rules, {
           gate,

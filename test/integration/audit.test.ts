@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { randomInt } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
@@ -57,7 +58,7 @@ async function recordFullIncident(): Promise<void> {
   await acknowledge(engine, operator, incident)
   await claim(engine, lead, incident)
   for (const note of ['one', 'two']) await addNote(engine, operator, incident, note)
-  const deps = { database, keyring, people, wakeWorkflow: async () => {} }
+  const deps = { database, keyring, people, policy: NO_POLICY, wakeWorkflow: async () => {} }
   const approve = (person: People[string], targets?: string[]) =>
     decide(deps, person, {
       gate,
@@ -74,7 +75,7 @@ async function recordFullIncident(): Promise<void> {
   const [looked] = await recordEvents(database, incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
   ])
-  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
+  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy: NO_POLICY }
   for (const target of ['a', 'b']) {
     const wanted = { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 }
     await takeProposedPermit(database, rules, wanted)

@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
@@ -83,7 +84,7 @@ async function approved(): Promise<{ id: string; permit(): Promise<PermitAnswer>
       data: { round: 1, holds: true, because: '', targets: ['a', 'b'], skipped: {} },
     },
   ])
-  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
+  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy: NO_POLICY }
   const request = { gate: `${id}.r1`, target: 'a', recheckedAt: recheck!.at, leaseMs: 1_000 }
   return { id, permit: () => takeProposedPermit(database, rules, request) }
 }

@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { canonical } from '../../src/core/canonical.ts'
 import { controlFaults } from '../../src/engine/audit/controls.ts'
@@ -55,6 +56,7 @@ test('a freeze is in force within 2 s although a session that it may not end tak
     people: {},
     isAutoApproved: () => true,
     requesterMayApprove: true,
+    policy: NO_POLICY,
   }
   // Approved by the configuration, so that only the freeze refuses it.
   const auto = await propose(world, { approval: { auto: true }, gate: { withinMs: 60_000 } })

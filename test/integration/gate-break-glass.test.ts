@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { People } from '../../src/core/person.ts'
 import { auditHistory } from '../../src/engine/audit/audit.ts'
@@ -35,7 +36,14 @@ const strict = () =>
     incident: { requester: 'person:lead' },
   })
 
-const deps = () => ({ database: world.engine, keyring, people, breakGlass, wakeWorkflow: async () => {} })
+const deps = () => ({
+  database: world.engine,
+  keyring,
+  people,
+  breakGlass,
+  policy: NO_POLICY,
+  wakeWorkflow: async () => {},
+})
 
 const approve = (opened: OpenedTestGate, who: string, change: Partial<DecisionRequest> = {}, dependencies = deps()) =>
   decide(dependencies, people[who]!, {
@@ -51,7 +59,15 @@ async function permit(opened: OpenedTestGate, target = 'a', change: Partial<Perm
   const [recheck] = await recordEvents(world.engine, opened.incident, [
     { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
   ])
-  const rules = { keyring, people, breakGlass, isAutoApproved: () => false, requesterMayApprove: true, ...change }
+  const rules = {
+    keyring,
+    people,
+    breakGlass,
+    isAutoApproved: () => false,
+    requesterMayApprove: true,
+    policy: NO_POLICY,
+    ...change,
+  }
   return takeProposedPermit(world.engine, rules, {
     gate: opened.gate,
     target,
@@ -111,7 +127,14 @@ describe('a person who may break the glass', () => {
     } finally {
       await switchControl(world.engine, { ...freeze, on: false })
     }
-    const rules = { keyring, people, breakGlass, isAutoApproved: () => false, requesterMayApprove: true }
+    const rules = {
+      keyring,
+      people,
+      breakGlass,
+      isAutoApproved: () => false,
+      requesterMayApprove: true,
+      policy: NO_POLICY,
+    }
     const old = { gate: opened.gate, target: 'a', recheckedAt: '2020-01-01T00:00:00.000000Z', leaseMs: 1_000 }
     expect(await takeProposedPermit(world.engine, rules, old)).toMatchObject({ granted: false, reason: 'stale' })
   })

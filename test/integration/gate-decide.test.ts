@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
@@ -34,7 +35,7 @@ afterAll(async () => {
 function deps(change: Partial<DecideDependencies> = {}): DecideDependencies {
   const keyring = openKeyring({ key: engineKey, previous: [publicKeyOf(formerKey)] }, people)
   const wakeWorkflow = async (incident: string) => void wakeUps.push(incident)
-  return { database: world.engine, keyring, people, wakeWorkflow, ...change }
+  return { database: world.engine, keyring, people, policy: NO_POLICY, wakeWorkflow, ...change }
 }
 
 function decideAs(who: string, { gate, digest }: OpenedTestGate, change: Partial<DecisionRequest> = {}) {
@@ -495,6 +496,7 @@ describe('opening a gate', () => {
       findings: [],
       withinMs: 1,
       requesterExcluded: false,
+      policy: NO_POLICY,
     })
     expect(again).toMatchObject({
       opened: true,
@@ -510,7 +512,7 @@ describe('opening a gate', () => {
       ...proposal,
       actions: proposal.actions.map((one) => ({ ...one, with: { connection: 'salaries' } })),
     }
-    const opening = { findings: [], withinMs: 1, requesterExcluded: false }
+    const opening = { findings: [], withinMs: 1, requesterExcluded: false, policy: NO_POLICY }
     await expect(openGate(world.engine, { ...opening, proposal: other })).rejects.toThrow(/exists already/)
   })
 
@@ -532,6 +534,7 @@ describe('opening a gate', () => {
       findings: [],
       withinMs: 1,
       requesterExcluded: false,
+      policy: NO_POLICY,
     }
     await expect(openGate(world.engine, request)).rejects.toThrow(/does not match the incident's plan/)
     const gates = await world.engine.query('SELECT FROM runbook.gates WHERE incident = $1', [incident])

@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { canonical, digest, sha256Hex } from '../../src/core/canonical.ts'
 import type { Json } from '../../src/core/json.ts'
@@ -44,6 +45,7 @@ function rules(
     keyring: openKeyring(signing, known),
     isAutoApproved: () => false,
     requesterMayApprove: true,
+    policy: NO_POLICY,
     ...change,
     people: known,
   }
@@ -59,7 +61,11 @@ async function approve(opened: OpenedTestGate, who = 'operator', targets?: strin
     decision: 'approve' as const,
     ...(targets ? { targets } : {}),
   }
-  await decide({ database: world.engine, keyring, people, wakeWorkflow: noSignal }, people[who]!, request)
+  await decide(
+    { database: world.engine, keyring, people, policy: NO_POLICY, wakeWorkflow: noSignal },
+    people[who]!,
+    request,
+  )
 }
 
 /** Records a re-check as the interpreter does; returns its time. */
@@ -502,7 +508,10 @@ describe('a decision counts while', () => {
       },
       leadsKey,
     )
-    await decideByToken({ database: world.engine, keyring: rules().keyring, people, wakeWorkflow: noSignal }, token)
+    await decideByToken(
+      { database: world.engine, keyring: rules().keyring, people, policy: NO_POLICY, wakeWorkflow: noSignal },
+      token,
+    )
     const rechecked = { ...opened, recheckedAt: await recheck(opened) }
     const without = { ...people, lead: { ...people.lead!, keys: [] } }
     expect(await permit(rechecked, 'a', rules({ people: without }))).toMatchObject(denied('not-approved'))

@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
@@ -24,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => world?.close())
 
 const wakeWorkflow = async (incident: string) => void wakeUps.push(incident)
-const deps = () => ({ database: world.engine, keyring, people, wakeWorkflow })
+const deps = () => ({ database: world.engine, keyring, people, policy: NO_POLICY, wakeWorkflow })
 const approve = (who: string, { gate, digest }: OpenedTestGate, targets?: string[]) =>
   decide(deps(), people[who]!, { gate, proposalDigest: digest, decision: 'approve', ...(targets ? { targets } : {}) })
 const withdrawAs = (who: string, { gate }: OpenedTestGate) => withdraw(deps(), people[who]!, { gate, comment: 'wrong' })
@@ -34,7 +35,7 @@ async function permit({ gate, incident }: OpenedTestGate, target = 'a') {
   const data = { round: 1, holds: true as const, because: '', targets: ['a', 'b', 'c'], skipped: {} }
   const place = 'r1/recheck1'
   const [recheck] = await recordEvents(world.engine, incident, [{ place, actor: 'engine', kind: 'recheck', data }])
-  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true }
+  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy: NO_POLICY }
   return takeProposedPermit(world.engine, rules, { gate, target, recheckedAt: recheck!.at, leaseMs: 1_000 })
 }
 

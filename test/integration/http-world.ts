@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -245,6 +246,7 @@ export async function openTestGate(
     findings,
     withinMs: 60_000,
     requesterExcluded: false,
+    policy: NO_POLICY,
     proposal: { gate: `${incident}.r1`, incident, round: 1, planDigest, ...terms },
   })
   if (!opened.opened) throw new Error('the gate was not opened')

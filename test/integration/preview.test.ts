@@ -8,6 +8,7 @@ import { main } from '../../src/cli/main.ts'
 import { mermaid } from '../../src/cli/render/mermaid.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { Plan } from '../../src/core/plan.ts'
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { previewRunbook } from '../../src/engine/preview.ts'
 import { compileRunbook } from '../../src/language/compile.ts'
 import { renderText } from '../../src/language/problems.ts'
@@ -82,7 +83,8 @@ function planOf(text: string): Plan {
   return plan
 }
 
-const preview = (text = RUNBOOK, inputs = { age: '1h' }) => previewRunbook(planOf(text), inputs, targets)
+const RULES = { auto: [], policy: NO_POLICY, requesterMayApprove: true }
+const preview = (text = RUNBOOK, inputs = { age: '1h' }) => previewRunbook(planOf(text), inputs, targets, RULES)
 
 beforeAll(async () => {
   const { postgresUrl } = inject('stack')

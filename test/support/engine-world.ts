@@ -1,3 +1,5 @@
+import { effectiveApproval } from '../../src/core/approval.ts'
+import { NO_POLICY, type Policy } from '../../src/core/policy.ts'
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import type { Proposal, ProposedAction } from '../../src/core/proposal.ts'
@@ -5,7 +7,8 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
 import { openGate, type GateRequest } from '../../src/gate/open-gate.ts'
 import { acceptIncident, type Accepted, type NewIncident } from '../../src/history/accept.ts'
-import { storePlan } from '../../src/history/plans.ts'
+import { recordAuthors, storePlan } from '../../src/history/plans.ts'
+import { termsInForce } from '../../src/gate/policy-terms.ts'
 import { plan } from '../unit/interpreter/plan-fixture.ts'
 import { pool } from './effects-world.ts'
 import { planOf } from './plan-of.ts'
@@ -89,6 +92,10 @@ export async function propose(
     proposal?: Partial<Proposal>
     approval?: Partial<Proposal['approval']>
     gate?: Partial<Omit<GateRequest, 'proposal'>>
+    /** The policy in force when the gate opens; the plan asks for `approval`. */
+    policy?: Policy
+    /** Authors of the plan's runbook. */
+    authors?: string[]
     /** The proposal has expired but its gate is still open, so that the gate can be widened. */
     isOverdue?: true
     targets?: { key: string; lock?: string }[]
@@ -126,14 +133,27 @@ export async function propose(
       ...change.approval,
     },
   }
-  const planDigest = await storePlan(world.engine, planOf(terms), 'test')
+  const planned = planOf(terms)
+  const planDigest = await storePlan(world.engine, planned, 'test')
+  await recordAuthors(world.engine, planDigest, change.authors ?? [])
+  const { policy = NO_POLICY } = change
+  const effective = effectiveApproval(planned.remedies[terms.remedy]!.approval, {
+    ...{ risk: terms.risk, escalateTo: terms.approval.escalateTo, inPart: terms.approval.inPart },
+    isAutoAllowed: terms.approval.auto,
+    requesterMayApprove: !terms.approval.excludeRequester,
+    terms: await termsInForce(world.engine, policy, { ...terms, planDigest }),
+  })
   const { incident } = await accept(world, { planDigest, ...change.incident })
   const opened = await openGate(world.engine, {
     findings: [{ cause: 'many-bad', title: 'Many things are bad', holds: true, because: '3 things are bad' }],
     withinMs: change.isOverdue ? 1 : 60_000,
     requesterExcluded: false,
+    policy,
     ...change.gate,
-    proposal: { gate: `${incident}.r1`, incident, round: 1, planDigest, ...terms },
+    proposal: {
+      ...{ gate: `${incident}.r1`, incident, round: 1, planDigest, ...terms },
+      approval: change.policy ? effective.stored : terms.approval,
+    },
   })
   if (!opened.opened) throw new Error('the gate was not opened')
   if (change.isOverdue)

@@ -1,3 +1,4 @@
+import { NO_POLICY } from '../../src/core/policy.ts'
 import { fileURLToPath } from 'node:url'
 import { Connection } from '@temporalio/client'
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
@@ -138,6 +139,7 @@ async function assemble(
     channels: {},
     auto: [],
     requesterMayApprove: true,
+    policy: NO_POLICY,
     people,
   } as unknown as Config
   const loaded = plans.map((one) => ({
@@ -155,6 +157,7 @@ async function assemble(
     catalogue: {
       runbooks: loaded,
       problems: [],
+      authors: new Map(),
       files: loaded.length,
       byName: new Map(loaded.map((one) => [one.plan.name, one])),
       byIncident: new Map(loaded.map((one) => [one.plan.incident, one])),

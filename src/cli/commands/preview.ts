@@ -37,7 +37,7 @@ export function command(terminal: Terminal): Command {
       const inputs = readInputs(plan.name, plan.inputs, input ?? {})
       const targets = openTargets(config)
       try {
-        const preview = await previewRunbook(plan, inputs, targets)
+        const preview = await previewRunbook(plan, inputs, targets, config)
         const format = output ?? self.optsWithGlobals<Options>().output
         if (format === 'json') printJson(terminal, preview)
         else if (format === 'mermaid') terminal.print((await import('../render/mermaid.ts')).mermaid(plan, preview))

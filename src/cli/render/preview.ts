@@ -1,3 +1,4 @@
+import { describeTerms } from '../../core/policy.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { Preview } from '../../engine/preview.ts'
 import { changeOf, placeOf } from './changes.ts'
@@ -76,6 +77,7 @@ function proposalLines({ proposal, end }: Preview, { width, colours }: Page): st
     ...wrap(`Proposal: ${title}`, width).map(colours.bold),
     ...wrap(`because ${because}`, width - 2).map((text) => `  ${text}`),
     line(width, `  risk ${risk}${count}; ${who}`),
+    ...(approval.policy ? wrap(`  ${describeTerms(approval.policy)}`, width) : []),
     ...actions.flatMap((action, i) => {
       const { preview, target, kind } = action
       const change = changeOf(action)

@@ -8,9 +8,10 @@ import { publicKeyOf } from '../../gate/keyring.ts'
 import { openDatabase } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
 import { readTemporalStatus, type TemporalStatus } from '../../temporal/temporal-status.ts'
-import { brokenRunbooks, loadCatalogue, type Catalogue } from '../catalogue.ts'
+import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } from '../catalogue.ts'
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorConnections } from './doctor-connections.ts'
+import { checkPolicy } from './doctor-policy.ts'
 import { temporalAddress } from '../engine.ts'
 import { openEngineKeyring } from '../open-keyring.ts'
 
@@ -47,7 +48,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     ...temporal,
     ...runbooks,
     ...connections,
-    ...(catalogue ? checkEscalation(config, catalogue) : []),
+    ...(catalogue ? [...checkEscalation(config, catalogue), ...checkPolicy(config, catalogue)] : []),
   ]
 }
 
@@ -124,7 +125,7 @@ export function workerFinding(
     : { name: 'worker', ok: true, warning: true, detail, fix }
 }
 
-async function checkRunbooks(config: Config): Promise<[Catalogue | undefined, DoctorFinding[]]> {
+async function checkRunbooks(config: Config): Promise<[EngineCatalogue | undefined, DoctorFinding[]]> {
   try {
     const catalogue = await loadCatalogue(config)
     const names = [...catalogue.byName.keys()]

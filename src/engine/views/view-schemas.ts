@@ -96,6 +96,17 @@ const action = z.object({
   }),
 })
 
+const policyTerms = z.object({
+  rules: z.array(z.string()),
+  groups: z.array(z.array(z.string())),
+  count: z.int(),
+  excludeRequester: z.boolean(),
+  excludeAuthor: z.boolean(),
+  strength: z.enum(['login', 'signed']),
+  breakGlass: z.boolean(),
+  authors: z.array(z.string()).optional(),
+})
+
 const proposal = schemaOf<Proposal>(
   z
     .object({
@@ -121,6 +132,7 @@ const proposal = schemaOf<Proposal>(
         onTimeout: z.enum(['escalate', 'reject']),
         escalateTo: z.array(z.string()),
         inPart: z.boolean(),
+        policy: policyTerms.optional(),
       }),
       proposedAt: time,
       expiresAt: time,

@@ -1,4 +1,5 @@
 import type { Expression, Type } from '../../core/plan.ts'
+import type { Policy } from '../../core/policy.ts'
 import { notCondition } from '../expressions/check.ts'
 import { compileExpression } from '../expressions/compile.ts'
 import type { CheckScope, Effects } from '../expressions/polarity.ts'
@@ -22,6 +23,8 @@ export interface CompileOptions {
   groups?: Readonly<Record<string, readonly string[]>>
   /** The configured channels. If absent, names of channels are not checked. */
   channels?: readonly string[]
+  /** The policy of the configuration. If absent, approvals are not compared with it. */
+  policy?: Policy
 }
 
 /** Shared by all stages of compiling one runbook. */
@@ -33,6 +36,7 @@ export interface Context {
   readOnly: readonly string[]
   groups: Readonly<Record<string, readonly string[]>> | undefined
   channels: readonly string[] | undefined
+  policy: Policy | undefined
 }
 
 /** The names that an expression can read, with their types, and which of them are checks. */

@@ -8,6 +8,7 @@ import type { NamedSection, Section } from '../structure/section.ts'
 import { DEFAULT_POLL_MS, compileAction, compilePolled } from './actions.ts'
 import type { ActionScopes } from './actions.ts'
 import { conditionsOnWrite } from './conditions-on-write.ts'
+import { checkPolicy } from './policy.ts'
 import { withAffects } from './causes.ts'
 import type { CompiledCause } from './causes.ts'
 import { isReserved } from './checks.ts'
@@ -63,6 +64,7 @@ export function compileRemedy(
   if (forName !== undefined) remedy.for = forName
   compileKeyAndLock(context, section, remedy, targetScope)
   warnOfWriteAlone(context, section, remedy)
+  checkPolicy(context, section, remedy)
   return remedy
 }
 

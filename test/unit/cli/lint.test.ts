@@ -148,3 +148,52 @@ test.each([
   expect(await main(['lint', path], terminal)).toBe(2)
   expect(terminal.err).toContain(message)
 })
+
+test('a runbook that lets others approve than the policy of the configuration is refused, with the rule and the line', async () => {
+  const folder = folderWith(
+    RUNBOOK.replace('remedy: none', 'remedy: resume').replace(
+      'escalate:',
+      `remedies:
+  resume:
+    title: Resume the queue
+    do:
+      - { action: bullmq.resume, with: { connection: some-queue } }
+    approval:
+      by: [viewer]
+      within: 15m
+    verify:
+      checks:
+        after: { check: bullmq.queue, with: { connection: some-queue } }
+      until: '!after.paused'
+      holds: 10s
+      within: 1m
+escalate:`,
+    ),
+  )
+  const config = `database: \${RUNBOOK_DATABASE_URL}
+connections:
+  some-queue: { kind: bullmq, read: "\${R}", write: "\${W}", queue: jobs, environment: production }
+people:
+  v: { groups: [viewer] }
+  a: { groups: [oncall] }
+channels: { ops: { slack: "\${S}" } }
+policy:
+  - { name: production, match: { environment: [production], kind: [bullmq.*] }, by: [oncall] }
+`
+  const lint = async (text: string) => {
+    writeFileSync(join(folder, 'runbook.config.yaml'), text)
+    const terminal = fakeTerminal()
+    return { code: await main(['lint', folder], terminal), ...terminal }
+  }
+  const found = await lint(config)
+  expect(found.code).toBe(1)
+  expect(found.out).toMatch(
+    /queue\.yaml:16:12 error The policy rule "production" of the configuration demands approvals of oncall, so the group "viewer" is not enough\..*\[weaker-than-policy\]/,
+  )
+  expect(await lint(config.replace('by: [oncall] }', 'by: [viewer] }'))).toMatchObject({ code: 0 })
+  expect((await lint(config.replace('by: [oncall] }', 'by: [viewer], count: 2 }'))).out).toContain(
+    'that 2 people approve',
+  )
+  const misspelled = await lint(config.replace('bullmq.*', 'bulk.*'))
+  expect(misspelled.err).toContain('policy: rule "production": there is no action kind "bulk.*"')
+})

@@ -25,6 +25,8 @@ test('every section and field has a description, and each kind of connection is 
     'channels',
     'alerts',
     'auto',
+    'policy',
+    'policy.match',
     'limits',
     'oidc',
   ]

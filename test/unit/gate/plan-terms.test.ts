@@ -50,7 +50,7 @@ const action = proposal().actions[0]!
 const { approval } = proposal()
 
 test('a proposal that the plan comes to departs in nothing', () => {
-  expect(departsFromPlan(THINGS, proposal(), false)).toBeUndefined()
+  expect(departsFromPlan(THINGS, proposal(), false, undefined)).toBeUndefined()
 })
 
 describe('a proposal departs from the plan', () => {
@@ -76,15 +76,15 @@ describe('a proposal departs from the plan', () => {
     ['with a parameter more', { actions: [{ ...action, with: { ...action.with, table: 'salaries' } }] }],
     ['with a parameter less', { actions: [{ ...action, with: { connection: 'db', id: 'a' } }] }],
   ])('%s', (_, change) => {
-    expect(departsFromPlan(THINGS, proposal(change), false)).toEqual(expect.any(String))
+    expect(departsFromPlan(THINGS, proposal(change), false, undefined)).toEqual(expect.any(String))
   })
 
   test('where the requester may approve a high risk, or the configuration forbids it', () => {
     const risky = plan({ remedies: { mend: remedy('mend', { risk: 'high' }) } })
-    expect(departsFromPlan(risky, proposal({ risk: 'high' }), false)).toMatch(/requester/)
-    expect(departsFromPlan(THINGS, proposal(), true)).toMatch(/requester/)
+    expect(departsFromPlan(risky, proposal({ risk: 'high' }), false, undefined)).toMatch(/requester/)
+    expect(departsFromPlan(THINGS, proposal(), true, undefined)).toMatch(/requester/)
     const excluded = { approval: { ...approval, excludeRequester: true } }
-    expect(departsFromPlan(risky, proposal({ risk: 'high', ...excluded }), true)).toBeUndefined()
+    expect(departsFromPlan(risky, proposal({ risk: 'high', ...excluded }), true, undefined)).toBeUndefined()
   })
 
   test('in the literal parts of a parameter that holds expressions, and in its shape', () => {
@@ -99,6 +99,7 @@ describe('a proposal departs from the plan', () => {
         guarded,
         proposal({ actions: [{ ...action, with: { connection: 'db', where: value as never } }] }),
         false,
+        undefined,
       )
     expect(where({ id: 'a', state: 'bad' })).toBeUndefined()
     expect(where({ id: 'a', state: 'good' })).toMatch(/where/)
@@ -111,7 +112,9 @@ describe('a proposal departs from the plan', () => {
 test('what the configuration does not allow without an approval is decided by those who are notified', () => {
   const auto = plan({ remedies: { mend: remedy('mend', { approval: { auto: true } }) } })
   const by = (names: string[]) => proposal({ approval: { ...approval, by: names, onTimeout: 'reject', validForMs: 1 } })
-  expect(departsFromPlan(auto, by(['platform-support']), false)).toBeUndefined()
-  expect(departsFromPlan(auto, by(['interns']), false)).toMatch(/decide/)
-  expect(departsFromPlan(auto, proposal({ approval: { ...approval, auto: true, by: [] } }), false)).toBeUndefined()
+  expect(departsFromPlan(auto, by(['platform-support']), false, undefined)).toBeUndefined()
+  expect(departsFromPlan(auto, by(['interns']), false, undefined)).toMatch(/decide/)
+  expect(
+    departsFromPlan(auto, proposal({ approval: { ...approval, auto: true, by: [] } }), false, undefined),
+  ).toBeUndefined()
 })

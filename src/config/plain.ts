@@ -1,0 +1,7 @@
+import { z } from 'zod'
+
+/** A text of the file. A field that accepts a reference, `${NAME}`, has another type; in all other fields a reference is a mistake and is refused. */
+export const plain = z
+  .string()
+  .min(1)
+  .refine((text) => !text.includes('${'), 'references (${…}) are allowed only in addresses, keys, tokens and headers')

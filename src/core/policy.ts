@@ -1,0 +1,125 @@
+import { isSameJson } from './canonical.ts'
+import type { Risk } from './plan.ts'
+
+/** How a decision must be proved: `login` by a token or the identity provider, `signed` by the person's own registered key. */
+export type Strength = 'login' | 'signed'
+
+/** A rule of the configuration: what an approval of the matching actions needs at least. An absent condition matches everything. */
+export interface PolicyRule {
+  name: string
+  match: { connection?: string[]; kind?: string[]; risk?: Risk[]; environment?: string[] }
+  /** Every approval must be by a member of one of these groups; empty: the runbook alone names the groups. */
+  by: string[]
+  count: number
+  excludeRequester: boolean
+  excludeAuthor: boolean
+  strength: Strength
+  /** Whether a member of the break-glass groups may approve alone. */
+  breakGlass: boolean
+}
+
+/** Who must approve, whatever a runbook says. */
+export interface Policy {
+  rules: PolicyRule[]
+  /** The environment of each connection that has its own; all others, and actions without a connection, belong to `environment`. */
+  environments: Record<string, string>
+  environment?: string
+}
+
+export const NO_POLICY: Policy = { rules: [], environments: {} }
+
+/** What the matching rules demand together. Stored with the proposal, so that every signature covers it. */
+export interface PolicyTerms {
+  /** Names of the rules. */
+  rules: string[]
+  /** A person must be in one group of each list. */
+  groups: string[][]
+  count: number
+  excludeRequester: boolean
+  excludeAuthor: boolean
+  strength: Strength
+  breakGlass: boolean
+  /** The people who changed the runbook; empty: unknown. Present if they are excluded and the incident's plan is known. */
+  authors?: string[]
+}
+
+/** The part of an action that rules match. */
+export interface PolicyAction {
+  kind: string
+  connection?: string
+}
+
+/** What the policy demands of an approval of these actions; undefined if no rule matches any of them. */
+export function policyTerms(policy: Policy, risk: Risk, actions: PolicyAction[]): PolicyTerms | undefined {
+  return policy.rules
+    .filter((rule) => actions.some((action) => matches(policy, rule, risk, action)))
+    .map(termsOf)
+    .reduce<PolicyTerms | undefined>(stricterTerms, undefined)
+}
+
+/** The part of a proposed or drafted action that rules match. */
+export function policyAction({ kind, with: given }: { kind: string; with: Record<string, unknown> }): PolicyAction {
+  const { connection } = given
+  return typeof connection === 'string' ? { kind, connection } : { kind }
+}
+
+/** Whether a pattern of a rule names this kind: `sql.update`, or `sql.*` for all kinds that begin with `sql.`. */
+export function matchesKind(pattern: string, kind: string): boolean {
+  return pattern.endsWith('.*') ? kind.startsWith(pattern.slice(0, -1)) : pattern === kind
+}
+
+function matches(policy: Policy, { match }: PolicyRule, risk: Risk, { kind, connection }: PolicyAction): boolean {
+  const own = connection !== undefined && Object.hasOwn(policy.environments, connection)
+  const environment = own ? policy.environments[connection] : policy.environment
+  return (
+    (match.connection === undefined || (connection !== undefined && match.connection.includes(connection))) &&
+    (match.kind === undefined || match.kind.some((pattern) => matchesKind(pattern, kind))) &&
+    (match.risk === undefined || match.risk.includes(risk)) &&
+    (match.environment === undefined || (environment !== undefined && match.environment.includes(environment)))
+  )
+}
+
+function termsOf({ name, by, count, excludeRequester, excludeAuthor, strength, breakGlass }: PolicyRule): PolicyTerms {
+  const groups = by.length > 0 ? [by] : []
+  return { rules: [name], groups, count, excludeRequester, excludeAuthor, strength, breakGlass }
+}
+
+/** Everything that one or the other demands. */
+export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms): PolicyTerms
+export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms | undefined): PolicyTerms | undefined
+export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms | undefined): PolicyTerms | undefined {
+  if (!one || !other) return one ?? other
+  const authors = one.authors || other.authors ? { authors: union(one.authors ?? [], other.authors ?? []) } : {}
+  return {
+    rules: union(one.rules, other.rules),
+    groups: [...one.groups, ...other.groups.filter((list) => !one.groups.some((known) => isSameJson(known, list)))],
+    count: Math.max(one.count, other.count),
+    excludeRequester: one.excludeRequester || other.excludeRequester,
+    excludeAuthor: one.excludeAuthor || other.excludeAuthor,
+    strength: one.strength === 'signed' ? 'signed' : other.strength,
+    breakGlass: one.breakGlass && other.breakGlass,
+    ...authors,
+  }
+}
+
+function union(one: string[], other: string[]): string[] {
+  return [...new Set([...one, ...other])]
+}
+
+/** `policy rule "production"`: for messages. */
+export function policyName({ rules }: Pick<PolicyTerms, 'rules'>): string {
+  return `policy rule${rules.length === 1 ? '' : 's'} ${rules.map((name) => `"${name}"`).join(', ')}`
+}
+
+/** What the rules demand, for people: `policy rule "production": 2 people of oncall or platform, not the requester`. */
+export function describeTerms(terms: PolicyTerms): string {
+  const groups = terms.groups.map((list) => ` of ${list.join(' or ')}`).join(' and')
+  const authors = terms.authors?.length ? ` (${terms.authors.join(', ')})` : terms.authors ? ' (unknown)' : ''
+  return [
+    `${policyName(terms)}: ${terms.count === 1 ? '1 person' : `${terms.count} people`}${groups}`,
+    ...(terms.excludeRequester ? ['not the requester'] : []),
+    ...(terms.excludeAuthor ? [`not the author of the runbook${authors}`] : []),
+    ...(terms.strength === 'signed' ? ['signed with their own key'] : []),
+    ...(terms.breakGlass ? ['break-glass is allowed'] : []),
+  ].join(', ')
+}

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process'
+import { realpath } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { promisify } from 'node:util'
+import type { Config } from '../config/config.ts'
+import type { LoadedRunbook } from '../language/load.ts'
+
+const run = promisify(execFile)
+
+const GIT_TIMEOUT_MS = 5_000
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
+
+/**
+ * Who changed each runbook last, by its git history; by plan digest. Only if a rule of the policy excludes authors. A runbook is absent
+ * where this is unknown: no git, a shallow clone, changes that are not committed, an e-mail address that `people` does not name.
+ */
+export async function authorsOf(
+  { policy, people }: Pick<Config, 'policy' | 'people'>,
+  runbooks: readonly LoadedRunbook[],
+): Promise<Map<string, string>> {
+  const authors = new Map<string, string>()
+  if (!policy.rules.some((rule) => rule.excludeAuthor)) return authors
+  await Promise.all(
+    runbooks.map(async (runbook) => {
+      const email = await lastAuthor(runbook).catch(() => undefined)
+      const [name] = Object.entries(people).find(([, { emails }]) => emails.some((one) => isSame(one, email))) ?? []
+      if (name !== undefined) authors.set(runbook.planDigest, name)
+    }),
+  )
+  return authors
+}
+
+function isSame(one: string, other: string | undefined): boolean {
+  return one.toLowerCase() === other?.toLowerCase()
+}
+
+/** The author's address of the last commit that changed the file; undefined if what was loaded is not what is committed. */
+async function lastAuthor({ file, text }: LoadedRunbook): Promise<string | undefined> {
+  const path = await realpath(file)
+  const git = async (...args: string[]) => {
+    const fixed = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-c', 'log.showSignature=false']
+    const { stdout } = await run('git', [...fixed, ...args], {
+      cwd: dirname(path),
+      timeout: GIT_TIMEOUT_MS,
+      maxBuffer: MAX_OUTPUT_BYTES,
+    })
+    return stdout
+  }
+  // In a shallow clone, the oldest commit that is present seems to be the author of everything.
+  if ((await git('rev-parse', '--is-shallow-repository')).trim() !== 'false') return undefined
+  const commit = (await git('rev-parse', 'HEAD')).trim()
+  if ((await git('show', '--no-textconv', `${commit}:./${basename(path)}`)) !== text) return undefined
+  const email = await git('log', '-1', '--format=%ae', commit, '--', basename(path))
+  return email.trim() || undefined
+}

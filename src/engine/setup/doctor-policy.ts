@@ -1,0 +1,53 @@
+import type { Config } from '../../config/config.ts'
+import type { DoctorFinding } from '../../core/doctor-finding.ts'
+import { policyAction, policyTerms, type PolicyRule } from '../../core/policy.ts'
+import type { PlanRemedy } from '../../core/plan.ts'
+import type { EngineCatalogue } from '../catalogue.ts'
+
+/** Whether each rule of the policy can be satisfied, protects something, and knows the authors that it excludes. */
+export function checkPolicy(config: Config, catalogue: EngineCatalogue): DoctorFinding[] {
+  return config.policy.rules.map((rule) => {
+    const name = `policy ${rule.name}`
+    const tooFew = whyTooFew(config, rule)
+    if (tooFew !== undefined)
+      return { name, ok: false, detail: tooFew, fix: 'add people to the groups, or change the rule' }
+    const matched = catalogue.runbooks.filter(({ plan }) =>
+      Object.values(plan.remedies).some((remedy) => isMatched(config, rule, remedy)),
+    )
+    if (matched.length === 0)
+      return {
+        name,
+        ok: true,
+        warning: true,
+        detail: 'matches no remedy of the runbooks',
+        fix: 'compare "match" with the runbooks',
+      }
+    const unknown = rule.excludeAuthor ? matched.filter(({ planDigest }) => !catalogue.authors.has(planDigest)) : []
+    if (unknown.length > 0)
+      return {
+        ...{ name, ok: false },
+        detail: `nobody can approve remedies of ${unknown.map(({ plan }) => plan.name).join(', ')}: the author is unknown`,
+        fix: 'commit the runbooks to git (not a shallow clone) with addresses that "emails" of "people" has, and restart',
+      }
+    return { name, ok: true, detail: `for ${matched.map(({ plan }) => plan.name).join(', ')}` }
+  })
+}
+
+function isMatched({ policy }: Config, rule: PolicyRule, { risk, actions }: PlanRemedy): boolean {
+  const touched = actions.map(({ kind, with: { connection } }) =>
+    policyAction({ kind, with: { connection: connection && 'lit' in connection ? connection.lit : undefined } }),
+  )
+  return policyTerms({ ...policy, rules: [rule] }, risk, touched) !== undefined
+}
+
+/** Members of the provider's groups are not known here; they have no registered keys, so `signed` is for configured people alone. */
+function whyTooFew({ people, oidc }: Config, { by, count, strength }: PolicyRule): string | undefined {
+  if (oidc && strength === 'login') return undefined
+  const able = Object.values(people).filter(
+    ({ groups, keys }) =>
+      (by.length === 0 || groups.some((group) => by.includes(group))) && (strength === 'login' || keys.length > 0),
+  )
+  if (able.length >= count) return undefined
+  const who = `${by.length > 0 ? ` of ${by.join(' or ')}` : ''}${strength === 'signed' ? ' with a registered key' : ''}`
+  return `${count === 1 ? '1 person' : `${count} people`}${who} must approve, but there ${able.length === 1 ? 'is only 1' : `are only ${able.length}`}`
+}

@@ -1,0 +1,28 @@
+import { policyAction, policyTerms, stricterTerms, type Policy, type PolicyTerms } from '../core/policy.ts'
+import type { Proposal } from '../core/proposal.ts'
+import type { Queryable } from '../history/database.ts'
+import { readAuthors } from '../history/plans.ts'
+
+/** What the policy in force demands of a proposal's approval; undefined if no rule matches. */
+export async function termsInForce(
+  db: Queryable,
+  policy: Policy,
+  { risk, actions, planDigest }: Pick<Proposal, 'risk' | 'planDigest'> & { actions: PolicyActions },
+): Promise<PolicyTerms | undefined> {
+  const terms = policyTerms(policy, risk, actions.map(policyAction))
+  return terms?.excludeAuthor ? { ...terms, authors: await readAuthors(db, planDigest) } : terms
+}
+
+type PolicyActions = Parameters<typeof policyAction>[0][]
+
+/**
+ * What an approval of a stored proposal needs: whatever was demanded when the gate opened, and whatever is demanded now. A policy that
+ * was made weaker does not loosen an open gate, and a stored proposal without terms does not escape the policy.
+ */
+export async function demandedTerms(
+  db: Queryable,
+  policy: Policy,
+  proposal: Proposal,
+): Promise<PolicyTerms | undefined> {
+  return stricterTerms(proposal.approval.policy, await termsInForce(db, policy, proposal))
+}
