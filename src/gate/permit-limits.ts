@@ -4,6 +4,7 @@ import type { Connection } from '../history/database.ts'
 import { connectionsOf } from './breaker.ts'
 import { breakerOf, FREEZE } from './controls.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
+import { limitObstacles } from './obstacles.ts'
 import { refuse, type PermitAnswer } from './permit-request.ts'
 
 export async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
@@ -18,7 +19,7 @@ export async function refusedByControl(connection: Connection, gate: GateRow): P
   return refuse(row.name === FREEZE ? 'frozen' : 'breaker', `${row.name} is on (${row.person}: ${row.reason})`)
 }
 
-/** Checks how many targets this remedy (`<runbook>/<remedy>`) had in the last hour, and when it was last applied to this target. */
+/** Refuses a target within its cooldown, and more targets per hour than the remedy may have. */
 export async function refusedByLimit(
   connection: Connection,
   gate: GateRow,
@@ -30,26 +31,16 @@ export async function refusedByLimit(
   if (perHour === undefined && cooldownMs === undefined) return undefined
   // Without the lock, two permits of one remedy at the same time would not count each other.
   await lockName(connection, 'remedyLimits', remedy)
-  // Each part reads only the recent permits: those of the last hour, and those of this target within its cooldown. (An index cannot be
-  // searched by clock_timestamp(), which may change while the statement runs.)
-  const found = await connection.query<{ hour: number; cooling: boolean }>(
-    `SELECT (SELECT count(*) FROM runbook.permits WHERE remedy = $1 AND issued_at > statement_timestamp() - interval '1 hour')::int AS hour,
-       EXISTS (SELECT FROM runbook.permits WHERE remedy = $1 AND target = $2 AND issued_at > statement_timestamp() - $3 * interval '1 millisecond'
-         AND (target <> $5 OR lease = $6) AND gate <> $4) AS cooling`,
-    [remedy, target, cooldownMs ?? 0, gate.id, ALL_TARGETS, lease],
-  )
-  const { hour, cooling } = found.rows[0]!
-  if (cooling) return refuse('cooldown', `${gate.remedy} was applied to ${target} less than its cooldown ago`)
-  if (perHour !== undefined && hour >= perHour)
-    return refuse('limit', `${gate.remedy} has reached its limit of ${perHour} targets per hour`)
-  return undefined
+  const [first] = await limitObstacles(connection, gate, remedy, new Map([[target, lease]]))
+  if (!first) return undefined
+  return refuse(first.reason, `${first.message}; it may be applied again at ${first.endsAt.toISOString()}`)
 }
 
 /**
  * The lease's name: the target's `lock`, by which remedies that treat the same thing exclude each other, or one of its own. What is done
  * once for all targets is named by the incident's key: incidents about different things share the target `-`.
  */
-export function leaseOf({ key }: LockedIncident, gate: GateRow, remedy: string, target: string): string {
+export function leaseOf({ key }: Pick<LockedIncident, 'key'>, gate: GateRow, remedy: string, target: string): string {
   const { lock } = gate.proposal.targets.find((one) => one.key === target) ?? {}
   return lock ?? `${remedy}/${target === ALL_TARGETS ? `${ALL_TARGETS}/${key}` : target}`
 }

@@ -11,6 +11,7 @@ import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/g
 import { takePermit } from '../../src/gate/permit.ts'
 import type { PermitRequest, PermitRules } from '../../src/gate/permit-request.ts'
 import { readGate } from '../../src/gate/gates.ts'
+import { showIncident } from '../../src/engine/views/show.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { storePlan } from '../../src/history/plans.ts'
@@ -530,24 +531,22 @@ describe('a permit is refused', () => {
     expect(await permit(opened, 'b')).toMatchObject({ granted: true })
   })
 
-  test('after a freeze has returned: the freeze waits for permits that are being taken', async () => {
-    const opened = await ready()
+  test('from the moment that the freeze is committed, also while an earlier permit is still being granted', async () => {
+    const [opened, later] = [await ready(), await ready()]
     await permit(opened)
-    const ended: string[] = []
     const holder = await world.superuser.connect()
     await holder.query('BEGIN')
     await holder.query('SELECT FROM runbook.leases WHERE holder = $1 FOR UPDATE', [opened.gate])
-    const taking = permit(opened).then((answer) => void ended.push(answer.granted ? 'permit' : answer.reason))
+    const taking = permit(opened)
     await waitingOn('transactionid', 1)
-    const frozen = { control: 'freeze', on: true, person: 'lead', reason: 'now' }
-    const freezing = switchControl(world.engine, frozen).then(() => void ended.push('freeze'))
-    await waitingOn('advisory', 1)
-    expect(ended).toEqual([])
+    const freeze = { control: 'freeze', on: true, person: 'lead', reason: 'now' }
+    await switchControl(world.engine, freeze)
+    const refused = await permit(later)
     await holder.query('COMMIT')
     holder.release()
-    await Promise.all([taking, freezing])
-    await switchControl(world.engine, { ...frozen, on: false })
-    expect(ended).toEqual(['permit', 'freeze'])
+    const earlier = await taking
+    await switchControl(world.engine, { ...freeze, on: false })
+    expect([earlier, refused]).toMatchObject([{ granted: true }, denied('frozen')])
   })
 
   test('for a connection whose breaker is open', async () => {
@@ -594,6 +593,82 @@ describe('a permit is refused', () => {
       [one.gate],
     )
     expect(await permit(other, 'a')).toMatchObject({ granted: true })
+  })
+})
+
+describe('a remedy that was refused', () => {
+  const limits = { maxTargets: 20, perHour: 1, cooldownMs: 60_000 }
+  const record = async (opened: Ready, result: 'refused' | 'applied' | 'unknown') => {
+    const { proposal } = await readGate(world.engine, opened.gate)
+    const action = proposal.actions.find((one) => one.target === 'a')!
+    await recordEffect(world.engine, { gate: opened.gate, action: action.id, target: 'a', result, detail: 'a test' })
+    await world.engine.query('UPDATE runbook.leases SET until = clock_timestamp() WHERE holder = $1', [opened.gate])
+  }
+
+  test('starts no cooldown and uses up no limit', async () => {
+    const refusing = { proposal: { remedy: 'refusing', limits } }
+    const [one, other] = [await ready(refusing), await ready(refusing)]
+    expect(await permit(one)).toMatchObject({ granted: true })
+    expect(await permit(other)).toMatchObject(denied('cooldown'))
+    await record(one, 'refused')
+    expect(await permit(other)).toMatchObject({ granted: true })
+  })
+
+  test.each(['applied', 'unknown'] as const)('is not meant: what is %s counts', async (result) => {
+    const counted = { proposal: { remedy: `counted-${result}`, limits } }
+    const [one, other] = [await ready(counted), await ready(counted)]
+    await permit(one)
+    await record(one, result)
+    expect(await permit(other)).toMatchObject(denied('cooldown', /it may be applied again at 20/))
+    expect(await permit(other, 'b')).toMatchObject(denied('limit'))
+  })
+})
+
+describe('what is in the way is shown at the open gate', () => {
+  const shown = async ({ incident }: OpenedTestGate) =>
+    (await showIncident(world.engine, incident)).rounds[0]!.gate!.obstacles
+
+  test('a cooldown and the limit per hour, each with the time when it ends; they disappear when it is over', async () => {
+    const limits = { maxTargets: 20, perHour: 3, cooldownMs: 60_000 }
+    const watched = { proposal: { remedy: 'watched', limits } }
+    const earlier = await ready(watched)
+    await permit(earlier, 'a')
+    await world.engine.query('UPDATE runbook.leases SET until = clock_timestamp() WHERE holder = $1', [earlier.gate])
+    const waiting = await propose(world, watched)
+    const [cooldown, limit, ...others] = await shown(waiting)
+    expect(others).toEqual([])
+    expect(cooldown).toMatchObject({
+      reason: 'cooldown',
+      targets: ['a'],
+      message: 'watched was applied to a less than its cooldown of 1m 00s ago',
+    })
+    const left = Date.parse(cooldown!.endsAt) - Date.now()
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThanOrEqual(60_000)
+    expect(limit).toMatchObject({
+      reason: 'limit',
+      message: 'watched has a limit of 3 targets per hour, which leaves 2 of these 3',
+    })
+    await world.superuser.query(
+      `UPDATE runbook.permits SET issued_at = issued_at - interval '1 hour' WHERE remedy = 'things/watched'`,
+    )
+    expect(await shown(waiting)).toEqual([])
+  })
+
+  test('another remedy that is being applied to the same target', async () => {
+    const lock = { targets: [{ key: 'a', lock: 'shared-lock' }] }
+    const holder = await ready({ ...lock, proposal: { remedy: 'holding' } })
+    await permit(holder)
+    const waiting = await propose(world, { ...lock, proposal: { remedy: 'waiting' } })
+    expect(await shown(waiting)).toMatchObject([
+      {
+        reason: 'busy',
+        targets: ['a'],
+        message: expect.stringContaining(`the remedy of ${holder.gate} is being applied`),
+      },
+    ])
+    await approve(waiting)
+    expect(await shown(waiting)).toEqual([])
   })
 })
 

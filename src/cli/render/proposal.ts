@@ -8,6 +8,7 @@ import { line, plural, wrap, type Style } from './layout.ts'
 const SHORT_DIGEST = 12
 /** Longer values are cut on the one-screen view, not in the full proposal. */
 const MAX_VALUE_COLUMNS = 30
+const MAX_OBSTACLES = 3
 
 export interface Page {
   width: number
@@ -27,9 +28,23 @@ export function gateLines(incident: string, gate: GateView, page: Page, maxActio
     ...shortActions(proposal, page, maxActionLines),
     line(width, ` ${riskText(gate)} · ${waitText(gate, page.now)}`),
     line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...approvedBy(gate)),
+    ...obstacleLines(gate, page, MAX_OBSTACLES),
     '',
     ...commandLines(incident, gate, page),
   ]
+}
+
+/** What keeps the remedy from some targets, and until when: to be read before anybody approves. */
+function obstacleLines({ obstacles }: GateView, { width, colours, now }: Page, max = Infinity): string[] {
+  const shown = obstacles.length <= max ? obstacles : obstacles.slice(0, max - 1)
+  const lines = shown.flatMap(({ message, endsAt }) => {
+    const left = Date.parse(endsAt) - now
+    return wrap(`! ${message}${left > 0 ? `, for another ${humanDuration(left)}` : ''}`, width - 1)
+  })
+  const more = obstacles.length - shown.length
+  return [...lines, ...(more > 0 ? [`! … and ${more} more of this kind`] : [])].map((text) =>
+    line(width, ' ', [text, colours.yellow]),
+  )
 }
 
 function riskText({ proposal }: GateView): string {
@@ -100,6 +115,7 @@ export function proposalInFull(gate: GateView, page: Page): string[] {
     '',
     line(width, `  gate   ${gate.id}`),
     line(width, `  digest ${gate.proposalDigest}`),
+    ...obstacleLines(gate, page),
   ]
 }
 

@@ -13,8 +13,9 @@ export async function openGates(database: Database): Promise<OpenGate[]> {
   return snapshot(database, async (db) => {
     const waiting: OpenGate[] = []
     for (const row of await readOpenGates(db, MAX_GATES)) {
-      const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(await readIncident(db, row.incident))
-      waiting.push({ incident, type, openedAt, acknowledgedBy, gate: await gateView(db, row) })
+      const found = await readIncident(db, row.incident)
+      const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(found)
+      waiting.push({ incident, type, openedAt, acknowledgedBy, gate: await gateView(db, found, row) })
     }
     return waiting
   })

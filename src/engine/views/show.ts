@@ -4,9 +4,11 @@ import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
 import { blockingControls, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
+import { leaseObstacles, limitObstacles, type Obstacle } from '../../gate/obstacles.ts'
+import { leaseOf } from '../../gate/permit-limits.ts'
 import { readDecisions, readGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
-import { readEvents, readIncident } from '../../history/incidents.ts'
+import { readEvents, readIncident, type IncidentRow } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
 
@@ -26,6 +28,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     rounds.push(
       await roundView(
         db,
+        incident,
         round,
         events,
         gates.find((gate) => gate.round === round),
@@ -43,6 +46,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
 
 async function roundView(
   db: Queryable,
+  incident: IncidentRow,
   round: number,
   all: StoredEvent[],
   gate: GateRow | undefined,
@@ -60,7 +64,7 @@ async function roundView(
       .map(checkView),
     causes: findings ?? [],
     remedy: gate?.remedy ?? null,
-    gate: gate ? await gateView(db, gate) : null,
+    gate: gate ? await gateView(db, incident, gate) : null,
     targets: gate ? targetStates(gate, events, effects, over) : [],
     effects,
     verified: verdict && !verdict.data.unseen ? verdict.data.held : null,
@@ -86,8 +90,13 @@ function checkView({ data }: StoredEventOf<'check'>): CheckView {
 }
 
 /** A gate with its decisions. */
-export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> {
+export async function gateView(
+  db: Queryable,
+  incident: Pick<IncidentRow, 'runbook' | 'key'>,
+  gate: GateRow,
+): Promise<GateView> {
   const decisions = await readDecisions(db, gate.id)
+  const obstacles = gate.state === 'open' ? await obstaclesOf(db, incident, gate) : []
   return {
     id: gate.id,
     proposalDigest: gate.proposalDigest,
@@ -108,8 +117,19 @@ export async function gateView(db: Queryable, gate: GateRow): Promise<GateView> 
       at: at.toISOString(),
       withdrawn: withdrawnAt !== null,
     })),
+    obstacles: obstacles.map((one) => ({ ...one, endsAt: one.endsAt.toISOString() })),
     proposal: gate.proposal,
   }
+}
+
+async function obstaclesOf(
+  db: Queryable,
+  incident: Pick<IncidentRow, 'runbook' | 'key'>,
+  gate: GateRow,
+): Promise<Obstacle[]> {
+  const remedy = `${incident.runbook}/${gate.remedy}`
+  const leases = new Map(gate.proposal.targets.map(({ key }) => [key, leaseOf(incident, gate, remedy, key)]))
+  return [...(await limitObstacles(db, gate, remedy, leases)), ...(await leaseObstacles(db, gate, leases))]
 }
 
 type EffectView = RoundView['effects'][number]

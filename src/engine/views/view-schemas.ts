@@ -164,6 +164,15 @@ export const gateView = z
     auto: z.boolean(),
     why: z.string().nullable(),
     decisions: z.array(decisionView),
+    /** What would keep the remedy from some targets if it were approved now. Empty once the gate is decided. */
+    obstacles: z.array(
+      z.object({
+        reason: z.enum(['cooldown', 'limit', 'busy']),
+        targets: z.array(z.string()),
+        message: z.string(),
+        endsAt: time,
+      }),
+    ),
     proposal,
   })
   .meta({ id: 'Gate' })

@@ -91,6 +91,7 @@ function gateFor(proposal: Proposal, other: Partial<GateView> = {}): GateView {
     auto: false,
     why: null,
     decisions: [],
+    obstacles: [],
     proposal,
     ...other,
   }

@@ -89,6 +89,19 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain(' process.run on maestro-ctl\n   $ npm run x\n risk medium · needs 1 approval')
   })
 
+  test('what is in the way is shown before the commands to approve, with the time that is left', () => {
+    const obstacle = {
+      reason: 'cooldown' as const,
+      targets: ['run-7'],
+      message: 'fail-stalled-runs was applied to run-7 less than its cooldown of 5m ago',
+      endsAt: new Date(NOW + 90_000).toISOString(),
+    }
+    const lines = showLines(atItsGate({ rounds: [roundAtGate(['run-7'], { obstacles: [obstacle] })] }), page)
+    const at = lines.indexOf(' ! fail-stalled-runs was applied to run-7 less than its cooldown of 5m ago, for')
+    expect(lines.slice(at, at + 2)[1]).toBe(' another 1m 30s')
+    expect(at).toBeLessThan(lines.findIndex((one) => one.includes('runbook approve')))
+  })
+
   test('why a check failed is shown, because the causes that read it cannot be judged', () => {
     const round = roundAtGate()
     const failed = { ...round.checks[0]!, status: 'failed' as const, error: 'APP_DB_READ is not set' }
