@@ -1,6 +1,7 @@
-import { isJsonObject, type Json } from '../../src/core/json.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
 import { visibleText } from '../../src/core/displayable.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
+import { parameterOf } from './guarded-update.ts'
 import { parameterNumber, sqlTokens } from '../../src/language/sql-tokens.ts'
 
 /** A value as an SQL literal, for display. Never run. */
@@ -8,6 +9,22 @@ export function sqlLiteral(value: Json): string {
   if (value === null) return 'NULL'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return `'${visibleText(value).replaceAll("'", "''")}'`
+}
+
+/** An UPDATE with its values, for display. Never run by the engine, but people copy it: names that need quotes have them. */
+export function displayUpdate(table: string, set: JsonObject, where: JsonObject): string {
+  const assignments = Object.entries(set).map(([column, value]) => `${sqlName(column)} = ${sqlLiteral(value)}`)
+  const guards = Object.entries(where).map(([column, value]) =>
+    value === null ? `${sqlName(column)} IS NULL` : `${sqlName(column)} = ${sqlLiteral(value)}`,
+  )
+  const name = table.split('.').map(sqlName).join('.')
+  // oxlint-disable-next-line runbook/sql-text -- displayed, never run
+  return `UPDATE ${name} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
+}
+
+/** PostgreSQL reads a name without quotes as lower case. */
+function sqlName(name: string): string {
+  return /[A-Z]/.test(name) ? `"${name}"` : name
 }
 
 /** A statement with its values filled in, on one line, without comments, for display. Never run. */
@@ -41,9 +58,5 @@ export function withUsedValues(sql: string, values: readonly Json[]): Statement 
     text += `${sql.slice(from, piece.start)}$${numbers.get(number)}`
     from = piece.end
   }
-  return { text: text + sql.slice(from).replace(/[\s;]+$/, ''), values: used.map(parameterValue) }
-}
-
-function parameterValue(value: Json): unknown {
-  return isJsonObject(value) ? JSON.stringify(value) : value
+  return { text: text + sql.slice(from).replace(/[\s;]+$/, ''), values: used.map(parameterOf) }
 }

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg'
 import { RunbookError } from '../../src/core/errors.ts'
+import { MAX_RESULT_BYTES } from '../../src/core/evidence.ts'
 import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { extendedQuery } from '../../src/effects/extended-query.ts'
@@ -20,41 +21,39 @@ interface Found {
   /** JSON. Parsed here, because the client would round large numbers. */
   row: string
   count: string
+  texts: (string | null)[]
 }
 
 export interface FoundRows {
   count: number
   /** At most 20. */
   rows: JsonObject[]
-  /** The columns of type json and jsonb: for these, null and a string in `rows` are not the text that would write them back. */
-  jsonColumns: string[]
+  /** For each row, PostgreSQL's texts of the columns in `texts`, or null for NULL. A text that is larger than a result may be is cut. */
+  texts: (string | null)[][]
 }
 
 /**
  * Reads the rows that a SELECT finds now, with the connection's read credentials, in a read-only transaction; no rows without a SELECT.
- * The server also parses `toBeRun`, without running it. Throws the server's error for either statement,
- * and `RUNBOOK_CHECK_FAILED` for rows that are too large.
+ * `next` may read more in the same transaction. Throws the server's error for either, and `RUNBOOK_CHECK_FAILED` for rows that are too
+ * large. `texts` are columns of the SELECT that are read as text too; their names are used in SQL.
  */
-export async function readRows(
+export async function readRows<T>(
   target: PostgresTarget,
-  select: Statement | undefined,
-  toBeRun?: Statement,
-): Promise<FoundRows> {
+  select: (Statement & { texts?: string[] }) | undefined,
+  next: (client: PoolClient, found: FoundRows) => Promise<T>,
+): Promise<T> {
   let received: ByteLimit | undefined
   const read = withPostgres(target, async (client) => {
     received = limitBytes(client.connection.stream, MAX_RECEIVED_BYTES)
     const statement = { connection: target.connection, sql: select?.text ?? '', timeoutMs: STATEMENT_TIMEOUT_MS }
     const found = await readEveryRow(client, statement, async (begin) => {
       await client.query(begin.join('; '))
-      return select ? readFound(client, select) : { count: 0, rows: [], jsonColumns: [] }
+      return select ? readFound(client, select) : { count: 0, rows: [], texts: [] }
     })
-    if (toBeRun) {
-      await parameterTypes(client, toBeRun.text)
-      await withFittingLists(client, toBeRun)
-    }
+    const result = await next(client, found)
     await client.query('ROLLBACK')
     received.stop()
-    return found
+    return result
   })
   return read.catch((error: unknown) => {
     if (!received?.isExceeded) throw error
@@ -63,25 +62,24 @@ export async function readRows(
   })
 }
 
-async function readFound(client: PoolClient, select: Statement): Promise<FoundRows> {
+/** Has the server parse a statement, without running it. Throws the server's error. */
+export async function tryToParse(client: PoolClient, statement: Statement): Promise<void> {
+  await parameterTypes(client, statement.text)
+  await withFittingLists(client, statement)
+}
+
+async function readFound(client: PoolClient, select: Statement & { texts?: string[] }): Promise<FoundRows> {
   const { rows } = await client.query<Found>(extendedQuery(await withFittingLists(client, counting(select))))
-  const { fields } = await client.query(extendedQuery(await withFittingLists(client, describing(select))))
   return {
     count: Number(rows[0]?.count ?? 0),
     rows: rows.map(({ row }) => parseExactJson(row) as JsonObject),
-    jsonColumns: fields.filter(({ dataTypeID }) => JSON_OIDS.includes(dataTypeID)).map(({ name }) => name),
+    texts: rows.map(({ texts }) => texts),
   }
 }
 
-const JSON_OIDS = [114, 3802]
-
-function describing({ text, values }: Statement): Statement {
+function counting({ text, values, texts = [] }: Statement & { texts?: string[] }): Statement {
+  const columns = texts.map((name) => `left(found."${name}"::text, ${MAX_RESULT_BYTES + 1})`).join(', ')
   // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
-  return { text: `SELECT * FROM (\n${text}\n) AS found LIMIT 0`, values }
-}
-
-function counting({ text, values }: Statement): Statement {
-  // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
-  const rows = `SELECT to_jsonb(found)::text AS row, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN_ROWS}`
+  const rows = `SELECT to_jsonb(found)::text AS row, ARRAY[${columns}]::text[] AS texts, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN_ROWS}`
   return { text: rows, values }
 }

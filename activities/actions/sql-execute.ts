@@ -5,7 +5,7 @@ import { listParameter, recordParameter, textParameter, wholeParameter } from '.
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
 import { previewWith, type Action } from './action.ts'
 import { capResult } from '../limit-result.ts'
-import { readRows, type FoundRows } from './read-rows.ts'
+import { readRows, tryToParse, type FoundRows } from './read-rows.ts'
 import { displaySql, withUsedValues } from './display-sql.ts'
 
 export const sqlExecuteAction: Action = {
@@ -18,8 +18,10 @@ export const sqlExecuteAction: Action = {
       // The undo of such a statement has no preview SELECT.
       const { preview } = parameters
       const select = typeof preview === 'string' ? withUsedValues(preview, params) : undefined
-      const found = await readRows(target, select, declaredWrite(parameters).update)
-      return select ? describe(parameters, params, found, target.redact) : { undo: undoOf(parameters, params) }
+      return readRows(target, select, async (client, found) => {
+        await tryToParse(client, declaredWrite(parameters).update)
+        return select ? describe(parameters, params, found, target.redact) : { undo: undoOf(parameters, params) }
+      })
     })
   },
 }

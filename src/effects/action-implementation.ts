@@ -8,7 +8,7 @@ import type { BullmqTarget, Targets } from '../targets/targets.ts'
  * RUNBOOK_BAD_INPUT and RUNBOOK_CONFIG before it changes anything; then the effect is `refused`.
  */
 export type ActionImplementation =
-  | { protocol: 'sql'; write(parameters: JsonObject): GuardedWrite }
+  | { protocol: 'sql'; write(parameters: JsonObject, approved?: ActionPreview): GuardedWrite }
   | { protocol: 'script'; call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall> }
   /** `repeatable`: applying it twice has the same effect as applying it once. */
   | { protocol: 'intent'; prepare(parameters: JsonObject): Run & { repeatable: boolean } }
@@ -22,10 +22,26 @@ export interface GuardedWrite {
   update: Statement
   /** The statement ends inside its WHERE clause, so the deadline can be appended. Otherwise the clock is read after the statement. */
   endsInWhere?: true
+  /** What must be stored exactly as it was shown. Absent: nothing is compared. */
+  written?: WrittenColumns
   /** Counts, as `count`, the rows that are as the update would have left them. Absent: the outcome cannot be observed. */
   observe?: Statement
   /** What is changed, such as `runs`; shown in messages. */
   what: string
+}
+
+/** The columns of a guarded write, with the numbers of its parameters. The names can be used in SQL within double quotes. */
+export interface WrittenColumns {
+  /** As in the statement: `"public"."runs"`. */
+  table: string
+  /** Column → the parameter with its new value. */
+  set: Record<string, number>
+  /** Column of the guard that is not set → its parameter; undefined for IS NULL. */
+  guard: Record<string, number | undefined>
+  /** Column → the new value as the gate showed it. */
+  shown: JsonObject
+  /** Counts, as `count`, the rows that the guard matches now. */
+  select: Statement
 }
 
 /** One SQL statement. The values are sent separately, and the server infers their types. */

@@ -1,18 +1,19 @@
 import type pg from 'pg'
+import { defined } from '../core/defined.ts'
 import { effectKey } from '../core/effect.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
 import { engineId } from '../history/engine-id.ts'
-import { withFittingLists } from '../targets/list-values.ts'
 import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { requestPermit } from './request-permit.ts'
-import { boundedBy, deadlineIn, isPast } from './deadline.ts'
-import { extendedQuery } from './extended-query.ts'
+import { deadlineIn } from './deadline.ts'
+import { runGuardedWrite, type Written } from './guarded-write.ts'
 import type { ActionResult, GuardedWrite } from './action-implementation.ts'
 import { beginBounded, enterLedger, raiseFence, type LedgerEntry, type StoredEntry } from './ledger.ts'
 import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
-import { sqlState, sqlVerdict } from './sql-errors.ts'
+import { sqlReason, sqlState, sqlVerdict } from './sql-errors.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
 /** One attempt at one effect in a database that has our ledger. */
@@ -53,17 +54,17 @@ export async function applySql(
       throw error
     },
   )
-  return 'answer' in outcome ? outcome.answer : record(attempt, resultOf(entry, outcome.stored))
+  return 'answer' in outcome ? outcome.answer : record(attempt, resultOf(entry, outcome))
 }
 
-/** `answer`: recorded already, or not an effect. `stored`: the ledger's entry. */
-type Outcome = { answer: EffectAnswer } | { stored: StoredEntry }
+/** `answer`: recorded already, or not an effect. `stored`: the ledger's entry. `guardAfter`: known only to the attempt that wrote. */
+type Outcome = { answer: EffectAnswer } | { stored: StoredEntry; guardAfter?: JsonObject }
 
 /** The connection broke after COMMIT was sent and before the server answered. */
 class CommitInDoubt extends Error {}
 
 async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {
-  const { deps, engine, request, limits, write } = attempt
+  const { deps, engine, request, limits } = attempt
   await beginBounded(client, limits)
   const entered = await enterLedger(client, attempt.entry)
   if (entered) {
@@ -82,29 +83,27 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
   if (!(await raiseFence(client, `${engine}/${permit.lease}`, permit.fence)))
     throw new RunbookError('RUNBOOK_CONFLICT', `the lease ${permit.lease} was lost to a later permit; trying again`)
 
-  const failure = await writeBefore(client, write, deadline)
-  if (failure) return refuse(attempt, client, failure)
-  return commit(attempt, client)
+  const written = await writeBefore(attempt, client, deadline)
+  if ('refused' in written) return refuse(attempt, client, written.refused)
+  return { ...(await commit(attempt, client)), ...written }
 }
 
-/** Returns undefined when the rows were changed, otherwise why the write is refused for good. Throws when the caller must try again. */
-async function writeBefore(client: pg.PoolClient, write: GuardedWrite, deadline: string): Promise<string | undefined> {
-  let changed: number
+/** Makes the change, without committing. Throws when the caller must try again. */
+async function writeBefore(attempt: Attempt, client: pg.PoolClient, deadline: string): Promise<Written> {
+  const { write, target } = attempt
+  let written: Written
   try {
-    const statement = await withFittingLists(client, boundedBy(deadline, write))
-    changed = (await client.query(extendedQuery(statement))).rowCount ?? 0
+    written = await runGuardedWrite(client, write, deadline, target.redact)
   } catch (error) {
-    if (sqlVerdict(error) === 'refused') return `${write.what}: ${messageOf(error)} (SQLSTATE ${sqlState(error)})`
+    if (sqlVerdict(error) === 'refused') return { refused: `${write.what}: ${sqlReason(error)}` }
     throw error
   }
-  if (changed === write.rows && write.endsInWhere) return undefined
-  if (await isPast(client, deadline))
+  if ('late' in written)
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
       `the deadline passed before ${write.what} could be changed; trying again`,
     )
-  if (changed === write.rows) return undefined
-  return `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows match, so nothing was changed`
+  return 'refused' in written ? { refused: `${written.refused}, so nothing was changed` } : written
 }
 
 async function commit(attempt: Attempt, client: pg.PoolClient): Promise<Outcome> {
@@ -163,9 +162,12 @@ async function readLedger(attempt: Attempt): Promise<StoredEntry> {
   )
 }
 
-function resultOf(entry: LedgerEntry, stored: StoredEntry): ActionResult {
+function resultOf(
+  entry: LedgerEntry,
+  { stored, guardAfter }: { stored: StoredEntry; guardAfter?: JsonObject },
+): ActionResult {
   if (stored.digest === entry.digest)
-    return { result: 'applied', detail: stored.detail, observed: { rows: stored.rows } }
+    return { result: 'applied', detail: stored.detail, observed: defined({ rows: stored.rows, guardAfter }) }
   return {
     result: 'refused',
     detail: `the ledger holds ${entry.key} for another proposal (${stored.digest.slice(0, 12)}…): was the engine's database restored from a backup?`,

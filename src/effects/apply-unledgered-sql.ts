@@ -1,16 +1,18 @@
 import type { PoolClient } from 'pg'
+import { defined } from '../core/defined.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { withFittingLists } from '../targets/list-values.ts'
 import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { requestPermit } from './request-permit.ts'
-import { boundedBy, deadlineIn, isPast } from './deadline.ts'
+import { deadlineIn } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
+import { runGuardedWrite } from './guarded-write.ts'
 import type { ActionResult, GuardedWrite } from './action-implementation.ts'
 import { beginBounded } from './ledger.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
-import { sqlState, sqlVerdict } from './sql-errors.ts'
+import { sqlReason, sqlVerdict } from './sql-errors.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
 /**
@@ -62,14 +64,14 @@ async function attempt(
       if (!(await recordIntent(deps.database, effectPlace(request)))) return 'observe'
       if ('refused' in permit) return { result: 'refused', detail: permit.refused }
       isIntended = true
-      return writeInTransaction(client, write, deadline, limits)
+      return writeInTransaction(client, write, deadline, { ...limits, redact: target.redact })
     })
   } catch (error) {
     if (!isIntended) throw error
     if (sqlVerdict(error) === 'lost') return 'observe'
     return {
       result: 'refused',
-      detail: `${write.what}: ${messageOf(error)} (SQLSTATE ${sqlState(error)}); nothing was changed`,
+      detail: `${write.what}: ${sqlReason(error)}; nothing was changed`,
     }
   }
 }
@@ -78,23 +80,19 @@ async function writeInTransaction(
   client: PoolClient,
   write: GuardedWrite,
   deadline: string,
-  limits: TimeLimits,
+  { redact, ...limits }: TimeLimits & { redact: string[] },
 ): Promise<ActionResult> {
   // Nobody tries again, so this attempt waits for a lock as long as its statement may take.
   await beginBounded(client, { ...limits, lockMs: limits.statementMs })
-  const statement = await withFittingLists(client, boundedBy(deadline, write))
-  const changed = (await client.query(extendedQuery(statement))).rowCount ?? 0
-  const matches = changed === write.rows
-  const late = !(matches && write.endsInWhere) && (await isPast(client, deadline))
-  if (late || !matches) {
+  const written = await runGuardedWrite(client, write, deadline, redact)
+  if ('late' in written || 'refused' in written) {
     await client.query('ROLLBACK')
-    const why = late
-      ? `the deadline passed before ${write.what} could be changed`
-      : `${write.what} is no longer as diagnosed: ${changed} of ${write.rows} rows match`
+    const why = 'late' in written ? `the deadline passed before ${write.what} could be changed` : written.refused
     return { result: 'refused', detail: `${why}, so nothing was changed` }
   }
   await client.query('COMMIT')
-  return { result: 'applied', detail: `${changed} rows of ${write.what} changed`, observed: { rows: changed } }
+  const { rows, what } = write
+  return { result: 'applied', detail: `${rows} rows of ${what} changed`, observed: defined({ rows, ...written }) }
 }
 
 const STARTED = 'an attempt started; its outcome is unknown'

@@ -40,7 +40,7 @@ async function apply(
   const parameters = request.action.with
   switch (implementation.protocol) {
     case 'sql': {
-      const write = implementation.write(parameters)
+      const write = implementation.write(parameters, request.action.preview)
       const target = await deps.targets.postgres(write.connection, 'write')
       return target.ledger === 'target'
         ? applySql(deps, request, write, target)

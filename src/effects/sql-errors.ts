@@ -1,3 +1,5 @@
+import { messageOf } from '../core/errors.ts'
+
 /**
  * What a failed statement means for the effect. `refused`: the statement is invalid or not allowed, and would fail again. `retry`: a
  * lock, a deadlock, missing resources or a shutdown stopped it, and nothing was changed. `lost`: the connection broke, so only the
@@ -32,6 +34,13 @@ export function sqlVerdict(error: unknown): SqlVerdict {
   const code = sqlState(error)
   if (code === undefined || SESSION_ENDED.some((prefix) => code.startsWith(prefix))) return 'lost'
   return code === '55000' || REFUSED_CLASSES.includes(code.slice(0, 2)) ? 'refused' : 'retry'
+}
+
+/** For messages: what the server said, the place in a trigger's function where it happened, and the SQLSTATE. */
+export function sqlReason(error: unknown): string {
+  const { where } = error as { where?: unknown }
+  const inside = typeof where === 'string' ? /(PL\/\S+ function \S+|SQL function "[^"]+")/.exec(where)?.[1] : undefined
+  return `${messageOf(error)}${inside ? ` in ${inside}` : ''} (SQLSTATE ${sqlState(error)})`
 }
 
 /** The SQLSTATE of a server's error; undefined for other errors, also for a socket's own code (EPIPE). */

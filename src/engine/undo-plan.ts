@@ -1,5 +1,4 @@
-import type { JsonObject } from '../core/json.ts'
-import { isJsonObject } from '../core/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
 import { IR_VERSION, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 
@@ -7,6 +6,8 @@ import type { ProposedAction } from '../core/proposal.ts'
 export interface AppliedAction {
   action: ProposedAction
   remedy: PlanRemedy | undefined
+  /** As the effect was recorded. */
+  observed?: JsonObject
 }
 
 export interface Undo {
@@ -29,9 +30,9 @@ export function undoPlan(
 ): Undo | { plan?: undefined; notUndone: string[] } {
   const notUndone: string[] = []
   const actions: PlanAction[] = []
-  for (const { action } of applied.toReversed()) {
+  for (const { action, observed } of applied.toReversed()) {
     if (action.kind === 'notify') continue
-    const undone = reverse(action)
+    const undone = reverse(action, observed?.guardAfter)
     if (typeof undone === 'string') notUndone.push(`${action.id} on ${action.target}: ${undone}`)
     else actions.push(planAction(actions.length, undone))
   }
@@ -120,11 +121,11 @@ function planAction(index: number, { kind, with: given }: Reverse): PlanAction {
 }
 
 /** The action that undoes it, or the reason why none does. */
-function reverse({ kind, with: given, preview }: ProposedAction): Reverse | string {
+function reverse({ kind, with: given, preview }: ProposedAction, guardAfter: Json | undefined): Reverse | string {
   const { connection = '', id = '' } = given
   switch (kind) {
     case 'sql.update':
-      return reverseUpdate(given, preview)
+      return reverseUpdate(given, preview, guardAfter)
     case 'sql.execute': {
       // Its preview SELECT describes the original change, not the undo.
       const { undo, preview: _, ...rest } = given
@@ -138,7 +139,12 @@ function reverse({ kind, with: given, preview }: ProposedAction): Reverse | stri
   }
 }
 
-function reverseUpdate(given: JsonObject, preview: ProposedAction['preview']): Reverse | string {
+/** Guarded by the values that the write left, also in columns that the database changed by itself, such as `updated_at`. */
+function reverseUpdate(
+  given: JsonObject,
+  preview: ProposedAction['preview'],
+  guardAfter: Json | undefined,
+): Reverse | string {
   const { connection = '', table = '', where, set, rows = 1 } = given
   if (!isJsonObject(where) || !isJsonObject(set)) return 'the changed rows are unknown'
   const rowsBefore = preview.rows ?? []
@@ -149,5 +155,6 @@ function reverseUpdate(given: JsonObject, preview: ProposedAction['preview']): R
   const [first, ...others] = rowsBefore.map(({ before }) => columns.map((column) => before[column]))
   if (others.some((one) => JSON.stringify(one) !== JSON.stringify(first))) return 'its rows had different values before'
   const previous = Object.fromEntries(columns.map((column, i) => [column, first![i]!]))
-  return { kind: 'sql.update', with: { connection, table, where: { ...where, ...set }, set: previous, rows } }
+  const left = { ...where, ...set, ...(isJsonObject(guardAfter) ? guardAfter : {}) }
+  return { kind: 'sql.update', with: { connection, table, where: left, set: previous, rows } }
 }

@@ -1,4 +1,5 @@
 import { RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import { readGates } from '../gate/gates.ts'
 import { acceptIncident, type Accepted } from '../history/accept.ts'
@@ -53,14 +54,22 @@ async function appliedBy(
   remedies: Record<string, AppliedAction['remedy']>,
 ): Promise<AppliedAction[]> {
   const gates = await readGates(database, incident)
-  const effects = await database.query<{ gate: string; action: string; target: string }>(
-    `SELECT e.gate, e.action, e.target FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
+  const effects = await database.query<{ gate: string; action: string; target: string; observed: string | null }>(
+    `SELECT e.gate, e.action, e.target, e.observed FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
      WHERE g.incident = $1 AND e.result = 'applied' ORDER BY e.at, e.action, e.target`,
     [incident],
   )
-  return effects.rows.flatMap(({ gate: id, action: name, target }): AppliedAction[] => {
+  return effects.rows.flatMap(({ gate: id, action: name, target, observed }): AppliedAction[] => {
     const gate = gates.find((one) => one.id === id)
     const action = gate?.intact && gate.proposal.actions.find((one) => one.id === name && one.target === target)
-    return action ? [{ action, remedy: remedies[gate.remedy] }] : []
+    return action
+      ? [
+          {
+            action,
+            remedy: remedies[gate.remedy],
+            observed: observed === null ? {} : (JSON.parse(observed) as JsonObject),
+          },
+        ]
+      : []
   })
 }

@@ -11,6 +11,7 @@ export const sqlUpdate: Kind = {
 
 \`where\` selects the rows by the values that they must still have; null means IS NULL. If a different number of rows than \`rows\` matches when the action is applied, nothing is changed and the effect is \`refused\`.
 Values are sent as parameters of the column's type, never as SQL text. To guard a timestamp, use its text with microseconds: select it as \`r.updated_at::text AS updated_at\`.
+The gate shows each new value as the column would store it. If another value were stored, because a trigger changes it or the type rounds it, nothing is changed and the effect is \`refused\`. Write a time with its zone. \`now\` is the time of the write.
 
 Applied exactly once if the connection keeps its ledger in the target (\`ledger: target\`). With \`ledger: none\` it is applied at most once, then observed. The gate shows the undo. \`runbook undo\` proposes it; it never runs automatically.`,
   parameters: {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ACTION_IMPLEMENTATIONS, ACTIONS } from '../../../activities/actions/action-table.ts'
 import { fillPath } from '../../../activities/actions/http-request.ts'
 import { previewAction } from '../../../activities/preview-action.ts'
-import { guardedWrite } from '../../../activities/actions/sql-update.ts'
+import { guardedWrite } from '../../../activities/actions/guarded-update.ts'
 import { ACTIONS as DESCRIBED } from '../../../src/language/kinds/table.ts'
 import type { JsonObject } from '../../../src/core/json.ts'
 import type { Targets } from '../../../src/targets/targets.ts'
@@ -41,7 +41,7 @@ describe('sql.update', () => {
   }
 
   test('becomes a statement with quoted names and bound values', () => {
-    expect(guardedWrite(update)).toEqual({
+    expect(guardedWrite(update)).toMatchObject({
       connection: 'db',
       rows: 1,
       what: 'public.runs',
