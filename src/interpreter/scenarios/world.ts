@@ -4,7 +4,7 @@ import { parseCheckPlace } from '../../core/place.ts'
 import type { Phase, Scenario } from '../../language/scenarios/scenario.ts'
 import type { ProposalDraft } from '../host.ts'
 import { allowsPartialApproval } from '../render.ts'
-import type { Decision, ProposalTimes, Sample, Situation, World } from '../simulator.ts'
+import type { Decision, ProposalTimes, Sample, Situation, World } from '../simulated-world.ts'
 
 export interface ScenarioWorld extends World {
   /** Checks that ran although the scenario gives no result for them, with the place of the first run. */

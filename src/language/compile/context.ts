@@ -1,6 +1,6 @@
 import type { Expression, Type } from '../../core/plan.ts'
 import type { Policy } from '../../core/policy.ts'
-import { notCondition } from '../expressions/check.ts'
+import { notCondition } from '../expressions/hints.ts'
 import { compileExpression } from '../expressions/compile.ts'
 import type { CheckScope, Effects } from '../expressions/polarity.ts'
 import { isList, isNullable } from '../expressions/types.ts'

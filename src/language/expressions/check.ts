@@ -1,5 +1,6 @@
 import type { Type } from '../../core/plan.ts'
 import { FUNCTIONS, REFUSED_FUNCTIONS, functionNamed, takesWithoutNull } from './functions.ts'
+import { notCondition, sizeHint, sourceOf } from './hints.ts'
 import { LOOPS, isLoop } from './loops.ts'
 import { NO_PATHS, withoutName, withNotNull, narrowElement, notNullWhen, pathOf } from './narrowing.ts'
 import type { Env } from './narrowing.ts'
@@ -281,29 +282,6 @@ class Checker {
   }
 }
 
-const SIZE_NAMES = new Set(['length', 'len', 'size', 'count'])
-
-/** For `x.length`, `x.count()`, `len(x)` and the like on a list, a string or a check's result with rows: how to write it. */
-function sizeHint(name: string, of: Node, type: Type): string {
-  if (!SIZE_NAMES.has(name.toLowerCase())) return ''
-  if (isList(type) || type === 'string') return ` Did you mean "size(${sourceOf(of)})"?`
-  return isObject(type) && fieldType(type, 'rows') ? ` Did you mean "size(${sourceOf(of)}.rows)"?` : ''
-}
-
 function commonType(a: Type | undefined, b: Type): Type {
   return a === undefined ? b : (unify(a, b) ?? 'dyn')
-}
-
-function sourceOf(node: Node): string {
-  const source = node.input.slice(node.start, node.end)
-  return source.length > 40 ? `${source.slice(0, 40)}…` : source
-}
-
-/** Why a value of this type is not a condition, with a suggestion. */
-export function notCondition(source: string, type: Type): string {
-  if (isList(type))
-    return `A condition must be true or false, but ${source} is a list. Did you mean "size(${source}) > 0"?`
-  if (isNumber(type))
-    return `A condition must be true or false, but ${source} is a number. Did you mean "${source} > 0"?`
-  return `A condition must be true or false, but ${source} is ${aType(type)}.`
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { poll } from '../../../src/interpreter/poll.ts'
-import { simulate, type World } from '../../../src/interpreter/simulator.ts'
+import type { World } from '../../../src/interpreter/simulated-world.ts'
+import { simulate } from '../../../src/interpreter/simulator.ts'
 import { evaluate } from '../../../src/language/expressions/evaluate.ts'
 import { expression, plan, remedy, things } from './plan-fixture.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { simulate, type World } from '../../../src/interpreter/simulator.ts'
+import type { World } from '../../../src/interpreter/simulated-world.ts'
+import { simulate } from '../../../src/interpreter/simulator.ts'
 import { expression, plan, remedy, things } from './plan-fixture.ts'
 
 const a = { id: 'a', n: 2 }
