@@ -35,7 +35,7 @@ export async function takePermit(
     if (late) return late
     const other = gate.intact
       ? mismatchWithProposal(gate, request)
-      : 'the stored proposal was changed after it was digested'
+      : 'the stored proposal was changed after it was created'
     if (other !== undefined) return refuse('not-approved', other)
     const departs = await mismatchWithPlan(connection, rules, incident, gate)
     if (departs !== undefined)

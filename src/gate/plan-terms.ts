@@ -22,8 +22,8 @@ export function departsFromPlan(
   const cause = plan.causes.find(({ name }) => name === proposal.cause)
   if (!cause || !('remedy' in cause.then) || cause.then.remedy !== remedy.name)
     return `the plan does not treat ${proposal.cause} with ${remedy.name}`
-  if (proposal.title !== remedy.title || proposal.risk !== remedy.risk) return 'its title or risk is not the plan’s'
-  if (!isSameJson(proposal.limits, remedy.limits)) return 'its limits are not the plan’s'
+  if (proposal.title !== remedy.title || proposal.risk !== remedy.risk) return 'its title or risk differs from the plan'
+  if (!isSameJson(proposal.limits, remedy.limits)) return 'its limits differ from the plan'
   if (proposal.targets.length > remedy.limits.maxTargets) return `it has more than ${remedy.limits.maxTargets} targets`
   return approvalDeparts(plan, remedy, proposal, requesterExcluded, terms) ?? actionsDepart(remedy, proposal)
 }
@@ -37,14 +37,14 @@ function approvalDeparts(
 ): string | undefined {
   if (!approval.excludeRequester && (risk === 'high' || requesterExcluded)) return 'the requester may not approve it'
   if (!isSameJson(approval.escalateTo, plan.escalate.to))
-    return 'those who decide after an escalation are not the plan’s'
+    return 'the groups that decide after an escalation differ from the plan'
   // If the configuration does not allow the plan's `approval: auto`, other people decide instead.
   if (remedy.approval.auto)
     return approval.auto ||
       isSameJson(approval.by, plan.escalate.to) ||
       isSameJson(approval.by, insteadOfAuto(plan.escalate.to, terms))
       ? undefined
-      : 'those who decide are not the plan’s'
+      : 'the groups that decide differ from the plan'
   const { by, count, onTimeout, validForMs } = remedy.approval
   if (approval.auto) return 'the plan demands an approval'
   const asked = {
@@ -55,7 +55,9 @@ function approvalDeparts(
   }
   // The policy of the moment when it was proposed can have raised the number; what it demands now is counted by the permit.
   const least = leastCount(count, approval.policy)
-  return isSameJson(asked, { by, count: least, onTimeout, validForMs }) ? undefined : 'its approval is not the plan’s'
+  return isSameJson(asked, { by, count: least, onTimeout, validForMs })
+    ? undefined
+    : 'the terms of its approval differ from the plan'
 }
 
 function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'>): string | undefined {
