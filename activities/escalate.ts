@@ -1,4 +1,5 @@
-import { messageOf } from '../src/core/errors.ts'
+import { defined } from '../src/core/defined.ts'
+import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
 import { recordEvents } from '../src/history/record.ts'
 import type { Escalation } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
@@ -35,9 +36,14 @@ export async function escalate(
     }
     remember(results)
   }
-  // As an ordinary error, which is tried again: a channel's address may be corrected meanwhile.
-  if (failure !== undefined && !last) throw new Error(messageOf(failure))
+  // As an error that is tried again, whatever it was: a channel's address may be corrected meanwhile.
+  if (failure !== undefined && !last) throw toBeTriedAgain(failure)
   await recordEvents(database, incident, [
     { place, actor: 'engine', kind, data: { to, message, reason, notified: results } },
   ])
+}
+
+function toBeTriedAgain(failure: unknown): RunbookError {
+  const { retryAfterMs } = isRunbookError(failure) ? failure.detail : {}
+  return new RunbookError('RUNBOOK_UNREACHABLE', messageOf(failure), defined({ retryAfterMs }))
 }

@@ -85,7 +85,9 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     handOff: (type, inputs) => unwrapFailure(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
     close: async (closing) => {
       closed = await localThenRemote('close', (activities) => activities.close(id, closing))
-      upsertSearchAttributes({ RunbookOutcome: [closed.outcome] })
+      // An attribute that the namespace does not have would fail the workflow task again and again.
+      if ('RunbookIncidentType' in workflowInfo().searchAttributes)
+        upsertSearchAttributes({ RunbookOutcome: [closed.outcome] })
     },
     clock: () => Date.now(),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,

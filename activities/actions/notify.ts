@@ -1,11 +1,12 @@
-import { messageOf } from '../../src/core/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isRunbookError, messageOf } from '../../src/core/errors.ts'
 import { visibleText } from '../../src/core/displayable.ts'
 import type { ActionResult, RunContext } from '../../src/effects/action-implementation.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { notify } from '../../src/language/kinds/notify.ts'
 import type { Action } from './action.ts'
 
-const MAX_TRIES = 3
+const FIRST_PAUSE_MS = 500
 
 export const notifyAction: Action = {
   kind: notify,
@@ -22,18 +23,30 @@ export const notifyAction: Action = {
   },
 }
 
+/** Tries again, with longer and longer pauses, until the message is delivered or the action's time is over. */
 async function notifyChannel(context: RunContext, channel: string, message: string): Promise<ActionResult> {
-  let failure = ''
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
+  const end = performance.now() + context.timeoutMs
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
     try {
       const detail = await context.notify(channel, message)
       if (detail === null)
         return { result: 'skipped', detail: `nobody was notified: no channel is configured for ${channel}` }
       return { result: 'applied', detail, observed: { notified: detail } }
     } catch (error) {
-      failure = messageOf(error)
+      const waitMs = Math.max(pauseMs * (0.75 + Math.random() / 2), retryAfterMs(error))
+      // A message that was not delivered does not stop the remedy.
+      if (isRefused(error) || performance.now() + waitMs > end)
+        return { result: 'skipped', detail: `not delivered: ${messageOf(error)}` }
+      await sleep(waitMs)
     }
   }
-  // A message that was not delivered does not stop the remedy.
-  return { result: 'skipped', detail: `not delivered: ${failure}` }
+}
+
+function retryAfterMs(error: unknown): number {
+  return isRunbookError(error) && typeof error.detail.retryAfterMs === 'number' ? error.detail.retryAfterMs : 0
+}
+
+/** The channel's address is wrong, or the channel refuses the message: the next try would have the same result. */
+function isRefused(error: unknown): boolean {
+  return isRunbookError(error, 'RUNBOOK_CONFIG') || (isRunbookError(error) && error.detail.refused === true)
 }

@@ -69,7 +69,7 @@ export async function startAccepted(
   start: IncidentStart,
 ): Promise<void> {
   const { taskQueue } = engine.config.temporal
-  const runId = await startIncident(engine.temporal.client, { workflowId, taskQueue, plan, start })
+  const runId = await startIncident(engine.temporal, { workflowId, taskQueue, plan, start })
   await markStarted(engine.database, start.incident, runId)
 }
 

@@ -122,9 +122,6 @@ function decodeText(body: Buffer, contentType: string): string {
   }
 }
 
-/** `/.` and `/..` in any spelling: a value inside a path must not lead to another path. */
-const DOT_SEGMENT = /\/(\.|%2e){1,2}(?=[/?#]|$)/i
-
 function requestUrl(target: HttpTarget, path: string): URL {
   const base = target.baseUrl
   const prefix = base.pathname.replace(/\/$/, '')
@@ -134,8 +131,31 @@ function requestUrl(target: HttpTarget, path: string): URL {
       `connection ${target.connection}: "${path}" is not a path under ${base.origin}${prefix}/`,
     )
   if (path === '') return base
-  if (!path.startsWith('/') || path.startsWith('//') || /[\\\s]/.test(path) || DOT_SEGMENT.test(path)) throw wrong()
+  if (!path.startsWith('/') || path.startsWith('//') || /[\\\s]/.test(path) || leadsElsewhere(path)) throw wrong()
   const url = new URL(`${base.origin}${prefix}${path}`)
   if (url.origin !== base.origin || !`${url.pathname}/`.startsWith(`${prefix}/`)) throw wrong()
   return url
+}
+
+/** A proxy and the server behind it may each decode a path once more. */
+const MAX_DECODINGS = 4
+/** Bytes that no UTF-8 has, and the form of old servers: some read `.` and `/` from them. */
+const ODD_ENCODING = /%c[01]|%u[0-9a-f]{4}/i
+
+/** Whether some server could read the path as another one: a value inside it must not lead out of the place where it stands. */
+function leadsElsewhere(path: string): boolean {
+  let decoded = path.split(/[?#]/, 1)[0]!
+  for (let times = 0; times <= MAX_DECODINGS; times++) {
+    if (ODD_ENCODING.test(decoded) || decoded.includes('\\') || hasDotSegment(decoded)) return true
+    const next = decoded.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    if (next === decoded) return false
+    decoded = next
+  }
+  return true
+}
+
+/** `.` or `..` between slashes. Some servers ignore what follows `;`, and blanks or control characters at an end. */
+function hasDotSegment(path: string): boolean {
+  // oxlint-disable-next-line no-control-regex
+  return path.split('/').some((segment) => /^[\u0000-\u0020\u007f]*\.{1,2}[\u0000-\u0020\u007f]*(?:;|$)/.test(segment))
 }

@@ -17,22 +17,30 @@ export interface Temporal {
   connection: Connection
   address: string
   namespace: string
+  /** Whether the namespace has our search attributes; workflows are started without them otherwise. */
+  hasSearchAttributes: boolean
   /** For a worker's own connection. */
   options: ConnectionOptions
   close(): Promise<void>
 }
 
-type ConnectionOptions = NonNullable<ReturnType<typeof loadClientConnectConfig>['connectionOptions']>
+export type ConnectionOptions = NonNullable<ReturnType<typeof loadClientConnectConfig>['connectionOptions']>
 
-/** Connects to Temporal and registers our search attributes if they are missing. Throws `RUNBOOK_UNREACHABLE` with the address. */
+/**
+ * Connects to Temporal and registers our search attributes if they are missing and the server permits it. Throws `RUNBOOK_UNREACHABLE`
+ * with the address.
+ */
 export async function connectTemporal(wanted: TemporalAddress): Promise<Temporal> {
   const { options, address, namespace } = resolveTemporal(wanted)
+  let connection: Connection | undefined
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: '15s' })
-    await registerSearchAttributes(connection, namespace)
+    connection = await Connection.connect({ ...options, connectTimeout: '15s' })
+    const hasSearchAttributes = await registerSearchAttributes(connection, namespace)
     const client = new Client({ connection, namespace })
-    return { client, connection, address, namespace, options, close: () => connection.close() }
+    const close = connection.close.bind(connection)
+    return { client, connection, address, namespace, hasSearchAttributes, options, close }
   } catch (error) {
+    await connection?.close().catch(() => {})
     throw temporalUnreachable({ address, namespace }, error)
   }
 }

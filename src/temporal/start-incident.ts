@@ -4,6 +4,7 @@ import { canonical, digest } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { IncidentStart } from '../core/incident.ts'
 import type { Plan } from '../core/plan.ts'
+import type { Temporal } from './connect.ts'
 import { diagnoseQueue, workflowType } from './names.ts'
 import { INCIDENT_TYPE } from './search-attributes.ts'
 
@@ -21,7 +22,10 @@ export interface IncidentWorkflow {
  * Starts an incident's workflow and returns its run. Starting it again returns the same run. Throws `RUNBOOK_CONFLICT` where a workflow
  * has this id and was started with another incident, plan or inputs: its results would be recorded as those of this incident.
  */
-export async function startIncident(client: Client, workflow: IncidentWorkflow): Promise<string> {
+export async function startIncident(
+  { client, hasSearchAttributes }: Pick<Temporal, 'client' | 'hasSearchAttributes'>,
+  workflow: IncidentWorkflow,
+): Promise<string> {
   const { workflowId, taskQueue, plan, start } = workflow
   const memo = memoOf(start)
   try {
@@ -35,7 +39,10 @@ export async function startIncident(client: Client, workflow: IncidentWorkflow):
         workflowTaskTimeout: '5s',
         staticSummary: plan.title,
         staticDetails: details(plan, start),
-        typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]),
+        // Its presence also tells the workflow whether it may set its outcome.
+        ...(hasSearchAttributes
+          ? { typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]) }
+          : {}),
       })
     return (await client.withDeadline(Date.now() + START_TIMEOUT_MS, starting)).firstExecutionRunId
   } catch (error) {

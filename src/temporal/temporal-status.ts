@@ -3,14 +3,27 @@ import { connect } from 'node:net'
 import { hostname } from 'node:os'
 import { Connection } from '@temporalio/client'
 import { withTimeout } from '../core/abort.ts'
-import { resolveTemporal, temporalUnreachable, type TemporalAddress } from './connect.ts'
+import { resolveTemporal, temporalUnreachable, type ConnectionOptions, type TemporalAddress } from './connect.ts'
 import { diagnoseQueue, remediateQueue } from './names.ts'
+import { missingSearchAttributes } from './search-attributes.ts'
 
 export interface TemporalStatus {
   address: string
   namespace: string
   /** Who polls each queue of ours, `pid@host`. */
   queues: { queue: string; workers: string[] }[]
+  /** How this client connects. */
+  access: TemporalAccess
+  /** Our search attributes that the namespace does not have; undefined where the server does not let this client see them. */
+  missingSearchAttributes: string[] | undefined
+}
+
+export interface TemporalAccess {
+  /** The connection does not leave this machine. */
+  isLocal: boolean
+  isEncrypted: boolean
+  /** With an API key or a client certificate. Without, the server cannot tell our workers from anybody else. */
+  isAuthenticated: boolean
 }
 
 /** A worker polls at least once a minute; the server lists pollers of the last five minutes. */
@@ -35,7 +48,7 @@ export async function readTemporalStatus(
       await throwIfRefused(address)
       connection = await Connection.connect({ ...options, connectTimeout: withinMs })
       const { workflowService } = connection
-      const found = queues.map(async ([queue, taskQueueType]) => {
+      const polled = queues.map(async ([queue, taskQueueType]) => {
         const { pollers } = await workflowService.describeTaskQueue({
           namespace,
           taskQueue: { name: queue },
@@ -43,12 +56,24 @@ export async function readTemporalStatus(
         })
         return { queue, workers: [...new Set((pollers ?? []).filter(isThere).map(({ identity }) => identity ?? ''))] }
       })
-      return { address, namespace, queues: await Promise.all(found) }
+      const [found, missing] = await Promise.all([Promise.all(polled), missingSearchAttributes(connection, namespace)])
+      return { address, namespace, queues: found, access: accessOf(address, options), missingSearchAttributes: missing }
     })
   } catch (error) {
     throw temporalUnreachable({ address, namespace }, error)
   } finally {
     await connection?.close().catch(() => {})
+  }
+}
+
+export function accessOf(address: string, { tls, apiKey, metadata }: Partial<ConnectionOptions>): TemporalAccess {
+  const host = URL.canParse(`tcp://${address}`) ? new URL(`tcp://${address}`).hostname : address
+  const hasCertificate = typeof tls === 'object' && tls !== null && tls.clientCertPair !== undefined
+  const hasToken = Object.keys(metadata ?? {}).some((name) => name.toLowerCase() === 'authorization')
+  return {
+    isLocal: /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host),
+    isEncrypted: Boolean(tls ?? apiKey),
+    isAuthenticated: Boolean(apiKey) || hasCertificate || hasToken,
   }
 }
 

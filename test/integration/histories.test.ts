@@ -55,7 +55,7 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
   const id = `INC-${number}`
   const stop = await startWorkers(name, one)
   try {
-    await startIncident(temporal.client, {
+    await startIncident(temporal, {
       workflowId: id,
       taskQueue: name,
       plan: one.plan,

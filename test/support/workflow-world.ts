@@ -29,7 +29,7 @@ import { eventually, pool } from './effects-world.ts'
 import type { TestStack } from './global-stack.ts'
 import { openEngineWorld, type EngineWorld } from './engine-world.ts'
 
-const TASK_QUEUE = 'test'
+export const TASK_QUEUE = 'test'
 
 /** An engine on real servers, with a diagnosed database of things, some of them `bad`. A test starts the workers that it needs. */
 export interface WorkflowWorld {

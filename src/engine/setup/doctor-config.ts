@@ -1,18 +1,17 @@
 import { loadConfig } from '../../config/load-config.ts'
 import type { Config } from '../../config/config.ts'
-import { scrubSecrets } from '../../config/secret.ts'
-import { ASK_DOCTOR, type DoctorFinding } from '../../core/doctor-finding.ts'
+import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
 import { publicKeyOf } from '../../gate/keyring.ts'
 import { openDatabase } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
-import { readTemporalStatus, type TemporalStatus } from '../../temporal/temporal-status.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } from '../catalogue.ts'
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { checkPolicy } from './doctor-policy.ts'
-import { temporalAddress } from '../engine.ts'
+import { reasonOf } from './doctor-reason.ts'
+import { doctorTemporal } from './doctor-temporal.ts'
 import { openEngineKeyring } from '../open-keyring.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
@@ -37,7 +36,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   const [key, database, temporal, [catalogue, runbooks], connections] = await Promise.all([
     attempt('signing key', async () => signingKey(config)),
     attempt('engine database', () => checkDatabase(config)),
-    checkTemporal(config, options),
+    doctorTemporal(config, options),
     checkRunbooks(config),
     doctorConnections(config),
   ])
@@ -64,11 +63,6 @@ async function attempt(
   }
 }
 
-/** Without the hint to run the doctor, which the reader has just done. */
-function reasonOf(error: unknown): string {
-  return scrubSecrets(messageOf(error)).replace(ASK_DOCTOR, '')
-}
-
 /** The public key, which goes into `signing.previous` when the key is rotated. */
 function signingKey(config: Config): string {
   openEngineKeyring(config)
@@ -89,40 +83,6 @@ async function checkDatabase(config: Config): Promise<string | Omit<DoctorFindin
   } finally {
     await database.end()
   }
-}
-
-async function checkTemporal(
-  config: Config,
-  { workerExpected, start }: Pick<DoctorOptions, 'workerExpected' | 'start'>,
-): Promise<DoctorFinding[]> {
-  try {
-    const status = await readTemporalStatus(temporalAddress(config), config.temporal.taskQueue, ANSWER_TIMEOUT_MS)
-    const detail = `answers on ${status.address}, namespace ${status.namespace}`
-    return [{ name: 'engine Temporal', ok: true, detail }, workerFinding(status, workerExpected, start)]
-  } catch (error) {
-    return [{ name: 'engine Temporal', ok: false, detail: reasonOf(error) }]
-  }
-}
-
-export function workerFinding(
-  { queues }: Pick<TemporalStatus, 'queues'>,
-  expected: boolean,
-  start: string,
-): DoctorFinding {
-  const idle = queues.filter(({ workers }) => workers.length === 0).map(({ queue }) => queue)
-  if (idle.length === 0) {
-    const workers = [...new Set(queues.flatMap((one) => one.workers))]
-    return {
-      name: 'worker',
-      ok: true,
-      detail: `${workers.join(', ')} polls ${queues.map((one) => one.queue).join(', ')}`,
-    }
-  }
-  const detail = `no worker polls ${idle.join(', ')}: incidents wait until one runs`
-  const fix = `run ${start}, or only a worker: "runbook worker"`
-  return expected
-    ? { name: 'worker', ok: false, detail, fix }
-    : { name: 'worker', ok: true, warning: true, detail, fix }
 }
 
 async function checkRunbooks(config: Config): Promise<[EngineCatalogue | undefined, DoctorFinding[]]> {

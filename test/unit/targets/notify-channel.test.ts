@@ -32,3 +32,20 @@ test('what reaches the webhook is escaped and whole: a cut never leaves half a c
   const { text } = JSON.parse(bodies[0]!) as { text: string }
   expect(text).toMatch(/^run &lt;!channel&gt; failed x+$/)
 })
+
+test.each([
+  [429, { 'retry-after': '7' }, { refused: false, retryAfterMs: 7_000 }],
+  [429, { 'retry-after': 'Thu, 01 Jan 1970 00:00:00 GMT' }, { refused: false, retryAfterMs: 0 }],
+  [503, { 'retry-after': '86400' }, { refused: false, retryAfterMs: 300_000 }],
+  [500, { 'retry-after': 'soon' }, { refused: false }],
+  [404, {}, { refused: true }],
+])('an answer %i %o says whether and when to try again', async (status, headers, detail) => {
+  const server = createServer((_, response) => void response.writeHead(status, headers).end())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
+  const channels = { oncall: { slack: new Secret(url, 'SLACK', url, []) } }
+  const failure: unknown = await notifyChannel(channels, 'oncall', 'x').catch((error: unknown) => error)
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+  expect(failure).toMatchObject({ message: `channel oncall answered ${status}`, detail })
+})

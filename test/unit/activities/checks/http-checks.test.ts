@@ -163,6 +163,21 @@ test.each([
   '/runs/..',
   '/./admin',
   '/a\\b',
+  '/a%5cb',
+  '/..%2f..%2fx',
+  '/runs/%2e%2e%2fx',
+  '/%252e%252e/admin',
+  '/..%252f..%252fx',
+  '/%25252e%25252e/x',
+  '/a/..;/x',
+  '/a/..;v=1/x',
+  '/a/%2e%2e%3b/x',
+  '/a/.;/x',
+  '/a/..%20/x',
+  '/a/..%00/x',
+  '/%c0%ae%c0%ae/x',
+  '/a/%u002e%u002e/x',
+  '/a%3f/../x',
   '@evil.example/',
   '/a b',
 ])('the path %s cannot leave the configured address', async (path) => {
@@ -170,6 +185,21 @@ test.each([
   const evidence = await check('http.get', { connection: 'api', path })
   expect(evidence).toMatchObject({ status: 'failed', error: expect.stringContaining('is not a path under') })
   expect(seen).toEqual([])
+})
+
+test.each([
+  '/runs/a..b',
+  '/runs/...',
+  '/runs/a%2Fb',
+  '/runs/100%25',
+  '/runs/50%',
+  '/runs/a;v=1',
+  '/runs?at=../x&b=%5c',
+  '/runs/%20a',
+])('the path %s is sent as it is written', async (path) => {
+  seen.length = 0
+  expect(await check('http.get', { connection: 'api', path })).toMatchObject({ status: 'ok' })
+  expect(seen).toHaveLength(1)
 })
 
 test('metrics are read by name, and missing ones are listed', async () => {

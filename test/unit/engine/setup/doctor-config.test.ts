@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { doctorConfig, workerFinding } from '../../../../src/engine/setup/doctor-config.ts'
+import { doctorConfig } from '../../../../src/engine/setup/doctor-config.ts'
+import { searchFindings, temporalFinding, workerFinding } from '../../../../src/engine/setup/doctor-temporal.ts'
+import { accessOf } from '../../../../src/temporal/temporal-status.ts'
 
 const GOOD = `version: 1
 runbook: good
@@ -106,4 +108,38 @@ test('a channel whose address is not set is a warning: nobody would be notified'
       fix: 'name its webhook under channels',
     },
   ])
+})
+
+const finding = (address: string, options: Parameters<typeof accessOf>[1]) =>
+  temporalFinding({ address, namespace: 'default', access: accessOf(address, options) })
+
+test('an open Temporal is a warning when other machines can reach it, and is only mentioned on this machine', () => {
+  expect(finding('temporal.internal:7233', {})).toMatchObject({
+    ok: true,
+    warning: true,
+    detail: expect.stringContaining(
+      'no TLS, no API key or client certificate: unless the network prevents it, anybody',
+    ),
+    fix: expect.stringContaining('TEMPORAL_API_KEY'),
+  })
+  expect(finding('temporal.internal:7233', { tls: true })).toMatchObject({ warning: true })
+  for (const address of ['127.0.0.1:7233', 'localhost:7233', '[::1]:7233']) {
+    expect(finding(address, {}).warning).toBeUndefined()
+    expect(finding(address, {}).detail).toContain('every process on this machine may use it')
+  }
+  const certificate = { crt: Buffer.from(''), key: Buffer.from('') }
+  for (const options of [{ tls: { clientCertPair: certificate } }, { apiKey: 'x' }])
+    expect(finding('temporal.internal:7233', options)).toEqual({
+      name: 'engine Temporal',
+      ok: true,
+      detail: 'answers on temporal.internal:7233, namespace default; TLS, with a credential',
+    })
+})
+
+test('search attributes that cannot be registered are mentioned', () => {
+  expect(searchFindings({ namespace: 'n', missingSearchAttributes: [] })).toEqual([])
+  expect(searchFindings({ namespace: 'n', missingSearchAttributes: undefined })[0]!.detail).toContain('does not let')
+  expect(searchFindings({ namespace: 'n', missingSearchAttributes: ['A'] })[0]!.detail).toContain(
+    'no search attribute A',
+  )
 })
