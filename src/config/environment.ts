@@ -1,5 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { RunbookError } from '../core/errors.ts'
+import { decodeTextFile, notUtf8 } from '../core/text-file.ts'
 
 /**
  * The process's environment, and the `KEY=VALUE` lines of `.runbook/env` in the configuration's directory for variables that the process
@@ -10,7 +12,13 @@ export function readEnvironment(
   env: Record<string, string | undefined>,
 ): { environment: Record<string, string>; warnings: string[] } {
   const path = join(directory, '.runbook', 'env')
-  const environment = parseEnvFile(readOptional(path))
+  const text = readOptional(path)
+  const unreadable = notUtf8(text)
+  if (unreadable) {
+    const line = text.slice(0, unreadable.index).split('\n').length
+    throw new RunbookError('RUNBOOK_CONFIG', `${path}:${line}: ${unreadable.message}`, { path })
+  }
+  const environment = parseEnvFile(text)
   for (const [name, value] of Object.entries(env)) if (value) environment[name] = value
   return { environment, warnings: openToOthers(path) ? [`${path} can be read by others: chmod 600 ${path}`] : [] }
 }
@@ -46,7 +54,7 @@ export function envFileLine(name: string, value: string): string {
 
 function readOptional(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return decodeTextFile(readFileSync(path))
   } catch {
     return ''
   }

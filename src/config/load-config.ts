@@ -3,6 +3,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { sha256Hex } from '../core/canonical.ts'
 import { parseDuration } from '../core/duration.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
+import { decodeTextFile } from '../core/text-file.ts'
 import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
 import type { Config, ConnectionConfig, Oidc, Person } from './config.ts'
@@ -47,7 +48,7 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return decodeTextFile(readFileSync(path))
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : messageOf(error)
     throw new RunbookError('RUNBOOK_CONFIG', `${path}: ${why}. Start where ${CONFIG_FILE} is, or name the file.`, {

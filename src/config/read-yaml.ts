@@ -1,5 +1,6 @@
 import { LineCounter, parseDocument, isMap, isNode, isScalar } from 'yaml'
 import type { Document } from 'yaml'
+import { notUtf8 } from '../core/text-file.ts'
 
 export interface YamlFile {
   value: unknown
@@ -20,6 +21,8 @@ export function readYaml(text: string): YamlFile {
     return { line, column: col }
   }
   const problems = [...document.errors, ...document.warnings].map((e) => ({ ...at(e.pos[0]), message: e.message }))
+  const unreadable = notUtf8(text)
+  if (unreadable) problems.unshift({ ...at(unreadable.index), message: unreadable.message })
   if (document.directives?.yaml.explicit) problems.push({ ...at(0), message: 'directives are not allowed' })
   let value: unknown
   try {

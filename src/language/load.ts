@@ -4,6 +4,7 @@ import type { Plan, PlanCause } from '../core/plan.ts'
 import { compileRunbook } from './compile.ts'
 import type { CompileOptions } from './compile.ts'
 import { didYouMean } from '../core/nearest.ts'
+import { decodeTextFile } from '../core/text-file.ts'
 import { Source } from './parse/source.ts'
 import { Reporter, sortProblems } from './problems.ts'
 import type { Problem } from './problems.ts'
@@ -37,7 +38,7 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
   const runbooks: LoadedRunbook[] = []
   const problems: Problem[] = []
   for (const file of files) {
-    const text = readFileSync(file, 'utf8')
+    const text = decodeTextFile(readFileSync(file))
     const compiled = compileRunbook(text, { ...options, file })
     problems.push(...compiled.problems)
     if (compiled.plan && compiled.planDigest)
@@ -57,7 +58,7 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
 /** The scenario file of a runbook, in the same folder: `stuck-runs.test.yaml`. Undefined if there is none. */
 export function scenarioFileOf(runbook: string): { file: string; text: string } | undefined {
   const file = runbook.replace(/\.(ya?ml)$/, '.test.$1')
-  return existsSync(file) ? { file, text: readFileSync(file, 'utf8') } : undefined
+  return existsSync(file) ? { file, text: decodeTextFile(readFileSync(file)) } : undefined
 }
 
 /** The path of the runbook: a scenario file belongs to the runbook next to it. */

@@ -4,6 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { messageOf } from '../core/errors.ts'
+import { encodingOf } from '../core/text-file.ts'
 import type { LogsTarget } from './targets.ts'
 
 export interface LogFile {
@@ -68,8 +69,8 @@ export async function* readLogTails(files: LogFile[], signal?: AbortSignal): Asy
       yield { file, lines: [], whole: true, isGrowing: false, problem: `cannot read ${file}: ${tail}` }
       continue
     }
-    left -= tail.bytes.length
-    const lines = decode(tail.bytes).split('\n')
+    left -= tail.size
+    const lines = tail.text.split('\n')
     // A part that begins in the middle of the file usually begins in the middle of a line.
     if (!tail.whole) lines.shift()
     const isGrowing = lines.at(-1) !== '' && Date.now() - mtimeMs < GROWING_MS
@@ -78,7 +79,9 @@ export async function* readLogTails(files: LogFile[], signal?: AbortSignal): Asy
 }
 
 interface Tail {
-  bytes: Buffer
+  text: string
+  /** In bytes. */
+  size: number
   whole: boolean
 }
 
@@ -98,9 +101,13 @@ async function readTail(
     if (firstBytes.startsWith('1f8b')) return await readCompressedEnd(file, length, signal)
     const compressed = COMPRESSED.find(([, bytes]) => firstBytes.startsWith(bytes))
     if (compressed) return `it is compressed with ${compressed[0]}, which is not supported. Use gzip`
-    const part = Buffer.alloc(Math.min(size, length))
-    const read = await handle.read(part, 0, part.length, size - part.length)
-    return { bytes: part.subarray(0, read.bytesRead), whole: part.length === size }
+    const encoding = encodingOf(start.subarray(0, bytesRead))
+    // A character of UTF-16 begins at an even place.
+    const from = Math.max(0, size - length) & (encoding === 'utf-8' ? ~0 : ~1)
+    const part = Buffer.alloc(size - from)
+    const read = await handle.read(part, 0, part.length, from)
+    const bytes = part.subarray(0, read.bytesRead)
+    return { text: new TextDecoder(encoding).decode(bytes), size: bytes.length, whole: from === 0 }
   } catch (error) {
     signal?.throwIfAborted()
     return messageOf(error)
@@ -131,14 +138,9 @@ async function readCompressedEnd(
     source.destroy()
     unpacked.destroy()
   }
-  const bytes = Buffer.concat(chunks)
-  return { bytes: bytes.subarray(Math.max(0, bytes.length - length)), whole: total <= length }
-}
-
-/** UTF-8, or UTF-16 with its mark at the beginning. */
-function decode(bytes: Buffer): string {
-  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe
-  return new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes)
+  const all = Buffer.concat(chunks)
+  const bytes = all.subarray(Math.max(0, all.length - length))
+  return { text: new TextDecoder().decode(bytes), size: bytes.length, whole: total <= length }
 }
 
 function withoutReturn(line: string): string {

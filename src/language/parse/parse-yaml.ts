@@ -1,6 +1,7 @@
 import { Composer, Parser, isAlias, isMap, isScalar, isSeq } from 'yaml'
 import type { CST, Node as YamlNode, Pair } from 'yaml'
 import { defined } from '../../core/defined.ts'
+import { notUtf8 } from '../../core/text-file.ts'
 import { Reporter } from '../problems.ts'
 import { explainSyntax, placeOfSyntax } from './explain-syntax.ts'
 import { Source } from './source.ts'
@@ -19,6 +20,11 @@ export function parseYaml(text: string, file: string, maxBytes = MAX_BYTES): { t
   const reporter = new Reporter(new Source(file, text))
   if (text.length > maxBytes || new TextEncoder().encode(text).length > maxBytes) {
     reporter.error('file-too-large', { start: 0, end: 1 }, `The file is larger than ${maxBytes / 1024} KiB. Split it.`)
+    return { reporter }
+  }
+  const unreadable = notUtf8(text)
+  if (unreadable) {
+    reporter.error('forbidden-character', { start: unreadable.index, end: unreadable.index + 1 }, unreadable.message)
     return { reporter }
   }
   const { document, rest } = documentOf(text, reporter)
