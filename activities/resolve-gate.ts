@@ -5,8 +5,8 @@ import { formatPlace } from '../src/core/place.ts'
 import { decideByToken } from '../src/gate/decide.ts'
 import { readGate } from '../src/gate/gates.ts'
 import { resolveGateRow } from '../src/gate/gate-resolution.ts'
-import type { Database } from '../src/history/database.ts'
-import { recordEvents } from '../src/history/record.ts'
+import { recordRefusal } from '../src/gate/tallies.ts'
+import { transaction, type Database } from '../src/history/database.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /**
@@ -33,5 +33,5 @@ async function recordUnverified(database: Database, id: string, token: string, {
   const { incident, round } = await readGate(database, id)
   const event = { actor: 'signal', kind: 'denied' as const, data: { gate: id, code, why: message } }
   const place = formatPlace({ kind: 'denied', round, tokenDigest: sha256Hex(token) })
-  await recordEvents(database, incident, [{ ...event, place }])
+  await transaction(database, (connection) => recordRefusal(connection, incident, { ...event, place }))
 }

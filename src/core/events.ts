@@ -48,8 +48,15 @@ export type EventData = {
     nextCause?: true
   }
   withdrawal: { gate: string; jti: string; person: string; state: GateState; why?: string; comment?: string }
-  /** Without `decision`: a token that could not be verified. */
-  denied: { gate: string; decision?: 'approve' | 'reject' | 'withdraw' | 'settle'; code: string; why: string }
+  denied: {
+    gate: string
+    /** Absent: a token that could not be verified. */
+    decision?: 'approve' | 'reject' | 'withdraw' | 'settle'
+    code: string
+    why: string
+    /** How often this actor was refused on the incident so far, where not every refusal is recorded any more. */
+    refused?: number
+  }
   /** A gate's state changed without a person's decision; `open`: it was escalated to more people. */
   gate: { gate: string; state: GateState; why: string }
   recheck: {

@@ -128,6 +128,7 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
     decision: optional(oneOf('approve', 'reject', 'withdraw', 'settle')),
     code: text,
     why: text,
+    refused: optional(number),
   },
   gate: { gate: text, state: gateState, why: text },
   recheck: { round: number, holds, because: text, targets: texts, skipped: byName },

@@ -6,6 +6,7 @@ import { formatPlace } from '../core/place.ts'
 import { widenedGroups } from '../gate/eligible.ts'
 import { lockGate, type GateRow } from '../gate/gates.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
+import { recordRefusal } from '../gate/tallies.ts'
 import { recordEvents } from '../history/record.ts'
 import { storedEffect, type EffectPlace } from './record-effect.ts'
 
@@ -32,7 +33,7 @@ export async function settleUnknown(database: Database, person: Person, request:
     const refused = refuse(gate, stored, person) ?? (stored ? undefined : await noSuchEffect(connection, place))
     if (refused) {
       const data = { gate: id, decision: 'settle' as const, code: refused.code, why: refused.message }
-      await recordEvents(connection, incident.id, [{ actor, kind: 'denied', data }])
+      await recordRefusal(connection, incident.id, { actor, kind: 'denied', data })
       return { refused }
     }
     const detail = `${person.name} settled it: ${comment}`

@@ -6,6 +6,7 @@ import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
+import { overLimit } from '../gate/tallies.ts'
 import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { MAX_NOTE_LENGTH } from './requests.ts'
@@ -23,9 +24,10 @@ export async function acknowledge(engine: Engine, person: Person, incident: stri
 
 /** Marks the person as responsible for the incident. The latest claim is kept. */
 export async function claim(engine: Engine, person: Person, incident: string): Promise<void> {
-  await act(engine, person, incident, { kind: 'claimed', data: {} }, (connection) =>
-    connection.query('UPDATE runbook.incidents SET claimed_by = $2 WHERE id = $1', [incident, person.name]),
-  )
+  await act(engine, person, incident, { kind: 'claimed', data: {} }, async (connection) => {
+    await requireBelowLimit(connection, engine, incident, person, 'claims')
+    await connection.query('UPDATE runbook.incidents SET claimed_by = $2 WHERE id = $1', [incident, person.name])
+  })
 }
 
 /** Adds a note to the incident's history, also after it was closed. */
@@ -38,6 +40,7 @@ export async function addNote(engine: Engine, person: Person, incident: string, 
     )
   await transaction(engine.database, async (connection) => {
     await lockIncident(connection, incident)
+    await requireBelowLimit(connection, engine, incident, person, 'notes')
     await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [
       incident,
       person.name,
@@ -66,6 +69,17 @@ export async function cancelIncident(
   )
   // The reconciler repeats a lost signal.
   await wakeIncident(engine, incident).catch(() => {})
+}
+
+async function requireBelowLimit(
+  connection: Connection,
+  { config }: Engine,
+  incident: string,
+  { name }: Person,
+  what: 'notes' | 'claims',
+): Promise<void> {
+  const refused = await overLimit(connection, incident, name, what, config.limits.perIncident)
+  if (refused) throw refused
 }
 
 async function act(

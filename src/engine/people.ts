@@ -9,5 +9,11 @@ export function peopleOf(config: Pick<Config, 'people'>): People {
 
 /** The people who may decide, and the configured rules for them. */
 export function decidersOf({ people, config }: { people: People; config: Config }): Deciders {
-  return { people, breakGlass: config.breakGlass, oidc: config.oidc !== undefined, policy: config.policy }
+  return {
+    people,
+    breakGlass: config.breakGlass,
+    oidc: config.oidc !== undefined,
+    policy: config.policy,
+    decisionsPerIncident: config.limits.perIncident,
+  }
 }

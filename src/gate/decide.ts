@@ -22,6 +22,7 @@ import {
 } from './gates.ts'
 import type { Keyring, SignedClaims } from './keyring.ts'
 import { demandedTerms } from './policy-terms.ts'
+import { overLimit, recordRefusal } from './tallies.ts'
 
 export interface DecideDependencies extends Deciders {
   database: Database
@@ -89,9 +90,10 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
     const terms = await demandedTerms(connection, dependencies.policy, gate.proposal)
     const refusal =
       refuse({ incident, gate, now, terms, deciders: dependencies }, signed, person) ??
-      (await usedBefore(connection, claims))
+      (await usedBefore(connection, claims)) ??
+      (await tooMany(connection, incident.id, claims, dependencies))
     if (refusal) {
-      await recordEvents(connection, incident.id, [denied(claims, refusal)])
+      await recordRefusal(connection, incident.id, denied(claims, refusal))
       return { refused: refusal }
     }
     await insertDecision(connection, claims, token)
@@ -102,6 +104,15 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
   if ('refused' in result) throw result.refused
   if (result.fresh) await dependencies.wakeWorkflow(result.decided.incident, token).catch(() => {})
   return result.decided
+}
+
+async function tooMany(
+  connection: Connection,
+  incident: string,
+  { person }: DecisionClaims,
+  { decisionsPerIncident: most }: Deciders,
+): Promise<RunbookError | undefined> {
+  return most === undefined ? undefined : overLimit(connection, incident, person, 'decisions', most)
 }
 
 /** A token's id can be used once, over all gates. */

@@ -6,6 +6,7 @@ import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import type { WithdrawRequest } from './decision-schema.ts'
+import { recordRefusal } from './tallies.ts'
 import { approvedTargets, lockGate, readDecisions, type DecisionRow, type GateRow } from './gates.ts'
 
 export interface WithdrawDependencies {
@@ -40,7 +41,7 @@ export async function withdraw(
     const refusal = await refuse(connection, gate, own, person, incident.closed)
     if (refusal || !own) {
       const why = { gate: gate.id, decision: 'withdraw' as const, code: refusal!.code, why: refusal!.message }
-      await recordEvents(connection, incident.id, [{ actor: `person:${person.name}`, kind: 'denied', data: why }])
+      await recordRefusal(connection, incident.id, { actor: `person:${person.name}`, kind: 'denied', data: why })
       return { refused: refusal! }
     }
     await connection.query('UPDATE runbook.decisions SET withdrawn_at = clock_timestamp() WHERE jti = $1', [own.jti])

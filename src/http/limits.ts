@@ -1,6 +1,6 @@
 import { RunbookError } from '../core/errors.ts'
 
-/** The limits of one API process. Those of the history (`limits.perIncident`) hold over all processes: src/gate/person-limits.ts. */
+/** The limits of one API process. Those of the history (`limits.perIncident`) hold over all processes: src/gate/tallies.ts. */
 
 const MINUTE_MS = 60_000
 /** Above this many names, those that were quiet for longest are forgotten: their next request counts from a full minute again. */

@@ -227,7 +227,7 @@ describe('the reconciler', () => {
     expect(closed.sort()).toEqual([terminated, cancelled].sort())
     expect(await showIncident(engine.database, terminated)).toMatchObject({
       outcome: 'failed',
-      reason: expect.stringMatching(/^its workflow was terminated\. /),
+      reason: expect.stringMatching(/^its workflow was terminated: by a person\. /),
       rounds: [
         {
           gate: { state: 'voided' },

@@ -1,13 +1,13 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { recordEvents } from '../../src/history/record.ts'
-import { openHttpWorld, openIncident, type HttpWorld } from './http-world.ts'
+import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
 
 const STREAMS = 20
 
 let world: HttpWorld
 beforeAll(async () => {
-  const limits = `limits: { eventStreams: ${STREAMS}, eventStreamsPerPerson: ${STREAMS}, writesPerMinute: 300, failedLoginsPerMinute: 5 }\n`
+  const limits = `limits: { eventStreams: ${STREAMS}, eventStreamsPerPerson: ${STREAMS}, writesPerMinute: 300, failedLoginsPerMinute: 5, perIncident: 5 }\n`
   world = await openHttpWorld(inject('stack'), { config: limits })
 })
 afterAll(() => world?.close())
@@ -124,6 +124,59 @@ describe('event streams', () => {
     expect([...text.matchAll(/^id: (\d+)$/gm)].map(([, seq]) => Number(seq))).toEqual(
       Array.from({ length: 451 }, (_, at) => at + 1),
     )
+  })
+})
+
+describe('one incident', () => {
+  const outcomes = async (count: number, send: () => Promise<{ status: number }>) => {
+    const statuses: number[] = []
+    for (let at = 0; at < count; at += 1) statuses.push((await send()).status)
+    return statuses
+  }
+  const five = [200, 200, 200, 200, 200, 429, 429]
+  const review = async (id: string) => (await world.call('GET', `/v1/incidents/${id}/review.json`)).json
+
+  test('one person adds so many notes and claims; others go on, and other incidents are not affected', async () => {
+    const id = await openIncident(world)
+    const note = { body: { text: 'seen before' } }
+    expect(await outcomes(7, () => world.call('POST', `/v1/incidents/${id}/notes`, note))).toEqual(five)
+    expect(await outcomes(7, () => world.call('POST', `/v1/incidents/${id}/claim`))).toEqual(five)
+    const refused = await world.call('POST', `/v1/incidents/${id}/notes`, note)
+    expect(refused).toMatchObject(tooMany)
+    expect(refused.json.detail).toContain(`operator has reached the limit of 5 notes on ${id}`)
+    // Waiting does not help, so no time is named.
+    expect(refused.headers.get('retry-after')).toBeNull()
+    expect((await world.call('POST', `/v1/incidents/${id}/notes`, { ...note, as: 'lead' })).status).toBe(200)
+    const other = await openIncident(world)
+    expect((await world.call('POST', `/v1/incidents/${other}/notes`, note)).status).toBe(200)
+    expect((await review(id)).notes).toHaveLength(6)
+  })
+
+  test('one person decides so often, and another can still decide', async () => {
+    const id = await openIncident(world)
+    const proposalDigest = await openTestGate(world, id, 2)
+    const decide = (as: 'operator' | 'lead') =>
+      world.call('POST', `/v1/incidents/${id}/decision`, { as, body: { proposalDigest, decision: 'approve' } })
+    const change = async () => {
+      const decided = await decide('operator')
+      if (decided.status === 200) await world.call('POST', `/v1/incidents/${id}/withdraw`, { body: {} })
+      return decided
+    }
+    expect(await outcomes(7, change)).toEqual(five)
+    expect(await decide('lead')).toMatchObject({ status: 200, json: { state: 'open', approvals: 1 } })
+  })
+
+  test('200 refused decisions become 23 events, the last of which say how many there were', async () => {
+    const id = await openIncident(world)
+    const proposalDigest = await openTestGate(world, id)
+    const body = { proposalDigest, decision: 'approve' }
+    const decide = () => world.call('POST', `/v1/incidents/${id}/decision`, { body, as: 'reader' })
+    expect(new Set(await outcomes(200, decide))).toEqual(new Set([403]))
+    const denied = (await review(id)).timeline.filter(({ kind }: { kind: string }) => kind === 'denied')
+    expect(denied).toHaveLength(23)
+    expect(denied.slice(-3).map(({ data }: { data: { refused: number } }) => data.refused)).toEqual([32, 64, 128])
+    expect(denied.at(-1).text).toContain('(128 refused so far; not all of them are listed)')
+    expect((await world.call('POST', `/v1/incidents/${id}/decision`, { body })).json.state).toBe('approved')
   })
 })
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
+import { readEvents } from '../../src/history/incidents.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 
@@ -64,6 +65,21 @@ describe('a signal whose payload is no token does no harm', () => {
     await world.decide(view)
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
   })
+})
+
+test('300 forged tokens become 24 events, the last of which say how many there were', async () => {
+  await world.addThings('forged', 'forged')
+  const incident = await world.open('things', 'forged')
+  const view = await world.atGate(incident)
+  let sent = 0
+  await sendMany(300, () => sendSignal(incident, 'decision', json(JSON.stringify(`forged ${(sent += 1)}`))))
+  const denied = async () =>
+    (await readEvents(world.engine.database, incident)).filter((event) => event.kind === 'denied')
+  await expect.poll(async () => (await denied()).at(-1)?.data.refused, { timeout: 20_000 }).toBe(256)
+  expect(await denied()).toHaveLength(24)
+  await world.decide(view)
+  expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+  expect((await denied()).slice(-4).map(({ data }) => data.refused)).toEqual([32, 64, 128, 256])
 })
 
 test('many large tokens that nobody signed do not keep a decision from taking effect', async () => {

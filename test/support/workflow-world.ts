@@ -140,6 +140,7 @@ async function assemble(
     auto: [],
     requesterMayApprove: true,
     policy: NO_POLICY,
+    limits: { perIncident: 200 },
     people,
   } as unknown as Config
   const loaded = plans.map((one) => ({

@@ -50,10 +50,12 @@ const SENTENCES: Sentences = {
     `${who} ${created ? 'opened' : 'joined'} ${incident} to retry this incident`,
   undo: ({ incident, created }, { who }) =>
     `${who} ${created ? 'opened' : 'joined'} ${incident} to undo the effects of this incident`,
-  denied: ({ gate, decision, why }, { who }) =>
-    decision === undefined
-      ? `refused a signed token for ${gate}: ${why}`
-      : `refused: ${who} may not ${decision} ${gate}: ${why}`,
+  denied: ({ gate, decision, why, refused }, { who }) => {
+    const counted = refused === undefined ? '' : ` (${refused} refused so far; not all of them are listed)`
+    return decision === undefined
+      ? `refused a signed token for ${gate}: ${why}${counted}`
+      : `refused: ${who} may not ${decision} ${gate}: ${why}${counted}`
+  },
   gate: ({ gate, state, why }) => `gate ${gate} is ${state}: ${why}`,
   recheck: (data) => `re-checked: ${recheckText(data)}`,
   waiting: ({ until, withinMs }) => `waiting until ${until}, for at most ${humanDuration(withinMs)}`,

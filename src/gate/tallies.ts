@@ -1,0 +1,50 @@
+import { RunbookError } from '../core/errors.ts'
+import type { NewEvent } from '../core/events.ts'
+import type { Connection } from '../history/database.ts'
+import { recordEvents } from '../history/record.ts'
+
+/** So many refusals of one actor on one incident are recorded one by one; then only the 32nd, the 64th and so on, with the count. */
+const REFUSALS_RECORDED = 20
+
+/** Counts one more, over all processes. Returns the new count. */
+async function tally(connection: Connection, incident: string, actor: string, what: string): Promise<number> {
+  const counted = await connection.query<{ count: string }>(
+    `INSERT INTO runbook.tallies AS t (incident, actor, what, count) VALUES ($1, $2, $3, 1)
+     ON CONFLICT (incident, actor, what) DO UPDATE SET count = t.count + 1 RETURNING count`,
+    [incident, actor, what],
+  )
+  return Number(counted.rows[0]!.count)
+}
+
+/**
+ * Counts what a person does to an incident, in the transaction that records it. The error when the person has done it `most` times before;
+ * to throw it undoes the count.
+ */
+export async function overLimit(
+  connection: Connection,
+  incident: string,
+  person: string,
+  what: 'notes' | 'claims' | 'decisions',
+  most: number,
+): Promise<RunbookError | undefined> {
+  if ((await tally(connection, incident, `person:${person}`, what)) <= most) return undefined
+  return new RunbookError(
+    'RUNBOOK_TOO_MANY_REQUESTS',
+    `${person} has reached the limit of ${most} ${what} on ${incident}; it is "perIncident" under "limits" in runbook.config.yaml. Somebody else can go on.`,
+  )
+}
+
+/** Records what was refused. Not every time: somebody who tries thousands of times must not fill the history. */
+export async function recordRefusal(
+  connection: Connection,
+  incident: string,
+  event: NewEvent<'denied'>,
+): Promise<void> {
+  const count = await tally(connection, incident, event.actor, 'refusals')
+  if (count <= REFUSALS_RECORDED) await recordEvents(connection, incident, [event])
+  else if (Number.isInteger(Math.log2(count))) {
+    // Without the place: it may be taken by an earlier refusal of the same token.
+    const { actor, kind, data } = event
+    await recordEvents(connection, incident, [{ actor, kind, data: { ...data, refused: count } }])
+  }
+}
