@@ -114,12 +114,25 @@ export function policyName({ rules }: Pick<PolicyTerms, 'rules'>): string {
 /** What the rules demand, for people: `policy rule "production": 2 people of oncall or platform, not the requester`. */
 export function describeTerms(terms: PolicyTerms): string {
   const groups = terms.groups.map((list) => ` of ${list.join(' or ')}`).join(' and')
-  const authors = terms.authors?.length ? ` (${terms.authors.join(', ')})` : terms.authors ? ' (unknown)' : ''
   return [
     `${policyName(terms)}: ${terms.count === 1 ? '1 person' : `${terms.count} people`}${groups}`,
-    ...(terms.excludeRequester ? ['not the requester'] : []),
-    ...(terms.excludeAuthor ? [`not the author of the runbook${authors}`] : []),
-    ...(terms.strength === 'signed' ? ['signed with their own key'] : []),
+    ...restrictions(terms),
     ...(terms.breakGlass ? ['break-glass is allowed'] : []),
   ].join(', ')
+}
+
+/** What the rules demand of a gate besides its number of approvals and its groups; undefined if that is nothing. */
+export function furtherDemands(terms: PolicyTerms, gateGroups: string[]): string | undefined {
+  const lists = terms.groups.filter((list) => gateGroups.some((group) => !list.includes(group)))
+  const demands = [...lists.map((list) => `from members of ${list.join(' or ')}`), ...restrictions(terms)]
+  return demands.length === 0 ? undefined : `${policyName(terms)}: ${demands.join(', ')}`
+}
+
+function restrictions({ excludeRequester, excludeAuthor, authors, strength }: PolicyTerms): string[] {
+  const names = authors && (authors.length > 0 ? authors.join(', ') : 'unknown: nobody can approve')
+  return [
+    ...(excludeRequester ? ['not the requester'] : []),
+    ...(excludeAuthor ? [`not the author of the runbook${names === undefined ? '' : ` (${names})`}`] : []),
+    ...(strength === 'signed' ? ['signed with their own key'] : []),
+  ]
 }

@@ -10,6 +10,10 @@ import {
   type Signer,
 } from './gate-operations.ts'
 
+interface SignedRequest extends DecisionRequest {
+  signer: Signer
+}
+
 /**
  * Checks the operations on a gate and its visible state against the promises of a gate. It shares no rule with the model, so that a
  * mistake in one is detected by the other.
@@ -18,7 +22,7 @@ export class GateInvariants {
   readonly #settings: GateSettings
   readonly #groups = new Map<PersonName, string[]>(Object.entries(GROUPS) as [PersonName, string[]][])
   /** The current decision of each person. */
-  readonly #decisions = new Map<PersonName, DecisionRequest>()
+  readonly #decisions = new Map<PersonName, SignedRequest>()
   readonly #tokens = new Map<number, { request: DecisionRequest; signer: Signer; byApi: boolean }>()
   readonly #acceptedTokens = new Set<number>()
   readonly #permits = new Set<string>()
@@ -30,6 +34,7 @@ export class GateInvariants {
   #isLate = false
   #isAged = false
   #isCancelled = false
+  #isSignedDemanded = false
   /** A superuser changed the database. From then on the state of the gate proves nothing, but no effect may follow from it. */
   #tampered = false
   #previous: Observation = { state: 'open', live: [], receivedTokens: [] }
@@ -86,6 +91,9 @@ export class GateInvariants {
       case 'people':
         changePeople(this.#groups, operation)
         break
+      case 'policy':
+        this.#isSignedDemanded = operation.signed
+        break
       case 'expire':
         this.#isLate ||= this.#previous.state === 'open'
         break
@@ -133,12 +141,12 @@ export class GateInvariants {
       !isInTime ||
       isRepeated ||
       this.#acceptedTokens.has(number) ||
-      !this.#mayDecide(request)
+      !this.#mayDecide({ ...request, signer })
     )
       return
     this.#acceptedTokens.add(number)
     this.#forged.delete(request.person)
-    this.#decisions.set(request.person, request)
+    this.#decisions.set(request.person, { ...request, signer })
     const approvals = (target: string) => this.#approvers(target).length + this.#forged.size
     this.#decided =
       request.decision === 'reject' || TARGETS.some((target) => approvals(target) >= this.#settings.required)
@@ -155,7 +163,8 @@ export class GateInvariants {
       .map(([person]) => person)
   }
 
-  #mayDecide({ person, decision }: DecisionRequest): boolean {
+  #mayDecide({ person, decision, signer }: SignedRequest): boolean {
+    if (decision === 'approve' && this.#isSignedDemanded && signer !== 'own') return false
     const isIn = (group: string) => this.#groups.get(person)?.includes(group) === true
     if (decision === 'approve' && person === 'requester' && this.#settings.excludeRequester) return false
     return isIn('oncall') || (this.#escalated && isIn('platform'))

@@ -17,6 +17,7 @@ export const GUARDS = [
   'a person who decides must be in the configuration',
   'a person who decides must be in a group of the gate',
   'the requester must not approve if the gate excludes it',
+  'an approval must satisfy the policy in force',
   'only an open gate accepts decisions',
   'a decision must name the digest of this proposal',
   'a decision must arrive before the deadline',
@@ -78,8 +79,11 @@ export function openGateModel(settings: GateSettings, disabled: readonly Guard[]
   let isLate = false
   let isAged = false
   let cancelled = false
+  let isSignedDemanded = false
 
-  function mayDecide({ person, decision }: DecisionRequest): boolean {
+  function mayDecide({ person, decision, signer }: Token): boolean {
+    if (isSignedDemanded && decision === 'approve' && signer !== 'own')
+      if (isEnabled('an approval must satisfy the policy in force')) return false
     const ownGroups = groups.get(person)
     if (!ownGroups && isEnabled('a person who decides must be in the configuration')) return false
     const deciding = escalated ? ['oncall', 'platform'] : ['oncall']
@@ -201,6 +205,9 @@ export function openGateModel(settings: GateSettings, disabled: readonly Guard[]
         return undefined
       case 'people':
         changePeople(groups, operation)
+        return undefined
+      case 'policy':
+        isSignedDemanded = operation.signed
         return undefined
       case 'expire':
         isLate ||= state === 'open'

@@ -49,6 +49,8 @@ export type Operation =
   | { do: 'withdraw'; person: PersonName }
   /** The configuration changes: a person leaves all groups, is removed, or gets the initial groups back. */
   | { do: 'people'; person: PersonName; change: 'leaves' | 'removed' | 'back' }
+  /** The policy of the configuration demands that approvals are signed with a person's own key, or no longer. */
+  | { do: 'policy'; signed: boolean }
   /** The gate's deadline passes. */
   | { do: 'expire' }
   /** The time for which an approval is valid passes. */
@@ -115,6 +117,7 @@ const weighted: { weight: number; arbitrary: fc.Arbitrary<Operation> }[] = [
       change: fc.constantFrom<'leaves' | 'removed' | 'back'>('leaves', 'removed', 'back', 'back', 'back'),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('policy' as const), signed: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ do: 'expire' } as const) },
   { weight: 1, arbitrary: fc.constant({ do: 'age' } as const) },
   { weight: 3, arbitrary: fc.constant({ do: 'resolve' } as const) },

@@ -1,4 +1,4 @@
-import { NO_POLICY } from '../../src/core/policy.ts'
+import { NO_POLICY, type Policy } from '../../src/core/policy.ts'
 import type { People } from '../../src/core/person.ts'
 import { defined } from '../../src/core/defined.ts'
 import { isRunbookError } from '../../src/core/errors.ts'
@@ -32,6 +32,15 @@ const ENGINE = newSigningKey()
 const FORMER = newSigningKey()
 const UNKNOWN = newSigningKey()
 const KEYS = new Map<PersonName, string>(WITH_KEYS.map((name) => [name, newSigningKey()]))
+const SIGNED: Policy = {
+  rules: [
+    {
+      ...{ name: 'signed', match: {}, by: [], count: 1, excludeRequester: false, excludeAuthor: false },
+      ...{ strength: 'signed', breakGlass: false },
+    },
+  ],
+  environments: {},
+}
 const OTHER_DIGEST = '0'.repeat(64)
 
 export async function openRealGate(world: EngineWorld, settings: GateSettings): Promise<RealGate> {
@@ -51,6 +60,7 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
   const keyring = openKeyring({ key: ENGINE, previous: [publicKeyOf(FORMER)] }, people)
   const tokens: { number: number; token: string }[] = []
   let receivedTokens: number[] = []
+  let policy: Policy = NO_POLICY
   let currentNumber = 0
   let rechecks = 0
   let lastRecheckedAt = '2026-01-01T00:00:00.000000Z'
@@ -58,16 +68,14 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
     database: world.engine,
     keyring,
     people,
-    policy: NO_POLICY,
+    get policy() {
+      return policy
+    },
     wakeWorkflow: async (_, token) => void tokens.push({ number: currentNumber, token }),
   }
   const submitToken = (token: string) => decideByToken({ ...dependencies, wakeWorkflow: async () => {} }, token)
   const resolveWith = (signalled: string[]) =>
-    resolveGate(
-      { database: world.engine, keyring, people, policy: NO_POLICY } as unknown as ActivityDependencies,
-      gate,
-      signalled,
-    )
+    resolveGate({ database: world.engine, keyring, people, policy } as unknown as ActivityDependencies, gate, signalled)
 
   async function submit({ person, decision, targets, digest: digestName }: DecisionRequest): Promise<void> {
     const request = { gate, decision, proposalDigest: digestName === 'this' ? digest : OTHER_DIGEST }
@@ -141,6 +149,9 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
       case 'people':
         changePeople(people, operation)
         return undefined
+      case 'policy':
+        policy = operation.signed ? SIGNED : NO_POLICY
+        return undefined
       case 'expire':
         await asSuperuser(
           `UPDATE runbook.gates SET expires_at = clock_timestamp() - interval '1 second' WHERE id = $1 AND state = 'open'`,
@@ -161,7 +172,7 @@ export async function openRealGate(world: EngineWorld, settings: GateSettings): 
         )
         return undefined
       case 'permit': {
-        const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy: NO_POLICY }
+        const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy }
         const recheckedAt = await recordRecheck(operation.recheck)
         const permit = await takeProposedPermit(world.engine, rules, {
           gate,

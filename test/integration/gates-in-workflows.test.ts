@@ -116,6 +116,26 @@ describe('a gate', () => {
       expect(await world.closed(id)).toMatchObject({ outcome: 'declined' })
     }))
 
+  test('of a remedy for which the configuration has a policy states its terms, and follows them to the end', () => {
+    const rule = { name: 'two', match: { kind: ['sql.*'], connection: ['db'] }, by: ['oncall'], count: 2 }
+    const further = { excludeRequester: false, excludeAuthor: false, strength: 'login', breakGlass: false } as const
+    const policy = { rules: [{ ...rule, ...further }], environments: {} }
+    return withWorker({ policy }, async () => {
+      await world.addThings('governed', 'g1')
+      const id = await world.open('usual', 'governed')
+      const waiting = await world.atGate(id)
+      expect(waiting.rounds[0]!.gate).toMatchObject({
+        required: 2,
+        proposal: { approval: { policy: { rules: ['two'], groups: [['oncall']], count: 2 } } },
+      })
+      await world.decide(waiting, 'operator')
+      expect(await statesOf('governed')).toEqual(['bad'])
+      await world.decide(waiting, 'lead')
+      expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+      expect(await statesOf('governed')).not.toEqual(['bad'])
+    })
+  })
+
   test('approved by break-glass is applied, announced to the groups of "escalate", and marked in the review', () =>
     withWorker({ breakGlass: ['oncall'] }, async () => {
       await world.addThings('urgent', 'u1')

@@ -1,4 +1,5 @@
 import { humanDuration } from '../../core/duration.ts'
+import { furtherDemands } from '../../core/policy.ts'
 import type { Proposal, ProposedAction } from '../../core/proposal.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
 import type { Colours } from '../terminal.ts'
@@ -27,6 +28,7 @@ export function gateLines(incident: string, gate: GateView, page: Page, maxActio
     ...wrap(`Proposal: ${proposal.title}`, width, 2).map(colours.bold),
     ...shortActions(proposal, page, maxActionLines),
     line(width, ` ${riskText(gate)} · ${waitText(gate, page.now)}`),
+    ...policyLines(gate, width),
     line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...approvedBy(gate)),
     ...obstacleLines(gate, page, MAX_OBSTACLES),
     '',
@@ -45,6 +47,13 @@ function obstacleLines({ obstacles }: GateView, { width, colours, now }: Page, m
   return [...lines, ...(more > 0 ? [`! … and ${more} more of this kind`] : [])].map((text) =>
     line(width, ' ', [text, colours.yellow]),
   )
+}
+
+/** Who may not approve, or not without more, by the policy of the configuration. */
+function policyLines({ proposal, groups }: GateView, width: number): string[] {
+  const { policy } = proposal.approval
+  const demands = policy && furtherDemands(policy, groups)
+  return demands === undefined ? [] : wrap(` ${demands}`, width, 2)
 }
 
 function riskText({ proposal }: GateView): string {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { effectiveApproval } from '../../../src/core/approval.ts'
-import { describeTerms, policyTerms, stricterTerms, type Policy, type PolicyRule } from '../../../src/core/policy.ts'
+import {
+  describeTerms,
+  furtherDemands,
+  policyTerms,
+  stricterTerms,
+  type Policy,
+  type PolicyRule,
+} from '../../../src/core/policy.ts'
 
 const rule = (change: Partial<PolicyRule> = {}): PolicyRule => ({
   ...{ name: 'rule', match: {}, by: [], count: 1, excludeRequester: false, excludeAuthor: false },
@@ -115,6 +122,22 @@ test('the approval that is required is the stricter of the runbook’s and the p
   expect(of({ auto: true }, { ...terms, groups: [] })).toMatchObject({ auto: false, by: ['platform'] })
 })
 
+test('a gate says what the policy demands besides its number and groups, and nothing if that is all', () => {
+  const terms = policyTerms(
+    { rules: [rule({ name: 'production', by: ['oncall', 'platform'] })], environments: {} },
+    'low',
+    [{ kind: 'manual' }],
+  )!
+  expect(furtherDemands(terms, ['oncall'])).toBeUndefined()
+  expect(furtherDemands(terms, ['oncall', 'viewer'])).toBe(
+    'policy rule "production": from members of oncall or platform',
+  )
+  const signed = { ...terms, strength: 'signed' as const, excludeAuthor: true, authors: [] }
+  expect(furtherDemands(signed, ['oncall'])).toBe(
+    'policy rule "production": not the author of the runbook (unknown: nobody can approve), signed with their own key',
+  )
+})
+
 test('what is demanded is said in full', () => {
   const terms = policyTerms(
     {
@@ -137,5 +160,7 @@ test('what is demanded is said in full', () => {
   expect(describeTerms({ ...terms, authors: ['alice'] })).toBe(
     'policy rule "production": 2 people of oncall or platform, not the requester, not the author of the runbook (alice), signed with their own key, break-glass is allowed',
   )
-  expect(describeTerms({ ...terms, authors: [] })).toContain('not the author of the runbook (unknown)')
+  expect(describeTerms({ ...terms, authors: [] })).toContain(
+    'not the author of the runbook (unknown: nobody can approve)',
+  )
 })
