@@ -4,6 +4,7 @@ import { insteadOfAuto, leastCount } from '../core/approval.ts'
 import type { PolicyTerms } from '../core/policy.ts'
 import type { Plan, PlanRemedy, Value } from '../core/plan.ts'
 import type { Proposal, ProposedAction } from '../core/proposal.ts'
+import { isTerms } from './policy-terms.ts'
 
 /**
  * Why a proposal cannot result from the incident's plan; undefined if it can. Asked when a gate is opened, and again for each
@@ -35,6 +36,7 @@ function approvalDeparts(
   requesterExcluded: boolean,
   terms: PolicyTerms | undefined,
 ): string | undefined {
+  if (approval.policy !== undefined && !isTerms(approval.policy)) return 'its terms of the policy are not valid'
   if (!approval.excludeRequester && (risk === 'high' || requesterExcluded)) return 'the requester may not approve it'
   if (!isSameJson(approval.escalateTo, plan.escalate.to))
     return 'the groups that decide after an escalation differ from the plan'

@@ -1,3 +1,4 @@
+import { RunbookError } from '../core/errors.ts'
 import { policyAction, policyTerms, stricterTerms, type Policy, type PolicyTerms } from '../core/policy.ts'
 import type { Proposal } from '../core/proposal.ts'
 import type { Queryable } from '../history/database.ts'
@@ -24,5 +25,27 @@ export async function demandedTerms(
   policy: Policy,
   proposal: Proposal,
 ): Promise<PolicyTerms | undefined> {
-  return stricterTerms(proposal.approval.policy, await termsInForce(db, policy, proposal))
+  const stored = proposal.approval.policy
+  if (stored !== undefined && !isTerms(stored))
+    throw new RunbookError(
+      'RUNBOOK_REFUSED',
+      `${proposal.gate}: the stored terms of the policy are not valid: the proposal was not made by this engine. Run "runbook audit verify"`,
+    )
+  return stricterTerms(stored, await termsInForce(db, policy, proposal))
+}
+
+/** The shape only: a row of the database can hold anything. */
+export function isTerms(stored: Partial<PolicyTerms> | null): boolean {
+  if (stored === null) return false
+  const { rules, groups, count, excludeRequester, excludeAuthor, strength, breakGlass, authors = [] } = stored
+  return (
+    [rules, authors, ...(Array.isArray(groups) ? groups : [groups])].every(isTexts) &&
+    Number.isInteger(count) &&
+    [excludeRequester, excludeAuthor, breakGlass].every((flag) => typeof flag === 'boolean') &&
+    (strength === 'login' || strength === 'signed')
+  )
+}
+
+function isTexts(list: unknown): boolean {
+  return Array.isArray(list) && list.every((text) => typeof text === 'string')
 }

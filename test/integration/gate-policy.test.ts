@@ -261,6 +261,22 @@ describe('a remedy with approval: auto that the configuration allows', () => {
   })
 })
 
+test('stored terms that are no terms are refused, with and without a policy', async () => {
+  for (const odd of [{}, { groups: 'oncall' }, null]) {
+    const opened = await propose(world, { policy: policyOf({}) })
+    const forged = await forgeApproval(opened, (approval) => ({ ...approval, policy: odd as never }))
+    const now = { ...opened, digest: forged.digest }
+    for (const policy of [policyOf({}), NO_POLICY])
+      await expect(approve(now, 'alice', policy)).rejects.toMatchObject({ code: 'RUNBOOK_REFUSED' })
+    await world.superuser.query(
+      `UPDATE runbook.gates SET state = 'approved', decided_at = now(), approved_targets = '{a}' WHERE id = $1`,
+      [now.gate],
+    )
+    for (const policy of [policyOf({}), NO_POLICY])
+      expect(await permit(now, policy)).toMatchObject(refused(/terms of the policy are not valid/))
+  }
+})
+
 test('a gate is not opened with other terms than those of the policy', async () => {
   const gate = { policy: policyOf({ count: 2 }) }
   await expect(propose(world, { gate })).rejects.toThrow(/terms are not those of the policy/)
