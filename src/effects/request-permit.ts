@@ -9,7 +9,13 @@ export type PermitResult =
   /** The effect that is recorded already; or not an effect, then the interpreter decides how to continue. */
   | { answer: EffectAnswer }
 
-/** Requests the permit for this action's target. Throws while another gate holds the lease: the caller must try again. */
+/** How soon a permit is asked for again during a freeze. */
+const ASK_FROZEN_MS = 5_000
+
+/**
+ * Requests the permit for this action's target. Throws while another gate holds the lease, and during a freeze: the caller must try
+ * again. An approval waits for the end of the freeze while it is valid; after that its permit is refused as lapsed.
+ */
 export async function requestPermit(deps: EffectDeps, request: EffectRequest, leaseMs: number): Promise<PermitResult> {
   const answer = await deps.takePermit({
     gate: request.gate,
@@ -30,5 +36,6 @@ export async function requestPermit(deps: EffectDeps, request: EffectRequest, le
   if (reason === 'withdrawn' || reason === 'lapsed') return { answer: { over: true, message } }
   if (reason === 'busy')
     throw new RunbookError('RUNBOOK_CONFLICT', message, { reason, retryAfterMs: answer.retryAfterMs })
+  if (reason === 'frozen') throw new RunbookError('RUNBOOK_CONFLICT', message, { reason, retryAfterMs: ASK_FROZEN_MS })
   return { refused: `no permit (${reason}): ${message}` }
 }

@@ -5,9 +5,9 @@ import { connectionsOf } from './breaker.ts'
 import { breakerOf, FREEZE } from './controls.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 import { limitObstacles } from './obstacles.ts'
-import { refuse, type PermitAnswer } from './permit-request.ts'
+import { refuse, type PermitAnswer, type PermitRefused } from './permit-request.ts'
 
-export async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitAnswer | undefined> {
+export async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitRefused | undefined> {
   // A change of a control waits for the permits that did not see it: no permit is granted after `freeze` has returned.
   await lockShared(connection, ADVISORY_LOCKS.controls)
   const found = await connection.query<{ name: string; person: string; reason: string }>(

@@ -29,9 +29,7 @@ export async function takePermit(
     const { incident, gate, now } = await lockGate(connection, request.gate)
     const earlier = await earlierPermit(connection, request)
     if (incident.closed) return refuse('cancelled', 'the incident is closed')
-    const late =
-      (earlier ? undefined : await tooLate(connection, incident, gate, now)) ??
-      (earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request))
+    const late = earlier ? undefined : await tooLate(connection, incident, gate, now)
     if (late) return late
     const other = gate.intact
       ? mismatchWithProposal(gate, request)
@@ -47,7 +45,14 @@ export async function takePermit(
     })
     if (missing !== undefined) return refuse('not-approved', missing)
     const control = await refusedByControl(connection, gate)
+    // A remedy that has begun may go on after its approval has lapsed, but it does not wait for the end of a freeze for longer.
+    if (control?.reason === 'frozen' && lapsesAt(gate) <= now)
+      return refuse('lapsed', `the approval is no longer valid, and ${control.message}`)
     if (control) return control
+    // After the freeze: a re-check that was made before it is too old by then, and is made again.
+    const stale =
+      earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request)
+    if (stale) return stale
     const remedy = `${incident.runbook}/${gate.remedy}`
     const lease = leaseOf(incident, gate, remedy, request.target)
     if (!earlier) {

@@ -225,10 +225,10 @@ describe('a script', () => {
     let refused: unknown
     const { takePermit } = permits({
       // While this attempt has its permit but has not written yet, another attempt is refused.
-      before: async () => void (refused = await executeEffect(request, depsFor(world, targets(), denying('frozen')))),
+      before: async () => void (refused = await executeEffect(request, depsFor(world, targets(), denying('breaker')))),
     })
     const answer = await executeEffect(request, depsFor(world, targets(), takePermit))
-    expect(refused).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): it is frozen' } })
+    expect(refused).toMatchObject({ effect: { result: 'refused', detail: 'no permit (breaker): it is breaker' } })
     expect(answer).toEqual(refused)
     expect(await queue.isPaused()).toBe(true)
   })

@@ -189,7 +189,7 @@ describe('process.run', () => {
   test('is unknown after an unfinished attempt if the next attempt is refused', async () => {
     const again = { ...restart, idempotent: true }
     const approvedVia = { process: async () => Promise.reject(new Error('away')) }
-    for (const more of [{ deps: { takePermit: denying('frozen') } }, { approvedVia }])
+    for (const more of [{ deps: { takePermit: denying('breaker') } }, { approvedVia }])
       expect(await applied('process.run', again, { gate: await begun('process.run'), ...more })).toMatchObject({
         result: 'unknown',
         detail: expect.stringContaining('its outcome is unknown; the next attempt was refused: '),
@@ -202,10 +202,10 @@ describe('process.run', () => {
     let refused: Effect | undefined
     const { takePermit } = permits({
       before: async () =>
-        void (refused = await applied('process.run', restart, { gate, deps: { takePermit: denying('frozen') } })),
+        void (refused = await applied('process.run', restart, { gate, deps: { takePermit: denying('breaker') } })),
     })
     expect(await applied('process.run', restart, { gate, deps: { takePermit } })).toEqual(refused)
-    expect(refused).toMatchObject({ result: 'refused', detail: expect.stringContaining('frozen') })
+    expect(refused).toMatchObject({ result: 'refused', detail: expect.stringContaining('breaker') })
     expect(await ran()).toEqual([])
   })
 
@@ -418,7 +418,7 @@ describe('http.request', () => {
 describe('notify', () => {
   test('needs no permit, and a channel that does not answer does not stop the remedy', async () => {
     const message = { channel: 'platform-support', message: 'hello' }
-    expect(await applied('notify', message, { deps: { takePermit: denying('frozen') } })).toMatchObject({
+    expect(await applied('notify', message, { deps: { takePermit: denying('breaker') } })).toMatchObject({
       result: 'applied',
       detail: 'notified platform-support',
     })

@@ -181,7 +181,7 @@ describe('an approved update', () => {
       permitRequests += 1
       entered.resolve()
       await go.promise
-      return { granted: false, reason: 'frozen', message: 'freeze is on' }
+      return { granted: false, reason: 'breaker', message: 'breaker/db is on' }
     })
     const first = executeEffect(failRun(gate, 'refused-twin'), deps)
     await entered.promise
@@ -189,7 +189,9 @@ describe('an approved update', () => {
     await eventually('the second attempt waits for the first', isSessionBlocked)
     go.resolve()
 
-    expect(await first).toMatchObject({ effect: { result: 'refused', detail: 'no permit (frozen): freeze is on' } })
+    expect(await first).toMatchObject({
+      effect: { result: 'refused', detail: 'no permit (breaker): breaker/db is on' },
+    })
     expect(await second).toEqual(await first)
     expect(permitRequests).toBe(1)
     expect(await ledgerEntries(gate)).toBe(0)
@@ -202,7 +204,7 @@ describe('an approved update', () => {
       await world.owner.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
       )
-      return { granted: false, reason: 'frozen', message: 'freeze is on' }
+      return { granted: false, reason: 'breaker', message: 'breaker/db is on' }
     })
     await expect(executeEffect(request, deps)).rejects.toThrow()
     expect(await recorded(gate)).toBe(0)

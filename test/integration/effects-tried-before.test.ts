@@ -179,7 +179,7 @@ describe('when the end of a repeatable command was not seen', () => {
     return request
   }
 
-  test.each(['stale', 'cancelled', 'withdrawn', 'lapsed', 'frozen'] as const)(
+  test.each(['stale', 'cancelled', 'withdrawn', 'lapsed', 'breaker'] as const)(
     'it is unknown when the permit is refused as %s',
     async (reason) => {
       expect(await executeEffect(await started(), depsFor(world, {}, denying(reason)))).toMatchObject({
@@ -194,8 +194,11 @@ describe('when the end of a repeatable command was not seen', () => {
     expect(await executeEffect(request, without)).toMatchObject({ effect: { result: 'unknown' } })
   })
 
-  test('a permit is requested again while another remedy has the lease', async () => {
-    await expect(executeEffect(await started(), depsFor(world, {}, denying('busy')))).rejects.toMatchObject({
+  test.each([
+    ['another remedy has the lease', 'busy'],
+    ['the engine is frozen', 'frozen'],
+  ] as const)('a permit is requested again while %s', async (_, reason) => {
+    await expect(executeEffect(await started(), depsFor(world, {}, denying(reason)))).rejects.toMatchObject({
       code: 'RUNBOOK_CONFLICT',
     })
   })

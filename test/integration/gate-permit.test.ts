@@ -527,6 +527,14 @@ describe('a permit is refused', () => {
     await switchControl(world.engine, { control: 'freeze', on: true, person: 'lead', reason: 'audit' })
     expect(await permit(opened, 'a')).toMatchObject(denied('frozen', /lead: audit/))
     expect(await permit(opened, 'b')).toMatchObject(denied('frozen'))
+    // The re-check becomes too old meanwhile; that is only said after the freeze.
+    await world.superuser.query(`UPDATE runbook.gates SET decided_at = decided_at - interval '1 day' WHERE id = $1`, [
+      opened.gate,
+    ])
+    expect(await permit(opened, 'a')).toMatchObject(denied('lapsed', /no longer valid, and freeze is on/))
+    await world.superuser.query(`UPDATE runbook.gates SET decided_at = decided_at + interval '1 day' WHERE id = $1`, [
+      opened.gate,
+    ])
     await switchControl(world.engine, { control: 'freeze', on: false, person: 'lead', reason: 'done' })
     expect(await permit(opened, 'b')).toMatchObject({ granted: true })
   })

@@ -7,6 +7,10 @@ import { cancelIncident } from '../../src/engine/incident-actions.ts'
 import { retryIncident } from '../../src/engine/retry.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
 import { activityDependencies } from '../../src/engine/run-worker.ts'
+import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
+import { showIncident } from '../../src/engine/views/show.ts'
+import { switchControl } from '../../src/gate/controls.ts'
+import { eventually } from '../support/effects-world.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
 import { recordEvents } from '../../src/history/record.ts'
@@ -280,6 +284,28 @@ describe('approval: auto', () => {
       expect(await world.closed(id)).toMatchObject({ outcome: 'cancelled' })
     }))
 })
+
+test('an approval waits for the end of a freeze, and is then applied without another approval', () =>
+  withWorker({}, async () => {
+    await world.addThings('frozen', 'f1')
+    const id = await world.open('usual', 'frozen')
+    const freeze = { control: 'freeze', person: 'lead', reason: 'a failover' }
+    await switchControl(world.history.engine, { ...freeze, on: true })
+    await world.decide(await world.atGate(id))
+    const attempts = async () =>
+      (await incidentWorkflow(world.engine, id)).describe().then(({ raw }) => raw.pendingActivities ?? [])
+    await eventually('the permit was asked for and refused', async () =>
+      (await attempts()).some(({ lastFailure }) => lastFailure?.message?.includes('freeze is on') === true),
+    )
+    const waiting = await showIncident(world.engine.database, id)
+    expect(waiting.controls).toMatchObject([{ name: 'freeze', reason: 'a failover' }])
+    expect(waiting.rounds).toMatchObject([{ gate: { state: 'approved', validUntil: expect.any(String) }, effects: [] }])
+    await switchControl(world.history.engine, { ...freeze, on: false })
+    const closed = await world.closed(id)
+    expect(closed).toMatchObject({ outcome: 'resolved' })
+    expect(closed.rounds).toHaveLength(1)
+    expect(await statesOf('frozen')).toEqual(['good'])
+  }))
 
 describe('targets', () => {
   test('in batches: after a cancellation between two batches, the later batches are not applied', () =>

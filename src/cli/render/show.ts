@@ -144,8 +144,15 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
     ...lines,
     ...wrap(`Remedy: ${gate.proposal.title}`, width, 2).map(colours.bold),
     ...decisionLines(gate, page),
+    ...validityLines(view, round, page),
     ...targetLines(round, page, MAX_TARGETS),
   ]
+}
+
+/** While an approval waits for the end of a freeze, of a lease or of an outage. */
+function validityLines({ outcome }: IncidentView, { gate, effects }: RoundView, { width }: Page): string[] {
+  if (outcome !== null || effects.length > 0 || !gate?.validUntil) return []
+  return [line(width, ` valid until ${clockText(gate.validUntil)}`)]
 }
 
 function checkText({ name, status, rows, truncated }: CheckView): string {

@@ -6,7 +6,7 @@ import { blockingControls, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
 import { leaseObstacles, limitObstacles, type Obstacle } from '../../gate/obstacles.ts'
 import { leaseOf } from '../../gate/permit-limits.ts'
-import { readDecisions, readGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
+import { lapsesAt, readDecisions, readGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readEvents, readIncident, type IncidentRow } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
@@ -103,6 +103,7 @@ export async function gateView(
     state: gate.state,
     openedAt: gate.openedAt.toISOString(),
     expiresAt: gate.expiresAt.toISOString(),
+    validUntil: gate.state === 'approved' ? lapsesAt(gate).toISOString() : null,
     required: requiredApprovals(gate.proposal),
     groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.proposal.approval.by,
     auto: gate.proposal.approval.auto,

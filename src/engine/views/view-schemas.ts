@@ -159,6 +159,8 @@ export const gateView = z
     state: gateState,
     openedAt: time,
     expiresAt: time,
+    /** Until when the remedy may begin, if it is approved; null before that. */
+    validUntil: time.nullable(),
     required: z.int(),
     groups: z.array(z.string()),
     auto: z.boolean(),

@@ -86,6 +86,7 @@ function gateFor(proposal: Proposal, other: Partial<GateView> = {}): GateView {
     state: 'open',
     openedAt: '2026-03-14T03:10:40.000Z',
     expiresAt: '2026-03-14T03:25:40.000Z',
+    validUntil: null,
     required: 1,
     groups: ['oncall'],
     auto: false,
