@@ -1,13 +1,17 @@
 import type { Json, JsonObject } from '../../src/core/json.ts'
 
-export const LEVEL_FIELDS = ['level', 'severity', 'levelname', 'log.level', 'loglevel', 'lvl', '@l']
-export const MESSAGE_FIELDS = ['msg', 'message', 'short_message', '@m', '@mt']
+export const LEVEL_FIELDS = ['level', 'severity', 'levelname', 'log.level', 'loglevel', 'lvl', '@l', 'severityText']
+export const MESSAGE_FIELDS = ['msg', 'message', 'short_message', '@m', '@mt', 'body.stringValue', 'body']
 
 /** The numbers of pino and bunyan. */
 const NUMBERS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
 /** The numbers of syslog, journald and GELF. */
 const SYSLOG = ['fatal', 'fatal', 'fatal', 'error', 'warn', 'info', 'info', 'debug']
-const WORDS: Record<string, string> = { err: 'error', warning: 'warn', information: 'info', informational: 'info' }
+const WORDS: Record<string, string> = {
+  ...{ err: 'error', eror: 'error', e: 'error', severe: 'error', warning: 'warn', wrn: 'warn', w: 'warn' },
+  ...{ information: 'info', informational: 'info', inf: 'info', i: 'info', dbg: 'debug', dbug: 'debug', d: 'debug' },
+  ...{ trc: 'trace', ftl: 'fatal', f: 'fatal' },
+}
 
 /** One name for each level, however it is written: 50, "50", "ERROR" and "err" are `error`. Other values become their own text. */
 export function levelName(value: Json | undefined, line?: JsonObject): string | null {

@@ -2,6 +2,7 @@ import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS, syslogLevel } from './log-levels.ts'
+import { parseLogfmt } from './parse-logfmt.ts'
 import { parseTime, TIME_FIELDS } from './parse-time.ts'
 import type { Time } from './parse-time.ts'
 
@@ -58,9 +59,10 @@ export function unwrap(line: string): Unwrapped {
       partial: !log.endsWith('\n') && Object.keys(object).length <= 4 && object['time'] !== undefined,
     }
   const journal = Number(object['__REALTIME_TIMESTAMP'])
-  if (typeof MESSAGE === 'string' && journal > 0)
+  const entry = typeof MESSAGE === 'string' ? MESSAGE : textOfBytes(MESSAGE)
+  if (entry !== undefined && journal > 0)
     return {
-      text: MESSAGE,
+      text: entry,
       time: { at: journal / 1000 },
       level: syslogLevel(object['PRIORITY']),
       partial: false,
@@ -75,18 +77,19 @@ export function parseRecord({ text: written, time, level = null }: Omit<Unwrappe
   const text = written.includes('\u001b') ? written.replace(COLOURS, '') : written
   const start = text.slice(0, MAX_PREFIX).indexOf('{')
   const candidate = start >= 0 && text.length <= MAX_LINE_LENGTH && text.trimEnd().endsWith('}')
-  const value = candidate ? parseOutsideJson(text.slice(start)) : undefined
-  const prefix = parseText(value === undefined ? text : text.slice(0, start))
+  const pairs = text.length <= MAX_LINE_LENGTH ? parseLogfmt(text) : undefined
+  const value = pairs ?? (candidate ? parseOutsideJson(text.slice(start)) : undefined)
+  const prefix = parseText(pairs ? '' : value === undefined ? text : text.slice(0, start))
   if (!isJsonObject(value))
     return { ...prefix, time: prefix.time ?? time, level: prefix.level ?? level, object: null, taken: [], text }
   const object = isJsonObject(value['jsonPayload']) ? { ...value, ...value['jsonPayload'] } : (value as JsonObject)
   const own = TIME_FIELDS.find((name) => parseTime(fieldOf(object, name)) !== undefined)
   const levelField = LEVEL_FIELDS.find((name) => fieldOf(object, name) !== undefined)
-  const messageField = MESSAGE_FIELDS.find((name) => object[name] !== undefined)
+  const messageField = MESSAGE_FIELDS.find((name) => fieldOf(object, name) !== undefined)
   return {
     time: own === undefined ? (prefix.time ?? time) : parseTime(fieldOf(object, own)),
     level: levelField === undefined ? (prefix.level ?? level) : levelName(fieldOf(object, levelField), object),
-    message: messageField === undefined ? prefix.message || null : textOf(object[messageField]),
+    message: messageField === undefined ? prefix.message || null : textOf(fieldOf(object, messageField)),
     object,
     taken: [own, levelField, messageField].flatMap((name) => name ?? []),
     text,
@@ -118,6 +121,12 @@ export function fieldOf(object: JsonObject, name: string): Json | undefined {
     value = (value as JsonObject)[part]
   }
   return value
+}
+
+/** journald writes a message with colours or other control characters as the numbers of its bytes. */
+function textOfBytes(value: Json | undefined): string | undefined {
+  const isText = Array.isArray(value) && value.every((byte) => typeof byte === 'number' && byte >= 0 && byte < 256)
+  return isText ? new TextDecoder().decode(Uint8Array.from(value as number[])) : undefined
 }
 
 function textOf(value: Json | undefined): string | null {

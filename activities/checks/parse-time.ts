@@ -4,7 +4,19 @@ import type { Json } from '../../src/core/json.ts'
 /** `at`: ms since the epoch. `latest`: the time has no zone; in every zone it is at or before this. */
 export type Time = { at: number } | { latest: number }
 
-export const TIME_FIELDS = ['time', 'timestamp', 'ts', '@timestamp', '@t', 'datetime', 'date', 'asctime', 'instant']
+export const TIME_FIELDS = [
+  'time',
+  'timestamp',
+  'ts',
+  '@timestamp',
+  '@t',
+  'datetime',
+  'date',
+  'asctime',
+  'instant',
+  't',
+  'timeUnixNano',
+]
 
 const MAX_TIME_MS = 8.64e15
 const FORM = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)?$/i

@@ -33,6 +33,7 @@ async function searchFiles(parameters: JsonObject = {}) {
 const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1_000)
 const iso = (secondsAgo: number) => at(secondsAgo).toISOString()
 const json = (value: Json) => JSON.stringify(value)
+const journal = () => ({ __REALTIME_TIMESTAMP: `${at(5).getTime()}000`, PRIORITY: '3' })
 const complete = { unparsed: 0, unread: 0, absentFields: [], truncated: false }
 
 describe('a search for errors finds the line', () => {
@@ -52,6 +53,18 @@ describe('a search for errors finds the line', () => {
     ['in a file of CRI', `${iso(5)} stdout F ${json({ level: 50, msg: 'refused' })}`],
     ['of docker compose', `worker-1  | ${json({ level: 50, time: at(5).getTime(), msg: 'refused' })}`],
     ['of pm2', json({ message: json({ level: 50, msg: 'refused' }), timestamp: iso(5), process_id: 0, app_name: 'a' })],
+    [
+      'of journald, with colours',
+      json({ ...journal(), MESSAGE: [...Buffer.from(`\u001b[31m${'refused'}\u001b[39m`)] }),
+    ],
+    ['in logfmt', `time=${iso(5)} level=error msg="refused" job=7`],
+    ['of log15', `t=${iso(5)} lvl=eror msg=refused`],
+    ['with a level of three letters', json({ time: iso(5), level: 'ERR', msg: 'refused' })],
+    ['of java.util.logging', json({ timestamp: iso(5), level: 'SEVERE', message: 'refused' })],
+    [
+      'of OpenTelemetry',
+      json({ timeUnixNano: `${at(5).getTime()}000000`, severityText: 'ERROR', body: { stringValue: 'refused' } }),
+    ],
     ['as text', `${iso(5)} [error]: refused`],
     [
       'of pino-pretty',
@@ -165,4 +178,16 @@ describe('files', () => {
     expect(await search(Buffer.from(`\ufeff${crlf}`, 'utf16le'), query)).toMatchObject({ count: 1, ...complete })
     expect(await search(`\ufeff${crlf}`, query)).toMatchObject({ count: 1, ...complete })
   })
+})
+
+test.each([
+  ['glog', `E1128 03:00:01.123000   12345 worker.go:42] "refused" err="boom"`],
+  ['a syslog file', 'Nov 28 03:00:01 host worker[42]: ERROR refused'],
+  ['log4j without a zone', `${iso(5).slice(0, 23).replace('T', ' ')} [main] ERROR com.x.Worker - refused`],
+  ['logfmt with a text between its fields', `time=${iso(5)} level=error oh no msg=refused`],
+  ['a time with the number of its week', '2026-W48-6T03:00:00Z ERROR refused'],
+])('a line of %s is found or counted as not understood, never as no error', async (_, line) => {
+  const { count, unparsed, truncated } = await search([line], { where: { level: 'error' }, since: '1h' })
+  expect([count, unparsed]).not.toEqual([0, 0])
+  expect(truncated).toBe(true)
 })
