@@ -1,15 +1,25 @@
 import { executeEffect } from '../src/effects/execute.ts'
-import { RunbookError } from '../src/core/errors.ts'
+import { refuseUntried } from '../src/effects/refuse-untried.ts'
+import type { EffectAnswer, EffectDeps, EffectRequest } from '../src/effects/request.ts'
+import { messageOf, RunbookError } from '../src/core/errors.ts'
 import type { ProposedAction } from '../src/core/proposal.ts'
-import { readGate } from '../src/gate/gates.ts'
+import { readGate, type GateRow } from '../src/gate/gates.ts'
 import { takePermit } from '../src/gate/permit.ts'
+import type { PermitRequest } from '../src/gate/permit-request.ts'
+import { endOutages } from '../src/history/outages.ts'
+import { downConnection } from '../src/targets/connection-down.ts'
 import type { ApplyAnswer, ApplyRequest } from '../src/interpreter/host.ts'
 import { ACTION_IMPLEMENTATIONS } from './actions/action-table.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { isAutoApproved } from './is-auto-approved.ts'
+import { waitWhileDown } from './wait-while-down.ts'
 
 /** Applies one action of the stored proposal to one target. Everything comes from the gate's row; nothing is rendered again. */
-export async function apply(dependencies: ActivityDependencies, request: ApplyRequest): Promise<ApplyAnswer> {
+export async function apply(
+  dependencies: ActivityDependencies,
+  request: ApplyRequest,
+  mayHaveWaited = false,
+): Promise<ApplyAnswer> {
   const { database, targets, notify } = dependencies
   const gate = await readGate(database, request.gate)
   const action = gate.proposal.actions.find((one) => one.id === request.action && one.target === request.target)
@@ -21,19 +31,50 @@ export async function apply(dependencies: ActivityDependencies, request: ApplyRe
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
   const { proposalDigest, recheckedAt, timeoutMs } = request
   const rules = { ...dependencies, isAutoApproved: (one: ProposedAction) => isAutoApproved(dependencies, one) }
-  const answer = await executeEffect(
-    { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs },
-    {
-      database,
-      targets,
-      takePermit: (wanted) => takePermit(database, rules, wanted),
-      implementations: ACTION_IMPLEMENTATIONS,
-      notify,
-    },
-  )
+  const effect = { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs }
+  const deps = {
+    database,
+    targets,
+    takePermit: (wanted: PermitRequest) => takePermit(database, rules, wanted),
+    implementations: ACTION_IMPLEMENTATIONS,
+    notify,
+  }
+  const attempt = async () => {
+    const done = await executeEffect(effect, deps)
+    if (mayHaveWaited) await endOutages(database, gate.incident, true)
+    return done
+  }
+  const answer = await attempt().catch((error: unknown) => waitToApply(dependencies, gate, effect, deps, error))
   if ('stale' in answer) return { stale: answer.message }
   if ('cancelled' in answer) return { stopped: answer.message }
   if ('over' in answer) return { over: answer.message }
   if ('waiting' in answer) return { waiting: answer.message }
   return { effect: answer.effect }
+}
+
+/**
+ * After an attempt that failed because its connection is down. Before the target's permit nothing was started: the approval waits for as
+ * long as it is valid, and a cancelled incident ends. After it, only the outcome counts: it is asked for again, until the wait is over.
+ */
+async function waitToApply(
+  dependencies: ActivityDependencies,
+  gate: GateRow,
+  effect: EffectRequest,
+  deps: EffectDeps,
+  error: unknown,
+): Promise<EffectAnswer> {
+  const connection = downConnection(error)
+  if (connection === undefined) throw error
+  const why = messageOf(error)
+  const { incident, round } = gate
+  const permit = await dependencies.database.query('SELECT FROM runbook.permits WHERE gate = $1 AND target = $2', [
+    gate.id,
+    effect.action.target,
+  ])
+  const place = { incident, stage: `r${round}/apply`, gate: gate.id, isBegun: permit.rowCount === 1 }
+  const wait = await waitWhileDown(dependencies, place, [{ connection, why }])
+  if ('waiting' in wait) throw new RunbookError('RUNBOOK_UNREACHABLE', wait.waiting)
+  if ('cancelled' in wait) return { cancelled: true, message: wait.cancelled }
+  if ('ended' in wait) return { over: true, message: wait.ended }
+  return refuseUntried(effect, deps, `${why}; ${wait.over}`)
 }

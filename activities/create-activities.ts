@@ -68,23 +68,24 @@ export function createDiagnoseActivities(
     runChecks: (incident, requests) =>
       withHeartbeat({}, async () => {
         await expectChecks(database, await authorize(incident), requests)
-        return runChecks(dependencies, incident, requests)
+        const { isLocal, attempt } = activityInfo()
+        return runChecks(dependencies, incident, requests, !isLocal || attempt > 1)
       }),
     propose: (incident, draft) =>
       withHeartbeat({}, async () => {
         await expectDraft(database, await authorize(incident), draft)
-        return propose(dependencies, incident, draft, cancellationSignal())
+        return propose(dependencies, incident, draft, cancellationSignal(), activityInfo().attempt > 1)
       }),
     resolveGate: async (gate, tokens) => {
       await authorize(incidentOfGate(gate))
       return resolveGate(dependencies, gate, tokens)
     },
     poll: (incident, request) => {
-      const before = activityInfo().heartbeatDetails as { startedAt?: number } | undefined
-      const startedAt = before?.startedAt ?? Date.now()
-      return withHeartbeat({ startedAt }, async () => {
+      const before = activityInfo().heartbeatDetails as { startedAt?: number; waitedMs?: number } | undefined
+      const times = { startedAt: before?.startedAt ?? Date.now(), waitedMs: before?.waitedMs ?? 0 }
+      return withHeartbeat(times, async () => {
         await expectPoll(database, await authorize(incident), request)
-        return poll(dependencies, incident, request, { startedAt, sleep })
+        return poll(dependencies, incident, request, { times, sleep })
       })
     },
     record: async (incident, place, kind, data) =>
@@ -123,7 +124,7 @@ export function createRemediateActivities(
     apply: (request) =>
       withHeartbeat({}, async () => {
         await authorizeCaller(dependencies.database, incidentOfGate(request.gate), caller())
-        return apply(dependencies, request)
+        return apply(dependencies, request, activityInfo().attempt > 1)
       }),
   })
 }

@@ -12,6 +12,8 @@ export interface ActivityDependencies extends Deciders {
   /** Kinds and connections for which `approval: auto` is permitted. */
   auto: { kind: string; connection: string }[]
   requesterMayApprove: boolean
+  /** How long an incident waits for a connection that is down. Default: ten minutes. */
+  waitWhileDownMs?: number
   /** Notifies a channel. Returns the result as text; null if no such channel is configured. Throws if the message was not delivered. */
   notify(channel: string, message: string): Promise<string | null>
   /** For how long an escalation is sent again to a channel that cannot be reached. Default: ten minutes. */

@@ -1,29 +1,42 @@
+import { humanDuration } from '../src/core/duration.ts'
+import type { Evidence } from '../src/core/evidence.ts'
 import { parseStage } from '../src/core/place.ts'
+import { endOutages } from '../src/history/outages.ts'
 import { recordEvidence, setState } from '../src/history/record.ts'
-import type { PollAnswer, PollRequest } from '../src/interpreter/host.ts'
+import type { CheckRequest, PollAnswer, PollRequest } from '../src/interpreter/host.ts'
 import { poll as pollChecks } from '../src/interpreter/poll.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { runCheck } from './checks/run-check.ts'
+import { observe } from './checks/run-check.ts'
+import { withNote } from './run-checks.ts'
+import { waitWhileDown } from './wait-while-down.ts'
 
-/** When the polling began; the activity's heartbeat keeps it over a crash. */
 export interface PollClock {
-  startedAt: number
+  /** When the polling began, and for how long it waited for connections since; the activity's heartbeat keeps both over a crash. */
+  times: { startedAt: number; waitedMs: number }
   /** Throws if the activity was cancelled. */
   sleep(ms: number): Promise<void>
 }
 
-/** Polls inside one activity, so that waiting for minutes adds no events to the workflow's history. The last sample is stored as evidence. */
+/** Between two tries to reach a connection that is down. */
+const TRY_AGAIN_MS = 2_000
+
+/**
+ * Polls inside one activity, so that waiting for minutes adds no events to the workflow's history. The last sample is stored as evidence.
+ * While a connection is down nothing is sampled, and the time does not count for `within`.
+ */
 export async function poll(
-  { database, targets }: ActivityDependencies,
+  dependencies: ActivityDependencies,
   incident: string,
   request: PollRequest,
   clock: PollClock,
 ): Promise<PollAnswer> {
+  const { database } = dependencies
   if (parseStage(request.place)?.at === 'verify') await setState(database, incident, 'verifying')
+  const sampler = samplerOf(dependencies, incident, request, clock)
   const polled = await pollChecks(
     {
-      runChecks: (requests) => Promise.all(requests.map((one) => runCheck(one, targets))),
-      elapsedMs: () => Date.now() - clock.startedAt,
+      ...sampler,
+      elapsedMs: () => Date.now() - clock.times.startedAt - clock.times.waitedMs,
       sleep: (ms) => clock.sleep(ms),
       cancelled: async () => {
         const found = await database.query<{ cancelled: boolean }>(
@@ -37,5 +50,48 @@ export async function poll(
   )
   const { last, parameters, ...answer } = polled
   await recordEvidence(database, incident, last, parameters)
-  return answer
+  if (clock.times.waitedMs === 0) return answer
+  return {
+    ...answer,
+    detail: `${answer.detail}, without the ${humanDuration(clock.times.waitedMs)} in which a connection was down`,
+  }
+}
+
+function samplerOf(
+  dependencies: ActivityDependencies,
+  incident: string,
+  { place }: PollRequest,
+  clock: PollClock,
+): { runChecks(requests: CheckRequest[]): Promise<Evidence[]>; wasInterrupted(): boolean } {
+  // An attempt before this one may have ended while it waited.
+  let mayHaveWaited = clock.times.waitedMs > 0
+  let interrupted = false
+  return {
+    wasInterrupted: () => {
+      const was = interrupted
+      interrupted = false
+      return was
+    },
+    async runChecks(requests) {
+      for (;;) {
+        const since = Date.now()
+        const observations = await Promise.all(requests.map((one) => observe(one, dependencies.targets)))
+        const down = observations.flatMap((one) => one.down ?? [])
+        if (down.length === 0) {
+          if (mayHaveWaited) await endOutages(dependencies.database, incident, true)
+          mayHaveWaited = false
+          return observations.map(({ evidence }) => evidence)
+        }
+        const wait = await waitWhileDown(dependencies, { incident, stage: place }, down)
+        interrupted = true
+        if (!('waiting' in wait)) {
+          const note = 'over' in wait ? wait.over : 'no longer waited for'
+          return observations.map((one) => withNote(one, note))
+        }
+        mayHaveWaited = true
+        await clock.sleep(TRY_AGAIN_MS)
+        clock.times.waitedMs += Date.now() - since
+      }
+    },
+  }
 }

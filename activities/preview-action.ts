@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
 import { visibleText } from '../src/core/displayable.ts'
 import { ACTIONS } from './actions/action-table.ts'
-import type { Action } from './actions/action.ts'
+import { UnreadPreview, type Action } from './actions/action.ts'
 import { cleaned } from './limit-result.ts'
 import type { PreviewContext } from './checks/check.ts'
 
@@ -28,6 +28,10 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
     const guarantee = await guaranteeOf(action, parameters, context)
     return guarantee === undefined ? preview : { ...preview, guarantee }
   } catch (error) {
+    if (error instanceof UnreadPreview) {
+      context.onDown?.(error.message)
+      return error.preview
+    }
     const problem = isRunbookError(error, 'RUNBOOK_CHECK_FAILED')
       ? 'what it would change could not be read'
       : 'it would be refused now'

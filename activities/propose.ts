@@ -4,11 +4,14 @@ import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { termsInForce } from '../src/gate/policy-terms.ts'
 import { readIncident } from '../src/history/incidents.ts'
+import { endOutages } from '../src/history/outages.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
 import { allowsPartialApproval, whyBadKey } from '../src/interpreter/render.ts'
+import type { Down } from './checks/run-check.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { isAutoApproved } from './is-auto-approved.ts'
 import { previewAction } from './preview-action.ts'
+import { throwWhileDown } from './wait-while-down.ts'
 
 /**
  * Turns a draft into the proposal: previews each action read-only, then digests and stores the proposal and opens its gate. A remedy
@@ -19,16 +22,26 @@ export async function propose(
   incident: string,
   draft: ProposalDraft,
   signal: AbortSignal,
+  mayHaveWaited = false,
 ): Promise<Proposed> {
   const { database, targets } = dependencies
   checkKeys(draft)
   const { planDigest } = await readIncident(database, incident)
+  const down: Down[] = []
   const actions = await Promise.all(
     draft.actions.map(async (action): Promise<ProposedAction> => ({
       ...action,
-      preview: await previewAction(action.kind, action.with, { targets, signal }),
+      preview: await previewAction(action.kind, action.with, {
+        targets,
+        signal,
+        onDown: (why) => down.push({ connection: String(action.with['connection']), why }),
+      }),
     })),
   )
+  // A person must see what would change; after the wait, the previews say that it could not be read.
+  const place = { incident, stage: `r${draft.round}/proposal` }
+  if (down.length > 0) await throwWhileDown(dependencies, place, down)
+  else if (mayHaveWaited) await endOutages(database, incident, true)
   const { approval: asked, risk, escalateTo } = draft
   const approval = effectiveApproval(asked, {
     risk,

@@ -1,39 +1,68 @@
 import { digest } from '../src/core/canonical.ts'
 import type { Evidence } from '../src/core/evidence.ts'
-import { parseCheckPlace } from '../src/core/place.ts'
+import { gateId } from '../src/core/incident.ts'
+import { formatStage, parseCheckPlace, type CheckStage } from '../src/core/place.ts'
 import type { Database } from '../src/history/database.ts'
-import { evidenceBody, recordEvidence } from '../src/history/record.ts'
+import { endOutages } from '../src/history/outages.ts'
+import { evidenceBody, recordEvidence, setState } from '../src/history/record.ts'
 import type { CheckRequest } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
-import { runCheck } from './checks/run-check.ts'
+import { observe, type Observation } from './checks/run-check.ts'
+import { throwWhileDown, type WaitPlace } from './wait-while-down.ts'
 
 /**
  * Runs a wave of checks in parallel and stores each result at its place, in one transaction. Returns what is stored there: if a wave ran
  * twice after a crash, the first results count.
+ *
+ * While a connection is down it throws before anything is stored, and the caller tries again: that a system cannot be reached is evidence
+ * only once the wait for it is over. `mayHaveWaited`: an earlier call may have thrown so.
  */
 export async function runChecks(
-  { database, targets }: Pick<ActivityDependencies, 'database' | 'targets'>,
+  dependencies: Pick<ActivityDependencies, 'database' | 'targets' | 'waitWhileDownMs'>,
   incident: string,
   requests: CheckRequest[],
+  mayHaveWaited = false,
 ): Promise<Evidence[]> {
-  const stages = requests.map((request) => parseCheckPlace(request.place)?.stage.at)
+  const { database, targets } = dependencies
+  const stages = requests.flatMap((request) => parseCheckPlace(request.place)?.stage ?? [])
   // A permit compares the age of a re-check's evidence with the engine's database: by that clock, read before anything is observed.
-  const startedAt = stages.includes('recheck') ? await readNow(database) : new Date().toISOString()
-  const found = await Promise.all(
+  const startedAt = stages.some(({ at }) => at === 'recheck') ? await readNow(database) : new Date().toISOString()
+  const observations = await Promise.all(
     requests.map((request) =>
-      request.unavailable === undefined ? runCheck(request, targets, startedAt) : unavailable(request, startedAt),
+      request.unavailable === undefined ? observe(request, targets, startedAt) : unavailable(request, startedAt),
     ),
   )
-  const parameters = Object.fromEntries(requests.map((request) => [request.place, request.parameters]))
+  const down = observations.flatMap((one) => one.down ?? [])
+  let found = observations.map(({ evidence }) => evidence)
   // Only the diagnosis changes the incident's state; checks at other stages run within the states `applying` and `verifying`.
-  const state = stages.includes('diagnose') ? 'diagnosing' : undefined
+  const state = stages.some(({ at }) => at === 'diagnose') ? 'diagnosing' : undefined
+  if (down.length > 0) {
+    if (state) await setState(database, incident, state)
+    const note = await throwWhileDown(dependencies, placeOf(incident, stages[0]), down)
+    found = observations.map((one) => withNote(one, note))
+  } else if (mayHaveWaited) await endOutages(database, incident, true)
+  const parameters = Object.fromEntries(requests.map((request) => [request.place, request.parameters]))
   return recordEvidence(database, incident, found, parameters, state)
 }
 
-function unavailable({ place, name, kind, unavailable: error = '' }: CheckRequest, startedAt: string): Evidence {
+function placeOf(incident: string, stage: CheckStage | undefined): WaitPlace {
+  if (!stage) return { incident, stage: '' }
+  const place = { incident, stage: formatStage(stage) }
+  // The approval waits too, and only for as long as it is valid.
+  return stage.at === 'recheck' ? { ...place, gate: gateId(incident, stage.round) } : place
+}
+
+/** The evidence; where the connection was down, its error says for how long it was waited for. */
+export function withNote({ evidence, down }: Observation, note: string): Evidence {
+  if (!down) return evidence
+  const error = `${evidence.error ?? down.why}; ${note}`
+  return { ...evidence, error, ref: digest(evidenceBody({ status: evidence.status, error })) }
+}
+
+function unavailable({ place, name, kind, unavailable: error = '' }: CheckRequest, startedAt: string): Observation {
   const failed = { status: 'failed' as const, error }
   const ref = digest(evidenceBody(failed))
-  return { place, name, kind, ...failed, ref, truncated: false, startedAt, durationMs: 0 }
+  return { evidence: { place, name, kind, ...failed, ref, truncated: false, startedAt, durationMs: 0 } }
 }
 
 async function readNow(database: Database): Promise<string> {

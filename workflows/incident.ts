@@ -15,6 +15,7 @@ import type { DiagnoseActivities, RemediateActivities } from '../activities/crea
 import type { IncidentStart } from '../src/core/incident.ts'
 import { IR_VERSION, type Plan } from '../src/core/plan.ts'
 import type { CheckRequest, Host, PollRequest } from '../src/interpreter/host.ts'
+import { INCIDENT_CANCELLED, IncidentCancelled } from '../src/interpreter/incident-cancelled.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
 import { handleSignals } from './signals.ts'
 
@@ -108,6 +109,9 @@ async function unwrapFailure<T>(answer: Promise<T>): Promise<T> {
     return await answer
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error
+    const { cause } = error
+    if (cause instanceof ApplicationFailure && cause.type === INCIDENT_CANCELLED)
+      throw new IncidentCancelled(cause.message)
     throw ApplicationFailure.nonRetryable(`${error.activityType}: ${rootCause(error) ?? error.message}`)
   }
 }

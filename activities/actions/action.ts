@@ -1,3 +1,4 @@
+import { isDown } from '../../src/targets/connection-down.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { ActionImplementation } from '../../src/effects/action-implementation.ts'
@@ -11,7 +12,16 @@ export interface Action {
   implementation: ActionImplementation
 }
 
-/** A preview whose details are read from the target. If that read fails, the preview has the summary and a warning with the reason. */
+/** The preview of an action whose connection is down. */
+export class UnreadPreview extends Error {
+  readonly preview: ActionPreview
+  constructor(preview: ActionPreview, cause: unknown) {
+    super(messageOf(cause), { cause })
+    this.preview = preview
+  }
+}
+
+/** A preview whose details are read from the target. If that read fails, the preview has the summary and a warning with the reason. Throws it as `UnreadPreview` if the connection is down. */
 export async function previewWith(
   summary: string,
   readDetails: () => Promise<Omit<ActionPreview, 'summary'>>,
@@ -19,6 +29,8 @@ export async function previewWith(
   try {
     return { summary, ...(await readDetails()) }
   } catch (error) {
-    return { summary, warning: `could not read what it would change: ${messageOf(error)}` }
+    const preview = { summary, warning: `could not read what it would change: ${messageOf(error)}` }
+    if (isDown(error)) throw new UnreadPreview(preview, error)
+    return preview
   }
 }

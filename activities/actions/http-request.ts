@@ -6,6 +6,7 @@ import { visibleText } from '../../src/core/displayable.ts'
 import type { ActionResult, RunContext } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
 import { httpRequest } from '../../src/language/kinds/http-request.ts'
+import { reachHttp } from '../../src/targets/reach-http.ts'
 import { requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
 import type { HttpTarget } from '../../src/targets/targets.ts'
 import { previewWith, type Action } from './action.ts'
@@ -27,7 +28,11 @@ export const httpRequestAction: Action = {
     protocol: 'intent',
     prepare(parameters) {
       const call = readCall(parameters)
-      return { repeatable: false, run: (context) => send(call, context) }
+      return {
+        repeatable: false,
+        reach: async (targets) => reachHttp(await targets.http(call.connection)),
+        run: (context) => send(call, context),
+      }
     },
   },
   async preview(parameters, { targets }) {

@@ -17,6 +17,8 @@ export type CheckImplementation = (parameters: JsonObject, context: CheckContext
 export interface PreviewContext {
   targets: Targets
   signal: AbortSignal
+  /** Called if the preview has a warning because its connection is down. */
+  onDown?(why: string): void
 }
 
 /** Shows what one action would change. Uses read credentials and changes nothing. */

@@ -9,6 +9,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { cutText, toStorable } from '../../src/core/storable.ts'
 import { withPausableLimit, type LimitedWork } from '../../src/targets/waiting.ts'
 import { evidenceBody } from '../../src/history/record.ts'
+import { isDown } from '../../src/targets/connection-down.ts'
 import { isBusy } from '../../src/targets/open-postgres.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 import { checkTable } from './check-table.ts'
@@ -41,6 +42,26 @@ export async function runCheck(
   targets: Targets,
   startedAt = new Date().toISOString(),
 ): Promise<Evidence> {
+  return (await observe(check, targets, startedAt)).evidence
+}
+
+/** `down`: the check failed because its connection cannot be reached; it may be run again instead of storing that. */
+export interface Observation {
+  evidence: Evidence
+  down?: Down
+}
+
+export interface Down {
+  connection: string
+  why: string
+}
+
+/** As `runCheck`, and says whether the connection was down. */
+export async function observe(
+  check: CheckRun,
+  targets: Targets,
+  startedAt = new Date().toISOString(),
+): Promise<Observation> {
   return withPausableLimit(check.timeoutMs, (limited) => runLimited(check, targets, startedAt, limited))
 }
 
@@ -49,14 +70,14 @@ async function runLimited(
   targets: Targets,
   startedAt: string,
   limited: LimitedWork,
-): Promise<Evidence> {
+): Promise<Observation> {
   const about = { place: check.place, name: check.name, kind: check.kind, startedAt }
   const elapsed = () => Math.round(limited.elapsed())
   try {
     const result = await runTries(check, targets, limited)
     const truncated = result.truncated === true
     const ref = digest(evidenceBody({ status: 'ok', result }))
-    return { ...about, status: 'ok', result, ref, truncated, durationMs: elapsed() }
+    return { evidence: { ...about, status: 'ok', result, ref, truncated, durationMs: elapsed() } }
   } catch (thrown) {
     if (isBusy(thrown)) throw thrown
     const timedOut = limited.signal.aborted || (isRunbookError(thrown) && thrown.detail.timeout === true)
@@ -65,8 +86,17 @@ async function runLimited(
       : cutText(toStorable(scrubSecrets(messageOf(thrown))), MAX_ERROR_LENGTH)
     const status = timedOut ? 'timeout' : 'failed'
     const ref = digest(evidenceBody({ status, error }))
-    return { ...about, status, error, ref, truncated: false, durationMs: elapsed() }
+    const evidence: Evidence = { ...about, status, error, ref, truncated: false, durationMs: elapsed() }
+    const { connection } = check.parameters
+    return !timedOut && isDown(thrown) && typeof connection === 'string'
+      ? { evidence, down: { connection, why: describeDown(connection, thrown, error) } }
+      : { evidence }
   }
+}
+
+/** An error of a driver does not name the connection that broke. */
+function describeDown(connection: string, thrown: unknown, error: string): string {
+  return isRunbookError(thrown) ? error : `connection ${connection}: it broke: ${error}`
 }
 
 async function runTries(check: CheckRun, targets: Targets, { signal, elapsed }: LimitedWork): Promise<JsonObject> {

@@ -26,6 +26,8 @@ export interface Config {
   auto: { kind: string; connection: string }[]
   /** What every approval needs at least, whatever a runbook says. */
   policy: Policy
+  /** How long an incident waits for a connection that is down. */
+  waitWhileDownMs: number
   /** Whether the person who opened an incident may approve its remedies; never with `risk: high`. */
   requesterMayApprove: boolean
   /** Groups whose members may approve alone, with a reason. Everyone in `escalate.to` is notified. */

@@ -114,6 +114,7 @@ function assemble(
     alerts: value.alerts,
     auto: value.auto,
     policy: assemblePolicy(value),
+    waitWhileDownMs: parseDuration(value.waitWhileDown)!,
     requesterMayApprove: value.requesterMayApprove,
     breakGlass: value.breakGlass,
     limits: value.limits,

@@ -333,6 +333,11 @@ export const configSchema = z.strictObject({
     .describe(
       'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, also if `auto` allows it.',
     ),
+  waitWhileDown: duration
+    .default('10m')
+    .describe(
+      'How long an incident waits for a PostgreSQL or Redis that is down. An approved remedy waits for as long as its approval is valid, and after its first effect for this long.',
+    ),
   requesterMayApprove: z
     .boolean()
     .default(true)

@@ -69,6 +69,10 @@ export type EventData = {
     /** Why each of the others no longer qualifies, by key. */
     skipped: Record<string, string>
   }
+  /** A connection is down, and the incident waits for it until then. */
+  unreachable: { connection: string; why: string; stage: string; until: string }
+  /** The wait is over. `answered`: the connection could be used again; otherwise the incident goes on without it. */
+  waited: { connection: string; tookMs: number; answered: boolean }
   waiting: { round: number; action: string; until: string; withinMs: number }
   stopped: { round: number; reason: string }
   /** An action's result did not meet its `expect`. */

@@ -132,6 +132,8 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
   },
   gate: { gate: text, state: gateState, why: text },
   recheck: { round: number, holds, because: text, targets: texts, skipped: byName },
+  unreachable: { connection: text, why: text, stage: text, until: text },
+  waited: { connection: text, tookMs: number, answered: flag },
   waiting: { round: number, action: text, until: text, withinMs: number },
   stopped: { round: number, reason: text },
   unexpected: { action: text, target: text, detail: text },

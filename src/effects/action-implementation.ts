@@ -59,6 +59,8 @@ export interface ScriptCall {
 
 /** An action with its parameters already read. */
 export interface Run {
+  /** Called before the permit is requested. Throws `RUNBOOK_UNREACHABLE` if the system is down: then nothing is started, and it is waited for. */
+  reach?(targets: Targets): Promise<void>
   run(context: RunContext): Promise<ActionResult>
 }
 

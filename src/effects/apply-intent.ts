@@ -21,7 +21,7 @@ const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 export async function applyIntent(
   deps: EffectDeps,
   request: EffectRequest,
-  { repeatable, run }: Run & { repeatable: boolean },
+  { repeatable, reach, run }: Run & { repeatable: boolean },
 ): Promise<EffectAnswer> {
   const place = effectPlace(request)
   const record = async (result: ActionResult) => ({
@@ -31,6 +31,7 @@ export async function applyIntent(
     record({ result: 'unknown', detail: `${STARTED_BEFORE}. Check it, then run "runbook settle"` })
 
   if (!repeatable && (await hasIntent(deps.database, place))) return startedBefore()
+  await reach?.(deps.targets)
   const startBy = Date.now() + START_WITHIN_MS
   const permit = await requestPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
   if ('answer' in permit)

@@ -6,7 +6,8 @@ import { effectKey, type EffectResult } from '../core/effect.ts'
 import { isRunbookError, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { engineId } from '../history/engine-id.ts'
-import { explainRedis } from '../targets/explain-redis.ts'
+import { explainRedis, redisRemedy } from '../targets/explain-redis.ts'
+import { isDown } from '../targets/connection-down.ts'
 import type { BullmqTarget } from '../targets/targets.ts'
 import type { ActionResult, ScriptCall } from './action-implementation.ts'
 import { effectPlace, recordEffect } from './record-effect.ts'
@@ -74,12 +75,12 @@ export async function applyScript(
     throw new RunbookError('RUNBOOK_CONFLICT', `${why} before the queue was changed; trying again`)
   } catch (error) {
     if (isRunbookError(error)) throw error
-    throw new RunbookError(
-      'RUNBOOK_UNREACHABLE',
-      `connection ${target.connection}: ${explainRedis(error)}; trying again`,
-      {},
-      error,
-    )
+    // Only a reply is certainly of this Redis: another error may be of the engine's database.
+    const down =
+      error instanceof Error && error.name === 'ReplyError' && (redisRemedy(error) === 'stale' || isDown(error))
+    const detail = down ? { connection: target.connection, down } : {}
+    const message = `connection ${target.connection}: ${explainRedis(error)}; trying again`
+    throw new RunbookError('RUNBOOK_UNREACHABLE', message, detail, error)
   }
 }
 

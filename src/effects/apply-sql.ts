@@ -51,10 +51,20 @@ export async function applySql(
   const outcome = await withPostgres(target, (client) => inTransaction(attempt, client)).catch(
     async (error: unknown): Promise<Outcome> => {
       if (error instanceof CommitInDoubt) return { stored: await readLedger(attempt) }
-      throw error
+      throw isStandby(error) ? standby(target) : error
     },
   )
   return 'answer' in outcome ? outcome.answer : record(attempt, resultOf(entry, outcome))
+}
+
+/** 25006: the server is a standby, for example after a failover. Nothing was changed. */
+function isStandby(error: unknown): boolean {
+  return sqlState(error) === '25006'
+}
+
+function standby({ connection, address }: PostgresTarget): RunbookError {
+  const message = `connection ${connection}: PostgreSQL at ${address} accepts no writes now: it is a standby, or set to read-only`
+  return new RunbookError('RUNBOOK_UNREACHABLE', message, { connection, down: true })
 }
 
 /** `answer`: recorded already, or not an effect. `stored`: the ledger's entry. `guardAfter`: known only to the attempt that wrote. */

@@ -46,6 +46,7 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
     keyring,
     auto: config.auto,
     requesterMayApprove: config.requesterMayApprove,
+    waitWhileDownMs: config.waitWhileDownMs,
     notify: (channel, message) => notifyChannel(config.channels, channel, message),
     openIncident: (type, inputs, requester, parent) =>
       trigger(engine, { type, inputs, requester, parent, idempotencyKey: handOffKey(parent, type, inputs) }),

@@ -95,7 +95,7 @@ export function lapsesAt({ decidedAt, proposal }: Pick<GateRow, 'decidedAt' | 'p
 }
 
 /** Whether any target of the gate has a permit: from then on the approval is in use and can no longer lapse or be withdrawn. */
-export async function hasPermit(connection: Connection, gate: string): Promise<boolean> {
+export async function hasPermit(connection: Queryable, gate: string): Promise<boolean> {
   const found = await connection.query('SELECT 1 FROM runbook.permits WHERE gate = $1 LIMIT 1', [gate])
   return found.rowCount === 1
 }

@@ -29,13 +29,18 @@ export interface IncidentRow {
   claimedBy: string | null
   cancelledAt: string | null
   closedAt: string | null
+  /** The connections that an open incident waits for because they are down. */
+  waitsFor: { connection: string; why: string; since: string; until: string }[]
 }
 
 const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, state, outcome, reason, requester, parent, occurrences,
   ${iso('opened_at')} AS "openedAt", ${iso('started_at')} AS "startedAt", ${iso('acknowledged_at')} AS "acknowledgedAt",
-  runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", acknowledged_by AS "acknowledgedBy", claimed_by AS "claimedBy", ${iso('cancelled_at')} AS "cancelledAt", ${iso('closed_at')} AS "closedAt"`
+  runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", acknowledged_by AS "acknowledgedBy", claimed_by AS "claimedBy", ${iso('cancelled_at')} AS "cancelledAt", ${iso('closed_at')} AS "closedAt",
+  (SELECT coalesce(json_agg(json_build_object('connection', o.connection, 'why', o.why, 'since', ${iso('o.since')}, 'until', ${iso('o.until')})
+      ORDER BY o.since, o.connection), '[]')
+    FROM runbook.outages o WHERE o.incident = incidents.id AND o.ended_at IS NULL AND incidents.closed_at IS NULL) AS "waitsFor"`
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
 export async function readIncident(db: Queryable, id: string): Promise<IncidentRow> {

@@ -7,6 +7,7 @@ import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
 import { diagnoseLongFirst } from './diagnose.ts'
 import { evaluateCondition, type EvaluatedCause } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
+import { IncidentCancelled } from './incident-cancelled.ts'
 import { preconditionChecks, remedyOf, type Rendered, type RenderedTarget } from './render.ts'
 import { withTargets } from './remedy-scope.ts'
 import { requalify } from './requalify.ts'
@@ -57,6 +58,11 @@ export interface RemedyResult {
  */
 export async function carryOutRemedy(host: Host, approved: ApprovedRemedy): Promise<RemedyResult> {
   return new RemedyRun(host, approved).run()
+}
+
+/** What was applied before is verified, so this is not the incident's end yet. */
+function whenCancelled(error: unknown): undefined {
+  if (!(error instanceof IncidentCancelled)) throw error
 }
 
 /** One remedy being applied. A class, because every re-check may remove targets. */
@@ -117,12 +123,13 @@ class RemedyRun {
         `the re-check was too old ${MAX_FRUITLESS_RECHECKS} times before the next action could be applied`,
       )
     const at = { round, number: this.#rechecks }
-    const scope = await diagnoseLongFirst(
-      this.#host,
-      preconditionChecks(plan, evaluated.cause, this.#remedy),
-      this.#approved.scope,
-      formatStage({ at: 'recheck', ...at }),
-    )
+    const checks = preconditionChecks(plan, evaluated.cause, this.#remedy)
+    const stage = formatStage({ at: 'recheck', ...at })
+    const scope = await diagnoseLongFirst(this.#host, checks, this.#approved.scope, stage).catch(whenCancelled)
+    if (!scope) {
+      this.#result.cancelled = true
+      return
+    }
     const { again, kept, skipped } = requalify(this.#remedy, evaluated.cause, rendered.once, this.#remaining, scope)
     for (const key of Object.keys(skipped))
       this.#result.results.set(key, this.#appliedKeys.has(key) ? 'applied' : 'skipped')

@@ -12,7 +12,10 @@ import type { ProposedTarget } from '../core/proposal.ts'
  * is the simulator with a fake clock. Every answer is the value that was stored first at its place, so each call may be repeated.
  */
 export interface Host {
-  /** Runs checks in parallel and stores each result at its place. Returns the evidence in the same order; a failed check is evidence too. */
+  /**
+   * Runs checks in parallel and stores each result at its place. Returns the evidence in the same order; a failed check is evidence too.
+   * Waits for connections that are down; throws `IncidentCancelled` if the incident is cancelled meanwhile.
+   */
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
   /** Previews, digests and stores the proposal, and opens its gate. */
   propose(draft: ProposalDraft): Promise<Proposed>

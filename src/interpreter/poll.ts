@@ -14,6 +14,8 @@ export interface PollPort {
   /** Waits until the next sample. `holding`: the condition held in the last one. */
   sleep(ms: number, holding: boolean): Promise<void>
   cancelled(): Promise<boolean>
+  /** Whether nothing could be observed for a while before the last sample: the condition may not have held then. */
+  wasInterrupted?(): boolean
 }
 
 export interface Polled extends PollAnswer {
@@ -43,6 +45,7 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
     const now = port.elapsedMs()
     const until = evaluateCondition(request.until, scope)
     const holds = 'value' in until && until.value === true
+    if (port.wasInterrupted?.()) heldSince = undefined
     heldSince = holds ? (heldSince ?? now) : undefined
     const answer = (held: boolean, cancelled: boolean, detail: string): Polled => ({
       held,

@@ -17,6 +17,7 @@ import {
 } from './find.ts'
 import { beginActivation, endActivation } from '../language/expressions/runtime-values.ts'
 import type { ClosingRequest, Host, PollAnswer } from './host.ts'
+import { IncidentCancelled } from './incident-cancelled.ts'
 import { meteredHost } from './metered-host.ts'
 import { draftProposal, droppedText, remedyOf, renderRemedy, type Rendered } from './render.ts'
 import { closure, samePlan, scopeOf, type Scope } from './scope.ts'
@@ -32,6 +33,7 @@ export async function runIncident(plan: Plan, start: IncidentStart, host: Host):
     const run = new IncidentRun(plan, start, meteredHost(host))
     const closing = await run.runToEnd().catch((error: unknown) => {
       if (host.isFatal(error)) throw error
+      if (error instanceof IncidentCancelled) return { outcome: 'cancelled' as const, reason: error.message }
       return run.fail(`the engine could not continue: ${messageOf(error)}`)
     })
     await host.close(closing)

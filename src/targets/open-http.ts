@@ -39,7 +39,7 @@ async function resolveHost(connection: string, url: URL): Promise<HttpTarget['ad
     addresses = isIP(host) ? [{ address: host, family: isIP(host) }] : await lookup(host, { all: true })
   } catch (error) {
     const message = `connection ${connection}: the host ${host} cannot be resolved: ${messageOf(error)}`
-    throw new RunbookError('RUNBOOK_UNREACHABLE', message, { connection, address: url.host }, error)
+    throw new RunbookError('RUNBOOK_UNREACHABLE', message, { connection, address: url.host, down: true }, error)
   }
   const refused = addresses.find(({ address, family }) => forbidden.check(address, family === 6 ? 'ipv6' : 'ipv4'))
   if (refused) {

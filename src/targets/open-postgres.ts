@@ -67,7 +67,7 @@ export async function withPostgres<T>(
   const release = await outsideLimit(() => slotsOf(target.pool).acquire(SLOT_WAIT_MS))
   if (!release) throw busy(target)
   try {
-    return await withClient(connect, work)
+    return await withClient(() => outsideLimit(connect), work)
   } finally {
     release()
   }
@@ -97,6 +97,7 @@ function connectError(target: { connection: string; address: string }, error: un
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${target.connection}: PostgreSQL at ${target.address}`
   const detail = { connection: target.connection, address: target.address }
+  const down = { ...detail, down: true }
   // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.
   if (typeof code === 'string' && /^(28|3D)/.test(code))
     return new RunbookError('RUNBOOK_CONFIG', `${what} refuses the login: ${why}`, detail, error)
@@ -111,8 +112,8 @@ function connectError(target: { connection: string; address: string }, error: un
     )
   // Classes 53 (no free connection, memory or disk) and 57P03 (the server starts or stops): it answers, and later it may accept.
   if (typeof code === 'string' && /^(53|57P)/.test(code))
-    return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not accept a connection now: ${why}`, detail, error)
-  return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, detail, error)
+    return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not accept a connection now: ${why}`, down, error)
+  return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, down, error)
 }
 
 /**

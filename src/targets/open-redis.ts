@@ -104,7 +104,7 @@ export function redisConnectError(connection: string, address: string, error: un
   const what = `connection ${connection}: Redis at ${address}`
   const detail = { connection, address }
   const fail = (code: 'RUNBOOK_CONFIG' | 'RUNBOOK_UNREACHABLE', text: string) =>
-    new RunbookError(code, `${what} ${text}`, detail, error)
+    new RunbookError(code, `${what} ${text}`, { ...detail, down: code === 'RUNBOOK_UNREACHABLE' }, error)
   if (/unknown command .?exists/i.test(why))
     return fail(
       'RUNBOOK_CONFIG',

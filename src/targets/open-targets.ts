@@ -14,6 +14,7 @@ import { openPostgres } from './open-postgres.ts'
 import { openProcess } from './open-process.ts'
 import { isUsable, openRedis } from './open-redis.ts'
 import type { Access, PostgresTarget, RedisTarget, Targets } from './targets.ts'
+import { outsideLimit } from './waiting.ts'
 
 /** The clients of the configured connections. Each is opened at its first use. */
 export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<Config, 'checks'>>): Targets {
@@ -109,14 +110,17 @@ function credential(name: string, access: Access, connection: { read: Secret; wr
   )
 }
 
-/** Concurrent callers share one opening. A failed opening is removed, so that the next caller tries again. */
+/**
+ * Concurrent callers share one opening. A failed opening is removed, so that the next caller tries again. Connecting has its own time
+ * limit and does not count for a check's: that a system is down must not look like a slow check.
+ */
 function shared<T>(opened: Map<string, Promise<T>>, id: string, open: () => Promise<T>): Promise<T> {
   const known = opened.get(id)
-  if (known) return known
+  if (known) return outsideLimit(() => known)
   const opening = open()
   opened.set(id, opening)
   opening.catch(() => {
     if (opened.get(id) === opening) opened.delete(id)
   })
-  return opening
+  return outsideLimit(() => opening)
 }

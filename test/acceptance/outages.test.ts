@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -41,6 +41,7 @@ async function stop(): Promise<void> {
 
 beforeAll(async () => {
   makeRoot({ pattern: packageRoot(), root })
+  appendFileSync(join(root, 'runbook.config.yaml'), '\nwaitWhileDown: 3s\n')
   slack = await startFakeSlack()
   await start()
 })
@@ -87,7 +88,7 @@ test.skipIf(process.env.RUNBOOK_POSTGRES_URL)(
 )
 
 test.skipIf(process.env.REDIS_URL)(
-  'while Redis is down failed checks are stored as evidence, no cause is named, and the incident is escalated',
+  'while Redis is down it is waited for; then failed checks are stored as evidence, no cause is named, and the incident is escalated',
   async () => {
     const runs = (await world.installation.maestro(['load', '--runs', '2'])).trim().split('\n')
     await until('the runs are RUNNING', async () => {
@@ -106,7 +107,10 @@ test.skipIf(process.env.REDIS_URL)(
     const { evidence } = await review(world, id)
     const failed = evidence.filter(({ status }) => status === 'failed')
     expect(failed.map(({ name }) => name).sort()).toEqual(['jobs', 'queue'])
-    for (const { body } of failed) expect(String(body.error)).toMatch(/Redis at 127\.0\.0\.1:\d+/)
+    for (const { body } of failed)
+      expect(String(body.error)).toMatch(
+        /Redis at 127\.0\.0\.1:\d+.*; waited for \S+ (for \S+|before, without an answer)$/,
+      )
     expect(slack.messages.at(-1)).toContain(id)
 
     await stack.redis.start()

@@ -385,11 +385,13 @@ describe('http.request', () => {
     expect(await applied('http.request', call, { timeoutMs: 300 })).toMatchObject({ result: 'unknown' })
   })
 
-  test('is refused when no server listens at the address', async () => {
-    expect(await applied('http.request', call, { via: targets(1) })).toMatchObject({
-      result: 'refused',
-      detail: expect.stringContaining('nothing was sent'),
+  test('is tried again when no server listens at the address, before a permit is requested', async () => {
+    const { rows } = await world.engine.query('SELECT FROM runbook.intents')
+    await expect(applied('http.request', call, { via: targets(1) })).rejects.toMatchObject({
+      code: 'RUNBOOK_UNREACHABLE',
+      detail: { down: true },
     })
+    expect((await world.engine.query('SELECT FROM runbook.intents')).rows).toHaveLength(rows.length)
   })
 
   test.each([

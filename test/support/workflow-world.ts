@@ -56,10 +56,20 @@ export interface WorkflowWorld {
   close(): Promise<void>
 }
 
-export async function openWorkflowWorld(stack: TestStack, plans: Plan[]): Promise<WorkflowWorld> {
+/** `thingsServer`: another PostgreSQL for the diagnosed database, which is not cleaned up. `connections`: more of them. */
+export interface WorkflowWorldOptions {
+  thingsServer?: string
+  connections?: Config['connections']
+}
+
+export async function openWorkflowWorld(
+  stack: TestStack,
+  plans: Plan[],
+  { thingsServer, connections = {} }: WorkflowWorldOptions = {},
+): Promise<WorkflowWorld> {
   const history = await openEngineWorld(stack.postgresUrl)
   const database = `${history.name}_things`
-  const url = await provisionDatabase(stack.postgresUrl, database, `${database}_owner`)
+  const url = await provisionDatabase(thingsServer ?? stack.postgresUrl, database, `${database}_owner`)
   await prepareLedger(url, `${database}_owner`)
   const things = pool(url)
   await things.query(`CREATE TABLE things (id text PRIMARY KEY, grp text NOT NULL, n integer NOT NULL, state text NOT NULL,
@@ -70,7 +80,14 @@ export async function openWorkflowWorld(stack: TestStack, plans: Plan[]): Promis
   const namespace = history.name.replaceAll('_', '-')
   await registerNamespace(stack.temporalAddress, namespace)
   const leadsKey = newSigningKey()
-  const engine = await assemble(history, url, { address: stack.temporalAddress, namespace }, plans, leadsKey)
+  const engine = await assemble(
+    history,
+    url,
+    { address: stack.temporalAddress, namespace },
+    plans,
+    leadsKey,
+    connections,
+  )
   const bundle = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/incident.ts', import.meta.url)),
     payloadConverterPath: fileURLToPath(new URL('../../workflows/payload-converter.ts', import.meta.url)),
@@ -112,8 +129,10 @@ export async function openWorkflowWorld(stack: TestStack, plans: Plan[]): Promis
       await Promise.all([...workers].map((worker) => worker.stop()))
       await engine.close()
       await things.end()
-      await history.superuser.query(`DROP DATABASE ${database} WITH (FORCE)`)
-      await history.superuser.query(`DROP ROLE ${database}_owner`)
+      if (thingsServer === undefined) {
+        await history.superuser.query(`DROP DATABASE ${database} WITH (FORCE)`)
+        await history.superuser.query(`DROP ROLE ${database}_owner`)
+      }
       await history.close()
     },
   }
@@ -125,6 +144,7 @@ async function assemble(
   temporal: { address: string; namespace: string },
   plans: Plan[],
   leadsKey: string,
+  connections: Config['connections'],
 ): Promise<Engine> {
   const person = (name: string, groups: string[], keys: string[] = []): Person => ({ name, groups, keys })
   const people: People = {
@@ -135,7 +155,10 @@ async function assemble(
   const secret = new Secret(url, 'things', url, [])
   const config = {
     temporal: { taskQueue: TASK_QUEUE },
-    connections: { db: { kind: 'postgres', read: secret, write: secret, ledger: 'target', redact: [] } },
+    connections: {
+      db: { kind: 'postgres', read: secret, write: secret, ledger: 'target', redact: [] },
+      ...connections,
+    },
     channels: {},
     auto: [],
     requesterMayApprove: true,

@@ -26,12 +26,17 @@ function printTable(terminal: Terminal, incidents: IncidentSummary[]): void {
   const rows = incidents.map((incident) => [
     incident.id,
     incident.type,
-    incident.outcome ?? incident.state,
+    stateText(incident),
     ageText(now - Date.parse(incident.openedAt)),
     incident.claimedBy ?? incident.acknowledgedBy ?? '-',
     incident.key,
   ])
   printLines(terminal, table(['ID', 'TYPE', 'STATE', 'AGE', 'SEEN BY', 'KEY'], rows, width, colours.dim))
+}
+
+function stateText({ outcome, state, waitsFor }: IncidentSummary): string {
+  if (outcome !== null || waitsFor.length === 0) return outcome ?? state
+  return `${state}, waits for ${waitsFor.map(({ connection }) => connection).join(', ')}`
 }
 
 /** The API returns at most this many. */

@@ -68,12 +68,17 @@ function headLines(view: IncidentView, page: Page): string[] {
   return [
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
     line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
+    ...view.waitsFor.flatMap((one) => wrap(waitText(one), width, 3).map((text) => colours.yellow(text))),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
     ...view.controls.flatMap(({ name, person, reason }) => {
       const what = name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`
       return wrap(`${what}: no remedy is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))
     }),
   ]
+}
+
+function waitText({ connection, why, since, until }: IncidentView['waitsFor'][number]): string {
+  return `Waits for ${connection}, down since ${clockText(since)}, gives up at ${clockText(until)}: ${why}`
 }
 
 /** An earlier round: its cause and remedy, the outcome of each target, and why targets were refused or are unknown. */

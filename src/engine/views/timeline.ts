@@ -58,6 +58,11 @@ const SENTENCES: Sentences = {
   },
   gate: ({ gate, state, why }) => `gate ${gate} is ${state}: ${why}`,
   recheck: (data) => `re-checked: ${recheckText(data)}`,
+  unreachable: ({ connection, why, until }) => `waits for ${connection}, and gives up at ${until}: ${why}`,
+  waited: ({ connection, tookMs, answered }) =>
+    answered
+      ? `${connection} answers again after ${humanDuration(tookMs)}`
+      : `no longer waits for ${connection}, after ${humanDuration(tookMs)}`,
   waiting: ({ until, withinMs }) => `waiting until ${until}, for at most ${humanDuration(withinMs)}`,
   stopped: ({ reason }) => `stopped: ${reason}`,
   unexpected: ({ action, target, detail }) => `${action} on ${target}: ${detail}`,

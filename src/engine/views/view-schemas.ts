@@ -75,6 +75,8 @@ const summaryFields = {
   /** A person cancelled the incident; it ends after the target that is being applied. */
   cancelling: z.boolean(),
   closedAt: time.nullable(),
+  /** Connections that are down and that the incident waits for, until when. */
+  waitsFor: z.array(z.object({ connection: z.string(), why: z.string(), since: time, until: time })),
 }
 
 export const incidentSummary = z.object(summaryFields).meta({ id: 'IncidentSummary' })

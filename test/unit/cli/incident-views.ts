@@ -139,6 +139,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     id: 'INC-142',
     type: 'stuck-run',
     runbook: 'stuck-runs',
+    waitsFor: [],
     planDigest: DIGEST,
     key: 'stuck-run/',
     inputs: { run: null, threshold: '1h' },

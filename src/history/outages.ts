@@ -1,0 +1,77 @@
+import { transaction, type Database } from './database.ts'
+import { recordEvents } from './record.ts'
+
+/** A connection that an incident waits for. */
+export interface Outage {
+  connection: string
+  /** One sentence: the error. */
+  why: string
+  since: Date
+  /** When the incident no longer waits. */
+  until: Date
+}
+
+export interface NewOutage {
+  connection: string
+  why: string
+  /** Where the incident waits, such as `r1/check`. */
+  stage: string
+  /** For how long. */
+  waitMs: number
+  /** No longer than until then. */
+  latest?: Date
+}
+
+/**
+ * Begins to wait for a connection, or goes on: the first begin of a stage counts. Returns the wait, and whether its time is over by the
+ * database's clock.
+ */
+export async function beginOutage(
+  database: Database,
+  incident: string,
+  { connection, why, stage, waitMs, latest }: NewOutage,
+): Promise<Outage & { isOver: boolean }> {
+  return transaction(database, async (db) => {
+    const begun = await db.query<{ until: Date }>(
+      `INSERT INTO runbook.outages AS o (incident, connection, stage, why, until)
+       VALUES ($1, $2, $3, $4, least(clock_timestamp() + $5 * interval '1 millisecond', $6))
+       ON CONFLICT (incident, connection) DO UPDATE
+         SET stage = excluded.stage, why = excluded.why, since = excluded.since, until = excluded.until, ended_at = NULL WHERE o.stage <> excluded.stage
+       RETURNING until`,
+      [incident, connection, stage, why, waitMs, latest ?? null],
+    )
+    const [first] = begun.rows
+    if (first) {
+      const data = { connection, why, stage, until: first.until.toISOString() }
+      await recordEvents(db, incident, [{ actor: 'engine', kind: 'unreachable', data }])
+    }
+    const found = await db.query<Outage & { isOver: boolean }>(
+      `SELECT connection, why, since, until, until <= clock_timestamp() OR ended_at IS NOT NULL AS "isOver" FROM runbook.outages
+       WHERE incident = $1 AND connection = $2`,
+      [incident, connection],
+    )
+    return found.rows[0]!
+  })
+}
+
+/** Ends the incident's waiting: its connections can be used again (`answered`), or it goes on without them. Returns those it waited for. */
+export async function endOutages(
+  database: Database,
+  incident: string,
+  answered: boolean,
+): Promise<{ connection: string; tookMs: number }[]> {
+  return transaction(database, async (db) => {
+    const waiting = await db.query<{ connection: string; tookMs: number }>(
+      `UPDATE runbook.outages SET ended_at = clock_timestamp() WHERE incident = $1 AND ended_at IS NULL
+       RETURNING connection, round(extract(epoch FROM clock_timestamp() - since) * 1000)::float8 AS "tookMs"`,
+      [incident],
+    )
+    if (answered) await db.query('DELETE FROM runbook.outages WHERE incident = $1', [incident])
+    await recordEvents(
+      db,
+      incident,
+      waiting.rows.map((data) => ({ actor: 'engine', kind: 'waited', data: { ...data, answered } })),
+    )
+    return waiting.rows
+  })
+}

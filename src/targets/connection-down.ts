@@ -1,0 +1,66 @@
+import { isRunbookError } from '../core/errors.ts'
+
+/** The operating system's and the resolver's words for: nothing answers there, or the connection broke. */
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOENT', // a socket's file
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+
+/**
+ * SQLSTATEs of a server that starts, stops, is a standby after a failover, or has no connection left. 57P01 to 57P03: it stops, crashed,
+ * or does not accept connections yet. 08…: the connection failed; but 08P01 is a mistake in the protocol.
+ */
+const POSTGRES_STATES = /^(57P0[1-3]|08(?!P01)...|53300|25006)$/
+/** The driver's own errors have no code. */
+const POSTGRES_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|server closed the connection)/i
+
+/** Replies of a Redis that loads its data, is a replica after a failover, or has no master; and of the driver without a connection. */
+const REDIS_MESSAGES =
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients|Connection is closed|Stream isn't writeable|connect ETIMEDOUT)/i
+
+/**
+ * Whether an error, or one that it was made from, says that the system cannot be reached now and may be again by itself: it is waited
+ * for. False for a system that answers and refuses (a wrong password, a missing right, an untrusted certificate), that is only slow, or
+ * for which this process has no free connection (`isBusy`).
+ */
+export function isDown(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < MAX_CAUSES; cause = cause.cause, depth += 1) {
+    if (isRunbookError(cause, 'RUNBOOK_CONFIG') || (isRunbookError(cause) && cause.detail.busy === true)) return false
+    if (isRunbookError(cause, 'RUNBOOK_UNREACHABLE') && cause.detail.down === true) return true
+    if (saysDown(cause)) return true
+  }
+  return false
+}
+
+/**
+ * The connection that an error names as down. Unlike `isDown`, for errors that may also be of the engine's own database: only what a
+ * target's client said counts.
+ */
+export function downConnection(error: unknown): string | undefined {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < MAX_CAUSES; cause = cause.cause, depth += 1)
+    if (isRunbookError(cause, 'RUNBOOK_UNREACHABLE') && cause.detail.down === true && cause.detail.busy !== true)
+      return typeof cause.detail.connection === 'string' ? cause.detail.connection : undefined
+  return undefined
+}
+
+const MAX_CAUSES = 10
+
+function saysDown(error: Error): boolean {
+  if (isRunbookError(error)) return false
+  // A name with several addresses fails with one error for each.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.every((one) => one instanceof Error && saysDown(one))
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string' && (NETWORK_CODES.has(code) || POSTGRES_STATES.test(code))) return true
+  return (code === undefined && POSTGRES_MESSAGES.test(error.message)) || REDIS_MESSAGES.test(error.message)
+}
