@@ -8,6 +8,8 @@ import { auditHistory } from '../../src/engine/audit/audit.ts'
 import type { IncidentView } from '../../src/engine/views/view-types.ts'
 import { tokenHash } from '../../src/gate/authenticate.ts'
 import { newSigningKey } from '../../src/gate/keyring.ts'
+import { readIncident } from '../../src/history/incidents.ts'
+import { readAuthors, recordAuthors } from '../../src/history/plans.ts'
 import { startApi, type RunningApi } from '../../src/http/serve.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { eventually } from '../support/effects-world.ts'
@@ -255,7 +257,10 @@ describe('undo', () => {
 
   test('applied effects are undone by a proposal that waits for approval', async () => {
     const id = await mended('undone')
+    const { database } = world.engine
+    await recordAuthors(database, (await readIncident(database, id)).planDigest, ['author'])
     const undone = await runbook('operator', ['undo', id])
+    expect(await readAuthors(database, (await readIncident(database, undone.out)).planDigest)).toEqual(['author'])
     expect(undone).toMatchObject({ code: 0, err: expect.stringContaining(`proposes to undo ${id}`) })
     expect(await runbook('lead', ['undo', id])).toMatchObject({ code: 0, out: undone.out })
     const waiting = await world.atGate(undone.out)
