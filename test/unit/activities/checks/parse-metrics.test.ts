@@ -58,3 +58,31 @@ test('lines of the named metrics that cannot be used are counted, others are not
   expect(parseMetrics(text, new Set(['a']))).toMatchObject({ unparsed: 3, isExposition: true })
   expect(parseMetrics('A page for people\n', new Set(['a']))).toMatchObject({ isExposition: false })
 })
+
+test.each<[string, string, object]>([
+  [
+    'CRLF line ends',
+    '# TYPE jobs gauge\r\njobs 7\r\n# EOF\r\n',
+    { samples: [{ name: 'jobs', value: 7 }], unparsed: 0 },
+  ],
+  [
+    'an exemplar and a time',
+    'jobs_total{q="a"} 7 1700000000.123 # {trace="x # y"} 0.5 1700000000\n',
+    { samples: [{ value: 7 }], unparsed: 0 },
+  ],
+  [
+    'a name in UTF-8 within braces',
+    '{"jobs.waiting",q="ä"} 7\n',
+    { samples: [{ name: 'jobs.waiting', value: 7 }], unparsed: 0 },
+  ],
+  [
+    'escapes in a label',
+    'jobs{path="C:\\\\a\\"b}\\n"} 7\n',
+    { samples: [{ labels: { path: 'C:\\a"b}\n' }, value: 7 }] },
+  ],
+  ['a value with a comma', 'jobs 1,5\n', { samples: [], unparsed: 1 }],
+  ['no value', 'jobs{q="a"}\n', { samples: [], unparsed: 1 }],
+  ['a line that was cut', 'jobs{q="a', { samples: [], unparsed: 1 }],
+])('metrics with %s are read, or counted as not understood', (_, text, expected) => {
+  expect(parseMetrics(text, new Set(['jobs', 'jobs_total', 'jobs.waiting']))).toMatchObject(expected)
+})
