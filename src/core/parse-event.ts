@@ -2,17 +2,32 @@ import { GATE_STATES } from './decision.ts'
 import type { EffectResult } from './effect.ts'
 import type { EventBody, EventData, EventKind, Notification, ParsedEvent, UnreadableEvent } from './events.ts'
 import { OUTCOMES, type Finding } from './incident.ts'
-import { isJsonObject, type Json, type JsonObject } from './json.ts'
+import {
+  byName,
+  flag,
+  listOf,
+  nullOr,
+  number,
+  object,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+  texts,
+  type Fields,
+} from './guards.ts'
+import { isJsonObject, type JsonObject } from './json.ts'
+import { readStoredObject } from './stored-json.ts'
 
 const MAX_SHOWN_BODY = 1_000
 
 /** Parses the text of a stored body. Never throws. */
 export function parseEvent(body: string): ParsedEvent {
-  const event = parseJson(body)
-  if (!isJsonObject(event) || !isJsonObject(event.data))
+  const event = readStoredObject(body)
+  if (!event || !isJsonObject(event.data))
     return {
       actor: 'unknown',
-      place: isJsonObject(event) ? placeOf(event) : null,
+      place: event ? placeOf(event) : null,
       kind: 'unreadable',
       recordedKind: 'unreadable',
       reason: 'not an event',
@@ -28,56 +43,23 @@ export function parseEvent(body: string): ParsedEvent {
 /** Checks that data has the fields that its kind needs. */
 export function readEventBody(kind: string, data: JsonObject): EventBody | UnreadableEvent {
   if (!isEventKind(kind)) return { kind: 'unreadable', recordedKind: kind, reason: 'unknown kind', data }
-  const fields: Record<string, Guard<unknown>> = FIELDS[kind]
-  const fits = Object.entries(fields).every(([name, guard]) =>
-    guard(Object.hasOwn(data, name) ? data[name] : undefined),
-  )
-  return fits ? ({ kind, data } as EventBody) : { kind: 'unreadable', recordedKind: kind, reason: 'malformed', data }
+  return objectOf(FIELDS[kind] as Fields<unknown>)(data)
+    ? ({ kind, data } as EventBody)
+    : { kind: 'unreadable', recordedKind: kind, reason: 'malformed', data }
 }
 
 function isEventKind(kind: string): kind is EventKind {
   return Object.hasOwn(FIELDS, kind)
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
 function placeOf({ place }: JsonObject): string | null {
   return typeof place === 'string' ? place : null
 }
 
-type Guard<T> = (value: unknown) => value is T
-type Fields<T> = { [F in keyof T]-?: Guard<T[F]> }
-
-const text: Guard<string> = (value) => typeof value === 'string'
-const number: Guard<number> = (value) => typeof value === 'number'
-const flag: Guard<boolean> = (value) => typeof value === 'boolean'
-const texts: Guard<string[]> = (value): value is string[] => Array.isArray(value) && value.every(text)
-const object: Guard<JsonObject> = (value): value is JsonObject => isJsonObject(value)
-const byName: Guard<Record<string, string>> = (value): value is Record<string, string> =>
-  isJsonObject(value) && Object.values(value).every(text)
-
-function optional<T>(guard: Guard<T>): Guard<T> {
-  return (value): value is T => value === undefined || guard(value)
-}
-
-function oneOf<T extends Json>(...values: T[]): Guard<T> {
-  return (value): value is T => values.includes(value as T)
-}
-
-function nullOr<T>(guard: Guard<T>): Guard<T | null> {
-  return (value): value is T | null => value === null || guard(value)
-}
-
 const holds = oneOf<Finding['holds']>(true, false, 'undetermined')
-const findings: Guard<Finding[]> = (value): value is Finding[] =>
-  Array.isArray(value) &&
-  value.every((one) => isJsonObject(one) && text(one.cause) && text(one.title) && text(one.because) && holds(one.holds))
+const findings = listOf(
+  objectOf<Pick<Finding, 'cause' | 'title' | 'because' | 'holds'>>({ cause: text, title: text, because: text, holds }),
+)
 const gateState = oneOf(...GATE_STATES)
 const result = oneOf<EffectResult>('applied', 'skipped', 'refused', 'unknown')
 const notification: Fields<Notification> = { to: texts, message: text, reason: text, notified: byName }

@@ -2,7 +2,7 @@ import { isRunbookError, messageOf } from '../core/errors.ts'
 import type { Outcome } from '../core/incident.ts'
 import { incidentsToStart } from '../history/accept.ts'
 import { closeIncident } from '../history/close.ts'
-import { readIncident } from '../history/incidents.ts'
+import { readableInputs, readIncident } from '../history/incidents.ts'
 import { closeOutdated, outdatedIncidents } from './close-outdated.ts'
 import { failedUnannounced, notifyFailed } from './notify-failed.ts'
 import { readPlan } from '../history/plans.ts'
@@ -82,7 +82,7 @@ async function start(engine: Engine, incident: string): Promise<boolean> {
   const { planDigest, inputs, workflowId } = await readIncident(engine.database, incident)
   try {
     const plan = await readPlan(engine.database, planDigest)
-    await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs })
+    await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs: readableInputs(incident, inputs) })
     return true
   } catch (error) {
     // Another attempt cannot succeed: its workflow's id is taken, or its plan was changed. An incident that is never diagnosed must not stay open.

@@ -1,7 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Accepted } from '../history/accept.ts'
-import { readIncident } from '../history/incidents.ts'
+import { readableInputs, readIncident } from '../history/incidents.ts'
 import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
 import { trigger } from './trigger.ts'
@@ -15,7 +15,7 @@ export async function retryIncident(engine: Engine, person: Person, id: string):
   if (!closedAt)
     throw new RunbookError('RUNBOOK_CONFLICT', `${id} is still open: end it first with "runbook cancel ${id}"`)
   const requester = `person:${person.name}`
-  const accepted = await trigger(engine, { type, inputs, requester, parent: id })
+  const accepted = await trigger(engine, { type, inputs: readableInputs(id, inputs), requester, parent: id })
   const { incident, created } = accepted
   await recordEvents(engine.database, id, [{ actor: requester, kind: 'retried', data: { incident, created } }])
   return accepted

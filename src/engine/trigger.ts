@@ -57,8 +57,8 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
       // `started_at` stays null: the reconciler starts the workflow later.
     })
   if (accepted.created) return accepted
-  const joined = (await readIncident(engine.database, accepted.incident)).inputs
-  return canonical(joined) === canonical(inputs) ? accepted : { ...accepted, inputs: joined }
+  const { inputs: joined } = await readIncident(engine.database, accepted.incident)
+  return joined && canonical(joined) !== canonical(inputs) ? { ...accepted, inputs: joined } : accepted
 }
 
 /** Starts the workflow of an accepted incident and records its run. */

@@ -1,6 +1,7 @@
 import type { GateState } from '../core/decision.ts'
 import { sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
+import { readStoredProposal } from '../core/parse-proposal.ts'
 import type { Proposal } from '../core/proposal.ts'
 import type { Connection, Queryable } from '../history/database.ts'
 
@@ -41,14 +42,34 @@ function gateOf(row: RawGateRow): GateRow {
 }
 
 function readProposal({ id, proposal }: { id: string; proposal: string }): Proposal {
-  try {
-    return JSON.parse(proposal) as Proposal
-  } catch {
-    throw new RunbookError(
-      'RUNBOOK_REFUSED',
-      `the stored proposal of ${id} is not valid JSON: it was changed after it was stored`,
-    )
+  const read = readStoredProposal(proposal)
+  if (read) return read
+  throw new RunbookError(
+    'RUNBOOK_REFUSED',
+    `the stored proposal of ${id} cannot be read: it was changed after it was stored. Run "runbook audit verify"`,
+  )
+}
+
+/** Gates for a view: those that can be shown, and the ids of those that were changed and cannot be read. */
+export interface ShownGates {
+  gates: GateRow[]
+  unreadable: string[]
+}
+
+function shownGates(rows: RawGateRow[]): ShownGates {
+  const isReadable = (row: RawGateRow) =>
+    readStoredProposal(row.proposal) !== undefined &&
+    [row.openedAt, row.expiresAt].every(isTime) &&
+    [row.escalatedAt, row.decidedAt].every((time) => time === null || isTime(time))
+  return {
+    gates: rows.filter(isReadable).map(gateOf),
+    unreadable: rows.filter((row) => !isReadable(row)).map(({ id }) => id),
   }
+}
+
+/** PostgreSQL also knows the times `infinity` and `-infinity`, which node-pg returns as numbers. */
+function isTime(time: unknown): boolean {
+  return time instanceof Date && !Number.isNaN(time.getTime())
 }
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
@@ -66,15 +87,23 @@ export async function readGates(db: Queryable, incident: string): Promise<GateRo
   return found.rows.map(gateOf)
 }
 
+/** As `readGates`, for a view. */
+export async function readShownGates(db: Queryable, incident: string): Promise<ShownGates> {
+  const found = await db.query<RawGateRow>(`SELECT ${COLUMNS} FROM runbook.gates WHERE incident = $1 ORDER BY round`, [
+    incident,
+  ])
+  return shownGates(found.rows)
+}
+
 /** Undecided gates of open incidents, newest first. */
-export async function readOpenGates(db: Queryable, limit: number): Promise<GateRow[]> {
+export async function readOpenGates(db: Queryable, limit: number): Promise<ShownGates> {
   const found = await db.query<RawGateRow>(
     `SELECT ${COLUMNS} FROM runbook.gates g
      WHERE state = 'open' AND EXISTS (SELECT FROM runbook.incidents i WHERE i.id = g.incident AND i.closed_at IS NULL)
      ORDER BY opened_at DESC LIMIT $1`,
     [limit],
   )
-  return found.rows.map(gateOf)
+  return shownGates(found.rows)
 }
 
 export interface LockedIncident {

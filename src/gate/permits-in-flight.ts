@@ -1,4 +1,4 @@
-import type { Proposal } from '../core/proposal.ts'
+import { readStoredProposal } from '../core/parse-proposal.ts'
 import type { Queryable } from '../history/database.ts'
 
 /** A permit whose actions are not all recorded: one of them may be running, or may still be applied. */
@@ -25,12 +25,9 @@ export async function permitsInFlight(db: Queryable): Promise<PermitInFlight[]> 
 
 /** Ids of the actions that need a permit. A proposal that was damaged has one action that is never recorded. */
 function actionsOf(proposal: string, target: string): string[] {
-  try {
-    const { actions } = JSON.parse(proposal) as Proposal
-    return actions
-      .filter((one) => one.target === target && !['manual', 'notify'].includes(one.kind))
-      .map(({ id }) => id)
-  } catch {
-    return ['']
-  }
+  const read = readStoredProposal(proposal)
+  if (!read) return ['']
+  return read.actions
+    .filter((one) => one.target === target && !['manual', 'notify'].includes(one.kind))
+    .map(({ id }) => id)
 }

@@ -4,7 +4,8 @@ import { RunbookError } from '../core/errors.ts'
 import type { Finding, Outcome } from '../core/incident.ts'
 import { parseEvent } from '../core/parse-event.ts'
 import { formatPlace, placesInRounds } from '../core/place.ts'
-import type { Proposal, ProposedAction } from '../core/proposal.ts'
+import { readStoredProposal } from '../core/parse-proposal.ts'
+import type { ProposedAction } from '../core/proposal.ts'
 import { cutText, toStorable } from '../core/storable.ts'
 import { statement, transaction, type Connection, type Database } from './database.ts'
 import { releaseLeases } from './leases.ts'
@@ -183,11 +184,7 @@ function firstUnrecorded(actions: ProposedAction[], { target, recorded }: Permit
  * closing: it counts as one without actions.
  */
 function actionsOf(proposal: string): ProposedAction[] {
-  try {
-    return (JSON.parse(proposal) as Partial<Proposal>).actions ?? []
-  } catch {
-    return []
-  }
+  return readStoredProposal(proposal)?.actions ?? []
 }
 
 async function voidOpenGates(connection: Connection, incident: string): Promise<NewEvent[]> {

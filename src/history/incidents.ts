@@ -2,6 +2,7 @@ import type { StoredEvent } from '../core/events.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { IncidentState, Outcome } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
+import { readStoredObject } from '../core/stored-json.ts'
 import { parseEvent } from '../core/parse-event.ts'
 import type { Queryable } from './database.ts'
 
@@ -11,7 +12,8 @@ export interface IncidentRow {
   runbook: string
   planDigest: string
   key: string
-  inputs: JsonObject
+  /** Null: the stored text was changed and cannot be read. */
+  inputs: JsonObject | null
   state: IncidentState
   outcome: Outcome | null
   reason: string | null
@@ -33,6 +35,8 @@ export interface IncidentRow {
   waitsFor: { connection: string; why: string; since: string; until: string }[]
 }
 
+type RawIncidentRow = Omit<IncidentRow, 'inputs'> & { inputs: string }
+
 const iso = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, state, outcome, reason, requester, parent, occurrences,
@@ -44,17 +48,27 @@ const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, st
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
 export async function readIncident(db: Queryable, id: string): Promise<IncidentRow> {
-  const found = await db.query<IncidentRow & { inputs: string }>(
-    `SELECT ${COLUMNS} FROM runbook.incidents WHERE id = $1`,
-    [id],
-  )
+  const found = await db.query<RawIncidentRow>(`SELECT ${COLUMNS} FROM runbook.incidents WHERE id = $1`, [id])
   const row = found.rows[0]
   if (!row)
     throw new RunbookError(
       'RUNBOOK_NOT_FOUND',
       `incident ${id} does not exist; run "runbook list" to see all incidents`,
     )
-  return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
+  return incidentOf(row)
+}
+
+function incidentOf(row: RawIncidentRow): IncidentRow {
+  return { ...row, inputs: readStoredObject(row.inputs) ?? null }
+}
+
+/** The inputs, for what is started with them. Throws `RUNBOOK_REFUSED` if they were changed and cannot be read. */
+export function readableInputs(id: string, stored: JsonObject | null | undefined): JsonObject {
+  if (stored) return stored
+  throw new RunbookError(
+    'RUNBOOK_REFUSED',
+    `the stored inputs of ${id} cannot be read: they were changed after they were stored. Run "runbook audit verify"`,
+  )
 }
 
 /** The workflow's id and run, for a signal or a question to Temporal. Throws `RUNBOOK_NOT_FOUND`. */
@@ -80,14 +94,14 @@ export interface StartedIncident {
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
 export async function readStarted(db: Queryable, id: string): Promise<StartedIncident> {
-  const found = await db.query<StartedIncident & { inputs: string }>(
+  const found = await db.query<Omit<StartedIncident, 'inputs'> & { inputs: string }>(
     `SELECT plan_digest AS "planDigest", inputs, runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", start_nonce IS NOT NULL AS "hasNonce"
      FROM runbook.incidents WHERE id = $1`,
     [id],
   )
   const row = found.rows[0]
   if (!row) throw new RunbookError('RUNBOOK_NOT_FOUND', `no incident ${id}`)
-  return { ...row, inputs: JSON.parse(row.inputs) as JsonObject }
+  return { ...row, inputs: readableInputs(id, readStoredObject(row.inputs)) }
 }
 
 export interface IncidentFilter {
@@ -100,13 +114,13 @@ export interface IncidentFilter {
 
 /** Newest first. */
 export async function listIncidents(db: Queryable, filter: IncidentFilter): Promise<IncidentRow[]> {
-  const found = await db.query<IncidentRow & { inputs: string }>(
+  const found = await db.query<RawIncidentRow>(
     `SELECT ${COLUMNS} FROM runbook.incidents
      WHERE ($1::text IS NULL OR (closed_at IS NULL AND $1 = 'open') OR (closed_at IS NOT NULL AND $1 = 'closed')) AND ($2::text IS NULL OR type = $2) AND ($3::bigint IS NULL OR number < $3)
      ORDER BY number DESC LIMIT $4`,
     [filter.state ?? null, filter.type ?? null, filter.before ?? null, filter.limit],
   )
-  return found.rows.map((row) => ({ ...row, inputs: JSON.parse(row.inputs) as JsonObject }))
+  return found.rows.map(incidentOf)
 }
 
 /** Events that are read at a time where an incident may have many. */

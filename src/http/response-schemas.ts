@@ -9,7 +9,13 @@ export const incidentList = z
 
 export const controlList = z.object({ controls: z.array(control) }).meta({ id: 'ControlList' })
 
-export const gateList = z.object({ gates: z.array(openGate) }).meta({ id: 'GateList' })
+export const gateList = z
+  .object({
+    gates: z.array(openGate),
+    /** Ids of open gates whose proposals were changed and cannot be read. */
+    unreadable: z.array(z.string()),
+  })
+  .meta({ id: 'GateList' })
 
 export const runbookList = z.object({ runbooks: z.array(runbookView) }).meta({ id: 'RunbookList' })
 

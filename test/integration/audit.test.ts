@@ -1,4 +1,3 @@
-import { NO_POLICY } from '../../src/core/policy.ts'
 import { randomInt } from 'node:crypto'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
@@ -7,24 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { canonical, sha256Hex } from '../../src/core/canonical.ts'
+import { canonical } from '../../src/core/canonical.ts'
 import type { People } from '../../src/core/person.ts'
-import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
 import { audit, auditHistory, checkpointHistory } from '../../src/engine/audit/audit.ts'
 import { readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoint.ts'
-import type { Engine } from '../../src/engine/engine.ts'
-import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
-import { recordVerdict } from '../../src/gate/breaker.ts'
 import { switchControl } from '../../src/gate/controls.ts'
-import { decide } from '../../src/gate/decide.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
-import { withdraw } from '../../src/gate/withdraw.ts'
-import { closeIncident } from '../../src/history/close.ts'
-import { recordEvents, recordEvidence } from '../../src/history/record.ts'
 import { main } from '../../src/cli/main.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
-import { takeProposedPermit } from '../support/take-proposed-permit.ts'
+import { recordFullIncident, tampering } from '../support/full-incident.ts'
 
 let world: EngineWorld
 const key = newSigningKey()
@@ -36,74 +27,12 @@ const seed = Number(process.env.RUNBOOK_TEST_SEED ?? randomInt(2 ** 31))
 
 beforeAll(async () => {
   world = await openEngineWorld(inject('stack').postgresUrl)
-  for (let i = 0; i < 4; i += 1) await recordFullIncident()
+  for (let i = 0; i < 4; i += 1) await recordFullIncident(world, keyring, people)
   await propose(world)
   const turn = { control: 'freeze', person: 'operator', reason: 'a failover' }
   for (const on of [true, false, true]) await switchControl(world.engine, { ...turn, on })
 })
 afterAll(() => world?.close())
-
-/** Records an incident with everything: two checks, decisions (one withdrawn), permits, intents, effects, a verdict, notes, its end. */
-async function recordFullIncident(): Promise<void> {
-  const { engine: database } = world
-  const engine = { database, temporal: {} } as Engine
-  const { operator, lead } = people as { operator: People[string]; lead: People[string] }
-  const { incident, gate, digest } = await propose(world, { approval: { count: 2 } })
-  const body = { result: { rows: [{ n: 1 }], truncated: false } }
-  const found = { name: 'bad', kind: 'sql.query', status: 'ok' as const, ref: sha256Hex(canonical(body)), ...body }
-  const at = { startedAt: new Date().toISOString(), durationMs: 1, truncated: false }
-  const places = ['r1/check/bad', 'r1/recheck1/bad']
-  const evidence = places.map((place) => ({ place, ...found, ...at }))
-  await recordEvidence(database, incident, evidence, { [places[0]!]: { sql: 'SELECT 1' } })
-  await acknowledge(engine, operator, incident)
-  await claim(engine, lead, incident)
-  for (const note of ['one', 'two']) await addNote(engine, operator, incident, note)
-  const deps = { database, keyring, people, policy: NO_POLICY, wakeWorkflow: async () => {} }
-  const approve = (person: People[string], targets?: string[]) =>
-    decide(deps, person, {
-      gate,
-      proposalDigest: digest,
-      decision: 'approve',
-      comment: 'yes',
-      ...(targets && { targets }),
-    })
-  await approve(operator, ['a'])
-  await withdraw(deps, operator, { gate })
-  await approve(operator)
-  await approve(lead, ['a', 'b'])
-  const recheck = { round: 1, holds: true as const, because: '', targets: ['a', 'b'], skipped: {} }
-  const [looked] = await recordEvents(database, incident, [
-    { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data: recheck },
-  ])
-  const rules = { keyring, people, isAutoApproved: () => false, requesterMayApprove: true, policy: NO_POLICY }
-  for (const target of ['a', 'b']) {
-    const wanted = { gate, target, recheckedAt: looked!.at, leaseMs: 1_000 }
-    await takeProposedPermit(database, rules, wanted)
-    // A second permit for the same target, as after a crash.
-    if (target === 'b') await takeProposedPermit(database, rules, wanted)
-    const run = { gate, action: '1-process.run', target }
-    await recordIntent(database, run)
-    await recordEffect(database, { ...run, result: 'applied', detail: 'exited with 0', observed: { exitCode: 0 } })
-    const effect = { gate, action: '0-sql.update', target, detail: '1 row', observed: { rows: 1 } }
-    await recordEffect(database, { ...effect, result: 'applied' })
-  }
-  const verdict = { round: 1, remedy: 'mend', held: true, detail: '', tookMs: 1, targets: ['a', 'b'] }
-  await recordVerdict(database, incident, verdict)
-  await cancelIncident(engine, operator, incident)
-  await closeIncident(database, { incident, outcome: 'cancelled', reason: 'cancelled by operator' })
-}
-
-/** Runs `work` as a superuser with triggers disabled, and rolls it back. */
-async function tampering<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await world.superuser.connect()
-  try {
-    await client.query(`BEGIN; SET LOCAL session_replication_role = replica`)
-    return await work(client)
-  } finally {
-    await client.query('ROLLBACK')
-    client.release()
-  }
-}
 
 /** mulberry32 */
 function randomFrom(start: number): (below: number) => number {
@@ -205,7 +134,7 @@ describe('a history', () => {
     const missed: string[] = []
     const tables = new Set<string>()
     for (let found = 0; found < 200;) {
-      const what = await tampering(async (client) => {
+      const what = await tampering(world, async (client) => {
         const change = await edit(client, random).catch((error: { code?: string }) => {
           // The database's constraints refuse this value: try another change.
           if (/^(23|22)/.test(error.code ?? '')) return undefined
@@ -233,7 +162,7 @@ describe('a checkpoint', () => {
   })
 
   test('of a history that only grew since then has no faults', async () => {
-    await recordFullIncident()
+    await recordFullIncident(world, keyring, people)
     const later = await auditHistory(world.engine, keyring, checkpoint)
     expect(later).toMatchObject({ faults: [], checkpoint: checkpoint.at, incidents: 6 })
   })
@@ -245,7 +174,7 @@ describe('a checkpoint', () => {
     for (let i = 0; i < 20; i += 1) {
       const [incident, length] = pick(random, checkpoint.heads)
       const keep = i % 5 === 0 ? 0 : random(length)
-      await tampering(async (client) => {
+      await tampering(world, async (client) => {
         await truncate(client, incident, keep)
         const { faults } = await audit(client, keyring, checkpoint)
         if (!faults.some((fault) => fault.incident === incident && fault.what.includes('since the checkpoint')))
@@ -257,7 +186,7 @@ describe('a checkpoint', () => {
 
   test('reveals a chain that was rewritten from its middle, which the chain itself does not reveal', async () => {
     const [incident] = checkpoint.heads.at(-1)!
-    await tampering(async (client) => {
+    await tampering(world, async (client) => {
       await client.query(`DELETE FROM runbook.events WHERE incident = $1 AND seq > 1`, [incident])
       await client.query(`DELETE FROM runbook.gates WHERE incident = $1`, [incident])
       await client.query(
@@ -276,7 +205,7 @@ describe('a checkpoint', () => {
   })
 
   test('reveals removed control events', async () => {
-    await tampering(async (client) => {
+    await tampering(world, async (client) => {
       await client.query('DELETE FROM runbook.control_events; DELETE FROM runbook.controls')
       expect((await audit(client, keyring)).faults).toEqual([])
       expect((await audit(client, keyring, checkpoint)).faults).toMatchObject([{ incident: 'controls' }])

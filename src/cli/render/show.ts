@@ -55,6 +55,9 @@ function headLines(view: IncidentView, page: Page): string[] {
   const state = view.outcome === null ? view.state : `closed: ${view.outcome}`
   const age = ageText((view.closedAt === null ? now : Date.parse(view.closedAt)) - Date.parse(view.openedAt))
   const facts = [
+    ...(view.unreadable
+      ? [`CANNOT BE READ: ${view.unreadable.join(', ')} (changed after it was stored; run "runbook audit verify")`]
+      : []),
     `${view.closedAt === null ? 'open for' : 'took'} ${age}`,
     `opened by ${view.requester.replace(/^person:/, '')}${view.occurrences > 1 ? `, triggered ${view.occurrences} times` : ''}`,
     ...(view.parent ? [`linked to ${view.parent}`] : []),

@@ -8,7 +8,7 @@ import { effectFaults, intentFaults, leaseFaults, permitFaults, verdictFaults } 
 import { gateFaults } from './gates.ts'
 import { evidenceFaults, incidentFaults, noteFaults } from './incident-row.ts'
 import { planFaults } from './plans.ts'
-import { readRecorded } from './recorded.ts'
+import { guarded, readRecorded } from './recorded.ts'
 
 export interface AuditReport {
   incidents: number
@@ -43,18 +43,22 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
   const incidents = await db.query<{ id: string }>('SELECT id FROM runbook.incidents ORDER BY number')
   let events = 0
   for (const { id } of incidents.rows) {
-    faults.push(...(await verifyChain(db, id)))
     const recorded = await readRecorded(db, id, faults)
     events += recorded.events.length
-    await incidentFaults(db, recorded)
-    await noteFaults(db, recorded)
-    await evidenceFaults(db, recorded)
-    await gateFaults(db, recorded)
-    await decisionFaults(db, keyring, recorded)
-    await effectFaults(db, recorded)
-    await permitFaults(db, recorded)
-    await intentFaults(db, recorded)
-    await verdictFaults(db, recorded)
+    const checks: Record<string, () => Promise<unknown>> = {
+      'the chain': async () => faults.push(...(await verifyChain(db, id))),
+      "the incident's row": () => incidentFaults(db, recorded),
+      notes: () => noteFaults(db, recorded),
+      evidence: () => evidenceFaults(db, recorded),
+      gates: () => gateFaults(db, recorded),
+      decisions: () => decisionFaults(db, keyring, recorded),
+      effects: () => effectFaults(db, recorded),
+      permits: () => permitFaults(db, recorded),
+      intents: () => intentFaults(db, recorded),
+      verdicts: () => verdictFaults(db, recorded),
+    }
+    for (const [what, check] of Object.entries(checks))
+      await guarded(recorded.fault, what, async () => void (await check()))
   }
   faults.push(...(await orphanFaults(db)))
   if (checkpoint) faults.push(...(await checkpointFaults(db, checkpoint)))

@@ -1,6 +1,7 @@
 import { sha256Hex } from '../../core/canonical.ts'
+import { readStoredObject } from '../../core/stored-json.ts'
 import type { Queryable } from '../../history/database.ts'
-import { isNear, objectOf } from './recorded.ts'
+import { isNear } from './recorded.ts'
 
 interface Link {
   seq: string
@@ -22,7 +23,7 @@ export async function controlFaults(db: Queryable): Promise<string[]> {
       faults.push(`event ${link.seq} does not follow the event before it`)
     if (hash !== link.hash) faults.push(`event ${link.seq} was changed after it was written`)
     ;[prev, seq] = [link.hash, Number(link.seq)]
-    const { control, on: turnedOn, person, reason } = objectOf(link.body) ?? {}
+    const { control, on: turnedOn, person, reason } = readStoredObject(link.body) ?? {}
     if (turnedOn) on.set(String(control), { person, reason, at: link.at })
     else on.delete(String(control))
   }

@@ -2,8 +2,9 @@ import { ACTION_IMPLEMENTATIONS } from '../../../activities/actions/action-table
 import type { StoredEventOf } from '../../core/events.ts'
 import type { Queryable } from '../../history/database.ts'
 import { canonical } from '../../core/canonical.ts'
+import { readStoredProposal } from '../../core/parse-proposal.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
-import { differing, isBetween, isNear, proposalOf, type Recorded } from './recorded.ts'
+import { differing, isBetween, isNear, type Recorded } from './recorded.ts'
 
 const keyOf = (gate: unknown, action: unknown, target: unknown) => JSON.stringify([gate, action, target])
 
@@ -128,9 +129,9 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
   for (const { seq, at, data } of events.filter((one) => one.kind === 'verified')) {
     if (data.unseen) continue
     const gate = gates.rows.find(({ round }) => round === data.round)
-    const proposal = gate && proposalOf(gate.proposal)
+    const proposal = gate && readStoredProposal(gate.proposal)
     // A missing or changed gate is already a fault of its own.
-    for (const connection of proposal?.actions ? connectionsOf(proposal) : []) {
+    for (const connection of proposal ? connectionsOf(proposal) : []) {
       const key = keyOf(gate!.id, '', connection)
       const row = rows.get(key)
       rows.delete(key)

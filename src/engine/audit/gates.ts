@@ -1,9 +1,10 @@
 import { parsePlace } from '../../core/place.ts'
+import { readStoredProposal } from '../../core/parse-proposal.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { approvedTargets, type Vote } from '../../gate/gates.ts'
-import { differing, isNear, isOfGate, proposalOf, type Recorded } from './recorded.ts'
+import { differing, guarded, isNear, isOfGate, millisecondsOf, type Recorded } from './recorded.ts'
 
 interface Row {
   id: string
@@ -27,12 +28,14 @@ export async function gateFaults(db: Queryable, recorded: Recorded): Promise<voi
   const { incident, events, fault } = recorded
   const rows = await db.query<Row>('SELECT * FROM runbook.gates WHERE incident = $1 ORDER BY round', [incident])
   for (const row of rows.rows) {
-    const proposal = proposalOf(row.proposal)
+    const proposal = readStoredProposal(row.proposal)
     const proposed = events.find((event) => isOfGate(event, 'proposal', row.id))
     // An unreadable or unrecorded proposal is already a fault of the chain itself.
-    if (!proposal?.approval || !proposed) continue
-    const wrong = [...termsOf(row, proposal, proposed), ...stateOf(row, proposal, proposed, events)]
-    if (wrong.length > 0) fault(`gate ${row.id} differs from its events: ${wrong.join(', ')}`, proposed.seq)
+    if (!proposal || !proposed) continue
+    await guarded(fault, `gate ${row.id}`, () => {
+      const wrong = [...termsOf(row, proposal, proposed), ...stateOf(row, proposal, proposed, events)]
+      if (wrong.length > 0) fault(`gate ${row.id} differs from its events: ${wrong.join(', ')}`, proposed.seq)
+    })
   }
 }
 
@@ -41,7 +44,7 @@ function termsOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal
     {
       ...row,
       within_ms: Number(row.within_ms),
-      opened: row.opened_at.getTime(),
+      opened: millisecondsOf(row.opened_at),
       id: row.id,
     },
     {
@@ -70,8 +73,8 @@ function stateOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal
   if (!isNear(row.decided_at, decidedAt)) wrong.push('decided_at')
   if (!isNear(row.escalated_at, escalatedAt)) wrong.push('escalated_at')
   const expires = escalatedAt === undefined ? Date.parse(proposal.expiresAt) : undefined
-  const late = row.escalated_at ? row.escalated_at.getTime() + Number(row.within_ms) : 0
-  if (Math.abs(row.expires_at.getTime() - (expires ?? late)) > 1_000) wrong.push('expires_at')
+  const late = row.escalated_at ? millisecondsOf(row.escalated_at) + Number(row.within_ms) : 0
+  if (!(Math.abs(millisecondsOf(row.expires_at) - (expires ?? late)) <= 1_000)) wrong.push('expires_at')
   return wrong
 }
 

@@ -1,4 +1,5 @@
 import { canonical, sha256Hex } from '../../core/canonical.ts'
+import { isoTime } from '../views/iso-time.ts'
 import { formatPlace } from '../../core/place.ts'
 import type { Queryable } from '../../history/database.ts'
 import { differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
@@ -96,7 +97,7 @@ export async function evidenceFaults(db: Queryable, { incident, events, fault }:
     const event = events.filter((one) => one.kind === 'check').find(({ place }) => place === row.place)
     if (!event) continue
     const { name, check, status, truncated, durationMs, asked, startedAt } = event.data
-    const found = { ...row, asked: sha256Hex(row.parameters), started: row.started_at.toISOString() }
+    const found = { ...row, asked: sha256Hex(row.parameters), started: isoTime(row.started_at) }
     const wanted = { name, kind: check, status, truncated, duration_ms: durationMs, asked, started: startedAt }
     const wrong = differing(found, wanted)
     if (wrong.length > 0) fault(`evidence ${row.place} differs from its event: ${wrong.join(', ')}`, event.seq)

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../core/canonical.ts'
+import { readStoredObject } from '../../core/stored-json.ts'
 import type { Queryable } from '../../history/database.ts'
-import { objectOf } from './recorded.ts'
 
 /** Compares plans with their digests. A plan's source has no digest: it is kept for people to read and is never executed. */
 export async function planFaults(db: Queryable): Promise<string[]> {
@@ -18,6 +18,6 @@ export async function planFaults(db: Queryable): Promise<string[]> {
 
 /** Plans of irVersion 1 hold their name as `runbook`. */
 function nameIn(plan: string): unknown {
-  const { name, runbook } = objectOf(plan) ?? {}
+  const { name, runbook } = readStoredObject(plan) ?? {}
   return name ?? runbook
 }

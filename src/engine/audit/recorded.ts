@@ -1,6 +1,6 @@
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
-import type { Json, JsonObject } from '../../core/json.ts'
-import type { Proposal } from '../../core/proposal.ts'
+import { isRunbookError, messageOf } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
 import { readEvents } from '../../history/incidents.ts'
 import type { ChainFault } from '../../history/chain.ts'
 import type { Queryable } from '../../history/database.ts'
@@ -23,13 +23,18 @@ const TOLERANCE_MS = 60_000
 /** Whether a row's time is close to its event's time, or both are missing. */
 export function isNear(time: Date | null, at: string | undefined): boolean {
   if (time === null || at === undefined) return time === null && at === undefined
-  return Math.abs(time.getTime() - Date.parse(at)) <= TOLERANCE_MS
+  return Math.abs(millisecondsOf(time) - Date.parse(at)) <= TOLERANCE_MS
 }
 
 /** Whether a row's time lies between the times of two events, with the same tolerance; a missing event is no bound. */
 export function isBetween(time: Date, from: string | undefined, to: string): boolean {
-  const at = time.getTime()
+  const at = millisecondsOf(time)
   return (from === undefined || at >= Date.parse(from) - TOLERANCE_MS) && at <= Date.parse(to) + TOLERANCE_MS
+}
+
+/** NaN for the times `infinity` and `-infinity`, which node-pg returns as numbers: they are near no time. */
+export function millisecondsOf(time: Date | number): number {
+  return time instanceof Date ? time.getTime() : NaN
 }
 
 /** Names of the columns whose values differ from the expected ones. */
@@ -57,15 +62,17 @@ export function orNull(value: Json | undefined): Json {
   return value ?? null
 }
 
-export function objectOf(text: string): JsonObject | undefined {
+/** Runs the check of one row. A row that was changed into something that no check expects is a fault, and does not stop the others. */
+export async function guarded(
+  fault: (what: string) => void,
+  what: string,
+  check: () => void | Promise<void>,
+): Promise<void> {
   try {
-    return JSON.parse(text) as JsonObject
-  } catch {
-    return undefined
+    await check()
+  } catch (error) {
+    // What the database itself refuses is no fault of the history.
+    if (isRunbookError(error) || typeof (error as { code?: unknown }).code === 'string') throw error
+    fault(`${what} cannot be checked: ${messageOf(error)}`)
   }
-}
-
-/** The proposal of a gate. Whether it is the one that was made is compared elsewhere: its digest is in the event. */
-export function proposalOf(text: string): Proposal | undefined {
-  return objectOf(text) as unknown as Proposal | undefined
 }

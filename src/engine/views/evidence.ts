@@ -1,5 +1,7 @@
 import { RunbookError } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/json.ts'
+import { cutText } from '../../core/storable.ts'
+import { readStoredObject } from '../../core/stored-json.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { EvidenceView } from './view-types.ts'
 
@@ -63,5 +65,12 @@ export async function readEvidenceByRef(db: Queryable, incident: string, ref: st
 }
 
 function evidenceOf(row: Row): EvidenceView {
-  return { ...row, parameters: JSON.parse(row.parameters) as JsonObject, body: JSON.parse(row.body) as JsonObject }
+  return { ...row, parameters: shown(row.parameters), body: shown(row.body) }
+}
+
+const MAX_SHOWN = 1_000
+
+/** What was changed so that it cannot be read is shown as it is. */
+function shown(stored: string): JsonObject {
+  return readStoredObject(stored) ?? { unreadable: cutText(stored, MAX_SHOWN) }
 }

@@ -8,5 +8,10 @@ export async function listIncidents(db: Queryable, filter: IncidentFilter): Prom
 }
 
 export function summaryOf({ startedAt: _started, runId: _run, cancelledAt, ...row }: IncidentRow): IncidentSummary {
-  return { ...row, cancelling: cancelledAt !== null && row.closedAt === null }
+  return {
+    ...row,
+    inputs: row.inputs ?? {},
+    cancelling: cancelledAt !== null && row.closedAt === null,
+    ...(row.inputs === null ? { unreadable: ['inputs'] } : {}),
+  }
 }

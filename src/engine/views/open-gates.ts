@@ -1,5 +1,5 @@
 import { readOpenGates } from '../../gate/gates.ts'
-import { snapshot, type Database } from '../../history/database.ts'
+import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readIncident } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
 import { gateView } from './show.ts'
@@ -8,15 +8,18 @@ import type { OpenGate } from './view-types.ts'
 /** Gates beyond this limit are still shown with their incidents. */
 const MAX_GATES = 200
 
-/** Gates of open incidents that wait for decisions, newest first; at most 200. */
-export async function openGates(database: Database): Promise<OpenGate[]> {
-  return snapshot(database, async (db) => {
-    const waiting: OpenGate[] = []
-    for (const row of await readOpenGates(db, MAX_GATES)) {
-      const found = await readIncident(db, row.incident)
-      const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(found)
-      waiting.push({ incident, type, openedAt, acknowledgedBy, gate: await gateView(db, found, row) })
-    }
-    return waiting
-  })
+/** Gates of open incidents that wait for decisions, newest first; at most 200. `unreadable`: ids of those that cannot be shown. */
+export async function openGates(database: Database): Promise<{ gates: OpenGate[]; unreadable: string[] }> {
+  return snapshot(database, readWaiting)
+}
+
+async function readWaiting(db: Queryable): Promise<{ gates: OpenGate[]; unreadable: string[] }> {
+  const waiting: OpenGate[] = []
+  const { gates, unreadable } = await readOpenGates(db, MAX_GATES)
+  for (const row of gates) {
+    const found = await readIncident(db, row.incident)
+    const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(found)
+    waiting.push({ incident, type, openedAt, acknowledgedBy, gate: await gateView(db, found, row) })
+  }
+  return { gates: waiting, unreadable }
 }

@@ -2,6 +2,7 @@ import { snapshot, type Database, type Queryable } from '../../history/database.
 import { verifyChain } from '../../history/chain.ts'
 import { readEventsInBatches } from '../../history/incidents.ts'
 import { listEvidence, readEvidenceInBatches, type EvidenceEntry } from './evidence.ts'
+import { isoTime } from './iso-time.ts'
 import { incidentView } from './show.ts'
 import { timelineEntry } from './timeline.ts'
 import type { EvidenceView, Review, TimelineEntry } from './view-types.ts'
@@ -85,7 +86,7 @@ async function* readNotes(db: Queryable, id: string, last: string): AsyncGenerat
       'SELECT number, person, body, at FROM runbook.notes WHERE incident = $1 AND number > $2 AND number <= $3 ORDER BY number LIMIT $4',
       [id, after, last, NOTES_AT_ONCE],
     )
-    yield* found.rows.map(({ person, body, at }) => ({ person, body, at: at.toISOString() }))
+    yield* found.rows.map(({ person, body, at }) => ({ person, body, at: isoTime(at) }))
     if (found.rows.length < NOTES_AT_ONCE) return
     after = found.rows.at(-1)!.number
   }

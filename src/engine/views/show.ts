@@ -6,9 +6,10 @@ import { blockingControls, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
 import { leaseObstacles, limitObstacles, type Obstacle } from '../../gate/obstacles.ts'
 import { leaseOf } from '../../gate/permit-limits.ts'
-import { lapsesAt, readDecisions, readGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
+import { lapsesAt, readDecisions, readShownGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readEvents, readIncident, type IncidentRow } from '../../history/incidents.ts'
+import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
 
@@ -21,24 +22,23 @@ export async function showIncident(database: Database, id: string): Promise<Inci
 export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
-  const gates = await readGates(db, id)
-  const count = Math.max(0, ...events.map(({ place }) => roundOf(place ?? '') ?? 0), ...gates.map((gate) => gate.round))
+  const { gates, unreadable } = await readShownGates(db, id)
+  // Only rounds that left something: a row that was changed may name any number.
+  const numbers = [...events.flatMap(({ place }) => roundOf(place ?? '') ?? []), ...gates.map((gate) => gate.round)]
+  const inOrder = [...new Set(numbers)].toSorted((a, b) => a - b)
   const rounds: RoundView[] = []
-  for (let round = 1; round <= count; round += 1)
+  for (const round of inOrder) {
+    const gate = gates.find((one) => one.round === round)
     rounds.push(
-      await roundView(
-        db,
-        incident,
-        round,
-        events,
-        gates.find((gate) => gate.round === round),
-        round < count || incident.closedAt !== null,
-      ),
+      await roundView(db, incident, round, events, gate, round < inOrder.at(-1)! || incident.closedAt !== null),
     )
+  }
   const last = gates.at(-1)
   const controls = incident.closedAt ? [] : await readControls(db)
+  const summary = summaryOf(incident)
   return {
-    ...summaryOf(incident),
+    ...summary,
+    ...(unreadable.length > 0 ? { unreadable: [...(summary.unreadable ?? []), ...unreadable] } : {}),
     rounds,
     controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),
   }
@@ -115,10 +115,10 @@ export async function gateView(
       comment,
       nextCause,
       breakGlass,
-      at: at.toISOString(),
+      at: isoTime(at),
       withdrawn: withdrawnAt !== null,
     })),
-    obstacles: obstacles.map((one) => ({ ...one, endsAt: one.endsAt.toISOString() })),
+    obstacles: obstacles.map((one) => ({ ...one, endsAt: isoTime(one.endsAt) })),
     proposal: gate.proposal,
   }
 }
@@ -140,7 +140,7 @@ async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
     'SELECT action, target, result, detail, at FROM runbook.effects WHERE gate = $1 ORDER BY at, action, target',
     [gate],
   )
-  return found.rows.map((row) => ({ ...row, at: row.at.toISOString() }))
+  return found.rows.map((row) => ({ ...row, at: isoTime(row.at) }))
 }
 
 /**

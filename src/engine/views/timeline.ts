@@ -23,7 +23,9 @@ function oneLine(line: string): string {
 
 function sentence(event: StoredEvent): string {
   // An event of a newer version, or one that somebody changed, is shown as it is.
-  return event.kind === 'unreadable' ? `${event.recordedKind} ${JSON.stringify(event.data)}` : sentenceOf(event)
+  if (event.kind !== 'unreadable') return sentenceOf(event)
+  const stored = `${event.recordedKind} ${JSON.stringify(event.data)}`
+  return event.reason === 'unknown kind' ? stored : `cannot be read: ${stored}`
 }
 
 function sentenceOf<K extends EventKind>({ kind, data, ...about }: EventBody<K> & About): string {

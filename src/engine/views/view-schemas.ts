@@ -77,6 +77,8 @@ const summaryFields = {
   closedAt: time.nullable(),
   /** Connections that are down and that the incident waits for, until when. */
   waitsFor: z.array(z.object({ connection: z.string(), why: z.string(), since: time, until: time })),
+  /** What is stored of it and cannot be read, because it was changed: `inputs`, or the id of a gate. It is shown empty. */
+  unreadable: z.array(z.string()).optional(),
 }
 
 export const incidentSummary = z.object(summaryFields).meta({ id: 'IncidentSummary' })

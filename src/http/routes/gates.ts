@@ -50,7 +50,7 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const gate = gateOf(id, request.gate, await showIncident(engine.database, id))
     return c.json(await withdrawDecision(engine, c.get('person'), { ...request, gate }), 200)
   })
-  app.openapi(listGates, async (c) => c.json({ gates: await openGates(engine.database) }, 200))
+  app.openapi(listGates, async (c) => c.json(await openGates(engine.database), 200))
   return app
 }
 

@@ -50,9 +50,11 @@ describe('a sentence of the timeline', () => {
     expect(storedSentence(kind, { a: 1 })).toBe(`${kind} {"a":1}`)
   })
 
-  test('shows an event as it is when its data does not have the fields of its kind', () => {
+  test('shows an event as it is, and says so, when its data does not have the fields of its kind', () => {
     for (const kind of ['findings', 'check', 'proposal', 'recheck', 'escalation', 'verified', 'gate'])
-      expect(storedSentence(kind, { odd: true })).toBe(`${kind} {"odd":true}`)
-    expect(storedSentence('findings', { round: 1, findings: 7 })).toBe('findings {"round":1,"findings":7}')
+      expect(storedSentence(kind, { odd: true })).toBe(`cannot be read: ${kind} {"odd":true}`)
+    expect(storedSentence('findings', { round: 1, findings: 7 })).toBe(
+      'cannot be read: findings {"round":1,"findings":7}',
+    )
   })
 })
