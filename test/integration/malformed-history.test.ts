@@ -112,15 +112,13 @@ function within(client: pg.PoolClient): Database {
 /** Everything that people see of a history, as text. */
 async function shown(client: pg.PoolClient): Promise<string> {
   const list = await listIncidents(client, { limit: 100 })
-  const reviews = []
-  for (const { id } of list) {
-    reviews.push(await reviewIncident(within(client), id))
-    for await (const part of reviewMarkdown(await openReview(within(client), id))) reviews.push(part)
-  }
-  return JSON.stringify([list, reviews, await openGates(within(client)), await permitsInFlight(client)])
+  const review = await reviewIncident(within(client), damaged)
+  const markdown = []
+  for await (const part of reviewMarkdown(await openReview(within(client), damaged))) markdown.push(part)
+  return JSON.stringify([list, review, markdown, await openGates(within(client)), await permitsInFlight(client)])
 }
 
-test('the audit and all views survive every kind of damage in every column', { timeout: 120_000 }, async () => {
+test('the audit and all views survive every kind of damage in every column', { timeout: 240_000 }, async () => {
   const failed: string[] = []
   let count = 0
   await tampering(world, async (client) => {
