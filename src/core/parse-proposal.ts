@@ -1,4 +1,4 @@
-import { flag, listOf, number, object, objectOf, text, texts } from './guards.ts'
+import { flag, listOf, number, object, objectOf, optional, text, texts } from './guards.ts'
 import type { Proposal } from './proposal.ts'
 import { readStoredObject } from './stored-json.ts'
 
@@ -8,9 +8,9 @@ const isProposal = objectOf({
   title: text,
   cause: text,
   because: text,
-  targets: listOf(objectOf({ key: text })),
+  targets: listOf(objectOf({ key: text, lock: optional(text) })),
   actions: listOf(objectOf({ id: text, kind: text, target: text, with: object, preview: objectOf({ summary: text }) })),
-  limits: object,
+  limits: objectOf({ perHour: optional(number), cooldownMs: optional(number) }),
   approval: objectOf({ auto: flag, by: texts, count: number, validForMs: number, escalateTo: texts }),
 })
 
