@@ -103,7 +103,7 @@ export async function gateView(
     state: gate.state,
     openedAt: gate.openedAt.toISOString(),
     expiresAt: gate.expiresAt.toISOString(),
-    validUntil: gate.state === 'approved' ? lapsesAt(gate).toISOString() : null,
+    validUntil: gate.state === 'approved' ? isoTime(lapsesAt(gate)) : null,
     required: requiredApprovals(gate.proposal),
     groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.proposal.approval.by,
     auto: gate.proposal.approval.auto,
