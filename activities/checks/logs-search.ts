@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RunbookError } from '../../src/core/errors.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
@@ -17,6 +16,7 @@ import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS } from './log-levels.ts'
 import { fieldOf } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
 import { readRecords } from './read-records.ts'
+import { Turns } from './turns.ts'
 
 interface Match {
   at: number
@@ -34,6 +34,8 @@ interface Query {
 interface Found {
   /** The newest matches: at most a few more than the limit. */
   matches: Match[]
+  /** Characters of the lines of `matches`. */
+  keptLength: number
   count: number
   /** Lines that were not understood and that may be matches. */
   unparsed: number
@@ -41,9 +43,6 @@ interface Found {
   /** Fields of `where` that no line had yet. */
   absent: Set<string>
 }
-
-/** Characters that are parsed before other work gets its turn. */
-const TURN_LENGTH = 256 * 1024
 
 export const logsSearch: CheckImplementation = async (parameters, { targets, signal }) => {
   const target = await targets.logs(requiredString(parameters, 'connection'))
@@ -58,7 +57,14 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
       'RUNBOOK_CHECK_FAILED',
       `connection ${target.connection}: ${problems[0] ?? `no file matches ${target.files.join(', ')}`}`,
     )
-  const found: Found = { matches: [], count: 0, unparsed: 0, lines: 0, absent: new Set(where.map(([name]) => name)) }
+  const found: Found = {
+    matches: [],
+    keptLength: 0,
+    count: 0,
+    unparsed: 0,
+    lines: 0,
+    absent: new Set(where.map(([name]) => name)),
+  }
   let cut = false
   // A file that was last written before the requested time holds nothing of that time.
   for await (const tail of readLogTails(
@@ -70,28 +76,26 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
     if (!tail.whole && oldest >= query.from) cut = true
   }
   const { matches, count, unparsed } = found
-  keepNewest(matches, limit)
+  keepNewest(found, limit)
   const absentFields = found.lines > 0 ? [...found.absent] : []
-  const incomplete = cut || count > limit || unparsed > 0 || problems.length > 0 || absentFields.length > 0
+  const incomplete = cut || count > matches.length || unparsed > 0 || problems.length > 0 || absentFields.length > 0
   const newest = matches[0] ? new Date(matches[0].at).toISOString() : null
   const problem = problems[0] ?? null
   const counted = { unparsed, unread: problems.length, problem, absentFields }
   return capResult({ count, newest, rows: matches.map(toRow), ...counted, truncated: incomplete }, target.redact)
 }
 
+/** All matches together. A result keeps 64 kB of them. */
+const MAX_KEPT_LENGTH = 2 * 1024 * 1024
+
 /** Adds the matches of one file; returns its oldest time. */
 async function searchTail(tail: LogTail, query: Query, found: Found, signal: AbortSignal): Promise<number> {
   let oldest = Infinity
-  let parsed = 0
+  const turns = new Turns(signal)
   // Number of lines without a readable time. They are not newer than the next line with a time.
   let untimed = 0
   for (const record of readRecords(tail)) {
-    parsed += record.text.length
-    if (parsed > TURN_LENGTH) {
-      parsed = 0
-      await nextTurn()
-      signal.throwIfAborted()
-    }
+    if (turns.isOver(record.text.length + 1)) await turns.next()
     found.lines++
     notePresentFields(record, found)
     const matches = matchRecord(record, query)
@@ -113,12 +117,20 @@ async function searchTail(tail: LogTail, query: Query, found: Found, signal: Abo
 function addMatch(match: Match, limit: number, found: Found): void {
   found.count++
   found.matches.push(match)
-  if (found.matches.length >= 2 * limit + 500) keepNewest(found.matches, limit)
+  found.keptLength += match.record.text.length
+  if (found.matches.length >= 2 * limit + 500 || found.keptLength > 2 * MAX_KEPT_LENGTH) keepNewest(found, limit)
 }
 
-function keepNewest(matches: Match[], limit: number): void {
+/** The newest matches up to the limit whose texts do not have more than `MAX_KEPT_LENGTH` characters together; at least one. */
+function keepNewest(found: Found, limit: number): void {
+  const { matches } = found
   matches.sort((a, b) => b.at - a.at)
-  matches.length = Math.min(matches.length, limit)
+  let length = 0
+  const end = matches.findIndex(
+    ({ record }, i) => i >= limit || ((length += record.text.length) > MAX_KEPT_LENGTH && i > 0),
+  )
+  if (end >= 0) matches.length = end
+  found.keptLength = matches.reduce((sum, { record }) => sum + record.text.length, 0)
 }
 
 function notePresentFields({ object, level }: LogRecord, { absent }: Found): void {

@@ -26,7 +26,7 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
     })
     if (answer.status !== 200) return unreachable(names, `connection ${connection}: ${path} answered ${answer.status}`)
     if (answer.unread !== undefined) return unreachable(names, `connection ${connection}: ${path}: ${answer.unread}`)
-    const { samples, present, unparsed, isExposition } = parseMetrics(answer.text, new Set(names))
+    const { samples, present, unparsed, isExposition } = await parseMetrics(answer.text, new Set(names), signal)
     if (!isExposition)
       return unreachable(names, `connection ${connection}: ${path} answered with a page that has no metrics`, true)
     const result = {

@@ -1,3 +1,6 @@
+import { MAX_ROWS } from '../../src/core/evidence.ts'
+import { Turns } from './turns.ts'
+
 export interface Sample {
   name: string
   labels: Record<string, string>
@@ -5,6 +8,7 @@ export interface Sample {
 }
 
 export interface Metrics {
+  /** At most 501, so that a result shows that there were more. */
   samples: Sample[]
   /** Names that have a sample, even if its value is not a finite number. */
   present: Set<string>
@@ -14,33 +18,42 @@ export interface Metrics {
   isExposition: boolean
 }
 
+/** More than a result keeps. */
+const MAX_SAMPLES = MAX_ROWS + 1
 /** A longer line counts as malformed. */
 const MAX_LINE_LENGTH = 64 * 1024
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
 const LABEL_NAME = /[a-zA-Z_][a-zA-Z0-9_.]*/y
 const COMMENT = /^# (?:TYPE|HELP|UNIT) \S|^# EOF/
 
-/** Parses the text format of Prometheus and OpenMetrics: the samples of the named metrics. Takes linear time: each character is read once. */
-export function parseMetrics(text: string, names: ReadonlySet<string>): Metrics {
+/**
+ * Parses the text format of Prometheus and OpenMetrics: the samples of the named metrics. Takes linear time: each character is read once.
+ * Other work of the process gets its turn in between.
+ */
+export async function parseMetrics(text: string, names: ReadonlySet<string>, signal?: AbortSignal): Promise<Metrics> {
   const metrics: Metrics = { samples: [], present: new Set(), unparsed: 0, isExposition: false }
+  const turns = new Turns(signal)
   for (let start = 0, end = 0; start < text.length; start = end + 1) {
     end = text.indexOf('\n', start)
     if (end < 0) end = text.length
-    if (end === start) continue
-    const line = text.slice(start, end)
-    if (line.startsWith('#')) {
-      metrics.isExposition ||= COMMENT.test(line.slice(0, 100))
-      continue
-    }
-    const sample = line.length > MAX_LINE_LENGTH ? undefined : parseSample(line)
-    if (sample) metrics.isExposition = true
-    const name = sample?.name ?? mentionedName(line)
-    if (name === undefined || !names.has(name)) continue
-    metrics.present.add(name)
-    if (sample && Number.isFinite(sample.value)) metrics.samples.push(sample)
-    else metrics.unparsed++
+    if (turns.isOver(end - start + 1)) await turns.next()
+    if (end > start) addLine(text.slice(start, end), names, metrics)
   }
   return metrics
+}
+
+function addLine(line: string, names: ReadonlySet<string>, metrics: Metrics): void {
+  if (line.startsWith('#')) {
+    metrics.isExposition ||= COMMENT.test(line.slice(0, 100))
+    return
+  }
+  const sample = line.length > MAX_LINE_LENGTH ? undefined : parseSample(line)
+  if (sample) metrics.isExposition = true
+  const name = sample?.name ?? mentionedName(line)
+  if (name === undefined || !names.has(name)) return
+  metrics.present.add(name)
+  if (!sample || !Number.isFinite(sample.value)) metrics.unparsed++
+  else if (metrics.samples.length < MAX_SAMPLES) metrics.samples.push(sample)
 }
 
 /** The metric at the beginning of a malformed line. */

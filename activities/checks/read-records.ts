@@ -13,7 +13,7 @@ const MAX_PARTS_LENGTH = 1024 * 1024
 export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord> {
   const parts = new Map<string, string>()
   let open: LogRecord | undefined
-  for (const [i, line] of lines.entries()) {
+  for (const { line, isLast } of withLast(lines)) {
     const { partial, ...outer } = unwrap(line)
     const stream = outer.stream ?? ''
     const before = parts.get(stream)
@@ -25,7 +25,7 @@ export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord
     parts.delete(stream)
     const record = parseRecord({ ...outer, text })
     // The program is writing the last line at this moment.
-    if (i === lines.length - 1 && isGrowing && !record.object) break
+    if (isLast && isGrowing && !record.object) break
     if (open && continues(record, outer.stream !== undefined)) {
       append(open, record.text)
       continue
@@ -44,6 +44,15 @@ export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord
     const isOwn = record.level !== null && !/^[A-Z][a-z]/.test(record.text)
     return !record.time && !isOwn && !record.text.startsWith('{')
   }
+}
+
+function* withLast(lines: Iterable<string>): Generator<{ line: string; isLast: boolean }> {
+  let before: string | undefined
+  for (const line of lines) {
+    if (before !== undefined) yield { line: before, isLast: false }
+    before = line
+  }
+  if (before !== undefined) yield { line: before, isLast: true }
 }
 
 function append(record: LogRecord, line: string): void {

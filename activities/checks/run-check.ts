@@ -11,6 +11,7 @@ import { withPausableLimit, type LimitedWork } from '../../src/targets/waiting.t
 import { evidenceBody } from '../../src/history/record.ts'
 import { isDown } from '../../src/targets/connection-down.ts'
 import { isBusy } from '../../src/targets/open-postgres.ts'
+import { stalledError, stalledMs } from '../../src/targets/stalls.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 import { checkTable } from './check-table.ts'
 import { memoryOfCheck } from './memory-of-check.ts'
@@ -34,7 +35,8 @@ const RETRY_DELAY_MS = 200
 const MAX_ERROR_LENGTH = 1_000
 
 /**
- * Runs one check. Throws only while this process is too busy to run it (`isBusy`): that is no evidence. A check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
+ * Runs one check. Throws only while this process is too busy to run it, or when the process stood still for half of the check's time
+ * (`isBusy`): that is no evidence. A check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
  * without secrets. The result is redacted and within the limits, ready to be stored.
  */
 export async function runCheck(
@@ -62,7 +64,11 @@ export async function observe(
   targets: Targets,
   startedAt = new Date().toISOString(),
 ): Promise<Observation> {
-  return withPausableLimit(check.timeoutMs, (limited) => runLimited(check, targets, startedAt, limited))
+  const before = stalledMs()
+  const found = await withPausableLimit(check.timeoutMs, (limited) => runLimited(check, targets, startedAt, limited))
+  const stalled = stalledMs() - before
+  if (stalled > check.timeoutMs / 2) throw stalledError(stalled)
+  return found
 }
 
 async function runLimited(

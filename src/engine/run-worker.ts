@@ -4,6 +4,7 @@ import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { notifyChannel } from '../targets/notify-channel.ts'
+import { logStalls } from '../targets/stalls.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
@@ -19,6 +20,7 @@ const RECONCILE_INTERVAL_MS = 2_000
 
 /** Runs incidents in this process until it is stopped, and the reconciler with them. */
 export async function runWorker(engine: Engine, roles: Role[], log: (line: string) => void): Promise<EngineWorker> {
+  logStalls((line) => log(`worker: ${line}`))
   const worker = await startWorker(
     engine.temporal,
     engine.config.temporal.taskQueue,

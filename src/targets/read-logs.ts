@@ -15,8 +15,8 @@ export interface LogFile {
 
 export interface LogTail {
   file: string
-  /** In the file's order. */
-  lines: string[]
+  /** In the file's order, without empty lines. Can be read once. */
+  lines: Iterable<string>
   /** False when the beginning of the file was not read. */
   whole: boolean
   /** The last line has no end yet, and the file was written a moment ago. */
@@ -70,11 +70,11 @@ export async function* readLogTails(files: LogFile[], signal?: AbortSignal): Asy
       continue
     }
     left -= tail.size
-    const lines = tail.text.split('\n')
+    const { text } = tail
     // A part that begins in the middle of the file usually begins in the middle of a line.
-    if (!tail.whole) lines.shift()
-    const isGrowing = lines.at(-1) !== '' && Date.now() - mtimeMs < GROWING_MS
-    yield { file, lines: lines.map(withoutReturn).filter((line) => line !== ''), whole: tail.whole, isGrowing }
+    const start = tail.whole ? 0 : afterLineEnd(text)
+    const isGrowing = start < text.length && !text.endsWith('\n') && Date.now() - mtimeMs < GROWING_MS
+    yield { file, lines: linesOf(text, start), whole: tail.whole, isGrowing }
   }
 }
 
@@ -143,8 +143,19 @@ async function readCompressedEnd(
   return { text: new TextDecoder().decode(bytes), size: bytes.length, whole: total <= length }
 }
 
-function withoutReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line
+function afterLineEnd(text: string): number {
+  const end = text.indexOf('\n')
+  return end < 0 ? text.length : end + 1
+}
+
+/** One at a time: a list of millions of short lines would need many times the memory of the text. */
+function* linesOf(text: string, from: number): Generator<string> {
+  for (let start = from, end = 0; start < text.length; start = end + 1) {
+    end = text.indexOf('\n', start)
+    if (end < 0) end = text.length
+    const line = text.slice(start, text[end - 1] === '\r' ? end - 1 : end)
+    if (line !== '') yield line
+  }
 }
 
 /** Deleted meanwhile, or a pattern's folder that does not exist. */

@@ -3,6 +3,8 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { resolveSecret } from '../../src/config/secret.ts'
 import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
+import type { Preparation } from '../../src/engine/setup/prepare-postgres.ts'
+import { limitTemporaryFiles } from '../../src/engine/setup/temporary-files.ts'
 import type { PreparedConnection } from '../../src/engine/setup/prepared-connection.ts'
 
 const database = `prepare_${randomBytes(4).toString('hex')}`
@@ -159,6 +161,35 @@ test.each([
   ['the ledger', ['SELECT * FROM runbook_ledger.effects'], '42501'],
 ])('the read role is refused %s', async (_, statements, state) => {
   expect(await refusal(prepared.env.MAESTRO_READ!, statements)).toMatch(new RegExp(`^${state} `))
+})
+
+test('a check cannot fill the disk of the server with temporary files', async () => {
+  const sort = 'SELECT i FROM generate_series(1, 3000000) i ORDER BY repeat(i::text, 20) OFFSET 2999999'
+  await asRole(prepared.env.MAESTRO_READ!, async (client) => {
+    expect((await client.query('SHOW temp_file_limit')).rows).toEqual([{ temp_file_limit: '1GB' }])
+    await expect(client.query('SET temp_file_limit = -1')).rejects.toMatchObject({ code: '42501' })
+    // Less than what the sort needs, so that the test does not write a gigabyte.
+    await asRole(adminUrl, (admin) => admin.query(`ALTER ROLE ${roleOf('MAESTRO_READ')} SET temp_file_limit = '10MB'`))
+  })
+  expect(await refusal(prepared.env.MAESTRO_READ!, [sort])).toMatch(/^53400 temporary file size exceeds/)
+  await prepare(prepared.env)
+  await asRole(prepared.env.MAESTRO_READ!, async (client) => {
+    expect((await client.query('SHOW temp_file_limit')).rows).toEqual([{ temp_file_limit: '1GB' }])
+  })
+})
+
+test('an admin login that may not limit temporary files is reported, with the statement to run', async () => {
+  const admin = `${database}_admin`
+  await server.query(`CREATE ROLE ${admin} LOGIN PASSWORD 'admin'`)
+  const warnings: string[] = []
+  const role = roleOf('MAESTRO_READ')
+  const url = Object.assign(new URL(adminUrl), { username: admin, password: 'admin' }).href
+  try {
+    await asRole(url, (client) => limitTemporaryFiles({ client, did: [], warnings } as unknown as Preparation, role))
+  } finally {
+    await server.query(`DROP ROLE ${admin}`)
+  }
+  expect(warnings).toEqual([expect.stringContaining(`run ALTER ROLE "${role}" SET temp_file_limit = '1GB'`)])
 })
 
 test('the read role cannot terminate or cancel the queries of others', async () => {

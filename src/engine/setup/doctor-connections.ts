@@ -2,6 +2,7 @@ import type { Config, ConnectionConfig, PostgresConnection } from '../../config/
 import { scrubSecrets } from '../../config/secret.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
+import { temporaryFileLimit } from './temporary-files.ts'
 import { withTimeout } from '../../core/abort.ts'
 import { withPostgres } from '../../targets/open-postgres.ts'
 import { securedTables, tableList } from '../../targets/row-security.ts'
@@ -73,12 +74,22 @@ function withPasswordWarning(connection: ConnectionConfig, result: TestResult): 
 
 async function testPostgres(targets: Targets, name: string, connection: PostgresConnection): Promise<TestResult> {
   const target = await targets.postgres(name, 'read')
-  const hidden = (await withPostgres(target, securedTables)).filter(({ showsAll }) => !showsAll)
+  const { secured, fileLimit } = await withPostgres(target, async (client) => ({
+    secured: await securedTables(client),
+    fileLimit: await temporaryFileLimit(client),
+  }))
+  const hidden = secured.filter(({ showsAll }) => !showsAll)
   const ledger =
     connection.ledger === 'target'
       ? 'answers; effects are applied exactly once'
       : 'answers; no ledger: effects are applied at most once'
-  if (hidden.length === 0) return { detail: ledger }
+  if (hidden.length === 0 && fileLimit !== undefined) return { detail: ledger }
+  if (hidden.length === 0)
+    return {
+      warning: true,
+      detail: `${ledger}; the temporary files of the read login are not limited, so a sort in a check can fill the server's disk`,
+      fix: `run "runbook connection prepare ${name}", or as a superuser ALTER ROLE <read login> SET temp_file_limit = '1GB'`,
+    }
   return {
     warning: true,
     detail: `${ledger}; row-level security hides rows of ${tableList(hidden)} from the read login, so checks of them fail`,

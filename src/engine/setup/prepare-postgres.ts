@@ -7,9 +7,10 @@ import { messageOf, RunbookError } from '../../core/errors.ts'
 import { prepareLedger } from '../../effects/prepare-ledger.ts'
 import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
 import { securedTables, tableList } from '../../targets/row-security.ts'
+import { limitTemporaryFiles } from './temporary-files.ts'
 import { revokeFromPublic } from './revoke-from-public.ts'
 
-interface Preparation extends PreparedConnection {
+export interface Preparation extends PreparedConnection {
   client: pg.Client
   adminUrl: URL
   schemas: string[]
@@ -38,6 +39,7 @@ export async function preparePostgres(
       await grantWriting(p, remediate, options.grants ?? [])
     }
     await client.query('COMMIT')
+    await limitTemporaryFiles(p, diagnose)
     await revokeFromPublic(p, logins.write ? [diagnose, remediate] : [diagnose])
     await warnAboutDefiners(p, diagnose)
     await warnAboutRowSecurity(p, diagnose)

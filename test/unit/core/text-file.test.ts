@@ -86,7 +86,7 @@ test('a log file in UTF-16 of either order is read, also when only its end is', 
     writeFileSync(file, swap ? bytes.swap16() : bytes)
     for await (const tail of readLogTails([{ file, size: bytes.length, mtimeMs: 0 }])) {
       expect(tail.whole).toBe(false)
-      expect(tail.lines.map((line, i) => line === lines[i + 1])).toEqual([true, true])
+      expect([...tail.lines].map((line, i) => line === lines[i + 1])).toEqual([true, true])
     }
   }
 })

@@ -8,15 +8,15 @@ test('metrics that prom-client wrote are parsed', async () => {
   new Gauge({ name: 'depth', help: 'h', labelNames: Object.keys(labels), registers: [registry] }).set(labels, 1.5e-7)
   new Histogram({ name: 'seconds', help: 'h', buckets: [1], registers: [registry] }).observe(0.5)
   const text = await registry.metrics()
-  expect(parseMetrics(text, new Set(['depth'])).samples).toEqual([{ name: 'depth', labels, value: 1.5e-7 }])
-  expect(parseMetrics(text, new Set(['seconds_bucket'])).samples.map((s) => s.labels)).toEqual([
+  expect((await parseMetrics(text, new Set(['depth']))).samples).toEqual([{ name: 'depth', labels, value: 1.5e-7 }])
+  expect((await parseMetrics(text, new Set(['seconds_bucket']))).samples.map((s) => s.labels)).toEqual([
     { le: '1' },
     { le: '+Inf' },
   ])
-  expect(parseMetrics(text, new Set(['seconds'])).samples).toEqual([])
+  expect((await parseMetrics(text, new Set(['seconds']))).samples).toEqual([])
 })
 
-test('malformed lines are ignored', () => {
+test('malformed lines are ignored', async () => {
   const text = [
     '# HELP a 5',
     'a 1 1700000000000',
@@ -29,23 +29,23 @@ test('malformed lines are ignored', () => {
     'a{} -3\r',
     'b 9',
   ].join('\n')
-  expect(parseMetrics(text, new Set(['a'])).samples.map((s) => s.value)).toEqual([1, 2, -3])
+  expect((await parseMetrics(text, new Set(['a']))).samples.map((s) => s.value)).toEqual([1, 2, -3])
 })
 
-test('a hostile line is parsed in linear time', () => {
+test('a hostile line is parsed in linear time', async () => {
   const started = performance.now()
-  parseMetrics(`a{${'x="y",'.repeat(20_000)}z 1\na${' '.repeat(50_000)}x`, new Set(['a']))
+  await parseMetrics(`a{${'x="y",'.repeat(20_000)}z 1\na${' '.repeat(50_000)}x`, new Set(['a']))
   expect(performance.now() - started).toBeLessThan(1_000)
 })
 
-test('OpenMetrics and the quoted names of Prometheus 3 are read', () => {
+test('OpenMetrics and the quoted names of Prometheus 3 are read', async () => {
   const text = [
     '# TYPE a counter',
     'a_total{x="1"} 2 1795810000.123 # {trace_id="t # u"} 0.5 1795810000.1',
     '{"http.requests",code="200"} 7',
     '# EOF',
   ].join('\n')
-  const { samples, unparsed, isExposition } = parseMetrics(text, new Set(['a_total', 'http.requests']))
+  const { samples, unparsed, isExposition } = await parseMetrics(text, new Set(['a_total', 'http.requests']))
   expect(samples).toEqual([
     { name: 'a_total', labels: { x: '1' }, value: 2 },
     { name: 'http.requests', labels: { code: '200' }, value: 7 },
@@ -53,10 +53,27 @@ test('OpenMetrics and the quoted names of Prometheus 3 are read', () => {
   expect([unparsed, isExposition]).toEqual([0, true])
 })
 
-test('lines of the named metrics that cannot be used are counted, others are not', () => {
+test('lines of the named metrics that cannot be used are counted, others are not', async () => {
   const text = ['a 1', 'a{x="open 3', 'a NaN', 'b{x="open 3', 'a 1 2 3', 'A page for people'].join('\n')
-  expect(parseMetrics(text, new Set(['a']))).toMatchObject({ unparsed: 3, isExposition: true })
-  expect(parseMetrics('A page for people\n', new Set(['a']))).toMatchObject({ isExposition: false })
+  expect(await parseMetrics(text, new Set(['a']))).toMatchObject({ unparsed: 3, isExposition: true })
+  expect(await parseMetrics('A page for people\n', new Set(['a']))).toMatchObject({ isExposition: false })
+})
+
+test('other work has its turns while a long text is parsed, and an abort ends it', async () => {
+  const text = 'a 1\n'.repeat(1_000_000)
+  let turns = 0
+  let isParsing = true
+  const countTurns = () => {
+    turns += 1
+    if (isParsing) setImmediate(countTurns)
+  }
+  setImmediate(countTurns)
+  const { samples } = await parseMetrics(text, new Set(['a']))
+  isParsing = false
+  expect(turns).toBeGreaterThan(10)
+  // As many as a result keeps, and one to show that there are more.
+  expect(samples).toHaveLength(501)
+  await expect(parseMetrics(text, new Set(['a']), AbortSignal.abort())).rejects.toThrow('aborted')
 })
 
 test.each<[string, string, object]>([

@@ -5,6 +5,7 @@ import { runCheck } from '../../../../activities/checks/run-check.ts'
 import { digest } from '../../../../src/core/canonical.ts'
 import { RunbookError } from '../../../../src/core/errors.ts'
 import { MemoryBudget } from '../../../../src/targets/memory-budget.ts'
+import { isBusy } from '../../../../src/targets/open-postgres.ts'
 import type { Targets } from '../../../../src/targets/targets.ts'
 
 const targets = { memory: new MemoryBudget(1024 * 1024) } as Targets
@@ -80,4 +81,19 @@ test('a configuration error is not retried', async () => {
   })
   expect(await run(failing, { retries: 5 })).toMatchObject({ status: 'failed' })
   expect(failing).toHaveBeenCalledTimes(1)
+})
+
+test('what a check saw while this process stood still is no evidence: the check is to be repeated', async () => {
+  const standStill = (ms: number) => {
+    for (const end = performance.now() + ms; performance.now() < end;);
+  }
+  const slow: CheckImplementation = async () => {
+    standStill(700)
+    return { reachable: false }
+  }
+  const failure: unknown = await run(slow, { timeoutMs: 500 }).catch((error: unknown) => error)
+  expect(isBusy(failure)).toBe(true)
+  expect(failure).toMatchObject({ message: expect.stringMatching(/^this process stood still for \d\.\d s/) })
+  // A short one does not matter for a check with a long timeout.
+  expect(await run(slow, { timeoutMs: 10_000 })).toMatchObject({ status: 'ok' })
 })

@@ -1,0 +1,41 @@
+import { RunbookError } from '../core/errors.ts'
+
+const SAMPLE_MS = 50
+/** A shorter delay is ordinary: timers of a busy process are late. */
+const MIN_STALL_MS = 200
+
+let total = 0
+let lastSample: number | undefined
+let report: (ms: number) => void = () => {}
+
+/** From now on, calls `log` for each time in which this process stood still: suspended, without a processor, or busy with one long task. */
+export function logStalls(log: (line: string) => void): void {
+  report = (ms) =>
+    log(`this process stood still for ${(ms / 1000).toFixed(1)} s; checks that it delayed for long are repeated`)
+  stalledMs()
+}
+
+/** Milliseconds for which this process stood still since the first call. */
+export function stalledMs(): number {
+  if (lastSample === undefined) setInterval(sample, SAMPLE_MS).unref()
+  sample()
+  return total
+}
+
+function sample(): void {
+  const now = performance.now()
+  const late = now - (lastSample ?? now) - SAMPLE_MS
+  lastSample = now
+  if (late < MIN_STALL_MS) return
+  total += late
+  report(late)
+}
+
+/**
+ * Why an observation must be repeated: while it waited for a system, this process stood still, so that no answer in time says nothing about
+ * the system. `isBusy` is true for it.
+ */
+export function stalledError(ms: number): RunbookError {
+  const what = `this process stood still for ${(ms / 1000).toFixed(1)} s during the check`
+  return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { busy: true })
+}
