@@ -30,6 +30,7 @@ export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy
       `effects (gate, action, target, result, detail, at) SELECT ${gate}, '0-sql.update', n::text, 'applied', '', ${at} ${each}`,
       `intents (gate, action, target, at) SELECT ${gate}, '0-sql.update', n::text, ${at} ${each}`,
       `notes (incident, person, body, at) SELECT 'INC-' || n, 'lead', 'filled', ${at} ${each}`,
+      `tallies (incident, actor, what, count) SELECT 'INC-' || n, 'person:lead', 'notes', 1 ${each}`,
       `verdicts (gate, connection, held, at) SELECT ${gate}, 'db', true, ${at} ${each}`,
       `requests (idempotency_key, fingerprint, incident, at) SELECT 'filled:' || n, '', 'INC-' || n, ${at} ${each}`,
     ])
