@@ -45,7 +45,9 @@ export async function waitWhileDown(
   let isOver = false
   for (const connection of names) {
     const { why: said } = down.find((one) => one.connection === connection)!
-    const why = cutText(toStorable(scrubSecrets(said)), MAX_WHY_LENGTH)
+    // An error of a driver does not name the connection that broke.
+    const named = said.startsWith('connection ') ? said : `connection ${connection}: it broke: ${said}`
+    const why = cutText(toStorable(scrubSecrets(named)), MAX_WHY_LENGTH)
     const wait = { connection, why, stage, waitMs: waitWhileDownMs, ...limit }
     if ((await beginOutage(database, incident, wait)).isOver) isOver = true
   }

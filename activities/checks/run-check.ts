@@ -95,14 +95,9 @@ async function runLimited(
     const evidence: Evidence = { ...about, status, error, ref, truncated: false, durationMs: elapsed() }
     const { connection } = check.parameters
     return !timedOut && isDown(thrown) && typeof connection === 'string'
-      ? { evidence, down: { connection, why: describeDown(connection, thrown, error) } }
+      ? { evidence, down: { connection, why: error } }
       : { evidence }
   }
-}
-
-/** An error of a driver does not name the connection that broke. */
-function describeDown(connection: string, thrown: unknown, error: string): string {
-  return isRunbookError(thrown) ? error : `connection ${connection}: it broke: ${error}`
 }
 
 async function runTries(check: CheckRun, targets: Targets, { signal, elapsed }: LimitedWork): Promise<JsonObject> {
