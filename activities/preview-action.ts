@@ -4,12 +4,14 @@ import type { ActionPreview } from '../src/core/proposal.ts'
 import { visibleText } from '../src/core/displayable.ts'
 import { ACTIONS } from './actions/action-table.ts'
 import { UnreadPreview, type Action } from './actions/action.ts'
+import { writeObstacle } from './actions/write-obstacle.ts'
 import { cleaned } from './limit-result.ts'
 import type { PreviewContext } from './checks/check.ts'
 
 /**
- * Shows what one action would change, with read credentials. Never throws: if something could not be read, or the action would be refused
- * now, `warning` says so to the person who decides. The preview is stored and shown, so secrets are removed from it for every kind.
+ * Shows what one action would change, with read credentials; the write credential only reads whether its server takes writes. Never throws:
+ * if something could not be read, or the action would be refused now, `warning` says so to the person who decides. The preview is stored
+ * and shown, so secrets are removed from it for every kind.
  */
 export async function previewAction(
   kind: string,
@@ -24,7 +26,7 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
   const action = ACTIONS.find((one) => one.kind.name === kind)
   try {
     if (!action) throw new Error(`this version has no action kind ${kind}`)
-    const preview = await action.preview(parameters, context)
+    const preview = await withObstacle(action, parameters, context)
     const guarantee = await guaranteeOf(action, parameters, context)
     return guarantee === undefined ? preview : { ...preview, guarantee }
   } catch (error) {
@@ -37,6 +39,17 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
       : 'it would be refused now'
     return { summary: `${kind} ${visibleText(parameters)}`, warning: `${problem}: ${messageOf(error)}` }
   }
+}
+
+async function withObstacle(
+  { preview, implementation }: Action,
+  parameters: JsonObject,
+  context: PreviewContext,
+): Promise<ActionPreview> {
+  const shown = await preview(parameters, context)
+  if (shown.warning !== undefined) return shown
+  const obstacle = await writeObstacle(implementation, parameters, context.targets)
+  return obstacle === undefined ? shown : { ...shown, warning: `it would be refused now: ${obstacle}` }
 }
 
 /** The guarantee, if it is weaker than exactly once. */

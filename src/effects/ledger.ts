@@ -16,7 +16,12 @@ export type StoredEntry = Omit<LedgerEntry, 'key'>
 
 /** Begins a transaction in which every step has a time limit, also when this process is suspended during it. */
 export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): Promise<void> {
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE')
+  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE').catch((error: unknown) => {
+    // The only reason for which PostgreSQL refuses this statement so. The same state as the server's, which means that nothing was changed.
+    if (sqlState(error) !== '0A000') throw error
+    const message = 'the server is a read replica, which refuses writes: use the address of its primary'
+    throw Object.assign(new Error(message, { cause: error }), { code: '0A000' })
+  })
   await client.query(
     `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
        set_config('idle_in_transaction_session_timeout', $3, true),

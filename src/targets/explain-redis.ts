@@ -36,7 +36,7 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
     'login',
     'the login may not use this command or key: "runbook connection prepare" makes a login that may',
   ],
-  [/unknown command|unknown subcommand/i, 'setup', 'the server does not offer this command'],
+  [/^ERR unknown (sub)?command/i, 'setup', 'the server does not offer this command'],
   [
     /DB index is out of range|SELECT is not allowed in cluster mode/i,
     'setup',

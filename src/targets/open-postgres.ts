@@ -2,10 +2,9 @@ import type { Pool, PoolClient } from 'pg'
 import { Slots } from './slots.ts'
 import { outsideLimit } from './waiting.ts'
 import { watchClient, withClient } from '../core/with-client.ts'
-import { scrubSecrets } from '../config/secret.ts'
 import type { Secret } from '../config/secret.ts'
-import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
-import { tlsProblem } from './explain-connection.ts'
+import { isRunbookError, RunbookError } from '../core/errors.ts'
+import { postgresAddress, postgresConnectError } from './explain-postgres.ts'
 import type { Access, PostgresTarget } from './targets.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -27,7 +26,7 @@ export async function openPostgres(
   settings: { ledger: 'target' | 'none'; redact: string[]; maxConnections?: { read: number; write: number } },
 ): Promise<PostgresTarget> {
   const connectionString = url.reveal()
-  const address = addressOf(connection, access, connectionString)
+  const address = postgresAddress(connection, access, connectionString)
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({
     connectionString,
@@ -60,10 +59,13 @@ export async function withPostgres<T>(
   target: Pick<PostgresTarget, 'connection' | 'address' | 'pool'>,
   work: (client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  const connect = () =>
-    target.pool.connect().catch((error: unknown) => {
-      throw connectError(target, error)
-    })
+  const connect = async () => {
+    try {
+      return await target.pool.connect()
+    } catch (error) {
+      throw postgresConnectError(target, error)
+    }
+  }
   const release = await outsideLimit(() => slotsOf(target.pool).acquire(SLOT_WAIT_MS))
   if (!release) throw busy(target)
   try {
@@ -92,30 +94,6 @@ function slotsOf(pool: Pool): Slots {
   return own
 }
 
-function connectError(target: { connection: string; address: string }, error: unknown): RunbookError {
-  const code = (error as { code?: unknown }).code
-  const why = scrubSecrets(messageOf(error))
-  const what = `connection ${target.connection}: PostgreSQL at ${target.address}`
-  const detail = { connection: target.connection, address: target.address }
-  const down = { ...detail, down: true }
-  // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.
-  if (typeof code === 'string' && /^(28|3D)/.test(code))
-    return new RunbookError('RUNBOOK_CONFIG', `${what} refuses the login: ${why}`, detail, error)
-  const tls = tlsProblem(error, why)
-  if (tls) return new RunbookError('RUNBOOK_CONFIG', `${what} ${tls}`, detail, error)
-  if (code === '08P01' && /startup parameter/.test(why))
-    return new RunbookError(
-      'RUNBOOK_CONFIG',
-      `${what} is a pooler that refuses a parameter of the address: ${why}. Remove "options" from the address`,
-      detail,
-      error,
-    )
-  // Classes 53 (no free connection, memory or disk) and 57P03 (the server starts or stops): it answers, and later it may accept.
-  if (typeof code === 'string' && /^(53|57P)/.test(code))
-    return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not accept a connection now: ${why}`, down, error)
-  return new RunbookError('RUNBOOK_UNREACHABLE', `${what} does not answer: ${why}`, down, error)
-}
-
 /**
  * Begins a read-only transaction with limits. The settings are local to it and are not sent with the login: PgBouncer and hosted poolers
  * refuse or drop such settings, and a setting of the session would reach other clients of the pooler.
@@ -131,17 +109,4 @@ export function beginReadOnly(statementTimeoutMs: number): string[] {
   }
   // oxlint-disable-next-line runbook/sql-text -- constants and a number
   return ['BEGIN READ ONLY', ...Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = ${value}`)]
-}
-
-/** Host, port and database for messages. Accepts what the driver accepts, also an empty host with `?host=/path/of/a/socket`. */
-function addressOf(connection: string, access: Access, text: string): string {
-  const withHost = text.replace(/^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)(?=[/?#])/i, '$1localhost')
-  if (!/^postgres(ql)?:\/\//i.test(withHost) || !URL.canParse(withHost))
-    throw new RunbookError(
-      'RUNBOOK_CONFIG',
-      `connection ${connection} (${access}): the value is not a postgres:// address`,
-    )
-  const url = new URL(withHost)
-  const host = url.searchParams.get('host') ?? url.hostname
-  return `${host}:${url.searchParams.get('port') ?? (url.port || '5432')}${url.pathname}`
 }

@@ -4,6 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import type { Effect } from '../../src/core/effect.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { doctorConnections } from '../../src/engine/setup/doctor-connections.ts'
+import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
+import { resolveSecret } from '../../src/config/secret.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 import { bullmqConnection, check, openTestTargets, secretOf } from '../support/connections.ts'
 import {
@@ -80,6 +83,38 @@ describe('a login without commands that hosted servers withhold', () => {
   })
 })
 
+describe('connection prepare', () => {
+  const prepare = (adminUrl: string) => {
+    const secret = (name: string) => resolveSecret(`\${${name}}`, 'test', {})
+    const wanted = { ...bullmqConnection('redis://x'), read: secret('READ'), write: secret('WRITE') }
+    return prepareConnection({ connections: { c: wanted } }, 'c', { adminUrl })
+  }
+
+  test('on a server without ACL says which user to create, with which rules', async () => {
+    const server = await start({ 'rename-command': 'ACL ""' })
+    await expect(prepare(url(server))).rejects.toThrow(
+      /does not offer ACL SETUSER.*runbook-c-bull-queue-read; rules: .*~bull:queue:\*/,
+    )
+  })
+
+  test('on a server without CONFIG creates the users and warns that they may be lost', async () => {
+    const server = await start({ 'rename-command': 'CONFIG ""' })
+    const { env, warnings } = await prepare(url(server))
+    expect(Object.keys(env)).toEqual(['READ', 'WRITE'])
+    expect(warnings).toEqual([expect.stringContaining('not known whether the users are kept')])
+  })
+})
+
+describe('doctor', () => {
+  test('says what checks cannot see and that actions are refused', async () => {
+    const server = await start()
+    await server.admin.call('ACL', 'SETUSER', 'u', 'on', '>pw-of-u-1', '~*', '+@all', '-client|list', '-eval')
+    const [finding] = await doctorConnections({ connections: { c: bullmqConnection(url(server, 'u:pw-of-u-1@')) } })
+    expect(finding).toMatchObject({ ok: true, warning: true })
+    expect(finding!.detail).toMatch(/number of workers is unknown: CLIENT LIST.*actions are refused: EVAL/)
+  })
+})
+
 describe('a Redis Cluster', () => {
   let nodes: RedisServer[] = []
 
@@ -127,6 +162,23 @@ describe('a Redis Cluster', () => {
     expect(await apply(targets, 'bullmq.retry', { id: 'broken' })).toMatchObject({ result: 'applied' })
     expect(await apply(targets, 'bullmq.quarantine', { id: 'later' })).toMatchObject({ result: 'applied' })
     expect(await queue.getJobCounts('waiting', 'failed')).toMatchObject({ failed: 1 })
+  })
+
+  test('prepared logins work on every node', async () => {
+    const secret = (name: string) => resolveSecret(`\${${name}}`, 'test', {})
+    const wanted = {
+      ...bullmqConnection('redis://x', { prefix: '{ready}' }),
+      read: secret('READ'),
+      write: secret('WRITE'),
+    }
+    const adminUrl = url(nodes[0]!)
+    const { env, did } = await prepareConnection({ connections: { c: wanted } }, 'c', { adminUrl })
+    expect(did.filter((step) => step.startsWith('the same users on'))).toHaveLength(2)
+    for (const node of nodes) {
+      const read = env.READ!.replace(nodes[0]!.address, node.address)
+      const targets = open(bullmqConnection(read, { prefix: '{ready}' }))
+      expect(await check(targets, 'bullmq.queue')).toMatchObject({ status: 'ok', result: { exists: false } })
+    }
   })
 
   test('a prefix without a hash tag is refused, and the message says what to set', async () => {

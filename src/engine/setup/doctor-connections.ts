@@ -2,18 +2,16 @@ import type { Config, ConnectionConfig, PostgresConnection } from '../../config/
 import { scrubSecrets } from '../../config/secret.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
-import { temporaryFileLimit } from './temporary-files.ts'
 import { withTimeout } from '../../core/abort.ts'
-import { withPostgres } from '../../targets/open-postgres.ts'
-import { securedTables, tableList } from '../../targets/row-security.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
+import { postgresLimitations, redisLimitations, type Limitation } from './doctor-servers.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 const HTTP_TIMEOUT_MS = 2_000
 
-/** Tests every connection with its read credential. */
+/** Tests every connection with its read credential, and reads whether the server of its write credential takes writes. */
 export async function doctorConnections(config: Pick<Config, 'connections'>): Promise<DoctorFinding[]> {
   const targets = openTargets(config)
   try {
@@ -45,11 +43,12 @@ async function testConnection(targets: Targets, name: string, connection: Connec
     case 'postgres':
       return testPostgres(targets, name, connection)
     case 'bullmq':
-      await (await targets.bullmq(name, 'read')).redis.ping()
-      return { detail: `answers; queue ${connection.prefix}:${connection.queue}` }
+      return withLimitations(
+        `answers; queue ${connection.prefix}:${connection.queue}`,
+        await redisLimitations(targets, name, connection),
+      )
     case 'redis':
-      await (await targets.redis(name, 'read')).redis.ping()
-      return { detail: 'answers' }
+      return withLimitations('answers', await redisLimitations(targets, name, connection))
     case 'http':
       return testHttp(targets, name)
     case 'process':
@@ -73,27 +72,20 @@ function withPasswordWarning(connection: ConnectionConfig, result: TestResult): 
 }
 
 async function testPostgres(targets: Targets, name: string, connection: PostgresConnection): Promise<TestResult> {
-  const target = await targets.postgres(name, 'read')
-  const { secured, fileLimit } = await withPostgres(target, async (client) => ({
-    secured: await securedTables(client),
-    fileLimit: await temporaryFileLimit(client),
-  }))
-  const hidden = secured.filter(({ showsAll }) => !showsAll)
+  const limitations = await postgresLimitations(targets, name, connection)
   const ledger =
     connection.ledger === 'target'
       ? 'answers; effects are applied exactly once'
       : 'answers; no ledger: effects are applied at most once'
-  if (hidden.length === 0 && fileLimit !== undefined) return { detail: ledger }
-  if (hidden.length === 0)
-    return {
-      warning: true,
-      detail: `${ledger}; the temporary files of the read login are not limited, so a sort in a check can fill the server's disk`,
-      fix: `run "runbook connection prepare ${name}", or as a superuser ALTER ROLE <read login> SET temp_file_limit = '1GB'`,
-    }
+  return withLimitations(ledger, limitations)
+}
+
+function withLimitations(detail: string, limitations: Limitation[]): TestResult {
+  if (limitations.length === 0) return { detail }
   return {
     warning: true,
-    detail: `${ledger}; row-level security hides rows of ${tableList(hidden)} from the read login, so checks of them fail`,
-    fix: 'create a policy FOR SELECT TO the role of the read login USING (true) on each of these tables',
+    detail: [detail, ...limitations.map((one) => one.detail)].join('; '),
+    fix: limitations.map((one) => one.fix).join('; '),
   }
 }
 

@@ -6,8 +6,9 @@ import { sha256Hex } from '../../core/canonical.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
 import { prepareLedger } from '../../effects/prepare-ledger.ts'
 import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
-import { securedTables, tableList } from '../../targets/row-security.ts'
 import { limitTemporaryFiles } from './temporary-files.ts'
+import { postgresAddress, postgresConnectError, postgresUrl } from '../../targets/explain-postgres.ts'
+import { postgresWarnings } from './postgres-warnings.ts'
 import { revokeFromPublic } from './revoke-from-public.ts'
 
 export interface Preparation extends PreparedConnection {
@@ -23,14 +24,16 @@ export async function preparePostgres(
   logins: { read: WantedLogin; write?: WantedLogin },
   options: PrepareOptions,
 ): Promise<PreparedConnection> {
-  const adminUrl = new URL(options.adminUrl)
-  const client = await connect(options.adminUrl)
+  const adminUrl = postgresUrl(options.adminUrl)
+  if (!adminUrl) throw new RunbookError('RUNBOOK_CONFIG', 'the admin address is not a postgres:// address')
+  const client = await connect(name, options.adminUrl)
   const did: string[] = []
   const warnings: string[] = []
   const p: Preparation = { client, adminUrl, did, warnings, env: {}, schemas: options.schemas ?? ['public'] }
   try {
     const diagnose = roleName(name, adminUrl, 'diagnose')
     const remediate = roleName(name, adminUrl, 'remediate')
+    await requirePrimary(p)
     await client.query('BEGIN')
     await makeRole(p, diagnose, 40)
     await grantReading(p, diagnose)
@@ -41,8 +44,7 @@ export async function preparePostgres(
     await client.query('COMMIT')
     await limitTemporaryFiles(p, diagnose)
     await revokeFromPublic(p, logins.write ? [diagnose, remediate] : [diagnose])
-    await warnAboutDefiners(p, diagnose)
-    await warnAboutRowSecurity(p, diagnose)
+    warnings.push(...(await postgresWarnings(client, diagnose, logins.write && remediate)))
     if (logins.write && connection.ledger === 'target') {
       const applied = await prepareLedger(options.adminUrl, remediate)
       did.push(
@@ -61,21 +63,29 @@ export async function preparePostgres(
   }
 }
 
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: 5_000,
-    application_name: 'runbook prepare',
-  })
-  client.on('error', () => {})
+async function connect(connection: string, url: string): Promise<pg.Client> {
+  const address = postgresAddress(connection, 'admin', url)
   try {
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'runbook prepare',
+    })
+    client.on('error', () => {})
     await client.connect()
     return client
   } catch (error) {
-    const { host, pathname } = new URL(url)
-    const message = `PostgreSQL at ${host}${pathname} does not answer: ${scrubSecrets(messageOf(error))}`
-    throw new RunbookError('RUNBOOK_UNREACHABLE', message, {}, error)
+    throw postgresConnectError({ connection, address }, error)
   }
+}
+
+async function requirePrimary({ client }: Preparation): Promise<void> {
+  const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica')
+  if (rows[0]?.replica)
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      'the admin address is of a read replica, on which no role can be created: use the address of its primary. Roles are replicated',
+    )
 }
 
 /** Roles belong to the server, not to a database, so the name holds the database and the connection. */
@@ -129,9 +139,14 @@ async function revokeAll(client: pg.Client, role: string): Promise<void> {
   for (const { what } of held.rows) await client.query(`REVOKE ALL ON ${what} FROM ${name}`)
 }
 
-async function grantReading({ client, did, schemas }: Preparation, role: string): Promise<void> {
+async function grantReading(p: Preparation, role: string): Promise<void> {
+  const { client, did, schemas } = p
   const name = client.escapeIdentifier(role)
-  await client.query(`GRANT pg_monitor TO ${name}`)
+  const hasMonitor = await attempt(
+    p,
+    `GRANT pg_monitor TO ${name}`,
+    `${role} is not a member of pg_monitor: statements and locks of other users are hidden from checks`,
+  )
   for (const schema of schemas) {
     const quoted = client.escapeIdentifier(schema)
     await client.query(`GRANT USAGE ON SCHEMA ${quoted} TO ${name}`)
@@ -141,8 +156,10 @@ async function grantReading({ client, did, schemas }: Preparation, role: string)
       [quoted],
     )
     for (const { owner } of owners.rows)
-      await client.query(
+      await attempt(
+        p,
         `ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA ${quoted} GRANT SELECT ON TABLES TO ${name}`,
+        `tables that ${owner} creates in ${schema} later cannot be read by ${role}: run this command again after they were created`,
       )
   }
   await client.query(`ALTER ROLE ${name} SET default_transaction_read_only = on`)
@@ -150,8 +167,21 @@ async function grantReading({ client, did, schemas }: Preparation, role: string)
   await client.query(`ALTER ROLE ${name} SET lock_timeout = '2s'`)
   await client.query(`ALTER ROLE ${name} SET idle_in_transaction_session_timeout = '15s'`)
   did.push(
-    `${role}: SELECT on all current and future tables of ${schemas.join(', ')}; pg_monitor; read-only transactions; timeouts`,
+    `${role}: SELECT on all current and future tables of ${schemas.join(', ')};${hasMonitor ? ' pg_monitor;' : ''} read-only transactions; timeouts`,
   )
+}
+
+/** A step that a hosted server's administrator may not do: without it the rest is useful, so it becomes a warning. */
+async function attempt({ client, warnings }: Preparation, statement: string, otherwise: string): Promise<boolean> {
+  await client.query('SAVEPOINT attempt')
+  try {
+    await client.query(statement)
+    return true
+  } catch (error) {
+    await client.query('ROLLBACK TO SAVEPOINT attempt')
+    warnings.push(`${otherwise} (${scrubSecrets(messageOf(error))})`)
+    return false
+  }
 }
 
 const WHOLE_RIGHTS = new Set(['SELECT', 'INSERT', 'UPDATE', 'DELETE'])
@@ -204,32 +234,6 @@ async function grantSequences(client: pg.Client, relation: string, name: string)
   for (const { sequence } of found.rows) await client.query(`GRANT USAGE ON SEQUENCE ${sequence} TO ${name}`)
 }
 
-/** Warns about functions that run with their owner's rights: they bypass the role's own rights. */
-async function warnAboutDefiners({ client, warnings }: Preparation, role: string): Promise<void> {
-  const found = await client.query<{ signature: string }>(
-    `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-      WHERE p.prosecdef AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\\_%'
-        AND has_schema_privilege($1, n.oid, 'USAGE') AND has_function_privilege($1, p.oid, 'EXECUTE') ORDER BY 1 LIMIT 10`,
-    [role],
-  )
-  const names = found.rows.map((row) => row.signature).join(', ')
-  if (names)
-    warnings.push(
-      `${role} may call functions that run with their owner's rights: ${names}. Run REVOKE EXECUTE … FROM PUBLIC for those that write.`,
-    )
-}
-
-/** Warns about tables whose rows a policy hides from the read role: PostgreSQL would answer with fewer rows and no error. */
-async function warnAboutRowSecurity({ client, warnings }: Preparation, role: string): Promise<void> {
-  await client.query(`BEGIN; SET LOCAL ROLE ${client.escapeIdentifier(role)}`)
-  const hidden = (await securedTables(client)).filter(({ showsAll }) => !showsAll)
-  await client.query('ROLLBACK')
-  if (hidden.length > 0)
-    warnings.push(
-      `row-level security hides rows of ${tableList(hidden)} from ${role}: checks of these tables fail until a policy shows it all rows: CREATE POLICY runbook ON <table> FOR SELECT TO ${role} USING (true).`,
-    )
-}
-
 /** Keeps the current password if it works; otherwise sets a new one. */
 async function login({ client, adminUrl, did, env }: Preparation, role: string, wanted: WantedLogin): Promise<void> {
   if (wanted.current && (await worksFor(wanted.current, role, adminUrl.pathname))) {
@@ -252,7 +256,8 @@ async function login({ client, adminUrl, did, env }: Preparation, role: string, 
 }
 
 async function worksFor(url: string, role: string, database: string): Promise<boolean> {
-  if (!URL.canParse(url) || new URL(url).username !== role || new URL(url).pathname !== database) return false
+  const parsed = postgresUrl(url)
+  if (parsed?.username !== role || parsed.pathname !== database) return false
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
   client.on('error', () => {})
   try {

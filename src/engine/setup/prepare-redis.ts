@@ -3,6 +3,8 @@ import { Redis } from 'ioredis'
 import type { BullmqConnection, RedisConnection } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
+import { decodedPart } from '../../targets/explain-connection.ts'
+import { explainRedis } from '../../targets/explain-redis.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../effects/redis-rights.ts'
 import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
 
@@ -26,39 +28,116 @@ export async function prepareRedis(
   adminUrl: string,
 ): Promise<PreparedConnection> {
   const admin = await connect(adminUrl)
-  // A pattern of an ACL cannot hold a space; "?" matches any one character.
-  const keys =
-    connection.kind === 'bullmq' ? [`${connection.prefix}:${connection.queue.replace(/\s/g, '?')}:*`] : connection.keys
   const did: string[] = []
+  const warnings: string[] = []
   const env: Record<string, string> = {}
   try {
+    const users: string[][] = []
     const make = async (access: 'read' | 'write', wanted: WantedLogin) => {
       const user = userName(name, connection, access)
       const { password, kept } = await passwordFor(wanted, user)
-      const patterns = keys.map((key) => (access === 'read' ? `%R~${key}` : `~${key}`))
-      const commands = access === 'read' ? READ_RULES : WRITE_RULES
-      await admin.call('ACL', 'SETUSER', user, 'reset', 'on', `>${password}`, 'resetchannels', ...patterns, ...commands)
+      const rules = [user, 'reset', 'on', `>${password}`, 'resetchannels', ...rulesOf(connection, access)]
+      users.push(await setUser(admin, rules))
       const url = new URL(adminUrl)
       url.username = user
       url.password = password
       ;(await connect(url.href)).disconnect()
       env[wanted.variable] = url.href
-      did.push(
-        `user ${user}: ${access === 'read' ? 'read commands' : 'the commands of the actions'} on ${keys.join(', ')}`,
-      )
+      const what = access === 'read' ? 'read commands' : 'the commands of the actions'
+      did.push(`user ${user}: ${what} on ${keysOf(connection).join(', ')}`)
       did.push(
         `user ${user}: ${kept ? `the password in ${wanted.variable} works and is kept` : `new password, for ${wanted.variable}`}`,
       )
     }
     await make('read', logins.read)
     if (logins.write) await make('write', logins.write)
-    const warnings = await persist(admin, did)
+    warnings.push(...(await persist(admin, did)))
+    for (const server of await otherServers(admin)) {
+      const failed = await copyUsers(server, adminUrl, users, did)
+      if (failed !== undefined)
+        warnings.push(`the users are missing on ${server}, so after a failover the logins are refused: ${failed}`)
+    }
     return { did, warnings, env }
   } catch (error) {
     if (error instanceof RunbookError) throw error
-    throw new RunbookError('RUNBOOK_CONFIG', `connection ${name}: ${scrubSecrets(messageOf(error))}`, {}, error)
+    throw new RunbookError('RUNBOOK_CONFIG', `connection ${name}: ${explainRedis(error)}`, {}, error)
   } finally {
     admin.disconnect()
+  }
+}
+
+/** A pattern of an ACL cannot hold a space; "?" matches any one character. */
+function keysOf(connection: BullmqConnection | RedisConnection): string[] {
+  if (connection.kind === 'redis') return connection.keys
+  return [`${connection.prefix}:${connection.queue.replace(/\s/g, '?')}:*`]
+}
+
+function rulesOf(connection: BullmqConnection | RedisConnection, access: 'read' | 'write'): string[] {
+  const patterns = keysOf(connection).map((key) => (access === 'read' ? `%R~${key}` : `~${key}`))
+  return [...patterns, ...(access === 'read' ? READ_RULES : WRITE_RULES)]
+}
+
+/**
+ * Returns the rules that the server accepted. Redis before 7 knows no patterns for reading only, so only the list of commands keeps a
+ * login from writing there, and no rule for QUIT, which everybody may use.
+ */
+async function setUser(redis: Redis, rules: string[]): Promise<string[]> {
+  try {
+    await redis.call('ACL', 'SETUSER', ...rules)
+    return rules
+  } catch (error) {
+    const why = messageOf(error)
+    if (/modifier '(%R~.*|\+quit)'/.test(why) && rules.includes('+quit')) {
+      const older = rules.filter((rule) => rule !== '+quit').map((rule) => rule.replace(/^%R~/, '~'))
+      return setUser(redis, older)
+    }
+    if (/^ERR unknown command/i.test(why)) throw withoutAcl(rules, error)
+    throw error
+  }
+}
+
+function withoutAcl([user, , , , ...rules]: string[], error: unknown): RunbookError {
+  return new RunbookError(
+    'RUNBOOK_CONFIG',
+    `this Redis does not offer ACL SETUSER: create the user in its console and set the variable to its address. User: ${user}; rules: ${rules.join(' ')}`,
+    {},
+    error,
+  )
+}
+
+/** Users are not replicated: `host:port` of the replicas, and in a Redis Cluster of every other node. */
+async function otherServers(admin: Redis): Promise<string[]> {
+  const info = await admin.info().catch(() => '')
+  if (!/^cluster_enabled:1/m.test(info))
+    return [...info.matchAll(/^slave\d+:ip=([^,]+),port=(\d+)/gm)].map(([, ip, port]) => `${ip}:${port}`)
+  const nodes = String(await admin.call('CLUSTER', 'NODES'))
+  return nodes.split('\n').flatMap((line) => {
+    const [, address, flags] = line.split(' ')
+    return address === undefined || flags?.includes('myself') ? [] : [address.replace(/@.*/, '')]
+  })
+}
+
+/** Returns why the users could not be created there. */
+async function copyUsers(
+  server: string,
+  adminUrl: string,
+  users: string[][],
+  did: string[],
+): Promise<string | undefined> {
+  const url = new URL(adminUrl)
+  url.host = server
+  try {
+    const redis = await connect(url.href)
+    try {
+      for (const rules of users) await setUser(redis, rules)
+      const lost = await persist(redis, [])
+      did.push(`the same users on ${server}${lost.length > 0 ? ', until it restarts' : ''}`)
+    } finally {
+      redis.disconnect()
+    }
+    return undefined
+  } catch (error) {
+    return explainRedis(error)
   }
 }
 
@@ -73,14 +152,17 @@ async function passwordFor(wanted: WantedLogin, user: string): Promise<{ passwor
   if (url?.username === user) {
     const client = await connect(url.href).catch(() => undefined)
     client?.disconnect()
-    if (client) return { password: decodeURIComponent(url.password), kept: true }
+    if (client) return { password: decodedPart(url.password), kept: true }
   }
   return { password: randomBytes(24).toString('base64url'), kept: false }
 }
 
 /** Redis keeps users in memory until ACL SAVE, which needs an ACL file. */
 async function persist(admin: Redis, did: string[]): Promise<string[]> {
-  const [, file] = (await admin.config('GET', 'aclfile')) as string[]
+  const found = await admin.config('GET', 'aclfile').catch((error: unknown) => explainRedis(error))
+  if (typeof found === 'string')
+    return [`it is not known whether the users are kept when Redis restarts: CONFIG GET: ${found}`]
+  const [, file] = found as string[]
   if (!file)
     return [
       'Redis has no ACL file: the users are lost when it restarts. Set `aclfile` in redis.conf, or run this command again after a restart.',

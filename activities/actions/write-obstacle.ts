@@ -1,0 +1,50 @@
+import { messageOf } from '../../src/core/errors.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import type { ActionImplementation } from '../../src/effects/action-implementation.ts'
+import { beginReadOnly, withPostgres } from '../../src/targets/open-postgres.ts'
+import { hiddenFromWrite } from '../../src/targets/row-security.ts'
+import type { Targets } from '../../src/targets/targets.ts'
+
+const TIMEOUT_MS = 3_000
+
+/**
+ * Why the server of the write login would refuse the action now, whatever its rows or jobs are; undefined when nothing speaks against it.
+ * Only reads. The write login may be of another server than the read login, for example of a replica.
+ */
+export async function writeObstacle(
+  implementation: ActionImplementation,
+  parameters: JsonObject,
+  targets: Targets,
+): Promise<string | undefined> {
+  try {
+    if (implementation.protocol === 'sql') {
+      const { connection, update } = implementation.write(parameters)
+      return await postgresObstacle(targets, connection, update.text)
+    }
+    if (implementation.protocol === 'script') return await redisObstacle(targets, String(parameters['connection']))
+    return undefined
+  } catch (error) {
+    return `the write login cannot be used now: ${messageOf(error)}`
+  }
+}
+
+async function postgresObstacle(targets: Targets, connection: string, sql: string): Promise<string | undefined> {
+  const target = await targets.postgres(connection, 'write')
+  return withPostgres(target, async (client) => {
+    await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
+    const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica')
+    const hidden = await hiddenFromWrite(client, sql)
+    await client.query('ROLLBACK')
+    if (rows[0]?.replica)
+      return `the write login is of a replica (${target.address}), which refuses writes: use the address of its primary`
+    return hidden || undefined
+  })
+}
+
+async function redisObstacle(targets: Targets, connection: string): Promise<string | undefined> {
+  const { redis, address } = await targets.bullmq(connection, 'write')
+  // Without the right to INFO nothing is known; the script itself refuses.
+  const info = await redis.info('replication').catch(() => '')
+  if (!/^role:slave/m.test(info)) return undefined
+  return `the write login is of a replica (${address}), which refuses writes: use the address of its primary`
+}

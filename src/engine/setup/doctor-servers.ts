@@ -1,0 +1,140 @@
+import type { BullmqConnection, PostgresConnection, RedisConnection } from '../../config/config.ts'
+import { messageOf } from '../../core/errors.ts'
+import { explainRedis } from '../../targets/explain-redis.ts'
+import { beginReadOnly, withPostgres } from '../../targets/open-postgres.ts'
+import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
+import type { Access, RedisTarget, Targets } from '../../targets/targets.ts'
+import { temporaryFileLimit } from './temporary-files.ts'
+
+/** What checks cannot see on a server, or what actions cannot do there, and how to change it. */
+export interface Limitation {
+  detail: string
+  fix: string
+}
+
+const TIMEOUT_MS = 3_000
+const PRIMARY = 'use the address of its primary'
+
+/** Reads with both logins; changes nothing. Throws when the read login cannot be used. */
+export async function postgresLimitations(
+  targets: Targets,
+  name: string,
+  connection: PostgresConnection,
+): Promise<Limitation[]> {
+  const read = await readState(targets, name, 'read')
+  const found: Limitation[] = []
+  if (read.replica)
+    found.push({
+      detail: `the read login is of a replica, whose last change is ${read.lag ?? 'an unknown time'} old`,
+      fix: `accept that checks may see old data, or ${PRIMARY}`,
+    })
+  if (!read.monitor)
+    found.push({
+      detail:
+        'the read login is not a member of pg_monitor, so statements and locks of other users are hidden from checks',
+      fix: 'GRANT pg_monitor TO the role of the read login',
+    })
+  if (read.hidden !== '')
+    found.push({
+      detail: `row-level security hides rows of ${read.hidden} from the read login, so checks of them fail`,
+      fix: 'create a policy FOR SELECT TO the role of the read login USING (true) on each of these tables',
+    })
+  if (read.fileLimit === undefined)
+    found.push({
+      detail: "the temporary files of the read login are not limited, so a sort in a check can fill the server's disk",
+      fix: `run "runbook connection prepare ${name}", or as a superuser ALTER ROLE <read login> SET temp_file_limit = '1GB'`,
+    })
+  if (connection.write) found.push(...(await writeLimitations(() => postgresWrite(targets, name))))
+  return found
+}
+
+async function postgresWrite(targets: Targets, name: string): Promise<Limitation[]> {
+  const { replica, hiddenFromWrite: hidden } = await readState(targets, name, 'write')
+  return [
+    ...(replica ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }] : []),
+    ...(hidden === '' ? [] : [{ detail: `actions are refused: ${hidden}`, fix: 'create the policy' }]),
+  ]
+}
+
+/** In a transaction: a pooler that allows none, or hands each statement to another server, is found here. */
+async function readState(targets: Targets, name: string, access: Access) {
+  return withPostgres(await targets.postgres(name, access), async (client) => {
+    await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
+    const { rows } = await client.query<{ replica: boolean; lag: string | null; monitor: boolean }>(
+      `SELECT pg_is_in_recovery() AS replica, pg_has_role(current_user, 'pg_monitor', 'USAGE') AS monitor,
+              date_trunc('second', clock_timestamp() - pg_last_xact_replay_timestamp())::text AS lag`,
+    )
+    const hidden = tableList((await securedTables(client)).filter(({ showsAll }) => !showsAll))
+    const fileLimit = await temporaryFileLimit(client)
+    const state = {
+      ...rows[0]!,
+      hidden,
+      fileLimit,
+      hiddenFromWrite: access === 'write' ? await hiddenFromWrite(client) : '',
+    }
+    await client.query('ROLLBACK')
+    return state
+  })
+}
+
+/** As `postgresLimitations`. */
+export async function redisLimitations(
+  targets: Targets,
+  name: string,
+  connection: BullmqConnection | RedisConnection,
+): Promise<Limitation[]> {
+  const isQueue = connection.kind === 'bullmq'
+  const open = (access: Access) => (isQueue ? targets.bullmq(name, access) : targets.redis(name, access))
+  const read = await open('read')
+  const found: Limitation[] = []
+  const role = await roleOf(read)
+  if (role === 'replica')
+    found.push({ detail: 'the read login is of a replica, so the number of workers is unknown', fix: PRIMARY })
+  if (role === 'unknown')
+    found.push({
+      detail: 'the read login may not use INFO, so the number of workers is unknown and redis.info fails',
+      fix: 'allow INFO to the login',
+    })
+  const refusal = isQueue ? await refusalOf(() => read.redis.client('LIST')) : undefined
+  if (refusal !== undefined)
+    found.push({
+      detail: `the number of workers is unknown: CLIENT LIST: ${refusal}`,
+      fix: 'allow CLIENT LIST to the login, if the server offers it',
+    })
+  if (connection.write && isQueue) found.push(...(await writeLimitations(async () => redisWrite(await open('write')))))
+  return found
+}
+
+async function redisWrite(write: RedisTarget): Promise<Limitation[]> {
+  const refusal = await refusalOf(() => write.redis.eval('return 1', 0))
+  return [
+    ...((await roleOf(write)) === 'replica'
+      ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }]
+      : []),
+    ...(refusal === undefined
+      ? []
+      : [{ detail: `actions are refused: EVAL: ${refusal}`, fix: 'allow the write login to run scripts' }]),
+  ]
+}
+
+async function roleOf({ redis }: RedisTarget): Promise<'primary' | 'replica' | 'unknown'> {
+  const info = await redis.info('replication').catch(() => '')
+  if (/^role:slave/m.test(info)) return 'replica'
+  return /^role:master/m.test(info) ? 'primary' : 'unknown'
+}
+
+async function refusalOf(command: () => Promise<unknown>): Promise<string | undefined> {
+  return command().then(
+    () => undefined,
+    (error: unknown) => explainRedis(error),
+  )
+}
+
+/** A write login that cannot be used does not affect the checks. */
+async function writeLimitations(read: () => Promise<Limitation[]>): Promise<Limitation[]> {
+  try {
+    return await read()
+  } catch (error) {
+    return [{ detail: `the write login cannot be used: ${messageOf(error)}`, fix: 'correct the address of "write"' }]
+  }
+}

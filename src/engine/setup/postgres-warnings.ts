@@ -1,0 +1,44 @@
+import type pg from 'pg'
+import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
+
+/** What the prepared roles will not see or change although they have the rights, and what they may do that nobody granted. */
+export async function postgresWarnings(client: pg.Client, diagnose: string, remediate?: string): Promise<string[]> {
+  const found = [await definers(client, diagnose), await asRole(client, diagnose, () => hiddenRows(client, diagnose))]
+  if (remediate)
+    found.push(
+      await asRole(client, remediate, async () => {
+        const hidden = await hiddenFromWrite(client)
+        return hidden === '' ? undefined : `${hidden} (${remediate}): actions on them are refused`
+      }),
+    )
+  return found.filter((warning) => warning !== undefined)
+}
+
+async function asRole<T>(client: pg.Client, role: string, read: () => Promise<T>): Promise<T> {
+  await client.query(`BEGIN; SET LOCAL ROLE ${client.escapeIdentifier(role)}`)
+  try {
+    return await read()
+  } finally {
+    await client.query('ROLLBACK')
+  }
+}
+
+/** Functions that run with their owner's rights bypass the role's own rights. */
+async function definers(client: pg.Client, role: string): Promise<string | undefined> {
+  const found = await client.query<{ signature: string }>(
+    `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+      WHERE p.prosecdef AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\\_%'
+        AND has_schema_privilege($1, n.oid, 'USAGE') AND has_function_privilege($1, p.oid, 'EXECUTE') ORDER BY 1 LIMIT 10`,
+    [role],
+  )
+  const names = found.rows.map((row) => row.signature).join(', ')
+  if (names === '') return undefined
+  return `${role} may call functions that run with their owner's rights: ${names}. Run REVOKE EXECUTE … FROM PUBLIC for those that write.`
+}
+
+/** A policy hides rows from the read role: PostgreSQL would answer with fewer rows and no error. */
+async function hiddenRows(client: pg.Client, role: string): Promise<string | undefined> {
+  const hidden = (await securedTables(client)).filter(({ showsAll }) => !showsAll)
+  if (hidden.length === 0) return undefined
+  return `row-level security hides rows of ${tableList(hidden)} from ${role}: checks of these tables fail until a policy shows it all rows: CREATE POLICY runbook ON <table> FOR SELECT TO ${role} USING (true).`
+}

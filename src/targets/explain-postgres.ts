@@ -1,0 +1,53 @@
+import { scrubSecrets } from '../config/secret.ts'
+import { messageOf, RunbookError } from '../core/errors.ts'
+import { decodedPart, tlsProblem, unencodedPassword } from './explain-connection.ts'
+import type { Access } from './targets.ts'
+
+/** Why no connection could be opened, and what to do: `RUNBOOK_CONFIG` when the configuration must change. */
+export function postgresConnectError(target: { connection: string; address: string }, error: unknown): RunbookError {
+  const { code, syscall, severity } = error as { code?: unknown; syscall?: unknown; severity?: unknown }
+  const why = scrubSecrets(messageOf(error))
+  const what = `connection ${target.connection}: PostgreSQL at ${target.address}`
+  const detail = { connection: target.connection, address: target.address }
+  const config = (text: string) => new RunbookError('RUNBOOK_CONFIG', `${what} ${text}`, detail, error)
+  const later = (text: string) =>
+    new RunbookError('RUNBOOK_UNREACHABLE', `${what} ${text}`, { ...detail, down: true }, error)
+  const state = typeof code === 'string' ? code : ''
+  const tls = tlsProblem(error, why)
+  if (tls) return config(tls)
+  if (state === 'ENOENT' && syscall === 'open')
+    return config(`is not contacted: a file of the address cannot be read: ${why}`)
+  if (/no encryption|SSL (is )?(required|off)/i.test(why))
+    return config(`refuses the login: ${why}. If it requires TLS, add sslmode=verify-full to the address`)
+  // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.
+  if (/^(28|3D)/.test(state)) return config(`refuses the login: ${why}`)
+  // Poolers use 08P01 for everything.
+  if (state === '08P01' && /startup parameter/.test(why))
+    return config(`is a pooler that refuses a parameter of the address: ${why}. Remove "options" from the address`)
+  if (
+    state === '08P01' &&
+    /authentication failed|no such (user|database)|not allowed|Tenant or user not found/i.test(why)
+  )
+    return config(`refuses the login: ${why}`)
+  // An error of the server: it answers, and later it may accept, for example when it has started or a connection is free.
+  if (severity !== undefined) return later(`does not accept a connection now: ${why}`)
+  return later(`does not answer: ${why}`)
+}
+
+/** Host, port and database for messages. Accepts what the driver accepts, also an empty host with `?host=/path/of/a/socket`. */
+export function postgresAddress(connection: string, access: Access | 'admin', text: string): string {
+  const unencoded = unencodedPassword(text)
+  const url = unencoded === undefined ? postgresUrl(text) : undefined
+  if (!url) {
+    const why = unencoded ?? 'the value is not a postgres:// address of one server'
+    throw new RunbookError('RUNBOOK_CONFIG', `connection ${connection} (${access}): ${why}`)
+  }
+  const host = url.searchParams.get('host') ?? decodedPart(url.hostname)
+  return `${host}:${url.searchParams.get('port') ?? (url.port || '5432')}${url.pathname}`
+}
+
+/** The parsed address; an empty host, as before `?host=/path/of/a/socket`, becomes `localhost`, which the parameter replaces. */
+export function postgresUrl(text: string): URL | undefined {
+  const withHost = text.replace(/^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)(?=[/?#])/i, '$1localhost')
+  return /^postgres(ql)?:\/\//i.test(withHost) && URL.canParse(withHost) ? new URL(withHost) : undefined
+}
