@@ -1,3 +1,4 @@
+import { scrubSecrets } from '../../src/config/secret.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
@@ -75,7 +76,8 @@ async function readFailures(target: BullmqTarget, pairs: string[]): Promise<Fail
     found.filter(({ reason }) => isEmptyReason(reason)),
   )
   return found.map(({ reason, ...failure }) => {
-    const text = fromStack.get(failure.id) ?? reasonOf(reason)
+    // Before digits and ids are replaced: a password without its digits would no longer be recognised.
+    const text = scrubSecrets(fromStack.get(failure.id) ?? reasonOf(reason))
     return { ...failure, group: copyOf(normaliseReason(text)), example: copyOf(cutText(text, MAX_EXAMPLE_LENGTH)) }
   })
 }

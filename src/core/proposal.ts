@@ -5,6 +5,16 @@ import type { PolicyTerms } from './policy.ts'
 /** The target key of a remedy without `for`, and of an action that is done once for all targets. */
 export const ALL_TARGETS = '-'
 
+/** Actions that the engine does not carry out on a system itself: they need no approval. */
+const HARMLESS_KINDS: readonly string[] = ['notify', 'manual']
+
+/** Why a proposal needs no approval, for one that needs none. */
+export function whyNoApproval({ actions }: Pick<Proposal, 'actions'>): string {
+  return actions.every(({ kind }) => HARMLESS_KINDS.includes(kind))
+    ? 'needs no approval: the engine changes nothing itself'
+    : 'needs no approval: the configuration allows it (auto)'
+}
+
 /**
  * A remedy rendered for one incident. The SHA-256 of its canonical JSON is the `proposalDigest`, to which every decision is bound.
  * Actions run exactly as they are stored here; nothing is rendered again.

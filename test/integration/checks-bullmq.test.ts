@@ -368,9 +368,20 @@ test('failures are grouped by their common reason', async () => {
   expect((await check('bullmq.failures', { since: '1ms' })).result).toMatchObject({ total: 0, rows: [] })
 })
 
+test('a configured secret in a reason is hidden before its digits are replaced', async () => {
+  secret('pass-8842-word-5511')
+  await startWorker(async () => {
+    throw new Error('login with pass-8842-word-5511 was refused')
+  })
+  await queue.add('x', {}, { jobId: 'secret-1' })
+  await expect.poll(() => queue.getFailedCount()).toBe(1)
+  const { result } = await check('bullmq.failures', { since: '1h' })
+  expect(result!.rows).toMatchObject([{ reason: 'login with *** was refused', example: 'login with *** was refused' }])
+})
+
 test.each([
   ['nowhere', 'bullmq.queue', 'connection nowhere: Redis at 127.0.0.1:1 does not answer: connect ECONNREFUSED'],
-  ['refused', 'redis.info', 'refuses the login: WRONGPASS'],
+  ['refused', 'redis.info', 'refuses the login: the user or the password of the address is wrong (WRONGPASS'],
 ])(
   'a Redis that cannot be used (%s) is a failed check within seconds, without its password',
   async (connection, kind, message) => {

@@ -2,7 +2,7 @@ import stringWidth from 'string-width'
 import { humanDuration } from '../../core/duration.ts'
 import type { TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
-import { ALL_TARGETS } from '../../core/proposal.ts'
+import { ALL_TARGETS, whyNoApproval } from '../../core/proposal.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
 import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, type Style } from './layout.ts'
@@ -221,7 +221,7 @@ function decisionLines(gate: GateView, { width }: Page): string[] {
     const what = `${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass === null ? '' : `, BREAK-GLASS: ${breakGlass}`}${withdrawn ? ' (withdrawn)' : ''}`
     return line(width, ` ${who}${what}${comment ? `: ${comment}` : ''}`)
   })
-  if (gate.auto) return [...lines, line(width, ' needs no approval (configuration: auto)')]
+  if (gate.auto) return [...lines, line(width, ` ${whyNoApproval(gate.proposal)}`)]
   const isKnown = gate.state === 'open' || gate.state === 'approved' || gate.state === 'rejected'
   return isKnown ? lines : [...lines, line(width, ` ${gate.state}${gate.why ? `: ${gate.why}` : ''}`)]
 }

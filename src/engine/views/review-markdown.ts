@@ -1,6 +1,6 @@
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
-import type { ProposedAction } from '../../core/proposal.ts'
+import { whyNoApproval, type ProposedAction } from '../../core/proposal.ts'
 import type { ReviewParts } from './review.ts'
 import type { EvidenceView, GateView, RoundView } from './view-types.ts'
 
@@ -90,7 +90,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
     '',
     ...proposal.actions.map((action) => `- ${actionLine(action)}`),
     '',
-    `**Decision**: ${gate.auto ? 'auto-approved by the configuration' : gate.state}${gate.why ? ` (${inline(gate.why)})` : ''}`,
+    `**Decision**: ${gate.auto ? whyNoApproval(gate.proposal) : gate.state}${gate.why ? ` (${inline(gate.why)})` : ''}`,
     '',
     ...gate.decisions.map(
       (one) =>

@@ -41,7 +41,7 @@ const SENTENCES: Sentences = {
   check: (data, { place }) => `${stagePrefix(place)}${data.name} (${data.check}): ${checkResult(data)}`,
   findings: ({ round, findings }) => `round ${round}: ${findingsText(findings)}`,
   proposal: (data) =>
-    `proposed: ${data.title} (${data.remedy}) for ${targetsText(data)}, digest ${data.proposalDigest.slice(0, 12)}${data.auto ? ', auto-approved' : ''}`,
+    `proposed: ${data.title} (${data.remedy}) for ${targetsText(data)}, digest ${data.proposalDigest.slice(0, 12)}${data.auto ? ', needs no approval' : ''}`,
   decision: ({ gate, decision, targets, breakGlass, comment }, { who }) =>
     `${who} ${decision === 'approve' ? 'approved' : 'rejected'} ${gate}${breakGlass ? ' by break-glass' : ''}${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass ? `, reason: ${breakGlass}` : ''}${withComment(comment)}`,
   withdrawal: ({ gate, state, comment }, { who }) =>

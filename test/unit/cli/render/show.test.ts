@@ -102,6 +102,18 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(at).toBeLessThan(lines.findIndex((one) => one.includes('runbook approve')))
   })
 
+  test('a proposal without an approval says why: a person does it, or the configuration allows it', () => {
+    const round = roundAtGate(['run-7'], { state: 'approved', auto: true })
+    const lastLines = (kind: string) => {
+      const gate = round.gate!
+      const actions = gate.proposal.actions.map((action) => ({ ...action, kind }))
+      const one = { ...round, gate: { ...gate, proposal: { ...gate.proposal, actions } } }
+      return showLines(atItsGate({ rounds: [one] }), page).join('\n')
+    }
+    expect(lastLines('manual')).toContain(' needs no approval: the engine changes nothing itself')
+    expect(lastLines('sql.update')).toContain(' needs no approval: the configuration allows it (auto)')
+  })
+
   test('why a check failed is shown, because the causes that read it cannot be judged', () => {
     const round = roundAtGate()
     const failed = { ...round.checks[0]!, status: 'failed' as const, error: 'APP_DB_READ is not set' }
