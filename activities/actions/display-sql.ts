@@ -5,7 +5,7 @@ import { parameterOf } from './guarded-update.ts'
 import { parameterNumber, sqlTokens } from '../../src/language/sql-tokens.ts'
 
 /** A value as an SQL literal, for display. Never run. */
-export function sqlLiteral(value: Json): string {
+function sqlLiteral(value: Json): string {
   if (value === null) return 'NULL'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return `'${visibleText(value).replaceAll("'", "''")}'`

@@ -105,6 +105,6 @@ export function quoted(name: string): string {
   return `"${name}"`
 }
 
-export function quotedTable(table: string): string {
+function quotedTable(table: string): string {
   return table.split('.').map(quoted).join('.')
 }

@@ -1,7 +1,7 @@
 import type { Connection, Queryable } from './database.ts'
 
 /** A waiter that has not asked for this long is passed over: its process may have died, or its incident may have ended. */
-export const WAITER_GONE_MS = 20_000
+const WAITER_GONE_MS = 20_000
 
 /** `ahead`: how many waiters are served before this one; 0 if only the holder is in the way. */
 export type LeaseAnswer = { fence: number } | { ahead: number }

@@ -32,7 +32,7 @@ export async function securedTables(client: Pick<ClientBase, 'query'>): Promise<
  * The tables, of those that the statement names, whose row-level security may hide rows from a write of this session's role: without a policy,
  * an UPDATE changes no rows and reports no error.
  */
-export async function tablesHiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: string): Promise<SecuredTable[]> {
+async function tablesHiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: string): Promise<SecuredTable[]> {
   const { rows } = await client.query<SecuredTable>(
     `SELECT n.nspname AS schema, c.relname AS name, false AS "showsAll"
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -25,4 +25,3 @@ export async function makeCertificate(openssl: string, dir: string, name: string
   return { key: key!, cert: cert!, ca: ca! }
 }
 
-export const contentOf = (file: string) => readFile(file, 'utf8')
