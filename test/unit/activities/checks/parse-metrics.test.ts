@@ -100,6 +100,6 @@ test.each<[string, string, object]>([
   ['a value with a comma', 'jobs 1,5\n', { samples: [], unparsed: 1 }],
   ['no value', 'jobs{q="a"}\n', { samples: [], unparsed: 1 }],
   ['a line that was cut', 'jobs{q="a', { samples: [], unparsed: 1 }],
-])('metrics with %s are read, or counted as not understood', (_, text, expected) => {
-  expect(parseMetrics(text, new Set(['jobs', 'jobs_total', 'jobs.waiting']))).toMatchObject(expected)
+])('metrics with %s are read, or counted as not understood', async (_, text, expected) => {
+  expect(await parseMetrics(text, new Set(['jobs', 'jobs_total', 'jobs.waiting']))).toMatchObject(expected)
 })
