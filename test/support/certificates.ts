@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -24,4 +24,3 @@ export async function makeCertificate(openssl: string, dir: string, name: string
   await run(openssl, ['x509', '-req', '-in', request!, '-out', cert!, ...by])
   return { key: key!, cert: cert!, ca: ca! }
 }
-
