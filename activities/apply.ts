@@ -1,7 +1,7 @@
 import { executeEffect } from '../src/effects/execute.ts'
 import { refuseUntried } from '../src/effects/refuse-untried.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from '../src/effects/request.ts'
-import { messageOf, RunbookError } from '../src/core/errors.ts'
+import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
 import type { ProposedAction } from '../src/core/proposal.ts'
 import { readGate, type GateRow } from '../src/gate/gates.ts'
 import { takePermit } from '../src/gate/permit.ts'
@@ -40,9 +40,15 @@ export async function apply(
     notify,
   }
   const attempt = async () => {
-    const done = await executeEffect(effect, deps)
-    if (mayHaveWaited) await endOutages(database, gate.incident, true)
-    return done
+    try {
+      const done = await executeEffect(effect, deps)
+      if (mayHaveWaited) await endOutages(database, gate.incident, true)
+      return done
+    } catch (error) {
+      // A freeze, a lease of others: the permit is asked for after the connection, so the system answers.
+      if (mayHaveWaited && isRunbookError(error, 'RUNBOOK_CONFLICT')) await endOutages(database, gate.incident, true)
+      throw error
+    }
   }
   const answer = await attempt().catch((error: unknown) => waitToApply(dependencies, gate, effect, deps, error))
   if ('stale' in answer) return { stale: answer.message }

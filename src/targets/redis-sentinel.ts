@@ -32,7 +32,7 @@ export async function findPrimary(
   throw new RunbookError(
     answered ? 'RUNBOOK_CONFIG' : 'RUNBOOK_UNREACHABLE',
     `connection ${connection}: no sentinel names a primary "${sentinel.name}": ${failures.join('; ')}`,
-    { connection },
+    { connection, down: !answered },
   )
 }
 

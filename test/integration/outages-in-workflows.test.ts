@@ -382,7 +382,7 @@ describe('a wait', () => {
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
   })
 
-  test('does not get around a freeze: what was approved is refused when the connection is back', async () => {
+  test('does not get around a freeze: when the connection is back, what was approved waits for the end of the freeze', async () => {
     await withQueue((queue) => queue.pause())
     const stopAt = await start()
     const incident = await world.open('paused', 'frozen')
@@ -393,11 +393,11 @@ describe('a wait', () => {
     const freeze = { control: 'freeze', person: 'lead', reason: 'a test' } as const
     await switchControl(world.engine.database, { ...freeze, on: true })
     await servers.redis.start()
-    const refused = await world.until(incident, 'has an effect', (now) => now.rounds[0]!.effects.length > 0)
+    const frozen = await world.until(incident, 'no longer waits for the connection', (now) => !waits(now))
+    expect(frozen).toMatchObject({ state: 'applying', controls: [{ name: 'freeze' }], rounds: [{ effects: [] }] })
+    expect(await withQueue((queue) => queue.isPaused())).toBe(true)
     await switchControl(world.engine.database, { ...freeze, on: false })
-    expect(refused.rounds[0]!.effects).toMatchObject([{ result: 'refused' }])
-    await cancelIncident(world.engine, world.engine.people.operator!, incident)
-    await world.closed(incident)
+    await expectOneRound(incident, 'queue')
   })
 })
 
