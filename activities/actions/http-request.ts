@@ -7,7 +7,7 @@ import type { ActionResult, RunContext } from '../../src/effects/action-implemen
 import { recordParameter, textParameter } from '../../src/effects/action-parameters.ts'
 import { httpRequest } from '../../src/language/kinds/http-request.ts'
 import { reachHttp } from '../../src/targets/reach-http.ts'
-import { requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
+import { leadsElsewhere, requestHttp, type HttpAnswer } from '../../src/targets/request-http.ts'
 import type { HttpTarget } from '../../src/targets/targets.ts'
 import { previewWith, type Action } from './action.ts'
 import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
@@ -86,7 +86,13 @@ export function fillPath(path: string, values: JsonObject): string {
     const text = scalar(name, Object.hasOwn(values, name) ? values[name]! : null)
     if (text === '' || text === '.' || text === '..')
       throw new RunbookError('RUNBOOK_BAD_INPUT', `path: {${name}} is "${text}", which is not a path segment`)
-    return encodeURIComponent(text)
+    const segment = encodeURIComponent(text)
+    if (leadsElsewhere(`/${segment}`))
+      throw new RunbookError(
+        'RUNBOOK_BAD_INPUT',
+        `path: {${name}} is ${visibleText(text)}, which some servers read as another path`,
+      )
+    return segment
   })
   const extra = Object.keys(values).find((name) => !used.has(name))
   if (extra !== undefined)

@@ -143,7 +143,7 @@ const MAX_DECODINGS = 4
 const ODD_ENCODING = /%c[01]|%u[0-9a-f]{4}/i
 
 /** Whether some server could read the path as another one: a value inside it must not lead out of the place where it stands. */
-function leadsElsewhere(path: string): boolean {
+export function leadsElsewhere(path: string): boolean {
   let decoded = path.split(/[?#]/, 1)[0]!
   for (let times = 0; times <= MAX_DECODINGS; times++) {
     if (ODD_ENCODING.test(decoded) || decoded.includes('\\') || hasDotSegment(decoded)) return true

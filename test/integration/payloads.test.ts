@@ -33,6 +33,9 @@ import { openHttpWorld, openTestGate as openHttpGate, type HttpWorld } from './h
 const harmless = 'run-7'
 /** Some payloads are sent at the same time. */
 const CONCURRENCY = 6
+const WITHOUT_LIMITS = { writesPerMinute: 100_000, failedLoginsPerMinute: 100_000, perIncident: 10_000 }
+/** What a proxy or an old server may read as a step to another path. */
+const MISREAD = /\\|\.\.|%2e|%2f|%5c|%25|%c[01]|%u/i
 
 test('there are 300 payloads, and each contains the name of the planted table', () => {
   expect(new Set(PAYLOADS).size).toBe(300)
@@ -67,7 +70,8 @@ describe('through the API', () => {
   let world: HttpWorld
   let database: pg.Pool
   beforeAll(async () => {
-    world = await openHttpWorld(inject('stack'))
+    // One person sends everything here, and must not meet the limits.
+    world = await openHttpWorld(inject('stack'), { config: `limits: ${JSON.stringify(WITHOUT_LIMITS)}\n` })
     database = pool(world.superuserUrl)
   })
   afterAll(async () => {
@@ -326,6 +330,7 @@ channels: { platform: { slack: "\${SLACK}" } }
       })
 
       const sent = watchSql()
+      let refusedPaths = 0
       for (const [i, payload] of PAYLOADS.entries()) {
         const { stored, found, done, calls, notified } = await useEverywhere(payload, i < BARE_PAYLOADS)
         const why = JSON.stringify(payload)
@@ -352,6 +357,12 @@ channels: { platform: { slack: "\${SLACK}" } }
           why,
         ).toEqual([])
         expect(looks.length, why).toBeLessThanOrEqual(1)
+        if (done['http.request']?.result === 'refused') {
+          expect(payload, why).toMatch(MISREAD)
+          expect(does, why).toEqual([])
+          refusedPaths += 1
+          continue
+        }
         expect(does.length, why).toBe(1)
         const url = new URL(does[0]!.url, 'http://x')
         expect(decodeURIComponent(url.pathname.slice('/base/do/'.length)), why).toBe(payload)
@@ -359,6 +370,7 @@ channels: { platform: { slack: "\${SLACK}" } }
         expect(JSON.parse(does[0]!.body), why).toEqual({ text: payload })
       }
       sent.stop()
+      expect(refusedPaths).toBeLessThan(PAYLOADS.length / 3)
       expect([...sent.texts].filter((text) => text.includes(MARK))).toEqual([])
       expect(sent.texts.size).toBeLessThan(usual.texts.size + 20)
       const runs = await world.owner.query<{ id: string; status: string; failure_reason: string; changes: number }>(
