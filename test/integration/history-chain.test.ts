@@ -125,7 +125,10 @@ describe('a chain', () => {
     const faults = (await verifyChain(world.reader, incident)).map(({ what }) => what)
     expect(faults).toEqual(['was changed after it was written', 'is not a valid "note" event'])
     const { timeline } = await reviewIncident(world.reader, incident)
-    expect(timeline.find(({ place }) => place === 'one')).toMatchObject({ kind: 'note', text: 'note {"bodies":1}' })
+    expect(timeline.find(({ place }) => place === 'one')).toMatchObject({
+      kind: 'note',
+      text: 'cannot be read: note {"bodies":1}',
+    })
   })
 
   test('does not show a cut at the end together with the head: only a checkpoint shows it', async () => {

@@ -17,7 +17,7 @@ import { takeProposedPermit } from './take-proposed-permit.ts'
 /** Records an incident with everything: two checks, decisions (one withdrawn), permits, intents, effects, a verdict, notes, its end. */
 export async function recordFullIncident(world: EngineWorld, keyring: Keyring, people: People): Promise<string> {
   const { engine: database } = world
-  const engine = { database, temporal: {} } as Engine
+  const engine = { database, temporal: {}, config: { limits: { perIncident: 200 } } } as unknown as Engine
   const { operator, lead } = people as { operator: People[string]; lead: People[string] }
   const { incident, gate, digest } = await propose(world, { approval: { count: 2 } })
   const body = { result: { rows: [{ n: 1 }], truncated: false } }
