@@ -85,7 +85,7 @@ function samplerOf(
         const wait = await waitWhileDown(dependencies, { incident, stage: place }, down)
         interrupted = true
         if (!('waiting' in wait)) {
-          const note = 'over' in wait ? wait.over : 'no longer waited for'
+          const note = 'over' in wait ? wait.over : 'the engine stopped waiting for the system'
           return observations.map((one) => withNote(one, note))
         }
         mayHaveWaited = true

@@ -92,5 +92,5 @@ export async function throwWhileDown(
       `${wait.cancelled} while it waited for ${down[0]!.connection}`,
       INCIDENT_CANCELLED,
     )
-  return 'over' in wait ? wait.over : `no longer waited for: ${wait.ended}`
+  return 'over' in wait ? wait.over : `the engine stopped waiting for the system: ${wait.ended}`
 }

@@ -6,5 +6,5 @@ export const decisionSignal = defineSignal<[token: string]>('decision')
 /** Something about the incident changed in the engine's database: read it again. */
 export const wakeSignal = defineSignal('wake')
 
-/** The same, for a workflow that Temporal gives no more signals (10,000 for each run). Temporal counts updates separately. */
+/** The same, for a workflow for which Temporal accepts no more signals (the limit is 10,000 for each run). Temporal counts updates separately. */
 export const wakeUpdate = defineUpdate<void>('wake')

@@ -94,7 +94,7 @@ async function readQueue({ redis, base }: BullmqTarget): Promise<QueueState> {
   }
 }
 
-/** The beginning of the reason, its secrets hidden: before the text is cut, since half a secret would not be recognised. */
+/** The beginning of the reason, with its secrets hidden. Hidden before the text is cut: a part of a secret is not recognised. */
 async function readReason({ redis }: BullmqTarget, key: string): Promise<string | null> {
   const length = await redis.hstrlen(key, 'failedReason')
   if (length > MAX_REASON_BYTES) return `(a text of ${length} bytes, not read)`

@@ -104,7 +104,7 @@ async function readWorkers(target: BullmqTarget): Promise<Workers> {
   return { names: clients.names, areKnown: isPrimary && clients.unnamedBlocking === 0 }
 }
 
-/** Hosted servers do not offer the command to everybody. */
+/** Some hosted Redis servers forbid or disable a command that is used here. */
 function isNotAllowed(error: unknown): boolean {
   return /^(NOPERM|ERR unknown (sub)?command|ERR.*(not allowed|not supported|disabled))/i.test(messageOf(error))
 }

@@ -85,7 +85,7 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
   return capResult({ count, newest, rows: matches.map(toRow), ...counted, truncated: incomplete }, target.redact)
 }
 
-/** All matches together. A result keeps 64 kB of them. */
+/** The total length of the matches that are kept in memory. The stored result has at most 64 kB of them. */
 const MAX_KEPT_LENGTH = 2 * 1024 * 1024
 
 /** Adds the matches of one file; returns its oldest time. */

@@ -58,7 +58,7 @@ function summariseLines(text: string): string {
   return `${first.replace(/:$/, '')}: ${last}`
 }
 
-/** Undefined if the text has no JSON, or none that names an error. */
+/** Undefined if the text contains no JSON, or if its JSON names no error. */
 function summariseJson(text: string): string | undefined {
   const start = text.search(/[[{]/)
   if (start < 0 || start > 200 || !/[\]}]$/.test(text)) return undefined

@@ -35,7 +35,7 @@ const RETRY_DELAY_MS = 200
 const MAX_ERROR_LENGTH = 1_000
 
 /**
- * Runs one check. Throws only while this process is too busy to run it, or when the process stood still for half of the check's time
+ * Runs one check. Throws only while this process is too busy to run it, or when it was suspended or too busy for half of the check's time
  * (`isBusy`): that is no evidence. A check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
  * without secrets. The result is redacted and within the limits, ready to be stored.
  */

@@ -47,7 +47,7 @@ function parseUrl(url: string): string {
   return url.replace(/\/+$/, '')
 }
 
-/** Over plain HTTP, everybody on the way to another machine can read the token and act with it. */
+/** Over plain HTTP, anybody on the network path can read the token and use it. */
 function requireEncryption(url: string, env: Record<string, string | undefined>): void {
   const { protocol, hostname } = new URL(url)
   if (protocol === 'https:' || isThisMachine(hostname) || env.RUNBOOK_PLAIN_HTTP === '1') return

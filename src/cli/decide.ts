@@ -38,7 +38,7 @@ function whyNoOpenGate({ id, outcome, state, rounds }: IncidentView): string {
   return `${id} has no open proposal: ${situation}. See "runbook show ${id}".`
 }
 
-/** The reason of a break-glass approval; undefined for an ordinary one. Needs both options or none: `RUNBOOK_BAD_INPUT`. */
+/** The reason of a break-glass approval; undefined for an ordinary one. Throws `RUNBOOK_BAD_INPUT` if only one of the two options is given. */
 export function breakGlassReason({ breakGlass, reason }: { breakGlass?: true; reason?: string }): string | undefined {
   if (breakGlass === (reason === undefined ? undefined : true)) return reason
   throw new RunbookError(

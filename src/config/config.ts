@@ -69,7 +69,7 @@ export interface Sentinel {
   name: string
   /** `10.0.0.1:26379` */
   addresses: string[]
-  /** Of the sentinels themselves. */
+  /** The password of the sentinels, not of the Redis servers. */
   password?: Secret
 }
 

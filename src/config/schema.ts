@@ -233,7 +233,7 @@ const limits = z.strictObject({
     'Reviews that one API process sends at the same time; one person may have half of them.',
   ),
   perIncident: atMost(200).describe(
-    'Notes, claims and decisions of one person on one incident: so many of each. Counted in the database, over all processes.',
+    'How many notes, claims and decisions one person may make on one incident; the limit is for each of the three. Counted in the database, over all processes.',
   ),
 })
 
@@ -331,7 +331,7 @@ export const configSchema = z.strictObject({
     .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
     .default([])
     .describe(
-      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, also if `auto` allows it.',
+      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, even if `auto` allows it.',
     ),
   waitWhileDown: duration
     .default('10m')

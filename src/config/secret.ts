@@ -112,7 +112,7 @@ function alternatives(texts: string[]): string {
   return texts.map((one) => one.replace(/[^A-Za-z0-9]/g, '\\$&')).join('|')
 }
 
-/** A word with at most four digits after it, such as `postgres` or `Password123`. Random letters have long runs of consonants. */
+/** A word with at most four digits after it, such as `postgres` or `Password123`. Five consonants in a row are random letters. */
 function isCommonWord(text: string, names: string[]): boolean {
   if (text.length < 3) return false
   if (names.includes(text.toLowerCase())) return true

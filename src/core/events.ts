@@ -116,7 +116,7 @@ export type EventData = {
   note: { body: string }
   /** `control`: `freeze`, or `breaker/<connection>`. */
   control: { control: string; on: boolean; person: string; reason: string }
-  /** The incident that this closed one was retried with. */
+  /** The new incident that retries this closed one. */
   retried: { incident: string; created: boolean }
   undo: { incident: string; created: boolean }
   closed: { outcome: Outcome; reason: string }

@@ -6,7 +6,7 @@ import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-eff
 import { requestPermit } from './request-permit.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
-/** The lease must outlast the run, because no fence at the other end stops a late one. */
+/** The lease must outlast the run: a command or an HTTP server checks no fence, so it cannot refuse a late run. */
 const LEASE_MARGIN_MS = 10_000
 /** From the request of the permit to the start. A process that was suspended for longer starts nothing. */
 const START_WITHIN_MS = 5_000

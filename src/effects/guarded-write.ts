@@ -39,7 +39,7 @@ export async function runGuardedWrite(
   const differing = checked.columns.filter((_, i) => result.rows.some(({ same }) => same[i] !== true))
   if (differing.length > 0) {
     const names = differing.map(({ name }) => name).join(', ')
-    return { refused: `${what}: ${names} would be stored with another value than the gate showed` }
+    return { refused: `${what}: the value stored in ${names} would differ from the value that the gate showed` }
   }
   return guardAfter(result.rows, redact)
 }

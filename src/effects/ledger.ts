@@ -14,7 +14,7 @@ export interface LedgerEntry {
 /** The entry that the ledger already holds under the key. */
 export type StoredEntry = Omit<LedgerEntry, 'key'>
 
-/** Begins a transaction in which every step has a time limit, also when this process is suspended during it. */
+/** Begins a transaction in which every step has a time limit, even when this process is suspended during it. */
 export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE').catch((error: unknown) => {
     // The only reason for which PostgreSQL refuses this statement so. The same state as the server's, which means that nothing was changed.

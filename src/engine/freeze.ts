@@ -96,7 +96,7 @@ function blocked(holders: LockHolder[], cause: unknown): RunbookError {
   const pids = holders.map(({ pid }) => pid)
   return new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `the freeze was not switched: sessions of other roles change a control and do not end. End them as a superuser: SELECT pg_terminate_backend(pid), pid ${pids.join(', ')}`,
+    `the freeze was not turned on or off: sessions of other roles are changing a control and have not ended. End them as a superuser: SELECT pg_terminate_backend(pid), pid ${pids.join(', ')}`,
     { pids },
     cause,
   )
@@ -140,7 +140,7 @@ async function endSessions(database: Database, sessions: LockHolder[]): Promise<
       connection.query<{ ended: boolean }>('SELECT pg_terminate_backend($1) AS ended', [pid]),
     ).then(
       ({ rows }) => (ended += rows[0]!.ended ? 1 : 0),
-      // A session of another role, which this role may not end: the next attempt waits for it once more.
+      // A session of another role, which this role may not end: the next attempt waits for it again.
       () => {},
     )
   return ended

@@ -30,7 +30,7 @@ export async function claim(engine: Engine, person: Person, incident: string): P
   })
 }
 
-/** Adds a note to the incident's history, also after it was closed. */
+/** Adds a note to the incident's history, even after it was closed. */
 export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
   const body = text.trim()
   if (body === '' || body.length > MAX_NOTE_LENGTH || !isStorable(body))

@@ -25,7 +25,7 @@ const CONCURRENCY = 10
 const START_GRACE_MS = 2_000
 /** When a decided gate still has no permit after this time, its workflow is signalled again; each further wait is twice as long. */
 const SIGNAL_GRACE_SECONDS = 10
-/** At most this long: after an outage of hours, a decision must not wait for hours again. */
+/** The longest wait between two signals: after an outage of hours, a decision must not wait for more hours. */
 const MAX_SIGNAL_INTERVAL_SECONDS = 60
 /** A workflow closes its incident within this time after its end, or never. */
 const CLOSE_GRACE_SECONDS = 15

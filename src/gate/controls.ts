@@ -15,7 +15,7 @@ export interface Control {
   at: string
 }
 
-/** Stops every remedy, also approved ones. */
+/** Stops every remedy, including approved ones. */
 export const FREEZE = 'freeze'
 
 /** Stops the remedies that write to one connection. */

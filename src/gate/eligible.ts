@@ -41,7 +41,7 @@ export function ineligible(
 
 function refusedBreakGlass({ name, groups }: Person, { breakGlass = [] }: Pick<Deciders, 'breakGlass'>) {
   if (groups.some((group) => breakGlass.includes(group))) return undefined
-  return `${name} may not break the glass: only members of these groups may: ${breakGlass.join(', ') || '(none is configured)'}`
+  return `${name} may not use break-glass approval. The groups whose members may: ${breakGlass.join(', ') || '(none is configured)'}`
 }
 
 /** Break-glass, where the policy allows it, replaces the groups, the number and who is excluded; the signature is still required. */

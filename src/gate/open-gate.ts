@@ -42,7 +42,7 @@ export async function openGate(database: Database, request: GateRequest): Promis
       if (!isSameJson(withoutLooks(proposal), withoutLooks(request.proposal)))
         throw new RunbookError(
           'RUNBOOK_REFUSED',
-          `${id} exists already, with a proposal that this round does not come to`,
+          `${id} already exists with a different proposal from the one of this round`,
         )
       return { opened: true, gate: id, proposal, proposalDigest }
     }

@@ -68,7 +68,7 @@ function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'
     if (!planned || planned.kind !== action.kind || planned.access !== action.access)
       return `the remedy has no action ${action.id} of kind ${action.kind}`
     const odd = parameterDeparts(planned.with, action)
-    if (odd !== undefined) return `parameter ${odd} of ${action.id} is not the plan’s`
+    if (odd !== undefined) return `parameter ${odd} of ${action.id} differs from the plan`
   }
   return undefined
 }

@@ -3,7 +3,7 @@ import type { NewEvent } from '../core/events.ts'
 import type { Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 
-/** So many refusals of one actor on one incident are recorded one by one; then only the 32nd, the 64th and so on, with the count. */
+/** How many refusals of one actor on one incident are each recorded. After that only the 32nd, the 64th and so on, with the count. */
 const REFUSALS_RECORDED = 20
 
 /** Counts one more, over all processes. Returns the new count. */

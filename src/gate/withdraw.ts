@@ -81,7 +81,9 @@ async function refuse(
   )
   if (permits.rows.length === 0) return undefined
   const targets = permits.rows.map((row) => row.target).join(', ')
-  return conflict(`too late for these targets: ${targets}; "runbook cancel ${gate.incident}" stops before the next one`)
+  return conflict(
+    `too late to withdraw: a permit was already issued for ${targets}. To stop before the next target, run "runbook cancel ${gate.incident}"`,
+  )
 }
 
 /** The gate's state without the withdrawn decision. */

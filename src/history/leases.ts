@@ -7,8 +7,8 @@ const WAITER_GONE_MS = 20_000
 export type LeaseAnswer = { fence: number } | { ahead: number }
 
 /**
- * Takes the lease and returns its new fence. Refused while another gate holds it, and while another gate waits that asked earlier: the
- * order of service is the order of asking. A gate that is refused is remembered as waiting, and must ask again.
+ * Takes the lease and returns its new fence. Refused while another gate holds it, and while a gate that asked earlier
+ * still waits. A gate that is refused is remembered as waiting, and must ask again.
  *
  * Targets of the same gate are applied one after the other: they may take a lease that they share from each other, each time with a
  * higher fence.

@@ -14,7 +14,7 @@ export function tooMany(what: string, seconds: number): RunbookError {
   )
 }
 
-/** So many requests a minute for each name. What was not used of a minute can be used at once. */
+/** Limits the requests per minute for each name. Unused requests of one minute can be made at once. */
 export class RateLimit {
   readonly #perMinute: number
   readonly #now: () => number

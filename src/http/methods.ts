@@ -26,7 +26,7 @@ export function answerOptions(methodsOf: (path: string) => string[]) {
   }
 }
 
-/** A handler answers HEAD as GET; the body that nobody will read is ended, also when it is a stream. */
+/** A handler answers HEAD as GET; the body that nobody will read is ended, even when it is a stream. */
 export async function endBodyOfHead(c: Context, next: Next): Promise<void> {
   await next()
   if (c.req.method === 'HEAD') await c.res.body?.cancel()

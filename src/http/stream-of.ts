@@ -4,7 +4,7 @@ const STALLED_MS = 60_000
 export interface StreamOptions {
   /** Aborted when the server stops or the client is gone. */
   gone: AbortSignal
-  /** Called once, when the answer has ended in whatever way. */
+  /** Called once when the answer has ended, completely or not. */
   ended: () => void
   stalledMs?: number
 }

@@ -123,7 +123,7 @@ export interface PollAnswer {
 
 export interface Escalation {
   place: string
-  /** The kind of event it is recorded as. Default: `escalation`. */
+  /** The kind of the recorded event. Default: `escalation`. */
   kind?: 'escalation' | 'reminder' | 'announcement'
   to: string[]
   message: string

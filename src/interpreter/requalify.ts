@@ -5,7 +5,7 @@ import { isUnchanged, renderRemedy, type Rendered, type RenderedTarget } from '.
 import { BudgetError } from '../language/expressions/runtime-values.ts'
 import type { Scope } from './scope.ts'
 
-/** What a re-check comes to. */
+/** The result of a re-check. */
 export interface Requalified {
   again: EvaluatedCause
   /** The targets that still qualify, with exactly the actions that were approved. */
@@ -16,7 +16,7 @@ export interface Requalified {
 
 /**
  * Evaluates the cause again on the evidence of a re-check, and compares what would be done now with what was approved. Pure, so that the
- * activity that records the re-check comes to the same result as the workflow.
+ * activity that records the re-check gets the same result as the workflow.
  */
 export function requalify(
   remedy: PlanRemedy,

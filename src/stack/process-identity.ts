@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Identifies a process, also when a later process gets the same pid. */
+/** Identifies a process even when a later process gets the same pid. */
 export interface ProcessIdentity {
   pid: number
   /** Opaque: different for every process with this pid, also after a reboot. */

@@ -30,7 +30,7 @@ async function install(name: string, log: (line: string) => void): Promise<strin
     })
   }
   log(`installing the package ${name} with apt-get …`)
-  // An image without package lists needs the update. Where the update fails (an offline mirror), the install may still work.
+  // In an image without package lists, apt-get install needs this update. If the update fails (an offline mirror), the install may still work.
   await apt('update', '-q')
   const result = await apt('install', '-y', '-q', '--no-install-recommends', name)
   return result.code === 0 ? null : `apt-get install ${name} failed: ${lastLine(result)}`

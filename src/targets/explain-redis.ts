@@ -40,7 +40,7 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
   [
     /DB index is out of range|SELECT is not allowed in cluster mode/i,
     'setup',
-    'the server has no database of this number',
+    'the server has no database with this number',
   ],
 ]
 

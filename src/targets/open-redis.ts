@@ -36,7 +36,10 @@ export async function openRedis(connection: string, access: Access, given: Redis
   }
 }
 
-/** The nodes of a cluster share user, password and certificate; where only an IP address is known, the certificate has the first name. */
+/**
+ * The nodes of a cluster share user, password and certificate. For a node that is known only by its IP address, the certificate is
+ * checked against the name of the first server.
+ */
 function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {
   const isName = /[a-z]/i.test(host) && !host.includes(':')
   return { ...seed, host: host || seed.host, port, ...(seed.tls && isName ? { tls: { servername: host } } : {}) }

@@ -57,7 +57,7 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
 }
 
 /**
- * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout, also when this process was
+ * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout, even when this process was
  * killed, or when `signal` aborts. An exit code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` when
  * the command was not started, also because it is later than `startBy`, and another error when it is unknown what it did.
  */

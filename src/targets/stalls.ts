@@ -8,14 +8,16 @@ let total = 0
 let lastSample: number | undefined
 let report: (ms: number) => void = () => {}
 
-/** From now on, calls `log` for each time in which this process stood still: suspended, without a processor, or busy with one long task. */
+/** From now on, calls `log` for each time in which this process did not run: suspended, without a processor, or busy with one long task. */
 export function logStalls(log: (line: string) => void): void {
   report = (ms) =>
-    log(`this process stood still for ${(ms / 1000).toFixed(1)} s; checks that it delayed for long are repeated`)
+    log(
+      `this process was suspended or too busy for ${(ms / 1000).toFixed(1)} s; checks that it delayed for long are repeated`,
+    )
   stalledMs()
 }
 
-/** Milliseconds for which this process stood still since the first call. */
+/** Milliseconds for which this process was suspended or too busy since the first call. */
 export function stalledMs(): number {
   if (lastSample === undefined) setInterval(sample, SAMPLE_MS).unref()
   sample()
@@ -32,10 +34,10 @@ function sample(): void {
 }
 
 /**
- * Why an observation must be repeated: while it waited for a system, this process stood still, so that no answer in time says nothing about
- * the system. `isBusy` is true for it.
+ * Why an observation must be repeated: this process was suspended or too busy while it waited for a system. A missing answer then says nothing
+ * about the system. `isBusy` is true for it.
  */
 export function stalledError(ms: number): RunbookError {
-  const what = `this process stood still for ${(ms / 1000).toFixed(1)} s during the check`
+  const what = `this process was suspended or too busy for ${(ms / 1000).toFixed(1)} s during the check`
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { busy: true })
 }

@@ -1,4 +1,4 @@
-// A process of its own for each command. It holds the command's deadline and ends the command's whole process group, also when the
+// A process of its own for each command. It holds the command's deadline and ends the command's whole process group, even when the
 // worker that asked for it was killed. Plain JavaScript, because Node.js starts it directly. The other end is supervised-command.ts.
 import { spawn } from 'node:child_process'
 
@@ -31,7 +31,7 @@ process.once('message', ({ argv: [program, ...args], cwd, environment, startBy, 
   process.on('message', end)
   child.once('exit', (exitCode, signal) => {
     clearTimeout(timer)
-    // Processes of the group may be left that ignore SIGTERM: this process ends after SIGKILL was sent.
+    // Some processes of the group may ignore SIGTERM, so this process ends only after it has sent SIGKILL.
     report({ ended: { exitCode, signal, timedOut } }, () => void Promise.resolve(ending).then(disconnect))
   })
 })

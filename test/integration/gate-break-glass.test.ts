@@ -76,7 +76,7 @@ async function permit(opened: OpenedTestGate, target = 'a', change: Partial<Perm
   })
 }
 
-describe('a person who may break the glass', () => {
+describe('a person who may use break-glass approval', () => {
   test('approves alone what needs two others; the reason is recorded, and a permit is granted', async () => {
     const opened = await strict()
     expect(await approve(opened, 'lead')).toMatchObject({ state: 'approved', approvals: 1, required: 2 })
@@ -143,7 +143,7 @@ describe('a person who may break the glass', () => {
 describe('break-glass is refused', () => {
   test('for people outside the configured groups, and the attempt is recorded', async () => {
     const opened = await strict()
-    await expect(approve(opened, 'operator')).rejects.toThrow('may not break the glass')
+    await expect(approve(opened, 'operator')).rejects.toThrow('may not use break-glass approval')
     await expect(approve(opened, 'lead', {}, { ...deps(), breakGlass: [] })).rejects.toThrow('none is configured')
     const denied = (await readEvents(world.engine, opened.incident)).filter(({ kind }) => kind === 'denied')
     expect(denied.map(({ actor }) => actor)).toEqual(['person:operator', 'person:lead'])

@@ -81,7 +81,9 @@ test('a withdrawal after the first permit is refused and recorded', async () => 
   const opened = await propose(world)
   await approve('operator', opened)
   expect(await permit(opened)).toMatchObject({ granted: true })
-  await expect(withdrawAs('operator', opened)).rejects.toThrow('too late for these targets: a')
+  await expect(withdrawAs('operator', opened)).rejects.toThrow(
+    'too late to withdraw: a permit was already issued for a',
+  )
   expect(await lastEvent(opened)).toMatchObject({
     kind: 'denied',
     data: { decision: 'withdraw', code: 'RUNBOOK_CONFLICT' },

@@ -318,7 +318,7 @@ describe('a server that refuses', () => {
   test.each([
     ['no password', '', 'the server requires a password, and the address has none'],
     ['a wrong password', ':wrong-password@', 'the user or the password of the address is wrong'],
-    ['a number of a database that it does not have', ':right-password@', 'the server has no database of this number'],
+    ['a number of a database that it does not have', ':right-password@', 'the server has no database with this number'],
   ])('%s: the message says so', async (_, login, expected) => {
     const server = await start({ requirepass: 'right-password' }, 'right-password')
     const { status, error } = await check(open(bullmqConnection(`${url(server, login)}/77`)), 'bullmq.queue')

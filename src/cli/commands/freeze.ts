@@ -6,7 +6,7 @@ import { setFreeze } from '../set-freeze.ts'
 export function command(terminal: Terminal): Command {
   return new Command('freeze')
     .description(
-      "Stop applying remedies everywhere, also approved ones. Needs only the engine's PostgreSQL (RUNBOOK_DATABASE_URL), not the API or Temporal. A target whose permit was issued before the freeze is still completed.",
+      "Stop applying remedies everywhere, including approved ones. Needs only the engine's PostgreSQL (RUNBOOK_DATABASE_URL), not the API or Temporal. A target whose permit was issued before the freeze is still completed.",
     )
     .requiredOption('-r, --reason <text>', 'the reason (required); shown on every incident')
     .addHelpText(

@@ -23,7 +23,7 @@ export function command(terminal: Terminal): Command {
       const { incident, created } = accepted
       terminal.log(
         created
-          ? `${incident} is opened, linked to ${id}`
+          ? `opened ${incident}, which is linked to ${id}`
           : `joined ${incident}, which is already open with the same key`,
       )
       if (options.watch) throw new Exit(await watch(terminal, client, incident, json))

@@ -40,7 +40,7 @@ export function command(terminal: Terminal): Command {
     })
 }
 
-/** The API has no TLS of its own: on another address than the machine's own, everybody on the way could read tokens and act with them. */
+/** The API has no TLS. On an address that other machines can reach, anybody on the network path could read tokens and use them. */
 function requireEncryption(host: string, isAccepted: boolean): void {
   if (isAccepted || isThisMachine(host)) return
   throw new RunbookError(

@@ -102,7 +102,7 @@ export class Child {
     if (this.#process) await end(this.#process)
   }
 
-  /** Starts it once more after a `stop`. */
+  /** Starts it again after a `stop`. */
   async startAgain(): Promise<void> {
     this.#life = new AbortController()
     await this.start()

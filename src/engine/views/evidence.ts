@@ -26,7 +26,7 @@ export async function listEvidence(db: Queryable, incident: string): Promise<Evi
   return found.rows
 }
 
-/** So many bytes of results are in memory at a time, or one result that is larger. */
+/** The most bytes of results in memory at a time. A single larger result is still read. */
 const BATCH_BYTES = 1_000_000
 
 /** The listed evidence in the same order. */

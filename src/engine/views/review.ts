@@ -21,7 +21,7 @@ export interface ReviewParts {
 }
 
 /**
- * Everything about an incident, from the engine's database alone: complete also after Temporal deleted its history. The short parts and
+ * Everything about an incident, from the engine's database alone: complete even after Temporal deleted its history. The short parts and
  * the lengths of the long ones are those of one moment; what the long parts consist of never changes afterwards.
  */
 export async function openReview(database: Database, id: string): Promise<ReviewParts> {

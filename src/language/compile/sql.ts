@@ -97,7 +97,7 @@ function problem(rule: SqlProblem['rule'], token: Token, message: string): SqlPr
   return { rule, message, start: token.start, end: token.start + token.word.length }
 }
 
-const HIDDEN = `A check keeps at most ${MAX_ROWS} rows and reports when there are more. This smaller limit hides that: remove it, or count in SQL.`
+const HIDDEN = `A check keeps at most ${MAX_ROWS} rows and reports when there are more. With this LIMIT it cannot report that. Remove the LIMIT, or count in SQL.`
 
 function writesHere(tokens: Token[], token: Token, i: number): boolean {
   const before = tokens[i - 1]?.word

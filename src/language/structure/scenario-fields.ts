@@ -102,8 +102,8 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
     doc: 'The expected outcome. The fields of a round are about the first round.',
     fields: {
       outcome: { form: { oneOf: OUTCOMES }, required: true, doc: 'How the incident ends.' },
-      reason: { form: 'string', doc: 'A part of the reason for the outcome.' },
-      message: { form: 'string', doc: 'A part of the message that is sent to `escalate.to`.' },
+      reason: { form: 'string', doc: 'Text that the reason for the outcome must contain.' },
+      message: { form: 'string', doc: 'Text that the message to `escalate.to` must contain.' },
       rounds: { form: { int: { min: 1, max: 20 } }, doc: 'The number of rounds.' },
       ...ROUND_FIELDS,
       then: { form: { listOf: 'round' }, doc: 'The expectations of the second round, the third, and so on.' },
