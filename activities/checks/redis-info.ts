@@ -1,3 +1,4 @@
+import { RunbookError } from '../../src/core/errors.ts'
 import type { CheckImplementation } from './check.ts'
 import { requiredString } from './check-parameters.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -10,16 +11,26 @@ export const redisInfo: CheckImplementation = async (parameters, { targets }) =>
       .split(/\r?\n/)
       .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
   )
-  const text = (name: string) => info.get(name) ?? ''
-  const count = (name: string) => Number(info.get(name) ?? 0) || 0
+  const missing: string[] = []
+  const text = (name: string) => {
+    const value = info.get(name)
+    if (value === undefined) missing.push(name)
+    return value ?? ''
+  }
+  const count = (name: string) => {
+    const value = text(name)
+    if (value !== '' && !/^\d+$/.test(value)) missing.push(name)
+    return Number(value)
+  }
   const maxMemory = count('maxmemory')
-  return {
+  const usedMemory = count('used_memory')
+  const result = {
     version: text('redis_version'),
     role: text('role'),
     uptimeSeconds: count('uptime_in_seconds'),
-    usedMemory: count('used_memory'),
+    usedMemory,
     maxMemory,
-    memoryUsed: maxMemory > 0 ? count('used_memory') / maxMemory : null,
+    memoryUsed: maxMemory > 0 ? usedMemory / maxMemory : null,
     maxMemoryPolicy: text('maxmemory_policy'),
     evictedKeys: count('evicted_keys'),
     connectedClients: count('connected_clients'),
@@ -32,4 +43,11 @@ export const redisInfo: CheckImplementation = async (parameters, { targets }) =>
     rdbLastSaveOk: text('rdb_last_bgsave_status') !== 'err',
     loading: text('loading') === '1',
   }
+  // A value that the server does not report is not 0: no eviction, no rejected connection and "not loading" would be made up.
+  if (missing.length > 0)
+    throw new RunbookError(
+      'RUNBOOK_CHECK_FAILED',
+      `connection ${target.connection}: INFO of this server does not report ${missing.join(', ')}`,
+    )
+  return result
 }

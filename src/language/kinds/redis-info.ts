@@ -4,7 +4,7 @@ export const redisInfo: Kind = {
   name: 'redis.info',
   access: 'read',
   summary: 'Reads the health of a Redis server: memory, evictions, clients, persistence.',
-  doc: `From the command INFO. Units are bytes, seconds, and counts since the start of the server. \`maxMemory\` is 0 if there is no limit; \`memoryUsed\` is the used fraction of it, null without a limit. BullMQ needs \`maxMemoryPolicy == 'noeviction'\`.`,
+  doc: `From the command INFO. Units are bytes, seconds, and counts since the start of the server. \`maxMemory\` is 0 if there is no limit; \`memoryUsed\` is the used fraction of it, null without a limit. BullMQ needs \`maxMemoryPolicy == 'noeviction'\`. If the server does not report one of the values, the check fails and names it.`,
   parameters: {
     connection: connectionTo(['redis', 'bullmq'], 'The name of the connection to the Redis server.'),
   },
