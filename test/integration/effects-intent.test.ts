@@ -429,11 +429,11 @@ describe('notify', () => {
       tries += 1
       throw new Error('no answer')
     }
-    expect(await applied('notify', message, { deps: { notify }, timeoutMs: 3_000 })).toMatchObject({
+    expect(await applied('notify', message, { deps: { notify }, timeoutMs: 2_250 })).toMatchObject({
       result: 'skipped',
       detail: 'not delivered: no answer',
     })
-    // After 0.5 and 1.5 s, give or take a quarter; a third pause would not fit.
+    // Pauses of 0.5 and 1 s, give or take a quarter, fit; a third one, of 2 s, does not.
     expect(tries).toBe(3)
   })
 })

@@ -513,7 +513,7 @@ describe('opening a gate', () => {
       actions: proposal.actions.map((one) => ({ ...one, with: { connection: 'salaries' } })),
     }
     const opening = { findings: [], withinMs: 1, requesterExcluded: false, policy: NO_POLICY }
-    await expect(openGate(world.engine, { ...opening, proposal: other })).rejects.toThrow(/exists already/)
+    await expect(openGate(world.engine, { ...opening, proposal: other })).rejects.toThrow(/already exists/)
   })
 
   test.each([

@@ -74,7 +74,6 @@ describe('sql.update', () => {
 describe('http.request', () => {
   test.each([
     ['/a/{x}/b', { x: 'y' }, '/a/y/b'],
-    ['/a/{x}', { x: '../../etc' }, '/a/..%2F..%2Fetc'],
     ['/a/{x}', { x: 'b?c=d#e' }, '/a/b%3Fc%3Dd%23e'],
     ['/a/{x}', { x: '@evil.example' }, '/a/%40evil.example'],
     ['/a/{x}', { x: 7 }, '/a/7'],
@@ -83,12 +82,20 @@ describe('http.request', () => {
     expect(fillPath(path, values)).toBe(filled)
   })
 
-  test.each([[{ x: '..' }], [{ x: '.' }], [{ x: '' }], [{ x: null }], [{}], [{ x: '1', y: '2' }], [{ x: '\ud800' }]])(
-    'a path with the values %j is bad input',
-    (values) => {
-      expect(() => fillPath('/a/{x}', values)).toThrow(expect.objectContaining({ code: 'RUNBOOK_BAD_INPUT' }))
-    },
-  )
+  test.each([
+    [{ x: '..' }],
+    [{ x: '../../etc' }],
+    [{ x: 'a\\b' }],
+    [{ x: '%2e%2e' }],
+    [{ x: '.' }],
+    [{ x: '' }],
+    [{ x: null }],
+    [{}],
+    [{ x: '1', y: '2' }],
+    [{ x: '\ud800' }],
+  ])('a path with the values %j is bad input', (values) => {
+    expect(() => fillPath('/a/{x}', values)).toThrow(expect.objectContaining({ code: 'RUNBOOK_BAD_INPUT' }))
+  })
 })
 
 describe('the preview', () => {
