@@ -1,4 +1,4 @@
-import type { EffectResult } from './effect.ts'
+import { kindOfAction, type EffectResult } from './effect.ts'
 import type { Outcome } from './incident.ts'
 
 /** What the remedy of one round did. Counts are targets; an action that is done once for all targets counts as one. */
@@ -33,7 +33,7 @@ export interface Verdict {
 
 /** What the remedies did, by round. Messages to people do not count. */
 export function remediesDone(effects: readonly RemedyEffect[], verdicts: readonly Verdict[]): RemedyDone[] {
-  const counted = effects.filter(({ action }) => kindOf(action) !== 'notify')
+  const counted = effects.filter(({ action }) => kindOfAction(action) !== 'notify')
   const rounds = [...new Set(counted.map(({ round }) => round))].toSorted((a, b) => a - b)
   return rounds.map((round) => {
     const own = counted.filter((effect) => effect.round === round)
@@ -48,14 +48,9 @@ export function remediesDone(effects: readonly RemedyEffect[], verdicts: readonl
       unknown: targetsWith('unknown').size,
       verified: verdict?.held ?? null,
       unseen: verdict?.unseen === true,
-      manual: own.every(({ action }) => kindOf(action) === 'manual'),
+      manual: own.every(({ action }) => kindOfAction(action) === 'manual'),
     }
   })
-}
-
-/** `sql.update` of `0-sql.update`. */
-function kindOf(action: string): string {
-  return action.replace(/^\d+-/, '')
 }
 
 /** Ends whose reason already says that there was nothing to apply. */
@@ -72,7 +67,7 @@ export function closingSentence(outcome: Outcome, reason: string, rounds: readon
   if (done.length > 0) return `${why}. What was done: ${done.join('; then ')}${unclear(outcome, rounds)}`
   const refused = rounds
     .filter((one) => one.refused > 0)
-    .map((one) => `${one.remedy} was refused${forTargets(one.refused)}`)
+    .map((one) => `${one.remedy} was refused for ${targetsText(one.refused)}`)
   if (refused.length > 0) return `${why}. Nothing was applied: ${refused.join('; then ')}`
   return NEVER_APPLY.includes(outcome) ? reason : `${why}. Nothing was applied`
 }
@@ -80,11 +75,11 @@ export function closingSentence(outcome: Outcome, reason: string, rounds: readon
 function doneText({ remedy, applied, refused, unknown, verified, unseen, manual }: RemedyDone): string {
   const texts: string[] = []
   if (applied > 0) {
-    const what = manual ? 'was reported as done' : `was applied${toTargets(applied)}`
+    const what = manual ? 'was reported as done' : `was applied to ${targetsText(applied)}`
     texts.push(`${remedy} ${what}${verifiedText(verified, unseen)}`)
   }
-  if (unknown > 0) texts.push(`it is unknown whether ${remedy} was applied${toTargets(unknown)}`)
-  if (refused > 0) texts.push(`${remedy} was refused${forTargets(refused)}`)
+  if (unknown > 0) texts.push(`it is unknown whether ${remedy} was applied to ${targetsText(unknown)}`)
+  if (refused > 0) texts.push(`${remedy} was refused for ${targetsText(refused)}`)
   return texts.join(', and ')
 }
 
@@ -100,10 +95,6 @@ function unclear(outcome: Outcome, rounds: readonly RemedyDone[]): string {
   return outcome === 'cleared' && !helped ? '. It is not known whether that helped' : ''
 }
 
-function toTargets(count: number): string {
-  return count === 1 ? ' to 1 target' : ` to ${count} targets`
-}
-
-function forTargets(count: number): string {
-  return count === 1 ? ' for 1 target' : ` for ${count} targets`
+function targetsText(count: number): string {
+  return count === 1 ? '1 target' : `${count} targets`
 }

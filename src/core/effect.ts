@@ -15,6 +15,11 @@ export const TARGET_STATES = ['proposed', 'skipped', 'permitted', 'applied', 're
 
 export type TargetState = (typeof TARGET_STATES)[number]
 
+/** The kind of an action's id: `sql.update` of `0-sql.update`. */
+export function kindOfAction(id: string): string {
+  return id.replace(/^\d+-/, '')
+}
+
 /** The result of one action on one target. */
 export interface Effect {
   gate: string

@@ -1,6 +1,7 @@
 import { Document, visit } from 'yaml'
 import { canonical } from '../core/canonical.ts'
 import { formatDuration } from '../core/duration.ts'
+import { kindOfAction } from '../core/effect.ts'
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
 import { parseCheckPlace, type CheckStage } from '../core/place.ts'
 import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
@@ -109,7 +110,7 @@ function decisionOf(gate: GateView): Json {
 function unusualEffects({ round, effects }: RoundView): JsonObject[] {
   return effects
     .filter(({ result }) => result !== 'applied')
-    .map(({ action, target, result }) => ({ action: action.replace(/^\d+-/, ''), target, round, result }))
+    .map(({ action, target, result }) => ({ action: kindOfAction(action), target, round, result }))
 }
 
 function expectationOf({ causes, gate, effects, targets, verified }: RoundView): JsonObject {

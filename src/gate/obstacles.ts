@@ -15,6 +15,10 @@ export interface Obstacle {
 /** The targets to ask about, with the lease that each needs. */
 export type LeasesByTarget = ReadonlyMap<string, string>
 
+/** A permit `p` counts unless everything that was tried under it was refused or skipped. */
+const COUNTS = `NOT coalesce((SELECT bool_and(e.result IN ('refused', 'skipped')) FROM runbook.effects e
+  WHERE e.gate = p.gate AND e.target = p.target), false)`
+
 /** The cooldown and the limit per hour that keep `remedy` (`<runbook>/<remedy>`) from these targets now. What was refused does not count. */
 export async function limitObstacles(
   db: Queryable,
@@ -42,8 +46,7 @@ async function cooldownObstacles(
      FROM runbook.permits p
      WHERE p.remedy = $1 AND p.target = ANY ($2) AND p.issued_at > statement_timestamp() - $4 * interval '1 millisecond'
        AND p.gate <> $3 AND (p.target <> $5 OR p.lease = $6)
-       AND NOT coalesce((SELECT bool_and(e.result IN ('refused', 'skipped')) FROM runbook.effects e
-         WHERE e.gate = p.gate AND e.target = p.target), false)
+       AND ${COUNTS}
      GROUP BY p.target ORDER BY 2 DESC, 1`,
     [remedy, [...leases.keys()], gate.id, cooldownMs, ALL_TARGETS, leases.get(ALL_TARGETS) ?? null],
   )
@@ -69,8 +72,7 @@ async function limitObstacle(
        coalesce((array_agg(p.issued_at ORDER BY p.issued_at DESC))[least($2, count(*))], statement_timestamp()) + interval '1 hour' AS frees
      FROM runbook.permits p
      WHERE p.remedy = $1 AND p.issued_at > statement_timestamp() - interval '1 hour'
-       AND NOT coalesce((SELECT bool_and(e.result IN ('refused', 'skipped')) FROM runbook.effects e
-         WHERE e.gate = p.gate AND e.target = p.target), false)`,
+       AND ${COUNTS}`,
     [remedy, perHour],
   )
   const { used, frees } = found.rows[0]!

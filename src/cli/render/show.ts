@@ -1,6 +1,6 @@
 import stringWidth from 'string-width'
 import { humanDuration } from '../../core/duration.ts'
-import type { TargetState } from '../../core/effect.ts'
+import { kindOfAction, type TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
 import { ALL_TARGETS, whyNoApproval } from '../../core/proposal.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
@@ -238,7 +238,7 @@ function targetLines(round: RoundView, page: Page, maxTargets: number): string[]
       ? [targets, []]
       : [worstFirst.slice(0, maxTargets - 1), worstFirst.slice(maxTargets - 1)]
   return [
-    ...once.flatMap(({ action, result, detail }) => resultLines(result, action.replace(/^\d+-/, ''), detail, page)),
+    ...once.flatMap(({ action, result, detail }) => resultLines(result, kindOfAction(action), detail, page)),
     ...shown.flatMap((target) =>
       resultLines(target.state, target.key === ALL_TARGETS ? '' : target.key, whyOf(target, effects), page),
     ),

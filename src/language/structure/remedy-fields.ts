@@ -3,6 +3,18 @@ import type { SectionFields } from './form.ts'
 const RISKS = ['low', 'medium', 'high'] as const
 const COUNT = { int: { min: 1, max: 1_000_000 } } as const
 
+/** What `verify` and `wait` read in each sample. */
+const SAMPLED_CHECKS = {
+  again: {
+    form: { names: 'identifier' },
+    doc: 'Checks of `diagnose` to run again in each sample, with all the checks that they need. `until` reads them by their names.',
+  },
+  checks: {
+    form: { named: 'check', by: 'identifier' },
+    doc: 'Further checks for each sample; their parameters may use `targets`.',
+  },
+} as const
+
 /** The fields of a remedy and of the sections in it. */
 export const REMEDY_SECTIONS = {
   remedy: {
@@ -93,14 +105,7 @@ export const REMEDY_SECTIONS = {
   verify: {
     doc: 'Samples the checks until the system is healthy again. `targets` are those to which the remedy was applied.',
     fields: {
-      again: {
-        form: { names: 'identifier' },
-        doc: 'Checks of `diagnose` to run again in each sample, with all the checks that they need. `until` reads them by their names.',
-      },
-      checks: {
-        form: { named: 'check', by: 'identifier' },
-        doc: 'Further checks for each sample; their parameters may use `targets`.',
-      },
+      ...SAMPLED_CHECKS,
       until: {
         form: 'condition',
         requiredUnless: 'like',
@@ -122,14 +127,7 @@ export const REMEDY_SECTIONS = {
   wait: {
     doc: 'Samples the checks until the next action may start.',
     fields: {
-      again: {
-        form: { names: 'identifier' },
-        doc: 'Checks of `diagnose` to run again in each sample, with all the checks that they need. `until` reads them by their names.',
-      },
-      checks: {
-        form: { named: 'check', by: 'identifier' },
-        doc: 'Further checks for each sample; their parameters may use `targets`.',
-      },
+      ...SAMPLED_CHECKS,
       until: {
         form: 'condition',
         required: true,
