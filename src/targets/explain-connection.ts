@@ -2,18 +2,40 @@
 const CERTIFICATE_CODES =
   /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER|GET_CRL|DECRYPT)|HOSTNAME_MISMATCH|INVALID_CA|CRL_)/
 const TLS_CODES = /^(ERR_SSL_|EPROTO$)/
+/** Alerts that a server sends about the certificate of its client. */
+const CLIENT_CERTIFICATE_CODES =
+  /^ERR_SSL_.*_ALERT_(CERTIFICATE_|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)/
+/** What OpenSSL says about a file of certificates or keys. */
+const FILE_CODES = /^(ERR_OSSL_|ERR_TLS_INVALID_CONTEXT|ERR_CRYPTO_)/
 
 /**
  * For an error of TLS: what happened and what to do, as the end of a sentence that begins with the server. Undefined for other errors.
- * `why` is the error's message.
+ * `message` is the error's, without secrets.
  */
-export function tlsProblem(error: unknown, why: string): string | undefined {
+export function tlsProblem(error: unknown, message: string): string | undefined {
+  // The messages of OpenSSL end with a line break.
+  const why = message.trim()
   const code = String((error as { code?: unknown } | null)?.code ?? '')
   if (CERTIFICATE_CODES.test(code) || /self-signed certificate|unable to verify the first certificate/i.test(why))
     return `answers, but its TLS certificate is not trusted: ${why}. ${certificateAdvice(code)}`
+  if (code.endsWith('_ALERT_CERTIFICATE_REQUIRED'))
+    return `requires a client certificate: add sslcert and sslkey to the address (${why})`
+  if (code.endsWith('_ALERT_HANDSHAKE_FAILURE'))
+    return `refuses the TLS handshake. If it requires a client certificate, add sslcert and sslkey to the address (${why})`
+  if (CLIENT_CERTIFICATE_CODES.test(code))
+    return `does not accept the client certificate: check the files of sslcert and sslkey in the address (${why})`
   if (/does not support SSL connections/i.test(why))
     return `answers, but does not offer TLS, which the address requires`
   if (TLS_CODES.test(code)) return `answers, but not with TLS as the address requires: ${why}`
+  return undefined
+}
+
+/** As `tlsProblem`, for a file that the address names. */
+export function fileProblem(error: unknown, why: string): string | undefined {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown }
+  if (syscall === 'open' || code === 'EISDIR') return `is not contacted: a file of the address cannot be read: ${why}`
+  if (FILE_CODES.test(String(code ?? '')))
+    return `is not contacted: a file of the address is not a certificate or key that can be used: ${why}`
   return undefined
 }
 
@@ -22,7 +44,7 @@ function certificateAdvice(code: string): string {
   if (code === 'CERT_NOT_YET_VALID') return 'Compare the clocks of this machine and the server'
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH')
     return 'Use a host name of the certificate in the address'
-  return "Set NODE_EXTRA_CA_CERTS to the file of its CA's certificate, or renew the certificate"
+  return "Set NODE_EXTRA_CA_CERTS or sslrootcert of the address to the file of its CA's certificate, or renew the certificate"
 }
 
 /** Percent-encoding is undone where it is valid: a password may hold a plain "%". */

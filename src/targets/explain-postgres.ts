@@ -1,11 +1,11 @@
 import { scrubSecrets } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
-import { decodedPart, tlsProblem, unencodedPassword } from './explain-connection.ts'
+import { decodedPart, fileProblem, tlsProblem, unencodedPassword } from './explain-connection.ts'
 import type { Access } from './targets.ts'
 
 /** Why no connection could be opened, and what to do: `RUNBOOK_CONFIG` when the configuration must change. */
 export function postgresConnectError(target: { connection: string; address: string }, error: unknown): RunbookError {
-  const { code, syscall, severity } = error as { code?: unknown; syscall?: unknown; severity?: unknown }
+  const { code, severity } = error as { code?: unknown; severity?: unknown }
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${target.connection}: PostgreSQL at ${target.address}`
   const detail = { connection: target.connection, address: target.address }
@@ -13,10 +13,8 @@ export function postgresConnectError(target: { connection: string; address: stri
   const later = (text: string) =>
     new RunbookError('RUNBOOK_UNREACHABLE', `${what} ${text}`, { ...detail, down: true }, error)
   const state = typeof code === 'string' ? code : ''
-  const tls = tlsProblem(error, why)
-  if (tls) return config(tls)
-  if (state === 'ENOENT' && syscall === 'open')
-    return config(`is not contacted: a file of the address cannot be read: ${why}`)
+  const mistake = fileProblem(error, why) ?? tlsProblem(error, why)
+  if (mistake) return config(mistake)
   if (/no encryption|SSL (is )?(required|off)/i.test(why))
     return config(`refuses the login: ${why}. If it requires TLS, add sslmode=verify-full to the address`)
   // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.

@@ -2,12 +2,13 @@ import type { Redis } from 'ioredis'
 import { scrubSecrets, type Secret } from '../config/secret.ts'
 import type { Sentinel } from '../config/config.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
-import { tlsProblem } from './explain-connection.ts'
+import { fileProblem, tlsProblem } from './explain-connection.ts'
 import { explainRedis, movedTo, redisRemedy } from './explain-redis.ts'
 import { hostAndPort, parseRedisAddress, type RedisAddress } from './redis-address.ts'
 import { connectRedis } from './redis-client.ts'
 import { findPrimary } from './redis-sentinel.ts'
 import type { Access, RedisTarget } from './targets.ts'
+import { tlsMismatch } from './tls-mismatch.ts'
 
 /** Of a Redis Cluster: to the node that has the queue. */
 const MAX_REDIRECTS = 3
@@ -25,7 +26,7 @@ export interface RedisCredential {
  * refuses the login or the configuration does not fit it.
  */
 export async function openRedis(connection: string, access: Access, given: RedisCredential): Promise<RedisTarget> {
-  let address = parseRedisAddress(connection, access, given.url)
+  let address = parseRedisAddress(connection, access, given.url.reveal())
   if (given.sentinel) address = await findPrimary(connection, given.sentinel, address)
   for (let redirects = 0; ; redirects++) {
     const { redis, moved } = await openServer(connection, access, address, given.base)
@@ -37,12 +38,17 @@ export async function openRedis(connection: string, access: Access, given: Redis
 }
 
 /**
- * The nodes of a cluster share user, password and certificate. For a node that is known only by its IP address, the certificate is
- * checked against the name of the first server.
+ * The nodes of a cluster, and the replicas of a server, share user, password and certificate. For a node that is known only by its IP
+ * address, the certificate is checked against the name of the first server.
  */
-function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {
+export function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {
   const isName = /[a-z]/i.test(host) && !host.includes(':')
-  return { ...seed, host: host || seed.host, port, ...(seed.tls && isName ? { tls: { servername: host } } : {}) }
+  return {
+    ...seed,
+    host: host || seed.host,
+    port,
+    ...(seed.tls && isName ? { tls: { ...seed.tls, servername: host } } : {}),
+  }
 }
 
 /** `moved`: the reply of a cluster's node that does not have the queue. */
@@ -52,6 +58,22 @@ async function openServer(
   address: RedisAddress,
   base: string | undefined,
 ): Promise<{ redis: Redis; moved?: unknown }> {
+  const redis = await connectServer(connection, access, address)
+  try {
+    const moved = await probe(redis, base)
+    return moved === undefined ? { redis } : { redis, moved }
+  } catch (error) {
+    redis.disconnect()
+    throw redisConnectError(connection, hostAndPort(address), error)
+  }
+}
+
+/** A client of this one server, which has answered. Throws RunbookError as `openRedis` does. */
+export async function connectServer(
+  connection: string,
+  access: Access | 'admin',
+  address: RedisAddress,
+): Promise<Redis> {
   const { db, ...server } = address
   let redis: Redis | undefined
   try {
@@ -59,11 +81,10 @@ async function openServer(
       if (redisRemedy(error) === 'stale') outdated.add(client)
     })
     if (db !== 0) await selectDatabase(redis, db)
-    const moved = await probe(redis, base)
-    return moved === undefined ? { redis } : { redis, moved }
+    return redis
   } catch (error) {
     redis?.disconnect()
-    throw redisConnectError(connection, hostAndPort(address), error)
+    throw redisConnectError(connection, hostAndPort(address), error, await tlsMismatch(address, error))
   }
 }
 
@@ -102,7 +123,8 @@ async function probe(redis: Redis, base: string | undefined): Promise<unknown> {
   }
 }
 
-export function redisConnectError(connection: string, address: string, error: unknown): RunbookError {
+/** `mistake`: what the configuration must change, when the caller knows it. */
+export function redisConnectError(connection: string, address: string, error: unknown, mistake?: string): RunbookError {
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${connection}: Redis at ${address}`
   const detail = { connection, address }
@@ -113,8 +135,8 @@ export function redisConnectError(connection: string, address: string, error: un
       'RUNBOOK_CONFIG',
       'answers, but has no keys: is it a Redis Sentinel? Then set "sentinel" of the connection to its address and the name of the primary',
     )
-  const tls = tlsProblem(error, why)
-  if (tls) return fail('RUNBOOK_CONFIG', tls)
+  const wrong = mistake ?? fileProblem(error, why) ?? tlsProblem(error, why)
+  if (wrong) return fail('RUNBOOK_CONFIG', wrong)
   switch (redisRemedy(error)) {
     case 'login':
       return fail('RUNBOOK_CONFIG', `refuses the login: ${explainRedis(error)}`)

@@ -1,4 +1,3 @@
-import type { Secret } from '../config/secret.ts'
 import { RunbookError } from '../core/errors.ts'
 import { decodedPart, unencodedPassword } from './explain-connection.ts'
 import type { Access } from './targets.ts'
@@ -10,13 +9,18 @@ export interface RedisAddress {
   db: number
   username?: string
   password?: string
+  tls?: RedisTls
+}
+
+export interface RedisTls {
   /** The name that the server's certificate must have. */
-  tls?: { servername: string }
+  servername: string
+  /** Paths of PEM files: the CA of the server's certificate, and the certificate and key of this client. */
+  files: { ca?: string; cert?: string; key?: string }
 }
 
 /** Throws RunbookError `RUNBOOK_CONFIG`. */
-export function parseRedisAddress(connection: string, access: Access, secret: Secret): RedisAddress {
-  const text = secret.reveal()
+export function parseRedisAddress(connection: string, access: Access | 'admin', text: string): RedisAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const db = url ? Number(url.pathname.slice(1) || '0') : NaN
   const unencoded = unencodedPassword(text)
@@ -25,6 +29,7 @@ export function parseRedisAddress(connection: string, access: Access, secret: Se
       'RUNBOOK_CONFIG',
       `connection ${connection} (${access}): ${unencoded ?? 'the value is not a redis:// or rediss:// address'}`,
     )
+  const files = tlsFiles(connection, access, url)
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1'
   return {
     host,
@@ -32,8 +37,35 @@ export function parseRedisAddress(connection: string, access: Access, secret: Se
     db,
     ...(url.username ? { username: decodedPart(url.username) } : {}),
     ...(url.password ? { password: decodedPart(url.password) } : {}),
-    ...(url.protocol === 'rediss:' ? { tls: { servername: host } } : {}),
+    ...(url.protocol === 'rediss:' ? { tls: { servername: host, files } } : {}),
   }
+}
+
+/** The same names as in the address of a PostgreSQL. */
+const FILE_PARAMETERS = { sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key' } as const
+
+/**
+ * Every other parameter is refused: clients differ in what they mean, and if "db" were ignored, another database would be read. The
+ * message does not name it, because it may be a part of a password that contains "?". "family" changes nothing: both are tried.
+ */
+function tlsFiles(connection: string, access: Access | 'admin', url: URL): RedisTls['files'] {
+  const refuse = (why: string) => {
+    throw new RunbookError('RUNBOOK_CONFIG', `connection ${connection} (${access}): ${why}`)
+  }
+  const files: RedisTls['files'] = {}
+  for (const [name, path] of url.searchParams) {
+    if (name === 'family') continue
+    if (!Object.hasOwn(FILE_PARAMETERS, name))
+      refuse(
+        'the address has a parameter that is not supported. Supported are sslrootcert, sslcert and sslkey. The number of a database is written as redis://host:port/3, and TLS as rediss://',
+      )
+    files[FILE_PARAMETERS[name as keyof typeof FILE_PARAMETERS]] = path
+  }
+  if (Object.keys(files).length > 0 && url.protocol !== 'rediss:')
+    refuse('the address names files of certificates, but no TLS: write rediss:// instead of redis://')
+  if ((files.cert === undefined) !== (files.key === undefined))
+    refuse('a client certificate needs both sslcert and sslkey in the address')
+  return files
 }
 
 export function hostAndPort({ host, port }: { host: string; port: number }): string {

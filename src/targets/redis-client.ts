@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import type { Redis, RedisOptions } from 'ioredis'
+import type { RedisTls } from './redis-address.ts'
 
 /**
  * The client queues nothing while it is not connected and never reconnects: the next use opens a new one. RESP2, no CLIENT SETINFO and
@@ -22,12 +25,14 @@ const OPTIONS = {
  * no option: the client would go on with database 0 when the server refuses it.
  */
 export async function connectRedis(
-  options: Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'tls' | 'connectionName'>,
+  options: Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'connectionName'> & { tls?: RedisTls },
   onReply?: (redis: Redis, error: Error) => void,
 ): Promise<Redis> {
   const { Redis } = await import('ioredis')
+  const { tls, ...server } = options
   const redis: Redis = new Redis({
-    ...options,
+    ...server,
+    ...(tls ? { tls: await readTlsFiles(tls) } : {}),
     ...OPTIONS,
     reconnectOnError: (error) => {
       onReply?.(redis, error)
@@ -43,4 +48,13 @@ export async function connectRedis(
     redis.disconnect()
     throw last ?? error
   }
+}
+
+/** The files are read for every connection, so that a renewed certificate is used without a restart. */
+async function readTlsFiles({ servername, files }: RedisTls): Promise<NonNullable<RedisOptions['tls']>> {
+  const contents = await Promise.all(
+    Object.entries(files).map(async ([option, path]) => [option, await readFile(path)] as const),
+  )
+  // TLS names no server by an IP address: the certificate is then checked against the host.
+  return { ...(isIP(servername) ? {} : { servername }), ...Object.fromEntries(contents) }
 }

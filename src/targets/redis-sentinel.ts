@@ -3,7 +3,7 @@ import type { Sentinel } from '../config/config.ts'
 import { scrubSecrets } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { explainRedis } from './explain-redis.ts'
-import { hostAndPort, splitHostAndPort, type RedisAddress } from './redis-address.ts'
+import { hostAndPort, splitHostAndPort, type RedisAddress, type RedisTls } from './redis-address.ts'
 import { connectRedis } from './redis-client.ts'
 
 const SENTINEL_PORT = 26_379
@@ -21,10 +21,10 @@ export async function findPrimary(
   let answered = false
   for (const text of sentinel.addresses) {
     const server = splitHostAndPort(text, SENTINEL_PORT)
-    const asked = await askSentinel(server, sentinel, address.tls !== undefined)
+    const asked = await askSentinel(server, sentinel, address.tls)
     if ('primary' in asked) {
       const { host, port } = asked.primary
-      return { ...address, host, port, ...(address.tls ? { tls: { servername: host } } : {}) }
+      return { ...address, host, port, ...(address.tls ? { tls: { ...address.tls, servername: host } } : {}) }
     }
     answered ||= asked.answered
     failures.push(`${hostAndPort(server)}: ${asked.why}`)
@@ -41,14 +41,14 @@ type Answer = { primary: { host: string; port: number } } | { answered: boolean;
 async function askSentinel(
   server: { host: string; port: number },
   { name, password }: Sentinel,
-  isTls: boolean,
+  tls: RedisTls | undefined,
 ): Promise<Answer> {
   let redis: Redis
   try {
     redis = await connectRedis({
       ...server,
       ...(password ? { password: password.reveal() } : {}),
-      ...(isTls ? { tls: { servername: server.host } } : {}),
+      ...(tls ? { tls: { ...tls, servername: server.host } } : {}),
     })
   } catch (error) {
     return { answered: false, why: scrubSecrets(messageOf(error)) }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { BullmqConnection, RedisConnection } from '../../config/config.ts'
-import { scrubSecrets } from '../../config/secret.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
 import { decodedPart } from '../../targets/explain-connection.ts'
 import { explainRedis } from '../../targets/explain-redis.ts'
+import { connectServer, nodeAddress } from '../../targets/open-redis.ts'
+import { parseRedisAddress, splitHostAndPort } from '../../targets/redis-address.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../effects/redis-rights.ts'
 import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
 
@@ -27,7 +28,7 @@ export async function prepareRedis(
   logins: { read: WantedLogin; write?: WantedLogin },
   adminUrl: string,
 ): Promise<PreparedConnection> {
-  const admin = await connect(adminUrl)
+  const admin = await connect(name, adminUrl)
   const did: string[] = []
   const warnings: string[] = []
   const env: Record<string, string> = {}
@@ -35,13 +36,13 @@ export async function prepareRedis(
     const users: string[][] = []
     const make = async (access: 'read' | 'write', wanted: WantedLogin) => {
       const user = userName(name, connection, access)
-      const { password, kept } = await passwordFor(wanted, user)
+      const { password, kept } = await passwordFor(name, wanted, user)
       const rules = [user, 'reset', 'on', `>${password}`, 'resetchannels', ...rulesOf(connection, access)]
       users.push(await setUser(admin, rules))
       const url = new URL(adminUrl)
       url.username = user
       url.password = password
-      ;(await connect(url.href)).disconnect()
+      ;(await connect(name, url.href)).disconnect()
       env[wanted.variable] = url.href
       const what = access === 'read' ? 'read commands' : 'the commands of the actions'
       did.push(`user ${user}: ${what} on ${keysOf(connection).join(', ')}`)
@@ -53,7 +54,7 @@ export async function prepareRedis(
     if (logins.write) await make('write', logins.write)
     warnings.push(...(await persist(admin, did)))
     for (const server of await otherServers(admin)) {
-      const failed = await copyUsers(server, adminUrl, users, did)
+      const failed = await copyUsers(name, server, adminUrl, users, did)
       if (failed !== undefined)
         warnings.push(`the users are missing on ${server}, so after a failover the logins are refused: ${failed}`)
     }
@@ -119,15 +120,15 @@ async function otherServers(admin: Redis): Promise<string[]> {
 
 /** Returns why the users could not be created there. */
 async function copyUsers(
+  name: string,
   server: string,
   adminUrl: string,
   users: string[][],
   did: string[],
 ): Promise<string | undefined> {
-  const url = new URL(adminUrl)
-  url.host = server
   try {
-    const redis = await connect(url.href)
+    const seed = parseRedisAddress(name, 'admin', adminUrl)
+    const redis = await connectServer(name, 'admin', nodeAddress(seed, splitHostAndPort(server, 6379)))
     try {
       for (const rules of users) await setUser(redis, rules)
       const lost = await persist(redis, [])
@@ -147,10 +148,14 @@ function userName(name: string, connection: BullmqConnection | RedisConnection, 
   return `runbook-${name}-${queue}${access}`.replace(/[^A-Za-z0-9._-]+/g, '-')
 }
 
-async function passwordFor(wanted: WantedLogin, user: string): Promise<{ password: string; kept: boolean }> {
+async function passwordFor(
+  name: string,
+  wanted: WantedLogin,
+  user: string,
+): Promise<{ password: string; kept: boolean }> {
   const url = wanted.current && URL.canParse(wanted.current) ? new URL(wanted.current) : undefined
   if (url?.username === user) {
-    const client = await connect(url.href).catch(() => undefined)
+    const client = await connect(name, url.href).catch(() => undefined)
     client?.disconnect()
     if (client) return { password: decodedPart(url.password), kept: true }
   }
@@ -172,24 +177,6 @@ async function persist(admin: Redis, did: string[]): Promise<string[]> {
   return []
 }
 
-async function connect(url: string): Promise<Redis> {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: 3_000,
-    commandTimeout: 5_000,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    protocol: 2,
-    disableClientInfo: true,
-  })
-  let last: unknown
-  redis.on('error', (error: unknown) => (last = error))
-  try {
-    await redis.connect()
-    return redis
-  } catch (error) {
-    redis.disconnect()
-    const message = `Redis at ${new URL(url).host} does not answer: ${scrubSecrets(messageOf(last ?? error))}`
-    throw new RunbookError('RUNBOOK_UNREACHABLE', message, {}, error)
-  }
+function connect(name: string, url: string): Promise<Redis> {
+  return connectServer(name, 'admin', parseRedisAddress(name, 'admin', url))
 }

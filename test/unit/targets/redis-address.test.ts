@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest'
-import { Secret } from '../../../src/config/secret.ts'
 import { unencodedPassword } from '../../../src/targets/explain-connection.ts'
 import { explainRedis, movedTo } from '../../../src/targets/explain-redis.ts'
 import { hostAndPort, parseRedisAddress, splitHostAndPort } from '../../../src/targets/redis-address.ts'
 
-const parse = (text: string) => parseRedisAddress('c', 'read', new Secret('${X}', 'test', text, []))
+const parse = (text: string) => parseRedisAddress('c', 'read', text)
 
 test.each([
   ['redis://h', { host: 'h', port: 6379, db: 0 }],
@@ -31,6 +30,23 @@ test.each([
   'redis://h',
 ])('%s has no such password', (text) => {
   expect(unencodedPassword(text)).toBeUndefined()
+})
+
+test.each([
+  ['rediss://h?sslrootcert=/ca.pem', { ca: '/ca.pem' }],
+  ['rediss://h?sslcert=/a%20b.pem&sslkey=/k.pem', { cert: '/a b.pem', key: '/k.pem' }],
+  ['rediss://h?family=0', {}],
+])('%s names the files of certificates', (text, files) => {
+  expect(parse(text).tls).toEqual({ servername: 'h', files })
+})
+
+test.each([
+  ['redis://h?db=3', 'a parameter that is not supported'],
+  ['redis://h?tls=true', 'TLS as rediss://'],
+  ['redis://h?sslrootcert=/ca.pem', 'write rediss:// instead of redis://'],
+  ['rediss://h?sslcert=/c.pem', 'needs both sslcert and sslkey'],
+])('%s is refused: a parameter is never ignored', (text, expected) => {
+  expect(() => parse(text)).toThrow(expected)
 })
 
 test('the node that a cluster names is used, also when the cluster does not know its own host', () => {
