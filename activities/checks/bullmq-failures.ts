@@ -10,6 +10,7 @@ import { limitParameter, optionalDuration, requiredString } from './check-parame
 import { maxAttempts } from './read-jobs.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
+import { Turns } from './turns.ts'
 
 const MAX_IDS = 50
 const MAX_NAMES = 20
@@ -34,6 +35,8 @@ interface Failure {
 const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
 const FIELDS = ['name', 'atm', 'failedReason', 'opts']
+/** To normalise a reason takes about as long as parsing a text of this many times its length. */
+const COST_OF_NORMALISING = 4
 /** Longer fields are not read: a thousand of them would not fit into the memory of a check. */
 const MAX_FIELD_BYTES = 32 * 1024
 
@@ -49,9 +52,10 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
     ['zrange', key, '+inf', from, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'],
   ])) as [number, string[]]
   const failures: Failure[] = []
+  const turns = new Turns(signal)
   for (let i = 0; i < newest.length; i += 2 * BATCH) {
     signal.throwIfAborted()
-    failures.push(...(await readFailures(target, newest.slice(i, i + 2 * BATCH))))
+    failures.push(...(await readFailures(target, newest.slice(i, i + 2 * BATCH), turns)))
   }
   const rows = group(failures, now)
   const unread = failures.filter(({ isRead }) => !isRead).length
@@ -59,7 +63,7 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
 }
 
 /** `pairs`: id, score, id, score …, as ZRANGE WITHSCORES returns them. */
-async function readFailures(target: BullmqTarget, pairs: string[]): Promise<Failure[]> {
+async function readFailures(target: BullmqTarget, pairs: string[], turns: Turns): Promise<Failure[]> {
   const ids = pairs.filter((_, i) => i % 2 === 0)
   const keys = ids.map((id) => `${target.base}:${id}`)
   const texts = await readTexts(target, keys, FIELDS, MAX_FIELD_BYTES)
@@ -75,11 +79,18 @@ async function readFailures(target: BullmqTarget, pairs: string[]): Promise<Fail
     target,
     found.filter(({ reason }) => isEmptyReason(reason)),
   )
-  return found.map(({ reason, ...failure }) => {
+  const failures: Failure[] = []
+  for (const { reason, ...failure } of found) {
     // Before digits and ids are replaced: a password without its digits would no longer be recognised.
     const text = scrubSecrets(fromStack.get(failure.id) ?? reasonOf(reason))
-    return { ...failure, group: copyOf(normaliseReason(text)), example: copyOf(cutText(text, MAX_EXAMPLE_LENGTH)) }
-  })
+    if (turns.isOver(text.length * COST_OF_NORMALISING)) await turns.next()
+    failures.push({
+      ...failure,
+      group: copyOf(normaliseReason(text)),
+      example: copyOf(cutText(text, MAX_EXAMPLE_LENGTH)),
+    })
+  }
+  return failures
 }
 
 /** A text that does not keep the longer one in memory of which it is a part. */

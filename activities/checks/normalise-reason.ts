@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
@@ -8,7 +9,18 @@ const MAX_LENGTH = 300
 const [HEAD_LENGTH, TAIL_LENGTH] = [180, 110]
 /** Of a long reason, only its beginning and its end are read. */
 const MAX_READ_LENGTH = 16 * 1024
+/** Of a long summary, the parts in which ids are looked for: several times what is kept. */
+const MAX_REPLACED = [1_500, 1_000] as const
 const MAX_ISSUES = 5
+
+/** The name of an error without a message, and values that were thrown as they are: `AggregateError:`, `Error: undefined`. */
+const EMPTY =
+  /^\[?(?:Uncaught )?(?:[\w.]{0,100}(?:Error|Exception)\s*:?)?\s*(?:undefined|null|\{\}|\[\]|""|''|\[object \w{1,50}\])?\]?(?:\s*\n\s*at [^]*)?$/
+/** The error that led to another one, as Node.js and Java print it. */
+const CAUSE = /^\s*(?:\[cause\]:|Caused by:)\s*(.{1,2000})/
+const BULLET = /^\s*[-*•]\s+\S/
+/** A line of a Python traceback that names an error. */
+const PYTHON_ERROR = /^[\w.]{1,200}(?:Error|Exception|Warning|Exit|Timeout|Interrupt)\b/
 
 /** Stack frames, source code with line numbers, positions in files, and the marks under them. */
 const NOISE = [
@@ -26,21 +38,27 @@ const NOISE = [
 /**
  * A failure's reason without the parts that differ between jobs: ids, times and numbers become `<id>`, `<time>`, `<n>`. Hosts with ports,
  * status codes and error codes are kept, because they distinguish causes. Of several lines, the first and the last that are no code or
- * stack frame; of a list of validation errors, each error. At most 300 characters.
+ * stack frame, with the items of a list or the cause between them; of a list of validation errors, each error; of an HTML page, its title.
+ * At most 300 characters.
  */
 export function normaliseReason(reason: string): string {
-  const text =
-    reason.length > MAX_READ_LENGTH ? cutMiddle(reason, MAX_READ_LENGTH / 2, MAX_READ_LENGTH / 2, '\n') : reason
-  const summary = summariseJson(text.trim()) ?? summariseLines(text)
-  const normal = replaceVariables(summary)
+  const text = plainText(
+    reason.length > MAX_READ_LENGTH ? cutMiddle(reason, MAX_READ_LENGTH / 2, MAX_READ_LENGTH / 2, '\n') : reason,
+  )
+  const summary = summariseJson(text.trim()) ?? summariseHtml(text) ?? summariseLines(text)
+  const [head, tail] = MAX_REPLACED
+  const normal = replaceVariables(summary.length > head + tail ? cutMiddle(summary, head, tail, ' … ') : summary)
   return normal.length > MAX_LENGTH ? cutMiddle(normal, HEAD_LENGTH, TAIL_LENGTH, ' … ') : normal
 }
 
 /** Whether a reason holds no information, so that the stack trace should be read instead. */
 export function isEmptyReason(reason: string | null): boolean {
-  return (
-    reason === null || /^\s*(?:\w*Error:?|undefined|null|\{\}|\[\]|\[object Object\])?\s*$/.test(reason.slice(0, 200))
-  )
+  return reason === null || EMPTY.test(plainText(reason.slice(0, 500)).trim())
+}
+
+/** Without the colours of a terminal and without characters that have no width. */
+function plainText(text: string): string {
+  return stripVTControlCharacters(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')
 }
 
 function cutMiddle(text: string, head: number, tail: number, between: string): string {
@@ -52,10 +70,30 @@ function summariseLines(text: string): string {
   const telling = lines.filter((line) => !NOISE.some((noise) => noise.test(line.slice(0, 500))))
   const first = (telling[0] ?? lines[0] ?? '').trim()
   const last = (telling.at(-1) ?? first).trim()
-  // A Python traceback ends with the error.
-  if (first.startsWith('Traceback (most recent call last)')) return last
-  if (last === first) return first
-  return `${first.replace(/:$/, '')}: ${last}`
+  // A Python traceback ends with the error, and begins with the error that led to it.
+  if (first.startsWith('Traceback (most recent call last)')) {
+    const root = lines.find((line) => PYTHON_ERROR.test(line))?.trim() ?? last
+    return root === last ? last : `${last}: caused by ${root}`
+  }
+  const before = [...new Set([first, ...middleOf(telling)])].filter((line) => line !== last)
+  return [...before.map((line) => line.replace(/:$/, '')), last].join(': ')
+}
+
+/** Of several lines, those between the first and the last that say what is wrong. */
+function middleOf(lines: string[]): string[] {
+  const cause = lines.findLast((line) => CAUSE.test(line))
+  if (cause !== undefined) return [`caused by ${CAUSE.exec(cause)![1]!.replace(/\s*\{$/, '')}`]
+  const middle = lines.slice(1, -1)
+  const items = middle.length === 1 ? middle : middle.filter((line) => BULLET.test(line))
+  return items.slice(0, MAX_ISSUES).map((line) => line.trim())
+}
+
+/** The title of an HTML page. Undefined if the text has no such page. */
+function summariseHtml(text: string): string | undefined {
+  const start = text.search(/<!doctype html|<html[\s>]/i)
+  if (start < 0) return undefined
+  const title = /<(title|h1)[^<>]{0,200}>([^<]{1,500})</i.exec(text.slice(start))?.[2]
+  return `${text.slice(0, start)}HTML page${title === undefined ? '' : `: ${title.trim()}`}`.trim()
 }
 
 /** Undefined if the text contains no JSON, or if its JSON names no error. */
@@ -94,9 +132,15 @@ function describe(issue: Json): string | undefined {
   const where = Array.isArray(path) ? path.map((part) => (typeof part === 'number' ? '<n>' : part)).join('.') : path
   const constraints = isJsonObject(issue['constraints']) ? Object.values(issue['constraints']).join(', ') : undefined
   const message = pick('message', 'msg', 'title', 'detail', 'error', 'error_description', 'reason') ?? constraints
-  const code = pick('code', 'keyword', 'type', 'status')
-  if (message === undefined && code === undefined) return undefined
-  return [code, typeof where === 'string' && where !== '' ? `at ${where}` : undefined, message]
+  const code = pick('code', 'errorCode', 'error_code', 'keyword', 'type')
+  const status = pick('status', 'statusCode', 'status_code', 'httpStatus')
+  if (message === undefined && code === undefined && status === undefined) return undefined
+  return [
+    status === undefined ? undefined : `status ${status}`,
+    typeof code === 'number' ? `code ${code}` : code,
+    typeof where === 'string' && where !== '' ? `at ${where}` : undefined,
+    message,
+  ]
     .filter((part) => part !== undefined)
     .join(' ')
 }

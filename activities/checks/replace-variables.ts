@@ -1,76 +1,119 @@
-/** Kept unchanged: hosts with ports, status codes, exit codes and error codes, because they distinguish causes. */
-const UNCHANGED = new RegExp(
-  [
-    // 127.0.0.1:5432, ml.internal:8080, localhost:3000
-    String.raw`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b`,
-    String.raw`\b[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){1,8}:\d{1,5}\b(?!:\d)`,
-    String.raw`\blocalhost:\d{1,5}\b`,
-    // A host without a dot only where its context or its port shows that it is one: "order:123" is not.
-    String.raw`(?<=(?:ECONN[A-Z]{1,12}|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|\bserver at|\bhost|\bconnect to|@|:\/\/)[ \x60'"]{1,2})[a-z][a-z0-9_-]{0,62}:\d{1,5}\b`,
-    String.raw`(?<=@|:\/\/)[a-z][a-z0-9_-]{0,62}:\d{1,5}\b`,
-    String.raw`\b[a-z][a-z0-9_-]{0,62}:(?:80|443|1433|1521|3000|3306|4222|5432|5672|6379|6432|8080|8443|9042|9092|9200|11211|15672|26379|27017)\b`,
-    String.raw`\bhttp\/\d(?:\.\d)? [1-5]\d\d\b`,
-    String.raw`\b(?:status|code|http|errno|error|answered|responded|replied|returned|got|received|failed with)\b(?:[ :=#("'/-]|status|code|with|http|an?\b){1,8}[1-5]\d\d\b(?! ?(?:ms|s|sec|seconds|minutes|bytes|kb|mb|rows|items|records|jobs|times|%))`,
-    String.raw`\b(?:exit(?:ed)?|signal|errno)\b[ :=#(a-z]{0,14}-?\d{1,5}\b`,
-    String.raw`\b(?:sqlstate|sql state|error|code)[ :=#(\["']{1,3}[0-9][0-9A-Z]{4}\b`,
-    // P2002, E11000, ORA-00001
-    String.raw`\b(?:[PEFW]\d{4,5}|ORA-\d{5}|TS\d{4}|ERR_[A-Z0-9_]{2,40})\b`,
-  ].join('|'),
-  'gi',
-)
-const TIME =
-  /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?: ?(?:Z|[+-]\d\d:?\d\d))?\b|\b\d\d:\d\d:\d\d(?:\.\d{1,9})?\b/g
-const MAIL = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g
-const UUID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi
-const WORD = /[A-Za-z0-9_-]{6,}/g
+import { replaceIdsInWord } from './is-id.ts'
 
-/** The text with ids, times and numbers replaced by `<id>`, `<time>` and `<n>`. Linear: no expression can try one place again and again. */
+/** What is before the address of a server, in messages of a failed connection. */
+const BEFORE_SERVER = String.raw`(?:\bE(?:CONN|HOST|NET)[A-Z]{1,12}|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|\bserver at|\bhost|\bconnect(?:ion)? to|\bdial tcp|@|:\/\/)[ \x60'"(]{0,2}`
+const IP = String.raw`\d{1,3}(?:\.\d{1,3}){3}`
+/** Nouns before a number that is no status code: `order 404`. */
+const NO_COUNTED_NOUN = String.raw`(?<!\b(?:order|user|job|item|id|row|line|page|customer|record|product|invoice|number|no\.?|batch|chunk|task|run|step)s?[ #:=]{1,2})`
+const NO_UNIT = String.raw`(?! ?(?:ms|s|sec|seconds|minutes|bytes|kb|mb|rows|items|records|jobs|times|%)\b)`
+
+/** Kept unchanged: addresses of servers, status codes, exit codes and error codes, because they distinguish causes. */
+const UNCHANGED = [
+  // 127.0.0.1:5432. Ports from 32768 belong to clients, unless the message says that it is a server.
+  String.raw`\b${IP}:(?:\d{1,4}|[12]\d{4}|3[01]\d{3})\b`,
+  String.raw`(?<=${BEFORE_SERVER})${IP}(?::\d{1,5})?\b`,
+  // ::1:5432, [fe80::1]:5432
+  String.raw`(?<=${BEFORE_SERVER})[0-9a-f]{0,4}:[0-9a-f:.]{1,45}:\d{1,5}\b`,
+  String.raw`\[[0-9a-f]{0,4}:[0-9a-f:.%]{1,45}\]:\d{1,5}\b`,
+  // ml.internal:8080, localhost:3000
+  String.raw`\b[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9-]{1,63}){1,8}:\d{1,5}\b(?!:\d)`,
+  String.raw`\blocalhost:\d{1,5}\b`,
+  // A host without a dot only where its context or its port shows that it is one: "order:123" is not.
+  String.raw`(?<=${BEFORE_SERVER})[a-z][a-z0-9_-]{0,62}:\d{1,5}\b`,
+  String.raw`\b[a-z][a-z0-9_-]{0,62}:(?:80|443|1433|1521|3000|3306|4222|5432|5672|6379|6432|8080|8443|9042|9092|9200|11211|15672|26379|27017)\b`,
+  String.raw`\bhttp\/\d(?:\.\d)? [1-5]\d\d\b`,
+  String.raw`\b(?:status|code|http|errno|error|answered|responded|replied|returned|got|received|failed with)\b(?:[ :=#("'/-]|status|code|with|http|an?\b){1,8}[1-5]\d\d\b${NO_UNIT}`,
+  String.raw`(?<=(?:^|[^\w\]])\[)[45]\d\d(?=\])`,
+  String.raw`\b(?:exit(?:ed)?|signal|errno)\b[ :=#(a-z]{0,14}-?\d{1,5}\b`,
+  String.raw`\b(?:sqlstate|sql state|error|code)[ :=#(\["']{1,3}[0-9][0-9A-Z]{4}\b`,
+  String.raw`\b(?:error|err|result|return|close|closed|exit)[ _-]?(?:with )?(?:code)?[ :=#("']{1,3}-?\d{1,5}\b${NO_UNIT}`,
+  // P2002, E11000, ORA-00001, ERR-1001, 0x80070005
+  String.raw`\b(?:[PEFW]\d{4,5}|ORA-\d{5}|TS\d{4}|(?:E|ERR|ERROR)[_-]\d{2,6}|ERR_[A-Z0-9_]{2,40}|0x[89C][0-9A-F]{7})\b`,
+]
+/** In a message about a request, a number such as 404 is its status. */
+const STATUS = String.raw`(?<![\w.#/:<-])${NO_COUNTED_NOUN}[45]\d\d(?![\w./>-])${NO_UNIT}`
+const KEPT = new RegExp(UNCHANGED.join('|'), 'gi')
+const KEPT_OF_REQUEST = new RegExp([...UNCHANGED, STATUS].join('|'), 'gi')
+const IS_REQUEST =
+  /\b(?:https?|fetch|request|response|GET|POST|PUT|PATCH|DELETE|HEAD|API|webhook|axios|StatusCodeError)\b/i
+
+const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}'
+const CLOCK = String.raw`\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AP]M\b)?`
+const ZONE = String.raw`(?: ?(?:Z|UTC|GMT)?(?:[+-]\d\d:?\d\d)?(?: \([A-Za-z ]{3,40}\))?)`
+const TIMES = new RegExp(
+  [
+    String.raw`\b\d{4}-\d\d-\d\d(?:[T ]${CLOCK})?${ZONE}(?![\w])`,
+    // Fri, 27 Nov 2026 10:11:12 GMT; Fri Nov 27 2026 10:11:12 GMT+0000 (Coordinated Universal Time); Nov 27, 2026
+    String.raw`\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? )?(?:\d{1,2} ${MONTH}|${MONTH} \d{1,2}),? (?:\d{4},? ?)?(?:${CLOCK})?${ZONE}(?![\w])`,
+    // 27/11/2026 10:11, 11.27.2026, 10:11:12 AM
+    String.raw`\b\d{1,2}([/.])\d{1,2}\1\d{4}(?:,? ${CLOCK})?`,
+    String.raw`\b\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\b`,
+  ].join('|'),
+  'g',
+)
+
+/** In this order. Each expression is bounded: none can try one place again and again. */
+const REPLACED: [RegExp, string][] = [
+  // The client's own end of a connection.
+  [/\bLocal \([^()]{1,60}\)/g, 'Local (<ip>)'],
+  [/\b(tcp|udp) [\w.:[\]-]{3,60}->/g, '$1 <ip>->'],
+  // The address of a server with a user is not a mail address: postgres://app@db.internal:5432.
+  [
+    /(?<!\/\/[^\s/@]{0,80})(?<![\p{L}\p{N}_])[\p{L}\p{N}_][\p{L}\p{N}.%+'_-]{0,63}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}\p{L}[\p{L}\p{N}-]{1,62}(?![\p{L}\p{N}-]|:\d)/gu,
+    '<email>',
+  ],
+  [TIMES, '<time>'],
+  [/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi, '<id>'],
+  [/\beyJ[\w-]{5,2000}(?:\.[\w-]{1,4000}){1,2}/g, '<token>'],
+  [/(?<![\w.])\+\d[\d ().-]{6,18}\d/g, '<phone>'],
+  // The value that a database refuses.
+  [/(\bKey \([^()]{1,200}\)=)\([^\n]{1,300}?\)(?= (?:already|is|conflicts|does)\b|$)/gm, '$1(<value>)'],
+  [/(\b(?:Duplicate entry|Incorrect \w{1,20} value:?) )'[^\n]{0,300}?'(?= for (?:key|column)\b)/g, "$1'<value>'"],
+  [/(\bdup key: \{)[^{}\n]{1,300}\}/g, '$1<value>}'],
+  [/(\binvalid input (?:syntax for type [\w ]{1,40}|value for enum [\w."]{1,80}): )"[^\n]{0,300}?"/g, '$1"<value>"'],
+  // What JSON.parse could not read.
+  [/\bUnexpected token .{1,40}? (in JSON at position|is not valid JSON)/g, 'Unexpected token <value> $1'],
+  // Parameters of a URL, and ids with a name.
+  [/([?&][\w.%[\]-]{1,60}=)[^\s&#"'<>)\]]{1,500}/g, '$1<value>'],
+  [
+    /(\b(?:request|trace|correlation|span|session|transaction|x-amzn-request)[ _-]?id["']?[:= ]{1,3}["']?)[\w+/=.:-]{4,200}/gi,
+    '$1<id>',
+  ],
+  // BullMQ's own messages.
+  [/(\bfor job )[\w:-]{0,200}\d[\w:-]{0,200}/g, '$1<id>'],
+  // The name of a file with blanks was chosen by a person.
+  [/(['"](?:[A-Za-z]:)?[\\/][^'"\n]{0,300}?[\\/])[^'"\\/\n]{0,100} [^'"\\/\n]{0,100}(?=['"])/g, '$1<file>'],
+]
+
+/** In the text between those that are kept. */
+const REPLACED_LAST: [RegExp, string][] = [
+  [new RegExp(String.raw`\b${IP}(?::\d{1,5})?\b`, 'g'), '<ip>'],
+  [/(?<![\w:])(?=[0-9a-f:]{0,40}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])/gi, '<ip>'],
+  // 1h2m3s, 250ms, 1.2MB
+  [/(?<![\w.-])-?(?:\d{1,15}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|m|min|h|d)){1,5}(?![\w-])/g, '<duration>'],
+  [/(?<![\w.])\d{1,15}(?:[.,]\d{1,9})? ?[KMGT]i?B\b/gi, '<size>'],
+]
+const WORD = /[A-Za-z0-9_-]{6,}/g
+const NUMBER =
+  /(?<![\p{L}\p{N}_>)])-?\p{Nd}{1,3}(?:,\p{Nd}{3})+(?:\.\p{Nd}+)?|(?:(?<![\p{L}\p{N}_>)])-)?\p{Nd}+(?:\.\p{Nd}+)?(?:e[+-]?\d+\b)?/gu
+
+/** The text with ids, times, numbers and similar parts replaced by `<id>`, `<time>`, `<n>` and so on. Takes linear time. */
 export function replaceVariables(text: string): string {
-  const dated = text.replace(MAIL, '<email>').replace(TIME, '<time>').replace(UUID, '<id>')
+  const replaced = replaceAll(text, REPLACED)
+  const kept = IS_REQUEST.test(replaced) ? KEPT_OF_REQUEST : KEPT
   let result = ''
   let from = 0
-  for (const match of dated.matchAll(UNCHANGED)) {
-    result += replaceIds(dated.slice(from, match.index)) + match[0]
+  for (const match of replaced.matchAll(kept)) {
+    result += replaceIds(replaced.slice(from, match.index)) + match[0]
     from = match.index + match[0].length
   }
-  return result + replaceIds(dated.slice(from))
+  return result + replaceIds(replaced.slice(from))
 }
 
 function replaceIds(text: string): string {
-  return text.replace(WORD, replaceWord).replace(/\d+(?:\.\d+)?/g, '<n>')
+  return replaceAll(text, REPLACED_LAST).replace(WORD, replaceIdsInWord).replace(NUMBER, '<n>')
 }
 
-function replaceWord(word: string): string {
-  if (isId(word)) return '<id>'
-  // `ord_8fK2xQ`, `job-01J9Z…`: the prefix says what it is.
-  const prefixed = /^([A-Za-z]{2,12}[_-](?:live[_-]|test[_-])?)([A-Za-z0-9]{5,})$/.exec(word)
-  if (prefixed && isRandom(prefixed[2]!)) return `${prefixed[1]}<id>`
-  // Parts of an identifier with separators: `step-01J9ZQ4X5E-retry`.
-  if (/[_-]/.test(word)) return word.replace(/[A-Za-z0-9]{12,}/g, (part) => (isId(part) ? '<id>' : part))
-  return word
-}
-
-/** UUID without dashes, ObjectId, ULID, cuid, cuid2, ksuid, nanoid and other long random words. */
-function isId(word: string): boolean {
-  if (/^(?:0x)?[0-9a-f]{10,}$/i.test(word)) return /\d/.test(word) && /[a-z]/i.test(word)
-  if (/^[0-9A-HJKMNP-TV-Z]{26}$/i.test(word)) return (word.match(/\d/g) ?? []).length >= 2
-  if (/^c[a-z0-9]{24}$/.test(word)) return /\d/.test(word)
-  if (/^[A-Za-z0-9]{6,}$/.test(word)) return changesOf(word) >= 3
-  return word.length >= 20 && word.length <= 22 && /[A-Z]/.test(word) && /[a-z]/.test(word) && /\d/.test(word)
-}
-
-/** The part after a prefix: `8fK2xQ`, `abc123`, `3Mtw`, but not `node2`. */
-function isRandom(part: string): boolean {
-  if (!/[A-Za-z]/.test(part) || !/\d/.test(part)) return false
-  return changesOf(part) >= 2 || /^\d/.test(part) || /\d{3}/.test(part)
-}
-
-/** How often letters and digits alternate: in names at most twice (`base64Encoded`). */
-function changesOf(word: string): number {
-  return [...word].filter((_, i) => i > 0 && isDigit(word, i) !== isDigit(word, i - 1)).length
-}
-
-function isDigit(word: string, i: number): boolean {
-  const code = word.charCodeAt(i)
-  return code >= 48 && code <= 57
+function replaceAll(text: string, rules: [RegExp, string][]): string {
+  return rules.reduce((result, [pattern, by]) => result.replace(pattern, by), text)
 }

@@ -1,0 +1,51 @@
+/** Kubernetes builds the hashes in names of pods from these characters: no vowels, and no digits that look like letters. */
+const POD = '[bcdfghjklmnpqrstvwxz2456789]'
+/** The end of a pod's name: hash and suffix of a deployment, time and suffix of a cron job, or only a suffix with a digit inside. */
+const POD_SUFFIX = new RegExp(
+  `-(?:${POD}{8,10}-${POD}{5}|\\d{8}-[a-z0-9]{5}|(?=[a-z]*\\d[a-z0-9]*[a-z])[a-z0-9]{8,10}-[a-z0-9]{5}|(?=[a-z]*\\d+[a-z])${POD}{5})$`,
+)
+
+/** A word with the part that differs between jobs replaced by `<id>`; unchanged if it has none. */
+export function replaceIdsInWord(word: string): string {
+  if (isId(word)) return '<id>'
+  const pod = POD_SUFFIX.exec(word)
+  if (pod && pod.index > 0) return `${word.slice(0, pod.index)}-<id>`
+  // `ord_8fK2xQ`, `job-01J9Z…`: the prefix says what it is.
+  const prefixed = /^([A-Za-z]{2,12}[_-](?:live[_-]|test[_-])?)([A-Za-z0-9]{4,})$/.exec(word)
+  if (prefixed && isRandom(prefixed[2]!)) return `${prefixed[1]}<id>`
+  // Parts of an identifier with separators: `step-01J9ZQ4X5E-retry`.
+  if (/[_-]/.test(word)) return word.replace(/[A-Za-z0-9]{7,}/g, (part) => (isId(part) ? '<id>' : part))
+  return word
+}
+
+/** UUID without dashes, ObjectId, hex digest, ULID, cuid, cuid2, ksuid, nanoid and other long random words. */
+function isId(word: string): boolean {
+  if (/^(?:0x)?[0-9a-f]{7,}$/i.test(word)) return /\d/.test(word) && /[a-z]/i.test(word)
+  if (/^[0-9A-HJKMNP-TV-Z]{26}$/i.test(word)) return (word.match(/\d/g) ?? []).length >= 2
+  if (/^c[a-z0-9]{24}$/.test(word)) return /\d/.test(word)
+  if (/^[A-Za-z]{16,}$/.test(word)) return lonelySmallLetters(word) >= 2
+  if (/^[A-Za-z0-9]{6,}$/.test(word)) return changesOf(word) >= 3
+  return word.length >= 20 && word.length <= 22 && /[A-Z]/.test(word) && /[a-z]/.test(word) && /\d/.test(word)
+}
+
+/** The part after a prefix: `8fK2xQ`, `abc123`, `3Mtw`, `1a2b`, but not `node2`. */
+function isRandom(part: string): boolean {
+  if (/^[A-Za-z]{10,}$/.test(part)) return lonelySmallLetters(part) >= 1
+  if (!/[A-Za-z]/.test(part) || !/\d/.test(part)) return false
+  return changesOf(part) >= 2 || (part.length > 4 && (/^\d/.test(part) || /\d{3}/.test(part)))
+}
+
+/** Small letters between two capital ones (`FeU`): names such as `getUserById` have none. */
+function lonelySmallLetters(word: string): number {
+  return (word.match(/[A-Z][a-z](?=[A-Z])/g) ?? []).length
+}
+
+/** How often letters and digits alternate: in names at most twice (`base64Encoded`). */
+function changesOf(word: string): number {
+  return [...word].filter((_, i) => i > 0 && isDigit(word, i) !== isDigit(word, i - 1)).length
+}
+
+function isDigit(word: string, i: number): boolean {
+  const code = word.charCodeAt(i)
+  return code >= 48 && code <= 57
+}
