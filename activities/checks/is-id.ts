@@ -1,5 +1,5 @@
 /** Kubernetes builds the hashes in names of pods from these characters: no vowels, and no digits that look like letters. */
-const POD = '[bcdfghjklmnpqrstvwxz2456789]'
+const POD = '[bcdfghjklmnpqrstvwxz2456789]' // cspell:disable-line
 /** The end of a pod's name: hash and suffix of a deployment, time and suffix of a cron job, or only a suffix with a digit inside. */
 const POD_SUFFIX = new RegExp(
   `-(?:${POD}{8,10}-${POD}{5}|\\d{8}-[a-z0-9]{5}|(?=[a-z]*\\d[a-z0-9]*[a-z])[a-z0-9]{8,10}-[a-z0-9]{5}|(?=[a-z]*\\d+[a-z])${POD}{5})$`,

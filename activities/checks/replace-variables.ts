@@ -91,7 +91,7 @@ const REPLACED_LAST: [RegExp, string][] = [
   [/(?<![\w:])(?=[0-9a-f:]{0,40}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])/gi, '<ip>'],
   // 1h2m3s, 250ms, 1.2MB
   [/(?<![\w.-])-?(?:\d{1,15}(?:\.\d{1,9})?(?:ns|us|µs|ms|s|m|min|h|d)){1,5}(?![\w-])/g, '<duration>'],
-  [/(?<![\w.])\d{1,15}(?:[.,]\d{1,9})? ?[KMGT]i?B\b/gi, '<size>'],
+  [/(?<![\w.])\d{1,15}(?:[.,]\d{1,9})? ?(?:k|m|g|t)i?b\b/gi, '<size>'],
 ]
 const WORD = /[A-Za-z0-9_-]{6,}/g
 const NUMBER =

@@ -136,7 +136,7 @@ test.each([
     'connect ETIMEDOUT 10.0.0.1:5432 - Local (10.0.0.7:54321)',
     'connect ETIMEDOUT 10.0.0.1:5432 - Local (10.0.0.8:33221)',
   ],
-  ['mail addresses', "mailbox of o'brien@example.com is full", 'mailbox of jörg+x@exämple.org is full'],
+  ['mail addresses', "mailbox of o'brien@example.com is full", 'mailbox of jörg+x@jörg-mail.example is full'],
   [
     'the query of a URL',
     'GET https://a.example/s?q=hats&page=2 failed',
