@@ -28,6 +28,7 @@ export const bullmqQuarantineAction: Action = {
           `${base}:de:${deduplication}`,
           `${base}:paused`,
           `${base}:repeat`,
+          `${base}:priority`,
         ],
         argv: [id, REASON, deduplication],
       }

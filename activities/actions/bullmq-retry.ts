@@ -21,6 +21,7 @@ export const bullmqRetryAction: Action = {
           ...parts.map((part) => `${base}:${part}`),
           `${base}:dead-letter:${id}`,
           `${base}:paused`,
+          `${base}:${id}:dependencies`,
         ],
         argv: [id],
       }
@@ -33,7 +34,12 @@ export const bullmqRetryAction: Action = {
       const refusal = retryRefusal(job)
       const warning = refusal === undefined ? undefined : `${refusal}: it would be refused now`
       if (job.state === 'absent') return defined({ count: 0, warning })
-      const after = { ...job.fields, state: job.priority > 0 ? 'prioritized' : 'waiting', failedReason: null }
+      const note =
+        job.duplicate === null
+          ? undefined
+          : `job ${visibleText(job.duplicate)} was added with the same deduplication id: both can run`
+      const state = job.priority > 0 ? 'prioritized' : 'waiting'
+      const after = defined({ ...job.fields, state, failedReason: null, note })
       return defined({
         rows: [{ before: job.fields, after }],
         count: 1,

@@ -1,7 +1,10 @@
 import { scrubSecrets } from '../../src/config/secret.ts'
+import { isJsonObject } from '../../src/core/json.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import { cutText } from '../../src/core/storable.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { COUNTER_FIELDS, jobCounters } from '../checks/job-counters.ts'
 import { cleaned } from '../limit-result.ts'
 
 /** A job as a preview shows it; never its data. */
@@ -10,6 +13,12 @@ export interface JobPreview {
   held: boolean
   /** It has a parent job. */
   inFlow: boolean
+  /** It waited for child jobs, and some have not finished. */
+  hasOpenChildren: boolean
+  /** It belongs to a group of BullMQ Pro. */
+  inGroup: boolean
+  /** Another job that was added with the same deduplication id. */
+  duplicate: string | null
   /** BullMQ continues the schedule when this job starts. */
   isNextOfScheduler: boolean
   priority: number
@@ -24,12 +33,14 @@ interface QueueState {
   hasPrioritized: boolean
   /** Null: the queue does not name its version. */
   bullmqMajor: number | null
+  /** BullMQ fails a marked job (`defa`) since 5.49.2. */
+  knowsMarks: boolean
 }
 
 const MAX_REASON_LENGTH = 300
-/** A longer reason is not read. */
-const MAX_REASON_BYTES = 256 * 1024
-const NUMBERS = ['atm', 'ats', 'stc', 'priority', 'processedOn'] as const
+/** A longer text is not read. */
+const MAX_TEXT_BYTES = 256 * 1024
+const NUMBERS = ['priority', 'processedOn', ...COUNTER_FIELDS] as const
 
 /** Reads one job with raw read-only commands. Fields that the connection redacts are hidden. */
 export async function readJob(target: BullmqTarget, id: string): Promise<JobPreview> {
@@ -48,15 +59,19 @@ export async function readJob(target: BullmqTarget, id: string): Promise<JobPrev
     readQueue(target),
   ])
   const held = lock === 1
-  const job = { held, queue, inFlow: false, isNextOfScheduler: false, priority: 0 }
-  if (type !== 'hash') return { ...job, state: 'absent', fields: {} }
-  const [texts, numbers, reason] = await Promise.all([
+  const none = { inFlow: false, hasOpenChildren: false, inGroup: false, duplicate: null, isNextOfScheduler: false }
+  if (type !== 'hash') return { ...none, held, queue, priority: 0, state: 'absent', fields: {} }
+  const [texts, numbers, reason, openChildren, inGroup, duplicate] = await Promise.all([
     redis.hmget(key, 'name', 'parentKey', 'rjk'),
     redis.hmget(key, ...NUMBERS),
     readReason(target, key),
+    redis.exists(`${key}:dependencies`),
+    isInGroup(target, key),
+    readDuplicate(target, id),
   ])
   const [name, parent, scheduler] = texts
-  const [attempts, starts, stalls, priority, processedOn] = numbers.map((text) => Number(text ?? 0))
+  const [priority, processedOn] = numbers.map((text) => Number(text ?? 0))
+  const counters = jobCounters(numbers.slice(2))
   const places = { waiting: wait ?? paused, active, prioritized, delayed, completed, failed }
   const state = (Object.keys(places) as (keyof typeof places)[]).find((place) => places[place] !== null) ?? 'other'
   const fields: JsonObject = {
@@ -64,16 +79,25 @@ export async function readJob(target: BullmqTarget, id: string): Promise<JobPrev
     name: name ?? '',
     state,
     lock: held ? 'held' : 'missing',
-    attempts: attempts!,
-    starts: starts!,
-    stalls: stalls!,
+    attempts: counters.attemptsMade,
+    starts: counters.attemptsStarted,
+    stalls: counters.stalls,
     failedReason: reason,
   }
   return {
-    ...job,
     state,
+    held,
+    queue,
+    hasOpenChildren: openChildren === 1,
+    inGroup,
+    duplicate,
     inFlow: typeof parent === 'string',
-    isNextOfScheduler: await isNextOfScheduler(target, id, scheduler ?? null, processedOn! > 0 || starts! > 0),
+    isNextOfScheduler: await isNextOfScheduler(
+      target,
+      id,
+      scheduler ?? null,
+      processedOn! > 0 || counters.attemptsStarted > 0,
+    ),
     priority: priority!,
     fields: cleaned(fields, redact) as JsonObject,
   }
@@ -85,19 +109,34 @@ async function readQueue({ redis, base }: BullmqTarget): Promise<QueueState> {
     redis.exists(`${base}:paused`),
     redis.exists(`${base}:prioritized`),
   ])
-  const major = /^bullmq:(\d+)\./.exec(meta[1] ?? '')?.[1]
+  const version = /^bullmq:(\d+)\.(\d+)\.(\d+)/.exec(meta[1] ?? '')
+  const [major, minor, patch] = version ? version.slice(1).map(Number) : []
   return {
     paused: meta[0] !== null,
     hasPausedList: pausedList === 1,
     hasPrioritized: prioritized === 1,
-    bullmqMajor: major === undefined ? null : Number(major),
+    bullmqMajor: major ?? null,
+    knowsMarks: major !== undefined && (major - 5) * 1e6 + minor! * 1e3 + patch! >= 49_002,
   }
+}
+
+/** The same rule as in the scripts. */
+async function isInGroup({ redis }: BullmqTarget, key: string): Promise<boolean> {
+  if ((await redis.hstrlen(key, 'opts')) > MAX_TEXT_BYTES) return false
+  const options = parseOutsideJson((await redis.hget(key, 'opts')) ?? '')
+  return isJsonObject(options) && isJsonObject(options['group'])
+}
+
+async function readDuplicate({ redis, base }: BullmqTarget, id: string): Promise<string | null> {
+  const deduplication = await redis.hget(`${base}:${id}`, 'deid')
+  const newest = deduplication === null ? null : await redis.get(`${base}:de:${deduplication}`)
+  return newest === id ? null : newest
 }
 
 /** The beginning of the reason, with its secrets hidden. Hidden before the text is cut: a part of a secret is not recognised. */
 async function readReason({ redis }: BullmqTarget, key: string): Promise<string | null> {
   const length = await redis.hstrlen(key, 'failedReason')
-  if (length > MAX_REASON_BYTES) return `(a text of ${length} bytes, not read)`
+  if (length > MAX_TEXT_BYTES) return `(a text of ${length} bytes, not read)`
   const reason = await redis.hget(key, 'failedReason')
   return reason === null ? null : cutText(scrubSecrets(reason), MAX_REASON_LENGTH)
 }

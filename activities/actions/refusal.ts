@@ -8,6 +8,8 @@ import type { JobPreview } from './read-job.ts'
 export function retryRefusal(job: JobPreview): string | undefined {
   if (job.state === 'absent') return 'the job is gone'
   if (job.inFlow) return 'the job belongs to a flow'
+  if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: retry it with BullMQ Pro'
+  if (job.hasOpenChildren) return 'child jobs have not finished, so BullMQ would not let the job complete'
   if (job.held) return 'the job is held by a worker'
   if (job.state !== 'failed') return `the job is ${job.state}`
   const { paused, hasPausedList, bullmqMajor } = job.queue
@@ -22,6 +24,9 @@ export function quarantineRefusal(job: JobPreview): string | undefined {
   if (job.state === 'absent') return 'the job is gone'
   if (job.inFlow) return 'the job belongs to a flow, whose parent would wait forever'
   if (job.state === 'failed' || job.state === 'completed') return `the job is ${job.state}`
+  if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: remove it with BullMQ Pro'
+  if (job.held && !job.queue.knowsMarks)
+    return 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop its worker first'
   if (job.held) return undefined
   if (job.isNextOfScheduler)
     return 'the job is the next run of a job scheduler, whose schedule would end: remove the scheduler in the application'

@@ -7,6 +7,7 @@ import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { isEmptyReason, normaliseReason } from './normalise-reason.ts'
 import { limitParameter, optionalDuration, requiredString } from './check-parameters.ts'
+import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { maxAttempts } from './read-jobs.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -34,7 +35,7 @@ interface Failure {
 
 const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
-const FIELDS = ['name', 'atm', 'failedReason', 'opts']
+const FIELDS = ['name', 'failedReason', 'opts', ...COUNTER_FIELDS]
 /** To normalise a reason takes about as long as parsing a text of this many times its length. */
 const COST_OF_NORMALISING = 4
 /** Longer fields are not read: a thousand of them would not fit into the memory of a check. */
@@ -69,9 +70,9 @@ async function readFailures(target: BullmqTarget, pairs: string[], turns: Turns)
   const texts = await readTexts(target, keys, FIELDS, MAX_FIELD_BYTES)
   const found = ids.map((id, i) => {
     const { values, notRead } = texts[i]!
-    const [name = null, made = null, reason = null, opts = null] = values
+    const [name = null, reason = null, opts = null, ...counters] = values
     const isRead = notRead.length === 0
-    const exhausted = Number(made ?? 0) >= maxAttempts(opts)
+    const exhausted = jobCounters(counters).attemptsMade >= maxAttempts(opts)
     const shown = notRead.includes('failedReason') ? '(the reason is too long to be read)' : reason
     return { id, at: Number(pairs[2 * i + 1]), name, reason: shown, exhausted, isRead }
   })

@@ -42,17 +42,27 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
     ['lrange', key('wait'), -1, -1],
     ['zcount', key('delayed'), '-inf', Date.now() * DELAYED_SCORE],
     ['zrange', key('delayed'), 0, 0, 'WITHSCORES'],
+    ['lrange', key('paused'), 0, 0],
+    ['lrange', key('paused'), -1, -1],
+    ['type', key('groups')],
   ])
+  if (replies.at(-1) === 'zset')
+    throw new RunbookError(
+      'RUNBOOK_CHECK_FAILED',
+      `connection ${target.connection}: the queue has groups of BullMQ Pro, whose jobs this check cannot read, so its counts would be wrong`,
+    )
   const [exists, meta, wait, paused, prioritized, active, delayed, failed, completed, waitingChildren] = replies
   const [pausedMark, concurrency, max] = meta as (string | null)[]
   const [first, last, overdue, nextDelayed] = replies.slice(12) as [string[], string[], number, string[]]
+  const [firstPaused, lastPaused] = replies.slice(16) as [string[], string[]]
   const markers = new Set([...first, ...last].filter(isMarker)).size
+  const inPausedList = Number(paused) - new Set([...firstPaused, ...lastPaused].filter(isMarker)).size
   const [workers, oldest] = await Promise.all([readWorkers(target), oldestJobs(target)])
   return {
     exists: Number(exists) > 0,
     paused: pausedMark !== null,
-    waiting: Number(wait) - markers + Number(paused),
-    strandedJobs: pausedMark === null ? Number(paused) : 0,
+    waiting: Number(wait) - markers + inPausedList,
+    strandedJobs: pausedMark === null ? inPausedList : 0,
     prioritized: Number(prioritized),
     active: Number(active),
     delayed: Number(delayed),

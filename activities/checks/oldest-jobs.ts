@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { isMarker, readyTimes } from './ready-times.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -67,10 +68,10 @@ async function candidatesOfList(target: BullmqTarget, list: string): Promise<Can
 /** Jobs beyond one that was added at the head were added after it. */
 async function wasAddedAtHead(target: BullmqTarget, id: string): Promise<boolean> {
   const key = `${target.base}:${id}`
-  const [[starts, processedOn]] = (await readPipeline(target, [['hmget', key, 'ats', 'processedOn']])) as [
-    (string | null)[],
-  ]
-  if (Number(starts ?? 0) > 0 || processedOn != null) return false
+  const [[processedOn, ...counters]] = (await readPipeline(target, [
+    ['hmget', key, 'processedOn', ...COUNTER_FIELDS],
+  ])) as [(string | null)[]]
+  if (jobCounters(counters).attemptsStarted > 0 || processedOn != null) return false
   const [opts] = await readTexts(target, [key], ['opts'])
   if (opts!.notRead.length > 0) return false
   try {

@@ -1,6 +1,7 @@
 import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { readTexts } from './read-texts.ts'
 import type { Texts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -54,7 +55,7 @@ interface Place {
   numbers: (string | null)[]
 }
 
-const NUMBERS = 'timestamp priority processedOn finishedOn ats atm stc'.split(' ')
+const NUMBERS = ['timestamp', 'priority', 'processedOn', 'finishedOn', ...COUNTER_FIELDS]
 const TEXTS = 'name data opts pb failedReason defa'.split(' ')
 /** The names of these fields in a job. */
 const NAMES: Record<string, string> = { opts: 'maxAttempts', pb: 'worker', defa: 'failedReason' }
@@ -81,8 +82,7 @@ export async function readJobs(target: BullmqTarget, ids: string[]): Promise<Job
 /** The second read counts. A lock that is missing in both is reported as missing only if the job was not restarted in between. */
 function combine(first: Place, second: Place | undefined): Place {
   if (!second) return first
-  const starts = NUMBERS.indexOf('ats')
-  const restarted = second.numbers[starts] !== first.numbers[starts]
+  const restarted = countersOf(second.numbers).attemptsStarted !== countersOf(first.numbers).attemptsStarted
   return second.state === 'active' && second.lock === 'missing' && restarted ? { ...second, lock: 'held' } : second
 }
 
@@ -175,9 +175,7 @@ function toJob({ id, state, lock, stranded, numbers }: Place, { values, notRead 
     lock,
     name: text('name'),
     data: parseJson(text('data')),
-    attemptsMade: number('atm') ?? 0,
-    attemptsStarted: number('ats') ?? 0,
-    stalls: number('stc') ?? 0,
+    ...countersOf(numbers),
     maxAttempts: maxAttempts(text('opts')),
     priority: number('priority') ?? 0,
     timestamp: number('timestamp'),
@@ -188,6 +186,10 @@ function toJob({ id, state, lock, stranded, numbers }: Place, { values, notRead 
     stranded,
     notRead: notRead.map((name) => NAMES[name] ?? name),
   }
+}
+
+function countersOf(numbers: (string | null)[]) {
+  return jobCounters(numbers.slice(-COUNTER_FIELDS.length))
 }
 
 /** The allowed attempts; absent or 0 means 1. */

@@ -1,4 +1,5 @@
 import type { BullmqTarget } from '../../src/targets/targets.ts'
+import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
@@ -41,7 +42,7 @@ async function estimate(target: BullmqTarget, ids: string[], now: number): Promi
     readPipeline(
       target,
       ids.flatMap((id): RedisCommand[] => [
-        ['hmget', key(id), 'timestamp', 'processedOn', 'ats', 'atm'],
+        ['hmget', key(id), 'timestamp', 'processedOn', ...COUNTER_FIELDS],
         ['exists', `${key(id)}:processed`, `${key(id)}:failed`, `${key(id)}:unsuccessful`],
       ]),
     ),
@@ -49,11 +50,11 @@ async function estimate(target: BullmqTarget, ids: string[], now: number): Promi
   ])
   return new Map(
     ids.map((id, i): [string, Ready] => {
-      const [timestamp, processedOn, starts, attempts] = (numbers[2 * i] as (string | null)[]).map((text) =>
-        Number(text ?? 0),
-      ) as [number, number, number, number]
-      const startedAt = processedOn
-      if (timestamp <= 0 || processedOn > 0 || starts > 0 || attempts > 0 || Number(numbers[2 * i + 1]) > 0)
+      const [added, started, ...counters] = numbers[2 * i] as (string | null)[]
+      const [timestamp, startedAt] = [Number(added ?? 0), Number(started ?? 0)]
+      const { attemptsMade, attemptsStarted } = jobCounters(counters)
+      const ran = startedAt > 0 || attemptsStarted > 0 || attemptsMade > 0
+      if (timestamp <= 0 || ran || Number(numbers[2 * i + 1]) > 0)
         return [id, { at: null, fromEvents: true, startedAt }]
       const { values, notRead } = texts[i]!
       const delay = notRead.length > 0 ? null : delayOf(values[0] ?? null)
@@ -64,9 +65,9 @@ async function estimate(target: BullmqTarget, ids: string[], now: number): Promi
   )
 }
 
-/** BullMQ before 5 puts entries such as `0:0` into `wait` to wake its workers. */
+/** BullMQ before 5 puts `0:` with a time, or `0:0`, into `wait` or `paused` to wake its workers. */
 export function isMarker(id: string): boolean {
-  return id.startsWith('0:')
+  return /^0:\d+$/.test(id)
 }
 
 /** Null: the options cannot be read. */

@@ -1,134 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { Queue as Queue6, Worker as Worker6 } from 'bullmq'
-import { Queue as Queue5, Worker as Worker5 } from 'bullmq-5'
-import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { runCheck } from '../../activities/checks/run-check.ts'
-import { previewAction } from '../../activities/preview-action.ts'
-import type { Effect } from '../../src/core/effect.ts'
-import type { Evidence } from '../../src/core/evidence.ts'
-import type { JsonObject } from '../../src/core/json.ts'
-import type { ActionPreview } from '../../src/core/proposal.ts'
-import { executeEffect } from '../../src/effects/execute.ts'
-import { MemoryBudget } from '../../src/targets/memory-budget.ts'
-import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
-import {
-  createEffectsWorld,
-  depsFor,
-  eventually,
-  openTestGate,
-  permits,
-  requestFor,
-  type EffectsWorld,
-} from '../support/effects-world.ts'
+import { Worker as Worker6 } from 'bullmq'
+import { Worker as Worker5 } from 'bullmq-5'
+import { describe, expect, test } from 'vitest'
+import { bullmqWorld, HOUR } from '../support/bullmq-world.ts'
+import { eventually } from '../support/effects-world.ts'
 
-let world: EffectsWorld
-let redis: Redis
-let prefix: string
-let closing: { close(): Promise<void> }[]
-
-beforeAll(async () => {
-  world = await createEffectsWorld(inject('stack').postgresUrl)
-  redis = new Redis(inject('stack').redisUrl)
-})
-afterAll(async () => {
-  await world?.close()
-  redis?.disconnect()
-})
-beforeEach(() => {
-  prefix = `versions-${randomBytes(4).toString('hex')}`
-  closing = []
-})
-afterEach(async () => {
-  for (const one of closing.reverse()) await one.close()
-  const keys = await redis.keys(`${prefix}:*`)
-  if (keys.length > 0) await redis.del(...keys)
-})
-
-function connection() {
-  const { hostname, port, username, password } = new URL(inject('stack').redisUrl)
-  return { host: hostname, port: Number(port), username, password, maxRetriesPerRequest: null }
-}
-
-const key = (part: string) => `${prefix}:queue:${part}`
-
-function queueOf5(): Queue5 {
-  const queue = new Queue5('queue', { prefix, connection: connection() })
-  closing.push(queue)
-  return queue
-}
-
-function queueOf6(): Queue6 {
-  const queue = new Queue6('queue', { prefix, connection: connection() })
-  closing.push(queue)
-  return queue
-}
-
-/** Runs jobs until the returned function is called. */
-function startWorker(Worker: typeof Worker5 | typeof Worker6, run: () => Promise<unknown>): () => Promise<void> {
-  const options = { prefix, connection: connection() }
-  if (Worker === Worker5) {
-    const worker = new Worker5('queue', run, options).on('error', () => {})
-    return () => worker.close()
-  }
-  const worker = new Worker6('queue', run, options).on('error', () => {})
-  return () => worker.close()
-}
-
-async function failJob(Worker: typeof Worker5 | typeof Worker6, id: string): Promise<void> {
-  const stop = startWorker(Worker, async () => {
-    throw new Error('Connection refused')
-  })
-  await eventually(`${id} fails`, async () => (await redis.zscore(key('failed'), id)) !== null)
-  await stop()
-}
-
-function targets(): Targets {
-  const target: BullmqTarget = {
-    connection: 'queue',
-    address: '127.0.0.1',
-    redis,
-    redact: [],
-    prefix,
-    queue: 'queue',
-    base: `${prefix}:queue`,
-    stalledIntervalMs: 30_000,
-  }
-  return { bullmq: async () => target, memory: new MemoryBudget(64 * 1024 * 1024) } as unknown as Targets
-}
-
-/** The preview that a gate would show, and the effect of the approved action. */
-async function carryOut(kind: string, parameters: JsonObject = {}): Promise<{ gate: ActionPreview; effect: Effect }> {
-  const all = { connection: 'queue', ...parameters }
-  const gate = await previewAction(kind, all, { targets: targets(), signal: new AbortController().signal })
-  const request = requestFor(await openTestGate(world), kind, all)
-  const answer = await executeEffect(request, depsFor(world, targets(), permits().takePermit))
-  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
-  return { gate, effect: answer.effect }
-}
-
-function check(kind: string, parameters: JsonObject = {}): Promise<Evidence> {
-  const run = { name: 'c', kind, parameters: { connection: 'queue', ...parameters }, place: 'r1/check/c' }
-  return runCheck({ ...run, timeoutMs: 5_000, retries: 0 }, targets())
-}
-
-/** The result of a check, and its first row. */
-async function read(kind: string, parameters: JsonObject = {}) {
-  const evidence = await check(kind, parameters)
-  expect(evidence).toMatchObject({ status: 'ok' })
-  const result = evidence.result!
-  const rows = (result.rows ?? []) as Record<string, unknown>[]
-  return { result, rows, row: rows[0]! }
-}
-
-const HOUR = 3_600_000
-
-/** A job that waits and has no events. */
-async function putJob(id: string, fields: JsonObject = {}, list = 'wait'): Promise<void> {
-  const job = { name: 'x', data: '{}', opts: '{}', timestamp: Date.now() - HOUR, ...fields }
-  await redis.hset(key(id), job as Record<string, string | number>)
-  await redis.lpush(key(list), id)
-}
+const { redis, prefix, key, queueOf5, queueOf6, startWorker, failJob, carryOut, read, putJob } = bullmqWorld()
 
 describe('a queue that BullMQ 5 paused', () => {
   test('its jobs are read as waiting, with their age', async () => {
@@ -179,7 +55,7 @@ describe('a queue that BullMQ 5 paused', () => {
     await queue.add('charge', {}, { jobId: 'broken' })
     await failJob(Worker5, 'broken')
     await queue.pause()
-    await redis.hdel(key('meta'), 'version')
+    await redis().hdel(key('meta'), 'version')
     const { gate, effect } = await carryOut('bullmq.retry', { id: 'broken' })
     expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('before 6')])
   })
@@ -223,11 +99,11 @@ test('a queue that BullMQ 6 paused takes a retried job, which runs after the res
 })
 
 test('a job with a priority is not retried where the version of BullMQ is unknown', async () => {
-  await redis.hset(key('old'), { name: 'x', data: '{}', opts: '{"priority":2}', priority: 2, failedReason: 'x' })
-  await redis.zadd(key('failed'), Date.now(), 'old')
+  await redis().hset(key('old'), { name: 'x', data: '{}', opts: '{"priority":2}', priority: 2, failedReason: 'x' })
+  await redis().zadd(key('failed'), Date.now(), 'old')
   const { gate, effect } = await carryOut('bullmq.retry', { id: 'old' })
   expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('version of BullMQ is unknown')])
-  expect(await redis.zscore(key('failed'), 'old')).not.toBeNull()
+  expect(await redis().zscore(key('failed'), 'old')).not.toBeNull()
 })
 
 describe.each([
@@ -251,24 +127,24 @@ describe.each([
     const queue = makeQueue()
     await queue.upsertJobScheduler('nightly', { every: 60_000 }, { name: 'report' })
     const [next] = await queue.getJobs(['delayed', 'waiting'])
-    await redis.zrem(key('repeat'), 'nightly')
+    await redis().zrem(key('repeat'), 'nightly')
     expect(await carryOut('bullmq.quarantine', { id: next!.id! })).toMatchObject({ effect: { result: 'applied' } })
   })
 })
 
 test('a run that does not name its scheduler is not quarantined before it has started', async () => {
   const id = 'repeat:5d41402abc4b2a76b9719d911017c592:1732752000000'
-  await redis.hset(key(id), { name: 'report', data: '{}', opts: '{"repeat":{"pattern":"0 2 * * *"}}' })
-  await redis.zadd(key('delayed'), (Date.now() + 60_000) * 0x1000, id)
+  await redis().hset(key(id), { name: 'report', data: '{}', opts: '{"repeat":{"pattern":"0 2 * * *"}}' })
+  await redis().zadd(key('delayed'), (Date.now() + 60_000) * 0x1000, id)
   const { gate, effect } = await carryOut('bullmq.quarantine', { id })
   expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('job scheduler')])
-  expect(await redis.zscore(key('delayed'), id)).not.toBeNull()
+  expect(await redis().zscore(key('delayed'), id)).not.toBeNull()
 })
 
 test('a child of a flow is refused with the reason on the gate', async () => {
   const queue = queueOf6()
   await queue.add('parent', {}, { jobId: 'parent', delay: 60_000 })
-  await queue.add('child', {}, { jobId: 'child', parent: { id: 'parent', queue: `${prefix}:queue` } })
+  await queue.add('child', {}, { jobId: 'child', parent: { id: 'parent', queue: `${prefix()}:queue` } })
   const { gate, effect } = await carryOut('bullmq.quarantine', { id: 'child' })
   expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('flow')])
 })
@@ -306,8 +182,8 @@ describe('the waiting time', () => {
 
   test('of a parent counts from when its children had finished', async () => {
     await putJob('parent')
-    await redis.hset(key('parent:processed'), 'child', '1')
-    await redis.xadd(key('events'), '*', 'event', 'waiting', 'jobId', 'parent', 'prev', 'waiting-children')
+    await redis().hset(key('parent:processed'), 'child', '1')
+    await redis().xadd(key('events'), '*', 'event', 'waiting', 'jobId', 'parent', 'prev', 'waiting-children')
     expect((await read('bullmq.jobs', { ids: ['parent'] })).row.waitingMs).toBeLessThan(60_000)
   })
 
@@ -337,14 +213,14 @@ test('delayed jobs whose time has come are counted as overdue', async () => {
 })
 
 test('a marker of BullMQ 4 in the list is not counted as a job', async () => {
-  await redis.lpush(key('wait'), '0:0')
+  await redis().lpush(key('wait'), '0:0')
   await putJob('real')
   expect((await read('bullmq.queue')).result).toMatchObject({ waiting: 1, oldestWaitingJob: 'real' })
   expect((await read('bullmq.jobs', { states: ['waiting'] })).rows.map(({ id }) => id)).toEqual(['real'])
 })
 
 test('a worker without a name makes the number of workers unknown', async () => {
-  const python = redis.duplicate()
+  const python = redis().duplicate()
   const waits = python.bzpopmin(key('marker'), 0).catch(() => {})
   await expect
     .poll(async () => (await read('bullmq.queue')).result)
@@ -355,10 +231,10 @@ test('a worker without a name makes the number of workers unknown', async () => 
 
 test('a job in the middle of a long list is found', async () => {
   const many = (part: string) => Array.from({ length: 3_000 }, (_, i) => `${part}${i}`)
-  await redis.lpush(key('wait'), ...many('a'))
+  await redis().lpush(key('wait'), ...many('a'))
   await putJob('middle')
-  await redis.lpush(key('wait'), ...many('b'))
-  await redis.hset(key('lost'), { name: 'x', data: '{}', opts: '{}' })
+  await redis().lpush(key('wait'), ...many('b'))
+  await redis().hset(key('lost'), { name: 'x', data: '{}', opts: '{}' })
   const { rows } = await read('bullmq.jobs', { ids: ['middle', 'lost', 'gone'] })
   expect(rows.map(({ state }) => state)).toEqual(['waiting', 'unknown', 'absent'])
 })

@@ -2,7 +2,7 @@
 -- A job that a worker holds is marked instead: BullMQ fails it for good, without processing it, when it is next picked up.
 --   KEYS[3] job   [4] its lock   [5] wait   [6] prioritized   [7] delayed   [8] active   [9] failed   [10] completed
 --   KEYS[11] dead-letter set   [12] the copy kept there   [13] stalled   [14] meta   [15] marker   [16] events   [17] deduplication key
---   KEYS[18] paused (a list of BullMQ before 6)   [19] the next run of each job scheduler
+--   KEYS[18] paused (a list of BullMQ before 6)   [19] the next run of each job scheduler   [20] priorities (of BullMQ 3)
 --   ARGV[5] job id   ARGV[6] reason   ARGV[7] the deduplication id that KEYS[17] contains, '' for none
 local id, reason = ARGV[5], ARGV[6]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
@@ -17,7 +17,15 @@ end
 if redis.call('ZSCORE', KEYS[10], id) then
   return record('refused', 'the job was completed: nothing was changed', { state = 'completed', from = 'completed' })
 end
+local readable, options = pcall(cjson.decode, redis.call('HGET', KEYS[3], 'opts') or '{}')
+if readable and type(options) == 'table' and type(options.group) == 'table' then
+  return record('refused', 'the job belongs to a group of BullMQ Pro: remove it with BullMQ Pro', { state = 'other', from = 'other' })
+end
 if redis.call('EXISTS', KEYS[4]) == 1 then
+  local major, minor, patch = string.match(redis.call('HGET', KEYS[14], 'version') or '', '^bullmq:(%d+)%.(%d+)%.(%d+)')
+  if not major or (major - 5) * 1000000 + minor * 1000 + patch < 49002 then
+    return record('refused', 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop its worker first', { state = 'active', from = 'active' })
+  end
   redis.call('HSET', KEYS[3], 'defa', reason)
   return record('applied', 'a worker holds the job: it will fail for good when it is next picked up', { state = 'marked', from = 'active' })
 end
@@ -26,8 +34,8 @@ end
 -- of its next run, which is also the end of that job's id. Before BullMQ 5 jobs do not name their scheduler.
 local scheduler = redis.call('HGET', KEYS[3], 'rjk')
 if scheduler or string.sub(id, 1, 7) == 'repeat:' then
-  local starts = redis.call('HMGET', KEYS[3], 'ats', 'processedOn')
-  local started = starts[2] or (tonumber(starts[1]) or 0) > 0
+  local starts = redis.call('HMGET', KEYS[3], 'ats', 'processedOn', 'attemptsMade')
+  local started = starts[2] or (tonumber(starts[1] or starts[3]) or 0) > 0
   local next_at = scheduler and redis.call('ZSCORE', KEYS[19], scheduler)
   local is_next = next_at and string.sub(id, -#next_at - 1) == ':' .. next_at
   if is_next or (not started and (next_at or not scheduler)) then
@@ -46,6 +54,7 @@ else
 end
 
 redis.call('SREM', KEYS[13], id)
+redis.call('ZREM', KEYS[20], id)
 redis.call('HSET', KEYS[3], 'failedReason', reason, 'finishedOn', now)
 redis.call('ZADD', KEYS[9], now, id)
 redis.call('ZADD', KEYS[11], now, id)

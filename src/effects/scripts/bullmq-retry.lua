@@ -1,6 +1,7 @@
 -- Returns one failed job to its queue. Its data, options, priority and counters are kept.
 --   KEYS[3] job   [4] its lock   [5] failed   [6] active   [7] wait   [8] prioritized   [9] meta   [10] marker   [11] events
 --   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there   [15] paused (a list of BullMQ before 6)
+--   KEYS[16] the child jobs that have not finished
 --   ARGV[5] job id
 local id = ARGV[5]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
@@ -8,6 +9,14 @@ if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
 end
 if redis.call('HEXISTS', KEYS[3], 'parentKey') == 1 then
   return record('refused', 'the job belongs to a flow: retry it with BullMQ itself', { state = 'failed' })
+end
+local readable, options = pcall(cjson.decode, redis.call('HGET', KEYS[3], 'opts') or '{}')
+if not readable or type(options) ~= 'table' then options = {} end
+if type(options.group) == 'table' then
+  return record('refused', 'the job belongs to a group of BullMQ Pro: retry it with BullMQ Pro', { state = 'failed' })
+end
+if redis.call('EXISTS', KEYS[16]) == 1 then
+  return record('refused', 'child jobs have not finished, so BullMQ would not let the job complete: nothing was changed', { state = 'failed' })
 end
 if redis.call('EXISTS', KEYS[4]) == 1 then
   return record('refused', 'a worker holds the job: nothing was changed', { state = 'active' })
@@ -28,8 +37,6 @@ local priority = tonumber(redis.call('HGET', KEYS[3], 'priority')) or 0
 if priority > 0 and not major and redis.call('EXISTS', KEYS[8]) == 0 then
   return record('refused', 'the job has a priority and the version of BullMQ is unknown: retry it with BullMQ itself', { state = 'failed' })
 end
-local readable, options = pcall(cjson.decode, redis.call('HGET', KEYS[3], 'opts') or '{}')
-local last_in_first_out = readable and type(options) == 'table' and options.lifo == true
 
 redis.call('ZREM', KEYS[5], id)
 redis.call('HDEL', KEYS[3], 'finishedOn', 'processedOn', 'failedReason', 'defa')
@@ -40,7 +47,7 @@ if priority > 0 then
   redis.call('ZADD', KEYS[8], priority * 0x100000000 + count % 0x100000000, id)
   state = 'prioritized'
 else
-  redis.call(last_in_first_out and 'RPUSH' or 'LPUSH', KEYS[7], id)
+  redis.call(options.lifo == true and 'RPUSH' or 'LPUSH', KEYS[7], id)
 end
 wake(KEYS[9], KEYS[6], KEYS[10])
 redis.call('ZREM', KEYS[13], id)

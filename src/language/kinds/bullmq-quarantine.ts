@@ -7,7 +7,7 @@ export const bullmqQuarantine: Kind = {
     'Stops the processing of one job and keeps the job and its data among the failed jobs and in the dead-letter set.',
   doc: `A job that no worker holds is moved from its list (waiting, prioritized, delayed, or active without a lock) to \`failed\` and to the sorted set \`<prefix>:<queue>:dead-letter\`. Other jobs are not changed.
 
-A job that a worker holds is not taken from the worker: it is marked to fail permanently when a worker next picks it up (\`state\` is \`marked\`). The effect is \`refused\` if the job is gone, finished, belongs to a flow, or is the next run of a job scheduler: BullMQ continues a schedule when its next run starts, so the schedule would end. The gate shows the reason beforehand.
+A job that a worker holds is not taken from the worker: it is marked to fail permanently when a worker next picks it up (\`state\` is \`marked\`). Only BullMQ 5.49.2 and later read this mark: with an older version, or if the queue does not name its version, the effect is \`refused\`. It is also \`refused\` if the job is gone, finished, belongs to a flow or to a group of BullMQ Pro, or is the next run of a job scheduler: BullMQ continues a schedule when its next run starts, so the schedule would end. The gate shows the reason beforehand.
 
 One atomic script; applied at most once, then observed. A copy of the job is stored under \`<prefix>:<queue>:dead-letter:<id>\`, which survives \`removeOnFail\`. \`bullmq.retry\` puts the job back. While the failed job is kept, BullMQ ignores a new job with the same id. BullMQ's \`removeOrphanedJobs\` deletes the sorted set, which it takes for a job, but neither the failed job nor the copy.`,
   parameters: {
