@@ -2,10 +2,12 @@ import type { Effect } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
+import type { PolicyTerms } from '../core/policy.ts'
 import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
 import { missingGroups, widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
+import { demandedTerms } from '../gate/policy-terms.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
 import { wakeIncident } from './incident-workflow.ts'
@@ -14,7 +16,8 @@ import type { DoneRequest } from './requests.ts'
 
 /**
  * Records a person's answer to a `manual` step: done or not done. Then the workflow continues. The groups that decide on the gate and
- * those that the incident escalates to may answer; where no approval was needed, every member of a group may. The first answer wins.
+ * those that the incident escalates to may answer; where no approval was needed, every member of a group may. Where the policy demands
+ * members of other groups, now or when the gate opened, the person must be one of them too. The first answer wins.
  * Throws `RUNBOOK_CONFLICT` when no manual step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
  */
 export async function finishManual(
@@ -28,7 +31,7 @@ export async function finishManual(
   const gate = (await readGates(database, incident)).at(-1)
   if (closedAt || cancelledAt || gate?.state !== 'approved')
     throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no manual step that waits for an answer`)
-  requireAllowed(gate, person)
+  requireAllowed(gate, person, await demandedTerms(database, engine.config.policy, gate.proposal))
   const step = chooseStep(incident, await waitingSteps(engine, gate), request)
   const form = readForm(step, request)
   const { done, comment } = request
@@ -39,11 +42,11 @@ export async function finishManual(
   return effect
 }
 
-function requireAllowed({ id, proposal }: GateRow, person: Person): void {
+function requireAllowed({ id, proposal }: GateRow, person: Person, terms: PolicyTerms | undefined): void {
   const { approval } = proposal
   const groups = widenedGroups(approval)
   const isMember = approval.auto ? person.groups.length > 0 : person.groups.some((group) => groups.includes(group))
-  const missing = approval.policy && missingGroups(approval.policy, person)
+  const missing = terms && missingGroups(terms, person)
   if (isMember && !missing) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',

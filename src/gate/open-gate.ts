@@ -2,6 +2,7 @@ import { canonical, isSameJson, sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Finding } from '../core/incident.ts'
 import type { Json } from '../core/json.ts'
+import { parseEvent } from '../core/parse-event.ts'
 import { policyName, type Policy } from '../core/policy.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
@@ -36,16 +37,8 @@ export async function openGate(database: Database, request: GateRequest): Promis
   const { gate: id, incident, round } = request.proposal
   return transaction(database, async (connection) => {
     const locked = await lockIncident(connection, incident)
-    const exists = await connection.query('SELECT 1 FROM runbook.gates WHERE id = $1', [id])
-    if (exists.rowCount) {
-      const { proposal, proposalDigest } = await readGate(connection, id)
-      if (!isSameJson(withoutLooks(proposal), withoutLooks(request.proposal)))
-        throw new RunbookError(
-          'RUNBOOK_REFUSED',
-          `${id} already exists with a different proposal from the one of this round`,
-        )
-      return { opened: true, gate: id, proposal, proposalDigest }
-    }
+    const stored = await storedBefore(connection, request, locked.planDigest)
+    if (stored) return stored
     if (locked.cancelled || locked.closed) return { opened: false, cancelledBy: locked.cancelledBy ?? 'engine' }
     const departs =
       request.proposal.planDigest === locked.planDigest
@@ -82,6 +75,45 @@ export async function openGate(database: Database, request: GateRequest): Promis
     await releaseLeases(connection, incident)
     return { opened: true, gate: id, proposal, proposalDigest }
   })
+}
+
+/**
+ * The gate that an earlier attempt opened; undefined if none did. A row that somebody else inserted under this id would keep every decision
+ * and permit from the incident until its gate expires: it is refused here, so that the incident fails at once and says why.
+ */
+async function storedBefore(
+  connection: Connection,
+  { proposal: wanted, requesterExcluded, policy }: GateRequest,
+  planDigest: string,
+): Promise<OpenedGate | undefined> {
+  const { gate: id, incident, round } = wanted
+  const exists = await connection.query('SELECT 1 FROM runbook.gates WHERE id = $1', [id])
+  if (!exists.rowCount) return undefined
+  const { proposal, proposalDigest, intact } = await readGate(connection, id)
+  if (!isSameJson(withoutLooks(proposal), withoutLooks(wanted)))
+    throw new RunbookError(
+      'RUNBOOK_REFUSED',
+      `${id} already exists with a different proposal from the one of this round`,
+    )
+  const found = await connection.query<{ body: string }>(
+    'SELECT body FROM runbook.events WHERE incident = $1 AND place = $2',
+    [incident, formatPlace({ kind: 'proposal', round })],
+  )
+  const event = found.rows[0] && parseEvent(found.rows[0].body)
+  const isOwn = intact && event?.kind === 'proposal' && event.data.proposalDigest === proposalDigest
+  const departs = isOwn
+    ? departsFromPlan(
+        await readPlan(connection, planDigest),
+        proposal,
+        requesterExcluded,
+        await termsInForce(connection, policy, proposal),
+      )
+    : 'the incident has no event of this proposal'
+  if (departs === undefined) return { opened: true, gate: id, proposal, proposalDigest }
+  throw new RunbookError(
+    'RUNBOOK_REFUSED',
+    `the row of ${id} was not stored by this engine: ${departs}. Run "runbook audit verify"`,
+  )
 }
 
 async function departsNow(connection: Connection, request: GateRequest): Promise<string | undefined> {

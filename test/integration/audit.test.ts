@@ -8,6 +8,8 @@ import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { canonical } from '../../src/core/canonical.ts'
 import type { People } from '../../src/core/person.ts'
+import type { Policy } from '../../src/core/policy.ts'
+import { recordAuthors } from '../../src/history/plans.ts'
 import { audit, auditHistory, checkpointHistory } from '../../src/engine/audit/audit.ts'
 import { readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoint.ts'
 import { switchControl } from '../../src/gate/controls.ts'
@@ -28,7 +30,9 @@ const seed = Number(process.env.RUNBOOK_TEST_SEED ?? randomInt(2 ** 31))
 beforeAll(async () => {
   world = await openEngineWorld(inject('stack').postgresUrl)
   for (let i = 0; i < 4; i += 1) await recordFullIncident(world, keyring, people)
-  await propose(world)
+  const rule = { name: 'production', match: {}, by: ['oncall'], count: 1, excludeRequester: false, excludeAuthor: true }
+  const policy: Policy = { rules: [{ ...rule, strength: 'login', breakGlass: false }], environments: {} }
+  await propose(world, { policy, authors: ['operator'] })
   const turn = { control: 'freeze', person: 'operator', reason: 'a failover' }
   for (const on of [true, false, true]) await switchControl(world.engine, { ...turn, on })
 })
@@ -59,6 +63,7 @@ const NOT_COMPARED: Record<string, string[]> = {
   notes: ['number'],
   verdicts: [],
   plans: ['source', 'stored_at'],
+  plan_authors: ['at'],
   controls: [],
   control_events: [],
 }
@@ -209,6 +214,19 @@ describe('a checkpoint', () => {
       await client.query('DELETE FROM runbook.control_events; DELETE FROM runbook.controls')
       expect((await audit(client, keyring)).faults).toEqual([])
       expect((await audit(client, keyring, checkpoint)).faults).toMatchObject([{ incident: 'controls' }])
+    })
+  })
+
+  test('reveals an author of a plan who was removed before any gate named them', async () => {
+    await recordAuthors(world.engine, world.planDigest, ['lead'])
+    const { checkpoint: before } = await checkpointHistory(world.engine, keyring)
+    await tampering(world, async (client) => {
+      await client.query(`DELETE FROM runbook.plan_authors WHERE author = 'lead'`)
+      expect((await audit(client, keyring)).faults).toEqual([])
+      const { faults } = await audit(client, keyring, before)
+      expect(faults.map(({ what }) => what)).toEqual([
+        expect.stringMatching(/^lead, an author of plan .*, was removed since the checkpoint$/),
+      ])
     })
   })
 

@@ -1,5 +1,7 @@
 import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { canonical, sha256Hex } from '../../src/core/canonical.ts'
+import type { Json } from '../../src/core/json.ts'
 import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
 import type { DecisionClaims, DecisionRequest } from '../../src/gate/decision-schema.ts'
@@ -10,6 +12,7 @@ import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents } from '../../src/history/incidents.ts'
+import { recordEvents } from '../../src/history/record.ts'
 import { accept, openEngineWorld, propose, type EngineWorld, type OpenedTestGate } from '../support/engine-world.ts'
 
 let world: EngineWorld
@@ -514,6 +517,38 @@ describe('opening a gate', () => {
     }
     const opening = { findings: [], withinMs: 1, requesterExcluded: false, policy: NO_POLICY }
     await expect(openGate(world.engine, { ...opening, proposal: other })).rejects.toThrow(/already exists/)
+  })
+
+  test.each([
+    ['with weaker terms', /was not stored by this engine: the terms of its approval differ from the plan/, true],
+    ['without an event', /was not stored by this engine: the incident has no event/, false],
+  ])('is refused at once if somebody inserted its row before, %s', async (_, message, withEvent) => {
+    const { proposal } = await readGate(world.engine, (await propose(world)).gate)
+    const { incident } = await accept(world, { planDigest: proposal.planDigest })
+    const gate = `${incident}.r1`
+    const wanted = { ...proposal, incident, gate }
+    const inserted = { ...wanted, approval: { ...wanted.approval, ...(withEvent ? { by: ['interns'] } : {}) } }
+    const text = canonical(inserted as unknown as Json)
+    await world.engine.query(
+      `INSERT INTO runbook.gates (id, incident, round, remedy, proposal, proposal_digest, state, auto, within_ms, opened_at, expires_at)
+       VALUES ($1, $2, 1, $3, $4, $5, 'open', false, 60000, now(), now() + interval '1 minute')`,
+      [gate, incident, proposal.remedy, text, sha256Hex(text)],
+    )
+    const data = {
+      gate,
+      remedy: proposal.remedy,
+      title: '',
+      cause: '',
+      proposalDigest: sha256Hex(text),
+      targets: ['a'],
+    }
+    const further = { affected: 1, auto: false, withinMs: 60_000, expiresAt: proposal.expiresAt }
+    if (withEvent)
+      await recordEvents(world.engine, incident, [
+        { place: 'r1/proposal', actor: 'engine', kind: 'proposal', data: { ...data, ...further } },
+      ])
+    const opening = { findings: [], withinMs: 60_000, requesterExcluded: false, policy: NO_POLICY }
+    await expect(openGate(world.engine, { ...opening, proposal: wanted })).rejects.toThrow(message)
   })
 
   test.each([

@@ -4,6 +4,8 @@ import type { Json } from '../../src/core/json.ts'
 import type { People } from '../../src/core/person.ts'
 import { NO_POLICY, type Policy, type PolicyRule } from '../../src/core/policy.ts'
 import type { Proposal } from '../../src/core/proposal.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { finishManual } from '../../src/engine/finish-manual.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import type { DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { readGate } from '../../src/gate/gates.ts'
@@ -281,4 +283,38 @@ test('a gate is not opened with other terms than those of the policy', async () 
   const gate = { policy: policyOf({ count: 2 }) }
   await expect(propose(world, { gate })).rejects.toThrow(/terms are not those of the policy/)
   await expect(propose(world, { policy: policyOf({}), gate })).rejects.toThrow(/terms are not those of the policy/)
+})
+
+describe('the answer to a manual step', () => {
+  const done = { done: true, comment: 'rolled back' }
+  const engineWith = (policy: Policy) =>
+    ({ database: world.engine, temporal: {}, config: { policy } }) as unknown as Engine
+
+  /** An approved gate with one manual step, which waits since the re-check. */
+  async function waiting(policy: Policy) {
+    const manual = { id: '0-manual', kind: 'manual', access: 'person', target: 'a', with: {} } as const
+    const actions = [{ ...manual, preview: { summary: 'Roll the release back' } }]
+    const opened = await propose(world, { targets: [{ key: 'a' }], proposal: { actions }, policy })
+    await approve(opened, 'bob', policy)
+    const data = { round: 1, holds: true, because: '', targets: ['a'], skipped: {} }
+    await recordEvents(world.engine, opened.incident, [
+      { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
+    ])
+    return opened.incident
+  }
+
+  const strict = policyOf({ match: { kind: ['manual'] }, by: ['incident-leads'] })
+
+  test.each([
+    ['when the gate opened', policyOf({ by: ['oncall'] }), policyOf({ by: ['oncall'] }), 'carol', 'viewer'],
+    ['when the gate opened, and not any more', policyOf({ by: ['oncall'] }), NO_POLICY, 'carol', 'viewer'],
+    ['only since the gate was approved', NO_POLICY, strict, 'leader', 'bob'],
+  ])('comes from a member of the groups that the policy demanded %s', async (_, before, now, allowed, refusedTo) => {
+    const incident = await waiting(before)
+    const both = { ...people[allowed]!, groups: [...people[allowed]!.groups, 'oncall'] }
+    await expect(finishManual(engineWith(now), people[refusedTo]!, incident, done)).rejects.toMatchObject({
+      code: 'RUNBOOK_NOT_ALLOWED',
+    })
+    expect(await finishManual(engineWith(now), both, incident, done)).toMatchObject({ result: 'applied' })
+  })
 })

@@ -7,7 +7,7 @@ import { decisionFaults } from './decisions.ts'
 import { effectFaults, intentFaults, leaseFaults, permitFaults, verdictFaults } from './effects.ts'
 import { gateFaults } from './gates.ts'
 import { evidenceFaults, incidentFaults, noteFaults } from './incident-row.ts'
-import { planFaults } from './plans.ts'
+import { authorFaults, planFaults } from './plans.ts'
 import { guarded, readRecorded } from './recorded.ts'
 
 export interface AuditReport {
@@ -31,7 +31,7 @@ export function checkpointHistory(database: Database, keyring: Keyring): Promise
 
 /**
  * Compares the whole history with its event chains: the links of every chain; evidence, proposals and plans by their digests; decisions
- * by their signatures; the rows of incidents, gates, permits, effects, notes and controls with their events; intents and leases with
+ * by their signatures; the authors of plans with the proposals; the rows of incidents, gates, permits, effects, notes and controls with their events; intents and leases with
  * the permits and effects. With a checkpoint, it also finds events that were removed from the end since then. docs/guarantees.md lists
  * what is not compared.
  */
@@ -51,6 +51,7 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
       notes: () => noteFaults(db, recorded),
       evidence: () => evidenceFaults(db, recorded),
       gates: () => gateFaults(db, recorded),
+      'authors of plans': () => authorFaults(db, recorded),
       decisions: () => decisionFaults(db, keyring, recorded),
       effects: () => effectFaults(db, recorded),
       permits: () => permitFaults(db, recorded),

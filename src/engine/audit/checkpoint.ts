@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { canonical } from '../../core/canonical.ts'
 import { RunbookError } from '../../core/errors.ts'
+import type { Json } from '../../core/json.ts'
 import type { Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
 
@@ -14,6 +15,8 @@ const checkpoint = z.strictObject({
   controls: z.tuple([z.int(), z.string()]),
   /** The last event of each incident: the incident's id, the event's number and hash. */
   heads: z.array(z.tuple([z.string(), z.int(), z.string()])),
+  /** The authors of each plan: the plan's digest and a name. Absent in checkpoints of earlier versions. */
+  authors: z.array(z.tuple([z.string(), z.string()])).optional(),
 })
 
 const signedCheckpoint = z.strictObject({
@@ -39,12 +42,16 @@ export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<S
   const engine = await db.query<{ id: string; at: string }>(
     `SELECT id, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at FROM runbook.engine`,
   )
+  const authors = await db.query<{ plan: string; author: string }>(
+    'SELECT plan, author FROM runbook.plan_authors ORDER BY plan, author',
+  )
   const made: Checkpoint = {
     version: 1,
     engine: engine.rows[0]!.id,
     at: engine.rows[0]!.at,
     controls: [Number(last.rows[0]?.seq ?? 0), last.rows[0]?.hash ?? ''],
     heads: heads.rows.map((row) => [row.id, Number(row.head_seq), row.head_hash]),
+    authors: authors.rows.map(({ plan, author }) => [plan, author]),
   }
   return { checkpoint: made, signature: keyring.signText(signedText(made)) }
 }
@@ -70,7 +77,7 @@ export function readCheckpoint(text: string, keyring: Keyring): Checkpoint {
 /** The chains that no longer contain the checkpoint's heads. */
 export async function checkpointFaults(
   db: Queryable,
-  { engine, controls, heads }: Checkpoint,
+  { engine, controls, heads, authors = [] }: Checkpoint,
 ): Promise<{ incident: string; seq: number; what: string }[]> {
   const current = await db.query<{ id: string }>('SELECT id FROM runbook.engine')
   if (current.rows[0]?.id !== engine)
@@ -102,9 +109,22 @@ export async function checkpointFaults(
       seq,
       what: 'events of the freeze and breakers were removed or rewritten since the checkpoint',
     })
-  return faults
+  return [...faults, ...(await removedAuthors(db, authors))]
+}
+
+async function removedAuthors(db: Queryable, authors: [plan: string, author: string][]) {
+  const removed = await db.query<{ plan: string; author: string }>(
+    `SELECT plan, author FROM unnest($1::text[], $2::text[]) AS c (plan, author)
+     WHERE NOT EXISTS (SELECT FROM runbook.plan_authors a WHERE a.plan = c.plan AND a.author = c.author)`,
+    [authors.map(([plan]) => plan), authors.map(([, author]) => author)],
+  )
+  return removed.rows.map(({ plan, author }) => ({
+    incident: 'plans',
+    seq: 0,
+    what: `${author}, an author of plan ${plan.slice(0, 12)}, was removed since the checkpoint`,
+  }))
 }
 
 function signedText(of: Checkpoint): string {
-  return PURPOSE + canonical(of)
+  return PURPOSE + canonical(of as unknown as Json)
 }

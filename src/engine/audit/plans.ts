@@ -1,6 +1,10 @@
 import { sha256Hex } from '../../core/canonical.ts'
+import { readStoredProposal } from '../../core/parse-proposal.ts'
 import { readStoredObject } from '../../core/stored-json.ts'
+import { isTerms } from '../../gate/policy-terms.ts'
 import type { Queryable } from '../../history/database.ts'
+import { readAuthors } from '../../history/plans.ts'
+import type { Recorded } from './recorded.ts'
 
 /** Compares plans with their digests. A plan's source has no digest: it is kept for people to read and is never executed. */
 export async function planFaults(db: Queryable): Promise<string[]> {
@@ -20,4 +24,24 @@ export async function planFaults(db: Queryable): Promise<string[]> {
 function nameIn(plan: string): unknown {
   const { name, runbook } = readStoredObject(plan) ?? {}
   return name ?? runbook
+}
+
+/**
+ * Compares the authors of plans with the proposals whose policy excludes them. Authors are only ever added, so everybody whom a proposal
+ * names must still be one: without the row, a later gate of the same plan would let this person approve.
+ */
+export async function authorFaults(db: Queryable, { incident, fault }: Recorded): Promise<void> {
+  const gates = await db.query<{ id: string; proposal: string }>(
+    'SELECT id, proposal FROM runbook.gates WHERE incident = $1 ORDER BY round',
+    [incident],
+  )
+  for (const { id, proposal } of gates.rows) {
+    const { planDigest, approval } = readStoredProposal(proposal) ?? {}
+    const terms = approval?.policy
+    if (planDigest === undefined || !terms || !isTerms(terms) || !terms.authors) continue
+    const known = await readAuthors(db, planDigest)
+    const missing = terms.authors.filter((author) => !known.includes(author))
+    if (missing.length > 0)
+      fault(`authors of plan ${planDigest.slice(0, 12)} were removed, whom gate ${id} names: ${missing.join(', ')}`)
+  }
 }
