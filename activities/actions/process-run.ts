@@ -104,9 +104,20 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
   if (result.exitCode === null)
     return { result: 'unknown', detail: `${command} was stopped by ${result.signal} after ${took}. ${output}` }
   const observed = { exitCode: result.exitCode, output }
+  if (wasEndedEarly(result.exitCode))
+    return {
+      result: 'unknown',
+      detail: `${command} exited with ${result.exitCode} after ${took}, which says that a signal or a time limit ended it; what it did until then is unknown. ${output}`,
+      observed,
+    }
   if (result.exitCode !== 0)
     return { result: 'refused', detail: `${command} exited with ${result.exitCode} after ${took}: ${output}`, observed }
   return { result: 'applied', detail: `${command} exited with 0 after ${took}`, observed }
+}
+
+/** 124 is the exit code of `timeout`; shells and containers exit with 128 and the number of the signal that ended their command. */
+function wasEndedEarly(exitCode: number): boolean {
+  return exitCode === 124 || (exitCode > 128 && exitCode <= 128 + 64)
 }
 
 function endOf({ stdout, stderr }: CommandResult): string {

@@ -63,7 +63,7 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
     count: 0,
     unparsed: 0,
     lines: 0,
-    absent: new Set(where.map(([name]) => name)),
+    absent: new Set(where.filter(([, wanted]) => !mayBeAbsent(wanted)).map(([name]) => name)),
   }
   let cut = false
   // A file that was last written before the requested time holds nothing of that time.
@@ -187,6 +187,11 @@ function isLevel(value: Json | undefined, level: string, wanted: Json): boolean 
   return /^-?\d+$/.test(level) && all.some((one) => typeof one === 'string' && /^[a-z]+$/i.test(one))
     ? undefined
     : false
+}
+
+/** Whether a line without the field matches, or whether nothing does. */
+function mayBeAbsent(wanted: Json): boolean {
+  return Array.isArray(wanted) ? wanted.length === 0 || wanted.some(mayBeAbsent) : wanted === null
 }
 
 /** Numbers and their text count as equal: an id may be logged as either. */

@@ -26,15 +26,17 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
     })
     if (answer.status !== 200) return unreachable(names, `connection ${connection}: ${path} answered ${answer.status}`)
     if (answer.unread !== undefined) return unreachable(names, `connection ${connection}: ${path}: ${answer.unread}`)
-    const { samples, present, unparsed, isExposition } = await parseMetrics(answer.text, new Set(names), signal)
+    const { samples, present, unparsed, isExposition, hasEnd } = await parseMetrics(answer.text, new Set(names), signal)
     if (!isExposition)
       return unreachable(names, `connection ${connection}: ${path} answered with a page that has no metrics`, true)
+    // OpenMetrics requires the last line, so that a text that was cut off is recognised.
+    const isCut = /openmetrics/i.test((answer.headers['content-type'] ?? '').slice(0, 500)) && !hasEnd
     const result = {
       reachable: true,
       rows: samples as unknown as JsonObject[],
       missing: names.filter((name) => !present.has(name)),
       unparsed,
-      truncated: answer.truncated || unparsed > 0,
+      truncated: answer.truncated || unparsed > 0 || isCut,
       error: null,
     }
     return capResult(result, target.redact)

@@ -12,10 +12,12 @@ export interface Metrics {
   samples: Sample[]
   /** Names that have a sample, even if its value is not a finite number. */
   present: Set<string>
-  /** Lines about the named metrics that cannot be used: malformed, or with a value that is NaN or infinite. */
+  /** Lines about the named metrics that cannot be used: malformed, a value that is NaN or infinite, or a second value of one series. */
   unparsed: number
   /** Whether the text has a sample or a comment of the format, so that it is not a page of another kind. */
   isExposition: boolean
+  /** Whether the text ends with `# EOF`, as OpenMetrics requires. */
+  hasEnd: boolean
 }
 
 /** More than a result keeps. */
@@ -31,29 +33,62 @@ const COMMENT = /^# (?:TYPE|HELP|UNIT) \S|^# EOF/
  * Other work of the process gets its turn in between.
  */
 export async function parseMetrics(text: string, names: ReadonlySet<string>, signal?: AbortSignal): Promise<Metrics> {
-  const metrics: Metrics = { samples: [], present: new Set(), unparsed: 0, isExposition: false }
+  const metrics: Metrics = { samples: [], present: new Set(), unparsed: 0, isExposition: false, hasEnd: false }
+  const series = new Series(metrics)
   const turns = new Turns(signal)
   for (let start = 0, end = 0; start < text.length; start = end + 1) {
     end = text.indexOf('\n', start)
     if (end < 0) end = text.length
     if (turns.isOver(end - start + 1)) await turns.next()
-    if (end > start) addLine(text.slice(start, end), names, metrics)
+    if (end > start) addLine(text.slice(start, end), names, series)
   }
+  metrics.samples = series.samples()
   return metrics
 }
 
-function addLine(line: string, names: ReadonlySet<string>, metrics: Metrics): void {
+/** The samples by name and labels. A series that occurs with two values has none: nothing says which one is right. */
+class Series {
+  readonly metrics: Metrics
+  readonly #byKey = new Map<string, Sample | null>()
+
+  constructor(metrics: Metrics) {
+    this.metrics = metrics
+  }
+
+  add(sample: Sample): void {
+    const labels = Object.keys(sample.labels).sort()
+    const key = JSON.stringify([sample.name, ...labels.flatMap((label) => [label, sample.labels[label]!])])
+    const known = this.#byKey.get(key)
+    if (known === undefined) {
+      if (this.#byKey.size < MAX_SAMPLES) this.#byKey.set(key, sample)
+      return
+    }
+    this.metrics.unparsed++
+    if (known === null || known.value === sample.value) return
+    this.metrics.unparsed++
+    this.#byKey.set(key, null)
+  }
+
+  samples(): Sample[] {
+    return [...this.#byKey.values()].filter((sample) => sample !== null)
+  }
+}
+
+function addLine(line: string, names: ReadonlySet<string>, series: Series): void {
+  const { metrics } = series
   if (line.startsWith('#')) {
     metrics.isExposition ||= COMMENT.test(line.slice(0, 100))
+    metrics.hasEnd = /^# EOF\s*$/.test(line.slice(0, 100))
     return
   }
+  if (line.trim() !== '') metrics.hasEnd = false
   const sample = line.length > MAX_LINE_LENGTH ? undefined : parseSample(line)
   if (sample) metrics.isExposition = true
   const name = sample?.name ?? mentionedName(line)
   if (name === undefined || !names.has(name)) return
   metrics.present.add(name)
   if (!sample || !Number.isFinite(sample.value)) metrics.unparsed++
-  else if (metrics.samples.length < MAX_SAMPLES) metrics.samples.push(sample)
+  else series.add(sample)
 }
 
 /** The metric at the beginning of a malformed line. */

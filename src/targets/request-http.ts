@@ -112,13 +112,19 @@ function createDecoder(encoding: string): Transform | 'unknown' {
   return encoding === 'br' ? createBrotliDecompress() : 'unknown'
 }
 
-/** Text in the charset of its content type, or UTF-8, without a byte order mark. */
+/**
+ * Text in the charset of its content type, without a byte order mark. Without a charset UTF-8, or, if the bytes are no UTF-8, Latin 1 as
+ * older servers send it.
+ */
 function decodeText(body: Buffer, contentType: string): string {
-  const charset = /charset="?([\w-]{1,40})/i.exec(contentType.slice(0, 500))?.[1] ?? 'utf-8'
+  const charset = /charset="?([\w-]{1,40})/i.exec(contentType.slice(0, 500))?.[1]
   try {
-    return new TextDecoder(charset).decode(body)
+    // With `stream`, a character that was cut at the end is not an error.
+    return charset === undefined
+      ? new TextDecoder('utf-8', { fatal: true }).decode(body, { stream: true })
+      : new TextDecoder(charset).decode(body)
   } catch {
-    return new TextDecoder().decode(body)
+    return new TextDecoder(charset === undefined ? 'windows-1252' : 'utf-8').decode(body)
   }
 }
 

@@ -162,6 +162,26 @@ describe('process.run', () => {
   })
 
   test.each([
+    ['a signal ended it', `process.kill(process.pid, 'SIGKILL')`, 'unknown', 'was stopped by SIGKILL'],
+    ['its exit code is that of a killed container', 'process.exit(137)', 'unknown', 'exited with 137'],
+    ['its exit code is that of a time limit', 'process.exit(124)', 'unknown', 'exited with 124'],
+    ['a shell could not start its program', 'process.exit(127)', 'refused', 'exited with 127'],
+  ])('when %s, the result says so', async (_, script, result, detail) => {
+    const via = {
+      ...targets(),
+      process: async () => ({
+        connection: 'ctl',
+        cwd: dir,
+        environment: {},
+        commands: { ends: [process.execPath, '-e', `console.error('half done');${script}`] },
+      }),
+    }
+    const effect = await applied('process.run', { connection: 'ctl', command: 'ends' }, { via })
+    expect(effect).toMatchObject({ result, detail: expect.stringContaining(detail) })
+    expect(effect.detail).toContain('half done')
+  })
+
+  test.each([
     ['a command that is not configured', { command: 'rm -rf' }],
     ['a program that does not exist', { command: 'missing' }],
     ['a value without a placeholder', { command: 'restart', values: { flag: '--force' } }],

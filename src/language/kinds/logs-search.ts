@@ -13,7 +13,7 @@ The check reads the last 8 MB of each file and 32 MB in total, starting with the
 The result is incomplete, and \`truncated\` is true, if there are more matches than \`limit\`, if older lines were not read, or if one of these is not empty:
 - \`unparsed\`: the number of lines that may match but were not understood: broken JSON, a text without a time, a time without a zone, a number such as 1e999, more than 100 levels of nesting;
 - \`unread\`: the number of files and folders that cannot be read; \`problem\` has the reason for the first one;
-- \`absentFields\`: fields of \`where\` that no line has, so that a wrong name does not look like "nothing found".`,
+- \`absentFields\`: fields of \`where\` that no line has, so that a wrong name does not look like "nothing found"; not those that may be null.`,
   parameters: {
     connection: connectionTo(['logs'], 'The name of the connection to the files.'),
     where: {

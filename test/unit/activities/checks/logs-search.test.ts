@@ -109,3 +109,20 @@ test('a file last written before the requested time is not read', async () => {
 test('no matching file is a failed check', async () => {
   expect(await search()).toMatchObject({ status: 'failed', error: expect.stringContaining('no file matches') })
 })
+
+test('a field that no line has makes the result incomplete, unless lines without it are wanted', async () => {
+  write('a.jsonl', { time: ago(10), msg: 'x', run: 'a' })
+  expect((await search({ where: { order: 7 } })).result).toMatchObject({
+    count: 0,
+    absentFields: ['order'],
+    truncated: true,
+  })
+  expect((await search({ where: { order: null } })).result).toMatchObject({
+    count: 1,
+    absentFields: [],
+    truncated: false,
+  })
+  expect((await search({ where: { order: [7, null] } })).result).toMatchObject({ count: 1, truncated: false })
+  write('a.jsonl', { time: ago(90), msg: 'x', order: 8 })
+  expect((await search({ where: { order: 7 } })).result).toMatchObject({ count: 0, absentFields: [], truncated: false })
+})

@@ -19,14 +19,14 @@ test('metrics that prom-client wrote are parsed', async () => {
 test('malformed lines are ignored', async () => {
   const text = [
     '# HELP a 5',
-    'a 1 1700000000000',
+    'a{n="1"} 1 1700000000000',
     'a{x="1",} 2 # {trace="t"} 1',
     'a{x="open 3',
     'a{x=1} 4',
     'a NaN',
     'a +Inf',
     'a',
-    'a{} -3\r',
+    'a{n="2"} -3\r',
     'b 9',
   ].join('\n')
   expect((await parseMetrics(text, new Set(['a']))).samples.map((s) => s.value)).toEqual([1, 2, -3])
@@ -60,7 +60,7 @@ test('lines of the named metrics that cannot be used are counted, others are not
 })
 
 test('other work has its turns while a long text is parsed, and an abort ends it', async () => {
-  const text = 'a 1\n'.repeat(1_000_000)
+  const text = Array.from({ length: 250_000 }, (_, i) => `a{n="${i}"} 1\n`).join('')
   let turns = 0
   let isParsing = true
   const countTurns = () => {
@@ -102,4 +102,19 @@ test.each<[string, string, object]>([
   ['a line that was cut', 'jobs{q="a', { samples: [], unparsed: 1 }],
 ])('metrics with %s are read, or counted as not understood', async (_, text, expected) => {
   expect(await parseMetrics(text, new Set(['jobs', 'jobs_total', 'jobs.waiting']))).toMatchObject(expected)
+})
+
+test('a series that occurs twice is one sample if its values are equal, and none if they differ', async () => {
+  const text = ['a{x="1",y="2"} 1', 'a{y="2",x="1"} 1', 'a{x="3"} 1', 'a{x="3"} 2', 'a{x="3"} 1', 'a 5'].join('\n')
+  const { samples, unparsed, present } = await parseMetrics(text, new Set(['a']))
+  expect(samples.map(({ labels, value }) => [labels, value])).toEqual([
+    [{ x: '1', y: '2' }, 1],
+    [{}, 5],
+  ])
+  expect([unparsed, present.has('a')]).toEqual([4, true])
+})
+
+test('native histograms count as unparsed', async () => {
+  const text = 'a {count:17,sum:3.5,schema:0}\na{x="1"} {count:1,sum:1}\nb 1\n# EOF\n'
+  expect(await parseMetrics(text, new Set(['a']))).toMatchObject({ samples: [], unparsed: 2, hasEnd: true })
 })
