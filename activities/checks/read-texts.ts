@@ -16,7 +16,7 @@ export interface Texts {
 
 /** Reads fields of hashes. It reads the length of each first, so that memory is bounded whatever the hashes hold. */
 export async function readTexts(
-  target: Pick<RedisTarget, 'connection' | 'address' | 'redis'>,
+  target: Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>,
   keys: string[],
   fields: string[],
   maxFieldBytes = MAX_FIELD_BYTES,

@@ -9,7 +9,7 @@ type Reply = { value: unknown } | { refused: Error }
 
 /** Several reads in one round trip. Throws RunbookError `RUNBOOK_CHECK_FAILED` for the first command that Redis refuses. */
 export async function readPipeline(
-  target: Pick<RedisTarget, 'connection' | 'address' | 'redis'>,
+  target: Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>,
   commands: RedisCommand[],
 ): Promise<unknown[]> {
   return (await readReplies(target, commands)).map((reply, i) => {
@@ -22,7 +22,7 @@ export async function readPipeline(
 
 /** Several reads in one round trip, for callers that expect Redis to refuse some. Throws only if a reply did not arrive. */
 export async function readReplies(
-  target: Pick<RedisTarget, 'connection' | 'address' | 'redis'>,
+  target: Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>,
   commands: RedisCommand[],
 ): Promise<Reply[]> {
   if (commands.length === 0) return []

@@ -3,6 +3,8 @@ import type { Outcome } from '../core/incident.ts'
 
 /** The gate needs more approvals, or `watch` was stopped before the incident was closed. */
 export const STILL_WAITING = 8
+/** The freeze is on, but a session that was asking for a permit could not be ended and may still get it. */
+export const FREEZE_NOT_COMPLETE = 7
 /** Usage error or bad input. */
 export const USAGE = 2
 

@@ -69,7 +69,7 @@ the environment, else from .runbook/env.
 Exit codes: 0 done, 1 error or findings, 2 usage error or bad input, 4 not
 authenticated or not allowed. With watch or --watch: 0 resolved, cleared,
 no-action or handed-off; 3 cancelled; 5 failed or escalated; 6 declined or
-expired; 8 still waiting.
+expired; 8 still waiting. With freeze: 7 not yet in force for every session.
 
 Examples:
   runbook trigger stuck-run --watch

@@ -2,6 +2,10 @@ import type { Policy } from '../core/policy.ts'
 import type { Secret } from './secret.ts'
 
 export const DEFAULT_CHECK_MEMORY_MB = 256
+/** Connections of one process to one PostgreSQL, by login. */
+export const DEFAULT_POSTGRES_CONNECTIONS = { read: 8, write: 4 }
+/** Connections of one process to one Redis with the read login. */
+export const DEFAULT_REDIS_CONNECTIONS = { read: 5 }
 
 /** `runbook.config.yaml`, read once: defaults filled in, paths absolute, secrets resolved but hidden. */
 export interface Config {
@@ -59,6 +63,8 @@ export interface PostgresConnection {
   read: Secret
   write?: Secret
   ledger: 'target' | 'none'
+  /** Of one process, by login. Default: `DEFAULT_POSTGRES_CONNECTIONS`. */
+  maxConnections?: { read: number; write: number }
   /** Columns whose values are never stored. */
   redact: string[]
 }
@@ -82,6 +88,8 @@ export interface BullmqConnection {
   queue: string
   /** The workers' `stalledInterval`. */
   stalledIntervalMs: number
+  /** Of one process. Default: `DEFAULT_REDIS_CONNECTIONS`. */
+  maxConnections?: { read: number }
   redact: string[]
 }
 
@@ -92,6 +100,8 @@ export interface RedisConnection {
   sentinel?: Sentinel
   /** Patterns of the keys that `connection prepare` lets its users touch. */
   keys: string[]
+  /** Of one process. Default: `DEFAULT_REDIS_CONNECTIONS`. */
+  maxConnections?: { read: number }
   redact: string[]
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.ts'
 import { z } from 'zod'
 import type { JsonObject } from '../core/json.ts'
 import { configSchema } from './schema.ts'
@@ -19,7 +20,17 @@ const TOP = 'configuration'
 /** Every setting of `runbook.config.yaml`, outermost first. A level that several kinds of connections have is listed once. */
 export function configuration(): ConfigSection[] {
   const all = sections(TOP, 'The top level of `runbook.config.yaml`.', configurationSchema())
-  return all.filter(({ name }, i) => all.findIndex((one) => one.name === name) === i)
+  const isSame = (a: ConfigSection, b: ConfigSection) => JSON.stringify(a.fields) === JSON.stringify(b.fields)
+  const unique = all.filter(
+    (section, i) => all.findIndex((one) => one.name === section.name && isSame(one, section)) === i,
+  )
+  // A section whose fields depend on the kind of the connection is named after the kinds that have these fields.
+  return unique.map(({ name, doc, fields }) => {
+    const section = { name, doc, fields }
+    const others = all.filter((one) => one.name === name)
+    const kinds = others.flatMap((one) => (isSame(one, section) ? (one.kind ?? []) : []))
+    return others.every((one) => isSame(one, section)) ? section : { ...section, name: `${name} (${kinds.join(', ')})` }
+  })
 }
 
 /** The reference of all settings as Markdown: `docs/configuration.md`. */
@@ -31,6 +42,9 @@ export function configurationReference(): string {
     '',
     'Put the file in the directory of the runbooks or in a directory above it. Write addresses, tokens and keys as references, `${NAME}`:',
     'their values come from the environment, or from `.runbook/env` next to the file. A reference in any other field is refused.',
+    '',
+    'A process reads the file once, when it starts: after a change, restart the workers and the API. Until then each of them goes on with what',
+    'it has read. This holds for `policy`, `people` and `auto` too: a stricter policy protects what is applied once every worker was restarted.',
     '',
     ...configuration().flatMap(({ name, doc, fields }) => [
       `## ${name}`,
@@ -55,7 +69,8 @@ export function fieldText({ doc, default: value }: ConfigSection['fields'][numbe
 
 type Schema = JsonObject & { description?: string; properties?: Record<string, Schema>; oneOf?: Schema[] }
 
-function sections(name: string, doc: string, schema: Schema): ConfigSection[] {
+/** `kind`: of the connection that the section belongs to. */
+function sections(name: string, doc: string, schema: Schema, kind?: string): (ConfigSection & { kind?: string })[] {
   const required = (schema['required'] ?? []) as string[]
   const properties = Object.entries(schema.properties ?? {})
   const fields = properties
@@ -74,10 +89,11 @@ function sections(name: string, doc: string, schema: Schema): ConfigSection[] {
         isTop ? level.name : `${name}.${level.name}`,
         level.schema.description ?? one.description ?? '',
         level.schema,
+        name.split(': ')[1],
       ),
     ),
   )
-  return [{ name, doc, fields }, ...nested]
+  return [{ name, doc, fields, ...defined({ kind }) }, ...nested]
 }
 
 /** The schemas of the objects that a field contains: the field itself, a list's items, a record's values, or one schema per connection kind. */

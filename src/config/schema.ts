@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../core/duration.ts'
-import { DEFAULT_CHECK_MEMORY_MB } from './config.ts'
+import { DEFAULT_CHECK_MEMORY_MB, DEFAULT_POSTGRES_CONNECTIONS, DEFAULT_REDIS_CONNECTIONS } from './config.ts'
 import { plain } from './plain.ts'
 import { policyRule } from './policy-schema.ts'
 import { withoutReferences } from './secret.ts'
@@ -123,6 +123,29 @@ const environment = plain
     'The environment of this system, such as `production`, for `policy`. If absent, the `environment` of the installation.',
   )
 
+const connections = (least: number, most: number) => z.int().min(least).max(1_000).default(most)
+
+const postgresConnections = z
+  .strictObject({
+    read: connections(1, DEFAULT_POSTGRES_CONNECTIONS.read).describe('With the read login, for checks.'),
+    write: connections(1, DEFAULT_POSTGRES_CONNECTIONS.write).describe('With the write login, for actions.'),
+  })
+  .prefault({})
+  .describe(
+    'How many connections one process may have to this database. Each worker and each API process counts. Further checks and actions wait; the wait does not count for their timeouts. `runbook doctor` compares this with what the server allows.',
+  )
+
+const redisConnections = z
+  .strictObject({
+    read: connections(2, DEFAULT_REDIS_CONNECTIONS.read).describe(
+      'With the read login. All but one of them read at the same time. With the write login, a process has one connection.',
+    ),
+  })
+  .prefault({})
+  .describe(
+    'How many connections one process may have to this Redis. Each worker and each API process counts. Further checks wait; the wait does not count for their timeouts. `runbook doctor` compares this with what the server allows.',
+  )
+
 const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({
@@ -136,6 +159,7 @@ const connection = z.discriminatedUnion('kind', [
         .describe(
           '`target`: each effect is recorded in this database, in the same transaction as the change, so it is applied exactly once. `none`: for a database in which the ledger schema cannot be created; if the engine loses the connection during a change, the result is `unknown`.',
         ),
+      maxConnections: postgresConnections,
       redact,
     })
     .describe('A PostgreSQL database: for `sql.*`.'),
@@ -153,6 +177,7 @@ const connection = z.discriminatedUnion('kind', [
         .describe(
           "The workers' `stalledInterval` setting. If a job has had no lock for longer than this, no worker checks for stalled jobs.",
         ),
+      maxConnections: redisConnections,
       redact,
     })
     .describe('A BullMQ queue: for `bullmq.*`, and for `redis.*` on its Redis server.'),
@@ -168,6 +193,7 @@ const connection = z.discriminatedUnion('kind', [
         .min(1)
         .default(['*'])
         .describe('Patterns of the keys to which `runbook connection prepare` gives the logins access.'),
+      maxConnections: redisConnections,
       redact,
     })
     .describe('A Redis server: for `redis.*`.'),
@@ -331,7 +357,7 @@ export const configSchema = z.strictObject({
     .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
     .default([])
     .describe(
-      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, even if `auto` allows it.',
+      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, even if `auto` allows it. A change is in force once the workers and the API were restarted.',
     ),
   waitWhileDown: duration
     .default('10m')

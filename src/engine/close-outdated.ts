@@ -1,26 +1,38 @@
+import { humanDuration } from '../core/duration.ts'
 import { IR_VERSION } from '../core/plan.ts'
 import { closeIncident } from '../history/close.ts'
 import { terminateWorkflow } from '../temporal/describe.ts'
 import { incidentWorkflow } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 
-/** Open incidents whose plan an older version compiled: no worker of this version can continue them. */
-export async function outdatedIncidents({ database }: Pick<Engine, 'database'>): Promise<string[]> {
-  const found = await database.query<{ id: string }>(
-    `SELECT id FROM runbook.incidents WHERE closed_at IS NULL AND plan_digest IN (
-       SELECT digest FROM runbook.plans WHERE digest IN (SELECT plan_digest FROM runbook.incidents WHERE closed_at IS NULL)
-         AND substring(plan FROM '"irVersion":([0-9]{1,6})')::int < $1)
-     ORDER BY number LIMIT 100`,
-    [IR_VERSION],
+/** For so long, incidents of another version wait for one of its workers: during a rollout, and until one was rolled back. */
+const GRACE_MS = 15 * 60_000
+
+/**
+ * Open incidents whose plan has another version, by that version, if no worker of the version was seen for the grace time: nobody would
+ * ever continue them. See docs/decisions/versions-side-by-side.md.
+ */
+export async function outdatedIncidents({ database }: Pick<Engine, 'database'>): Promise<Map<string, number>> {
+  const found = await database.query<{ id: string; version: number }>(
+    `WITH others AS MATERIALIZED (
+       SELECT digest, substring(plan FROM '"irVersion":([0-9]{1,6})')::int AS version FROM runbook.plans
+       WHERE digest IN (SELECT plan_digest FROM runbook.incidents WHERE closed_at IS NULL))
+     SELECT i.id, o.version FROM runbook.incidents i JOIN others o ON o.digest = i.plan_digest
+     WHERE i.closed_at IS NULL AND o.version <> $1 AND i.opened_at < clock_timestamp() - $2 * interval '1 millisecond'
+       AND NOT EXISTS (SELECT FROM runbook.workers w
+         WHERE w.ir_version = o.version AND w.seen_at > clock_timestamp() - $2 * interval '1 millisecond')
+     ORDER BY i.number LIMIT 100`,
+    [IR_VERSION, GRACE_MS],
   )
-  return found.rows.map((row) => row.id)
+  return new Map(found.rows.map(({ id, version }) => [id, version]))
 }
 
 /** Ends the incident's workflow and closes it as failed with the reason; then nothing hangs, and people are notified. */
-export async function closeOutdated(engine: Engine, incident: string): Promise<boolean> {
-  const reason = `its plan was compiled by an older version of the engine; this version runs plans of version ${IR_VERSION}. Open it again, and check what was applied`
+export async function closeOutdated(engine: Engine, incident: string, version: number): Promise<boolean> {
+  const age = version < IR_VERSION ? 'an older' : 'a newer'
+  const reason = `its plan was compiled by ${age} version of the engine (plans of version ${version}; this version runs ${IR_VERSION}), and no worker of that version was seen for ${humanDuration(GRACE_MS)}. Open it again, and check what was applied`
   await terminateWorkflow(await incidentWorkflow(engine, incident), reason)
-  const unsettled = 'the incident was closed after an upgrade, before the effect was recorded'
+  const unsettled = 'the incident was closed after a change of the version, before the effect was recorded'
   const { fresh } = await closeIncident(engine.database, { incident, outcome: 'failed', reason, unsettled })
   return fresh
 }

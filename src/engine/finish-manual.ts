@@ -7,7 +7,7 @@ import type { ProposedAction } from '../core/proposal.ts'
 import { recordDone } from '../effects/record-done.ts'
 import { missingGroups, widenedGroups } from '../gate/eligible.ts'
 import { readGates, type GateRow } from '../gate/gates.ts'
-import { demandedTerms } from '../gate/policy-terms.ts'
+import { demandedTerms, termsInForce } from '../gate/policy-terms.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
 import { readEvents, readIncident } from '../history/incidents.ts'
 import { wakeIncident } from './incident-workflow.ts'
@@ -31,7 +31,8 @@ export async function finishManual(
   const gate = (await readGates(database, incident)).at(-1)
   if (closedAt || cancelledAt || gate?.state !== 'approved')
     throw new RunbookError('RUNBOOK_CONFLICT', `${incident} has no manual step that waits for an answer`)
-  requireAllowed(gate, person, await demandedTerms(database, engine.config.policy, gate.proposal))
+  const inForce = await termsInForce(database, engine.config.policy, gate.proposal)
+  requireAllowed(gate, person, demandedTerms(gate.proposal, inForce))
   const step = chooseStep(incident, await waitingSteps(engine, gate), request)
   const form = readForm(step, request)
   const { done, comment } = request

@@ -34,13 +34,14 @@ const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
  * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
- * decided but not acted on, closes incidents whose workflow ended without closing them or whose plan is outdated, and notifies people of
+ * decided but not acted on, closes incidents whose workflow ended without closing them or whose version has no workers any more, and notifies people of
  * incidents that failed. Several processes may do this at once.
  * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
   const errors: unknown[] = []
-  const outdated = await forEach(await outdatedIncidents(engine), errors, (id) => closeOutdated(engine, id))
+  const versions = await outdatedIncidents(engine)
+  const outdated = await forEach([...versions.keys()], errors, (id) => closeOutdated(engine, id, versions.get(id)!))
   const reconciled = {
     started: await forEach(await toStart(engine), errors, (id) => start(engine, id)),
     signalled: await forEach(await toSignal(engine), errors, async (id) => {

@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
 import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { IR_VERSION } from '../core/plan.ts'
 import { notifyChannel } from '../targets/notify-channel.ts'
-import { logStalls } from '../targets/stalls.ts'
+import { forgetOldWorkers, REPORT_INTERVAL_MS, reportWorker } from '../history/workers.ts'
+import { countedStalls, logStalls } from '../targets/stalls.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
@@ -29,12 +33,13 @@ export async function runWorker(engine: Engine, roles: Role[], log: (line: strin
   )
   const stopped = new AbortController()
   const reconciling = roles.includes('diagnose') ? keepReconciling(engine, log, stopped.signal) : Promise.resolve()
+  const reporting = keepReporting(engine, stopped.signal)
   return {
     finished: worker.finished,
     async stop() {
       stopped.abort()
       await worker.stop()
-      await reconciling
+      await Promise.all([reconciling, reporting])
     },
   }
 }
@@ -58,6 +63,18 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
 /** A repeated activity finds the incident that it opened. Keys of HTTP requests contain a colon, so this is never one of them. */
 function handOffKey(parent: string, type: string, inputs: JsonObject): string {
   return `handoff ${parent} ${digest({ type, inputs })}`
+}
+
+/** Stores every few seconds that this worker runs, and how often it stood still. */
+async function keepReporting({ database }: Engine, signal: AbortSignal): Promise<void> {
+  const identity = `${process.pid}@${hostname()}`
+  const id = `${identity}/${randomUUID()}`
+  await forgetOldWorkers(database).catch(() => {})
+  while (!signal.aborted) {
+    // A failure is not logged here: the reconciler and the activities report that the database does not answer.
+    await reportWorker(database, { id, identity, irVersion: IR_VERSION, stalls: countedStalls() }).catch(() => {})
+    await sleep(REPORT_INTERVAL_MS, undefined, { signal }).catch(() => {})
+  }
 }
 
 /** Logs an outage once, and its end once. */

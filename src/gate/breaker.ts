@@ -2,6 +2,7 @@ import type { EventData } from '../core/events.ts'
 import { gateId } from '../core/incident.ts'
 import { formatPlace } from '../core/place.ts'
 import type { Proposal } from '../core/proposal.ts'
+import { readStoredObject } from '../core/stored-json.ts'
 import { lockName } from '../history/advisory-locks.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
@@ -65,13 +66,25 @@ async function reasonToOpen(
     held,
   ])
   const found = await connection.query<{ gate: string; held: boolean }>(
-    `SELECT gate, held FROM runbook.verdicts WHERE connection = $1 AND at > coalesce((
-       SELECT max(at::timestamptz) FROM runbook.control_events
-       WHERE body::jsonb->>'control' = $2 AND body::jsonb->>'on' = 'false'), '-infinity')
-     ORDER BY at DESC LIMIT $3`,
-    [name, breakerOf(name), MAX_CONSECUTIVE_INEFFECTIVE],
+    `SELECT gate, held FROM runbook.verdicts WHERE connection = $1 AND at > $2::timestamptz ORDER BY at DESC LIMIT $3`,
+    [name, (await lastClosing(connection, breakerOf(name))) ?? '-infinity', MAX_CONSECUTIVE_INEFFECTIVE],
   )
   if (found.rows.length < MAX_CONSECUTIVE_INEFFECTIVE || found.rows.some((row) => row.held)) return undefined
   const gates = found.rows.map((row) => row.gate).toReversed()
   return `${MAX_CONSECUTIVE_INEFFECTIVE} consecutive remedies did not help: ${gates.join(', ')}`
+}
+
+/**
+ * When the control was last switched off; undefined if never. An event that cannot be read does not count as one: the breaker then opens
+ * earlier, and `audit verify` reports the event. Read here and not in SQL, where one such row would fail every verdict.
+ */
+async function lastClosing(connection: Connection, control: string): Promise<string | undefined> {
+  const found = await connection.query<{ at: string; body: string }>(
+    'SELECT at, body FROM runbook.control_events WHERE position($1 IN body) > 0 ORDER BY seq DESC',
+    [JSON.stringify(control)],
+  )
+  return found.rows.find(({ at, body }) => {
+    const event = readStoredObject(body)
+    return event?.['control'] === control && event['on'] === false && !Number.isNaN(Date.parse(at))
+  })?.at
 }

@@ -21,7 +21,7 @@ import {
   type GateRow,
 } from './gates.ts'
 import type { Keyring, SignedClaims } from './keyring.ts'
-import { demandedTerms } from './policy-terms.ts'
+import { demandedTerms, termsInForce } from './policy-terms.ts'
 import { overLimit, recordRefusal } from './tallies.ts'
 
 export interface DecideDependencies extends Deciders {
@@ -87,7 +87,8 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
     const isKnown = (one: DecisionRow) => one.token === token || (mayRepeat && sameAnswer(one, claims))
     if ((await readDecisions(connection, gate.id)).some(isKnown))
       return { decided: await currentStatus(connection, gate), fresh: false }
-    const terms = await demandedTerms(connection, dependencies.policy, gate.proposal)
+    const { proposal } = gate
+    const terms = demandedTerms(proposal, await termsInForce(connection, dependencies.policy, proposal))
     const refusal =
       refuse({ incident, gate, now, terms, deciders: dependencies }, signed, person) ??
       (await usedBefore(connection, claims)) ??

@@ -1,5 +1,6 @@
 import { isSameJson } from '../core/canonical.ts'
 import { formatPlace } from '../core/place.ts'
+import type { PolicyTerms } from '../core/policy.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { takeLease } from '../history/leases.ts'
 import { readPlan } from '../history/plans.ts'
@@ -35,10 +36,11 @@ export async function takePermit(
       ? mismatchWithProposal(gate, request)
       : 'the stored proposal was changed after it was created'
     if (other !== undefined) return refuse('not-approved', other)
-    const departs = await mismatchWithPlan(connection, rules, incident, gate)
+    const inForce = await termsInForce(connection, rules.policy, gate.proposal)
+    const departs = await mismatchWithPlan(connection, rules, incident, gate, inForce)
     if (departs !== undefined)
       return refuse('not-approved', `the proposal does not match the incident's plan: ${departs}`)
-    const terms = await demandedTerms(connection, rules.policy, gate.proposal)
+    const terms = demandedTerms(gate.proposal, inForce)
     const missing = await notApproved(connection, rules, {
       ...{ incident, gate, now, verified, terms },
       target: request.target,
@@ -85,13 +87,13 @@ function mismatchWithProposal(gate: GateRow, { proposalDigest, action, target }:
 
 async function mismatchWithPlan(
   connection: Connection,
-  { requesterMayApprove, policy }: PermitRules,
+  { requesterMayApprove }: PermitRules,
   { planDigest }: LockedIncident,
   { proposal }: GateRow,
+  inForce: PolicyTerms | undefined,
 ): Promise<string | undefined> {
   if (proposal.planDigest !== planDigest) return 'it names another plan'
-  const terms = await termsInForce(connection, policy, proposal)
-  return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove, terms)
+  return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove, inForce)
 }
 
 /** Why a target gets no first permit any more; a permit that is taken again is not refused for these reasons. */

@@ -17,21 +17,19 @@ export async function termsInForce(
 type PolicyActions = Parameters<typeof policyAction>[0][]
 
 /**
- * What an approval of a stored proposal needs: whatever was demanded when the gate opened, and whatever is demanded now. A policy that
- * was made weaker does not loosen an open gate, and a stored proposal without terms does not escape the policy.
+ * What an approval of a stored proposal needs: whatever was demanded when the gate opened, and what is demanded now (`inForce`). A policy
+ * that was made weaker does not loosen an open gate, and a stored proposal without terms does not escape the policy.
  */
-export async function demandedTerms(
-  db: Queryable,
-  policy: Policy,
-  proposal: Proposal,
-): Promise<PolicyTerms | undefined> {
-  const stored = proposal.approval.policy
+export function demandedTerms(
+  { gate, approval: { policy: stored } }: Pick<Proposal, 'gate' | 'approval'>,
+  inForce: PolicyTerms | undefined,
+): PolicyTerms | undefined {
   if (stored !== undefined && !isTerms(stored))
     throw new RunbookError(
       'RUNBOOK_REFUSED',
-      `${proposal.gate}: the stored terms of the policy are not valid: the proposal was not made by this engine. Run "runbook audit verify"`,
+      `${gate}: the stored terms of the policy are not valid: the proposal was not made by this engine. Run "runbook audit verify"`,
     )
-  return stricterTerms(stored, await termsInForce(db, policy, proposal))
+  return stricterTerms(stored, inForce)
 }
 
 /** The shape only: a row of the database can hold anything. */

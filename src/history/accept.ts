@@ -39,7 +39,7 @@ export interface Accepted {
 export type AcceptedIncident = Accepted & { workflowId?: string }
 
 /**
- * Accepts an incident: one open incident per key, repeats are counted. Returns after the commit. A new incident has `started_at`
+ * Accepts an incident: one open incident per type and key, repeats are counted. Returns after the commit. A new incident has `started_at`
  * null: those rows are the outbox, and the process that starts the workflow sets the column.
  */
 export async function acceptIncident(database: Database, request: NewIncident): Promise<AcceptedIncident> {
@@ -89,16 +89,19 @@ async function earlierRequest(
  * Counts the report on the key's last incident while the key is quiet; undefined when it is not. A key whose last incident was
  * resolved or cleared is not quiet, because the symptom was gone.
  */
-async function countOnQuietKey(connection: Connection, { key, quietMs }: NewIncident): Promise<Accepted | undefined> {
+async function countOnQuietKey(
+  connection: Connection,
+  { type, key, quietMs }: NewIncident,
+): Promise<Accepted | undefined> {
   if (quietMs === undefined) return undefined
   // The same lock as in accept_incident: reports with the same key are handled one after the other.
   await lockName(connection, 'incidentKey', key)
   const counted = await connection.query<Accepted>(
     `UPDATE runbook.incidents SET occurrences = occurrences + 1
-     WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $1)
-       AND closed_at > clock_timestamp() - $2 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared')
+     WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $1 AND type = $2)
+       AND closed_at > clock_timestamp() - $3 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared')
      RETURNING id AS incident, false AS created, occurrences, true AS quiet`,
-    [key, quietMs],
+    [key, type, quietMs],
   )
   return counted.rows[0]
 }

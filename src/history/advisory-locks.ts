@@ -29,7 +29,7 @@ export const LOCK_SEEDS = {
   idempotencyKey: 0,
   /** `<runbook>/<remedy>`: the permits of a remedy are counted one after the other. */
   remedyLimits: 1,
-  /** An incident's key. The seed is also written in 0004-one-statement.sql (`accept_incident`). */
+  /** An incident's key. The seed is also written in `accept_incident` (src/history/migrations). */
   incidentKey: 2,
   /** The connection whose verdicts are counted. */
   breaker: 3,

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import { Slots } from './slots.ts'
 import { outsideLimit } from './waiting.ts'
 import { watchClient, withClient } from '../core/with-client.ts'
+import { DEFAULT_POSTGRES_CONNECTIONS } from '../config/config.ts'
 import type { Secret } from '../config/secret.ts'
 import { isRunbookError, RunbookError } from '../core/errors.ts'
 import { postgresAddress, postgresConnectError } from './explain-postgres.ts'
@@ -10,8 +11,6 @@ import type { Access, PostgresTarget } from './targets.ts'
 const CONNECT_TIMEOUT_MS = 3_000
 /** How long to wait for other work of this process on the same connection. */
 const SLOT_WAIT_MS = 60_000
-/** Per process. */
-const DEFAULT_MAX_CONNECTIONS = { read: 8, write: 4 }
 const LOCK_TIMEOUT_MS = 2_000
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 15_000
 
@@ -30,7 +29,7 @@ export async function openPostgres(
   const { default: pg } = await import('pg')
   const pool = new pg.Pool({
     connectionString,
-    max: (settings.maxConnections ?? DEFAULT_MAX_CONNECTIONS)[access],
+    max: (settings.maxConnections ?? DEFAULT_POSTGRES_CONNECTIONS)[access],
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
@@ -76,7 +75,7 @@ export async function withPostgres<T>(
 }
 
 function busy({ connection, pool }: Pick<PostgresTarget, 'connection' | 'pool'>): RunbookError {
-  const what = `connection ${connection}: all ${pool.options.max} connections of this process are in use`
+  const what = `connection ${connection}: all ${pool.options.max} connections of this process are in use (maxConnections)`
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { connection, busy: true })
 }
 

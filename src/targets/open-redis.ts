@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { scrubSecrets, type Secret } from '../config/secret.ts'
 import type { Sentinel } from '../config/config.ts'
+import { defined } from '../core/defined.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { fileProblem, tlsProblem } from './explain-connection.ts'
 import { explainRedis, movedTo, redisRemedy } from './explain-redis.ts'
@@ -19,6 +20,7 @@ export interface RedisCredential {
   sentinel?: Sentinel
   /** The queue's `<prefix>:<queue>`: in a Redis Cluster the node that has it is used. */
   base?: string
+  maxConnections?: { read: number }
 }
 
 /**
@@ -26,11 +28,13 @@ export interface RedisCredential {
  * refuses the login or the configuration does not fit it.
  */
 export async function openRedis(connection: string, access: Access, given: RedisCredential): Promise<RedisTarget> {
+  // The client itself has one of the connections.
+  const lanes = given.maxConnections && given.maxConnections.read - 1
   let address = parseRedisAddress(connection, access, given.url.reveal())
   if (given.sentinel) address = await findPrimary(connection, given.sentinel, address)
   for (let redirects = 0; ; redirects++) {
     const { redis, moved } = await openServer(connection, access, address, given.base)
-    if (!moved) return { connection, address: hostAndPort(address), redis, redact: given.redact }
+    if (!moved) return { connection, address: hostAndPort(address), redis, redact: given.redact, ...defined({ lanes }) }
     redis.disconnect()
     if (redirects === MAX_REDIRECTS) throw redisConnectError(connection, hostAndPort(address), moved)
     address = nodeAddress(address, movedTo(moved)!)

@@ -29,10 +29,10 @@ export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<C
 
   async function openedRedis(name: string, access: Access, connection: RedisConnection | BullmqConnection) {
     const id = `${access} ${name}`
-    const { redact, sentinel } = connection
+    const { redact, sentinel, maxConnections } = connection
     const open = () =>
       openRedis(name, access, {
-        ...defined({ sentinel, base: connection.kind === 'bullmq' ? baseOf(connection) : undefined }),
+        ...defined({ sentinel, maxConnections, base: connection.kind === 'bullmq' ? baseOf(connection) : undefined }),
         url: credential(name, access, connection),
         redact,
       })

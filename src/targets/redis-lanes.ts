@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { DEFAULT_REDIS_CONNECTIONS } from '../config/config.ts'
 import { RunbookError } from '../core/errors.ts'
 import { limitBytes } from './limit-bytes.ts'
 import { redisConnectError } from './open-redis.ts'
@@ -6,12 +7,12 @@ import { Slots } from './slots.ts'
 import type { RedisTarget } from './targets.ts'
 import { outsideLimit } from './waiting.ts'
 
-/** Connections per client that read at the same time. */
-const LANES = 4
 /** How long to wait for other reads of this process on the same connection. */
 const LANE_WAIT_MS = 60_000
 /** All that Redis may send for one round trip. */
 const MAX_RECEIVED_BYTES = 8 * 1024 * 1024
+
+type ReadTarget = Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>
 
 interface Lanes {
   slots: Slots
@@ -28,15 +29,15 @@ const lanes = new WeakMap<Redis, Lanes>()
  * (`isBusy`).
  */
 export async function withRedisLane<T>(
-  target: Pick<RedisTarget, 'connection' | 'address' | 'redis'>,
+  target: ReadTarget,
   what: string,
   work: (redis: Redis) => Promise<T>,
 ): Promise<T> {
-  const own = lanesOf(target.redis)
+  const own = lanesOf(target)
   const release = await outsideLimit(() => own.slots.acquire(LANE_WAIT_MS))
-  if (!release) throw busy(target.connection)
+  if (!release) throw busy(target)
   try {
-    const redis = own.idle.pop() ?? (await openLane(target))
+    const redis = own.idle.pop() ?? (await outsideLimit(() => openLane(target)))
     const received = limitBytes(redis.stream, MAX_RECEIVED_BYTES)
     try {
       const result = await work(redis)
@@ -54,10 +55,11 @@ export async function withRedisLane<T>(
   }
 }
 
-function lanesOf(redis: Redis): Lanes {
+function lanesOf(target: ReadTarget): Lanes {
+  const { redis } = target
   const known = lanes.get(redis)
   if (known) return known
-  const own: Lanes = { slots: new Slots(LANES), idle: [] }
+  const own: Lanes = { slots: new Slots(countOf(target)), idle: [] }
   lanes.set(redis, own)
   redis.once('end', () => {
     for (const lane of own.idle.splice(0)) lane.disconnect()
@@ -65,9 +67,10 @@ function lanesOf(redis: Redis): Lanes {
   return own
 }
 
-async function openLane({ connection, address, redis }: Pick<RedisTarget, 'connection' | 'address' | 'redis'>) {
+async function openLane(target: ReadTarget) {
+  const { connection, address, redis } = target
   const lane = redis.duplicate({ lazyConnect: true })
-  const own = lanesOf(redis)
+  const own = lanesOf(target)
   lane.on('end', () => (own.idle = own.idle.filter((one) => one !== lane)))
   let last: unknown
   lane.on('error', (error: unknown) => (last = error))
@@ -80,8 +83,13 @@ async function openLane({ connection, address, redis }: Pick<RedisTarget, 'conne
   }
 }
 
-function busy(connection: string): RunbookError {
-  const what = `connection ${connection}: all ${LANES} connections of this process are in use`
+function countOf({ lanes: count = DEFAULT_REDIS_CONNECTIONS.read - 1 }: ReadTarget): number {
+  return count
+}
+
+function busy(target: ReadTarget): RunbookError {
+  const { connection } = target
+  const what = `connection ${connection}: all ${countOf(target)} connections with which this process reads are in use (maxConnections)`
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { connection, busy: true })
 }
 

@@ -4,7 +4,11 @@ const SAMPLE_MS = 50
 /** A shorter delay is ordinary: timers of a busy process are late. */
 const MIN_STALL_MS = 200
 
+/** Stalls that are counted for the doctor. Shorter ones are usual where other programs need the processors too. */
+const MIN_COUNTED_MS = 1_000
+
 let total = 0
+const counted: { count: number; maxMs: number; last?: { ms: number; endedAt: number } } = { count: 0, maxMs: 0 }
 let lastSample: number | undefined
 let report: (ms: number) => void = () => {}
 
@@ -30,7 +34,19 @@ function sample(): void {
   lastSample = now
   if (late < MIN_STALL_MS) return
   total += late
+  if (late >= MIN_COUNTED_MS) {
+    counted.count += 1
+    counted.maxMs = Math.max(counted.maxMs, late)
+    counted.last = { ms: late, endedAt: now }
+  }
   report(late)
+}
+
+/** The stalls of this process of a second or more, since the first call of `stalledMs`. */
+export function countedStalls(): { count: number; maxMs: number; last?: { ms: number; agoMs: number } } {
+  stalledMs()
+  const { count, maxMs, last } = counted
+  return { count, maxMs, ...(last ? { last: { ms: last.ms, agoMs: performance.now() - last.endedAt } } : {}) }
 }
 
 /**

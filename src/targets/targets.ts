@@ -38,6 +38,8 @@ export interface RedisTarget {
   /** For messages: `127.0.0.1:6379`. */
   address: string
   redis: Redis
+  /** How many further connections may read at the same time. Default: as `DEFAULT_REDIS_CONNECTIONS` allows. */
+  lanes?: number
   redact: string[]
 }
 

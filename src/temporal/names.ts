@@ -1,11 +1,23 @@
-/** The queue for workflows, reads and recording. */
-export function diagnoseQueue(taskQueue: string): string {
-  return `${taskQueue}-diagnose`
+import { IR_VERSION } from '../core/plan.ts'
+
+/** The last version of plans whose queues have no version in their names. */
+const LAST_UNNAMED_VERSION = 2
+
+/**
+ * The queue for workflows, reads and recording. Each version of plans has its own queues, so that workers of two versions can run side by
+ * side and none gets an incident that it cannot continue.
+ */
+export function diagnoseQueue(taskQueue: string, irVersion = IR_VERSION): string {
+  return `${queuePrefix(taskQueue, irVersion)}-diagnose`
 }
 
-/** The queue for effects: only its workers need write credentials. */
-export function remediateQueue(taskQueue: string): string {
-  return `${taskQueue}-remediate`
+/** The queue for effects: only its workers need write credentials. The workflow derives its name from that of the diagnose queue. */
+export function remediateQueue(taskQueue: string, irVersion = IR_VERSION): string {
+  return `${queuePrefix(taskQueue, irVersion)}-remediate`
+}
+
+function queuePrefix(taskQueue: string, irVersion: number): string {
+  return irVersion <= LAST_UNNAMED_VERSION ? taskQueue : `${taskQueue}-v${irVersion}`
 }
 
 /** The workflow type of a runbook. */

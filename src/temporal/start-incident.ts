@@ -32,7 +32,7 @@ export async function startIncident(
     const starting = () =>
       client.workflow.start(workflowType(plan.name), {
         workflowId,
-        taskQueue: diagnoseQueue(taskQueue),
+        taskQueue: diagnoseQueue(taskQueue, plan.irVersion),
         args: [plan, start],
         memo,
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,

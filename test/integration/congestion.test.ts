@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { runCheck } from '../../activities/checks/run-check.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { Config } from '../../src/config/config.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { doctorConnections } from '../../src/engine/setup/doctor-connections.ts'
 import { openTargets } from '../../src/targets/open-targets.ts'
+import { bullmqConnection, postgresConnection } from '../support/connections.ts'
 import {
   addRun,
   createEffectsWorld,
@@ -51,6 +55,81 @@ test('more checks than connections are all answered, each within its own time', 
   expect(evidence.filter(({ status }) => status !== 'ok')).toEqual([])
   expect(Math.max(...evidence.map(({ durationMs }) => durationMs))).toBeLessThan(1_500)
   await targets.close()
+})
+
+/** A proxy whose answers arrive late. `most` is the largest number of connections that were open at the same time. */
+async function slowProxy(to: URL, delayMs: number) {
+  let open = 0
+  const seen = { most: 0 }
+  const server = createServer((client) => {
+    open += 1
+    seen.most = Math.max(seen.most, open)
+    const upstream = connect(Number(to.port), to.hostname)
+    client.pipe(upstream)
+    upstream.on('data', (bytes) => setTimeout(() => client.writable && client.write(bytes), delayMs))
+    for (const socket of [client, upstream]) socket.on('error', () => {})
+    upstream.on('close', () => client.destroy())
+    client.on('close', () => {
+      open -= 1
+      upstream.destroy()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(to)
+  url.port = String((server.address() as AddressInfo).port)
+  return { url: url.href, seen, close: () => server.close() }
+}
+
+test('more reads of a slow Redis than connections are all answered, each within its own time', async () => {
+  const slow = await slowProxy(new URL(inject('stack').redisUrl), 400)
+  const c = bullmqConnection(slow.url, { maxConnections: { read: 3 } })
+  const targets = openTargets({ connections: { c } })
+  const read = (i: number) => {
+    const place = `r1/check/${i}`
+    const parameters = { connection: 'c' }
+    return runCheck({ name: 'info', kind: 'redis.info', place, timeoutMs: 1_500, retries: 0, parameters }, targets)
+  }
+  // Two read at a time: the last of them waits for 2.4 s, longer than its timeout.
+  const evidence = await Promise.all(Array.from({ length: 14 }, (_, i) => read(i)))
+  expect(evidence.filter(({ status }) => status !== 'ok')).toEqual([])
+  expect(Math.max(...evidence.map(({ durationMs }) => durationMs))).toBeLessThan(1_500)
+  expect(slow.seen.most).toBe(3)
+  await targets.close()
+  slow.close()
+})
+
+test('doctor compares the connections that all processes may open with the limits of role, database and servers', async () => {
+  const role = `${world.name}_few`
+  await world.owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'few' CONNECTION LIMIT 9 IN ROLE pg_monitor`)
+  const url = new URL(world.ownerUrl)
+  Object.assign(url, { username: role, password: 'few' })
+  const detailOf = async (maxConnections: { read: number; write: number }, workers: number | undefined) => {
+    const c = { ...postgresConnection(url.href, world.writeUrl), maxConnections }
+    const [finding] = await doctorConnections({ connections: { c } }, { workers })
+    return `${finding!.detail} → ${finding!.fix}`
+  }
+  expect(await detailOf({ read: 3, write: 2 }, 2)).not.toContain('may open')
+  expect(await detailOf({ read: 3, write: 2 }, 3)).toContain(
+    `role ${role} may have 9 connections, but 3 workers and the API may open 12`,
+  )
+  expect(await detailOf({ read: 3, write: 2 }, 3)).toContain(`ALTER ROLE "${role}" CONNECTION LIMIT 12`)
+  expect(await detailOf({ read: 5, write: 2 }, undefined)).toContain('one worker and the API may open 10')
+  expect(await detailOf({ read: 4, write: 500 }, 1)).toMatch(
+    /server, without the reserved ones, may have \d+ connections in all, but the worker and the API may open 1008/,
+  )
+  await world.owner.query(`ALTER DATABASE ${world.name}_target CONNECTION LIMIT 11`)
+  expect(await detailOf({ read: 4, write: 2 }, 1)).toContain('database may have 11 connections in all')
+  await world.owner.query(`ALTER DATABASE ${world.name}_target CONNECTION LIMIT -1`)
+  await world.owner.query(`DROP ROLE ${role}`)
+
+  const redis = bullmqConnection(inject('stack').redisUrl, { maxConnections: { read: 1_000 } })
+  const redisDetail = async (workers: number) =>
+    (await doctorConnections({ connections: { redis } }, { workers }))[0]!.detail
+  expect(await redisDetail(2)).not.toContain('maxclients')
+  expect(await redisDetail(30)).toMatch(
+    /accepts \d+ connections in all \(maxclients\), but 30 workers and the API may open 31031/,
+  )
 })
 
 test('writes that wait for row locks refuse no other write, with or without a ledger', async () => {

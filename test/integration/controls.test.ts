@@ -1,9 +1,11 @@
+import pg from 'pg'
 import { NO_POLICY } from '../../src/core/policy.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { recordVerdict } from '../../src/gate/breaker.ts'
 import type { PermitAnswer } from '../../src/gate/permit-request.ts'
+import { ADVISORY_LOCKS, lockShared } from '../../src/history/advisory-locks.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
@@ -111,6 +113,24 @@ describe('freeze', () => {
     expect((await eventsOf(id)).filter(({ kind }: { kind: string }) => kind === 'control')).toHaveLength(2)
   })
 
+  test('exits with 7 and names the session while a session of another role may still get a permit', async () => {
+    const url = new URL(inject('stack').postgresUrl)
+    url.pathname = new URL(world.databaseUrl).pathname
+    const foreign = new pg.Client(url.href)
+    await foreign.connect()
+    await foreign.query('BEGIN')
+    await lockShared(foreign, ADVISORY_LOCKS.controls)
+    const { rows } = await foreign.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    const frozen = await runbook('freeze', '--reason', 'a test')
+    expect(frozen.code).toBe(7)
+    expect(frozen.err).toContain(`pid ${rows[0]!.pid}`)
+    expect(frozen.err).toContain('except by the sessions above')
+    await foreign.query('ROLLBACK')
+    await foreign.end()
+    expect((await runbook('freeze', '--reason', 'a test')).code).toBe(0)
+    await runbook('unfreeze', '--reason', 'over')
+  })
+
   test('needs a reason and an address', async () => {
     expect((await runbook('freeze')).code).toBe(2)
     for (const reason of [' ', 'a\ud800b']) expect((await runbook('freeze', '--reason', reason)).code).toBe(2)
@@ -188,5 +208,30 @@ describe('breaker', () => {
     await verify(false)
     await verify(false)
     expect(await open()).toHaveLength(1)
+  })
+
+  test('events of controls that somebody made unreadable neither stop a verdict nor count as a closing', async () => {
+    for (const held of [false, false]) await verify(held)
+    const url = new URL(inject('stack').postgresUrl)
+    url.pathname = new URL(world.databaseUrl).pathname
+    const owner = new pg.Client(url.href)
+    await owner.connect()
+    const forged = [
+      ['2026-11-28T06:00:00Z', '"breaker/db" is not JSON'],
+      ['not a time', '{"control":"breaker/db","on":false}'],
+      ['2999-01-01T00:00:00Z', '{"control":"breaker/db","on":"false"}'],
+    ]
+    for (const [i, [at, body]] of forged.entries())
+      await owner.query(`INSERT INTO runbook.control_events (seq, at, body, prev, hash) VALUES ($1, $2, $3, '', '')`, [
+        1_000_000 + i,
+        at,
+        body,
+      ])
+    await verify(false)
+    expect(await open()).toHaveLength(1)
+    await owner.query(`ALTER TABLE runbook.control_events DISABLE TRIGGER append_only`)
+    await owner.query('DELETE FROM runbook.control_events WHERE seq >= 1000000')
+    await owner.query(`ALTER TABLE runbook.control_events ENABLE TRIGGER append_only`)
+    await owner.end()
   })
 })

@@ -1,17 +1,21 @@
+import { hostname } from 'node:os'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { digest } from '../../src/core/canonical.ts'
 import type { Json } from '../../src/core/json.ts'
-import type { Plan } from '../../src/core/plan.ts'
+import { IR_VERSION, type Plan } from '../../src/core/plan.ts'
+import { closeOutdated } from '../../src/engine/close-outdated.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
-import { activityDependencies } from '../../src/engine/run-worker.ts'
+import { activityDependencies, runWorker } from '../../src/engine/run-worker.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readEvents, readIncident } from '../../src/history/incidents.ts'
 import { storePlan } from '../../src/history/plans.ts'
+import { readWorkers } from '../../src/history/workers.ts'
+import { diagnoseQueue } from '../../src/temporal/names.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
@@ -266,31 +270,31 @@ describe('the reconciler', () => {
     })
   })
 
-  test.each([
-    ['another version of plans', { irVersion: 99 }, /received a plan of version 99 named things/],
-    ['a malformed plan', { checks: null }, /could not continue/],
-  ])('a worker refuses %s, and the incident holds the reason', async (_, change, why) => {
-    const plan = { ...thingsPlan('things'), ...change } as unknown as Plan
-    const planDigest = await storePlan(engine.database, plan, 'by hand')
-    expect(planDigest).toBe(digest(plan as unknown as Json))
-    const { incident } = await acceptIncident(engine.database, {
-      type: 'things',
-      runbook: 'things',
-      planDigest,
-      key: `odd-${planDigest}`,
-      inputs: { group: 'odd' },
-      requester: 'person:operator',
-    })
-    await passTime(3)
-    await reconcile(engine)
-    await (await handle(incident)).result().catch(() => {})
-    await passTime()
-    await reconcile(engine)
-    expect(await readIncident(engine.database, incident)).toMatchObject({
-      outcome: 'failed',
-      reason: expect.stringMatching(why),
-    })
-  })
+  test.each([['a malformed plan', { checks: null }, /could not continue/]])(
+    'a worker refuses %s, and the incident holds the reason',
+    async (_, change, why) => {
+      const plan = { ...thingsPlan('things'), ...change } as unknown as Plan
+      const planDigest = await storePlan(engine.database, plan, 'by hand')
+      expect(planDigest).toBe(digest(plan as unknown as Json))
+      const { incident } = await acceptIncident(engine.database, {
+        type: 'things',
+        runbook: 'things',
+        planDigest,
+        key: `odd-${planDigest}`,
+        inputs: { group: 'odd' },
+        requester: 'person:operator',
+      })
+      await passTime(3)
+      await reconcile(engine)
+      await (await handle(incident)).result().catch(() => {})
+      await passTime()
+      await reconcile(engine)
+      expect(await readIncident(engine.database, incident)).toMatchObject({
+        outcome: 'failed',
+        reason: expect.stringMatching(why),
+      })
+    },
+  )
 })
 
 describe('a person', () => {
@@ -408,18 +412,87 @@ test('an incident that failed without its workflow is announced to the plan’s 
   ])
 })
 
-test('an incident whose plan an older version compiled is closed as failed with the reason, and its workflow ends', async () => {
-  const old = { ...thingsPlan('things'), irVersion: 1 } as unknown as Plan
-  const planDigest = await storePlan(engine.database, old, '')
-  const { incident, workflowId } = await acceptIncident(engine.database, {
-    ...{ type: 'things', runbook: 'things', planDigest, key: 'outdated', inputs: { group: 'outdated' } },
-    requester: 'person:operator',
+describe('incidents of another version of plans', () => {
+  let keys = 0
+  const openOld = async (irVersion: number, ageMinutes: number) => {
+    const plan = { ...thingsPlan('things'), irVersion } as unknown as Plan
+    const planDigest = await storePlan(engine.database, plan, '')
+    const { incident } = await acceptIncident(engine.database, {
+      ...{ type: 'things', runbook: 'things', planDigest, key: `version-${keys++}`, inputs: { group: 'outdated' } },
+      requester: 'person:operator',
+    })
+    await world.history.superuser.query(
+      "UPDATE runbook.incidents SET opened_at = opened_at - $2 * interval '1 minute' WHERE id = $1",
+      [incident, ageMinutes],
+    )
+    return incident
+  }
+  const seeWorker = (irVersion: number, minutesAgo: number) =>
+    world.history.superuser.query(
+      `INSERT INTO runbook.workers (id, identity, ir_version, seen_at) VALUES ($1, 'old@host', $2, clock_timestamp() - $3 * interval '1 minute')
+       ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at`,
+      [`version ${irVersion}`, irVersion, minutesAgo],
+    )
+
+  test('are closed as failed with the reason, and their workflows end, once no worker of the version was seen for 15 minutes', async () => {
+    const incident = await openOld(1, 20)
+    expect((await reconcile(engine)).closed).toContain(incident)
+    expect(await showIncident(engine.database, incident)).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('an older version of the engine (plans of version 1'),
+    })
+    expect((await readEvents(engine.database, incident)).at(-1)).toMatchObject({ kind: 'escalation' })
   })
-  expect(workflowId).toBeDefined()
-  expect((await reconcile(engine)).closed).toContain(incident)
-  expect(await showIncident(engine.database, incident)).toMatchObject({
-    outcome: 'failed',
-    reason: expect.stringContaining('older version'),
+
+  test('stay open while a worker of that version runs, or ran a moment ago', async () => {
+    await seeWorker(1, 14)
+    const incident = await openOld(1, 20)
+    expect((await reconcile(engine)).closed).not.toContain(incident)
+    await seeWorker(1, 16)
+    expect((await reconcile(engine)).closed).toContain(incident)
   })
-  expect((await readEvents(engine.database, incident)).at(-1)).toMatchObject({ kind: 'escalation' })
+
+  test('of a newer version stay open for 15 minutes: during a rollout, the API can be newer than all workers', async () => {
+    const [fresh, old] = [await openOld(99, 10), await openOld(99, 20)]
+    const { closed } = await reconcile(engine)
+    expect(closed).toContain(old)
+    expect(closed).not.toContain(fresh)
+  })
+
+  test('are started on the queues of their version, so that workers of this one do not get them', async () => {
+    const incident = await openOld(98, 5)
+    await reconcile(engine)
+    const description = await (await handle(incident)).describe()
+    expect([description.status.name, description.taskQueue]).toEqual([
+      'RUNNING',
+      `${engine.config.temporal.taskQueue}-v98-diagnose`,
+    ])
+    await closeOutdated(engine, incident, 98)
+    expect((await (await handle(incident)).describe()).status.name).toBe('TERMINATED')
+  })
+})
+
+test('a worker that gets a plan of another version all the same runs nothing of it, and says why', async () => {
+  const plan = { ...thingsPlan('things'), irVersion: 99 }
+  const started = engine.temporal.client.workflow.start('runbook.things', {
+    ...{ workflowId: 'other-version', taskQueue: diagnoseQueue(engine.config.temporal.taskQueue) },
+    args: [plan, { incident: 'INC-0', planDigest: '', inputs: {} }],
+  })
+  await expect((await started).result()).rejects.toMatchObject({
+    cause: { message: expect.stringMatching(/received a plan of version 99 named things/) },
+  })
+})
+
+test('a worker reports its version and that it stood still', async () => {
+  const reporting = await runWorker(engine, ['remediate'], () => {})
+  const before = () => readWorkers(engine.database)
+  await expect.poll(before).toContainEqual(expect.objectContaining({ irVersion: IR_VERSION, stalls: 0 }))
+  // Blocks this thread, and with it the worker that runs in it.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_300)
+  const ours = async () => (await readWorkers(engine.database)).find(({ irVersion }) => irVersion === IR_VERSION)!
+  await expect.poll(ours, { timeout: 20_000 }).toMatchObject({ identity: `${process.pid}@${hostname()}`, stalls: 1 })
+  const { lastStallMs, lastStallAgoMs } = await ours()
+  expect(lastStallMs).toBeGreaterThan(1_000)
+  expect(lastStallAgoMs).toBeLessThan(30_000)
+  await reporting.stop()
 })

@@ -34,7 +34,7 @@ const GROWING = [
 ]
 /** Grows too, and is only ever written, by its key: no plan shows a scan. */
 const ONLY_WRITTEN = ['tallies']
-/** One row per version of a runbook, per author of one, per switch of a control, per migration, per incident that waits for a lease or for a connection, and one in all. */
+/** One row per version of a runbook, per author of one, per switch of a control, per migration, per incident that waits for a lease or for a connection, per start of a worker in the last days, and one in all. */
 const SMALL = [
   'control_events',
   'controls',
@@ -44,6 +44,7 @@ const SMALL = [
   'outages',
   'plan_authors',
   'plans',
+  'workers',
 ]
 /** Rows of a big table that one statement may read: 500 in a list, 100 in a batch, and those of one incident. */
 const MAX_ROWS = 1_000

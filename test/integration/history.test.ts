@@ -126,6 +126,17 @@ describe('accepting an incident', () => {
     expect(await bodies(incident)).toEqual(['opened person:operator'])
   })
 
+  test('a key belongs to its type: two types have an incident each, and their reports are counted apart', async () => {
+    const report = (type: string) => accept(world, { type, key: 'shared', requester: 'alert:test', quietMs: 3_600_000 })
+    const [first, second] = [await report('one'), await report('two')]
+    expect([first.created, second.created]).toEqual([true, true])
+    expect(second.incident).not.toBe(first.incident)
+    expect(await report('one')).toEqual({ incident: first.incident, created: false, occurrences: 2 })
+    await closeIncident(world.engine, { incident: first.incident, outcome: 'escalated', reason: 'a test' })
+    expect(await report('one')).toMatchObject({ incident: first.incident, quiet: true, occurrences: 3 })
+    expect(await report('two')).toEqual({ incident: second.incident, created: false, occurrences: 2 })
+  })
+
   test('a key can be used again after its incident closed, also by requests during the closing', async () => {
     const first = await accept(world, { key: 'again' })
     const [, ...others] = await Promise.all([

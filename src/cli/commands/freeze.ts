@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { Exit } from '../command.ts'
+import { FREEZE_NOT_COMPLETE } from '../exit-codes.ts'
 import { printJson, wantsJson } from '../output.ts'
 import type { Terminal } from '../terminal.ts'
 import { setFreeze } from '../set-freeze.ts'
@@ -11,7 +13,7 @@ export function command(terminal: Terminal): Command {
     .requiredOption('-r, --reason <text>', 'the reason (required); shown on every incident')
     .addHelpText(
       'after',
-      '\nIncidents are still diagnosed and proposed, and approvals are kept.\n\nExample:\n  runbook freeze --reason "database failover tonight"',
+      '\nIncidents are still diagnosed and proposed, and approvals are kept.\n\nExit code 7: it is on, but a session that is named may still get one permit.\n\nExample:\n  runbook freeze --reason "database failover tonight"',
     )
     .action(async ({ reason }: { reason: string }, self: Command) => {
       const frozen = await setFreeze(terminal, true, reason)
@@ -29,7 +31,9 @@ export function command(terminal: Terminal): Command {
           `not stopped: a session of role ${role} (pid ${pid}) was asking for a permit when the freeze was turned on; it may still get that one. End it as a superuser: SELECT pg_terminate_backend(${pid})`,
         )
       const { person, at, reason: why } = frozen.freeze!
-      if (frozen.turned) terminal.log('frozen: no remedy is applied until "runbook unfreeze --reason ..."')
+      const except = frozen.unseen.length > 0 ? ', except by the sessions above' : ''
+      if (frozen.turned) terminal.log(`frozen: no remedy is applied until "runbook unfreeze --reason ..."${except}`)
       else terminal.log(`already frozen by ${person} at ${at}: ${why}`)
+      if (frozen.unseen.length > 0) throw new Exit(FREEZE_NOT_COMPLETE)
     })
 }

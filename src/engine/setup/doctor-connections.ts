@@ -6,13 +6,20 @@ import { withTimeout } from '../../core/abort.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
+import type { Processes } from './doctor-connection-limits.ts'
 import { postgresLimitations, redisLimitations, type Limitation } from './doctor-servers.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 const HTTP_TIMEOUT_MS = 2_000
 
-/** Tests every connection with its read credential, and reads whether the server of its write credential takes writes. */
-export async function doctorConnections(config: Pick<Config, 'connections'>): Promise<DoctorFinding[]> {
+/**
+ * Tests every connection with its read credential, and reads whether the server of its write credential takes writes, and whether the
+ * servers accept as many connections as `processes` may open.
+ */
+export async function doctorConnections(
+  config: Pick<Config, 'connections'>,
+  processes?: Processes,
+): Promise<DoctorFinding[]> {
   const targets = openTargets(config)
   try {
     return await Promise.all(
@@ -23,7 +30,7 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
             ...finding,
             ...withPasswordWarning(
               connection,
-              await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection)),
+              await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection, processes)),
             ),
           }
         } catch (error) {
@@ -38,17 +45,22 @@ export async function doctorConnections(config: Pick<Config, 'connections'>): Pr
 
 type TestResult = Pick<DoctorFinding, 'detail' | 'warning' | 'fix'>
 
-async function testConnection(targets: Targets, name: string, connection: ConnectionConfig): Promise<TestResult> {
+async function testConnection(
+  targets: Targets,
+  name: string,
+  connection: ConnectionConfig,
+  processes?: Processes,
+): Promise<TestResult> {
   switch (connection.kind) {
     case 'postgres':
-      return testPostgres(targets, name, connection)
+      return testPostgres(targets, name, connection, processes)
     case 'bullmq':
       return withLimitations(
         `answers; queue ${connection.prefix}:${connection.queue}`,
-        await redisLimitations(targets, name, connection),
+        await redisLimitations(targets, name, connection, processes),
       )
     case 'redis':
-      return withLimitations('answers', await redisLimitations(targets, name, connection))
+      return withLimitations('answers', await redisLimitations(targets, name, connection, processes))
     case 'http':
       return testHttp(targets, name)
     case 'process':
@@ -71,8 +83,13 @@ function withPasswordWarning(connection: ConnectionConfig, result: TestResult): 
   }
 }
 
-async function testPostgres(targets: Targets, name: string, connection: PostgresConnection): Promise<TestResult> {
-  const limitations = await postgresLimitations(targets, name, connection)
+async function testPostgres(
+  targets: Targets,
+  name: string,
+  connection: PostgresConnection,
+  processes?: Processes,
+): Promise<TestResult> {
+  const limitations = await postgresLimitations(targets, name, connection, processes)
   const ledger =
     connection.ledger === 'target'
       ? 'answers; effects are applied exactly once'

@@ -4,6 +4,13 @@ import { explainRedis } from '../../targets/explain-redis.ts'
 import { beginReadOnly, withPostgres } from '../../targets/open-postgres.ts'
 import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
 import type { Access, RedisTarget, Targets } from '../../targets/targets.ts'
+import {
+  POSTGRES_LIMITS,
+  tooManyPostgresConnections,
+  tooManyRedisConnections,
+  type PostgresLimits,
+  type Processes,
+} from './doctor-connection-limits.ts'
 import { temporaryFileLimit } from './temporary-files.ts'
 
 /** What checks cannot see on a server, or what actions cannot do there, and how to change it. */
@@ -20,6 +27,7 @@ export async function postgresLimitations(
   targets: Targets,
   name: string,
   connection: PostgresConnection,
+  processes: Processes = { workers: undefined },
 ): Promise<Limitation[]> {
   const read = await readState(targets, name, 'read')
   const found: Limitation[] = []
@@ -44,13 +52,27 @@ export async function postgresLimitations(
       detail: "the temporary files of the read login are not limited, so a sort in a check can fill the server's disk",
       fix: `run "runbook connection prepare ${name}", or as a superuser ALTER ROLE <read login> SET temp_file_limit = '1GB'`,
     })
-  if (connection.write) found.push(...(await writeLimitations(() => postgresWrite(targets, name))))
+  const { limits } = read
+  found.push(
+    ...(connection.write
+      ? await writeLimitations(() =>
+          postgresWrite(targets, name, (write) =>
+            tooManyPostgresConnections(connection, { read: limits, write }, processes),
+          ),
+        )
+      : tooManyPostgresConnections(connection, { read: limits }, processes)),
+  )
   return found
 }
 
-async function postgresWrite(targets: Targets, name: string): Promise<Limitation[]> {
-  const { replica, hiddenFromWrite: hidden } = await readState(targets, name, 'write')
+async function postgresWrite(
+  targets: Targets,
+  name: string,
+  tooMany: (write: PostgresLimits) => Limitation[],
+): Promise<Limitation[]> {
+  const { replica, hiddenFromWrite: hidden, limits } = await readState(targets, name, 'write')
   return [
+    ...tooMany(limits),
     ...(replica ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }] : []),
     ...(hidden === '' ? [] : [{ detail: `actions are refused: ${hidden}`, fix: 'create the policy' }]),
   ]
@@ -66,10 +88,12 @@ async function readState(targets: Targets, name: string, access: Access) {
     )
     const hidden = tableList((await securedTables(client)).filter(({ showsAll }) => !showsAll))
     const fileLimit = await temporaryFileLimit(client)
+    const limits = (await client.query<PostgresLimits>(POSTGRES_LIMITS)).rows[0]!
     const state = {
       ...rows[0]!,
       hidden,
       fileLimit,
+      limits,
       hiddenFromWrite: access === 'write' ? await hiddenFromWrite(client) : '',
     }
     await client.query('ROLLBACK')
@@ -82,6 +106,7 @@ export async function redisLimitations(
   targets: Targets,
   name: string,
   connection: BullmqConnection | RedisConnection,
+  processes: Processes = { workers: undefined },
 ): Promise<Limitation[]> {
   const isQueue = connection.kind === 'bullmq'
   const open = (access: Access) => (isQueue ? targets.bullmq(name, access) : targets.redis(name, access))
@@ -95,6 +120,9 @@ export async function redisLimitations(
       detail: 'the read login may not use INFO, so the number of workers is unknown and redis.info fails',
       fix: 'allow INFO to the login',
     })
+  // A login that may not use INFO is reported above.
+  const clients = await read.redis.info('clients').catch(() => '')
+  found.push(...tooManyRedisConnections(connection, clients, processes))
   const refusal = isQueue ? await refusalOf(() => read.redis.client('LIST')) : undefined
   if (refusal !== undefined)
     found.push({

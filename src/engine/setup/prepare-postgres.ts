@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { PostgresConnection } from '../../config/config.ts'
+import { DEFAULT_POSTGRES_CONNECTIONS, type PostgresConnection } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import { sha256Hex } from '../../core/canonical.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
@@ -10,6 +10,9 @@ import { limitTemporaryFiles } from './temporary-files.ts'
 import { postgresAddress, postgresConnectError, postgresUrl } from '../../targets/explain-postgres.ts'
 import { postgresWarnings } from './postgres-warnings.ts'
 import { revokeFromPublic } from './revoke-from-public.ts'
+
+/** The processes, workers and API, whose connections the roles allow. `doctor` says when there are more. */
+const PROCESSES = 5
 
 export interface Preparation extends PreparedConnection {
   client: pg.Client
@@ -33,12 +36,13 @@ export async function preparePostgres(
   try {
     const diagnose = roleName(name, adminUrl, 'diagnose')
     const remediate = roleName(name, adminUrl, 'remediate')
+    const most = connection.maxConnections ?? DEFAULT_POSTGRES_CONNECTIONS
     await requirePrimary(p)
     await client.query('BEGIN')
-    await makeRole(p, diagnose, 40)
+    await makeRole(p, diagnose, PROCESSES * most.read)
     await grantReading(p, diagnose)
     if (logins.write) {
-      await makeRole(p, remediate, 20)
+      await makeRole(p, remediate, PROCESSES * most.write)
       await grantWriting(p, remediate, options.grants ?? [])
     }
     await client.query('COMMIT')

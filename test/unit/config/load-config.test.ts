@@ -47,6 +47,26 @@ test('defaults are filled in, and paths belong to the file’s directory', () =>
   expect(config.auto).toEqual([])
 })
 
+test('the number of connections is set for each login, and the rest is as by default', () => {
+  const { connections } = load(`${minimal}connections:
+  db: { kind: postgres, read: "\${R}", maxConnections: { read: 20 } }
+  other: { kind: postgres, read: "\${R}" }
+  q: { kind: bullmq, read: "\${R}", queue: jobs, maxConnections: { read: 9 } }
+  cache: { kind: redis, read: "\${R}" }
+`)
+  expect(connections).toMatchObject({
+    db: { maxConnections: { read: 20, write: 4 } },
+    other: { maxConnections: { read: 8, write: 4 } },
+    q: { maxConnections: { read: 9 } },
+    cache: { maxConnections: { read: 5 } },
+  })
+  const bad = `${minimal}connections:
+  db: { kind: postgres, read: "\${R}", maxConnections: { read: 0 } }
+  q: { kind: bullmq, read: "\${R}", queue: jobs, maxConnections: { read: 1, write: 2 } }
+`
+  expect(problems(bad).join('\n')).toMatch(/maxConnections.read: .*1[^]*maxConnections.*write[^]*/)
+})
+
 test('the value of a reference comes from the environment, else from .runbook/env', () => {
   mkdirSync(join(directory, '.runbook'))
   writeFileSync(join(directory, '.runbook/env'), '# c\nexport DB="from file"\nHOST=h\nEMPTY=x\n', { mode: 0o600 })

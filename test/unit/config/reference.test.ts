@@ -14,7 +14,8 @@ test('every section and field has a description, and each kind of connection is 
     for (const field of fields) expect(field.doc, `${name}: ${field.name}`).toMatch(/\.$/)
   }
   const kinds = ['postgres', 'bullmq', 'redis', 'http', 'process', 'logs'].map((kind) => `connections: ${kind}`)
-  kinds.splice(2, 0, 'sentinel')
+  kinds.splice(2, 0, 'sentinel', 'maxConnections (bullmq, redis)')
+  kinds.splice(1, 0, 'maxConnections (postgres)')
   const names = [
     'configuration',
     'temporal',

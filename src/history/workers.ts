@@ -1,0 +1,80 @@
+import type { Database, Queryable } from './database.ts'
+
+/** How often a worker reports. */
+export const REPORT_INTERVAL_MS = 10_000
+
+/** How often and for how long a worker stood still since it started. */
+export interface WorkerStalls {
+  count: number
+  maxMs: number
+  /** The last one, and how long ago it ended. */
+  last?: { ms: number; agoMs: number }
+}
+
+export interface WorkerReport {
+  id: string
+  /** `pid@host`, as Temporal shows it. */
+  identity: string
+  irVersion: number
+  stalls: WorkerStalls
+}
+
+/** Rows of workers that ended are kept for the doctor and for incidents that wait for their version. */
+const KEPT_DAYS = 7
+
+/** Stores that the worker runs, and its stalls. All values are of the whole time since its start: a report that is lost is made up by the next. */
+export async function reportWorker(
+  database: Database,
+  { id, identity, irVersion, stalls }: WorkerReport,
+): Promise<void> {
+  const { count, maxMs, last } = stalls
+  await database.query(
+    `INSERT INTO runbook.workers AS w (id, identity, ir_version, stalls, max_stall_ms, last_stall_ms, last_stall_at)
+     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() - $7 * interval '1 millisecond')
+     ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), stalls = excluded.stalls, max_stall_ms = excluded.max_stall_ms,
+       last_stall_ms = excluded.last_stall_ms,
+       last_stall_at = CASE WHEN w.stalls = excluded.stalls THEN w.last_stall_at ELSE excluded.last_stall_at END`,
+    [
+      id,
+      identity,
+      irVersion,
+      count,
+      Math.round(maxMs),
+      last ? Math.round(last.ms) : null,
+      last ? Math.round(last.agoMs) : null,
+    ],
+  )
+}
+
+export async function forgetOldWorkers(database: Queryable): Promise<void> {
+  await database.query("DELETE FROM runbook.workers WHERE seen_at < clock_timestamp() - $1 * interval '1 day'", [
+    KEPT_DAYS,
+  ])
+}
+
+export interface KnownWorker {
+  identity: string
+  irVersion: number
+  /** Milliseconds since its last report. */
+  silentMs: number
+  stalls: number
+  maxStallMs: number
+  lastStallMs: number | null
+  /** ISO 8601, UTC. */
+  lastStallAt: string | null
+  /** Milliseconds since its last stall. */
+  lastStallAgoMs: number | null
+}
+
+/** The workers of the last days, the one that was seen last first. */
+export async function readWorkers(db: Queryable): Promise<KnownWorker[]> {
+  const found = await db.query<KnownWorker>(
+    `SELECT identity, ir_version AS "irVersion", stalls,
+       (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::float8 AS "silentMs",
+       max_stall_ms::float8 AS "maxStallMs", last_stall_ms::float8 AS "lastStallMs",
+       to_char(last_stall_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "lastStallAt",
+       (extract(epoch FROM clock_timestamp() - last_stall_at) * 1000)::float8 AS "lastStallAgoMs"
+     FROM runbook.workers ORDER BY seen_at DESC LIMIT 100`,
+  )
+  return found.rows
+}

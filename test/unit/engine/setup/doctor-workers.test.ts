@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { stallFindings } from '../../../../src/engine/setup/doctor-workers.ts'
+import type { KnownWorker } from '../../../../src/history/workers.ts'
+
+const healthy: KnownWorker = {
+  identity: '7@host',
+  irVersion: 2,
+  silentMs: 4_000,
+  stalls: 0,
+  maxStallMs: 0,
+  lastStallMs: null,
+  lastStallAt: null,
+  lastStallAgoMs: null,
+}
+const stalled = {
+  ...healthy,
+  stalls: 3,
+  maxStallMs: 12_300,
+  lastStallMs: 4_000,
+  lastStallAt: '2026-11-28T06:00:00Z',
+  lastStallAgoMs: 125_000,
+}
+
+test('nothing is reported about workers that run, or that ended', () => {
+  expect(stallFindings([healthy, { ...healthy, identity: '8@host', silentMs: 3_600_000 }], ['7@host'])).toEqual([])
+})
+
+test('a worker that stood still in the last day is a warning that says how often, how long and when', () => {
+  const [finding] = stallFindings([stalled], [])
+  expect(finding).toMatchObject({ ok: true, warning: true })
+  expect(finding!.detail).toBe(
+    'worker 7@host stood still 3 times, for at most 12s, since it started: last for 4s, 2m 05s ago, at 2026-11-28T06:00:00Z',
+  )
+  expect(stallFindings([{ ...stalled, lastStallAgoMs: 25 * 3_600_000 }], [])).toEqual([])
+})
+
+test('a worker that polls Temporal and no longer reports is a warning; only its latest start counts', () => {
+  const silent = { ...healthy, silentMs: 45_000 }
+  expect(stallFindings([silent], ['7@host'])[0]!.detail).toContain('has not reported for 45s')
+  expect(stallFindings([silent], [])).toEqual([])
+  expect(stallFindings([healthy, silent], ['7@host'])).toEqual([])
+})
