@@ -1,5 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
+/**
+ * Two files at a time: most of a file's time is waiting for servers, and more files would wait for processors on two cores. A file has
+ * its own databases, roles, Redis prefix, namespace and ports, so it must not use what belongs to the whole server: pg_stat_activity
+ * and CLIENT LIST show the sessions of the other file too, and FLUSHALL would delete its keys.
+ */
+const TWO_FILES = {
+  maxWorkers: 2,
+  // Vitest requires another order for another number of workers.
+  sequence: { groupOrder: 1 },
+}
+
 /** Four suites. `unit` needs nothing but Node; the others share one embedded stack, started once per run, or start their own. */
 export default defineConfig({
   test: {
@@ -14,7 +25,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-stack.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          ...TWO_FILES,
         },
       },
       {
@@ -24,10 +35,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-stack.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          // Each file has its own databases, prefix and namespace, and mostly waits. More than two would wait for processors.
-          maxWorkers: 2,
-          // Vitest requires one order for each number of workers.
-          sequence: { groupOrder: 1 },
+          ...TWO_FILES,
         },
       },
       {
@@ -38,7 +46,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-build.ts'],
           testTimeout: process.env.RUNBOOK_CHAOS === 'long' ? 10_800_000 : 600_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          ...TWO_FILES,
         },
       },
     ],

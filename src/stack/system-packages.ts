@@ -1,24 +1,29 @@
+import { join } from 'node:path'
+import { cacheDir } from './cache-dir.ts'
 import { findExecutable } from './find-executable.ts'
+import { waitForLock } from './lock-file.ts'
 import { lastLine, runCommand } from './run-command.ts'
-
-let installing = Promise.resolve<unknown>(null)
 
 /**
  * Installs a Debian package, but only as root or in CI (with a sudo that asks for no password), where that is expected.
  * @returns null when it is installed, else the reason why not
  */
 export async function installDebianPackage(name: string, log: (line: string) => void): Promise<string | null> {
-  // One at a time: apt-get fails while another one holds its lock, and the stack prepares its servers at the same time.
-  const installed = installing.then(() => install(name, log))
-  installing = installed.catch(() => {})
-  return installed
-}
-
-async function install(name: string, log: (line: string) => void): Promise<string | null> {
   const root = process.getuid?.() === 0
   if (!root && process.env['CI'] === undefined) return 'not tried, since this is neither root nor CI'
   if ((await findExecutable(['apt-get'])) === null) return 'no apt-get on PATH'
-  const prefix = root ? [] : ['sudo', '-n']
+  // apt-get fails while another one runs. Several servers of one stack may need a package, and so may two stacks.
+  const lock = await waitForLock(join(cacheDir(), 'apt-get.lock'), (holder) =>
+    log(`the package ${name}: waiting for process ${holder.pid}, which is installing another package`),
+  )
+  try {
+    return await install(name, root ? [] : ['sudo', '-n'], log)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function install(name: string, prefix: string[], log: (line: string) => void): Promise<string | null> {
   // RUNLEVEL=1 keeps the package from starting a service. policy-rc.d would do that too, but it is one file for the whole machine.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const apt = (...args: string[]) => {

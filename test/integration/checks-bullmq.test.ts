@@ -38,7 +38,8 @@ beforeEach(async () => {
   await queue.waitUntilReady()
   targets = openTargets({
     connections: {
-      q: {
+      // Other test files have connections to the same Redis. None of them has this name in CLIENT LIST.
+      'checked-queue': {
         kind: 'bullmq',
         read: secret(redisUrl),
         prefix,
@@ -80,7 +81,7 @@ function withUser(url: string, user: string, password: string): string {
 }
 
 function check(kind: string, parameters: JsonObject = {}, timeoutMs = 5_000) {
-  const given = { connection: 'q', ...parameters }
+  const given = { connection: 'checked-queue', ...parameters }
   return runCheck({ name: 'c', kind, parameters: given, timeoutMs, retries: 0, place: 'r1/check/c' }, targets)
 }
 
@@ -199,7 +200,7 @@ test('a missing stalled check is reported only after watching for two intervals'
 
 test('a key that appears only briefly is detected while watching', async () => {
   const watching = readQueue({ watchStalledCheck: true })
-  await expect.poll(async () => String(await redis.client('LIST')).includes('runbook:q:read')).toBe(true)
+  await expect.poll(async () => String(await redis.client('LIST')).includes('runbook:checked-queue:read')).toBe(true)
   await redis.set(key('stalled-check'), '1', 'PX', 120)
   expect(await watching).toMatchObject({ stalledChecker: true })
 })
@@ -396,7 +397,7 @@ test('after its connection was cut, the next check connects again', async () => 
   await readQueue()
   const [line] = String(await redis.client('LIST'))
     .split('\n')
-    .filter((one) => one.includes('runbook:q:read'))
+    .filter((one) => one.includes('runbook:checked-queue:read'))
   await redis.call('CLIENT', 'KILL', 'ID', / ?id=(\d+)/.exec(line!)![1]!)
   await expect.poll(async () => (await check('bullmq.queue')).status).toBe('ok')
 })

@@ -201,7 +201,7 @@ test('a slow statement is cancelled at the timeout, on the server too', async ()
   await expect
     .poll(async () => {
       const found = await admin.query(
-        `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)%' AND state = 'active' AND pid <> pg_backend_pid()`,
+        `SELECT 1 FROM pg_stat_activity WHERE datname = '${name}' AND query LIKE '%pg_sleep(20)%' AND state = 'active' AND pid <> pg_backend_pid()`,
       )
       return found.rowCount
     })

@@ -155,7 +155,12 @@ test('writes that wait for row locks refuse no other write, with or without a le
     })
     await expect
       .poll(
-        async () => (await world.owner.query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)).rowCount,
+        async () =>
+          (
+            await world.owner.query(
+              `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+            )
+          ).rowCount,
       )
       .toBe(2)
     // Longer than a connect may take.
