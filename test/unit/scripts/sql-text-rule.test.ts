@@ -46,7 +46,7 @@ beforeAll(async () => {
     diagnostics: { code: string; filename: string }[]
     number_of_files: number
   }
-  expect(files).toBe(samples.length)
+  if (files !== samples.length) throw new Error(`the linter read ${files} of ${samples.length} samples: ${report}`)
   const found = diagnostics.filter(({ code }) => code === 'runbook(sql-text)').map(({ filename }) => filename)
   problems = new Map(
     samples.map(([name], index) => [name, found.filter((file) => file.endsWith(`/${index}.ts`)).length]),
