@@ -9,10 +9,10 @@ import { requireMigrated } from '../../history/migrate.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } from '../catalogue.ts'
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorConnections } from './doctor-connections.ts'
-import { checkHooks } from './doctor-hooks.ts'
 import { checkPolicy } from './doctor-policy.ts'
 import { reasonOf } from './doctor-reason.ts'
 import { doctorTemporal } from './doctor-temporal.ts'
+import { doctorWorkers } from './doctor-workers.ts'
 import { openEngineKeyring } from '../open-keyring.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
@@ -34,23 +34,25 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   } catch (error) {
     return [{ name: 'configuration', ok: false, detail: messageOf(error) }]
   }
-  const [key, database, temporal, [catalogue, runbooks], connections] = await Promise.all([
+  const temporal = doctorTemporal(config, options)
+  const [key, database, { findings }, stalls, [catalogue, runbooks], connections] = await Promise.all([
     attempt('signing key', async () => signingKey(config)),
     attempt('engine database', () => checkDatabase(config)),
-    doctorTemporal(config, options),
+    temporal,
+    // The check of the engine's database says why it cannot be read.
+    temporal.then(({ polling }) => doctorWorkers(config, polling ?? []).catch(() => [])),
     checkRunbooks(config),
-    doctorConnections(config),
+    temporal.then(({ polling }) => doctorConnections(config, { workers: polling?.length })),
   ])
   return [
     ...config.warnings.map((detail) => ({ name: 'configuration', ok: false, detail })),
     key,
     database,
-    ...temporal,
+    ...findings,
+    ...stalls,
     ...runbooks,
     ...connections,
-    ...(catalogue
-      ? [...checkEscalation(config, catalogue), ...checkPolicy(config, catalogue), ...checkHooks(config, catalogue)]
-      : []),
+    ...(catalogue ? [...checkEscalation(config, catalogue), ...checkPolicy(config, catalogue)] : []),
   ]
 }
 

@@ -6,16 +6,17 @@ import { reasonOf } from './doctor-reason.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
 
-/** Checks Temporal, who else may reach it, and the workers of our queues. Changes nothing. */
+/** Checks Temporal, who else may reach it, and the workers of our queues; `polling` names them (`pid@host`), and is undefined where Temporal did not say so. Changes nothing. */
 export async function doctorTemporal(
   config: Config,
   { workerExpected, start }: { workerExpected: boolean; start: string },
-): Promise<DoctorFinding[]> {
+): Promise<{ findings: DoctorFinding[]; polling: string[] | undefined }> {
   try {
     const status = await readTemporalStatus(temporalAddress(config), config.temporal.taskQueue, ANSWER_TIMEOUT_MS)
-    return [temporalFinding(status), ...searchFindings(status), workerFinding(status, workerExpected, start)]
+    const findings = [temporalFinding(status), ...searchFindings(status), workerFinding(status, workerExpected, start)]
+    return { findings, polling: [...new Set(status.queues.flatMap((one) => one.workers))] }
   } catch (error) {
-    return [{ name: 'engine Temporal', ok: false, detail: reasonOf(error) }]
+    return { findings: [{ name: 'engine Temporal', ok: false, detail: reasonOf(error) }], polling: undefined }
   }
 }
 

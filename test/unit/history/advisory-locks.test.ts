@@ -44,6 +44,7 @@ test('the numbers in the migrations are the numbers of advisory-locks.ts', async
     { file: 'src/history/migrations/0004-one-statement.sql', numbers: [LOCK_SEEDS.incidentKey] },
     { file: 'src/history/migrations/0008-started-workflow.sql', numbers: [LOCK_SEEDS.incidentKey] },
     { file: 'src/history/migrations/0012-controls-without-waiting.sql', numbers: [ADVISORY_LOCKS.controls] },
+    { file: 'src/history/migrations/0016-keys-by-type.sql', numbers: [LOCK_SEEDS.incidentKey] },
   ])
 })
 
