@@ -51,9 +51,6 @@ export interface RemediateActivities {
   apply(request: ApplyRequest): Promise<ApplyAnswer>
 }
 
-/** A channel that could not be reached for this long is recorded, and the incident continues. */
-const DELIVERY_TIMEOUT_MS = 600_000
-
 /**
  * Each activity works only for the workflow run that the engine started for the incident, and only for what follows from the incident's
  * own plan and the evidence that the engine stored: its arguments are compared, not trusted. `caller` is replaced in tests alone.
@@ -91,15 +88,10 @@ export function createDiagnoseActivities(
     record: async (incident, place, kind, data) =>
       recordFinding(database, await authorize(incident), place, kind, data),
     escalate: (incident, escalation) => {
-      const { scheduledTimestampMs, heartbeatDetails } = activityInfo()
-      const results = { ...(heartbeatDetails as Record<string, string> | undefined) }
+      const results = { ...(activityInfo().heartbeatDetails as Record<string, string> | undefined) }
       return withHeartbeat(results, async () => {
         expectEscalation(await authorize(incident), escalation)
-        return escalate(dependencies, incident, escalation, {
-          results,
-          remember: heartbeat,
-          last: Date.now() - scheduledTimestampMs > (dependencies.deliveryTimeoutMs ?? DELIVERY_TIMEOUT_MS),
-        })
+        return escalate(dependencies, incident, escalation, { results, remember: heartbeat })
       })
     },
     handOff: async (incident, type, inputs) => {

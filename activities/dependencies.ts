@@ -16,8 +16,6 @@ export interface ActivityDependencies extends Deciders {
   waitWhileDownMs?: number
   /** Notifies a channel. Returns the result as text; null if no such channel is configured. Throws if the message was not delivered. */
   notify(channel: string, message: string): Promise<string | null>
-  /** For how long an escalation is sent again to a channel that cannot be reached. Default: ten minutes. */
-  deliveryTimeoutMs?: number
   /** Opens or joins an incident of another type. */
   openIncident(type: string, inputs: JsonObject, requester: string, parent: string): Promise<{ incident: string }>
 }

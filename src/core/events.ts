@@ -110,6 +110,8 @@ export type EventData = {
   escalation: Notification
   reminder: Notification
   announcement: Notification
+  /** A message that a channel did not accept at first was accepted, or is no longer sent. `of`: the place of the event that holds it. */
+  delivery: { of: string; channel: string; result: string; tookMs: number }
   acknowledged: Record<string, never>
   claimed: Record<string, never>
   cancel: { comment?: string }
@@ -121,6 +123,9 @@ export type EventData = {
   undo: { incident: string; created: boolean }
   closed: { outcome: Outcome; reason: string }
 }
+
+/** The result for a channel that did not accept the message at first begins with this; it is sent again. */
+export const NOT_DELIVERED_YET = 'not delivered yet: '
 
 /** `notified`: the result for each group or channel. */
 export type Notification = { to: string[]; message: string; reason: string; notified: Record<string, string> }

@@ -142,6 +142,7 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
   escalation: notification,
   reminder: notification,
   announcement: notification,
+  delivery: { of: text, channel: text, result: text, tookMs: number },
   acknowledged: {},
   claimed: {},
   cancel: { comment: optional(text) },

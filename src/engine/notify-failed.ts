@@ -1,21 +1,17 @@
-import { defined } from '../core/defined.ts'
-import { isRunbookError, messageOf } from '../core/errors.ts'
+import { escalate } from '../../activities/escalate.ts'
+import { isRunbookError } from '../core/errors.ts'
 import { formatPlace, placesInRounds } from '../core/place.ts'
 import type { Plan } from '../core/plan.ts'
 import { readIncident } from '../history/incidents.ts'
 import { readPlan } from '../history/plans.ts'
-import { recordEvents } from '../history/record.ts'
 import { notifyChannel } from '../targets/notify-channel.ts'
 import type { Engine } from './engine.ts'
 
-/** For how long a failed incident is announced to channels that cannot be reached. */
-const NOTIFY_WITHIN_SECONDS = 3_600
-/** The least time between two tries for one incident, over all processes. */
+/** An incident that ended longer ago is not announced any more: the engine or its database was away for that long. */
+const NOTIFY_WITHIN_SECONDS = 7_200
+/** The least time between two attempts for one incident, over all processes. */
 const RETRY_SECONDS = 15
 const BATCH = 100
-
-/** Results of earlier tries, by incident and channel: a channel that was notified is not notified again by this process. */
-const delivered = new Map<string, Record<string, string>>()
 
 /**
  * Claims incidents that ended as `failed` without an escalation in their history, such as those whose workflow ended or never started:
@@ -25,7 +21,7 @@ export async function failedUnannounced({ database }: Pick<Engine, 'database'>):
   const claimed = await database.query<{ id: string }>(
     `UPDATE runbook.incidents SET looked_at = clock_timestamp() WHERE number IN (
        SELECT number FROM runbook.incidents i WHERE outcome = 'failed'
-         AND closed_at > statement_timestamp() - 2 * $1 * interval '1 second'
+         AND closed_at > statement_timestamp() - $1 * interval '1 second'
          AND (looked_at IS NULL OR looked_at < closed_at OR looked_at < clock_timestamp() - $2 * interval '1 second')
          AND NOT EXISTS (SELECT FROM runbook.events e WHERE e.incident = i.id AND e.place = ANY ($4))
        ORDER BY number LIMIT $3 FOR UPDATE SKIP LOCKED)
@@ -35,34 +31,19 @@ export async function failedUnannounced({ database }: Pick<Engine, 'database'>):
   return claimed.rows.map((row) => row.id)
 }
 
-/**
- * Notifies everybody in the plan's `escalate.to` that the incident failed, and records it. Returns whether this was recorded: while a
- * channel cannot be reached, it is tried again for an hour.
- */
+/** Notifies everybody in the plan's `escalate.to` that the incident failed, and records it. */
 export async function notifyFailed(engine: Pick<Engine, 'database' | 'config'>, incident: string): Promise<boolean> {
-  const { planDigest, reason, closedAt } = await readIncident(engine.database, incident)
+  const { database, config } = engine
+  const { planDigest, reason } = await readIncident(database, incident)
   const plan = await planOf(engine, planDigest)
-  const to = plan?.escalate.to ?? []
-  const message = plan?.title ?? 'its plan cannot be read, so the engine does not know who to notify'
-  const results = delivered.get(incident) ?? {}
-  delivered.set(incident, results)
-  const isLast = closedAt !== null && Date.now() - Date.parse(String(closedAt)) > NOTIFY_WITHIN_SECONDS * 1_000
-  const text = `${incident}: ${message}\n${reason ?? ''}\nSee: runbook show ${incident}`
-  for (const channel of to) {
-    if (results[channel] !== undefined) continue
-    try {
-      results[channel] = (await notifyChannel(engine.config.channels, channel, text)) ?? 'no channel is configured'
-    } catch (error) {
-      if (isLast) results[channel] = `not delivered: ${messageOf(error)}`
-    }
+  const escalation = {
+    place: formatPlace({ kind: 'escalation', round: 1 }),
+    to: plan?.escalate.to ?? [],
+    message: plan?.title ?? 'its plan cannot be read, so the engine does not know who to notify',
+    reason: reason ?? '',
   }
-  if (to.some((channel) => results[channel] === undefined)) return false
-  const data = { to, message, reason: reason ?? '', notified: results }
-  const place = formatPlace({ kind: 'escalation', round: 1 })
-  await recordEvents(engine.database, incident, [
-    defined({ place, actor: 'engine', kind: 'escalation' as const, data }),
-  ])
-  delivered.delete(incident)
+  const notify = (channel: string, text: string) => notifyChannel(config.channels, channel, text)
+  await escalate({ database, notify }, incident, escalation, { results: {}, remember: () => {} })
   return true
 }
 

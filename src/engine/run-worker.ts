@@ -10,6 +10,7 @@ import { notifyChannel } from '../targets/notify-channel.ts'
 import { forgetOldWorkers, REPORT_INTERVAL_MS, reportWorker } from '../history/workers.ts'
 import { countedStalls, logStalls } from '../targets/stalls.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
+import { deliverAgain } from './deliver.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 import { reconcile } from './reconcile.ts'
@@ -20,9 +21,9 @@ export interface EngineWorker {
   stop(): Promise<void>
 }
 
-const RECONCILE_INTERVAL_MS = 2_000
+const REPEAT_INTERVAL_MS = 2_000
 
-/** Runs incidents in this process until it is stopped, and the reconciler with them. */
+/** Runs incidents in this process until it is stopped, and with them the reconciler and the delivery of messages. */
 export async function runWorker(engine: Engine, roles: Role[], log: (line: string) => void): Promise<EngineWorker> {
   logStalls((line) => log(`worker: ${line}`))
   const worker = await startWorker(
@@ -32,14 +33,21 @@ export async function runWorker(engine: Engine, roles: Role[], log: (line: strin
     activityDependencies(engine),
   )
   const stopped = new AbortController()
-  const reconciling = roles.includes('diagnose') ? keepReconciling(engine, log, stopped.signal) : Promise.resolve()
-  const reporting = keepReporting(engine, stopped.signal)
+  const { signal } = stopped
+  // Apart from each other: a channel that does not answer must not delay a decision that the reconciler carries on.
+  const repeated = roles.includes('diagnose')
+    ? [
+        repeat('reconciler', () => reconcileOnce(engine, log), log, signal),
+        repeat('delivery of messages', () => deliverAgain(engine), log, signal),
+      ]
+    : []
+  const reporting = keepReporting(engine, signal)
   return {
     finished: worker.finished,
     async stop() {
       stopped.abort()
       await worker.stop()
-      await Promise.all([reconciling, reporting])
+      await Promise.all([...repeated, reporting])
     },
   }
 }
@@ -77,21 +85,30 @@ async function keepReporting({ database }: Engine, signal: AbortSignal): Promise
   }
 }
 
-/** Logs an outage once, and its end once. */
-async function keepReconciling(engine: Engine, log: (line: string) => void, signal: AbortSignal): Promise<void> {
+async function reconcileOnce(engine: Engine, log: (line: string) => void): Promise<void> {
+  const { started, closed } = await reconcile(engine)
+  if (started.length > 0) log(`reconciler: started ${started.join(', ')}`)
+  if (closed.length > 0) log(`reconciler: closed ${closed.join(', ')}: the workflow had ended`)
+}
+
+/** Repeats the work until the process stops. Logs an outage once, and its end once. */
+async function repeat(
+  name: string,
+  work: () => Promise<void>,
+  log: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   let failing = false
   while (!signal.aborted) {
     try {
-      const { started, closed } = await reconcile(engine)
-      if (failing) log('reconciler: recovered')
+      await work()
+      if (failing) log(`${name}: recovered`)
       failing = false
-      if (started.length > 0) log(`reconciler: started ${started.join(', ')}`)
-      if (closed.length > 0) log(`reconciler: closed ${closed.join(', ')}: the workflow had ended`)
     } catch (error) {
-      if (!failing) log(`reconciler failed, retrying: ${messageOf(error)}`)
+      if (!failing) log(`${name} failed, retrying: ${messageOf(error)}`)
       failing = true
     }
-    // Jitter, so that several processes do not reconcile at the same moment.
-    await sleep(RECONCILE_INTERVAL_MS * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
+    // Jitter, so that several processes do not work at the same moment.
+    await sleep(REPEAT_INTERVAL_MS * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
   }
 }

@@ -34,10 +34,11 @@ const GROWING = [
 ]
 /** Grows too, and is only ever written, by its key: no plan shows a scan. */
 const ONLY_WRITTEN = ['tallies']
-/** One row per version of a runbook, per author of one, per switch of a control, per migration, per incident that waits for a lease or for a connection, per start of a worker in the last days, and one in all. */
+/** One row per version of a runbook, per author of one, per switch of a control, per migration, per incident that waits for a lease or for a connection, per start of a worker in the last days, per message that a channel has not accepted yet, and one in all. */
 const SMALL = [
   'control_events',
   'controls',
+  'deliveries',
   'engine',
   'lease_waiters',
   'migrations',

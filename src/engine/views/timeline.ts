@@ -1,6 +1,12 @@
 import { visibleLine } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
-import type { EventBody, EventData, EventKind, StoredEvent } from '../../core/events.ts'
+import {
+  NOT_DELIVERED_YET,
+  type EventBody,
+  type EventData,
+  type EventKind,
+  type StoredEvent,
+} from '../../core/events.ts'
 import type { Finding } from '../../core/incident.ts'
 import { cutText } from '../../core/storable.ts'
 import { parseCheckPlace, type CheckStage } from '../../core/place.ts'
@@ -77,6 +83,10 @@ const SENTENCES: Sentences = {
   escalation: (data) => `escalated to ${recipientsText(data)}: ${data.reason}`,
   reminder: (data) => `reminded ${recipientsText(data)}: ${data.message}`,
   announcement: (data) => `notified ${recipientsText(data)}: ${data.message}`,
+  delivery: ({ channel, result, tookMs }) =>
+    result.startsWith('notified')
+      ? `${channel} got the message after ${humanDuration(tookMs)}`
+      : `${channel} did not get the message, which is no longer sent: ${result.replace(/^not delivered: /, '')}`,
   acknowledged: (_, { who }) => `${who} acknowledged the incident`,
   claimed: (_, { who }) => `${who} claimed the incident`,
   note: ({ body }, { who }) => `${who}: ${body}`,
@@ -95,7 +105,10 @@ function recipientsText({ to, notified }: EventData['escalation']): string {
   return to
     .map((name) => {
       const result = Object.hasOwn(notified, name) ? notified[name]! : undefined
-      return result === undefined || result.startsWith('notified') ? name : `${name} (not notified: ${result})`
+      if (result === undefined || result.startsWith('notified')) return name
+      return result.startsWith(NOT_DELIVERED_YET)
+        ? `${name} (not notified yet: ${result.slice(NOT_DELIVERED_YET.length)}; the message is sent again)`
+        : `${name} (not notified: ${result})`
     })
     .join(', ')
 }
