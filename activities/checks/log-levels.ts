@@ -1,7 +1,13 @@
 import type { Json, JsonObject } from '../../src/core/json.ts'
 
-export const LEVEL_FIELDS = ['level', 'severity', 'levelname', 'log.level', 'loglevel', 'lvl', '@l', 'severityText']
-export const MESSAGE_FIELDS = ['msg', 'message', 'short_message', '@m', '@mt', 'body.stringValue', 'body']
+export const LEVEL_FIELDS = [
+  ...['level', 'severity', 'levelname', 'log.level', 'loglevel', 'lvl', '@l', 'severityText', 'level_name'],
+  ...['Level', 'LogLevel', 'Severity', 'SeverityText'],
+]
+export const MESSAGE_FIELDS = [
+  ...['msg', 'message', 'short_message', '@m', '@mt', 'body.stringValue', 'body'],
+  ...['textPayload', 'Message', 'RenderedMessage', 'fields.message'],
+]
 
 /** The numbers of pino and bunyan. */
 const NUMBERS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
@@ -22,7 +28,15 @@ export function levelName(value: Json | undefined, line?: JsonObject): string | 
   const lower = text.toLowerCase()
   if (Object.hasOwn(NUMBERS, text)) return NUMBERS[text]!
   if (Object.hasOwn(WORDS, lower)) return WORDS[lower]!
-  return /^[a-z]+$/.test(lower) ? lower : text
+  // Go's slog: a level between two names.
+  const between = /^(debug|info|warn|error)[+-]\d{1,4}$/.exec(lower)
+  if (between) return between[1]!
+  return isLevelWord(lower) ? lower : text
+}
+
+/** False for a number whose meaning is not known. */
+export function isLevelWord(level: string): boolean {
+  return /^[a-z]+$/.test(level)
 }
 
 export function syslogLevel(value: Json | undefined): string | null {

@@ -1,7 +1,8 @@
 import { RunbookError } from '../../src/core/errors.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
-import { findLogFiles, readLogTails } from '../../src/targets/read-logs.ts'
+import { findLogFiles } from '../../src/targets/find-log-files.ts'
+import { readLogTails } from '../../src/targets/read-logs.ts'
 import type { LogTail } from '../../src/targets/read-logs.ts'
 import { capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
@@ -161,10 +162,11 @@ function containsOne({ text, message, object }: LogRecord, contains: string[]): 
 }
 
 function matchField(record: LogRecord, name: string, wanted: Json): boolean | undefined {
-  const { object, level, text } = record
+  const { object, level, text, before } = record
   if (LEVEL_FIELDS.includes(name)) {
     if (level !== null) return isLevel(object ? valueOf(object, name) : undefined, level, wanted)
-    if (!object) return Array.isArray(wanted) && wanted.length === 0 ? false : undefined
+    // The text before the object may hold the level in a form that is not known.
+    if (!object || before !== '') return Array.isArray(wanted) && wanted.length === 0 ? false : undefined
   }
   if (object) return fits(valueOf(object, name), wanted)
   // A text line without the value cannot have it in a field.

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import { parseOutsideJson } from '../../src/core/parse-json.ts'
-import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS, syslogLevel } from './log-levels.ts'
+import { isLevelWord, LEVEL_FIELDS, levelName, MESSAGE_FIELDS, syslogLevel } from './log-levels.ts'
 import { parseLogfmt } from './parse-logfmt.ts'
 import { parseTime, TIME_FIELDS } from './parse-time.ts'
 import type { Time } from './parse-time.ts'
@@ -17,6 +17,8 @@ export interface LogRecord {
   taken: string[]
   /** The line as it was written, without the container runtime's wrapper. */
   text: string
+  /** Text before the object that was not understood. */
+  before: string
 }
 
 /** What a container runtime or log collector wrote around the line. */
@@ -33,12 +35,21 @@ interface Unwrapped {
 const MAX_LINE_LENGTH = 1024 * 1024
 const MAX_PREFIX = 200
 const CRI = /^(\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP]) /
-/** `0|worker  | ` of pm2, `worker-1  | ` of docker compose. */
-const PROCESS_PREFIX = /^[\w.-]{1,60}(?:\|[\w.-]{1,60})?\s{0,20}\| /
+/** `0|worker  | ` of pm2, `worker-1  | ` of docker compose, `[pod/worker-x/main] ` of kubectl. */
+export const PROCESS_PREFIX = /^(?:[\w.-]{1,60}(?:\|[\w.-]{1,60})?\s{0,20}\| |\[pod\/[\w./-]{1,300}\] )/
+/** The number that begins a syslog line holds the level. */
+const PRIORITY = /^<(\d{1,3})>(?:\d )? ?/
 const LEADING_TIME =
-  /^(?:<\d{1,3}>\d? ?)?\[?(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?)\]?:?\s{0,8}/
-const LEADING_LEVEL =
-  /^[[(<|\s-]{0,3}(trace|debug|verbose|info|notice|warn|warning|error|err|fatal|critical|crit|emerg|panic)\b(?:\s?\(\d{1,10}\))?[\])>|:\s-]{0,4}/i
+  /^\[?(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?)(?: #\d{1,10})?\]?:?\s{0,8}/
+const WORDS = 'trace|debug|verbose|info|notice|warn|warning|error|err|fatal|critical|crit|emerg|panic'
+const LEADING_LEVEL = new RegExp(`^[[(<|\\s-]{0,3}(${WORDS})\\b(?:\\s?\\(\\d{1,10}\\))?[\\])>|:\\s-]{0,4}`, 'i')
+/** Between time and level: a process id, a thread, a request's id, or the name of a logger. */
+const CONTEXT = /^(?:(?:\[[^\]]{1,80}\]|[0-9a-f]{8}-[0-9a-f-]{27}|- [\w.:-]{1,80} -)[\s:]{1,4}){1,3}/i
+/** After such a context, and before a time, a word in the middle of a message must not be taken for the level. */
+const STRICT_LEVEL = new RegExp(
+  `^(?:\\[(${WORDS}|${WORDS.toUpperCase()})\\]|(${WORDS.toUpperCase()})\\b|([DIWEF]),|(?:[\\w-]{1,40}\\.)(${WORDS.toUpperCase()}):)[:|\\s-]{0,4}`,
+  'u',
+)
 // oxlint-disable-next-line no-control-regex
 const COLOURS = /\u001b\[[0-9;]{0,20}m/g
 
@@ -49,7 +60,7 @@ export function unwrap(line: string): Unwrapped {
   if (!line.startsWith('{')) return { text: line, partial: false }
   const object = line.length > MAX_LINE_LENGTH ? undefined : parseOutsideJson(line)
   if (!isJsonObject(object)) return { text: line, partial: false }
-  const { log, stream, MESSAGE, message } = object as JsonObject
+  const { log, stream, MESSAGE, message, line: entryOfLoki } = object as JsonObject
   if (typeof log === 'string' && (typeof stream === 'string' || isJsonObject(object['kubernetes'])))
     return {
       text: log.replace(/\r?\n$/, ''),
@@ -69,6 +80,10 @@ export function unwrap(line: string): Unwrapped {
     }
   if (typeof message === 'string' && object['process_id'] !== undefined && object['app_name'] !== undefined)
     return { text: message.trimEnd(), time: parseTime(object['timestamp']), partial: false }
+  const collected = typeof entryOfLoki === 'string' && isJsonObject(object['labels']) ? entryOfLoki : message
+  // Vector and Loki keep the line of the program in a field.
+  if (typeof collected === 'string' && (collected === entryOfLoki || typeof object['source_type'] === 'string'))
+    return { text: collected.trimEnd(), time: parseTime(object['timestamp']), partial: false }
   return { text: line, partial: false }
 }
 
@@ -80,34 +95,64 @@ export function parseRecord({ text: written, time, level = null }: Omit<Unwrappe
   const pairs = text.length <= MAX_LINE_LENGTH ? parseLogfmt(text) : undefined
   const value = pairs ?? (candidate ? parseOutsideJson(text.slice(start)) : undefined)
   const prefix = parseText(pairs ? '' : value === undefined ? text : text.slice(0, start))
-  if (!isJsonObject(value))
-    return { ...prefix, time: prefix.time ?? time, level: prefix.level ?? level, object: null, taken: [], text }
+  const outer = { time: prefix.time ?? time, level: prefix.level ?? level }
+  if (!isJsonObject(value)) return { ...outer, message: prefix.message, object: null, taken: [], text, before: '' }
   const object = isJsonObject(value['jsonPayload']) ? { ...value, ...value['jsonPayload'] } : (value as JsonObject)
   const own = TIME_FIELDS.find((name) => parseTime(fieldOf(object, name)) !== undefined)
-  const levelField = LEVEL_FIELDS.find((name) => fieldOf(object, name) !== undefined)
+  const levels = LEVEL_FIELDS.filter((name) => fieldOf(object, name) !== undefined)
+  const nameOf = (name: string) => levelName(fieldOf(object, name), object)
+  const levelField = levels.find((name) => isLevelWord(nameOf(name) ?? '')) ?? levels[0]
   const messageField = MESSAGE_FIELDS.find((name) => fieldOf(object, name) !== undefined)
   return {
-    time: own === undefined ? (prefix.time ?? time) : parseTime(fieldOf(object, own)),
-    level: levelField === undefined ? (prefix.level ?? level) : levelName(fieldOf(object, levelField), object),
+    time: own === undefined ? outer.time : parseTime(fieldOf(object, own)),
+    level: levelField === undefined ? outer.level : nameOf(levelField),
     message: messageField === undefined ? prefix.message || null : textOf(fieldOf(object, messageField)),
     object,
     taken: [own, levelField, messageField].flatMap((name) => name ?? []),
     text,
+    before: prefix.message.trim(),
   }
 }
 
-/** A time with its date and a level at the beginning of a text line. */
+/** A time with its date and a level at the beginning of a text line, in either order. */
 function parseText(line: string): { time: Time | undefined; level: string | null; message: string } {
   let rest = line.replace(PROCESS_PREFIX, '')
+  const priority = PRIORITY.exec(rest)
+  if (priority) rest = rest.slice(priority[0].length)
+  const early = STRICT_LEVEL.exec(rest.slice(0, 60))
+  const isTimed = early !== null && LEADING_TIME.test(rest.slice(early[0].length, 140))
+  if (isTimed) rest = rest.slice(early[0].length)
   const time = LEADING_TIME.exec(rest.slice(0, 80))
   if (time) rest = rest.slice(time[0].length)
-  const level = LEADING_LEVEL.exec(rest.slice(0, 60))
-  if (level) rest = rest.slice(level[0].length)
+  const found = (isTimed ? null : leadingLevel(rest)) ?? contextLevel(rest)
+  if (found) rest = rest.slice(found.length)
+  const word = found?.word ?? (isTimed ? wordOf(early) : undefined)
   return {
     time: time ? parseTime(time[1]!.replaceAll('/', '-')) : undefined,
-    level: level ? levelName(level[1]!.toLowerCase()) : null,
+    level: word ? levelName(word) : priority ? syslogLevel(Number(priority[1]) % 8) : null,
     message: rest,
   }
+}
+
+interface Level {
+  word: string
+  /** Of what is before the message. */
+  length: number
+}
+
+function leadingLevel(text: string): Level | null {
+  const level = LEADING_LEVEL.exec(text.slice(0, 60))
+  return level && { word: level[1]!.toLowerCase(), length: level[0].length }
+}
+
+function contextLevel(text: string): Level | null {
+  const before = CONTEXT.exec(text.slice(0, MAX_PREFIX))?.[0].length ?? 0
+  const level = STRICT_LEVEL.exec(text.slice(before, before + 60))
+  return level && { word: wordOf(level), length: before + level[0].length }
+}
+
+function wordOf([, ...words]: RegExpExecArray): string {
+  return words.find((word) => word !== undefined)!.toLowerCase()
 }
 
 /** A field by its name, or by the path of nested fields: `err.code`. */

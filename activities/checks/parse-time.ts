@@ -5,17 +5,8 @@ import type { Json } from '../../src/core/json.ts'
 export type Time = { at: number } | { latest: number }
 
 export const TIME_FIELDS = [
-  'time',
-  'timestamp',
-  'ts',
-  '@timestamp',
-  '@t',
-  'datetime',
-  'date',
-  'asctime',
-  'instant',
-  't',
-  'timeUnixNano',
+  ...['time', 'timestamp', 'ts', '@timestamp', '@t', 'datetime', 'date', 'asctime', 'instant', 't', 'timeUnixNano'],
+  ...['Timestamp', 'timestampSeconds', 'time_iso8601', 'msec'],
 ]
 
 const MAX_TIME_MS = 8.64e15
@@ -27,8 +18,9 @@ const WEST_MS = 12 * 3_600_000
 export function parseTime(value: Json | undefined): Time | undefined {
   if (typeof value === 'number') return fromEpoch(value)
   if (isJsonObject(value)) {
-    const seconds = value['epochSecond']
-    return typeof seconds === 'number' ? fromEpoch(seconds) : undefined
+    const seconds = Number(value['epochSecond'] ?? value['seconds'] ?? NaN)
+    const nanos = Number(value['nanoOfSecond'] ?? value['nanos'] ?? 0)
+    return Number.isFinite(seconds + nanos) ? fromEpoch(seconds + nanos / 1e9) : undefined
   }
   if (typeof value !== 'string' || value.length > 64) return undefined
   const text = value.trim()

@@ -1,14 +1,22 @@
 import type { LogTail } from '../../src/targets/read-logs.ts'
-import { parseRecord, unwrap } from './parse-log-line.ts'
+import { parseRecord, PROCESS_PREFIX, unwrap } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
 
-/** A message with its stack trace is not kept longer than this. */
+/** Of a message with its stack trace. Its whole text is searched. */
 const MAX_MESSAGE_LENGTH = 32 * 1024
 const MAX_PARTS_LENGTH = 1024 * 1024
 
+/** Lines that only continue a record: indented, closing brackets, and the parts of a stack trace. */
+const CONTINUATION = /^(\s|[}\])]|Caused by: |During handling of |The above exception |Traceback |-{3}|\.{3}|\^)/
+/** The first line of a stack trace: `TypeError: …`, `Error [ERR_X]: …`, `java.sql.SQLException: …`. */
+const EXCEPTION = /^(Uncaught |Unhandled )?([\w$]{1,100}\.){0,20}[\w$]{0,100}(Error|Exception)( \[\w{1,60}\])?(:|$)/
+/** A record of these levels has no stack trace: the one after it is of another program, or of another time. */
+const QUIET = ['trace', 'debug', 'verbose', 'info', 'notice']
+
 /**
  * The records of a file's lines, in order: parts of a line that a container runtime split are joined, and the lines of a stack trace
- * belong to the text record before them.
+ * belong to the text record before them. Another line without a time is a record without a time: it may be much newer than the line
+ * before it, for example the output of a program of which only one library writes times.
  */
 export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord> {
   const parts = new Map<string, string>()
@@ -38,11 +46,11 @@ export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord
 
   function continues(record: LogRecord, isWrapped: boolean): boolean {
     if (record.object || open!.object || !open!.time) return false
+    if (open!.text.length + record.text.length > MAX_PARTS_LENGTH) return false
+    const line = record.text.replace(PROCESS_PREFIX, '')
     // In a container's log every line has a time of its own.
-    if (isWrapped) return /^\s|^Caused by: |^[}\])]/.test(record.text)
-    // `Error: …` begins a stack trace, `ERROR …` and `error: …` begin a record.
-    const isOwn = record.level !== null && !/^[A-Z][a-z]/.test(record.text)
-    return !record.time && !isOwn && !record.text.startsWith('{')
+    if (isWrapped) return CONTINUATION.test(line)
+    return !record.time && (CONTINUATION.test(line) || (EXCEPTION.test(line) && !QUIET.includes(open!.level ?? '')))
   }
 }
 
@@ -56,7 +64,7 @@ function* withLast(lines: Iterable<string>): Generator<{ line: string; isLast: b
 }
 
 function append(record: LogRecord, line: string): void {
-  if (record.text.length + line.length > MAX_MESSAGE_LENGTH) return
   record.text += `\n${line}`
+  if ((record.message ?? '').length + line.length > MAX_MESSAGE_LENGTH) return
   record.message = `${record.message ?? ''}\n${line}`
 }

@@ -1,17 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { open, readdir, stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createGunzip } from 'node:zlib'
 import { messageOf } from '../core/errors.ts'
 import { encodingOf } from '../core/text-file.ts'
-import type { LogsTarget } from './targets.ts'
-
-export interface LogFile {
-  file: string
-  size: number
-  mtimeMs: number
-}
+import type { LogFile } from './find-log-files.ts'
 
 export interface LogTail {
   file: string
@@ -38,23 +31,6 @@ const COMPRESSED: [name: string, firstBytes: string][] = [
   ['xz', 'fd377a585a'],
   ['zip', '504b0304'],
 ]
-
-/** The files that match the target's patterns now, the most recently written first, and what could not be examined. */
-export async function findLogFiles(
-  target: Pick<LogsTarget, 'files'>,
-): Promise<{ files: LogFile[]; problems: string[] }> {
-  const problems: string[] = []
-  const note = (path: string) => (error: unknown) => {
-    if (!isAbsent(error)) problems.push(`cannot read ${path}: ${messageOf(error)}`)
-    return undefined
-  }
-  const found = new Set((await Promise.all(target.files.map((pattern) => expand(pattern, note)))).flat())
-  const stats = await Promise.all([...found].map(async (file) => ({ file, stats: await stat(file).catch(note(file)) })))
-  const files = stats
-    .flatMap(({ file, stats: s }) => (s?.isFile() ? [{ file, size: s.size, mtimeMs: s.mtimeMs }] : []))
-    .sort((a, b) => b.mtimeMs - a.mtimeMs)
-  return { files, problems }
-}
 
 /**
  * The ends of log files, in the given order: at most 8 MB of each and 32 MB in total. gzip is decompressed. `whole` is false where a part
@@ -156,35 +132,4 @@ function* linesOf(text: string, from: number): Generator<string> {
     const line = text.slice(start, text[end - 1] === '\r' ? end - 1 : end)
     if (line !== '') yield line
   }
-}
-
-/** Deleted meanwhile, or a pattern's folder that does not exist. */
-function isAbsent(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
-}
-
-/** The paths that match a pattern with `*` and `?` within its segments. */
-async function expand(pattern: string, note: (path: string) => (error: unknown) => undefined): Promise<string[]> {
-  const [, ...segments] = pattern.split('/')
-  let paths = ['/']
-  for (const segment of segments) {
-    if (!/[*?]/.test(segment)) {
-      paths = paths.map((path) => join(path, segment))
-      continue
-    }
-    const form = new RegExp(
-      `^${segment
-        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replace(/\*+/g, '.*')
-        .replace(/\?/g, '.')}$`,
-    )
-    const children = await Promise.all(
-      paths.map(async (path) => {
-        const names = (await readdir(path).catch(note(path))) ?? []
-        return names.filter((name) => form.test(name) && !name.startsWith('.')).map((name) => join(path, name))
-      }),
-    )
-    paths = children.flat()
-  }
-  return paths
 }

@@ -1,8 +1,11 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import type { Config, ConnectionConfig, PostgresConnection } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
+import { findLogFiles } from '../../targets/find-log-files.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
@@ -67,8 +70,7 @@ async function testConnection(
       await targets.process(name)
       return { detail: `commands: ${Object.keys(connection.commands).join(', ')}` }
     case 'logs':
-      await targets.logs(name)
-      return { detail: connection.files.join(', ') }
+      return testLogs((await targets.logs(name)).files)
   }
 }
 
@@ -103,6 +105,29 @@ function withLimitations(detail: string, limitations: Limitation[]): TestResult 
     warning: true,
     detail: [detail, ...limitations.map((one) => one.detail)].join('; '),
     fix: limitations.map((one) => one.fix).join('; '),
+  }
+}
+
+/** Files that are missing now may be there when an incident happens, so this is a warning. */
+async function testLogs(patterns: string[]): Promise<TestResult> {
+  const found = await Promise.all(
+    patterns.map(async (pattern) => ({ pattern, ...(await findLogFiles({ files: [pattern] })) })),
+  )
+  const problems = found.flatMap((one) => one.problems)
+  for (const { pattern, files, problems: known } of found) {
+    if (files.length === 0 && known.length === 0) problems.push(`no file matches ${pattern}`)
+    for (const { file } of files)
+      await access(file, constants.R_OK).catch((error: unknown) =>
+        problems.push(`cannot read ${file}: ${messageOf(error)}`),
+      )
+  }
+  const count = new Set(found.flatMap(({ files }) => files.map(({ file }) => file))).size
+  const detail = `${patterns.join(', ')}: ${count} ${count === 1 ? 'file' : 'files'}`
+  if (problems.length === 0) return { detail }
+  return {
+    warning: true,
+    detail: [detail, ...problems.slice(0, 5)].join('; '),
+    fix: 'correct "files" of the connection, or let the account of the worker read them',
   }
 }
 

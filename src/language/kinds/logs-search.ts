@@ -6,13 +6,13 @@ export const logsSearch: Kind = {
   summary: 'Searches log files of JSON lines or text, newest first.',
   doc: `A line matches if every field in \`where\` has the value (or one of a list of values) and its text contains at least one of \`contains\`, ignoring case. No matching line is a result too: \`count\` is 0 and \`newest\` is null.
 
-Nested fields are named by their path: \`err.code\`. Levels are compared by name in every spelling: \`level: error\` also matches pino's \`"level":50\`, \`ERROR\` and the field \`severity\`. Lines from Docker, Kubernetes (CRI), journald and pm2 are read without what these programs add. In a text file, a line that starts with a date, time and zone is read with its level and its message; the lines of a stack trace belong to it. \`time\` is in UTC. It is the field \`time\`, \`timestamp\`, \`ts\`, \`@timestamp\` or similar: ISO 8601 with a zone, or a number since 1970. \`fields\` is the rest of the line.
+Nested fields are named by their path: \`err.code\`. Levels are compared by name in every spelling: \`level: error\` also matches pino's \`"level":50\`, \`ERROR\` and the field \`severity\`. Lines from Docker, Kubernetes (CRI), journald and pm2 are read without what these programs add. In a text file, a line that starts with a date, time and zone is read with its level and its message; the lines of a stack trace belong to it. Any other line without a time may be newer than the line before it, so it counts as not understood if it may match. \`time\` is in UTC. It is the field \`time\`, \`timestamp\`, \`ts\`, \`@timestamp\` or similar: ISO 8601 with a zone, or a number since 1970. \`fields\` is the rest of the line.
 
 The check reads the last 8 MB of each file and 32 MB in total, starting with the file that was written last. It reads files that gzip compressed. The check fails if no file matches the patterns of the connection.
 
 The result is incomplete, and \`truncated\` is true, if there are more matches than \`limit\`, if older lines were not read, or if one of these is not empty:
 - \`unparsed\`: the number of lines that may match but were not understood: broken JSON, a text without a time, a time without a zone, a number such as 1e999, more than 100 levels of nesting;
-- \`unread\`: the number of files and folders that cannot be read; \`problem\` has the reason for the first one;
+- \`unread\`: the number of files and folders that cannot be read, of folders in the patterns that do not exist, and of pipes and devices; \`problem\` has the reason for the first one;
 - \`absentFields\`: fields of \`where\` that no line has, so that a wrong name does not look like "nothing found"; not those that may be null.`,
   parameters: {
     connection: connectionTo(['logs'], 'The name of the connection to the files.'),

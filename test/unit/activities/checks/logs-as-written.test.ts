@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -19,9 +20,9 @@ async function search(content: string | Buffer | string[], parameters: JsonObjec
   return searchFiles(parameters)
 }
 
-async function searchFiles(parameters: JsonObject = {}) {
+async function searchFiles(parameters: JsonObject = {}, files = [join(directory, '*')]) {
   const targets = openTargets({
-    connections: { logs: { kind: 'logs', files: [join(directory, '*')], redact: [] } },
+    connections: { logs: { kind: 'logs', files, redact: [] } },
   })
   const check = { name: 'l', kind: 'logs.search', timeoutMs: 5_000, retries: 0, place: 'p' }
   const { result, error } = await runCheck({ ...check, parameters: { connection: 'logs', ...parameters } }, targets)
@@ -65,6 +66,31 @@ describe('a search for errors finds the line', () => {
       'of OpenTelemetry',
       json({ timeUnixNano: `${at(5).getTime()}000000`, severityText: 'ERROR', body: { stringValue: 'refused' } }),
     ],
+    ['of slog, between two levels', json({ time: iso(5), level: 'ERROR+2', msg: 'refused' })],
+    [
+      'of a Google Cloud agent',
+      json({ severity: 'ERROR', timestampSeconds: at(5).getTime() / 1000, message: 'refused' }),
+    ],
+    [
+      'with seconds and nanoseconds',
+      json({
+        severity: 'ERROR',
+        timestamp: { seconds: Math.ceil(at(5).getTime() / 1000), nanos: 5 },
+        textPayload: 'refused',
+      }),
+    ],
+    ['of .NET', json({ Timestamp: iso(5), EventId: 0, LogLevel: 'Error', Message: 'refused' })],
+    ['of Monolog', json({ message: 'refused', level: 400, level_name: 'ERROR', datetime: iso(5) })],
+    ['of nginx', json({ time_iso8601: iso(5), level: 'error', message: 'refused' })],
+    ['of Rust’s tracing', json({ timestamp: iso(5), level: 'ERROR', fields: { message: 'refused' } })],
+    ['of Vector', json({ message: json({ level: 50, msg: 'refused' }), source_type: 'file', timestamp: iso(5) })],
+    ['of an export of Loki', json({ labels: {}, line: json({ level: 50, msg: 'refused' }), timestamp: iso(5) })],
+    ['of kubectl', `[pod/worker-7d4b9c6f5-x2x9k/main] ${iso(5)} ERROR refused`],
+    ['of Lambda', `${iso(5)}\t8f5e6f3a-0000-4000-8000-000000000000\tERROR\trefused`],
+    ['of PostgreSQL', `${iso(5).replace('T', ' ').replace('Z', ' UTC')} [42] ERROR:  refused`],
+    ['of a Java logger, with a thread', `${iso(5)} [pool-1-thread-2] ERROR refused`],
+    ['of a Python logger, with a zone', `${iso(5).replace('Z', '+0000')} - app.worker - ERROR - refused`],
+    ['of Monolog as text', `[${iso(5)}] app.ERROR: refused`],
     ['as text', `${iso(5)} [error]: refused`],
     [
       'of pino-pretty',
@@ -90,6 +116,8 @@ describe('what is not understood is counted', () => {
     ['no time at all', json({ level: 'error', msg: 'refused' })],
     ['an unknown level number', json({ level: 7, time: iso(5), msg: 'refused' })],
     ['a text without a level', `${iso(5)} refused`],
+    ['a level before an object, in an unknown form', `${iso(5)} !!3!! refused {"job":7}`],
+    ['a word in a message after a context', `${iso(5)} [main] Error handling was slow {"job":7}`],
   ])('%s', async (_, line) => {
     const result = await search([good, line, good], { where: { level: 'error' }, since: '1h' })
     expect(result).toMatchObject({ count: 0, unparsed: 1, truncated: true })
@@ -143,6 +171,47 @@ test('a stack trace belongs to its text line', async () => {
   expect(result.rows[0]!.message).toBe('job failed\nError: refused\n    at send (mail.js:1:2)')
 })
 
+test('a long stack trace is searched to its end, and its message is limited', async () => {
+  const frames = Array.from({ length: 2_000 }, (_, i) => `    at step${i} (/srv/app/node_modules/queue/index.js:1:2)`)
+  const result = await search([`${iso(5)} ERROR job failed`, ...frames, '    at last (mail.js:1:2)'], {
+    contains: ['mail.js'],
+  })
+  expect(result).toMatchObject({ count: 1, ...complete })
+  expect(result.rows[0]!.message!.length).toBeLessThan(40_000)
+})
+
+describe('a line without a time after one with a time', () => {
+  const banner = `${iso(7_200)} [info] server listens`
+  const since = { since: '1h', contains: ['refused'] }
+
+  test.each([
+    ['the output of another part of the program', ['payment refused']],
+    ['the stack trace of console.error', ['Error: refused', '    at pay (pay.js:1:2)']],
+  ])('is not as old as that one: %s', async (_, lines) => {
+    expect(await search([banner, ...lines], since)).toMatchObject({ count: 0, unparsed: 1, truncated: true })
+  })
+
+  test('is older than the next line with a time', async () => {
+    const lines = [banner, 'payment refused', `${iso(7_000)} [info] still here`]
+    expect(await search(lines, since)).toMatchObject({ count: 0, ...complete })
+  })
+})
+
+test.each([
+  ['Lambda with Python', `[ERROR]\t${iso(5)}\t8f5e6f3a-0000-4000-8000-000000000000\trefused`],
+  ['a logger of Ruby, with a zone', `E, [${iso(5)} #42] -- : refused`],
+])('a level before the time is read: %s', async (_, line) => {
+  const result = await search([line], { where: { level: 'error' }, since: '1m' })
+  expect(result).toMatchObject({ count: 1, ...complete })
+})
+
+test('the number that begins a syslog line holds the level', async () => {
+  expect(await search([`<11>1 ${iso(5)} host worker 42 - - refused`], { where: { level: 'error' } })).toMatchObject({
+    count: 1,
+    ...complete,
+  })
+})
+
 describe('files', () => {
   const error = `${json({ level: 50, time: Date.now() - 60_000, msg: 'refused' })}\n`
   const query = { where: { level: 'error' }, since: '1h' }
@@ -171,6 +240,45 @@ describe('files', () => {
     const past = Date.now() / 1000 - 7_200
     utimesSync(join(directory, 'app.log.2.zst'), past, past)
     expect(await search(error, query)).toMatchObject({ count: 1, ...complete })
+  })
+
+  test('with several names are read once', async () => {
+    writeFileSync(join(directory, 'app.log'), error)
+    symlinkSync('app.log', join(directory, 'current.log'))
+    linkSync(join(directory, 'app.log'), join(directory, 'copy.log'))
+    expect(await searchFiles(query)).toMatchObject({ count: 1, ...complete })
+  })
+
+  test('that are no files are counted, and folders that a wildcard matches are not', async () => {
+    execFileSync('mkfifo', [join(directory, 'pipe.log')])
+    mkdirSync(join(directory, 'archive'))
+    const result = await search(error, query)
+    expect(result).toMatchObject({ count: 1, unread: 1, truncated: true })
+    expect(result.problem).toBe(`cannot read ${join(directory, 'pipe.log')}: it is a pipe, not a file`)
+  })
+
+  test.each([
+    ['a folder instead of its files', () => directory, 'it is a folder, not a file'],
+    ['a folder that does not exist', () => join(directory, 'wroker', '*.log'), 'wroker does not exist'],
+    ['a file of a folder that does not exist', () => join(directory, 'wroker', 'app.log'), 'wroker does not exist'],
+  ])('of a pattern that names %s are counted', async (_, pattern, problem) => {
+    await search(error, query)
+    const both = await searchFiles(query, [join(directory, '*'), pattern()])
+    expect(both).toMatchObject({ count: 1, unread: 1, truncated: true, problem: expect.stringContaining(problem) })
+    await expect(searchFiles(query, [pattern()])).rejects.toThrow(problem)
+  })
+
+  test('that are not there yet, in a folder that is, do not matter', async () => {
+    await search(error, query)
+    const patterns = [join(directory, '*'), join(directory, 'error.log'), join(directory, '*.1')]
+    expect(await searchFiles(query, patterns)).toMatchObject({ count: 1, ...complete })
+  })
+
+  test('that were emptied while the program went on writing are read after the gap', async () => {
+    expect(await search(Buffer.concat([Buffer.alloc(5_000), Buffer.from(`\n${error}`)]), query)).toMatchObject({
+      count: 1,
+      unparsed: 1,
+    })
   })
 
   test('of Windows are read: UTF-16, a byte order mark, CRLF', async () => {
