@@ -259,8 +259,8 @@ describe('files', () => {
 
   test.each([
     ['a folder instead of its files', () => directory, 'it is a folder, not a file'],
-    ['a folder that does not exist', () => join(directory, 'wroker', '*.log'), 'wroker does not exist'],
-    ['a file of a folder that does not exist', () => join(directory, 'wroker', 'app.log'), 'wroker does not exist'],
+    ['a folder that does not exist', () => join(directory, 'absent', '*.log'), 'absent does not exist'],
+    ['a file of a folder that does not exist', () => join(directory, 'absent', 'app.log'), 'absent does not exist'],
   ])('of a pattern that names %s are counted', async (_, pattern, problem) => {
     await search(error, query)
     const both = await searchFiles(query, [join(directory, '*'), pattern()])

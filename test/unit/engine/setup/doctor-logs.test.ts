@@ -22,10 +22,10 @@ test('the number of log files is shown', async () => {
 })
 
 test('a pattern without files, and a folder that does not exist, are warnings', async () => {
-  const { warning, detail } = await doctor('*.log', '*.err', 'wroker/*.log')
+  const { warning, detail } = await doctor('*.log', '*.err', 'absent/*.log')
   expect(warning).toBe(true)
   expect(detail).toContain(`no file matches ${folder}/*.err`)
-  expect(detail).toContain(`the folder ${folder}/wroker does not exist`)
+  expect(detail).toContain(`the folder ${folder}/absent does not exist`)
 })
 
 test('a file that the worker may not read is a warning', async (context) => {
