@@ -21,6 +21,13 @@ export const WORKFLOW_WORKER = {
   reuseV8Context: true,
   /** How long the workflows of a killed worker wait for it before other workers take them. */
   stickyQueueScheduleToStartTimeout: '1s',
+  /**
+   * How long the workflow's code may run for one task; the SDK's default is 5 s of wall-clock time. When this time is over, Node ends
+   * the whole process ("async hook stack has become corrupted"), and the next worker that takes the task ends too. On a busy machine, a
+   * workflow with 10,000 signals needs more than 5 s. The interpreter limits its own steps, so it does not need a short limit.
+   * The SDK reads this option but does not list it in its type.
+   */
+  isolateExecutionTimeout: '1m',
 } as const
 
 /** Starts the workers of the given roles in this process: `diagnose` runs workflows and reads, `remediate` runs effects. */
