@@ -3,6 +3,7 @@ import { RunbookError } from '../src/core/errors.ts'
 import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import { cutText, toStorable } from '../src/core/storable.ts'
+import { Turns } from './checks/turns.ts'
 
 const REDACTED = '[redacted]'
 const MAX_TEXT_LENGTH = 2_000
@@ -28,6 +29,44 @@ export function capResult(result: JsonObject, redact: readonly string[] = []): J
     'RUNBOOK_CHECK_FAILED',
     `the result has ${kilobytes} kB, the limit is 64 kB: request less data`,
   )
+}
+
+/** To clean, shorten and measure a row takes about as long as parsing a text of this many times its length. */
+const COST_OF_ROW = 4
+
+/**
+ * As `capResult`, for rows that may be large: takes them one by one, gives other work its turn in between, and takes no further ones when
+ * the result is full. So a check holds neither the memory for all rows nor the event loop.
+ */
+export async function capRows(
+  rows: Iterable<JsonObject>,
+  rest: JsonObject,
+  redact: readonly string[],
+  signal?: AbortSignal,
+): Promise<JsonObject> {
+  const turns = new Turns(signal)
+  let kept: Json[] = []
+  let size = 0
+  let isShortened = false
+  let isFull = false
+  for (const given of rows) {
+    let row = cleaned(given, redact)
+    const length = bytes(row)
+    if (!isShortened && size + length > MAX_RESULT_BYTES) {
+      isShortened = true
+      kept = kept.map(shorten)
+      size = kept.reduce((sum: number, one) => sum + bytes(one) + 1, 0)
+    }
+    if (isShortened) row = shorten(row)
+    const stored = isShortened ? bytes(row) : length
+    isFull = kept.length >= MAX_ROWS || size + stored > MAX_RESULT_BYTES
+    if (isFull) break
+    kept.push(row)
+    size += stored + 1
+    if (turns.isOver(COST_OF_ROW * length)) await turns.next()
+  }
+  const truncated = rest.truncated === true || isShortened || isFull
+  return capResult({ ...rest, rows: kept, truncated }, redact)
 }
 
 /** A value from outside as it may be stored: named fields are redacted at any depth, secrets in strings are hidden, characters that cannot be stored are replaced. */

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { cutText } from '../../src/core/storable.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { isEmptyReason, normaliseReason } from './normalise-reason.ts'
 import { limitParameter, optionalDuration, requiredString } from './check-parameters.ts'
@@ -35,6 +35,7 @@ interface Failure {
 
 const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
+const STACK_NOT_READ = '(the reason is empty, and the stack trace is too long to be read)'
 const FIELDS = ['name', 'failedReason', 'opts', ...COUNTER_FIELDS]
 /** To normalise a reason takes about as long as parsing a text of this many times its length. */
 const COST_OF_NORMALISING = 4
@@ -60,7 +61,7 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
   }
   const rows = group(failures, now)
   const unread = failures.filter(({ isRead }) => !isRead).length
-  return capResult({ total, rows, unread, truncated: total > failures.length || unread > 0 }, target.redact)
+  return capRows(rows, { total, unread, truncated: total > failures.length || unread > 0 }, target.redact, signal)
 }
 
 /** `pairs`: id, score, id, score …, as ZRANGE WITHSCORES returns them. */
@@ -82,8 +83,10 @@ async function readFailures(target: BullmqTarget, pairs: string[], turns: Turns)
   )
   const failures: Failure[] = []
   for (const { reason, ...failure } of found) {
+    const stack = fromStack.get(failure.id)
+    if (stack === 'unread') failure.isRead = false
     // Before digits and ids are replaced: a password without its digits would no longer be recognised.
-    const text = scrubSecrets(fromStack.get(failure.id) ?? reasonOf(reason))
+    const text = scrubSecrets(stack === 'unread' ? STACK_NOT_READ : (stack?.text ?? reasonOf(reason)))
     if (turns.isOver(text.length * COST_OF_NORMALISING)) await turns.next()
     failures.push({
       ...failure,
@@ -101,18 +104,22 @@ function copyOf(text: string): string {
 
 /**
  * Reasons of failures without a message, such as Node's AggregateError: the first line of the newest stack trace, with its first frame if
- * the line is only the name of the error.
+ * the line is only the name of the error. `unread`: the stack traces are too long to be read.
  */
-async function readStackReasons(target: BullmqTarget, failures: { id: string }[]): Promise<Map<string, string>> {
+async function readStackReasons(
+  target: BullmqTarget,
+  failures: { id: string }[],
+): Promise<Map<string, { text: string } | 'unread'>> {
   const keys = failures.map(({ id }) => `${target.base}:${id}`)
   const texts = await readTexts(target, keys, ['stacktrace'], MAX_FIELD_BYTES)
   return new Map(
-    failures.flatMap(({ id }, i): [string, string][] => {
+    failures.flatMap(({ id }, i): [string, { text: string } | 'unread'][] => {
+      if (texts[i]!.notRead.length > 0) return [[id, 'unread']]
       const traces = parseOutsideJson(texts[i]!.values[0] ?? '')
       const newest = Array.isArray(traces) ? traces.at(-1) : undefined
       const [first = '', frame = ''] = typeof newest === 'string' ? newest.split('\n').map((line) => line.trim()) : []
       const text = isEmptyReason(first) ? [first, frame].join(' ').trim() : first
-      return text === '' ? [] : [[id, text]]
+      return text === '' ? [] : [[id, { text }]]
     }),
   )
 }

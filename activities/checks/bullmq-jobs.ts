@@ -2,16 +2,16 @@ import { MAX_ROWS } from '../../src/core/evidence.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { RunbookError } from '../../src/core/errors.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { limitParameter, optionalStrings, requiredString } from './check-parameters.ts'
 import { isMarker, readyTimes } from './ready-times.ts'
-import { readJobs } from './read-jobs.ts'
+import { parseJson, readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
-export const bullmqJobs: CheckImplementation = async (parameters, { targets }) => {
+export const bullmqJobs: CheckImplementation = async (parameters, { targets, signal }) => {
   const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
   const ids = optionalStrings(parameters, 'ids')
   const states = optionalStrings(parameters, 'states')
@@ -27,9 +27,13 @@ export const bullmqJobs: CheckImplementation = async (parameters, { targets }) =
     shown.filter(isWaiting).map(({ id }) => id),
   )
   const now = Date.now()
-  const rows = shown.map((job) => toRow(job, ready.get(job.id) ?? null, now))
   const isIncomplete = jobs.some(({ state, notRead }) => state === 'unsearched' || notRead.length > 0)
-  return capResult({ rows, truncated: wantedIds.length > limit || isIncomplete }, target.redact)
+  const rows = toRows(shown, ready, now)
+  return capRows(rows, { truncated: wantedIds.length > limit || isIncomplete }, target.redact, signal)
+}
+
+function* toRows(jobs: Job[], ready: Map<string, number | null>, now: number): Generator<JsonObject> {
+  for (const job of jobs) yield toRow(job, ready.get(job.id) ?? null, now)
 }
 
 /** At most `max` ids, in the order of the states. Oldest first; for `failed` and `completed` newest first. */
@@ -66,13 +70,14 @@ function rangesOf(target: BullmqTarget, state: string, max: number): RedisComman
   }
 }
 
-function isWaiting({ state }: Job): boolean {
+function isWaiting({ state }: Pick<Job, 'state'>): boolean {
   return state === 'waiting' || state === 'prioritized'
 }
 
-function toRow(job: Job, readyAt: number | null, now: number): JsonObject {
+function toRow({ dataText, ...job }: Job, readyAt: number | null, now: number): JsonObject {
   return {
     ...job,
+    data: parseJson(dataText),
     waitingMs: isWaiting(job) && readyAt !== null ? Math.max(0, now - readyAt) : null,
     activeMs: job.state === 'active' && job.processedOn !== null ? Math.max(0, now - job.processedOn) : null,
   }

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../src/core/json.ts'
 import { findLogFiles } from '../../src/targets/find-log-files.ts'
 import { readLogTails } from '../../src/targets/read-logs.ts'
 import type { LogTail } from '../../src/targets/read-logs.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import {
   limitParameter,
@@ -83,7 +83,8 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
   const newest = matches[0] ? new Date(matches[0].at).toISOString() : null
   const problem = problems[0] ?? null
   const counted = { unparsed, unread: problems.length, problem, absentFields }
-  return capResult({ count, newest, rows: matches.map(toRow), ...counted, truncated: incomplete }, target.redact)
+  const rest = { count, newest, ...counted, truncated: incomplete }
+  return capRows(matches.map(toRow), rest, target.redact, signal)
 }
 
 /** The total length of the matches that are kept in memory. The stored result has at most 64 kB of them. */

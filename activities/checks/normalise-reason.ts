@@ -10,7 +10,7 @@ const [HEAD_LENGTH, TAIL_LENGTH] = [180, 110]
 /** Of a long reason, only its beginning and its end are read. */
 const MAX_READ_LENGTH = 16 * 1024
 /** Of a long summary, the parts in which ids are looked for: several times what is kept. */
-const MAX_REPLACED = [1_500, 1_000] as const
+const MAX_REPLACED = [800, 500] as const
 const MAX_ISSUES = 5
 
 /** The name of an error without a message, and values that were thrown as they are: `AggregateError:`, `Error: undefined`. */

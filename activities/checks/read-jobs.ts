@@ -7,6 +7,7 @@ import type { Texts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 import { searchLists } from './search-lists.ts'
+import { Turns } from './turns.ts'
 
 export type JobState =
   | 'waiting'
@@ -29,7 +30,8 @@ export interface Job {
   lock: 'held' | 'missing' | 'none'
   /** Null: the job's hash does not exist. */
   name: string | null
-  data: Json
+  /** Not parsed, because parsing the data of many jobs would hold the event loop. */
+  dataText: string | null
   attemptsMade: number
   attemptsStarted: number
   stalls: number
@@ -62,6 +64,8 @@ const NAMES: Record<string, string> = { opts: 'maxAttempts', pb: 'worker', defa:
 /** How many entries at each end of a list are searched for each job. Longer lists are read once for all jobs that are left. */
 const MAX_NEAR_END = 1_000
 const LISTS = ['wait', 'paused', 'active']
+/** To send the commands of all jobs at once would hold the event loop. */
+const JOBS_PER_READ = 100
 
 /**
  * Reads jobs with pipelined plain reads. The reads are not one snapshot: a job that moves between two of them can seem to be nowhere, or
@@ -76,7 +80,13 @@ export async function readJobs(target: BullmqTarget, ids: string[]): Promise<Job
   const again = new Map((await findPlaces(target, suspiciousIds)).map((place) => [place.id, place]))
   const keys = ids.map((id) => `${target.base}:${id}`)
   const texts = await readTexts(target, keys, TEXTS)
-  return places.map((place, i) => toJob(combine(place, again.get(place.id)), texts[i]!))
+  const jobs: Job[] = []
+  const turns = new Turns()
+  for (const [i, place] of places.entries()) {
+    jobs.push(toJob(combine(place, again.get(place.id)), texts[i]!))
+    if (turns.isOver(texts[i]!.values[TEXTS.indexOf('opts')]?.length ?? 0)) await turns.next()
+  }
+  return jobs
 }
 
 /** The second read counts. A lock that is missing in both is reported as missing only if the job was not restarted in between. */
@@ -87,7 +97,13 @@ function combine(first: Place, second: Place | undefined): Place {
 }
 
 async function findPlaces(target: BullmqTarget, ids: string[]): Promise<Place[]> {
-  if (ids.length === 0) return []
+  const places: Place[] = []
+  for (let i = 0; i < ids.length; i += JOBS_PER_READ)
+    places.push(...(await findSomePlaces(target, ids.slice(i, i + JOBS_PER_READ))))
+  return places
+}
+
+async function findSomePlaces(target: BullmqTarget, ids: string[]): Promise<Place[]> {
   const key = (part: string) => `${target.base}:${part}`
   const nearEnds = (list: string, id: string): RedisCommand[] => [
     ['lpos', key(list), id, 'RANK', -1, 'MAXLEN', MAX_NEAR_END],
@@ -174,7 +190,7 @@ function toJob({ id, state, lock, stranded, numbers }: Place, { values, notRead 
     state,
     lock,
     name: text('name'),
-    data: parseJson(text('data')),
+    dataText: text('data'),
     ...countersOf(numbers),
     maxAttempts: maxAttempts(text('opts')),
     priority: number('priority') ?? 0,
@@ -198,7 +214,7 @@ export function maxAttempts(opts: string | null): number {
   return typeof value === 'number' ? Math.max(1, value) : 1
 }
 
-function parseJson(text: string | null): Json {
+export function parseJson(text: string | null): Json {
   if (text === null) return null
   try {
     return parseExactJson(text)

@@ -3,6 +3,7 @@ import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
+import { Turns } from './turns.ts'
 
 /** The queue's own events are read back so far: BullMQ keeps about 10,000. */
 const MAX_EVENTS = 10_000
@@ -48,21 +49,31 @@ async function estimate(target: BullmqTarget, ids: string[], now: number): Promi
     ),
     readTexts(target, ids.map(key), ['opts']),
   ])
-  return new Map(
-    ids.map((id, i): [string, Ready] => {
-      const [added, started, ...counters] = numbers[2 * i] as (string | null)[]
-      const [timestamp, startedAt] = [Number(added ?? 0), Number(started ?? 0)]
-      const { attemptsMade, attemptsStarted } = jobCounters(counters)
-      const ran = startedAt > 0 || attemptsStarted > 0 || attemptsMade > 0
-      if (timestamp <= 0 || ran || Number(numbers[2 * i + 1]) > 0)
-        return [id, { at: null, fromEvents: true, startedAt }]
-      const { values, notRead } = texts[i]!
-      const delay = notRead.length > 0 ? null : delayOf(values[0] ?? null)
-      if (delay === 0) return [id, { at: timestamp, fromEvents: false, startedAt }]
-      const due = delay === null ? Infinity : timestamp + delay
-      return [id, { at: due <= now ? due : null, fromEvents: true, startedAt }]
-    }),
-  )
+  const ready = new Map<string, Ready>()
+  const turns = new Turns()
+  for (const [i, id] of ids.entries()) {
+    const [opts] = texts[i]!.notRead.length > 0 ? [undefined] : texts[i]!.values
+    ready.set(id, estimateOne(numbers[2 * i] as (string | null)[], Number(numbers[2 * i + 1]) > 0, opts, now))
+    if (turns.isOver(opts?.length ?? 0)) await turns.next()
+  }
+  return ready
+}
+
+/** `opts`: undefined if it was not read. */
+function estimateOne(
+  [added = null, started = null, ...counters]: (string | null)[],
+  hadChildren: boolean,
+  opts: string | null | undefined,
+  now: number,
+): Ready {
+  const [timestamp, startedAt] = [Number(added ?? 0), Number(started ?? 0)]
+  const { attemptsMade, attemptsStarted } = jobCounters(counters)
+  const ran = startedAt > 0 || attemptsStarted > 0 || attemptsMade > 0
+  if (timestamp <= 0 || ran || hadChildren) return { at: null, fromEvents: true, startedAt }
+  const delay = opts === undefined ? null : delayOf(opts)
+  if (delay === 0) return { at: timestamp, fromEvents: false, startedAt }
+  const due = delay === null ? Infinity : timestamp + delay
+  return { at: due <= now ? due : null, fromEvents: true, startedAt }
 }
 
 /** BullMQ before 5 puts `0:` with a time, or `0:0`, into `wait` or `paused` to wake its workers. */

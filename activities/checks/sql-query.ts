@@ -10,7 +10,7 @@ import { withPostgres } from '../../src/targets/open-postgres.ts'
 import { readEveryRow } from '../../src/targets/row-security.ts'
 import { limitBytes, type ByteLimit } from '../../src/targets/limit-bytes.ts'
 import { openPortal, readNextRows, type ReadRows, type ReadStatement } from '../../src/targets/read-portal.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalList, optionalRecord, requiredString } from './check-parameters.ts'
@@ -53,7 +53,7 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
     return false
   })
   const rows = pick(found.rows.slice(0, MAX_ROWS), found.fields, columns)
-  return capResult({ rows, truncated: !ended || found.rows.length > MAX_ROWS }, target.redact)
+  return capRows(rows, { truncated: !ended || found.rows.length > MAX_ROWS }, target.redact, signal)
 }
 
 /** Adds rows to `found` until one of the limits is reached. Returns whether no rows are left. */

@@ -1,0 +1,53 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+const MB = 1024 * 1024
+
+export interface Measured<T> {
+  result: T
+  /** The most processor time between two turns of the event loop. Unlike time on a clock, it does not depend on other processes. */
+  heldMs: number
+  /** By how much the memory that is in use grew at most, without what could be collected. */
+  megabytes: number
+}
+
+/** Runs the work twice: once to see how long it holds the event loop, once to see how much memory it needs. */
+export async function measure<T>(work: () => Promise<T>): Promise<Measured<T>> {
+  await work()
+  const heldMs = await longestTurn(work)
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const inUse = () => {
+    collect()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+  const before = inUse()
+  let most = before
+  const timer = setInterval(() => (most = Math.max(most, inUse())), 40)
+  try {
+    const result = await work()
+    return { result, heldMs, megabytes: (Math.max(most, inUse()) - before) / MB }
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+async function longestTurn(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0
+  let isRunning = true
+  let last = process.cpuUsage()
+  const turn = () => {
+    const { user, system } = process.cpuUsage(last)
+    longest = Math.max(longest, (user + system) / 1_000)
+    last = process.cpuUsage()
+    if (isRunning) setImmediate(turn)
+  }
+  setImmediate(turn)
+  try {
+    await work()
+  } finally {
+    isRunning = false
+  }
+  return longest
+}
