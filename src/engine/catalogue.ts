@@ -11,7 +11,10 @@ import { authorsOf } from './runbook-authors.ts'
 export type { Catalogue, LoadedRunbook } from '../language/load.ts'
 
 export interface EngineCatalogue extends Catalogue {
-  /** By plan digest: the person who changed the runbook last. Read only if the policy excludes authors; absent: unknown. */
+  /**
+   * The person who changed each runbook last, by plan digest. Read only if the policy excludes authors; a runbook is
+   * absent if its author is unknown.
+   */
   authors: ReadonlyMap<string, string>
 }
 

@@ -57,7 +57,10 @@ export async function openEngine(
   return { config, database, temporal, catalogue, people, keyring, targets, close }
 }
 
-/** Temporal's own variables are read from `.runbook/env` too, where the embedded stack writes its address. */
+/**
+ * The address of Temporal. Temporal's own environment variables are also read from `.runbook/env`, because the embedded
+ * stack writes them there.
+ */
 export function temporalAddress(config: Config): TemporalAddress {
   const { environment } = readEnvironment(config.directory, process.env)
   const temporalVariables = Object.entries(environment).filter(([name]) => name.startsWith('TEMPORAL_'))

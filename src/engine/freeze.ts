@@ -23,15 +23,18 @@ import {
 import { requireMigrated } from '../history/migrate.ts'
 
 export interface Frozen {
-  /** False: the freeze was already in that state. */
+  /** False if the freeze was already in the wanted state. */
   turned: boolean
   /** The freeze that is on now; null if it is off. */
   freeze: Control | null
-  /** The number of open incidents whose history records this. */
+  /** The number of open incidents in whose history this change was recorded. */
   incidents: number
   /** Permits that were granted before the freeze and may still lead to an effect. */
   inFlight: PermitInFlight[]
-  /** Sessions of the engine that stopped while they took a permit: they were ended, so they get none. */
+  /**
+   * The number of the engine's database sessions that stopped while they took a permit. They were ended, so they get no
+   * permit.
+   */
   ended: number
   /**
    * Sessions that were taking a permit when the freeze was switched on, and neither finished nor could be ended: each may still get
@@ -41,9 +44,12 @@ export interface Frozen {
 }
 
 const ANSWER_TIMEOUT_MS = 5_000
-/** A permit, or a change of a control, takes milliseconds. A session that needs longer has stopped, and is ended. */
+/** Taking a permit or changing a control takes milliseconds. A session that needs longer has stopped, and is ended. */
 const STOPPED_AFTER_MS = 400
-/** For the records in the incidents' histories. A locked incident must not delay the others or the command. */
+/**
+ * The time limit for recording the freeze in the histories of all open incidents. A locked incident must delay neither
+ * the others nor the command.
+ */
 const RECORD_TIMEOUT_MS = 500
 const RECORD_POLL_MS = 50
 const RECORD_BATCH = 200
@@ -115,7 +121,7 @@ async function awaitPermits(database: Database): Promise<Pick<Frozen, 'ended' | 
         throw error
       },
     )
-  // Only these did not see the control; sessions that ask for a permit later do.
+  // Only the sessions that hold the lock now may have missed the control. Sessions that ask for a permit later see it.
   const before = await holdersOf(database, ADVISORY_LOCKS.controls)
   if (before.length === 0 || (await isOver())) return { ended: 0, unseen: [] }
   const ended = await endSessions(database, before)
@@ -124,7 +130,7 @@ async function awaitPermits(database: Database): Promise<Pick<Frozen, 'ended' | 
   return { ended, unseen: left.filter(({ pid }) => before.some((one) => one.pid === pid)) }
 }
 
-/** Runs `work` in a transaction that waits for locks only briefly. */
+/** Runs `work` in a transaction with short limits for its locks and statements. */
 function brief<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
   return transaction(database, async (connection) => {
     await connection.query(limits(ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS, STOPPED_AFTER_MS))
@@ -140,7 +146,7 @@ async function endSessions(database: Database, sessions: LockHolder[]): Promise<
       connection.query<{ ended: boolean }>('SELECT pg_terminate_backend($1) AS ended', [pid]),
     ).then(
       ({ rows }) => (ended += rows[0]!.ended ? 1 : 0),
-      // A session of another role, which this role may not end: the next attempt waits for it again.
+      // The session belongs to a role whose sessions this role may not end. The next attempt waits for it again.
       () => {},
     )
   return ended
@@ -160,11 +166,11 @@ async function recordInOpenIncidents(
       const batch = await recordBatch(database, event, recorded)
       recorded.push(...batch)
       if (batch.length === 0 && !(await hasOthers(database, recorded))) break
-      // The rest is locked, usually for milliseconds.
+      // The remaining incidents are locked, usually for milliseconds.
       if (batch.length === 0) await sleep(RECORD_POLL_MS)
     } while (performance.now() < until)
   } catch {
-    // The freeze is in force; an incident's history may lack it.
+    // The freeze is in force all the same. Only the record in an incident's history may be missing.
   }
   return recorded.length
 }

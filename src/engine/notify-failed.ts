@@ -14,8 +14,8 @@ const RETRY_SECONDS = 15
 const BATCH = 100
 
 /**
- * Claims incidents that ended as `failed` without an escalation in their history, such as those whose workflow ended or never started:
- * nobody was notified of them by the workflow.
+ * Claims incidents that ended as `failed` and have no escalation in their history, because their workflow ended early
+ * or never started. Nobody has been notified of these incidents.
  */
 export async function failedUnannounced({ database }: Pick<Engine, 'database'>): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(

@@ -7,7 +7,7 @@ export function peopleOf(config: Pick<Config, 'people'>): People {
   return Object.fromEntries(Object.entries(config.people).map(([name, person]) => [name, { name, ...person }]))
 }
 
-/** The people who may decide, and the configured rules for them. */
+/** The people who may decide, with the rules of the configuration that apply to their decisions. */
 export function decidersOf({ people, config }: { people: People; config: Config }): Deciders {
   return {
     people,

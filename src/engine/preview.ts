@@ -19,7 +19,7 @@ import { runIncident } from '../interpreter/run-incident.ts'
 import { scopeOf, withEvidence } from '../interpreter/scope.ts'
 import type { Targets } from '../targets/targets.ts'
 
-/** What a runbook would do now; nothing is done. */
+/** What a runbook would do now. A preview changes nothing. */
 export interface Preview {
   runbook: string
   incident: string
@@ -29,10 +29,10 @@ export interface Preview {
   causes: Finding[]
   /** The cause that the remedy would treat. */
   cause: string | null
-  /** null: nothing would be proposed; then `end` holds the outcome. */
+  /** null if nothing would be proposed. Then `end` holds the outcome. */
   proposal: PreviewedProposal | null
   end: { outcome: Outcome; reason: string; message: string | null } | null
-  /** Declared columns that differ from the server's, of all SQL checks. */
+  /** Columns that an SQL check declares differently from what the server returns. */
   columns: { check: string; column: string; message: string }[]
 }
 
@@ -48,7 +48,7 @@ export interface PreviewedProposal {
   approval: ProposedApproval & { withinMs: number }
 }
 
-/** The configuration's part in who must approve. */
+/** The settings of the configuration that determine who must approve. */
 export type ApprovalRules = Pick<Config, 'auto' | 'policy' | 'requesterMayApprove'>
 
 /**
@@ -108,7 +108,10 @@ async function proposalOf(draft: ProposalDraft, targets: Targets, rules: Approva
   return { remedy, title, risk, because, affected, approval, targets: draft.targets, actions }
 }
 
-/** Of all SQL checks, those of remedies included: there a wrong column would otherwise show only after the remedy was applied. */
+/**
+ * Compares the columns of all SQL checks. Those of remedies are included, because a wrong column there would otherwise
+ * be found only after the remedy was applied.
+ */
 async function columnsOf(plan: Plan, targets: Targets): Promise<Preview['columns']> {
   const remedyChecks = Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
     [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({
@@ -136,7 +139,10 @@ function literals(check: PlanCheck): JsonObject {
   )
 }
 
-/** Runs real checks up to the first gate; everything else is only kept in memory. */
+/**
+ * The interpreter's host for a preview: it runs real checks up to the first gate, and keeps everything else in memory
+ * only.
+ */
 class PreviewHost implements Host {
   readonly evidence: Preview['checks'] = []
   readonly atGate = new Error('the preview reached the gate')

@@ -21,15 +21,21 @@ export interface Reconciled {
 const BATCH = 100
 /** Concurrent requests to Temporal. */
 const CONCURRENCY = 10
-/** A process that accepts an incident starts it within this time, or it was killed. */
+/**
+ * The process that accepts an incident starts its workflow within this time, unless it was killed. Later the reconciler
+ * starts the workflow.
+ */
 const START_GRACE_MS = 2_000
 /** When a decided gate still has no permit after this time, its workflow is signalled again; each further wait is twice as long. */
 const SIGNAL_GRACE_SECONDS = 10
-/** The longest wait between two signals: after an outage of hours, a decision must not wait for more hours. */
+/** The longest wait between two signals. Without it, a decision would wait for hours more after an outage of hours. */
 const MAX_SIGNAL_INTERVAL_SECONDS = 60
-/** A workflow closes its incident within this time after its end, or never. */
+/**
+ * A workflow that has ended closes its incident within this time or not at all. Later the reconciler closes the
+ * incident.
+ */
 const CLOSE_GRACE_SECONDS = 15
-/** The least time between two requests to Temporal about one incident, over all processes. */
+/** The shortest time between two requests to Temporal about one incident, over all processes. */
 const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
@@ -55,7 +61,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
   return reconciled
 }
 
-/** Returns the incidents for which `work` returned true. */
+/** Runs `work` for each incident and returns those for which it returned true. */
 async function forEach(
   incidents: string[],
   errors: unknown[],
@@ -86,7 +92,8 @@ async function start(engine: Engine, incident: string): Promise<boolean> {
     await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs: readableInputs(incident, inputs) })
     return true
   } catch (error) {
-    // Another attempt cannot succeed: its workflow's id is taken, or its plan was changed. An incident that is never diagnosed must not stay open.
+    // With these two errors another attempt cannot succeed either: the workflow's id is taken, or the stored plan was
+    // changed. The incident is closed, because one that is never diagnosed must not stay open.
     if (!isRunbookError(error, 'RUNBOOK_CONFLICT') && !isRunbookError(error, 'RUNBOOK_REFUSED')) throw error
     await closeIncident(engine.database, { incident, outcome: 'failed', reason: error.message })
     return false
@@ -153,7 +160,7 @@ async function outcomeOf(
   return { outcome: 'failed', reason: `its workflow ${descriptions[state]}${why}` }
 }
 
-/** What the workflow or, for one that was terminated, Temporal or a person said. */
+/** Why the workflow ended: the error that it failed with, or the reason that was given when it was terminated. */
 async function whyEnded(engine: Engine, incident: string): Promise<string> {
   try {
     await (await incidentWorkflow(engine, incident)).result()

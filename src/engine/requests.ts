@@ -2,11 +2,11 @@ import { z } from 'zod'
 import { text } from '../gate/decision-schema.ts'
 
 /**
- * What people send about an incident, other than decisions (src/gate/decision-schema.ts): the bodies of the HTTP API, the command
- * line's requests, and what the use cases take.
+ * The requests that people send about an incident, except decisions, which are in src/gate/decision-schema.ts. The HTTP
+ * API, the command line and the engine's functions share these schemas.
  */
 
-/** `0-sql.update` */
+/** An action's id, such as `0-sql.update`. */
 const action = text(200, 1)
 /** The target's key, or `-` for an action that is done once. */
 const target = text(1_000, 1)
@@ -14,12 +14,12 @@ const comment = text(2_000).optional()
 
 /** A person states the outcome of an effect that is `unknown`. */
 export const settleRequest = z.strictObject({
-  /** Absent: the incident's latest gate. */
+  /** Absent: the incident's latest gate is meant. */
   gate: text(100).optional(),
   action,
   target,
   result: z.enum(['applied', 'refused']),
-  /** How the person knows. */
+  /** How the person found out the outcome. */
   comment: text(2_000, 1),
 })
 
@@ -30,7 +30,7 @@ export const doneRequest = z.strictObject({
   /** Which of the waiting steps; may be absent where only one waits. */
   action: action.optional(),
   target: target.optional(),
-  /** False: the person decided not to do it. */
+  /** False if the person decided not to do the step. */
   done: z.boolean(),
   /** The values of the step's form, by field name. */
   form: z.record(text(200), text(2_000)).optional(),

@@ -7,8 +7,9 @@ import type { Engine } from './engine.ts'
 import { trigger } from './trigger.ts'
 
 /**
- * Opens an incident that is linked to a closed one: the same type and inputs, with today's runbook. If an incident is open under the
- * same key, joins that one. Throws `RUNBOOK_CONFLICT` for an incident that is open.
+ * Opens an incident that is linked to a closed one: the same type and inputs, with the runbook as it is now. If another
+ * incident is open under the same key, this joins that one. Throws `RUNBOOK_CONFLICT` if the incident to retry is still
+ * open.
  */
 export async function retryIncident(engine: Engine, person: Person, id: string): Promise<Accepted> {
   const { type, inputs, closedAt } = await readIncident(engine.database, id)

@@ -68,7 +68,10 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
   }
 }
 
-/** A repeated activity finds the incident that it opened. Keys of HTTP requests contain a colon, so this is never one of them. */
+/**
+ * The idempotency key of a handoff: when the activity is repeated, it finds the incident that it opened. The keys of
+ * HTTP requests begin with a person's name and a colon, so they differ from these keys.
+ */
 function handOffKey(parent: string, type: string, inputs: JsonObject): string {
   return `handoff ${parent} ${digest({ type, inputs })}`
 }

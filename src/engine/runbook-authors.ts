@@ -11,8 +11,9 @@ const GIT_TIMEOUT_MS = 5_000
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 
 /**
- * Who changed each runbook last, by its git history; by plan digest. Only if a rule of the policy excludes authors. A runbook is absent
- * where this is unknown: no git, a shallow clone, changes that are not committed, an e-mail address that `people` does not name.
+ * Who changed each runbook last, according to git, by plan digest. Read only if a rule of the policy excludes authors.
+ * A runbook is absent if its author is unknown: there is no git, the clone is shallow, changes are not committed, or
+ * `people` does not have the author's e-mail address.
  */
 export async function authorsOf(
   { policy, people }: Pick<Config, 'policy' | 'people'>,
@@ -34,7 +35,10 @@ function isSame(one: string, other: string | undefined): boolean {
   return one.toLowerCase() === other?.toLowerCase()
 }
 
-/** The author's address of the last commit that changed the file; undefined if what was loaded is not what is committed. */
+/**
+ * The author's e-mail address of the last commit that changed the file; undefined if the loaded text differs from the
+ * committed one.
+ */
 async function lastAuthor({ file, text }: LoadedRunbook): Promise<string | undefined> {
   const path = await realpath(file)
   const git = async (...args: string[]) => {
@@ -46,7 +50,7 @@ async function lastAuthor({ file, text }: LoadedRunbook): Promise<string | undef
     })
     return stdout
   }
-  // In a shallow clone, the oldest commit that is present seems to be the author of everything.
+  // A shallow clone lacks older commits, so git would name the author of the oldest commit that it has.
   if ((await git('rev-parse', '--is-shallow-repository')).trim() !== 'false') return undefined
   const commit = (await git('rev-parse', 'HEAD')).trim()
   if ((await git('show', '--no-textconv', `${commit}:./${basename(path)}`)) !== text) return undefined

@@ -8,8 +8,8 @@ import { FORBIDDEN } from '../language/parse/parse-yaml.ts'
 import type { EvidenceView, GateView, Review, RoundView } from './views/view-types.ts'
 
 /**
- * A scenario file (YAML) made from a real incident: its checks' results and when they changed, the decisions, and the outcome. The
- * evidence is as redacted as in the history; review it before you commit the file.
+ * A scenario file (YAML) made from a real incident: its checks' results and when they changed, the decisions, and the
+ * outcome. Only what is redacted in the history is redacted here, so review the results before you commit the file.
  */
 export function scenarioFrom({ incident, evidence }: Review): string {
   const { id, type, runbook, planDigest, openedAt, inputs, rounds, outcome } = incident
@@ -42,7 +42,10 @@ export function scenarioFrom({ incident, evidence }: Review): string {
   return `${head.join('\n')}\n${yamlOf(file)}`
 }
 
-/** Results of diagnosed systems may hold bidi and invisible characters, which YAML files here may not: they are escaped, as `\\u202e`. */
+/**
+ * Results of diagnosed systems may hold invisible and bidirectional control characters, which scenario files may not
+ * contain. They are escaped, such as `\\u202e`.
+ */
 function yamlOf(file: JsonObject): string {
   const document = new Document(file, { aliasDuplicateObjects: false })
   visit(document, {

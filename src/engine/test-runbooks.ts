@@ -16,7 +16,7 @@ export interface TestedRunbook {
 }
 
 export interface TestedRunbooks {
-  /** Without the runbooks whose scenarios have problems. */
+  /** The runbooks whose scenarios were run. Runbooks whose scenarios have problems are left out. */
   tested: TestedRunbook[]
   /** Errors in runbooks and scenarios that prevent them from being run. */
   problems: Problem[]

@@ -17,17 +17,17 @@ import { readInputs } from './read-inputs.ts'
 
 export interface TriggerRequest {
   type: string
-  /** By name; strings are converted to the declared type. */
+  /** The inputs by name. Strings are converted to the declared types. */
   inputs: Record<string, unknown>
-  /** `person:<name>`, `alert:<source>`, `detect:<runbook>`, `handoff:<incident>`. */
+  /** Who or what asks: `person:<name>`, `alert:<source>`, `detect:<runbook>` or `handoff:<incident>`. */
   requester: string
   parent?: string
   idempotencyKey?: string
 }
 
-/** Requesters that repeat a report automatically. People and incidents that hand over do not. */
+/** Requesters that may repeat a report automatically, unlike people and handoffs. */
 const AUTOMATIC_REQUESTER = /^(alert|detect):/
-/** For runbooks without `detect: again`. */
+/** How long a key is quiet if the runbook does not set `detect: again`. */
 const DEFAULT_QUIET_MS = 3_600_000
 
 /**
@@ -73,7 +73,7 @@ export async function startAccepted(
   await markStarted(engine.database, start.incident, runId)
 }
 
-/** Well below the limit of a PostgreSQL index. */
+/** The key is indexed, and an entry of a PostgreSQL index may have at most about 2,700 bytes. */
 const MAX_KEY_BYTES = 1_000
 
 function incidentKey(plan: Plan, inputs: JsonObject): string {
@@ -102,7 +102,7 @@ function renderedKey(plan: Plan, scope: Scope): string {
 
 const digests = new WeakMap<Plan, string>()
 
-/** Stores a plan once per process, not once per incident. Returns its digest. */
+/** Stores the plan unless this process has stored it before. Returns its digest. */
 async function storePlanOnce(engine: Engine, plan: Plan, source: string): Promise<string> {
   const known = digests.get(plan)
   if (known) return known

@@ -6,7 +6,7 @@ import type { ProposedAction } from '../core/proposal.ts'
 export interface AppliedAction {
   action: ProposedAction
   remedy: PlanRemedy | undefined
-  /** As the effect was recorded. */
+  /** What the effect's record says the action returned. */
   observed?: JsonObject
 }
 
@@ -77,7 +77,7 @@ function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction
     actions,
     limits: { maxTargets: 1 },
     approval: strictest(applied, to),
-    // Each write is guarded by exactly the values that the effect wrote: there is nothing else to verify.
+    // Nothing needs to be verified, because each write is guarded by exactly the values that the effect wrote.
     verify: {
       checks: [],
       until: { cel: 'true', checks: [], grows: [], shrinks: [] },
@@ -88,7 +88,7 @@ function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction
   }
 }
 
-/** The approval that needed most people; effects that needed none need one to be undone. */
+/** The approval of the undo: it needs as many people as the strictest approval of the effects, and at least one. */
 function strictest(applied: AppliedAction[], to: string[]): PlanRemedy['approval'] {
   const approvals = applied.flatMap(({ remedy }) => (remedy && !remedy.approval.auto ? [remedy.approval] : []))
   const strictestOne = approvals.toSorted((one, other) => other.count - one.count)[0]
@@ -120,14 +120,14 @@ function planAction(index: number, { kind, with: given }: Reverse): PlanAction {
   }
 }
 
-/** The action that undoes it, or the reason why none does. */
+/** The action that undoes the given one, or the reason why no action can. */
 function reverse({ kind, with: given, preview }: ProposedAction, guardAfter: Json | undefined): Reverse | string {
   const { connection = '', id = '' } = given
   switch (kind) {
     case 'sql.update':
       return reverseUpdate(given, preview, guardAfter)
     case 'sql.execute': {
-      // Its preview SELECT describes the original change, not the undo.
+      // The preview SELECT is left out, because it describes the original change and not the undo.
       const { undo, preview: _, ...rest } = given
       if (typeof undo !== 'string') return 'the runbook has no undo statement for it'
       return { kind, with: { ...rest, sql: undo } }
@@ -139,7 +139,10 @@ function reverse({ kind, with: given, preview }: ProposedAction, guardAfter: Jso
   }
 }
 
-/** Guarded by the values that the write left, also in columns that the database changed by itself, such as `updated_at`. */
+/**
+ * An update with the previous values. Its guard holds the values that the write left, including those of columns that
+ * the database changed itself, such as `updated_at`.
+ */
 function reverseUpdate(
   given: JsonObject,
   preview: ProposedAction['preview'],

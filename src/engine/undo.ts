@@ -42,7 +42,7 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   await recordEvents(database, id, [{ actor: requester, kind: 'undo', data: { incident, created } }])
   if (workflowId !== undefined)
     await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs: {} }).catch(() => {
-      // The reconciler starts the workflow later.
+      // If Temporal does not answer, the incident is stored, and the reconciler starts its workflow later.
     })
   return accepted
 }

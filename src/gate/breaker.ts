@@ -32,7 +32,7 @@ export async function recordVerdict(
     const place = formatPlace({ kind: 'verified', round })
     const [stored] = await recordEvents(connection, incident, [{ place, actor: 'engine', kind: 'verified', data }])
     if (!stored!.fresh) return { at: stored!.at }
-    // A remedy without checks to verify it, such as an undo, gives no verdict.
+    // A remedy without a verification, such as an undo, gives no verdict.
     if (data.unseen) return { at: stored!.at }
     for (const name of connectionsOf(proposal).sort()) {
       const reason = await reasonToOpen(connection, gate, name, data.held)
@@ -51,7 +51,10 @@ export async function recordVerdict(
   })
 }
 
-/** Stores this verdict and returns why the breaker must open; undefined when it need not. Verdicts before its last closing do not count. */
+/**
+ * Stores this verdict. Returns why the breaker must open; undefined if it need not. Verdicts from before the breaker
+ * was last closed do not count.
+ */
 async function reasonToOpen(
   connection: Connection,
   gate: string,

@@ -62,14 +62,17 @@ export async function decide(
   return store(dependencies, { claims, isOwnKey: false, token: await dependencies.keyring.sign(claims), isOurs: true })
 }
 
-/** A decision as a signed token: from the workflow's signal, or from `runbook sign`. For a stored token it returns the stored decision. */
+/**
+ * Records a decision that arrives as a signed token, from the workflow's signal or from `runbook sign`. For a token
+ * that is stored already, it returns the stored decision.
+ */
 export async function decideByToken(dependencies: DecideDependencies, token: string): Promise<Decided> {
   return store(dependencies, { ...(await dependencies.keyring.examine(token)), token, isOurs: false })
 }
 
 interface SignedDecision extends SignedClaims {
   token: string
-  /** This call signed the token, so nobody else has it. */
+  /** Whether this call signed the token, so that nobody else has it. */
   isOurs: boolean
 }
 
@@ -116,7 +119,7 @@ async function tooMany(
   return most === undefined ? undefined : overLimit(connection, incident, person, 'decisions', most)
 }
 
-/** A token's id can be used once, over all gates. */
+/** The error for a token whose id was used before, on any gate. */
 async function usedBefore(connection: Connection, { gate, jti }: DecisionClaims): Promise<RunbookError | undefined> {
   const found = await connection.query('SELECT 1 FROM runbook.decisions WHERE jti = $1', [jti])
   if (found.rowCount === 0) return undefined

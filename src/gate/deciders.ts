@@ -2,10 +2,10 @@ import type { People, Person } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
 import type { DecisionClaims } from './decision-schema.ts'
 
-/** Who may decide, by the current configuration. A permission that is absent is not granted. */
+/** Who may decide, according to the current configuration. A permission that is absent is not granted. */
 export interface Deciders {
   people: People
-  /** What every approval needs at least. */
+  /** The policy: what every approval needs at least. */
   policy: Policy
   /** Groups whose members may decide alone, with a reason. */
   breakGlass?: readonly string[]

@@ -17,7 +17,7 @@ export const decisionRequest = z.strictObject({
   gate: text(100),
   proposalDigest: digest,
   decision: z.enum(['approve', 'reject']),
-  /** Keys of the approved targets; absent: all. */
+  /** Keys of the targets that the decision is about; absent if it is about all targets. */
   targets: z.array(text(1_000, 1)).min(1, 'must name a target; omit it to mean all targets').max(500).optional(),
   /** With `reject`: propose a remedy for the next cause that holds instead of ending the incident. */
   nextCause: z.boolean().optional(),
@@ -65,8 +65,8 @@ const decisionClaims = decisionRequest
 export type DecisionClaims = z.infer<typeof decisionClaims>
 
 /**
- * Validates claims from outside, because a person's own key signs whatever that person writes: unknown and missing fields are
- * refused. Throws `RUNBOOK_BAD_INPUT`.
+ * Validates the claims of a token, and refuses unknown and missing fields. This is necessary because people sign tokens
+ * with their own keys and can write anything into them. Throws `RUNBOOK_BAD_INPUT`.
  */
 export function readClaims(value: unknown): DecisionClaims {
   const read = decisionClaims.safeParse(value)

@@ -5,7 +5,7 @@ import type { Deciders } from './deciders.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 import type { SignedClaims } from './keyring.ts'
 
-/** What a decision on a gate is judged by. */
+/** The facts that determine whether a person may decide on a gate. */
 export interface DecisionContext {
   incident: LockedIncident
   gate: Pick<GateRow, 'proposal' | 'escalatedAt'>
@@ -29,7 +29,8 @@ export function ineligible(
   }
   if (alone !== undefined) return refusedBreakGlass(person, deciders)
   const { by, excludeRequester, onTimeout } = gate.proposal.approval
-  // The row alone is not trusted: no gate is widened before the proposal's own expiry.
+  // The gate's row alone is not trusted. More groups may decide only after the time at which the signed proposal
+  // expires.
   const isWidened = gate.escalatedAt !== null && onTimeout === 'escalate' && now >= new Date(gate.proposal.expiresAt)
   const groups = isWidened ? widenedGroups(gate.proposal.approval) : by
   if (!isInOneOf(person, groups))
@@ -44,7 +45,10 @@ function refusedBreakGlass({ name, groups }: Person, { breakGlass = [] }: Pick<D
   return `${name} may not use break-glass approval. The groups whose members may: ${breakGlass.join(', ') || '(none is configured)'}`
 }
 
-/** Break-glass, where the policy allows it, replaces the groups, the number and who is excluded; the signature is still required. */
+/**
+ * Why the policy refuses this decision; undefined if it does not. Where the policy allows break-glass, it lifts the
+ * rules about groups, the number of people and excluded people, but not the rule about signatures.
+ */
 function refusedByPolicy(
   terms: PolicyTerms,
   incident: LockedIncident,

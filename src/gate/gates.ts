@@ -50,7 +50,9 @@ function readProposal({ id, proposal }: { id: string; proposal: string }): Propo
   )
 }
 
-/** Gates for a view: those that can be shown, and the ids of those that were changed and cannot be read. */
+/**
+ * Gates for a view: those that can be shown, and the ids of those that cannot be read because somebody changed them.
+ */
 export interface ShownGates {
   gates: GateRow[]
   unreadable: string[]
@@ -87,7 +89,7 @@ export async function readGates(db: Queryable, incident: string): Promise<GateRo
   return found.rows.map(gateOf)
 }
 
-/** As `readGates`, for a view. */
+/** Like `readGates`, but for a view: gates that cannot be read do not throw. */
 export async function readShownGates(db: Queryable, incident: string): Promise<ShownGates> {
   const found = await db.query<RawGateRow>(`SELECT ${COLUMNS} FROM runbook.gates WHERE incident = $1 ORDER BY round`, [
     incident,
@@ -111,7 +113,7 @@ export interface LockedIncident {
   runbook: string
   planDigest: string
   key: string
-  /** Who opened the incident, and who opened its parent incidents. */
+  /** Who opened the incident and each incident that led to it by a handoff, retry or undo. */
   requesters: string[]
   cancelled: boolean
   cancelledBy: string | null
@@ -129,7 +131,10 @@ export async function hasPermit(connection: Queryable, gate: string): Promise<bo
   return found.rowCount === 1
 }
 
-/** Locks the incident, then the gate: every transaction locks in this order. `now` is the time of the database's clock. */
+/**
+ * Locks the incident, then the gate. Every transaction locks in this order, so that two cannot block each other. `now`
+ * is the time of the database's clock.
+ */
 export async function lockGate(
   connection: Connection,
   gate: string,

@@ -25,7 +25,10 @@ export interface Keyring {
    * `RUNBOOK_BAD_INPUT` for a token whose claims are not a valid decision.
    */
   verify(token: string): Promise<DecisionClaims>
-  /** As `verify`, and says whether the person's own key signed the token, or the engine for a person who had logged in. */
+  /**
+   * Like `verify`, but also returns whether the token was signed with the person's own key or with the engine's key for
+   * a person who had logged in.
+   */
   examine(token: string): Promise<SignedClaims>
   /** Signs a text with the engine's key. The text must name its purpose, so that the signature cannot be used for another one. */
   signText(text: string): string

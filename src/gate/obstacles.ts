@@ -7,19 +7,25 @@ import type { GateRow } from './gates.ts'
 export interface Obstacle {
   reason: 'cooldown' | 'limit' | 'busy'
   targets: string[]
-  /** What is in the way, in words. */
+  /** The reason as a sentence. */
   message: string
   endsAt: Date
 }
 
-/** The targets to ask about, with the lease that each needs. */
+/** The lease that each target needs, by the target's key. */
 export type LeasesByTarget = ReadonlyMap<string, string>
 
-/** A permit `p` counts unless everything that was tried under it was refused or skipped. */
+/**
+ * The SQL condition for permits `p` that count towards the limits: those under which not every effect was refused or
+ * skipped.
+ */
 const COUNTS = `NOT coalesce((SELECT bool_and(e.result IN ('refused', 'skipped')) FROM runbook.effects e
   WHERE e.gate = p.gate AND e.target = p.target), false)`
 
-/** The cooldown and the limit per hour that keep `remedy` (`<runbook>/<remedy>`) from these targets now. What was refused does not count. */
+/**
+ * The cooldown and the hourly limit that keep `remedy` (`<runbook>/<remedy>`) from these targets now. Targets for which
+ * everything was refused or skipped do not count.
+ */
 export async function limitObstacles(
   db: Queryable,
   gate: GateRow,
@@ -40,7 +46,8 @@ async function cooldownObstacles(
   leases: LeasesByTarget,
   cooldownMs: number,
 ): Promise<Obstacle[]> {
-  // An index cannot be searched by clock_timestamp(), which may change while the statement runs.
+  // The time is passed as a parameter, because PostgreSQL cannot search an index by clock_timestamp(), which changes
+  // while the statement runs.
   const found = await db.query<{ target: string; endsAt: Date }>(
     `SELECT p.target, max(p.issued_at) + $4 * interval '1 millisecond' AS "endsAt"
      FROM runbook.permits p
@@ -66,7 +73,7 @@ async function limitObstacle(
   perHour: number,
 ): Promise<Obstacle[]> {
   const wanted = leases.size
-  // `frees`: when one more target than now is possible.
+  // `frees` is the time at which the limit allows one more target than it does now.
   const found = await db.query<{ used: number; frees: Date }>(
     `SELECT count(*)::int AS used,
        coalesce((array_agg(p.issued_at ORDER BY p.issued_at DESC))[least($2, count(*))], statement_timestamp()) + interval '1 hour' AS frees

@@ -5,7 +5,10 @@ import type { People, Person } from '../core/person.ts'
 
 const CLOCK_TOLERANCE_S = 30
 const FETCH_TIMEOUT_MS = 5_000
-/** No spaces, commas or control characters: such a name is safe in a terminal, a log line and a list of names. */
+/**
+ * A person's or group's name without spaces, commas and control characters, so that it is safe in a terminal, a log
+ * line and a list of names.
+ */
 const NAME = /^[^\s\p{C},]{1,200}$/u
 
 /**
@@ -59,7 +62,7 @@ function refusal(error: unknown): RunbookError {
   return new RunbookError('RUNBOOK_UNREACHABLE', why, {}, error)
 }
 
-/** The code of jose's errors when the address of the keys returns something else. */
+/** The code of the errors that jose throws if the address of the keys returns something other than keys. */
 const GENERIC = errors.JOSEError.code
 
 function refused(why: string): RunbookError {

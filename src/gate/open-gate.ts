@@ -127,7 +127,10 @@ async function departsNow(connection: Connection, request: GateRequest): Promise
   return isSameJson(stored, demanded) ? undefined : 'its terms are not those of the policy'
 }
 
-/** What two attempts to open one gate must agree on: previews and times differ from one attempt to the next. */
+/**
+ * The parts of a proposal in which two attempts to open the same gate must agree. Previews and times are left out,
+ * because they differ between attempts.
+ */
 function withoutLooks({ gate, planDigest, remedy, cause, actions, targets, limits }: GateRequest['proposal']): unknown {
   const done = actions.map(({ id, kind, access, target, with: given }) => ({ id, kind, access, target, with: given }))
   return { gate, planDigest, remedy, cause, actions: done, targets, limits }

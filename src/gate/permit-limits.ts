@@ -8,7 +8,8 @@ import { limitObstacles } from './obstacles.ts'
 import { refuse, type PermitAnswer, type PermitRefused } from './permit-request.ts'
 
 export async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitRefused | undefined> {
-  // A change of a control waits for the permits that did not see it: no permit is granted after `freeze` has returned.
+  // Takes the lock shared, and `freeze` waits until all permits that may have missed its row have released the lock. So
+  // no permit is granted after `freeze` has returned.
   await lockShared(connection, ADVISORY_LOCKS.controls)
   const found = await connection.query<{ name: string; person: string; reason: string }>(
     'SELECT name, person, reason FROM runbook.controls WHERE name = ANY ($1) ORDER BY name DESC',
@@ -45,7 +46,10 @@ export function leaseOf({ key }: Pick<LockedIncident, 'key'>, gate: GateRow, rem
   return lock ?? `${remedy}/${target === ALL_TARGETS ? `${ALL_TARGETS}/${key}` : target}`
 }
 
-/** The first in the line asks often, so that the lease is not idle for long; the others less often, but before they are passed over. */
+/**
+ * The first waiter asks often, so that the lease is not idle for long. The others ask less often, but often enough not
+ * to lose their place.
+ */
 const ASK_FIRST_MS = 250
 const ASK_LAST_MS = 5_000
 

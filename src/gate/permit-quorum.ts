@@ -41,7 +41,8 @@ export async function notApproved(
     return isAllowed ? undefined : 'the configuration does not allow it to be applied without an approval'
   }
   const covered = approvedTargets(proposal, await countedVotes(connection, rules, asked), terms?.count)
-  // An action that is done once concerns all targets. (In a remedy without `for`, the only target has the key `-`.)
+  // An action that is done once for all targets needs the approval of every target. (In a remedy without `for`, the
+  // only target has the key `-`.)
   if (proposed.length > 0 && proposed.every((key) => covered.includes(key))) return undefined
   return `no quorum of signed approvals covers target ${target} of this proposal${demand}`
 }

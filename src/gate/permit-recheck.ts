@@ -6,7 +6,9 @@ import type { Connection } from '../history/database.ts'
 import type { GateRow } from './gates.ts'
 import { refuse, type PermitAnswer, type PermitRequest } from './permit-request.ts'
 
-/** Evidence of a re-check that is older than this is stale: the interpreter runs the checks again. */
+/**
+ * If the evidence of a re-check is older than this, the permit is refused and the interpreter runs the checks again.
+ */
 const MAX_RECHECK_AGE_MS = 60_000
 
 /**
@@ -36,7 +38,7 @@ export async function staleRecheck(
     'SELECT place, at, body FROM runbook.events WHERE incident = $1 AND starts_with(place, $2) ORDER BY seq DESC',
     [gate.incident, recheckPrefix(gate.round)],
   )
-  // The evidence of a re-check has the same prefix.
+  // The rows include the evidence of the re-checks, because its places begin with the same prefix.
   const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
   if (!last || last.at !== recheckedAt) return refuse('stale', 'another re-check was recorded since')
   const oldest = await oldestObservation(connection, gate.incident, last.place)

@@ -6,7 +6,10 @@ export interface PermitRequest {
   gate: string
   /** A target's key; `-` for an action that is done once. */
   target: string
-  /** What the executor holds and is about to run: compared with the proposal that the signatures cover. */
+  /**
+   * The digest of the proposal that the executor is about to apply. It is compared with the stored proposal, which the
+   * signatures cover.
+   */
   proposalDigest: string
   action: ProposedAction
   /** When the cause's checks last ran, as recorded (ISO 8601, microseconds). */
@@ -19,7 +22,7 @@ export type PermitRefusal =
 
 export type PermitAnswer = { granted: true; fence: number; lease: string } | PermitRefused
 
-/** `retryAfterMs`: when to ask again while others have the lease. */
+/** `retryAfterMs` is present while others hold the lease: how long to wait before asking again. */
 export interface PermitRefused {
   granted: false
   reason: PermitRefusal
@@ -29,7 +32,10 @@ export interface PermitRefused {
 
 export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 
-/** The rules for a permit: keys and people of the configuration as they are now, not as they were at the decision. */
+/**
+ * The rules for a permit, with the keys and people of the current configuration and not of the one at the time of the
+ * decision.
+ */
 export interface PermitRules extends Deciders {
   keyring: Keyring
   /** Whether the configuration allows this action to be applied without an approval. */

@@ -14,17 +14,18 @@ import { departsFromPlan } from './plan-terms.ts'
 import { demandedTerms, termsInForce } from './policy-terms.ts'
 
 /**
- * The engine's permission to apply one proposal to one target: the point of no return, taken in one transaction. Decisions are
- * verified by their signatures, not by their rows, and count while their person may still decide. The permit reserves the limits.
- * After a crash, a target that has a permit gets it again with a new fence: limits are not charged twice; signatures, freeze and
- * breaker are checked again.
+ * Takes, in one transaction, the engine's permission to apply one proposal to one target. From then on the decision can
+ * no longer be withdrawn. Decisions are verified by their signatures, not by their rows, and count only if their person
+ * may still decide. The permit counts towards the limits. After a crash, a target that has a permit gets it again with
+ * a new fence: it is not counted twice, but signatures, freeze and breaker are checked again.
  */
 export async function takePermit(
   database: Database,
   rules: PermitRules,
   request: PermitRequest,
 ): Promise<PermitAnswer> {
-  // Verified before the locks are taken: only a withdrawal changes a decision's row, and `approves` reads it again under the lock.
+  // Signatures are verified before the locks are taken, because that takes long. Only a withdrawal changes a decision's
+  // row later, and `countedVotes` reads the rows again under the lock.
   const verified = await verifiedDecisions(database, rules.keyring, request.gate)
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, request.gate)
@@ -47,11 +48,13 @@ export async function takePermit(
     })
     if (missing !== undefined) return refuse('not-approved', missing)
     const control = await refusedByControl(connection, gate)
-    // A remedy that has begun may go on after its approval has lapsed, but it does not wait for the end of a freeze for longer.
+    // A remedy that has begun may continue after its approval has lapsed, but it does not wait for the end of a freeze
+    // beyond that time.
     if (control?.reason === 'frozen' && lapsesAt(gate) <= now)
       return refuse('lapsed', `the approval is no longer valid, and ${control.message}`)
     if (control) return control
-    // After the freeze: a re-check that was made before it is too old by then, and is made again.
+    // The age of the re-check is compared only after the freeze was, because a re-check from before the freeze is too
+    // old when the freeze ends.
     const stale =
       earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request)
     if (stale) return stale
@@ -96,7 +99,7 @@ async function mismatchWithPlan(
   return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove, inForce)
 }
 
-/** Why a target gets no first permit any more; a permit that is taken again is not refused for these reasons. */
+/** Why a target gets no first permit any more. A target that had a permit before is not refused for these reasons. */
 async function tooLate(
   connection: Connection,
   incident: LockedIncident,

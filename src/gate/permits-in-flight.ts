@@ -10,7 +10,7 @@ export interface PermitInFlight {
   issuedAt: string
 }
 
-/** Permits in open incidents that may still lead to an effect, oldest first. A freeze does not take them back. */
+/** Permits in open incidents that may still lead to an effect, oldest first. A freeze does not revoke them. */
 export async function permitsInFlight(db: Queryable): Promise<PermitInFlight[]> {
   const found = await db.query<PermitInFlight & { proposal: string; recorded: string[] }>(
     `SELECT g.incident, p.gate, p.target, to_char(p.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "issuedAt", g.proposal,
@@ -23,7 +23,10 @@ export async function permitsInFlight(db: Queryable): Promise<PermitInFlight[]> 
     .map(({ incident, gate, target, issuedAt }) => ({ incident, gate, target, issuedAt }))
 }
 
-/** Ids of the actions that need a permit. A proposal that was damaged has one action that is never recorded. */
+/**
+ * Ids of the target's actions that need a permit. For a proposal that cannot be read, this is one made-up id, so that
+ * its permit counts as not recorded.
+ */
 function actionsOf(proposal: string, target: string): string[] {
   const read = readStoredProposal(proposal)
   if (!read) return ['']

@@ -7,10 +7,12 @@ import type { Proposal, ProposedAction } from '../core/proposal.ts'
 import { isTerms } from './policy-terms.ts'
 
 /**
- * Why a proposal cannot result from the incident's plan; undefined if it can. Asked when a gate is opened, and again for each
- * permit: who must approve, the limits and what is done come from the plan, not from the process that stored the proposal.
+ * Why a proposal cannot result from the incident's plan; undefined if it can. This is checked when a gate is opened,
+ * and again for each permit: who must approve, the limits and what is done come from the plan, not from the process
+ * that stored the proposal.
  *
- * `requesterExcluded`: whether the configuration excludes the requester from every approval. `terms`: what its policy demands now.
+ * `requesterExcluded`: whether the configuration excludes the requester from every approval. `terms`: what its policy
+ * demands now.
  */
 export function departsFromPlan(
   plan: Plan,
@@ -55,7 +57,8 @@ function approvalDeparts(
     onTimeout: approval.onTimeout,
     validForMs: approval.validForMs,
   }
-  // The policy of the moment when it was proposed can have raised the number; what it demands now is counted by the permit.
+  // The policy at the time of the proposal may have raised the number. What the policy demands now is checked when the
+  // permit is taken.
   const least = leastCount(count, approval.policy)
   return isSameJson(asked, { by, count: least, onTimeout, validForMs })
     ? undefined
@@ -73,7 +76,10 @@ function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'
   return undefined
 }
 
-/** A parameter that the plan does not have, or whose literal parts differ. What expressions gave was compared at the re-check. */
+/**
+ * A parameter that the plan does not have, or whose literal parts differ. The results of expressions are not compared
+ * here, because the re-check compares them.
+ */
 function parameterDeparts(planned: Record<string, Value>, { with: given }: ProposedAction): string | undefined {
   const names = new Set([...Object.keys(planned), ...Object.keys(given)])
   return [...names].find(

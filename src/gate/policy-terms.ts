@@ -32,7 +32,7 @@ export function demandedTerms(
   return stricterTerms(stored, inForce)
 }
 
-/** The shape only: a row of the database can hold anything. */
+/** Whether stored terms have the fields of `PolicyTerms`, because a row of the database can hold anything. */
 export function isTerms(stored: Partial<PolicyTerms> | null): boolean {
   if (stored === null) return false
   const { rules, groups, count, excludeRequester, excludeAuthor, strength, breakGlass, authors = [] } = stored

@@ -3,10 +3,13 @@ import type { NewEvent } from '../core/events.ts'
 import type { Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 
-/** How many refusals of one actor on one incident are each recorded. After that only the 32nd, the 64th and so on, with the count. */
+/**
+ * This many refusals of one actor on one incident are recorded one by one. After that only the 32nd, the 64th and so on
+ * are recorded, with the count.
+ */
 const REFUSALS_RECORDED = 20
 
-/** Counts one more, over all processes. Returns the new count. */
+/** Adds one to the stored count of the actor on the incident and returns the new count. */
 async function tally(connection: Connection, incident: string, actor: string, what: string): Promise<number> {
   const counted = await connection.query<{ count: string }>(
     `INSERT INTO runbook.tallies AS t (incident, actor, what, count) VALUES ($1, $2, $3, 1)
@@ -17,8 +20,8 @@ async function tally(connection: Connection, incident: string, actor: string, wh
 }
 
 /**
- * Counts what a person does to an incident, in the transaction that records it. The error when the person has done it `most` times before;
- * to throw it undoes the count.
+ * Counts an action of a person on an incident, in the transaction that records the action. Returns an error if the
+ * person has done this `most` times before. The caller throws it, which also rolls back the count.
  */
 export async function overLimit(
   connection: Connection,
@@ -34,7 +37,10 @@ export async function overLimit(
   )
 }
 
-/** Records what was refused. Not every time: somebody who tries thousands of times must not fill the history. */
+/**
+ * Records a refusal. Repeated refusals are not all recorded, so that somebody who tries thousands of times does not
+ * fill the history.
+ */
 export async function recordRefusal(
   connection: Connection,
   incident: string,
@@ -43,7 +49,7 @@ export async function recordRefusal(
   const count = await tally(connection, incident, event.actor, 'refusals')
   if (count <= REFUSALS_RECORDED) await recordEvents(connection, incident, [event])
   else if (Number.isInteger(Math.log2(count))) {
-    // Without the place: it may be taken by an earlier refusal of the same token.
+    // The event is stored without its place, because an earlier refusal of the same token may have that place.
     const { actor, kind, data } = event
     await recordEvents(connection, incident, [{ actor, kind, data: { ...data, refused: count } }])
   }

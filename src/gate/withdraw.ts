@@ -58,7 +58,7 @@ export async function withdraw(
   return result.withdrawn
 }
 
-/** Why the decision cannot be withdrawn; undefined when it can, and then `own` is defined. */
+/** Why the decision cannot be withdrawn; undefined if it can. Then `own`, the person's decision, is defined. */
 async function refuse(
   connection: Connection,
   gate: GateRow,
@@ -86,7 +86,7 @@ async function refuse(
   )
 }
 
-/** The gate's state without the withdrawn decision. */
+/** Updates the gate to the state that it has without the withdrawn decision. */
 async function updateGate(
   connection: Connection,
   gate: GateRow,

@@ -13,9 +13,12 @@ import { guarded, readRecorded } from './recorded.ts'
 export interface AuditReport {
   incidents: number
   events: number
-  /** The time of the checkpoint that the history was compared with; null: no checkpoint. */
+  /** The time of the checkpoint that the history was compared with; null if there was no checkpoint. */
   checkpoint: string | null
-  /** Empty: the history is as it was written. `incident` is `controls`, `plans` or `leases` for faults of no incident. */
+  /**
+   * Empty if nothing was changed. `incident` is `controls`, `plans` or `leases` for a fault that belongs to no
+   * incident.
+   */
   faults: ChainFault[]
 }
 

@@ -9,7 +9,7 @@ const checkpoint = z.strictObject({
   version: z.literal(1),
   /** The engine's id. */
   engine: z.string(),
-  /** ISO 8601, UTC, by the engine's database. */
+  /** When it was made: ISO 8601, UTC, by the clock of the engine's database. */
   at: z.string(),
   /** The last event of the freeze and the breakers: its number and hash. */
   controls: z.tuple([z.int(), z.string()]),
@@ -21,15 +21,20 @@ const checkpoint = z.strictObject({
 
 const signedCheckpoint = z.strictObject({
   checkpoint,
-  /** Ed25519 by the engine's key, over the checkpoint's canonical JSON. */
+  /** The Ed25519 signature of the engine's key over the checkpoint's canonical JSON. */
   signature: z.string(),
 })
 
-/** The heads of all chains at one moment. Kept elsewhere, it reveals events that were removed or rewritten up to then. */
+/**
+ * The last events of all chains at one moment. A copy outside the database reveals events that were removed or
+ * rewritten later.
+ */
 export type Checkpoint = z.infer<typeof checkpoint>
 export type SignedCheckpoint = z.infer<typeof signedCheckpoint>
 
-/** Distinguishes checkpoints from everything else that the engine's key signs. */
+/**
+ * Begins every signed text, so that no other signature of the engine's key passes for the signature of a checkpoint.
+ */
 const PURPOSE = 'runbook-checkpoint\n'
 
 export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<SignedCheckpoint> {

@@ -64,7 +64,9 @@ async function differencesFromToken(keyring: Keyring, row: Row): Promise<string[
   }).map((name) => `its token (${name})`)
 }
 
-/** Decoding ignores some bits of the last base64 character: compare the encoded text, so that a change of them is found. */
+/**
+ * Decoding ignores some bits of the last base64 character. Comparing the encoded text finds a change of these bits too.
+ */
 function isCanonicalBase64(token: string): boolean {
   return token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 }

@@ -78,8 +78,8 @@ export async function permitFaults(db: Queryable, { incident, events, fault }: R
 }
 
 /**
- * Intents have no event of their own: an effect without a ledger whose end was observed must have an intent between its permit and
- * its effect. An intent whose effect was not observed cannot be verified.
+ * Intents have no events. So this checks that every effect without a ledger whose result was observed has an intent
+ * that was recorded between its permit and the effect. An intent whose effect was not observed cannot be verified.
  */
 export async function intentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<{ gate: string; action: string; target: string; at: Date }>(
@@ -125,12 +125,12 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
     'SELECT id, round, proposal FROM runbook.gates WHERE incident = $1',
     [incident],
   )
-  // An undo verifies nothing and gives no verdict.
+  // An undo has no verification, so it has no verdict.
   for (const { seq, at, data } of events.filter((one) => one.kind === 'verified')) {
     if (data.unseen) continue
     const gate = gates.rows.find(({ round }) => round === data.round)
     const proposal = gate && readStoredProposal(gate.proposal)
-    // A missing or changed gate is already a fault of its own.
+    // A missing or changed gate is reported elsewhere as a fault, so it is left out here.
     for (const connection of proposal ? connectionsOf(proposal) : []) {
       const key = keyOf(gate!.id, '', connection)
       const row = rows.get(key)

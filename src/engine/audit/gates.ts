@@ -30,7 +30,7 @@ export async function gateFaults(db: Queryable, recorded: Recorded): Promise<voi
   for (const row of rows.rows) {
     const proposal = readStoredProposal(row.proposal)
     const proposed = events.find((event) => isOfGate(event, 'proposal', row.id))
-    // An unreadable or unrecorded proposal is already a fault of the chain itself.
+    // `verifyChain` already reports a proposal that is unreadable or has no event.
     if (!proposal || !proposed) continue
     await guarded(fault, `gate ${row.id}`, () => {
       const wrong = [...termsOf(row, proposal, proposed), ...stateOf(row, proposal, proposed, events)]

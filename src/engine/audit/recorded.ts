@@ -17,7 +17,9 @@ export async function readRecorded(db: Queryable, incident: string, faults: Chai
   return { incident, events, fault: (what, seq = 0) => void faults.push({ incident, seq, what }) }
 }
 
-/** A row and its event are written in one transaction, at slightly different times. */
+/**
+ * A row and its event are written in one transaction, but their times are read one after the other and differ slightly.
+ */
 const TOLERANCE_MS = 60_000
 
 /** Whether a row's time is close to its event's time, or both are missing. */
@@ -45,7 +47,7 @@ export function differing<Row extends object>(row: Row, expected: { [Name in key
     .map(([name]) => name)
 }
 
-/** Whether it is an event of this kind about this gate. */
+/** Whether the event has this kind and is about this gate. */
 export function isOfGate<K extends 'proposal' | 'decision' | 'withdrawal'>(
   event: StoredEvent,
   kind: K,
@@ -62,7 +64,10 @@ export function orNull(value: Json | undefined): Json {
   return value ?? null
 }
 
-/** Runs the check of one row. A row that was changed into something that no check expects is a fault, and does not stop the others. */
+/**
+ * Runs the check of one row. If a changed row makes the check throw, that is recorded as a fault, and the other rows
+ * are still checked.
+ */
 export async function guarded(
   fault: (what: string) => void,
   what: string,
@@ -71,7 +76,8 @@ export async function guarded(
   try {
     await check()
   } catch (error) {
-    // What the database itself refuses is no fault of the history.
+    // An error of the database or the engine says nothing about the row, so it is not recorded as a fault of the
+    // history.
     if (isRunbookError(error) || typeof (error as { code?: unknown }).code === 'string') throw error
     fault(`${what} cannot be checked: ${messageOf(error)}`)
   }

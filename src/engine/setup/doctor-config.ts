@@ -20,9 +20,9 @@ const ANSWER_TIMEOUT_MS = 4_000
 export interface DoctorOptions {
   cwd: string
   env: Record<string, string | undefined>
-  /** True: a missing worker is an error; false: a warning. */
+  /** Whether a missing worker is an error. If false, it is a warning. */
   workerExpected: boolean
-  /** The command that starts everything. */
+  /** The command that starts the whole engine, for hints. */
   start: string
 }
 

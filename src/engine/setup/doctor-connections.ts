@@ -142,7 +142,7 @@ async function testHttp(targets: Targets, name: string): Promise<TestResult> {
   }
 }
 
-/** Without the connection's name, which the finding's name contains. */
+/** The error's message without the connection's name, because the finding's name already contains it. */
 function reasonOf(error: unknown): string {
   return messageOf(error).replace(/^connection [^:(]+(?:: | (?=\())/, '')
 }

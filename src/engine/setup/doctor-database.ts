@@ -2,15 +2,15 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import type { Queryable } from '../../history/database.ts'
 import { SESSION_LIMITS } from './provision.ts'
 
-/** Settings of a session of the engine in its own database, as `SHOW` prints them, and its role. */
+/** The settings of the engine's sessions in its own database, as `SHOW` prints them, and the role of these sessions. */
 export interface DatabaseSettings {
   role: string
   settings: Record<string, string>
 }
 
-/** Without these, PostgreSQL confirms a commit that a crash of its server can lose. */
+/** If one of these settings is off, PostgreSQL can confirm a commit and lose it when its server crashes. */
 const DURABLE = ['synchronous_commit', 'fsync', 'full_page_writes']
-/** `0` turns these limits off. */
+/** The time limits that each session should have. The value `0` turns a limit off. */
 const LIMITS = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'] as const
 
 export async function readDatabaseSettings(db: Queryable): Promise<DatabaseSettings> {

@@ -4,7 +4,10 @@ import { policyAction, policyTerms, type PolicyRule } from '../../core/policy.ts
 import type { PlanRemedy } from '../../core/plan.ts'
 import type { EngineCatalogue } from '../catalogue.ts'
 
-/** Whether each rule of the policy can be satisfied, protects something, and knows the authors that it excludes. */
+/**
+ * Checks for each rule of the policy that enough people can satisfy it, that it matches a remedy, and that the authors
+ * whom it excludes are known.
+ */
 export function checkPolicy(config: Config, catalogue: EngineCatalogue): DoctorFinding[] {
   return config.policy.rules.map((rule) => {
     const name = `policy ${rule.name}`
@@ -40,7 +43,10 @@ function isMatched({ policy }: Config, rule: PolicyRule, { risk, actions }: Plan
   return policyTerms({ ...policy, rules: [rule] }, risk, touched) !== undefined
 }
 
-/** Members of the provider's groups are not known here; they have no registered keys, so `signed` is for configured people alone. */
+/**
+ * Why too few people can satisfy the rule; undefined if enough can. The members of an identity provider's groups are
+ * unknown here. They have no registered keys, so only configured people can satisfy `signed`.
+ */
 function whyTooFew({ people, oidc }: Config, { by, count, strength }: PolicyRule): string | undefined {
   if (oidc && strength === 'login') return undefined
   const able = Object.values(people).filter(

@@ -22,7 +22,10 @@ export interface Limitation {
 const TIMEOUT_MS = 3_000
 const PRIMARY = 'use the address of its primary'
 
-/** Reads with both logins; changes nothing. Throws when the read login cannot be used. */
+/**
+ * What the two logins of a PostgreSQL connection cannot see or do. Changes nothing. Throws if the read login cannot be
+ * used.
+ */
 export async function postgresLimitations(
   targets: Targets,
   name: string,
@@ -78,7 +81,10 @@ async function postgresWrite(
   ]
 }
 
-/** In a transaction: a pooler that allows none, or hands each statement to another server, is found here. */
+/**
+ * Reads in a transaction, so that this fails with a pooler that allows no transactions or sends each statement to
+ * another server.
+ */
 async function readState(targets: Targets, name: string, access: Access) {
   return withPostgres(await targets.postgres(name, access), async (client) => {
     await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
@@ -101,7 +107,9 @@ async function readState(targets: Targets, name: string, access: Access) {
   })
 }
 
-/** As `postgresLimitations`. */
+/**
+ * What the two logins of a Redis connection cannot see or do. Changes nothing. Throws if the read login cannot be used.
+ */
 export async function redisLimitations(
   targets: Targets,
   name: string,
@@ -158,7 +166,7 @@ async function refusalOf(command: () => Promise<unknown>): Promise<string | unde
   )
 }
 
-/** A write login that cannot be used does not affect the checks. */
+/** Reports a write login that cannot be used as a limitation and does not throw, because the checks work without it. */
 async function writeLimitations(read: () => Promise<Limitation[]>): Promise<Limitation[]> {
   try {
     return await read()

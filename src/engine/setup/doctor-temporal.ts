@@ -20,7 +20,10 @@ export async function doctorTemporal(
   }
 }
 
-/** Workers check every call against the stored incident, but anybody who reaches an open server can stop incidents and read their histories. */
+/**
+ * Whether others can use Temporal. The workers check every call against the stored incident, but anybody who reaches a
+ * server without authentication can stop incidents and read their histories.
+ */
 export function temporalFinding({
   address,
   namespace,
@@ -45,7 +48,10 @@ export function temporalFinding({
   }
 }
 
-/** Incidents run without the attributes, but cannot be found by them in Temporal's UI. */
+/**
+ * Search attributes that are missing give a warning: incidents run without them, but people cannot find incidents by
+ * them in Temporal's UI.
+ */
 export function searchFindings({
   namespace,
   missingSearchAttributes: missing,

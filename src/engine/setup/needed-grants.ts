@@ -50,7 +50,7 @@ function literal(value: Value | undefined): unknown {
   return value && 'lit' in value ? value.lit : undefined
 }
 
-/** The keys of a record; its values may be literals or expressions. */
+/** The keys of a parameter that is a record. Its values may be literals or expressions. */
 function names(value: Value | undefined): string[] {
   if (!value) return []
   if ('map' in value) return Object.keys(value.map)

@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
 
-/** What the prepared roles will not see or change although they have the rights, and what they may do that nobody granted. */
+/**
+ * Warnings about the prepared roles: rows that row-level security hides from them, and functions that give them rights
+ * which nobody granted.
+ */
 export async function postgresWarnings(client: pg.Client, diagnose: string, remediate?: string): Promise<string[]> {
   const found = [await definers(client, diagnose), await asRole(client, diagnose, () => hiddenRows(client, diagnose))]
   if (remediate)
@@ -23,7 +26,10 @@ async function asRole<T>(client: pg.Client, role: string, read: () => Promise<T>
   }
 }
 
-/** Functions that run with their owner's rights bypass the role's own rights. */
+/**
+ * A warning about functions that the role may call and that run with their owner's rights, so that the role's own
+ * rights do not limit them.
+ */
 async function definers(client: pg.Client, role: string): Promise<string | undefined> {
   const found = await client.query<{ signature: string }>(
     `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -36,7 +42,10 @@ async function definers(client: pg.Client, role: string): Promise<string | undef
   return `${role} may call functions that run with their owner's rights: ${names}. Run REVOKE EXECUTE … FROM PUBLIC for those that write.`
 }
 
-/** A policy hides rows from the read role: PostgreSQL would answer with fewer rows and no error. */
+/**
+ * A warning about tables in which row-level security hides rows from the read role. PostgreSQL would return fewer rows
+ * and no error.
+ */
 async function hiddenRows(client: pg.Client, role: string): Promise<string | undefined> {
   const hidden = (await securedTables(client)).filter(({ showsAll }) => !showsAll)
   if (hidden.length === 0) return undefined

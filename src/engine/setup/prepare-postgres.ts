@@ -20,7 +20,10 @@ export interface Preparation extends PreparedConnection {
   schemas: string[]
 }
 
-/** The read role may read the given schemas and the server's statistics, and nothing else. */
+/**
+ * Creates the roles of a PostgreSQL connection. The read role may read the given schemas and the server's statistics,
+ * and nothing else.
+ */
 export async function preparePostgres(
   name: string,
   connection: PostgresConnection,
@@ -92,7 +95,10 @@ async function requirePrimary({ client }: Preparation): Promise<void> {
     )
 }
 
-/** Roles belong to the server, not to a database, so the name holds the database and the connection. */
+/**
+ * Roles belong to the whole server, not to one database, so the role's name contains the names of the database and the
+ * connection.
+ */
 function roleName(connection: string, url: URL, purpose: string): string {
   const words = `runbook_${url.pathname.slice(1)}_${connection}`.toLowerCase().replace(/[^a-z0-9]+/g, '_')
   const full = `${words}_${purpose}`
@@ -175,7 +181,10 @@ async function grantReading(p: Preparation, role: string): Promise<void> {
   )
 }
 
-/** A step that a hosted server's administrator may not do: without it the rest is useful, so it becomes a warning. */
+/**
+ * Tries a statement that the administrator of a hosted server may not be allowed to run. A failure becomes a warning,
+ * because the connection can be used without it.
+ */
 async function attempt({ client, warnings }: Preparation, statement: string, otherwise: string): Promise<boolean> {
   await client.query('SAVEPOINT attempt')
   try {
@@ -226,7 +235,7 @@ async function grantWriting({ client, did }: Preparation, role: string, grants: 
     did.push(`${role}: no table, because no action of the runbooks changes one through this connection`)
 }
 
-/** A serial column needs a right on its sequence. */
+/** Inserting into a table with a serial column needs a right on the column's sequence. */
 async function grantSequences(client: pg.Client, relation: string, name: string): Promise<void> {
   const found = await client.query<{ sequence: string }>(
     `SELECT format('%I.%I', nspname, relname) AS sequence

@@ -12,9 +12,9 @@ import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
 const LOGIN_COMMANDS = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
 
 /**
- * All reads on the given keys, and commands that inspect the server. `+@connection` would grant CLIENT KILL, and `~` with `+eval` would
- * allow writes inside scripts: hence `%R~` and single commands. PFCOUNT is excluded, because it writes a cache although Redis lists it
- * as a read.
+ * The read user may use all reads on the given keys, and commands that inspect the server. `+@connection` would grant
+ * CLIENT KILL, and `~` with `+eval` would allow writes inside scripts: hence `%R~` and single commands. PFCOUNT is
+ * excluded, because it writes a cache although Redis lists it as a read.
  */
 const READ_RULES = '-@all +@read -@dangerous -@blocking -scan -randomkey -dbsize -pfcount'
   .split(' ')
@@ -67,7 +67,7 @@ export async function prepareRedis(
   }
 }
 
-/** A pattern of an ACL cannot hold a space; "?" matches any one character. */
+/** A key pattern of an ACL cannot contain a space, so "?", which matches any one character, replaces it. */
 function keysOf(connection: BullmqConnection | RedisConnection): string[] {
   if (connection.kind === 'redis') return connection.keys
   return [`${connection.prefix}:${connection.queue.replace(/\s/g, '?')}:*`]
@@ -79,8 +79,8 @@ function rulesOf(connection: BullmqConnection | RedisConnection, access: 'read' 
 }
 
 /**
- * Returns the rules that the server accepted. Redis before 7 knows no patterns for reading only, so only the list of commands keeps a
- * login from writing there, and no rule for QUIT, which everybody may use.
+ * Returns the rules that the server accepted. Redis before 7 has no key patterns for reading only, so there only the
+ * list of commands keeps a read login from writing. It also has no rule for QUIT, which every user may use anyway.
  */
 async function setUser(redis: Redis, rules: string[]): Promise<string[]> {
   try {
@@ -106,7 +106,10 @@ function withoutAcl([user, , , , ...rules]: string[], error: unknown): RunbookEr
   )
 }
 
-/** Users are not replicated: `host:port` of the replicas, and in a Redis Cluster of every other node. */
+/**
+ * The servers (`host:port`) to which users must be copied, because Redis does not replicate users: the replicas, and
+ * every other node of a Redis Cluster.
+ */
 async function otherServers(admin: Redis): Promise<string[]> {
   const info = await admin.info().catch(() => '')
   if (!/^cluster_enabled:1/m.test(info))
@@ -118,7 +121,7 @@ async function otherServers(admin: Redis): Promise<string[]> {
   })
 }
 
-/** Returns why the users could not be created there. */
+/** Creates the same users on the other servers. Returns the servers where this failed, each with the reason. */
 async function copyUsers(
   name: string,
   server: string,
@@ -142,7 +145,7 @@ async function copyUsers(
   }
 }
 
-/** Users belong to the whole server, so the name holds the queue. */
+/** Users belong to the whole server, so the user's name contains the name of the queue or connection. */
 function userName(name: string, connection: BullmqConnection | RedisConnection, access: string): string {
   const queue = connection.kind === 'bullmq' ? `${connection.prefix}-${connection.queue}-` : ''
   return `runbook-${name}-${queue}${access}`.replace(/[^A-Za-z0-9._-]+/g, '-')
@@ -162,7 +165,7 @@ async function passwordFor(
   return { password: randomBytes(24).toString('base64url'), kept: false }
 }
 
-/** Redis keeps users in memory until ACL SAVE, which needs an ACL file. */
+/** Saves the users, which Redis otherwise keeps only in memory. ACL SAVE needs an ACL file. */
 async function persist(admin: Redis, did: string[]): Promise<string[]> {
   const found = await admin.config('GET', 'aclfile').catch((error: unknown) => explainRedis(error))
   if (typeof found === 'string')

@@ -1,5 +1,5 @@
 export interface PrepareOptions {
-  /** An account that may create roles or users; for PostgreSQL in the diagnosed database. */
+  /** The address with an account that may create roles or users. For PostgreSQL it names the diagnosed database. */
   adminUrl: string
   /** PostgreSQL: the schemas whose current and future tables may be read. Default: `public`. */
   schemas?: string[]
@@ -8,7 +8,7 @@ export interface PrepareOptions {
 }
 
 export interface ColumnGrant {
-  /** `runs` or `public.runs` */
+  /** The table's name, with or without its schema: `runs` or `public.runs`. */
   table: string
   update: string[]
   select: string[]
@@ -19,7 +19,7 @@ export interface ColumnGrant {
 export interface PreparedConnection {
   /** The completed steps in order, as text for people. Contains no secret. */
   did: string[]
-  /** What could not be done, and other things to know. */
+  /** Steps that could not be done, and other facts that the administrator should know. */
   warnings: string[]
   /** Variable → address with its password, for `.runbook/env`. Never print it. */
   env: Record<string, string>

@@ -3,15 +3,15 @@ import pg from 'pg'
 import { migrateHistory } from '../../history/migrate.ts'
 
 export interface ProvisionedDatabase {
-  /** For migrations: owns the schema. */
+  /** The address of the login that owns the schema, for migrations. */
   ownerUrl: string
-  /** For the engine's processes: may append, not change. */
+  /** The address of the login of the engine's processes, which may add rows to the history but not change them. */
   applicationUrl: string
 }
 
 /**
- * The server's limits for every session of the engine, so that a process that stopped, or whose host vanished, does not keep its locks.
- * Transactions of the engine set shorter limits of their own.
+ * Time limits that the server enforces for every session of the engine, so that a process that stopped, or whose host
+ * vanished, does not keep its locks. The engine's transactions set shorter limits.
  */
 export const SESSION_LIMITS = {
   statement_timeout: '60s',
@@ -23,8 +23,8 @@ export const SESSION_LIMITS = {
 } as const
 
 /**
- * Creates the engine's database with an owner and an application login, and migrates it. Safe to repeat: with the same passwords, the
- * same addresses stay valid. Different `names` allow several engines on one server.
+ * Creates the engine's database with an owner and an application login, and migrates it. It can be repeated: with the
+ * same passwords, the addresses stay valid. Different `names` allow several engines on one server.
  */
 export async function provisionEngineDatabase(
   superuserUrl: string,

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { messageOf } from '../../core/errors.ts'
 
 interface PublicRight {
-  /** For people. */
+  /** The name of the right in messages. */
   what: string
   /** SQL: whether the role `$1` has the right. Null where the server does not know the object. */
   isHeld: string

@@ -1,12 +1,18 @@
 import type { ClientBase } from 'pg'
 import type { Preparation } from './prepare-postgres.ts'
 
-/** What the sorts and joins of one check may write to the server's disk: without a limit, one of them can fill it. */
+/**
+ * How much the sorts and joins of one check may write to the server's disk. Without a limit, one check can fill the
+ * disk.
+ */
 const LIMIT = '1GB'
 const LIMIT_KB = 1024 * 1024
 const INSUFFICIENT_PRIVILEGE = '42501'
 
-/** Limits the temporary files of a role. Only a superuser may, or a role with the right to SET the parameter: otherwise warns. */
+/**
+ * Limits the temporary files of a role. This needs a superuser or a role with the right to SET the parameter; otherwise
+ * it adds a warning.
+ */
 export async function limitTemporaryFiles({ client, did, warnings }: Preparation, role: string): Promise<void> {
   const current = await temporaryFileLimit(client)
   if (current !== undefined && current <= LIMIT_KB) {
@@ -25,7 +31,7 @@ export async function limitTemporaryFiles({ client, did, warnings }: Preparation
   }
 }
 
-/** In kB, for this session; undefined when there is none. */
+/** The limit of temporary files for this session, in kB; undefined if there is no limit. */
 export async function temporaryFileLimit(client: Pick<ClientBase, 'query'>): Promise<number | undefined> {
   const found = await client.query<{ setting: string }>(
     "SELECT setting FROM pg_settings WHERE name = 'temp_file_limit'",

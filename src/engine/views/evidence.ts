@@ -10,7 +10,7 @@ const COLUMNS = `place, name, kind, status, ref, parameters, body, truncated,
 
 type Row = Omit<EvidenceView, 'parameters' | 'body'> & { parameters: string; body: string }
 
-/** One stored result, without its content. */
+/** What the list of an incident's evidence holds about one stored result: everything except the content. */
 export interface EvidenceEntry {
   place: string
   bytes: number
@@ -26,10 +26,10 @@ export async function listEvidence(db: Queryable, incident: string): Promise<Evi
   return found.rows
 }
 
-/** The most bytes of results in memory at a time. A single larger result is still read. */
+/** The limit in bytes for the results that are in memory at a time. A single larger result is still read. */
 const BATCH_BYTES = 1_000_000
 
-/** The listed evidence in the same order. */
+/** Reads the listed evidence in batches, in the same order. */
 export async function* readEvidenceInBatches(
   db: Queryable,
   incident: string,
@@ -50,7 +50,7 @@ export async function* readEvidenceInBatches(
   }
 }
 
-/** Throws `RUNBOOK_NOT_FOUND`. */
+/** The evidence with this digest. Throws `RUNBOOK_NOT_FOUND`. */
 export async function readEvidenceByRef(db: Queryable, incident: string, ref: string): Promise<EvidenceView> {
   const found = await db.query<Row>(
     `SELECT ${COLUMNS} FROM runbook.evidence WHERE incident = $1 AND ref = $2 ORDER BY started_at LIMIT 1`,
@@ -70,7 +70,7 @@ function evidenceOf(row: Row): EvidenceView {
 
 const MAX_SHOWN = 1_000
 
-/** What was changed so that it cannot be read is shown as it is. */
+/** A stored text that is no JSON object, because somebody changed it, is shown unchanged as text. */
 function shown(stored: string): JsonObject {
   return readStoredObject(stored) ?? { unreadable: cutText(stored, MAX_SHOWN) }
 }

@@ -5,7 +5,7 @@ import { summaryOf } from './list.ts'
 import { gateView } from './show.ts'
 import type { OpenGate } from './view-types.ts'
 
-/** Gates beyond this limit are still shown with their incidents. */
+/** The list of open gates has at most this many. Further gates can be seen at their incidents. */
 const MAX_GATES = 200
 
 /** Gates of open incidents that wait for decisions, newest first; at most 200. `unreadable`: ids of those that cannot be shown. */

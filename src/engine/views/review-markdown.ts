@@ -114,7 +114,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
   ]
 }
 
-/** Approved targets that the remedy was not applied to. */
+/** The lines about approved targets that the remedy was not applied to. */
 function notApplied(gate: GateView, { targets }: RoundView): string[] {
   const skipped = targets.filter(({ state }) => state === 'skipped')
   if (gate.state !== 'approved' || skipped.length === 0) return []
@@ -162,7 +162,7 @@ function inline(text: string): string {
   return visibleLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
 }
 
-/** A code span of any text. In a table's cell, `|` would need escaping too. */
+/** A Markdown code span that can hold any text. It must not be used in a table, because `|` is not escaped. */
 function code(text: string): string {
   const line = visibleLine(text)
   const fence = fenceFor(line, 1)

@@ -10,7 +10,7 @@ import type { EvidenceView, Review, TimelineEntry } from './view-types.ts'
 type Note = Review['notes'][number]
 type List<T> = AsyncIterable<T> | Iterable<T>
 
-/** A review of which the long parts are read while they are sent: no process holds a whole one in memory. */
+/** A review whose long parts are read while they are sent, so that no process holds a whole review in memory. */
 export interface ReviewParts {
   head: Omit<Review, 'timeline' | 'evidence' | 'notes'>
   events: number
@@ -21,8 +21,9 @@ export interface ReviewParts {
 }
 
 /**
- * Everything about an incident, from the engine's database alone: complete even after Temporal deleted its history. The short parts and
- * the lengths of the long ones are those of one moment; what the long parts consist of never changes afterwards.
+ * Everything about an incident, from the engine's database alone: complete even after Temporal deleted its history. The
+ * short parts and the lengths of the long parts are read in one snapshot. The long parts can be read later, because
+ * their rows never change.
  */
 export async function openReview(database: Database, id: string): Promise<ReviewParts> {
   const { upTo, places, lastNote, ...rest } = await snapshot(database, (db) => readHead(db, id))
@@ -35,14 +36,14 @@ export async function openReview(database: Database, id: string): Promise<Review
   }
 }
 
-/** As `openReview`, all of it in memory. */
+/** Like `openReview`, but with all parts in memory. */
 export async function reviewIncident(database: Database, id: string): Promise<Review> {
   const { head, timeline, evidence, notes } = await openReview(database, id)
   return { ...head, timeline: await all(timeline), evidence: await all(evidence), notes: await all(notes) }
 }
 
 interface Head extends Pick<ReviewParts, 'head' | 'acknowledged'> {
-  /** The last event, all evidence and the last note of the review. */
+  /** Where the long parts end: the last event, the list of evidence, and the last note. */
   upTo: number
   places: EvidenceEntry[]
   lastNote: string
@@ -77,7 +78,7 @@ async function* readTimeline(db: Queryable, id: string, upTo: number): AsyncGene
   for await (const events of readEventsInBatches(db, id, upTo)) yield* events.map(timelineEntry)
 }
 
-/** A note has up to 10,000 characters. */
+/** A note has up to 10,000 characters, so only this many are read at a time. */
 const NOTES_AT_ONCE = 50
 
 async function* readNotes(db: Queryable, id: string, last: string): AsyncGenerator<Note> {
@@ -118,7 +119,10 @@ export interface Acknowledgement {
   how: string
 }
 
-/** An action of a person that shows that they have seen the incident: acknowledge, claim or decide. The first one counts. */
+/**
+ * The acknowledgement that an event shows: somebody who acknowledges, claims or decides has seen the incident. The
+ * first such event counts.
+ */
 export function acknowledgement({ kind, actor, at }: TimelineEntry): Acknowledgement | undefined {
   if (!Object.hasOwn(ACTION_BY_KIND, kind) || !actor.startsWith('person:')) return undefined
   return { at, person: actor.replace('person:', ''), how: ACTION_BY_KIND[kind]! }

@@ -18,12 +18,13 @@ export async function showIncident(database: Database, id: string): Promise<Inci
   return snapshot(database, (db) => incidentView(db, id))
 }
 
-/** As `showIncident`, within the caller's snapshot. */
+/** Like `showIncident`, but reads in the caller's snapshot. */
 export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
   const { gates, unreadable } = await readShownGates(db, id)
-  // Only rounds that left something: a row that was changed may name any number.
+  // Only rounds that have events or gates are shown. Counting up to the highest number could take for ever, because a
+  // row that somebody changed may hold any number.
   const numbers = [...events.flatMap(({ place }) => roundOf(place ?? '') ?? []), ...gates.map((gate) => gate.round)]
   const inOrder = [...new Set(numbers)].toSorted((a, b) => a - b)
   const rounds: RoundView[] = []
@@ -144,8 +145,9 @@ async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
 }
 
 /**
- * The state of each target: the worst result of its own effects, or, if the proposal has no action for it alone, of the effects that
- * were applied once for all targets; else from its permit, else from the last re-check.
+ * The state of each target. It is the worst result of the target's own effects or, if the proposal has no action for
+ * this target alone, of the effects that were applied once for all targets. Without an effect it follows from the
+ * target's permit, and without a permit from the last re-check.
  */
 function targetStates(
   gate: GateRow,

@@ -21,14 +21,18 @@ export function timelineEntry(event: StoredEvent): TimelineEntry {
 
 const MAX_SENTENCE_LENGTH = 1_000
 
-/** One line of bounded length: event data comes from diagnosed systems and may hold anything. */
+/**
+ * The text on one line of limited length. Event data comes from diagnosed systems and may hold line breaks or long
+ * texts.
+ */
 function oneLine(line: string): string {
   const visible = visibleLine(line)
   return visible.length > MAX_SENTENCE_LENGTH ? `${cutText(visible, MAX_SENTENCE_LENGTH)}…` : visible
 }
 
 function sentence(event: StoredEvent): string {
-  // An event of a newer version, or one that somebody changed, is shown as it is.
+  // An event that this version cannot read was written by a newer version or changed by somebody. Its stored text is
+  // shown unchanged.
   if (event.kind !== 'unreadable') return sentenceOf(event)
   const stored = `${event.recordedKind} ${JSON.stringify(event.data)}`
   return event.reason === 'unknown kind' ? stored : `cannot be read: ${stored}`

@@ -12,9 +12,9 @@ import type { Withdrawn } from '../../gate/withdraw.ts'
 import type { Accepted } from '../../history/accept.ts'
 
 /**
- * What the use cases answer, one schema per shape. The types in view-types.ts are inferred from here; /openapi.json shows the same
- * schemas under their ids. Shapes whose type belongs to another folder are annotated with that type, so that the compiler compares
- * them. This module is imported at run time by the HTTP layer alone.
+ * The schemas of what the engine's functions return. The types in view-types.ts are inferred from these schemas, and
+ * /openapi.json shows them under their ids. If another folder defines the type, the schema is annotated with it, so
+ * that the compiler compares both. Only the HTTP layer imports this module at run time.
  */
 
 /** ISO 8601, UTC. */
@@ -72,12 +72,15 @@ const summaryFields = {
   acknowledgedAt: time.nullable(),
   acknowledgedBy: z.string().nullable(),
   claimedBy: z.string().nullable(),
-  /** A person cancelled the incident; it ends after the target that is being applied. */
+  /** True if a person cancelled the incident, which ends after the target that the remedy is being applied to. */
   cancelling: z.boolean(),
   closedAt: time.nullable(),
-  /** Connections that are down and that the incident waits for, until when. */
+  /** The connections that are down and that the incident waits for, each with the end of the wait. */
   waitsFor: z.array(z.object({ connection: z.string(), why: z.string(), since: time, until: time })),
-  /** What is stored of it and cannot be read, because it was changed: `inputs`, or the id of a gate. It is shown empty. */
+  /**
+   * The parts of the incident that cannot be read because somebody changed them: `inputs`, or the id of a gate. They
+   * are shown empty.
+   */
   unreadable: z.array(z.string()).optional(),
 }
 
