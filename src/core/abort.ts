@@ -1,4 +1,7 @@
-/** The result of `work`, or an error after `ms` milliseconds. Late work goes on; nobody waits for it any longer. */
+/**
+ * The result of `work`, or an error after `ms` milliseconds. `work` itself is not stopped, but nobody waits for it any
+ * longer.
+ */
 export async function withTimeout<T>(ms: number, work: () => Promise<T>): Promise<T> {
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(new Error(`no answer within ${ms / 1000} s`)), ms)

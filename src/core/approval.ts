@@ -4,7 +4,7 @@ import type { ProposedApproval } from './proposal.ts'
 
 const HOUR_MS = 3_600_000
 
-/** What the approval of a proposal depends on besides the runbook's own words. */
+/** What the approval of a proposal depends on besides the runbook. */
 export interface ApprovalSurroundings {
   risk: Risk
   escalateTo: string[]

@@ -9,9 +9,9 @@ export interface RemedyDone {
   unknown: number
   /** Whether the verification held; null: it was not verified. */
   verified: boolean | null
-  /** The remedy has no checks to verify it, so `verified` says nothing. */
+  /** Whether the remedy has no verification, so that `verified` has no meaning. */
   unseen: boolean
-  /** A person does all of it. */
+  /** Whether a person does all actions of the remedy. */
   manual: boolean
 }
 
@@ -19,7 +19,7 @@ export interface RemedyDone {
 export interface RemedyEffect {
   round: number
   remedy: string
-  /** `0-sql.update` */
+  /** The action's id, such as `0-sql.update`. */
   action: string
   target: string
   result: EffectResult
@@ -53,7 +53,7 @@ export function remediesDone(effects: readonly RemedyEffect[], verdicts: readonl
   })
 }
 
-/** Ends whose reason already says that there was nothing to apply. */
+/** Outcomes whose reason already says that there was nothing to apply. */
 const NEVER_APPLY: readonly Outcome[] = ['no-action', 'handed-off']
 
 /**
@@ -89,7 +89,10 @@ function verifiedText(verified: boolean | null, unseen: boolean): string {
   return verified ? ' and verified' : ', and its verification did not hold'
 }
 
-/** A symptom that went away after a remedy whose verification did not hold, or that was not verified. */
+/**
+ * A sentence for an incident whose symptom went away after a remedy that was not verified, or whose verification
+ * failed.
+ */
 function unclear(outcome: Outcome, rounds: readonly RemedyDone[]): string {
   const helped = rounds.some(({ verified, unseen }) => verified === true && !unseen)
   return outcome === 'cleared' && !helped ? '. It is not known whether that helped' : ''

@@ -14,11 +14,12 @@ export type GateState = (typeof GATE_STATES)[number]
 /** The state of a gate, as `resolveGate` returns it to the workflow. */
 export type GateResolution =
   /**
-   * `escalated`: nobody decided in time, so the gate is open for more groups for another `within`. `remindInMs`: the time until half of
-   * the current `within` is over, then 0; absent in results of versions without reminders.
+   * `escalated` means that nobody decided in time, so that more groups may decide for another `within`. `remindInMs` is
+   * the time until half of the current `within` has passed, and then 0. It is absent in results of versions without
+   * reminders.
    */
   | { state: 'open'; expiresInMs: number; escalated: boolean; remindInMs?: number }
-  /** `cancelled`: the incident was cancelled while the remedy is being applied. */
+  /** `cancelled` means that the incident was cancelled while the remedy was being applied. */
   | { state: 'approved'; targets: string[]; brokenBy?: { person: string; reason: string }; cancelled?: true }
   | { state: 'rejected'; nextCause: boolean; by: string }
   | { state: 'expired' | 'voided' | 'withdrawn' | 'lapsed' | 'cancelled'; why: string }

@@ -4,8 +4,8 @@ export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]:
 }
 
 /**
- * The object without its properties that are undefined: for optional properties, which under `exactOptionalPropertyTypes` must be
- * absent instead of undefined. Only its own properties; null stays.
+ * The object without its properties that are undefined. `exactOptionalPropertyTypes` demands that an optional property
+ * is absent and not undefined. Inherited properties are left out; null stays.
  */
 export function defined<T extends object>(object: T): Defined<T> {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>

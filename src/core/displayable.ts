@@ -9,20 +9,21 @@ const LINE_BREAK = /\r\n|\r|\n/
 const BREAKS_AND_TABS = /[\r\n\t\p{Zl}\p{Zp}]+/gu
 
 /**
- * A value from anywhere on one line that is safe to show: every invisible character, line breaks too, becomes its number (`\u{1b}`).
- * What is not a string is shown as JSON. For texts that people approve: two values that differ never look the same.
+ * A value of any origin as one line that is safe to show. Every invisible character and line break becomes its number
+ * (`\u{1b}`). A value that is not a string is shown as JSON. Two values that differ never look the same, so that people
+ * can trust what they approve.
  */
 export function visibleText(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
   return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
-/** As `visibleText`, but a run of line breaks and tabs becomes one space: for sentences. */
+/** Like `visibleText`, but consecutive line breaks and tabs become one space. Used for sentences. */
 export function visibleLine(text: string): string {
   return visibleText(text.replace(BREAKS_AND_TABS, ' '))
 }
 
-/** As `visibleText`, but line breaks are kept and a tab becomes two spaces: for texts of several lines. */
+/** Like `visibleText`, but line breaks are kept and a tab becomes two spaces. Used for texts of several lines. */
 export function visibleLines(text: string): string {
   return text
     .split(LINE_BREAK)

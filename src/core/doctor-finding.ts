@@ -1,14 +1,14 @@
 /** One line of `runbook doctor`. */
 export interface DoctorFinding {
   name: string
-  /** Nothing needs to be fixed. */
+  /** True if nothing needs to be fixed. */
   ok: boolean
-  /** Not an error, but worth knowing. */
+  /** True if this is no error but worth knowing. */
   warning?: true
   detail: string
   /** How to fix it. */
   fix?: string
 }
 
-/** Ends the error messages about unreachable services. `runbook doctor` itself removes it. */
+/** The end of error messages about unreachable services. `runbook doctor` removes it from its own output. */
 export const ASK_DOCTOR = '; is it up ("runbook doctor")?'

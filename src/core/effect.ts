@@ -6,7 +6,7 @@ export type EffectResult = (typeof EFFECT_RESULTS)[number]
 
 const WORST_FIRST: readonly EffectResult[] = ['unknown', 'refused', 'skipped', 'applied']
 
-/** The worst of several results: of a target with several actions, it is the one to show. Undefined for an empty list. */
+/** The worst of several results, which is shown for a target with several actions. Undefined for an empty list. */
 export function worstOf(results: EffectResult[]): EffectResult | undefined {
   return WORST_FIRST.find((result) => results.includes(result))
 }
@@ -15,7 +15,7 @@ export const TARGET_STATES = ['proposed', 'skipped', 'permitted', 'applied', 're
 
 export type TargetState = (typeof TARGET_STATES)[number]
 
-/** The kind of an action's id: `sql.update` of `0-sql.update`. */
+/** The kind in an action's id: `sql.update` for `0-sql.update`. */
 export function kindOfAction(id: string): string {
   return id.replace(/^\d+-/, '')
 }
@@ -28,9 +28,9 @@ export interface Effect {
   /** The target's key, or `-`. */
   target: string
   result: EffectResult
-  /** One sentence: what was observed, or why the effect was refused. */
+  /** What was observed, or why the effect was refused, in one sentence. */
   detail: string
-  /** What the action returned, such as a row count or an exit code: `result` in `expect`. */
+  /** What the action returned, such as a row count or an exit code. `expect` reads it as `result`. */
   observed?: JsonObject
 }
 

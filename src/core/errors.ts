@@ -1,11 +1,12 @@
 /**
- * An error that a caller reacts to. `code` is stable (`RUNBOOK_…`); `message` says what happened, where, and what to do next.
- * One mapping each to exit codes (src/cli), HTTP (src/http) and Temporal failures (activities).
+ * An error that a caller reacts to. `code` is stable (`RUNBOOK_…`); `message` says what happened, where, and what to do
+ * next. The codes are mapped to exit codes (src/cli), HTTP statuses (src/http) and Temporal failures (activities), each
+ * in one place.
  */
 export class RunbookError extends Error {
   override readonly name = 'RunbookError'
   readonly code: ErrorCode
-  /** Details for programs. Never a secret: they are shown. */
+  /** Details for programs. They are shown to people, so they never contain a secret. */
   readonly detail: Record<string, unknown>
 
   constructor(code: ErrorCode, message: string, detail: Record<string, unknown> = {}, cause?: unknown) {

@@ -11,7 +11,7 @@ export type EventData = {
     /** The check's kind, such as `sql.query`. */
     check: string
     status: 'ok' | 'failed' | 'timeout'
-    /** The digest of the stored evidence: its key. */
+    /** The digest of the stored evidence, which is also its key. */
     ref: string
     truncated: boolean
     /** Digest of the parameters. */
@@ -50,14 +50,14 @@ export type EventData = {
   withdrawal: { gate: string; jti: string; person: string; state: GateState; why?: string; comment?: string }
   denied: {
     gate: string
-    /** Absent: a token that could not be verified. */
+    /** Absent if the refused token could not be verified. */
     decision?: 'approve' | 'reject' | 'withdraw' | 'settle'
     code: string
     why: string
-    /** How often this actor was refused on the incident so far, where not every refusal is recorded any more. */
+    /** How often this actor was refused on the incident so far. Present once not every refusal is recorded any more. */
     refused?: number
   }
-  /** A gate's state changed without a person's decision; `open`: it was escalated to more people. */
+  /** A gate's state changed without a person's decision. `open` means that the gate was escalated to more people. */
   gate: { gate: string; state: GateState; why: string }
   recheck: {
     round: number
@@ -66,12 +66,15 @@ export type EventData = {
     because: string
     /** Keys of the targets that still qualify. */
     targets: string[]
-    /** Why each of the others no longer qualifies, by key. */
+    /** Why each of the other targets no longer qualifies, by its key. */
     skipped: Record<string, string>
   }
-  /** A connection is down, and the incident waits for it until then. */
+  /** A connection is down, and the incident waits for it until the time `until`. */
   unreachable: { connection: string; why: string; stage: string; until: string }
-  /** The wait is over. `answered`: the connection could be used again; otherwise the incident goes on without it. */
+  /**
+   * The wait for a connection is over. `answered` says whether the connection could be used again; if not, the incident
+   * continues without it.
+   */
   waited: { connection: string; tookMs: number; answered: boolean }
   waiting: { round: number; action: string; until: string; withinMs: number }
   stopped: { round: number; reason: string }
@@ -104,7 +107,7 @@ export type EventData = {
     tookMs: number
     /** Keys of the targets to which the remedy was applied. */
     targets: string[]
-    /** The remedy has no checks to verify it. */
+    /** Present if the remedy has no verification. */
     unseen?: true
   }
   escalation: Notification
@@ -116,7 +119,7 @@ export type EventData = {
   claimed: Record<string, never>
   cancel: { comment?: string }
   note: { body: string }
-  /** `control`: `freeze`, or `breaker/<connection>`. */
+  /** A control was turned on or off. `control` is `freeze` or `breaker/<connection>`. */
   control: { control: string; on: boolean; person: string; reason: string }
   /** The new incident that retries this closed one. */
   retried: { incident: string; created: boolean }
@@ -154,7 +157,7 @@ export interface UnreadableEvent {
   data: JsonObject
 }
 
-/** A stored body. `place` repeats the place that the event's row has; null: none. */
+/** A stored body that was parsed. `place` repeats the place in the event's row; null if the event has no place. */
 export type ParsedEvent = { actor: string; place: string | null } & (EventBody | UnreadableEvent)
 
 /** An event of an incident's history, with its number in the chain, its time (ISO 8601, by the database's clock) and its hash. */

@@ -4,7 +4,10 @@ import type { Json } from './json.ts'
 export const MAX_ROWS = 500
 export const MAX_RESULT_BYTES = 64 * 1024
 
-/** A check that may take, or took, longer than this observes over a while, as `watchStalledCheck` does: what it found held until its end. */
+/**
+ * A check that takes longer than this samples over a period, like `bullmq.queue` with `watchStalledCheck`, so its
+ * result is as old as the end of the check and not as its start.
+ */
 export const LONG_CHECK_MS = 5_000
 
 /** One check's stored result. The workflow acts on the evidence that was stored first at its place. */
@@ -15,11 +18,14 @@ export interface Evidence {
   name: string
   kind: string
   status: 'ok' | 'failed' | 'timeout'
-  /** With status `ok`: the result in the declared type of the check's kind, redacted and within the limits. */
+  /**
+   * The result if the status is `ok`. It has the declared type of the check's kind, is redacted and is within the
+   * limits.
+   */
   result?: { [key: string]: Json }
-  /** With another status: what failed. */
+  /** What failed, if the status is not `ok`. */
   error?: string
-  /** SHA-256 of the canonical result after redaction (or of the error): the evidence's address. */
+  /** The key of the evidence: the SHA-256 of the canonical result after redaction, or of the error. */
   ref: string
   truncated: boolean
   startedAt: string

@@ -1,8 +1,9 @@
 import type { Json } from './json.ts'
 
 /**
- * Like `JSON.parse`, but a number that a double cannot hold is kept as its text: `750727362669608961` becomes the string
- * "750727362669608961". `JSON.parse` would round it to the id of another row. Throws SyntaxError.
+ * Like `JSON.parse`, but a number that a double cannot hold is kept as its text: `750727362669608961` becomes the
+ * string "750727362669608961". `JSON.parse` would round this number, and a rounded id could be the id of another row.
+ * Throws SyntaxError.
  */
 export function parseExactJson(text: string): Json {
   // Most texts have no such number, and the engine's own parser is much faster.
@@ -27,7 +28,10 @@ function withInexactNumbersAsText(text: string): string {
   return result + text.slice(from)
 }
 
-/** The place after the closing quote of the string that begins at `start`; the end of the text without one. */
+/**
+ * The index after the closing quote of the string that begins at `start`, or the end of the text if there is no closing
+ * quote.
+ */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0
@@ -39,7 +43,7 @@ function endOfString(text: string, start: number): number {
 
 const JSON_NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
 
-/** Whether a double holds this decimal number: it prints with the same digits. */
+/** Whether a double can hold this decimal number exactly enough to print the same digits. */
 export function isExactNumber(text: string): boolean {
   const value = Number(text)
   if (!Number.isFinite(value)) return false

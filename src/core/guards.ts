@@ -1,6 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from './json.ts'
 
-/** Whether a value of unknown origin has a type. */
+/** A function that says whether a value of unknown origin has the type `T`. */
 export type Guard<T> = (value: unknown) => value is T
 /** A guard for each field of an object type. */
 export type Fields<T> = { [F in keyof T]-?: Guard<T[F]> }
@@ -29,7 +29,7 @@ export function nullOr<T>(guard: Guard<T>): Guard<T | null> {
   return (value): value is T | null => value === null || guard(value)
 }
 
-/** An object in which each of these fields has its type; other fields may be anything. */
+/** A guard for objects in which each of these fields has its type. Other fields may hold anything. */
 export function objectOf<T>(fields: Fields<T>): Guard<T> {
   const guards = Object.entries<Guard<unknown>>(fields)
   return (value): value is T =>

@@ -26,12 +26,12 @@ export interface IncidentStart {
   inputs: JsonObject
 }
 
-/** `INC-142` */
+/** The id of the incident with this number, such as `INC-142`. */
 export function incidentId(number: number | string): string {
   return `INC-${number}`
 }
 
-/** `INC-142.r1`: the gate of an incident's round. */
+/** The id of the gate of an incident's round, such as `INC-142.r1`. */
 export function gateId(incident: string, round: number): string {
   return `${incident}.r${round}`
 }
@@ -49,7 +49,7 @@ export type Finding = {
   cause: string
   title: string
   holds: true | false | 'undetermined'
-  /** One sentence; if undetermined, it names the missing check. */
+  /** The reason in one sentence. If the cause is undetermined, the sentence names the missing check. */
   because: string
   /** How many items the cause affects, if it has `affects`. */
   affected?: number

@@ -12,7 +12,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best
 }
 
-/** ` Did you mean "x"?`, or nothing. */
+/** The sentence ` Did you mean "x"?` for the nearest candidate, or an empty string. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const found = nearest(word, candidates)
   return found === undefined ? '' : ` Did you mean "${found}"?`

@@ -1,6 +1,9 @@
 import type { Json } from './json.ts'
 
-/** Deeper values are refused: functions that visit them recursively would run out of stack. */
+/**
+ * Values that are nested deeper than this are refused, because functions that visit them recursively would run out of
+ * stack.
+ */
 const MAX_DEPTH = 100
 const [QUOTE, BACKSLASH, MINUS, ZERO, NINE] = [0x22, 0x5c, 0x2d, 0x30, 0x39]
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y

@@ -14,7 +14,10 @@ const isProposal = objectOf({
   approval: objectOf({ auto: flag, by: texts, count: number, validForMs: number, escalateTo: texts }),
 })
 
-/** The proposal that a stored text holds; undefined if somebody changed the text so that it is none. Never throws. */
+/**
+ * The proposal in a stored text; undefined if somebody changed the text so that it is no longer a proposal. Never
+ * throws.
+ */
 export function readStoredProposal(stored: string): Proposal | undefined {
   const proposal = readStoredObject(stored)
   return isProposal(proposal) ? (proposal as unknown as Proposal) : undefined

@@ -2,15 +2,15 @@
 export interface Person {
   name: string
   groups: string[]
-  /** SHA-256 of the bearer token, 64 lower-case hex digits; absent: no login with a token. */
+  /** The SHA-256 of the bearer token, as 64 lower-case hex digits. Absent if this person cannot log in with a token. */
   tokenHash?: string
-  /** E-mail addresses by which git names this person. */
+  /** The e-mail addresses that this person uses in git commits. */
   emails?: string[]
   /** Registered public keys: `ed25519:<base64url>`. */
   keys: string[]
-  /** This person's name at the identity provider; absent: no login through it. */
+  /** This person's name at the identity provider. Absent if this person cannot log in through it. */
   login?: string
-  /** Not in the configuration: name and groups come from the identity provider. */
+  /** True if the person is not in the configuration, so that the name and groups come from the identity provider. */
   oidc?: true
 }
 

@@ -19,7 +19,10 @@ export type Place =
   | { kind: 'waiting'; round: number; action: string }
   | { kind: 'breaker'; round: number; connection: string }
 
-/** One event of its kind for each round. `gate-unanswered`: nobody decided in time, and the wider group was notified. */
+/**
+ * Kinds of events of which a round has at most one. `gate-unanswered` means that nobody decided in time and more people
+ * were notified.
+ */
 type RoundKind = 'findings' | 'proposal' | 'gate-unanswered' | 'broken-glass' | 'stopped' | 'verified' | 'escalation'
 
 /** The evidence of one check. */
@@ -104,15 +107,20 @@ export function checkPlace(stage: string, check: string): string {
   return `${stage}/${check}`
 }
 
-/** What the places of all re-checks of a round begin with, and those of their evidence: for queries, before `parsePlace`. */
+/**
+ * The common beginning of the places of all re-checks of a round and of their evidence. Queries select by it, and
+ * `parsePlace` then tells them apart.
+ */
 export function recheckPrefix(round: number): string {
   return `r${round}/recheck`
 }
 
-/** More rounds than any plan may have. */
+/** No plan may have more rounds than this. */
 const MAX_ROUNDS = 20
 
-/** The places of one kind in every round that a plan may have: for queries, which cannot parse places. */
+/**
+ * The places of one kind in every round that a plan may have. Queries need this list, because they cannot parse places.
+ */
 export function placesInRounds(kind: RoundKind): string[] {
   return Array.from({ length: MAX_ROUNDS }, (_, i) => formatPlace({ kind, round: i + 1 }))
 }
@@ -134,7 +142,7 @@ export function parsePlace(text: string): Place | undefined {
   return rest === undefined ? parseWithoutRest(round, name) : parseWithRest(round, name, rest)
 }
 
-/** The round that a place belongs to; undefined for one outside of all rounds. */
+/** The round that a place belongs to; undefined for a place outside of all rounds. */
 export function roundOf(place: string): number | undefined {
   const digits = IN_ROUND.exec(place)?.[1]
   return digits === undefined ? undefined : Number(digits)

@@ -17,12 +17,12 @@ export interface Plan {
   owner?: string
   inputs: Record<string, InputSpec>
   key: Value
-  /** Absent: the symptom counts as present. */
+  /** The condition that is true while the incident exists. Absent: the symptom counts as present. */
   symptom?: Expression
   detect?: { everyMs: number; for: number; againMs: number }
-  /** In an order in which every check comes after those that it needs. */
+  /** The checks, each after the checks that it needs. */
   checks: PlanCheck[]
-  /** Most fundamental first. */
+  /** The causes, most fundamental first. */
   causes: PlanCause[]
   otherwise: Ending
   remedies: Record<string, PlanRemedy>
@@ -40,7 +40,7 @@ export interface InputSpec {
   enum?: Json[]
   min?: number
   max?: number
-  /** A pattern for strings, anchored on both ends; linear-time. */
+  /** A regular expression that the whole string must match. The compiler accepts only patterns that match quickly. */
   pattern?: string
 }
 
@@ -80,13 +80,13 @@ export type Value =
 
 export interface PlanCheck {
   name: string
-  /** Such as `sql.query`. */
+  /** The check's kind, such as `sql.query`. */
   kind: string
   with: Record<string, Value>
   /** Checks that must run first, because `with` refers to them. */
   needs: string[]
   timeoutMs: number
-  /** Further tries after a failure, within `timeoutMs`. */
+  /** How many further attempts follow a failure, within `timeoutMs`. */
   retries: number
   /** The result's type, for evaluating expressions over it. */
   result: Type
@@ -115,7 +115,7 @@ export interface PlanRemedy {
   name: string
   title: string
   risk: Risk
-  /** The name of one target in expressions; absent: there is one target, with the key `-`. */
+  /** The name of one target in expressions. If it is absent, there is one target, with the key `-`. */
   for?: string
   /** The type of one target: what the `for` name and the elements of `targets` are. `dyn` without `for`. */
   targetItem: Type
@@ -148,21 +148,25 @@ export interface PlanRemedy {
 export type ActionAccess = 'write' | 'message' | 'person'
 
 export interface PlanAction {
-  /** Its index in `do` and its kind; part of the effect's key: `0-sql.update`. */
+  /** The action's index in `do` and its kind, such as `0-sql.update`. It is part of the effect's key. */
   id: string
-  /** Such as `sql.update`. */
+  /** The action's kind, such as `sql.update`. */
   kind: string
-  /** Stored in the plan, so that a newer version of the engine cannot change it for a running incident. */
+  /**
+   * The access is stored in the plan, so that a newer version of the engine cannot change it for a running incident.
+   */
   access: ActionAccess
   with: Record<string, Value>
-  /** Done once for all targets, not for each target. */
+  /** Whether the action is done once for all targets and not for each target. */
   once: boolean
-  /** Evaluated when the remedy is proposed; false: the action is omitted for that target. */
+  /**
+   * A condition that is evaluated when the remedy is proposed. If it is false, the action is omitted for that target.
+   */
   if?: Expression
   timeoutMs: number
-  /** A condition on the effect's observed result (`result`); false: the effect counts as refused. */
+  /** A condition on the effect's observed result (`result`). If it is false, the effect counts as refused. */
   expect?: Expression
-  /** Polled after the action, before the next one. */
+  /** A condition that must become true after this action before the next one starts. */
   wait?: { checks: PlanCheck[]; until: Expression; everyMs: number; withinMs: number }
   batches?: { size: number; everyMs: number }
 }

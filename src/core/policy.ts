@@ -8,7 +8,9 @@ export type Strength = 'login' | 'signed'
 export interface PolicyRule {
   name: string
   match: { connection?: string[]; kind?: string[]; risk?: Risk[]; environment?: string[] }
-  /** Every approval must be by a member of one of these groups; empty: the runbook alone names the groups. */
+  /**
+   * Every approval must come from a member of one of these groups. If it is empty, only the runbook names the groups.
+   */
   by: string[]
   count: number
   excludeRequester: boolean
@@ -39,7 +41,10 @@ export interface PolicyTerms {
   excludeAuthor: boolean
   strength: Strength
   breakGlass: boolean
-  /** The people who changed the runbook; empty: unknown. Present if they are excluded and the incident's plan is known. */
+  /**
+   * The people who changed the runbook; empty if they are unknown. Present if authors are excluded and the incident's
+   * plan is known.
+   */
   authors?: string[]
 }
 
@@ -84,7 +89,7 @@ function termsOf({ name, by, count, excludeRequester, excludeAuthor, strength, b
   return { rules: [name], groups, count, excludeRequester, excludeAuthor, strength, breakGlass }
 }
 
-/** Everything that one or the other demands. */
+/** Terms that demand everything that either of the two demands. */
 export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms): PolicyTerms
 export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms | undefined): PolicyTerms | undefined
 export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms | undefined): PolicyTerms | undefined {
@@ -106,12 +111,14 @@ function union(one: string[], other: string[]): string[] {
   return [...new Set([...one, ...other])]
 }
 
-/** `policy rule "production"`: for messages. */
+/** The names of the rules for messages, such as `policy rule "production"`. */
 export function policyName({ rules }: Pick<PolicyTerms, 'rules'>): string {
   return `policy rule${rules.length === 1 ? '' : 's'} ${rules.map((name) => `"${name}"`).join(', ')}`
 }
 
-/** What the rules demand, for people: `policy rule "production": 2 people of oncall or platform, not the requester`. */
+/**
+ * What the rules demand as text, such as `policy rule "production": 2 people of oncall or platform, not the requester`.
+ */
 export function describeTerms(terms: PolicyTerms): string {
   const groups = terms.groups.map((list) => ` of ${list.join(' or ')}`).join(' and')
   return [

@@ -8,7 +8,7 @@ export const ALL_TARGETS = '-'
 /** Actions that the engine does not carry out on a system itself: they need no approval. */
 const HARMLESS_KINDS: readonly string[] = ['notify', 'manual']
 
-/** Why a proposal needs no approval, for one that needs none. */
+/** The sentence that says why this proposal, which needs no approval, needs none. */
 export function whyNoApproval({ actions }: Pick<Proposal, 'actions'>): string {
   return actions.every(({ kind }) => HARMLESS_KINDS.includes(kind))
     ? 'needs no approval: the engine changes nothing itself'
@@ -29,7 +29,7 @@ export interface Proposal {
   risk: Risk
   cause: string
   because: string
-  /** In the order in which they are applied: each action for all its targets, then the next action. */
+  /** The actions in the order in which they are applied: each action for all its targets, then the next action. */
   actions: ProposedAction[]
   targets: ProposedTarget[]
   /** How many items the cause affects; more than `targets` if `maxTargets` is lower. */
@@ -51,14 +51,14 @@ export interface ProposedApproval {
   /** If nobody decides by `expiresAt`: `escalate` lets the groups of `escalateTo` decide too, `reject` rejects. */
   onTimeout: 'escalate' | 'reject'
   escalateTo: string[]
-  /** Whether a person may approve a subset of the targets. Not if one write is done once for all of them. */
+  /** Whether a person may approve a subset of the targets. This is false if a write is done once for all targets. */
   inPart: boolean
   /** What the policy of the configuration demanded when it was proposed, besides `by`; absent: no rule matched. */
   policy?: PolicyTerms
 }
 
 export interface ProposedTarget {
-  /** From the remedy's `key`; `-` for a remedy without `for`. */
+  /** The value of the remedy's `key`; `-` for a remedy without `for`. */
   key: string
   /** The lease's name, from the remedy's `lock`. */
   lock?: string
@@ -67,7 +67,7 @@ export interface ProposedTarget {
 }
 
 export interface ProposedAction {
-  /** `0-sql.update` */
+  /** The action's id, such as `0-sql.update`. */
   id: string
   kind: string
   access: ActionAccess
@@ -84,11 +84,14 @@ export interface ActionPreview {
   summary: string
   /** Each row or job before and after the action. */
   rows?: { before: JsonObject; after: JsonObject }[]
-  /** Columns whose values in `rows[].before` are exact: not redacted, replaced, cut or rounded. Only these can be restored. */
+  /**
+   * Columns whose values in `rows[].before` are exact, that is, not redacted, replaced, cut or rounded. Only these can
+   * be restored.
+   */
   exact?: string[]
   /** How many rows or jobs it would change. */
   count?: number
-  /** Whether it can be undone, and how. */
+  /** Whether the action can be undone, and how. */
   undo?: string
   /** How often the action may be carried out; absent: exactly once. */
   guarantee?: string

@@ -1,4 +1,4 @@
-/** For messages about a text that `isStorable` refuses. */
+/** The end of messages about a text that `isStorable` refuses. */
 export const NOT_STORABLE = 'must not contain NUL or lone surrogates'
 
 /**

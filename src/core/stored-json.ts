@@ -1,11 +1,14 @@
 import { isJsonObject, type Json, type JsonObject } from './json.ts'
 
-/** What the engine stores is never this deep: functions that visit deeper values recursively would run out of stack. */
+/**
+ * The maximum depth of stored JSON. The engine never stores deeper values, and functions that visit such values
+ * recursively would run out of stack.
+ */
 const MAX_DEPTH = 200
 
 /**
- * The object that a stored text holds; undefined if the text is not the JSON of an object, holds a number such as 1e999, or is too deep.
- * The engine stores nothing of the kind: somebody changed the text. Never throws.
+ * The object that a stored text holds; undefined if the text is not the JSON of an object, holds a number such as
+ * 1e999, or is too deep. The engine never stores such a text, so somebody changed it. Never throws.
  */
 export function readStoredObject(text: string): JsonObject | undefined {
   try {
@@ -16,7 +19,10 @@ export function readStoredObject(text: string): JsonObject | undefined {
   }
 }
 
-/** Level by level, so that no depth is too much for this function itself. */
+/**
+ * Whether the value is within the limits. It is visited level by level and not recursively, so that deep nesting cannot
+ * exhaust the stack.
+ */
 function isKept(value: Json): boolean {
   let level: Json[] = [value]
   for (let depth = 0; level.length > 0; depth += 1) {

@@ -1,6 +1,7 @@
 /**
- * The text of a file as an editor saved it: UTF-8, or UTF-16 with its mark. The mark and the end-of-file character of old editors are
- * removed, and a lone carriage return is a line break. Bytes that are not UTF-8 become U+FFFD, which `notUtf8` finds.
+ * The text of a file in UTF-8, or in UTF-16 with a byte order mark. The mark and the end-of-file character of old
+ * editors are removed, and a lone carriage return becomes a line break. Bytes that are not UTF-8 become U+FFFD, which
+ * `notUtf8` finds.
  */
 export function decodeTextFile(bytes: Uint8Array): string {
   return new TextDecoder(encodingOf(bytes))
@@ -9,7 +10,7 @@ export function decodeTextFile(bytes: Uint8Array): string {
     .replace(/\u001a\s*$/, '')
 }
 
-/** By the mark at the beginning of the file. */
+/** The encoding, from the byte order mark at the beginning of the file. */
 export function encodingOf([first, second]: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   if (first === 0xff && second === 0xfe) return 'utf-16le'
   return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8'

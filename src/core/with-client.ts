@@ -1,4 +1,4 @@
-/** What this file needs of a pool's client; node-pg's `PoolClient` has it. */
+/** The part of node-pg's `PoolClient` that this file uses. */
 interface PoolClient {
   on(event: 'error', listener: (error: Error) => void): unknown
   removeListener(event: 'error', listener: (error: Error) => void): unknown
@@ -14,8 +14,8 @@ export function isBroken(client: object): boolean {
 }
 
 /**
- * For a pool's `connect` event. A connection that breaks while the pool hands it over has no other listener yet, and an `error` event
- * without a listener ends the process.
+ * A listener for a pool's `connect` event. A connection that breaks while the pool hands it over has no other listener
+ * yet, and an `error` event without a listener ends the process.
  */
 export function watchClient(client: Pick<PoolClient, 'on'>): void {
   client.on('error', () => broken.add(client))
@@ -31,7 +31,8 @@ export async function withClient<C extends PoolClient, T>(
   isReusable: (client: C, error: unknown) => boolean | Promise<boolean> = () => false,
 ): Promise<T> {
   const client = await acquire()
-  // The pool listens to idle clients only: a session that the server ends between two statements would end the process.
+  // The pool listens to idle clients only. Without this listener, a session that the server ends between two statements
+  // would end the process.
   const markBroken = () => void broken.add(client)
   client.on('error', markBroken)
   let discard = true

@@ -10,7 +10,7 @@ import type { BullmqTarget, Targets } from '../targets/targets.ts'
 export type ActionImplementation =
   | { protocol: 'sql'; write(parameters: JsonObject, approved?: ActionPreview): GuardedWrite }
   | { protocol: 'script'; call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall> }
-  /** `repeatable`: applying it twice has the same effect as applying it once. */
+  /** `repeatable` says that applying the action twice has the same effect as applying it once. */
   | { protocol: 'intent'; prepare(parameters: JsonObject): Run & { repeatable: boolean } }
   | { protocol: 'message'; prepare(parameters: JsonObject): Run }
   | { protocol: 'person' }
@@ -20,11 +20,17 @@ export interface GuardedWrite {
   connection: string
   rows: number
   update: Statement
-  /** The statement ends inside its WHERE clause, so the deadline can be appended. Otherwise the clock is read after the statement. */
+  /**
+   * Whether the statement ends inside its WHERE clause, so that the deadline can be appended to it. Otherwise the clock
+   * is read after the statement.
+   */
   endsInWhere?: true
-  /** What must be stored exactly as it was shown. Absent: nothing is compared. */
+  /** The values that must be stored exactly as the gate showed them. Absent: nothing is compared. */
   written?: WrittenColumns
-  /** Counts, as `count`, the rows that are as the update would have left them. Absent: the outcome cannot be observed. */
+  /**
+   * A statement that returns, as `count`, how many rows are as the update would have left them. Absent: the outcome
+   * cannot be observed.
+   */
   observe?: Statement
   /** What is changed, such as `runs`; shown in messages. */
   what: string
@@ -32,15 +38,18 @@ export interface GuardedWrite {
 
 /** The columns of a guarded write, with the numbers of its parameters. The names can be used in SQL within double quotes. */
 export interface WrittenColumns {
-  /** As in the statement: `"public"."runs"`. */
+  /** The table as it is written in the statement: `"public"."runs"`. */
   table: string
-  /** Column → the parameter with its new value. */
+  /** By column, the number of the parameter with its new value. */
   set: Record<string, number>
-  /** Column of the guard that is not set → its parameter; undefined for IS NULL. */
+  /**
+   * By column of the guard that `set` does not contain, the number of the parameter with its value; undefined for IS
+   * NULL.
+   */
   guard: Record<string, number | undefined>
-  /** Column → the new value as the gate showed it. */
+  /** By column, the new value as the gate showed it. */
   shown: JsonObject
-  /** Counts, as `count`, the rows that the guard matches now. */
+  /** A statement that returns, as `count`, how many rows the guard matches now. */
   select: Statement
 }
 
@@ -50,7 +59,7 @@ export interface Statement {
   values: unknown[]
 }
 
-/** A script under src/effects/scripts, with its keys and arguments after those of `enter.lua`. */
+/** A script in src/effects/scripts, with its keys and arguments, which follow those of `enter.lua`. */
 export interface ScriptCall {
   script: string
   keys: string[]
@@ -59,24 +68,36 @@ export interface ScriptCall {
 
 /** An action with its parameters already read. */
 export interface Run {
-  /** Called before the permit is requested. Throws `RUNBOOK_UNREACHABLE` if the system is down: then nothing is started, and it is waited for. */
+  /**
+   * Called before the permit is requested. Throws `RUNBOOK_UNREACHABLE` if the system is down. Then nothing is started,
+   * and the engine waits for the system.
+   */
   reach?(targets: Targets): Promise<void>
   run(context: RunContext): Promise<ActionResult>
 }
 
 export interface RunContext {
   targets: Targets
-  /** `<engine>/INC-142.r1/0-http.request/-`: sent to a service, so that it can recognize a repeated request. */
+  /**
+   * `<engine>/INC-142.r1/0-http.request/-`: sent with the request, so that the service can recognize a repeated
+   * request.
+   */
   effectKey: string
   timeoutMs: number
-  /** Milliseconds since 1970. Later than this, nothing may be started: the lease would end before the action does. */
+  /**
+   * The latest time at which the action may start, in milliseconds since 1970. An action that starts later could
+   * outlast its lease.
+   */
   startBy: number
-  /** The preview that was shown when it was approved. */
+  /** The preview that the approved proposal contains. */
   approved: ActionPreview
   notify(channel: string, message: string): Promise<string | null>
 }
 
-/** The result of an action. Return it instead of throwing: once the intent is recorded, a thrown error is recorded as `unknown`. */
+/**
+ * The result of an action. An implementation returns it even for a failure, because an error thrown after the intent is
+ * recorded makes the effect `unknown`.
+ */
 export interface ActionResult {
   result: EffectResult
   detail: string

@@ -8,15 +8,19 @@ import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
 /** The lease must outlast the run: a command or an HTTP server checks no fence, so it cannot refuse a late run. */
 const LEASE_MARGIN_MS = 10_000
-/** From the request of the permit to the start. A process that was suspended for longer starts nothing. */
+/**
+ * The longest time between the request of the permit and the start of the action. A process that was suspended for
+ * longer starts nothing.
+ */
 const START_WITHIN_MS = 5_000
 
 const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 
 /**
- * Applies an action that cannot be fenced: a command, an HTTP call. The intent is recorded first. An attempt that finds an intent
- * without an effect repeats only a repeatable action, and only with a permit; otherwise the effect becomes `unknown`, and a person
- * settles it. Without that, the interpreter would drop a target on which a command may have run.
+ * Applies an action that cannot be fenced, such as a command or an HTTP call. The intent is recorded first. An attempt
+ * that finds an intent without an effect repeats only a repeatable action, and only with a permit. Otherwise the effect
+ * becomes `unknown`, and a person settles it. It is recorded even if the permit is refused, because the interpreter
+ * would otherwise drop a target on which a command may have run.
  */
 export async function applyIntent(
   deps: EffectDeps,
@@ -47,7 +51,7 @@ export async function applyIntent(
   return record(result)
 }
 
-/** Sends a message: without a permit, at least once. */
+/** Sends a message. It needs no permit, and after a crash it may be sent again. */
 export async function applyMessage(deps: EffectDeps, request: EffectRequest, { run }: Run): Promise<EffectAnswer> {
   const result = await attempt(deps, request, run, Date.now() + START_WITHIN_MS)
   return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...result }) }

@@ -15,7 +15,7 @@ import { requestPermit } from './request-permit.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { timeLimits } from './time-limits.ts'
 
-/** How long Redis keeps the record of an effect: longer than any incident is retried. */
+/** How long Redis keeps the record of an effect, much longer than attempts at the effect go on. */
 const RETENTION_MS = 30 * 24 * 3_600_000
 
 /** The value of an effect's key in Redis. */
@@ -27,9 +27,9 @@ interface ScriptRecord {
 }
 
 /**
- * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in Redis. The
- * history records the value of the key, also a refusal. (A failover may lose the key; then only the script's precondition prevents a
- * second change.) Throws when the caller must try again.
+ * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in
+ * Redis. The history records the value of the key, even if it is a refusal. (A failover may lose the key; then only the
+ * script's precondition prevents a second change.) Throws when the caller must try again.
  */
 export async function applyScript(
   deps: EffectDeps,
@@ -75,7 +75,7 @@ export async function applyScript(
     throw new RunbookError('RUNBOOK_CONFLICT', `${why} before the queue was changed; trying again`)
   } catch (error) {
     if (isRunbookError(error)) throw error
-    // Only a reply is certainly of this Redis: another error may be of the engine's database.
+    // Only an error reply is certain to come from this Redis. Any other error may come from the engine's database.
     const down =
       error instanceof Error && error.name === 'ReplyError' && (redisRemedy(error) === 'stale' || isDown(error))
     const detail = down ? { connection: target.connection, down } : {}

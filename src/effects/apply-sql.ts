@@ -57,7 +57,10 @@ export async function applySql(
   return 'answer' in outcome ? outcome.answer : record(attempt, resultOf(entry, outcome))
 }
 
-/** 25006: the server is a standby, for example after a failover. Nothing was changed. */
+/**
+ * Whether the server refused the write because it is a standby (SQLSTATE 25006), for example after a failover. Then
+ * nothing was changed.
+ */
 function isStandby(error: unknown): boolean {
   return sqlState(error) === '25006'
 }
@@ -67,7 +70,10 @@ function standby({ connection, address }: PostgresTarget): RunbookError {
   return new RunbookError('RUNBOOK_UNREACHABLE', message, { connection, down: true })
 }
 
-/** `answer`: recorded already, or not an effect. `stored`: the ledger's entry. `guardAfter`: known only to the attempt that wrote. */
+/**
+ * The result of an attempt. `answer` is an effect that is recorded already, or an answer that is no effect. `stored` is
+ * the ledger's entry. `guardAfter` is known only to the attempt that wrote.
+ */
 type Outcome = { answer: EffectAnswer } | { stored: StoredEntry; guardAfter?: JsonObject }
 
 /** The connection broke after COMMIT was sent and before the server answered. */
@@ -81,8 +87,8 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
     await client.query('ROLLBACK')
     return { stored: entered }
   }
-  // Another attempt may have held the key until now and been refused: it recorded the refusal before it released the key. (It is read
-  // again after the permit; here it saves the permit.)
+  // Another attempt may have held the key until now and been refused. It recorded the refusal before it released the
+  // key. Reading it here saves a permit; the effect is read again after the permit.
   const stored = await storedEffect(deps.database, effectPlace(request))
   if (stored) return rolledBack(client, { effect: stored })
 
@@ -147,7 +153,10 @@ async function rolledBack(client: pg.PoolClient, answer: EffectAnswer): Promise<
   return { answer }
 }
 
-/** Throws when the transaction, and with it the lock on the key, is gone. A failed transaction (25P02) still holds its locks. */
+/**
+ * Throws if the transaction has ended, and with it the lock on the key. A failed transaction (25P02) still holds its
+ * locks.
+ */
 async function assertTransactionOpen(client: pg.PoolClient): Promise<void> {
   try {
     await client.query('SELECT 1')

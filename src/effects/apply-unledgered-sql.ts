@@ -16,9 +16,9 @@ import { sqlReason, sqlVerdict } from './sql-errors.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
 /**
- * Applies a guarded write at most once in a database that does not allow our ledger: the intent is recorded first. An attempt that
- * finds an intent without an effect never writes; it reads whether the rows are as the write would have left them. A process that was
- * suspended finds, by the target's own clock, that its deadline has passed, and writes nothing.
+ * Applies a guarded write at most once in a database that does not allow our ledger: the intent is recorded first. An
+ * attempt that finds an intent without an effect never writes; it only reads whether the rows are as the write would
+ * have left them. A process that was suspended until its deadline has passed, by the target's clock, writes nothing.
  */
 export async function applyUnledgeredSql(
   deps: EffectDeps,
@@ -35,12 +35,16 @@ export async function applyUnledgeredSql(
   return 'result' in outcome ? record(outcome) : outcome
 }
 
-/** `observe`: an attempt started; read how the rows are. An `EffectAnswer` is not an effect. */
+/**
+ * The result of an attempt. `observe` means that an earlier attempt started, so the rows must be read to find its
+ * outcome. An `EffectAnswer` is an answer that is no effect.
+ */
 type Outcome = ActionResult | EffectAnswer | 'observe'
 
 /**
- * One attempt, on one connection: it is acquired before the intent is recorded, because the intent can be used only once. An error after
- * the intent is `refused` and not tried again; an error before it is thrown, and the caller tries again.
+ * One attempt, on one connection. The connection is acquired before the intent is recorded, because the intent can be
+ * used only once. After the intent, an error makes the effect `refused`, and nobody tries again. Before the intent, an
+ * error is thrown, and the caller tries again.
  */
 async function attempt(
   deps: EffectDeps,
@@ -52,10 +56,11 @@ async function attempt(
   let isIntended = false
   try {
     return await withPostgres(target, async (client): Promise<Outcome> => {
-      // Read before the permit is requested, so that the lease ends later.
+      // The deadline is computed before the permit is requested, so that the lease ends after the deadline.
       const deadline = await deadlineIn(client, limits.deadlineMs)
       const permit = await requestPermit(deps, request, limits.leaseMs)
-      // Another attempt may have started since the intent was looked for: its target must not be dropped.
+      // Another attempt may have recorded an intent since this one checked. Then the outcome must be observed, because
+      // the interpreter drops a target without an effect.
       if ('answer' in permit)
         return !('effect' in permit.answer) && (await hasIntent(deps.database, effectPlace(request)))
           ? 'observe'
@@ -82,7 +87,7 @@ async function writeInTransaction(
   deadline: string,
   { redact, ...limits }: TimeLimits & { redact: string[] },
 ): Promise<ActionResult> {
-  // Nobody tries again, so this attempt waits for a lock as long as its statement may take.
+  // No later attempt follows, so this one waits for a lock for as long as its statement may take.
   await beginBounded(client, { ...limits, lockMs: limits.statementMs })
   const written = await runGuardedWrite(client, write, deadline, redact)
   if ('late' in written || 'refused' in written) {

@@ -25,7 +25,8 @@ export async function executeEffect(request: EffectRequest, deps: EffectDeps): P
       throw new RunbookError('RUNBOOK_CONFIG', `this version has no action kind ${request.action.kind}`)
     return await apply(request, deps, implementation)
   } catch (error) {
-    // Thrown before this attempt changed anything: the configuration or the values do not allow the action.
+    // These errors are thrown before the attempt changes anything: the configuration or the values do not allow the
+    // action.
     if (isRunbookError(error, 'RUNBOOK_CONFIG') || isRunbookError(error, 'RUNBOOK_BAD_INPUT'))
       return refuseUntried(request, deps, messageOf(error))
     throw error
@@ -64,7 +65,10 @@ async function apply(
   }
 }
 
-/** A manual action needs no permit, so that the incident was cancelled or the approval withdrawn is noticed here. */
+/**
+ * Why a manual action no longer waits for a person; undefined if it does. A manual action needs no permit, so a
+ * cancelled incident or a withdrawn approval must be noticed here.
+ */
 async function whyNotWaiting({ database }: EffectDeps, gate: string): Promise<EffectAnswer | undefined> {
   const found = await database.query<{ cancelled: boolean; state: string; why: string | null }>(
     `SELECT i.cancelled_at IS NOT NULL AS cancelled, g.state, g.why

@@ -8,8 +8,9 @@ import { boundedBy, isPast } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
 
 /**
- * What a guarded write did in the open transaction. `late`: the deadline passed. `refused`: why the transaction must be rolled back.
- * Otherwise it changed what it had to; `guardAfter` has the columns of its guard that the database changed too, such as `updated_at`.
+ * What a guarded write did in the open transaction. `late` means that the deadline has passed. `refused` says why the
+ * transaction must be rolled back. Otherwise the write changed its rows, and `guardAfter` has the columns of its guard
+ * that the database changed by itself, such as `updated_at`.
  */
 export type Written = { late: true } | { refused: string } | { guardAfter?: JsonObject }
 
@@ -84,7 +85,7 @@ export async function withChecks(
   return { statement: { text: `${text} RETURNING ${returning}`, values: all }, columns }
 }
 
-/** Compared as text: not every type has an equality, and some compare values as equal that are not the same. */
+/** The comparison is made as text, because some types have no equality, and others treat different values as equal. */
 function storedAs({ name, type }: Column, parameter: string): string {
   return `"${name}"::text IS NOT DISTINCT FROM CAST(${parameter} AS ${type})::text`
 }

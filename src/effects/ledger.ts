@@ -17,7 +17,8 @@ export type StoredEntry = Omit<LedgerEntry, 'key'>
 /** Begins a transaction in which every step has a time limit, even when this process is suspended during it. */
 export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE').catch((error: unknown) => {
-    // The only reason for which PostgreSQL refuses this statement so. The same state as the server's, which means that nothing was changed.
+    // PostgreSQL refuses this statement with 0A000 only if it is a standby. The new error keeps this SQLSTATE, by which
+    // the caller knows that nothing was changed.
     if (sqlState(error) !== '0A000') throw error
     const message = 'the server is a read replica, which refuses writes: use the address of its primary'
     throw Object.assign(new Error(message, { cause: error }), { code: '0A000' })

@@ -24,7 +24,7 @@ export async function prepareLedger(ownerUrl: string, role: string): Promise<str
     throw new RunbookError('RUNBOOK_UNREACHABLE', `the database does not answer: ${messageOf(error)}`, {}, error)
   }
   try {
-    // Two processes may prepare the same database at once: one migrates, the other waits here.
+    // If two processes prepare the same database at once, one of them migrates and the other waits here.
     await lockSession(client, ADVISORY_LOCKS.ledgerMigrations)
     await client.query(PREPARE)
     const applied = await migrate(client)

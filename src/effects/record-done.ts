@@ -4,8 +4,8 @@ import type { Database } from '../history/database.ts'
 import { recordEffect, type EffectPlace } from './record-effect.ts'
 
 /**
- * Records a person's answer to a `manual` action: done is `applied`, not done is `skipped`. The first answer wins, and the stored
- * effect is returned. The caller has authenticated the person.
+ * Records a person's answer to a `manual` action. The effect is `applied` if the action was done, and `skipped` if not.
+ * The first answer wins, and the stored effect is returned. The caller has authenticated the person.
  */
 export async function recordDone(
   database: Database,

@@ -9,7 +9,10 @@ import { recordEvents } from '../history/record.ts'
 import type { EffectRequest } from './request.ts'
 import { storableText, storableObject } from './storable-value.ts'
 
-/** Shorter than the target's (time-limits.ts): a process suspended while it records loses this transaction before the target's. */
+/**
+ * This limit is shorter than the one for the target's transaction (time-limits.ts). So a process that is suspended
+ * while it records loses this transaction before the target's.
+ */
 const IDLE_TIMEOUT_MS = 2_000
 
 /** The recorded effect of this action on this target; undefined when there is none. */
@@ -70,7 +73,10 @@ export async function recordEffect(
   })
 }
 
-/** The output of a command or service may hold anything. An effect that cannot be stored would be tried again for ever. */
+/**
+ * The effect without characters that cannot be stored. The output of a command or service may contain such characters,
+ * and an effect that cannot be stored would be tried again for ever.
+ */
 function storable(effect: Effect): Effect {
   const detail = storableText(effect.detail)
   return effect.observed ? { ...effect, detail, observed: storableObject(effect.observed) } : { ...effect, detail }

@@ -3,16 +3,17 @@ import type { Connection } from '../history/database.ts'
 import { effectPlace, hasIntent, recordEffect, type EffectPlace } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
-/** How long after the last permit the ledger is asked again, until the outcome is recorded as `unknown`. */
+/** For how long after the last permit the ledger is read again. After that the outcome is recorded as `unknown`. */
 const ASK_AGAIN_MS = 10 * 60_000
 
 /**
- * Records a refusal that this attempt found before it changed anything, for example a login that the server does not accept. It is the
- * truth only if no earlier attempt started: an attempt that took a permit may have applied the action and died before recording it.
- * Then this throws, and the next attempt may find out; after a while, or when only a person can find out, the effect is `unknown`.
+ * Records a refusal that this attempt found before it changed anything, for example a login that the server does not
+ * accept. The refusal is correct only if no earlier attempt started, because an attempt that took a permit may have
+ * applied the action and died before it recorded that. If there was an earlier attempt, this throws, and the next
+ * attempt may find out what it did. After a while, or if only a person can find out, the effect becomes `unknown`.
  *
- * The permits are read while the incident is locked, as it is when a permit is issued. An attempt that gets its permit later finds
- * the refusal (`requestPermit`).
+ * The permits are read while the incident is locked, as it is when a permit is issued. An attempt that gets its permit
+ * later finds the refusal (`requestPermit`).
  */
 export async function refuseUntried(request: EffectRequest, deps: EffectDeps, detail: string): Promise<EffectAnswer> {
   const place = effectPlace(request)
@@ -42,11 +43,15 @@ class TriedBefore extends Error {
   }
 }
 
-/** An earlier attempt at this effect that may have applied it. After an intent there is no ledger that could be read later. */
+/**
+ * The age of the last permit under which an earlier attempt may have applied this effect; undefined if there was no
+ * such attempt. The age is infinite if an intent was recorded, because then there is no ledger to read.
+ */
 async function earlierAttempt(connection: Connection, place: EffectPlace): Promise<{ ageMs: number } | undefined> {
   if (await hasIntent(connection, place)) return { ageMs: Infinity }
   const { gate, action, target } = place
-  // A permit before the last effect on this target was for that effect: an action starts after the one before it is recorded.
+  // Only permits after the last effect on this target count. Each action starts after the one before it is recorded, so
+  // an earlier permit belongs to an earlier action.
   const found = await connection.query<{ ageMs: number }>(
     `SELECT extract(epoch FROM clock_timestamp() - coalesce(p.renewed_at, p.issued_at))::float8 * 1000 AS "ageMs"
      FROM runbook.permits p WHERE p.gate = $1 AND p.target = $2 AND NOT EXISTS (

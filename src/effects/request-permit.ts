@@ -4,12 +4,15 @@ import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
 export type PermitResult =
   | { fence: number; lease: string }
-  /** Refused for good: recorded as the effect `refused`. */
+  /** Why the permit is refused for good. The caller records the effect as `refused`. */
   | { refused: string }
-  /** The effect that is recorded already; or not an effect, then the interpreter decides how to continue. */
+  /**
+   * The effect that is recorded already, or an answer that is no effect, so that the interpreter decides how to
+   * continue.
+   */
   | { answer: EffectAnswer }
 
-/** How soon a permit is asked for again during a freeze. */
+/** The pause between two requests for a permit during a freeze. */
 const ASK_FROZEN_MS = 5_000
 
 /**
@@ -26,7 +29,7 @@ export async function requestPermit(deps: EffectDeps, request: EffectRequest, le
     leaseMs,
   })
   if (answer.granted) {
-    // An attempt that saw no permit may have recorded a refusal until this one was granted (refuse-untried.ts).
+    // Until this permit was granted, another attempt could record a refusal (refuse-untried.ts).
     const stored = await storedEffect(deps.database, effectPlace(request))
     return stored ? { answer: { effect: stored } } : { fence: answer.fence, lease: answer.lease }
   }

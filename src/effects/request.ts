@@ -9,9 +9,9 @@ import type { ActionImplementation } from './action-implementation.ts'
 export interface EffectRequest {
   gate: string
   proposalDigest: string
-  /** From the stored proposal: the executor runs exactly this. */
+  /** The action of the stored proposal. The executor runs exactly this action. */
   action: ProposedAction
-  /** Null for an action that is done once. */
+  /** Null for an action that is done once for all targets. */
   target: ProposedTarget | null
   timeoutMs: number
   /** When the cause's checks last ran (ISO 8601), by the engine's clock. */
@@ -19,9 +19,10 @@ export interface EffectRequest {
 }
 
 /**
- * `effect`: the effect in the history. `stale`: the re-check is too old, run the checks again. `cancelled`: the incident was cancelled
- * before the first action on this target. `over`: nothing was applied, and the approval is no longer valid. `waiting`: a person must do
- * it; nothing is recorded until `recordDone`.
+ * The answer to an effect request. `effect` is the effect in the history. `stale` means that the re-check is too old
+ * and the checks must run again. `cancelled` means that the incident was cancelled before the first action on this
+ * target. `over` means that nothing was applied and the approval is no longer valid. `waiting` means that a person must
+ * do the action; nothing is recorded until `recordDone`.
  */
 export type EffectAnswer =
   | { effect: Effect }
@@ -35,7 +36,7 @@ export interface EffectDeps {
   database: Database
   takePermit: TakePermit
   targets: Targets
-  /** By kind. */
+  /** The implementation of each action kind, by the name of the kind. */
   implementations: Record<string, ActionImplementation>
   /** Sends a message to a channel and returns the outcome as text; null when there is no such channel. Throws when delivery fails. */
   notify(channel: string, message: string): Promise<string | null>

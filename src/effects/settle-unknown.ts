@@ -20,8 +20,9 @@ export interface SettleRequest extends EffectPlace {
 type Settled = { effect: Effect } | { refused: RunbookError }
 
 /**
- * Settles an `unknown` effect: a person has checked what happened, and reports it. Also after the incident has closed. Allowed for the
- * groups that decide on the gate and for `escalate.to`. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
+ * Settles an `unknown` effect: a person has checked what happened, and reports it. This is possible even after the
+ * incident has closed. Members of the groups that decide on the gate and of the groups in `escalate.to` may do it.
+ * Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function settleUnknown(database: Database, person: Person, request: SettleRequest): Promise<Effect> {
   const { gate: id, action, target, result, comment } = request

@@ -36,14 +36,17 @@ export function sqlVerdict(error: unknown): SqlVerdict {
   return code === '55000' || REFUSED_CLASSES.includes(code.slice(0, 2)) ? 'refused' : 'retry'
 }
 
-/** For messages: what the server said, the place in a trigger's function where it happened, and the SQLSTATE. */
+/**
+ * The text of an error for messages: what the server said, the place in a trigger's function where it happened, and the
+ * SQLSTATE.
+ */
 export function sqlReason(error: unknown): string {
   const { where } = error as { where?: unknown }
   const inside = typeof where === 'string' ? /(PL\/\S+ function \S+|SQL function "[^"]+")/.exec(where)?.[1] : undefined
   return `${messageOf(error)}${inside ? ` in ${inside}` : ''} (SQLSTATE ${sqlState(error)})`
 }
 
-/** The SQLSTATE of a server's error; undefined for other errors, also for a socket's own code (EPIPE). */
+/** The SQLSTATE of a server's error; undefined for other errors, including errors of the socket such as EPIPE. */
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined

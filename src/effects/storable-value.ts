@@ -10,7 +10,7 @@ export function storableText(given: string): string {
   return toStorable(text.length > MAX_LENGTH ? `${cutText(text, MAX_LENGTH)}…` : text)
 }
 
-/** The same for every string within an object. */
+/** The object with `storableText` applied to every string in it. */
 export function storableObject(value: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [storableText(name), storableValue(item)]))
 }

@@ -89,7 +89,7 @@ export async function readGates(db: Queryable, incident: string): Promise<GateRo
   return found.rows.map(gateOf)
 }
 
-/** Like `readGates`, but for a view: gates that cannot be read do not throw. */
+/** Like `readGates`, but does not throw for a gate that cannot be read: a view shows its id instead. */
 export async function readShownGates(db: Queryable, incident: string): Promise<ShownGates> {
   const found = await db.query<RawGateRow>(`SELECT ${COLUMNS} FROM runbook.gates WHERE incident = $1 ORDER BY round`, [
     incident,

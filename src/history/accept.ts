@@ -12,30 +12,31 @@ export interface NewIncident {
   planDigest: string
   key: string
   inputs: JsonObject
-  /** Who or what opens it: `person:<name>`, `alert:<source>`, `handoff:<incident>`. */
+  /** Who or what opens the incident: `person:<name>`, `alert:<source>` or `handoff:<incident>`. */
   requester: string
   parent?: string
-  /** A repeated request with the same value returns the same incident, also after it has closed. */
+  /** A repeated request with the same value returns the same incident, even after that incident has closed. */
   idempotencyKey?: string
   /**
-   * For automatic reports: for this many milliseconds after the key's last incident closed with its symptom still present, a report
-   * is counted on that incident and opens nothing. Absent: the report always opens an incident or joins the open one.
+   * How long the key is quiet, in milliseconds, after its last incident closed with the symptom still present. While
+   * the key is quiet, an automatic report is counted on that incident and opens no new one. Absent: the report always
+   * opens an incident or joins the open one.
    */
   quietMs?: number
 }
 
 export interface Accepted {
   incident: string
-  /** False: the request joined an incident that was open under the same key, or repeats an earlier request. */
+  /** False if the request joined an incident that was open under the same key, or repeats an earlier request. */
   created: boolean
   occurrences: number
   /** The inputs of the incident that the request joined; present when they differ from the requested inputs. */
   inputs?: JsonObject
-  /** The key is quiet: the request was counted on an incident that has closed. */
+  /** Present if the key is quiet, so that the request was only counted on an incident that has closed. */
   quiet?: true
 }
 
-/** `workflowId`: of the workflow to start; there for a new incident. */
+/** `workflowId` is present for a new incident: the id of the workflow to start. */
 export type AcceptedIncident = Accepted & { workflowId?: string }
 
 /**
@@ -131,7 +132,7 @@ export async function incidentsToStart(db: Queryable, graceMs: number, limit: nu
   return found.rows.map((row) => row.id)
 }
 
-/** The incident's workflow runs, as this run; the first run that is recorded is kept. */
+/** Records that the incident's workflow was started, with the id of its run. The first recorded run is kept. */
 export async function markStarted(db: Queryable, incident: string, runId: string): Promise<void> {
   await db.query(
     `UPDATE runbook.incidents SET started_at = coalesce(started_at, clock_timestamp()), run_id = coalesce(run_id, $2)

@@ -1,17 +1,19 @@
 import type { Queryable } from './database.ts'
 
 /**
- * Every advisory lock that the engine takes. PostgreSQL compares advisory locks within the whole database, not within a schema: when
- * the engine's tables and a ledger are in the same database, their locks share one number space. So each number is given out here,
- * once, and only here. (Migrations cannot import; a test compares the numbers in their SQL with these.)
+ * Every advisory lock that the engine takes. PostgreSQL compares advisory locks within the whole database, not within a
+ * schema: if the engine's tables and a ledger are in the same database, equal numbers are the same lock. So all numbers
+ * are in this list, and each occurs once. (Migrations cannot import; a test compares the numbers in their SQL with
+ * these.)
  */
 export const ADVISORY_LOCKS = {
   /** Session lock in the engine's database: one process migrates, the others wait. */
   historyMigrations: 7_214_455_001,
   /**
-   * In the engine's database: a permit takes it shared while it reads the controls, until it is granted. `freeze` takes it once its row
-   * is committed: then no permit is under way that did not see the row. (The previous version's `runbook.turn_control` holds it while it
-   * changes a control: 0003-controls.sql, 0012-controls-without-waiting.sql.)
+   * Taken in the engine's database. A transaction that grants a permit holds it shared from the time it reads the
+   * controls to its commit. `freeze` takes it after its row is committed: once it has the lock, no permit can still be
+   * granted that did not see the row. (The previous version's `runbook.turn_control` holds it while it changes a
+   * control: 0003-controls.sql, 0012-controls-without-waiting.sql.)
    */
   controls: 7_214_455_002,
   /** Session lock in a diagnosed database: one process migrates the ledger, the others wait. */
@@ -21,8 +23,9 @@ export const ADVISORY_LOCKS = {
 export type AdvisoryLock = (typeof ADVISORY_LOCKS)[keyof typeof ADVISORY_LOCKS]
 
 /**
- * Locks by name, in the engine's database: `hashtextextended(name, seed)`. Each kind of name has a seed of its own, so that equal names
- * of two kinds are two locks. Two names may have the same hash; then one transaction waits longer than it must, and nothing else.
+ * Locks by name, in the engine's database: `hashtextextended(name, seed)`. Each kind of name has a seed of its own, so
+ * that equal names of two kinds are two locks. If two names have the same hash, one transaction waits longer than
+ * necessary, which does no harm.
  */
 export const LOCK_SEEDS = {
   /** The `Idempotency-Key` of a request. */
@@ -31,7 +34,7 @@ export const LOCK_SEEDS = {
   remedyLimits: 1,
   /** An incident's key. The seed is also written in `accept_incident` (src/history/migrations). */
   incidentKey: 2,
-  /** The connection whose verdicts are counted. */
+  /** The name of the connection whose verdicts are counted. */
   breaker: 3,
 } as const
 

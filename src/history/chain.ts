@@ -73,7 +73,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
 
 type ChainEvent = ParsedEvent & { seq: number }
 
-/** An event of a kind that a newer version added is no fault: this version shows it and makes nothing of it. */
+/** An event of a kind that a newer version added is no fault: this version shows it and does not interpret it. */
 function unreadableFaults(incident: string, events: ChainEvent[]): ChainFault[] {
   return events.flatMap((event) => {
     if (event.kind !== 'unreadable' || event.reason === 'unknown kind') return []
@@ -101,7 +101,7 @@ async function evidenceFaults(db: Queryable, incident: string, events: ChainEven
   return faults
 }
 
-/** The same for gates and what they propose. */
+/** Each gate's event names the digest of its proposal. There is no gate without such an event. */
 async function proposalFaults(db: Queryable, incident: string, events: ChainEvent[]): Promise<ChainFault[]> {
   const found = await db.query<{ id: string; proposal: string; digest: string }>(
     'SELECT id, proposal, proposal_digest AS digest FROM runbook.gates WHERE incident = $1 ORDER BY round',
@@ -122,7 +122,7 @@ async function proposalFaults(db: Queryable, incident: string, events: ChainEven
   return faults
 }
 
-/** The same text that the database hashes in `runbook.append_events`. */
+/** The hash of an event, over the same text that the database hashes in `runbook.append_events`. */
 function linkHash(link: Link, incident: string): string {
   return sha256Hex([link.prev, incident, link.seq, link.at, link.body].join('\n'))
 }

@@ -14,11 +14,14 @@ import { knownError, placesAndBodies, recordEvents } from './record.ts'
 export interface Closing {
   incident: string
   outcome: Outcome
-  /** Why it ends. What its remedies did is read from the history and added. */
+  /** Why the incident ends. What its remedies did is read from the history and added to this text. */
   reason: string
-  /** The findings of the last round, when it led to no proposal. */
+  /** The findings of the last round, if that round led to no proposal. */
   findings?: { round: number; findings: Finding[] }
-  /** The detail for effects that had a permit and were never recorded: they become `unknown`. Absent: all were recorded. */
+  /**
+   * The detail for effects that had a permit and were never recorded: they become `unknown`. Absent if all were
+   * recorded.
+   */
   unsettled?: string
 }
 
@@ -29,7 +32,7 @@ export interface Closed {
   fresh: boolean
 }
 
-/** Leaves room for what the remedies did. */
+/** The maximum length of the reason, which leaves room for what the remedies did. */
 const MAX_REASON_LENGTH = 3_000
 const MAX_SENTENCE_LENGTH = 4_000
 
@@ -39,7 +42,8 @@ const MAX_SENTENCE_LENGTH = 4_000
  */
 export async function closeIncident(database: Database, closing: Closing): Promise<Closed> {
   const { incident, outcome, unsettled, findings } = closing
-  // An error's text may hold anything; a closing that cannot be stored would be tried for ever.
+  // An error's text may contain characters that cannot be stored. Without this, storing the closing would fail and be
+  // tried again for ever.
   const why = cutText(toStorable(closing.reason), MAX_REASON_LENGTH)
   const withoutGates = await closeWithoutGates(
     database,
@@ -93,7 +97,7 @@ async function readRemediesDone(connection: Connection, incident: string): Promi
   )
 }
 
-/** Closes an incident that never had a proposal, in one statement; undefined when it may have gates. */
+/** Closes an incident that never had a proposal, in one statement. Returns undefined if the incident may have gates. */
 async function closeWithoutGates(
   database: Database,
   { incident, outcome, findings }: Closing,
@@ -113,7 +117,7 @@ async function closeWithoutGates(
   return ended.rows[0]
 }
 
-/** Throws `RUNBOOK_NOT_FOUND`. */
+/** Locks the incident's row and returns it. Throws `RUNBOOK_NOT_FOUND`. */
 async function lock(
   connection: Connection,
   incident: string,
@@ -180,8 +184,8 @@ function firstUnrecorded(actions: ProposedAction[], { target, recorded }: Permit
 }
 
 /**
- * Parsed here and not by the server, because jsonb refuses some valid JSON. A proposal that was damaged must not keep the incident from
- * closing: it counts as one without actions.
+ * The actions of a stored proposal. It is parsed here and not by the server, because jsonb refuses some valid JSON. A
+ * damaged proposal counts as one without actions, so that it does not keep the incident from closing.
  */
 function actionsOf(proposal: string): ProposedAction[] {
   return readStoredProposal(proposal)?.actions ?? []

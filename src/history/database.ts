@@ -11,18 +11,21 @@ export type Queryable = Pick<pg.Pool, 'query'>
 export interface DatabaseOptions {
   max?: number
   name?: string
-  /** A statement without an answer after this many milliseconds fails, here and at the server. Default: 20 s. */
+  /**
+   * A statement without an answer after this many milliseconds fails, both in this process and at the server. Default:
+   * 20,000.
+   */
   answerMs?: number
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
 const ANSWER_TIMEOUT_MS = 20_000
-/** A connection to a host that vanished is noticed by TCP, also while nothing is sent. */
+/** After this time without traffic, TCP checks whether the other host still exists. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 const LOCK_TIMEOUT_MS = 5_000
 /** How long a process may stop between two statements while it holds locks. */
 const IDLE_TIMEOUT_MS = 10_000
-/** A snapshot holds no locks that others wait for. */
+/** A snapshot may pause for longer, because it holds no locks that others wait for. */
 const SNAPSHOT_IDLE_TIMEOUT_MS = 60_000
 
 const answerTimeouts = new WeakMap<Database, number>()
@@ -51,7 +54,10 @@ export async function transaction<T>(database: Database, work: (connection: Conn
   return inTransaction(database, 'BEGIN', IDLE_TIMEOUT_MS, work)
 }
 
-/** Runs several reads that see the database at one moment, so that what they read of a changing incident is consistent. */
+/**
+ * Runs several reads that all see the database as it was at one moment, so that their results about a changing incident
+ * agree.
+ */
 export async function snapshot<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
   return inTransaction(database, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', SNAPSHOT_IDLE_TIMEOUT_MS, work)
 }
@@ -102,7 +108,10 @@ export async function statement<T>(database: Database, work: (connection: Connec
   return onConnection(database, work, () => true)
 }
 
-/** `cleanUp` runs when `work` failed, and returns whether the connection can be used again. */
+/**
+ * Runs `work` on a connection of the pool. If `work` fails, `cleanUp` is called and returns whether the connection can
+ * be used again.
+ */
 async function onConnection<T>(
   database: Database,
   work: (connection: Connection) => Promise<T>,
@@ -125,7 +134,7 @@ async function onConnection<T>(
   }
 }
 
-/** Whether a statement had no answer within `answerMs`: node-pg's own error. */
+/** Whether this is node-pg's error for a statement that had no answer within `answerMs`. */
 export function isUnanswered(error: unknown): error is Error {
   return error instanceof Error && error.message === 'Query read timeout'
 }

@@ -2,7 +2,7 @@ import type { Queryable } from './database.ts'
 
 const known = new WeakMap<Queryable, Promise<string>>()
 
-/** This engine's id, made when its database was: asked once for each pool of connections. */
+/** This engine's id, which was created together with its database. It is read once for each pool of connections. */
 export function engineId(database: Queryable): Promise<string> {
   let id = known.get(database)
   if (!id) {

@@ -12,7 +12,7 @@ export interface IncidentRow {
   runbook: string
   planDigest: string
   key: string
-  /** Null: the stored text was changed and cannot be read. */
+  /** Null if somebody changed the stored text so that it cannot be read. */
   inputs: JsonObject | null
   state: IncidentState
   outcome: Outcome | null
@@ -62,7 +62,10 @@ function incidentOf(row: RawIncidentRow): IncidentRow {
   return { ...row, inputs: readStoredObject(row.inputs) ?? null }
 }
 
-/** The inputs, for what is started with them. Throws `RUNBOOK_REFUSED` if they were changed and cannot be read. */
+/**
+ * The inputs, for callers that start something with them. Throws `RUNBOOK_REFUSED` if somebody changed them so that
+ * they cannot be read.
+ */
 export function readableInputs(id: string, stored: JsonObject | null | undefined): JsonObject {
   if (stored) return stored
   throw new RunbookError(
@@ -81,7 +84,7 @@ export async function readWorkflow(db: Queryable, id: string): Promise<Pick<Inci
   return found.rows[0]
 }
 
-/** What an activity checks its caller against. */
+/** The facts about a started incident that an activity compares with the workflow that calls it. */
 export interface StartedIncident {
   planDigest: string
   inputs: JsonObject
@@ -112,7 +115,7 @@ export interface IncidentFilter {
   limit: number
 }
 
-/** Newest first. */
+/** Lists incidents, newest first. */
 export async function listIncidents(db: Queryable, filter: IncidentFilter): Promise<IncidentRow[]> {
   const found = await db.query<RawIncidentRow>(
     `SELECT ${COLUMNS} FROM runbook.incidents
@@ -123,10 +126,10 @@ export async function listIncidents(db: Queryable, filter: IncidentFilter): Prom
   return found.rows.map(incidentOf)
 }
 
-/** Events that are read at a time where an incident may have many. */
+/** How many events are read at a time if an incident may have many. */
 export const EVENTS_AT_ONCE = 200
 
-/** An incident's events up to `upTo`, in order, some at a time. */
+/** An incident's events up to number `upTo`, in order and in batches. */
 export async function* readEventsInBatches(
   db: Queryable,
   incident: string,
@@ -140,7 +143,7 @@ export async function* readEventsInBatches(
   }
 }
 
-/** An incident's events after `after`, in order; at most `limit` of them. */
+/** An incident's events after number `after`, in order; at most `limit` of them. */
 export async function readEvents(db: Queryable, incident: string, after = 0, limit?: number): Promise<StoredEvent[]> {
   const found = await db.query<{ seq: string; at: string; place: string | null; body: string; hash: string }>(
     'SELECT seq, at, place, body, hash FROM runbook.events WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3',

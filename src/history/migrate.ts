@@ -39,7 +39,7 @@ export async function migrateHistory(ownerUrl: string): Promise<string[]> {
     )
   }
   try {
-    // Several processes may start at once: one migrates, the others wait here.
+    // If several processes start at once, one of them migrates and the others wait here.
     await lockSession(client, ADVISORY_LOCKS.historyMigrations)
     await client.query(PREPARE)
     const done = new Set(

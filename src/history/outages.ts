@@ -4,10 +4,10 @@ import { recordEvents } from './record.ts'
 /** A connection that an incident waits for. */
 export interface Outage {
   connection: string
-  /** One sentence: the error. */
+  /** The error of the connection, in one sentence. */
   why: string
   since: Date
-  /** When the incident no longer waits. */
+  /** The time at which the incident stops waiting. */
   until: Date
 }
 
@@ -16,15 +16,15 @@ export interface NewOutage {
   why: string
   /** Where the incident waits, such as `r1/check`. */
   stage: string
-  /** For how long. */
+  /** The maximum time to wait, in milliseconds. */
   waitMs: number
-  /** No longer than until then. */
+  /** The latest time at which the wait ends, whatever `waitMs` says. */
   latest?: Date
 }
 
 /**
- * Begins to wait for a connection, or goes on: the first begin of a stage counts. Returns the wait, and whether its time is over by the
- * database's clock.
+ * Begins to wait for a connection, or continues a wait: the time counts from the first call for a stage. Returns the
+ * wait, and whether its time is over by the database's clock.
  */
 export async function beginOutage(
   database: Database,
@@ -54,7 +54,10 @@ export async function beginOutage(
   })
 }
 
-/** Ends the incident's waiting: its connections can be used again (`answered`), or it goes on without them. Returns those it waited for. */
+/**
+ * Ends the incident's waits, because its connections can be used again (`answered`) or because it continues without
+ * them. Returns the connections that it waited for.
+ */
 export async function endOutages(
   database: Database,
   incident: string,

@@ -19,8 +19,8 @@ const MAX_VERIFIED = 100
 const verified = new Map<string, Plan>()
 
 /**
- * The plan that an incident runs by. Its text is checked against its digest once in each process. Throws `RUNBOOK_NOT_FOUND`, and
- * `RUNBOOK_REFUSED` for a plan that was changed after it was stored.
+ * The stored plan with this digest. Its text is checked against its digest once in each process. Throws
+ * `RUNBOOK_NOT_FOUND`, and `RUNBOOK_REFUSED` for a plan that was changed after it was stored.
  */
 export async function readPlan(db: Queryable, digest: string): Promise<Plan> {
   const known = verified.get(digest)
@@ -44,7 +44,7 @@ export async function recordAuthors(db: Queryable, digest: string, authors: stri
   )
 }
 
-/** The known authors of a plan's source; empty: unknown. */
+/** The known authors of a plan's source; empty if nobody is known. */
 export async function readAuthors(db: Queryable, digest: string): Promise<string[]> {
   const found = await db.query<{ author: string }>(
     'SELECT author FROM runbook.plan_authors WHERE plan = $1 ORDER BY author',

@@ -8,15 +8,18 @@ import type { JsonObject } from '../core/json.ts'
 import { parseEvent } from '../core/parse-event.ts'
 import { statement, type Connection, type Database, type Queryable } from './database.ts'
 
-/** What is stored at an event's place, or of an event without one. */
+/** The event as it is stored. If its place had been written before, this is the event that was stored first. */
 export type RecordedEvent = ParsedEvent & {
-  /** False: the place had been written before, and this is what was written then. */
+  /** False if the place had been written before, so that this is the earlier event. */
   fresh: boolean
-  /** ISO 8601, UTC, microseconds, by the database's clock. */
+  /** The time by the database's clock: ISO 8601, UTC, with microseconds. */
   at: string
 }
 
-/** Appends events to the incident's chain; throws `RUNBOOK_NOT_FOUND`. To store other rows in the same transaction, pass its connection. */
+/**
+ * Appends events to the incident's chain. To store other rows in the same transaction, pass that transaction's
+ * connection. Throws `RUNBOOK_NOT_FOUND`.
+ */
 export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<RecordedEvent[]> {
   if (events.length === 0) return []
   return append(db, 'append_events($1, $2, $3)', incident, events, [])

@@ -24,7 +24,7 @@ import { runbookRoutes } from './routes/runbooks.ts'
 const MAX_BODY_BYTES = 64 * 1024
 
 export interface ApiOptions {
-  /** Aborted when the server stops: event streams end then. */
+  /** A signal that is aborted when the server stops, so that event streams end. */
   ending?: AbortSignal
   /** Called for every internal error. The HTTP answer does not contain its details. */
   logError?: (error: unknown, request: string) => void

@@ -2,7 +2,7 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 
-/** The context of every route under /v1. */
+/** The variables in the context of every route under /v1. */
 export interface ApiEnv {
   Variables: { person: Person }
 }

@@ -16,7 +16,9 @@ const REASONS = {
 
 type Status = keyof typeof REASONS
 
-/** The answers of a route: its own, the given problems, and the problems that every route can have. */
+/**
+ * The responses of a route for /openapi.json: its own, the given problems, and the problems that every route can have.
+ */
 export function answers<T extends z.ZodType, P extends Status = never>(schema: T, description: string, problems: P[]) {
   return {
     200: { description, content: { 'application/json': { schema } } },
@@ -24,13 +26,13 @@ export function answers<T extends z.ZodType, P extends Status = never>(schema: T
   }
 }
 
-/** The problems alone, for routes that do not answer JSON. */
+/** The problem responses only, for routes whose other responses are not JSON. */
 export function problemAnswers(problems: Status[]) {
   const all: Status[] = [400, 401, ...problems, 429, 503]
   return Object.fromEntries(all.map((status) => [status, { description: REASONS[status], ...PROBLEM }]))
 }
 
-/** A JSON body. */
+/** The description of a request body in JSON with this schema. */
 export function jsonBody<T extends z.ZodType>(schema: T) {
   return { required: true, content: { 'application/json': { schema } } }
 }

@@ -1,7 +1,10 @@
 import type { Context, Next } from 'hono'
 import { RunbookError } from '../core/errors.ts'
 
-/** Far more than any input needs; the programs that walk a value call themselves once for each level. */
+/**
+ * The maximum depth of a request body, far more than any input needs. The limit exists because functions that visit a
+ * value call themselves once for each level.
+ */
 const MAX_DEPTH = 64
 
 /** Refuses a JSON body that is nested deeply, before anything parses it. */

@@ -3,7 +3,10 @@ import { RunbookError } from '../core/errors.ts'
 /** The limits of one API process. Those of the history (`limits.perIncident`) hold over all processes: src/gate/tallies.ts. */
 
 const MINUTE_MS = 60_000
-/** Above this many names, those that were quiet for longest are forgotten: their next request counts from a full minute again. */
+/**
+ * The maximum number of names that are remembered. Beyond it, the names without requests for the longest time are
+ * forgotten and have their full limit again.
+ */
 const MAX_NAMES = 10_000
 
 export function tooMany(what: string, seconds: number): RunbookError {
@@ -31,7 +34,7 @@ export class RateLimit {
     const last = this.#names.get(name) ?? { left: this.#perMinute, at }
     const left = Math.min(this.#perMinute, last.left + ((at - last.at) / MINUTE_MS) * this.#perMinute)
     const isTaken = left >= 1
-    // Deleted first, so that the map's order is that of the last requests.
+    // The entry is deleted before it is set, so that the map is ordered by the time of the last request.
     this.#names.delete(name)
     this.#names.set(name, { left: isTaken ? left - 1 : left, at })
     if (this.#names.size > MAX_NAMES) this.#names.delete(this.#names.keys().next().value!)
@@ -39,7 +42,7 @@ export class RateLimit {
   }
 }
 
-/** How many answers may be under way at the same time: of everybody, and of one person. */
+/** Limits how many responses may be in progress at the same time, in total and for one person. */
 export class Slots {
   readonly #what: string
   readonly #all: number
@@ -56,7 +59,10 @@ export class Slots {
     return [...this.#taken.values()].reduce((sum, count) => sum + count, 0)
   }
 
-  /** Returns what gives the slot back; a second call does nothing. Throws `RUNBOOK_TOO_MANY_REQUESTS`. */
+  /**
+   * Takes a slot and returns a function that gives it back; calling that function again does nothing. Throws
+   * `RUNBOOK_TOO_MANY_REQUESTS`.
+   */
   take(person: string): () => void {
     const own = this.#taken.get(person) ?? 0
     if (own >= this.#perPerson) throw tooMany(`${person} has ${own} ${this.#what} open`, 2)

@@ -5,7 +5,10 @@ import { answerProblem, problem } from './problem.ts'
 
 type Api = OpenAPIHono<ApiEnv>
 
-/** The methods of every path, from the registered routes. HEAD is answered as GET without a body, OPTIONS with this list. */
+/**
+ * Returns a function that lists the methods of a path, from the registered routes. HEAD is added where there is GET,
+ * and OPTIONS everywhere.
+ */
 export function openMethods(api: Api): (path: string) => string[] {
   const routes = api.routes
     .filter(({ method }) => method !== 'ALL')
@@ -17,7 +20,7 @@ export function openMethods(api: Api): (path: string) => string[] {
   }
 }
 
-/** Before authentication: the list of methods is in /openapi.json too. */
+/** Answers OPTIONS with the methods of the path. No token is needed, because /openapi.json shows the methods too. */
 export function answerOptions(methodsOf: (path: string) => string[]) {
   return async (c: Context, next: Next): Promise<Response | void> => {
     const methods = c.req.method === 'OPTIONS' ? methodsOf(c.req.path) : []

@@ -5,7 +5,7 @@ import { ASK_DOCTOR } from '../core/doctor-finding.ts'
 import { isRunbookError, messageOf, type ErrorCode, type RunbookError } from '../core/errors.ts'
 import { isUnanswered, unreachable } from '../history/database.ts'
 
-/** The one mapping of error codes to HTTP. Codes of internal errors are 500. */
+/** The HTTP status of each error code. Codes of internal errors have the status 500. */
 const STATUS: Record<ErrorCode, ContentfulStatusCode> = {
   RUNBOOK_BAD_INPUT: 400,
   RUNBOOK_UNKNOWN_INCIDENT_TYPE: 400,
@@ -37,7 +37,10 @@ const TITLES: Partial<Record<number, string>> = {
   503: 'Not reachable',
 }
 
-/** RFC 9457. `detail` is the message for people, `code` is stable, `data` holds details for programs. */
+/**
+ * A problem as in RFC 9457. `detail` is the message for people, `code` is stable, and `data` holds details for
+ * programs.
+ */
 export interface Problem {
   type: string
   title: string

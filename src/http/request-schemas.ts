@@ -4,8 +4,8 @@ import { jsonObject } from '../engine/views/view-schemas.ts'
 import { checkDecision, decisionRequest, digest, text, withdrawRequest } from '../gate/decision-schema.ts'
 
 /**
- * The shapes of requests: the use cases' own schemas, with what /openapi.json adds. A request that does not fit its schema is
- * refused before a use case sees it.
+ * The schemas of requests: those of the engine's functions, with the descriptions for /openapi.json. A request that
+ * does not fit its schema is refused before the engine sees it.
  */
 
 export const incidentParams = z.object({

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { control, incidentSummary, jsonObject, openGate, runbookView } from '../engine/views/view-schemas.ts'
 
-/** The answers that only the HTTP layer has; the others are in src/engine/views/view-schemas.ts. */
+/** The schemas of responses that only the HTTP layer has. The others are in src/engine/views/view-schemas.ts. */
 
 export const incidentList = z
   .object({ incidents: z.array(incidentSummary), next: z.string().nullable() })

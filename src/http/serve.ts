@@ -6,7 +6,7 @@ import type { Engine } from '../engine/engine.ts'
 import { createApi } from './api.ts'
 
 export interface RunningApi {
-  /** `http://127.0.0.1:8080` */
+  /** The address of the API, such as `http://127.0.0.1:8080`. */
   url: string
   /** Accepts no more requests, ends event streams, and waits for requests in progress. */
   close(): Promise<void>

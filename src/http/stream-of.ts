@@ -1,8 +1,8 @@
-/** An answer whose client takes nothing for this long is ended. */
+/** A response is ended if its client reads nothing for this long. */
 const STALLED_MS = 60_000
 
 export interface StreamOptions {
-  /** Aborted when the server stops or the client is gone. */
+  /** A signal that is aborted when the server stops or the client is gone. */
   gone: AbortSignal
   /** Called once when the answer has ended, completely or not. */
   ended: () => void
@@ -64,7 +64,7 @@ export function streamOf(
 
 const PIECE_CHARACTERS = 64_000
 
-/** Joins short pieces: each part of an answer costs a turn of the event loop. */
+/** Joins short pieces into longer ones, because each piece that is sent costs a turn of the event loop. */
 export async function* gathered(pieces: AsyncGenerator<string>): AsyncGenerator<string> {
   let text = ''
   for await (const piece of pieces) {

@@ -13,11 +13,11 @@ import { withTargets } from './remedy-scope.ts'
 import { requalify } from './requalify.ts'
 import type { Scope } from './scope.ts'
 
-/** After more re-checks than this without any effect between them the remedy stops. */
+/** The remedy stops after more than this many re-checks without an effect between them. */
 const MAX_FRUITLESS_RECHECKS = 5
 /** This many refused targets in a row stop the remedy. */
 const MAX_REFUSED_IN_A_ROW = 3
-/** Timeout of one question whether a person has done a manual action. */
+/** The timeout of one query whether a person has done a manual action. */
 const MANUAL_QUERY_TIMEOUT_MS = 10_000
 
 /** The names in an `expect` condition. The compiler has checked their types. */
@@ -32,7 +32,7 @@ export interface ApprovedRemedy {
   proposalDigest: string
   /** Keys of the approved targets. */
   targets: string[]
-  /** Only the inputs: the checks run again. */
+  /** The scope before any check, with the inputs only, because the checks run again. */
   scope: Scope
 }
 
@@ -60,12 +60,12 @@ export async function carryOutRemedy(host: Host, approved: ApprovedRemedy): Prom
   return new RemedyRun(host, approved).run()
 }
 
-/** What was applied before is verified, so this is not the incident's end yet. */
+/** Turns the error of a cancelled incident into undefined, because what was applied before must still be verified. */
 function whenCancelled(error: unknown): undefined {
   if (!(error instanceof IncidentCancelled)) throw error
 }
 
-/** One remedy being applied. A class, because every re-check may remove targets. */
+/** One remedy that is being applied. It is a class because each re-check may remove targets. */
 class RemedyRun {
   readonly #host: Host
   readonly #approved: ApprovedRemedy
@@ -73,12 +73,12 @@ class RemedyRun {
   readonly #result: RemedyResult = { results: new Map(), appliedOnce: [], approvalEnded: false, cancelled: false }
   /** Keys of the targets to which an action of their own was applied. */
   readonly #appliedKeys = new Set<string>()
-  /** Whether an action that is done once was applied; messages count. */
+  /** Whether an action that is done once for all targets was applied. Messages count too. */
   #onceApplied = false
   #remaining: RenderedTarget[]
   #recheckedAt = ''
   #rechecks = 0
-  /** Since the last effect. */
+  /** The number of re-checks since the last effect. */
   #fruitlessRechecks = 0
   #refusedInARow = 0
 
@@ -208,7 +208,7 @@ class RemedyRun {
           this.#stop(`nobody reported ${action.id} as done in time`)
           return undefined
         }
-        // The signal may be about something else, so the executor is asked again; the deadline stays.
+        // A signal may have another reason, so the executor is asked again. The deadline does not change.
         await this.#host.waitForSignal(Math.min(left, manualPollMs(action.timeoutMs)))
         continue
       }

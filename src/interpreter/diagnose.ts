@@ -32,8 +32,8 @@ export async function diagnose(
 }
 
 /**
- * As `diagnose`, but checks that may take long run first, with all that they need, and the others after them: a permit demands that
- * every observation is recent.
+ * Like `diagnose`, but checks that may take long run first, together with the checks that they need, and the other
+ * checks run after them. This keeps all observations recent, which a permit demands.
  */
 export async function diagnoseLongFirst(
   host: Pick<Host, 'runChecks'>,
@@ -54,7 +54,7 @@ export async function diagnoseLongFirst(
   )
 }
 
-/** What a host is asked for one check; computed again by the activity that runs it. */
+/** The request for one check. The activity that runs the check computes it again and compares. */
 export function checkRequest(check: PlanCheck, scope: Scope, stage: string): CheckRequest {
   const { name, kind, timeoutMs, retries } = check
   const request: CheckRequest = { place: checkPlace(stage, name), name, kind, parameters: {}, timeoutMs, retries }

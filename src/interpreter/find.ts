@@ -14,13 +14,16 @@ export interface EvaluatedCause {
   finding: Finding
   /** The affected items; null unless the cause holds and has `affects`. */
   affects: Json[] | null
-  /** If undetermined: the checks whose result is missing or truncated. */
+  /** If the cause is undetermined, the checks whose result is missing or truncated; otherwise empty. */
   missingChecks: string[]
 }
 
 export type Evaluation = { value: Json } | { undetermined: string }
 
-/** Evaluates a symptom or condition. True if there is none; undetermined if it cannot be evaluated. */
+/**
+ * Evaluates a symptom or condition. The result is true if there is no expression, and undetermined if it cannot be
+ * evaluated.
+ */
 export function evaluateCondition(expression: Expression | undefined, scope: Scope): Evaluation {
   if (!expression) return { value: true }
   try {

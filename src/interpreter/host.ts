@@ -36,7 +36,10 @@ export interface Host {
   close(closing: ClosingRequest): Promise<void>
   /** The time in milliseconds. A replayed workflow gets the same value at the same point. */
   clock(): number
-  /** Whether an error ends the host itself, such as a terminated workflow: it is rethrown instead of becoming the outcome `failed`. */
+  /**
+   * Whether an error means that the host itself ends, as when its workflow is terminated. Such an error is rethrown and
+   * does not become the outcome `failed`.
+   */
   isFatal(error: unknown): boolean
   /** One line about the running workflow, shown in Temporal. */
   setStatus(status: string): void
@@ -95,8 +98,10 @@ export interface ApplyRequest {
 }
 
 /**
- * `stale`: the re-check is too old, so re-check and apply again. `stopped`: the incident was cancelled before this target. `over`: the
- * approval is no longer valid, and nothing was applied under it. `waiting`: a person has to do it and then reports it as done.
+ * The answer to an apply request. `stale` means that the re-check is too old, so the interpreter re-checks and applies
+ * again. `stopped` means that the incident was cancelled before this target. `over` means that the approval is no
+ * longer valid and nothing was applied under it. `waiting` means that a person has to do the action and report it as
+ * done.
  */
 export type ApplyAnswer =
   { effect: Effect } | { stale: string } | { stopped: string } | { over: string } | { waiting: string }
@@ -116,14 +121,14 @@ export interface PollRequest {
 export interface PollAnswer {
   held: boolean
   cancelled: boolean
-  /** One sentence: how many samples were taken, and what was missing. */
+  /** How many samples were taken and what was missing, in one sentence. */
   detail: string
   tookMs: number
 }
 
 export interface Escalation {
   place: string
-  /** The kind of the recorded event. Default: `escalation`. */
+  /** The kind of the event that is recorded. Default: `escalation`. */
   kind?: 'escalation' | 'reminder' | 'announcement'
   to: string[]
   message: string

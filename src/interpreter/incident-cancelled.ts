@@ -1,4 +1,7 @@
-/** The type of the failure by which an activity says that a person cancelled the incident while it waited. */
+/**
+ * The type of the failure with which an activity reports that a person cancelled the incident while the activity
+ * waited.
+ */
 export const INCIDENT_CANCELLED = 'RUNBOOK_INCIDENT_CANCELLED'
 
 /** Thrown by `Host.runChecks` if the incident is cancelled while it waits for a connection. The message names the person. */

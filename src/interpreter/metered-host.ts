@@ -2,8 +2,9 @@ import { beginActivation, endActivation } from '../language/expressions/runtime-
 import type { Host } from './host.ts'
 
 /**
- * The same host; between two calls to it, all expressions together have one budget. Without it, a remedy with many targets could block
- * the workflow for longer than Temporal lets an activation take, and the activation would be tried again without end.
+ * Wraps a host so that all expressions between two calls to it share one budget. Without it, a remedy with many targets
+ * could block the workflow for longer than Temporal lets an activation take, and the activation would be tried again
+ * without end.
  */
 export function meteredHost(host: Host): Host {
   const metered =

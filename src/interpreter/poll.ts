@@ -9,12 +9,15 @@ import type { CheckRequest, PollAnswer, PollRequest } from './host.ts'
 export interface PollPort {
   /** Runs the checks of one sample; stores nothing. */
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
-  /** Milliseconds since the polling began; continues after a restart. */
+  /** Milliseconds since the polling began, including the time before a restart of the worker. */
   elapsedMs(): number
-  /** Waits until the next sample. `holding`: the condition held in the last one. */
+  /** Waits until the next sample. `holding` says whether the condition held in the last sample. */
   sleep(ms: number, holding: boolean): Promise<void>
   cancelled(): Promise<boolean>
-  /** Whether nothing could be observed for a while before the last sample: the condition may not have held then. */
+  /**
+   * Whether nothing could be observed for a while before the last sample, so that the condition may have been false in
+   * between.
+   */
   wasInterrupted?(): boolean
 }
 

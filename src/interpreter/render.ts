@@ -102,7 +102,7 @@ export function whyBadKey(key: string): string | undefined {
   return `a target's key or lock must have 1 to ${MAX_KEY_LENGTH} characters, and no control characters or lone surrogates: ${JSON.stringify(key.slice(0, 80))}`
 }
 
-/** How many reasons are named. */
+/** The maximum number of reasons in one sentence. */
 const MAX_REASONS = 3
 
 /** A sentence about the affected items that are no targets; undefined when there are none. */
@@ -144,12 +144,12 @@ export function draftProposal(
   }
 }
 
-/** Whether a person may approve a subset of the targets. Not if one write is done once for all of them. */
+/** Whether a person may approve a subset of the targets. This is false if a write is done once for all targets. */
 export function allowsPartialApproval(actions: DraftAction[]): boolean {
   return actions.every(({ access, target }) => target !== ALL_TARGETS || access !== 'write')
 }
 
-/** Each action for all its targets, then the next action. */
+/** The actions in the order in which they are applied: each action for all its targets, then the next action. */
 function inOrder(remedy: PlanRemedy, targets: RenderedTarget[], once: DraftAction[]): DraftAction[] {
   return remedy.actions.flatMap(({ id }) => [
     ...once.filter((action) => action.id === id),

@@ -10,13 +10,14 @@ export interface Requalified {
   again: EvaluatedCause
   /** The targets that still qualify, with exactly the actions that were approved. */
   kept: RenderedTarget[]
-  /** Key of each other target → why nothing is done to it. */
+  /** The reason why nothing is done to each of the other targets, by the target's key. */
   skipped: Record<string, string>
 }
 
 /**
- * Evaluates the cause again on the evidence of a re-check, and compares what would be done now with what was approved. Pure, so that the
- * activity that records the re-check gets the same result as the workflow.
+ * Evaluates the cause again on the evidence of a re-check, and compares what would be done now with what was approved.
+ * The function uses only its arguments, so that the activity that records the re-check gets the same result as the
+ * workflow.
  */
 export function requalify(
   remedy: PlanRemedy,

@@ -24,8 +24,9 @@ import { closure, samePlan, scopeOf, type Scope } from './scope.ts'
 import { withTargets } from './remedy-scope.ts'
 
 /**
- * Runs one incident to its end, in rounds: diagnose → find → propose → decide → re-check → apply → verify. Everything outside goes through
- * the host. An error becomes the outcome `failed` with its message as the reason, unless the host calls it fatal; people are notified.
+ * Runs one incident to its end, in rounds: diagnose → find → propose → decide → re-check → apply → verify. The host
+ * does everything that has an effect outside the interpreter. An error becomes the outcome `failed` with its message as
+ * the reason, and people are notified, unless the host says that the error is fatal.
  */
 export async function runIncident(plan: Plan, start: IncidentStart, host: Host): Promise<ClosingRequest> {
   beginActivation()
@@ -90,7 +91,7 @@ class IncidentRun {
     return this.#escalate(total, `the symptom is still there after ${total} rounds`, undefined, this.#lastDiagnosis)
   }
 
-  /** The end after an error. People are notified first. If that fails too, the incident ends all the same. */
+  /** How the incident ends after an error. People are notified first. If that fails too, the incident still ends. */
   async fail(reason: string): Promise<ClosingRequest> {
     beginActivation()
     const place = formatPlace({ kind: 'escalation', round: this.#roundNow })
@@ -136,7 +137,7 @@ class IncidentRun {
       return `${cause} still holds, and a person rejected its remedy with "next cause"`
     if (!('remedy' in then)) return undefined
     const rendered = renderRemedy(remedyOf(this.#plan, one), one, scope)
-    // Without any target, the reason is given when it is proposed.
+    // If no target is left, `propose` reports why.
     if (rendered.targets.length === 0) return undefined
     const all = rendered.targets.every(({ target }) => this.#ineffective.has(`${then.remedy}/${target.key}`))
     return all ? `${cause} still holds, and ${then.remedy} was applied before and did not help` : undefined
@@ -163,9 +164,10 @@ class IncidentRun {
     this.#host.setStatus(`round ${round}: waiting for a decision at gate ${proposed.gate}: ${remedy.title}`)
     const gateNow = await this.#awaitDecision(round, remedy, scope)
     if (gateNow.state !== 'approved') return this.#notApproved(gateNow, chosen)
-    // Notify and apply at the same time: a channel that does not answer must not delay an urgent remedy.
+    // The notification is sent while the remedy is applied, because a channel that does not answer must not delay an
+    // urgent remedy.
     const announced = gateNow.brokenBy && this.#announceBreakGlass(round, proposed.gate, gateNow.brokenBy)
-    announced?.catch(() => {}) // Awaited below.
+    announced?.catch(() => {})
     this.#host.setStatus(`round ${round}: re-checking, then applying ${remedy.name}`)
     const result = await carryOutRemedy(this.#host, {
       plan: this.#plan,
@@ -205,12 +207,15 @@ class IncidentRun {
     }
   }
 
-  /** A channel that does not answer must neither delay a decision nor end a healthy incident; the host keeps trying. */
+  /**
+   * Sends a notification without waiting for it, because a channel that does not answer must neither delay a decision
+   * nor end a healthy incident. The host keeps trying.
+   */
   #inBackground(notification: Promise<void>): void {
     notification.catch(() => {})
   }
 
-  /** At half of each `within`: reminds the groups that may decide. */
+  /** Reminds the groups that may decide, when half of the time to decide has passed. */
   #remind(round: number, { title, approval }: PlanRemedy, escalated: boolean): Promise<void> {
     const by = approval.auto ? [] : approval.by
     const escalatedTo = [...new Set([...by, ...this.#plan.escalate.to])]
@@ -259,12 +264,12 @@ class IncidentRun {
     const touched = applied.length === 0 && result.appliedOnce.length > 0 ? [...result.results.keys()] : applied
     if (unknown.length > 0) {
       const reason = `remedy outcome unknown for ${unknown.join(', ')}: check, then run "runbook settle ${this.#incident}"`
-      // Notified before the verification, which may take long.
+      // People are notified before the verification, because that may take long.
       const closing = await this.#escalate(round, reason, undefined, scope)
       if (touched.length > 0) await this.#verify(round, remedy, rendered, touched)
       return closing
     }
-    // What was applied before is added when the incident closes.
+    // When the incident closes, what was applied before is added to this reason.
     const cancelled: ClosingRequest = { outcome: 'cancelled', reason: 'the incident was cancelled' }
     if (applied.length === 0 && result.cancelled) return cancelled
     if (touched.length === 0) {

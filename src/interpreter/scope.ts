@@ -61,7 +61,10 @@ export function withName(scope: Scope, name: string, value: Json, type: Type): S
 
 const derivedTypes = new WeakMap<Record<string, Type>, { added: [string, Type][]; types: Record<string, Type> }[]>()
 
-/** Adding the same names to the same types returns the same object: compiled expressions are cached by it. */
+/**
+ * The types with further names. Adding the same names to the same types returns the same object, because compiled
+ * expressions are cached by this object.
+ */
 function withTypes(types: Record<string, Type>, added: [string, Type][]): Record<string, Type> {
   let derived = derivedTypes.get(types)
   if (!derived) derivedTypes.set(types, (derived = []))

@@ -6,11 +6,17 @@ import type { ProposalDraft } from './host.ts'
 export interface World {
   /** A check's result, or why it failed. */
   check(name: string, sample: Sample): JsonObject | { failed: string }
-  /** The time of the next change that nothing triggers; Infinity: never. Polling skips samples that cannot differ. */
+  /**
+   * The time of the next change that happens by itself; Infinity if there is none. Polling skips samples that cannot
+   * differ.
+   */
   nextChange?(situation: Situation): number
   /** The decision on a gate, called when it opens. Default: all targets are approved at once. */
   decide?(draft: ProposalDraft, situation: Situation): Decision
-  /** The result of an action; `waiting`: a person has not done it yet; `stale`: the re-check is too old; `withdrawn`: the approval was withdrawn. Default: applied, without an observed result. */
+  /**
+   * The result of an action. `waiting` means that a person has not done it yet, `stale` that the re-check is too old,
+   * `withdrawn` that the approval was withdrawn. Default: applied, without an observed result.
+   */
   effect?(
     action: ProposalDraft['actions'][number],
     round: number,
@@ -22,7 +28,7 @@ export interface SimulatedEffect {
   observed?: JsonObject
 }
 
-/** How far the incident is. */
+/** The state of the incident when the simulated world is asked for something. */
 export interface Situation {
   now: number
   round: number
@@ -44,7 +50,7 @@ export interface ProposalTimes {
   round: number
   remedy: string
   proposedAt: number
-  /** When its first effect was applied. */
+  /** The time of the first effect of this proposal; absent before it. */
   appliedAt?: number
 }
 

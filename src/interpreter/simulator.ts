@@ -55,7 +55,7 @@ export async function simulate(
   return { closing, drafts, effects, escalations, handoffs, events, sampledPlaces, findings, tookMs: now }
 }
 
-/** The same for every check: no expression can read when a check ran. */
+/** All checks have the same start time in the simulator, because no expression can read it. */
 const STARTED_AT = new Date(0).toISOString()
 
 const refs = new WeakMap<object, string>()
@@ -109,7 +109,7 @@ class SimulatedHost implements Host {
         ? this.#world.check(name, { now, round, applied, proposals, roundStarts, place, parameters })
         : { failed: unavailable }
     const truncated = (result as JsonObject).truncated === true
-    // Written out without spreads for speed: one scenario may take thousands of samples.
+    // The objects are written out without spreads, which are slow, because one scenario may take thousands of samples.
     return typeof result.failed === 'string'
       ? {
           place,
@@ -238,7 +238,10 @@ class SimulatedHost implements Host {
     return answer
   }
 
-  /** The time of all pauses until the world can change next; at least one pause. */
+  /**
+   * The length of the pauses that can be skipped together because the world does not change before their end; at least
+   * one pause.
+   */
   #untilChange(ms: number, end: number): number {
     const next = Math.min(this.#world.nextChange?.(this.#situation()) ?? this.now, end)
     return Math.max(1, Math.ceil((next - this.now) / ms)) * ms

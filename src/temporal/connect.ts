@@ -5,7 +5,7 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { registerSearchAttributes } from './search-attributes.ts'
 
 export interface TemporalAddress {
-  /** Default: Temporal's own environment variables and profile, then 127.0.0.1:7233. */
+  /** The server's address. Default: that of Temporal's own environment variables and profile, else 127.0.0.1:7233. */
   address?: string
   namespace?: string
   /** Variables that replace those of the process's environment. */
@@ -19,7 +19,7 @@ export interface Temporal {
   namespace: string
   /** Whether the namespace has our search attributes; workflows are started without them otherwise. */
   hasSearchAttributes: boolean
-  /** For a worker's own connection. */
+  /** The settings with which a worker opens its own connection. */
   options: ConnectionOptions
   close(): Promise<void>
 }

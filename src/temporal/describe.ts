@@ -2,7 +2,7 @@ import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client'
 
 export type WorkflowState = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed-out' | 'gone'
 
-/** The state of a workflow's run; `gone` where Temporal knows none. */
+/** The state of a workflow's run; `gone` if Temporal does not know the run. */
 export async function describeWorkflow(workflow: WorkflowHandle): Promise<WorkflowState> {
   try {
     const { status } = await workflow.describe()

@@ -39,7 +39,7 @@ export async function startIncident(
         workflowTaskTimeout: '5s',
         staticSummary: plan.title,
         staticDetails: details(plan, start),
-        // Its presence also tells the workflow whether it may set its outcome.
+        // The workflow sets its outcome as a search attribute only if it was started with search attributes.
         ...(hasSearchAttributes
           ? { typedSearchAttributes: new TypedSearchAttributes([{ key: INCIDENT_TYPE, value: plan.incident }]) }
           : {}),
@@ -51,7 +51,10 @@ export async function startIncident(
   }
 }
 
-/** Written by the engine when it starts the workflow, and compared when the id is already taken. */
+/**
+ * The memo with which the engine starts the workflow. If the workflow's id is taken, the memo shows whether the engine
+ * started that workflow.
+ */
 function memoOf({ incident, planDigest, inputs }: IncidentStart): Record<string, string> {
   return { incident, planDigest, inputsDigest: digest(inputs) }
 }

@@ -10,7 +10,7 @@ import { missingSearchAttributes } from './search-attributes.ts'
 export interface TemporalStatus {
   address: string
   namespace: string
-  /** Who polls each queue of ours, `pid@host`. */
+  /** The workers that poll each task queue of the engine, as `pid@host`. */
   queues: { queue: string; workers: string[] }[]
   /** How this client connects. */
   access: TemporalAccess
@@ -19,10 +19,13 @@ export interface TemporalStatus {
 }
 
 export interface TemporalAccess {
-  /** The connection does not leave this machine. */
+  /** Whether the connection stays on this machine. */
   isLocal: boolean
   isEncrypted: boolean
-  /** With an API key or a client certificate. Without, the server cannot tell our workers from anybody else. */
+  /**
+   * Whether an API key or a client certificate is used. Without one, the server cannot distinguish the engine's workers
+   * from anybody else.
+   */
   isAuthenticated: boolean
 }
 

@@ -1,15 +1,21 @@
 import { isGrpcServiceError, WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client'
 
-/** The decision is stored already: nobody waits long for a Temporal that is down, and the reconciler wakes the workflow later. */
+/**
+ * The time limit for the signal. The decision is stored already, so callers need not wait long for Temporal: if the
+ * signal is lost, the reconciler wakes the workflow later.
+ */
 const SIGNAL_TIMEOUT_MS = 3_000
 
 /** How long a worker may take to answer an update; without a worker nobody answers, and nothing is lost. */
 const UPDATE_TIMEOUT_MS = 1_000
 
 export interface Wake {
-  /** The signed decision, where there is one. */
+  /** The signed decision, if the wake is about a decision. */
   token?: string | undefined
-  /** An earlier signal had no effect: sends an update too, which also a workflow takes that gets too many signals. */
+  /**
+   * Set if an earlier signal had no effect. Then an update is sent too, which reaches the workflow even if others have
+   * used up its limit of signals.
+   */
   insist?: boolean
 }
 

@@ -66,6 +66,6 @@ if ARGV[7] ~= '' and redis.call('HGET', KEYS[3], 'deid') == ARGV[7] and redis.ca
   redis.call('DEL', KEYS[17])
 end
 announce(KEYS[14], KEYS[16], 'failed', 'jobId', id, 'failedReason', reason, 'prev', from)
--- A slot may have become free.
+-- If the job was active, its slot is free now, so a waiting worker is woken.
 if redis.call('LLEN', KEYS[5]) + redis.call('ZCARD', KEYS[6]) > 0 then wake(KEYS[14], KEYS[8], KEYS[15]) end
 return record('applied', 'the job was removed from ' .. from .. ' and is kept in the dead-letter set', { state = 'failed', from = from })

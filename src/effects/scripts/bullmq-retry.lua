@@ -42,7 +42,7 @@ redis.call('ZREM', KEYS[5], id)
 redis.call('HDEL', KEYS[3], 'finishedOn', 'processedOn', 'failedReason', 'defa')
 local state = 'waiting'
 if priority > 0 then
-  -- BullMQ's order: by priority, then by a counter.
+  -- BullMQ orders prioritized jobs by priority, then by a counter.
   local count = redis.call('INCR', KEYS[12])
   redis.call('ZADD', KEYS[8], priority * 0x100000000 + count % 0x100000000, id)
   state = 'prioritized'

@@ -22,7 +22,10 @@ const close = createRoute({
   responses: answers(controlList, 'Closed; the controls that are still on', [403, 404, 409]),
 })
 
-/** There is no route for the freeze: it needs only the engine's PostgreSQL. */
+/**
+ * Routes of the controls. The freeze has no route, because `runbook freeze` must work without the API: it needs only
+ * the engine's PostgreSQL.
+ */
 export function controlRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(list, async (c) => c.json({ controls: await readControls(engine.database) }, 200))

@@ -6,7 +6,10 @@ import { newApp, type ApiEnv } from '../app.ts'
 
 const READY_TIMEOUT_MS = 2_000
 
-/** Anybody may ask, so the database and Temporal are asked at most once in this time, however many requests arrive. */
+/**
+ * Results are kept for this time, because the routes need no token. The database and Temporal are then asked at most
+ * once in this time, however many requests arrive.
+ */
 const CACHE_MS = 1_000
 
 /** Probes for the process manager: `/healthz` checks the process, `/readyz` the database and Temporal. Neither needs a token. */
@@ -40,7 +43,7 @@ function cached<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** The caller is not authenticated, so the reason goes to the log only. */
+/** Whether a service answers. The reason of a failure goes only to the log, because the caller is not authenticated. */
 async function probe(request: () => Promise<unknown>): Promise<'ok' | 'does not answer'> {
   try {
     await withTimeout(READY_TIMEOUT_MS, request)

@@ -58,7 +58,7 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const { type, inputs } = c.req.valid('json')
     const key = c.req.valid('header')['idempotency-key']
     const person = c.get('person')
-    // Prefixed with the person, because two people may choose the same key.
+    // The key begins with the person's name, because two people may choose the same key.
     const idempotencyKey = key === undefined ? undefined : `${person.name}:${key}`
     const requester = `person:${person.name}`
     return c.json(await trigger(engine, defined({ type, inputs, requester, idempotencyKey })), 200)

@@ -60,7 +60,7 @@ export function reviewRoutes({ database, config }: Engine): OpenAPIHono<ApiEnv> 
     }
   }
   app.openapi(asJson, async (c) => {
-    // The types expect a value; this is its text, in pieces.
+    // The route's type expects a value, but the response is sent as text in pieces.
     return (await send(c, c.req.valid('param').id, 'application/json', reviewJson)) as never
   })
   app.openapi(asMarkdown, (c): Promise<Response> =>

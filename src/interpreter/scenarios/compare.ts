@@ -8,7 +8,7 @@ import { roundsOf, type RoundResult } from './round-results.ts'
 
 /** One difference between a scenario's expectation and its run. */
 export interface Mismatch {
-  /** `round 1, cause queue-paused` */
+  /** What differs, such as `round 1, cause queue-paused`. */
   what: string
   expected: string
   actual: string

@@ -11,7 +11,7 @@ export interface Coverage {
     verified: number
     /** Scenarios that apply the remedy without a recovery, and expect that it is not verified. */
     unrecovered: number
-    /** Whether it has checks to verify it; messages and manual steps may have none. */
+    /** Whether the remedy has a verification. A remedy of messages and manual steps may have none. */
     verifies: boolean
   }[]
   /** One sentence for each cause or remedy that no scenario reaches. */

@@ -12,7 +12,7 @@ export interface RoundResult {
   draft: ProposalDraft | undefined
   /** The result for each target key. Targets that were proposed but not approved are absent. */
   effects: Record<string, EffectResult>
-  /** Absent: nothing was verified. */
+  /** Whether the verification succeeded. Absent if nothing was verified. */
   verified?: boolean
 }
 

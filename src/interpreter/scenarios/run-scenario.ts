@@ -8,9 +8,9 @@ import { scenarioWorld, type ScenarioWorld } from './world.ts'
 
 export interface ScenarioRun {
   scenario: Scenario
-  /** Empty: the scenario passed. */
+  /** The differences from the expectations; empty if the scenario passed. */
   mismatches: Mismatch[]
-  /** One line for each round and one for the end. */
+  /** The run as text: one line for each round and one for the end. */
   summary: string[]
   run: Simulated
 }
@@ -27,7 +27,10 @@ export async function runScenario(plan: Plan, scenario: Scenario): Promise<Scena
   return { scenario, mismatches, summary: summarizeRun(run), run }
 }
 
-/** If another round follows a verified remedy, the scenario has probably no new result for the checks of the symptom: says so. */
+/**
+ * Adds a hint to a mismatch if another round follows a verified remedy. Then the scenario probably has no new results
+ * for the checks of the symptom.
+ */
 function explainNextRound({ symptom }: Plan, run: Simulated): (mismatch: Mismatch) => Mismatch {
   const firstVerified = roundsOf(run).find(({ verified }) => verified === true)
   const continues =

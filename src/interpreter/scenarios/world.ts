@@ -16,7 +16,7 @@ export interface ScenarioWorld extends World {
 }
 
 export interface WorldOptions {
-  /** Nothing changes after the first effect. */
+  /** Whether the world stays unchanged after the first effect. */
   frozen?: boolean
 }
 
