@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { previewAction } from '../../activities/preview-action.ts'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -10,18 +9,15 @@ import {
   depsFor,
   openTestGate,
   permits,
-  pool,
   postgresTarget,
   requestFor,
   type EffectsWorld,
 } from '../support/effects-world.ts'
 
 let world: EffectsWorld
-let write: pg.Pool
 
 beforeAll(async () => {
   world = await createEffectsWorld(inject('stack').postgresUrl)
-  write = pool(world.writeUrl)
   const role = new URL(world.writeUrl).username
   await world.owner.query(
     'CREATE TABLE outbox (id serial PRIMARY KEY, run_id text NOT NULL, kind text, taken_at timestamptz)',
@@ -29,10 +25,7 @@ beforeAll(async () => {
   await world.owner.query(`GRANT INSERT ON outbox TO ${role}; GRANT USAGE ON SEQUENCE outbox_id_seq TO ${role}`)
 })
 
-afterAll(async () => {
-  await write?.end()
-  await world?.close()
-})
+afterAll(() => world?.close())
 
 beforeEach(() => world.owner.query('TRUNCATE outbox'))
 
@@ -64,7 +57,7 @@ function apply(
   ledger: 'target' | 'none' = 'target',
   timeoutMs = 5_000,
 ) {
-  const deps = depsFor(world, postgresTarget(write, ledger), permits().takePermit)
+  const deps = depsFor(world, postgresTarget(world.write, ledger), permits().takePermit)
   return executeEffect({ ...requestFor(gate, 'sql.execute', enqueue(id, more), id), timeoutMs }, deps)
 }
 
@@ -114,7 +107,7 @@ describe('a statement of the runbook', () => {
         waits = 0
       },
     })
-    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), takePermit)
     const parameters = enqueue('late', { ...slow, params: ['late', 'RUNNING', 'x', until] })
     const request = { ...requestFor(gate, 'sql.execute', parameters, 'late'), timeoutMs: 1_000 }
     await expect(executeEffect(request, deps)).rejects.toThrow(/deadline passed/)
@@ -127,7 +120,7 @@ describe('a statement of the runbook', () => {
     const gate = await openTestGate(world)
     await addRun(world, 'late-bare')
     const { takePermit } = permits({ before: () => new Promise((resolve) => setTimeout(resolve, 1_100)) })
-    const deps = depsFor(world, postgresTarget(write, 'none'), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write, 'none'), takePermit)
     const request = { ...requestFor(gate, 'sql.execute', enqueue('late-bare'), 'late-bare'), timeoutMs: 1_000 }
     expect(await executeEffect(request, deps)).toMatchObject({
       effect: { result: 'refused', detail: expect.stringContaining('deadline passed') },

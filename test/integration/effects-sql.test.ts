@@ -1,5 +1,4 @@
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net'
-import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
@@ -24,17 +23,12 @@ import {
 } from '../support/effects-world.ts'
 
 let world: EffectsWorld
-let write: pg.Pool
 
 beforeAll(async () => {
   world = await createEffectsWorld(inject('stack').postgresUrl)
-  write = pool(world.writeUrl)
 })
 
-afterAll(async () => {
-  await write?.end()
-  await world?.close()
-})
+afterAll(() => world?.close())
 
 function failRun(
   gate: string,
@@ -79,7 +73,7 @@ describe('an approved update', () => {
   test('is applied, stored in the ledger with its digest, and recorded with an event', async () => {
     const { gate, updatedAt } = await gateAndRun('plain')
     const { takePermit, requests } = permits()
-    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), takePermit)
     const request = failRun(gate, 'plain', { where: { updated_at: updatedAt, failure_reason: null } })
 
     const answer = await executeEffect(request, deps)
@@ -118,7 +112,7 @@ describe('an approved update', () => {
   test('is not applied again if the engine lost its record', async () => {
     const { gate } = await gateAndRun('forgotten')
     const { takePermit, requests } = permits()
-    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), takePermit)
     await executeEffect(failRun(gate, 'forgotten'), deps)
     await world.owner.query(`UPDATE runs SET status = 'RUNNING' WHERE id = 'forgotten'`)
     await forget(gate)
@@ -137,7 +131,7 @@ describe('an approved update', () => {
         await go.promise
       },
     })
-    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), takePermit)
     const first = executeEffect(failRun(gate, 'twin'), deps)
     await entered.promise
     const second = executeEffect(failRun(gate, 'twin'), deps)
@@ -159,9 +153,12 @@ describe('an approved update', () => {
         await go.promise
       },
     })
-    const dying = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(write), first.takePermit))
+    const dying = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(world.write), first.takePermit))
     await entered.promise
-    const second = executeEffect(failRun(gate, 'killed'), depsFor(world, postgresTarget(write), permits().takePermit))
+    const second = executeEffect(
+      failRun(gate, 'killed'),
+      depsFor(world, postgresTarget(world.write), permits().takePermit),
+    )
     await eventually('the second attempt waits for the first', isSessionBlocked)
     await world.owner.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
@@ -177,7 +174,7 @@ describe('an approved update', () => {
     const { gate } = await gateAndRun('refused-twin')
     const [entered, go] = [deferred(), deferred()]
     let permitRequests = 0
-    const deps = depsFor(world, postgresTarget(write), async () => {
+    const deps = depsFor(world, postgresTarget(world.write), async () => {
       permitRequests += 1
       entered.resolve()
       await go.promise
@@ -200,7 +197,7 @@ describe('an approved update', () => {
   test('is not recorded as refused by an attempt whose transaction was terminated', async () => {
     const { gate } = await gateAndRun('lost-hold')
     const request = failRun(gate, 'lost-hold')
-    const deps = depsFor(world, postgresTarget(write), async () => {
+    const deps = depsFor(world, postgresTarget(world.write), async () => {
       await world.owner.query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`,
       )
@@ -208,7 +205,9 @@ describe('an approved update', () => {
     })
     await expect(executeEffect(request, deps)).rejects.toThrow()
     expect(await recorded(gate)).toBe(0)
-    expect(await executeEffect(request, depsFor(world, postgresTarget(write), permits().takePermit))).toMatchObject({
+    expect(
+      await executeEffect(request, depsFor(world, postgresTarget(world.write), permits().takePermit)),
+    ).toMatchObject({
       effect: { result: 'applied' },
     })
   })
@@ -220,7 +219,7 @@ describe('an approved update', () => {
       [`${await engineId(world.engine)}/${gate}/0-sql.update/digest`],
     )
     const { takePermit, requests } = permits()
-    const answer = await executeEffect(failRun(gate, 'digest'), depsFor(world, postgresTarget(write), takePermit))
+    const answer = await executeEffect(failRun(gate, 'digest'), depsFor(world, postgresTarget(world.write), takePermit))
 
     expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringContaining('another proposal') } })
     expect(requests).toHaveLength(0)
@@ -235,7 +234,7 @@ describe('a permit', () => {
     await world.owner.query('INSERT INTO runbook_ledger.fences (name, fence) VALUES ($1, 1)', [fence])
     const late = permits({ lease: 'run/fence' })
     await world.owner.query('UPDATE runbook_ledger.fences SET fence = 2 WHERE name = $1', [fence])
-    const deps = depsFor(world, postgresTarget(write), late.takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), late.takePermit)
 
     await expect(executeEffect(failRun(gate, 'fence'), deps)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
     expect([await recorded(gate), await ledgerEntries(gate), (await readRun(world, 'fence'))?.changes]).toEqual([
@@ -254,7 +253,7 @@ describe('a permit', () => {
         waits = 0
       },
     })
-    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), takePermit)
     const request = { ...failRun(gate, 'late'), timeoutMs: 1_000 }
 
     await expect(executeEffect(request, deps)).rejects.toThrow(/deadline passed/)
@@ -274,7 +273,10 @@ describe('a permit', () => {
         await go.promise
       },
     })
-    const first = executeEffect(failRun(gate, 'stopped'), depsFor(world, postgresTarget(write), stopped.takePermit))
+    const first = executeEffect(
+      failRun(gate, 'stopped'),
+      depsFor(world, postgresTarget(world.write), stopped.takePermit),
+    )
     const failed = expect(first).rejects.toThrow()
     await entered.promise
     const { leaseMs } = stopped.requests[0]!
@@ -288,7 +290,7 @@ describe('a permit', () => {
     expect(Date.now() - began).toBeLessThan(leaseMs)
     const second = await executeEffect(
       failRun(gate, 'stopped'),
-      depsFor(world, postgresTarget(write), permits().takePermit),
+      depsFor(world, postgresTarget(world.write), permits().takePermit),
     )
     go.resolve()
 
@@ -301,14 +303,14 @@ describe('a permit', () => {
     const { gate } = await gateAndRun('stale')
     const request = failRun(gate, 'stale')
     const answers = [
-      await executeEffect(request, depsFor(world, postgresTarget(write), denying('stale'))),
-      await executeEffect(request, depsFor(world, postgresTarget(write), denying('cancelled'))),
+      await executeEffect(request, depsFor(world, postgresTarget(world.write), denying('stale'))),
+      await executeEffect(request, depsFor(world, postgresTarget(world.write), denying('cancelled'))),
     ]
     expect(answers).toEqual([
       { stale: true, message: 'it is stale' },
       { cancelled: true, message: 'it is cancelled' },
     ])
-    await expect(executeEffect(request, depsFor(world, postgresTarget(write), denying('busy')))).rejects.toThrow(
+    await expect(executeEffect(request, depsFor(world, postgresTarget(world.write), denying('busy')))).rejects.toThrow(
       'it is busy',
     )
     expect([await recorded(gate), await ledgerEntries(gate), (await readRun(world, 'stale'))?.changes]).toEqual([
@@ -321,7 +323,7 @@ describe('the guard', () => {
   test('refuses if the row changed after the diagnosis, and the refusal is final', async () => {
     const { gate, updatedAt } = await gateAndRun('moved')
     await world.owner.query(`UPDATE runs SET updated_at = updated_at + interval '1 microsecond' WHERE id = 'moved'`)
-    const deps = depsFor(world, postgresTarget(write), permits().takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), permits().takePermit)
     const request = failRun(gate, 'moved', { where: { updated_at: updatedAt } })
 
     const answer = await executeEffect(request, deps)
@@ -345,7 +347,7 @@ describe('the guard', () => {
       where: { status: 'MANY' },
       set: { status: 'FAILED' },
     })
-    const deps = depsFor(world, postgresTarget(write), permits().takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), permits().takePermit)
 
     expect(await executeEffect(request, deps)).toMatchObject({
       effect: { result: 'refused', detail: expect.stringContaining('2 of 1 rows') },
@@ -367,7 +369,9 @@ describe('the guard', () => {
     for (const [i, payload] of payloads.entries()) {
       const { gate } = await gateAndRun(`hostile-${i}${payload}`)
       const request = failRun(gate, `hostile-${i}${payload}`, { set: { failure_reason: payload } })
-      expect(await executeEffect(request, depsFor(world, postgresTarget(write), permits().takePermit))).toMatchObject({
+      expect(
+        await executeEffect(request, depsFor(world, postgresTarget(world.write), permits().takePermit)),
+      ).toMatchObject({
         effect: { result: 'applied' },
       })
       expect(await readRun(world, `hostile-${i}${payload}`)).toEqual({
@@ -385,7 +389,7 @@ describe('the guard', () => {
       const { takePermit, requests } = permits()
       const request = failRun(gate, `table-${table}`)
       request.action.with['table'] = table
-      const answer = await executeEffect(request, depsFor(world, postgresTarget(write), takePermit))
+      const answer = await executeEffect(request, depsFor(world, postgresTarget(world.write), takePermit))
       expect(answer).toMatchObject({ effect: { result: 'refused' } })
       expect(requests).toHaveLength(0)
     },
@@ -402,7 +406,7 @@ describe('the guard', () => {
       const { gate } = await gateAndRun(`not-allowed-${id}`)
       const answer = await executeEffect(
         failRun(gate, `not-allowed-${id}`, { set }),
-        depsFor(world, postgresTarget(write), permits().takePermit),
+        depsFor(world, postgresTarget(world.write), permits().takePermit),
       )
       expect(answer).toMatchObject({ effect: { result: 'refused', detail: expect.stringMatching(detail) } })
       expect([await ledgerEntries(gate), (await readRun(world, `not-allowed-${id}`))?.changes]).toEqual([0, 0])
@@ -414,7 +418,7 @@ describe('the guard', () => {
     const holder = await world.owner.connect()
     await holder.query('BEGIN')
     await holder.query(`SELECT 1 FROM runs WHERE id = 'locked' FOR UPDATE`)
-    const deps = depsFor(world, postgresTarget(write), permits().takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), permits().takePermit)
     const request = { ...failRun(gate, 'locked'), timeoutMs: 1_000 }
 
     await expect(executeEffect(request, deps)).rejects.toThrow(/lock timeout|statement timeout/)
@@ -460,7 +464,7 @@ describe('when the connection breaks', () => {
 })
 
 describe('a database without the ledger', () => {
-  const withoutLedger = () => postgresTarget(write, 'none')
+  const withoutLedger = () => postgresTarget(world.write, 'none')
 
   test('is changed once, after the intent was recorded', async () => {
     const { gate } = await gateAndRun('bare')
@@ -549,7 +553,7 @@ describe("the engine's write role", () => {
     'UPDATE runs SET changes = 0',
     'CREATE TABLE runbook_ledger.mine ()',
   ])('may not %s', async (statement) => {
-    await expect(write.query(statement)).rejects.toMatchObject({ code: '42501' })
+    await expect(world.write.query(statement)).rejects.toMatchObject({ code: '42501' })
   })
 
   test('can be prepared by several processes at once, and each migration runs once', async () => {
@@ -573,7 +577,7 @@ describe("the engine's write role", () => {
     try {
       const answer = await executeEffect(
         failRun(gate, 'unprepared'),
-        depsFor(world, postgresTarget(write), permits().takePermit),
+        depsFor(world, postgresTarget(world.write), permits().takePermit),
       )
       expect(answer).toMatchObject({
         effect: { result: 'refused', detail: expect.stringContaining('runbook connection prepare') },

@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { RunbookError } from '../../src/core/errors.ts'
 import type { PermitRequest, TakePermit } from '../../src/gate/permit-request.ts'
@@ -12,7 +11,6 @@ import {
   depsFor,
   openTestGate,
   permits,
-  pool,
   postgresTarget,
   readRun,
   requestFor,
@@ -20,17 +18,12 @@ import {
 } from '../support/effects-world.ts'
 
 let world: EffectsWorld
-let write: pg.Pool
 
 beforeAll(async () => {
   world = await createEffectsWorld(inject('stack').postgresUrl)
-  write = pool(world.writeUrl)
 })
 
-afterAll(async () => {
-  await write?.end()
-  await world?.close()
-})
+afterAll(() => world?.close())
 
 /** A gate and a run; the request fails the run. */
 async function situation(id: string): Promise<EffectRequest> {
@@ -81,14 +74,14 @@ const locked: Partial<Targets> = { postgres: refusesLogin, bullmq: refusesLogin 
 describe('when an earlier attempt applied the change and crashed before the engine recorded it', () => {
   test('a refused login is a retryable error; later the ledger shows the result', async () => {
     const request = await situation('rotated')
-    await executeEffect(request, depsFor(world, postgresTarget(write), takePermit))
+    await executeEffect(request, depsFor(world, postgresTarget(world.write), takePermit))
     await forget(request.gate)
 
     await expect(executeEffect(request, depsFor(world, locked, takePermit))).rejects.toMatchObject({
       code: 'RUNBOOK_UNREACHABLE',
       message: expect.stringContaining('refuses the login; an earlier attempt may have applied it'),
     })
-    expect(await executeEffect(request, depsFor(world, postgresTarget(write), takePermit))).toMatchObject({
+    expect(await executeEffect(request, depsFor(world, postgresTarget(world.write), takePermit))).toMatchObject({
       effect: { result: 'applied' },
     })
     expect((await readRun(world, 'rotated'))?.changes).toBe(1)
@@ -96,7 +89,7 @@ describe('when an earlier attempt applied the change and crashed before the engi
 
   test('a missing right on the ledger is a retryable error', async () => {
     const request = await situation('revoked')
-    const deps = depsFor(world, postgresTarget(write), takePermit)
+    const deps = depsFor(world, postgresTarget(world.write), takePermit)
     await executeEffect(request, deps)
     await forget(request.gate)
     await world.owner.query('ALTER SCHEMA runbook_ledger RENAME TO hidden_ledger')
@@ -129,7 +122,7 @@ describe('when an earlier attempt applied the change and crashed before the engi
 
 test('an action that was never tried is refused, also when the action before it had the permit', async () => {
   const first = await situation('second-action')
-  await executeEffect(first, depsFor(world, postgresTarget(write), takePermit))
+  await executeEffect(first, depsFor(world, postgresTarget(world.write), takePermit))
   const second = { ...first, action: { ...first.action, id: '1-sql.update' } }
   expect(await executeEffect(second, depsFor(world, locked, takePermit))).toMatchObject({
     effect: { action: '1-sql.update', result: 'refused' },
@@ -160,7 +153,7 @@ test.each(['target', 'none'] as const)(
       expect(refused).toMatchObject({ effect: { result: 'refused' } })
       return takePermit(wanted)
     }
-    expect(await executeEffect(request, depsFor(world, postgresTarget(write, ledger), late))).toMatchObject({
+    expect(await executeEffect(request, depsFor(world, postgresTarget(world.write, ledger), late))).toMatchObject({
       effect: { result: 'refused', detail: 'connection db: PostgreSQL refuses the login' },
     })
     expect(await readRun(world, `late-${ledger}`)).toMatchObject({ status: 'RUNNING', changes: 0 })

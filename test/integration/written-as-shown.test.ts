@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { previewAction } from '../../activities/preview-action.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
@@ -19,17 +18,12 @@ import {
 } from '../support/effects-world.ts'
 
 let world: EffectsWorld
-let write: pg.Pool
 
 beforeAll(async () => {
   world = await createEffectsWorld(inject('stack').postgresUrl)
-  write = pool(world.ownerUrl)
 })
 
-afterAll(async () => {
-  await write?.end()
-  await world?.close()
-})
+afterAll(() => world?.close())
 
 beforeEach(async () => {
   await world.owner.query(`
@@ -41,7 +35,7 @@ beforeEach(async () => {
 
 type Update = { table: string; where: JsonObject; set: JsonObject; rows?: number }
 
-const targets = () => postgresTarget(write) as Targets
+const targets = () => postgresTarget(world.owner) as Targets
 
 function preview(update: Update): Promise<ActionPreview> {
   const parameters = { connection: 'db', rows: 1, ...update }

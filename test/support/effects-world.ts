@@ -21,6 +21,7 @@ export interface EffectsWorld {
   /** As the target's owner. */
   owner: pg.Pool
   /** As the engine's write role on the target. */
+  write: pg.Pool
   writeUrl: string
   ownerUrl: string
   close(): Promise<void>
@@ -49,15 +50,18 @@ export async function createEffectsWorld(superUrl: string): Promise<EffectsWorld
   await prepareLedger(ownerUrl, writeRole!)
   const engine = pool(at(superUrl, engineDb!, appRole, 'app'))
   const engineOwner = pool(engineUrl)
+  const writeUrl = at(superUrl, targetDb!, writeRole, 'write')
+  const write = pool(writeUrl)
   return {
     name,
     engine,
     engineOwner,
     owner,
     ownerUrl,
-    writeUrl: at(superUrl, targetDb!, writeRole, 'write'),
+    write,
+    writeUrl,
     async close() {
-      await Promise.all([engine.end(), engineOwner.end(), owner.end()])
+      await Promise.all([engine, engineOwner, owner, write].map((one) => one.end()))
       for (const database of [engineDb, targetDb]) await admin.query(`DROP DATABASE ${database} WITH (FORCE)`)
       for (const role of [appRole, writeRole]) await admin.query(`DROP ROLE ${role}`)
       await admin.end()
