@@ -14,8 +14,9 @@ import {
 import type { DiagnoseActivities, RemediateActivities } from '../activities/create-activities.ts'
 import type { IncidentStart } from '../src/core/incident.ts'
 import { IR_VERSION, type Plan } from '../src/core/plan.ts'
-import type { CheckRequest, Host, PollRequest } from '../src/interpreter/host.ts'
+import type { CheckRequest, Host } from '../src/interpreter/host.ts'
 import { INCIDENT_CANCELLED, IncidentCancelled } from '../src/interpreter/incident-cancelled.ts'
+import { longestPollMs } from '../src/interpreter/poll.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
 import { handleSignals } from './signals.ts'
 
@@ -77,7 +78,9 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
       unwrapFailure(remediate(request.timeoutMs, `${request.action} on ${request.target}`).apply(request)),
     poll: (request) => {
       const names = request.checks.map((check) => check.name).join(', ')
-      return unwrapFailure(withHeartbeatTimeout(pollTimeout(request), `poll ${names}`).poll(id, request))
+      return unwrapFailure(
+        withHeartbeatTimeout(longestPollMs(request) + POLL_GRACE_MS, `poll ${names}`).poll(id, request),
+      )
     },
     record: ({ place, kind, data }) =>
       localThenRemote(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
@@ -172,6 +175,9 @@ function normal(startToCloseTimeout: number | '30s', summary: string) {
   return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, retry: RETRY, summary })
 }
 
+/** For what a poll does besides sampling: recording, and waiting for a connection of this process. */
+const POLL_GRACE_MS = 60_000
+
 /** Without a heartbeat for this long, Temporal assumes that the worker is dead and retries the activity. */
 const HEARTBEAT_TIMEOUT = '15s'
 
@@ -182,15 +188,6 @@ function withHeartbeatTimeout(startToCloseTimeout: number | '60s' | '90s', summa
     retry: RETRY,
     summary,
   })
-}
-
-/**
- * One activity polls until it is done. The timeout leaves room for the sample that begins last and for the one before: an attempt that
- * is ended during a sample would begin the same sample again, without end.
- */
-function pollTimeout({ withinMs, holdsMs, everyMs, checks }: PollRequest): number {
-  const sampleMs = checks.reduce((sum, check) => sum + check.timeoutMs, 0)
-  return withinMs + holdsMs + 2 * (everyMs + sampleMs) + 60_000
 }
 
 function remediate(timeoutMs: number, summary: string) {

@@ -73,6 +73,15 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
   }
 }
 
+/**
+ * The longest time that a poll takes, without the time in which a connection is down: the sample that begins last, and the one before it.
+ * An attempt that was ended earlier, during a sample, would begin the same sample again, without end.
+ */
+export function longestPollMs({ withinMs, holdsMs, everyMs, checks }: PollRequest): number {
+  const sampleMs = checks.reduce((sum, check) => sum + check.timeoutMs, 0)
+  return withinMs + holdsMs + 2 * (everyMs + sampleMs)
+}
+
 function count(samples: number): string {
   return samples === 1 ? '1 sample' : `${samples} samples`
 }

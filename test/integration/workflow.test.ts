@@ -75,6 +75,14 @@ describe('an incident', () => {
     await world.decide(waiting)
     const closed = await world.closed(incident)
     expect(closed).toMatchObject({ outcome: 'resolved', rounds: [{ verified: true, remedy: 'mend' }] })
+    const sampled = await world.history.superuser.query<{ parameters: string }>(
+      "SELECT parameters FROM runbook.evidence WHERE incident = $1 AND place = 'r1/verify/after'",
+      [incident],
+    )
+    expect(JSON.parse(sampled.rows[0]!.parameters)).toMatchObject({
+      connection: 'db',
+      sql: expect.stringContaining('SELECT'),
+    })
     expect(closed.rounds[0]!.targets.map((one) => one.state)).toEqual(['applied', 'applied'])
     expect(await states('plain')).toEqual(['p1 good 1', 'p2 good 1'])
     expect(await (await handle(incident)).result()).toMatchObject({ outcome: 'resolved', reason: closed.reason })
