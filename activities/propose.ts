@@ -7,6 +7,7 @@ import { readIncident } from '../src/history/incidents.ts'
 import { endOutages } from '../src/history/outages.ts'
 import type { Proposed, ProposalDraft } from '../src/interpreter/host.ts'
 import { allowsPartialApproval, whyBadKey } from '../src/interpreter/render.ts'
+import type { KnownObstacles } from './actions/write-obstacle.ts'
 import type { Down } from './checks/run-check.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { isAutoApproved } from './is-auto-approved.ts'
@@ -28,12 +29,14 @@ export async function propose(
   checkKeys(draft)
   const { planDigest } = await readIncident(database, incident)
   const down: Down[] = []
+  const obstacles: KnownObstacles = new Map()
   const actions = await Promise.all(
     draft.actions.map(async (action): Promise<ProposedAction> => ({
       ...action,
       preview: await previewAction(action.kind, action.with, {
         targets,
         signal,
+        obstacles,
         onDown: (why) => down.push({ connection: String(action.with['connection']), why }),
       }),
     })),

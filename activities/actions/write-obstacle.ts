@@ -7,6 +7,9 @@ import type { Targets } from '../../src/targets/targets.ts'
 
 const TIMEOUT_MS = 3_000
 
+/** What was read for one statement or connection: the actions of one proposal share it. */
+export type KnownObstacles = Map<string, Promise<string | undefined>>
+
 /**
  * Why the server of the write login would refuse the action now, whatever its rows or jobs are; undefined when nothing speaks against it.
  * Only reads. The write login may be of another server than the read login, for example of a replica.
@@ -15,13 +18,23 @@ export async function writeObstacle(
   implementation: ActionImplementation,
   parameters: JsonObject,
   targets: Targets,
+  known: KnownObstacles = new Map(),
 ): Promise<string | undefined> {
+  const once = (key: string[], read: () => Promise<string | undefined>) => {
+    const id = JSON.stringify(key)
+    const found = known.get(id) ?? read()
+    known.set(id, found)
+    return found
+  }
   try {
     if (implementation.protocol === 'sql') {
       const { connection, update } = implementation.write(parameters)
-      return await postgresObstacle(targets, connection, update.text)
+      return await once([connection, update.text], () => postgresObstacle(targets, connection, update.text))
     }
-    if (implementation.protocol === 'script') return await redisObstacle(targets, String(parameters['connection']))
+    if (implementation.protocol === 'script') {
+      const connection = String(parameters['connection'])
+      return await once([connection], () => redisObstacle(targets, connection))
+    }
     return undefined
   } catch (error) {
     return `the write login cannot be used now: ${messageOf(error)}`

@@ -1,3 +1,4 @@
+import type { KnownObstacles } from '../actions/write-obstacle.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { Targets } from '../../src/targets/targets.ts'
@@ -19,6 +20,8 @@ export interface PreviewContext {
   signal: AbortSignal
   /** Called if the preview has a warning because its connection is down. */
   onDown?(why: string): void
+  /** Shared by the previews of one proposal, so that each write login is asked once and not for every target. */
+  obstacles?: KnownObstacles
 }
 
 /** Shows what one action would change. Uses read credentials and changes nothing. */

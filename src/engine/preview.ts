@@ -99,10 +99,11 @@ async function proposalOf(draft: ProposalDraft, targets: Targets, rules: Approva
   })
   const approval = { ...stored, withinMs }
   const signal = AbortSignal.timeout(60_000)
+  const obstacles = new Map()
   const actions = await Promise.all(
     draft.actions.map(async (action): Promise<ProposedAction> => ({
       ...action,
-      preview: await previewAction(action.kind, action.with, { targets, signal }),
+      preview: await previewAction(action.kind, action.with, { targets, signal, obstacles }),
     })),
   )
   return { remedy, title, risk, because, affected, approval, targets: draft.targets, actions }
