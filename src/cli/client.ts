@@ -1,8 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AlertSource } from '../core/alert.ts'
 import type { Effect } from '../core/effect.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { DoneRequest, SettleRequest } from '../engine/requests.ts'
-import type { IncidentSummary, IncidentView, Review, TimelineEntry } from '../engine/views/view-types.ts'
+import type {
+  AlertExplanations,
+  AlertView,
+  IncidentSummary,
+  IncidentView,
+  Review,
+  TimelineEntry,
+} from '../engine/views/view-types.ts'
 import type { Control } from '../gate/controls.ts'
 import type { Decided } from '../gate/decide.ts'
 import type { DecisionRequest } from '../gate/decision-schema.ts'
@@ -93,6 +102,14 @@ export class Client {
 
   note(id: string, text: string): Promise<IncidentView> {
     return this.#post(`/v1/incidents/${id}/notes`, { text })
+  }
+
+  async unmatchedAlerts(): Promise<AlertView[]> {
+    return (await this.#json<{ alerts: AlertView[] }>('/v1/alerts/unmatched')).alerts
+  }
+
+  explainAlerts(source: AlertSource, payload: JsonObject): Promise<AlertExplanations> {
+    return this.#post('/v1/alerts/explain', { source, payload })
   }
 
   async controls(): Promise<Control[]> {

@@ -87,6 +87,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/breaker.ts'),
   },
   {
+    name: 'alerts',
+    group: 'Run the engine:',
+    summary: 'show what becomes of the alerts of monitoring systems',
+    usage: 'unmatched|explain',
+    json: true,
+    load: () => import('./commands/alerts.ts'),
+  },
+  {
     name: 'audit',
     group: 'Run the engine:',
     summary: 'check the history for changed or removed records',

@@ -100,8 +100,9 @@ function suggestOption(unknown: string, program: Command, requested: string | un
   return known.includes('--input') ? `--input ${unknown.slice(2)}=…` : undefined
 }
 
-/** `-o` is accepted before the command and after it. */
+/** `-o` is accepted before the command, after it, and after its subcommand. */
 function withOutputOption(command: Command): Command {
+  for (const child of command.commands) withOutputOption(child)
   if (command.options.some((option) => option.long === '--output')) return command
   return command.addOption(
     new Option('-o, --output <format>', 'format of the data on stdout').choices(['table', 'json']),

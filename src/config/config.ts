@@ -1,3 +1,4 @@
+import type { AlertSource } from '../core/alert.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Secret } from './secret.ts'
 
@@ -26,6 +27,8 @@ export interface Config {
   signing: { key: Secret; previous: string[] }
   channels: Record<string, Channel>
   alerts: AlertRule[]
+  /** How each source of alerts proves who it is; absent: it cannot deliver. */
+  hooks: Partial<Record<AlertSource, HookCredentials>>
   /** Where `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
   auto: { kind: string; connection: string }[]
   /** What every approval needs at least, whatever a runbook says. */
@@ -172,6 +175,12 @@ export interface AlertRule {
   match: Record<string, string>
   /** Incident type. */
   incident: string
-  /** Input → the field of the alert that holds its value, such as `labels.run_id`. */
-  inputs: Record<string, string>
+  /** Input → the field of the alert that holds its value, such as `labels.run_id`, or a constant. */
+  inputs: Record<string, string | { value: string }>
 }
+
+export type HookCredentials =
+  | { by: 'bearer'; token: Secret }
+  | { by: 'basic'; user: string; password: Secret }
+  | { by: 'hmac'; secret: Secret; header: string; timestampHeader?: string }
+  | { by: 'standardWebhooks'; secret: Secret }

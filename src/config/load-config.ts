@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
+import { ALERT_SOURCES } from '../core/alert.ts'
 import { sha256Hex } from '../core/canonical.ts'
+import { defined } from '../core/defined.ts'
 import { parseDuration } from '../core/duration.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { decodeTextFile } from '../core/text-file.ts'
 import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
-import type { Config, ConnectionConfig, Oidc, Person } from './config.ts'
+import type { Config, ConnectionConfig, HookCredentials, Oidc, Person } from './config.ts'
 import { readEnvironment } from './environment.ts'
 import { assemblePolicy, unknownInPolicy } from './policy.ts'
 import { readYaml } from './read-yaml.ts'
@@ -112,6 +114,7 @@ function assemble(
     signing: { key: secret(value.signing.key, 'the signing key'), previous: value.signing.previous },
     channels: entries(value.channels, (c, name) => ({ slack: secret(c.slack, `channel ${name}`) })),
     alerts: value.alerts,
+    hooks: assembleHooks(value.hooks, secret),
     auto: value.auto,
     policy: assemblePolicy(value),
     waitWhileDownMs: parseDuration(value.waitWhileDown)!,
@@ -186,6 +189,27 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
     emails: person.emails,
     ...(person.login === undefined ? {} : { login: person.login }),
   }
+}
+
+function assembleHooks(hooks: ConfigFile['hooks'], secret: Resolve): Config['hooks'] {
+  const found: Config['hooks'] = {}
+  for (const source of ALERT_SOURCES) {
+    const ways = hooks[source]
+    if (ways) found[source] = assembleHook(ways, `hook ${source}`, secret)
+  }
+  return found
+}
+
+/** The schema has checked that there is exactly one way. */
+function assembleHook(
+  ways: NonNullable<ConfigFile['hooks']['grafana'] & ConfigFile['hooks']['generic']>,
+  purpose: string,
+  secret: Resolve,
+): HookCredentials {
+  if (ways.bearer !== undefined) return { by: 'bearer', token: secret(ways.bearer, purpose) }
+  if (ways.basic) return { by: 'basic', user: ways.basic.user, password: secret(ways.basic.password, purpose) }
+  if (ways.hmac) return defined({ by: 'hmac' as const, ...ways.hmac, secret: secret(ways.hmac.secret, purpose) })
+  return { by: 'standardWebhooks', secret: secret(ways.standardWebhooks!, purpose) }
 }
 
 function assembleOidc({ maxAge, ...rest }: NonNullable<ConfigFile['oidc']>): Oidc {

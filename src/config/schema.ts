@@ -1,32 +1,11 @@
 import { z } from 'zod'
-import { parseDuration } from '../core/duration.ts'
+import { alertRule, hooks } from './alert-schema.ts'
 import { DEFAULT_CHECK_MEMORY_MB, DEFAULT_POSTGRES_CONNECTIONS, DEFAULT_REDIS_CONNECTIONS } from './config.ts'
+import { address, duration, names, publicKey, reference, secret } from './field-types.ts'
 import { plain } from './plain.ts'
 import { policyRule } from './policy-schema.ts'
 import { withoutReferences } from './secret.ts'
 
-const secret = z.string().min(1).refine(wellFormed, 'write a reference as ${NAME}')
-
-const address = secret.refine(
-  (text) => !hasLiteralPassword(text),
-  'this file must not contain passwords: put the address into the environment or .runbook/env, and write ${NAME} here',
-)
-
-const reference = secret.refine(
-  (text) => withoutReferences(text) === '',
-  'this is a secret: put it into the environment or .runbook/env, and write ${NAME} here',
-)
-
-const publicKey = plain.refine(
-  (text) => /^ed25519:[A-Za-z0-9_-]{43}$/.test(text),
-  'write the public key as "runbook doctor" shows it: ed25519: and 43 characters',
-)
-
-const names = z.record(
-  plain.regex(/^[a-z0-9][a-z0-9._-]*$/i, 'use letters, digits, ".", "_", "-"'),
-  z.unknown(),
-).keyType
-const duration = plain.refine((text) => parseDuration(text) !== undefined, 'write a duration such as 30s, 15m, 24h')
 // What BullMQ accepts, without the characters that are wildcards in the patterns of `connection prepare`.
 const queueName = plain.regex(/^[^:*?[\]\\\p{Cc}]+$/u, 'do not use ":", wildcards (* ? [ ]) or "\\"')
 const keyPrefix = plain.regex(/^[^\s*?[\]\\]+$/, 'do not use spaces, wildcards (* ? [ ]) or "\\"')
@@ -321,21 +300,8 @@ export const configSchema = z.strictObject({
     .record(names, z.strictObject({ slack: reference.describe('The address of a Slack webhook, as a reference.') }))
     .default({})
     .describe('The destinations of messages, by the names that `escalate.to` and `notify` use.'),
-  alerts: z
-    .array(
-      z.strictObject({
-        match: z
-          .record(z.string(), plain)
-          .describe('Labels with the values that the alert must have. All of them must match.'),
-        incident: plain.describe('The type of the incident to open.'),
-        inputs: z
-          .record(z.string(), plain)
-          .default({})
-          .describe('Inputs of the runbook, such as `run: labels.run_id`.'),
-      }),
-    )
-    .default([])
-    .describe('Rules that open incidents from alerts.'),
+  alerts: z.array(alertRule).default([]).describe('Rules that open incidents from alerts.'),
+  hooks,
   auto: z
     .array(
       z.strictObject({
@@ -388,16 +354,4 @@ function haveOwnEmails(people: Record<string, { emails: string[] }>): boolean {
 function haveOwnLogins(people: Record<string, { login?: string | undefined }>): boolean {
   const logins = Object.values(people).flatMap(({ login }) => login ?? [])
   return new Set(logins).size === logins.length
-}
-
-function wellFormed(text: string): boolean {
-  return !withoutReferences(text).includes('${')
-}
-
-/** `scheme://user:password@host` or `?password=` where the password is not exactly one reference. */
-function hasLiteralPassword(text: string): boolean {
-  const left = withoutReferences(text, '\u0000')
-  const inAuthority = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*?:([^/?#]*)@/i.exec(left)?.[1]
-  const inQuery = /[?&](?:password|sslpassword|token|key)=([^&#]*)/i.exec(left)?.[1]
-  return [inAuthority, inQuery].some((password) => password !== undefined && !['', '\u0000'].includes(password))
 }

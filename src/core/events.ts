@@ -5,6 +5,15 @@ import type { JsonObject } from './json.ts'
 
 /** What each kind of event in an incident's history holds. */
 export type EventData = {
+  /** An alert of a monitoring system joined the incident, or does not fire any more. */
+  alert: {
+    source: string
+    fingerprint: string
+    status: 'firing' | 'resolved'
+    labels: Record<string, string>
+    url: string | null
+    startsAt: string | null
+  }
   opened: { type: string; runbook: string; planDigest: string; key: string; inputs: JsonObject; parent?: string }
   check: {
     name: string

@@ -66,6 +66,14 @@ const notification: Fields<Notification> = { to: texts, message: text, reason: t
 const successor = { incident: text, created: flag }
 
 const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
+  alert: {
+    source: text,
+    fingerprint: text,
+    status: oneOf('firing', 'resolved'),
+    labels: byName,
+    url: nullOr(text),
+    startsAt: nullOr(text),
+  },
   opened: { type: text, runbook: text, planDigest: text, key: text, inputs: object, parent: optional(text) },
   check: {
     name: text,

@@ -5,7 +5,7 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
-import { acceptIncident, markStarted, type Accepted } from '../history/accept.ts'
+import { acceptIncident, markStarted, type Accepted, type NewIncident } from '../history/accept.ts'
 import { readIncident } from '../history/incidents.ts'
 import { recordAuthors, storePlan } from '../history/plans.ts'
 import { scopeOf, type Scope } from '../interpreter/scope.ts'
@@ -36,22 +36,14 @@ const DEFAULT_QUIET_MS = 3_600_000
  * `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
  */
 export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
-  const { plan, text } = runbookFor(engine.catalogue, request.type)
-  const inputs = readInputs(plan.name, plan.inputs, request.inputs)
-  const key = incidentKey(plan, inputs)
-  const planDigest = await storePlanOnce(engine, plan, text)
-  const { type, requester, parent, idempotencyKey } = request
+  const { parent, idempotencyKey, requester } = request
+  const { plan, incident, quietMs } = await newIncident(engine, request)
   const isAutomatic = AUTOMATIC_REQUESTER.test(requester) && !parent
-  const quietMs = isAutomatic ? (plan.detect?.againMs ?? DEFAULT_QUIET_MS) : undefined
   const { workflowId, ...accepted } = await acceptIncident(engine.database, {
-    type,
-    runbook: plan.name,
-    planDigest,
-    key,
-    inputs,
-    requester,
-    ...defined({ parent, idempotencyKey, quietMs }),
+    ...incident,
+    ...defined({ parent, idempotencyKey, quietMs: isAutomatic ? quietMs : undefined }),
   })
+  const { planDigest, inputs } = incident
   if (workflowId !== undefined)
     await startAccepted(engine, workflowId, plan, { incident: accepted.incident, planDigest, inputs }).catch(() => {
       // `started_at` stays null: the reconciler starts the workflow later.
@@ -59,6 +51,37 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
   if (accepted.created) return accepted
   const { inputs: joined } = await readIncident(engine.database, accepted.incident)
   return joined && canonical(joined) !== canonical(inputs) ? { ...accepted, inputs: joined } : accepted
+}
+
+/** What is asked for, before anything is stored. */
+export interface RenderedRequest {
+  plan: Plan
+  text: string
+  inputs: JsonObject
+  key: string
+  /** After an incident of the key closed with its symptom present, automatic reports are only counted for this long. */
+  quietMs: number
+}
+
+/** The runbook, the inputs and the key of a request. Stores nothing. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`. */
+export function renderRequest(
+  engine: Engine,
+  { type, inputs: given }: Pick<TriggerRequest, 'type' | 'inputs'>,
+): RenderedRequest {
+  const { plan, text } = runbookFor(engine.catalogue, type)
+  const inputs = readInputs(plan.name, plan.inputs, given)
+  return { plan, text, inputs, key: incidentKey(plan, inputs), quietMs: plan.detect?.againMs ?? DEFAULT_QUIET_MS }
+}
+
+/** The incident that a request asks for. Stores its plan, so that the incident can refer to it. Throws as `renderRequest` does. */
+export async function newIncident(
+  engine: Engine,
+  request: Pick<TriggerRequest, 'type' | 'inputs' | 'requester'>,
+): Promise<{ plan: Plan; incident: NewIncident; quietMs: number }> {
+  const { plan, text, inputs, key, quietMs } = renderRequest(engine, request)
+  const planDigest = await storePlanOnce(engine, plan, text)
+  const { type, requester } = request
+  return { plan, incident: { type, runbook: plan.name, planDigest, key, inputs, requester }, quietMs }
 }
 
 /** Starts the workflow of an accepted incident and records its run. */

@@ -36,6 +36,8 @@ export const LOCK_SEEDS = {
   incidentKey: 2,
   /** The name of the connection whose verdicts are counted. */
   breaker: 3,
+  /** `<source>/<fingerprint>` of an alert. The seed is also written in the migration that has `accept_alert`. */
+  alert: 4,
 } as const
 
 /** Waits for a lock and holds it until the session ends. */

@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { secureHeaders } from 'hono/secure-headers'
 import { isRunbookError } from '../core/errors.ts'
@@ -8,14 +7,16 @@ import type { Engine } from '../engine/engine.ts'
 import { openLogin } from '../engine/login.ts'
 import { newApp, type ApiEnv } from './app.ts'
 import { refuseDeepJson } from './json-depth.ts'
-import { RateLimit, tooMany } from './limits.ts'
+import { addressOf, RateLimit, tooMany } from './limits.ts'
 import { answerNoRoute, answerOptions, endBodyOfHead, openMethods } from './methods.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
+import { alertRoutes } from './routes/alerts.ts'
 import { controlRoutes } from './routes/controls.ts'
 import { effectRoutes } from './routes/effects.ts'
 import { eventRoutes } from './routes/events.ts'
 import { gateRoutes } from './routes/gates.ts'
 import { healthRoutes } from './routes/health.ts'
+import { hookRoutes } from './routes/hooks.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { incidentActionRoutes } from './routes/incident-actions.ts'
 import { reviewRoutes } from './routes/review.ts'
@@ -31,7 +32,7 @@ export interface ApiOptions {
 }
 
 /**
- * The HTTP API. Everything under /v1 needs a person's token. Every such person may read; the gate checks who may decide. A GET changes
+ * The HTTP API. Everything under /v1 needs a person's token, except /v1/hooks, where monitoring systems have credentials of their own. Every such person may read; the gate checks who may decide. A GET changes
  * nothing. Errors are problem+json with a stable `code`.
  */
 export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono<ApiEnv> {
@@ -47,6 +48,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.use(endBodyOfHead)
   let methodsOf = (_path: string): string[] => []
   app.use(answerOptions((path) => methodsOf(path)))
+  app.route('/', hookRoutes(engine))
   app.use('/v1/*', authenticate(engine))
   app.use(
     bodyLimit({
@@ -65,6 +67,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', effectRoutes(engine))
   app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
+  app.route('/', alertRoutes(engine))
   registerOpenApi(app)
   methodsOf = openMethods(app)
   app.notFound(answerNoRoute(methodsOf))
@@ -96,12 +99,6 @@ function authenticate({ config, people }: Engine): MiddlewareHandler<ApiEnv> {
       throw tooMany(`${person.name} sent more than ${config.limits.writesPerMinute} changes in a minute`, seconds)
     await next()
   }
-}
-
-/** The client's own address; behind a proxy, the proxy's. */
-function addressOf(c: Context): string {
-  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
-  return incoming?.socket.remoteAddress ?? 'unknown'
 }
 
 function bearerToken(header: string | undefined): string | undefined {

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { Context } from 'hono'
 import { RunbookError } from '../core/errors.ts'
 
 /** The limits of one API process. Those of the history (`limits.perIncident`) hold over all processes: src/gate/tallies.ts. */
@@ -77,4 +79,10 @@ export class Slots {
       else this.#taken.set(person, left)
     }
   }
+}
+
+/** The client's own address; behind a proxy, the proxy's. */
+export function addressOf(c: Context): string {
+  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
+  return incoming?.socket.remoteAddress ?? 'unknown'
 }

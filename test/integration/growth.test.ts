@@ -19,6 +19,7 @@ import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../s
 
 /** Tables with one row per incident or more, which are never emptied. The others stay small: see the test of their names. */
 const GROWING = [
+  'alerts',
   'decisions',
   'effects',
   'events',

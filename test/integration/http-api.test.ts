@@ -170,9 +170,12 @@ describe('reading', () => {
   test('/openapi.json lists every route and its answers', async () => {
     const { paths } = (await world.call('GET', '/openapi.json')).json
     expect(Object.keys(paths).toSorted()).toEqual([
+      '/v1/alerts/explain',
+      '/v1/alerts/unmatched',
       '/v1/breakers/{connection}/close',
       '/v1/controls',
       '/v1/gates',
+      '/v1/hooks/{source}',
       '/v1/incidents',
       '/v1/incidents/{id}',
       '/v1/incidents/{id}/ack',

@@ -50,7 +50,7 @@ people:
 signing: { key: "\${RUNBOOK_SIGNING_KEY}" }
 requesterMayApprove: true
 channels: { platform: { slack: "\${SLACK_WEBHOOK}" } }
-alerts: []
+alerts: ALERTS
 auto: []
 `
 
@@ -91,11 +91,15 @@ export interface HttpWorldOptions {
   leadKeys?: string[]
   /** More of the configuration. */
   config?: string
+  /** The rules under `alerts`, as YAML. */
+  alerts?: string
+  /** More of the environment. */
+  env?: Record<string, string>
 }
 
 export async function openHttpWorld(
   stack: TestStack,
-  { runbooks = {}, leadKeys = [], config: more = '' }: HttpWorldOptions = {},
+  { runbooks = {}, leadKeys = [], config: more = '', alerts = '[]', env = {} }: HttpWorldOptions = {},
 ): Promise<HttpWorld> {
   const name = `http_${randomBytes(4).toString('hex')}`
   const names = { database: name, owner: `${name}_owner`, application: `${name}_app` }
@@ -106,13 +110,17 @@ export async function openHttpWorld(
   mkdirSync(join(root, 'runbooks'))
   writeFileSync(join(root, 'runbooks/test-runs.yaml'), RUNBOOK)
   for (const [file, text] of Object.entries(runbooks)) writeFileSync(join(root, 'runbooks', file), text)
-  writeFileSync(join(root, 'runbook.config.yaml'), CONFIG.replace('KEYS', JSON.stringify(leadKeys)) + more)
+  writeFileSync(
+    join(root, 'runbook.config.yaml'),
+    CONFIG.replace('KEYS', JSON.stringify(leadKeys)).replace('ALERTS', alerts) + more,
+  )
   const tokens = Object.fromEntries(
     (['operator', 'lead', 'reader'] as const).map((person) => [person, randomBytes(16).toString('hex')]),
   ) as Record<PersonName, string>
   const config = loadConfig({
     cwd: root,
     env: {
+      ...env,
       RUNBOOK_DATABASE_URL: applicationUrl,
       RUNBOOK_SIGNING_KEY: newSigningKey(),
       TOKEN_OPERATOR: tokens.operator,

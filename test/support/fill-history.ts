@@ -31,6 +31,7 @@ export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy
       `intents (gate, action, target, at) SELECT ${gate}, '0-sql.update', n::text, ${at} ${each}`,
       `notes (incident, person, body, at) SELECT 'INC-' || n, 'lead', 'filled', ${at} ${each}`,
       `tallies (incident, actor, what, count) SELECT 'INC-' || n, 'person:lead', 'notes', 1 ${each}`,
+      `alerts (source, fingerprint, status, incident, labels, annotations, first_at) SELECT 'alertmanager', 'f' || n, 'firing', 'INC-' || n, '{}', '{}', ${at} ${each}`,
       `verdicts (gate, connection, held, at) SELECT ${gate}, 'db', true, ${at} ${each}`,
       `requests (idempotency_key, fingerprint, incident, at) SELECT 'filled:' || n, '', 'INC-' || n, ${at} ${each}`,
     ])

@@ -49,6 +49,9 @@ export const valkey9 = () => fromWheel('Valkey 9', 'valkey', VALKEY_WHEEL)
 /** Redis 7 with TLS. */
 export const redis7 = () => debianProgram('redis-server', 'redis-server', /^Redis server v=7\./)
 export const pgbouncer = () => debianProgram('pgbouncer', 'pgbouncer', /^PgBouncer 1\./)
+export const prometheus = () => debianProgram('prometheus', 'prometheus', /^prometheus, version 2\./)
+export const alertmanager = () =>
+  debianProgram('prometheus-alertmanager', 'prometheus-alertmanager', /^alertmanager, version 0\./)
 export const openssl = () => debianProgram('openssl', 'openssl', /^OpenSSL /)
 
 /** The folder of PostgreSQL 15's programs. */

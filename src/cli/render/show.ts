@@ -72,12 +72,29 @@ function headLines(view: IncidentView, page: Page): string[] {
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
     line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
     ...view.waitsFor.flatMap((one) => wrap(waitText(one), width, 3).map((text) => colours.yellow(text))),
+    ...alertLines(view, page),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
     ...view.controls.flatMap(({ name, person, reason }) => {
       const what = name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`
       return wrap(`${what}: no remedy is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))
     }),
   ]
+}
+
+const MAX_ALERT_LINES = 3
+
+/** The alerts that opened or joined the incident: those that fire come first. */
+function alertLines({ alerts }: IncidentView, { width, colours }: Page): string[] {
+  const inOrder = [
+    ...alerts.filter(({ status }) => status === 'firing'),
+    ...alerts.filter(({ status }) => status !== 'firing'),
+  ]
+  const lines = inOrder.slice(0, MAX_ALERT_LINES).map(({ source, labels, fingerprint, status, url, resolvedAt }) => {
+    const state = status === 'firing' ? 'fires' : `resolved${resolvedAt === null ? '' : ` at ${clockText(resolvedAt)}`}`
+    return `Alert ${labels.alertname ?? fingerprint} (${source}): ${state}${url === null ? '' : ` · ${url}`}`
+  })
+  const more = alerts.length - lines.length
+  return [...lines, ...(more > 0 ? [`and ${more} more alerts`] : [])].map((text) => line(width, [text, colours.dim]))
 }
 
 function waitText({ connection, why, since, until }: IncidentView['waitsFor'][number]): string {

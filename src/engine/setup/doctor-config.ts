@@ -9,6 +9,7 @@ import { requireMigrated } from '../../history/migrate.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } from '../catalogue.ts'
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorConnections } from './doctor-connections.ts'
+import { checkHooks } from './doctor-hooks.ts'
 import { checkPolicy } from './doctor-policy.ts'
 import { reasonOf } from './doctor-reason.ts'
 import { doctorTemporal } from './doctor-temporal.ts'
@@ -52,7 +53,9 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     ...stalls,
     ...runbooks,
     ...connections,
-    ...(catalogue ? [...checkEscalation(config, catalogue), ...checkPolicy(config, catalogue)] : []),
+    ...(catalogue
+      ? [...checkEscalation(config, catalogue), ...checkPolicy(config, catalogue), ...checkHooks(config, catalogue)]
+      : []),
   ]
 }
 

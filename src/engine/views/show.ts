@@ -7,11 +7,16 @@ import { widenedGroups } from '../../gate/eligible.ts'
 import { leaseObstacles, limitObstacles, type Obstacle } from '../../gate/obstacles.ts'
 import { leaseOf } from '../../gate/permit-limits.ts'
 import { lapsesAt, readDecisions, readShownGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
+import { readAlerts } from '../../history/alerts.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readEvents, readIncident, type IncidentRow } from '../../history/incidents.ts'
+import { alertView } from './alerts.ts'
 import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
+
+/** In a storm many alerts join one incident. */
+const MAX_ALERTS = 50
 
 /** An incident with its rounds, from the engine's database alone. Throws `RUNBOOK_NOT_FOUND`. */
 export async function showIncident(database: Database, id: string): Promise<IncidentView> {
@@ -41,6 +46,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     ...summary,
     ...(unreadable.length > 0 ? { unreadable: [...(summary.unreadable ?? []), ...unreadable] } : {}),
     rounds,
+    alerts: (await readAlerts(db, id, MAX_ALERTS)).map(alertView),
     controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),
   }
 }

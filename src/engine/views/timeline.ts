@@ -47,6 +47,8 @@ type About = Pick<StoredEvent, 'actor' | 'place'>
 type Sentences = { [K in EventKind]: (data: EventData[K], about: About & { who: string }) => string }
 
 const SENTENCES: Sentences = {
+  alert: ({ source, status, labels, fingerprint }) =>
+    `${source}: the alert ${labels.alertname ?? fingerprint} ${status === 'firing' ? 'fires' : 'is resolved'}${labelsText(labels)}`,
   opened: ({ type, runbook }, { who }) => `${who} opened the incident (${type}, runbook ${runbook})`,
   check: (data, { place }) => `${stagePrefix(place)}${data.name} (${data.check}): ${checkResult(data)}`,
   findings: ({ round, findings }) => `round ${round}: ${findingsText(findings)}`,
@@ -98,6 +100,16 @@ const SENTENCES: Sentences = {
   control: ({ control, on, reason }, { who }) =>
     `${who} turned ${control === 'freeze' ? 'the freeze' : control} ${on ? 'on' : 'off'}: ${reason}`,
   closed: ({ outcome, reason }) => `closed: ${outcome}: ${reason}`,
+}
+
+const MAX_SHOWN_LABELS = 6
+
+/** The labels beside the alert's name: ` (queue=emails, severity=page)`. */
+function labelsText(labels: Record<string, string>): string {
+  const others = Object.entries(labels).filter(([name]) => name !== 'alertname')
+  const shown = others.slice(0, MAX_SHOWN_LABELS).map(([name, value]) => `${name}=${value}`)
+  const more = others.length > shown.length ? [`and ${others.length - shown.length} more labels`] : []
+  return others.length === 0 ? '' : ` (${[...shown, ...more].join(', ')})`
 }
 
 function withComment(comment: string | undefined): string {

@@ -10,6 +10,7 @@ import type { Decided } from '../../gate/decide.ts'
 import { decisionRequest, digest } from '../../gate/decision-schema.ts'
 import type { Withdrawn } from '../../gate/withdraw.ts'
 import type { Accepted } from '../../history/accept.ts'
+import { alertView } from './alert-schemas.ts'
 
 /**
  * The schemas of what the engine's functions return. The types in view-types.ts are inferred from these schemas, and
@@ -246,6 +247,8 @@ export const incidentView = z
   .object({
     ...summaryFields,
     rounds: z.array(roundView),
+    /** The first 50 alerts of monitoring systems that opened or joined the incident. */
+    alerts: z.array(alertView),
     /** The controls that block its remedies now: the freeze, and open breakers of the connections of its last proposal. */
     controls: z.array(control),
   })

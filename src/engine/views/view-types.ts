@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type * as alertSchemas from './alert-schemas.ts'
 import type * as schemas from './view-schemas.ts'
 
 /** The types of the views, inferred from their schemas: import these where the schemas are not needed at run time. */
@@ -13,3 +14,6 @@ export type Review = z.infer<typeof schemas.review>
 export type EvidenceView = z.infer<typeof schemas.evidenceView>
 export type OpenGate = z.infer<typeof schemas.openGate>
 export type RunbookView = z.infer<typeof schemas.runbookView>
+export type AlertView = z.infer<typeof alertSchemas.alertView>
+export type DeliveryAnswer = z.infer<typeof alertSchemas.deliveryAnswer>
+export type AlertExplanations = z.infer<typeof alertSchemas.alertExplanations>

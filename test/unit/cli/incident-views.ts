@@ -157,6 +157,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     cancelling: false,
     closedAt: null,
     rounds: [roundAtGate()],
+    alerts: [],
     controls: [],
     ...other,
   }

@@ -1,0 +1,93 @@
+import { scrubSecrets } from '../../config/secret.ts'
+import type { Alert, AlertSource } from '../../core/alert.ts'
+import { defined } from '../../core/defined.ts'
+import { isRunbookError } from '../../core/errors.ts'
+import { acceptAlert, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
+import type { Engine } from '../engine.ts'
+import { newIncident, startAccepted } from '../trigger.ts'
+import type { DeliveryAnswer } from '../views/view-types.ts'
+import { matchAlert } from './match-alert.ts'
+import { parseAlerts, type UnreadableAlert } from './parse-alerts.ts'
+
+type AlertAnswer = DeliveryAnswer['alerts'][number]
+
+/** Alerts of one delivery that are stored at the same time. */
+const AT_ONCE = 4
+
+/**
+ * Receives a delivery of a monitoring system: each alert opens an incident, joins one, is counted or ends. Returns when everything is
+ * stored; a delivery that is received again changes nothing but counts. Throws `RUNBOOK_BAD_INPUT` for a body in another format, and the
+ * database's errors: then the source must deliver again. `delivery`: the id of the delivery, where the source sends one.
+ */
+export async function receiveAlerts(
+  engine: Engine,
+  source: AlertSource,
+  body: string,
+  delivery?: string,
+): Promise<DeliveryAnswer> {
+  const { alerts, truncated } = parseAlerts(source, body)
+  const answers: AlertAnswer[] = []
+  const waiting = alerts.entries()
+  const work = async () => {
+    for (const [index, alert] of waiting) answers[index] = await receiveAlert(engine, alert, delivery)
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, alerts.length) }, work))
+  return { alerts: answers, ...(truncated > 0 ? { truncated } : {}) }
+}
+
+async function receiveAlert(
+  engine: Engine,
+  alert: Alert | UnreadableAlert,
+  delivery: string | undefined,
+): Promise<AlertAnswer> {
+  if ('problem' in alert) return { ...alert, result: 'refused' }
+  const { fingerprint } = alert
+  if (alert.status === 'resolved') {
+    const { incident, known } = await resolveAlert(engine.database, withoutSecrets(alert))
+    if (known) return defined({ fingerprint, result: 'resolved' as const, incident: incident ?? undefined })
+  }
+  const matched = matchAlert(engine.config.alerts, alert)
+  if ('unmatched' in matched) return unmatched(engine, alert, matched.unmatched)
+  // The alert was never received while it fired: there is nothing to end.
+  if (alert.status === 'resolved') return { fingerprint, result: 'resolved' }
+  const requester = `alert:${alert.source}`
+  const asked = await newIncident(engine, { type: matched.rule.incident, inputs: matched.inputs, requester }).catch(
+    (error: unknown) => {
+      if (isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE'))
+        return error.message
+      throw error
+    },
+  )
+  if (typeof asked === 'string') return unmatched(engine, alert, asked)
+  const { plan, incident: request, quietMs } = asked
+  const accepted = await acceptAlert(engine.database, withoutSecrets(alert), { ...request, quietMs }, delivery)
+  const { incident, occurrences, workflowId, result } = accepted
+  // The answer does not wait for Temporal: the incident is stored, and the reconciler starts what could not be started here.
+  if (workflowId !== null && incident !== null) {
+    const { planDigest, inputs } = request
+    void startAccepted(engine, workflowId, plan, { incident, planDigest, inputs }).catch(() => {})
+  }
+  return defined({
+    fingerprint,
+    result,
+    incident: incident ?? undefined,
+    occurrences: occurrences ?? undefined,
+  })
+}
+
+async function unmatched(engine: Engine, alert: Alert, problem: string): Promise<AlertAnswer> {
+  await keepUnmatched(engine.database, withoutSecrets(alert), scrubSecrets(problem))
+  return { fingerprint: alert.fingerprint, result: 'unmatched', problem }
+}
+
+/** What is stored and shown of an alert; the inputs are taken from the alert as it was sent. */
+function withoutSecrets(alert: Alert): Alert {
+  const scrubbed = (texts: Record<string, string>) =>
+    Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, scrubSecrets(value)]))
+  return {
+    ...alert,
+    labels: scrubbed(alert.labels),
+    annotations: scrubbed(alert.annotations),
+    url: alert.url === null ? null : scrubSecrets(alert.url),
+  }
+}

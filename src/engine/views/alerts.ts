@@ -1,0 +1,29 @@
+import { readStoredObject } from '../../core/stored-json.ts'
+import { readUnmatched, type StoredAlert } from '../../history/alerts.ts'
+import type { Queryable } from '../../history/database.ts'
+import { isoTime } from './iso-time.ts'
+import type { AlertView } from './view-types.ts'
+
+/** The alerts with which nothing could be done, the latest first. */
+export async function listUnmatched(db: Queryable, limit: number): Promise<AlertView[]> {
+  return (await readUnmatched(db, limit)).map(alertView)
+}
+
+export function alertView({ incident: _incident, ...alert }: StoredAlert): AlertView {
+  return {
+    ...alert,
+    labels: textsOf(alert.labels),
+    annotations: textsOf(alert.annotations),
+    startsAt: alert.startsAt && isoTime(alert.startsAt),
+    firstAt: isoTime(alert.firstAt),
+    lastAt: isoTime(alert.lastAt),
+    resolvedAt: alert.resolvedAt && isoTime(alert.resolvedAt),
+  }
+}
+
+/** Empty for a text that was changed after it was stored and cannot be read. */
+function textsOf(stored: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(readStoredObject(stored) ?? {}).map(([name, value]) => [name, String(value)]),
+  )
+}

@@ -1,0 +1,198 @@
+import type { Alert, AlertResult } from '../core/alert.ts'
+import { canonical } from '../core/canonical.ts'
+import type { NewEvent } from '../core/events.ts'
+import { formatPlace } from '../core/place.ts'
+import type { NewIncident } from './accept.ts'
+import { lockName } from './advisory-locks.ts'
+import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
+import { recordEvents } from './record.ts'
+
+/** How many alerts of one incident are each an event of its history; the others are only counted and listed. */
+const ALERT_EVENTS = 50
+/** Unmatched alerts that were not repeated for this long are deleted. */
+const KEEP_UNMATCHED = '7 days'
+
+export interface AcceptedAlert {
+  result: AlertResult
+  /** Null for a late alert that never had an incident. */
+  incident: string | null
+  occurrences: number | null
+  /** Of the workflow to start; null unless the incident is new. */
+  workflowId: string | null
+}
+
+/** An alert that fires opens an incident or joins one. Returns after the commit. `delivery`: its id, where the source sends one. */
+export async function acceptAlert(
+  database: Database,
+  alert: Alert,
+  request: NewIncident & { quietMs: number },
+  delivery: string | undefined,
+): Promise<AcceptedAlert> {
+  const { type, runbook, planDigest, key, inputs, requester, quietMs } = request
+  const opened: NewEvent<'opened'> = {
+    place: formatPlace({ kind: 'opened' }),
+    actor: requester,
+    kind: 'opened',
+    data: { type, runbook, planDigest, key, inputs },
+  }
+  const accepted = await statement(database, (connection) =>
+    connection.query<AcceptedAlert>(
+      `SELECT result, incident, occurrences, workflow_id AS "workflowId"
+       FROM runbook.accept_alert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 * interval '1 millisecond')`,
+      [
+        alert.source,
+        alert.fingerprint,
+        canonical(alert.labels),
+        canonical(alert.annotations),
+        alert.url,
+        alert.startsAt,
+        delivery ?? null,
+        type,
+        runbook,
+        planDigest,
+        key,
+        canonical(inputs),
+        requester,
+        canonical(opened),
+        canonical(alertEvent(alert)),
+        ALERT_EVENTS,
+        quietMs,
+      ],
+    ),
+  )
+  return accepted.rows[0]!
+}
+
+function alertEvent({ source, fingerprint, status, labels, url, startsAt }: Alert): NewEvent<'alert'> {
+  return { actor: `alert:${source}`, kind: 'alert', data: { source, fingerprint, status, labels, url, startsAt } }
+}
+
+/**
+ * Records that an alert does not fire any more. Returns the incident that it belongs to; null if it was never received while it fired,
+ * or could not be matched.
+ */
+export async function resolveAlert(
+  database: Database,
+  alert: Alert,
+): Promise<{ incident: string | null; known: boolean }> {
+  return transaction(database, async (connection) => {
+    await lockName(connection, 'alert', `${alert.source}/${alert.fingerprint}`)
+    const before = await connection.query<{ incident: string | null; status: Alert['status'] }>(
+      `SELECT incident, status FROM runbook.alerts WHERE source = $1 AND fingerprint = $2`,
+      [alert.source, alert.fingerprint],
+    )
+    const known = before.rows[0]
+    if (!known) return { incident: null, known: false }
+    await connection.query(
+      `UPDATE runbook.alerts SET status = 'resolved', last_at = clock_timestamp(), resolved_at = coalesce(resolved_at, clock_timestamp()),
+         starts_at = coalesce($3, starts_at), deliveries = deliveries + 1 WHERE source = $1 AND fingerprint = $2`,
+      [alert.source, alert.fingerprint, alert.startsAt],
+    )
+    if (known.status === 'firing' && known.incident && (await isRecorded(connection, known.incident)))
+      await recordEvents(connection, known.incident, [alertEvent(alert)])
+    return { incident: known.incident, known: true }
+  })
+}
+
+/** Whether the ends of the incident's alerts are events too: the incident is open, and does not have too many of them. */
+async function isRecorded(connection: Connection, incident: string): Promise<boolean> {
+  const found = await connection.query<{ recorded: boolean }>(
+    `SELECT closed_at IS NULL AND (SELECT count(*) FROM (SELECT FROM runbook.alerts WHERE incident = $1 LIMIT $2) a) < $2 AS recorded
+     FROM runbook.incidents WHERE id = $1`,
+    [incident, ALERT_EVENTS],
+  )
+  return found.rows[0]?.recorded === true
+}
+
+/** Keeps an alert with which nothing could be done, so that a person can find out why. */
+export async function keepUnmatched(database: Database, alert: Alert, problem: string): Promise<void> {
+  const { source, fingerprint, status, labels, annotations, url, startsAt } = alert
+  await database.query(
+    `WITH old AS (DELETE FROM runbook.alerts WHERE incident IS NULL AND last_at < clock_timestamp() - $9::interval)
+     INSERT INTO runbook.alerts AS a (source, fingerprint, status, problem, labels, annotations, url, starts_at, resolved_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $3 = 'resolved' THEN clock_timestamp() END)
+     ON CONFLICT (source, fingerprint) DO UPDATE SET status = excluded.status, problem = excluded.problem, labels = excluded.labels,
+       annotations = excluded.annotations, url = excluded.url, starts_at = excluded.starts_at, last_at = clock_timestamp(),
+       resolved_at = excluded.resolved_at, deliveries = a.deliveries + 1, incident = NULL`,
+    [source, fingerprint, status, problem, canonical(labels), canonical(annotations), url, startsAt, KEEP_UNMATCHED],
+  )
+}
+
+export interface StoredAlert {
+  source: string
+  fingerprint: string
+  status: Alert['status']
+  incident: string | null
+  /** Why it has no incident. */
+  problem: string | null
+  /** JSON text. */
+  labels: string
+  /** JSON text. */
+  annotations: string
+  url: string | null
+  startsAt: Date | null
+  firstAt: Date
+  lastAt: Date
+  resolvedAt: Date | null
+  deliveries: number
+}
+
+const COLUMNS = `source, fingerprint, status, incident, problem, labels, annotations, url, starts_at AS "startsAt", first_at AS "firstAt",
+  last_at AS "lastAt", resolved_at AS "resolvedAt", deliveries::integer AS deliveries`
+
+/** The alerts of an incident, oldest first. */
+export async function readAlerts(db: Queryable, incident: string, limit: number): Promise<StoredAlert[]> {
+  const found = await db.query<StoredAlert>(
+    `SELECT ${COLUMNS} FROM runbook.alerts WHERE incident = $1 ORDER BY first_at LIMIT $2`,
+    [incident, limit],
+  )
+  return found.rows
+}
+
+/** The alerts with which nothing could be done, the latest first. */
+export async function readUnmatched(db: Queryable, limit: number): Promise<StoredAlert[]> {
+  const found = await db.query<StoredAlert>(
+    `SELECT ${COLUMNS} FROM runbook.alerts WHERE incident IS NULL ORDER BY last_at DESC LIMIT $1`,
+    [limit],
+  )
+  return found.rows
+}
+
+/** What an alert would meet that fires now. */
+export interface AlertState {
+  /** The incident that is open under the key. */
+  open: string | null
+  /** The key's last incident, and until when its key is quiet; null when it is not quiet. */
+  quiet: { incident: string; until: Date } | null
+  /**
+   * The alert as it was received last; null: never. `quietUntil`: its incident has closed, and until then a repeat of the same alert is
+   * only counted.
+   */
+  last: (Pick<StoredAlert, 'status' | 'incident' | 'startsAt'> & { quietUntil: Date | null }) | null
+}
+
+/** Reads what `acceptAlert` would find. Changes nothing. */
+export async function readAlertState(
+  db: Queryable,
+  alert: Alert,
+  { type, key, quietMs }: { type: string; key: string; quietMs: number },
+): Promise<AlertState> {
+  const open = await db.query<{ id: string }>(
+    'SELECT id FROM runbook.incidents WHERE type = $1 AND key = $2 AND closed_at IS NULL',
+    [type, key],
+  )
+  const quiet = await db.query<{ incident: string; until: Date }>(
+    `SELECT id AS incident, closed_at + $3 * interval '1 millisecond' AS until FROM runbook.incidents
+     WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $2 AND type = $1)
+       AND closed_at > clock_timestamp() - $3 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared')`,
+    [type, key, quietMs],
+  )
+  const last = await db.query<NonNullable<AlertState['last']>>(
+    `SELECT a.status, a.incident, a.starts_at AS "startsAt", i.closed_at + $5 * interval '1 millisecond' AS "quietUntil"
+     FROM runbook.alerts a LEFT JOIN runbook.incidents i ON i.id = a.incident AND i.type = $3 AND i.key = $4
+       AND i.closed_at > clock_timestamp() - $5 * interval '1 millisecond'
+     WHERE a.source = $1 AND a.fingerprint = $2`,
+    [alert.source, alert.fingerprint, type, key, quietMs],
+  )
+  return { open: open.rows[0]?.id ?? null, quiet: quiet.rows[0] ?? null, last: last.rows[0] ?? null }
+}
