@@ -44,12 +44,9 @@ test('the numbers in the migrations are the numbers of advisory-locks.ts', async
     { file: 'src/history/migrations/0004-one-statement.sql', numbers: [LOCK_SEEDS.incidentKey] },
     { file: 'src/history/migrations/0008-started-workflow.sql', numbers: [LOCK_SEEDS.incidentKey] },
     { file: 'src/history/migrations/0012-controls-without-waiting.sql', numbers: [ADVISORY_LOCKS.controls] },
-<<<<<<< HEAD
     { file: 'src/history/migrations/0016-keys-by-type.sql', numbers: [LOCK_SEEDS.incidentKey] },
-=======
     { file: 'src/history/migrations/0018-alerts.sql', numbers: [LOCK_SEEDS.alert] },
     { file: 'src/history/migrations/0018-alerts.sql', numbers: [LOCK_SEEDS.incidentKey] },
->>>>>>> f3e0d8f (Alerts: Alertmanager, Grafana and other sources open, join and end incidents by rules; unmatched alerts are listed and explained)
   ])
 })
 
