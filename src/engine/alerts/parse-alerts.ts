@@ -19,7 +19,7 @@ export interface Delivery {
 }
 
 /** More are refused: a delivery is answered only after every alert in it was stored. */
-export const MAX_ALERTS = 2_000
+const MAX_ALERTS = 2_000
 const MAX_LABELS = 100
 const MAX_LABEL_LENGTH = 2_000
 const MAX_ANNOTATION_LENGTH = 2_000
