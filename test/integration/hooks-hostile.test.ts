@@ -93,8 +93,8 @@ test('300 attacks as labels and annotations arrive as data: stored unchanged, sh
   const refused: string[] = []
   await eachOf(PAYLOADS, async (payload) => {
     const labels = { alertname: 'RunStuck', run_id: payload, other: payload }
-    const alert = { status: 'firing', labels, annotations: { summary: payload }, fingerprint: payload.slice(0, 100) }
-    const answer = await send('alertmanager', JSON.stringify({ version: '4', alerts: [alert] }))
+    const attack = { status: 'firing', labels, annotations: { summary: payload }, fingerprint: payload.slice(0, 100) }
+    const answer = await send('alertmanager', JSON.stringify({ version: '4', alerts: [attack] }))
     const [{ result, incident, problem }] = answer.json.alerts
     if (result === 'refused' || result === 'unmatched') {
       refused.push(`${result}: ${problem}`)

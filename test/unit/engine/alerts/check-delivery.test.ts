@@ -20,7 +20,9 @@ const hmac = (key: string, ...parts: (string | Buffer)[]) =>
 
 describe('a bearer token', () => {
   const credentials: HookCredentials = { by: 'bearer', token: secret('a-long-token-of-the-hook') }
-  test('is accepted', () => check(credentials, { authorization: 'Bearer a-long-token-of-the-hook' }))
+  test('is accepted', () => {
+    expect(() => check(credentials, { authorization: 'Bearer a-long-token-of-the-hook' })).not.toThrow()
+  })
   test.each([
     {},
     { authorization: 'Bearer another' },
@@ -32,7 +34,9 @@ describe('a bearer token', () => {
 describe('user and password', () => {
   const credentials: HookCredentials = { by: 'basic', user: 'am', password: secret('secret-ü:with-colon') }
   const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
-  test('are accepted', () => check(credentials, basic('am:secret-ü:with-colon')))
+  test('are accepted', () => {
+    expect(() => check(credentials, basic('am:secret-ü:with-colon'))).not.toThrow()
+  })
   test.each(['am:wrong', 'other:secret-ü:with-colon', ''])('%j is refused', (text) =>
     expect(() => check(credentials, basic(text))).toThrow(refused),
   )
