@@ -5,7 +5,7 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { limitParameter, optionalStrings, requiredString } from './check-parameters.ts'
-import { isMarker, readyTimes } from './ready-times.ts'
+import { isInFuture, isMarker, readyTimes } from './ready-times.ts'
 import { parseJson, readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
 import { readPipeline } from './redis-pipeline.ts'
@@ -70,6 +70,10 @@ function rangesOf(target: BullmqTarget, state: string, max: number): RedisComman
   }
 }
 
+function msSince(at: number | null, now: number): number | null {
+  return at === null || isInFuture(at, now) ? null : Math.max(0, now - at)
+}
+
 function isWaiting({ state }: Pick<Job, 'state'>): boolean {
   return state === 'waiting' || state === 'prioritized'
 }
@@ -79,6 +83,6 @@ function toRow({ dataText, ...job }: Job, readyAt: number | null, now: number): 
     ...job,
     data: parseJson(dataText),
     waitingMs: isWaiting(job) && readyAt !== null ? Math.max(0, now - readyAt) : null,
-    activeMs: job.state === 'active' && job.processedOn !== null ? Math.max(0, now - job.processedOn) : null,
+    activeMs: job.state === 'active' ? msSince(job.processedOn, now) : null,
   }
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
-import { isMarker, readyTimes } from './ready-times.ts'
+import { isInFuture, isMarker, readyTimes } from './ready-times.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
@@ -104,8 +104,14 @@ async function activeTimes(target: BullmqTarget): Promise<{ times: Map<string, n
     target,
     ids.map((id) => ['hget', `${target.base}:${id}`, 'processedOn']),
   )) as (string | null)[]
-  const times = new Map(ids.map((id, i) => [id, replies[i] == null ? null : Number(replies[i])]))
-  return { times, isComplete: length <= MAX_ACTIVE }
+  const now = Date.now()
+  const times = new Map(
+    ids.map((id, i) => {
+      const at = Number(replies[i] ?? NaN)
+      return [id, Number.isNaN(at) || isInFuture(at, now) ? null : at]
+    }),
+  )
+  return { times, isComplete: length <= MAX_ACTIVE && [...times.values()].every((at) => at !== null) }
 }
 
 /** Jobs without a known time are ignored. */

@@ -10,6 +10,14 @@ const MAX_EVENTS = 10_000
 const MAX_EVENT_BYTES = 4 * 1024 * 1024
 const MAX_PAGE_BYTES = 1024 * 1024
 
+/** By how much two clocks may differ. */
+const MAX_CLOCK_DIFFERENCE_MS = 5_000
+
+/** Whether another computer wrote a time that has not come here: its clock is wrong, or ours. Then nobody knows how long ago it was. */
+export function isInFuture(at: number, now: number): boolean {
+  return at > now + MAX_CLOCK_DIFFERENCE_MS
+}
+
 interface Ready {
   /** Ms since the epoch; null: unknown. */
   at: number | null
@@ -22,7 +30,7 @@ interface Ready {
 /**
  * When each job became ready to be taken by a worker, in ms since the epoch. A job that was only added is ready since then. One that was
  * delayed, retried, returned by a worker, or that waited for its children became ready later: the queue's events say when. Null if
- * they no longer do.
+ * they no longer do, or if the time has not come yet.
  */
 export async function readyTimes(target: BullmqTarget, ids: string[]): Promise<Map<string, number | null>> {
   const now = Date.now()
@@ -32,7 +40,8 @@ export async function readyTimes(target: BullmqTarget, ids: string[]): Promise<M
   return new Map(
     [...ready].map(([id, { at, startedAt }]) => {
       const event = events.get(id)
-      return [id, event !== undefined && event >= startedAt ? event : at]
+      const readyAt = event !== undefined && event >= startedAt ? event : at
+      return [id, readyAt !== null && isInFuture(readyAt, now) ? null : readyAt]
     }),
   )
 }

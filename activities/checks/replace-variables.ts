@@ -26,7 +26,9 @@ const UNCHANGED = [
   String.raw`(?<=(?:^|[^\w\]])\[)[45]\d\d(?=\])`,
   String.raw`\b(?:exit(?:ed)?|signal|errno)\b[ :=#(a-z]{0,14}-?\d{1,5}\b`,
   String.raw`\b(?:sqlstate|sql state|error|code)[ :=#(\["']{1,3}[0-9][0-9A-Z]{4}\b`,
-  String.raw`\b(?:error|err|result|return|close|closed|exit)[ _-]?(?:with )?(?:code)?[ :=#("']{1,3}-?\d{1,5}\b${NO_UNIT}`,
+  String.raw`\b(?:error|err|result|return|close|exit)[ _-]?code[ :=#("']{1,3}-?\d{1,5}\b${NO_UNIT}`,
+  // The codes with which a web socket closes.
+  String.raw`\bclosed?(?: with)?(?: code)?[ :=("']{1,3}[14]\d{3}\b${NO_UNIT}`,
   // P2002, E11000, ORA-00001, ERR-1001, 0x80070005
   String.raw`\b(?:[PEFW]\d{4,5}|ORA-\d{5}|TS\d{4}|(?:E|ERR|ERROR)[_-]\d{2,6}|ERR_[A-Z0-9_]{2,40}|0x[89C][0-9A-F]{7})\b`,
 ]

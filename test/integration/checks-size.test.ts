@@ -28,7 +28,11 @@ const QUEUES: Record<
     fields: (i) => ({ data: JSON.stringify({ file: `${i}`.repeat(2_000_000 * (1 + (i % 5))) }) }),
   },
   options: { count: 60, state: 'wait', fields: () => ({ opts: JSON.stringify({ note: 'y'.repeat(200_000) }) }) },
-  reasons: { count: 120, state: 'failed', fields: (i) => ({ failedReason: `Error ${i} at a.b-c.d: `.repeat(1_100) }) },
+  reasons: {
+    count: 120,
+    state: 'failed',
+    fields: (i) => ({ failedReason: `Error ${i % 90} at a.b-c.d: `.repeat(1_100) }),
+  },
   traces: { count: 120, state: 'failed', fields: () => ({ failedReason: '', stacktrace: trace(30_000) }) },
   'long traces': { count: 60, state: 'failed', fields: () => ({ failedReason: '', stacktrace: trace(1_000_000) }) },
 }

@@ -24,7 +24,7 @@ export async function measure<T>(work: () => Promise<T>): Promise<Measured<T>> {
   }
   const before = inUse()
   let most = before
-  const timer = setInterval(() => (most = Math.max(most, inUse())), 40)
+  const timer = setInterval(() => (most = Math.max(most, inUse())), 10)
   try {
     const result = await work()
     return { result, heldMs, megabytes: (Math.max(most, inUse()) - before) / MB }

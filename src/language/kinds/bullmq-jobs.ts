@@ -10,7 +10,7 @@ export const bullmqJobs: Kind = {
 
 \`lock\` is \`held\` or \`missing\` for active jobs and \`none\` for others. An active job with a missing lock is stalled. An active job with a held lock and a large \`activeMs\` has hung code, which BullMQ never recovers. If \`attemptsStarted\` rises and \`attemptsMade\` does not, the job crashes its worker repeatedly; \`stalls\` alone does not distinguish such a job from its neighbours. BullMQ before 5 counts an attempt when it starts, so there both numbers are the same. A job in a group of BullMQ Pro is \`'unknown'\`.
 
-A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job became ready: when it was added, its delay ended, it was retried, it was returned by a worker, or its children finished. The check reads such times from the queue's events. It is null if the events no longer contain the job.
+A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job became ready: when it was added, its delay ended, it was retried, it was returned by a worker, or its children finished. The check reads such times from the queue's events. It is null if the events no longer contain the job. \`waitingMs\` and \`activeMs\` are null if the time is more than 5 s in the future, because the clocks differ.
 
 \`stranded\` is true for a waiting job in the list \`paused\` of a BullMQ before 6 while the queue is not paused: no worker takes it. \`notRead\` names fields of more than 256 kB, or beyond 4 MB for all jobs together: they have no value, and \`truncated\` is true.`,
   parameters: {

@@ -10,7 +10,7 @@ export const bullmqQueue: Kind = {
 
 \`oldestWaitingMs\` is the longest waiting time, counted from when a job became ready: when it was added, its delay ended, it was retried, it was returned by a worker, or its children finished. The check reads such times from the queue's events. It compares the jobs at the ends of \`wait\` and the first job of each priority. \`oldestActiveMs\` is the longest time since the start of an active job.
 
-\`truncated\` is true if \`workersUnknown\` is true, if the time of a compared job is unknown, or if another job could be older. The number of workers and the oldest jobs are then incomplete.
+\`truncated\` is true if \`workersUnknown\` is true, if the time of a compared job is unknown or more than 5 s in the future (the clocks differ), or if another job could be older. The number of workers and the oldest jobs are then incomplete.
 
 \`strandedJobs\` counts waiting jobs in the list \`paused\` of a BullMQ before 6 while the queue is not paused: no worker takes them. \`overdue\` counts delayed jobs whose time has come and that no worker has moved yet, \`oldestOverdueMs\` is how long the first of them is overdue.
 

@@ -169,6 +169,7 @@ test.each([
   ['statuses beside a message', '{"statusCode":404,"message":"x"}', '{"statusCode":500,"message":"x"}'],
   ['numbered errors', 'ERR-1001: refused', 'ERR-2002: refused'],
   ['error codes', 'error code: 1001', 'error code: 2002'],
+  ['codes of web sockets', 'socket closed 1006', 'socket closed with code 1011'],
   ['codes of Windows', 'failed with 0x80070005', 'failed with 0x80131500'],
   ['items of a list', 'Invalid\n- name is required\n- see the help', 'Invalid\n- zip is required\n- see the help'],
   [
@@ -189,6 +190,11 @@ test.each([
   ['names that look like hashes', 'topic order-created is full', 'topic order-deleted is full'],
   ['columns', 'column "total" does not exist', 'column "amount" does not exist'],
 ])('%s separate failures', (_, one, other) => expect(normaliseReason(one)).not.toBe(normaliseReason(other)))
+
+test('a number beside the word error is no error code', () => {
+  expect(normaliseReason('Error 7 at line 3')).toBe(normaliseReason('Error 42 at line 40'))
+  expect(normaliseReason('result: 12 rows, return 5')).toBe(normaliseReason('result: 3 rows, return 77'))
+})
 
 test('a number that is no status does not separate failures of requests', () => {
   expect(normaliseReason('request for order 404 failed')).toBe(normaliseReason('request for order 12 failed'))
