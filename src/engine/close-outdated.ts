@@ -1,12 +1,17 @@
 import { humanDuration } from '../core/duration.ts'
 import { IR_VERSION } from '../core/plan.ts'
 import { closeIncident } from '../history/close.ts'
+import type { Queryable } from '../history/database.ts'
 import { terminateWorkflow } from '../temporal/describe.ts'
 import { incidentWorkflow } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 
 /** For so long, incidents of another version wait for one of its workers: during a rollout, and until one was rolled back. */
-const GRACE_MS = 15 * 60_000
+export const GRACE_MS = 15 * 60_000
+
+/** The plans of open incidents, with their versions. */
+const OPEN_PLANS = `SELECT digest, substring(plan FROM '"irVersion":([0-9]{1,6})')::int AS version FROM runbook.plans
+  WHERE digest IN (SELECT plan_digest FROM runbook.incidents WHERE closed_at IS NULL)`
 
 /**
  * Open incidents whose plan has another version, by that version, if no worker of the version was seen for the grace time: nobody would
@@ -14,10 +19,8 @@ const GRACE_MS = 15 * 60_000
  */
 export async function outdatedIncidents({ database }: Pick<Engine, 'database'>): Promise<Map<string, number>> {
   const found = await database.query<{ id: string; version: number }>(
-    `WITH others AS MATERIALIZED (
-       SELECT digest, substring(plan FROM '"irVersion":([0-9]{1,6})')::int AS version FROM runbook.plans
-       WHERE digest IN (SELECT plan_digest FROM runbook.incidents WHERE closed_at IS NULL))
-     SELECT i.id, o.version FROM runbook.incidents i JOIN others o ON o.digest = i.plan_digest
+    `WITH open_plans AS MATERIALIZED (${OPEN_PLANS})
+     SELECT i.id, o.version FROM runbook.incidents i JOIN open_plans o ON o.digest = i.plan_digest
      WHERE i.closed_at IS NULL AND o.version <> $1 AND i.opened_at < clock_timestamp() - $2 * interval '1 millisecond'
        AND NOT EXISTS (SELECT FROM runbook.workers w
          WHERE w.ir_version = o.version AND w.seen_at > clock_timestamp() - $2 * interval '1 millisecond')
@@ -25,6 +28,27 @@ export async function outdatedIncidents({ database }: Pick<Engine, 'database'>):
     [IR_VERSION, GRACE_MS],
   )
   return new Map(found.rows.map(({ id, version }) => [id, version]))
+}
+
+/** Incidents that wait for a worker of another version. */
+export interface OtherVersion {
+  version: number
+  incidents: number
+  /** Milliseconds since a worker of the version was last seen; null: never, in the last days. */
+  seenMs: number | null
+}
+
+export async function otherVersions(db: Queryable): Promise<OtherVersion[]> {
+  const found = await db.query<OtherVersion>(
+    `WITH open_plans AS MATERIALIZED (${OPEN_PLANS})
+     SELECT o.version, count(*)::int AS incidents,
+       (SELECT (extract(epoch FROM clock_timestamp() - max(w.seen_at)) * 1000)::float8 FROM runbook.workers w
+        WHERE w.ir_version = o.version) AS "seenMs"
+     FROM runbook.incidents i JOIN open_plans o ON o.digest = i.plan_digest
+     WHERE i.closed_at IS NULL AND o.version <> $1 GROUP BY o.version ORDER BY o.version`,
+    [IR_VERSION],
+  )
+  return found.rows
 }
 
 /** Ends the incident's workflow and closes it as failed with the reason; then nothing hangs, and people are notified. */

@@ -8,6 +8,8 @@ import type { Engine } from '../../src/engine/engine.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
 import { activityDependencies, runWorker } from '../../src/engine/run-worker.ts'
+import { Secret } from '../../src/config/secret.ts'
+import { doctorWorkers } from '../../src/engine/setup/doctor-workers.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
@@ -459,6 +461,20 @@ describe('incidents of another version of plans', () => {
     expect(closed).not.toContain(fresh)
   })
 
+  test('are reported by the doctor, with the workers that stood still', async () => {
+    const incident = await openOld(97, 5)
+    await seeWorker(97, 2)
+    const url = world.history.applicationUrl
+    const findings = await doctorWorkers({ database: new Secret('${X}', 'a test', url, []) }, [])
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        name: 'worker versions',
+        detail: expect.stringMatching(/1 open incident waits .* version 97; .* last seen 2m/),
+      }),
+    )
+    await closeOutdated(engine, incident, 97)
+  })
+
   test('are started on the queues of their version, so that workers of this one do not get them', async () => {
     const incident = await openOld(98, 5)
     await reconcile(engine)
@@ -494,5 +510,9 @@ test('a worker reports its version and that it stood still', async () => {
   const { lastStallMs, lastStallAgoMs } = await ours()
   expect(lastStallMs).toBeGreaterThan(1_000)
   expect(lastStallAgoMs).toBeLessThan(30_000)
+  const database = new Secret('${X}', 'a test', world.history.applicationUrl, [])
+  expect(await doctorWorkers({ database }, [])).toContainEqual(
+    expect.objectContaining({ name: 'worker stalls', detail: expect.stringContaining('stood still once') }),
+  )
   await reporting.stop()
 })

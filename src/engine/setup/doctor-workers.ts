@@ -1,7 +1,9 @@
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { humanDuration } from '../../core/duration.ts'
+import { IR_VERSION } from '../../core/plan.ts'
 import type { Config } from '../../config/config.ts'
 import { openDatabase } from '../../history/database.ts'
+import { GRACE_MS, otherVersions, type OtherVersion } from '../close-outdated.ts'
 import { readWorkers, REPORT_INTERVAL_MS, type KnownWorker } from '../../history/workers.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
@@ -9,7 +11,7 @@ const MAX_SILENT_MS = 3 * REPORT_INTERVAL_MS
 /** Older stalls are not reported. */
 const SHOWN_MS = 24 * 3_600_000
 
-/** Reads which workers stood still, or stand still now. `polling`: those that poll Temporal, `pid@host`. */
+/** Reads which workers stood still, or stand still now, and which incidents wait for workers of another version. `polling`: those that poll Temporal, `pid@host`. */
 export async function doctorWorkers(config: Pick<Config, 'database'>, polling: string[]): Promise<DoctorFinding[]> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
@@ -17,7 +19,7 @@ export async function doctorWorkers(config: Pick<Config, 'database'>, polling: s
     answerMs: ANSWER_TIMEOUT_MS,
   })
   try {
-    return stallFindings(await readWorkers(database), polling)
+    return [...stallFindings(await readWorkers(database), polling), ...versionFindings(await otherVersions(database))]
   } finally {
     await database.end()
   }
@@ -39,6 +41,19 @@ export function stallFindings(workers: KnownWorker[], polling: string[]): Doctor
       },
     ]
   })
+}
+
+/** Incidents of another version whose workers run need nothing, and are not reported. */
+export function versionFindings(versions: OtherVersion[]): DoctorFinding[] {
+  return versions
+    .filter(({ seenMs }) => seenMs === null || seenMs > MAX_SILENT_MS)
+    .map(({ version, incidents, seenMs }) => ({
+      name: 'worker versions',
+      ok: true,
+      warning: true,
+      detail: `${incidents === 1 ? '1 open incident waits' : `${incidents} open incidents wait`} for a worker that runs plans of version ${version}; this version runs ${IR_VERSION}. Such a worker was ${seenMs === null ? 'not seen in the last days' : `last seen ${humanDuration(seenMs)} ago`}`,
+      fix: `start a worker of that version; ${humanDuration(GRACE_MS)} after the last one was seen, these incidents are closed as failed`,
+    }))
 }
 
 function silence({ silentMs }: KnownWorker): string[] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { stallFindings } from '../../../../src/engine/setup/doctor-workers.ts'
+import { stallFindings, versionFindings } from '../../../../src/engine/setup/doctor-workers.ts'
 import type { KnownWorker } from '../../../../src/history/workers.ts'
 
 const healthy: KnownWorker = {
@@ -39,4 +39,15 @@ test('a worker that polls Temporal and no longer reports is a warning; only its 
   expect(stallFindings([silent], ['7@host'])[0]!.detail).toContain('has not reported for 45s')
   expect(stallFindings([silent], [])).toEqual([])
   expect(stallFindings([healthy, silent], ['7@host'])).toEqual([])
+})
+
+test('incidents that wait for a worker of another version are a warning, unless such a worker runs', () => {
+  expect(versionFindings([{ version: 3, incidents: 2, seenMs: 5_000 }])).toEqual([])
+  const [never, gone] = versionFindings([
+    { version: 1, incidents: 1, seenMs: null },
+    { version: 3, incidents: 2, seenMs: 240_000 },
+  ])
+  expect(never!.detail).toContain('1 open incident waits for a worker that runs plans of version 1')
+  expect(never!.detail).toContain('not seen in the last days')
+  expect(gone).toMatchObject({ warning: true, detail: expect.stringContaining('last seen 4m 00s ago') })
 })
