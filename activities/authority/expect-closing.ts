@@ -1,5 +1,6 @@
 import { parseEvent } from '../../src/core/parse-event.ts'
 import { parseCheckPlace, placesInRounds, type CheckStage } from '../../src/core/place.ts'
+import type { Outcome } from '../../src/core/incident.ts'
 import type { Queryable } from '../../src/history/database.ts'
 import { evaluateCauses, evaluateCondition } from '../../src/interpreter/find.ts'
 import type { ClosingRequest } from '../../src/interpreter/host.ts'
@@ -10,7 +11,9 @@ import { refuse } from './refuse.ts'
 
 /**
  * Refuses an end that claims more than the stored evidence: `resolved` and `cleared` need a symptom that was seen to be absent last,
- * `resolved` a verified remedy as well, and `no-action` a cause that needs none. All other ends claim nothing good.
+ * `resolved` a verified remedy as well, and `no-action` and `handed-off` a cause with this end. `declined`, `expired` and `cancelled` end an
+ * incident without notifying anybody, so a person's rejection, an expired gate or a cancellation must be stored.
+ * `failed` and `escalated` claim nothing good.
  */
 export async function expectClosing(db: Queryable, authority: Authority, { outcome }: ClosingRequest): Promise<void> {
   const { incident, plan } = authority
@@ -24,13 +27,29 @@ export async function expectClosing(db: Queryable, authority: Authority, { outco
     if (!('value' in symptom) || symptom.value === true)
       refuse(incident, 'the symptom was present or unknown in the last checks')
   }
-  if (outcome === 'no-action') {
+  if (outcome === 'no-action' || outcome === 'handed-off') {
+    const end = outcome === 'no-action' ? 'no-action' : 'handoff'
     const scope = await diagnosedScope(db, authority)
     const isNamed = evaluateCauses(plan, scope).some(
-      ({ cause, finding }) => finding.holds === true && 'end' in cause.then && cause.then.end === 'no-action',
+      ({ cause, finding }) => finding.holds === true && 'end' in cause.then && cause.then.end === end,
     )
-    if (!isNamed && plan.otherwise.end !== 'no-action') refuse(incident, 'no cause with the end no-action holds')
+    if (!isNamed && plan.otherwise.end !== end) refuse(incident, `no cause with the end ${end} holds`)
   }
+  if (!(await hasStoredReason(db, incident, outcome))) refuse(incident, `nothing is stored by which it is ${outcome}`)
+}
+
+/** Whether what the outcome says about people and gates is stored. An incident that is closed already stays as it is. */
+async function hasStoredReason(db: Queryable, incident: string, outcome: Outcome): Promise<boolean> {
+  if (!['declined', 'expired', 'cancelled'].includes(outcome)) return true
+  const found = await db.query<{ stored: boolean }>(
+    `SELECT closed_at IS NOT NULL OR CASE $2
+       WHEN 'cancelled' THEN cancelled_at IS NOT NULL
+       ELSE EXISTS (SELECT FROM runbook.gates g WHERE g.incident = i.id AND g.state = CASE $2 WHEN 'declined' THEN 'rejected' ELSE 'expired' END)
+       END AS stored
+     FROM runbook.incidents i WHERE id = $1`,
+    [incident, outcome],
+  )
+  return found.rows[0]?.stored === true
 }
 
 async function anyVerified(db: Queryable, incident: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { incidentsToStart } from '../history/accept.ts'
 import { closeIncident } from '../history/close.ts'
 import { readableInputs, readIncident } from '../history/incidents.ts'
 import { closeOutdated, outdatedIncidents } from './close-outdated.ts'
-import { failedUnannounced, notifyFailed } from './notify-failed.ts'
+import { announceEnd, unannounced } from './announce-end.ts'
 import { readPlan } from '../history/plans.ts'
 import { describeWorkflow, type WorkflowState } from '../temporal/describe.ts'
 import { incidentWorkflow, wakeIncident } from './incident-workflow.ts'
@@ -41,7 +41,7 @@ const DESCRIBE_INTERVAL_SECONDS = 15
 /**
  * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
  * decided but not acted on, closes incidents whose workflow ended without closing them or whose version has no workers any more, and notifies people of
- * incidents that failed. Several processes may do this at once.
+ * incidents that failed or were escalated, where nobody was. Several processes may do this at once.
  * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
@@ -56,7 +56,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
     }),
     closed: [...outdated, ...(await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)))],
   }
-  await forEach(await failedUnannounced(engine), errors, (id) => notifyFailed(engine, id))
+  await forEach(await unannounced(engine), errors, (id) => announceEnd(engine, id))
   if (errors.length > 0) throw errors[0]
   return reconciled
 }

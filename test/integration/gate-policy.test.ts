@@ -6,6 +6,7 @@ import { NO_POLICY, type Policy, type PolicyRule } from '../../src/core/policy.t
 import type { Proposal } from '../../src/core/proposal.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { finishManual } from '../../src/engine/finish-manual.ts'
+import type { DoneRequest } from '../../src/engine/requests.ts'
 import { decide, decideByToken } from '../../src/gate/decide.ts'
 import type { DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { readGate } from '../../src/gate/gates.ts'
@@ -302,6 +303,22 @@ describe('the answer to a manual step', () => {
     ])
     return opened.incident
   }
+
+  test('is expected for the approved targets only, and the step can be finished after an approval of a part', async () => {
+    const manual = { id: '0-manual', kind: 'manual', access: 'person', with: {} } as const
+    const targets = [{ key: 'a' }, { key: 'b' }]
+    const actions = targets.map(({ key }) => ({ ...manual, target: key, preview: { summary: 'Roll back' } }))
+    const opened = await propose(world, { targets, proposal: { actions } })
+    await approve(opened, 'bob', NO_POLICY, { targets: ['b'] })
+    const data = { round: 1, holds: true, because: '', targets: ['b'], skipped: {} }
+    await recordEvents(world.engine, opened.incident, [
+      { place: 'r1/recheck1', actor: 'engine', kind: 'recheck', data },
+    ])
+    const finish = (request: DoneRequest) => finishManual(engineWith(NO_POLICY), people.bob!, opened.incident, request)
+    await expect(finish({ ...done, target: 'a' })).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    expect(await finish(done)).toMatchObject({ result: 'applied' })
+    await expect(finish(done)).rejects.toThrow('no manual step that waits')
+  })
 
   const strict = policyOf({ match: { kind: ['manual'] }, by: ['incident-leads'] })
 

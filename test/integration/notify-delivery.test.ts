@@ -159,3 +159,16 @@ test('a failure that the reconciler announces is delivered in the same way', asy
   await deliverAll()
   expect(requests).toHaveLength(2)
 })
+
+test('an incident that was escalated without a record of it is announced by the reconciler', async () => {
+  const { incident } = await acceptIncident(world.engine.database, {
+    ...{ type: 'hopeless', runbook: 'hopeless', key: 'silenced', inputs: { group: 'h' }, requester: 'person:operator' },
+    planDigest: world.engine.catalogue.byName.get('hopeless')!.planDigest,
+  })
+  await closeIncident(world.engine.database, { incident, outcome: 'escalated', reason: 'no known cause holds' })
+  await reconcile(world.engine)
+  expect(await textsOf(incident, 'escalation')).toEqual([
+    expect.stringMatching(/^escalated to platform-support: .*no known cause holds/),
+  ])
+  expect(requests).toHaveLength(1)
+})

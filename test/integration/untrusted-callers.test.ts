@@ -225,7 +225,7 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
     const message = { place: 'r1/escalation', to: ['everybody'], message: 'm', reason: 'r' }
     expect(await call('escalate', [incident, message])).toMatch(/^refused: .*does not notify everybody/)
     expect(await call('handOff', [incident, 'things', { group: 'x' }])).toMatch(/^refused: .*does not hand off/)
-    for (const outcome of ['resolved', 'cleared', 'no-action'])
+    for (const outcome of ['resolved', 'cleared', 'no-action', 'declined', 'expired', 'cancelled', 'handed-off'])
       expect(await call('close', [incident, { outcome, reason: 'everything is fine' }])).toMatch(/^refused: /)
   })
 

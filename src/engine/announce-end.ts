@@ -14,13 +14,13 @@ const RETRY_SECONDS = 15
 const BATCH = 100
 
 /**
- * Claims incidents that ended as `failed` and have no escalation in their history, because their workflow ended early
- * or never started. Nobody has been notified of these incidents.
+ * Claims incidents that ended as `failed` or `escalated` and have no escalation in their history. Nobody has been notified of them: the
+ * workflow ended early or never started, or somebody who reaches Temporal answered in place of the activity that notifies.
  */
-export async function failedUnannounced({ database }: Pick<Engine, 'database'>): Promise<string[]> {
+export async function unannounced({ database }: Pick<Engine, 'database'>): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(
     `UPDATE runbook.incidents SET looked_at = clock_timestamp() WHERE number IN (
-       SELECT number FROM runbook.incidents i WHERE outcome = 'failed'
+       SELECT number FROM runbook.incidents i WHERE outcome IN ('failed', 'escalated')
          AND closed_at > statement_timestamp() - $1 * interval '1 second'
          AND (looked_at IS NULL OR looked_at < closed_at OR looked_at < clock_timestamp() - $2 * interval '1 second')
          AND NOT EXISTS (SELECT FROM runbook.events e WHERE e.incident = i.id AND e.place = ANY ($4))
@@ -31,8 +31,8 @@ export async function failedUnannounced({ database }: Pick<Engine, 'database'>):
   return claimed.rows.map((row) => row.id)
 }
 
-/** Notifies everybody in the plan's `escalate.to` that the incident failed, and records it. */
-export async function notifyFailed(engine: Pick<Engine, 'database' | 'config'>, incident: string): Promise<boolean> {
+/** Notifies everybody in the plan's `escalate.to` of the incident's end, and records it. */
+export async function announceEnd(engine: Pick<Engine, 'database' | 'config'>, incident: string): Promise<boolean> {
   const { database, config } = engine
   const { planDigest, reason } = await readIncident(database, incident)
   const plan = await planOf(engine, planDigest)
