@@ -224,6 +224,10 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
     ).toMatch(/^refused: /)
     const message = { place: 'r1/escalation', to: ['everybody'], message: 'm', reason: 'r' }
     expect(await call('escalate', [incident, message])).toMatch(/^refused: .*does not notify everybody/)
+    for (const place of ['r1/recheck1', 'r1/effect/0-sql.update/y', 'closed', 'r1/proposal', 'r1/gate/reminder', 'x'])
+      expect(await call('escalate', [incident, { ...message, place, to: ['platform-support'] }])).toMatch(
+        /^refused: .*is no place for this notification/,
+      )
     expect(await call('handOff', [incident, 'things', { group: 'x' }])).toMatch(/^refused: .*does not hand off/)
     for (const outcome of ['resolved', 'cleared', 'no-action', 'declined', 'expired', 'cancelled', 'handed-off'])
       expect(await call('close', [incident, { outcome, reason: 'everything is fine' }])).toMatch(/^refused: /)
