@@ -26,7 +26,7 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 /** A retried local activity keeps its workflow task open, which adds events to the history: after these tries a normal activity takes over. */
 const LOCAL_RETRY = { ...RETRY, maximumAttempts: 3 } as const
 
-/** For recording and for resolving gates. */
+/** Local activities, which record events and resolve gates. */
 const localActivities = proxyLocalActivities<DiagnoseActivities>({
   startToCloseTimeout: '10s',
   scheduleToCloseTimeout: '15s',
@@ -47,7 +47,7 @@ export default async function incident(plan: Plan, start: IncidentStart): Promis
   const host = workflowHost(plan, start)
   try {
     const { outcome, reason } = await runIncident(plan, start, host)
-    // The stored closing counts: the incident may have been closed by something else before.
+    // The stored closing is returned, because the incident may have been closed before by the reconciler or a person.
     return host.storedClosing() ?? { outcome, reason }
   } catch (error) {
     // Any other error would fail the workflow task, which Temporal retries forever, instead of the workflow.
@@ -146,7 +146,7 @@ async function runWave(id: string, requests: CheckRequest[]) {
     request.timeoutMs <= MAX_LOCAL_CHECK_TIMEOUT_MS || request.unavailable !== undefined
   const short = requests.filter(isShort)
   const long = requests.filter((request) => !isShort(request))
-  // The usual case, without Promise.all: the sandbox keeps a stack trace for every promise.
+  // The usual case avoids Promise.all, because the sandbox keeps a stack trace for every promise.
   if (long.length === 0) return runTogether(id, short)
   const [shortResults, ...longResults] = await Promise.all([
     short.length > 0 ? runTogether(id, short) : [],
@@ -194,7 +194,8 @@ function remediate(timeoutMs: number, summary: string) {
   return proxyActivities<RemediateActivities>({
     taskQueue: workflowInfo().taskQueue.replace(/-diagnose$/, '-remediate'),
     startToCloseTimeout: timeoutMs + 15_000,
-    // Twice as long: a second attempt at a command could only record its outcome as unknown.
+    // This heartbeat timeout is twice the usual one, because a second attempt at a command could only record its
+    // outcome as unknown.
     heartbeatTimeout: '30s',
     retry: RETRY,
     summary,

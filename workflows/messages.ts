@@ -3,8 +3,14 @@ import { defineSignal, defineUpdate } from '@temporalio/workflow'
 /** A signed decision for one of the incident's gates. The workflow does not trust it: it wakes up and reads the gate's row. */
 export const decisionSignal = defineSignal<[token: string]>('decision')
 
-/** Something about the incident changed in the engine's database: read it again. */
+/**
+ * Tells the workflow that something about its incident changed in the engine's database, so that it reads the database
+ * again.
+ */
 export const wakeSignal = defineSignal('wake')
 
-/** The same, for a workflow for which Temporal accepts no more signals (the limit is 10,000 for each run). Temporal counts updates separately. */
+/**
+ * Wakes the workflow like `wakeSignal`, for a workflow for which Temporal accepts no more signals (the limit is 10,000
+ * for each run). Temporal counts updates separately.
+ */
 export const wakeUpdate = defineUpdate<void>('wake')

@@ -3,8 +3,9 @@ import { ApplicationFailure, defaultPayloadConverter, type PayloadConverter } fr
 type Payload = Parameters<PayloadConverter['fromPayload']>[0]
 
 /**
- * The SDK's converter, except that a payload that cannot be decoded is an error of its reader, not of the workflow task: anybody who reaches
- * Temporal can send a signal with broken JSON or an unknown encoding, and Temporal would retry that task for ever.
+ * The SDK's converter with one change: a payload that cannot be decoded causes an error only when its value is used,
+ * and does not fail the workflow task. Anybody who reaches Temporal can send a signal with broken JSON or an unknown
+ * encoding, and Temporal would retry a failed task for ever.
  */
 export const payloadConverter: PayloadConverter = {
   toPayload: (value) => defaultPayloadConverter.toPayload(value),
@@ -17,7 +18,10 @@ export const payloadConverter: PayloadConverter = {
   },
 }
 
-/** A value whose every use fails; one that is only passed on or ignored, such as what a signal carries, does no harm. */
+/**
+ * A value that throws whenever it is used. Code that only passes the value on or ignores it, such as a handler of
+ * signals, does not fail.
+ */
 function unreadable(why: string): unknown {
   const refuse = () => {
     throw ApplicationFailure.nonRetryable(`Temporal delivered a value that cannot be decoded: ${why}`)

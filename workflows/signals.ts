@@ -5,19 +5,23 @@ import { decisionSignal, wakeSignal, wakeUpdate } from './messages.ts'
 const MAX_TOKEN_LENGTH = 65_536
 /** How many characters of tokens one activity gets: far below the 2 MB that Temporal accepts as an input. */
 const CHARACTERS_AT_ONCE = 500_000
-/** How many characters of tokens wait here. A decision that does not fit is sent again by its person. */
+/**
+ * The limit for the characters of tokens that wait in the workflow. A token beyond the limit is dropped, and the person
+ * must send the decision again.
+ */
 const MAX_WAITING_CHARACTERS = 4_000_000
 /**
- * No incident needs so many signals. Each costs the SDK about a millisecond, and a workflow task that takes longer than five seconds ends
- * the worker; so from here on they are left to the SDK's buffer, where they cost nothing, and the workflow is woken by updates.
+ * No incident needs this many signals. Each signal costs the SDK about a millisecond, and a workflow task must not take
+ * longer than five seconds. So further signals stay in the SDK's buffer, where they cost nothing, and updates wake the
+ * workflow.
  */
 const FLOOD = 500
 /** In a flood, the workflow also wakes by itself after this time. */
 const FLOOD_POLL_MS = 60_000
 
-/** The signals of one workflow. They only wake it: what counts is in the engine's database. */
+/** The signals of one workflow. They only wake the workflow, which then reads the engine's database. */
 export interface Signals {
-  /** How many decision signals were dropped: they held no token, or too many waited. */
+  /** How many decision signals were dropped because they held no token or too many waited. */
   dropped(): number
   /** The next tokens, in the order of their arrival. While some are left, `waitForSignal` returns at once. */
   takeTokens(): string[]
@@ -45,7 +49,8 @@ export function handleSignals(): Signals {
     setHandler(decisionSignal, undefined)
     setHandler(wakeSignal, undefined)
   }
-  // Anybody who reaches Temporal can send a signal with any payload; another one would fail every later attempt to read the tokens.
+  // Only strings are accepted. Anybody who reaches Temporal can send a signal with any payload, and a payload that is
+  // no string would make every later attempt to read the tokens fail.
   setHandler(decisionSignal, (payload: unknown) => {
     count()
     const isToken = typeof payload === 'string' && payload !== '' && payload.length <= MAX_TOKEN_LENGTH

@@ -3,11 +3,11 @@ import type { ClientBase } from 'pg'
 /** A column of a table, with its type as the server writes it in a cast. */
 export interface Column {
   name: string
-  /** With its length or precision: `numeric(10,2)`. */
+  /** The type with its length or precision: `numeric(10,2)`. */
   type: string
-  /** The same type without them: `numeric`. */
+  /** The type without its length and precision: `numeric`. */
   unlimited: string
-  /** A date or a time of day. Its text may depend on the session's time zone. */
+  /** Whether the column holds a date or a time, whose text may depend on the session's time zone. */
   isTime: boolean
   notNull: boolean
 }
@@ -30,7 +30,7 @@ export async function columnsOf(
   return names.flatMap((name) => rows.filter((row) => row.name === name))
 }
 
-/** Such as `now`: the time when the statement runs, so it is known only afterwards. */
+/** Whether a value, such as `now`, means the time at which the statement runs. Such a time is known only afterwards. */
 export function isMovingTime(value: unknown): boolean {
   return typeof value === 'string' && /^\s*(now|today|tomorrow|yesterday)\b/i.test(value)
 }

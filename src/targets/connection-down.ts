@@ -1,6 +1,9 @@
 import { isRunbookError } from '../core/errors.ts'
 
-/** The operating system's and the resolver's words for: nothing answers there, or the connection broke. */
+/**
+ * The error codes of the operating system and the resolver for an address where nothing answers, and for a connection
+ * that broke.
+ */
 const NETWORK_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -20,18 +23,21 @@ const NETWORK_CODES = new Set([
  * or does not accept connections yet. 08…: the connection failed; but 08P01 is a mistake in the protocol.
  */
 const POSTGRES_STATES = /^(57P0[1-3]|08(?!P01)...|53300|25006)$/
-/** The driver's own errors have no code. */
+/** Messages of the PostgreSQL driver's own errors, which have no code. */
 const POSTGRES_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|server closed the connection)/i
 
-/** Replies of a Redis that loads its data, is a replica after a failover, or has no master; and of the driver without a connection. */
+/**
+ * Replies of a Redis that loads its data, is a replica after a failover, or has no master, and messages of the driver
+ * when it has no connection.
+ */
 const REDIS_MESSAGES =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients|Connection is closed|Stream isn't writeable|connect ETIMEDOUT)/i
 
 /**
- * Whether an error, or one that it was made from, says that the system cannot be reached now and may be again by itself: it is waited
- * for. False for a system that answers and refuses (a wrong password, a missing right, an untrusted certificate), that is only slow, or
- * for which this process has no free connection (`isBusy`).
+ * Whether an error or one of its causes says that the system cannot be reached now, but may be reachable again without
+ * any change. The engine then waits for it. False for a system that answers and refuses (a wrong password, a missing
+ * right, an untrusted certificate), for one that is only slow, and if this process has no free connection (`isBusy`).
  */
 export function isDown(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < MAX_CAUSES; cause = cause.cause, depth += 1) {
@@ -43,8 +49,8 @@ export function isDown(error: unknown): boolean {
 }
 
 /**
- * The connection that an error names as down. Unlike `isDown`, for errors that may also be of the engine's own database: only what a
- * target's client said counts.
+ * The connection that an error names as down. Unlike `isDown`, this can be used for errors that may come from the
+ * engine's own database, because it accepts only errors of a target's client.
  */
 export function downConnection(error: unknown): string | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < MAX_CAUSES; cause = cause.cause, depth += 1)

@@ -5,12 +5,12 @@ const TLS_CODES = /^(ERR_SSL_|EPROTO$)/
 /** Alerts that a server sends about the certificate of its client. */
 const CLIENT_CERTIFICATE_CODES =
   /^ERR_SSL_.*_ALERT_(CERTIFICATE_|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|DECRYPT_ERROR)/
-/** What OpenSSL says about a file of certificates or keys. */
+/** The error codes of OpenSSL for a file of certificates or keys that it cannot use. */
 const FILE_CODES = /^(ERR_OSSL_|ERR_TLS_INVALID_CONTEXT|ERR_CRYPTO_)/
 
 /**
- * For an error of TLS: what happened and what to do, as the end of a sentence that begins with the server. Undefined for other errors.
- * `message` is the error's, without secrets.
+ * What happened in a TLS error and what to do, as the end of a sentence that begins with the server. Undefined for
+ * other errors. `message` is the error's message without secrets.
  */
 export function tlsProblem(error: unknown, message: string): string | undefined {
   // The messages of OpenSSL end with a line break.
@@ -30,7 +30,7 @@ export function tlsProblem(error: unknown, message: string): string | undefined 
   return undefined
 }
 
-/** As `tlsProblem`, for a file that the address names. */
+/** Like `tlsProblem`, but for an error about a file that the address names. */
 export function fileProblem(error: unknown, why: string): string | undefined {
   const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown }
   if (syscall === 'open' || code === 'EISDIR') return `is not contacted: a file of the address cannot be read: ${why}`
@@ -47,7 +47,10 @@ function certificateAdvice(code: string): string {
   return "Set NODE_EXTRA_CA_CERTS or sslrootcert of the address to the file of its CA's certificate, or renew the certificate"
 }
 
-/** Percent-encoding is undone where it is valid: a password may hold a plain "%". */
+/**
+ * A part of an address with its percent-encoding decoded. A part whose encoding is not valid is kept, because a
+ * password may contain a plain "%".
+ */
 export function decodedPart(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -62,7 +65,7 @@ export function decodedPart(text: string): string {
  */
 export function unencodedPassword(address: string): string | undefined {
   const endsEarly = /^[a-z][a-z0-9+.-]*:\/\/[^@/?#]*[/?#][^@]*@/i.test(address)
-  // An "@" in the value of a parameter is no sign of a password.
+  // An "@" in the value of a parameter does not mean that there is a password.
   const hasParameters = /^[a-z][a-z0-9+.-]*:\/\/[^@/?#]*(?:\/[^@?#]*)?\?[\w.]+=/i.test(address)
   if (!endsEarly || hasParameters) return undefined
   return 'the user or password contains "/", "?" or "#": write them as %2F, %3F and %23 in the address'

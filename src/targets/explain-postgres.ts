@@ -3,7 +3,10 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { decodedPart, fileProblem, tlsProblem, unencodedPassword } from './explain-connection.ts'
 import type { Access } from './targets.ts'
 
-/** Why no connection could be opened, and what to do: `RUNBOOK_CONFIG` when the configuration must change. */
+/**
+ * The error for a connection that could not be opened: why, and what to do. Its code is `RUNBOOK_CONFIG` if the
+ * configuration must change.
+ */
 export function postgresConnectError(target: { connection: string; address: string }, error: unknown): RunbookError {
   const { code, severity } = error as { code?: unknown; severity?: unknown }
   const why = scrubSecrets(messageOf(error))
@@ -27,12 +30,16 @@ export function postgresConnectError(target: { connection: string; address: stri
     /authentication failed|no such (user|database)|not allowed|Tenant or user not found/i.test(why)
   )
     return config(`refuses the login: ${why}`)
-  // An error of the server: it answers, and later it may accept, for example when it has started or a connection is free.
+  // The server answers with an error, but may accept a connection later, for example when it has started or a
+  // connection is free.
   if (severity !== undefined) return later(`does not accept a connection now: ${why}`)
   return later(`does not answer: ${why}`)
 }
 
-/** Host, port and database for messages. Accepts what the driver accepts, also an empty host with `?host=/path/of/a/socket`. */
+/**
+ * Host, port and database of an address, for messages. Accepts every form that the driver accepts, including an empty
+ * host with `?host=/path/of/a/socket`.
+ */
 export function postgresAddress(connection: string, access: Access | 'admin', text: string): string {
   const unencoded = unencodedPassword(text)
   const url = unencoded === undefined ? postgresUrl(text) : undefined
@@ -44,7 +51,10 @@ export function postgresAddress(connection: string, access: Access | 'admin', te
   return `${host}:${url.searchParams.get('port') ?? (url.port || '5432')}${url.pathname}`
 }
 
-/** The parsed address; an empty host, as before `?host=/path/of/a/socket`, becomes `localhost`, which the parameter replaces. */
+/**
+ * The parsed address; undefined if it is not valid. An empty host, which is allowed before `?host=/path/of/a/socket`,
+ * becomes `localhost`; the driver then uses the parameter.
+ */
 export function postgresUrl(text: string): URL | undefined {
   const withHost = text.replace(/^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)(?=[/?#])/i, '$1localhost')
   return /^postgres(ql)?:\/\//i.test(withHost) && URL.canParse(withHost) ? new URL(withHost) : undefined

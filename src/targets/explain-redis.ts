@@ -2,12 +2,16 @@ import { scrubSecrets } from '../config/secret.ts'
 import { messageOf } from '../core/errors.ts'
 
 /**
- * `login`: the address or its user must change. `setup`: the configuration does not fit the server. `now`: the server answers, and may
- * accept the same command later. `stale`: as `now`, and another server may be the right one by then: the address is resolved again.
+ * What an error reply requires. `login`: the address or its user must change. `setup`: the configuration does not fit
+ * the server. `now`: nothing, because the server may accept the same command later. `stale`: the address must be
+ * resolved again, because another server may be the right one by now.
  */
 type Remedy = 'login' | 'setup' | 'now' | 'stale'
 
-/** What the server's error replies mean. A script's error holds the reply of its command, in older servers in the middle. */
+/**
+ * The meaning of the server's error replies. An error of a script contains the reply of the command that failed, in
+ * older servers in the middle of the text.
+ */
 const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
   [/READONLY/, 'stale', 'the server is a replica, which refuses writes: use the address of its primary'],
   [/\bLOADING\b/, 'now', 'the server has started and is still loading its data'],
@@ -44,20 +48,23 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
   ],
 ]
 
-/** The server's reply after what it means and what to do; unchanged when the reply has no entry. */
+/**
+ * The meaning of an error reply and what to do, followed by the reply itself. A reply without an entry in the table is
+ * returned unchanged.
+ */
 export function explainRedis(error: unknown): string {
   const reply = scrubSecrets(messageOf(error))
   const meaning = REPLIES.find(([pattern]) => pattern.test(reply))?.[2]
   return meaning === undefined ? reply : `${meaning} (${reply})`
 }
 
-/** What has to change until the server accepts the command; undefined when the error is not such a reply. */
+/** What must change before the server accepts the command; undefined if the error is no reply in the table. */
 export function redisRemedy(error: unknown): Remedy | undefined {
   const reply = messageOf(error)
   return REPLIES.find(([pattern]) => pattern.test(reply))?.[1]
 }
 
-/** Node and address of a `MOVED` reply; the host is empty where the cluster does not know its own address. */
+/** The address of the node in a `MOVED` reply. The host is empty if the cluster does not know its own address. */
 export function movedTo(error: unknown): { host: string; port: number } | undefined {
   const found = /^MOVED \d+ (.*):(\d+)$/.exec(messageOf(error))
   return found ? { host: found[1]!, port: Number(found[2]) } : undefined

@@ -1,4 +1,4 @@
-/** What this file needs of a socket. */
+/** The part of a socket that this file uses. */
 interface ByteStream {
   on(event: 'data', listener: (chunk: Uint8Array) => void): unknown
   removeListener(event: 'data', listener: (chunk: Uint8Array) => void): unknown
@@ -6,15 +6,16 @@ interface ByteStream {
 }
 
 export interface ByteLimit {
-  /** More bytes arrived than allowed, and the connection was closed. */
+  /** Whether more bytes arrived than allowed, so that the connection was closed. */
   readonly isExceeded: boolean
   /** Stops counting. The limit no longer applies to what arrives later. */
   stop(): void
 }
 
 /**
- * Closes a connection as soon as more than `maxBytes` arrive on it. A client keeps a message in memory until it is complete, and only the
- * sender knows how long that is: counting what arrives is the one limit that holds for every statement and every command.
+ * Closes a connection as soon as more than `maxBytes` arrive on it. A client keeps a message in memory until it is
+ * complete, and only the sender knows how long that is: only counting the bytes that arrive limits every statement and
+ * every command.
  */
 export function limitBytes(stream: ByteStream, maxBytes: number): ByteLimit {
   let received = 0

@@ -4,8 +4,9 @@ import { outsideLimit } from './waiting.ts'
 const MAX_WAIT_MS = 60_000
 
 /**
- * Memory that the checks of one process may use together. A check reserves the most that it may hold, and waits until that much is free.
- * Reservations are granted in the order of the requests, so that small ones do not keep a large one waiting for ever.
+ * The memory that the checks of one process may use together. Each check reserves the maximum that it may need, and
+ * waits until that much is free. Reservations are granted in the order of the requests, so that small ones do not keep
+ * a large one waiting for ever.
  */
 export class MemoryBudget {
   readonly #total: number
@@ -18,8 +19,9 @@ export class MemoryBudget {
   }
 
   /**
-   * Runs `work` with `bytes` reserved; the whole budget for more than that. The wait does not count for the time of a check. After a minute
-   * throws an error for which `isBusy` is true: this process had too much to do, and the caller must try again.
+   * Reserves `bytes`, or the whole budget if `bytes` is larger, and runs `work`. The wait does not count towards the
+   * check's time. After a minute of waiting, this throws an error for which `isBusy` is true, and the caller must try
+   * again.
    */
   async with<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     const reserved = Math.min(bytes, this.#total)

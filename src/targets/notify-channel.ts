@@ -36,10 +36,10 @@ export async function notifyChannel(
 }
 
 const MAX_RETRY_AFTER_MS = 5 * 60_000
-/** Too slow, too early, too many requests. */
+/** HTTP statuses after which the same request may succeed later: request timeout, too early, too many requests. */
 const MAY_SUCCEED_LATER = [408, 425, 429]
 
-/** From the seconds or the date of a `Retry-After` header. */
+/** How long a `Retry-After` header asks to wait, in milliseconds. The header holds seconds or a date. */
 function retryAfterMs(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
   const ms = /^\d{1,9}$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now()
@@ -47,8 +47,9 @@ function retryAfterMs(header: string | undefined): number | undefined {
 }
 
 /**
- * A text as Slack shows it literally. Slack takes `<…>` for links and mentions, such as `<!channel>`, and `&` for the start of an escape:
- * data in a message must neither notify a whole channel nor hide an address behind other words.
+ * A text in the form that Slack shows literally. Slack takes `<…>` for links and mentions, such as `<!channel>`, and
+ * `&` for the start of an escape: data in a message must neither notify a whole channel nor hide an address behind
+ * other words.
  */
 export function slackText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

@@ -5,7 +5,7 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { decodedPart } from './explain-connection.ts'
 import type { HttpTarget } from './targets.ts'
 
-/** Link-local addresses, where clouds serve their instances' credentials. */
+/** Link-local addresses, which are refused because clouds serve the credentials of their machines there. */
 const forbidden = new BlockList()
 forbidden.addSubnet('169.254.0.0', 16, 'ipv4')
 forbidden.addSubnet('fe80::', 10, 'ipv6')

@@ -50,9 +50,10 @@ export async function openPostgres(
 }
 
 /**
- * Waits until one of the pool's connections is free, and runs `work` with it. That wait says nothing about the server and does not
- * count for the time of a check; after a minute the caller must try again (`isBusy`). When `work` throws, the client is closed, and with it everything that it had begun. Throws
- * the error of `work`, and RunbookError as `openPostgres` does.
+ * Waits until one of the pool's connections is free, and runs `work` with it. This wait says nothing about the server
+ * and does not count towards the check's time. After a minute of waiting the caller must try again (`isBusy`). If
+ * `work` throws, the connection is closed, which rolls back its transaction. Throws the error of `work`, and
+ * RunbookError as `openPostgres` does.
  */
 export async function withPostgres<T>(
   target: Pick<PostgresTarget, 'connection' | 'address' | 'pool'>,
@@ -79,12 +80,15 @@ function busy({ connection, pool }: Pick<PostgresTarget, 'connection' | 'pool'>)
   return new RunbookError('RUNBOOK_UNREACHABLE', `${what}; trying again`, { connection, busy: true })
 }
 
-/** Whether the engine itself was busy. The error says nothing about the system that was to be read or changed. */
+/** Whether the error means that the engine itself was busy. Such an error says nothing about the diagnosed system. */
 export function isBusy(error: unknown): boolean {
   return isRunbookError(error, 'RUNBOOK_UNREACHABLE') && error.detail.busy === true
 }
 
-/** As many as the pool has connections, so that `pool.connect` waits only for the server, and its timeout says something about it. */
+/**
+ * A pool has as many slots as connections, so that `pool.connect` waits only for the server, and its timeout means that
+ * the server does not answer.
+ */
 const slots = new WeakMap<Pool, Slots>()
 
 function slotsOf(pool: Pool): Slots {
@@ -103,7 +107,8 @@ export function beginReadOnly(statementTimeoutMs: number): string[] {
     lock_timeout: String(LOCK_TIMEOUT_MS),
     idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
     datestyle: "'ISO'",
-    // Instead of silently leaving rows out, PostgreSQL then refuses a statement that a policy would filter.
+    // With this setting, PostgreSQL refuses a statement from which row-level security would hide rows, instead of
+    // silently leaving the rows out.
     row_security: 'off',
   }
   // oxlint-disable-next-line runbook/sql-text -- constants and a number

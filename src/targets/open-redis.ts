@@ -11,14 +11,14 @@ import { findPrimary } from './redis-sentinel.ts'
 import type { Access, RedisTarget } from './targets.ts'
 import { tlsMismatch } from './tls-mismatch.ts'
 
-/** Of a Redis Cluster: to the node that has the queue. */
+/** How many redirects of a Redis Cluster are followed to the node that has the queue. */
 const MAX_REDIRECTS = 3
 
 export interface RedisCredential {
   url: Secret
   redact: string[]
   sentinel?: Sentinel
-  /** The queue's `<prefix>:<queue>`: in a Redis Cluster the node that has it is used. */
+  /** The queue's `<prefix>:<queue>`, which determines the node to use in a Redis Cluster. */
   base?: string
   maxConnections?: { read: number }
 }
@@ -55,7 +55,7 @@ export function nodeAddress(seed: RedisAddress, { host, port }: { host: string; 
   }
 }
 
-/** `moved`: the reply of a cluster's node that does not have the queue. */
+/** Connects to one server. `moved` is the reply of a cluster's node that does not have the queue. */
 async function openServer(
   connection: string,
   access: Access,
@@ -92,14 +92,17 @@ export async function connectServer(
   }
 }
 
-/** The client itself would go on with database 0 when the server refuses the number. */
+/**
+ * Selects the database. This is not left to the client, because the client would continue with database 0 if the server
+ * refuses the number.
+ */
 async function selectDatabase(redis: Redis, db: number): Promise<void> {
   await redis.select(db)
-  // For further connections that are made from this one.
+  // Further connections that are made from this client use the same database.
   redis.options.db = db
 }
 
-/** Clients of a server that is no longer the right one, for example after a failover. */
+/** Clients whose server is no longer the right one, for example after a failover. */
 const outdated = new WeakSet<Redis>()
 
 /** Whether the client can be used again. If not, the address must be resolved and connected again. */
@@ -121,13 +124,17 @@ async function probe(redis: Redis, base: string | undefined): Promise<unknown> {
       if (movedTo(error)) return error
       throw error
     }
-    // This key is not one of the login's, and may belong to another node: the server has answered.
+    // These replies are no failure, because the server has answered: the login may not read this key, or another node
+    // has it.
     if (movedTo(error) || messageOf(error).startsWith('NOPERM')) return undefined
     throw error
   }
 }
 
-/** `mistake`: what the configuration must change, when the caller knows it. */
+/**
+ * The error for a Redis that could not be opened. `mistake` is what the configuration must change, if the caller knows
+ * it.
+ */
 export function redisConnectError(connection: string, address: string, error: unknown, mistake?: string): RunbookError {
   const why = scrubSecrets(messageOf(error))
   const what = `connection ${connection}: Redis at ${address}`

@@ -111,8 +111,9 @@ function credential(name: string, access: Access, connection: { read: Secret; wr
 }
 
 /**
- * Concurrent callers share one opening. A failed opening is removed, so that the next caller tries again. Connecting has its own time
- * limit and does not count for a check's: that a system is down must not look like a slow check.
+ * Concurrent callers share one opening. A failed opening is removed, so that the next caller tries again. Connecting
+ * has its own time limit and does not count towards the check's time, so that a system that is down does not look like
+ * a slow check.
  */
 function shared<T>(opened: Map<string, Promise<T>>, id: string, open: () => Promise<T>): Promise<T> {
   const known = opened.get(id)

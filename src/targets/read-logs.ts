@@ -8,11 +8,11 @@ import type { LogFile } from './find-log-files.ts'
 
 export interface LogTail {
   file: string
-  /** In the file's order, without empty lines. Can be read once. */
+  /** The lines in the file's order, without empty ones. They can be iterated only once. */
   lines: Iterable<string>
-  /** False when the beginning of the file was not read. */
+  /** Whether the file was read from its beginning. */
   whole: boolean
-  /** The last line has no end yet, and the file was written a moment ago. */
+  /** Whether the last line may be incomplete: it has no line break, and the file was written a moment ago. */
   isGrowing: boolean
   /** Why nothing of the file was read, with its path. */
   problem?: string
@@ -20,11 +20,14 @@ export interface LogTail {
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024
 const MAX_BYTES = 32 * 1024 * 1024
-/** Of a compressed file's content. The end can only be read after all that is before it. */
+/**
+ * How much of a compressed file's content is decompressed. Its end can only be read by decompressing everything before
+ * it.
+ */
 const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 const GROWING_MS = 10_000
 
-/** Compressed forms that are not read here, by the first bytes. */
+/** Formats of compression that are not supported, with the first bytes by which they are recognized. */
 const COMPRESSED: [name: string, firstBytes: string][] = [
   ['zstd', '28b52ffd'],
   ['bzip2', '425a68'],
@@ -56,7 +59,7 @@ export async function* readLogTails(files: LogFile[], signal?: AbortSignal): Asy
 
 interface Tail {
   text: string
-  /** In bytes. */
+  /** The size of the file in bytes. */
   size: number
   whole: boolean
 }
@@ -124,7 +127,10 @@ function afterLineEnd(text: string): number {
   return end < 0 ? text.length : end + 1
 }
 
-/** One at a time: a list of millions of short lines would need many times the memory of the text. */
+/**
+ * The lines are returned one at a time, because a list of millions of short lines would need many times the memory of
+ * the text.
+ */
 function* linesOf(text: string, from: number): Generator<string> {
   for (let start = from, end = 0; start < text.length; start = end + 1) {
     end = text.indexOf('\n', start)

@@ -1,8 +1,8 @@
 import type { Connection, FieldDef, PoolClient, Submittable } from 'pg'
 
-/** What arrived of a result, as the server sends it: one text per column. */
+/** The part of a result that has arrived, in the form in which the server sends it: one text per column. */
 export interface ReadRows {
-  /** Empty for a statement that returns no rows. */
+  /** The columns of the result; empty for a statement that returns no rows. */
   fields: FieldDef[]
   rows: (string | null)[][]
 }
@@ -17,9 +17,9 @@ export interface ReadStatement {
 const PORTAL = 'rows'
 
 /**
- * Opens a READ ONLY transaction with one statement of the extended protocol, and adds its first rows to `found`, in a single round trip:
- * most of a check's time is its round trips. Returns whether these were all. The caller ends the transaction. Rejects with the server's
- * error; `found` then has the rows that arrived before it.
+ * Opens a READ ONLY transaction with one statement of the extended protocol, and adds its first rows to `found`, in a
+ * single round trip, because round trips take most of a check's time. Returns whether these were all rows. The caller
+ * ends the transaction. Rejects with the server's error; `found` then has the rows that arrived before it.
  */
 export function openPortal(
   client: PoolClient,

@@ -19,7 +19,7 @@ export interface RedisTls {
   files: { ca?: string; cert?: string; key?: string }
 }
 
-/** Throws RunbookError `RUNBOOK_CONFIG`. */
+/** Parses the address of a Redis server. Throws RunbookError `RUNBOOK_CONFIG`. */
 export function parseRedisAddress(connection: string, access: Access | 'admin', text: string): RedisAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const db = url ? Number(url.pathname.slice(1) || '0') : NaN
@@ -41,12 +41,13 @@ export function parseRedisAddress(connection: string, access: Access | 'admin', 
   }
 }
 
-/** The same names as in the address of a PostgreSQL. */
+/** The parameters that name files. They have the same names as in the address of a PostgreSQL server. */
 const FILE_PARAMETERS = { sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key' } as const
 
 /**
- * Every other parameter is refused: clients differ in what they mean, and if "db" were ignored, another database would be read. The
- * message does not name it, because it may be a part of a password that contains "?". "family" changes nothing: both are tried.
+ * The files that the address's parameters name. Other parameters are refused, because clients interpret them
+ * differently, and ignoring "db" would read another database. The message does not name the parameter, because it may
+ * be part of a password that contains "?". Only "family" is allowed and ignored, because IPv4 and IPv6 are both tried.
  */
 function tlsFiles(connection: string, access: Access | 'admin', url: URL): RedisTls['files'] {
   const refuse = (why: string) => {

@@ -4,8 +4,9 @@ import type { Redis, RedisOptions } from 'ioredis'
 import type { RedisTls } from './redis-address.ts'
 
 /**
- * The client queues nothing while it is not connected and never reconnects: the next use opens a new one. RESP2, no CLIENT SETINFO and
- * no readiness check by INFO: a login that can only read may not use the commands that the alternatives send.
+ * The client queues nothing while it is not connected and never reconnects: the next use opens a new client. It uses
+ * RESP2, and sends neither CLIENT SETINFO nor INFO as a readiness check, because a read-only login may not use the
+ * commands that would be sent otherwise.
  */
 const OPTIONS = {
   lazyConnect: true,
@@ -21,8 +22,9 @@ const OPTIONS = {
 } satisfies RedisOptions
 
 /**
- * A connected client. Rejects with the reason, within seconds. `onReply` gets each error reply of the server. The number of a database is
- * no option: the client would go on with database 0 when the server refuses it.
+ * A connected client. Rejects with the reason, within seconds. `onReply` gets each error reply of the server. The
+ * number of the database is not passed to the client, because the client would continue with database 0 if the server
+ * refuses the number.
  */
 export async function connectRedis(
   options: Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'connectionName'> & { tls?: RedisTls },
@@ -55,6 +57,6 @@ async function readTlsFiles({ servername, files }: RedisTls): Promise<NonNullabl
   const contents = await Promise.all(
     Object.entries(files).map(async ([option, path]) => [option, await readFile(path)] as const),
   )
-  // TLS names no server by an IP address: the certificate is then checked against the host.
+  // TLS does not allow an IP address as the server's name. Without a name, the certificate is checked against the host.
   return { ...(isIP(servername) ? {} : { servername }), ...Object.fromEntries(contents) }
 }

@@ -9,7 +9,7 @@ import { outsideLimit } from './waiting.ts'
 
 /** How long to wait for other reads of this process on the same connection. */
 const LANE_WAIT_MS = 60_000
-/** All that Redis may send for one round trip. */
+/** How many bytes Redis may send for one round trip. */
 const MAX_RECEIVED_BYTES = 8 * 1024 * 1024
 
 type ReadTarget = Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>
@@ -19,14 +19,14 @@ interface Lanes {
   idle: Redis[]
 }
 
-/** By the client that the target shares. They are closed with it. */
+/** The lanes of each shared client. They are closed together with the client. */
 const lanes = new WeakMap<Redis, Lanes>()
 
 /**
- * Runs one round trip of reads on a connection of its own, so that what arrives can be attributed to it and limited. Redis does not report
- * the size of an entry before it sends it: past the limit the connection is closed, and an error `RUNBOOK_CHECK_FAILED` says so. Waiting
- * for a connection says nothing about the server and does not count for the time of a check; after a minute the caller must try again
- * (`isBusy`).
+ * Runs one round trip of reads on a connection of its own, so that what arrives can be attributed to it and limited.
+ * Redis does not report the size of an entry before it sends it. If more bytes arrive than the limit allows, the
+ * connection is closed, and an error `RUNBOOK_CHECK_FAILED` is thrown. Waiting for a connection says nothing about the
+ * server and does not count towards the check's time. After a minute the caller must try again (`isBusy`).
  */
 export async function withRedisLane<T>(
   target: ReadTarget,

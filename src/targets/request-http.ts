@@ -22,7 +22,7 @@ export interface HttpAnswer {
   /** The body as text, at most `maxBytes` of it. */
   text: string
   truncated: boolean
-  /** Why the body could not be decoded; `text` is empty then. */
+  /** Why the body could not be decoded. Then `text` is empty. */
   unread?: string
   latencyMs: number
 }
@@ -143,12 +143,15 @@ function requestUrl(target: HttpTarget, path: string): URL {
   return url
 }
 
-/** A proxy and the server behind it may each decode a path once more. */
+/** How often a path is decoded for the check, because a proxy and the server behind it may each decode it once more. */
 const MAX_DECODINGS = 4
-/** Bytes that no UTF-8 has, and the form of old servers: some read `.` and `/` from them. */
+/** Encodings that some old servers read as `.` or `/`: bytes that are not valid UTF-8, and `%u` with four digits. */
 const ODD_ENCODING = /%c[01]|%u[0-9a-f]{4}/i
 
-/** Whether some server could read the path as another one: a value inside it must not lead out of the place where it stands. */
+/**
+ * Whether some server could read the path as a different path. Then a value inside the path could lead to another
+ * resource.
+ */
 export function leadsElsewhere(path: string): boolean {
   let decoded = path.split(/[?#]/, 1)[0]!
   for (let times = 0; times <= MAX_DECODINGS; times++) {
@@ -160,7 +163,10 @@ export function leadsElsewhere(path: string): boolean {
   return true
 }
 
-/** `.` or `..` between slashes. Some servers ignore what follows `;`, and blanks or control characters at an end. */
+/**
+ * Whether the path has a segment `.` or `..`. Some servers ignore text after `;`, and blanks or control characters
+ * around a segment.
+ */
 function hasDotSegment(path: string): boolean {
   // oxlint-disable-next-line no-control-regex
   return path.split('/').some((segment) => /^[\u0000-\u0020\u007f]*\.{1,2}[\u0000-\u0020\u007f]*(?:;|$)/.test(segment))

@@ -6,7 +6,7 @@ import { beginReadOnly } from './open-postgres.ts'
 export interface SecuredTable {
   schema: string
   name: string
-  /** A policy shows this role every row, and no other policy hides any. */
+  /** Whether a policy shows this role every row and no other policy hides any. */
   showsAll: boolean
 }
 
@@ -48,7 +48,9 @@ async function tablesHiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: st
   return rows.filter(({ name }) => text === undefined || text.includes(name.toLowerCase()))
 }
 
-/** For messages: that a write may have found too few rows, and what to do; '' when no row-level security hides any. */
+/**
+ * A text for messages: that row-level security hides rows from the write, and what to do. Empty if no rows are hidden.
+ */
 export async function hiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: string): Promise<string> {
   const hidden = await tablesHiddenFromWrite(client, sql)
   if (hidden.length === 0) return ''
@@ -58,7 +60,7 @@ export async function hiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: s
 /** The table that PostgreSQL names when `row_security` is off and a policy would filter the statement. */
 function tableOfPolicyError(error: unknown): string | undefined {
   const { code, routine, message } = error as { code?: unknown; routine?: unknown; message?: unknown }
-  // The message is in the server's language; the routine is not.
+  // The name of the routine is compared because the message may be in any language.
   if (code !== '42501' || routine !== 'check_enable_rls') return undefined
   return /["„«“](.+)["“»”]/.exec(String(message))?.[1] ?? 'unknown'
 }
@@ -69,27 +71,28 @@ function tableOfPolicyError(error: unknown): string | undefined {
  */
 function hiddenTable(sql: string, table: string, secured: SecuredTable[]): string | undefined {
   const named = secured.filter(({ name }) => name === table)
-  // PostgreSQL names only the first. One that is not listed is read with the rights of a view's or a function's owner.
+  // PostgreSQL names only the first table. A table that is not in the list is read with the rights of the owner of a
+  // view or function.
   if (named.length === 0 || named.some(({ showsAll }) => !showsAll)) return table
   const text = sql.toLowerCase()
   const other = secured.find(({ name, showsAll }) => !showsAll && text.includes(name.toLowerCase()))
   return other?.name
 }
 
-/** For messages: `public.runs, public.jobs and 3 more`. */
+/** The tables as text for messages, such as `public.runs, public.jobs and 3 more`. */
 export function tableList(tables: Pick<SecuredTable, 'schema' | 'name'>[]): string {
   const names = tables.slice(0, 10).map(({ schema, name }) => `${schema}.${name}`)
   return names.join(', ') + (tables.length > 10 ? ` and ${tables.length - 10} more` : '')
 }
 
-/** For messages: why the answer is not complete, and what to do. */
+/** A text for messages: why the result is not complete, and what to do. */
 function hiddenRows(table: string): string {
   return `row-level security of table ${table} hides rows from this role, so an answer would be incomplete: create a policy FOR SELECT TO the role USING (true)`
 }
 
 /**
- * Runs `read` with the statements that begin its transaction. Throws RunbookError `RUNBOOK_CHECK_FAILED` when row-level security would hide
- * rows of the statement `sql` from this role: fewer rows, or none, would look like a true answer.
+ * Runs `read` with the statements that begin its transaction. Throws RunbookError `RUNBOOK_CHECK_FAILED` if row-level
+ * security would hide rows of the statement `sql` from this role, because a result with fewer rows would look complete.
  */
 export async function readEveryRow<T>(
   client: PoolClient,

@@ -6,10 +6,10 @@ import { CommandNotStarted, superviseCommand } from './supervised-command.ts'
 import type { ProcessTarget } from './targets.ts'
 
 export interface CommandResult {
-  /** Null when a signal ended it. */
+  /** The exit code; null if a signal ended the command. */
   exitCode: number | null
   signal: string | null
-  /** The end of its output, at most 16 kB each: errors are at the end. */
+  /** The end of the command's output, at most 16 kB of each stream, because errors are usually at the end. */
   stdout: string
   stderr: string
   truncated: boolean
@@ -18,12 +18,12 @@ export interface CommandResult {
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024
-/** How long output is read after the program's end. Its children may keep the pipe open forever. */
+/** How long output is read after the program has ended. Its child processes may keep the pipe open for ever. */
 const DRAIN_TIMEOUT_MS = 200
 
-/** A whole argument, or a part of one: `worker={replicas:int}`. */
+/** A placeholder, which is a whole argument or a part of one: `worker={replicas:int}`. */
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}/g
-/** No leading dash: a value never becomes an option. */
+/** The allowed values of each type. None begins with a dash, so that a value never becomes an option. */
 const FORMS = { int: /^[0-9]{1,9}$/, word: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/ }
 
 /**
@@ -93,7 +93,7 @@ export async function runCommand(
   }
 }
 
-/** Waits briefly for the rest of the output. */
+/** Waits at most `DRAIN_TIMEOUT_MS` for the rest of the output. */
 async function drain(streams: Readable[]): Promise<void> {
   const read = Promise.allSettled(
     streams.map((stream) => finished(stream, { signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) })),
@@ -101,7 +101,7 @@ async function drain(streams: Readable[]): Promise<void> {
   await read
 }
 
-/** Keeps the end of a stream. */
+/** Collects the end of a stream. */
 function collect(stream: Readable): { text(): string; cut(): boolean } {
   const chunks: Buffer[] = []
   let size = 0
@@ -122,7 +122,7 @@ function collect(stream: Readable): { text(): string; cut(): boolean } {
   }
 }
 
-/** Without the rest of a character that was cut at the beginning. */
+/** The bytes as text, without the rest of a character that was cut at the beginning. */
 function wholeCharacters(bytes: Buffer): string {
   const start = bytes.findIndex((byte) => (byte & 0xc0) !== 0x80)
   return bytes.subarray(Math.max(0, start)).toString('utf8')

@@ -7,7 +7,10 @@ export class Slots {
     this.#free = count
   }
 
-  /** Returns the function that gives the slot back; undefined when none was free within `waitMs` milliseconds. */
+  /**
+   * Takes a slot and returns the function that gives it back; undefined if no slot was free within `waitMs`
+   * milliseconds.
+   */
   async acquire(waitMs: number): Promise<(() => void) | undefined> {
     if (this.#free > 0) this.#free -= 1
     else if (!(await this.#wait(waitMs))) return undefined
@@ -15,7 +18,7 @@ export class Slots {
     return () => {
       if (!isHeld) return
       isHeld = false
-      // The slot goes from its holder to the first that waits, without being free in between.
+      // The slot passes directly to the first waiter, so that nobody else can take it in between.
       const next = this.#waiting.shift()
       if (next) next()
       else this.#free += 1

@@ -1,7 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 
 const SAMPLE_MS = 50
-/** A shorter delay is ordinary: timers of a busy process are late. */
+/** Shorter delays are not reported, because timers of a busy process are often late. */
 const MIN_STALL_MS = 200
 
 /** Stalls that are counted for the doctor. Shorter ones are usual where other programs need the processors too. */
@@ -12,7 +12,10 @@ const counted: { count: number; maxMs: number; last?: { ms: number; endedAt: num
 let lastSample: number | undefined
 let report: (ms: number) => void = () => {}
 
-/** From now on, calls `log` for each time in which this process did not run: suspended, without a processor, or busy with one long task. */
+/**
+ * From now on, calls `log` for each time in which this process did not run because it was suspended, had no processor,
+ * or was busy with one long task.
+ */
 export function logStalls(log: (line: string) => void): void {
   report = (ms) =>
     log(
@@ -50,8 +53,8 @@ export function countedStalls(): { count: number; maxMs: number; last?: { ms: nu
 }
 
 /**
- * Why an observation must be repeated: this process was suspended or too busy while it waited for a system. A missing answer then says nothing
- * about the system. `isBusy` is true for it.
+ * The error for an observation that must be repeated, because this process was suspended or too busy while it waited
+ * for a system. A missing answer then says nothing about the system. `isBusy` is true for this error.
  */
 export function stalledError(ms: number): RunbookError {
   const what = `this process was suspended or too busy for ${(ms / 1000).toFixed(1)} s during the check`

@@ -3,20 +3,20 @@ import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url))
-/** After the deadline and the grace time, the supervisor is taken to hang. */
+/** If the supervisor reports nothing for this long after the deadline, it is assumed to hang. */
 const HANGS_AFTER_MS = 5_000
 
 export interface CommandOptions {
   cwd: string
-  /** The command's whole environment. */
+  /** All environment variables that the command gets. */
   environment: Record<string, string>
   timeoutMs: number
-  /** Milliseconds since 1970. Later than this, the command is not started. */
+  /** The latest time at which the command may start, in milliseconds since 1970. */
   startBy: number
 }
 
 export interface CommandEnd {
-  /** Null when a signal ended it. */
+  /** The exit code; null if a signal ended the command. */
   exitCode: number | null
   signal: string | null
   timedOut: boolean
@@ -40,7 +40,8 @@ export class CommandNotStarted extends Error {}
  * somebody else.
  */
 export function superviseCommand(argv: readonly string[], given: CommandOptions): SupervisedCommand {
-  // Without our environment: it may hold secrets, and options that Node.js reads. The command's own is in the message.
+  // The supervisor does not get this process's environment, which may hold secrets and options that Node.js reads. The
+  // command's environment is in the message.
   const supervisor = spawn(process.execPath, [SUPERVISOR], {
     env: {},
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -83,7 +84,7 @@ function endOf(supervisor: ChildProcess, timeoutMs: number): Promise<CommandEnd>
       clearTimeout(hanging)
       if (supervisor.pid === undefined) reject(new CommandNotStarted(error.message))
     })
-    // Comes after the last message.
+    // This event follows the last message of the supervisor.
     supervisor.once('disconnect', () => {
       clearTimeout(hanging)
       giveUp('ended too early')
@@ -96,6 +97,6 @@ function killQuietly(pid: number | undefined): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It is gone.
+    // The supervisor has ended already.
   }
 }

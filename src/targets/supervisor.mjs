@@ -1,15 +1,16 @@
-// A process of its own for each command. It holds the command's deadline and ends the command's whole process group, even when the
-// worker that asked for it was killed. Plain JavaScript, because Node.js starts it directly. The other end is supervised-command.ts.
+// This program runs in a separate process for each command. It holds the command's deadline and ends the command's
+// whole process group, even when the worker that asked for it was killed. Plain JavaScript, because Node.js starts it
+// directly. The other end is supervised-command.ts.
 import { spawn } from 'node:child_process'
 
-/** Between SIGTERM and SIGKILL. */
+/** The time between SIGTERM and SIGKILL, in milliseconds. */
 const GRACE_MS = 2_000
 
 process.once('message', ({ argv: [program, ...args], cwd, environment, startBy, timeoutMs }) => {
   if (Date.now() > startBy) return report({ failed: 'its time had passed before it could be started' }, disconnect)
   let child
   try {
-    // Its own group, and not ours: this process must outlive it.
+    // The command gets its own process group, so that ending the group does not end this process.
     child = spawn(program, args, { cwd, env: environment, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
   } catch (error) {
     return report({ failed: error.message }, disconnect)
@@ -36,7 +37,7 @@ process.once('message', ({ argv: [program, ...args], cwd, environment, startBy, 
   })
 })
 
-/** The worker may be gone: then nobody needs to know. */
+/** Sends a message to the worker. If the worker has ended, the message is dropped. */
 function report(message, then = () => {}) {
   if (process.connected) process.send(message, then)
 }
@@ -50,6 +51,6 @@ function signalGroup(pid, signal) {
   try {
     process.kill(-pid, signal)
   } catch {
-    // The group is gone.
+    // The group has ended already.
   }
 }

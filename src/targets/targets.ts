@@ -8,7 +8,7 @@ import type { MemoryBudget } from './memory-budget.ts'
  * `RUNBOOK_UNREACHABLE` with connection and address (never the password) when the system does not answer.
  */
 export interface Targets {
-  /** For all checks that read from these systems. */
+  /** The memory budget of all checks that read from these systems. */
   memory: MemoryBudget
   postgres(connection: string, access: Access): Promise<PostgresTarget>
   /** For connections of kind `redis` and `bullmq`. */
@@ -24,7 +24,7 @@ export type Access = 'read' | 'write'
 
 export interface PostgresTarget {
   connection: string
-  /** For messages, without a password: `127.0.0.1:5432/maestro`. */
+  /** The address for messages, without a password: `127.0.0.1:5432/maestro`. */
   address: string
   pool: Pool
   /** Where the ledger of effects is kept: in the target (exactly once) or nowhere (at most once, then observed). */
@@ -35,7 +35,7 @@ export interface PostgresTarget {
 
 export interface RedisTarget {
   connection: string
-  /** For messages: `127.0.0.1:6379`. */
+  /** The address for messages: `127.0.0.1:6379`. */
   address: string
   redis: Redis
   /** How many further connections may read at the same time. Default: as `DEFAULT_REDIS_CONNECTIONS` allows. */
@@ -46,7 +46,7 @@ export interface RedisTarget {
 export interface BullmqTarget extends RedisTarget {
   prefix: string
   queue: string
-  /** `maestro:queue` : key names are this, `:`, and the part. */
+  /** The beginning of all key names of the queue, such as `maestro:queue`. A colon and the rest of the name follow. */
   base: string
   stalledIntervalMs: number
 }
@@ -56,7 +56,7 @@ export interface HttpTarget {
   baseUrl: URL
   /** The addresses of the host when the target was opened; requests go only there. */
   addresses: { address: string; family: number }[]
-  /** Sent with each request, from the configuration; never stored. */
+  /** The headers of each request, from the configuration. They are never stored. */
   headers: Record<string, string>
   redact: string[]
 }
@@ -65,11 +65,11 @@ export interface ProcessTarget {
   connection: string
   cwd: string
   /**
-   * argv by command name, the program as an absolute path. `{name:int}` and `{name:word}` are placeholders, an argument or
-   * a part of one.
+   * The argv of each command, by the command's name, with the absolute path of the program. `{name:int}` and
+   * `{name:word}` are placeholders, an argument or a part of one.
    */
   commands: Record<string, string[]>
-  /** The commands' whole environment. */
+  /** All environment variables that the commands get. */
   environment: Record<string, string>
 }
 

@@ -5,9 +5,9 @@ import type { RedisAddress } from './redis-address.ts'
 const TIMEOUT_MS = 1_500
 
 /**
- * Without TLS on a port that requires it, and with TLS on a port that does not offer it, the connection only breaks or stays silent, as if
- * the server were down. Then the server is asked the other way, without the login. The end of a sentence that begins with the server;
- * undefined when the server does not answer the other way either.
+ * A connection without TLS to a port that requires it, or with TLS to a port that does not offer it, only breaks or
+ * gets no answer, as if the server were down. This tries the other way, without the login. The end of a sentence that
+ * begins with the server; undefined when the server does not answer the other way either.
  */
 export async function tlsMismatch(address: RedisAddress, error: unknown): Promise<string | undefined> {
   if (!saysNothing(error)) return undefined

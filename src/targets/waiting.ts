@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** A time limit that does not count the time in which the work waits for the engine itself. */
+/** A time limit that is paused while the work waits for the engine itself. */
 interface PausableLimit {
   pause(): void
   resume(): void
@@ -9,9 +9,9 @@ interface PausableLimit {
 const current = new AsyncLocalStorage<PausableLimit>()
 
 export interface LimitedWork {
-  /** Aborted when the time is over. */
+  /** A signal that is aborted when the time is over. */
   signal: AbortSignal
-  /** Milliseconds that the work took so far, without pauses. */
+  /** How long the work has taken so far, without pauses, in milliseconds. */
   elapsed(): number
 }
 
@@ -42,12 +42,15 @@ export async function withPausableLimit<T>(ms: number, work: (limited: LimitedWo
     return await current.run(limit, () => work({ signal: timeout.signal, elapsed }))
   } finally {
     clearTimeout(timer)
-    // Work that goes on without anybody waiting for it must not start the timer again.
+    // Work that continues although nobody waits for it must not start the timer again.
     limit.pause()
   }
 }
 
-/** Runs `wait`, whose time does not count for the limit of the work that calls it. Without a limit, only runs it. */
+/**
+ * Runs `wait` and does not count its time towards the limit of the work that calls it. If there is no limit, this only
+ * runs `wait`.
+ */
 export async function outsideLimit<T>(wait: () => Promise<T>): Promise<T> {
   const limit = current.getStore()
   if (!limit) return wait()
