@@ -45,7 +45,8 @@ export async function apply(
       if (mayHaveWaited) await endOutages(database, gate.incident, true)
       return done
     } catch (error) {
-      // A freeze, a lease of others: the permit is asked for after the connection, so the system answers.
+      // This error means that the permit waits for the end of a freeze or for a lease. The permit is requested after
+      // the connection is opened, so the system answers.
       if (mayHaveWaited && isRunbookError(error, 'RUNBOOK_CONFLICT')) await endOutages(database, gate.incident, true)
       throw error
     }
@@ -59,8 +60,9 @@ export async function apply(
 }
 
 /**
- * After an attempt that failed because its connection is down. Before the target's permit nothing was started: the approval waits for as
- * long as it is valid, and a cancelled incident ends. After it, only the outcome counts: it is asked for again, until the wait is over.
+ * Decides how to continue after an attempt failed because its connection is down. If the target has no permit yet,
+ * nothing was started: the approval waits for as long as it is valid, and a cancelled incident ends. If the target has
+ * a permit, the action may have been applied, so further attempts try to find its outcome until the wait is over.
  */
 async function waitToApply(
   dependencies: ActivityDependencies,

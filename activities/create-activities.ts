@@ -34,7 +34,7 @@ import { recordFinding } from './record-finding.ts'
 import { runChecks } from './run-checks.ts'
 import { resolveGate } from './resolve-gate.ts'
 
-/** Reads and recording: on the task queue `…-diagnose`. */
+/** The activities that read or record. They run on the task queue `…-diagnose`. */
 export interface DiagnoseActivities {
   runChecks(incident: string, requests: CheckRequest[]): Promise<Evidence[]>
   propose(incident: string, draft: ProposalDraft): Promise<Proposed>
@@ -46,14 +46,18 @@ export interface DiagnoseActivities {
   close(incident: string, closing: ClosingRequest): Promise<{ outcome: Outcome; reason: string }>
 }
 
-/** Effects: on the task queue `…-remediate`, so that only some workers need write credentials. */
+/**
+ * The activities that apply effects. They run on the task queue `…-remediate`, so that only some workers need write
+ * credentials.
+ */
 export interface RemediateActivities {
   apply(request: ApplyRequest): Promise<ApplyAnswer>
 }
 
 /**
- * Each activity works only for the workflow run that the engine started for the incident, and only for what follows from the incident's
- * own plan and the evidence that the engine stored: its arguments are compared, not trusted. `caller` is replaced in tests alone.
+ * Each activity works only for the workflow run that the engine started for the incident, and only for what follows
+ * from the incident's own plan and the evidence that the engine stored: its arguments are not trusted but compared with
+ * these. Only tests pass another `caller`.
  */
 export function createDiagnoseActivities(
   dependencies: ActivityDependencies,
@@ -136,7 +140,10 @@ async function withHeartbeat<T>(details: object, work: () => Promise<T>): Promis
   }
 }
 
-/** Errors that a retry cannot fix. All others are retried, such as those of a restarting database or a broken network. */
+/**
+ * Codes of errors that a retry cannot fix. All other errors are retried, such as those of a restarting database or a
+ * broken network.
+ */
 const NOT_RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'RUNBOOK_BAD_INPUT',
   'RUNBOOK_CONFIG',

@@ -4,7 +4,7 @@ import { recordNotification, type Undelivered } from '../src/history/deliveries.
 import type { Escalation } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
-/** What an attempt that crashed had done. */
+/** What an earlier attempt at the activity had done before it crashed. */
 export interface EarlierAttempt {
   /** The results by channel: these channels are not notified again. */
   results: Record<string, string>
@@ -18,8 +18,8 @@ export function notificationText(incident: string, { message, reason }: { messag
 }
 
 /**
- * Notifies all channels once, at the same time, and records the results. An incident never waits longer for a channel that does not
- * answer: together with the results it is stored that the message must be sent again, and the reconciler does that
+ * Notifies all channels once, at the same time, and records the results. An incident does not wait for a channel that
+ * does not answer: together with the results, the undelivered message is stored, and the reconciler sends it again
  * (src/engine/deliver.ts).
  */
 export async function escalate(
@@ -36,7 +36,7 @@ export async function escalate(
       results[channel] = (await notify(channel, text)) ?? 'no channel is configured'
       remember(results)
     } catch (error) {
-      // Every error is tried again, whatever it was: a channel's address may be corrected meanwhile.
+      // The message is sent again after any error, because the channel's address may be corrected in the meantime.
       failures[channel] = `${NOT_DELIVERED_YET}${messageOf(error)}`
       undelivered.push({ channel, retryAfterMs: retryAfterMs(error) })
     }

@@ -31,12 +31,12 @@ export function capResult(result: JsonObject, redact: readonly string[] = []): J
   )
 }
 
-/** To clean, shorten and measure a row takes about as long as parsing a text of this many times its length. */
+/** Cleaning, shortening and measuring a row takes about as long as parsing a text that is this many times as long. */
 const COST_OF_ROW = 4
 
 /**
- * As `capResult`, for rows that may be large: takes them one by one, gives other work its turn in between, and takes no further ones when
- * the result is full. So a check holds neither the memory for all rows nor the event loop.
+ * Like `capResult`, but for rows that may be large. It takes the rows one by one, gives other work its turn in between,
+ * and stops when the result is full. So the rows are not all in memory at once, and the event loop is not blocked.
  */
 export async function capRows(
   rows: Iterable<JsonObject>,
@@ -101,7 +101,9 @@ function isHidden(name: string, item: Json, hidden: Set<string>): boolean {
   return hidden.has(name.toLowerCase()) || (typeof item === 'string' && isNamedSecret(name, item))
 }
 
-/** A number or a boolean becomes null: a string would have the wrong type. */
+/**
+ * The replacement for a redacted value. A number or a boolean becomes null, because a string would have the wrong type.
+ */
 function redacted(value: Json): Json {
   return value === null || typeof value === 'number' || typeof value === 'boolean' ? null : REDACTED
 }

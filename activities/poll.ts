@@ -17,12 +17,12 @@ export interface PollClock {
   sleep(ms: number): Promise<void>
 }
 
-/** Between two tries to reach a connection that is down. */
+/** The pause between two attempts to reach a connection that is down. */
 const TRY_AGAIN_MS = 2_000
 
 /**
- * Polls inside one activity, so that waiting for minutes adds no events to the workflow's history. The last sample is stored as evidence.
- * While a connection is down nothing is sampled, and the time does not count for `within`.
+ * Polls inside one activity, so that waiting for minutes adds no events to the workflow's history. The last sample is
+ * stored as evidence. While a connection is down nothing is sampled, and the time does not count towards `within`.
  */
 export async function poll(
   dependencies: ActivityDependencies,

@@ -52,7 +52,7 @@ async function withObstacle(
   return obstacle === undefined ? shown : { ...shown, warning: `it would be refused now: ${obstacle}` }
 }
 
-/** The guarantee, if it is weaker than exactly once. */
+/** How often the action may be applied, as text; undefined if it is applied exactly once. */
 async function guaranteeOf(
   { implementation }: Action,
   parameters: JsonObject,

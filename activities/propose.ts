@@ -41,7 +41,8 @@ export async function propose(
       }),
     })),
   )
-  // A person must see what would change; after the wait, the previews say that it could not be read.
+  // A person must see what would change, so this waits for connections that are down. After the wait, the previews say
+  // what could not be read.
   const place = { incident, stage: `r${draft.round}/proposal` }
   if (down.length > 0) await throwWhileDown(dependencies, place, down)
   else if (mayHaveWaited) await endOutages(database, incident, true)

@@ -11,11 +11,12 @@ import { observe, type Observation } from './checks/run-check.ts'
 import { throwWhileDown, type WaitPlace } from './wait-while-down.ts'
 
 /**
- * Runs a wave of checks in parallel and stores each result at its place, in one transaction. Returns what is stored there: if a wave ran
- * twice after a crash, the first results count.
+ * Runs a wave of checks in parallel and stores each result at its place, in one transaction. Returns what is stored
+ * there: if a wave ran twice after a crash, the first results count.
  *
- * While a connection is down it throws before anything is stored, and the caller tries again: that a system cannot be reached is evidence
- * only once the wait for it is over. `mayHaveWaited`: an earlier call may have thrown so.
+ * While a connection is down, this throws before anything is stored, and the caller tries again. Only when the wait is
+ * over is it stored as evidence that the system cannot be reached. `mayHaveWaited` says whether an earlier call may
+ * have thrown for this reason.
  */
 export async function runChecks(
   dependencies: Pick<ActivityDependencies, 'database' | 'targets' | 'waitWhileDownMs'>,
@@ -25,7 +26,8 @@ export async function runChecks(
 ): Promise<Evidence[]> {
   const { database, targets } = dependencies
   const stages = requests.flatMap((request) => parseCheckPlace(request.place)?.stage ?? [])
-  // A permit compares the age of a re-check's evidence with the engine's database: by that clock, read before anything is observed.
+  // A permit compares the time of a re-check's evidence with the clock of the engine's database. So the time is read
+  // from that clock, before anything is observed.
   const startedAt = stages.some(({ at }) => at === 'recheck') ? await readNow(database) : new Date().toISOString()
   const observations = await Promise.all(
     requests.map((request) =>
@@ -48,11 +50,11 @@ export async function runChecks(
 function placeOf(incident: string, stage: CheckStage | undefined): WaitPlace {
   if (!stage) return { incident, stage: '' }
   const place = { incident, stage: formatStage(stage) }
-  // The approval waits too, and only for as long as it is valid.
+  // At a re-check the approval waits too, so the wait ends when the approval is no longer valid.
   return stage.at === 'recheck' ? { ...place, gate: gateId(incident, stage.round) } : place
 }
 
-/** The evidence; where the connection was down, its error says for how long it was waited for. */
+/** The evidence of an observation. If the connection was down, its error also says how long the engine waited. */
 export function withNote({ evidence, down }: Observation, note: string): Evidence {
   if (!down) return evidence
   const error = `${evidence.error ?? down.why}; ${note}`

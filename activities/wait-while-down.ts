@@ -14,18 +14,22 @@ import type { Down } from './checks/run-check.ts'
 const DEFAULT_WAIT_MS = 600_000
 const MAX_WHY_LENGTH = 1_000
 
-/** Where an incident waits. `gate`: after its approval, which limits the wait. */
+/** Where an incident waits. `gate` is present after an approval, which then limits the wait. */
 export interface WaitPlace {
   incident: string
   stage: string
   gate?: string
-  /** An effect may have been started: it is waited for whatever happened to the incident or the approval. */
+  /**
+   * True if an effect may have been started. Then the engine waits even if the incident was cancelled or the approval
+   * has ended.
+   */
   isBegun?: boolean
 }
 
 /**
- * `waiting`: try again. `over`: go on without the connection; `note` says for how long it was waited for. `ended`: the approval is no
- * longer valid. `cancelled`: a person cancelled the incident.
+ * The state of a wait. `waiting` means that the caller tries again. `over` means that the incident continues without
+ * the connection; the text says how long it waited. `ended` means that the approval is no longer valid, and `cancelled`
+ * that a person cancelled the incident.
  */
 export type WaitState = { waiting: string } | { over: string } | { ended: string } | { cancelled: string }
 
@@ -79,7 +83,10 @@ async function limitOf(
   return { waitMs: gate.proposal.approval.validForMs, latest: lapsesAt(gate) }
 }
 
-/** For activities that Temporal runs again: returns what to add to the failure once the wait is over, and throws before. */
+/**
+ * Throws while the wait lasts, so that Temporal runs the activity again. Once the wait is over, it returns the text to
+ * add to the failure.
+ */
 export async function throwWhileDown(
   dependencies: Pick<ActivityDependencies, 'database' | 'waitWhileDownMs'>,
   place: WaitPlace,

@@ -10,7 +10,7 @@ import { median } from './measure.ts'
 const FILES = 1_000
 const ROUNDS = 5
 const STARTS = 15
-/** Goals. */
+/** The goals: how many times as long as parsing linting may take, and how long `runbook lint` may take on one file. */
 const MAX_RATIO = 3
 const MAX_COLD_START_MS = 400
 

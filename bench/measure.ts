@@ -13,9 +13,9 @@ export interface Effort {
 }
 
 export interface Round {
-  /** Median, in ms. */
+  /** The median duration of each workflow, in milliseconds. */
   latency: Record<WorkflowName, number>
-  /** Per second. */
+  /** Completed runs of each workflow per second. */
   throughput: Record<WorkflowName, number>
 }
 

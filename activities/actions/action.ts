@@ -21,7 +21,10 @@ export class UnreadPreview extends Error {
   }
 }
 
-/** A preview whose details are read from the target. If that read fails, the preview has the summary and a warning with the reason. Throws it as `UnreadPreview` if the connection is down. */
+/**
+ * A preview whose details are read from the target. If that read fails, the preview has the summary and a warning with
+ * the reason. If it fails because the connection is down, this throws `UnreadPreview` with that preview.
+ */
 export async function previewWith(
   summary: string,
   readDetails: () => Promise<Omit<ActionPreview, 'summary'>>,

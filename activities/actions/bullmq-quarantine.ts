@@ -14,7 +14,8 @@ export const bullmqQuarantineAction: Action = {
     protocol: 'script',
     async call(parameters, { redis, base }) {
       const id = textParameter(parameters, 'id')
-      // Read here because a script must declare its keys. A job's deduplication id never changes.
+      // The deduplication id is read here and not in the script, because a script must declare its keys. A job's
+      // deduplication id never changes.
       const deduplication = (await redis.hget(`${base}:${id}`, 'deid')) ?? ''
       const work = ['wait', 'prioritized', 'delayed', 'active', 'failed', 'completed', 'dead-letter']
       return {
@@ -54,7 +55,7 @@ export const bullmqQuarantineAction: Action = {
   },
 }
 
-/** An id that the application chose may be used again. */
+/** A warning for a job whose id the application chose, because the application may use the id again. */
 function noteOnId(id: string): string | undefined {
   return /^\d+$/.test(id) ? undefined : 'while the failed job is kept, BullMQ ignores a new job with the same id'
 }

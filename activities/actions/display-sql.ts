@@ -4,14 +4,17 @@ import type { Statement } from '../../src/effects/action-implementation.ts'
 import { parameterOf } from './guarded-update.ts'
 import { parameterNumber, sqlTokens } from '../../src/language/sql-tokens.ts'
 
-/** A value as an SQL literal, for display. Never run. */
+/** A value as an SQL literal. It is only displayed, never run. */
 function sqlLiteral(value: Json): string {
   if (value === null) return 'NULL'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   return `'${visibleText(value).replaceAll("'", "''")}'`
 }
 
-/** An UPDATE with its values, for display. Never run by the engine, but people copy it: names that need quotes have them. */
+/**
+ * An UPDATE with its values, for display. The engine never runs it, but people may copy it, so names that need quotes
+ * have them.
+ */
 export function displayUpdate(table: string, set: JsonObject, where: JsonObject): string {
   const assignments = Object.entries(set).map(([column, value]) => `${sqlName(column)} = ${sqlLiteral(value)}`)
   const guards = Object.entries(where).map(([column, value]) =>
@@ -22,12 +25,15 @@ export function displayUpdate(table: string, set: JsonObject, where: JsonObject)
   return `UPDATE ${name} SET ${assignments.join(', ')} WHERE ${guards.join(' AND ')}`
 }
 
-/** PostgreSQL reads a name without quotes as lower case. */
+/**
+ * A name as it must be written in SQL. It gets quotes if necessary, because PostgreSQL reads a name without quotes as
+ * lower case.
+ */
 function sqlName(name: string): string {
   return /[A-Z]/.test(name) ? `"${name}"` : name
 }
 
-/** A statement with its values filled in, on one line, without comments, for display. Never run. */
+/** A statement with its values filled in, on one line and without comments. It is only displayed, never run. */
 export function displaySql(sql: string, values: readonly Json[]): string {
   let text = ''
   let from = 0

@@ -14,7 +14,10 @@ export interface Declaration {
   rows: number
 }
 
-/** Throws RUNBOOK_BAD_INPUT with the parameter's name. Table and column names are checked again here because they become SQL text. */
+/**
+ * Reads the parameters. The names of tables and columns are checked again here, because they become SQL text. Throws
+ * RUNBOOK_BAD_INPUT with the parameter's name.
+ */
 export function readDeclaration(parameters: JsonObject): Declaration {
   const declared = {
     connection: textParameter(parameters, 'connection'),

@@ -12,12 +12,12 @@ import type { HttpTarget } from '../../src/targets/targets.ts'
 import { previewWith, type Action } from './action.ts'
 import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
 
-/** Characters of an answer's body that are stored. */
+/** How many characters of a response's body are stored. */
 const MAX_BODY_LENGTH = 1_500
-/** Parts of the request may have failed. */
+/** With this status, parts of the request may have failed. */
 const MULTI_STATUS = 207
 const REQUEST_TIMEOUT = 408
-/** A URL cannot hold it. */
+/** A lone surrogate, which a URL cannot contain. */
 const HALF_SURROGATE = /\p{Cs}/u
 /** Errors of the connection attempt: the request was not sent. */
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']
@@ -129,7 +129,10 @@ async function send({ connection, method, path, body }: Call, context: RunContex
   return judge(answer, target.redact)
 }
 
-/** A header holds visible ASCII characters: all others, and `%`, are sent as the percent-encoded bytes of their UTF-8. */
+/**
+ * A text for a header, which may hold only visible ASCII characters. All other characters, and `%`, become their
+ * percent-encoded UTF-8 bytes.
+ */
 function headerValue(text: string): string {
   return text.replace(/[^!-$&-~]+/g, (run) =>
     Array.from(Buffer.from(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
@@ -147,13 +150,17 @@ function judge(answer: HttpAnswer, redact: string[]): ActionResult {
   const observed = { status, body: text.length > MAX_BODY_LENGTH ? `${cutText(text, MAX_BODY_LENGTH)}…` : text }
   const isSuccess = status >= 200 && status < 300 && status !== MULTI_STATUS
   if (isSuccess) return { result: 'applied', detail: `answered ${status}`, observed }
-  // Many services do what was requested and answer with a redirect; a proxy may answer 408 after it passed the request on.
+  // The result is unknown for these statuses: many services do what was requested and answer with a redirect, and a
+  // proxy may answer 408 after it passed the request on.
   if (status < 400 || status >= 500 || status === REQUEST_TIMEOUT)
     return { result: 'unknown', detail: `answered ${status}: the request may have been carried out`, observed }
   return { result: 'refused', detail: `answered ${status}`, observed }
 }
 
-/** Never throws: the request was sent, so its answer must be recorded. */
+/**
+ * The response's body as it may be stored. This never throws, because the request was sent and its response must be
+ * recorded.
+ */
 function redactedText({ text, truncated, unread }: HttpAnswer, redact: string[]): string {
   if (unread !== undefined) return `[${unread}]`
   if (redact.length === 0 || text === '') return text

@@ -12,7 +12,9 @@ import type { Targets } from '../../src/targets/targets.ts'
 import type { Action } from './action.ts'
 import { cleaned } from '../limit-result.ts'
 
-/** Characters of a command's output that are stored: the last ones, because errors are at the end. */
+/**
+ * How many characters of a command's output are stored. They are the last ones, because errors are usually at the end.
+ */
 const MAX_OUTPUT_LENGTH = 1_500
 
 export const processRunAction: Action = {
@@ -45,7 +47,7 @@ function readCall(parameters: JsonObject): CommandCall {
   }
 }
 
-/** The preview shows the argv that would run. Without it, the action would be refused. */
+/** The preview of a command, with the argv that would run. An action whose preview did not show the argv is refused. */
 export async function previewCommand(
   summary: string,
   { connection, command, values }: CommandCall,
@@ -123,7 +125,7 @@ function wasEndedEarly(exitCode: number): boolean {
 function endOf({ stdout, stderr }: CommandResult): string {
   return (
     [stdout, stderr]
-      // Before the text is cut: half a secret would not be recognised.
+      // Secrets are removed before the text is cut, because a part of a secret would not be recognised.
       .map((text) => scrubSecrets(text.trim()))
       .filter((text) => text !== '')
       .map((text) => (text.length > MAX_OUTPUT_LENGTH ? `…${text.slice(-MAX_OUTPUT_LENGTH).toWellFormed()}` : text))

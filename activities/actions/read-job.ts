@@ -7,19 +7,19 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from '../checks/job-counters.ts'
 import { cleaned } from '../limit-result.ts'
 
-/** A job as a preview shows it; never its data. */
+/** The parts of a job that a preview shows. The job's data is never read. */
 export interface JobPreview {
   state: 'absent' | 'waiting' | 'prioritized' | 'delayed' | 'active' | 'completed' | 'failed' | 'other'
   held: boolean
-  /** It has a parent job. */
+  /** Whether the job has a parent job. */
   inFlow: boolean
-  /** It waited for child jobs, and some have not finished. */
+  /** Whether the job has child jobs that have not finished. */
   hasOpenChildren: boolean
-  /** It belongs to a group of BullMQ Pro. */
+  /** Whether the job belongs to a group of BullMQ Pro. */
   inGroup: boolean
   /** Another job that was added with the same deduplication id. */
   duplicate: string | null
-  /** BullMQ continues the schedule when this job starts. */
+  /** Whether the job is the next run of a job scheduler. BullMQ continues the schedule when this job starts. */
   isNextOfScheduler: boolean
   priority: number
   queue: QueueState
@@ -28,17 +28,17 @@ export interface JobPreview {
 
 interface QueueState {
   paused: boolean
-  /** BullMQ before 6 keeps the jobs of a paused queue in a list of its own. */
+  /** Whether the queue may have a list `paused`, in which BullMQ before 6 keeps the jobs of a paused queue. */
   hasPausedList: boolean
   hasPrioritized: boolean
-  /** Null: the queue does not name its version. */
+  /** The major version of BullMQ; null if the queue does not name its version. */
   bullmqMajor: number | null
-  /** BullMQ fails a marked job (`defa`) since 5.49.2. */
+  /** Whether BullMQ fails a job that is marked (`defa`), which it does since 5.49.2. */
   knowsMarks: boolean
 }
 
 const MAX_REASON_LENGTH = 300
-/** A longer text is not read. */
+/** A text with more bytes than this is not read. */
 const MAX_TEXT_BYTES = 256 * 1024
 const NUMBERS = ['priority', 'processedOn', ...COUNTER_FIELDS] as const
 
@@ -120,7 +120,7 @@ async function readQueue({ redis, base }: BullmqTarget): Promise<QueueState> {
   }
 }
 
-/** The same rule as in the scripts. */
+/** Whether the job belongs to a group of BullMQ Pro. The rule is the same as in src/effects/scripts. */
 async function isInGroup({ redis }: BullmqTarget, key: string): Promise<boolean> {
   if ((await redis.hstrlen(key, 'opts')) > MAX_TEXT_BYTES) return false
   const options = parseOutsideJson((await redis.hget(key, 'opts')) ?? '')
@@ -133,7 +133,10 @@ async function readDuplicate({ redis, base }: BullmqTarget, id: string): Promise
   return newest === id ? null : newest
 }
 
-/** The beginning of the reason, with its secrets hidden. Hidden before the text is cut: a part of a secret is not recognised. */
+/**
+ * The beginning of the failure's reason. Secrets are hidden before the text is cut, because a part of a secret would
+ * not be recognised.
+ */
 async function readReason({ redis }: BullmqTarget, key: string): Promise<string | null> {
   const length = await redis.hstrlen(key, 'failedReason')
   if (length > MAX_TEXT_BYTES) return `(a text of ${length} bytes, not read)`
@@ -141,7 +144,7 @@ async function readReason({ redis }: BullmqTarget, key: string): Promise<string 
   return reason === null ? null : cutText(scrubSecrets(reason), MAX_REASON_LENGTH)
 }
 
-/** The same rule as in bullmq-quarantine.lua. */
+/** Whether the job is the next run of a job scheduler. The rule is the same as in bullmq-quarantine.lua. */
 async function isNextOfScheduler(
   { redis, base }: BullmqTarget,
   id: string,

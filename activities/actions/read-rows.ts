@@ -11,14 +11,14 @@ import { withPostgres } from '../../src/targets/open-postgres.ts'
 import { readEveryRow } from '../../src/targets/row-security.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 
-/** Rows that a preview shows; further rows are only counted. */
+/** How many rows a preview shows. Further rows are only counted. */
 const MAX_SHOWN_ROWS = 20
 const STATEMENT_TIMEOUT_MS = 5_000
-/** All that the server may send for one preview. */
+/** How many bytes the server may send for one preview. */
 const MAX_RECEIVED_BYTES = 4 * 1024 * 1024
 
 interface Found {
-  /** JSON. Parsed here, because the client would round large numbers. */
+  /** The row as JSON text, which is parsed in this file because the client would round large numbers. */
   row: string
   count: string
   texts: (string | null)[]
@@ -26,7 +26,7 @@ interface Found {
 
 export interface FoundRows {
   count: number
-  /** At most 20. */
+  /** The rows that are shown, at most 20. */
   rows: JsonObject[]
   /** For each row, PostgreSQL's texts of the columns in `texts`, or null for NULL. A text that is larger than a result may be is cut. */
   texts: (string | null)[][]
@@ -58,7 +58,8 @@ export async function readRows<T>(
   return read.catch((error: unknown) => {
     if (!received?.isExceeded) throw error
     const size = `${MAX_RECEIVED_BYTES / 1024 / 1024} MB`
-    // Without its cause: this process closed the connection, and the database is not down.
+    // The error has no cause, so that it does not look as if the database were down: this process closed the
+    // connection.
     throw new RunbookError('RUNBOOK_CHECK_FAILED', `its rows have more than ${size} and cannot be shown`)
   })
 }

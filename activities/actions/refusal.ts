@@ -1,8 +1,8 @@
 import type { JobPreview } from './read-job.ts'
 
 /*
- * The reasons for which the scripts in src/effects/scripts refuse an action, so that the gate shows them before anybody approves.
- * Undefined: the action would be applied.
+ * The reasons for which the scripts in src/effects/scripts refuse an action, so that the gate can show them before
+ * anybody approves. Each function returns undefined if the action would be applied.
  */
 
 export function retryRefusal(job: JobPreview): string | undefined {

@@ -15,7 +15,7 @@ export const sqlExecuteAction: Action = {
     const params = listParameter(parameters, 'params')
     return previewWith(displaySql(textParameter(parameters, 'sql'), params), async () => {
       const target = await targets.postgres(textParameter(parameters, 'connection'), 'read')
-      // The undo of such a statement has no preview SELECT.
+      // The action that undoes such a statement has no preview SELECT.
       const { preview } = parameters
       const select = typeof preview === 'string' ? withUsedValues(preview, params) : undefined
       return readRows(target, select, async (client, found) => {

@@ -11,8 +11,8 @@ const TIMEOUT_MS = 3_000
 export type KnownObstacles = Map<string, Promise<string | undefined>>
 
 /**
- * Why the server of the write login would refuse the action now, whatever its rows or jobs are; undefined when nothing speaks against it.
- * Only reads. The write login may be of another server than the read login, for example of a replica.
+ * Why the server of the write login would refuse any action now; undefined if no reason is known. This only reads. The
+ * write login may belong to another server than the read login, for example to a replica.
  */
 export async function writeObstacle(
   implementation: ActionImplementation,
@@ -56,7 +56,7 @@ async function postgresObstacle(targets: Targets, connection: string, sql: strin
 
 async function redisObstacle(targets: Targets, connection: string): Promise<string | undefined> {
   const { redis, address } = await targets.bullmq(connection, 'write')
-  // Without the right to INFO nothing is known; the script itself refuses.
+  // If the login may not use INFO, nothing is known here, and the script itself refuses on a replica.
   const info = await redis.info('replication').catch(() => '')
   if (!/^role:slave/m.test(info)) return undefined
   return `the write login is of a replica (${address}), which refuses writes: use the address of its primary`

@@ -51,7 +51,10 @@ export async function authorizeCaller(db: Queryable, incident: string, caller: C
   return authority
 }
 
-/** An incident's run, plan and inputs never change, so each process asks for them once. */
+/**
+ * Callers that were authorized before. An incident's run, plan and inputs never change, so each process reads them
+ * once.
+ */
 const authorized = new Map<string, { caller: Caller; authority: Authority }>()
 const MAX_AUTHORIZED = 1_000
 

@@ -8,8 +8,9 @@ import { scopeAt } from './evidence-scope.ts'
 import { refuse } from './refuse.ts'
 
 /**
- * Refuses checks that are not those of the plan, with the parameters that follow from the inputs and the evidence stored at the same
- * stage. Evidence decides what is proposed and applied: a caller that could choose a statement could choose what is found.
+ * Refuses checks that are not those of the plan, with the parameters that follow from the inputs and the evidence
+ * stored at the same stage. This is necessary because evidence decides what is proposed and applied, and a caller that
+ * could choose the statements could choose the evidence.
  */
 export async function expectChecks(db: Queryable, authority: Authority, requests: CheckRequest[]): Promise<void> {
   const [stage, ...others] = requests.map((request) => stageOf(authority, request))

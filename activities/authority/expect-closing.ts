@@ -63,7 +63,10 @@ async function anyVerified(db: Queryable, incident: string): Promise<boolean> {
   })
 }
 
-/** The evidence of the symptom's checks that was stored last: of a round's diagnosis, or after its verified remedy. */
+/**
+ * The latest stored evidence of the symptom's checks, from a round's diagnosis or from the checks after a verified
+ * remedy.
+ */
 async function lastScope(db: Queryable, authority: Authority): Promise<Scope> {
   const { plan } = authority
   return scopeAt(

@@ -1,6 +1,9 @@
 import { RunbookError } from '../../src/core/errors.ts'
 
-/** An activity was asked for something that does not follow from the incident's plan and stored evidence. Never tried again. */
+/**
+ * Throws the error for a request that does not follow from the incident's plan and stored evidence. The request is not
+ * tried again.
+ */
 export function refuse(incident: string, what: string): never {
   throw new RunbookError(
     'RUNBOOK_REFUSED',

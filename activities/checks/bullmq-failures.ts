@@ -15,13 +15,13 @@ import { Turns } from './turns.ts'
 
 const MAX_IDS = 50
 const MAX_NAMES = 20
-/** With the fields that are read of each, at most 4 MB. */
+/** How many jobs are read at a time. With the limit for each field, they have at most 4 MB. */
 const BATCH = 40
 const MAX_EXAMPLE_LENGTH = 2_000
 
 interface Failure {
   id: string
-  /** When it failed, ms since the epoch. */
+  /** When the job failed, in milliseconds since 1970. */
   at: number
   name: string | null
   /** The normalised reason. */
@@ -37,7 +37,7 @@ const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
 const STACK_NOT_READ = '(the reason is empty, and the stack trace is too long to be read)'
 const FIELDS = ['name', 'failedReason', 'opts', ...COUNTER_FIELDS]
-/** To normalise a reason takes about as long as parsing a text of this many times its length. */
+/** Normalising a reason takes about as long as parsing a text that is this many times as long. */
 const COST_OF_NORMALISING = 4
 /** Longer fields are not read: a thousand of them would not fit into the memory of a check. */
 const MAX_FIELD_BYTES = 32 * 1024
@@ -85,7 +85,8 @@ async function readFailures(target: BullmqTarget, pairs: string[], turns: Turns)
   for (const { reason, ...failure } of found) {
     const stack = fromStack.get(failure.id)
     if (stack === 'unread') failure.isRead = false
-    // Before digits and ids are replaced: a password without its digits would no longer be recognised.
+    // Secrets are removed before digits and ids are replaced, because a password without its digits would no longer be
+    // recognised.
     const text = scrubSecrets(stack === 'unread' ? STACK_NOT_READ : (stack?.text ?? reasonOf(reason)))
     if (turns.isOver(text.length * COST_OF_NORMALISING)) await turns.next()
     failures.push({
@@ -97,14 +98,15 @@ async function readFailures(target: BullmqTarget, pairs: string[], turns: Turns)
   return failures
 }
 
-/** A text that does not keep the longer one in memory of which it is a part. */
+/** A copy of a part of a text. Without the copy, the part would keep the whole text in memory. */
 function copyOf(text: string): string {
   return Buffer.from(text).toString()
 }
 
 /**
- * Reasons of failures without a message, such as Node's AggregateError: the first line of the newest stack trace, with its first frame if
- * the line is only the name of the error. `unread`: the stack traces are too long to be read.
+ * The reasons of failures without a message, such as Node's AggregateError. Each is the first line of the newest stack
+ * trace, with its first frame if the line is only the name of the error; or `unread` if the stack traces are too long
+ * to be read.
  */
 async function readStackReasons(
   target: BullmqTarget,

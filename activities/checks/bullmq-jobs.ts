@@ -48,7 +48,8 @@ function rangesOf(target: BullmqTarget, state: string, max: number): RedisComman
   const key = (part: string) => `${target.base}:${part}`
   switch (state) {
     case 'waiting':
-      // One more, because there can be a marker. BullMQ before 6 keeps the jobs of a paused queue in `paused`.
+      // One more entry is read, because one can be a marker that is no job. BullMQ before 6 keeps the jobs of a paused
+      // queue in `paused`.
       return [
         ['lrange', key('wait'), -max - 1, -1],
         ['lrange', key('paused'), -max, -1],

@@ -17,7 +17,7 @@ const DELAYED_SCORE = 0x1000
 export const bullmqQueue: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
   const watch = optionalBool(parameters, 'watchStalledCheck') ?? false
-  // Watch first, so that the counts are current and not a minute old.
+  // The key is watched before the counts are read, so that the counts are not a minute old.
   const stalledChecker = watch ? await watchStalledCheck(target, signal, timeoutMs) : await hasStalledCheck(target)
   return capResult({ ...(await readQueueState(target)), stalledChecker }, target.redact)
 }
@@ -93,9 +93,9 @@ function rateLimit(max: string | null, counter: string | null, ttlMs: number): J
 }
 
 interface Workers {
-  /** One for each worker; empty for a worker without a name. */
+  /** The name of each worker; empty for a worker without a name. */
   names: string[]
-  /** False: there can be more workers than `names`. */
+  /** False if there can be more workers than `names`. */
   areKnown: boolean
 }
 
@@ -143,7 +143,7 @@ function checkFailure(target: BullmqTarget, command: string, error: unknown): Ru
   return new RunbookError('RUNBOOK_CHECK_FAILED', message, {}, error)
 }
 
-/** True, or null: one sample cannot prove that no worker checks. */
+/** True if the key of the check exists, otherwise null, because one sample cannot prove that no worker checks. */
 async function hasStalledCheck(target: BullmqTarget): Promise<boolean | null> {
   const [exists] = await readPipeline(target, [['exists', `${target.base}:stalled-check`]])
   return exists === 1 ? true : null

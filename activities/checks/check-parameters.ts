@@ -55,7 +55,7 @@ export function limitParameter(parameters: JsonObject, name: string, fallback: n
   throw badParameter(name, value, `a whole number from 1 to ${max}`)
 }
 
-/** Milliseconds. */
+/** A duration parameter in milliseconds; undefined if it is absent. */
 export function optionalDuration(parameters: JsonObject, name: string): number | undefined {
   const value = parameters[name]
   if (value == null) return undefined

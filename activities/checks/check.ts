@@ -6,7 +6,7 @@ import type { Targets } from '../../src/targets/targets.ts'
 /** What a check gets besides its parameters. */
 export interface CheckContext {
   targets: Targets
-  /** Aborted at the check's timeout. */
+  /** A signal that is aborted at the check's timeout. */
   signal: AbortSignal
   /** Milliseconds left of the check's timeout. */
   timeoutMs: number

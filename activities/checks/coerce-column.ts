@@ -5,7 +5,10 @@ import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 
-/** PostgreSQL's text of a value → the declared type. Throws RunbookError `RUNBOOK_CHECK_FAILED` with column, value and type. */
+/**
+ * Converts PostgreSQL's text of a value to the declared type. Throws RunbookError `RUNBOOK_CHECK_FAILED` with column,
+ * value and type.
+ */
 export function coerceColumn(column: string, text: string | null, type: Type, oid: number): Json {
   if (typeof type === 'object' && 'nullable' in type)
     return text === null ? null : coerceColumn(column, text, type.nullable, oid)
@@ -88,7 +91,7 @@ const OID = {
 }
 const INTEGERS = new Set([OID.int8, OID.int2, OID.int4, OID.oid])
 const NUMBERS = new Set([...INTEGERS, OID.float4, OID.float8])
-/** Array type → its element's type. */
+/** The element type of each array type, by its OID. */
 const ARRAYS = new Map([
   [1000, OID.bool],
   [1005, OID.int2],
@@ -116,7 +119,8 @@ function elementsOf(text: string, oid: number): Element[] | undefined {
     const value = parseExactJson(text)
     return Array.isArray(value) ? value.map(jsonElement) : undefined
   }
-  // A text column's data may get here too, and the library loops forever on an unclosed quote.
+  // The text is checked first, because it may be the data of a text column, and the library never returns for an
+  // unclosed quote.
   if (!ARRAY_TEXT.test(text)) return undefined
   try {
     return parseArray(text)

@@ -29,7 +29,8 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
   } catch (error) {
     if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
     const tls = tlsProblem(error.cause, String(error.detail.why ?? error.message))
-    // A server answers, but this does not show whether the service works.
+    // A TLS error shows that a server answers, but not whether the service works. So the check fails and reports
+    // neither.
     if (tls) throw new RunbookError('RUNBOOK_CHECK_FAILED', `${error.message}: the service ${tls}`, {}, error)
     const latencyMs = Math.round(performance.now() - started)
     return {
@@ -47,7 +48,7 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
 
 interface Body {
   body: Json
-  /** 1 if the body is not what the answer says, or cannot be decoded. */
+  /** 1 if the body is not JSON although the response says so, or cannot be decoded; otherwise 0. */
   unparsed: number
   truncated: boolean
 }

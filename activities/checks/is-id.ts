@@ -35,7 +35,9 @@ function isRandom(part: string): boolean {
   return changesOf(part) >= 2 || (part.length > 4 && (/^\d/.test(part) || /\d{3}/.test(part)))
 }
 
-/** Small letters between two capital ones (`FeU`): names such as `getUserById` have none. */
+/**
+ * The number of single small letters between two capital letters, as in `FeU`. Names such as `getUserById` have none.
+ */
 function lonelySmallLetters(word: string): number {
   return (word.match(/[A-Z][a-z](?=[A-Z])/g) ?? []).length
 }

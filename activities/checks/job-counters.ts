@@ -7,7 +7,7 @@ export interface JobCounters {
   stalls: number
 }
 
-/** From the values of `COUNTER_FIELDS`, in their order. */
+/** The counters, computed from the values of `COUNTER_FIELDS` in their order. */
 export function jobCounters(values: readonly (string | null)[]): JobCounters {
   const [made, madeBefore5, starts, stalls, stallsBefore549] = values.map((text) =>
     text === null ? null : Number(text),

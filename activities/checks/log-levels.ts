@@ -9,9 +9,9 @@ export const MESSAGE_FIELDS = [
   ...['textPayload', 'Message', 'RenderedMessage', 'fields.message'],
 ]
 
-/** The numbers of pino and bunyan. */
+/** The level of each number that pino and bunyan write. */
 const NUMBERS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
-/** The numbers of syslog, journald and GELF. */
+/** The levels of the numbers 0 to 7 that syslog, journald and GELF write. */
 const SYSLOG = ['fatal', 'fatal', 'fatal', 'error', 'warn', 'info', 'info', 'debug']
 const WORDS: Record<string, string> = {
   ...{ err: 'error', eror: 'error', e: 'error', severe: 'error', warning: 'warn', wrn: 'warn', w: 'warn' },
@@ -28,13 +28,13 @@ export function levelName(value: Json | undefined, line?: JsonObject): string | 
   const lower = text.toLowerCase()
   if (Object.hasOwn(NUMBERS, text)) return NUMBERS[text]!
   if (Object.hasOwn(WORDS, lower)) return WORDS[lower]!
-  // Go's slog: a level between two names.
+  // Go's slog writes a level between two names as a name with an offset, such as `INFO+2`.
   const between = /^(debug|info|warn|error)[+-]\d{1,4}$/.exec(lower)
   if (between) return between[1]!
   return isLevelWord(lower) ? lower : text
 }
 
-/** False for a number whose meaning is not known. */
+/** Whether the level is a word. A number whose meaning is not known is none. */
 export function isLevelWord(level: string): boolean {
   return /^[a-z]+$/.test(level)
 }

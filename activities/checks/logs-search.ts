@@ -27,7 +27,7 @@ interface Match {
 interface Query {
   contains: string[] | undefined
   where: [string, Json][]
-  /** Ms since the epoch. */
+  /** The earliest time of a match, in milliseconds since 1970. */
   from: number
   limit: number
 }
@@ -35,7 +35,7 @@ interface Query {
 interface Found {
   /** The newest matches: at most a few more than the limit. */
   matches: Match[]
-  /** Characters of the lines of `matches`. */
+  /** The number of characters in the lines of `matches`. */
   keptLength: number
   count: number
   /** Lines that were not understood and that may be matches. */
@@ -141,7 +141,7 @@ function notePresentFields({ object, level }: LogRecord, { absent }: Found): voi
       absent.delete(name)
 }
 
-/** Undefined if it cannot be known, because the line is not a JSON object. */
+/** Whether a record matches; undefined if that cannot be known because the line is not a JSON object. */
 function matchRecord(record: LogRecord, { contains, where }: Query): boolean | undefined {
   if (contains && !containsOne(record, contains)) return false
   let result: boolean | undefined = true
@@ -175,7 +175,7 @@ function matchField(record: LogRecord, name: string, wanted: Json): boolean | un
   return candidates.some((one) => text.includes(String(one))) ? undefined : false
 }
 
-/** Other loggers' names for the level and the message count too. */
+/** The value of a field. For the level and the message, the names that other loggers use are tried too. */
 function valueOf(object: JsonObject, name: string): Json | undefined {
   const value = fieldOf(object, name)
   if (value !== undefined) return value
@@ -183,7 +183,10 @@ function valueOf(object: JsonObject, name: string): Json | undefined {
   return others.map((other) => fieldOf(object, other)).find((other) => other !== undefined)
 }
 
-/** Undefined for a number of a logger whose levels are not known, compared with a name. */
+/**
+ * Whether a level is the wanted one; undefined if the line has a number whose meaning is not known and a name is
+ * wanted.
+ */
 function isLevel(value: Json | undefined, level: string, wanted: Json): boolean | undefined {
   const all = [wanted].flat()
   if (all.some((one) => (value !== undefined && fits(value, one)) || levelName(one) === level)) return true
@@ -192,12 +195,15 @@ function isLevel(value: Json | undefined, level: string, wanted: Json): boolean 
     : false
 }
 
-/** Whether a line without the field matches, or whether nothing does. */
+/**
+ * Whether it is no sign of a wrong name if no line has the field: null is wanted, or an empty list, which matches
+ * nothing.
+ */
 function mayBeAbsent(wanted: Json): boolean {
   return Array.isArray(wanted) ? wanted.length === 0 || wanted.some(mayBeAbsent) : wanted === null
 }
 
-/** Numbers and their text count as equal: an id may be logged as either. */
+/** Whether a value is the wanted one. A number equals its text, because an id may be logged as either. */
 function fits(value: Json | undefined, wanted: Json): boolean {
   if (Array.isArray(wanted)) return wanted.some((one) => fits(value, one))
   if (value === undefined || value === null || wanted === null) return (value ?? null) === wanted

@@ -7,9 +7,11 @@ import { replaceVariables } from './replace-variables.ts'
 const MAX_LENGTH = 300
 /** The beginning and the end of a long line: drivers put the SQL first and the error last. */
 const [HEAD_LENGTH, TAIL_LENGTH] = [180, 110]
-/** Of a long reason, only its beginning and its end are read. */
+/** Only the beginning and the end of a reason that is longer than this are read. */
 const MAX_READ_LENGTH = 16 * 1024
-/** Of a long summary, the parts in which ids are looked for: several times what is kept. */
+/**
+ * How many characters at the beginning and the end of a long summary are searched for ids, several times what is kept.
+ */
 const MAX_REPLACED = [800, 500] as const
 const MAX_ISSUES = 5
 
@@ -56,7 +58,7 @@ export function isEmptyReason(reason: string | null): boolean {
   return reason === null || EMPTY.test(plainText(reason.slice(0, 500)).trim())
 }
 
-/** Without the colours of a terminal and without characters that have no width. */
+/** The text without the colour codes of a terminal and without characters that have no width. */
 function plainText(text: string): string {
   return stripVTControlCharacters(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')
 }
@@ -79,7 +81,7 @@ function summariseLines(text: string): string {
   return [...before.map((line) => line.replace(/:$/, '')), last].join(': ')
 }
 
-/** Of several lines, those between the first and the last that say what is wrong. */
+/** The lines between the first and the last that say what is wrong. */
 function middleOf(lines: string[]): string[] {
   const cause = lines.findLast((line) => CAUSE.test(line))
   if (cause !== undefined) return [`caused by ${CAUSE.exec(cause)![1]!.replace(/\s*\{$/, '')}`]

@@ -9,14 +9,14 @@ import { readPipeline } from './redis-pipeline.ts'
 const MAX_TAIL = 100
 /** How many jobs are compared at the other end. */
 const MAX_HEAD = 10
-/** How many priorities are compared; of each the job that workers take first. */
+/** How many priorities are compared. Of each, the job that workers take first is read. */
 const MAX_PRIORITIES = 50
 const MAX_ACTIVE = 500
 const ONE_PRIORITY = 0x1_0000_0000
 
 export interface OldestJobs {
   fields: JsonObject
-  /** False: a job could wait longer, or be active longer, than the one that was found. */
+  /** False if another job could have been waiting or active for longer than the one that was found. */
   isComplete: boolean
 }
 
@@ -65,7 +65,7 @@ async function candidatesOfList(target: BullmqTarget, list: string): Promise<Can
   return { ids, isComplete: byPriority === 0 && (await wasAddedAtHead(target, tail[0]!)) }
 }
 
-/** Jobs beyond one that was added at the head were added after it. */
+/** Whether the job was added at the head of the list. Then all jobs nearer to the head were added after it. */
 async function wasAddedAtHead(target: BullmqTarget, id: string): Promise<boolean> {
   const key = `${target.base}:${id}`
   const [[processedOn, ...counters]] = (await readPipeline(target, [

@@ -7,7 +7,7 @@ import { parseTime, TIME_FIELDS } from './parse-time.ts'
 import type { Time } from './parse-time.ts'
 
 export interface LogRecord {
-  /** Undefined if the line has no time that can be read. */
+  /** The time of the line; undefined if it has none that can be read. */
   time: Time | undefined
   level: string | null
   message: string | null
@@ -43,7 +43,7 @@ const LEADING_TIME =
   /^\[?(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?)(?: #\d{1,10})?\]?:?\s{0,8}/
 const WORDS = 'trace|debug|verbose|info|notice|warn|warning|error|err|fatal|critical|crit|emerg|panic'
 const LEADING_LEVEL = new RegExp(`^[[(<|\\s-]{0,3}(${WORDS})\\b(?:\\s?\\(\\d{1,10}\\))?[\\])>|:\\s-]{0,4}`, 'i')
-/** Between time and level: a process id, a thread, a request's id, or the name of a logger. */
+/** What may be between the time and the level: a process id, a thread, a request's id, or the name of a logger. */
 const CONTEXT = /^(?:(?:\[[^\]]{1,80}\]|[0-9a-f]{8}-[0-9a-f-]{27}|- [\w.:-]{1,80} -)[\s:]{1,4}){1,3}/i
 /** After such a context, and before a time, a word in the middle of a message must not be taken for the level. */
 const STRICT_LEVEL = new RegExp(
@@ -136,7 +136,7 @@ function parseText(line: string): { time: Time | undefined; level: string | null
 
 interface Level {
   word: string
-  /** Of what is before the message. */
+  /** The length of the text before the message. */
   length: number
 }
 

@@ -8,7 +8,7 @@ export interface Sample {
 }
 
 export interface Metrics {
-  /** At most 501, so that a result shows that there were more. */
+  /** The samples, at most 501: one more than a result keeps, so that it is known that there were more. */
   samples: Sample[]
   /** Names that have a sample, even if its value is not a finite number. */
   present: Set<string>
@@ -20,7 +20,7 @@ export interface Metrics {
   hasEnd: boolean
 }
 
-/** More than a result keeps. */
+/** One sample more than a result keeps. */
 const MAX_SAMPLES = MAX_ROWS + 1
 /** A longer line counts as malformed. */
 const MAX_LINE_LENGTH = 64 * 1024
@@ -98,7 +98,7 @@ function mentionedName(line: string): string | undefined {
   return NAME.exec(start)?.[0]
 }
 
-/** Undefined for a line that is not a sample. */
+/** The sample in a line; undefined if the line is not a sample. */
 function parseSample(line: string): Sample | undefined {
   let at = afterBlanks(line, 0)
   NAME.lastIndex = at

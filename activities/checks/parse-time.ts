@@ -1,7 +1,10 @@
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json } from '../../src/core/json.ts'
 
-/** `at`: ms since the epoch. `latest`: the time has no zone; in every zone it is at or before this. */
+/**
+ * A time in milliseconds since 1970. `at` is exact. `latest` stands for a time without a zone: whatever the zone is,
+ * the time is not later than this.
+ */
 export type Time = { at: number } | { latest: number }
 
 export const TIME_FIELDS = [

@@ -17,9 +17,9 @@ export type JobState =
   | 'failed'
   | 'completed'
   | 'waiting-children'
-  /** No list contains it. */
+  /** The job's data exists, but no list contains the job. */
   | 'unknown'
-  /** It was not found, but a list is too long to be searched completely. */
+  /** The job was not found, but a list is too long to be searched completely. */
   | 'unsearched'
   | 'absent'
 
@@ -28,9 +28,9 @@ export interface Job {
   id: string
   state: JobState
   lock: 'held' | 'missing' | 'none'
-  /** Null: the job's hash does not exist. */
+  /** The job's name; null if the job's hash does not exist. */
   name: string | null
-  /** Not parsed, because parsing the data of many jobs would hold the event loop. */
+  /** The data as text. It is not parsed, because parsing the data of many jobs would block the event loop. */
   dataText: string | null
   attemptsMade: number
   attemptsStarted: number
@@ -42,7 +42,10 @@ export interface Job {
   finishedOn: number | null
   worker: string | null
   failedReason: string | null
-  /** It is in the list `paused` of an older BullMQ, although the queue is not paused: no worker takes it. */
+  /**
+   * Whether the job is in the list `paused` of an older BullMQ although the queue is not paused, so that no worker
+   * takes it.
+   */
   stranded: boolean
   /** Fields that exist but are too large to read. They have no value here. */
   notRead: string[]
@@ -64,7 +67,7 @@ const NAMES: Record<string, string> = { opts: 'maxAttempts', pb: 'worker', defa:
 /** How many entries at each end of a list are searched for each job. Longer lists are read once for all jobs that are left. */
 const MAX_NEAR_END = 1_000
 const LISTS = ['wait', 'paused', 'active']
-/** To send the commands of all jobs at once would hold the event loop. */
+/** How many jobs are read at a time. Sending the commands of all jobs at once would block the event loop. */
 const JOBS_PER_READ = 100
 
 /**
@@ -109,7 +112,8 @@ async function findSomePlaces(target: BullmqTarget, ids: string[]): Promise<Plac
     ['lpos', key(list), id, 'RANK', -1, 'MAXLEN', MAX_NEAR_END],
     ['lpos', key(list), id, 'MAXLEN', MAX_NEAR_END],
   ]
-  // In the order in which a job moves, so that a moving job is found twice rather than not at all.
+  // The commands are in the order in which a job moves, so that a job that moves meanwhile is found twice and not
+  // missed.
   const perJob = (id: string): RedisCommand[] => [
     ['zscore', key('waiting-children'), id],
     ['zscore', key('delayed'), id],
@@ -208,7 +212,7 @@ function countersOf(numbers: (string | null)[]) {
   return jobCounters(numbers.slice(-COUNTER_FIELDS.length))
 }
 
-/** The allowed attempts; absent or 0 means 1. */
+/** The number of allowed attempts; 1 if the option is absent or 0. */
 export function maxAttempts(opts: string | null): number {
   const value = (parseJson(opts) as { attempts?: Json } | null)?.attempts
   return typeof value === 'number' ? Math.max(1, value) : 1

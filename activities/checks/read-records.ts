@@ -2,7 +2,7 @@ import type { LogTail } from '../../src/targets/read-logs.ts'
 import { parseRecord, PROCESS_PREFIX, unwrap } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
 
-/** Of a message with its stack trace. Its whole text is searched. */
+/** The maximum length of a message that is kept together with its stack trace. The whole text is searched. */
 const MAX_MESSAGE_LENGTH = 32 * 1024
 const MAX_PARTS_LENGTH = 1024 * 1024
 
@@ -10,7 +10,10 @@ const MAX_PARTS_LENGTH = 1024 * 1024
 const CONTINUATION = /^(\s|[}\])]|Caused by: |During handling of |The above exception |Traceback |-{3}|\.{3}|\^)/
 /** The first line of a stack trace: `TypeError: …`, `Error [ERR_X]: …`, `java.sql.SQLException: …`. */
 const EXCEPTION = /^(Uncaught |Unhandled )?([\w$]{1,100}\.){0,20}[\w$]{0,100}(Error|Exception)( \[\w{1,60}\])?(:|$)/
-/** A record of these levels has no stack trace: the one after it is of another program, or of another time. */
+/**
+ * Levels whose records have no stack trace. A stack trace after such a record belongs to another program or another
+ * time.
+ */
 const QUIET = ['trace', 'debug', 'verbose', 'info', 'notice']
 
 /**

@@ -4,7 +4,7 @@ import type { RedisCommand } from './redis-pipeline.ts'
 
 /** A longer field of a hash is not read. */
 const MAX_FIELD_BYTES = 256 * 1024
-/** All fields of one call together. A result keeps 64 kB of them. */
+/** The maximum for all fields of one call together. A result keeps 64 kB of them. */
 const MAX_TOTAL_BYTES = 4 * 1024 * 1024
 
 export interface Texts {

@@ -5,7 +5,7 @@ import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 import { Turns } from './turns.ts'
 
-/** The queue's own events are read back so far: BullMQ keeps about 10,000. */
+/** How many of the queue's events are read, from the newest back. BullMQ keeps about 10,000. */
 const MAX_EVENTS = 10_000
 const MAX_EVENT_BYTES = 4 * 1024 * 1024
 const MAX_PAGE_BYTES = 1024 * 1024
@@ -19,7 +19,7 @@ export function isInFuture(at: number, now: number): boolean {
 }
 
 interface Ready {
-  /** Ms since the epoch; null: unknown. */
+  /** When the job became ready, in milliseconds since 1970; null if unknown. */
   at: number | null
   /** Only the queue's events say when the job became ready; `at` is the best estimate without them. */
   fromEvents: boolean
@@ -90,7 +90,7 @@ export function isMarker(id: string): boolean {
   return /^0:\d+$/.test(id)
 }
 
-/** Null: the options cannot be read. */
+/** The job's delay; null if its options cannot be read. */
 function delayOf(opts: string | null): number | null {
   try {
     const value = (JSON.parse(opts ?? '{}') as { delay?: unknown } | null)?.delay
@@ -100,7 +100,10 @@ function delayOf(opts: string | null): number | null {
   }
 }
 
-/** Job → the time of its newest event `waiting`. Events carry results and reasons of any size, so pages start small. */
+/**
+ * The time of each job's newest event `waiting`. The first pages are small, because events hold results and reasons of
+ * any size.
+ */
 async function waitingEvents(target: BullmqTarget, wanted: Set<string>): Promise<Map<string, number>> {
   const found = new Map<string, number>()
   let [end, page, read, bytes] = ['+', 8, 0, 0]

@@ -43,7 +43,8 @@ export const redisInfo: CheckImplementation = async (parameters, { targets }) =>
     rdbLastSaveOk: text('rdb_last_bgsave_status') !== 'err',
     loading: text('loading') === '1',
   }
-  // A value that the server does not report is not 0: no eviction, no rejected connection and "not loading" would be made up.
+  // A value that the server does not report must not become 0, because the result would then claim that there was no
+  // eviction or rejected connection.
   if (missing.length > 0)
     throw new RunbookError(
       'RUNBOOK_CHECK_FAILED',

@@ -85,7 +85,7 @@ async function answer(target: RedisTarget, command: string, args: string[]): Pro
   }
 }
 
-/** Of a long text only the beginning. */
+/** Reads the texts of keys as MGET does, but only the beginning of a long text. */
 async function readTextsOfKeys(target: RedisTarget, keys: string[]): Promise<Answer> {
   const replies = await readReplies(
     target,
@@ -110,7 +110,7 @@ async function readTextsOfKeys(target: RedisTarget, keys: string[]): Promise<Ans
   return { rows, truncated: lengths.some((length) => length !== null && length > share) }
 }
 
-/** Without fields that are too large to read. */
+/** Reads the fields of a hash, except those that are too large. */
 async function readFields(target: RedisTarget, key: string, fields: string[]): Promise<Answer> {
   const [texts] = await readTexts(target, [key], fields)
   const rows = named(fields, texts!.values).filter(({ field }) => !texts!.notRead.includes(field))
@@ -138,7 +138,8 @@ async function requireFits(target: RedisTarget, key: string, entries: number): P
     ['memory', 'usage', key],
     [lengthCommands[type], key],
   ])
-  // Some hosted servers do not offer the command. What arrives is limited too, but the message then says less.
+  // Some hosted servers do not offer these commands. Then only the limit for received bytes protects, whose message
+  // says less.
   if (!usage || !size || !('value' in usage) || !('value' in size)) return
   const [bytes, length] = [Number(usage.value), Math.max(1, Number(size.value))]
   if ((bytes / length) * entries > MAX_KEY_BYTES)
@@ -158,7 +159,7 @@ async function readSet(target: RedisTarget, key: string): Promise<Answer> {
   return { rows, truncated: Number(size) > rows.length }
 }
 
-/** Part of a large hash or set, in steps that do not block Redis. */
+/** Reads a part of a large hash or set, in steps that do not block Redis. */
 async function scanSome(
   target: RedisTarget,
   command: 'hscan' | 'sscan',

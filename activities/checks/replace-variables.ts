@@ -1,9 +1,9 @@
 import { replaceIdsInWord } from './is-id.ts'
 
-/** What is before the address of a server, in messages of a failed connection. */
+/** Words that come before the address of a server in the message of a failed connection. */
 const BEFORE_SERVER = String.raw`(?:\bE(?:CONN|HOST|NET)[A-Z]{1,12}|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|\bserver at|\bhost|\bconnect(?:ion)? to|\bdial tcp|@|:\/\/)[ \x60'"(]{0,2}`
 const IP = String.raw`\d{1,3}(?:\.\d{1,3}){3}`
-/** Nouns before a number that is no status code: `order 404`. */
+/** Nouns before a number that show that it is no status code, as in `order 404`. */
 const NO_COUNTED_NOUN = String.raw`(?<!\b(?:order|user|job|item|id|row|line|page|customer|record|product|invoice|number|no\.?|batch|chunk|task|run|step)s?[ #:=]{1,2})`
 const NO_UNIT = String.raw`(?! ?(?:ms|s|sec|seconds|minutes|bytes|kb|mb|rows|items|records|jobs|times|%)\b)`
 
@@ -54,7 +54,10 @@ const TIMES = new RegExp(
   'g',
 )
 
-/** In this order. Each expression is bounded: none can try one place again and again. */
+/**
+ * The replacements, in the order in which they are made. Each expression has bounded repetitions, so that the time
+ * stays linear.
+ */
 const REPLACED: [RegExp, string][] = [
   // The client's own end of a connection.
   [/\bLocal \([^()]{1,60}\)/g, 'Local (<ip>)'],
@@ -87,7 +90,7 @@ const REPLACED: [RegExp, string][] = [
   [/(['"](?:[A-Za-z]:)?[\\/][^'"\n]{0,300}?[\\/])[^'"\\/\n]{0,100} [^'"\\/\n]{0,100}(?=['"])/g, '$1<file>'],
 ]
 
-/** In the text between those that are kept. */
+/** Replacements that are made only in the text between the parts that are kept unchanged. */
 const REPLACED_LAST: [RegExp, string][] = [
   [new RegExp(String.raw`\b${IP}(?::\d{1,5})?\b`, 'g'), '<ip>'],
   [/(?<![\w:])(?=[0-9a-f:]{0,40}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{1,4}(?![\w:])/gi, '<ip>'],

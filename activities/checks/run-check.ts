@@ -19,15 +19,15 @@ import { memoryOfCheck } from './memory-of-check.ts'
 export interface CheckRun {
   /** The check's name in the runbook. */
   name: string
-  /** `sql.query` */
+  /** The check's kind, such as `sql.query`. */
   kind: string
-  /** With final values. */
+  /** The parameters with their final values. */
   parameters: JsonObject
-  /** For all tries together. */
+  /** The time limit for all attempts together. */
   timeoutMs: number
-  /** Further tries after a failure. */
+  /** How many further attempts follow a failure. */
   retries: number
-  /** `r1/check/jobs` */
+  /** The place of the evidence, such as `r1/check/jobs`. */
   place: string
 }
 
@@ -47,7 +47,10 @@ export async function runCheck(
   return (await observe(check, targets, startedAt)).evidence
 }
 
-/** `down`: the check failed because its connection cannot be reached; it may be run again instead of storing that. */
+/**
+ * The result of a check. `down` means that it failed because its connection cannot be reached. Then the caller may run
+ * it again instead of storing the failure.
+ */
 export interface Observation {
   evidence: Evidence
   down?: Down
@@ -58,7 +61,7 @@ export interface Down {
   why: string
 }
 
-/** As `runCheck`, and says whether the connection was down. */
+/** Like `runCheck`, but also returns whether the connection was down. */
 export async function observe(
   check: CheckRun,
   targets: Targets,

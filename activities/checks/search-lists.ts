@@ -6,9 +6,9 @@ const CHUNK = 5_000
 const MAX_SEARCHED = 1_000_000
 
 export interface Search {
-  /** Id → the list (`wait`, `paused`, `active`) that contains it. */
+  /** The list (`wait`, `paused` or `active`) that contains each id. */
   found: Map<string, string>
-  /** False: some list is longer than what was searched. */
+  /** False if a list is longer than the part that was searched. */
   isComplete: boolean
 }
 

@@ -19,7 +19,7 @@ type Row = ReadRows['rows'][number]
 
 /** How many rows are fetched at a time, until the row limit or the size limit is reached. */
 const FETCH_ROWS = 100
-/** All that the server may send for one check. A result keeps 64 kB of it. */
+/** How many bytes the server may send for one check. A result keeps 64 kB of them. */
 const MAX_RECEIVED_BYTES = 4 * 1024 * 1024
 
 /**
@@ -30,14 +30,14 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   const target = await targets.postgres(requiredString(parameters, 'connection'), 'read')
   const text = requiredString(parameters, 'sql')
   const values = (optionalList(parameters, 'params') ?? []).map(sqlValue)
-  // A little less than the check's timeout, so that the server cancels the statement and reports it.
+  // The statement's timeout is a little less than the check's, so that the server cancels the statement and reports it.
   const limits = { connection: target.connection, sql: text, timeoutMs: Math.max(50, timeoutMs * 0.95) }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
   const found: ReadRows = { fields: [], rows: [] }
   let received: ByteLimit | undefined
   const read = withPostgres(target, async (client) => {
     received = limitBytes(client.connection.stream, MAX_RECEIVED_BYTES)
-    // At the abort the connection is closed, and the server's own timeout ends the statement.
+    // If the signal is aborted, the connection is closed, and the server's own timeout ends the statement.
     const ended = await withSignal(signal, async () => {
       const fitting = await withFittingLists(client, { text, values })
       const params = fitting.values as (string | null)[]

@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Characters that are parsed before other work gets its turn: some tens of milliseconds on a slow core. */
+/**
+ * How many characters are parsed before other work gets its turn. Parsing them takes some tens of milliseconds on a
+ * slow core.
+ */
 const TURN_LENGTH = 256 * 1024
 
 /**

@@ -6,7 +6,7 @@ import { startCommand } from './start-command.ts'
 import { isThisMachine } from './this-machine.ts'
 
 export interface Address {
-  /** Without a slash at the end. */
+  /** The API's address, without a slash at the end. */
   url: string
   token: string | undefined
   /** The quoted command that starts the API here; default `"runbook up"`. */

@@ -3,11 +3,11 @@ import type { CommandModule } from './command.ts'
 export interface CommandEntry {
   name: string
   group: 'Run the engine:' | 'Incidents:' | 'Act on an incident:' | 'Write runbooks:'
-  /** One line for the list of commands. */
+  /** What the command does, in one line of the list of commands. */
   summary: string
-  /** Its arguments, for the list of commands. */
+  /** The command's arguments, for the list of commands. */
   usage: string
-  /** Takes `-o json`. */
+  /** Whether the command accepts `-o json`. */
   json: boolean
   load(): Promise<CommandModule>
 }

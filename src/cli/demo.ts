@@ -16,7 +16,7 @@ import { processTerminal, type Terminal } from './terminal.ts'
 
 interface Scene {
   title: string
-  /** Injected one after the other. */
+  /** The faults of the scene, which are injected one after the other. */
   faults: string[]
   incident: string
   inputs: Record<string, string>
@@ -91,7 +91,7 @@ export function whileBuilding(): Promise<void> {
 async function start(terminal: Terminal): Promise<Installation> {
   const source = packageRoot()
   const root = join(source, '.runbook', 'demo')
-  // A demo that was killed may have left processes running.
+  // Stops processes that a killed demo may have left running.
   if (existsSync(join(root, '.runbook', 'maestro', 'state.json'))) await maestroIn(root, ['down']).catch(() => {})
   await eraseStack(join(root, '.runbook'))
   makeRoot({ pattern: source, root })

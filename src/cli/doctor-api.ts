@@ -4,7 +4,7 @@ import { withTimeout } from '../core/abort.ts'
 import type { Address } from './address.ts'
 import { send } from './send.ts'
 
-/** Longer than `/readyz` itself waits for the database and Temporal (2 s). */
+/** The time limit for `/readyz`, which is longer than `/readyz` itself waits for the database and Temporal (2 s). */
 const READY_TIMEOUT_MS = 4_000
 
 /** Checks that the API answers and is ready, and that it accepts the token. `expected`: no answer is an error, not a warning. */
@@ -22,7 +22,7 @@ export async function doctorApi(address: Address, expected: boolean): Promise<Do
   }
 }
 
-/** Throws when there is no answer. */
+/** Checks that the API is ready. Throws if there is no answer. */
 async function checkReady(url: string): Promise<DoctorFinding> {
   const response = await withTimeout(READY_TIMEOUT_MS, () => fetch(`${url}/readyz`, { redirect: 'error' }))
   const body = (await withTimeout(READY_TIMEOUT_MS, () => response.json()).catch(() => null)) as Partial<

@@ -1,13 +1,13 @@
 import { InvalidArgumentError } from 'commander'
 
 export interface EffectName {
-  /** `0-sql.update` */
+  /** The action's id, such as `0-sql.update`. */
   action: string
   /** The target's key, which may contain slashes; `-` for an action that runs once. */
   target: string
 }
 
-/** `0-sql.update/run-7` → action and target. Throws commander's InvalidArgumentError. */
+/** Reads `0-sql.update/run-7` as an action and a target. Throws commander's InvalidArgumentError. */
 export function parseEffect(text: string): EffectName {
   const match = /^([^/]+)\/([\s\S]+)$/.exec(text)
   if (!match)

@@ -5,7 +5,7 @@ import type { Outcome } from '../core/incident.ts'
 export const STILL_WAITING = 8
 /** The freeze is on, but a session that was asking for a permit could not be ended and may still get it. */
 export const FREEZE_NOT_COMPLETE = 7
-/** Usage error or bad input. */
+/** The exit code for wrong usage and bad input. */
 export const USAGE = 2
 
 const OF_ERROR: Record<ErrorCode, number> = {
@@ -42,7 +42,7 @@ export function exitCodeOf(error: unknown): number {
   return isRunbookError(error) ? OF_ERROR[error.code] : 1
 }
 
-/** The exit code of `watch`; null: the incident is not closed. */
+/** The exit code of `watch`. The outcome is null if the incident is not closed. */
 export function exitCodeOfOutcome(outcome: Outcome | null): number {
   return outcome === null ? STILL_WAITING : OF_OUTCOME[outcome]
 }

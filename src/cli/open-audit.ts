@@ -7,7 +7,7 @@ import { requireMigrated } from '../history/migrate.ts'
 import { projectDirectory } from './address.ts'
 import type { Terminal } from './terminal.ts'
 
-/** Some statements read the whole history. */
+/** The time limit for a statement. It is long because some statements read the whole history. */
 const ANSWER_TIMEOUT_MS = 600_000
 
 export interface AuditedHistory {

@@ -13,11 +13,11 @@ import type { Terminal } from './terminal.ts'
 export interface Project {
   paths: string[]
   options: LoadOptions
-  /** Absent if there is none: then connections, groups and channels are not checked. */
+  /** The configuration. If there is none, connections, groups and channels are not checked. */
   config?: Config
 }
 
-/** Throws `RUNBOOK_BAD_INPUT` for a path that does not exist. */
+/** Finds the runbooks and the configuration. Throws `RUNBOOK_BAD_INPUT` for a path that does not exist. */
 export function openProject({ cwd, env }: Terminal, paths: string[]): Project {
   const file = findConfig(cwd, paths)
   const config = file === undefined ? undefined : loadConfig({ file, env, cwd })
@@ -58,13 +58,16 @@ function loadOptions(config: Config | undefined): LoadOptions {
   }
 }
 
-/** Throws `RUNBOOK_CONFIG`. */
+/** Throws `RUNBOOK_CONFIG` if a rule of the policy names an action kind that does not exist. */
 function requirePolicyKinds({ file, policy }: Config): void {
   const unknown = unknownPolicyKinds(policy)
   if (unknown.length > 0) throw new RunbookError('RUNBOOK_CONFIG', unknown.map((one) => `${file}: ${one}`).join('\n'))
 }
 
-/** Undefined with an identity provider: it knows further people and groups. */
+/**
+ * The configured people of each group. Undefined if there is an identity provider, because it knows further people and
+ * groups.
+ */
 function peopleByGroup({ people, oidc }: Config): Record<string, string[]> | undefined {
   if (oidc) return undefined
   const groups: Record<string, string[]> = {}

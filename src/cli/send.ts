@@ -9,7 +9,9 @@ export interface ApiRequest {
   method?: 'GET' | 'POST'
   headers?: Record<string, string>
   body?: string
-  /** For a response that is a stream: aborts it. The timeout then only covers the time until the response starts. */
+  /**
+   * A signal that aborts a response that is a stream. The timeout then covers only the time until the response starts.
+   */
   until?: AbortSignal
 }
 
@@ -33,7 +35,7 @@ export async function send(address: Address, path: string, request: ApiRequest =
       signal: timeout.signal,
     })
     if (!response.ok) throw await errorFrom(response, url)
-    // Read the whole body within the timeout; a stream is read by the caller.
+    // The whole body is read within the timeout, except that of a stream, which the caller reads.
     return until ? response : new Response(response.status === 204 ? null : await response.arrayBuffer(), response)
   } catch (error) {
     if (isRunbookError(error) || until?.aborted) throw error

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 
-/** `run-7,run-8` → the keys, without duplicates. */
+/** The keys in a list such as `run-7,run-8`, without duplicates. */
 export function parseTargets(text: string): string[] {
   const keys = [...new Set(text.split(',').map((key) => key.trim()))].filter((key) => key !== '')
   if (keys.length === 0)

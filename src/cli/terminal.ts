@@ -12,14 +12,14 @@ export interface Terminal {
   log(text: string): void
   /** Writes raw text to stdout, for a frame that is redrawn. */
   draw(text: string): void
-  /** Stdin and stdout are terminals, so questions can be asked. */
+  /** Whether stdin and stdout are terminals, so that questions can be asked. */
   readonly interactive: boolean
-  /** Stdout is a terminal, so a frame can be redrawn in place. */
+  /** Whether stdout is a terminal, so that a frame can be redrawn in place. */
   readonly live: boolean
   /** Columns and lines of stdout; 80 and 24 if it is not a terminal. */
   readonly width: number
   readonly height: number
-  /** For stdout; without effect in a pipe or with NO_COLOR. */
+  /** The colours for stdout. They have no effect in a pipe or if NO_COLOR is set. */
   readonly colours: Colours
   readonly env: Record<string, string | undefined>
   readonly cwd: string

@@ -42,7 +42,7 @@ export interface Config {
   limits: Limits
   /** The identity provider whose tokens people may log in with. */
   oidc?: Oidc
-  /** For `doctor`: what works but should be changed. */
+  /** Settings that work but should be changed, for `runbook doctor`. */
   warnings: string[]
 }
 
@@ -76,7 +76,7 @@ export interface PostgresConnection {
 export interface Sentinel {
   /** The primary's name in the sentinels' configuration. */
   name: string
-  /** `10.0.0.1:26379` */
+  /** The addresses of the sentinels, such as `10.0.0.1:26379`. */
   addresses: string[]
   /** The password of the sentinels, not of the Redis servers. */
   password?: Secret
@@ -171,9 +171,9 @@ export interface Channel {
 }
 
 export interface AlertRule {
-  /** Label → value that an alert must have. */
+  /** The labels that an alert must have, with their values. */
   match: Record<string, string>
-  /** Incident type. */
+  /** The type of the incident to open. */
   incident: string
   /** Input → the field of the alert that holds its value, such as `labels.run_id`, or a constant. */
   inputs: Record<string, string | { value: string }>

@@ -95,7 +95,7 @@ function addSecret(value: string, isWord: boolean): void {
   if (isWord) {
     if (words.has(value)) return
     words.add(value)
-    // After a field's name, such as `password: postgres` or `"dbPassword":"postgres"`.
+    // Matches a common word after a field's name, such as `password: postgres` or `"dbPassword":"postgres"`.
     wordPattern = new RegExp(
       `(${SECRET_NAME.source})(\\w{0,20}["']?\\s{0,3}[:=]\\s{0,3}["']?)(?:${alternatives([...words])})(?![\\w-])`,
       'gi',
@@ -138,7 +138,7 @@ export function isNamedSecret(name: string, text: string): boolean {
   return words.has(text) && SECRET_NAME.test(name)
 }
 
-/** Shorter values would also match inside ordinary words. */
+/** Shorter values are not treated as secrets, because they would also match inside ordinary words. */
 const MIN_LENGTH = 8
 const SECRET_NAME = /pass|secret|token|key|cred|auth/i
 

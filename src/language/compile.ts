@@ -23,11 +23,11 @@ import type { Section } from './structure/section.ts'
 export type { CompileOptions } from './compile/context.ts'
 
 export interface Compilation {
-  /** Absent when a problem is an error. */
+  /** The compiled plan. Absent if a problem is an error. */
   plan?: Plan
-  /** SHA-256 of the plan's canonical JSON. */
+  /** The SHA-256 of the plan's canonical JSON. */
   planDigest?: string
-  /** In the order of the file. */
+  /** The problems, in the order of the file. */
   problems: Problem[]
 }
 

@@ -71,7 +71,9 @@ export interface Colours {
 
 const PLAIN: Colours = { red: (text) => text, yellow: (text) => text, dim: (text) => text, bold: (text) => text }
 
-/** For people: place, message and rule on one line, then the code frame; a blank line between two problems. */
+/**
+ * The problems as text: place, message and rule on one line, then the code frame; a blank line between two problems.
+ */
 export function renderText(problems: Problem[], colours: Colours = PLAIN): string {
   return sortProblems(problems)
     .map((problem) => {
@@ -82,12 +84,12 @@ export function renderText(problems: Problem[], colours: Colours = PLAIN): strin
     .join('\n')
 }
 
-/** For programs: a JSON array of problems, in order. */
+/** The problems as a JSON array, in order. */
 export function renderJson(problems: Problem[]): string {
   return JSON.stringify(sortProblems(problems), null, 2)
 }
 
-/** GitHub workflow commands, which GitHub shows as annotations next to the changed lines. */
+/** The problems as GitHub workflow commands, which GitHub shows as annotations next to the changed lines. */
 export function renderGithub(problems: Problem[]): string {
   return sortProblems(problems)
     .map(({ severity, file, line, column, endLine, endColumn, rule, message }) => {

@@ -1,7 +1,7 @@
 /** A token of a SQL statement. Between two tokens there are only spaces and operators. */
 export interface SqlToken {
   kind: 'word' | 'quoted' | 'comment'
-  /** As written. */
+  /** The token as it is written. */
   text: string
   start: number
   end: number
@@ -49,7 +49,7 @@ function endOfEscaped(sql: string, from: number): number {
   return sql.length
 }
 
-/** Comments nest in PostgreSQL. */
+/** The index after a comment. Comments can be nested in PostgreSQL. */
 function endOfComment(sql: string, from: number): number {
   let depth = 1
   for (let i = from; i < sql.length; i++) {

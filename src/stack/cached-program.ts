@@ -10,9 +10,9 @@ type Log = (line: string) => void
 
 /** A server program that is used from PATH or from our cache, and downloaded or built into the cache when it is in neither. */
 export interface Program {
-  /** For log lines: `Temporal`. */
+  /** The program's name in log lines, such as `Temporal`. */
   title: string
-  /** Its files in the cache begin with this: `temporal`. */
+  /** The beginning of the names of its files in the cache, such as `temporal`. */
   name: string
   /** The names to look for on PATH, the preferred one first. */
   onPath: readonly string[]
@@ -31,7 +31,7 @@ export interface FoundProgram {
 
 /** One way to obtain a program. */
 export interface Way {
-  /** For log lines: `Go on PATH`. */
+  /** The name in log lines, such as `Go on PATH`. */
   name: string
   /** The path where the program is now, or the reason why it could not be obtained, in one line. */
   obtain(): Promise<{ path: string } | { failed: string }>
@@ -49,13 +49,18 @@ export function wayTo(path: string, name: string, obtain: () => Promise<string |
 }
 
 export interface Ways {
-  /** They give the pinned version, at `pinnedPath`. */
+  /** The ways that give the pinned version, at `pinnedPath`. */
   pinned: readonly Way[]
-  /** They take long, need root or give another version: used when the cache has no version at all. */
+  /**
+   * The ways that take long, need root or give another version. They are used only if the cache has no version at all.
+   */
   other: readonly Way[]
 }
 
-/** After the pinned version could not be obtained, the cache's other version is used this long before that is tried again. */
+/**
+ * If the pinned version could not be obtained, another version in the cache is used for this long before the next
+ * attempt.
+ */
 const TRY_AGAIN_MS = 24 * 3_600_000
 
 export function pinnedPath(program: Program): string {

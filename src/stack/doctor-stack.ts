@@ -17,7 +17,7 @@ import { USUAL_PORTS } from './usual-ports.ts'
 const ANSWER_WITHIN_MS = 3_000
 
 export interface DoctorStackOptions {
-  /** True when something is missing that a start in this folder would create. */
+  /** Whether something is missing that a start in this folder would create. */
   needed: boolean
   /** The command that starts it. */
   start: string
@@ -86,7 +86,7 @@ function notRunning(dir: string, { needed, start }: DoctorStackOptions): DoctorF
     : { name: 'stack', ok: true, detail }
 }
 
-/** A running process may still not answer: each server is queried. */
+/** Queries each server, because a process that runs may still not answer. */
 async function servers(dir: string, stack: RunningStack, { start }: DoctorStackOptions): Promise<DoctorFinding[]> {
   const { pid, postgresUrl, redisUrl, temporalAddress, temporalUiUrl } = stack
   const fix = `if it does not recover, stop process ${pid} (Ctrl-C in its terminal), then run ${start}`
@@ -110,7 +110,7 @@ async function servers(dir: string, stack: RunningStack, { start }: DoctorStackO
   ]
 }
 
-/** A usual port that is in use is not an error: another one is chosen. */
+/** Reports usual ports that are in use. This is no error, because other ports are chosen. */
 async function ports(): Promise<DoctorFinding[]> {
   const taken: string[] = []
   for (const [name, [usual]] of Object.entries(USUAL_PORTS)) {

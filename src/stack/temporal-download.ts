@@ -10,12 +10,12 @@ import { inWorkDir } from './work-dir.ts'
 const SERVICE = 'https://temporal.download/temporal-cli'
 
 export interface DownloadOptions {
-  /** `1.9.1` */
+  /** The version to download, such as `1.9.1`. */
   version: string
   service?: string
   /** How long the service may take to name the archive. Where the network drops packets, every start would wait this long. */
   answerWithinMs?: number
-  /** How long no byte may arrive before the download is given up. */
+  /** The download is given up if no byte arrives for this long. */
   silenceMs?: number
   log(line: string): void
 }
@@ -69,7 +69,7 @@ async function askForArchive(url: URL, signal: AbortSignal) {
   return (await response.json()) as { archiveUrl?: unknown; fileToExtract?: unknown }
 }
 
-/** Gives up when nothing arrives for `silenceMs`. */
+/** Downloads a file, and gives up if nothing arrives for `silenceMs`. */
 async function download(url: string, file: string, silenceMs: number, log: (line: string) => void): Promise<void> {
   const silence = timeLimit(silenceMs, `nothing arrived for ${silenceMs / 1000} s`)
   try {

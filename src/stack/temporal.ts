@@ -11,7 +11,7 @@ export interface TemporalServer {
   /** The folder for the file with the state; null keeps the state in memory. */
   stateDir: string | null
   port: number
-  /** Null for no web UI. */
+  /** The port of the web UI; null for no web UI. */
   uiPort: number | null
   namespace: string
   searchAttributes: Readonly<Record<string, SearchAttributeType>>

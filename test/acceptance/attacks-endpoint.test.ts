@@ -36,7 +36,7 @@ escalate: { to: [platform-support], message: nothing was found }
 `
 
 const MB = 1024 * 1024
-/** Expands to 300 MB. */
+/** A compressed body of a few hundred kilobytes that expands to 300 MB. */
 const BOMB = gzipSync(Buffer.alloc(300 * MB, 'a'), { level: 9 })
 
 const ATTACKS: Record<string, (response: ServerResponse, isMetrics: boolean) => void | Promise<void>> = {

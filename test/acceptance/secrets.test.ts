@@ -14,7 +14,10 @@ import { openWorld, workflowOf, type World } from './world.ts'
 
 /** Secrets that exist only in this test, by the place where each is planted. No other place may contain one. */
 const planted: Record<string, string> = {}
-/** The same for values that no rule redacts. The search must find them; otherwise the search itself does not work. */
+/**
+ * Values that no rule redacts, by the place where each is planted. The search must find them; otherwise the search
+ * itself does not work.
+ */
 const control: Record<string, string> = {}
 
 function plant(place: string, canaries = planted): string {

@@ -17,7 +17,10 @@ type PermitStep = 'start' | 'locked' | 'read' | 'ended'
 
 interface Session {
   step: PermitStep
-  /** It no longer takes steps by itself, but its transaction is open. After the freeze it may continue. */
+  /**
+   * Whether the session no longer takes steps by itself while its transaction is open. After the freeze it may
+   * continue.
+   */
   isStopped: boolean
   /** The freeze may not end it, because it belongs to another role. */
   isForeign: boolean

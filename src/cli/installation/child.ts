@@ -5,7 +5,7 @@ import { RunbookError } from '../../core/errors.ts'
 import { respawnPauseMs } from '../../stack/respawn-pause.ts'
 
 export interface ChildOptions {
-  /** For log lines: `worker`. */
+  /** The name in log lines, such as `worker`. */
   name: string
   argv: string[]
   cwd: string
@@ -29,7 +29,7 @@ const STOP_MS = 20_000
 export class Child {
   readonly #options: ChildOptions
   #process: ChildProcess | undefined
-  /** Aborted by `stop`. */
+  /** Aborted by `stop`, so that the process is not started again. */
   #life = new AbortController()
   /** The address of its server, from its ready message. */
   url: string | undefined
@@ -50,7 +50,7 @@ export class Child {
       throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: it ${failed}; its log is ${logFile}`)
   }
 
-  /** Null when it is ready, else how it ended before it was ready. */
+  /** Starts the process. Returns null when the process is ready, else how it ended before it was ready. */
   async #launch(): Promise<string | null> {
     const { argv, cwd, env, logFile } = this.#options
     const log = openSync(logFile, 'a', 0o600)
@@ -68,7 +68,7 @@ export class Child {
       child.once('error', (error) => settle(`could not be run (${error.message})`))
     })
     if (typeof outcome === 'string') {
-      // Not `stop`, which would also stop the attempts to start it again after a crash.
+      // `stop` is not used here, because it would also end the attempts to start the process again after a crash.
       await end(child)
       return outcome
     }
@@ -77,7 +77,9 @@ export class Child {
     return null
   }
 
-  /** Starts it again until it is ready. Logs each time that it ended, and when it is running again. */
+  /**
+   * Starts the process again until it is ready. Logs each time that the process ended, and when it is running again.
+   */
   async #startAgain(ended: string): Promise<void> {
     const { name, respawn, logFile, log } = this.#options
     const { signal } = this.#life
@@ -91,18 +93,18 @@ export class Child {
     if (how === null) log(`${name} is running again`)
   }
 
-  /** For fault tests: `SIGKILL` gives it no time to clean up. */
+  /** Sends a signal to the process, for fault tests. `SIGKILL` gives the process no time to clean up. */
   kill(signal: NodeJS.Signals): void {
     this.#process?.kill(signal)
   }
 
-  /** Asks it to end, and kills it when it has not ended after 20 s. */
+  /** Asks the process to end, and kills it if it has not ended after 20 s. */
   async stop(): Promise<void> {
     this.#life.abort()
     if (this.#process) await end(this.#process)
   }
 
-  /** Starts it again after a `stop`. */
+  /** Starts the process again after a `stop`. */
   async startAgain(): Promise<void> {
     this.#life = new AbortController()
     await this.start()

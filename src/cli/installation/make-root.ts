@@ -6,7 +6,7 @@ export interface RootOptions {
   /** The folder whose configuration is copied; its programs and runbooks are used where they are. */
   pattern: string
   root: string
-  /** Keeps several example systems on one Redis apart. */
+  /** The key prefix of the example system, which separates several example systems on one Redis. */
   maestroPrefix?: string
 }
 

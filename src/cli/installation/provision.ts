@@ -14,9 +14,9 @@ export interface Servers {
 
 /** Names that separate several installations on one PostgreSQL and Redis. */
 export interface InstallationNames {
-  /** `runbook`: the engine's database, and the prefix of its roles. */
+  /** The name of the engine's database and the prefix of its roles, such as `runbook`. */
   engine: string
-  /** `maestro`: the example's database and owner. */
+  /** The name of the example's database and of its owner, such as `maestro`. */
   maestro: string
 }
 

@@ -21,7 +21,7 @@ export async function untilEnded(
       resolve()
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
-    // The parent was killed: nothing else would end us.
+    // If the parent was killed, no signal ends this process, so it ends when the channel to the parent closes.
     if (process.channel) process.once('disconnect', resolve)
     finished.then(() => resolve(), reject)
   })

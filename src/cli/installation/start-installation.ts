@@ -17,14 +17,14 @@ import { provision, provisionMaestro, type InstallationNames, type Servers } fro
 export interface InstallationOptions {
   /** The folder with `runbook.config.yaml` and `.runbook/`. */
   root: string
-  /** `file`: Temporal's state survives a stop. */
+  /** Where Temporal keeps its state. With `file`, the state survives a stop. */
   temporal: 'file' | 'memory'
   /** Whether to start the example system too, with its processes and credentials. */
   maestro: boolean
   /** Running servers, which several installations can share. Default: an embedded stack is started, and ended by `stop`. */
   stack?: Servers
   names?: InstallationNames
-  /** Written to `.runbook/env` before anything starts: ports, a channel's webhook. */
+  /** Variables that are written to `.runbook/env` before anything starts, such as ports or the webhook of a channel. */
   env?: Record<string, string>
   log(line: string): void
 }
@@ -91,8 +91,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 }
 
 /**
- * Remembers a signal until `check`. While the servers start, the stack ends itself at a signal. After that, the current step is
- * finished first, since a process that is only half started cannot be ended.
+ * Remembers a signal until `check` is called. While the servers start, the stack ends itself at a signal. Later, the
+ * current step is finished first, because a process that is still starting cannot be ended.
  */
 function watchSignals(log: (line: string) => void) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -115,7 +115,10 @@ function watchSignals(log: (line: string) => void) {
   }
 }
 
-/** A broken runbook does not affect the others: without this line, nobody would notice until it is needed. */
+/**
+ * Logs which runbooks are broken. They do not affect the others, so without this line nobody would notice before they
+ * are needed.
+ */
 async function reportBrokenRunbooks(root: string, log: (line: string) => void): Promise<void> {
   const config = loadConfig({ cwd: root, env: processEnvironment(root) })
   for (const broken of brokenRunbooks(config, await loadCatalogue(config)))

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 import { visibleLine } from '../../core/displayable.ts'
 
-/** Applied to a text after it was cut to its width. */
+/** A function that styles a text after the text was cut to its width. */
 export type Style = (text: string) => string
 export type Part = string | readonly [text: string, style: Style]
 
@@ -13,7 +13,7 @@ const SEGMENTED_AT_ONCE = 1_000
 function* graphemes(text: string): Generator<string> {
   for (let start = 0; start < text.length;) {
     const segments = [...SEGMENTER.segment(text.slice(start, start + SEGMENTED_AT_ONCE))]
-    // The last one may continue in the next piece.
+    // The last character of a piece may continue in the next piece.
     if (start + SEGMENTED_AT_ONCE < text.length && segments.length > 1) segments.pop()
     for (const { segment } of segments) {
       yield segment

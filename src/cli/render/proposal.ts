@@ -16,7 +16,7 @@ export interface Page {
   colours: Colours
   /** Milliseconds since the epoch. */
   now: number
-  /** Questions can be asked. */
+  /** Whether questions can be asked. */
   interactive: boolean
 }
 
@@ -36,7 +36,9 @@ export function gateLines(incident: string, gate: GateView, page: Page, maxActio
   ]
 }
 
-/** What keeps the remedy from some targets, and until when: to be read before anybody approves. */
+/**
+ * Lines that say what keeps the remedy from some targets, and until when. A person should read them before approving.
+ */
 function obstacleLines({ obstacles }: GateView, { width, colours, now }: Page, max = Infinity): string[] {
   const shown = obstacles.length <= max ? obstacles : obstacles.slice(0, max - 1)
   const lines = shown.flatMap(({ message, endsAt }) => {
@@ -49,7 +51,7 @@ function obstacleLines({ obstacles }: GateView, { width, colours, now }: Page, m
   )
 }
 
-/** Who may not approve, or not without more, by the policy of the configuration. */
+/** Lines that say what the policy of the configuration demands of the approval besides the runbook. */
 function policyLines({ proposal, groups }: GateView, width: number): string[] {
   const { policy } = proposal.approval
   const demands = policy && furtherDemands(policy, groups)
@@ -70,7 +72,7 @@ function waitText(gate: GateView, now: number): string {
   return `${who} · ${left > 0 ? `expires in ${humanDuration(left)}` : 'expired'}`
 }
 
-/** `needs 2 approvals from oncall or platform-support`. */
+/** The needed approvals as text, such as `needs 2 approvals from oncall or platform-support`. */
 export function neededApprovals(count: number, groups: string[]): string {
   return `needs ${plural(count, 'approval')} from ${groups.join(' or ')}`
 }
@@ -152,7 +154,7 @@ function indented(text: string, by: number, width: number): string[] {
   return wrap(text, width - by).map((one) => ' '.repeat(by) + one)
 }
 
-/** The targets in a question: `3 targets (run-7, run-8, run-9)`. */
+/** The targets as text for a question, such as `3 targets (run-7, run-8, run-9)`. */
 export function targetsInWords(keys: string[]): string {
   if (keys.length === 1 && keys[0] === '-') return 'it'
   const named = keys.length > 5 ? `${keys.slice(0, 5).join(', ')} and ${keys.length - 5} more` : keys.join(', ')

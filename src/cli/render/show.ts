@@ -117,10 +117,10 @@ function endOfRound({ gate, verified, unverifiable, targets, effects }: RoundVie
   return `${[targetCounts(targets), ...verdict].join(', ')}${why === undefined ? '' : `. ${why}`}`
 }
 
-/** The worst first, so that it is seen. */
+/** The states in the order in which they are shown. The worst is first, so that people see it. */
 const WORST_FIRST: readonly TargetState[] = ['unknown', 'refused', 'permitted', 'proposed', 'skipped', 'applied']
 
-/** `1 refused, 3 applied` */
+/** The number of targets in each state as text, such as `1 refused, 3 applied`. */
 function targetCounts(targets: RoundView['targets']): string {
   return WORST_FIRST.flatMap((state) => {
     const count = targets.filter((target) => target.state === state).length
@@ -128,7 +128,7 @@ function targetCounts(targets: RoundView['targets']): string {
   }).join(', ')
 }
 
-/** Why a target is unknown, refused or skipped; of several, the worst. */
+/** Why the target in the worst state is unknown, refused or skipped. */
 function whyNotApplied(targets: RoundView['targets'], effects: RoundView['effects']): string | undefined {
   for (const state of ['unknown', 'refused', 'skipped'] as const)
     for (const target of targets)
@@ -174,7 +174,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   ]
 }
 
-/** While an approval waits for the end of a freeze, of a lease or of an outage. */
+/** A line that says until when an approval is valid, while it waits for the end of a freeze, a lease or an outage. */
 function validityLines({ outcome }: IncidentView, { gate, effects }: RoundView, { width }: Page): string[] {
   if (outcome !== null || effects.length > 0 || !gate?.validUntil) return []
   return [line(width, ` valid until ${clockText(gate.validUntil)}`)]
@@ -185,7 +185,7 @@ function checkText({ name, status, rows, truncated }: CheckView): string {
   return rows === null ? name : `${name} ${plural(rows, 'row')}${truncated ? '+' : ''}`
 }
 
-/** Why checks failed: the causes that read them cannot be judged, and this is the first thing to mend. */
+/** Lines that say why checks failed. They come first, because causes that read a failed check are undetermined. */
 function failedCheckLines({ checks }: RoundView, { width, colours }: Page): string[] {
   return checks
     .filter(({ status, error }) => status === 'failed' && error !== null)

@@ -11,11 +11,11 @@ import { compileParameters, resultOf } from './compile-parameters.ts'
 export const DEFAULT_POLL_MS = 5_000
 
 export interface ActionScopes {
-  /** For an action on each target: includes the name in `for`. */
+  /** The scope of an action on each target, which includes the name in `for`. */
   perTarget: Scope
-  /** For an action with `once`: the items are known only as `affects`. */
+  /** The scope of an action with `once`, in which the items are known only as `affects`. */
   once: Scope
-  /** For `wait`: `inputs` and `targets`. */
+  /** The scope of `wait`, with `inputs` and `targets`. */
   afterwards: Scope
   /** The checks that `wait` can run again. */
   diagnosis: CompiledChecks

@@ -18,7 +18,7 @@ export interface CompiledParameters {
   with: Record<string, Value>
   /** The checks that the parameters read. */
   checks: string[]
-  /** Parameter → the names that it reads. */
+  /** The names that each parameter reads. */
   names: Record<string, string[]>
 }
 
@@ -38,7 +38,7 @@ export function resultOf(kind: Kind, tree: MapTree | undefined): Type {
   }
 }
 
-/** Whether a parameter is next to `with` instead of in it. That was reported. */
+/** Whether a parameter is next to `with` instead of in it. This was reported before. */
 export function hasParameterOutside(kind: Kind, section: Section): boolean {
   return Object.keys(kind.parameters).some((name) => section.has(name))
 }
@@ -229,7 +229,7 @@ function checkTogether(context: Context, kind: Kind, tree: MapTree, compiled: Re
   try {
     problems = kind.validate?.(literals(tree)) ?? []
   } catch {
-    // A malformed parameter, which was reported already.
+    // A parameter is malformed. This was reported before.
     problems = []
   }
   for (const { parameter, message } of problems) {

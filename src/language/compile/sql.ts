@@ -10,7 +10,7 @@ export interface SqlProblem {
 }
 
 interface Token {
-  /** In lower case. */
+  /** The word in lower case. */
   word: string
   start: number
   /** How many parentheses are open around it. */

@@ -10,7 +10,7 @@ export { EvaluationError } from './runtime-values.ts'
 
 interface Ready {
   program: Program
-  /** The value may contain durations, which must be converted to strings. */
+  /** Whether the value may contain durations, which must be converted to strings. */
   converts: boolean
 }
 

@@ -1,4 +1,4 @@
-// Longer than other files, because it is one table of all functions.
+// This file is longer than others, because it is one table of all functions.
 import type { Type } from '../../core/plan.ts'
 import { assignable, isList, isNullable, isNumber, orNull, unify, withoutNull } from './types.ts'
 import { Duration, EvaluationError, MAX_LENGTH, compare, durationFrom, equal, show, toText } from './runtime-values.ts'
@@ -10,14 +10,16 @@ import type { Meter, Value } from './runtime-values.ts'
  */
 export interface CelFunction {
   name: string
-  /** For people: `join(list of string, separator) → string`. */
+  /** The signature as text, such as `join(list of string, separator) → string`. */
   signature: string
   summary: string
   example: string
   /** The type of the result for these arguments; undefined if the function does not accept them. */
   result(args: Type[]): Type | undefined
   run(args: Value[], meter: Meter): Value
-  /** A longer list gives a longer or greater result. Needed to judge expressions over truncated rows. */
+  /**
+   * True if a longer list gives a longer or greater result. This is needed to judge expressions over truncated rows.
+   */
   isMonotonic?: true
 }
 

@@ -13,13 +13,13 @@ export const GROWS = 1
 export const SHRINKS = 2
 const ANY = GROWS | SHRINKS
 
-/** By check. Checks that cannot change the value are omitted. */
+/** The possible changes of a value, by check. Checks that cannot change the value are omitted. */
 export type Effects = ReadonlyMap<string, number>
 
 export interface CheckScope {
-  /** Check name → all checks that its parameters depend on, directly or indirectly. */
+  /** For each check, all checks that its parameters depend on, directly or indirectly. */
   checks: Readonly<Record<string, readonly string[]>>
-  /** Check name → fields other than `rows` that a truncated result changes, with the possible change (bits). */
+  /** For each check, the fields other than `rows` that a truncated result changes, with the possible changes (bits). */
   partial?: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Names such as `affects`, whose value comes from an expression with these effects. */
   derived?: Readonly<Record<string, { checks: readonly string[]; effects: Effects }>>

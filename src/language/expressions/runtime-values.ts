@@ -28,7 +28,10 @@ export class EvaluationError extends Error {
 const MAX_STEPS = 1_000_000
 export const MAX_LENGTH = 65_536
 
-/** All expressions of one activation together cost too much. Not an EvaluationError: nothing may go on as if one value were missing. */
+/**
+ * All expressions of one activation together cost too much. This is not an EvaluationError, because the interpreter
+ * must not continue as if one value were missing.
+ */
 export class BudgetError extends Error {
   override readonly name = 'BudgetError'
 }
@@ -63,7 +66,7 @@ export class Meter {
     if (this.left < 0)
       throw new EvaluationError('the expression costs too much; filter or join in SQL, or nest fewer loops')
   }
-  /** For work that is linear in the length of a string. */
+  /** Counts the cost of work that is linear in the length of a string. */
   spendText(length: number): void {
     this.spend(1 + (length >> 6))
   }

@@ -33,7 +33,7 @@ export function fieldType(type: { object: Record<string, Type> }, name: string):
   return Object.hasOwn(type.object, name) ? type.object[name] : undefined
 }
 
-/** For people: `list of {id: string, attempt: int}`, `string or null`. */
+/** The type as text, such as `list of {id: string, attempt: int}` or `string or null`. */
 export function formatType(type: Type): string {
   if (type === NULL) return 'null'
   if (type === 'dyn') return 'any value'
@@ -45,14 +45,14 @@ export function formatType(type: Type): string {
   return `{${shown.join(', ')}${fields.length > shown.length ? ', …' : ''}}`
 }
 
-/** With its article: `an int`, `a list of string`. */
+/** The type as text with its article, such as `an int` or `a list of string`. */
 export function aType(type: Type): string {
   const text = formatType(type)
   if (text === 'null' || text.startsWith('any ') || text.startsWith('{')) return text
   return /^[aeiou]/.test(text) ? `an ${text}` : `a ${text}`
 }
 
-/** The same, in upper case for the start of a sentence. */
+/** Like `aType`, but with a capital letter for the start of a sentence. */
 export function aTypeFirst(type: Type): string {
   const text = aType(type)
   return text.charAt(0).toUpperCase() + text.slice(1)

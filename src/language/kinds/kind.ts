@@ -6,11 +6,11 @@ import type { Type } from '../../core/plan.ts'
  * same name in activities/checks or activities/actions implements it; a test compares the two.
  */
 export interface Kind {
-  /** `sql.query` */
+  /** The kind's name, such as `sql.query`. */
   name: string
   /** `read`: a check. `write`: an action that needs an approval. `message` and `person`: actions that need no approval. */
   access: 'read' | 'write' | 'message' | 'person'
-  /** One sentence. */
+  /** What the kind does, in one sentence. */
   summary: string
   /** Further paragraphs: what it reads or writes, and its limits. */
   doc: string

@@ -18,7 +18,10 @@ export function explainSyntax(code: string, text: string, at: Span): string {
   return SENTENCES[code] ?? `This is not valid YAML (${code.toLowerCase().replaceAll('_', ' ')}).`
 }
 
-/** The place to report. For a line that is indented too deep, the parser reports the line above it. */
+/**
+ * The place to report. It differs from the parser's place for a line that is indented too deep, because the parser
+ * names the line above it.
+ */
 export function placeOfSyntax(code: string, text: string, at: Span): Span {
   if (code !== 'BLOCK_AS_IMPLICIT_KEY' || !explainSyntax(code, text, at).startsWith(DEEPER)) return at
   const end = text.indexOf('\n', at.start)

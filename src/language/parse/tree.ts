@@ -7,9 +7,9 @@ export type Tree = MapTree | ListTree | ScalarTree
 export interface ScalarTree extends Span {
   kind: 'scalar'
   value: string | number | boolean | null
-  /** How it is written, which decides how an offset in the value maps to one in the file. */
+  /** How the scalar is written, which determines how an offset in the value maps to an offset in the file. */
   style: 'plain' | 'quoted' | 'block'
-  /** A comment follows on the same line: perhaps the rest of a string that contains ` #`. */
+  /** Whether a comment follows on the same line. It may be the rest of a string that contains ` #`. */
   commented: boolean
 }
 
@@ -20,7 +20,7 @@ export interface ListTree extends Span {
 
 export interface MapTree extends Span {
   kind: 'map'
-  /** Written as `{a: 1}`. */
+  /** Whether the map is written as `{a: 1}`. */
   flow: boolean
   entries: Map<string, Entry>
 }
@@ -29,7 +29,10 @@ export interface Entry {
   name: string
   key: Span
   value: Tree
-  /** The file has its fields after it instead of indented under it. That was reported, and they were moved here. */
+  /**
+   * True if the file has this map's fields after its key instead of indented under it. This was reported, and the
+   * fields were moved into this map.
+   */
   hasDisplacedFields?: true
 }
 

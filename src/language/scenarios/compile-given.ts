@@ -25,7 +25,7 @@ export class GivenReader {
   readonly #reporter: Reporter
   readonly #plan: Plan
   readonly #types: Map<string, Type | 'ambiguous'>
-  /** Checks with a malformed result. Missing fields of these are not reported as well. */
+  /** Checks with a malformed result. For these checks, missing fields are not reported in addition. */
   readonly #malformed = new Set<string>()
   readonly #file: Given
 

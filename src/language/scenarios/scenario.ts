@@ -7,11 +7,11 @@ import type { Span } from '../parse/source.ts'
 export interface Scenario {
   name: string
   at: Span
-  /** Complete: defaults filled in. */
+  /** All inputs, with defaults filled in. */
   inputs: JsonObject
-  /** By the name of the check, or `<remedy>/<check>`. */
+  /** The results of each check, by its name or by `<remedy>/<check>`. */
   checks: ReadonlyMap<string, Phase[]>
-  /** One for each gate; further gates are approved immediately. */
+  /** The decisions, one for each gate. Further gates are approved immediately. */
   decisions: GateDecision[]
   effects: EffectRule[]
   expect: Expectation
@@ -28,7 +28,7 @@ export interface Phase {
 
 export interface GateDecision {
   decision: 'approve' | 'reject' | 'next-cause' | 'timeout' | 'cancel'
-  /** If absent, all targets. */
+  /** The keys of the approved targets; absent if all targets are approved. */
   targets?: string[]
   afterMs: number
 }
@@ -52,13 +52,13 @@ export interface Expectation {
   reason?: Expected<string>
   message?: Expected<string>
   rounds?: Expected<number>
-  /** The first round, the second … */
+  /** The expectations of the first round, the second round, and so on. */
   each: RoundExpectation[]
 }
 
 export interface RoundExpectation {
   causes: ({ cause: string } & Expected<Finding['holds']>)[]
-  /** null: no cause is treated. */
+  /** The name of the cause that is treated; null if none is. */
   cause?: Expected<string | null>
   because?: Expected<string>
   proposal?: Expected<ProposalExpectation | null>

@@ -159,7 +159,7 @@ function quoteIt(tree: Tree, first: string): string {
   return first === '{' || first === '[' ? ` If it is a string that begins with "${first}", put it in quotes.` : ''
 }
 
-/** A number or boolean in quotes is a string. */
+/** A hint for a number or boolean that is in quotes, which makes it a string. */
 function unquote(tree: Tree): string {
   const text = tree.kind === 'scalar' && tree.style === 'quoted' ? String(tree.value) : ''
   return /^(true|false|[0-9.]+)$/.test(text) ? ' Write it without quotes.' : ''
