@@ -35,7 +35,7 @@ export function capResult(result: JsonObject, redact: readonly string[] = []): J
 const COST_OF_ROW = 4
 
 /**
- * Like `capResult`, but for rows that may be large. It takes the rows one by one, gives other work its turn in between,
+ * Like `capResult`, for rows that may be large. It takes the rows one by one, gives other work its turn in between,
  * and stops when the result is full. So the rows are not all in memory at once, and the event loop is not blocked.
  */
 export async function capRows(

@@ -30,7 +30,7 @@ export function tlsProblem(error: unknown, message: string): string | undefined 
   return undefined
 }
 
-/** Like `tlsProblem`, but for an error about a file that the address names. */
+/** Like `tlsProblem`, for an error about a file that the address names. */
 export function fileProblem(error: unknown, why: string): string | undefined {
   const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown }
   if (syscall === 'open' || code === 'EISDIR') return `is not contacted: a file of the address cannot be read: ${why}`
