@@ -1,4 +1,4 @@
-/** Kubernetes builds the hashes in names of pods from these characters: no vowels, and no digits that look like letters. */
+/** The characters of the hashes in names of pods. Kubernetes uses neither vowels nor the digits 0, 1 and 3 in them. */
 const POD = '[bcdfghjklmnpqrstvwxz2456789]' // cspell:disable-line
 /** The end of a pod's name: hash and suffix of a deployment, time and suffix of a cron job, or only a suffix with a digit inside. */
 const POD_SUFFIX = new RegExp(
@@ -36,7 +36,7 @@ function isRandom(part: string): boolean {
 }
 
 /**
- * The number of single small letters between two capital letters, as in `FeU`. Names such as `getUserById` have none.
+ * The number of single lower-case characters between two capitals, as in `FeU`. Names such as `getUserById` have none.
  */
 function lonelySmallLetters(word: string): number {
   return (word.match(/[A-Z][a-z](?=[A-Z])/g) ?? []).length

@@ -157,7 +157,7 @@ function containsOne({ text, message, object }: LogRecord, contains: string[]): 
   const lower = text.toLowerCase()
   if (contains.some((part) => lower.includes(part))) return true
   if (!object || !text.includes('\\')) return false
-  // JSON writes quotes and some letters as escape sequences.
+  // JSON may write quotes and non-ASCII characters as escape sequences, so the decoded object is searched too.
   const decoded = `${message ?? ''}\n${JSON.stringify(object)}`.toLowerCase()
   return contains.some((part) => decoded.includes(part))
 }

@@ -112,7 +112,10 @@ function alternatives(texts: string[]): string {
   return texts.map((one) => one.replace(/[^A-Za-z0-9]/g, '\\$&')).join('|')
 }
 
-/** A word with at most four digits after it, such as `postgres` or `Password123`. Five consonants in a row are random letters. */
+/**
+ * A word with at most four digits after it, such as `postgres` or `Password123`. A value with five consonants in a row
+ * is random and no word.
+ */
 function isCommonWord(text: string, names: string[]): boolean {
   if (text.length < 3) return false
   if (names.includes(text.toLowerCase())) return true

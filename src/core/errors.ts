@@ -20,12 +20,12 @@ export type ErrorCode =
   | 'RUNBOOK_BAD_INPUT' // a value from the caller is missing or invalid: exit 2, HTTP 400
   | 'RUNBOOK_CONFIG' // the configuration file or an environment reference: exit 2
   | 'RUNBOOK_INVALID_RUNBOOK' // problems found by the compiler: exit 1, HTTP 422
-  | 'RUNBOOK_UNKNOWN_INCIDENT_TYPE' // exit 2, HTTP 400; detail.known
+  | 'RUNBOOK_UNKNOWN_INCIDENT_TYPE' // no runbook for this incident type: exit 2, HTTP 400; detail.known
   | 'RUNBOOK_NOT_FOUND' // no such incident, gate, evidence: exit 2, HTTP 404
   | 'RUNBOOK_CONFLICT' // the state does not allow it (closed, already decided, digest differs): exit 1, HTTP 409
   | 'RUNBOOK_TOO_MANY_REQUESTS' // a limit on requests: exit 1, HTTP 429; detail.retryAfterSeconds where waiting helps
-  | 'RUNBOOK_NOT_AUTHENTICATED' // exit 4, HTTP 401
-  | 'RUNBOOK_NOT_ALLOWED' // exit 4, HTTP 403
+  | 'RUNBOOK_NOT_AUTHENTICATED' // the caller has no valid token: exit 4, HTTP 401
+  | 'RUNBOOK_NOT_ALLOWED' // the person may not do this: exit 4, HTTP 403
   | 'RUNBOOK_UNREACHABLE' // a database, Redis, Temporal, the API does not answer: exit 1, HTTP 503
   | 'RUNBOOK_CHECK_FAILED' // a check could not run; stored as evidence, does not end the incident
   | 'RUNBOOK_FROZEN' // permit refused: freeze is on

@@ -168,7 +168,7 @@ export class Service implements ServiceControls {
     log(`${name} could not be started again: stop everything with Ctrl-C, then start it again`)
   }
 
-  /** Stops starting it again, because the caller is about to start or end it. */
+  /** Ends the attempts to start the server again, because the caller is about to start or end it. */
   async #endRespawning(): Promise<void> {
     const respawning = this.#respawning
     if (respawning === null) return

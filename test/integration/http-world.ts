@@ -206,7 +206,7 @@ async function dropDatabase(superuserUrl: string, names: { database: string; own
 
 let runs = 0
 
-/** A new incident; its id. */
+/** Opens an incident and returns its id. */
 export async function openIncident(world: HttpWorld): Promise<string> {
   runs += 1
   const opened = await world.call('POST', '/v1/incidents', {

@@ -413,6 +413,6 @@ test('a connection that refuses the login is not waited for', async () => {
   expect(closed.rounds[0]!.checks[0]!.error).toMatch(/refuses the login/)
   const { timeline } = await reviewIncident(world.engine.database, incident)
   expect(timeline.filter(({ kind }) => kind === 'unreachable')).toEqual([])
-  // The password is read from a file again.
+  // At its next start, Redis reads the original password from its file again.
   await servers.redis.stop()
 })

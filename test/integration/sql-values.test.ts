@@ -36,7 +36,7 @@ beforeAll(async () => {
   await admin.query(`CREATE DATABASE ${name}`)
   await admin.query(`CREATE ROLE ${name} LOGIN PASSWORD 'pw-of-${name}'`)
   const to = { host: url.hostname, port: Number(url.port) }
-  // Stands for a pooler: it passes everything on, and remembers what a client asked for at its login.
+  // This server acts as a pooler: it passes everything on, and records the parameters of each login.
   pooler = createServer((socket) => {
     const server = connect(to)
     socket.once('data', (packet) => startupPackets.push(packet.toString('latin1')))

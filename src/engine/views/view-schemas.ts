@@ -63,7 +63,7 @@ const summaryFields = {
   outcome: z.enum(OUTCOMES).nullable(),
   /** Why the incident ended with this outcome, in one sentence. */
   reason: z.string().nullable(),
-  /** `person:<name>`, `alert:<source>`, `handoff:<incident>`. */
+  /** Who or what opened the incident: `person:<name>`, `alert:<source>` or `handoff:<incident>`. */
   requester: z.string(),
   parent: z.string().nullable(),
   occurrences: z.int(),

@@ -214,7 +214,7 @@ const NOTHING_TO_VERIFY: PlanRemedy['verify'] = {
 }
 
 interface VerifyScopes {
-  /** `inputs` and `targets`. */
+  /** The scope of `verify`, with `inputs` and `targets`. */
   afterwards: Scope
   all: NamedSection[]
   diagnosis: CompiledChecks
