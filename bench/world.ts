@@ -1,3 +1,4 @@
+import { Current } from '../src/core/current.ts'
 import { incidentWorkflow } from '../src/engine/incident-workflow.ts'
 import { basename, join } from 'node:path'
 import { packageRoot } from '../src/cli/installation/package-root.ts'
@@ -56,7 +57,7 @@ export async function openWorld(dir: string, temporal: TemporalKind, log: (line:
     const engine = await engineOf(applicationUrl, diagnosedUrl, stack.temporal)
     cleanups.push(() => engine.close())
     const { plan } = runbookOf(engine)
-    const worker = await runWorker(engine, ['diagnose'], log)
+    const worker = await runWorker(new Current(engine), ['diagnose'], log)
     cleanups.push(() => worker.stop())
     const baselines = await startBaselines(engine.temporal, plan, diagnosedUrl)
     cleanups.push(() => baselines.stop())

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AlertSource } from '../core/alert.ts'
 import type { Effect } from '../core/effect.ts'
+import type { FileStatus } from '../core/file-status.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { DoneRequest, SettleRequest } from '../engine/requests.ts'
@@ -10,6 +11,8 @@ import type {
   IncidentSummary,
   IncidentView,
   Review,
+  RunbookVersion,
+  ShownIncident,
   TimelineEntry,
 } from '../engine/views/view-types.ts'
 import type { Control } from '../gate/controls.ts'
@@ -49,15 +52,25 @@ export class Client {
     return this.#post('/v1/incidents', { type, inputs })
   }
 
-  async list({ state, type, limit }: ListFilter): Promise<IncidentSummary[]> {
+  list({ state, type, limit }: ListFilter): Promise<{ incidents: IncidentSummary[]; files: FileStatus }> {
     const query = new URLSearchParams({ limit: String(limit) })
     if (state) query.set('state', state)
     if (type) query.set('type', type)
-    return (await this.#json<{ incidents: IncidentSummary[] }>(`/v1/incidents?${query}`)).incidents
+    return this.#json(`/v1/incidents?${query}`)
   }
 
-  show(id: string): Promise<IncidentView> {
+  show(id: string): Promise<ShownIncident> {
     return this.#json(`/v1/incidents/${id}`)
+  }
+
+  async versions(runbook: string): Promise<RunbookVersion[]> {
+    const path = `/v1/runbooks/${encodeURIComponent(runbook)}/versions`
+    return (await this.#json<{ versions: RunbookVersion[] }>(path)).versions
+  }
+
+  async source(runbook: string, planDigest: string): Promise<string> {
+    const path = `/v1/runbooks/${encodeURIComponent(runbook)}/versions/${planDigest}`
+    return (await this.#json<{ source: string }>(path)).source
   }
 
   review(id: string): Promise<Review> {

@@ -271,6 +271,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/test.ts'),
   },
   {
+    name: 'versions',
+    group: 'Write runbooks:',
+    summary: 'list and compare the versions of a runbook',
+    usage: '<runbook>',
+    json: true,
+    load: () => import('./commands/versions.ts'),
+  },
+  {
     name: 'explain',
     group: 'Write runbooks:',
     summary: 'explain a kind, a section, a field or a lint rule',

@@ -1,7 +1,9 @@
 import type { DoctorFinding } from '../core/doctor-finding.ts'
+import type { FileStatus } from '../core/file-status.ts'
 import { messageOf } from '../core/errors.ts'
 import { withTimeout } from '../core/abort.ts'
 import type { Address } from './address.ts'
+import { fileWarnings } from './render/files.ts'
 import { send } from './send.ts'
 
 /** The time limit for `/readyz`, which is longer than `/readyz` itself waits for the database and Temporal (2 s). */
@@ -12,7 +14,9 @@ export async function doctorApi(address: Address, expected: boolean): Promise<Do
   const { url, start = '"runbook up"' } = address
   try {
     const api = await checkReady(url)
-    return api.ok ? [api, await checkToken(address)] : [api]
+    if (!api.ok) return [api]
+    const token = await checkToken(address)
+    return token.ok && address.token !== undefined ? [api, token, ...(await checkFiles(address))] : [api, token]
   } catch (error) {
     // The message of fetch's error is only "fetch failed"; the reason is in its cause.
     const reason = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
@@ -53,5 +57,21 @@ async function checkToken(address: Address): Promise<DoctorFinding> {
     return { ...finding, detail: 'the API accepts RUNBOOK_TOKEN' }
   } catch (error) {
     return { ...finding, ok: false, detail: messageOf(error) }
+  }
+}
+
+/** Whether the API uses the runbooks and the configuration as they are now. */
+async function checkFiles(address: Address): Promise<DoctorFinding[]> {
+  const name = 'files of the API'
+  try {
+    const { files } = (await (await send(address, '/v1/runbooks')).json()) as { files?: FileStatus }
+    if (files === undefined) return []
+    const warnings = fileWarnings(files)
+    if (warnings.length === 0) return [{ name, ok: true, detail: `in use as they were read at ${files.loadedAt}` }]
+    return warnings.map((detail, i) =>
+      i === 0 && files.problems.length > 0 ? { name, ok: false, detail } : { name, ok: true, warning: true, detail },
+    )
+  } catch (error) {
+    return [{ name, ok: false, detail: messageOf(error) }]
   }
 }

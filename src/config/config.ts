@@ -8,7 +8,7 @@ export const DEFAULT_POSTGRES_CONNECTIONS = { read: 8, write: 4 }
 /** Connections of one process to one Redis with the read login. */
 export const DEFAULT_REDIS_CONNECTIONS = { read: 5 }
 
-/** `runbook.config.yaml`, read once: defaults filled in, paths absolute, secrets resolved but hidden. */
+/** `runbook.config.yaml` as it was read: defaults filled in, paths absolute, secrets resolved but hidden. */
 export interface Config {
   /** Absolute path of the file, and of its directory, to which relative paths in it belong. */
   file: string

@@ -43,8 +43,9 @@ export function configurationReference(): string {
     'Put the file in the directory of the runbooks or in a directory above it. Write addresses, tokens and keys as references, `${NAME}`:',
     'their values come from the environment, or from `.runbook/env` next to the file. A reference in any other field is refused.',
     '',
-    'A process reads the file once, when it starts: after a change, restart the workers and the API. Until then each of them goes on with what',
-    'it has read. This holds for `policy`, `people` and `auto` too: a stricter policy protects what is applied once every worker was restarted.',
+    'The API and the worker load this file, `.runbook/env` and the runbooks again when one of them changes, `policy` included. They do so only',
+    'if nothing has an error; otherwise they keep the version that they use, and `runbook list`, `show` and `doctor` say so. Changes of',
+    '`database`, `temporal` and `signing`, and of the variables of the process itself, need a restart; for the first three, `runbook doctor` says so.',
     '',
     ...configuration().flatMap(({ name, doc, fields }) => [
       `## ${name}`,

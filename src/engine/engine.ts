@@ -1,26 +1,29 @@
 import type { Config } from '../config/config.ts'
 import { defined } from '../core/defined.ts'
+import type { FileStatus } from '../core/file-status.ts'
 import type { People } from '../core/person.ts'
 import type { Keyring } from '../gate/keyring.ts'
 import { openDatabase, type Database } from '../history/database.ts'
 import { requireMigrated } from '../history/migrate.ts'
 import { readEnvironment } from '../config/environment.ts'
-import { loadCatalogue, type EngineCatalogue } from './catalogue.ts'
+import { brokenRunbooks, loadCatalogue, type EngineCatalogue } from './catalogue.ts'
 import { openEngineKeyring } from './open-keyring.ts'
 import { peopleOf } from './people.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import type { Targets } from '../targets/targets.ts'
 import { connectTemporal, type Temporal, type TemporalAddress } from '../temporal/connect.ts'
 
-/** The dependencies of the use cases, opened once per process. */
+/** The dependencies of the use cases. A process replaces its engine when runbooks or configuration change (`reload.ts`). */
 export interface Engine {
   config: Config
   database: Database
   temporal: Temporal
   catalogue: EngineCatalogue
+  files: FileStatus
   people: People
   keyring: Keyring
   targets: Targets
+  /** Closes the database, Temporal and the targets that the engine was opened with. */
   close(): Promise<void>
 }
 
@@ -35,6 +38,7 @@ export async function openEngine(
   const people = peopleOf(config)
   const keyring = openEngineKeyring(config)
   const catalogue = await loadCatalogue(config)
+  const files = { loadedAt: new Date().toISOString(), problems: brokenRunbooks(config, catalogue), restart: [] }
   const database = openDatabase(config.database.reveal(), {
     name: options.name ?? 'runbook',
     max: options.connections ?? 10,
@@ -54,7 +58,7 @@ export async function openEngine(
     await close()
     throw error
   }
-  return { config, database, temporal, catalogue, people, keyring, targets, close }
+  return { config, database, temporal, catalogue, files, people, keyring, targets, close }
 }
 
 /**

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
+import type { Current } from '../core/current.ts'
 import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -24,24 +25,27 @@ export interface EngineWorker {
 const REPEAT_INTERVAL_MS = 2_000
 
 /** Runs incidents in this process until it is stopped, and with them the reconciler and the delivery of messages. */
-export async function runWorker(engine: Engine, roles: Role[], log: (line: string) => void): Promise<EngineWorker> {
+export async function runWorker(
+  engine: Current<Engine>,
+  roles: Role[],
+  log: (line: string) => void,
+): Promise<EngineWorker> {
   logStalls((line) => log(`worker: ${line}`))
-  const worker = await startWorker(
-    engine.temporal,
-    engine.config.temporal.taskQueue,
-    roles,
-    activityDependencies(engine),
-  )
+  const { temporal, config } = engine.value
+  const worker = await startWorker(temporal, config.temporal.taskQueue, roles, {
+    value: activityDependencies(engine.value),
+    use: (call) => engine.use((current) => call(activityDependencies(current))),
+  })
   const stopped = new AbortController()
   const { signal } = stopped
   // Apart from each other: a channel that does not answer must not delay a decision that the reconciler carries on.
   const repeated = roles.includes('diagnose')
     ? [
-        repeat('reconciler', () => reconcileOnce(engine, log), log, signal),
-        repeat('delivery of messages', () => deliverAgain(engine), log, signal),
+        repeat('reconciler', () => engine.use((current) => reconcileOnce(current, log)), log, signal),
+        repeat('delivery of messages', () => engine.use(deliverAgain), log, signal),
       ]
     : []
-  const reporting = keepReporting(engine, signal)
+  const reporting = keepReporting(engine.value, signal)
   return {
     finished: worker.finished,
     async stop() {

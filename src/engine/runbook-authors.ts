@@ -31,6 +31,16 @@ export async function authorsOf(
   return authors
 }
 
+/** The commit that is checked out where the configuration is. Empty if no rule of the policy excludes authors, or without git. */
+export async function lastCommit({ policy, directory }: Pick<Config, 'policy' | 'directory'>): Promise<string> {
+  if (!policy.rules.some((rule) => rule.excludeAuthor)) return ''
+  const options = { cwd: directory, timeout: GIT_TIMEOUT_MS }
+  return run('git', ['--no-optional-locks', 'rev-parse', 'HEAD'], options).then(
+    ({ stdout }) => stdout.trim(),
+    () => '',
+  )
+}
+
 function isSame(one: string, other: string | undefined): boolean {
   return one.toLowerCase() === other?.toLowerCase()
 }

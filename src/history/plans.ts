@@ -52,3 +52,34 @@ export async function readAuthors(db: Queryable, digest: string): Promise<string
   )
   return found.rows.map(({ author }) => author)
 }
+
+export interface StoredVersion {
+  planDigest: string
+  storedAt: Date
+  /** How many incidents ran by it. */
+  incidents: number
+  authors: string[]
+}
+
+const MAX_VERSIONS = 100
+
+/** The stored versions of a runbook, newest first; at most 100. */
+export async function listVersions(db: Queryable, runbook: string): Promise<StoredVersion[]> {
+  const found = await db.query<StoredVersion>(
+    `SELECT p.digest AS "planDigest", p.stored_at AS "storedAt",
+       (SELECT count(*)::int FROM runbook.incidents i WHERE i.plan_digest = p.digest) AS incidents,
+       ARRAY(SELECT author FROM runbook.plan_authors a WHERE a.plan = p.digest ORDER BY author) AS authors
+     FROM runbook.plans p WHERE p.runbook = $1 ORDER BY p.stored_at DESC, p.digest LIMIT $2`,
+    [runbook, MAX_VERSIONS],
+  )
+  return found.rows
+}
+
+/** The YAML text that a stored plan was compiled from. */
+export async function readSource(db: Queryable, runbook: string, digest: string): Promise<string | undefined> {
+  const found = await db.query<{ source: string }>(
+    'SELECT source FROM runbook.plans WHERE digest = $1 AND runbook = $2',
+    [digest, runbook],
+  )
+  return found.rows[0]?.source
+}

@@ -1,10 +1,18 @@
 import { z } from 'zod'
-import { control, incidentSummary, jsonObject, openGate, runbookView } from '../engine/views/view-schemas.ts'
+import {
+  control,
+  fileStatus,
+  incidentSummary,
+  jsonObject,
+  openGate,
+  runbookVersion,
+  runbookView,
+} from '../engine/views/view-schemas.ts'
 
 /** The schemas of responses that only the HTTP layer has. The others are in src/engine/views/view-schemas.ts. */
 
 export const incidentList = z
-  .object({ incidents: z.array(incidentSummary), next: z.string().nullable() })
+  .object({ incidents: z.array(incidentSummary), next: z.string().nullable(), files: fileStatus })
   .meta({ id: 'IncidentList', description: '`next` is the cursor of the next page; null on the last one.' })
 
 export const controlList = z.object({ controls: z.array(control) }).meta({ id: 'ControlList' })
@@ -17,7 +25,9 @@ export const gateList = z
   })
   .meta({ id: 'GateList' })
 
-export const runbookList = z.object({ runbooks: z.array(runbookView) }).meta({ id: 'RunbookList' })
+export const runbookList = z.object({ runbooks: z.array(runbookView), files: fileStatus }).meta({ id: 'RunbookList' })
+
+export const versionList = z.object({ versions: z.array(runbookVersion) }).meta({ id: 'RunbookVersionList' })
 
 export const problemSchema = z
   .object({

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import type { Current } from '../core/current.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import { createApi } from './api.ts'
@@ -14,17 +15,36 @@ export interface RunningApi {
 
 const DRAIN_TIMEOUT_MS = 5_000
 
-/** Serves the API until closed. Port 0 means any free port. Throws `RUNBOOK_UNREACHABLE` if the port cannot be used. */
-export async function startApi(engine: Engine, { host, port }: { host: string; port: number }): Promise<RunningApi> {
+/**
+ * Serves the API until closed. Port 0 means any free port. Throws `RUNBOOK_UNREACHABLE` if the port cannot be used. A request is
+ * answered with the engine that is current when it arrives.
+ */
+export async function startApi(
+  engine: Current<Engine>,
+  { host, port }: { host: string; port: number },
+): Promise<RunningApi> {
   const ending = new AbortController()
-  const api = createApi(engine, { ending: ending.signal })
-  const server = createAdaptorServer({ fetch: api.fetch }) as Server
+  let served = apiOf(engine.value, ending.signal)
+  engine.onReplaced((next) => {
+    const replaced = served
+    served = apiOf(next, ending.signal)
+    // Event streams end, since a person who was removed must not read on. The others reconnect after the last event that they have.
+    replaced.ending.abort()
+  })
+  const server = createAdaptorServer({
+    fetch: (request, env) => engine.use(() => served.api.fetch(request, env)),
+  }) as Server
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   const hostname = address.family === 'IPv6' ? `[${address.address}]` : address.address
   return { url: `http://${hostname}:${address.port}`, close: () => close(server, ending) }
+}
+
+function apiOf(engine: Engine, serverEnds: AbortSignal) {
+  const ending = new AbortController()
+  return { api: createApi(engine, { ending: AbortSignal.any([serverEnds, ending.signal]) }), ending }
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -34,7 +34,7 @@ export type LoadOptions = Omit<CompileOptions, 'file'>
  * configuration. Throws the error of the file system if a path does not exist.
  */
 export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}): Catalogue {
-  const files = [...new Set(paths.flatMap(filesIn))]
+  const files = runbookFiles(paths)
   const runbooks: LoadedRunbook[] = []
   const problems: Problem[] = []
   for (const file of files) {
@@ -53,6 +53,11 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
     byName: new Map(runbooks.map((runbook) => [runbook.plan.name, runbook])),
     byIncident: new Map(runbooks.map((runbook) => [runbook.plan.incident, runbook])),
   }
+}
+
+/** The files that `loadRunbooks` reads. Throws the error of the file system if a path does not exist. */
+export function runbookFiles(paths: readonly string[]): string[] {
+  return [...new Set(paths.flatMap(filesIn))]
 }
 
 /** The scenario file of a runbook, in the same folder: `stuck-runs.test.yaml`. Undefined if there is none. */

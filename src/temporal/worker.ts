@@ -1,6 +1,7 @@
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
 import { createDiagnoseActivities, createRemediateActivities } from '../../activities/create-activities.ts'
+import type { Current } from '../core/current.ts'
 import { builtBundle } from './bundle.ts'
 import type { Temporal } from './connect.ts'
 import { diagnoseQueue, remediateQueue } from './names.ts'
@@ -30,12 +31,15 @@ export const WORKFLOW_WORKER = {
   isolateExecutionTimeout: '1m',
 } as const
 
-/** Starts the workers of the given roles in this process: `diagnose` runs workflows and reads, `remediate` runs effects. */
+/**
+ * Starts the workers of the given roles in this process: `diagnose` runs workflows and reads, `remediate` runs effects. Each activity
+ * uses the dependencies that are current when it begins.
+ */
 export async function startWorker(
   temporal: Temporal,
   taskQueue: string,
   roles: Role[],
-  dependencies: ActivityDependencies,
+  dependencies: Pick<Current<ActivityDependencies>, 'value' | 'use'>,
 ): Promise<RunningWorker> {
   const connection = await NativeConnection.connect(temporal.options)
   const common: Omit<WorkerOptions, 'taskQueue'> = {
@@ -53,13 +57,13 @@ export async function startWorker(
             ...common,
             taskQueue: diagnoseQueue(taskQueue),
             workflowBundle: builtBundle(),
-            activities: createDiagnoseActivities(dependencies),
+            activities: withCurrent(dependencies, createDiagnoseActivities),
             ...WORKFLOW_WORKER,
           })
         : Worker.create({
             ...common,
             taskQueue: remediateQueue(taskQueue),
-            activities: createRemediateActivities(dependencies),
+            activities: withCurrent(dependencies, createRemediateActivities),
           }),
     ),
   )
@@ -79,6 +83,20 @@ export async function startWorker(
       await connection.close().catch(() => {})
     },
   }
+}
+
+type Activities = Record<string, (...parameters: never[]) => Promise<unknown>>
+
+function withCurrent<T extends object>(
+  dependencies: Pick<Current<ActivityDependencies>, 'value' | 'use'>,
+  create: (dependencies: ActivityDependencies) => T,
+): Activities {
+  const names = Object.keys(create(dependencies.value))
+  const activity =
+    (name: string) =>
+    (...parameters: never[]) =>
+      dependencies.use((current) => (create(current) as Activities)[name]!(...parameters))
+  return Object.fromEntries(names.map((name) => [name, activity(name)]))
 }
 
 function stopAll(workers: Worker[]): void {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { digest } from '../../src/core/canonical.ts'
+import { Current } from '../../src/core/current.ts'
 import type { Json } from '../../src/core/json.ts'
 import { IR_VERSION, type Plan } from '../../src/core/plan.ts'
 import { closeOutdated } from '../../src/engine/close-outdated.ts'
@@ -500,7 +501,7 @@ test('a worker that gets a plan of another version all the same runs nothing of 
 })
 
 test('a worker reports its version and that it stood still', async () => {
-  const reporting = await runWorker(engine, ['remediate'], () => {})
+  const reporting = await runWorker(new Current(engine), ['remediate'], () => {})
   const before = () => readWorkers(engine.database)
   await expect.poll(before).toContainEqual(expect.objectContaining({ irVersion: IR_VERSION, stalls: 0 }))
   // Blocks this thread, and with it the worker that runs in it.

@@ -124,6 +124,7 @@ describe('reading', () => {
     expect((await world.call('GET', '/v1/incidents?state=closed&type=nothing')).json).toEqual({
       incidents: [],
       next: null,
+      files: { loadedAt: expect.any(String), problems: [], restart: [] },
     })
   })
 
@@ -194,6 +195,8 @@ describe('reading', () => {
       '/v1/incidents/{id}/withdraw',
       '/v1/runbooks',
       '/v1/runbooks/{name}',
+      '/v1/runbooks/{name}/versions',
+      '/v1/runbooks/{name}/versions/{digest}',
     ])
     expect(paths['/v1/incidents'].post.responses).toHaveProperty('409')
   })

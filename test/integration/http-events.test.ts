@@ -1,5 +1,6 @@
 import type { EventSourceMessage } from 'eventsource-parser'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { Current } from '../../src/core/current.ts'
 import { Client } from '../../src/cli/client.ts'
 import { readEventStream } from '../../src/cli/event-stream.ts'
 import { closeIncident } from '../../src/history/close.ts'
@@ -54,7 +55,7 @@ test('with Last-Event-ID it continues after that event, and answers 204 if no mo
 
 test('a server that stops ends its streams, and the client continues at the next server', async () => {
   const id = await openIncident(world)
-  const first = await startApi(world.engine, { host: '127.0.0.1', port: 0 })
+  const first = await startApi(new Current(world.engine), { host: '127.0.0.1', port: 0 })
   const port = Number(new URL(first.url).port)
   const token = world.authorization.authorization.slice('Bearer '.length)
   const seen: string[] = []
@@ -82,7 +83,7 @@ async function startAgain(port: number) {
   const end = Date.now() + 5_000
   for (;;) {
     try {
-      return await startApi(world.engine, { host: '127.0.0.1', port })
+      return await startApi(new Current(world.engine), { host: '127.0.0.1', port })
     } catch (error) {
       if (Date.now() > end) throw error
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -92,7 +93,7 @@ async function startAgain(port: number) {
 
 test('a port that is in use is reported', async () => {
   const port = Number(new URL(world.api.url).port)
-  await expect(startApi(world.engine, { host: '127.0.0.1', port })).rejects.toThrow(
+  await expect(startApi(new Current(world.engine), { host: '127.0.0.1', port })).rejects.toThrow(
     `cannot serve on 127.0.0.1:${port}: the port is in use`,
   )
 })

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Connection } from '@temporalio/client'
 import pg from 'pg'
+import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import type { Current } from '../../src/core/current.ts'
 import type { Finding } from '../../src/core/incident.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { openEngine, type Engine } from '../../src/engine/engine.ts'
+import { currentEngine, reload } from '../../src/engine/reload.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
 import { newSigningKey } from '../../src/gate/keyring.ts'
 import { openGate } from '../../src/gate/open-gate.ts'
@@ -59,6 +62,14 @@ export type PersonName = 'operator' | 'lead' | 'reader'
 /** An engine with a database and a namespace of its own, and its API on a free port. No worker runs: nothing moves by itself. */
 export interface HttpWorld {
   engine: Engine
+  /** The folder with the configuration and `runbooks/`. */
+  root: string
+  /** What the API uses: `engine`, or what `reload` replaced it by. */
+  current: Current<Engine>
+  /** Reads the configuration in `root` as it is now. */
+  load(): Config
+  /** Loads the files in `root` again, as a running process does after a change. */
+  reload(): Promise<string | undefined>
   api: RunningApi
   /** Of the engine's database: what its processes use, and a superuser's. */
   databaseUrl: string
@@ -117,24 +128,27 @@ export async function openHttpWorld(
   const tokens = Object.fromEntries(
     (['operator', 'lead', 'reader'] as const).map((person) => [person, randomBytes(16).toString('hex')]),
   ) as Record<PersonName, string>
-  const config = loadConfig({
-    cwd: root,
-    env: {
-      ...env,
-      RUNBOOK_DATABASE_URL: applicationUrl,
-      RUNBOOK_SIGNING_KEY: newSigningKey(),
-      TOKEN_OPERATOR: tokens.operator,
-      TOKEN_LEAD: tokens.lead,
-      TOKEN_READER: tokens.reader,
-    },
-  })
-  const engine = await openEngine({
-    ...config,
-    temporal: { ...config.temporal, address: stack.temporalAddress, namespace },
-  })
-  const api = await startApi(engine, { host: '127.0.0.1', port: 0 })
+  const environment = {
+    ...env,
+    RUNBOOK_DATABASE_URL: applicationUrl,
+    RUNBOOK_SIGNING_KEY: newSigningKey(),
+    TOKEN_OPERATOR: tokens.operator,
+    TOKEN_LEAD: tokens.lead,
+    TOKEN_READER: tokens.reader,
+  }
+  const load = () => {
+    const config = loadConfig({ cwd: root, env: environment })
+    return { ...config, temporal: { ...config.temporal, address: stack.temporalAddress, namespace } }
+  }
+  const engine = await openEngine(load())
+  const current = currentEngine(engine)
+  const api = await startApi(current, { host: '127.0.0.1', port: 0 })
   return {
     engine,
+    root,
+    current,
+    load,
+    reload: () => reload(current, load),
     api,
     databaseUrl: applicationUrl,
     superuserUrl: databaseOf(stack.postgresUrl, name),
@@ -142,6 +156,7 @@ export async function openHttpWorld(
     call: (method, path, options) => call(api.url, tokens, method, path, options),
     async close() {
       await api.close()
+      await current.value.targets.close()
       await engine.close()
       rmSync(root, { recursive: true })
       await dropDatabase(stack.postgresUrl, names)

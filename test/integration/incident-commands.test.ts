@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { Current } from '../../src/core/current.ts'
 import { main } from '../../src/cli/main.ts'
 import type { PlanAction } from '../../src/core/plan.ts'
 import { recordEffect } from '../../src/effects/record-effect.ts'
@@ -44,7 +45,7 @@ beforeAll(async () => {
     }),
   ])
   for (const person of Object.values(world.engine.people)) person.tokenHash = tokenHash(person.name)
-  api = await startApi(world.engine, { host: '127.0.0.1', port: 0 })
+  api = await startApi(new Current(world.engine), { host: '127.0.0.1', port: 0 })
   worker = await world.startWorker()
 })
 afterAll(async () => {

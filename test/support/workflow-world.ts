@@ -186,6 +186,7 @@ async function assemble(
       byName: new Map(loaded.map((one) => [one.plan.name, one])),
       byIncident: new Map(loaded.map((one) => [one.plan.incident, one])),
     },
+    files: { loadedAt: new Date().toISOString(), problems: [], restart: [] },
     people,
     keyring: openKeyring({ key: newSigningKey() }, people),
     targets,

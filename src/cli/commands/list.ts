@@ -3,6 +3,7 @@ import type { IncidentSummary } from '../../engine/views/view-types.ts'
 import { openClient, type ListFilter } from '../client.ts'
 import { pageOf, printJson, printLines, wantsJson } from '../output.ts'
 import { ageText } from '../render/age.ts'
+import { fileWarnings } from '../render/files.ts'
 import { table } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -14,7 +15,8 @@ export function command(terminal: Terminal): Command {
     .option('-n, --limit <count>', 'at most this many (1 to 500)', parseLimit, 20)
     .addHelpText('after', '\nExamples:\n  runbook list --state open\n  runbook list --type stuck-run -n 5 -o json')
     .action(async (filter: ListFilter, self: Command) => {
-      const incidents = await openClient(terminal).list(filter)
+      const { incidents, files } = await openClient(terminal).list(filter)
+      for (const warning of fileWarnings(files)) terminal.log(terminal.colours.yellow(warning))
       if (wantsJson(self)) printJson(terminal, incidents)
       else if (incidents.length === 0) terminal.log('no incidents')
       else printTable(terminal, incidents)

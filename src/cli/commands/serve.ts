@@ -21,21 +21,27 @@ export function command(terminal: Terminal): Command {
     .addHelpText('after', '\nExamples:\n  runbook serve\n  runbook serve --port 8081')
     .action(async (options: { host: string; port?: string; plainHttp?: true }) => {
       requireEncryption(options.host, options.plainHttp === true || terminal.env.RUNBOOK_PLAIN_HTTP === '1')
-      const [{ openEngine }, { startApi }, { untilEnded }] = await Promise.all([
+      const [{ openEngine }, { currentEngine, keepReloading }, { startApi }, { untilEnded }] = await Promise.all([
         import('../../engine/engine.ts'),
+        import('../../engine/reload.ts'),
         import('../../http/serve.ts'),
         import('../installation/serve-until-ended.ts'),
       ])
-      const config = loadConfig({ env: terminal.env, cwd: terminal.cwd })
+      const load = () => loadConfig({ env: terminal.env, cwd: terminal.cwd })
+      const config = load()
       const port = parsePort(options.port ?? configuredPort(config.directory, terminal.env))
-      const engine = await openEngine(config, { name: 'runbook serve', answerMs: ANSWER_TIMEOUT_MS })
+      const opened = await openEngine(config, { name: 'runbook serve', answerMs: ANSWER_TIMEOUT_MS })
+      const engine = currentEngine(opened)
       try {
         const api = await startApi(engine, { host: options.host, port })
+        const reloading = keepReloading(engine, { load, log: (line) => terminal.log(`API: ${line}`) })
         terminal.log(`API: ${api.url}`)
         await untilEnded({ url: api.url })
+        await reloading.stop()
         await api.close()
       } finally {
-        await engine.close()
+        await engine.value.targets.close()
+        await opened.close()
       }
     })
 }

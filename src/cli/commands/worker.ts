@@ -22,21 +22,23 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText('after', '\nExamples:\n  runbook worker\n  runbook worker --only diagnose')
     .action(async (options: { only?: 'diagnose' | 'remediate'; logLevel: string }) => {
-      const [{ openEngine }, { runWorker }, { installRuntime }, { untilEnded }] = await Promise.all([
-        import('../../engine/engine.ts'),
-        import('../../engine/run-worker.ts'),
-        import('../../temporal/worker.ts'),
-        import('../installation/serve-until-ended.ts'),
-      ])
+      const [{ openEngine }, { currentEngine, keepReloading }, { runWorker }, { installRuntime }, { untilEnded }] =
+        await Promise.all([
+          import('../../engine/engine.ts'),
+          import('../../engine/reload.ts'),
+          import('../../engine/run-worker.ts'),
+          import('../../temporal/worker.ts'),
+          import('../installation/serve-until-ended.ts'),
+        ])
       installRuntime(options.logLevel.toUpperCase() as 'ERROR')
-      const engine = await openEngine(loadConfig({ env: terminal.env, cwd: terminal.cwd }), {
-        name: 'runbook worker',
-        connections: 20,
-      })
+      const load = () => loadConfig({ env: terminal.env, cwd: terminal.cwd })
+      const opened = await openEngine(load(), { name: 'runbook worker', connections: 20 })
+      const engine = currentEngine(opened)
       const worker = await runWorker(engine, options.only ? [options.only] : ['diagnose', 'remediate'], terminal.log)
       terminal.log(
-        `worker: connected to Temporal at ${engine.temporal.address}, namespace ${engine.temporal.namespace}`,
+        `worker: connected to Temporal at ${opened.temporal.address}, namespace ${opened.temporal.namespace}`,
       )
+      const reloading = keepReloading(engine, { load, log: (line) => terminal.log(`worker: ${line}`) })
       try {
         await untilEnded({}, worker.finished)
         terminal.log('worker: stopping')
@@ -48,8 +50,10 @@ export function command(terminal: Terminal): Command {
           error,
         )
       } finally {
+        await reloading.stop()
         await worker.stop()
-        await engine.close()
+        await engine.value.targets.close()
+        await opened.close()
       }
     })
 }

@@ -3,7 +3,7 @@ import { humanDuration } from '../../core/duration.ts'
 import { kindOfAction, type TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
 import { ALL_TARGETS, whyNoApproval } from '../../core/proposal.ts'
-import type { CheckView, GateView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
+import type { CheckView, GateView, IncidentView, RoundView, ShownIncident } from '../../engine/views/view-types.ts'
 import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, type Style } from './layout.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
@@ -11,8 +11,11 @@ import { gateLines, proposalInFull, type Page } from './proposal.ts'
 const MAX_ACTION_LINES = 7
 const MAX_TARGETS = 6
 
+/** An incident, and whether its runbook is still the same, where that is known. */
+type Shown = IncidentView & Partial<Pick<ShownIncident, 'runbookNow'>>
+
 /** An incident on one screen: its state, causes with evidence, the proposal, and the commands to decide. */
-export function showLines(view: IncidentView, page: Page): string[] {
+export function showLines(view: Shown, page: Page): string[] {
   const last = view.rounds.at(-1)
   return [
     ...headLines(view, page),
@@ -22,7 +25,7 @@ export function showLines(view: IncidentView, page: Page): string[] {
 }
 
 /** All rounds of an incident, uncut. */
-export function showInFull(view: IncidentView, page: Page): string[] {
+export function showInFull(view: Shown, page: Page): string[] {
   const lines = [
     ...headLines(view, page),
     ...wrap(`runbook ${view.runbook}, plan ${view.planDigest}`, page.width),
@@ -50,7 +53,7 @@ function outcomeStyle(outcome: Outcome | null, { colours }: Page): Style {
   return (text) => colours.bold(style(text))
 }
 
-function headLines(view: IncidentView, page: Page): string[] {
+function headLines(view: Shown, page: Page): string[] {
   const { width, colours, now } = page
   const state = view.outcome === null ? view.state : `closed: ${view.outcome}`
   const age = ageText((view.closedAt === null ? now : Date.parse(view.closedAt)) - Date.parse(view.openedAt))
@@ -74,6 +77,7 @@ function headLines(view: IncidentView, page: Page): string[] {
     ...view.waitsFor.flatMap((one) => wrap(waitText(one), width, 3).map((text) => colours.yellow(text))),
     ...alertLines(view, page),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
+    ...runbookLines(view).flatMap((text) => wrap(text, width, 3).map(colours.yellow)),
     ...view.controls.flatMap(({ name, person, reason }) => {
       const what = name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`
       return wrap(`${what}: no remedy is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))
@@ -95,6 +99,15 @@ function alertLines({ alerts }: IncidentView, { width, colours }: Page): string[
   })
   const more = alerts.length - lines.length
   return [...lines, ...(more > 0 ? [`and ${more} more alerts`] : [])].map((text) => line(width, [text, colours.dim]))
+}
+
+/** Whether the runbook is another one by now. The incident keeps the plan that it was opened with. */
+function runbookLines({ runbookNow, runbook, planDigest, outcome }: Shown): string[] {
+  const next = outcome === null ? 'this incident keeps its version' : '"runbook retry" uses the new version'
+  if (runbookNow === 'changed')
+    return [`The runbook has changed since: ${next} (runbook versions ${runbook} --diff ${planDigest.slice(0, 12)}).`]
+  if (runbookNow !== 'removed') return []
+  return [`The runbook ${runbook} is not loaded any more${outcome === null ? `: ${next}` : ''}.`]
 }
 
 function waitText({ connection, why, since, until }: IncidentView['waitsFor'][number]): string {

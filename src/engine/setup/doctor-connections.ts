@@ -60,10 +60,10 @@ async function testConnection(
     case 'bullmq':
       return withLimitations(
         `answers; queue ${connection.prefix}:${connection.queue}`,
-        await redisLimitations(targets, name, connection, processes),
+        await redisLimitations(targets, name, connection, needs.processes),
       )
     case 'redis':
-      return withLimitations('answers', await redisLimitations(targets, name, connection, processes))
+      return withLimitations('answers', await redisLimitations(targets, name, connection, needs.processes))
     case 'http':
       return testHttp(targets, name)
     case 'process':

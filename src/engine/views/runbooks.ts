@@ -1,5 +1,9 @@
+import { RunbookError } from '../../core/errors.ts'
+import { listVersions, readSource } from '../../history/plans.ts'
 import type { Catalogue } from '../catalogue.ts'
-import type { RunbookView } from './view-types.ts'
+import type { Engine } from '../engine.ts'
+import { isoTime } from './iso-time.ts'
+import type { IncidentSummary, RunbookVersion, RunbookView, ShownIncident } from './view-types.ts'
 
 /** The loaded runbooks, by name. */
 export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookView[] {
@@ -13,4 +17,49 @@ export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookVi
       planDigest,
     }))
     .sort((a, b) => a.name.localeCompare(b.name))
+}
+
+/** Whether the loaded runbook is still the plan that the incident runs by. */
+export function runbookNow(
+  { byName }: Catalogue,
+  { runbook, planDigest }: Pick<IncidentSummary, 'runbook' | 'planDigest'>,
+): ShownIncident['runbookNow'] {
+  const loaded = byName.get(runbook)
+  if (!loaded) return 'removed'
+  return loaded.planDigest === planDigest ? 'same' : 'changed'
+}
+
+/** The versions of a runbook that incidents ran by, and the loaded one; newest first. Throws `RUNBOOK_NOT_FOUND`. */
+export async function runbookVersions(
+  { database, catalogue }: Pick<Engine, 'database' | 'catalogue'>,
+  name: string,
+): Promise<RunbookVersion[]> {
+  const loaded = catalogue.byName.get(name)?.planDigest
+  const used = (await listVersions(database, name)).map(({ storedAt, ...one }) => ({
+    ...one,
+    firstUsedAt: isoTime(storedAt),
+    loaded: one.planDigest === loaded,
+  }))
+  if (loaded === undefined && used.length === 0) throw notFound(name)
+  if (loaded === undefined || used.some(({ planDigest }) => planDigest === loaded)) return used
+  const author = catalogue.authors.get(loaded)
+  const authors = author === undefined ? [] : [author]
+  return [{ planDigest: loaded, firstUsedAt: null, incidents: 0, authors, loaded: true }, ...used]
+}
+
+/** The YAML text of one version. Throws `RUNBOOK_NOT_FOUND`. */
+export async function runbookSource(
+  { database, catalogue }: Pick<Engine, 'database' | 'catalogue'>,
+  name: string,
+  planDigest: string,
+): Promise<{ planDigest: string; source: string }> {
+  const loaded = catalogue.byName.get(name)
+  if (loaded?.planDigest === planDigest) return { planDigest, source: loaded.text }
+  const source = await readSource(database, name, planDigest)
+  if (source === undefined) throw notFound(`${name} with the plan ${planDigest}`)
+  return { planDigest, source }
+}
+
+function notFound(what: string): RunbookError {
+  return new RunbookError('RUNBOOK_NOT_FOUND', `no runbook ${JSON.stringify(what)}; GET /v1/runbooks lists all of them`)
 }

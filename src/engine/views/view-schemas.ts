@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { GATE_STATES } from '../../core/decision.ts'
 import { EFFECT_RESULTS, TARGET_STATES, type Effect } from '../../core/effect.ts'
 import { INCIDENT_STATES, OUTCOMES, type Finding } from '../../core/incident.ts'
+import type { FileStatus } from '../../core/file-status.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { InputSpec } from '../../core/plan.ts'
 import type { Proposal } from '../../core/proposal.ts'
@@ -343,6 +344,47 @@ const inputSpec = schemaOf<InputSpec>(
     pattern: z.string().optional(),
   }),
 )
+
+/** Which version of the files the API uses. */
+export const fileStatus = schemaOf<FileStatus>(
+  z
+    .object({
+      loadedAt: time.meta({ description: 'When the runbooks and the configuration in use were read.' }),
+      problems: z.array(z.string()).meta({
+        description:
+          'Errors in the files as they are now, because of which an older version is in use. Empty: the files are in use.',
+      }),
+      restart: z.array(z.string()).meta({ description: 'Changed settings that only a restart puts into effect.' }),
+    })
+    .meta({ id: 'Files' }),
+)
+
+/** An incident, and whether its runbook is still the one that it runs by. */
+export const shownIncident = incidentView
+  .extend({
+    /** `same`: the loaded runbook is the incident's plan; `changed`: it is newer; `removed`: it is not loaded any more. */
+    runbookNow: z.enum(['same', 'changed', 'removed']),
+    files: fileStatus,
+  })
+  .meta({ id: 'ShownIncident' })
+
+/** A version of a runbook, which incidents ran by or which is loaded. */
+export const runbookVersion = z
+  .object({
+    planDigest: digest,
+    /** When the first incident ran by it; null: none did. */
+    firstUsedAt: time.nullable(),
+    incidents: z.int(),
+    /** Who changed it last, where the policy asks for it and git knows it. */
+    authors: z.array(z.string()),
+    /** New incidents run by this version. */
+    loaded: z.boolean(),
+  })
+  .meta({ id: 'RunbookVersion' })
+
+export const runbookSource = z
+  .object({ planDigest: digest, source: z.string().meta({ description: 'The YAML text.' }) })
+  .meta({ id: 'RunbookSource' })
 
 export const runbookView = z
   .object({

@@ -6,6 +6,8 @@ import type * as schemas from './view-schemas.ts'
 
 export type IncidentSummary = z.infer<typeof schemas.incidentSummary>
 export type IncidentView = z.infer<typeof schemas.incidentView>
+export type ShownIncident = z.infer<typeof schemas.shownIncident>
+export type RunbookVersion = z.infer<typeof schemas.runbookVersion>
 export type RoundView = z.infer<typeof schemas.roundView>
 export type CheckView = z.infer<typeof schemas.checkView>
 export type GateView = z.infer<typeof schemas.gateView>

@@ -3,8 +3,9 @@ import { defined } from '../../core/defined.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { listIncidents } from '../../engine/views/list.ts'
 import { retryIncident } from '../../engine/retry.ts'
+import { runbookNow } from '../../engine/views/runbooks.ts'
 import { showIncident } from '../../engine/views/show.ts'
-import { accepted, incidentView } from '../../engine/views/view-schemas.ts'
+import { accepted, shownIncident } from '../../engine/views/view-schemas.ts'
 import { trigger } from '../../engine/trigger.ts'
 import { undoIncident } from '../../engine/undo.ts'
 import { newApp, type ApiEnv } from '../app.ts'
@@ -33,7 +34,7 @@ const show = createRoute({
   path: '/v1/incidents/{id}',
   summary: 'One incident with its rounds',
   request: { params: incidentParams },
-  responses: answers(incidentView, 'The incident', [404]),
+  responses: answers(shownIncident, 'The incident', [404]),
 })
 
 const retry = createRoute({
@@ -69,9 +70,12 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const incidents = await listIncidents(engine.database, defined({ limit: limit + 1, state, type, before }))
     const page = incidents.slice(0, limit)
     const next = incidents.length > limit ? page.at(-1)!.id.slice('INC-'.length) : null
-    return c.json({ incidents: page, next }, 200)
+    return c.json({ incidents: page, next, files: engine.files }, 200)
   })
-  app.openapi(show, async (c) => c.json(await showIncident(engine.database, c.req.valid('param').id), 200))
+  app.openapi(show, async (c) => {
+    const view = await showIncident(engine.database, c.req.valid('param').id)
+    return c.json({ ...view, runbookNow: runbookNow(engine.catalogue, view), files: engine.files }, 200)
+  })
   app.openapi(retry, async (c) => c.json(await retryIncident(engine, c.get('person'), c.req.valid('param').id), 200))
   app.openapi(undo, async (c) => c.json(await undoIncident(engine, c.get('person'), c.req.valid('param').id), 200))
   return app

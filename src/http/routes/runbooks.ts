@@ -1,11 +1,12 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import { RunbookError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/engine.ts'
-import { listRunbooks } from '../../engine/views/runbooks.ts'
-import { runbookView } from '../../engine/views/view-schemas.ts'
+import { listRunbooks, runbookSource, runbookVersions } from '../../engine/views/runbooks.ts'
+import { runbookSource as sourceSchema, runbookView } from '../../engine/views/view-schemas.ts'
+import { digest } from '../../gate/decision-schema.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
-import { runbookList } from '../response-schemas.ts'
+import { runbookList, versionList } from '../response-schemas.ts'
 
 const list = createRoute({
   method: 'get',
@@ -14,17 +15,35 @@ const list = createRoute({
   responses: answers(runbookList, 'By name', []),
 })
 
+const runbookParams = z.object({ name: z.string().max(200) })
+
 const one = createRoute({
   method: 'get',
   path: '/v1/runbooks/{name}',
   summary: 'One runbook',
-  request: { params: z.object({ name: z.string().max(200) }) },
+  request: { params: runbookParams },
   responses: answers(runbookView, 'The runbook', [404]),
+})
+
+const versions = createRoute({
+  method: 'get',
+  path: '/v1/runbooks/{name}/versions',
+  summary: 'The versions of a runbook that incidents ran by, and the loaded one',
+  request: { params: runbookParams },
+  responses: answers(versionList, 'Newest first', [404]),
+})
+
+const source = createRoute({
+  method: 'get',
+  path: '/v1/runbooks/{name}/versions/{digest}',
+  summary: 'The text of one version of a runbook',
+  request: { params: runbookParams.extend({ digest: digest.meta({ param: { name: 'digest', in: 'path' } }) }) },
+  responses: answers(sourceSchema, 'The text', [404]),
 })
 
 export function runbookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  app.openapi(list, (c) => c.json({ runbooks: listRunbooks(engine) }, 200))
+  app.openapi(list, (c) => c.json({ runbooks: listRunbooks(engine), files: engine.files }, 200))
   app.openapi(one, (c) => {
     const { name } = c.req.valid('param')
     const found = listRunbooks(engine).find((runbook) => runbook.name === name)
@@ -34,6 +53,13 @@ export function runbookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
         `no runbook ${JSON.stringify(name)}; GET /v1/runbooks lists all of them`,
       )
     return c.json(found, 200)
+  })
+  app.openapi(versions, async (c) =>
+    c.json({ versions: await runbookVersions(engine, c.req.valid('param').name) }, 200),
+  )
+  app.openapi(source, async (c) => {
+    const { name, digest: planDigest } = c.req.valid('param')
+    return c.json(await runbookSource(engine, name, planDigest), 200)
   })
   return app
 }

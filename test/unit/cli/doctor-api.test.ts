@@ -4,16 +4,36 @@ import { expect, onTestFinished, test } from 'vitest'
 import { doctorApi } from '../../../src/cli/doctor-api.ts'
 import { fakeApi, sendProblem } from './fake-api.ts'
 
+const FILES = { loadedAt: '2026-03-14T03:12:00.000Z', problems: [], restart: [] }
 const READY = { status: 'ok', database: 'ok', temporal: 'ok' }
 
 test('an API that is ready and accepts the token is ok', async () => {
-  const { url, asked } = await fakeApi({ 'GET /readyz': () => READY, 'GET /v1/controls': () => ({ controls: [] }) })
+  const { url, asked } = await fakeApi({
+    'GET /readyz': () => READY,
+    'GET /v1/controls': () => ({ controls: [] }),
+    'GET /v1/runbooks': () => ({ runbooks: [], files: FILES }),
+  })
   const findings = await doctorApi({ url, token: 'mine' }, true)
   expect(findings.map(({ name, ok, warning }) => [name, ok, warning])).toEqual([
     ['API', true, undefined],
     ['token', true, undefined],
+    ['files of the API', true, undefined],
   ])
-  expect(asked.map(({ headers }) => headers.authorization)).toEqual([undefined, 'Bearer mine'])
+  expect(asked.map(({ headers }) => headers.authorization)).toEqual([undefined, 'Bearer mine', 'Bearer mine'])
+})
+
+test('an API that keeps older files because of errors is an error, and a setting that needs a restart is a warning', async () => {
+  const files = { ...FILES, problems: ['runbooks/a.yaml:3:5: unknown field'], restart: ['database'] }
+  const { url } = await fakeApi({
+    'GET /readyz': () => READY,
+    'GET /v1/controls': () => ({ controls: [] }),
+    'GET /v1/runbooks': () => ({ runbooks: [], files }),
+  })
+  const findings = (await doctorApi({ url, token: 'mine' }, true)).filter(({ name }) => name === 'files of the API')
+  expect(findings).toMatchObject([
+    { ok: false, detail: expect.stringContaining('runbooks/a.yaml:3:5: unknown field') },
+    { ok: true, warning: true, detail: expect.stringContaining('changed in database') },
+  ])
 })
 
 test('a token that the API does not accept is an error; no token is a warning', async () => {

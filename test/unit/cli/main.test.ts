@@ -57,6 +57,7 @@ describe('usage', () => {
       'breaker',
       'audit',
       'lint',
+      'versions',
       'explain',
       'schema',
     ]) {
@@ -265,6 +266,19 @@ test('list prints a table, or to stderr that there are no incidents', async () =
   const none = terminalFor(url)
   expect(await main(['list', '--state', 'closed'], none)).toBe(0)
   expect([none.out, none.err]).toEqual(['', 'no incidents\n'])
+})
+
+test('list and show say on stderr that the API keeps older files because of an error', async () => {
+  const files = { loadedAt: '2026-03-14T03:12:00.000Z', problems: ['runbooks/a.yaml:3:5: unknown field'], restart: [] }
+  const { url } = await fakeApi({
+    'GET /v1/incidents?limit=20': () => ({ incidents: [atItsGate()], next: null, files }),
+    'GET /v1/incidents/INC-142': () => ({ ...atItsGate(), runbookNow: 'same', files }),
+  })
+  for (const argv of [['list'], ['show', '142']]) {
+    const terminal = terminalFor(url)
+    expect(await main(argv, terminal)).toBe(0)
+    expect(terminal.err).toContain('because of an error: runbooks/a.yaml:3:5: unknown field')
+  }
 })
 
 test('explain knows kinds, sections and rules, and lists them', async () => {

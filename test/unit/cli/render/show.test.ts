@@ -32,6 +32,15 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     )
   })
 
+  test('it says that the runbook has changed since, or is not loaded any more', () => {
+    const text = (view: Parameters<typeof showLines>[0]) => showLines(view, page).join(' ')
+    expect(text({ ...atItsGate(), runbookNow: 'same' })).toBe(text(atItsGate()))
+    const open = text({ ...atItsGate(), runbookNow: 'changed' })
+    expect(open).toContain('The runbook has changed since: this incident keeps its version')
+    expect(text({ ...resolved(), runbookNow: 'changed' })).toContain('"runbook retry" uses the new version')
+    expect(text({ ...atItsGate(), runbookNow: 'removed' })).toContain('is not loaded any more')
+  })
+
   test('in a pipe the commands contain the digest, because approve cannot ask', () => {
     const lines = showLines(atItsGate(), { ...page, interactive: false })
     expect(lines.at(-2)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')

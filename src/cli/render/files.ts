@@ -1,0 +1,21 @@
+import type { FileStatus } from '../../core/file-status.ts'
+
+/** What a person must know about the version of the files that the API uses; empty if it uses the files as they are. */
+export function fileWarnings(files: FileStatus | undefined): string[] {
+  // An API of an older version does not report it.
+  if (files === undefined) return []
+  const { loadedAt, problems, restart } = files
+  const [first, ...more] = problems
+  return [
+    ...(first === undefined
+      ? []
+      : [
+          `The API does not use the runbooks and the configuration as they are now, but as it read them at ${loadedAt}, because of ${more.length + 1 === 1 ? 'an error' : `${more.length + 1} errors`}: ${first}. "runbook lint" and "runbook doctor" show all errors.`,
+        ]),
+    ...(restart.length === 0
+      ? []
+      : [
+          `The configuration was changed in ${restart.join(', ')}. Restart the API and the worker to put this into effect.`,
+        ]),
+  ]
+}

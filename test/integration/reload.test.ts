@@ -1,0 +1,155 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { sha256Hex } from '../../src/core/canonical.ts'
+import { keepReloading } from '../../src/engine/reload.ts'
+import { closeIncident } from '../../src/history/close.ts'
+import { openHttpWorld, openIncident, type HttpWorld } from './http-world.ts'
+
+let world: HttpWorld
+let runbook: string
+let config: string
+
+beforeAll(async () => {
+  world = await openHttpWorld(inject('stack'))
+  runbook = join(world.root, 'runbooks/test-runs.yaml')
+  config = join(world.root, 'runbook.config.yaml')
+})
+
+afterAll(() => world?.close())
+
+let before: { runbook: string; config: string }
+beforeEach(() => {
+  before = { runbook: readFileSync(runbook, 'utf8'), config: readFileSync(config, 'utf8') }
+})
+afterEach(async () => {
+  writeFileSync(runbook, before.runbook)
+  writeFileSync(config, before.config)
+  await world.reload()
+})
+
+function edit(file: string, from: string, to: string): void {
+  const text = readFileSync(file, 'utf8')
+  if (!text.includes(from)) throw new Error(`${file} does not contain ${from}`)
+  writeFileSync(file, text.replace(from, to))
+}
+
+const filesOf = async () => (await world.call('GET', '/v1/incidents')).json.files
+const titleOf = async () => (await world.call('GET', '/v1/runbooks/test-runs')).json.title
+
+describe('a changed runbook', () => {
+  test('is used for new incidents and for retries, while open incidents keep their plan and say that it has changed', async () => {
+    const incident = await openIncident(world)
+    const shown = (await world.call('GET', `/v1/incidents/${incident}`)).json
+    expect(shown.runbookNow).toBe('same')
+
+    edit(runbook, 'A run that a test made up', 'A run after the edit')
+    expect(await world.reload()).toContain('test-runs changed')
+
+    const later = (await world.call('GET', `/v1/incidents/${incident}`)).json
+    expect([later.runbookNow, later.planDigest]).toEqual(['changed', shown.planDigest])
+    await closeIncident(world.engine.database, { incident, outcome: 'cancelled', reason: 'by the test' })
+    const retried = (await world.call('POST', `/v1/incidents/${incident}/retry`)).json.incident
+    const fresh = (await world.call('GET', `/v1/incidents/${retried}`)).json
+    expect(fresh.planDigest).not.toBe(shown.planDigest)
+    expect(fresh.runbookNow).toBe('same')
+
+    const { versions } = (await world.call('GET', '/v1/runbooks/test-runs/versions')).json
+    expect(versions.map((one: any) => [one.planDigest, one.loaded])).toEqual([
+      [fresh.planDigest, true],
+      [shown.planDigest, false],
+    ])
+    const path = `/v1/runbooks/test-runs/versions/${shown.planDigest}`
+    expect((await world.call('GET', path)).json.source).toBe(before.runbook)
+  })
+
+  test('with an error is not used: the older version stays, and list, show and GET /v1/runbooks say why', async () => {
+    const incident = await openIncident(world)
+    edit(runbook, 'A run that a test made up', 'A run after the edit')
+    edit(runbook, 'diagnose:', 'diagnosis:')
+    expect(await world.reload()).toContain('not loaded because of errors')
+    expect(await titleOf()).toBe('A run that a test made up')
+    const problem = expect.stringMatching(/test-runs\.yaml:\d+:\d+: .*diagnosis/)
+    expect((await filesOf()).problems).toEqual([problem])
+    expect((await world.call('GET', `/v1/incidents/${incident}`)).json.files.problems).toEqual([problem])
+    expect((await world.call('GET', '/v1/runbooks')).json.files.problems).toEqual([problem])
+
+    writeFileSync(runbook, before.runbook)
+    await world.reload()
+    expect((await filesOf()).problems).toEqual([])
+  })
+
+  test('is not used either while another runbook has an error', async () => {
+    const other = join(world.root, 'runbooks/other.yaml')
+    writeFileSync(other, 'version: 1\nrunbook: other\n')
+    edit(runbook, 'A run that a test made up', 'A run after the edit')
+    await world.reload()
+    expect(await titleOf()).toBe('A run that a test made up')
+    rmSync(other)
+    await world.reload()
+    expect(await titleOf()).toBe('A run after the edit')
+  })
+})
+
+describe('a changed configuration', () => {
+  test('admits a new person, and ends the access and the event streams of a person who was removed', async () => {
+    const incident = await openIncident(world)
+    expect((await world.call('GET', '/v1/runbooks', { token: 'of-the-new-person' })).status).toBe(401)
+    const stream = await fetch(`${world.api.url}/v1/incidents/${incident}/events`, { headers: world.authorization })
+    const ended = stream.text()
+
+    edit(config, 'operator:', `newcomer: { token: "sha256:${sha256Hex('of-the-new-person')}" }\n  somebody:`)
+    await world.reload()
+    expect((await world.call('GET', '/v1/runbooks', { token: 'of-the-new-person' })).status).toBe(200)
+    expect((await world.call('GET', '/v1/runbooks', { as: 'lead' })).status).toBe(200)
+    await ended
+
+    edit(config, /newcomer: .*/.exec(readFileSync(config, 'utf8'))![0], '')
+    await world.reload()
+    expect((await world.call('GET', '/v1/runbooks', { token: 'of-the-new-person' })).status).toBe(401)
+  })
+
+  test('with an error is not used', async () => {
+    edit(config, 'requesterMayApprove: true', 'requesterMayDecide: true')
+    await world.reload()
+    expect((await filesOf()).problems.join()).toContain('requesterMayDecide')
+    expect((await world.call('GET', '/v1/runbooks')).status).toBe(200)
+  })
+
+  test('opens other clients for a changed connection, and keeps those of an unchanged one', async () => {
+    const { targets } = world.current.value
+    edit(config, 'requesterMayApprove: true', 'requesterMayApprove: false')
+    await world.reload()
+    expect(world.current.value.config.requesterMayApprove).toBe(false)
+    expect(world.current.value.targets).toBe(targets)
+    edit(config, '"${DB_READ}"', '"${DB_READ_TOO}"')
+    await world.reload()
+    expect(world.current.value.targets).not.toBe(targets)
+    await expect(targets.postgres('db', 'read')).rejects.toThrow('closed')
+  })
+
+  test('of the database needs a restart, which is reported; the other settings are in effect', async () => {
+    edit(config, '${RUNBOOK_DATABASE_URL}', '${TOKEN_READER}')
+    edit(config, 'requesterMayApprove: true', 'requesterMayApprove: false')
+    expect(await world.reload()).toContain('changes of database need a restart')
+    expect((await filesOf()).restart).toEqual(['database'])
+    expect(world.current.value.config.requesterMayApprove).toBe(false)
+  })
+})
+
+test('a running process notices a changed file by itself, and says so once', async () => {
+  const told: string[] = []
+  let reloading: ReturnType<typeof keepReloading> | undefined
+  const noticed = new Promise<void>((resolve) => {
+    const log = (line: string) => {
+      told.push(line)
+      resolve()
+    }
+    reloading = keepReloading(world.current, { load: world.load, log, pollMs: 20 })
+  })
+  edit(runbook, 'A run that a test made up', 'A run after the edit')
+  await noticed
+  await reloading!.stop()
+  expect(told).toEqual([expect.stringContaining('test-runs changed')])
+  expect(await titleOf()).toBe('A run after the edit')
+})
