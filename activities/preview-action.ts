@@ -42,13 +42,13 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
 }
 
 async function withObstacle(
-  { preview, implementation }: Action,
+  { kind, preview, implementation }: Action,
   parameters: JsonObject,
   context: PreviewContext,
 ): Promise<ActionPreview> {
   const shown = await preview(parameters, context)
   if (shown.warning !== undefined) return shown
-  const obstacle = await writeObstacle(implementation, parameters, context.targets, context.obstacles)
+  const obstacle = await writeObstacle(kind.name, implementation, parameters, context.targets, context.obstacles)
   return obstacle === undefined ? shown : { ...shown, warning: `it would be refused now: ${obstacle}` }
 }
 

@@ -5,7 +5,7 @@ import { resolveSecret } from '../../src/config/secret.ts'
 import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
 import type { Preparation } from '../../src/engine/setup/prepare-postgres.ts'
 import { limitTemporaryFiles } from '../../src/engine/setup/temporary-files.ts'
-import type { PreparedConnection } from '../../src/engine/setup/prepared-connection.ts'
+import type { PreparedConnection, PrepareOptions } from '../../src/engine/setup/prepared-connection.ts'
 
 const database = `prepare_${randomBytes(4).toString('hex')}`
 const appRole = `${database}_app`
@@ -17,6 +17,11 @@ let server: pg.Client
 let adminUrl: string
 let appUrl: string
 let prepared: PreparedConnection
+/** What a dry run said first, and the roles after it. */
+let dry: PreparedConnection
+let rolesAfterDryRun: string[]
+/** The first preparation, which could not ask whether it may revoke rights. */
+let careful: PreparedConnection
 
 beforeAll(async () => {
   const { postgresUrl } = inject('stack')
@@ -38,8 +43,18 @@ beforeAll(async () => {
       CREATE FUNCTION become() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT $$;
       GRANT ALL ON ALL TABLES IN SCHEMA public TO ${appRole};`)
   })
-  prepared = await prepare({})
+  dry = await prepare({}, { dryRun: true, mayRevoke: allow.mayRevoke })
+  rolesAfterDryRun = await rolesNow()
+  careful = await prepare({}, {})
+  prepared = await prepare(careful.env)
 })
+
+async function rolesNow(): Promise<string[]> {
+  const found = await server.query<{ rolname: string }>('SELECT rolname FROM pg_roles WHERE rolname LIKE $1', [
+    `runbook_${database}%`,
+  ])
+  return found.rows.map(({ rolname }) => rolname)
+}
 
 afterAll(async () => {
   await server.query(`DROP DATABASE ${database} WITH (FORCE)`)
@@ -47,7 +62,10 @@ afterAll(async () => {
   await server.end()
 })
 
-function prepare(environment: Record<string, string>): Promise<PreparedConnection> {
+function prepare(
+  environment: Record<string, string>,
+  options: Partial<PrepareOptions> = allow,
+): Promise<PreparedConnection> {
   const secret = (variable: string) => resolveSecret(`\${${variable}}`, 'test', environment)
   const connection = {
     kind: 'postgres' as const,
@@ -56,8 +74,10 @@ function prepare(environment: Record<string, string>): Promise<PreparedConnectio
     ledger: 'target' as const,
     redact: [],
   }
-  return prepareConnection({ connections: { db: connection } }, 'db', { adminUrl, grants })
+  return prepareConnection({ connections: { db: connection } }, 'db', { adminUrl, grants, ...options })
 }
+
+const allow = { mayRevoke: async () => true }
 
 async function asRole<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(url)
@@ -94,8 +114,34 @@ const readWrite = (statement: string) => [
   'COMMIT',
 ]
 
+test('a dry run says what would be done, and creates nothing', () => {
+  const report = dry.did.join('\n')
+  expect(report).toContain('UPDATE ("status", "failure_reason"), SELECT ("id", "status", "updated_at") on public.runs')
+  expect(report).toContain('temporary tables: revoked from PUBLIC')
+  expect(report).toContain('ledger of effects in schema runbook_ledger: created')
+  expect(report).toContain('new password, for MAESTRO_READ')
+  expect([dry.env, rolesAfterDryRun]).toEqual([{}, []])
+})
+
+test('without an answer it revokes nothing from PUBLIC, and says which rights PUBLIC has', () => {
+  expect(careful.did.join('\n')).not.toContain('PUBLIC')
+  expect(careful.warnings.join('\n')).toMatch(/PUBLIC has rights .* TEMP ON DATABASE .* not revoked/)
+})
+
+test('the statement that it names gives PUBLIC the revoked right again', async () => {
+  const line = prepared.did.find((one) => one.startsWith('temporary tables'))!
+  const statement = /To take it back: (.*)$/.exec(line)![1]!
+  const isHeld = async () =>
+    (await server.query(`SELECT has_database_privilege('public', $1, 'TEMP') AS held`, [database])).rows[0].held
+  expect(await isHeld()).toBe(false)
+  await asRole(adminUrl, (client) => client.query(statement))
+  expect(await isHeld()).toBe(true)
+  await prepare(prepared.env)
+  expect(await isHeld()).toBe(false)
+})
+
 test('reports what was done, without a secret', () => {
-  const report = [...prepared.did, ...prepared.warnings].join('\n')
+  const report = [...careful.did, ...prepared.did, ...prepared.warnings].join('\n')
   expect(report).toContain(`role ${roleOf('MAESTRO_READ')}: created`)
   expect(report).toContain('SELECT on all current and future tables of public')
   expect(report).toContain('UPDATE ("status", "failure_reason"), SELECT ("id", "status", "updated_at") on public.runs')

@@ -111,7 +111,9 @@ describe('doctor', () => {
     await server.admin.call('ACL', 'SETUSER', 'u', 'on', '>pw-of-u-1', '~*', '+@all', '-client|list', '-eval')
     const [finding] = await doctorConnections({ connections: { c: bullmqConnection(url(server, 'u:pw-of-u-1@')) } })
     expect(finding).toMatchObject({ ok: true, warning: true })
-    expect(finding!.detail).toMatch(/number of workers is unknown: CLIENT LIST.*actions are refused: EVAL/)
+    expect(finding!.detail).toMatch(
+      /number of workers is unknown: CLIENT LIST.*are refused: the write login lacks EVAL/,
+    )
   })
 })
 

@@ -4,7 +4,7 @@ import { parseEnvFile } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
 import { brokenRunbooks, loadCatalogue } from '../../engine/catalogue.ts'
-import { neededGrants } from '../../engine/setup/needed-grants.ts'
+import { neededGrants } from '../../core/needed-grants.ts'
 import { prepareConnection } from '../../engine/setup/prepare-connection.ts'
 import { freePort } from '../../stack/ports.ts'
 import { runCommand } from '../../stack/run-command.ts'
@@ -152,7 +152,12 @@ async function startMaestro(
   for (const [name, { kind }] of Object.entries(config.connections)) {
     if (kind !== 'postgres' && kind !== 'bullmq') continue
     const adminUrl = kind === 'postgres' ? databaseUrl.href : stack.redis.url
-    const prepared = await prepareConnection(config, name, { adminUrl, grants: neededGrants(plans, name) })
+    const prepared = await prepareConnection(config, name, {
+      adminUrl,
+      grants: neededGrants(plans, name),
+      // The example's own database, which nobody else uses.
+      mayRevoke: async () => true,
+    })
     updateEnvironmentFile(root, prepared.env)
     for (const warning of prepared.warnings) log(`${name}: ${warning}`)
   }

@@ -36,14 +36,15 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     return [{ name: 'configuration', ok: false, detail: messageOf(error) }]
   }
   const temporal = doctorTemporal(config, options)
-  const [key, database, { findings }, stalls, [catalogue, runbooks], connections] = await Promise.all([
+  const [catalogue, runbooks] = await checkRunbooks(config)
+  const plans = catalogue?.runbooks.map(({ plan }) => plan)
+  const [key, database, { findings }, stalls, connections] = await Promise.all([
     attempt('signing key', async () => signingKey(config)),
     attempt('engine database', () => checkDatabase(config)),
     temporal,
     // The check of the engine's database says why it cannot be read.
     temporal.then(({ polling }) => doctorWorkers(config, polling ?? []).catch(() => [])),
-    checkRunbooks(config),
-    temporal.then(({ polling }) => doctorConnections(config, { workers: polling?.length })),
+    temporal.then(({ polling }) => doctorConnections(config, { workers: polling?.length }, plans)),
   ])
   return [
     ...config.warnings.map((detail) => ({ name: 'configuration', ok: false, detail })),

@@ -6,22 +6,25 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
 import { findLogFiles } from '../../targets/find-log-files.ts'
+import { neededGrants } from '../../core/needed-grants.ts'
+import type { Plan } from '../../core/plan.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
 import type { Processes } from './doctor-connection-limits.ts'
-import { postgresLimitations, redisLimitations, type Limitation } from './doctor-servers.ts'
+import { postgresLimitations, redisLimitations, type Limitation, type Needs } from './doctor-servers.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 const HTTP_TIMEOUT_MS = 2_000
 
 /**
- * Tests every connection with its read credential, and reads whether the server of its write credential takes writes, and whether the
- * servers accept as many connections as `processes` may open.
+ * Tests every connection with its read credential, and reads whether the server of its write credential takes writes and gives the rights
+ * that the actions of `plans` need, and whether the servers accept as many connections as `processes` may open.
  */
 export async function doctorConnections(
   config: Pick<Config, 'connections'>,
   processes?: Processes,
+  plans: readonly Plan[] = [],
 ): Promise<DoctorFinding[]> {
   const targets = openTargets(config)
   try {
@@ -33,7 +36,9 @@ export async function doctorConnections(
             ...finding,
             ...withPasswordWarning(
               connection,
-              await withTimeout(ANSWER_TIMEOUT_MS, () => testConnection(targets, name, connection, processes)),
+              await withTimeout(ANSWER_TIMEOUT_MS, () =>
+                testConnection(targets, name, connection, { processes, grants: neededGrants(plans, name) }),
+              ),
             ),
           }
         } catch (error) {
@@ -52,11 +57,11 @@ async function testConnection(
   targets: Targets,
   name: string,
   connection: ConnectionConfig,
-  processes?: Processes,
+  needs: Needs,
 ): Promise<TestResult> {
   switch (connection.kind) {
     case 'postgres':
-      return testPostgres(targets, name, connection, processes)
+      return testPostgres(targets, name, connection, needs)
     case 'bullmq':
       return withLimitations(
         `answers; queue ${connection.prefix}:${connection.queue}`,
@@ -89,9 +94,9 @@ async function testPostgres(
   targets: Targets,
   name: string,
   connection: PostgresConnection,
-  processes?: Processes,
+  needs: Needs,
 ): Promise<TestResult> {
-  const limitations = await postgresLimitations(targets, name, connection, processes)
+  const limitations = await postgresLimitations(targets, name, connection, needs)
   const ledger =
     connection.ledger === 'target'
       ? 'answers; effects are applied exactly once'

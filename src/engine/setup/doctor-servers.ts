@@ -1,9 +1,11 @@
 import type { BullmqConnection, PostgresConnection, RedisConnection } from '../../config/config.ts'
 import { messageOf } from '../../core/errors.ts'
+import type { ColumnGrant } from '../../core/needed-grants.ts'
+import { missingCommands, missingGrants, missingInLedger } from '../../effects/missing-rights.ts'
 import { explainRedis } from '../../targets/explain-redis.ts'
 import { beginReadOnly, withPostgres } from '../../targets/open-postgres.ts'
 import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
-import type { Access, RedisTarget, Targets } from '../../targets/targets.ts'
+import type { Access, BullmqTarget, RedisTarget, Targets } from '../../targets/targets.ts'
 import {
   POSTGRES_LIMITS,
   tooManyPostgresConnections,
@@ -19,6 +21,12 @@ export interface Limitation {
   fix: string
 }
 
+/** What the engine needs on a server. */
+export interface Needs {
+  processes?: Processes | undefined
+  grants: ColumnGrant[]
+}
+
 const TIMEOUT_MS = 3_000
 const PRIMARY = 'use the address of its primary'
 
@@ -30,7 +38,7 @@ export async function postgresLimitations(
   targets: Targets,
   name: string,
   connection: PostgresConnection,
-  processes: Processes = { workers: undefined },
+  { processes = { workers: undefined }, grants }: Needs,
 ): Promise<Limitation[]> {
   const read = await readState(targets, name, 'read')
   const found: Limitation[] = []
@@ -58,11 +66,12 @@ export async function postgresLimitations(
   const { limits } = read
   found.push(
     ...(connection.write
-      ? await writeLimitations(() =>
-          postgresWrite(targets, name, (write) =>
+      ? await writeLimitations(async () => [
+          ...(await postgresWrite(targets, name, (write) =>
             tooManyPostgresConnections(connection, { read: limits, write }, processes),
-          ),
-        )
+          )),
+          ...missingRights(name, await missingInPostgres(targets, name, connection, grants)),
+        ])
       : tooManyPostgresConnections(connection, { read: limits }, processes)),
   )
   return found
@@ -78,6 +87,33 @@ async function postgresWrite(
     ...tooMany(limits),
     ...(replica ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }] : []),
     ...(hidden === '' ? [] : [{ detail: `actions are refused: ${hidden}`, fix: 'create the policy' }]),
+  ]
+}
+
+async function missingInPostgres(
+  targets: Targets,
+  name: string,
+  { ledger }: PostgresConnection,
+  grants: ColumnGrant[],
+): Promise<string[]> {
+  return withPostgres(await targets.postgres(name, 'write'), async (client) => {
+    await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
+    const found = [
+      ...(await missingGrants(client, grants)),
+      ...(ledger === 'target' ? await missingInLedger(client) : []),
+    ]
+    await client.query('ROLLBACK')
+    return found
+  })
+}
+
+function missingRights(name: string, missing: string[]): Limitation[] {
+  if (missing.length === 0) return []
+  return [
+    {
+      detail: `actions of the runbooks are refused: the write login lacks ${missing.join('; ')}`,
+      fix: `run "runbook connection prepare ${name}"; with --dry-run it shows what it would grant`,
+    },
   ]
 }
 
@@ -137,19 +173,17 @@ export async function redisLimitations(
       detail: `the number of workers is unknown: CLIENT LIST: ${refusal}`,
       fix: 'allow CLIENT LIST to the login, if the server offers it',
     })
-  if (connection.write && isQueue) found.push(...(await writeLimitations(async () => redisWrite(await open('write')))))
+  if (connection.write && isQueue)
+    found.push(...(await writeLimitations(async () => redisWrite(name, await targets.bullmq(name, 'write')))))
   return found
 }
 
-async function redisWrite(write: RedisTarget): Promise<Limitation[]> {
-  const refusal = await refusalOf(() => write.redis.eval('return 1', 0))
+async function redisWrite(name: string, write: BullmqTarget): Promise<Limitation[]> {
   return [
     ...((await roleOf(write)) === 'replica'
       ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }]
       : []),
-    ...(refusal === undefined
-      ? []
-      : [{ detail: `actions are refused: EVAL: ${refusal}`, fix: 'allow the write login to run scripts' }]),
+    ...missingRights(name, await missingCommands(write)),
   ]
 }
 

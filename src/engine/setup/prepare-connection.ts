@@ -21,7 +21,7 @@ export async function prepareConnection(
   const write = connection.write && wantedLogin(name, 'write', connection.write)
   const logins = defined({ read, write })
   if (connection.kind === 'postgres') return preparePostgres(name, connection, logins, options)
-  return prepareRedis(name, connection, logins, options.adminUrl)
+  return prepareRedis(name, connection, logins, options)
 }
 
 function wantedLogin(name: string, access: string, secret: Secret): WantedLogin {

@@ -5,11 +5,12 @@ import { scrubSecrets } from '../../config/secret.ts'
 import { sha256Hex } from '../../core/canonical.ts'
 import { messageOf, RunbookError } from '../../core/errors.ts'
 import { prepareLedger } from '../../effects/prepare-ledger.ts'
-import type { ColumnGrant, PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
+import type { ColumnGrant } from '../../core/needed-grants.ts'
+import type { PreparedConnection, PrepareOptions, WantedLogin } from './prepared-connection.ts'
 import { limitTemporaryFiles } from './temporary-files.ts'
 import { postgresAddress, postgresConnectError, postgresUrl } from '../../targets/explain-postgres.ts'
 import { postgresWarnings } from './postgres-warnings.ts'
-import { revokeFromPublic } from './revoke-from-public.ts'
+import { heldByPublic, revocation, revokeFromPublic, type HeldByPublic } from './revoke-from-public.ts'
 
 /** The processes, workers and API, whose connections the roles allow. `doctor` says when there are more. */
 const PROCESSES = 5
@@ -48,9 +49,10 @@ export async function preparePostgres(
       await makeRole(p, remediate, PROCESSES * most.write)
       await grantWriting(p, remediate, options.grants ?? [])
     }
+    if (options.dryRun) return await dryRun(p, connection, { diagnose, remediate }, logins)
     await client.query('COMMIT')
     await limitTemporaryFiles(p, diagnose)
-    await revokeFromPublic(p, logins.write ? [diagnose, remediate] : [diagnose])
+    await askAndRevoke(p, await heldByPublic(client, logins.write ? [diagnose, remediate] : [diagnose]), options)
     warnings.push(...(await postgresWarnings(client, diagnose, logins.write && remediate)))
     if (logins.write && connection.ledger === 'target') {
       const applied = await prepareLedger(options.adminUrl, remediate)
@@ -68,6 +70,41 @@ export async function preparePostgres(
   } finally {
     await client.end()
   }
+}
+
+/** Within the transaction of the grants, which is rolled back: what the server accepted so far, and what the later steps would do. */
+async function dryRun(
+  p: Preparation,
+  { ledger }: PostgresConnection,
+  { diagnose, remediate }: { diagnose: string; remediate: string },
+  logins: { read: WantedLogin; write?: WantedLogin },
+): Promise<PreparedConnection> {
+  const { client, did, warnings, adminUrl } = p
+  did.push(`${diagnose}: a limit for temporary files, unless the server has one or the admin login may not set it`)
+  const held = await heldByPublic(client, logins.write ? [diagnose, remediate] : [diagnose])
+  did.push(...held.map((one) => `${revocation(one)}, if you allow it`))
+  if (logins.write && ledger === 'target') {
+    const found = await client.query<{ exists: boolean }>(
+      "SELECT to_regclass('runbook_ledger.effects') IS NOT NULL AS exists",
+    )
+    did.push(`ledger of effects in schema runbook_ledger: ${found.rows[0]?.exists ? 'updated' : 'created'}`)
+  }
+  await client.query('ROLLBACK')
+  const of = [[diagnose, logins.read] as const, ...(logins.write ? [[remediate, logins.write] as const] : [])]
+  for (const [role, { current, variable }] of of) {
+    const isKept = current !== undefined && (await worksFor(current, role, adminUrl.pathname))
+    did.push(isKept ? `${role}: the password in ${variable} is kept` : `${role}: new password, for ${variable}`)
+  }
+  return { did, warnings, env: {} }
+}
+
+/** Other users of the database have the rights of PUBLIC too, so a person decides. */
+async function askAndRevoke(p: Preparation, held: HeldByPublic[], { mayRevoke }: PrepareOptions): Promise<void> {
+  if (held.length === 0) return
+  if (await mayRevoke?.(held.map(revocation))) return revokeFromPublic(p, held)
+  p.warnings.push(
+    `PUBLIC has rights in this database that the engine's logins have because of it: ${held.map(({ right }) => right).join('; ')}. They were not revoked`,
+  )
 }
 
 async function connect(connection: string, url: string): Promise<pg.Client> {

@@ -7,7 +7,7 @@ import { explainRedis } from '../../targets/explain-redis.ts'
 import { connectServer, nodeAddress } from '../../targets/open-redis.ts'
 import { parseRedisAddress, splitHostAndPort } from '../../targets/redis-address.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../effects/redis-rights.ts'
-import type { PreparedConnection, WantedLogin } from './prepared-connection.ts'
+import type { PrepareOptions, PreparedConnection, WantedLogin } from './prepared-connection.ts'
 
 const LOGIN_COMMANDS = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
 
@@ -26,7 +26,7 @@ export async function prepareRedis(
   name: string,
   connection: BullmqConnection | RedisConnection,
   logins: { read: WantedLogin; write?: WantedLogin },
-  adminUrl: string,
+  { adminUrl, dryRun }: Pick<PrepareOptions, 'adminUrl' | 'dryRun'>,
 ): Promise<PreparedConnection> {
   const admin = await connect(name, adminUrl)
   const did: string[] = []
@@ -38,6 +38,11 @@ export async function prepareRedis(
       const user = userName(name, connection, access)
       const { password, kept } = await passwordFor(name, wanted, user)
       const rules = [user, 'reset', 'on', `>${password}`, 'resetchannels', ...rulesOf(connection, access)]
+      if (dryRun) {
+        const secret = kept ? `the password in ${wanted.variable} is kept` : `new password, for ${wanted.variable}`
+        did.push(`user ${user}: set to the rules ${rulesOf(connection, access).join(' ')}; ${secret}`)
+        return
+      }
       users.push(await setUser(admin, rules))
       const url = new URL(adminUrl)
       url.username = user
@@ -52,8 +57,13 @@ export async function prepareRedis(
     }
     await make('read', logins.read)
     if (logins.write) await make('write', logins.write)
+    const others = await otherServers(admin)
+    if (dryRun) {
+      did.push(...others.map((server) => `the same users on ${server}`))
+      return { did, warnings, env }
+    }
     warnings.push(...(await persist(admin, did)))
-    for (const server of await otherServers(admin)) {
+    for (const server of others) {
       const failed = await copyUsers(name, server, adminUrl, users, did)
       if (failed !== undefined)
         warnings.push(`the users are missing on ${server}, so after a failover the logins are refused: ${failed}`)

@@ -1,3 +1,5 @@
+import type { ColumnGrant } from '../../core/needed-grants.ts'
+
 export interface PrepareOptions {
   /** The address with an account that may create roles or users. For PostgreSQL it names the diagnosed database. */
   adminUrl: string
@@ -5,15 +7,13 @@ export interface PrepareOptions {
   schemas?: string[]
   /** PostgreSQL: the columns that the runbooks' actions change and that their guards read. */
   grants?: ColumnGrant[]
-}
-
-export interface ColumnGrant {
-  /** The table's name, with or without its schema: `runs` or `public.runs`. */
-  table: string
-  update: string[]
-  select: string[]
-  /** Rights on the whole table, as `sql.execute` declares them: SELECT, INSERT, UPDATE, DELETE. */
-  whole?: string[]
+  /** Changes nothing. The answer says what would be done. */
+  dryRun?: boolean
+  /**
+   * PostgreSQL: asked with a line for each right before rights are revoked from PUBLIC, because this affects every user of the database.
+   * Absent: nothing is revoked.
+   */
+  mayRevoke?(revocations: string[]): Promise<boolean>
 }
 
 export interface PreparedConnection {

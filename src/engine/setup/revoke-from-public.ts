@@ -10,36 +10,56 @@ interface PublicRight {
   right: string
 }
 
+/** A right of PUBLIC that our roles have because of it, and the other roles of the database that would get it in their own name. */
+export interface HeldByPublic {
+  what: string
+  right: string
+  others: string[]
+}
+
 /**
  * Every role has the rights of PUBLIC, and some of them can write: temporary tables, large objects, messages in the write-ahead log, on
- * old servers tables in `public`. This revokes them from PUBLIC in this database and grants them to each role that owns or was granted
- * anything in it, so that existing users keep them. A right that the administrator may not revoke becomes a warning.
+ * old servers tables in `public`. Returns those that these roles have.
  */
-export async function revokeFromPublic(
-  to: { client: pg.Client; did: string[]; warnings: string[] },
-  roles: string[],
-): Promise<void> {
-  const { client, did, warnings } = to
+export async function heldByPublic(client: pg.Client, roles: string[]): Promise<HeldByPublic[]> {
   const database = await queryValue(client, 'SELECT quote_ident(current_database()) AS value')
+  const found: HeldByPublic[] = []
   for (const { what, isHeld, right } of await writeRights(client, database)) {
     const held = await Promise.all(
       roles.map(async (role) => (await queryValue(client, `SELECT (${isHeld})::text AS value`, [role])) === 'true'),
     )
-    if (!held.includes(true)) continue
-    const others = await rolesInDatabase(client, roles)
+    if (held.includes(true)) found.push({ what, right, others: await rolesInDatabase(client, roles) })
+  }
+  return found
+}
+
+/**
+ * Revokes rights from PUBLIC in this database and grants them to each role that owns or was granted anything in it, so that existing users
+ * keep them. A right that the administrator may not revoke becomes a warning.
+ */
+export async function revokeFromPublic(
+  to: { client: pg.Client; did: string[]; warnings: string[] },
+  rights: HeldByPublic[],
+): Promise<void> {
+  const { client, did, warnings } = to
+  for (const { what, right, others } of rights) {
     try {
       await client.query('BEGIN')
       if (others.length > 0) await client.query(`GRANT ${right} TO ${others.join(', ')}`)
       await client.query(`REVOKE ${right} FROM PUBLIC`)
       await client.query('COMMIT')
-      did.push(
-        `${what}: revoked from PUBLIC in database ${database}${others.length > 0 ? `, granted to ${others.join(', ')}` : ''}`,
-      )
+      did.push(`${revocation({ what, right, others })}. To take it back: GRANT ${right} TO PUBLIC`)
     } catch (error) {
       await client.query('ROLLBACK')
       warnings.push(`${what}: PUBLIC has this right, and it could not be revoked: ${messageOf(error)}`)
     }
   }
+}
+
+/** For people, before and after it is done. */
+export function revocation({ what, right, others }: HeldByPublic): string {
+  const kept = others.length > 0 ? `, granted to ${others.join(', ')}` : ''
+  return `${what}: revoked from PUBLIC${kept} (${right})`
 }
 
 async function writeRights(client: pg.Client, database: string): Promise<PublicRight[]> {

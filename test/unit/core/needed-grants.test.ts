@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { neededGrants } from '../../../../src/engine/setup/needed-grants.ts'
-import { plan, remedy } from '../../interpreter/plan-fixture.ts'
-import type { PlanAction, Value } from '../../../../src/core/plan.ts'
+import { neededGrants } from '../../../src/core/needed-grants.ts'
+import { plan, remedy } from '../interpreter/plan-fixture.ts'
+import type { PlanAction, Value } from '../../../src/core/plan.ts'
 
 function update(table: string, where: Value, set: Value, connection = 'db'): PlanAction {
   const given = { connection: { lit: connection }, table: { lit: table }, where, set }
