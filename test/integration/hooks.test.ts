@@ -13,12 +13,30 @@ const CONFIG = `hooks:
   grafana: { hmac: { secret: "\${HOOK_GRAFANA}", timestampHeader: X-Time } }
   generic: { standardWebhooks: "\${HOOK_GENERIC}" }
 `
-const RULES = `[{ match: { alertname: RunStuck }, incident: test-run, inputs: { run: labels.run_id } }, { match: { alertname: NoInput }, incident: test-run }, { match: { alertname: Unknown }, incident: no-such-type }]`
+const RULES = `[{ match: { alertname: RunStuck }, incident: test-run, inputs: { run: labels.run_id } }, { match: { alertname: NoInput }, incident: test-run }, { match: { alertname: Unknown }, incident: no-such-type }, { match: { alertname: Storm }, incident: storm-run, inputs: { run: labels.run_id } }]`
+
+const STORM = `version: 1
+runbook: storm-runs
+incident: storm-run
+title: Many alerts arrive at once
+inputs: { run: { type: string } }
+key: storm-run/\${{ inputs.run }}
+diagnose:
+  seen: { check: sql.query, with: { connection: db, sql: SELECT 1 AS n, columns: { n: int } } }
+causes:
+  - { cause: anything, title: Something was seen, when: size(seen.rows) > 0, because: one row, remedy: none }
+escalate: { to: [platform], message: an operator must act }
+`
 
 let world: HttpWorld
 beforeAll(async () => {
   const env = { HOOK_BEARER: BEARER, HOOK_GRAFANA: GRAFANA, HOOK_GENERIC: GENERIC }
-  world = await openHttpWorld(inject('stack'), { config: CONFIG, alerts: RULES, env })
+  world = await openHttpWorld(inject('stack'), {
+    config: CONFIG,
+    alerts: RULES,
+    env,
+    runbooks: { 'storm.yaml': STORM },
+  })
 })
 afterAll(() => world?.close())
 
@@ -118,6 +136,25 @@ describe('an alert that fires', () => {
     const again = { ...alert, startsAt: '2026-03-14T04:00:00.000Z' }
     expect((await send([again])).json.alerts).toMatchObject([{ result: 'quiet', incident }])
   })
+})
+
+test('a storm of 2,000 alerts in 50 groups makes 50 incidents, and every alert is counted once', async () => {
+  const before = (await world.call('GET', '/v1/incidents?limit=500&type=storm-run')).json.incidents.length
+  const alerts = Array.from({ length: 2_000 }, (_, i) =>
+    newAlert({ labels: { alertname: 'Storm', run_id: `storm-${i % 50}`, instance: String(i) } }),
+  )
+  const deliveries = Array.from({ length: 200 }, (_, i) => alerts.slice(i * 10, i * 10 + 10)).values()
+  const results = new Map<string, number>()
+  const deliver = async () => {
+    for (const delivery of deliveries)
+      for (const { result } of (await send(delivery)).json.alerts as { result: string }[])
+        results.set(result, (results.get(result) ?? 0) + 1)
+  }
+  await Promise.all(Array.from({ length: 16 }, deliver))
+  expect(Object.fromEntries(results)).toEqual({ opened: 50, joined: 1_950 })
+  const { incidents } = (await world.call('GET', '/v1/incidents?limit=500&type=storm-run')).json
+  expect(incidents.length - before).toBe(50)
+  expect(incidents.every(({ occurrences }: { occurrences: number }) => occurrences === 40)).toBe(true)
 })
 
 describe('an alert that is resolved', () => {
