@@ -96,7 +96,11 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
     fields: {
       check: { form: 'string', required: true, doc: 'The kind, such as `sql.query`.' },
       with: { form: 'values', doc: "The kind's parameters." },
-      timeout: { form: 'duration', doc: 'A check that takes longer counts as failed.', default: 'the time limit of the kind' },
+      timeout: {
+        form: 'duration',
+        doc: 'A check that takes longer counts as failed.',
+        default: 'the time limit of the kind',
+      },
       retry: { form: { int: { min: 0, max: 5 } }, doc: 'How often to try again after a failure.', default: '0' },
     },
   },
