@@ -50,7 +50,7 @@ function isBuilt() {
 async function build(meanwhile) {
   const started = Date.now()
   console.error('building …')
-  // Before the compiler runs, so that a file that is edited meanwhile is built the next time.
+  // The fingerprint is taken before the compiler runs, so that a file that is edited meanwhile is built the next time.
   const sources = fingerprint(sourcesAndSettings())
   const bundled = fingerprint(BUNDLED.flatMap(filesBelow))
   const previous = readStamp()
@@ -71,7 +71,7 @@ async function build(meanwhile) {
 
 async function buildBundle() {
   if (!existsSync(join(root, BUNDLER))) return
-  // In another process: the bundler's compiler would stay in our memory.
+  // The bundler runs in another process, because its compiler would stay in the memory of this one.
   const call = `import(${JSON.stringify(pathToFileURL(join(root, BUNDLER)).href)}).then((module) => module.bundle())`
   const { code, output } = await run(process.execPath, ['--input-type=module', '--eval', call])
   if (code !== 0) throw new Error(`${output}\n\nThe workflow bundle could not be built.`)
@@ -108,7 +108,7 @@ function fingerprint(paths) {
   return hash.digest('hex')
 }
 
-/** The files below a folder, relative to the root and sorted. For a file, the file itself; empty when the path does not exist. */
+/** The files below a folder, relative to the root and sorted. If the path is a file, the list has only that file; if the path does not exist, the list is empty. */
 function filesBelow(path) {
   const info = statSync(join(root, path), { throwIfNoEntry: false })
   if (info === undefined) return []

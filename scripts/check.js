@@ -42,7 +42,7 @@ export async function check() {
   const total = { passed: 0, failed: 0 }
   const tools = await Promise.all(TOOLS.map(async ([name, start]) => [name, await start()]))
   for (const [name, result] of tools) count(total, name, result)
-  // Last and alone: some of the tests have a time limit.
+  // The unit tests run last and alone, because some of them have a time limit.
   count(total, 'unit tests', await runVitest('unit', {}))
   return total
 }

@@ -45,14 +45,14 @@ function tryTake(path) {
   }
 }
 
-/** The holder has not written its pid yet when the file is empty. No install or build takes as long as AGE_MS. */
+/** Reads the lock's holder. An empty file belongs to a holder that has not written its pid yet. A lock older than AGE_MS is stale, because no install or build takes that long. */
 function readLock(path) {
   const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
   const holder = readHolder(path)
   return { holder, stale: age > AGE_MS || (holder !== 0 && !isRunning(holder)) }
 }
 
-/** Another process may replace the lock before we remove it: we move it away, and put it back if its holder is another one. */
+/** Removes a stale lock. Another process may replace the lock just before that, so the file is moved away first, and put back if it names another holder. */
 function removeStale(path, holder) {
   const aside = `${path}.${process.pid}`
   try {
@@ -60,7 +60,7 @@ function removeStale(path, holder) {
     if (readHolder(aside) !== holder) linkSync(aside, path)
     rmSync(aside)
   } catch {
-    // Another process was faster.
+    // Another process has already moved the file or taken the lock.
   }
 }
 

@@ -15,7 +15,7 @@ const server = await createViteServer({
   server: { middlewareMode: true, watch: null, ws: false },
 })
 try {
-  // First, because the other files are generated from these tables.
+  // The tables of kinds are written first, because the other files are generated from them.
   const { kindTables } = await server.ssrLoadModule('/scripts/generate/kind-tables.ts')
   for (const [path, text] of Object.entries(await kindTables())) write(path, text)
   const { GENERATED_FILES } = await server.ssrLoadModule('/scripts/generate/files.ts')

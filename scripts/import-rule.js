@@ -48,7 +48,7 @@ const imports = {
   meta: { type: 'problem', docs: { description: 'A file imports only what import-rules.json allows its folder.' } },
   create(context) {
     const file = relative(root, context.filename)
-    // Settings of tools, such as vitest.config.ts.
+    // Files in the root folder are settings of tools, such as vitest.config.ts, and may import everything.
     if (dirname(file) === '.') return {}
     const check = (source, typeOnly) => {
       if (typeof source?.value !== 'string') return

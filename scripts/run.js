@@ -28,7 +28,7 @@ export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     let output = ''
     let overBudget = false
-    // In its own process group, so that its children can be ended with it. We pass a terminal's Ctrl-C on.
+    // The program gets its own process group, so that its children can be ended with it. A Ctrl-C of the terminal does not reach that group, so this script passes it on.
     const child = spawn(command, args, {
       cwd: root,
       env: options.env ?? process.env,
@@ -39,7 +39,7 @@ export function run(command, args, options = {}) {
       try {
         process.kill(-child.pid, signal)
       } catch {
-        // It has ended already.
+        // The process group has ended already.
       }
     }
     let interruptedBy
@@ -48,7 +48,7 @@ export function run(command, args, options = {}) {
       end(signal)
     }
     const onExit = () => end('SIGKILL')
-    // `on`, not `once`: a Ctrl-C arrives from the terminal and from npm, and the second one would end us before we have cleaned up.
+    // `on` instead of `once`: the terminal and npm both send SIGINT on Ctrl-C. With `once` the second one would end this script before it has cleaned up.
     process.on('SIGINT', passOn).on('SIGTERM', passOn).once('exit', onExit)
     const timers = [setInterval(() => options.stillRunning?.(Math.round((Date.now() - started) / 1000)), 15_000)]
     if (options.budgetMs !== undefined) {

@@ -36,7 +36,7 @@ function isSafe(node, scope, depth = 0) {
 function isSafeCall({ callee, arguments: given }, inside) {
   const name = callee.type === 'MemberExpression' ? callee.property.name : callee.name
   if (SAFE_FUNCTIONS.has(name)) return true
-  // Lists of safe strings: names.map(quoted).join(', ')
+  // A method call such as names.map(quoted).join(', ') is safe if it makes a list of safe strings.
   if (callee.type !== 'MemberExpression') return given.every(inside) && inside(callee)
   if (name === 'join') return inside(callee.object)
   if (name === 'map') return isSafeMapper(given[0], inside)

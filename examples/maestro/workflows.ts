@@ -37,7 +37,7 @@ export const STEP_TYPES: Record<string, StepTypeSettings> = {
   database: { timeoutMs: 3000, attempts: 3, backoffMs: 300 },
 }
 
-/** After this many attempts, recovery gives a run up. */
+/** The number of attempts after which recovery no longer restarts a run. */
 export const MAX_ATTEMPTS = 5
 
 export function stepAfter(workflow: string, step: string): StepDefinition | undefined {

@@ -7,7 +7,7 @@ import { ruleExamples } from './rule-examples.ts'
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 /**
- * Everything in this repository that is generated, except the tables of kinds (kind-tables.ts): path, and how its text is made.
+ * Everything in this repository that is generated, except the tables of kinds (kind-tables.ts): the path of each file and the function that makes its text.
  * `npm run generate` writes these files;
  * test/unit/generated.test.ts compares them.
  */

@@ -82,7 +82,7 @@ export const ACTION_IMPLEMENTATIONS: Record<string, ActionImplementation> = Obje
 `
 }
 
-/** `sql-query` → `sqlQuery` */
+/** The name that a kind's file exports: `sqlQuery` for `sql-query`. */
 function exported(name: string): string {
   return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

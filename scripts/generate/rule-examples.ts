@@ -49,7 +49,7 @@ function exampleOf(rule: string): RuleExample | undefined {
 const fixture = (kind: 'broken' | 'valid', rule: string) =>
   new URL(`../../test/fixtures/runbooks/${kind}/${rule}.yaml`, import.meta.url)
 
-/** Without the comments, which describe the fixture. */
+/** The lines of a fixture without its comments, which describe the fixture and are no part of the example. */
 const linesOf = (text: string) => text.split('\n').filter((line) => !line.startsWith('#'))
 
 function countWhile(most: number, condition: (i: number) => boolean): number {

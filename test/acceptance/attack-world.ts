@@ -67,7 +67,7 @@ export interface AttackWorld extends World {
   atGate(run: string): Promise<string>
   /** Takes an incident about a new run from its trigger to its end, as somebody on call does while the attack goes on. */
   resolveAnother(): Promise<void>
-  /** How often the run was changed, counted by a trigger, and its text. */
+  /** How often the run was changed, which a trigger counts, and the run's failure reason. */
   changes(run: string): Promise<{ count: number; reason: string }>
   /** Expects that the history is intact, and that worker and API are the processes that were started. */
   expectUnharmed(): Promise<void>

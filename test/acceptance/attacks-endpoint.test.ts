@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { openAttackWorld, type AttackWorld } from './attack-world.ts'
 import { review, trigger, untilClosed } from './operator.ts'
 
-/** Reads an endpoint that its operator has lost control of. Nothing that it answers may be taken for a healthy or congested queue. */
+/** A runbook that reads an endpoint which an attacker controls. No answer of the endpoint may be taken for a healthy or a congested queue. */
 const LOOKING = `version: 1
 runbook: looking
 incident: looking

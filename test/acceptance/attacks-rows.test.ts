@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { openAttackWorld, type AttackWorld } from './attack-world.ts'
 import { approve, review, trigger, untilClosed, untilGate } from './operator.ts'
 
-/** Texts that somebody wrote into a diagnosed database, so that they reach people, channels and statements. */
+/** Texts that an attacker wrote into a diagnosed database, so that they reach people, channels and SQL statements. */
 const REASONS: Record<string, string> = {
   mentions: '<!channel> <@U012AB3CD> <https://evil.example|your runbook> &lt;!here&gt; @everyone',
   html: '"><script>alert(1)</script><img src=x onerror=alert(1)>',

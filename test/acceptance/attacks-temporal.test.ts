@@ -11,7 +11,7 @@ import { approve, show, trigger, untilClosed, untilGate } from './operator.ts'
 import { until } from './until.ts'
 import { workflowOf } from './world.ts'
 
-/** Somebody who reaches Temporal's port, which needs no login here, and has nothing else. */
+/** These tests attack as somebody who can reach Temporal's port, which needs no login here, and who has no other access. */
 let world: AttackWorld
 let client: Client
 let rogue: { worker: Worker; connection: NativeConnection; running: Promise<void> }
@@ -43,7 +43,7 @@ afterAll(async () => {
   await world?.close()
 })
 
-/** Calls an activity of the engine from a workflow of one's own. */
+/** Calls an activity of the engine from a workflow that the attacker wrote. */
 function call(queue: string, name: string, ...args: unknown[]): Promise<string> {
   return client.workflow.execute('callActivity', {
     workflowId: `rogue-${randomUUID()}`,

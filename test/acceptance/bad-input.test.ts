@@ -143,7 +143,7 @@ test('approving without a terminal needs the digest of the current proposal', as
   expect((await world.runbook([...reject, '--digest', gate!.proposalDigest])).code).toBe(0)
 })
 
-// At the same time: those that cannot connect to Temporal try for 15 s.
+// These commands run at the same time, because those that cannot connect to Temporal try for 15 s.
 test.concurrent.each([
   ['worker', 'RUNBOOK_DATABASE_URL', 'postgres://nobody:pw-of-nobody@127.0.0.1:9/none', /127\.0\.0\.1:9/],
   ['serve', 'RUNBOOK_DATABASE_URL', 'postgres://nobody:pw-of-nobody@127.0.0.1:9/none', /127\.0\.0\.1:9/],

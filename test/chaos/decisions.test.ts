@@ -21,7 +21,7 @@ beforeAll(async () => {
   choosePorts(dir)
   stack = await startStack({ dir, temporal: 'memory', services: ['postgres'], log: () => {} })
   world = await openEngineWorld(stack.postgres.url)
-  // This makes the test faster. The test does not cover durability after a power failure.
+  // Commits that do not wait for the disk make the test faster. The test does not cover durability after a power failure.
   await world.superuser.query('ALTER SYSTEM SET synchronous_commit = off')
   await world.superuser.query('SELECT pg_reload_conf()')
 })

@@ -21,7 +21,7 @@ type Step =
 
 interface Process {
   step: Step
-  /** From the start of its transaction to the end. The server may end the transaction earlier. */
+  /** True from the start of the process's transaction to its end. The server may end the transaction before the process does. */
   inTransaction: boolean
   fence: number
   /** Clock value of the re-check. */

@@ -29,7 +29,7 @@ afterEach(async () => {
 })
 
 const IN_FLIGHT = 20
-/** So many workers run at the same time, each with its own fault point. After all have died, one new worker takes over. */
+/** How many workers run at the same time, each with its own fault point. After all of them have died, one new worker takes over. */
 const CONCURRENT_WORKERS = 3
 
 /** Waits until all incidents are closed, prints a summary and returns the violated promises. */

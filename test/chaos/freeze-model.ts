@@ -22,7 +22,7 @@ interface Session {
    * continue.
    */
   isStopped: boolean
-  /** The freeze may not end it, because it belongs to another role. */
+  /** Whether the session belongs to another role, so that the freeze may not end it. */
   isForeign: boolean
   holdsLock: boolean
   sawFreeze: boolean
@@ -82,7 +82,7 @@ function nextStates(state: State, isEnabled: (guard: FreezeGuard) => boolean): S
   for (const [number, session] of state.sessions.entries()) {
     if (session.step === 'ended') continue
     if (!session.isStopped) change((copy) => takePermitStep(copy, number, isEnabled))
-    // A worker that was suspended is continued at any time.
+    // A suspended worker may be continued at any time.
     change((copy) => void (copy.sessions[number]!.isStopped = !session.isStopped))
   }
   if (canFreezeStep(state, isEnabled)) change((copy) => takeFreezeStep(copy, isEnabled))

@@ -35,7 +35,7 @@ export class GateInvariants {
   #isAged = false
   #isCancelled = false
   #isSignedDemanded = false
-  /** A superuser changed the database. From then on the state of the gate proves nothing, but no effect may follow from it. */
+  /** True after a superuser changed the database. From then on the state of the gate proves nothing, but no effect may follow from the change. */
   #tampered = false
   #previous: Observation = { state: 'open', live: [], receivedTokens: [] }
 

@@ -8,7 +8,7 @@ import pg from 'pg'
 let point = process.env.RUNBOOK_CHAOS_POINT && JSON.parse(process.env.RUNBOOK_CHAOS_POINT)
 
 const send = pg.Client.prototype.query
-/** For each connection: whether each statement since its done BEGIN contains the texts of the fault point. */
+/** For each connection, a list with one value for each statement since its last BEGIN: whether the statement contains the texts of the fault point. */
 const sent = new WeakMap()
 
 pg.Client.prototype.query = function query(config, values, callback) {

@@ -38,7 +38,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** mulberry32 */
+/** Repeatable random numbers from a seed, by the generator mulberry32. */
 function randomFrom(start: number): (below: number) => number {
   let state = start
   return (below) => {
@@ -68,7 +68,7 @@ const NOT_COMPARED: Record<string, string[]> = {
   control_events: [],
 }
 
-/** A plan that no incident has is compared with nothing. */
+/** The audit does not read plans that no incident uses, so a change to such a plan is not expected to be found. */
 const OF_INCIDENTS: Record<string, string> = {
   plans: 'WHERE EXISTS (SELECT FROM runbook.incidents i WHERE i.plan_digest = t.digest)',
 }

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await admin.connect()
   redis = new Redis(redisUrl)
   const large = Buffer.alloc(20 * MB, 'x')
-  // Redis estimates the size of a key from its first entries: these hide the large ones.
+  // Redis estimates the size of a key from its first entries. The first entries here are small, so the estimate misses the large ones.
   await redis.rpush(key('list'), ...Array.from({ length: 2_000 }, () => 'x'.repeat(200)))
   await redis.rpush(key('list'), large, large, large)
   await redis.sadd(key('set'), large, 'small')
@@ -60,7 +60,7 @@ const sql = (statement: string) =>
   run('sql.query', { connection: 'db', sql: statement, columns: { n: 'int', t: 'string' } })
 const read = (command: string, ...args: string[]) => run('redis.read', { connection: 'r', command, args })
 
-/** By how many bytes this process grew, at most, while `work` ran. */
+/** Runs `work` and returns, with its result, by how many bytes the memory of this process grew at most meanwhile. */
 async function growthDuring<T>(work: () => Promise<T>): Promise<{ result: T; growth: number }> {
   const before = process.memoryUsage().rss
   let most = before

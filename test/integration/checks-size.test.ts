@@ -18,7 +18,7 @@ const QUEUES: Record<
   string,
   { count: number; state: 'wait' | 'failed'; fields: (i: number) => Record<string, string> }
 > = {
-  // 4 MB of these are read: the most that one check reads.
+  // One check reads at most 4 MB, so it reads only a part of these jobs.
   rows: { count: 30, state: 'wait', fields: () => ({ data: rows(2_700) }) },
   nesting: { count: 30, state: 'wait', fields: () => ({ data: `[${Array(1_200).fill(nested(90)).join(',')}]` }) },
   numbers: { count: 30, state: 'wait', fields: () => ({ data: `[${'12345678901234567890,'.repeat(11_000)}1]` }) },

@@ -50,7 +50,7 @@ test('more checks than connections are all answered, each within its own time', 
       },
       targets,
     )
-  // The last of them waits for 3.6 s, longer than its timeout and than the timeout of a connect.
+  // The last check waits for 3.6 s. That is longer than its own timeout, and longer than the timeout of a connect.
   const evidence = await Promise.all(Array.from({ length: 14 }, (_, i) => run(i)))
   expect(evidence.filter(({ status }) => status !== 'ok')).toEqual([])
   expect(Math.max(...evidence.map(({ durationMs }) => durationMs))).toBeLessThan(1_500)
@@ -90,7 +90,7 @@ test('more reads of a slow Redis than connections are all answered, each within 
     const parameters = { connection: 'c' }
     return runCheck({ name: 'info', kind: 'redis.info', place, timeoutMs: 1_500, retries: 0, parameters }, targets)
   }
-  // Two read at a time: the last of them waits for 2.4 s, longer than its timeout.
+  // Two checks read at a time, so the last check waits for 2.4 s, which is longer than its timeout.
   const evidence = await Promise.all(Array.from({ length: 14 }, (_, i) => read(i)))
   expect(evidence.filter(({ status }) => status !== 'ok')).toEqual([])
   expect(Math.max(...evidence.map(({ durationMs }) => durationMs))).toBeLessThan(1_500)
@@ -163,7 +163,7 @@ test('writes that wait for row locks refuse no other write, with or without a le
           ).rowCount,
       )
       .toBe(2)
-    // Longer than a connect may take.
+    // The statement takes longer than a connect may take.
     await world.owner.query('SELECT pg_sleep(0.6)')
     await locker.query('ROLLBACK')
     locker.release()

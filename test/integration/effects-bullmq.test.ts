@@ -178,7 +178,7 @@ describe('bullmq.resume', () => {
     const deps = depsFor(world, targets(), permits({ lease: 'one' }).takePermit)
     const answers = await Promise.allSettled([executeEffect(request, deps), executeEffect(request, deps)])
     const effects = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
-    // The one with the lower fence may have to try again; every answer is the same.
+    // The attempt with the lower fence may fail and have to be repeated. Every attempt that answers must answer `applied`.
     expect(effects.length).toBeGreaterThan(0)
     for (const effect of effects) expect(effect).toMatchObject({ effect: { result: 'applied' } })
     expect(await executeEffect(request, deps)).toMatchObject({ effect: { result: 'applied' } })
@@ -376,7 +376,7 @@ describe('bullmq.quarantine', () => {
     }
     startWorker(run, { concurrency: 2 })
     startWorker(run, { concurrency: 2 })
-    // In reverse order, so that the quarantine and the workers meet at some job.
+    // The quarantine takes the jobs in reverse order, so that at some job it runs at the same time as a worker.
     const picked = ids.filter((_, i) => (i * 7919 + seed) % 2 === 0).reverse()
     const effects = new Map<string, Effect>()
     await Promise.all(

@@ -61,7 +61,7 @@ async function recorded(gate: string): Promise<number> {
   return (await world.engine.query('SELECT 1 FROM runbook.effects WHERE gate = $1', [gate])).rowCount ?? 0
 }
 
-/** Whether a session in the target waits for a lock. */
+/** Whether a session in the target's database waits for a lock. */
 async function isSessionBlocked(): Promise<boolean> {
   const found = await world.owner.query(
     `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,

@@ -52,7 +52,7 @@ async function storePermit({ gate, target }: Pick<PermitRequest, 'gate' | 'targe
   )
 }
 
-/** As if the process had ended between the target's commit and the record of the effect. */
+/** Deletes the record of the effect, as if the process had ended after the target's commit and before it stored this record. */
 async function forget(gate: string): Promise<void> {
   await world.engineOwner.query('ALTER TABLE runbook.effects DISABLE TRIGGER USER')
   await world.engineOwner.query('DELETE FROM runbook.effects WHERE gate = $1', [gate])
@@ -137,7 +137,7 @@ test('a worker that was suspended between its permit and the start of a command 
     now.mockReturnValue(Date.now() + 6_000)
     return answer
   }
-  // Without the refusal, it would ask the targets for the connection.
+  // These targets have no connection, so the call would throw if it were not refused before it opens one.
   const answer = await executeEffect(request, depsFor(world, {}, suspended)).finally(() => now.mockRestore())
   expect(answer).toMatchObject({
     effect: { result: 'refused', detail: expect.stringContaining('nothing was started') },

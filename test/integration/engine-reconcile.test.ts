@@ -164,7 +164,7 @@ describe('a workflow id', () => {
     const before = await readIncident(database, first.incident)
     expect(before.workflowId).toMatch(new RegExp(`^${first.incident}/[0-9a-f]{8}/[0-9a-f]{16}$`))
     await world.closed(first.incident)
-    // What a restored database assigns to the next incident of this number.
+    // A new nonce is what a restored database assigns when it gives this number to an incident again.
     await world.history.superuser.query(`UPDATE runbook.incidents SET start_nonce = gen_random_uuid() WHERE id = $1`, [
       first.incident,
     ])
@@ -185,7 +185,7 @@ describe('the reconciler', () => {
     await passTime(11)
     const passes = await Promise.all([reconcile(engine), reconcile(engine), reconcile(engine)])
     expect(passes.flatMap((one) => one.signalled)).toEqual([incident])
-    // Signalled 11 s after the decision: the next signal is due 11 s later.
+    // The signal was sent 11 s after the decision, so the next one is due another 11 s later.
     await passTime(9)
     expect((await reconcile(engine)).signalled).toEqual([])
     await passTime(3)
@@ -194,7 +194,7 @@ describe('the reconciler', () => {
     expect((await reconcile(engine)).signalled).toEqual([])
     worker = await world.startWorker()
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
-    // Checked last: Temporal adds a signal to the history only after the stopped worker's task has ended.
+    // The signals are counted last, because Temporal adds a signal to the history only after the stopped worker's task has ended.
     expect(await signals(incident)).toBe(2)
   })
 
@@ -340,14 +340,14 @@ describe('the cost of an incident', () => {
     })
     expect(await (await handle(incident)).result()).toMatchObject({ outcome: 'no-action' })
     const here = counted.transactions()
-    // The worker's transactions are counted in a second incident.
+    // A second incident has a worker of its own, so that the worker's transactions are counted apart from the engine's.
     await worker.stop()
     worker = await world.startWorker({ database: counted.engine.database })
     const before = counted.transactions()
     const next = await world.open('watching', 'cost')
     expect(await (await handle(next)).result()).toMatchObject({ outcome: 'no-action' })
     const there = counted.transactions() - before
-    // The engine: accept, mark as started. The worker: check the caller, store evidence, two reads before closing, close.
+    // The engine needs two transactions: it accepts the incident and marks it as started. The worker needs five: it checks the caller, stores evidence, reads twice before it closes the incident, and closes it.
     expect([here, there]).toEqual([2, 5])
 
     const { events } = await (await handle(incident)).fetchHistory()

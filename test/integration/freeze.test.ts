@@ -58,7 +58,7 @@ test('a freeze is in force within 2 s although a session that it may not end tak
     requesterMayApprove: true,
     policy: NO_POLICY,
   }
-  // Approved by the configuration, so that only the freeze refuses it.
+  // The configuration approves this proposal by itself, so that only the freeze can refuse the permit.
   const auto = await propose(world, { approval: { auto: true }, gate: { withinMs: 60_000 } })
   const recheck = { round: 1, holds: true as const, because: '', targets: ['a'], skipped: {} }
   const [checked] = await recordEvents(world.engine, auto.incident, [

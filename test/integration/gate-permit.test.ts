@@ -78,7 +78,7 @@ async function recheck({ incident }: OpenedTestGate, targets = ['a', 'b', 'c'], 
   return stored!.at
 }
 
-/** Approved by the operator, and re-checked just now. */
+/** Opens a gate that the operator approves, and records a fresh re-check. */
 async function ready(change: Parameters<typeof propose>[1] = {}) {
   const opened = await propose(world, change)
   await approve(opened)
@@ -268,7 +268,7 @@ describe('a permit is refused as stale', () => {
 })
 
 describe('evidence of a re-check is stale', () => {
-  /** As the activity stores what a check found that began so long ago, by the engine's database. */
+  /** Stores evidence as the activity does, of a check that began `agoMs` before now by the clock of the engine's database. */
   async function observe({ incident }: OpenedTestGate, agoMs: number, durationMs: number, name = 'bad') {
     const found = await world.engine.query<{ at: Date }>(
       `SELECT clock_timestamp() - $1 * interval '1 millisecond' AS at`,
@@ -527,7 +527,7 @@ describe('a permit is refused', () => {
     await switchControl(world.engine, { control: 'freeze', on: true, person: 'lead', reason: 'audit' })
     expect(await permit(opened, 'a')).toMatchObject(denied('frozen', /lead: audit/))
     expect(await permit(opened, 'b')).toMatchObject(denied('frozen'))
-    // The re-check becomes too old meanwhile; that is only said after the freeze.
+    // The approval becomes too old during the freeze. The answer says both, because a new approval is needed even after the freeze.
     await world.superuser.query(`UPDATE runbook.gates SET decided_at = decided_at - interval '1 day' WHERE id = $1`, [
       opened.gate,
     ])
@@ -768,7 +768,7 @@ describe('a lease', () => {
     const left = new Set(waiters.toReversed())
     const served: { waiter: number; fence: number }[] = []
     await end(holder)
-    // Those that asked last ask first in each turn, and all at once.
+    // In each turn all waiting gates ask at the same time. The gates that began to wait last send their requests first.
     for (let turn = 0; turn < 20; turn += 1) {
       const answers = await Promise.all([...left].map(async (one) => ({ one, answer: await permit(one) })))
       for (const { one, answer } of answers) {

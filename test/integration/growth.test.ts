@@ -33,9 +33,13 @@ const GROWING = [
   'requests',
   'verdicts',
 ]
-/** Grows too, and is only ever written, by its key: no plan shows a scan. */
+/** A table that grows too. The engine only writes to it, by its key, so no plan may show a scan of it. */
 const ONLY_WRITTEN = ['tallies']
-/** One row per version of a runbook, per author of one, per switch of a control, per migration, per incident that waits for a lease or for a connection, per start of a worker in the last days, per message that a channel has not accepted yet, and one in all. */
+/**
+ * Tables that stay small. They have one row for each version of a runbook, author of a runbook, change of a control,
+ * migration, incident that waits for a lease or for a connection, recent start of a worker, or message that a channel
+ * has not accepted yet. One of the tables has a single row.
+ */
 const SMALL = [
   'control_events',
   'controls',
@@ -48,7 +52,7 @@ const SMALL = [
   'plans',
   'workers',
 ]
-/** Rows of a big table that one statement may read: 500 in a list, 100 in a batch, and those of one incident. */
+/** The number of rows of a big table that one statement may read. A list reads 500, a batch reads 100, and other statements read the rows of one incident. */
 const MAX_ROWS = 1_000
 
 let world: WorkflowWorld
@@ -143,7 +147,7 @@ test(
           faults.add(`${how} on ${table}, ${rows} rows: ${one.text.replaceAll(/\s+/g, ' ')}`)
       }
     expect([...faults]).toEqual([])
-    // The watch would see nothing if the statements were not explained.
+    // If the statements were not explained, the test would see no plan and pass without proving anything.
     expect([...used].sort()).toEqual(expect.arrayContaining(GROWING))
   },
 )

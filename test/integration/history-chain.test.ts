@@ -110,7 +110,7 @@ describe('a chain', () => {
     const incident = await closedIncident()
     await tamper(statement, incident)
     expect(await verifyChain(world.reader, incident)).not.toEqual([])
-    // It can be reviewed whatever was changed, and the review reports the change.
+    // The incident can be reviewed after any change, and the review reports the change.
     const review = await reviewIncident(world.reader, incident)
     expect(review.chainFaults).not.toEqual([])
     expect(await markdownOf(review)).toContain('**chain broken**')

@@ -7,7 +7,6 @@ const BEARER = 'the-token-of-the-alertmanager'
 const GRAFANA = 'the-secret-of-the-contact-point'
 const GENERIC = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`
 
-/** `alerts: []` is in the configuration already: this replaces it. */
 const CONFIG = `hooks:
   alertmanager: { bearer: "\${HOOK_BEARER}" }
   grafana: { hmac: { secret: "\${HOOK_GRAFANA}", timestampHeader: X-Time } }
@@ -41,7 +40,7 @@ beforeAll(async () => {
 afterAll(() => world?.close())
 
 let count = 0
-/** An alert of Alertmanager with a run of its own. */
+/** An alert of Alertmanager about a run that no other test uses. */
 function newAlert(more: object = {}) {
   count += 1
   return {

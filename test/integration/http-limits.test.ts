@@ -62,7 +62,7 @@ function sendAndBreak(path: string, method: string, waitMs: number | undefined):
 }
 
 describe('event streams', () => {
-  /** As many as are free now; the streams that were opened for it are closed again. */
+  /** The number of event streams that the API still accepts. The streams that are opened to count them are closed again. */
   async function freeStreams(id: string): Promise<number> {
     const ending = new AbortController()
     const opened = await Promise.all(

@@ -71,17 +71,17 @@ export interface HttpWorld {
   /** Loads the files in `root` again, as a running process does after a change. */
   reload(): Promise<string | undefined>
   api: RunningApi
-  /** Of the engine's database: what its processes use, and a superuser's. */
+  /** The URL of the engine's database with the login of its processes. `superuserUrl` has a superuser's login. */
   databaseUrl: string
   superuserUrl: string
-  /** The header of the operator. */
+  /** The header that authenticates the operator. */
   authorization: { authorization: string }
   call(method: string, path: string, options?: CallOptions): Promise<Called>
   close(): Promise<void>
 }
 
 export interface CallOptions {
-  /** null: without a token. */
+  /** The person who sends the request; null sends no token. */
   as?: PersonName | null
   token?: string
   body?: unknown
@@ -96,15 +96,15 @@ export interface Called {
 }
 
 export interface HttpWorldOptions {
-  /** Runbooks beside the one of above, by their file's name. */
+  /** Runbooks in addition to the one of this file, by their file name. */
   runbooks?: Record<string, string>
-  /** Registered keys of the lead. */
+  /** The public keys that the configuration registers for the lead. */
   leadKeys?: string[]
-  /** More of the configuration. */
+  /** YAML that is added to the configuration. */
   config?: string
   /** The rules under `alerts`, as YAML. */
   alerts?: string
-  /** More of the environment. */
+  /** Environment variables in addition to the usual ones. */
   env?: Record<string, string>
 }
 
@@ -230,7 +230,7 @@ export async function openIncident(world: HttpWorld): Promise<string> {
   return opened.json.incident
 }
 
-/** A gate of the incident's first round, as a worker would open it; the digest of its proposal. */
+/** Opens a gate of the incident's first round, as a worker would. Returns the digest of its proposal. */
 export async function openTestGate(
   { engine, superuserUrl }: HttpWorld,
   incident: string,
@@ -246,7 +246,7 @@ export async function openTestGate(
     because: '1 rows',
     actions,
     targets: [
-      // Of one remedy, as all these gates are: without a lock of their own they would wait for each other's leases.
+      // All these gates are of one remedy. Each gate has its own locks, otherwise the gates would wait for each other's leases.
       { key: 'a', item: null, lock: `${incident}/a` },
       { key: 'b', item: null, lock: `${incident}/b` },
     ],
@@ -276,7 +276,7 @@ export async function openTestGate(
   return opened.proposalDigest
 }
 
-/** The incident's runbook proposes nothing; a gate can be opened for a plan alone that does. */
+/** Stores another plan for the incident. The incident's own runbook proposes nothing, and a gate opens only for a plan with a remedy. */
 async function setPlan(superuserUrl: string, incident: string, planDigest: string): Promise<void> {
   const client = new pg.Client({ connectionString: superuserUrl })
   await client.connect()

@@ -66,7 +66,7 @@ test('stalled-nobody-checks keeps active jobs without a lock while workers run; 
   expect(await stalledNobodyChecks.isOn(maestro)).toBe(true)
   await stalledNobodyChecks.heal(maestro)
   await expectOff(stalledNobodyChecks)
-  // Now workers check for stalled jobs again. They take the old jobs, skip them as superseded, and change nothing.
+  // Now the workers check for stalled jobs again. They take the old jobs and skip them, because each run has a newer attempt. Nothing changes.
   await until(async () => ((await activeWithoutLock()).length === 0 ? true : undefined), {
     timeoutMs: 15_000,
     timeoutError: () => new Error('timed out waiting for the old jobs to leave the active list'),

@@ -80,7 +80,7 @@ test('restart drains first: a running step completes and is not started again', 
   )
   const before = await pids()
   await maestro.control.restart()
-  expect((await pids()).filter((pid) => before.includes(pid))).toHaveLength(2) // supervisor and ml-inference
+  expect((await pids()).filter((pid) => before.includes(pid))).toHaveLength(2) // The supervisor and ml-inference were not restarted.
   await untilCompleted(maestro, [run!])
   const { rows } = await maestro.pool.query('SELECT DISTINCT starts, attempt FROM steps WHERE run_id = $1', [run])
   expect(rows).toEqual([{ starts: 1, attempt: 1 }])

@@ -75,7 +75,7 @@ function valuesFor(column: string, type: string): [string, unknown][] {
   ]
 }
 
-/** Makes one change at a time, each value and NULL in each column that allows it, and takes it back. */
+/** Writes each of the values, and NULL where it is allowed, into each column. Makes one change at a time, and undoes it before the next one. */
 async function* damages(client: pg.PoolClient): AsyncGenerator<string> {
   for (const { table, column, type } of await columns(client))
     for (const [name, value] of [...valuesFor(column, type), ['NULL', null] as [string, unknown]]) {

@@ -15,7 +15,7 @@ let world: WorkflowWorld
 /** The next answers of the webhook; after these it accepts every message. */
 let answers: { status: number; headers?: Record<string, string> }[] = []
 let requests: number[] = []
-/** The webhook accepts connections and does not answer. */
+/** While this is true, the webhook accepts connections and does not answer. */
 let silent = false
 const webhook = createServer((request, response) => {
   if (silent) return

@@ -149,14 +149,14 @@ function planOf(text: string): Plan {
   return plan
 }
 
-/** Stops a server at the moment of a certain use: its number counts from the last `reset`. */
+/** The use of a server before which the server is stopped. `use` counts from 1 after each call of `stopAt`. */
 interface StopAt {
   server: 'redis' | 'postgres'
   access: Access
   use: number
 }
 
-/** The engine's targets; before a certain use of the server it is stopped, so that exactly this step finds it down. */
+/** The engine's targets, which stop a server before a certain use of it, so that exactly this step finds the server down. */
 function stoppingTargets(): { targets: Targets; stopAt(next: StopAt | undefined): void } {
   const { targets } = world.engine
   let next: StopAt | undefined
@@ -222,7 +222,7 @@ const CASES = {
   },
 }
 
-/** The use of the server that belongs to a stage: before the gate there is one read to diagnose, then those of the preview. */
+/** The number of the read that belongs to each stage. Before the gate, the diagnosis reads once, and then the preview reads. */
 const STAGES = {
   'in the diagnosis': { after: 'trigger', access: 'read', use: 1, state: 'diagnosing' },
   'while the proposal is made': { after: 'trigger', access: 'read', use: 2, state: 'diagnosing' },

@@ -34,7 +34,7 @@ const harmless = 'run-7'
 /** Some payloads are sent at the same time. */
 const CONCURRENCY = 6
 const WITHOUT_LIMITS = { writesPerMinute: 100_000, failedLoginsPerMinute: 100_000, perIncident: 10_000 }
-/** What a proxy or an old server may read as a step to another path. */
+/** Texts that a proxy or an old server may take for a step to another path, such as `..`. */
 const MISREAD = /\\|\.\.|%2e|%2f|%5c|%25|%c[01]|%u/i
 
 test('there are 300 payloads, and each contains the name of the planted table', () => {
@@ -70,7 +70,7 @@ describe('through the API', () => {
   let world: HttpWorld
   let database: pg.Pool
   beforeAll(async () => {
-    // One person sends everything here, and must not meet the limits.
+    // One person sends all requests of this file, so the limits per person are raised.
     world = await openHttpWorld(inject('stack'), { config: `limits: ${JSON.stringify(WITHOUT_LIMITS)}\n` })
     database = pool(world.superuserUrl)
   })
@@ -334,7 +334,7 @@ channels: { platform: { slack: "\${SLACK}" } }
       for (const [i, payload] of PAYLOADS.entries()) {
         const { stored, found, done, calls, notified } = await useEverywhere(payload, i < BARE_PAYLOADS)
         const why = JSON.stringify(payload)
-        // PostgreSQL cannot store NUL: then the check fails.
+        // PostgreSQL cannot store a text with NUL, so for such a payload the check has failed and has no rows.
         if (stored) expect(found.sql?.result?.rows, why).toEqual([{ said: payload, list: [payload] }])
         else expect(found.sql?.status, why).toBe('failed')
         expect(found.hash?.status === 'ok' && found.hash.result?.value !== null, why).toBe(false)

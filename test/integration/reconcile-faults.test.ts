@@ -15,7 +15,7 @@ const INCIDENTS = 30
 const CUTS = 15
 const seed = Number(process.env.RUNBOOK_TEST_SEED ?? randomInt(2 ** 31))
 
-/** mulberry32: from 0 up to 1 */
+/** Repeatable random numbers from 0 up to 1, by the generator mulberry32. */
 function randomFrom(start: number): () => number {
   let state = start
   return () => {

@@ -20,7 +20,7 @@ const approval: PlanRemedy['approval'] = {
 }
 const cause = (name: string) => ({ ...thingsPlan('x').causes[0]!, cause: name })
 const [action] = mending().actions
-/** Changes the things, but leaves them bad. */
+/** A remedy that changes the things but leaves them bad. */
 const useless = mending({
   actions: [{ ...action!, with: { ...action!.with, set: { map: { n: { lit: 3 } } } } }],
   verify: { ...mending().verify, withinMs: 500 },
@@ -97,7 +97,7 @@ async function approveOnce(view: IncidentView): Promise<void> {
   await world.decide(again, 'lead', { decision: 'reject' })
 }
 
-/** Somebody mends it before it is approved. */
+/** Sets the thing to good without the engine and then approves the gate, so that the re-check finds nothing to repair. */
 async function heal(view: IncidentView, id: string): Promise<void> {
   await world.things.query(`UPDATE things SET state = 'good' WHERE id LIKE '%-by-itself/' || $1`, [id])
   await approve(view)

@@ -20,7 +20,7 @@ afterAll(() => world?.close())
 const text = (value: string) => new TextEncoder().encode(value)
 const json = (value: string) => ({ metadata: { encoding: text('json/plain') }, data: text(value) })
 
-/** A signal as anybody can send it who reaches Temporal. */
+/** Sends a signal directly to Temporal, as anybody can who reaches Temporal's port. */
 async function sendSignal(incident: string, signalName: string, payload: object | undefined): Promise<void> {
   const { workflowId } = await incidentWorkflow(world.engine, incident)
   const { connection, namespace } = world.engine.temporal

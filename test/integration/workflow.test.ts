@@ -300,7 +300,7 @@ describe('an error', () => {
     expect(await world.closed(incident)).toMatchObject({ outcome: 'cleared' })
     const types = await eventTypes(incident)
     expect(refusals).toBe(0)
-    // Three local tries, then one activity, whose retries add no events.
+    // The activity is tried three times as a local activity and then scheduled once. Retries of a scheduled activity add no events.
     expect(types.filter((type) => type === 'activityTaskScheduledEventAttributes')).toHaveLength(1)
     expect(types.length).toBeLessThan(20)
     await worker.stop()

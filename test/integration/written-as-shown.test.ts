@@ -45,7 +45,7 @@ function preview(update: Update): Promise<ActionPreview> {
   return previewAction('sql.update', parameters, { targets: targets(), signal: new AbortController().signal })
 }
 
-/** The gate shows the update, it is approved and applied. Returns what was shown, and the effect. */
+/** Previews the update as a gate does, approves it and applies it. Returns what the gate showed, and the effect. */
 async function carryOut(update: Update) {
   const shown = await preview(update)
   const request = requestFor(await openTestGate(world), 'sql.update', { connection: 'db', rows: 1, ...update })
@@ -79,7 +79,7 @@ async function makeItem(type: string, value = 'NULL'): Promise<void> {
 
 const set = (v: Json): Update => ({ table: 'shop.item', where: { id: 1 }, set: { v } })
 
-// type, value before (SQL), new value, the new value as the gate shows it
+// Each line has the column's type, the value before as SQL, the new value, and the new value as the gate shows it.
 test.each<[string, string, Json, Json]>([
   ['shop.state', `'open'`, 'on hold', 'on hold'],
   ['shop.state[]', `'{open,NULL}'`, ['Paid', 'on hold', null], ['Paid', 'on hold', null]],

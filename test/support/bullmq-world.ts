@@ -96,7 +96,7 @@ export function bullmqWorld() {
     return { bullmq: async () => target, memory: new MemoryBudget(64 * 1024 * 1024) } as unknown as Targets
   }
 
-  /** The preview that a gate would show, and the effect of the approved action. */
+  /** Previews an action as a gate does, then applies it as if it was approved. Returns the preview and the effect. */
   async function carryOut(kind: string, parameters: JsonObject = {}): Promise<{ gate: ActionPreview; effect: Effect }> {
     const all = { connection: 'queue', ...parameters }
     const gate = await previewAction(kind, all, { targets: targets(), signal: new AbortController().signal })
@@ -111,7 +111,7 @@ export function bullmqWorld() {
     return runCheck({ ...run, timeoutMs, retries: 0 }, targets())
   }
 
-  /** The result of a check, and its first row. */
+  /** Runs a check. Returns its result and the first row of the result. */
   async function read(kind: string, parameters: JsonObject = {}) {
     const evidence = await check(kind, parameters)
     expect(evidence).toMatchObject({ status: 'ok' })
@@ -120,7 +120,7 @@ export function bullmqWorld() {
     return { result, rows, row: rows[0]! }
   }
 
-  /** A job that waits and has no events. */
+  /** Adds a job to a list with plain Redis commands, so that the queue's event stream has no events about the job. */
   async function putJob(id: string, fields: JsonObject = {}, list = 'wait'): Promise<void> {
     const job = { name: 'x', data: '{}', opts: '{}', timestamp: Date.now() - HOUR, ...fields }
     await redis.hset(key(id), job as Record<string, string | number>)

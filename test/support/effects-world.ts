@@ -15,12 +15,12 @@ import type { PostgresTarget, Targets } from '../../src/targets/targets.ts'
  */
 export interface EffectsWorld {
   name: string
-  /** As the application role. */
+  /** A pool on the engine's database, connected as the application role. */
   engine: pg.Pool
   engineOwner: pg.Pool
-  /** As the target's owner. */
+  /** A pool on the diagnosed database, connected as its owner. */
   owner: pg.Pool
-  /** As the engine's write role on the target. */
+  /** A pool on the diagnosed database, connected as the engine's write role. */
   write: pg.Pool
   writeUrl: string
   ownerUrl: string

@@ -18,11 +18,11 @@ export interface EngineWorld {
   name: string
   applicationUrl: string
   ownerUrl: string
-  /** As the application role. */
+  /** A pool that is connected as the application role. */
   engine: pg.Pool
   owner: pg.Pool
   reader: pg.Pool
-  /** As a superuser, whom neither rights nor triggers stop. */
+  /** A pool that is connected as a superuser, who can change what the application role may not change. */
   superuser: pg.Pool
   planDigest: string
   close(): Promise<void>

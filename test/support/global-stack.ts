@@ -9,7 +9,7 @@ import build from './global-build.ts'
 
 /** The result of `inject('stack')`: servers on 127.0.0.1. Each test uses its own databases, prefixes and namespaces. */
 export interface TestStack {
-  /** With the login of a superuser. */
+  /** The URL of the PostgreSQL server, with the login of a superuser. */
   postgresUrl: string
   redisUrl: string
   temporalAddress: string
@@ -23,7 +23,7 @@ declare module 'vitest' {
   }
 }
 
-/** Set by scripts/test.js, which starts one stack for all suites. */
+/** The variable in which scripts/test.js passes the addresses of the one stack that all suites share. */
 const STACK_VARIABLE = 'RUNBOOK_TEST_STACK'
 
 /** Both suites use this file. Within one vitest process they share the stack that the first of them starts. */

@@ -13,9 +13,9 @@ export interface HistoryCase {
   name: string
   plan: Plan
   answers: Answers
-  /** Recorded while the incident waits, once this event exists; absent: recorded when the incident has ended. */
+  /** The history is recorded while the incident waits, as soon as this event exists. If absent, it is recorded when the incident has ended. */
   waits?: { event: 'timer' } | { event: 'activity'; type: string }
-  /** The outcome, if it ends. */
+  /** The outcome of the incident, if the incident ends. */
   outcome?: string
   /** How many signals are sent once it waits for a timer. */
   signals?: number

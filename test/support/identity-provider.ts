@@ -25,7 +25,7 @@ export interface IdentityProvider {
   requests: ReceivedRequest[]
   /** The public key whose id is `k1`, as JSON text. */
   publicKey: string
-  /** The response from now on; with a status other than 200, without a body. */
+  /** The response to all later requests. Its body, by default the provider's keys, is sent only with the status 200. */
   answer: { status: number; headers?: Record<string, string>; body?: string }
   /** A valid token, with the given changes. */
   token(change?: Token): Promise<string>

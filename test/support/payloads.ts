@@ -74,7 +74,7 @@ const VARIANTS = [
   (text: string) => `${encodeURIComponent(text)}.`,
 ]
 
-/** The first payloads are the unchanged attacks; this is their number. */
+/** The number of unchanged attacks. They are the first entries of `PAYLOADS`. */
 export const BARE_PAYLOADS = BARE.length
 
 /** 300 different payloads. */

@@ -4,7 +4,7 @@ import { expression, plan, remedy } from '../unit/interpreter/plan-fixture.ts'
 
 type Terms = Pick<Proposal, 'remedy' | 'title' | 'risk' | 'cause' | 'limits' | 'approval' | 'actions'>
 
-/** A plan that can come to this proposal: its terms are the proposal's, and every parameter is an expression, which gives any value. */
+/** A plan from which this proposal can follow. Its terms are those of the proposal. Every parameter is an expression, because an expression can give any value. */
 export function planOf({ remedy: name, title, risk, cause, limits, approval, actions }: Terms): Plan {
   const { auto, by, count, onTimeout, validForMs, escalateTo } = approval
   const planned = new Map<string, PlanAction>()

@@ -7,7 +7,7 @@ import { lastLine, runCommand } from '../../src/stack/run-command.ts'
 import { serverDir, spawnServer } from './spawned-server.ts'
 
 export interface PostgresServer {
-  /** As a superuser. */
+  /** The server's URL with the login of a superuser. */
   url: string
   port: number
   stop(): Promise<void>

@@ -6,9 +6,9 @@ import { serverDir, spawnServer } from './spawned-server.ts'
 
 export interface RedisServer {
   port: number
-  /** `127.0.0.1:6379` */
+  /** The host and the port, such as `127.0.0.1:6379`. */
   address: string
-  /** As an administrator. */
+  /** A client that is logged in as an administrator. */
   admin: Redis
   kill(): Promise<void>
   stop(): Promise<void>

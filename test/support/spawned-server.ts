@@ -7,7 +7,7 @@ import type { SystemUser } from '../../src/stack/postgres-user.ts'
 
 export interface SpawnedServer {
   stop(): Promise<void>
-  /** Without notice, as by a crash. */
+  /** Kills the server with SIGKILL, as in a crash. */
   kill(): Promise<void>
 }
 

@@ -11,7 +11,7 @@ export async function takeProposedPermit(
 ): Promise<PermitAnswer> {
   const { proposal, proposalDigest } = await readGate(database, request.gate)
   const { actions } = proposal
-  // For a target that was not proposed, an executor could only hold an action of its own making.
+  // The proposal has no action for a target that was not proposed. For such a target, this function changes the target of the first action.
   const action = actions.find((one) => one.target === request.target) ?? { ...actions[0]!, target: request.target }
   return takePermit(database, rules, { ...request, proposalDigest, action })
 }

@@ -18,7 +18,7 @@ export async function callActivity(taskQueue: string, name: string, args: unknow
 export const callSignal = defineSignal<[id: string, taskQueue: string, name: string, args: unknown[]]>('call')
 export const answersQuery = defineQuery<Record<string, string>>('answers')
 
-/** In place of the incident's workflow, as a worker with other code on the engine's task queue runs it: does whatever it is signalled. */
+/** A workflow that runs in place of the incident's workflow when a worker with other code polls the engine's task queue. It calls every activity that a signal names. */
 export default async function hijacked(): Promise<void> {
   const answers: Record<string, string> = {}
   const calls: [id: string, taskQueue: string, name: string, args: unknown[]][] = []

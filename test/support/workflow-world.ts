@@ -56,7 +56,7 @@ export interface WorkflowWorld {
   close(): Promise<void>
 }
 
-/** `thingsServer`: another PostgreSQL for the diagnosed database, which is not cleaned up. `connections`: more of them. */
+/** `thingsServer` is another PostgreSQL for the diagnosed database; the database stays there after the test. `connections` are connections in addition to the usual one. */
 export interface WorkflowWorldOptions {
   thingsServer?: string
   connections?: Config['connections']

@@ -128,7 +128,7 @@ const isRefused = (path: string) => refusals.some(({ file, rule }) => file === p
 const caseFile = (folder: string, name: string, i: number) =>
   folder.endsWith('.ts') ? folder : `${folder}/${name}-${i}.ts`
 
-/** The file in `from` that imports something of `to`. */
+/** The name of the test's file in the folder `from` that imports something of `to`. */
 const crossing = (from: string, to: string) => `${from}/from-${to.replaceAll('/', '-').replace('.ts', '')}.ts`
 
 function importOf(from: string, to: string): string {

@@ -6,7 +6,7 @@ export function openDatabase(url: string, name: string, max = 4): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, application_name: name, max, connectionTimeoutMillis: 5000 })
   // Without a listener, an idle connection that the server closes would crash the process. The next query opens a new one.
   pool.on('error', () => {})
-  // The same for a connection that is checked out but idle: its next statement fails.
+  // A connection that is checked out but idle needs a listener too. Its next statement fails instead of the process.
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }

@@ -15,7 +15,7 @@ export interface Fault {
   title: string
   /** Injects the cause, starts a few runs that show it, and waits for the symptoms. Returns the ids of these runs and the symptoms. */
   inject(context: FaultContext): Promise<{ runs: string[]; symptoms: string[] }>
-  /** Removes the cause. Repairing what it broke is the remedy's task. Returns a description of the change. */
+  /** Removes the cause. What the cause broke is repaired by a remedy, not here. Returns a description of the change. */
   heal(context: FaultContext): Promise<string>
   /** Whether the cause is present now. */
   isOn(context: FaultContext): Promise<boolean>

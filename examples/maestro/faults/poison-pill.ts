@@ -10,9 +10,9 @@ import type { Fault } from './fault.ts'
 /** A thumbnail of this width and height needs far more memory than a worker's heap has. */
 const POISON_SIDE = 60_000
 const HEALED_SIDE = 200
-/** Jobs that were running next to it are started twice, because they die with its worker. Three starts identify the poison pill. */
+/** A job that runs next to the poison pill dies with the same worker and is started twice. Three starts identify the poison pill. */
 const STARTS = 3
-/** On a slow machine a worker may start a neighbour after the poison pill, before it dies. That crash does not show which job it was. */
+/** On a slow machine a worker may start another job after the poison pill and then crash. The log of that crash does not show which job caused it, so two crashes that show the poison pill are enough. */
 const CRASHES = 2
 const NORMAL_RUNS = 40
 
@@ -40,16 +40,16 @@ export const poisonPill: Fault = {
     return {
       runs: [poison!, ...first, ...rest],
       symptoms: [
-        `${keyOf(config, job)} has ats ≥ ${STARTS} and no atm`,
+        `in Redis, ${keyOf(config, job)} has an ats (starts) of ${STARTS} or more and no atm (ended attempts): no start came to an end`,
         `supervisor.jsonl has process.crashed with last_job=${job}: the last line that the worker logged is the start of this job`,
         'maestro_worker_starts rises; the other jobs of a crashed worker start again later',
         '"npx runbook trigger queue-congestion --input length=20 --input oldest=10s" finds it while the workers crash',
       ],
     }
   },
-  /** Also works after the job was removed from the queue; otherwise its run would stay FAILED. */
+  /** Healing works even if the job was removed from the queue already. Otherwise the job's run would stay FAILED. */
   async heal({ pool }) {
-    // FAILED: a worker that still takes the old job skips the step. Stalled: recovery gives the run a new job.
+    // With the status FAILED, a worker that still takes the old job skips the step. With the reason 'Stalled', recovery gives the run a new job.
     const { rows } = await pool.query<{ id: string }>(
       `WITH healed AS (
          UPDATE runs SET status = 'FAILED', failure_reason = 'Stalled', updated_at = now(),

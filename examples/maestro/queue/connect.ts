@@ -13,12 +13,12 @@ export interface StepJob {
 }
 
 /**
- * Both are short, so that a fault shows within seconds. BullMQ's first stalled check marks an active job, and the next one
+ * The lock and the interval of stalled checks are short, so that a fault shows within seconds. BullMQ's first stalled check marks an active job, and the next one
  * recovers the job if its lock has expired. With these values, another worker takes the job of a dead worker within 4 s.
  */
 export const LOCK_MS = 3000
 export const STALLED_INTERVAL_MS = 2000
-/** High, so that a job that crashes workers continues to do so until somebody removes it. */
+/** The count is high, so that a job that crashes workers continues to do so until somebody removes it. */
 export const MAX_STALLED_COUNT = 50
 
 export function openQueue(config: MaestroConfig): Queue<StepJob> {

@@ -5,7 +5,7 @@ import { MaestroError } from '../errors.ts'
 import { until } from '../repeat.ts'
 
 const lockPath = (dir: string): string => join(dir, 'supervisor.lock')
-/** Long enough for a previous supervisor to finish exiting. */
+/** How long a new supervisor waits for the lock. A previous supervisor needs less than this to exit. */
 const LOCK_TIMEOUT_MS = 3000
 
 /**

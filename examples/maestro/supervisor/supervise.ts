@@ -15,7 +15,7 @@ import { SupervisedProcess } from './supervised-process.ts'
 import { programFile, type Program } from './program.ts'
 import { readState, removeState, writeState, type Service, type SupervisorState } from './state-file.ts'
 
-/** Small, so that a step that needs too much memory crashes its worker quickly. */
+/** The heap is small, so that a step that needs too much memory crashes its worker quickly. */
 const WORKER_HEAP_MB = 96
 
 /**

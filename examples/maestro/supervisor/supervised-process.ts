@@ -95,7 +95,7 @@ export class SupervisedProcess {
     const startedAt = Date.now()
     const output = openSync(this.#options.outputFile, 'a', 0o600)
     const child = spawn(process.execPath, this.#options.argv, {
-      // Its own process group, so that Ctrl-C reaches only the supervisor, which stops the processes in order.
+      // The process gets its own process group, so that Ctrl-C reaches only the supervisor, which stops the processes in order.
       detached: true,
       env: this.#env,
       stdio: ['ignore', output, output, 'ipc'],

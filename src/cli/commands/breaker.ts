@@ -34,7 +34,7 @@ export function command(terminal: Terminal): Command {
     .description(
       'Close the breaker of a connection: remedies may be applied again, and earlier failures no longer count.',
     )
-    .requiredOption('-r, --reason <text>', 'why remedies will work now (required); stored')
+    .requiredOption('-r, --reason <text>', 'why remedies should work again (required); stored with the change')
     .addHelpText('after', '\nExample:\n  runbook breaker close maestro-db --reason "the recovery loop runs again"')
     .action(async (connection: string, { reason }: { reason: string }, self: Command) => {
       const controls = await openClient(terminal).closeBreaker(connection, reason)

@@ -8,7 +8,7 @@ export function command(terminal: Terminal): Command {
     .description(
       "End the freeze, so that remedies are applied again. Needs only the engine's PostgreSQL (RUNBOOK_DATABASE_URL).",
     )
-    .requiredOption('-r, --reason <text>', 'why remedies may be applied again (required); stored')
+    .requiredOption('-r, --reason <text>', 'why remedies may be applied again (required); stored with the change')
     .addHelpText('after', '\nExample:\n  runbook unfreeze --reason "the failover is over"')
     .action(async ({ reason }: { reason: string }, self: Command) => {
       const frozen = await setFreeze(terminal, false, reason)

@@ -119,7 +119,7 @@ test('a token is sent only to an address of the same source', () => {
   expect(() => readAddress(project, { RUNBOOK_TOKEN: 'mine' })).toThrow(/the token was not sent/)
   expect(readAddress(project, { RUNBOOK_TOKEN: '' })).toMatchObject({ token: 'from-file' })
   expect(readAddress(project, { RUNBOOK_TOKEN: 'from-file' })).toMatchObject({ token: 'from-file' })
-  // Nor the file's token to an address from the environment.
+  // The token of the file is not sent to an address from the environment either.
   expect(readAddress(project, { RUNBOOK_URL: 'https://mine.example' }).token).toBeUndefined()
   expect(readAddress(project, { RUNBOOK_URL: 'https://elsewhere.example/' })).toMatchObject({ token: 'from-file' })
   file('RUNBOOK_TOKEN=from-file\n')

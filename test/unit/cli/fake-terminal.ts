@@ -5,7 +5,7 @@ export interface FakeTerminal extends Terminal {
   /** What was written to stdout and stderr. */
   out: string
   err: string
-  /** The questions. */
+  /** The questions that the command asked. */
   asked: string[]
   /** Presses Ctrl-C. */
   interrupt(): void

@@ -13,7 +13,7 @@ test.each(['0.0.0.0', '::', '10.0.0.7', 'api.internal', '127.0.0.1.example.org']
     const refused = `--host ${host}: other machines would send their tokens over plain HTTP`
     expect(await serve([])).toContain(refused)
     expect(await serve([], { RUNBOOK_PLAIN_HTTP: 'yes' })).toContain(refused)
-    // Accepted: it goes on to the configuration, which is missing here.
+    // The option is accepted: the command fails only later, because the configuration file is missing here.
     expect(await serve(['--plain-http'])).toContain('runbook.config.yaml')
     expect(await serve([], { RUNBOOK_PLAIN_HTTP: '1' })).toContain('runbook.config.yaml')
   },

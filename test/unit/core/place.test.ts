@@ -15,9 +15,9 @@ import { SECTIONS } from '../../../src/language/structure/fields.ts'
 
 const round = fc.integer({ min: 1, max: 1_000_000 })
 const number = fc.integer({ min: 1, max: 50 })
-/** Target keys, lock names and connections: any character, `/` and line breaks included. */
+/** Target keys, lock names and names of connections may contain any character, including `/` and line breaks. */
 const anyText = fc.string({ minLength: 1, unit: 'binary' })
-/** Check names and action ids. */
+/** Check names and action ids may contain any character but `/`. */
 const name = anyText.map((text) => text.replaceAll('/', '.')).filter((text) => text !== 'verdict')
 const constant = fc.constantFrom
 

@@ -11,7 +11,7 @@ const pages = (await projectFiles()).filter((file) => file.endsWith('.md'))
 /** Files that a recipe of CONTRIBUTING.md asks the reader to write. */
 const TO_BE_WRITTEN = ['src/language/kinds/redis-keys.ts', 'activities/checks/redis-keys.ts']
 
-/** Paths such as `src/gate/decide.ts` in a text; those with <…>, * or … stand for several files. */
+/** Paths such as `src/gate/decide.ts` in a text. Paths with <…>, * or … are left out, because each stands for several files. */
 function pathsIn(text: string): string[] {
   const pattern = /`((?:src|activities|workflows|test|scripts|docs|bench|runbooks|schema|examples)\/[\w./-]+)`/g
   return [...text.matchAll(pattern)].map((match) => match[1]!).filter((path) => !TO_BE_WRITTEN.includes(path))

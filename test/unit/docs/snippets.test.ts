@@ -61,7 +61,7 @@ describe('the tutorial', () => {
   })
 })
 
-/** Required fields that a recipe omits because they do not matter for it. */
+/** Required fields that recipes omit. They are added so that a recipe compiles. */
 const REST: Record<string, string> = {
   version: 'version: 1',
   runbook: 'runbook: recipe',

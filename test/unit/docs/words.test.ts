@@ -7,9 +7,9 @@ const { projectFiles } = (await import(new URL('scripts/project-files.js', root)
   projectFiles(): Promise<string[]>
 }
 
-/** The one file in which retired words may be. */
+/** The list of retired words, the only file that may contain them. */
 const RETIRED = 'docs/words/retired.txt'
-/** The licence, what tools and servers write, and images. */
+/** Files that nobody here writes: the licence, the output of tools and servers, and images. */
 const NOT_WRITTEN_BY_US = /^(LICENSE|package-lock\.json|test\/fixtures\/histories\/.*)$|\.(png|ico|woff2)$/
 
 const retired = entriesOf(read(RETIRED))

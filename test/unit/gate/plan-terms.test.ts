@@ -7,7 +7,7 @@ type Terms = Omit<Proposal, 'proposedAt' | 'expiresAt'>
 
 const THINGS = plan()
 
-/** What the plan of the fixture comes to for one thing. */
+/** The proposal that the plan of the fixture gives for one thing. */
 function proposal(change: Partial<Terms> = {}): Terms {
   return {
     gate: 'INC-1.r1',

@@ -6,7 +6,7 @@ import { ADVISORY_LOCKS, LOCK_SEEDS } from '../../../src/history/advisory-locks.
 const root = join(import.meta.dirname, '../../..')
 const HOME = 'src/history/advisory-locks.ts'
 
-/** `pg_advisory_lock`, `pg_try_advisory_xact_lock_shared` and so on, with the text of its arguments. */
+/** Matches a call of a lock function, such as `pg_advisory_lock` or `pg_try_advisory_xact_lock_shared`, with the text of its arguments. */
 const CALL = /pg_(?:try_)?advisory_(?:xact_)?lock(?:_shared)?\s*\(((?:[^()]|\([^()]*\))*)\)/g
 const NUMBER = /\b\d[\d_]*\b/g
 

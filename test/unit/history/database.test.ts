@@ -54,7 +54,7 @@ test('a database that stops answering is reported as unreachable after the answe
   const silent = createServer((socket) => {
     connections += 1
     socket.on('error', () => {})
-    // Ready at first; later queries get no answer.
+    // The server accepts the login and then answers no query.
     socket.once('data', () => socket.write(Buffer.concat([AUTHENTICATED, READY])))
   })
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { gathered, streamOf } from '../../../src/http/stream-of.ts'
 
-/** Never ends by itself, except by its signal. */
+/** A stream that ends only when its signal is aborted. */
 async function* endless(signal: AbortSignal) {
   yield 'first'
   while (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))

@@ -4,7 +4,7 @@ import type { CheckRequest, PollRequest } from '../../../src/interpreter/host.ts
 import { longestPollMs, poll } from '../../../src/interpreter/poll.ts'
 import { expression, plan } from './plan-fixture.ts'
 
-/** Every check needs its whole timeout; the condition holds if `count` rows were found. */
+/** A system in which every check takes as long as its timeout. The condition holds if the check finds `count` rows. */
 function slowSystem(rowsAt: (ms: number) => number) {
   let now = 0
   let samples = 0

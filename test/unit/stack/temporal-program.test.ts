@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { findPresentTemporal, findTemporal } from '../../../src/stack/temporal-program.ts'
 import { emptyMachine, fakePython, writeProgram } from './fake-programs.ts'
 
-/** No route to where the SDK downloads from. */
+/** Makes every download fail, as on a machine without access to the server of the SDK's downloads. */
 function noDownload(): void {
   vi.stubGlobal('fetch', () =>
     Promise.reject(new Error('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND temporal.download') })),

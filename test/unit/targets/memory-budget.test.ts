@@ -12,7 +12,7 @@ function work() {
   return { started, end: () => end() }
 }
 
-/** All promises that can settle now have settled. */
+/** Waits until all promises that can settle now have settled. */
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 test('checks run at the same time as long as their memory fits together, then in their order', async () => {
@@ -28,7 +28,7 @@ test('checks run at the same time as long as their memory fits together, then in
   expect([first, second, large, small].map(({ started }) => started.mock.calls.length)).toEqual([1, 1, 0, 0])
   first.end()
   await settled()
-  // The small one would fit, but then a large one could wait for ever.
+  // The small work would fit, but it waits its turn: if small work went first, large work could wait for ever.
   expect(small.started).not.toHaveBeenCalled()
   second.end()
   await settled()

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../../src/core/json.ts'
 import type { Targets } from '../../../../src/targets/targets.ts'
 import { fakeRedis } from '../../../support/fake-redis.ts'
 
-/** The groups of these failed jobs; Redis answers from memory. */
+/** Groups these failed jobs with the check. A fake Redis holds the jobs in memory. */
 async function groupsOf(jobs: Record<string, Record<string, string>>) {
   const hash = (key: unknown) => jobs[String(key).split(':').at(-1)!] ?? {}
   const answer = ([command, key, ...args]: (string | number)[]): unknown => {

@@ -12,11 +12,11 @@ import { parseOutsideJson } from '../../../../src/core/parse-json.ts'
 const MB = 1024 * 1024
 /** A linear parser needs 4 times as long for 4 times the text, a quadratic one 16 times. */
 const MAX_RATIO = 9
-/** Below this, a measurement says little: garbage collection and compiling take as long. */
+/** A shorter measurement says little, because garbage collection and compiling take as long as this. */
 const MIN_CPU_MS = 40
 const ATTEMPTS = 4
 
-/** Texts that make careless expressions try the same place again and again. */
+/** Texts on which a badly written regular expression needs quadratic or exponential time. */
 const TEXTS: Record<string, (size: number) => string> = {
   blanks: (size) => ' '.repeat(size),
   'a name and blanks': (size) => `a${' '.repeat(size)}x`,

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../../src/core/json.ts'
 import { openTargets } from '../../../../src/targets/open-targets.ts'
 import type { Targets } from '../../../../src/targets/targets.ts'
 
-/** Exactly these bytes are sent, then the connection is closed, as servers do that end early. */
+/** A response of exactly these bytes. The server closes the connection after them, so the body may be incomplete. */
 function raw(head: string[], body: Buffer | string = ''): Buffer {
   return Buffer.concat([Buffer.from(['HTTP/1.1 200 OK', ...head, '', ''].join('\r\n')), Buffer.from(body)])
 }

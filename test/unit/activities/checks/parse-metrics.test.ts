@@ -71,7 +71,7 @@ test('other work has its turns while a long text is parsed, and an abort ends it
   const { samples } = await parseMetrics(text, new Set(['a']))
   isParsing = false
   expect(turns).toBeGreaterThan(10)
-  // As many as a result keeps, and one to show that there are more.
+  // A result keeps 500 samples; the parser returns one more, which shows that the text has more than that.
   expect(samples).toHaveLength(501)
   await expect(parseMetrics(text, new Set(['a']), AbortSignal.abort())).rejects.toThrow('aborted')
 })

@@ -22,7 +22,7 @@ function redisWith(...reads: JobKeys[]): { target: BullmqTarget; readCount: () =
     return fields.map((field) => (field === 'ats' ? String(keys.starts ?? 1) : field === 'name' ? 'x' : null))
   }
   const redis = fakeRedis<string[]>((commands) => {
-    // A read of jobs begins with the queue's pause.
+    // Each read of jobs begins with an HEXISTS that asks whether the queue is paused.
     if (commands[0]![0] === 'hexists') count++
     const keys = reads[Math.min(count, reads.length) - 1]!
     return commands.map((command) => answer(keys, command))

@@ -96,6 +96,6 @@ test('what a check saw while this process was suspended or too busy is no eviden
   expect(failure).toMatchObject({
     message: expect.stringMatching(/^this process was suspended or too busy for \d\.\d s/),
   })
-  // A short one does not matter for a check with a long timeout.
+  // A pause that is short compared with the check's timeout does not make the check fail.
   expect(await run(slow, { timeoutMs: 10_000 })).toMatchObject({ status: 'ok' })
 })

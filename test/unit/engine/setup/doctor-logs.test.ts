@@ -29,7 +29,7 @@ test('a pattern without files, and a folder that does not exist, are warnings', 
 })
 
 test('a file that the worker may not read is a warning', async (context) => {
-  // The administrator may read every file.
+  // Root may read every file, so the test cannot make a file unreadable for root.
   if (process.getuid?.() === 0) return context.skip()
   chmodSync(join(folder, 'app.log'), 0o200)
   expect((await doctor('*.log')).detail).toContain(`cannot read ${folder}/app.log`)
