@@ -1,3 +1,4 @@
+import { askPerson } from '../src/effects/ask-person.ts'
 import { executeEffect } from '../src/effects/execute.ts'
 import { refuseUntried } from '../src/effects/refuse-untried.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from '../src/effects/request.ts'
@@ -6,7 +7,9 @@ import type { ProposedAction } from '../src/core/proposal.ts'
 import { readGate, type GateRow } from '../src/gate/gates.ts'
 import { takePermit } from '../src/gate/permit.ts'
 import type { PermitRequest } from '../src/gate/permit-request.ts'
+import type { Database } from '../src/history/database.ts'
 import { endOutages } from '../src/history/outages.ts'
+import { readPlan } from '../src/history/plans.ts'
 import { downConnection } from '../src/targets/connection-down.ts'
 import type { ApplyAnswer, ApplyRequest } from '../src/interpreter/host.ts'
 import { ACTION_IMPLEMENTATIONS } from './actions/action-table.ts'
@@ -55,8 +58,24 @@ export async function apply(
   if ('stale' in answer) return { stale: answer.message }
   if ('cancelled' in answer) return { stopped: answer.message }
   if ('over' in answer) return { over: answer.message }
-  if ('waiting' in answer) return { waiting: answer.message }
+  if ('waiting' in answer) {
+    await askPerson(
+      database,
+      gate,
+      { action: action.id, target: action.target },
+      await stepTimeoutMs(database, gate, action),
+    )
+    return { waiting: answer.message }
+  }
   return { effect: answer.effect }
+}
+
+/** How long a person has for a manual step. The request's timeout limits only one question whether the step is done. */
+async function stepTimeoutMs(database: Database, gate: GateRow, { id }: ProposedAction): Promise<number> {
+  const plan = await readPlan(database, gate.proposal.planDigest)
+  const action = plan.remedies[gate.remedy]?.actions.find((one) => one.id === id)
+  if (!action) throw new RunbookError('RUNBOOK_REFUSED', `${gate.id}: the plan has no action ${id} of ${gate.remedy}`)
+  return action.timeoutMs
 }
 
 /**

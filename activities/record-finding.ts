@@ -11,7 +11,7 @@ import { expectVerdict } from './authority/expect-verdict.ts'
 import { refuse } from './authority/refuse.ts'
 
 /** Kinds of events that are recorded without a check, because they permit nothing and claim no success. */
-const PLAIN: ReadonlySet<string> = new Set(['stopped', 'waiting', 'unexpected'])
+const PLAIN: ReadonlySet<string> = new Set(['stopped', 'waiting', 'unexpected', 'again'])
 
 /**
  * Records an event that the interpreter reports. Each kind of event has its own place. A re-check and a verdict must

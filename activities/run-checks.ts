@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common'
 import { digest } from '../src/core/canonical.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import { gateId } from '../src/core/incident.ts'
@@ -8,7 +9,8 @@ import { evidenceBody, recordEvidence, setState } from '../src/history/record.ts
 import type { CheckRequest } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { observe, type Observation } from './checks/run-check.ts'
-import { throwWhileDown, type WaitPlace } from './wait-while-down.ts'
+import { INCIDENT_CANCELLED } from '../src/interpreter/incident-cancelled.ts'
+import { cancelledBy, throwWhileDown, type WaitPlace } from './wait-while-down.ts'
 
 /**
  * Runs a wave of checks in parallel and stores each result at its place, in one transaction. Returns what is stored
@@ -26,6 +28,8 @@ export async function runChecks(
 ): Promise<Evidence[]> {
   const { database, targets } = dependencies
   const stages = requests.flatMap((request) => parseCheckPlace(request.place)?.stage ?? [])
+  if (stages.some((stage) => stage.at === 'diagnose' && stage.look !== undefined))
+    await throwIfCancelled(database, incident)
   // A permit compares the time of a re-check's evidence with the clock of the engine's database. So the time is read
   // from that clock, before anything is observed.
   const startedAt = stages.some(({ at }) => at === 'recheck') ? await readNow(database) : new Date().toISOString()
@@ -45,6 +49,13 @@ export async function runChecks(
   } else if (mayHaveWaited) await endOutages(database, incident, true)
   const parameters = Object.fromEntries(requests.map((request) => [request.place, request.parameters]))
   return recordEvidence(database, incident, found, parameters, state)
+}
+
+/** Nothing else looks at the incident's row while a diagnosis repeats: a person who cancels it must not wait for its end. */
+async function throwIfCancelled(database: Database, incident: string): Promise<void> {
+  const by = await cancelledBy(database, incident)
+  if (by === undefined) return
+  throw ApplicationFailure.nonRetryable(`cancelled by ${by} before the checks ran again`, INCIDENT_CANCELLED)
 }
 
 function placeOf(incident: string, stage: CheckStage | undefined): WaitPlace {

@@ -68,11 +68,8 @@ async function limitOf(
 ): Promise<{ waitMs?: number; latest?: Date } | Exclude<WaitState, { waiting: string } | { over: string }>> {
   if (isBegun) return {}
   if (gateId === undefined) {
-    const found = await database.query<{ by: string | null }>(
-      'SELECT cancelled_by AS by FROM runbook.incidents WHERE id = $1 AND cancelled_at IS NOT NULL',
-      [incident],
-    )
-    return found.rows[0] ? { cancelled: `cancelled by ${found.rows[0].by ?? 'somebody'}` } : {}
+    const by = await cancelledBy(database, incident)
+    return by === undefined ? {} : { cancelled: `cancelled by ${by}` }
   }
   const now = await resolveGateRow(database, gateId)
   if (now.state === 'cancelled') return { cancelled: now.why }
@@ -81,6 +78,15 @@ async function limitOf(
   const gate = await readGate(database, gateId)
   if (gate.decidedAt === null || (await hasPermit(database, gateId))) return {}
   return { waitMs: gate.proposal.approval.validForMs, latest: lapsesAt(gate) }
+}
+
+/** Who cancelled the incident; undefined if nobody did. */
+export async function cancelledBy(database: Database, incident: string): Promise<string | undefined> {
+  const found = await database.query<{ by: string | null }>(
+    'SELECT cancelled_by AS by FROM runbook.incidents WHERE id = $1 AND cancelled_at IS NOT NULL',
+    [incident],
+  )
+  return found.rows[0] && (found.rows[0].by ?? 'somebody')
 }
 
 /**

@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   isCancellation,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   rootCause,
@@ -95,6 +96,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     },
     clock: () => Date.now(),
     isFatal: (error) => isCancellation(error) || error instanceof TerminatedFailure,
+    includes: (change) => patched(change),
     setStatus: (status) => {
       const dropped = signals.dropped()
       const note =

@@ -40,5 +40,8 @@ function stageOf({ incident, plan }: Authority, { place, name }: CheckRequest): 
   if (!stage || !['diagnose', 'recheck', 'after'].includes(stage.at))
     return refuse(incident, `${place} is not a valid place for evidence of ${name}`)
   if (stage.round > plan.rounds.total) return refuse(incident, `the plan has no round ${stage.round}`)
+  const looks = 1 + (plan.rounds.again?.times ?? 0)
+  if (stage.at === 'diagnose' && (stage.look ?? 1) > looks)
+    return refuse(incident, `the plan has no look ${stage.look} of a round`)
   return stage
 }

@@ -4,7 +4,7 @@ import type { Outcome } from '../../src/core/incident.ts'
 import type { Queryable } from '../../src/history/database.ts'
 import { evaluateCauses, evaluateCondition } from '../../src/interpreter/find.ts'
 import type { ClosingRequest } from '../../src/interpreter/host.ts'
-import { closure, type Scope } from '../../src/interpreter/scope.ts'
+import { closure, scopeOf, type Scope } from '../../src/interpreter/scope.ts'
 import type { Authority } from './caller.ts'
 import { scopeAt } from './evidence-scope.ts'
 import { refuse } from './refuse.ts'
@@ -77,19 +77,24 @@ async function lastScope(db: Queryable, authority: Authority): Promise<Scope> {
   )
 }
 
-/** The whole diagnosis of the last round. */
-export async function diagnosedScope(db: Queryable, authority: Authority): Promise<Scope> {
-  return scopeAt(db, authority, await lastStage(db, authority, ['diagnose']), authority.plan.checks)
+/** The whole diagnosis of a round, or of the last one. Where a round looked again, only its last look counts. */
+export async function diagnosedScope(db: Queryable, authority: Authority, round?: number): Promise<Scope> {
+  const { plan, inputs } = authority
+  // The plan of an undo has no checks, so that nothing is stored.
+  if (plan.checks.length === 0) return scopeOf(plan, inputs)
+  return scopeAt(db, authority, await lastStage(db, authority, ['diagnose'], round), plan.checks)
 }
 
-async function lastStage(db: Queryable, { incident }: Authority, kinds: string[]): Promise<CheckStage> {
+async function lastStage(db: Queryable, { incident }: Authority, kinds: string[], round?: number): Promise<CheckStage> {
   const found = await db.query<{ place: string }>('SELECT place FROM runbook.evidence WHERE incident = $1', [incident])
   const stages = found.rows.flatMap(({ place }) => {
     const stage = parseCheckPlace(place)?.stage
-    return stage && kinds.includes(stage.at) ? [stage] : []
+    return stage && kinds.includes(stage.at) && (round ?? stage.round) === stage.round ? [stage] : []
   })
-  const last = stages
-    .toSorted((a, b) => a.round - b.round || (a.at === 'after' ? 1 : 0) - (b.at === 'after' ? 1 : 0))
-    .at(-1)
+  const last = stages.toSorted((a, b) => a.round - b.round || orderInRound(a) - orderInRound(b)).at(-1)
   return last ?? refuse(incident, 'nothing was diagnosed')
+}
+
+function orderInRound(stage: CheckStage): number {
+  return stage.at === 'diagnose' ? (stage.look ?? 1) : Number.MAX_SAFE_INTEGER
 }

@@ -5,7 +5,7 @@ import { chooseCause, evaluateCauses, evaluateCondition, type EvaluatedCause } f
 import type { ProposalDraft } from '../../src/interpreter/host.ts'
 import { draftProposal, renderRemedy } from '../../src/interpreter/render.ts'
 import type { Authority } from './caller.ts'
-import { scopeAt } from './evidence-scope.ts'
+import { diagnosedScope } from './expect-closing.ts'
 import { refuse } from './refuse.ts'
 
 /**
@@ -16,7 +16,7 @@ import { refuse } from './refuse.ts'
 export async function expectDraft(db: Queryable, authority: Authority, draft: ProposalDraft): Promise<void> {
   const { incident, plan } = authority
   if (draft.gate !== gateId(incident, draft.round)) refuse(incident, `${draft.gate} is not the gate of this round`)
-  const scope = await scopeAt(db, authority, { at: 'diagnose', round: draft.round }, plan.checks)
+  const scope = await diagnosedScope(db, authority, draft.round)
   const symptom = evaluateCondition(plan.symptom, scope)
   if ('value' in symptom && symptom.value !== true) refuse(incident, 'the symptom is not present')
   const evaluated = evaluateCauses(plan, scope)

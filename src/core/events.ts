@@ -86,7 +86,11 @@ export type EventData = {
    */
   waited: { connection: string; tookMs: number; answered: boolean }
   waiting: { round: number; action: string; until: string; withinMs: number }
+  /** A manual step waits for a person, until then. */
+  manual: { gate: string; action: string; target: string; until: string }
   stopped: { round: number; reason: string }
+  /** No known cause holds: the checks run again after a pause, as the look of this number. */
+  again: { round: number; look: number; why: string; inMs: number }
   /** An action's result did not meet its `expect`. */
   unexpected: { action: string; target: string; detail: string }
   permit: { gate: string; target: string; lease: string; fence: number }

@@ -9,13 +9,15 @@ export type Place =
   | { kind: 'opened' | 'acknowledged' | 'cancel' | 'closed' }
   | CheckPlace
   | { kind: 'recheck'; round: number; number: number }
+  /** The pause before a look. */
+  | { kind: 'again'; round: number; look: number }
   | { kind: RoundKind; round: number }
   | { kind: 'denied'; round: number; tokenDigest: string }
   | { kind: 'decision' | 'withdrawal'; round: number; jti: string }
   | { kind: 'gate-state'; round: number; state: GateState | 'escalated' }
   | { kind: 'reminder'; round: number; escalated: boolean }
   | { kind: 'permit'; round: number; target: string }
-  | { kind: 'effect' | 'settled' | 'unexpected'; round: number; action: string; target: string }
+  | { kind: 'effect' | 'settled' | 'unexpected' | 'manual'; round: number; action: string; target: string }
   | { kind: 'waiting'; round: number; action: string }
   | { kind: 'breaker'; round: number; connection: string }
 
@@ -32,9 +34,13 @@ export interface CheckPlace {
   check: string
 }
 
-/** When checks run: at the start of a round, after the decision, while an action waits, to verify, and after a verified remedy. */
+/**
+ * When checks run: at the start of a round, again if no known cause holds there (`look`: the number of the look, from 2 on), after the decision, while an action waits, to
+ * verify, and after a verified remedy.
+ */
 export type CheckStage =
-  | { at: 'diagnose' | 'verify' | 'after'; round: number }
+  | { at: 'diagnose'; round: number; look?: number }
+  | { at: 'verify' | 'after'; round: number }
   | { at: 'recheck'; round: number; number: number }
   | { at: 'wait'; round: number; action: string }
 
@@ -76,11 +82,14 @@ function formatInRound(place: InRound): string {
       return `permit/${place.target}`
     case 'effect':
     case 'settled':
+    case 'manual':
       return `${place.kind}/${place.action}/${place.target}`
     case 'unexpected':
       return `expect/${place.action}/${place.target}`
     case 'waiting':
       return `waiting/${place.action}`
+    case 'again':
+      return `again/${place.look}`
     case 'breaker':
       return `breaker/${place.connection}`
     default:
@@ -92,7 +101,7 @@ function formatInRound(place: InRound): string {
 export function formatStage(stage: CheckStage): string {
   switch (stage.at) {
     case 'diagnose':
-      return `r${stage.round}/check`
+      return stage.look === undefined ? `r${stage.round}/check` : `r${stage.round}/look${stage.look}`
     case 'recheck':
       return `${recheckPrefix(stage.round)}${stage.number}`
     case 'wait':
@@ -199,6 +208,7 @@ function parseWithRest(round: number, name: string, rest: string): Place | undef
       return { kind: 'permit', round, target: rest }
     case 'effect':
     case 'settled':
+    case 'manual':
     case 'expect': {
       const { action, target } = splitAction(rest)
       const kind = name === 'expect' ? 'unexpected' : name
@@ -206,11 +216,17 @@ function parseWithRest(round: number, name: string, rest: string): Place | undef
     }
     case 'waiting':
       return rest.includes('/') ? undefined : { kind: 'waiting', round, action: rest }
+    case 'again': {
+      const look = lookNumber(rest)
+      return look === undefined ? undefined : { kind: 'again', round, look }
+    }
     case 'breaker':
       return { kind: 'breaker', round, connection: rest }
     default: {
       const number = recheckNumber(name)
-      return number === undefined ? undefined : evidenceAt({ at: 'recheck', round, number }, rest)
+      if (number !== undefined) return evidenceAt({ at: 'recheck', round, number }, rest)
+      const look = name.startsWith('look') ? lookNumber(name.slice('look'.length)) : undefined
+      return look === undefined ? undefined : evidenceAt({ at: 'diagnose', round, look }, rest)
     }
   }
 }
@@ -226,6 +242,10 @@ function parseGate(round: number, rest: string): Place | undefined {
 function recheckNumber(name: string): number | undefined {
   const digits = /^recheck([1-9]\d*)$/.exec(name)?.[1]
   return digits === undefined ? undefined : Number(digits)
+}
+
+function lookNumber(digits: string): number | undefined {
+  return /^([2-9]|[1-9]\d+)$/.test(digits) ? Number(digits) : undefined
 }
 
 function evidenceAt(stage: CheckStage, check: string): CheckPlace | undefined {

@@ -26,7 +26,12 @@ export interface Plan {
   causes: PlanCause[]
   otherwise: Ending
   remedies: Record<string, PlanRemedy>
-  rounds: { ineffective: number; total: number }
+  rounds: {
+    ineffective: number
+    total: number
+    /** How often one incident looks again before it is escalated because no known cause holds, and the pause before each look. */
+    again?: { times: number; everyMs: number }
+  }
   escalate: { to: string[]; message: Value }
 }
 

@@ -1,4 +1,4 @@
-import type { Effect } from '../core/effect.ts'
+import { kindOfAction, type Effect } from '../core/effect.ts'
 import { RunbookError } from '../core/errors.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
@@ -57,7 +57,8 @@ function requireAllowed({ id, proposal }: GateRow, person: Person, terms: Policy
 
 /**
  * The manual steps that wait now: actions run in order, each for all its targets before the next. Left out are targets that were not
- * approved, that no longer qualified, and targets with an earlier action that was refused, is unknown or had an unexpected result.
+ * approved, that no longer qualified, and targets with an earlier action that was refused, is unknown, was not done by a person or had an
+ * unexpected result. After the remedy was stopped, nothing waits.
  */
 async function waitingSteps(
   { database }: Engine,
@@ -67,6 +68,7 @@ async function waitingSteps(
   const rechecks = events.filter((event) => event.kind === 'recheck').filter(({ data }) => data.round === round)
   // The re-check decides which targets are kept.
   if (rechecks.length === 0) return []
+  if (events.some(({ kind, data }) => kind === 'stopped' && data.round === round)) return []
   const dropped = new Set(rechecks.flatMap(({ data }) => Object.keys(data.skipped)))
   for (const { kind, data } of events)
     if (kind === 'unexpected' && proposal.targets.some(({ key }) => key === data.target)) dropped.add(data.target)
@@ -74,7 +76,10 @@ async function waitingSteps(
     'SELECT action, target, result FROM runbook.effects WHERE gate = $1',
     [id],
   )
-  for (const { target, result } of found.rows) if (result === 'refused' || result === 'unknown') dropped.add(target)
+  for (const { action, target, result } of found.rows) {
+    const isDeclined = result === 'skipped' && kindOfAction(action) === 'manual'
+    if (result === 'refused' || result === 'unknown' || isDeclined) dropped.add(target)
+  }
   const open = proposal.actions.filter(
     (one) =>
       (one.target === ALL_TARGETS || approvedTargets === null || approvedTargets.includes(one.target)) &&

@@ -62,11 +62,15 @@ export async function previewRunbook(
   rules: ApprovalRules,
 ): Promise<Preview> {
   const host = new PreviewHost(targets)
-  await runIncident(plan, { incident: 'preview', planDigest: digest(plan as unknown as Json), inputs }, host).catch(
-    (error: unknown) => {
-      if (error !== host.atGate) throw error
-    },
-  )
+  // A preview looks once: the person who asked for it can ask again.
+  const { ineffective, total } = plan.rounds
+  await runIncident(
+    { ...plan, rounds: { ineffective, total } },
+    { incident: 'preview', planDigest: digest(plan as unknown as Json), inputs },
+    host,
+  ).catch((error: unknown) => {
+    if (error !== host.atGate) throw error
+  })
   const checks = plan.checks.flatMap((check) => host.evidence.find((one) => one.name === check.name) ?? [])
   const known = plan.checks.filter((check) => checks.some(({ name }) => name === check.name))
   const scope = withEvidence(scopeOf(plan, inputs), known, checks)
@@ -193,6 +197,10 @@ class PreviewHost implements Host {
 
   isFatal(error: unknown): boolean {
     return error === this.atGate
+  }
+
+  includes(): boolean {
+    return true
   }
 
   setStatus(): void {}

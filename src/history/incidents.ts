@@ -33,7 +33,12 @@ export interface IncidentRow {
   closedAt: string | null
   /** The connections that an open incident waits for because they are down. */
   waitsFor: { connection: string; why: string; since: string; until: string }[]
+  /** The manual steps of an open incident that wait for a person. */
+  manualSteps: ManualStep[]
 }
+
+/** `until`: when the remedy stops if nobody has answered. */
+export type ManualStep = { gate: string; action: string; target: string; since: string; until: string }
 
 type RawIncidentRow = Omit<IncidentRow, 'inputs'> & { inputs: string }
 
@@ -44,7 +49,13 @@ const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, st
   runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", acknowledged_by AS "acknowledgedBy", claimed_by AS "claimedBy", ${iso('cancelled_at')} AS "cancelledAt", ${iso('closed_at')} AS "closedAt",
   (SELECT coalesce(json_agg(json_build_object('connection', o.connection, 'why', o.why, 'since', ${iso('o.since')}, 'until', ${iso('o.until')})
       ORDER BY o.since, o.connection), '[]')
-    FROM runbook.outages o WHERE o.incident = incidents.id AND o.ended_at IS NULL AND incidents.closed_at IS NULL) AS "waitsFor"`
+    FROM runbook.outages o WHERE o.incident = incidents.id AND o.ended_at IS NULL AND incidents.closed_at IS NULL) AS "waitsFor",
+  (SELECT coalesce(json_agg(json_build_object('gate', m.gate, 'action', m.action, 'target', m.target, 'since', ${iso('m.since')}, 'until', ${iso('m.until')})
+      ORDER BY m.since, m.target), '[]')
+    FROM runbook.manual_steps m JOIN runbook.gates g ON g.id = m.gate
+    WHERE g.incident = incidents.id AND g.state = 'approved' AND incidents.closed_at IS NULL AND incidents.cancelled_at IS NULL
+      AND NOT EXISTS (SELECT FROM runbook.effects e WHERE e.gate = m.gate AND e.action = m.action AND e.target = m.target)
+      AND NOT EXISTS (SELECT FROM runbook.events s WHERE s.incident = incidents.id AND s.place = 'r' || g.round || '/stopped')) AS "manualSteps"`
 
 /** Throws `RUNBOOK_NOT_FOUND`. */
 export async function readIncident(db: Queryable, id: string): Promise<IncidentRow> {

@@ -44,6 +44,8 @@ export interface RemedyResult {
   results: Map<string, EffectResult>
   /** Ids of the applied writes that are done once for all targets, such as `0-sql.update`. */
   appliedOnce: string[]
+  /** Keys of the targets for which a person reported a manual step as not done. */
+  declined: Set<string>
   /** Why the remedy was stopped before its last action. */
   stopReason?: string
   /** The approval was withdrawn or lapsed. */
@@ -70,7 +72,13 @@ class RemedyRun {
   readonly #host: Host
   readonly #approved: ApprovedRemedy
   readonly #remedy: PlanRemedy
-  readonly #result: RemedyResult = { results: new Map(), appliedOnce: [], approvalEnded: false, cancelled: false }
+  readonly #result: RemedyResult = {
+    results: new Map(),
+    appliedOnce: [],
+    declined: new Set(),
+    approvalEnded: false,
+    cancelled: false,
+  }
   /** Keys of the targets to which an action of their own was applied. */
   readonly #appliedKeys = new Set<string>()
   /** Whether an action that is done once for all targets was applied. Messages count too. */
@@ -190,7 +198,7 @@ class RemedyRun {
     let deadline: number | undefined
     for (;;) {
       const answer = await this.#requestApply(action, key)
-      if ('effect' in answer) return this.#handleEffect(await this.#checkExpected(action, answer.effect))
+      if ('effect' in answer) return this.#handleEffect(action, await this.#checkExpected(action, answer.effect))
       if ('stopped' in answer) {
         this.#result.cancelled = true
         return undefined
@@ -243,9 +251,11 @@ class RemedyRun {
     return { ...effect, result: 'refused', detail }
   }
 
-  /** A target whose action was refused, or whose effect is unknown, gets no further action. */
-  #handleEffect(effect: Effect): EffectResult {
+  /** A target whose action was refused or not done by a person, or whose effect is unknown, gets no further action. */
+  #handleEffect(action: PlanAction, effect: Effect): EffectResult {
     this.#fruitlessRechecks = 0
+    if (action.access === 'person' && effect.result === 'skipped' && this.#host.includes('declined-steps'))
+      this.#decline(action, effect.target)
     this.#refusedInARow = effect.result === 'refused' ? this.#refusedInARow + 1 : 0
     const failed = effect.result === 'refused' || effect.result === 'unknown'
     if (failed && effect.target !== ALL_TARGETS) this.#drop(effect.target, effect.result)
@@ -254,6 +264,14 @@ class RemedyRun {
     if (this.#refusedInARow >= MAX_REFUSED_IN_A_ROW)
       this.#stop(`${MAX_REFUSED_IN_A_ROW} targets in a row were refused. The last one: ${effect.detail}`)
     return effect.result
+  }
+
+  /** A person reported a manual step as not done. If the step concerns all targets, the remedy ends. */
+  #decline(action: PlanAction, target: string): void {
+    const concerned = this.#remaining.map((one) => one.target.key).filter((key) => action.once || key === target)
+    for (const key of concerned) this.#result.declined.add(key)
+    if (action.once) return this.#stop(`a person reported ${action.id} as not done`)
+    this.#drop(target, this.#appliedKeys.has(target) ? 'applied' : 'skipped')
   }
 
   #drop(key: string, result: EffectResult): void {

@@ -91,7 +91,8 @@ function whyNotRendered({ checks }: Expression, scope: Scope, error: unknown): s
   return failed.length > 0 ? `no result from ${failed.join(', ')}` : messageOf(error)
 }
 
-export type Choice = { chosen: EvaluatedCause } | { escalate: string } | { otherwise: true }
+/** `mayChange`: no cause was excluded, so that only the evidence forbids a remedy, and another look may find more. */
+export type Choice = { chosen: EvaluatedCause } | { escalate: string; mayChange: boolean } | { otherwise: true }
 
 /**
  * Chooses the first cause that holds. If a cause above it is undetermined, the incident is escalated instead, unless the cause that holds
@@ -116,11 +117,15 @@ export function chooseCause(
         missing.length === 0 || !missing.every((check) => one.cause.despite.includes(check)),
     )
     if (blocking.length > 0)
-      return { escalate: `${one.cause.name} holds, but ${names(blocking)} could not be ruled out` }
+      return {
+        escalate: `${one.cause.name} holds, but ${names(blocking)} could not be ruled out`,
+        mayChange: excluded.length === 0,
+      }
     return { chosen: one }
   }
-  if (excluded.length > 0) return { escalate: excluded.join('; ') }
-  if (undetermined.length > 0) return { escalate: `no cause holds, and ${names(undetermined)} could not be ruled out` }
+  if (excluded.length > 0) return { escalate: excluded.join('; '), mayChange: false }
+  if (undetermined.length > 0)
+    return { escalate: `no cause holds, and ${names(undetermined)} could not be ruled out`, mayChange: true }
   return { otherwise: true }
 }
 

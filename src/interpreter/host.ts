@@ -41,12 +41,20 @@ export interface Host {
    * does not become the outcome `failed`.
    */
   isFatal(error: unknown): boolean
+  /**
+   * Whether the incident may take steps that versions before this change did not take. False while Temporal replays what an older
+   * version did: a replayed workflow must take the same steps again.
+   */
+  includes(change: InterpreterChange): boolean
   /** One line about the running workflow, shown in Temporal. */
   setStatus(status: string): void
 }
 
+/** `declined-steps`: what was reported as not done is not asked for again, and its target gets no further action. */
+export type InterpreterChange = 'declined-steps'
+
 export type InterpreterEvent = { place: string } & EventBody<
-  'recheck' | 'waiting' | 'stopped' | 'unexpected' | 'verified'
+  'recheck' | 'waiting' | 'stopped' | 'again' | 'unexpected' | 'verified'
 >
 
 export interface CheckRequest {

@@ -30,6 +30,7 @@ export function meteredHost(host: Host): Host {
     close: metered((closing) => host.close(closing)),
     clock: () => host.clock(),
     isFatal: (error) => host.isFatal(error),
+    includes: (change) => host.includes(change),
     setStatus: (status) => host.setStatus(status),
   }
 }

@@ -1,10 +1,12 @@
 import type { EffectResult } from '../core/effect.ts'
 import { messageOf } from '../core/errors.ts'
-import { gateId, type Finding, type IncidentStart } from '../core/incident.ts'
+import type { Finding, IncidentStart } from '../core/incident.ts'
 import type { JsonObject } from '../core/json.ts'
+import { lookedAgain } from '../core/looked-again.ts'
 import { formatPlace, formatStage } from '../core/place.ts'
 import type { Ending, Plan, PlanRemedy } from '../core/plan.ts'
 import type { GateResolution } from '../core/decision.ts'
+import { awaitDecision } from './await-decision.ts'
 import { diagnose, renderParameters } from './diagnose.ts'
 import { carryOutRemedy, type RemedyResult } from './carry-out-remedy.ts'
 import {
@@ -13,6 +15,7 @@ import {
   evaluateCauses,
   renderSentence,
   evaluateCondition,
+  type Choice,
   type EvaluatedCause,
 } from './find.ts'
 import { beginActivation, endActivation } from '../language/expressions/runtime-values.ts'
@@ -49,6 +52,8 @@ function announceClosing(host: Host, closing: ClosingRequest): ClosingRequest {
   return closing
 }
 
+const NO_CAUSE = 'no known cause holds'
+
 /** The result of a round: the incident's end, or another round. */
 type RoundResult = ClosingRequest | 'again'
 
@@ -61,11 +66,15 @@ class IncidentRun {
   #lastDiagnosis: Scope
   /** `remedy/target` for each target to which a remedy was applied without success: it is not applied to that target again. */
   readonly #ineffective = new Set<string>()
+  /** `remedy/target` for each target of which a person reported a manual step as not done. */
+  readonly #declined = new Set<string>()
   /** Names of the causes that a person rejected with "next cause". */
   readonly #rejectedCauses = new Set<string>()
   #ineffectiveRounds = 0
   #roundNow = 1
   #hasVerifiedRemedy = false
+  /** How often the checks ran again because no known cause held, in all rounds. */
+  #looksTaken = 0
 
   constructor(plan: Plan, start: IncidentStart, host: Host) {
     this.#plan = samePlan(plan)
@@ -104,15 +113,55 @@ class IncidentRun {
   async #round(round: number): Promise<RoundResult> {
     this.#roundNow = round
     this.#host.setStatus(`round ${round}: diagnosing`)
-    const scope = await diagnose(this.#host, this.#plan.checks, this.#inputs, formatStage({ at: 'diagnose', round }))
-    this.#lastDiagnosis = scope
-    const symptom = evaluateCondition(this.#plan.symptom, scope)
-    if ('value' in symptom && symptom.value !== true) return this.#endWithoutSymptom(round)
-    const evaluated = evaluateCauses(this.#plan, scope)
+    for (let look = 1; ; look += 1) {
+      const stage = formatStage(look === 1 ? { at: 'diagnose', round } : { at: 'diagnose', round, look })
+      const scope = await diagnose(this.#host, this.#plan.checks, this.#inputs, stage)
+      this.#lastDiagnosis = scope
+      const symptom = evaluateCondition(this.#plan.symptom, scope)
+      if ('value' in symptom && symptom.value !== true) return this.#endWithoutSymptom(round, look)
+      const evaluated = evaluateCauses(this.#plan, scope)
+      const choice = chooseCause(evaluated, (one) => this.#whyExcluded(one, scope))
+      if (await this.#looksAgain(round, look, choice)) continue
+      return this.#treat(round, look, evaluated, choice, scope)
+    }
+  }
+
+  /**
+   * Before an escalation because no known cause holds or one could not be ruled out: waits, so that the checks run again. Evidence of a
+   * fault often appears later than the fault. A signal ends the pause; a cancelled incident ends when its checks would run.
+   */
+  async #looksAgain(round: number, look: number, choice: Choice): Promise<boolean> {
+    const { again } = this.#plan.rounds
+    const why = this.#whyUnclear(choice)
+    if (!again || why === undefined || this.#looksTaken >= again.times) return false
+    this.#looksTaken += 1
+    await this.#host.record({
+      place: formatPlace({ kind: 'again', round, look: look + 1 }),
+      kind: 'again',
+      data: { round, look: look + 1, why, inMs: again.everyMs },
+    })
+    this.#host.setStatus(`round ${round}: ${why}; looking again`)
+    await this.#host.waitForSignal(again.everyMs)
+    return true
+  }
+
+  /** Why the incident would be escalated, if other evidence could change that. */
+  #whyUnclear(choice: Choice): string | undefined {
+    if ('escalate' in choice) return choice.mayChange ? choice.escalate : undefined
+    return 'otherwise' in choice && this.#plan.otherwise.end === 'escalate' ? NO_CAUSE : undefined
+  }
+
+  async #treat(
+    round: number,
+    look: number,
+    evaluated: EvaluatedCause[],
+    choice: Choice,
+    scope: Scope,
+  ): Promise<RoundResult> {
     const findings = evaluated.map((one) => one.finding)
-    const choice = chooseCause(evaluated, (one) => this.#whyExcluded(one, scope))
-    if ('escalate' in choice) return this.#escalate(round, choice.escalate, findings, scope)
-    if ('otherwise' in choice) return this.#end(round, this.#plan.otherwise, 'no known cause holds', findings, scope)
+    const looked = look === 1 ? '' : `, also after looking again ${lookedAgain(look)}`
+    if ('escalate' in choice) return this.#escalate(round, `${choice.escalate}${looked}`, findings, scope)
+    if ('otherwise' in choice) return this.#end(round, this.#plan.otherwise, `${NO_CAUSE}${looked}`, findings, scope)
     const { chosen } = choice
     if (!('remedy' in chosen.cause.then)) {
       const reason = `${chosen.cause.title}: ${chosen.finding.because}`
@@ -121,13 +170,16 @@ class IncidentRun {
     return this.#proposeAndApply(round, chosen, findings, scope)
   }
 
-  #endWithoutSymptom(round: number): ClosingRequest {
+  #endWithoutSymptom(round: number, look = 1): ClosingRequest {
     if (this.#hasVerifiedRemedy)
       return {
         outcome: 'resolved',
         reason: this.#plan.symptom ? 'the symptom is gone' : 'the runbook has no check of the symptom',
       }
-    return { outcome: 'cleared', reason: round === 1 ? 'the symptom is not present' : 'the symptom is gone' }
+    return {
+      outcome: 'cleared',
+      reason: round === 1 && look === 1 ? 'the symptom is not present' : 'the symptom is gone',
+    }
   }
 
   /** Why a cause that holds must not be chosen; undefined if it may be. */
@@ -139,8 +191,16 @@ class IncidentRun {
     const rendered = renderRemedy(remedyOf(this.#plan, one), one, scope)
     // If no target is left, `propose` reports why.
     if (rendered.targets.length === 0) return undefined
-    const all = rendered.targets.every(({ target }) => this.#ineffective.has(`${then.remedy}/${target.key}`))
-    return all ? `${cause} still holds, and ${then.remedy} was applied before and did not help` : undefined
+    const keys = rendered.targets.map(({ target }) => `${then.remedy}/${target.key}`)
+    if (!keys.every((key) => this.#isTreated(key))) return undefined
+    return keys.some((key) => this.#declined.has(key))
+      ? `${cause} still holds, and a person reported a manual step of ${then.remedy} as not done`
+      : `${cause} still holds, and ${then.remedy} was applied before and did not help`
+  }
+
+  /** Whether a remedy is not proposed for a target again. */
+  #isTreated(key: string): boolean {
+    return this.#ineffective.has(key) || this.#declined.has(key)
   }
 
   async #proposeAndApply(
@@ -155,14 +215,20 @@ class IncidentRun {
       return this.#escalate(round, `${chosen.cause.name} holds, but ${droppedText(all)}`, findings, scope)
     const rendered: Rendered = {
       ...all,
-      targets: all.targets.filter(({ target }) => !this.#ineffective.has(`${remedy.name}/${target.key}`)),
+      targets: all.targets.filter(({ target }) => !this.#isTreated(`${remedy.name}/${target.key}`)),
     }
     const proposed = await this.#host.propose(
       draftProposal(this.#plan, this.#incident, round, chosen, rendered, findings),
     )
     if (!proposed.opened) return { outcome: 'cancelled', reason: `cancelled by ${proposed.cancelledBy}` }
     this.#host.setStatus(`round ${round}: waiting for a decision at gate ${proposed.gate}: ${remedy.title}`)
-    const gateNow = await this.#awaitDecision(round, remedy, scope)
+    const gateNow = await awaitDecision(this.#host, {
+      gate: proposed.gate,
+      round,
+      remedy,
+      escalateTo: this.#plan.escalate.to,
+      notifyUnanswered: (place, reason) => this.#notifyEscalation(place, reason, scope),
+    })
     if (gateNow.state !== 'approved') return this.#notApproved(gateNow, chosen)
     // The notification is sent while the remedy is applied, because a channel that does not answer must not delay an
     // urgent remedy.
@@ -180,52 +246,6 @@ class IncidentRun {
       scope: this.#inputs,
     }).finally(() => announced)
     return this.#afterRemedy(round, chosen, rendered, result, scope)
-  }
-
-  async #awaitDecision(
-    round: number,
-    remedy: PlanRemedy,
-    scope: Scope,
-  ): Promise<Exclude<GateResolution, { state: 'open' }>> {
-    const gate = gateId(this.#incident, round)
-    let escalated = false
-    const reminded = new Set<boolean>()
-    for (;;) {
-      const gateNow = await this.#host.resolveGate(gate)
-      if (gateNow.state !== 'open') return gateNow
-      if (gateNow.escalated && !escalated) {
-        escalated = true
-        const place = formatPlace({ kind: 'gate-unanswered', round })
-        this.#inBackground(this.#notifyEscalation(place, `nobody decided on gate ${gate} in time`, scope))
-      }
-      const { expiresInMs, remindInMs } = gateNow
-      if (remindInMs === 0 && !reminded.has(escalated)) {
-        reminded.add(escalated)
-        this.#inBackground(this.#remind(round, remedy, escalated))
-      }
-      await this.#host.waitForSignal(Math.min(expiresInMs, remindInMs || expiresInMs))
-    }
-  }
-
-  /**
-   * Sends a notification without waiting for it, because a channel that does not answer must neither delay a decision
-   * nor end a healthy incident. The host keeps trying.
-   */
-  #inBackground(notification: Promise<void>): void {
-    notification.catch(() => {})
-  }
-
-  /** Reminds the groups that may decide, when half of the time to decide has passed. */
-  #remind(round: number, { title, approval }: PlanRemedy, escalated: boolean): Promise<void> {
-    const by = approval.auto ? [] : approval.by
-    const escalatedTo = [...new Set([...by, ...this.#plan.escalate.to])]
-    return this.#host.escalate({
-      place: formatPlace({ kind: 'reminder', round, escalated }),
-      kind: 'reminder',
-      to: escalated || by.length === 0 ? escalatedTo : by,
-      message: `gate ${gateId(this.#incident, round)} is waiting for a decision: ${title}`,
-      reason: 'half of the time to decide has passed',
-    })
   }
 
   #notApproved(gateNow: Exclude<GateResolution, { state: 'open' | 'approved' }>, chosen: EvaluatedCause): RoundResult {
@@ -260,6 +280,7 @@ class IncidentRun {
         data: { round, reason: result.stopReason },
       })
     const remedy = remedyOf(this.#plan, chosen)
+    for (const key of result.declined) this.#declined.add(`${remedy.name}/${key}`)
     // An action that is done once concerns every approved target.
     const touched = applied.length === 0 && result.appliedOnce.length > 0 ? [...result.results.keys()] : applied
     if (unknown.length > 0) {
@@ -273,7 +294,7 @@ class IncidentRun {
     const cancelled: ClosingRequest = { outcome: 'cancelled', reason: 'the incident was cancelled' }
     if (applied.length === 0 && result.cancelled) return cancelled
     if (touched.length === 0) {
-      if (result.approvalEnded) return 'again'
+      if (result.approvalEnded || result.declined.size > 0) return 'again'
       if (result.stopReason !== undefined || keysOf('refused').length > 0) this.#ineffectiveRounds += 1
       return 'again'
     }

@@ -272,5 +272,9 @@ class SimulatedHost implements Host {
     return false
   }
 
+  includes(): boolean {
+    return true
+  }
+
   setStatus(): void {}
 }

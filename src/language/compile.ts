@@ -99,8 +99,18 @@ function compilePlan(context: Context, runbook: Section): Plan {
     causes: causes.map(({ cause }) => cause),
     otherwise: compileOtherwise(context, runbook, scope),
     remedies: Object.fromEntries(remedies.map((remedy) => [remedy.name, remedy])),
-    rounds: { ineffective: rounds?.int('ineffective') ?? 3, total: rounds?.int('total') ?? 10 },
+    rounds: compileRounds(rounds),
     escalate: compileEscalate(context, runbook.section('escalate'), scope),
+  }
+}
+
+function compileRounds(rounds: Section | undefined): Plan['rounds'] {
+  const times = rounds?.int('again') ?? 2
+  const everyMs = rounds?.duration('every') ?? 15_000
+  return {
+    ineffective: rounds?.int('ineffective') ?? 3,
+    total: rounds?.int('total') ?? 10,
+    ...(times > 0 ? { again: { times, everyMs } } : {}),
   }
 }
 

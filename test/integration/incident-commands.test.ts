@@ -152,8 +152,26 @@ describe('done', () => {
     const id = await world.open('by-hand', 'hand')
     const waiting = await world.atGate(id)
     expect(await runbook('operator', ['done', id])).toMatchObject({ code: 1 })
+    expect(waiting.manualSteps).toEqual([])
     await world.decide(waiting)
     await waitsForPerson(id)
+    const { manualSteps } = await world.until(id, 'asks a person', (view) => view.manualSteps.length > 0)
+    expect(manualSteps).toMatchObject([
+      {
+        action: '1-manual',
+        target: '-',
+        instructions: 'Roll the release back',
+        form: { version: 'Which version runs now?' },
+      },
+    ])
+    expect(Date.parse(manualSteps[0]!.until) - Date.parse(manualSteps[0]!.since)).toBe(600_000)
+    expect((await runbook('reader', ['list', '--state', 'open'])).out).toMatch(
+      new RegExp(`^${id} .*, waits for a person`, 'm'),
+    )
+    const shown = (await runbook('reader', ['show', id])).out
+    expect(shown).toContain('Waits for a person, until')
+    expect(shown).toContain('version: Which version runs now?')
+    expect(shown).toContain(`runbook done ${id} --form version=…`)
 
     expect(await runbook('reader', ['done', id, '--form', 'version=1.14'])).toMatchObject({ code: 4 })
     expect(await runbook('operator', ['done', id])).toMatchObject({
@@ -173,7 +191,12 @@ describe('done', () => {
       { action: '0-sql.update' },
       { action: '1-manual', result: 'applied' },
     ])
+    expect(closed.manualSteps).toEqual([])
     expect((await runbook('operator', ['done', id])).code).toBe(1)
+    expect((await runbook('reader', ['show', id])).out).toMatch(/Answers: version:\s+1\.14/)
+    expect((await runbook('reader', ['review', id])).out).toMatch(/1-manual \| applied \| .*Answers: version: 1\.14/)
+    const review = await runbook('reader', ['review', id, '--format', 'json'])
+    expect(JSON.parse(review.out).incident.rounds[0].effects[1].answers).toEqual({ version: '1.14' })
   })
 
   test('a remedy with only manual steps needs no approval, and a step that was not done is recorded as skipped', async () => {
@@ -182,10 +205,13 @@ describe('done', () => {
     await world.until(id, 'waits for a person', (view) => view.rounds[0]?.gate?.state === 'approved')
     const said = await eventuallyDone(id, ['--not', '--comment', 'needed as it is'])
     expect(said.err).toContain('skipped: operator reported it as not done: needed as it is')
-    const view = await world.until(id, 'goes on', ({ rounds }) => rounds[0]!.effects.length === 1)
-    expect(view.rounds[0]!.effects).toMatchObject([{ action: '0-manual', target: '-', result: 'skipped' }])
-    expect(await runbook('operator', ['cancel', id])).toMatchObject({ code: 0 })
-    await world.closed(id)
+    const closed = await world.closed(id)
+    expect(closed).toMatchObject({
+      outcome: 'escalated',
+      reason: expect.stringContaining('a person reported a manual step of mend as not done'),
+      manualSteps: [],
+      rounds: [{ effects: [{ action: '0-manual', target: '-', result: 'skipped' }] }, { gate: null }],
+    })
   })
 
   test('cancelling ends the wait for a manual step', async () => {

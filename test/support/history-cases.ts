@@ -6,7 +6,7 @@ import type { EffectResult } from '../../src/core/effect.ts'
 import type { Evidence } from '../../src/core/evidence.ts'
 import type { Json } from '../../src/core/json.ts'
 import type { Plan } from '../../src/core/plan.ts'
-import { plan, remedy, things } from '../unit/interpreter/plan-fixture.ts'
+import { expression, plan, remedy, things } from '../unit/interpreter/plan-fixture.ts'
 
 /** An incident whose Temporal history is stored: the results of its activities, and when its recording ends. */
 export interface HistoryCase {
@@ -40,6 +40,12 @@ const withSlowChecks = (one: Plan): Plan => ({
 })
 const mending = (change: Parameters<typeof remedy>[1]) =>
   plan({ remedies: { mend: remedy('mend', change), replace: remedy('replace') } })
+/** Its only cause concerns none of the things that are bad. */
+const lookingAgain = (everyMs: number) =>
+  plan({
+    causes: [{ ...plan().causes[0]!, affects: expression('bad.rows.filter(r, r.n > 2)', ['bad']) }],
+    rounds: { ineffective: 3, total: 10, again: { times: 2, everyMs } },
+  })
 const [action] = remedy('mend').actions
 
 /** Every state in which an incident can wait, and every outcome. */
@@ -98,6 +104,18 @@ export const HISTORY_CASES: HistoryCase[] = [
     answers: { held: 'never' },
     waits: { event: 'activity', type: 'poll' },
   },
+  {
+    name: 'waits-to-look-again',
+    plan: lookingAgain(600_000),
+    answers: { check: () => things(a) },
+    waits: { event: 'timer' },
+  },
+  {
+    name: 'escalated-after-looking-again',
+    plan: lookingAgain(100),
+    answers: { check: () => things(a) },
+    outcome: 'escalated',
+  },
   { name: 'resolved', plan: plan(), answers: {}, outcome: 'resolved' },
   {
     name: 'resolved-in-two-rounds-after-signals',
@@ -152,6 +170,15 @@ export const HISTORY_CASES: HistoryCase[] = [
     name: 'escalated-unknown-effect',
     plan: plan(),
     answers: { apply: (target) => (target === 'b' ? 'unknown' : 'refused') },
+    outcome: 'escalated',
+  },
+  {
+    name: 'escalated-after-a-declined-step',
+    plan: {
+      ...mending({ actions: [{ ...action!, id: '0-manual', kind: 'manual', access: 'person' }] }),
+      causes: [plan().causes[0]!],
+    },
+    answers: { check: () => things(a), apply: () => 'skipped' },
     outcome: 'escalated',
   },
   {

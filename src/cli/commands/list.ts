@@ -36,9 +36,10 @@ function printTable(terminal: Terminal, incidents: IncidentSummary[]): void {
   printLines(terminal, table(['ID', 'TYPE', 'STATE', 'AGE', 'SEEN BY', 'KEY'], rows, width, colours.dim))
 }
 
-function stateText({ outcome, state, waitsFor }: IncidentSummary): string {
-  if (outcome !== null || waitsFor.length === 0) return outcome ?? state
-  return `${state}, waits for ${waitsFor.map(({ connection }) => connection).join(', ')}`
+function stateText({ outcome, state, waitsFor, manualSteps }: IncidentSummary): string {
+  const missing = [...waitsFor.map(({ connection }) => connection), ...(manualSteps.length > 0 ? ['a person'] : [])]
+  if (outcome !== null || missing.length === 0) return outcome ?? state
+  return `${state}, waits for ${missing.join(', ')}`
 }
 
 /** The API returns at most this many. */

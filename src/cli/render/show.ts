@@ -2,10 +2,13 @@ import stringWidth from 'string-width'
 import { humanDuration } from '../../core/duration.ts'
 import { kindOfAction, type TargetState } from '../../core/effect.ts'
 import type { Outcome } from '../../core/incident.ts'
+import { lookedAgain } from '../../core/looked-again.ts'
 import { ALL_TARGETS, whyNoApproval } from '../../core/proposal.ts'
+import { answersText } from '../../engine/views/answers.ts'
 import type { CheckView, GateView, IncidentView, RoundView, ShownIncident } from '../../engine/views/view-types.ts'
 import { ageText, clockText } from './age.ts'
 import { line, pad, plural, wrap, type Style } from './layout.ts'
+import { manualStepLines } from './manual-steps.ts'
 import { gateLines, proposalInFull, type Page } from './proposal.ts'
 
 const MAX_ACTION_LINES = 7
@@ -39,6 +42,7 @@ export function showInFull(view: Shown, page: Page): string[] {
     lines.push('', ...proposalInFull(round.gate, page), ...decisionLines(round.gate, page))
     lines.push(...targetLines(round, page, Infinity))
   }
+  lines.push(...manualStepLines(view, page))
   return lines
 }
 
@@ -158,7 +162,8 @@ function whyOf({ key, state, why }: RoundView['targets'][number], effects: Round
   const own = effects.filter((effect) => effect.target === key)
   const shown = own.findLast((effect) => effect.result === state) ?? own.at(-1)
   const once = effects.findLast((effect) => effect.target === ALL_TARGETS && effect.result === state)
-  return (shown ?? once)?.detail ?? ''
+  const effect = shown ?? once
+  return effect ? effect.detail + answersText(effect) : ''
 }
 
 function roundLines(view: IncidentView, round: RoundView, page: Page): string[] {
@@ -174,6 +179,8 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
         2,
       ).map((text) => colours.dim(text)),
     )
+  if (round.looks > 1)
+    lines.push(line(width, [`looked again ${lookedAgain(round.looks)}; this is the last result`, colours.dim]))
   lines.push(...failedCheckLines(round, page), ...causeLines(round, page))
   if (!gate) return lines
   lines.push('')
@@ -184,6 +191,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
     ...decisionLines(gate, page),
     ...validityLines(view, round, page),
     ...targetLines(round, page, MAX_TARGETS),
+    ...manualStepLines(view, page),
   ]
 }
 
@@ -268,7 +276,9 @@ function targetLines(round: RoundView, page: Page, maxTargets: number): string[]
       ? [targets, []]
       : [worstFirst.slice(0, maxTargets - 1), worstFirst.slice(maxTargets - 1)]
   return [
-    ...once.flatMap(({ action, result, detail }) => resultLines(result, kindOfAction(action), detail, page)),
+    ...once.flatMap((effect) =>
+      resultLines(effect.result, kindOfAction(effect.action), effect.detail + answersText(effect), page),
+    ),
     ...shown.flatMap((target) =>
       resultLines(target.state, target.key === ALL_TARGETS ? '' : target.key, whyOf(target, effects), page),
     ),

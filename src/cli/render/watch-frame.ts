@@ -37,8 +37,9 @@ export function watchFrame(view: IncidentView, { latest, problem, page, height }
   return [...screen.slice(0, height - 1 - footer.length), ...footer]
 }
 
-function activity({ id, state, rounds, waitsFor }: IncidentView): string {
+function activity({ id, state, rounds, waitsFor, manualSteps }: IncidentView): string {
   if (waitsFor.length > 0) return `waits for ${waitsFor.map(({ connection }) => connection).join(', ')}`
+  if (manualSteps.length > 0) return `waits for a person: runbook done ${id}`
   const gate = rounds.at(-1)?.gate
   if (state === 'deciding' && gate?.state === 'open') return `waits for approval: runbook approve ${id}`
   if (state === 'deciding') return 'decided, continuing'

@@ -1,6 +1,8 @@
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
+import { lookedAgain } from '../../core/looked-again.ts'
 import { whyNoApproval, type ProposedAction } from '../../core/proposal.ts'
+import { answersText } from './answers.ts'
 import type { ReviewParts } from './review.ts'
 import type { EvidenceView, GateView, RoundView } from './view-types.ts'
 
@@ -56,6 +58,7 @@ function roundLines(round: RoundView): string[] {
     ...(round.causes.length === 0
       ? ['No cause was evaluated: the symptom was gone, or the round ended earlier.', '']
       : []),
+    ...(round.looks > 1 ? [`**Looked again** ${lookedAgain(round.looks)}: what follows is the last result`, ''] : []),
     ...(holding.length > 0
       ? [
           '**Causes that hold**',
@@ -103,7 +106,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
           '| --- | --- | --- | --- |',
           ...round.effects.map(
             (effect) =>
-              `| ${inline(effect.target)} | ${inline(effect.action)} | ${effect.result} | ${inline(effect.detail)} |`,
+              `| ${inline(effect.target)} | ${inline(effect.action)} | ${effect.result} | ${inline(effect.detail + answersText(effect))} |`,
           ),
           '',
         ]

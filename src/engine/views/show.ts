@@ -1,5 +1,7 @@
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
-import { worstOf } from '../../core/effect.ts'
+import { visibleText } from '../../core/displayable.ts'
+import { kindOfAction, worstOf } from '../../core/effect.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
 import { blockingControls, readControls } from '../../gate/controls.ts'
@@ -9,8 +11,9 @@ import { leaseOf } from '../../gate/permit-limits.ts'
 import { lapsesAt, readDecisions, readShownGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
 import { readAlerts } from '../../history/alerts.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
-import { readEvents, readIncident, type IncidentRow } from '../../history/incidents.ts'
 import { alertView } from './alerts.ts'
+import { readStoredObject } from '../../core/stored-json.ts'
+import { readEvents, readIncident, type IncidentRow, type ManualStep } from '../../history/incidents.ts'
 import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
@@ -47,8 +50,25 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     ...(unreadable.length > 0 ? { unreadable: [...(summary.unreadable ?? []), ...unreadable] } : {}),
     rounds,
     alerts: (await readAlerts(db, id, MAX_ALERTS)).map(alertView),
+    manualSteps: summary.manualSteps.map((step) => withInstructions(step, gates)),
     controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),
   }
+}
+
+function withInstructions(step: ManualStep, gates: GateRow[]): IncidentView['manualSteps'][number] {
+  const proposal = gates.find(({ id }) => id === step.gate)?.proposal
+  const action = proposal?.actions.find(({ id, target }) => id === step.action && target === step.target)
+  const { instructions, form } = action?.with ?? {}
+  return {
+    ...step,
+    instructions: visibleText(instructions ?? 'its instructions cannot be read'),
+    form: isJsonObject(form) ? textValues(form) : {},
+  }
+}
+
+/** Each value as one text. */
+function textValues(values: JsonObject): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, visibleText(value)]))
 }
 
 async function roundView(
@@ -61,14 +81,17 @@ async function roundView(
 ): Promise<RoundView> {
   const events = all.filter(({ place }) => place !== null && roundOf(place) === round)
   const effects = gate ? await readEffects(db, gate.id) : []
+  // Where a round looked again, its last look is shown.
+  const look = events.map(({ place }) => lookOf(place)).findLast((one) => one !== undefined)
   const findings = events.find((event) => event.kind === 'findings')?.data.findings
   const verdict = events.find((event) => event.kind === 'verified')
   return {
     round,
     checks: events
       .filter((event) => event.kind === 'check')
-      .filter(({ place }) => isDiagnosis(place))
+      .filter(({ place }) => lookOf(place) === look)
       .map(checkView),
+    looks: look ?? 1,
     causes: findings ?? [],
     remedy: gate?.remedy ?? null,
     gate: gate ? await gateView(db, incident, gate) : null,
@@ -79,8 +102,10 @@ async function roundView(
   }
 }
 
-function isDiagnosis(place: string | null): boolean {
-  return place !== null && parseCheckPlace(place)?.stage.at === 'diagnose'
+/** Of a check in the diagnosis: the number of the look, from 1 on. */
+function lookOf(place: string | null): number | undefined {
+  const stage = place === null ? undefined : parseCheckPlace(place)?.stage
+  return stage?.at === 'diagnose' ? (stage.look ?? 1) : undefined
 }
 
 function checkView({ data }: StoredEventOf<'check'>): CheckView {
@@ -143,11 +168,19 @@ async function obstaclesOf(
 type EffectView = RoundView['effects'][number]
 
 async function readEffects(db: Queryable, gate: string): Promise<EffectView[]> {
-  const found = await db.query<Omit<EffectView, 'at'> & { at: Date }>(
-    'SELECT action, target, result, detail, at FROM runbook.effects WHERE gate = $1 ORDER BY at, action, target',
+  const found = await db.query<Omit<EffectView, 'at' | 'answers'> & { at: Date; observed: string | null }>(
+    'SELECT action, target, result, detail, observed, at FROM runbook.effects WHERE gate = $1 ORDER BY at, action, target',
     [gate],
   )
-  return found.rows.map((row) => ({ ...row, at: isoTime(row.at) }))
+  return found.rows.map(({ observed, at, ...row }) => {
+    const answers = kindOfAction(row.action) === 'manual' ? formAnswers(observed) : {}
+    return { ...row, at: isoTime(at), ...(Object.keys(answers).length > 0 ? { answers } : {}) }
+  })
+}
+
+function formAnswers(observed: string | null): Record<string, string> {
+  const form = observed === null ? undefined : readStoredObject(observed)?.form
+  return isJsonObject(form) ? textValues(form) : {}
 }
 
 /**

@@ -78,7 +78,10 @@ const SENTENCES: Sentences = {
       ? `${connection} answers again after ${humanDuration(tookMs)}`
       : `no longer waits for ${connection}, after ${humanDuration(tookMs)}`,
   waiting: ({ until, withinMs }) => `waiting until ${until}, for at most ${humanDuration(withinMs)}`,
+  manual: ({ action, target, until }) =>
+    `${action} on ${target} waits for a person until ${until}; report it with "runbook done"`,
   stopped: ({ reason }) => `stopped: ${reason}`,
+  again: ({ why, inMs }) => `${why}: looks again in ${humanDuration(inMs)}, before the incident is escalated`,
   unexpected: ({ action, target, detail }) => `${action} on ${target}: ${detail}`,
   permit: ({ target, lease, fence }) => `permit for ${target} (lease ${lease}, fence ${fence})`,
   effect: ({ action, target, result, detail }) => `${action} on ${target}: ${result}${detail ? `, ${detail}` : ''}`,

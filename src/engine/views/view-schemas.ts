@@ -79,6 +79,10 @@ const summaryFields = {
   closedAt: time.nullable(),
   /** The connections that are down and that the incident waits for, each with the end of the wait. */
   waitsFor: z.array(z.object({ connection: z.string(), why: z.string(), since: time, until: time })),
+  /** Manual steps that wait for a person; at `until` the remedy stops. */
+  manualSteps: z.array(
+    z.object({ gate: z.string(), action: z.string(), target: z.string(), since: time, until: time }),
+  ),
   /**
    * The parts of the incident that cannot be read because somebody changed them: `inputs`, or the id of a gate. They
    * are shown empty.
@@ -213,7 +217,10 @@ const finding = schemaOf<Finding>(
 export const roundView = z
   .object({
     round: z.int(),
+    /** Of the last look. */
     checks: z.array(checkView),
+    /** How often the round looked: more than once if no known cause held. */
+    looks: z.int(),
     causes: z.array(finding),
     /** The name of the proposed remedy; null where none was proposed. */
     remedy: z.string().nullable(),
@@ -227,7 +234,15 @@ export const roundView = z
       }),
     ),
     effects: z.array(
-      z.object({ action: z.string(), target: z.string(), result: effectResult, detail: z.string(), at: time }),
+      z.object({
+        action: z.string(),
+        target: z.string(),
+        result: effectResult,
+        detail: z.string(),
+        at: time,
+        /** What a person answered to the form of a manual step. */
+        answers: z.record(z.string(), z.string()).optional(),
+      }),
     ),
     /** null: not verified yet, the remedy has no verification, or nothing was applied. */
     verified: z.boolean().nullable(),
@@ -247,6 +262,13 @@ export const control = schemaOf<Control>(
 export const incidentView = z
   .object({
     ...summaryFields,
+    manualSteps: z.array(
+      summaryFields.manualSteps.element.extend({
+        instructions: z.string(),
+        /** The questions to answer, by name. */
+        form: z.record(z.string(), z.string()),
+      }),
+    ),
     rounds: z.array(roundView),
     /** The first 50 alerts of monitoring systems that opened or joined the incident. */
     alerts: z.array(alertView),

@@ -21,7 +21,8 @@ const RECHECKS = 5
 export function worstCaseEvents(plan: Plan): number {
   const diagnosis = eventsOfDiagnosis(plan.checks)
   const remedy = Math.max(0, ...Object.values(plan.remedies).map(eventsOfRemedy))
-  return plan.rounds.total * (ROUND + diagnosis * (1 + RECHECKS) + remedy)
+  const looks = plan.rounds.again?.times ?? 0
+  return plan.rounds.total * (ROUND + diagnosis * (1 + RECHECKS) + remedy) + looks * (1 + TIMER + diagnosis)
 }
 
 function eventsOfDiagnosis(checks: PlanCheck[]): number {

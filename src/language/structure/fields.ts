@@ -142,7 +142,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
   },
   ...REMEDY_SECTIONS,
   rounds: {
-    doc: 'How many rounds one incident may take.',
+    doc: 'How many rounds one incident may take, and how often it looks again before it is escalated.',
     fields: {
       ineffective: {
         form: { int: { min: 1, max: 10 } },
@@ -150,6 +150,12 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
         default: '3',
       },
       total: { form: { int: { min: 1, max: 20 } }, doc: 'The maximum number of all rounds.', default: '10' },
+      again: {
+        form: { int: { min: 0, max: 10 } },
+        doc: 'How often one incident runs all checks again before it is escalated because no known cause holds or one could not be ruled out. 0: it is escalated at once.',
+        default: '2',
+      },
+      every: { form: 'duration', doc: 'The pause before the checks run again.', default: '15s' },
     },
   },
   escalate: {

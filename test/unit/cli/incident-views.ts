@@ -123,6 +123,7 @@ export function roundAtGate(runs = ['run-7', 'run-8', 'run-9'], gate: Partial<Ga
   return {
     round: 1,
     checks: CHECKS,
+    looks: 1,
     causes: CAUSES,
     remedy: 'fail-stalled-runs',
     gate: gateFor(proposalFor(runs), gate),
@@ -140,6 +141,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     type: 'stuck-run',
     runbook: 'stuck-runs',
     waitsFor: [],
+    manualSteps: [],
     planDigest: DIGEST,
     key: 'stuck-run/',
     inputs: { run: null, threshold: '1h' },

@@ -24,6 +24,7 @@ const constant = fc.constantFrom
 const stage = fc.oneof(
   fc.record({ at: constant('diagnose' as const, 'verify' as const, 'after' as const), round }),
   fc.record({ at: constant('recheck' as const), round, number }),
+  fc.record({ at: constant('diagnose' as const), round, look: number.map((one) => one + 1) }),
   fc.record({ at: constant('wait' as const), round, action: name }),
 )
 
@@ -31,6 +32,7 @@ const place: fc.Arbitrary<Place> = fc.oneof(
   fc.record({ kind: constant('opened' as const, 'acknowledged' as const, 'cancel' as const, 'closed' as const) }),
   fc.record({ kind: constant('check' as const), stage, check: name }),
   fc.record({ kind: constant('recheck' as const), round, number }),
+  fc.record({ kind: constant('again' as const), round, look: number.map((one) => one + 1) }),
   fc.record({
     kind: constant('findings', 'proposal', 'gate-unanswered', 'broken-glass', 'stopped', 'verified', 'escalation'),
     round,

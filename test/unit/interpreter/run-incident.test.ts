@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Plan } from '../../../src/core/plan.ts'
 import type { World } from '../../../src/interpreter/simulated-world.ts'
 import { simulate } from '../../../src/interpreter/simulator.ts'
 import { expression, plan, remedy, things } from './plan-fixture.ts'
@@ -106,6 +107,81 @@ describe('an incident', () => {
     const done = await simulate(plan({ remedies }), {}, late)
     expect(done.closing.outcome).toBe('resolved')
     expect(done.effects).toHaveLength(1)
+  })
+
+  describe('looks again before it is escalated', () => {
+    const looking = (change: Partial<Plan> = {}) =>
+      plan({ rounds: { ineffective: 3, total: 10, again: { times: 2, everyMs: 15_000 } }, ...change })
+    const withoutCause = {
+      causes: [{ ...plan().causes[0]!, affects: expression('bad.rows.filter(r, r.n > 2)', ['bad']) }],
+    }
+
+    test('because no known cause holds, and treats what it finds then', async () => {
+      let repaired = false
+      const world: World = {
+        check: (_, { now, applied }) =>
+          (repaired ||= applied.length > 0) ? things() : now < 20_000 ? things(a) : things(a, b),
+      }
+      const run = await simulate(looking(withoutCause), {}, world)
+      expect(run.closing.outcome).toBe('resolved')
+      expect(run.drafts).toMatchObject([{ round: 1, targets: [{ key: 'b' }] }])
+      expect(run.events.filter(({ kind }) => kind === 'again').map(({ place }) => place)).toEqual([
+        'r1/again/2',
+        'r1/again/3',
+      ])
+    })
+
+    test('as often as the runbook says, and the reason says so; a plan without it is escalated at once', async () => {
+      const never: World = { check: () => things(a) }
+      const run = await simulate(looking(withoutCause), {}, never)
+      expect(run.closing).toMatchObject({
+        outcome: 'escalated',
+        reason: expect.stringContaining('no known cause holds, also after looking again 2 times'),
+      })
+      expect(run.tookMs).toBe(30_000)
+      const old = await simulate(plan(withoutCause), {}, never)
+      expect([old.closing.outcome, old.tookMs]).toEqual(['escalated', 0])
+    })
+
+    test('when a check failed, and not when a remedy did not help', async () => {
+      const failing: World = { check: (_, { now }) => (now < 10_000 ? { failed: 'a timeout' } : things()) }
+      const run = await simulate(looking(), {}, failing)
+      expect(run.closing).toMatchObject({ outcome: 'cleared', reason: expect.stringContaining('the symptom is gone') })
+
+      const useless: World = { check: () => things(a) }
+      const tried = await simulate(looking({ causes: [plan().causes[0]!] }), {}, useless)
+      expect(tried.closing.outcome).toBe('escalated')
+      expect(tried.events.filter(({ kind }) => kind === 'again')).toEqual([])
+    })
+  })
+
+  test('does not ask again for a manual step that was reported as not done, and carries out nothing after it', async () => {
+    const [action] = remedy('mend').actions
+    const byHand = { ...action!, id: '0-manual', kind: 'manual', access: 'person' as const }
+    const after = { ...action!, id: '1-sql.update' }
+    const world: World = {
+      check: () => things(a, b),
+      effect: ({ kind, target }) => (kind === 'manual' && target === 'a' ? 'skipped' : 'refused'),
+    }
+    const each = await simulate(plan({ remedies: { mend: remedy('mend', { actions: [byHand, after] }) } }), {}, world)
+    expect(each.effects.filter(({ target }) => target === 'a')).toMatchObject([
+      { action: '0-manual', result: 'skipped' },
+    ])
+    expect(each.drafts[1]?.targets.map(({ key }) => key)).toEqual(['b'])
+
+    const once = { ...byHand, once: true, with: {} }
+    const only = remedy('mend', { actions: [once, after] })
+    const declined: World = {
+      check: () => things(a),
+      effect: ({ kind }) => (kind === 'manual' ? 'skipped' : 'applied'),
+    }
+    const run = await simulate(plan({ causes: [plan().causes[0]!], remedies: { mend: only } }), {}, declined)
+    expect(run.effects).toMatchObject([{ action: '0-manual', result: 'skipped' }])
+    expect(run.drafts).toHaveLength(1)
+    expect(run.closing).toMatchObject({
+      outcome: 'escalated',
+      reason: expect.stringMatching(/still holds, and a person reported a manual step of mend as not done/),
+    })
   })
 
   test('whose "wait" times out keeps its applied effects, records why it stopped, and does not repeat the remedy', async () => {

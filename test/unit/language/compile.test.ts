@@ -38,7 +38,8 @@ describe('the plan', () => {
 
   test('has the defaults of omitted fields', () => {
     const { remedies, rounds, otherwise, checks } = plan(minimal)
-    expect(rounds).toEqual({ ineffective: 3, total: 10 })
+    expect(rounds).toEqual({ ineffective: 3, total: 10, again: { times: 2, everyMs: 15_000 } })
+    expect(plan(`${minimal}\nrounds: { again: 0 }\n`).rounds).toEqual({ ineffective: 3, total: 10 })
     expect(otherwise).toEqual({ end: 'escalate' })
     expect(checks[1]).toMatchObject({ timeoutMs: 5_000, retries: 0, with: { watchStalledCheck: { lit: false } } })
     expect(remedies['resume-queue']).toMatchObject({

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import pc from 'picocolors'
 import stringWidth from 'string-width'
 import { showInFull, showLines } from '../../../../src/cli/render/show.ts'
+import { watchFrame } from '../../../../src/cli/render/watch-frame.ts'
 import { atItsGate, NOW, resolved, roundAtGate } from '../incident-views.ts'
 
 const page = { width: 80, colours: pc.createColors(false), now: NOW, interactive: true }
@@ -199,6 +200,44 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
       const round = { ...approved(['run-7']), targets: [state('run-7', 'applied')], unverifiable: true }
       const closed = atItsGate({ state: 'closed', outcome: 'resolved', rounds: [round] })
       expect(showLines(closed, page).at(-1)).toBe(' not verified: the remedy has no verification')
+    })
+  })
+
+  describe('a manual step that waits for a person', () => {
+    const step = {
+      gate: 'INC-142.r1',
+      action: '0-manual',
+      target: '-',
+      since: '2026-03-14T03:12:10.000Z',
+      until: '2026-03-14T04:12:40.000Z',
+      instructions: 'Roll the release back',
+      form: { version: 'Which version runs now?' },
+    }
+    const waiting = (change: Partial<typeof step> = {}) =>
+      atItsGate({
+        state: 'applying',
+        rounds: [roundAtGate(['-'], { state: 'approved' })],
+        manualSteps: [{ ...step, ...change }],
+      })
+
+    test('shows what to do, until when, what will be asked, and the commands', () => {
+      const text = showLines(waiting(), page).join('\n')
+      expect(text).toContain(`Waits for a person, until 04:12:40Z, 1h 00m left
+   Roll the release back
+   ? version: Which version runs now?
+ done:      runbook done INC-142
+ not done:  runbook done INC-142 --not --comment "why"`)
+      expect(showInFull(waiting(), page).join('\n')).toContain('runbook done INC-142')
+    })
+
+    test('in a pipe the command has the answers, because done cannot ask; it names a target in words that a shell keeps', () => {
+      const text = showLines(waiting({ target: "it's a/b" }), { ...page, interactive: false }).join('\n')
+      expect(text).toContain(`runbook done INC-142 --step '0-manual/it'\\''s a/b' --form version=…`)
+    })
+
+    test('is named on the status line of watch', () => {
+      const frame = watchFrame(waiting(), { latest: [], problem: undefined, page, height: 40 })
+      expect(frame.at(-1)).toContain('waits for a person: runbook done INC-142')
     })
   })
 

@@ -1,0 +1,55 @@
+import type { GateResolution } from '../core/decision.ts'
+import { formatPlace } from '../core/place.ts'
+import type { PlanRemedy } from '../core/plan.ts'
+import type { Host } from './host.ts'
+
+interface OpenGate {
+  gate: string
+  round: number
+  remedy: PlanRemedy
+  /** The groups and channels that an incident of this plan escalates to. */
+  escalateTo: string[]
+  notifyUnanswered(place: string, reason: string): Promise<void>
+}
+
+/** Waits until the gate is decided, or is over in another way. Reminds at half of each time limit, and escalates where nobody answers. */
+export async function awaitDecision(host: Host, open: OpenGate): Promise<Exclude<GateResolution, { state: 'open' }>> {
+  const { gate, round } = open
+  let escalated = false
+  const reminded = new Set<boolean>()
+  for (;;) {
+    const gateNow = await host.resolveGate(gate)
+    if (gateNow.state !== 'open') return gateNow
+    if (gateNow.escalated && !escalated) {
+      escalated = true
+      const place = formatPlace({ kind: 'gate-unanswered', round })
+      inBackground(open.notifyUnanswered(place, `nobody decided on gate ${gate} in time`))
+    }
+    const { expiresInMs, remindInMs } = gateNow
+    if (remindInMs === 0 && !reminded.has(escalated)) {
+      reminded.add(escalated)
+      inBackground(remind(host, open, escalated))
+    }
+    await host.waitForSignal(Math.min(expiresInMs, remindInMs || expiresInMs))
+  }
+}
+
+/**
+ * Sends a notification without waiting for it, because a channel that does not answer must neither delay a decision
+ * nor end a healthy incident. The host keeps trying.
+ */
+function inBackground(notification: Promise<void>): void {
+  notification.catch(() => {})
+}
+
+/** Reminds the groups that may decide, when half of the time to decide has passed. */
+function remind(host: Host, { gate, round, remedy, escalateTo }: OpenGate, escalated: boolean): Promise<void> {
+  const by = remedy.approval.auto ? [] : remedy.approval.by
+  return host.escalate({
+    place: formatPlace({ kind: 'reminder', round, escalated }),
+    kind: 'reminder',
+    to: escalated || by.length === 0 ? [...new Set([...by, ...escalateTo])] : by,
+    message: `gate ${gate} is waiting for a decision: ${remedy.title}`,
+    reason: 'half of the time to decide has passed',
+  })
+}
