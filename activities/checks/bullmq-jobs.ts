@@ -4,12 +4,15 @@ import { RunbookError } from '../../src/core/errors.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
-import { limitParameter, optionalStrings, requiredString } from './check-parameters.ts'
+import { limitParameter, optionalDuration, optionalStrings, requiredString } from './check-parameters.ts'
 import { isInFuture, isMarker, readyTimes } from './ready-times.ts'
 import { parseJson, readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
+
+/** The states whose lists are ordered by the time at which the job finished. */
+const FINISHED = ['failed', 'completed']
 
 export const bullmqJobs: CheckImplementation = async (parameters, { targets, signal }) => {
   const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
@@ -17,8 +20,9 @@ export const bullmqJobs: CheckImplementation = async (parameters, { targets, sig
   const states = optionalStrings(parameters, 'states')
   if ((ids === undefined) === (states === undefined))
     throw new RunbookError('RUNBOOK_CHECK_FAILED', 'set either ids or states, not both')
+  const since = sinceMs(parameters, states ?? [])
   const limit = ids ? MAX_ROWS : limitParameter(parameters, 'limit', 100, MAX_ROWS)
-  const wantedIds = ids ? [...new Set(ids)] : await idsInStates(target, states!, limit + 1)
+  const wantedIds = ids ? [...new Set(ids)] : await idsInStates(target, states!, limit + 1, since)
   const jobs = await readJobs(target, wantedIds.slice(0, limit))
   // A job may have moved to another state since its id was read.
   const shown = states ? jobs.filter((job) => states.includes(job.state)) : jobs
@@ -36,15 +40,24 @@ function* toRows(jobs: Job[], ready: Map<string, number | null>, now: number): G
   for (const job of jobs) yield toRow(job, ready.get(job.id) ?? null, now)
 }
 
+/** From when on jobs count, in milliseconds since the epoch; 0: all of them. Only finished jobs have such a time. */
+function sinceMs(parameters: JsonObject, states: string[]): number {
+  const since = optionalDuration(parameters, 'since')
+  if (since === undefined) return 0
+  if (states.length === 0 || !states.every((state) => FINISHED.includes(state)))
+    throw new RunbookError('RUNBOOK_CHECK_FAILED', 'since can only be used with the states failed and completed')
+  return Date.now() - since
+}
+
 /** At most `max` ids, in the order of the states. Oldest first; for `failed` and `completed` newest first. */
-async function idsInStates(target: BullmqTarget, states: string[], max: number): Promise<string[]> {
-  const ranges = states.flatMap((state) => rangesOf(target, state, max))
+async function idsInStates(target: BullmqTarget, states: string[], max: number, since: number): Promise<string[]> {
+  const ranges = states.flatMap((state) => rangesOf(target, state, max, since))
   const replies = (await readPipeline(target, ranges)) as string[][]
   const inOrder = replies.map((ids, i) => (ranges[i]![0] === 'lrange' ? ids.reverse() : ids))
   return [...new Set(inOrder.flat().filter((id) => !isMarker(id)))].slice(0, max)
 }
 
-function rangesOf(target: BullmqTarget, state: string, max: number): RedisCommand[] {
+function rangesOf(target: BullmqTarget, state: string, max: number, since: number): RedisCommand[] {
   const key = (part: string) => `${target.base}:${part}`
   switch (state) {
     case 'waiting':
@@ -62,7 +75,8 @@ function rangesOf(target: BullmqTarget, state: string, max: number): RedisComman
       return [['zrange', key(state), 0, max - 1]]
     case 'failed':
     case 'completed':
-      return [['zrange', key(state), 0, max - 1, 'REV']]
+      // Their score is the time at which the job finished.
+      return [['zrange', key(state), '+inf', since, 'BYSCORE', 'REV', 'LIMIT', 0, max]]
     default:
       throw new RunbookError(
         'RUNBOOK_CHECK_FAILED',

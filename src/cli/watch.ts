@@ -15,8 +15,17 @@ const REDRAW_INTERVAL_MS = 500
 /**
  * Follows an incident until it is closed: in a terminal a frame that is redrawn, in a pipe a line per event, with `json` a JSON
  * object per event. Returns the exit code of the outcome, or 8 after Ctrl-C, which does not affect the incident.
+ *
+ * `decidedGate`: the gate that the same command has just decided. If the terminal cannot ask, watching ends with 8 when the
+ * incident waits for a person after that gate: nobody could answer there.
  */
-export async function watch(terminal: Terminal, client: Client, id: string, json: boolean): Promise<number> {
+export async function watch(
+  terminal: Terminal,
+  client: Client,
+  id: string,
+  json: boolean,
+  decidedGate?: string,
+): Promise<number> {
   const stopping = new AbortController()
   const removeHandler = terminal.onInterrupt(() => {
     // A second Ctrl-C ends the process immediately.
@@ -27,7 +36,8 @@ export async function watch(terminal: Terminal, client: Client, id: string, json
     const outcome =
       terminal.live && !json
         ? await watchLive(terminal, client, id, stopping.signal)
-        : await watchLines(terminal, client, id, json, stopping.signal)
+        : await watchLines(terminal, client, id, json, stopping.signal, terminal.interactive ? undefined : decidedGate)
+    if (outcome === 'waits') return STILL_WAITING
     if (outcome === null) terminal.log(`stopped watching; ${id} continues. Watch it again with "runbook watch ${id}".`)
     return outcome === null ? STILL_WAITING : exitCodeOfOutcome(outcome)
   } finally {
@@ -41,7 +51,9 @@ async function watchLines(
   id: string,
   json: boolean,
   stopping: AbortSignal,
-): Promise<Outcome | null> {
+  decidedGate: string | undefined,
+): Promise<Outcome | 'waits' | null> {
+  let isAfterGate = false
   let opened: string | undefined
   let problem: string | undefined
   const onProblem = (reason: string | undefined) => {
@@ -53,8 +65,18 @@ async function watchLines(
     terminal.print(json ? JSON.stringify(entry) : timelineLine(entry, opened))
     const outcome = entry.kind === 'closed' && OUTCOMES.find((one) => one === entry.data.outcome)
     if (outcome) return outcome
+    if (isAfterGate && waitsForPerson(entry)) {
+      terminal.log(`${id} waits for a person again. Look at it with "runbook show ${id}".`)
+      return 'waits'
+    }
+    if (decidedGate !== undefined && entry.kind === 'proposal' && entry.data.gate === decidedGate) isAfterGate = true
   }
   return stopping.aborted ? null : (await client.show(id)).outcome
+}
+
+/** A proposal that needs an approval, or a manual step. */
+function waitsForPerson({ kind, data }: TimelineEntry): boolean {
+  return kind === 'manual' || (kind === 'proposal' && data.auto !== true)
 }
 
 /** What the frame shows. Each event reloads the incident; a timer redraws the frame. */

@@ -290,6 +290,13 @@ test('every state is the same as in BullMQ', async () => {
   expect(rows[2]).toMatchObject({ lock: 'held', worker: 'w-1', attemptsStarted: 1, attemptsMade: 0 })
   expect(rows[2]!.activeMs).toBeGreaterThanOrEqual(0)
   expect(parent.id).toBe('parent')
+
+  const finished = async (since: string) =>
+    (await jobs({ states: ['failed', 'completed'], since })).map(({ id }) => id).toSorted()
+  expect(await finished('1h')).toEqual(['bad', 'good'])
+  await redis.zadd(`${queue.toKey('failed')}`, Date.now() - 7_200_000, 'bad')
+  expect(await finished('1h')).toEqual(['good'])
+  expect(await finished('3h')).toEqual(['bad', 'good'])
 })
 
 test('an active job without a lock is stalled, one with a lock is not', async () => {

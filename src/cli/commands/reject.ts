@@ -36,6 +36,8 @@ export function command(terminal: Terminal): Command {
         comment,
       })
       if (wantsJson(self)) printJson(terminal, decided)
-      terminal.log(`${gate.id} is rejected${nextCause ? '; the next cause is tried' : ''}`)
+      terminal.log(
+        `${gate.id} is rejected${nextCause ? '; the next cause is tried' : ': nothing is applied, and the incident ends'}`,
+      )
     })
 }

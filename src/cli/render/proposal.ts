@@ -88,6 +88,7 @@ function commandLines(incident: string, gate: GateView, { width, colours, intera
   return [
     line(width, ' approve:  ', [`runbook approve ${incident}${digest}`, colours.bold]),
     line(width, ` reject:   runbook reject ${incident}${digest} --comment "why"`),
+    line(width, ' or with --next-cause, to try the next cause that holds'),
   ]
 }
 

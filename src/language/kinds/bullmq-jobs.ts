@@ -1,6 +1,8 @@
 import { connectionTo, type Kind } from './kind.ts'
 
 const JOB_STATES = ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'failed', 'completed']
+/** The states of which a queue keeps the time at which the job finished. */
+const FINISHED = ['failed', 'completed']
 
 export const bullmqJobs: Kind = {
   name: 'bullmq.jobs',
@@ -26,6 +28,12 @@ A job without data (\`name\` is null) is an id in a list without a job hash: the
       required: false,
       doc: `The states to read: ${JOB_STATES.join(', ')}.`,
       literal: true,
+    },
+    since: {
+      type: { duration: true },
+      required: false,
+      doc: 'With the states `failed` and `completed` only: jobs that finished within this time.',
+      literal: false,
     },
     limit: {
       type: { value: 'int' },
@@ -65,7 +73,7 @@ A job without data (\`name\` is null) is an id in a list without a job hash: the
       truncated: 'bool',
     },
   }),
-  validate({ ids, states, limit }) {
+  validate({ ids, states, since, limit }) {
     const problems: { parameter: string; message: string }[] = []
     if ((ids === undefined) === (states === undefined))
       problems.push({ parameter: 'ids', message: 'or "states" is required, but not both' })
@@ -76,6 +84,8 @@ A job without data (\`name\` is null) is an id in a list without a job hash: the
             parameter: 'states',
             message: `has "${state}", which is not one of ${JOB_STATES.join(', ')}`,
           })
+    if (since !== undefined && !(Array.isArray(states) && states.every((state) => FINISHED.includes(String(state)))))
+      problems.push({ parameter: 'since', message: `can only be used with the states ${FINISHED.join(' and ')}` })
     if (typeof limit === 'number' && !(Number.isInteger(limit) && limit >= 1 && limit <= 500))
       problems.push({ parameter: 'limit', message: 'must be a whole number from 1 to 500' })
     return problems

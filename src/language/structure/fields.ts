@@ -169,7 +169,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
       message: {
         form: 'template',
         required: true,
-        doc: 'The first sentence of the notification. The evidence is attached.',
+        doc: 'The first sentence of the notification. The evidence stays in the incident: `runbook show`.',
       },
     },
   },

@@ -105,6 +105,35 @@ describe('watching in a terminal', () => {
     expect(terminal.err).toBe('stopped watching; INC-142 continues. Watch it again with "runbook watch INC-142".\n')
   })
 
+  test.each([
+    ['another gate opens', 'proposal', { gate: 'INC-142.r2', auto: false }],
+    ['a manual step waits', 'manual', { gate: 'INC-142.r1', action: '1-manual' }],
+  ] as const)(
+    'approve --watch without a terminal ends with 8 when %s: nobody could answer',
+    async (_what, kind, data) => {
+      const gate = atItsGate().rounds[0]!.gate!
+      const { url } = await fakeApi({
+        'GET /v1/incidents/INC-142': () => atItsGate(),
+        'POST /v1/incidents/INC-142/decision': () => ({
+          gate: gate.id,
+          incident: 'INC-142',
+          state: 'approved',
+          approvals: 1,
+          required: 1,
+        }),
+        'GET /v1/incidents/INC-142/events': (_, response) => {
+          response.writeHead(200, { 'content-type': 'text/event-stream' })
+          // The gate that was decided and its own proposal are in the past; the stream stays open.
+          response.write(asEvent(entry(1, 'proposal', { gate: gate.id, auto: false })))
+          response.write(asEvent(entry(2, kind, data)))
+        },
+      })
+      const terminal = fakeTerminal({ env: { RUNBOOK_URL: url } })
+      expect(await main(['approve', '142', '--digest', gate.proposalDigest.slice(0, 12), '--watch'], terminal)).toBe(8)
+      expect(terminal.err).toContain('INC-142 waits for a person again')
+    },
+  )
+
   test('an unknown incident ends it with a message and without a frame', async () => {
     const { url } = await fakeApi({})
     const terminal = fakeTerminal({ live: true, env: { RUNBOOK_URL: url } })

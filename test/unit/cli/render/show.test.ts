@@ -29,7 +29,8 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
  gate INC-142.r1 · digest 3f9ac01b22d4
 
  approve:  runbook approve INC-142
- reject:   runbook reject INC-142 --comment "why"`,
+ reject:   runbook reject INC-142 --comment "why"
+ or with --next-cause, to try the next cause that holds`,
     )
   })
 
@@ -44,7 +45,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
 
   test('in a pipe the commands contain the digest, because approve cannot ask', () => {
     const lines = showLines(atItsGate(), { ...page, interactive: false })
-    expect(lines.at(-2)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
+    expect(lines.at(-3)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
   })
 
   test('when it is closed it shows the outcome, the result for each target, and the verification', () => {
