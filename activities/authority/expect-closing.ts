@@ -92,7 +92,9 @@ async function lastStage(db: Queryable, { incident }: Authority, kinds: string[]
     return stage && kinds.includes(stage.at) && (round ?? stage.round) === stage.round ? [stage] : []
   })
   const last = stages.toSorted((a, b) => a.round - b.round || orderInRound(a) - orderInRound(b)).at(-1)
-  return last ?? refuse(incident, 'nothing was diagnosed')
+  if (last) return last
+  // Nothing is stored for this round. The search for the evidence of its first look then says which check is missing.
+  return round === undefined ? refuse(incident, 'nothing was diagnosed') : { at: 'diagnose', round }
 }
 
 function orderInRound(stage: CheckStage): number {
