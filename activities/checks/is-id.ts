@@ -42,7 +42,7 @@ function lonelySmallLetters(word: string): number {
   return (word.match(/[A-Z][a-z](?=[A-Z])/g) ?? []).length
 }
 
-/** How often letters and digits alternate: in names at most twice (`base64Encoded`). */
+/** How often a word changes between letters and digits. A name changes at most twice, such as `base64Encoded`. */
 function changesOf(word: string): number {
   return [...word].filter((_, i) => i > 0 && isDigit(word, i) !== isDigit(word, i - 1)).length
 }

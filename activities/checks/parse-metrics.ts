@@ -22,7 +22,7 @@ export interface Metrics {
 
 /** One sample more than a result keeps. */
 const MAX_SAMPLES = MAX_ROWS + 1
-/** A longer line counts as malformed. */
+/** A line with more characters than this counts as malformed. */
 const MAX_LINE_LENGTH = 64 * 1024
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
 const LABEL_NAME = /[a-zA-Z_][a-zA-Z0-9_.]*/y

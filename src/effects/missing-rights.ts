@@ -92,7 +92,7 @@ const INSUFFICIENT_PRIVILEGE = '42501'
 
 /**
  * Whether the server would refuse this statement to the login of this session because of a missing right. It plans the statement without
- * running it. An error of another kind says nothing about rights: undefined.
+ * running it. Returns undefined after another error, which says nothing about rights.
  */
 export async function refusesStatement(
   client: Pick<ClientBase, 'query'>,

@@ -49,7 +49,7 @@ const decisionClaims = decisionRequest
   .extend({
     /** The person's name in the configuration, or at the identity provider. */
     person: text(1_000, 1),
-    /** Only in tokens that the engine signed for a person of the identity provider: the groups that the provider reported. */
+    /** The groups that the identity provider reported. Only tokens that the engine signed for a person of the provider have them. */
     groups: z.array(text(1_000, 1)).max(200).optional(),
     /** Seconds since the epoch. */
     iat: z.number().int(),

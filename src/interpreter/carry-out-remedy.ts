@@ -20,7 +20,7 @@ const MAX_REFUSED_IN_A_ROW = 3
 /** The timeout of one query whether a person has done a manual action. */
 const MANUAL_QUERY_TIMEOUT_MS = 10_000
 
-/** The names in an `expect` condition. The compiler has checked their types. */
+/** The names that an `expect` condition may use. The compiler has checked their types already. */
 const EXPECT_TYPES: Record<string, Type> = { result: 'dyn' }
 
 export interface ApprovedRemedy {

@@ -22,7 +22,7 @@ export function postgresConnectError(target: { connection: string; address: stri
     return config(`refuses the login: ${why}. If it requires TLS, add sslmode=verify-full to the address`)
   // SQLSTATE classes 28 (authorization) and 3D (no such database): the server answers, so the configuration must change.
   if (/^(28|3D)/.test(state)) return config(`refuses the login: ${why}`)
-  // Poolers use 08P01 for everything.
+  // Poolers send the code 08P01 with every kind of error, so the message decides.
   if (state === '08P01' && /startup parameter/.test(why))
     return config(`is a pooler that refuses a parameter of the address: ${why}. Remove "options" from the address`)
   if (

@@ -636,7 +636,7 @@ describe('what is in the way is shown at the open gate', () => {
   const shown = async ({ incident }: OpenedTestGate) =>
     (await showIncident(world.engine, incident)).rounds[0]!.gate!.obstacles
 
-  test('a cooldown and the limit per hour, each with the time when it ends; they disappear when it is over', async () => {
+  test('a cooldown and the limit per hour, each with its end; each disappears when it has ended', async () => {
     const limits = { maxTargets: 20, perHour: 3, cooldownMs: 60_000 }
     const watched = { proposal: { remedy: 'watched', limits } }
     const earlier = await ready(watched)

@@ -269,7 +269,7 @@ describe('a process that runs a stack', () => {
   })
 })
 
-/** Built code, since Node 20 does not run TypeScript. SIGUSR2 makes it exit without stopping anything. */
+/** Starts a process that owns a stack. It runs the built code, because Node 20 cannot run TypeScript. SIGUSR2 makes it exit without stopping its servers. */
 async function startOwner(): Promise<ChildProcess> {
   const module = new URL('../../dist/src/stack/stack.js', import.meta.url).href
   const script = `

@@ -8,7 +8,7 @@ import type { OpenGate } from './view-types.ts'
 /** The list of open gates has at most this many. Further gates can be seen at their incidents. */
 const MAX_GATES = 200
 
-/** Gates of open incidents that wait for decisions, newest first; at most 200. `unreadable`: ids of those that cannot be shown. */
+/** At most 200 gates of open incidents that wait for decisions, newest first. `unreadable` has the ids of the gates that cannot be shown. */
 export async function openGates(database: Database): Promise<{ gates: OpenGate[]; unreadable: string[] }> {
   return snapshot(database, readWaiting)
 }

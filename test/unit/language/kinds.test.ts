@@ -11,7 +11,7 @@ const indent = (text: string, by: number) =>
     .map((line) => ' '.repeat(by) + line)
     .join('\n')
 
-/** A runbook with the example in it. Its targets have any type, and the name that the example uses. */
+/** A runbook with the example in it. The runbook's targets have the name that the example uses, and may have any type. */
 function runbookWith(example: string, access: string): string {
   const target = /\$\{\{\s*(run|job|step|deploy|item)\b/.exec(example)?.[1] ?? 'item'
   const check = 'check: sql.query\nwith: { connection: db, sql: SELECT 1 AS x, columns: { x: dyn } }'
