@@ -66,7 +66,7 @@ export interface PostgresConnection {
   read: Secret
   write?: Secret
   ledger: 'target' | 'none'
-  /** Of one process, by login. Default: `DEFAULT_POSTGRES_CONNECTIONS`. */
+  /** How many connections one process may open with each login. Default: `DEFAULT_POSTGRES_CONNECTIONS`. */
   maxConnections?: { read: number; write: number }
   /** Columns whose values are never stored. */
   redact: string[]
@@ -91,7 +91,7 @@ export interface BullmqConnection {
   queue: string
   /** The workers' `stalledInterval`. */
   stalledIntervalMs: number
-  /** Of one process. Default: `DEFAULT_REDIS_CONNECTIONS`. */
+  /** How many connections one process may open. Default: `DEFAULT_REDIS_CONNECTIONS`. */
   maxConnections?: { read: number }
   redact: string[]
 }
@@ -103,7 +103,7 @@ export interface RedisConnection {
   sentinel?: Sentinel
   /** Patterns of the keys that `connection prepare` lets its users touch. */
   keys: string[]
-  /** Of one process. Default: `DEFAULT_REDIS_CONNECTIONS`. */
+  /** How many connections one process may open. Default: `DEFAULT_REDIS_CONNECTIONS`. */
   maxConnections?: { read: number }
   redact: string[]
 }
@@ -122,7 +122,7 @@ export interface ProcessConnection {
   commands: Record<string, string[]>
   /** Names of variables that the commands get in addition to PATH, HOME and LANG. */
   env: string[]
-  /** The values of those variables that are set. */
+  /** The values of the variables that are set, by name. */
   environment: Record<string, Secret>
 }
 

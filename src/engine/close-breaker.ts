@@ -29,7 +29,7 @@ export async function closeBreaker(
   if (!person.groups.some((group) => groups.includes(group)))
     throw new RunbookError(
       'RUNBOOK_NOT_ALLOWED',
-      `${person.name} may not close the breaker of ${connection}: members of these groups may: ${groups.join(', ') || '(none)'}`,
+      `${person.name} may not close the breaker of ${connection}. Members of these groups may: ${groups.join(', ') || '(none)'}`,
     )
   const turn = { control: breakerOf(connection), on: false, person: person.name, reason }
   if (!(await switchControl(engine.database, turn)))

@@ -53,8 +53,7 @@ export async function takePermit(
     if (control?.reason === 'frozen' && lapsesAt(gate) <= now)
       return refuse('lapsed', `the approval is no longer valid, and ${control.message}`)
     if (control) return control
-    // The age of the re-check is compared only after the freeze was, because a re-check from before the freeze is too
-    // old when the freeze ends.
+    // The freeze is checked first: while it lasts, the re-check grows too old, and the reason to show is the freeze.
     const stale =
       earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request)
     if (stale) return stale

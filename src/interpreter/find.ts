@@ -91,7 +91,7 @@ function whyNotRendered({ checks }: Expression, scope: Scope, error: unknown): s
   return failed.length > 0 ? `no result from ${failed.join(', ')}` : messageOf(error)
 }
 
-/** `mayChange`: no cause was excluded, so that only the evidence forbids a remedy, and another look may find more. */
+/** `mayChange` is true if no cause was excluded. Then only missing evidence prevents a remedy, and another look may find it. */
 export type Choice = { chosen: EvaluatedCause } | { escalate: string; mayChange: boolean } | { otherwise: true }
 
 /**

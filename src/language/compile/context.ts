@@ -48,7 +48,7 @@ export interface Scope {
 export interface CompiledExpression {
   expression: Expression
   type: Type
-  /** All names that it reads. */
+  /** All names that the expression reads. */
   names: string[]
   effects: Effects
 }
