@@ -75,7 +75,7 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
         form: { int: { min: 1, max: 20 } },
         doc: 'With `opened`: the phase starts with the checks of this round. With the others: only in this round.',
       },
-      after: { form: 'duration', doc: 'A delay after that moment.', default: 'no delay' },
+      after: { form: 'duration', doc: 'How long after that moment the phase starts.', default: 'at once' },
       result: { form: 'values', doc: 'The result in this phase.' },
       failed: { form: 'string', doc: 'Instead of a result: why the check fails in this phase.' },
     },
@@ -85,7 +85,7 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
     fields: {
       decision: { form: { oneOf: DECISIONS }, required: true, doc: 'approve, reject, next-cause, timeout or cancel.' },
       targets: { form: { list: 'data' }, doc: 'With `approve`: only these targets, by their keys.' },
-      after: { form: 'duration', doc: 'A delay after the gate opens.', default: 'no delay' },
+      after: { form: 'duration', doc: 'A delay after the gate opens.', default: 'at once' },
     },
   },
   effect: {
