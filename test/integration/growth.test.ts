@@ -28,6 +28,7 @@ const GROWING = [
   'incidents',
   'intents',
   'leases',
+  'manual_steps',
   'notes',
   'permits',
   'requests',

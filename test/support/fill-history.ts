@@ -29,6 +29,7 @@ export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy
       `permits (gate, target, remedy, lease, fence, issued_at) SELECT ${gate}, n::text, 'things/${remedy}', 'thing/' || n, 1, ${at} ${each}`,
       `effects (gate, action, target, result, detail, at) SELECT ${gate}, '0-sql.update', n::text, 'applied', '', ${at} ${each}`,
       `intents (gate, action, target, at) SELECT ${gate}, '0-sql.update', n::text, ${at} ${each}`,
+      `manual_steps (gate, action, target, since, until) SELECT ${gate}, '0-manual', n::text, ${at}, ${at} ${each}`,
       `notes (incident, person, body, at) SELECT 'INC-' || n, 'lead', 'filled', ${at} ${each}`,
       `tallies (incident, actor, what, count) SELECT 'INC-' || n, 'person:lead', 'notes', 1 ${each}`,
       `alerts (source, fingerprint, status, incident, labels, annotations, first_at) SELECT 'alertmanager', 'f' || n, 'firing', 'INC-' || n, '{}', '{}', ${at} ${each}`,
