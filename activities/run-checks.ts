@@ -60,7 +60,7 @@ async function throwIfCancelled(database: Database, incident: string): Promise<v
 
 function placeOf(incident: string, stage: CheckStage | undefined): WaitPlace {
   if (!stage) return { incident, stage: '' }
-  // The looks of one round share a wait: a connection that was waited for in vain is not waited for again.
+  // The looks of one round share a wait: a connection that did not answer within the first wait is not waited for again.
   const shared: CheckStage = stage.at === 'diagnose' ? { at: 'diagnose', round: stage.round } : stage
   const place = { incident, stage: formatStage(shared) }
   // At a re-check the approval waits too, so the wait ends when the approval is no longer valid.
