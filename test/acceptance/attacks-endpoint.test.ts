@@ -32,6 +32,7 @@ causes:
     because: the queue is long
     remedy: none
 otherwise: escalate
+rounds: { again: 0 }
 escalate: { to: [platform-support], message: nothing was found }
 `
 
