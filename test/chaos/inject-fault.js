@@ -44,7 +44,8 @@ Redis.prototype.sendCommand = function sendCommand(redisCommand, ...more) {
 function isPoint(connection, text, values) {
   if (text.startsWith('BEGIN')) sent.set(connection, [])
   const statement = `${text} ${Array.isArray(values) ? values.join(' ') : ''}`
-  const matches = point.contains.every((part) => statement.includes(part))
+  // A statement that is only explained writes nothing.
+  const matches = !text.startsWith('EXPLAIN ') && point.contains.every((part) => statement.includes(part))
   if (point.at === 'statement') return matches
   if (point.at === 'script') return false
   if (text === 'COMMIT') return sent.get(connection)?.includes(true) === true
