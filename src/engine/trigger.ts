@@ -1,7 +1,7 @@
 import type { IncidentStart } from '../core/incident.ts'
 import { canonical } from '../core/canonical.ts'
 import { defined } from '../core/defined.ts'
-import { messageOf, RunbookError } from '../core/errors.ts'
+import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Plan } from '../core/plan.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
@@ -71,6 +71,11 @@ export function renderRequest(
   const { plan, text } = runbookFor(engine.catalogue, type)
   const inputs = readInputs(plan.name, plan.inputs, given)
   return { plan, text, inputs, key: incidentKey(plan, inputs), quietMs: plan.detect?.againMs ?? DEFAULT_QUIET_MS }
+}
+
+/** Whether `renderRequest` failed because no runbook can take the request. Every other error is a fault of the engine. */
+export function isUnusableRequest(error: unknown): error is RunbookError {
+  return isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE')
 }
 
 /** The incident that a request asks for. Stores its plan, so that the incident can refer to it. Throws as `renderRequest` does. */

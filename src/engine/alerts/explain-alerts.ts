@@ -1,8 +1,7 @@
 import type { Alert, AlertSource } from '../../core/alert.ts'
-import { isRunbookError } from '../../core/errors.ts'
 import { readAlertState } from '../../history/alerts.ts'
 import type { Engine } from '../engine.ts'
-import { renderRequest } from '../trigger.ts'
+import { isUnusableRequest, renderRequest } from '../trigger.ts'
 import type { AlertExplanations } from '../views/view-types.ts'
 import { matchAlert } from './match-alert.ts'
 import { parseAlerts, type UnreadableAlert } from './parse-alerts.ts'
@@ -35,8 +34,7 @@ async function explainAlert(engine: Engine, alert: Alert | UnreadableAlert): Pro
     const state = await readAlertState(engine.database, alert, { type: found.type, key, quietMs })
     return { ...found, runbook: plan.name, inputs, key, ...whatWould(alert, state, key) }
   } catch (error) {
-    if (!isRunbookError(error, 'RUNBOOK_BAD_INPUT') && !isRunbookError(error, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE'))
-      throw error
+    if (!isUnusableRequest(error)) throw error
     return { ...found, would: `be listed as unmatched: ${error.message}` }
   }
 }

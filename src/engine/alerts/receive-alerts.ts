@@ -1,10 +1,9 @@
 import { scrubSecrets } from '../../config/secret.ts'
 import type { Alert, AlertSource } from '../../core/alert.ts'
 import { defined } from '../../core/defined.ts'
-import { isRunbookError } from '../../core/errors.ts'
 import { acceptAlert, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
 import type { Engine } from '../engine.ts'
-import { newIncident, startAccepted } from '../trigger.ts'
+import { isUnusableRequest, newIncident, startAccepted } from '../trigger.ts'
 import type { DeliveryAnswer } from '../views/view-types.ts'
 import { matchAlert } from './match-alert.ts'
 import { parseAlerts, type UnreadableAlert } from './parse-alerts.ts'
@@ -53,8 +52,7 @@ async function receiveAlert(
   const requester = `alert:${alert.source}`
   const asked = await newIncident(engine, { type: matched.rule.incident, inputs: matched.inputs, requester }).catch(
     (error: unknown) => {
-      if (isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE'))
-        return error.message
+      if (isUnusableRequest(error)) return error.message
       throw error
     },
   )

@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { ALERT_RESULTS } from '../../core/alert.ts'
+import { time } from './time-schema.ts'
 
-/** ISO 8601, UTC. */
-const time = z.string().meta({ format: 'date-time' })
 const texts = z.record(z.string(), z.string())
 
 /** An alert as it was received last. */

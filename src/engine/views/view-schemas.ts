@@ -12,15 +12,13 @@ import { decisionRequest, digest } from '../../gate/decision-schema.ts'
 import type { Withdrawn } from '../../gate/withdraw.ts'
 import type { Accepted } from '../../history/accept.ts'
 import { alertView } from './alert-schemas.ts'
+import { time } from './time-schema.ts'
 
 /**
  * The schemas of what the engine's functions return. The types in view-types.ts are inferred from these schemas, and
  * /openapi.json shows them under their ids. If another folder defines the type, the schema is annotated with it, so
  * that the compiler compares both. Only the HTTP layer imports this module at run time.
  */
-
-/** ISO 8601, UTC. */
-const time = z.string().meta({ format: 'date-time' })
 
 export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), z.any())
 
