@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { cancelRequest, doneRequest, noteRequest, settleRequest } from '../engine/requests.ts'
-import { jsonObject } from '../engine/views/view-schemas.ts'
+import { jsonObject } from '../engine/views/schema-parts.ts'
 import { checkDecision, decisionRequest, digest, text, withdrawRequest } from '../gate/decision-schema.ts'
 
 /**

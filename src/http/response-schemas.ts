@@ -1,15 +1,9 @@
 import { z } from 'zod'
-import {
-  control,
-  fileStatus,
-  incidentSummary,
-  jsonObject,
-  openGate,
-  runbookVersion,
-  runbookView,
-} from '../engine/views/view-schemas.ts'
+import { runbookVersion, runbookView } from '../engine/views/runbook-schemas.ts'
+import { jsonObject } from '../engine/views/schema-parts.ts'
+import { control, fileStatus, incidentSummary, openGate } from '../engine/views/view-schemas.ts'
 
-/** The schemas of responses that only the HTTP layer has. The others are in src/engine/views/view-schemas.ts. */
+/** The schemas of responses that only the HTTP layer has. The others are in src/engine/views. */
 
 export const incidentList = z
   .object({ incidents: z.array(incidentSummary), next: z.string().nullable(), files: fileStatus })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ALERT_RESULTS } from '../../core/alert.ts'
-import { time } from './time-schema.ts'
+import { time } from './schema-parts.ts'
 
 const texts = z.record(z.string(), z.string())
 

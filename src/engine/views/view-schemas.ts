@@ -1,41 +1,16 @@
 import { z } from 'zod'
-import { GATE_STATES } from '../../core/decision.ts'
-import { EFFECT_RESULTS, TARGET_STATES, type Effect } from '../../core/effect.ts'
+import { TARGET_STATES, type Effect } from '../../core/effect.ts'
 import { INCIDENT_STATES, OUTCOMES, type Finding } from '../../core/incident.ts'
 import type { FileStatus } from '../../core/file-status.ts'
-import type { JsonObject } from '../../core/json.ts'
-import type { InputSpec } from '../../core/plan.ts'
-import type { Proposal } from '../../core/proposal.ts'
 import type { Control } from '../../gate/controls.ts'
 import type { Decided } from '../../gate/decide.ts'
-import { decisionRequest, digest } from '../../gate/decision-schema.ts'
+import { digest } from '../../gate/decision-schema.ts'
 import type { Withdrawn } from '../../gate/withdraw.ts'
 import type { Accepted } from '../../history/accept.ts'
 import { alertView } from './alert-schemas.ts'
-import { time } from './time-schema.ts'
+import { gateView } from './gate-schemas.ts'
+import { effectResult, gateState, jsonObject, schemaOf, time } from './schema-parts.ts'
 
-/**
- * The schemas of what the engine's functions return. The types in view-types.ts are inferred from these schemas, and
- * /openapi.json shows them under their ids. If another folder defines the type, the schema is annotated with it, so
- * that the compiler compares both. Only the HTTP layer imports this module at run time.
- */
-
-export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), z.any())
-
-/** `T` as zod infers it: an optional property may also be undefined, which is the same in JSON. */
-type Inferred<T> = T extends readonly (infer Item)[]
-  ? Inferred<Item>[]
-  : T extends object
-    ? { [K in keyof T]: object extends Pick<T, K> ? Inferred<T[K]> | undefined : Inferred<T[K]> }
-    : T
-
-/** A schema of a type that another folder defines: the compiler refuses a schema that lacks one of its properties. */
-function schemaOf<T>(schema: z.ZodType<Inferred<T>>): z.ZodType<T> {
-  return schema as unknown as z.ZodType<T>
-}
-
-const gateState = z.enum(GATE_STATES)
-const effectResult = z.enum(EFFECT_RESULTS)
 const checkStatus = z.enum(['ok', 'failed', 'timeout'])
 
 export const accepted = schemaOf<Accepted>(
@@ -89,106 +64,6 @@ const summaryFields = {
 }
 
 export const incidentSummary = z.object(summaryFields).meta({ id: 'IncidentSummary' })
-
-const action = z.object({
-  id: z.string(),
-  kind: z.string(),
-  access: z.enum(['write', 'message', 'person']),
-  target: z.string(),
-  with: jsonObject,
-  preview: z.object({
-    summary: z.string(),
-    rows: z.array(z.object({ before: jsonObject, after: jsonObject })).optional(),
-    exact: z.array(z.string()).optional(),
-    count: z.number().optional(),
-    undo: z.string().optional(),
-    guarantee: z.string().optional(),
-    warning: z.string().optional(),
-  }),
-})
-
-const policyTerms = z.object({
-  rules: z.array(z.string()),
-  groups: z.array(z.array(z.string())),
-  count: z.int(),
-  excludeRequester: z.boolean(),
-  excludeAuthor: z.boolean(),
-  strength: z.enum(['login', 'signed']),
-  breakGlass: z.boolean(),
-  authors: z.array(z.string()).optional(),
-})
-
-const proposal = schemaOf<Proposal>(
-  z
-    .object({
-      gate: z.string(),
-      incident: z.string(),
-      round: z.int(),
-      planDigest: digest,
-      remedy: z.string(),
-      title: z.string(),
-      risk: z.enum(['low', 'medium', 'high']),
-      cause: z.string(),
-      because: z.string(),
-      actions: z.array(action),
-      targets: z.array(z.object({ key: z.string(), lock: z.string().optional(), item: z.any() })),
-      affected: z.int(),
-      limits: z.object({ maxTargets: z.int(), perHour: z.int().optional(), cooldownMs: z.number().optional() }),
-      approval: z.object({
-        auto: z.boolean(),
-        by: z.array(z.string()),
-        count: z.int(),
-        excludeRequester: z.boolean(),
-        validForMs: z.number(),
-        onTimeout: z.enum(['escalate', 'reject']),
-        escalateTo: z.array(z.string()),
-        inPart: z.boolean(),
-        policy: policyTerms.optional(),
-      }),
-      proposedAt: time,
-      expiresAt: time,
-    })
-    .meta({ id: 'Proposal' }),
-)
-
-const decisionView = z.object({
-  person: z.string(),
-  decision: decisionRequest.shape.decision,
-  targets: z.array(z.string()).nullable(),
-  comment: z.string().nullable(),
-  nextCause: z.boolean(),
-  /** Why this person approved alone; null where the quorum was required. */
-  breakGlass: z.string().nullable(),
-  at: time,
-  withdrawn: z.boolean(),
-})
-
-export const gateView = z
-  .object({
-    id: z.string(),
-    proposalDigest: digest,
-    state: gateState,
-    openedAt: time,
-    expiresAt: time,
-    /** Until when the remedy may begin, if it is approved; null before that. */
-    validUntil: time.nullable(),
-    required: z.int(),
-    groups: z.array(z.string()),
-    auto: z.boolean(),
-    why: z.string().nullable(),
-    decisions: z.array(decisionView),
-    /** What would keep the remedy from some targets if it were approved now. Empty once the gate is decided. */
-    obstacles: z.array(
-      z.object({
-        reason: z.enum(['cooldown', 'limit', 'busy']),
-        targets: z.array(z.string()),
-        message: z.string(),
-        endsAt: time,
-      }),
-    ),
-    proposal,
-  })
-  .meta({ id: 'Gate' })
 
 export const checkView = z.object({
   name: z.string(),
@@ -352,19 +227,6 @@ export const openGate = z.object({
   gate: gateView,
 })
 
-const inputSpec = schemaOf<InputSpec>(
-  z.object({
-    type: z.enum(['string', 'int', 'number', 'bool', 'duration']),
-    optional: z.boolean(),
-    default: z.any().optional(),
-    description: z.string().optional(),
-    enum: z.array(z.any()).optional(),
-    min: z.number().optional(),
-    max: z.number().optional(),
-    pattern: z.string().optional(),
-  }),
-)
-
 /** Which version of the files the API uses. */
 export const fileStatus = schemaOf<FileStatus>(
   z
@@ -387,32 +249,3 @@ export const shownIncident = incidentView
     files: fileStatus,
   })
   .meta({ id: 'ShownIncident' })
-
-/** A version of a runbook, which incidents ran by or which is loaded. */
-export const runbookVersion = z
-  .object({
-    planDigest: digest,
-    /** When the first incident ran by it; null: none did. */
-    firstUsedAt: time.nullable(),
-    incidents: z.int(),
-    /** Who changed it last, where the policy asks for it and git knows it. */
-    authors: z.array(z.string()),
-    /** New incidents run by this version. */
-    loaded: z.boolean(),
-  })
-  .meta({ id: 'RunbookVersion' })
-
-export const runbookSource = z
-  .object({ planDigest: digest, source: z.string().meta({ description: 'The YAML text.' }) })
-  .meta({ id: 'RunbookSource' })
-
-export const runbookView = z
-  .object({
-    name: z.string(),
-    incident: z.string(),
-    title: z.string(),
-    owner: z.string().nullable(),
-    inputs: z.record(z.string(), inputSpec),
-    planDigest: digest,
-  })
-  .meta({ id: 'Runbook' })

@@ -1,5 +1,7 @@
 import type { z } from 'zod'
 import type * as alertSchemas from './alert-schemas.ts'
+import type * as gateSchemas from './gate-schemas.ts'
+import type * as runbookSchemas from './runbook-schemas.ts'
 import type * as schemas from './view-schemas.ts'
 
 /** The types of the views, inferred from their schemas: import these where the schemas are not needed at run time. */
@@ -7,15 +9,15 @@ import type * as schemas from './view-schemas.ts'
 export type IncidentSummary = z.infer<typeof schemas.incidentSummary>
 export type IncidentView = z.infer<typeof schemas.incidentView>
 export type ShownIncident = z.infer<typeof schemas.shownIncident>
-export type RunbookVersion = z.infer<typeof schemas.runbookVersion>
+export type RunbookVersion = z.infer<typeof runbookSchemas.runbookVersion>
 export type RoundView = z.infer<typeof schemas.roundView>
 export type CheckView = z.infer<typeof schemas.checkView>
-export type GateView = z.infer<typeof schemas.gateView>
+export type GateView = z.infer<typeof gateSchemas.gateView>
 export type TimelineEntry = z.infer<typeof schemas.timelineEntry>
 export type Review = z.infer<typeof schemas.review>
 export type EvidenceView = z.infer<typeof schemas.evidenceView>
 export type OpenGate = z.infer<typeof schemas.openGate>
-export type RunbookView = z.infer<typeof schemas.runbookView>
+export type RunbookView = z.infer<typeof runbookSchemas.runbookView>
 export type AlertView = z.infer<typeof alertSchemas.alertView>
 export type DeliveryAnswer = z.infer<typeof alertSchemas.deliveryAnswer>
 export type AlertExplanations = z.infer<typeof alertSchemas.alertExplanations>

@@ -4,7 +4,7 @@ import { explainAlerts } from '../../engine/alerts/explain-alerts.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { alertExplanations, alertView } from '../../engine/views/alert-schemas.ts'
 import { listUnmatched } from '../../engine/views/alerts.ts'
-import { jsonObject } from '../../engine/views/view-schemas.ts'
+import { jsonObject } from '../../engine/views/schema-parts.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, jsonBody } from '../describe.ts'
 

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import type { InputSpec } from '../../core/plan.ts'
+import { digest } from '../../gate/decision-schema.ts'
+import { schemaOf, time } from './schema-parts.ts'
+
+const inputSpec = schemaOf<InputSpec>(
+  z.object({
+    type: z.enum(['string', 'int', 'number', 'bool', 'duration']),
+    optional: z.boolean(),
+    default: z.any().optional(),
+    description: z.string().optional(),
+    enum: z.array(z.any()).optional(),
+    min: z.number().optional(),
+    max: z.number().optional(),
+    pattern: z.string().optional(),
+  }),
+)
+
+/** A version of a runbook, which incidents ran by or which is loaded. */
+export const runbookVersion = z
+  .object({
+    planDigest: digest,
+    /** When the first incident ran by it; null: none did. */
+    firstUsedAt: time.nullable(),
+    incidents: z.int(),
+    /** Who changed it last, where the policy asks for it and git knows it. */
+    authors: z.array(z.string()),
+    /** New incidents run by this version. */
+    loaded: z.boolean(),
+  })
+  .meta({ id: 'RunbookVersion' })
+
+export const runbookSource = z
+  .object({ planDigest: digest, source: z.string().meta({ description: 'The YAML text.' }) })
+  .meta({ id: 'RunbookSource' })
+
+export const runbookView = z
+  .object({
+    name: z.string(),
+    incident: z.string(),
+    title: z.string(),
+    owner: z.string().nullable(),
+    inputs: z.record(z.string(), inputSpec),
+    planDigest: digest,
+  })
+  .meta({ id: 'Runbook' })
