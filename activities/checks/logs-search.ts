@@ -16,7 +16,10 @@ import {
 import { LEVEL_FIELDS, levelName, MESSAGE_FIELDS } from './log-levels.ts'
 import { fieldOf } from './parse-log-line.ts'
 import type { LogRecord } from './parse-log-line.ts'
+import { latestOf } from './parse-time.ts'
+import type { Time } from './parse-time.ts'
 import { readRecords } from './read-records.ts'
+import { timesIn } from './time-zone.ts'
 import { Turns } from './turns.ts'
 
 interface Match {
@@ -30,6 +33,8 @@ interface Query {
   /** The earliest time of a match, in milliseconds since 1970. */
   from: number
   limit: number
+  /** Makes a time without a zone exact, if the connection has a time zone. */
+  inZone: (time: Time | undefined) => Time | undefined
 }
 
 interface Found {
@@ -51,7 +56,9 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
   const contains = optionalStrings(parameters, 'contains')?.map((text) => text.toLowerCase())
   const sinceMs = optionalDuration(parameters, 'since')
   const limit = limitParameter(parameters, 'limit', 50, 500)
-  const query: Query = { contains, where, limit, from: sinceMs === undefined ? -Infinity : Date.now() - sinceMs }
+  const from = sinceMs === undefined ? -Infinity : Date.now() - sinceMs
+  const inZone = target.timeZone === undefined ? (time: Time | undefined) => time : timesIn(target.timeZone)
+  const query: Query = { contains, where, limit, from, inZone }
   const { files, problems } = await findLogFiles(target)
   if (files.length === 0)
     throw new RunbookError(
@@ -101,14 +108,15 @@ async function searchTail(tail: LogTail, query: Query, found: Found, signal: Abo
     found.lines++
     notePresentFields(record, found)
     const matches = matchRecord(record, query)
-    if (record.time && 'at' in record.time) {
-      const { at } = record.time
+    const time = query.inZone(record.time)
+    if (time && 'at' in time) {
+      const { at } = time
       oldest = Math.min(oldest, at)
       if (at >= query.from) found.unparsed += untimed + (matches === undefined ? 1 : 0)
       untimed = 0
       if (matches && at >= query.from) addMatch({ at, record }, query.limit, found)
     } else if (matches !== false) {
-      if (record.time) found.unparsed += record.time.latest >= query.from ? 1 : 0
+      if (time) found.unparsed += latestOf(time) >= query.from ? 1 : 0
       else untimed++
     }
   }

@@ -95,23 +95,33 @@ export function parseRecord({ text: written, time, level = null }: Omit<Unwrappe
   const pairs = text.length <= MAX_LINE_LENGTH ? parseLogfmt(text) : undefined
   const value = pairs ?? (candidate ? parseOutsideJson(text.slice(start)) : undefined)
   const prefix = parseText(pairs ? '' : value === undefined ? text : text.slice(0, start))
-  const outer = { time: prefix.time ?? time, level: prefix.level ?? level }
+  const outer = { time: exactOf(prefix.time, time), level: prefix.level ?? level }
   if (!isJsonObject(value)) return { ...outer, message: prefix.message, object: null, taken: [], text, before: '' }
   const object = isJsonObject(value['jsonPayload']) ? { ...value, ...value['jsonPayload'] } : (value as JsonObject)
-  const own = TIME_FIELDS.find((name) => parseTime(fieldOf(object, name)) !== undefined)
+  const times = TIME_FIELDS.filter((name) => parseTime(fieldOf(object, name)) !== undefined)
+  const timeField = times.find((name) => isExact(parseTime(fieldOf(object, name)))) ?? times[0]
   const levels = LEVEL_FIELDS.filter((name) => fieldOf(object, name) !== undefined)
   const nameOf = (name: string) => levelName(fieldOf(object, name), object)
   const levelField = levels.find((name) => isLevelWord(nameOf(name) ?? '')) ?? levels[0]
   const messageField = MESSAGE_FIELDS.find((name) => fieldOf(object, name) !== undefined)
   return {
-    time: own === undefined ? outer.time : parseTime(fieldOf(object, own)),
+    time: timeField === undefined ? outer.time : exactOf(parseTime(fieldOf(object, timeField)), outer.time),
     level: levelField === undefined ? outer.level : nameOf(levelField),
     message: messageField === undefined ? prefix.message || null : textOf(fieldOf(object, messageField)),
     object,
-    taken: [own, levelField, messageField].flatMap((name) => name ?? []),
+    taken: [timeField, levelField, messageField].flatMap((name) => name ?? []),
     text,
     before: prefix.message.trim(),
   }
+}
+
+/** The program's own time, unless that has no zone and the time of the collector has one. */
+function exactOf(own: Time | undefined, collected: Time | undefined): Time | undefined {
+  return isExact(own) || !isExact(collected) ? (own ?? collected) : collected
+}
+
+function isExact(time: Time | undefined): boolean {
+  return time !== undefined && 'at' in time
 }
 
 /** A time with its date and a level at the beginning of a text line, in either order. */

@@ -1,11 +1,8 @@
 import { isJsonObject } from '../../src/core/json.ts'
 import type { Json } from '../../src/core/json.ts'
 
-/**
- * A time in milliseconds since 1970. `at` is exact. `latest` stands for a time without a zone: whatever the zone is,
- * the time is not later than this.
- */
-export type Time = { at: number } | { latest: number }
+/** A time in milliseconds since 1970. `at` is exact. `local` is a time without a zone, read as if its zone were UTC. */
+export type Time = { at: number } | { local: number }
 
 export const TIME_FIELDS = [
   ...['time', 'timestamp', 'ts', '@timestamp', '@t', 'datetime', 'date', 'asctime', 'instant', 't', 'timeUnixNano'],
@@ -16,6 +13,11 @@ const MAX_TIME_MS = 8.64e15
 const FORM = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)?$/i
 /** UTC-12 is the zone whose clocks show the earliest time. */
 const WEST_MS = 12 * 3_600_000
+
+/** The latest time that it can be, whatever its zone is. */
+export function latestOf(time: Time): number {
+  return 'at' in time ? time.at : time.local + WEST_MS
+}
 
 /** A time as loggers write it: ISO 8601 in its variants, or seconds, milliseconds, microseconds or nanoseconds since 1970. */
 export function parseTime(value: Json | undefined): Time | undefined {
@@ -41,7 +43,7 @@ function fromParts(day: string, clock: string, fraction: string, zone: string | 
   const offset = zone === undefined || /^[a-z]/i.test(zone) ? 'Z' : zone.replace(/^([+-]\d\d):?(\d\d)?$/, asOffset)
   const at = Date.parse(`${day}T${seconds}.${ms}${offset}`)
   if (!Number.isFinite(at)) return undefined
-  return zone === undefined ? { latest: at + WEST_MS } : { at }
+  return zone === undefined ? { local: at } : { at }
 }
 
 function asOffset(_: string, hours: string, minutes: string | undefined): string {

@@ -128,8 +128,10 @@ export interface ProcessConnection {
 
 export interface LogsConnection {
   kind: 'logs'
-  /** Absolute glob patterns of JSON-lines files. */
+  /** Absolute glob patterns of log files. */
   files: string[]
+  /** The time zone of times that have none, such as `Europe/Berlin`. */
+  timeZone?: string
   redact: string[]
 }
 

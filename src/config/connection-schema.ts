@@ -8,6 +8,8 @@ const queueName = plain.regex(/^[^:*?[\]\\\p{Cc}]+$/u, 'do not use ":", wildcard
 const keyPrefix = plain.regex(/^[^\s*?[\]\\]+$/, 'do not use spaces, wildcards (* ? [ ]) or "\\"')
 const glob = plain.refine((text) => !text.includes('**'), '"**" is not supported: use * and ? within one directory')
 
+const timeZone = plain.refine(isTimeZone, 'not the name of a time zone, such as Europe/Berlin or UTC')
+
 const redact = z
   .array(plain)
   .default([])
@@ -160,9 +162,22 @@ export const connection = z.discriminatedUnion('kind', [
         .array(glob)
         .min(1)
         .describe(
-          'Files with one JSON object per line, relative to the directory of this file. `*` and `?` match within one directory.',
+          'Log files, with JSON or text in each line, relative to the directory of this file. `*` and `?` match within one directory.',
+        ),
+      timeZone: timeZone
+        .optional()
+        .describe(
+          'The time zone in which these files have times without a zone, such as `Europe/Berlin` or `UTC`. Without it, and for a time that this zone has twice or never because clocks are changed, such a line counts as `unparsed` if it may match.',
         ),
       redact,
     })
     .describe("Log files on the worker's machine: for `logs.search`."),
 ])
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}

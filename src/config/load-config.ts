@@ -172,7 +172,7 @@ function assembleConnection(
       return { ...connection, cwd: resolve(directory, connection.cwd), environment }
     }
     case 'logs':
-      return { ...connection, files: connection.files.map((pattern) => resolve(directory, pattern)) }
+      return defined({ ...connection, files: connection.files.map((pattern) => resolve(directory, pattern)) })
   }
 }
 

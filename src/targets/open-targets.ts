@@ -67,8 +67,8 @@ export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<C
       return openProcess(name, find(name, ['process']))
     },
     async logs(name) {
-      const { files, redact } = find(name, ['logs'])
-      return { connection: name, files, redact }
+      const { kind: _, ...logs } = find(name, ['logs'])
+      return { connection: name, ...logs }
     },
     async close() {
       closed = true

@@ -75,7 +75,9 @@ export interface ProcessTarget {
 
 export interface LogsTarget {
   connection: string
-  /** Absolute glob patterns of JSON-lines files. */
+  /** Absolute glob patterns of log files. */
   files: string[]
+  /** The time zone of times that have none. */
+  timeZone?: string
   redact: string[]
 }

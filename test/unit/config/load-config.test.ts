@@ -36,6 +36,7 @@ test('defaults are filled in, and paths belong to the file’s directory', () =>
     `${minimal}connections:
   q: { kind: bullmq, read: "\${R}", queue: jobs }
   logs: { kind: logs, files: ["logs/*.jsonl"] }
+  text: { kind: logs, files: ["logs/*.txt"], timeZone: America/New_York }
   ctl: { kind: process, cwd: sub, commands: { go: [true] } }
 `.replace('[true]', '["true"]'),
   )
@@ -43,6 +44,7 @@ test('defaults are filled in, and paths belong to the file’s directory', () =>
   expect(config.runbooks).toEqual([join(directory, 'runbooks')])
   expect(config.connections.q).toMatchObject({ prefix: 'bull', queue: 'jobs', stalledIntervalMs: 30_000, redact: [] })
   expect(config.connections.logs).toMatchObject({ files: [join(directory, 'logs/*.jsonl')] })
+  expect(config.connections.text).toMatchObject({ timeZone: 'America/New_York' })
   expect(config.connections.ctl).toMatchObject({ cwd: join(directory, 'sub'), env: [] })
   expect(config.auto).toEqual([])
 })
@@ -133,6 +135,11 @@ test.each([
   ['a malformed reference', 'database: "${DB"', 'write a reference as ${NAME}'],
   ['an alias', `${minimal}people: &a {}\nconnections: *a`, 'aliases'],
   ['a key twice', `${minimal}${minimal}`, 'unique'],
+  [
+    'a time zone that does not exist',
+    `${minimal}connections: { l: { kind: logs, files: ["*.log"], timeZone: Europe/Atlantis } }`,
+    'not the name of a time zone',
+  ],
   [
     'a queue name that BullMQ refuses',
     `${minimal}connections: { q: { kind: bullmq, read: "\${A}", queue: "a:b" } }`,

@@ -20,9 +20,9 @@ async function search(content: string | Buffer | string[], parameters: JsonObjec
   return searchFiles(parameters)
 }
 
-async function searchFiles(parameters: JsonObject = {}, files = [join(directory, '*')]) {
+async function searchFiles(parameters: JsonObject = {}, files = [join(directory, '*')], timeZone?: string) {
   const targets = openTargets({
-    connections: { logs: { kind: 'logs', files, redact: [] } },
+    connections: { logs: { kind: 'logs', files, redact: [], ...(timeZone ? { timeZone } : {}) } },
   })
   const check = { name: 'l', kind: 'logs.search', timeoutMs: 5_000, retries: 0, place: 'p' }
   const { result, error } = await runCheck({ ...check, parameters: { connection: 'logs', ...parameters } }, targets)
@@ -142,6 +142,58 @@ describe('what is not understood is counted', () => {
   test('a field that no line has is named', async () => {
     const result = await search([good], { where: { colour: 'error' } })
     expect(result).toMatchObject({ count: 0, absentFields: ['colour'], truncated: true })
+  })
+})
+
+describe('times without a zone', () => {
+  /** What the clocks of a place show: `2026-11-28 09:00:01.000`. */
+  const clock = (timeZone: string, secondsAgo: number) =>
+    `${at(secondsAgo).toLocaleString('sv', { timeZone })}.${String(at(secondsAgo).getMilliseconds()).padStart(3, '0')}`
+  const inZone = (timeZone: string, parameters: JsonObject) => searchFiles(parameters, [join(directory, '*')], timeZone)
+
+  test.each(['UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu', 'Pacific/Auckland'])(
+    'are read in the time zone of the connection: %s',
+    async (timeZone) => {
+      const lines = [
+        json({ level: 'error', time: clock(timeZone, 5), msg: 'refused' }),
+        `${clock(timeZone, 4)} ERROR refused`,
+        `${clock(timeZone, 70)} ERROR older`,
+      ]
+      await search(lines)
+      const result = await inZone(timeZone, { where: { level: 'error' }, since: '1m' })
+      expect(result).toMatchObject({ count: 2, ...complete })
+      expect(Math.abs(Date.parse(result.rows[0]!.time) - at(4).getTime())).toBeLessThan(2_000)
+    },
+  )
+
+  test('that the clocks show twice or never are not understood; those around them are', async () => {
+    const times = ['01:59:59', '02:00:00', '02:59:59', '03:00:00']
+    await search([
+      ...times.map((time) => `2026-03-29 ${time} spring`),
+      ...times.map((time) => `2026-10-25 ${time} autumn`),
+    ])
+    const result = await inZone('Europe/Berlin', {})
+    expect(result).toMatchObject({ count: 4, unparsed: 4, truncated: true })
+    expect(result.rows.map(({ time, message }) => `${time} ${message}`)).toEqual([
+      '2026-10-25T02:00:00.000Z autumn',
+      '2026-10-24T23:59:59.000Z autumn',
+      '2026-03-29T01:00:00.000Z spring',
+      '2026-03-29T00:59:59.000Z spring',
+    ])
+  })
+
+  test('have the time that the container runtime or collector wrote', async () => {
+    const lines = [
+      `${iso(5)} stdout F 2020-01-01 03:00:01 ERROR refused`,
+      json({
+        log: `${json({ level: 'error', time: '2020-01-01 03:00:01', msg: 'refused' })}\n`,
+        stream: 'stdout',
+        time: iso(4),
+      }),
+      json({ level: 'error', time: '2020-01-01 03:00:01', '@timestamp': iso(3), msg: 'refused' }),
+    ]
+    const result = await search(lines, { where: { level: 'error' }, since: '1m' })
+    expect(result).toMatchObject({ count: 3, ...complete })
   })
 })
 
