@@ -1,68 +1,10 @@
-// This file is longer than others, because it is one table of all functions.
 import type { Type } from '../../core/plan.ts'
+import { bounded, finite, list, number, ofList, takes, text, type CelFunction } from './cel-function.ts'
 import { assignable, isList, isNullable, isNumber, orNull, unify, withoutNull } from './types.ts'
 import { Duration, EvaluationError, MAX_LENGTH, compare, durationFrom, equal, show, toText } from './runtime-values.ts'
-import type { Meter, Value } from './runtime-values.ts'
-
-/**
- * A function of the expression language. The type checker, the evaluator and the reference read this one table. `f(x, y)` can also be
- * written `x.f(y)`.
- */
-export interface CelFunction {
-  name: string
-  /** The signature as text, such as `join(list of string, separator) → string`. */
-  signature: string
-  summary: string
-  example: string
-  /** The type of the result for these arguments; undefined if the function does not accept them. */
-  result(args: Type[]): Type | undefined
-  run(args: Value[], meter: Meter): Value
-  /**
-   * True if a longer list gives a longer or greater result. This is needed to judge expressions over truncated rows.
-   */
-  isMonotonic?: true
-}
-
-function takes(parameters: Type[], result: Type): (args: Type[]) => Type | undefined {
-  return (args) =>
-    args.length === parameters.length && args.every((arg, i) => assignable(arg, parameters[i]!)) ? result : undefined
-}
-
-function ofList(then: (element: Type) => Type | undefined): (args: Type[]) => Type | undefined {
-  return (args) => {
-    if (args.length !== 1) return undefined
-    if (args[0] === 'dyn') return then('dyn')
-    return isList(args[0]!) ? then(args[0].list) : undefined
-  }
-}
+import type { Value } from './runtime-values.ts'
 
 const ordered = (type: Type) => type === 'dyn' || type === 'string' || type === 'duration' || isNumber(type)
-
-function text(value: Value): string {
-  if (typeof value === 'string') return value
-  throw new EvaluationError(`expected a string, got ${show(value)}`)
-}
-function number(value: Value): number {
-  if (typeof value === 'number') return value
-  throw new EvaluationError(`expected a number, got ${show(value)}`)
-}
-function list(value: Value, meter: Meter): Value[] {
-  if (!Array.isArray(value)) throw new EvaluationError(`expected a list, got ${show(value)}`)
-  meter.spend(value.length)
-  return value
-}
-
-/** Refuses strings that grow without bound, such as one that is doubled repeatedly. */
-function bounded(value: string, meter: Meter): string {
-  meter.spendText(value.length)
-  if (value.length > MAX_LENGTH) throw new EvaluationError(`a string is longer than ${MAX_LENGTH} characters`)
-  return value
-}
-
-function finite(value: number): number {
-  if (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))) return value
-  throw new EvaluationError('a number is outside the range of exact numbers')
-}
 
 /** The least (-1) or greatest (1) item of a list, null if it is empty; or the least or greatest of two values. */
 function extreme(sign: 1 | -1): Pick<CelFunction, 'result' | 'run'> {
