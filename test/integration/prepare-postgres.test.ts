@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { resolveSecret } from '../../src/config/secret.ts'
 import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
-import type { Preparation } from '../../src/engine/setup/prepare-postgres.ts'
+import type { Preparation } from '../../src/engine/setup/postgres-roles.ts'
 import { limitTemporaryFiles } from '../../src/engine/setup/temporary-files.ts'
 import type { PreparedConnection, PrepareOptions } from '../../src/engine/setup/prepared-connection.ts'
 

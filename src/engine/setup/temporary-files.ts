@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg'
-import type { Preparation } from './prepare-postgres.ts'
+import type { Preparation } from './postgres-roles.ts'
 
 /**
  * How much the sorts and joins of one check may write to the server's disk. Without a limit, one check can fill the
