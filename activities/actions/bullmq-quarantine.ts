@@ -3,10 +3,9 @@ import { defined } from '../../src/core/defined.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqQuarantine } from '../../src/language/kinds/bullmq-quarantine.ts'
 import { previewWith, type Action } from './action.ts'
+import { outcomeOfMark, QUARANTINE_REASON } from './marked-job.ts'
 import { readJob } from './read-job.ts'
 import { quarantineRefusal } from './refusal.ts'
-
-const REASON = 'quarantined by a runbook'
 
 export const bullmqQuarantineAction: Action = {
   kind: bullmqQuarantine,
@@ -31,8 +30,12 @@ export const bullmqQuarantineAction: Action = {
           `${base}:repeat`,
           `${base}:priority`,
         ],
-        argv: [id, REASON, deduplication],
+        argv: [id, QUARANTINE_REASON, deduplication],
       }
+    },
+    async confirm(parameters, target, applied, endsAt) {
+      if (applied.observed?.['state'] !== 'marked') return applied
+      return outcomeOfMark(target, textParameter(parameters, 'id'), endsAt)
     },
   },
   async preview(parameters, { targets }) {
@@ -43,8 +46,11 @@ export const bullmqQuarantineAction: Action = {
       const warning = refusal === undefined ? undefined : `${refusal}: it would be refused now`
       if (job.state === 'absent') return defined({ count: 0, warning })
       const after = job.held
-        ? { ...job.fields, note: 'fails permanently when a worker picks it up next' }
-        : defined({ ...job.fields, state: 'failed', failedReason: REASON, note: noteOnId(id) })
+        ? {
+            ...job.fields,
+            note: 'a worker holds it and may still complete it; it fails for good if a worker picks it up again',
+          }
+        : defined({ ...job.fields, state: 'failed', failedReason: QUARANTINE_REASON, note: noteOnId(id) })
       return defined({
         rows: [{ before: job.fields, after }],
         count: 1,

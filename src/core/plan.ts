@@ -102,6 +102,8 @@ export interface PlanCause {
   title: string
   when?: Expression
   affects?: Expression
+  /** The affected items, in a plan that the engine made itself, such as an undo. Such a cause has no `affects`. */
+  items?: Json[]
   /** The type of one affected item; present if `affects` is. */
   affectsItem?: Type
   because: Value
@@ -162,6 +164,8 @@ export interface PlanAction {
    */
   access: ActionAccess
   with: Record<string, Value>
+  /** The key of the only target that the action belongs to, in a plan that the engine made itself. */
+  target?: string
   /** Whether the action is done once for all targets and not for each target. */
   once: boolean
   /**

@@ -9,7 +9,20 @@ import type { BullmqTarget, Targets } from '../targets/targets.ts'
  */
 export type ActionImplementation =
   | { protocol: 'sql'; write(parameters: JsonObject, approved?: ActionPreview): GuardedWrite }
-  | { protocol: 'script'; call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall> }
+  | {
+      protocol: 'script'
+      call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall>
+      /**
+       * Reads the final result of a script whose change others have to complete. It changes nothing and is repeated after a crash.
+       * `endsAt`: when it must have answered, in milliseconds since 1970.
+       */
+      confirm?(
+        parameters: JsonObject,
+        target: BullmqTarget,
+        applied: ActionResult,
+        endsAt: number,
+      ): Promise<ActionResult>
+    }
   /** `repeatable` says that applying the action twice has the same effect as applying it once. */
   | { protocol: 'intent'; prepare(parameters: JsonObject): Run & { repeatable: boolean } }
   | { protocol: 'message'; prepare(parameters: JsonObject): Run }

@@ -26,6 +26,13 @@ interface ScriptRecord {
   observed?: JsonObject
 }
 
+/** The steps of an action that runs as a script. */
+interface ScriptSteps {
+  prepare(): Promise<ScriptCall>
+  /** Reads the final result of an applied script. It changes nothing. */
+  confirm(applied: ActionResult, endsAt: number): Promise<ActionResult>
+}
+
 /**
  * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in
  * Redis. The history records the value of the key, even if it is a refusal. (A failover may lose the key; then only the
@@ -35,14 +42,16 @@ export async function applyScript(
   deps: EffectDeps,
   request: EffectRequest,
   target: BullmqTarget,
-  prepare: () => Promise<ScriptCall>,
+  { prepare, confirm }: ScriptSteps,
 ): Promise<EffectAnswer> {
   const { redis, base } = target
   const limits = timeLimits(request.timeoutMs)
   const engine = await engineId(deps.database)
   const key = `${base}:runbook:effect:${effectKey(engine, request.gate, request.action.id, request.action.target)}`
+  const endsAt = Date.now() + request.timeoutMs
   const record = async (text: string) => {
-    const result = resultOf(JSON.parse(text) as ScriptRecord, request.proposalDigest)
+    const stored = resultOf(JSON.parse(text) as ScriptRecord, request.proposalDigest)
+    const result = stored.result === 'applied' ? await confirm(stored, endsAt) : stored
     return { effect: await recordEffect(deps.database, { ...effectPlace(request), ...result }) }
   }
   try {

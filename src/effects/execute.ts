@@ -49,7 +49,11 @@ async function apply(
     }
     case 'script': {
       const target = await deps.targets.bullmq(textParameter(parameters, 'connection'), 'write')
-      return applyScript(deps, request, target, () => implementation.call(parameters, target))
+      return applyScript(deps, request, target, {
+        prepare: () => implementation.call(parameters, target),
+        confirm: async (applied, endsAt) =>
+          (await implementation.confirm?.(parameters, target, applied, endsAt)) ?? applied,
+      })
     }
     case 'intent':
       return applyIntent(deps, request, implementation.prepare(parameters))

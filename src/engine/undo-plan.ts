@@ -1,11 +1,14 @@
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
-import { IR_VERSION, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
-import type { ProposedAction } from '../core/proposal.ts'
+import { IR_VERSION, type Expression, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
+import { ALL_TARGETS, type ProposedAction } from '../core/proposal.ts'
+import { whyBadKey } from '../interpreter/render.ts'
 
 /** One applied effect: the proposal's action, and the remedy that the action belongs to. */
 export interface AppliedAction {
   action: ProposedAction
   remedy: PlanRemedy | undefined
+  /** The lease under which it was applied. */
+  lease: string
   /** What the effect's record says the action returned. */
   observed?: JsonObject
 }
@@ -19,9 +22,13 @@ export interface Undo {
 const TIMEOUT_MS = 10_000
 const HOUR_MS = 3_600_000
 
+/** The target of the undo of an action that was done once for all targets, because no target may have the key `-`. */
+const FOR_ALL = 'all targets'
+
 /**
- * A plan with one remedy that undoes the applied effects, last first. It needs the same approval, and each action is guarded by the
- * values that the effect wrote. No plan if no effect can be undone.
+ * A plan with one remedy that undoes the applied effects, last first. It has the targets of the effects, so that a person can approve
+ * some of them. It needs the same approval, and each action is guarded by the values that the effect wrote. No plan if no effect can be
+ * undone.
  */
 export function undoPlan(
   incident: string,
@@ -30,11 +37,18 @@ export function undoPlan(
 ): Undo | { plan?: undefined; notUndone: string[] } {
   const notUndone: string[] = []
   const actions: PlanAction[] = []
-  for (const { action, observed } of applied.toReversed()) {
+  const targets = new Map<string, { key: string; lock: string }>()
+  for (const { action, observed, lease } of applied.toReversed()) {
     if (action.kind === 'notify') continue
+    const key = action.target === ALL_TARGETS ? FOR_ALL : action.target
     const undone = reverse(action, observed?.guardAfter)
-    if (typeof undone === 'string') notUndone.push(`${action.id} on ${action.target}: ${undone}`)
-    else actions.push(planAction(actions.length, undone))
+    if (typeof undone === 'string') {
+      notUndone.push(`${action.id} on ${key}: ${undone}`)
+      continue
+    }
+    actions.push(planAction(actions.length, key, undone))
+    // With the lease of the effect, no remedy changes the target while its undo is applied.
+    if (!targets.has(key)) targets.set(key, { key, lock: whyBadKey(lease) === undefined ? lease : key })
   }
   if (actions.length === 0) return { notUndone }
   const part = notUndone.length > 0 ? ` (${actions.length} of ${actions.length + notUndone.length} effects)` : ''
@@ -54,28 +68,38 @@ export function undoPlan(
       {
         name: 'undo',
         title: `Undo of ${incident} was requested`,
+        items: [...targets.values()],
         because: { lit: because },
         despite: [],
         then: { remedy: 'undo' },
       },
     ],
     otherwise: { end: 'escalate' },
-    remedies: { undo: undoRemedy(`Undo the effects of ${incident}${part}`, actions, applied, to) },
+    remedies: { undo: undoRemedy(`Undo the effects of ${incident}${part}`, actions, targets.size, applied, to) },
     rounds: { ineffective: 1, total: 3 },
     escalate: { to, message: { lit: `the effects of ${incident} could not be undone` } },
   }
   return { plan, notUndone }
 }
 
-function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction[], to: string[]): PlanRemedy {
+function undoRemedy(
+  title: string,
+  actions: PlanAction[],
+  maxTargets: number,
+  applied: AppliedAction[],
+  to: string[],
+): PlanRemedy {
   const risks = applied.map(({ remedy }) => remedy?.risk ?? 'high')
   return {
     name: 'undo',
     title,
     risk: risks.includes('high') ? 'high' : risks.includes('medium') ? 'medium' : 'low',
-    targetItem: 'dyn',
+    for: 'target',
+    targetItem: { object: { key: 'string', lock: 'string' } },
+    key: { expr: fieldOfTarget('key') },
+    lock: { expr: fieldOfTarget('lock') },
     actions,
-    limits: { maxTargets: 1 },
+    limits: { maxTargets },
     approval: strictest(applied, to),
     // Nothing needs to be verified, because each write is guarded by exactly the values that the effect wrote.
     verify: {
@@ -86,6 +110,10 @@ function undoRemedy(title: string, actions: PlanAction[], applied: AppliedAction
       withinMs: 1_000,
     },
   }
+}
+
+function fieldOfTarget(name: string): Expression {
+  return { cel: `target.${name}`, checks: [], grows: [], shrinks: [] }
 }
 
 /** The approval of the undo: it needs as many people as the strictest approval of the effects, and at least one. */
@@ -108,13 +136,14 @@ interface Reverse {
   with: JsonObject
 }
 
-function planAction(index: number, { kind, with: given }: Reverse): PlanAction {
+function planAction(index: number, target: string, { kind, with: given }: Reverse): PlanAction {
   const values = Object.entries(given).map(([name, value]) => [name, { lit: value }] as const)
   return {
     id: `${index}-${kind}`,
     kind,
     access: 'write',
     with: Object.fromEntries(values),
+    target,
     once: false,
     timeoutMs: TIMEOUT_MS,
   }

@@ -54,12 +54,19 @@ async function appliedBy(
   remedies: Record<string, AppliedAction['remedy']>,
 ): Promise<AppliedAction[]> {
   const gates = await readGates(database, incident)
-  const effects = await database.query<{ gate: string; action: string; target: string; observed: string | null }>(
-    `SELECT e.gate, e.action, e.target, e.observed FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
+  const effects = await database.query<{
+    gate: string
+    action: string
+    target: string
+    observed: string | null
+    lease: string | null
+  }>(
+    `SELECT e.gate, e.action, e.target, e.observed, p.lease FROM runbook.effects e JOIN runbook.gates g ON g.id = e.gate
+     LEFT JOIN runbook.permits p ON p.gate = e.gate AND p.target = e.target
      WHERE g.incident = $1 AND e.result = 'applied' ORDER BY e.at, e.action, e.target`,
     [incident],
   )
-  return effects.rows.flatMap(({ gate: id, action: name, target, observed }): AppliedAction[] => {
+  return effects.rows.flatMap(({ gate: id, action: name, target, observed, lease }): AppliedAction[] => {
     const gate = gates.find((one) => one.id === id)
     const action = gate?.intact && gate.proposal.actions.find((one) => one.id === name && one.target === target)
     return action
@@ -67,6 +74,7 @@ async function appliedBy(
           {
             action,
             remedy: remedies[gate.remedy],
+            lease: lease ?? target,
             observed: observed === null ? {} : (JSON.parse(observed) as JsonObject),
           },
         ]

@@ -70,6 +70,8 @@ function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'
     const planned = remedy.actions.find(({ id }) => id === action.id)
     if (!planned || planned.kind !== action.kind || planned.access !== action.access)
       return `the remedy has no action ${action.id} of kind ${action.kind}`
+    if (planned.target !== undefined && planned.target !== action.target)
+      return `${action.id} belongs to the target ${planned.target}, not to ${action.target}`
     const odd = parameterDeparts(planned.with, action)
     if (odd !== undefined) return `parameter ${odd} of ${action.id} differs from the plan`
   }

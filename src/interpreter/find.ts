@@ -49,7 +49,7 @@ export function evaluateCause(cause: PlanCause, scope: Scope): EvaluatedCause {
   const when = evaluateCondition(cause.when, scope)
   if ('value' in when && when.value !== true) return result(false, `false: ${cause.when?.cel ?? ''}`)
   const affects = cause.affects && evaluateCondition(cause.affects, scope)
-  const items = affects && 'value' in affects ? (affects.value as Json[]) : null
+  const items = affects && 'value' in affects ? (affects.value as Json[]) : (cause.items ?? null)
   if (items?.length === 0) return result(false, 'nothing is affected')
   if ('undetermined' in when) return result('undetermined', when.undetermined)
   if (affects && 'undetermined' in affects) return result('undetermined', affects.undetermined)

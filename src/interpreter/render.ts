@@ -71,6 +71,7 @@ function renderTarget(remedy: PlanRemedy, actions: PlanRemedy['actions'], item: 
 }
 
 function renderAction(action: PlanRemedy['actions'][number], target: string, scope: Scope): DraftAction[] {
+  if (action.target !== undefined && action.target !== target) return []
   if (action.if) {
     const wanted = evaluateCondition(action.if, scope)
     if ('value' in wanted && wanted.value !== true) return []

@@ -302,6 +302,10 @@ class IncidentRun {
     if (pollCancelled || result.cancelled) return cancelled
     if (!held) return this.#endIneffectiveRound(remedy.name, touched)
     this.#hasVerifiedRemedy = true
+    const refused = keysOf('refused')
+    // No symptom shows whether what was refused still has to be done.
+    if (chosen.cause.items && refused.length > 0)
+      return this.#escalate(round, `${remedy.name} was refused for ${refused.join(', ')}`, undefined, scope)
     return this.#checkSymptom(round)
   }
 

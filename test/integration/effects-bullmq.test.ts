@@ -103,8 +103,10 @@ async function applied(
   kind: string,
   parameters: JsonObject = {},
   takePermit: TakePermit = permits().takePermit,
+  timeoutMs = 20_000,
 ): Promise<Effect> {
   const request = requestFor(await openTestGate(world), kind, { connection: 'queue', ...parameters })
+  request.timeoutMs = timeoutMs
   const answer = await executeEffect(request, depsFor(world, targets(), takePermit))
   if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
   return answer.effect
@@ -113,6 +115,21 @@ async function applied(
 async function addJob(id: string, options: JobsOptions = {}, data: unknown = { for: id }): Promise<Job> {
   return queue.add('step', data, { jobId: id, ...options })
 }
+
+/** Adds a job that a worker holds until `end` is called, with the error of the job if it fails. */
+async function held(options: JobsOptions): Promise<{ job: Job; worker: Worker; end: (error?: Error) => void }> {
+  const job = await addJob('held', options)
+  let end: (error?: Error) => void = () => {}
+  const ended = new Promise<void>((resolve, reject) => {
+    end = (error) => (error ? reject(error) : resolve())
+  })
+  const worker = startWorker(() => ended)
+  await eventually('it is active', async () => (await job.getState()) === 'active')
+  return { job, worker, end }
+}
+
+const marked = (id: string) =>
+  eventually(`${id} is marked`, async () => (await admin.hexists(`${base}:${id}`, 'defa')) === 1)
 
 /** Adds a job and waits until it has failed. */
 async function addFailedJob(id: string, options: JobsOptions = {}): Promise<Job> {
@@ -322,16 +339,84 @@ describe('bullmq.quarantine', () => {
     const job = await addJob('pill', { attempts: 5 })
     const crashing = startWorker(() => new Promise(() => {}), { lockDuration: 1_000, stalledInterval: 500 })
     await eventually('it is active', async () => (await job.getState()) === 'active')
-    expect(await applied('bullmq.quarantine', { id: 'pill' })).toMatchObject({
+    const quarantined = applied('bullmq.quarantine', { id: 'pill' })
+    await marked('pill')
+    await crashing.close(true)
+    expect(await quarantined).toMatchObject({
       result: 'applied',
+      detail: expect.stringContaining('no worker holds the job any more'),
       observed: { state: 'marked', from: 'active' },
     })
-    await crashing.close(true)
     const ran: string[] = []
     startWorker(async (again) => void ran.push(again.id!), { lockDuration: 1_000, stalledInterval: 500 })
     await eventually('it has failed', async () => (await job.getState()) === 'failed')
     expect(ran).toEqual([])
     expect((await queue.getJob('pill'))?.failedReason).toContain('quarantined')
+  })
+
+  describe('of a job that a worker holds', () => {
+    test('is applied when the job is picked up again and fails, and a copy is kept', async () => {
+      const { job, end } = await held({ attempts: 5, backoff: 1_000 })
+      const quarantined = applied('bullmq.quarantine', { id: 'held' })
+      await marked('held')
+      end(new Error('a first failure'))
+      await eventually('it has failed', async () => (await job.getState()) === 'failed')
+      expect(['failed', 'marked']).toContain((await quarantined).observed?.['state'])
+      expect(await quarantined).toMatchObject({ result: 'applied' })
+      expect(await admin.hget(`${base}:dead-letter:held`, 'data')).toBe('{"for":"held"}')
+    })
+
+    test('is refused if the worker completes the job, or fails it for another reason', async () => {
+      const completed = await held({})
+      const first = applied('bullmq.quarantine', { id: 'held' })
+      await marked('held')
+      completed.end()
+      expect(await first).toMatchObject({ result: 'refused', observed: { state: 'completed', from: 'active' } })
+      await completed.worker.close()
+      await completed.job.remove()
+
+      const failed = await held({})
+      const second = applied('bullmq.quarantine', { id: 'held' })
+      await marked('held')
+      failed.end(new Error('its own failure'))
+      expect(await second).toMatchObject({
+        result: 'refused',
+        detail: expect.stringContaining('for another reason'),
+        observed: { state: 'failed', from: 'active' },
+      })
+      expect(await admin.zcard(`${base}:dead-letter`)).toBe(0)
+    })
+
+    test('is unknown if the job is deleted when it ends, or if the worker still holds it at the time limit', async () => {
+      const deleted = await held({ removeOnComplete: true })
+      const first = applied('bullmq.quarantine', { id: 'held' })
+      await marked('held')
+      deleted.end()
+      expect(await first).toMatchObject({ result: 'unknown', observed: { state: 'absent', from: 'active' } })
+      await deleted.worker.close()
+
+      const lasting = await held({})
+      expect(await applied('bullmq.quarantine', { id: 'held' }, permits().takePermit, 1_000)).toMatchObject({
+        result: 'unknown',
+        detail: expect.stringContaining('still holds the job'),
+      })
+      lasting.end()
+    })
+
+    test('is found out by the next attempt, if the process died while it waited', async () => {
+      const { end } = await held({})
+      const request = requestFor(await openTestGate(world), 'bullmq.quarantine', { connection: 'queue', id: 'held' })
+      request.timeoutMs = 20_000
+      const dying: Redis = Object.assign(Object.create(write) as Redis, {
+        exists: () => Promise.reject(new Error('the process died')),
+      })
+      await expect(executeEffect(request, depsFor(world, targets(dying), permits().takePermit))).rejects.toThrow(
+        'the process died',
+      )
+      end()
+      const answer = await executeEffect(request, depsFor(world, targets(), denying('breaker')))
+      expect(answer).toMatchObject({ effect: { result: 'refused', observed: { state: 'completed' } } })
+    })
   })
 
   test('is refused for a job that has finished or does not exist', async () => {

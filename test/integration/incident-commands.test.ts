@@ -291,7 +291,7 @@ describe('undo', () => {
     expect(undone).toMatchObject({ code: 0, err: expect.stringContaining(`proposes to undo ${id}`) })
     expect(await runbook('lead', ['undo', id])).toMatchObject({ code: 0, out: undone.out })
     const waiting = await world.atGate(undone.out)
-    expect(waiting).toMatchObject({ parent: id, rounds: [{ remedy: 'undo', targets: [{ key: '-' }] }] })
+    expect(waiting).toMatchObject({ parent: id, rounds: [{ remedy: 'undo', targets: [{ key: 'undone2' }, { key: 'undone1' }] }] })
     expect(waiting.rounds[0]!.gate!.proposal.actions.map(({ preview }) => preview.summary)).toEqual([
       "UPDATE things SET state = 'bad' WHERE id = 'undone2' AND state = 'good'",
       "UPDATE things SET state = 'bad' WHERE id = 'undone1' AND state = 'good'",
@@ -311,9 +311,36 @@ describe('undo', () => {
     await world.things.query(`UPDATE things SET state = 'better' WHERE id = 'moved2'`)
     await world.decide(waiting)
     const closed = await world.closed(undone.out)
-    expect(closed).toMatchObject({ outcome: 'escalated' })
-    expect(closed.rounds[0]!.effects).toMatchObject([{ result: 'refused' }])
-    expect(await statesOf('moved')).toEqual(expect.arrayContaining(['good', 'better']))
+    expect(closed).toMatchObject({ outcome: 'escalated', reason: expect.stringContaining('refused for moved2') })
+    expect(closed.rounds[0]!.targets).toMatchObject([
+      { key: 'moved2', state: 'refused' },
+      { key: 'moved1', state: 'applied' },
+    ])
+    expect(await statesOf('moved')).toEqual(['bad', 'better'])
+  })
+
+  test('a person approves the undo of one target, under the lease of the original effect', async () => {
+    const id = await mended('half')
+    const undone = await runbook('operator', ['undo', id])
+    const waiting = await world.atGate(undone.out)
+    const approved = await runbook('lead', [
+      ...['approve', undone.out, '--targets', 'half1'],
+      ...['--digest', digestOf(waiting)],
+    ])
+    expect(approved).toMatchObject({ code: 0 })
+    const closed = await world.closed(undone.out)
+    expect(closed).toMatchObject({ outcome: 'resolved', reason: expect.stringContaining('undo was applied to 1 target') })
+    expect(closed.rounds[0]!.effects).toMatchObject([{ target: 'half1', result: 'applied' }])
+    const rows = await world.things.query(`SELECT id, state FROM things WHERE grp = 'half' ORDER BY id`)
+    expect(rows.rows).toEqual([
+      { id: 'half1', state: 'bad' },
+      { id: 'half2', state: 'good' },
+    ])
+    const leases = await world.engine.database.query(
+      `SELECT DISTINCT lease FROM runbook.permits WHERE target = 'half1' AND gate LIKE ANY ($1)`,
+      [[`${id}.%`, `${undone.out}.%`]],
+    )
+    expect(leases.rowCount).toBe(1)
   })
 
   test('an incident that is open, or that applied nothing, cannot be undone', async () => {

@@ -59,7 +59,7 @@ async function carryOut(update: Update) {
 async function undo({ action, effect }: Awaited<ReturnType<typeof carryOut>>) {
   const original = { title: 'test', escalate: { to: ['oncall'] } } as Pick<Plan, 'title' | 'escalate'>
   const { plan, notUndone } = undoPlan('INC-1', original, [
-    { action, remedy: undefined, ...(effect.observed ? { observed: effect.observed } : {}) },
+    { action, remedy: undefined, lease: 'item', ...(effect.observed ? { observed: effect.observed } : {}) },
   ])
   if (!plan) throw new Error(notUndone.join('; '))
   const given = plan.remedies['undo']!.actions[0]!.with

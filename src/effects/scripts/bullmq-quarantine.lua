@@ -1,5 +1,5 @@
 -- Removes one job from work and keeps it: in the failed jobs, in the dead-letter set, and as a copy that `removeOnFail` does not delete.
--- A job that a worker holds is marked instead: BullMQ fails it for good, without processing it, when it is next picked up.
+-- A job that a worker holds is marked instead: BullMQ fails it for good, without processing it, if it is picked up again.
 --   KEYS[3] job   [4] its lock   [5] wait   [6] prioritized   [7] delayed   [8] active   [9] failed   [10] completed
 --   KEYS[11] dead-letter set   [12] the copy kept there   [13] stalled   [14] meta   [15] marker   [16] events   [17] deduplication key
 --   KEYS[18] paused (a list of BullMQ before 6)   [19] the next run of each job scheduler   [20] priorities (of BullMQ 3)
@@ -26,8 +26,10 @@ if redis.call('EXISTS', KEYS[4]) == 1 then
   if not major or (major - 5) * 1000000 + minor * 1000 + patch < 49002 then
     return record('refused', 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop its worker first', { state = 'active', from = 'active' })
   end
+  -- BullMQ may delete the job when it fails. It is not in the dead-letter set, because its worker may still complete it.
+  redis.call('COPY', KEYS[3], KEYS[12], 'REPLACE')
   redis.call('HSET', KEYS[3], 'defa', reason)
-  return record('applied', 'a worker holds the job: it will fail for good when it is next picked up', { state = 'marked', from = 'active' })
+  return record('applied', 'a worker holds the job: it fails for good if a worker picks it up again', { state = 'marked', from = 'active' })
 end
 
 -- BullMQ adds a scheduler's next run when the previous one starts: without its next run a schedule ends. A scheduler's set has the time

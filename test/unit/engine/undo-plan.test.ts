@@ -3,6 +3,9 @@ import type { JsonObject } from '../../../src/core/json.ts'
 import type { PlanRemedy } from '../../../src/core/plan.ts'
 import type { ActionPreview, ProposedAction } from '../../../src/core/proposal.ts'
 import { undoPlan, type AppliedAction } from '../../../src/engine/undo-plan.ts'
+import { evaluateCauses } from '../../../src/interpreter/find.ts'
+import { renderRemedy } from '../../../src/interpreter/render.ts'
+import { scopeOf } from '../../../src/interpreter/scope.ts'
 import { plan, remedy } from '../interpreter/plan-fixture.ts'
 
 const original = plan({ title: 'Things are bad' })
@@ -21,7 +24,7 @@ function applied(
     with: given,
     preview: { summary: '', ...preview },
   }
-  return { action, remedy: of }
+  return { action, remedy: of, lease: 'thing/a' }
 }
 
 const update = (before: JsonObject, change: JsonObject = {}, preview: Partial<ActionPreview> = {}) =>
@@ -54,11 +57,33 @@ test('an update is undone: guarded by the values that it wrote, back to the prev
         set: { lit: { state: 'bad', why: null } },
         rows: { lit: 1 },
       },
+      target: 'a',
       once: false,
       timeoutMs: 10_000,
     },
   ])
   expect(made!.remedies.undo!.approval).toEqual(remedy('mend').approval)
+})
+
+test('the undo has the targets of the effects with their leases, and each action belongs to its target', () => {
+  const onB = update({ state: 'bad', why: null }, { where: { id: 'b', state: 'bad' } })
+  const { plan: made } = undo(
+    update({ state: 'bad', why: null }),
+    { ...onB, action: { ...onB.action, target: 'b' }, lease: 'thing/b' },
+    { ...applied('bullmq.quarantine', { connection: 'queue', id: 'job-1' }), lease: 'things/mend/a' },
+    { ...onB, action: { ...onB.action, target: '-' }, lease: 'x'.repeat(600) },
+  )
+  const scope = scopeOf(made!, {})
+  const [evaluated] = evaluateCauses(made!, scope)
+  const remedyOfUndo = made!.remedies['undo']!
+  const { targets, dropped, once } = renderRemedy(remedyOfUndo, evaluated!, scope)
+  expect({ dropped, once, most: remedyOfUndo.limits.maxTargets }).toEqual({ dropped: [], once: [], most: 3 })
+  expect(targets.map(({ target, actions }) => [target.key, target.lock, actions.map(({ id }) => id)])).toEqual([
+    ['all targets', 'all targets', ['0-sql.update']],
+    ['a', 'things/mend/a', ['1-bullmq.retry', '3-sql.update']],
+    ['b', 'thing/b', ['2-sql.update']],
+  ])
+  expect(targets[2]!.actions[0]!.with['where']).toMatchObject({ id: 'b' })
 })
 
 test('the last effect is undone first; effects that the engine cannot undo are reported, messages are ignored', () => {

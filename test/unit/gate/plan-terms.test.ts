@@ -49,6 +49,15 @@ function proposal(change: Partial<Terms> = {}): Terms {
 const action = proposal().actions[0]!
 const { approval } = proposal()
 
+test('an action that belongs to one target of the plan departs from it with another target', () => {
+  const [planned] = remedy('mend').actions
+  const mend = remedy('mend', { actions: [{ ...planned!, target: 'b' }] })
+  const ofOne = plan({ remedies: { mend } })
+  const actions = [{ ...action, target: 'b' }]
+  expect(departsFromPlan(ofOne, proposal({ actions }), false, undefined)).toBeUndefined()
+  expect(departsFromPlan(ofOne, proposal(), false, undefined)).toContain('belongs to the target b, not to a')
+})
+
 test('a proposal that the plan comes to departs in nothing', () => {
   expect(departsFromPlan(THINGS, proposal(), false, undefined)).toBeUndefined()
 })
