@@ -291,7 +291,10 @@ describe('undo', () => {
     expect(undone).toMatchObject({ code: 0, err: expect.stringContaining(`proposes to undo ${id}`) })
     expect(await runbook('lead', ['undo', id])).toMatchObject({ code: 0, out: undone.out })
     const waiting = await world.atGate(undone.out)
-    expect(waiting).toMatchObject({ parent: id, rounds: [{ remedy: 'undo', targets: [{ key: 'undone2' }, { key: 'undone1' }] }] })
+    expect(waiting).toMatchObject({
+      parent: id,
+      rounds: [{ remedy: 'undo', targets: [{ key: 'undone2' }, { key: 'undone1' }] }],
+    })
     expect(waiting.rounds[0]!.gate!.proposal.actions.map(({ preview }) => preview.summary)).toEqual([
       "UPDATE things SET state = 'bad' WHERE id = 'undone2' AND state = 'good'",
       "UPDATE things SET state = 'bad' WHERE id = 'undone1' AND state = 'good'",
@@ -329,7 +332,10 @@ describe('undo', () => {
     ])
     expect(approved).toMatchObject({ code: 0 })
     const closed = await world.closed(undone.out)
-    expect(closed).toMatchObject({ outcome: 'resolved', reason: expect.stringContaining('undo was applied to 1 target') })
+    expect(closed).toMatchObject({
+      outcome: 'resolved',
+      reason: expect.stringContaining('undo was applied to 1 target'),
+    })
     expect(closed.rounds[0]!.effects).toMatchObject([{ target: 'half1', result: 'applied' }])
     const rows = await world.things.query(`SELECT id, state FROM things WHERE grp = 'half' ORDER BY id`)
     expect(rows.rows).toEqual([
