@@ -8,7 +8,7 @@ export const QUARANTINE_REASON = 'quarantined by a runbook'
 const ASK_EVERY_MS = 500
 
 /**
- * Finds out what became of a job that was marked while a worker held it. Only then does the quarantine have a result: the worker may
+ * Finds out the outcome of a job that was marked while a worker held it. Only then does the quarantine have a result: the worker may
  * still complete the job, or fail it for another reason. Waits until the job has ended or no worker holds it, or until `endsAt`.
  */
 export async function outcomeOfMark(target: BullmqTarget, id: string, endsAt: number): Promise<ActionResult> {
