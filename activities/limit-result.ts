@@ -4,6 +4,7 @@ import { MAX_RESULT_BYTES, MAX_ROWS } from '../src/core/evidence.ts'
 import type { Json, JsonObject } from '../src/core/json.ts'
 import { cutText, toStorable } from '../src/core/storable.ts'
 import { Turns } from './checks/turns.ts'
+import { mayBeInResult } from './size-of-input.ts'
 
 const REDACTED = '[redacted]'
 const MAX_TEXT_LENGTH = 2_000
@@ -12,10 +13,14 @@ export const BODY_NOT_KEPT = '[redacted: fields are known only in a whole JSON b
 
 /**
  * A check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Sets `truncated` if something was cut. Throws RunbookError
- * `RUNBOOK_CHECK_FAILED` if the result cannot be made small enough.
+ * `RUNBOOK_CHECK_FAILED` if the result cannot be made small enough. Rows that may be large need `capRows`.
  */
 export function capResult(result: JsonObject, redact: readonly string[] = []): JsonObject {
-  let capped = cleaned(result, redact) as JsonObject
+  const hidden = namesIn(redact)
+  const extent = mayBeInResult({ ...result, rows: null }, MAX_TEXT_LENGTH, hidden)
+  if (extent === 'no') throw tooLarge('more than 64 kB')
+  let capped = clean(result, hidden, MAX_RESULT_BYTES + 1) as JsonObject
+  if (extent === 'cut') capped = { ...(shorten(capped) as JsonObject), truncated: true }
   if (Array.isArray(capped.rows) && capped.rows.length > MAX_ROWS)
     capped = { ...capped, rows: capped.rows.slice(0, MAX_ROWS), truncated: true }
   if (bytes(capped) <= MAX_RESULT_BYTES) return capped
@@ -24,11 +29,12 @@ export function capResult(result: JsonObject, redact: readonly string[] = []): J
   if (Array.isArray(capped.rows))
     capped = { ...capped, rows: rowsThatFit(capped.rows, MAX_RESULT_BYTES - bytes({ ...capped, rows: [] })) }
   if (bytes(capped) <= MAX_RESULT_BYTES) return capped
-  const kilobytes = Math.ceil(bytes(capped) / 1024)
-  throw new RunbookError(
-    'RUNBOOK_CHECK_FAILED',
-    `the result has ${kilobytes} kB, the limit is 64 kB: request less data`,
-  )
+  throw tooLarge(`${Math.ceil(bytes(capped) / 1024)} kB`)
+}
+
+function tooLarge(size: string): RunbookError {
+  const message = `the result has ${size}, the limit is 64 kB: request less data`
+  return new RunbookError('RUNBOOK_CHECK_FAILED', message)
 }
 
 /** Cleaning, shortening and measuring a row takes about as long as parsing a text that is this many times as long. */
@@ -45,14 +51,18 @@ export async function capRows(
   signal?: AbortSignal,
 ): Promise<JsonObject> {
   const turns = new Turns(signal)
+  const hidden = namesIn(redact)
   let kept: Json[] = []
   let size = 0
   let isShortened = false
   let isFull = false
   for (const given of rows) {
-    let row = cleaned(given, redact)
+    const extent = mayBeInResult(given, MAX_TEXT_LENGTH, hidden)
+    isFull = extent === 'no'
+    if (isFull) break
+    let row = clean(given, hidden, MAX_RESULT_BYTES + 1)
     const length = bytes(row)
-    if (!isShortened && size + length > MAX_RESULT_BYTES) {
+    if (!isShortened && (extent === 'cut' || size + length > MAX_RESULT_BYTES)) {
       isShortened = true
       kept = kept.map(shorten)
       size = kept.reduce((sum: number, one) => sum + bytes(one) + 1, 0)
@@ -71,7 +81,11 @@ export async function capRows(
 
 /** A value from outside as it may be stored: named fields are redacted at any depth, secrets in strings are hidden, characters that cannot be stored are replaced. */
 export function cleaned(value: Json, redact: readonly string[] = []): Json {
-  return clean(value, new Set(redact.map((name) => name.toLowerCase())))
+  return clean(value, namesIn(redact))
+}
+
+function namesIn(redact: readonly string[]): Set<string> {
+  return new Set(redact.map((name) => name.toLowerCase()))
 }
 
 function bytes(value: Json): number {
@@ -85,14 +99,15 @@ function rowsThatFit(rows: Json[], room: number): Json[] {
   return end < 0 ? rows : rows.slice(0, end)
 }
 
-function clean(value: Json, hidden: Set<string>): Json {
-  if (typeof value === 'string') return toStorable(scrubSecrets(value))
+/** Of a text, only the first `maxLength` characters are cleaned and kept. */
+function clean(value: Json, hidden: Set<string>, maxLength = Infinity): Json {
+  if (typeof value === 'string') return toStorable(scrubSecrets(value.slice(0, maxLength)))
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map((item) => clean(item, hidden))
+  if (Array.isArray(value)) return value.map((item) => clean(item, hidden, maxLength))
   const object: JsonObject = {}
   for (const [name, item] of Object.entries(value)) {
     if (name === '__proto__') continue
-    object[toStorable(name)] = isHidden(name, item, hidden) ? redacted(item) : clean(item, hidden)
+    object[toStorable(name)] = isHidden(name, item, hidden) ? redacted(item) : clean(item, hidden, maxLength)
   }
   return object
 }

@@ -10,7 +10,7 @@ import { sqlState } from '../../src/effects/sql-errors.ts'
 import { columnsOf, isMovingTime, type Column } from '../../src/targets/column-types.ts'
 import { withFittingLists } from '../../src/targets/list-values.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import { displayUpdate } from './display-sql.ts'
 import { readRows, tryToParse, type FoundRows } from './read-rows.ts'
 import { guard, parameterOf, quoted, type Declaration, type WrittenUpdate } from './guarded-update.ts'
@@ -27,7 +27,8 @@ export async function describeUpdate(
     const refusal = 'error' in stored ? stored.error : await refusalOf(client, write, columns, declared)
     const after = 'error' in stored ? declared.set : stored.value.after
     const pairs = found.rows.map((before) => ({ before, after: { ...before, ...after } }))
-    const { rows } = capResult({ rows: pairs }, target.redact) as unknown as { rows: ActionPreview['rows'] & object }
+    const capped = await capRows(pairs, {}, target.redact)
+    const { rows } = capped as unknown as { rows: ActionPreview['rows'] & object }
     const compared = await comparableColumns(client, columns)
     const exact = await exactColumns(client, compared, found, rows)
     const incomparable = columns.filter((column) => !compared.includes(column))

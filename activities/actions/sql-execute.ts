@@ -4,7 +4,7 @@ import type { GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { listParameter, recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
 import { previewWith, type Action } from './action.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import { readRows, tryToParse, type FoundRows } from './read-rows.ts'
 import { displaySql, withUsedValues } from './display-sql.ts'
 
@@ -42,15 +42,16 @@ function changedTables(tables: JsonObject): string {
   return (changed.length > 0 ? changed : Object.keys(tables)).join(', ')
 }
 
-function describe(
+async function describe(
   parameters: JsonObject,
   params: Json[],
   { count, rows }: FoundRows,
   redact: string[],
-): Omit<ActionPreview, 'summary'> {
+): Promise<Omit<ActionPreview, 'summary'>> {
   const wanted = wholeParameter(parameters, 'rows', 1)
   const pairs = rows.map(beforeAndAfter)
-  const { rows: visible } = capResult({ rows: pairs }, redact) as unknown as { rows: ActionPreview['rows'] & object }
+  const capped = await capRows(pairs, {}, redact)
+  const { rows: visible } = capped as unknown as { rows: ActionPreview['rows'] & object }
   return {
     rows: visible,
     count,

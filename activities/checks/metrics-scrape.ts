@@ -1,7 +1,7 @@
 import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { requestHttp } from '../../src/targets/request-http.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import { REQUEST_TIMEOUT_SHARE } from './http-get.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalString, optionalStrings, requiredString } from './check-parameters.ts'
@@ -33,13 +33,12 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
     const isCut = /openmetrics/i.test((answer.headers['content-type'] ?? '').slice(0, 500)) && !hasEnd
     const result = {
       reachable: true,
-      rows: samples as unknown as JsonObject[],
       missing: names.filter((name) => !present.has(name)),
       unparsed,
       truncated: answer.truncated || unparsed > 0 || isCut,
       error: null,
     }
-    return capResult(result, target.redact)
+    return await capRows(samples as unknown as JsonObject[], result, target.redact, signal)
   } catch (error) {
     if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
     return unreachable(names, error.message)

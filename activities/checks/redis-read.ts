@@ -3,7 +3,7 @@ import { MAX_ROWS } from '../../src/core/evidence.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 import { REDIS_COMMANDS } from '../../src/language/kinds/redis-read.ts'
 import type { RedisTarget } from '../../src/targets/targets.ts'
-import { capResult } from '../limit-result.ts'
+import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalStrings, requiredString } from './check-parameters.ts'
 import { readTexts } from './read-texts.ts'
@@ -22,7 +22,7 @@ interface Answer {
   truncated?: boolean
 }
 
-export const redisRead: CheckImplementation = async (parameters, { targets }) => {
+export const redisRead: CheckImplementation = async (parameters, { targets, signal }) => {
   const target = await targets.redis(requiredString(parameters, 'connection'), 'read')
   const command = requiredString(parameters, 'command')
   const args = optionalStrings(parameters, 'args') ?? []
@@ -37,7 +37,7 @@ export const redisRead: CheckImplementation = async (parameters, { targets }) =>
   const visible = rows.map((row) =>
     hidden.includes(row.field?.toLowerCase() ?? '') ? { ...row, value: '[redacted]' } : row,
   )
-  return capResult({ value, rows: visible as unknown as JsonObject[], truncated }, target.redact)
+  return capRows(visible as unknown as JsonObject[], { value, truncated }, target.redact, signal)
 }
 
 async function answer(target: RedisTarget, command: string, args: string[]): Promise<Answer> {

@@ -52,8 +52,13 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
     if (found.rows.length === 0) throw tooLarge(target.connection)
     return false
   })
-  const rows = pick(found.rows.slice(0, MAX_ROWS), found.fields, columns)
-  return capRows(rows, { truncated: !ended || found.rows.length > MAX_ROWS }, target.redact, signal)
+  const rows = found.rows.slice(0, MAX_ROWS)
+  return capRows(
+    pick(rows, found.fields, columns),
+    { truncated: !ended || found.rows.length > MAX_ROWS },
+    target.redact,
+    signal,
+  )
 }
 
 /** Adds rows to `found` until one of the limits is reached. Returns whether no rows are left. */
@@ -89,7 +94,7 @@ function declaredColumns(columns: JsonObject): { name: string; type: Type }[] {
   })
 }
 
-function pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Type }[]): JsonObject[] {
+function* pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Type }[]): Generator<JsonObject> {
   const found = columns.map(({ name, type }) => {
     const indexes = fields.flatMap((field, index) => (field.name === name ? [index] : []))
     const has = fields.map((field) => field.name).join(', ') || 'none'
@@ -102,11 +107,10 @@ function pick(rows: Row[], fields: FieldDef[], columns: { name: string; type: Ty
       )
     return { name, type, index: indexes[0]!, oid: fields[indexes[0]!]!.dataTypeID }
   })
-  return rows.map((row) =>
-    Object.fromEntries(
+  for (const row of rows)
+    yield Object.fromEntries(
       found.map(({ name, type, index, oid }) => [name, coerceColumn(name, row[index] ?? null, type, oid)]),
-    ),
-  )
+    )
 }
 
 /** Values are sent as text, and the server infers their type: `'1h'` works for `$1::interval`. An object is sent as JSON. */

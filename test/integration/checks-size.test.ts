@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { runCheck } from '../../activities/checks/run-check.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { Evidence } from '../../src/core/evidence.ts'
@@ -53,7 +53,7 @@ let redis: Redis
 let targets: Targets
 
 beforeAll(async () => {
-  const { redisUrl } = inject('stack')
+  const { redisUrl, postgresUrl } = inject('stack')
   redis = new Redis(redisUrl)
   for (const [queue, { count, state, fields }] of Object.entries(QUEUES)) {
     const key = (part: string | number) => `${prefix}:${queue}:${part}`
@@ -78,7 +78,10 @@ beforeAll(async () => {
     redact: ['password'],
   })
   targets = openTargets({
-    connections: Object.fromEntries([...Object.keys(QUEUES), 'backlog'].map((queue) => [queue, connection(queue)])),
+    connections: {
+      ...Object.fromEntries([...Object.keys(QUEUES), 'backlog'].map((queue) => [queue, connection(queue)])),
+      database: { kind: 'postgres', read: new Secret('${P}', 'test', postgresUrl, []), ledger: 'none', redact: [] },
+    },
   })
 }, 120_000)
 
@@ -116,6 +119,63 @@ test.each<[string, string, JsonObject, Partial<Evidence>]>([
   },
   180_000,
 )
+
+const LARGE = {
+  sentences: 'The item 12345 was not found at a.b-c.d (attempt 3); '.repeat(170_000),
+  // `{"a":[1,2,3],"b":"c"}` takes much longer to clean than a text of the same size.
+  nested: `[${'{"a":[1,2,3],"b":"c"},'.repeat(170_000)}1]`,
+}
+
+describe('of redis.read', () => {
+  test.each<[string, JsonObject, (key: string) => Promise<unknown>, Partial<Evidence>]>([
+    ['a list of long texts', { command: 'LRANGE', args: ['0', '-1'] }, listOf(500, 16_000), { truncated: true }],
+    ['one very long text', { command: 'LINDEX', args: ['0'] }, listOf(1, 7_000_000), { truncated: true }],
+  ])(
+    '%s holds neither the event loop nor much memory',
+    async (_, { command, args }, fill, expected) => {
+      const key = `${prefix}:read`
+      await fill(key)
+      const parameters = { connection: 'backlog', command: command!, args: [key, ...(args as string[])] }
+      const check = { name: 'c', kind: 'redis.read', parameters, retries: 0, place: 'p' }
+      const { result, heldMs, megabytes } = await measure(() => runCheck({ ...check, timeoutMs: 60_000 }, targets))
+      console.log(`${command}: holds the event loop for ${heldMs.toFixed(0)} ms, needs ${megabytes.toFixed(1)} MB`)
+      expect(result, result.error).toMatchObject({ status: 'ok', ...expected })
+      expect(heldMs).toBeLessThan(MAX_HELD_MS)
+      expect(megabytes).toBeLessThan(MAX_MEGABYTES)
+    },
+    60_000,
+  )
+
+  function listOf(count: number, length: number) {
+    return async (key: string) => {
+      await redis.del(key)
+      for (let i = 0; i < count; i++) await redis.rpush(key, LARGE.sentences.slice(i, i + length))
+    }
+  }
+})
+
+describe('of sql.query', () => {
+  test.each([
+    ['one nested value', `SELECT '${LARGE.nested}'::json AS value`],
+    [
+      'many nested values',
+      `SELECT '${LARGE.nested.slice(0, 1 + 22 * 1_500)}1]'::json AS value FROM generate_series(1, 100)`,
+    ],
+    ['one long text', `SELECT '${LARGE.sentences.slice(0, 3_900_000)}' AS value`],
+  ])(
+    '%s holds neither the event loop nor much memory',
+    async (_, sql) => {
+      const parameters = { connection: 'database', sql, columns: { value: 'dyn' } }
+      const check = { name: 'c', kind: 'sql.query', parameters, retries: 0, place: 'p' }
+      const { result, heldMs, megabytes } = await measure(() => runCheck({ ...check, timeoutMs: 60_000 }, targets))
+      console.log(`sql: holds the event loop for ${heldMs.toFixed(0)} ms, needs ${megabytes.toFixed(1)} MB`)
+      expect(result, result.error).toMatchObject({ status: 'ok', truncated: true })
+      expect(heldMs).toBeLessThan(MAX_HELD_MS)
+      expect(megabytes).toBeLessThan(MAX_MEGABYTES)
+    },
+    60_000,
+  )
+})
 
 test('failures whose stack traces are too long to be read are counted as unread', async () => {
   const check = {

@@ -48,6 +48,8 @@ async function longestTurn(work: () => Promise<unknown>): Promise<number> {
     await work()
   } finally {
     isRunning = false
+    // The work ended in a turn that is not over yet.
+    turn()
   }
   return longest
 }

@@ -1,0 +1,31 @@
+import { MAX_RESULT_BYTES } from '../src/core/evidence.ts'
+import type { Json } from '../src/core/json.ts'
+
+/**
+ * Whether a value may be in a result: `no` if it is too large even when each of its strings is shortened to `maxText` characters. `cut` if
+ * it has a string that is longer than a result, of which only the beginning is needed. Fields named in `hidden`, in lower case, are
+ * replaced, so their size does not matter. The answer takes a few milliseconds however large the value is, and cleaning a value that
+ * is not too large takes some tens of milliseconds at most.
+ */
+export function mayBeInResult(value: Json, maxText: number, hidden: ReadonlySet<string>): 'whole' | 'cut' | 'no' {
+  let left = MAX_RESULT_BYTES
+  let isCut = false
+  const visit = (one: Json): void => {
+    if (typeof one === 'string') {
+      isCut ||= one.length > MAX_RESULT_BYTES
+      left -= Math.min(one.length, maxText)
+    } else if (Array.isArray(one)) {
+      for (let i = 0; i < one.length && left >= 0; i++) visit(one[i]!)
+    } else if (one !== null && typeof one === 'object') {
+      for (const name in one) {
+        if (left < 0) return
+        left -= name.length
+        if (!hidden.has(name.toLowerCase())) visit(one[name]!)
+      }
+    }
+    // The comma after each element.
+    left -= 1
+  }
+  visit(value)
+  return left < 0 ? 'no' : isCut ? 'cut' : 'whole'
+}
