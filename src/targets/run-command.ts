@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { RunbookError } from '../core/errors.ts'
 import type { Json } from '../core/json.ts'
 import { CommandNotStarted, superviseCommand } from './supervised-command.ts'
@@ -20,6 +21,8 @@ export interface CommandResult {
 const MAX_OUTPUT_BYTES = 16 * 1024
 /** How long output is read after the program has ended. Its child processes may keep the pipe open for ever. */
 const DRAIN_TIMEOUT_MS = 200
+/** After that time, output that has arrived is still read, in at most so many turns of the event loop. */
+const MAX_DRAIN_TURNS = 32
 
 /** A placeholder, which is a whole argument or a part of one: `worker={replicas:int}`. */
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}/g
@@ -75,7 +78,7 @@ export async function runCommand(
   signal?.addEventListener('abort', command.stop)
   try {
     const ended = await command.ended
-    await drain([command.stdout, command.stderr])
+    await drain([command.stdout, command.stderr], () => stdout.size() + stderr.size())
     return {
       ...ended,
       stdout: stdout.text(),
@@ -93,16 +96,25 @@ export async function runCommand(
   }
 }
 
-/** Waits at most `DRAIN_TIMEOUT_MS` for the rest of the output. */
-async function drain(streams: Readable[]): Promise<void> {
-  const read = Promise.allSettled(
-    streams.map((stream) => finished(stream, { signal: AbortSignal.timeout(DRAIN_TIMEOUT_MS) })),
-  )
-  await read
+/**
+ * Waits for the rest of the output, at most `DRAIN_TIMEOUT_MS`. If this process was busy in the meantime, the time has
+ * passed before output that arrived was read, so the event loop then reads until it finds nothing.
+ */
+async function drain(streams: Readable[], size: () => number): Promise<void> {
+  const stop = new AbortController()
+  const all = Promise.allSettled(streams.map((stream) => finished(stream, { signal: stop.signal })))
+  let isRead = false
+  const read = all.then(() => (isRead = true))
+  await Promise.race([read, sleep(DRAIN_TIMEOUT_MS, undefined, { signal: stop.signal }).catch(() => {})])
+  for (let turn = 0, before = -1; !isRead && size() > before && turn < MAX_DRAIN_TURNS; turn++) {
+    before = size()
+    await nextTurn()
+  }
+  stop.abort()
 }
 
 /** Collects the end of a stream. */
-function collect(stream: Readable): { text(): string; cut(): boolean } {
+function collect(stream: Readable): { text(): string; size(): number; cut(): boolean } {
   const chunks: Buffer[] = []
   let size = 0
   let kept = 0
@@ -118,6 +130,7 @@ function collect(stream: Readable): { text(): string; cut(): boolean } {
       const all = Buffer.concat(chunks)
       return size > MAX_OUTPUT_BYTES ? wholeCharacters(all.subarray(-MAX_OUTPUT_BYTES)) : all.toString('utf8')
     },
+    size: () => size,
     cut: () => size > MAX_OUTPUT_BYTES,
   }
 }

@@ -205,3 +205,27 @@ test('the end of a long output is kept, without half a character', async () => {
   expect(stdout).toMatch(/^é+the error$/)
   expect(truncated).toBe(true)
 })
+
+test('output that arrives while this process is busy is not lost', async () => {
+  const target = open({ late: ['sh', '-c', 'echo first; (sleep 0.1; echo last) & exit 0'] })
+  let isRunning = true
+  // Between two turns of the event loop, this process is busy for longer than it waits for the rest of the output.
+  const block = () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    if (isRunning) setImmediate(block)
+  }
+  setImmediate(block)
+  try {
+    const { stdout } = await run(target, 'late', {}, { timeoutMs: 20_000 })
+    expect(stdout).toBe('first\nlast\n')
+  } finally {
+    isRunning = false
+  }
+})
+
+test('a program in the background that never stops writing does not delay the result', async () => {
+  const target = open({ noisy: ['sh', '-c', '(while :; do echo noise || exit; done) & echo started'] })
+  const { stdout, truncated, durationMs } = await run(target, 'noisy', {}, { timeoutMs: 20_000 })
+  expect([stdout.length > 0, truncated]).toEqual([true, true])
+  expect(durationMs).toBeLessThan(5_000)
+})
