@@ -15,7 +15,10 @@ export function mayBeInResult(value: Json, maxText: number, hidden: ReadonlySet<
       isCut ||= one.length > MAX_RESULT_BYTES
       left -= Math.min(one.length, maxText)
     } else if (Array.isArray(one)) {
-      for (let i = 0; i < one.length && left >= 0; i++) visit(one[i]!)
+      for (const item of one) {
+        if (left < 0) return
+        visit(item)
+      }
     } else if (one !== null && typeof one === 'object') {
       for (const name in one) {
         if (left < 0) return

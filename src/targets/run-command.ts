@@ -106,7 +106,8 @@ async function drain(streams: Readable[], size: () => number): Promise<void> {
   let isRead = false
   const read = all.then(() => (isRead = true))
   await Promise.race([read, sleep(DRAIN_TIMEOUT_MS, undefined, { signal: stop.signal }).catch(() => {})])
-  for (let turn = 0, before = -1; !isRead && size() > before && turn < MAX_DRAIN_TURNS; turn++) {
+  for (let turn = 0, before = -1; turn < MAX_DRAIN_TURNS; turn++) {
+    if (isRead || size() === before) break
     before = size()
     await nextTurn()
   }
