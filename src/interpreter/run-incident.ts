@@ -1,30 +1,23 @@
 import type { EffectResult } from '../core/effect.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Finding, IncidentStart } from '../core/incident.ts'
-import type { JsonObject } from '../core/json.ts'
 import { lookedAgain } from '../core/looked-again.ts'
 import { formatPlace, formatStage } from '../core/place.ts'
-import type { Ending, Plan, PlanRemedy } from '../core/plan.ts'
+import type { Plan, PlanRemedy } from '../core/plan.ts'
 import type { GateResolution } from '../core/decision.ts'
 import { awaitDecision } from './await-decision.ts'
-import { diagnose, renderParameters } from './diagnose.ts'
+import { diagnose } from './diagnose.ts'
 import { carryOutRemedy, type RemedyResult } from './carry-out-remedy.ts'
-import {
-  causeScope,
-  chooseCause,
-  evaluateCauses,
-  renderSentence,
-  evaluateCondition,
-  type Choice,
-  type EvaluatedCause,
-} from './find.ts'
+import { IncidentEnding, withoutSymptom } from './ending.ts'
+import { causeScope, chooseCause, evaluateCauses, evaluateCondition, type Choice, type EvaluatedCause } from './find.ts'
 import { beginActivation, endActivation } from '../language/expressions/runtime-values.ts'
 import type { ClosingRequest, Host, PollAnswer } from './host.ts'
 import { IncidentCancelled } from './incident-cancelled.ts'
 import { meteredHost } from './metered-host.ts'
 import { draftProposal, droppedText, remedyOf, renderRemedy, type Rendered } from './render.ts'
 import { closure, samePlan, scopeOf, type Scope } from './scope.ts'
-import { withTargets } from './remedy-scope.ts'
+import { Treated } from './treated.ts'
+import { verifyRemedy } from './verify-remedy.ts'
 
 /**
  * Runs one incident to its end, in rounds: diagnose → find → propose → decide → re-check → apply → verify. The host
@@ -41,15 +34,11 @@ export async function runIncident(plan: Plan, start: IncidentStart, host: Host):
       return run.fail(`the engine could not continue: ${messageOf(error)}`)
     })
     await host.close(closing)
-    return announceClosing(host, closing)
+    host.setStatus(`closed: ${closing.outcome}`)
+    return closing
   } finally {
     endActivation()
   }
-}
-
-function announceClosing(host: Host, closing: ClosingRequest): ClosingRequest {
-  host.setStatus(`closed: ${closing.outcome}`)
-  return closing
 }
 
 const NO_CAUSE = 'no known cause holds'
@@ -62,14 +51,10 @@ class IncidentRun {
   readonly #incident: string
   readonly #host: Host
   readonly #inputs: Scope
+  readonly #ending: IncidentEnding
+  readonly #treated: Treated
   /** The scope of the last diagnosis; the message of an escalation is rendered with it. */
   #lastDiagnosis: Scope
-  /** `remedy/target` for each target to which a remedy was applied without success: it is not applied to that target again. */
-  readonly #ineffective = new Set<string>()
-  /** `remedy/target` for each target of which a person reported a manual step as not done. */
-  readonly #declined = new Set<string>()
-  /** Names of the causes that a person rejected with "next cause". */
-  readonly #rejectedCauses = new Set<string>()
   #ineffectiveRounds = 0
   #roundNow = 1
   #hasVerifiedRemedy = false
@@ -82,6 +67,8 @@ class IncidentRun {
     this.#host = host
     this.#inputs = scopeOf(this.#plan, start.inputs)
     this.#lastDiagnosis = this.#inputs
+    this.#ending = new IncidentEnding(host, this.#plan)
+    this.#treated = new Treated(this.#plan)
   }
 
   async runToEnd(): Promise<ClosingRequest> {
@@ -90,24 +77,23 @@ class IncidentRun {
       const end = await this.#round(round)
       if (end !== 'again') return end
       if (this.#ineffectiveRounds >= ineffective)
-        return this.#escalate(
-          round,
-          `${ineffective} round${ineffective === 1 ? '' : 's'} did not help`,
-          undefined,
-          this.#lastDiagnosis,
-        )
+        return this.#escalate(round, `${ineffective} round${ineffective === 1 ? '' : 's'} did not help`)
     }
-    return this.#escalate(total, `the symptom is still there after ${total} rounds`, undefined, this.#lastDiagnosis)
+    return this.#escalate(total, `the symptom is still there after ${total} rounds`)
   }
 
   /** How the incident ends after an error. People are notified first. If that fails too, the incident still ends. */
   async fail(reason: string): Promise<ClosingRequest> {
     beginActivation()
     const place = formatPlace({ kind: 'escalation', round: this.#roundNow })
-    await this.#notifyEscalation(place, reason, this.#lastDiagnosis).catch((error: unknown) => {
+    await this.#ending.notify(place, reason, this.#lastDiagnosis).catch((error: unknown) => {
       if (this.#host.isFatal(error)) throw error
     })
     return { outcome: 'failed', reason }
+  }
+
+  #escalate(round: number, reason: string, findings?: Finding[]): Promise<ClosingRequest> {
+    return this.#ending.escalate(round, reason, findings, this.#lastDiagnosis)
   }
 
   async #round(round: number): Promise<RoundResult> {
@@ -120,7 +106,7 @@ class IncidentRun {
       const symptom = evaluateCondition(this.#plan.symptom, scope)
       if ('value' in symptom && symptom.value !== true) return this.#endWithoutSymptom(round, look)
       const evaluated = evaluateCauses(this.#plan, scope)
-      const choice = chooseCause(evaluated, (one) => this.#whyExcluded(one, scope))
+      const choice = chooseCause(evaluated, (one) => this.#treated.whyExcluded(one, scope))
       if (await this.#looksAgain(round, look, choice)) continue
       return this.#treat(round, look, evaluated, choice, scope)
     }
@@ -160,47 +146,24 @@ class IncidentRun {
   ): Promise<RoundResult> {
     const findings = evaluated.map((one) => one.finding)
     const looked = look === 1 ? '' : `, also after looking again ${lookedAgain(look)}`
-    if ('escalate' in choice) return this.#escalate(round, `${choice.escalate}${looked}`, findings, scope)
-    if ('otherwise' in choice) return this.#end(round, this.#plan.otherwise, `${NO_CAUSE}${looked}`, findings, scope)
+    if ('escalate' in choice) return this.#escalate(round, `${choice.escalate}${looked}`, findings)
+    if ('otherwise' in choice)
+      return this.#ending.end(round, this.#plan.otherwise, `${NO_CAUSE}${looked}`, findings, scope)
     const { chosen } = choice
-    if (!('remedy' in chosen.cause.then)) {
-      const reason = `${chosen.cause.title}: ${chosen.finding.because}`
-      return this.#end(round, chosen.cause.then, reason, findings, causeScope(chosen.cause, chosen.affects, scope))
+    const { then, title } = chosen.cause
+    if (!('remedy' in then)) {
+      const inCause = causeScope(chosen.cause, chosen.affects, scope)
+      return this.#ending.end(round, then, `${title}: ${chosen.finding.because}`, findings, inCause)
     }
     return this.#proposeAndApply(round, chosen, findings, scope)
   }
 
   #endWithoutSymptom(round: number, look = 1): ClosingRequest {
-    if (this.#hasVerifiedRemedy)
-      return {
-        outcome: 'resolved',
-        reason: this.#plan.symptom ? 'the symptom is gone' : 'the runbook has no check of the symptom',
-      }
-    return {
-      outcome: 'cleared',
-      reason: round === 1 && look === 1 ? 'the symptom is not present' : 'the symptom is gone',
-    }
-  }
-
-  /** Why a cause that holds must not be chosen; undefined if it may be. */
-  #whyExcluded(one: EvaluatedCause, scope: Scope): string | undefined {
-    const { name: cause, then } = one.cause
-    if (this.#rejectedCauses.has(cause))
-      return `${cause} still holds, and a person rejected its remedy with "next cause"`
-    if (!('remedy' in then)) return undefined
-    const rendered = renderRemedy(remedyOf(this.#plan, one), one, scope)
-    // If no target is left, `propose` reports why.
-    if (rendered.targets.length === 0) return undefined
-    const keys = rendered.targets.map(({ target }) => `${then.remedy}/${target.key}`)
-    if (!keys.every((key) => this.#isTreated(key))) return undefined
-    return keys.some((key) => this.#declined.has(key))
-      ? `${cause} still holds, and a person reported a manual step of ${then.remedy} as not done`
-      : `${cause} still holds, and ${then.remedy} was applied before and did not help`
-  }
-
-  /** Whether a remedy is not proposed for a target again. */
-  #isTreated(key: string): boolean {
-    return this.#ineffective.has(key) || this.#declined.has(key)
+    return withoutSymptom({
+      plan: this.#plan,
+      isFirstLook: round === 1 && look === 1,
+      isVerified: this.#hasVerifiedRemedy,
+    })
   }
 
   async #proposeAndApply(
@@ -212,10 +175,10 @@ class IncidentRun {
     const remedy = remedyOf(this.#plan, chosen)
     const all = renderRemedy(remedy, chosen, scope)
     if (all.targets.length === 0)
-      return this.#escalate(round, `${chosen.cause.name} holds, but ${droppedText(all)}`, findings, scope)
+      return this.#escalate(round, `${chosen.cause.name} holds, but ${droppedText(all)}`, findings)
     const rendered: Rendered = {
       ...all,
-      targets: all.targets.filter(({ target }) => !this.#isTreated(`${remedy.name}/${target.key}`)),
+      targets: all.targets.filter(({ target }) => !this.#treated.includes(remedy.name, target.key)),
     }
     const proposed = await this.#host.propose(
       draftProposal(this.#plan, this.#incident, round, chosen, rendered, findings),
@@ -227,12 +190,12 @@ class IncidentRun {
       round,
       remedy,
       escalateTo: this.#plan.escalate.to,
-      notifyUnanswered: (place, reason) => this.#notifyEscalation(place, reason, scope),
+      notifyUnanswered: (place, reason) => this.#ending.notify(place, reason, scope),
     })
     if (gateNow.state !== 'approved') return this.#notApproved(gateNow, chosen)
     // The notification is sent while the remedy is applied, because a channel that does not answer must not delay an
     // urgent remedy.
-    const announced = gateNow.brokenBy && this.#announceBreakGlass(round, proposed.gate, gateNow.brokenBy)
+    const announced = gateNow.brokenBy && this.#ending.announceBreakGlass(round, proposed.gate, gateNow.brokenBy)
     announced?.catch(() => {})
     this.#host.setStatus(`round ${round}: re-checking, then applying ${remedy.name}`)
     const result = await carryOutRemedy(this.#host, {
@@ -245,14 +208,14 @@ class IncidentRun {
       targets: gateNow.targets,
       scope: this.#inputs,
     }).finally(() => announced)
-    return this.#afterRemedy(round, chosen, rendered, result, scope)
+    return this.#afterRemedy(round, chosen, rendered, result)
   }
 
   #notApproved(gateNow: Exclude<GateResolution, { state: 'open' | 'approved' }>, chosen: EvaluatedCause): RoundResult {
     switch (gateNow.state) {
       case 'rejected':
         if (!gateNow.nextCause) return { outcome: 'declined', reason: `${gateNow.by} rejected the proposal` }
-        this.#rejectedCauses.add(chosen.cause.name)
+        this.#treated.rejectCause(chosen.cause.name)
         return 'again'
       case 'expired':
         return { outcome: 'expired', reason: gateNow.why }
@@ -268,7 +231,6 @@ class IncidentRun {
     chosen: EvaluatedCause,
     rendered: Rendered,
     result: RemedyResult,
-    scope: Scope,
   ): Promise<RoundResult> {
     const keysOf = (wanted: EffectResult) => [...result.results].filter(([, one]) => one === wanted).map(([key]) => key)
     const unknown = keysOf('unknown')
@@ -280,13 +242,13 @@ class IncidentRun {
         data: { round, reason: result.stopReason },
       })
     const remedy = remedyOf(this.#plan, chosen)
-    for (const key of result.declined) this.#declined.add(`${remedy.name}/${key}`)
+    this.#treated.decline(remedy.name, result.declined)
     // An action that is done once concerns every approved target.
     const touched = applied.length === 0 && result.appliedOnce.length > 0 ? [...result.results.keys()] : applied
     if (unknown.length > 0) {
       const reason = `remedy outcome unknown for ${unknown.join(', ')}: check, then run "runbook settle ${this.#incident}"`
       // People are notified before the verification, because that may take long.
-      const closing = await this.#escalate(round, reason, undefined, scope)
+      const closing = await this.#escalate(round, reason)
       if (touched.length > 0) await this.#verify(round, remedy, rendered, touched)
       return closing
     }
@@ -300,7 +262,11 @@ class IncidentRun {
     }
     const { held, cancelled: pollCancelled } = await this.#verify(round, remedy, rendered, touched)
     if (pollCancelled || result.cancelled) return cancelled
-    if (!held) return this.#endIneffectiveRound(remedy.name, touched)
+    if (!held) {
+      this.#ineffectiveRounds += 1
+      this.#treated.addIneffective(remedy.name, touched)
+      return 'again'
+    }
     this.#hasVerifiedRemedy = true
     const refused = keysOf('refused')
     // No symptom shows whether what was refused still has to be done.
@@ -309,37 +275,9 @@ class IncidentRun {
     return this.#checkSymptom(round)
   }
 
-  /** Polls until the remedy has helped the targets that it was applied to, and records the verdict, unless the incident is cancelled first. */
-  async #verify(round: number, remedy: PlanRemedy, rendered: Rendered, keys: string[]): Promise<PollAnswer> {
+  #verify(round: number, remedy: PlanRemedy, rendered: Rendered, keys: string[]): Promise<PollAnswer> {
     this.#host.setStatus(`round ${round}: verifying ${remedy.name}`)
-    const items = rendered.targets.filter(({ target }) => keys.includes(target.key)).map(({ target }) => target.item)
-    const { values, types } = withTargets(this.#inputs, remedy, items)
-    const { checks, until, holdsMs, everyMs, withinMs } = remedy.verify
-    const answer = await this.#host.poll({
-      place: formatStage({ at: 'verify', round }),
-      checks,
-      scope: values,
-      types,
-      until,
-      holdsMs,
-      everyMs,
-      withinMs,
-    })
-    const { held, detail, tookMs } = answer
-    if (answer.cancelled && !held) return answer
-    const verified = { round, remedy: remedy.name, held, detail, tookMs, targets: keys }
-    await this.#host.record({
-      place: formatPlace({ kind: 'verified', round }),
-      kind: 'verified',
-      data: remedy.verify.checks.length === 0 ? { ...verified, unseen: true } : verified,
-    })
-    return answer
-  }
-
-  #endIneffectiveRound(remedy: string, targets: string[]): 'again' {
-    this.#ineffectiveRounds += 1
-    for (const key of targets) this.#ineffective.add(`${remedy}/${key}`)
-    return 'again'
+    return verifyRemedy(this.#host, { round, remedy, rendered, keys, inputs: this.#inputs })
   }
 
   /** After a verified remedy only the checks of the symptom run. If the symptom is still present, the next round begins. */
@@ -351,42 +289,5 @@ class IncidentRun {
       await diagnose(this.#host, checks, this.#inputs, formatStage({ at: 'after', round })),
     )
     return 'value' in symptom && symptom.value !== true ? this.#endWithoutSymptom(round) : 'again'
-  }
-
-  async #end(round: number, ending: Ending, why: string, findings: Finding[], scope: Scope): Promise<ClosingRequest> {
-    if (ending.end === 'escalate') return this.#escalate(round, why, findings, scope)
-    if (ending.end === 'no-action') return { outcome: 'no-action', reason: why, findings: { round, findings } }
-    const inputs: JsonObject = renderParameters(ending.inputs, scope)
-    const { incident } = await this.#host.handOff(ending.incident, inputs)
-    return { outcome: 'handed-off', reason: `${why}: handed to ${incident}`, findings: { round, findings } }
-  }
-
-  async #escalate(
-    round: number,
-    reason: string,
-    findings: Finding[] | undefined,
-    scope: Scope,
-  ): Promise<ClosingRequest> {
-    await this.#notifyEscalation(formatPlace({ kind: 'escalation', round }), reason, scope)
-    return { outcome: 'escalated', reason, ...(findings ? { findings: { round, findings } } : {}) }
-  }
-
-  async #announceBreakGlass(
-    round: number,
-    gate: string,
-    { person, reason }: { person: string; reason: string },
-  ): Promise<void> {
-    await this.#host.escalate({
-      place: formatPlace({ kind: 'broken-glass', round }),
-      kind: 'announcement',
-      to: this.#plan.escalate.to,
-      message: `${person} approved ${gate} alone with break-glass`,
-      reason: `because: ${reason}`,
-    })
-  }
-
-  async #notifyEscalation(place: string, reason: string, scope: Scope): Promise<void> {
-    const { to, message } = this.#plan.escalate
-    await this.#host.escalate({ place, to, message: renderSentence(message, scope), reason })
   }
 }
