@@ -37,7 +37,7 @@ export class IncidentEnding {
     return { outcome: 'escalated', reason, ...(findings ? { findings: { round, findings } } : {}) }
   }
 
-  /** Tells people that one person approved alone. */
+  /** Notifies people that one person approved alone. */
   async announceBreakGlass(
     round: number,
     gate: string,
