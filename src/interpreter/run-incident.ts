@@ -271,7 +271,7 @@ class IncidentRun {
     const refused = keysOf('refused')
     // No symptom shows whether what was refused still has to be done.
     if (chosen.cause.items && refused.length > 0)
-      return this.#escalate(round, `${remedy.name} was refused for ${refused.join(', ')}`, undefined, scope)
+      return this.#escalate(round, `${remedy.name} was refused for ${refused.join(', ')}`)
     return this.#checkSymptom(round)
   }
 
