@@ -1,3 +1,4 @@
+import type { Plan } from '../core/plan.ts'
 import { coverageOf, type Coverage } from '../interpreter/scenarios/coverage.ts'
 import { runScenario, type ScenarioRun } from '../interpreter/scenarios/run-scenario.ts'
 import { loadRunbooks, runbookOf, scenarioFileOf, type LoadOptions } from '../language/load.ts'
@@ -33,19 +34,28 @@ export async function testRunbooks(paths: readonly string[], options: LoadOption
   const tested: TestedRunbook[] = []
   for (const { file, plan } of runbooks) {
     const beside = scenarioFileOf(file)
-    const compiled = beside && compileScenarios(beside.text, beside.file, plan)
-    const errors = compiled?.problems.filter((problem) => problem.severity === 'error') ?? []
-    found.push(...errors)
-    if (errors.length > 0) continue
-    const runs: ScenarioRun[] = []
-    for (const scenario of compiled?.scenarios ?? []) runs.push(await runScenario(plan, scenario))
-    tested.push({
-      runbook: plan.name,
-      file,
-      ...(beside && compiled ? { scenarios: { file: beside.file, source: compiled.source } } : {}),
-      runs,
-      coverage: coverageOf(plan, runs),
-    })
+    const one = await testRunbook({ file, plan }, beside)
+    if (Array.isArray(one)) found.push(...one)
+    else tested.push(one)
   }
   return { tested, problems: found, files }
+}
+
+/** Runs the scenarios of one runbook. Returns the problems of the scenario file instead, if it has any. */
+export async function testRunbook(
+  { file, plan }: { file: string; plan: Plan },
+  beside: { file: string; text: string } | undefined,
+): Promise<TestedRunbook | Problem[]> {
+  const compiled = beside && compileScenarios(beside.text, beside.file, plan)
+  const errors = compiled?.problems.filter((problem) => problem.severity === 'error') ?? []
+  if (errors.length > 0) return errors
+  const runs: ScenarioRun[] = []
+  for (const scenario of compiled?.scenarios ?? []) runs.push(await runScenario(plan, scenario))
+  return {
+    runbook: plan.name,
+    file,
+    ...(beside && compiled ? { scenarios: { file: beside.file, source: compiled.source } } : {}),
+    runs,
+    coverage: coverageOf(plan, runs),
+  }
 }

@@ -52,6 +52,10 @@ export interface ProposalTimes {
   proposedAt: number
   /** The time of the first effect of this proposal; absent before it. */
   appliedAt?: number
+  /** When the wait after an action began, by the action's id. */
+  waitingAt: Record<string, number>
+  /** When the verification began; absent before it. */
+  verifyingAt?: number
 }
 
 export type Decision =
@@ -59,4 +63,6 @@ export type Decision =
   | { reject: true; nextCause?: boolean; afterMs?: number }
   /** Nobody decides. */
   | { silent: true }
+  /** The proposal is approved, and the approval ends before anything is applied. */
+  | { over: 'withdrawn' | 'lapsed'; afterMs?: number }
   | { cancel: true; afterMs?: number }

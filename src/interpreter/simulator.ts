@@ -6,7 +6,7 @@ import type { EffectResult } from '../core/effect.ts'
 import type { Evidence } from '../core/evidence.ts'
 import type { Finding, IncidentStart } from '../core/incident.ts'
 import type { Json, JsonObject } from '../core/json.ts'
-import { roundOf } from '../core/place.ts'
+import { checkPlace, parseCheckPlace, roundOf } from '../core/place.ts'
 import type { Plan } from '../core/plan.ts'
 import type {
   ApplyAnswer,
@@ -151,7 +151,7 @@ class SimulatedHost implements Host {
       ? { approve: 'all' as const }
       : (this.#world.decide?.(draft, this.#situation()) ?? { approve: 'all' as const })
     this.drafts.push(draft)
-    this.#proposals.push({ round: draft.round, remedy: draft.remedy, proposedAt: this.now })
+    this.#proposals.push({ round: draft.round, remedy: draft.remedy, proposedAt: this.now, waitingAt: {} })
     const within = draft.approval.auto ? 0 : draft.approval.withinMs
     this.#gate = { draft, decision, openedAt: this.now, expiresAt: this.now + within, escalated: false }
     return { opened: true, gate: draft.gate, proposalDigest: digest(draft as unknown as Json) }
@@ -169,6 +169,7 @@ class SimulatedHost implements Host {
         }
       if ('reject' in decision)
         return this.#endGate({ state: 'rejected', nextCause: decision.nextCause ?? false, by: 'operator' })
+      if ('over' in decision) return this.#endGate({ state: decision.over, why: `the approval was ${decision.over}` })
       return this.#endGate({ state: 'cancelled', why: 'cancelled by operator' })
     }
     if (this.now >= gate.expiresAt) {
@@ -220,6 +221,7 @@ class SimulatedHost implements Host {
 
   async poll(request: PollRequest): Promise<PollAnswer> {
     const startedAt = this.now
+    this.#noteStage(request.place)
     const {
       last: _,
       parameters: _parameters,
@@ -236,6 +238,14 @@ class SimulatedHost implements Host {
       request,
     )
     return answer
+  }
+
+  /** Notes when the stage of a poll began, because results of scenarios may begin with it. */
+  #noteStage(place: string): void {
+    const stage = parseCheckPlace(checkPlace(place, '-'))?.stage
+    const proposal = this.#proposals.at(-1)!
+    if (stage?.at === 'wait') proposal.waitingAt[stage.action] = this.now
+    else proposal.verifyingAt = this.now
   }
 
   /**

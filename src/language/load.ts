@@ -62,8 +62,13 @@ export function runbookFiles(paths: readonly string[]): string[] {
 
 /** The scenario file of a runbook, in the same folder: `stuck-runs.test.yaml`. Undefined if there is none. */
 export function scenarioFileOf(runbook: string): { file: string; text: string } | undefined {
-  const file = runbook.replace(/\.(ya?ml)$/, '.test.$1')
+  const file = scenarioPathOf(runbook)
   return existsSync(file) ? { file, text: decodeTextFile(readFileSync(file)) } : undefined
+}
+
+/** The path of the scenario file of a runbook, whether the file exists or not. */
+export function scenarioPathOf(runbook: string): string {
+  return runbook.replace(/\.(ya?ml)$/, '.test.$1')
 }
 
 /** The path of the runbook: a scenario file belongs to the runbook next to it. */

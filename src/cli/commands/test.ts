@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { RunbookError } from '../../core/errors.ts'
 import type { TestedRunbooks } from '../../engine/test-runbooks.ts'
 import { renderText } from '../../language/problems.ts'
-import { openClient } from '../client.ts'
 import { Exit } from '../command.ts'
 import { parseIncidentId } from '../incident-id.ts'
 import { printJson, printLines, wantsJson } from '../output.ts'
@@ -10,11 +9,13 @@ import { openProject } from '../project.ts'
 import { plural } from '../render/layout.ts'
 import { coverageLines, testLines } from '../render/tests.ts'
 import type { Terminal } from '../terminal.ts'
+import { writeScenario } from '../write-scenario.ts'
 
 interface Options {
   coverage?: true
   all?: true
   from?: string
+  append?: true
 }
 
 export function command(terminal: Terminal): Command {
@@ -25,13 +26,15 @@ export function command(terminal: Terminal): Command {
     .argument('[paths...]', 'files or folders (default: the runbooks of the configuration, else runbooks/)')
     .option('--coverage', 'show which causes and remedies the scenarios reach; fail if one is not reached')
     .option('--all', 'also list the scenarios that passed')
-    .option('--from <incident>', 'do not test, but print a scenario made from a real incident', parseIncidentId)
+    .option('--from <incident>', 'print a scenario made from a closed incident, and test only it', parseIncidentId)
+    .option('--append', 'with --from: add the scenario to the scenario file of its runbook instead of printing it')
     .addHelpText(
       'after',
-      '\nExit code 1 if a scenario fails.\n\nExamples:\n  runbook test\n  runbook test runbooks/stuck-runs.yaml --coverage\n  runbook test --from INC-142 > runbooks/stuck-runs.test.yaml',
+      '\nExit code 1 if a scenario fails.\n\nExamples:\n  runbook test\n  runbook test runbooks/stuck-runs.yaml --coverage\n  runbook test --from INC-142 --append',
     )
-    .action(async (paths: string[], { coverage, all, from }: Options, self: Command) => {
-      if (from !== undefined) return printScenario(terminal, from)
+    .action(async (paths: string[], { coverage, all, from, append }: Options, self: Command) => {
+      if (from !== undefined) return writeScenario(terminal, from, paths, append ?? false)
+      if (append) throw new RunbookError('RUNBOOK_BAD_INPUT', 'use --append together with --from <incident>')
       const { paths: found, options } = openProject(terminal, paths)
       const { testRunbooks } = await import('../../engine/test-runbooks.ts')
       const results = await testRunbooks(found, options)
@@ -45,14 +48,6 @@ export function command(terminal: Terminal): Command {
       const { failed, gaps } = summary(terminal, results)
       if (failed || (coverage && gaps)) throw new Exit(1)
     })
-}
-
-async function printScenario(terminal: Terminal, incident: string): Promise<void> {
-  const [review, { scenarioFrom }] = await Promise.all([
-    openClient(terminal).review(incident),
-    import('../../engine/scenario-from-review.ts'),
-  ])
-  terminal.print(scenarioFrom(review).trimEnd())
 }
 
 function print(terminal: Terminal, { tested, problems }: TestedRunbooks, all: boolean, coverage: boolean): void {

@@ -77,7 +77,9 @@ function whyVerified(remedy: PlanRemedy, { checks }: Scenario): string {
     return `"until" is true because of the write alone: it tests columns that "set" writes (${written.join(', ')}). Test what happens after the write, and give the results of its checks from before the write.`
   const own = remedy.verify.checks.map(({ name }) => name)
   const changes = own.filter((name) =>
-    (checks.get(`${remedy.name}/${name}`) ?? checks.get(name))?.some(({ from }) => from === 'applied'),
+    (checks.get(`${remedy.name}/${name}`) ?? checks.get(name))?.some(
+      ({ from }) => from === 'applied' || from === 'verifying',
+    ),
   )
   if (changes.length === 0)
     return `"until" is already true with the results from before the remedy. Give its checks a phase "from: applied".`

@@ -1,4 +1,5 @@
 import { defined } from '../../core/defined.ts'
+import { kindOfAction } from '../../core/effect.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { parseCheckPlace } from '../../core/place.ts'
 import type { Phase, Scenario } from '../../language/scenarios/scenario.ts'
@@ -20,6 +21,9 @@ export interface WorldOptions {
   frozen?: boolean
 }
 
+/** Phases of these kinds never begin in a world that stays unchanged after the first effect. */
+const AFTER_THE_WRITE: readonly Phase['from'][] = ['applied', 'waiting', 'verifying']
+
 /** The world that a scenario describes. */
 export function scenarioWorld(scenario: Scenario, { frozen = false }: WorldOptions = {}): ScenarioWorld {
   const missingChecks = new Map<string, string>()
@@ -39,7 +43,7 @@ export function scenarioWorld(scenario: Scenario, { frozen = false }: WorldOptio
       const appliedAt = frozen ? firstApplied(sample.proposals) : undefined
       const now = appliedAt ?? sample.now
       const begun = phases.filter((phase) => {
-        if (appliedAt !== undefined && phase.from === 'applied') return false
+        if (appliedAt !== undefined && AFTER_THE_WRITE.includes(phase.from)) return false
         const at = startOf(phase, sample)
         return at !== undefined && now >= at
       })
@@ -60,7 +64,10 @@ export function scenarioWorld(scenario: Scenario, { frozen = false }: WorldOptio
     },
     effect(action, round) {
       const rule = scenario.effects.find((one) => applies(one, action, round))
-      return rule ? defined({ result: rule.result, observed: rule.observed }) : 'applied'
+      if (!rule) return 'applied'
+      // Only a person can be too late: every other action has an effect, which may be unknown.
+      if (rule.result === 'timeout') return action.access === 'person' ? 'waiting' : 'applied'
+      return defined({ result: rule.result, observed: rule.observed })
     },
   }
 }
@@ -79,7 +86,7 @@ function nameInRemedy(name: string, { place, proposals }: Sample): string | unde
 
 /** When a phase begins; undefined if that is not known yet. */
 function startOf(
-  { from, remedy, round, afterMs }: Phase,
+  { from, remedy, round, action, afterMs }: Phase,
   { proposals, roundStarts }: Pick<Situation, 'proposals' | 'roundStarts'>,
 ): number | undefined {
   if (from === 'opened') {
@@ -88,8 +95,24 @@ function startOf(
   }
   const times = proposals
     .filter((one) => (remedy === undefined || one.remedy === remedy) && (round === undefined || one.round === round))
-    .flatMap((one) => (from === 'proposed' ? one.proposedAt : (one.appliedAt ?? [])))
+    .flatMap((one) => startsIn(one, from, action))
   return times.length === 0 ? undefined : Math.min(...times) + afterMs
+}
+
+/** When phases of this kind begin in one proposal; empty if they have not begun. */
+function startsIn(times: ProposalTimes, from: Exclude<Phase['from'], 'opened'>, action: string | undefined): number[] {
+  if (from === 'proposed') return [times.proposedAt]
+  if (from === 'waiting')
+    return Object.entries(times.waitingAt)
+      .filter(([id]) => action === undefined || isAction(action, id))
+      .map(([, at]) => at)
+  const at = from === 'applied' ? times.appliedAt : times.verifyingAt
+  return at === undefined ? [] : [at]
+}
+
+/** Whether `wanted`, which is a kind or an id, names the action with this id. */
+function isAction(wanted: string, id: string): boolean {
+  return wanted === id || wanted === kindOfAction(id)
 }
 
 function firstApplied(proposals: readonly ProposalTimes[]): number | undefined {
@@ -108,12 +131,16 @@ function decisionOf({ decision, targets, afterMs }: Scenario['decisions'][number
       return { silent: true }
     case 'cancel':
       return { cancel: true, afterMs }
+    case 'withdraw':
+      return { over: 'withdrawn', afterMs }
+    case 'lapse':
+      return { over: 'lapsed', afterMs }
   }
 }
 
 function applies(rule: Scenario['effects'][number], action: ProposalDraft['actions'][number], round: number): boolean {
   return (
-    (rule.action === undefined || rule.action === action.kind) &&
+    (rule.action === undefined || isAction(rule.action, action.id)) &&
     (rule.target === undefined || rule.target === action.target) &&
     (rule.round === undefined || rule.round === round)
   )

@@ -136,13 +136,14 @@ export class GivenReader {
       return undefined
     }
     const result = failed === undefined ? read(tree!, section.keyOf('result')) : { failed }
-    const [remedy, round] = [section.text('remedy'), section.int('round')]
+    const [remedy, round, action] = [section.text('remedy'), section.int('round'), section.text('action')]
     if (remedy !== undefined) checkRemedy(this.#reporter, this.#plan, remedy, section.at('remedy'))
+    if (action !== undefined) checkAction(this.#reporter, this.#plan, action, section.at('action'))
     return (
       result && {
         from: (section.text('from') as Phase['from'] | undefined) ?? 'opened',
         afterMs: section.duration('after') ?? 0,
-        ...defined({ remedy, round }),
+        ...defined({ remedy, round, action }),
         result,
       }
     )
@@ -200,6 +201,15 @@ function remedyChecks(plan: Plan): { remedy: string; check: PlanCheck }[] {
   return Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
     [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({ remedy, check })),
   )
+}
+
+/** Reports an action that no remedy has: neither as a kind, nor as a number and a kind. */
+export function checkAction(reporter: Reporter, plan: Plan, action: string, at: Span): void {
+  const actions = Object.values(plan.remedies).flatMap((remedy) => remedy.actions)
+  if (actions.some(({ id, kind }) => action === kind || action === id)) return
+  const known = [...new Set(actions.map(({ kind }) => kind))]
+  const message = `No remedy of this runbook has an action "${action}".${didYouMean(action, known)} (actions: ${known.join(', ')})`
+  reporter.error('unknown-action', at, message)
 }
 
 /** Reports a remedy that the runbook does not have. */

@@ -13,7 +13,7 @@ import type { Problem, Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
 import { RESULTS } from '../structure/scenario-fields.ts'
 import type { Section } from '../structure/section.ts'
-import { GivenReader, checkRemedy } from './compile-given.ts'
+import { GivenReader, checkAction, checkRemedy } from './compile-given.ts'
 import type {
   EffectRule,
   Expectation,
@@ -74,20 +74,13 @@ function decision(section: Section): GateDecision {
 
 function effectRule(reporter: Reporter, plan: Plan, section: Section): EffectRule {
   const [action, target, round] = [section.text('action'), section.text('target'), section.int('round')]
-  if (action !== undefined) checkAction(reporter, plan, action, section)
+  if (action !== undefined) checkAction(reporter, plan, action, section.at('action'))
   const observed = section.map('observed')
   return {
     ...defined({ action, target, round }),
-    result: (section.text('result') as EffectResult | undefined) ?? 'applied',
+    result: (section.text('result') as EffectRule['result'] | undefined) ?? 'applied',
     ...defined({ observed: observed && (dataOf(observed) as JsonObject) }),
   }
-}
-
-function checkAction(reporter: Reporter, plan: Plan, action: string, section: Section): void {
-  const known = [...new Set(Object.values(plan.remedies).flatMap((remedy) => remedy.actions.map((one) => one.kind)))]
-  if (known.includes(action)) return
-  const message = `No remedy of this runbook has an action "${action}".${didYouMean(action, known)} (actions: ${known.join(', ')})`
-  reporter.error('unknown-action', section.at('action'), message)
 }
 
 function expectation(reporter: Reporter, plan: Plan, section: Section | undefined): Expectation {
@@ -171,7 +164,7 @@ function proposalExpectation(reporter: Reporter, plan: Plan, section: Section): 
     }),
     actions: section.list('actions').map((action) => {
       const [kind, target, values] = [action.text('action') ?? '', action.text('target'), action.map('with')]
-      if (action.has('action')) checkAction(reporter, plan, kind, action)
+      if (action.has('action')) checkAction(reporter, plan, kind, action.at('action'))
       const parameters = values ? (dataOf(values) as JsonObject) : {}
       return { at: action.span, action: kind, ...defined({ target }), with: parameters }
     }),

@@ -19,7 +19,9 @@ export interface Scenario {
 
 /** The result of a check from some moment on. */
 export interface Phase {
-  from: 'opened' | 'proposed' | 'applied'
+  from: 'opened' | 'proposed' | 'applied' | 'waiting' | 'verifying'
+  /** With `waiting`: the kind or the id of the action that the wait belongs to. */
+  action?: string
   remedy?: string
   round?: number
   afterMs: number
@@ -27,17 +29,19 @@ export interface Phase {
 }
 
 export interface GateDecision {
-  decision: 'approve' | 'reject' | 'next-cause' | 'timeout' | 'cancel'
+  decision: 'approve' | 'reject' | 'next-cause' | 'timeout' | 'cancel' | 'withdraw' | 'lapse'
   /** The keys of the approved targets; absent if all targets are approved. */
   targets?: string[]
   afterMs: number
 }
 
 export interface EffectRule {
+  /** The kind or the id of an action. */
   action?: string
   target?: string
   round?: number
-  result: EffectResult
+  /** `timeout`: nobody reports a manual step as done in time. */
+  result: EffectResult | 'timeout'
   observed?: JsonObject
 }
 

@@ -1,7 +1,7 @@
 import { OUTCOMES } from '../../core/incident.ts'
 import type { ScenarioSection, SectionFields } from './form.ts'
 
-const DECISIONS = ['approve', 'reject', 'next-cause', 'timeout', 'cancel'] as const
+const DECISIONS = ['approve', 'reject', 'next-cause', 'timeout', 'cancel', 'withdraw', 'lapse'] as const
 export const RESULTS = ['applied', 'skipped', 'refused', 'unknown'] as const
 
 /** The expectations of one round. */
@@ -40,7 +40,7 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
       given: { form: { section: 'given' }, doc: 'The check results and inputs of this scenario.' },
       decisions: {
         form: { listOf: 'decision', orWords: DECISIONS },
-        doc: 'What happens at each gate, in order: `approve`, `reject`, `next-cause`, `timeout`, `cancel`, or fields.',
+        doc: 'What happens at each gate, in order: `approve`, `reject`, `next-cause`, `timeout`, `cancel`, `withdraw`, `lapse`, or fields.',
         default: 'every gate is approved immediately',
       },
       effects: {
@@ -66,11 +66,15 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
     doc: 'The result of a check from some moment on. The last phase that has started counts; before the first one, the check fails.',
     fields: {
       from: {
-        form: { oneOf: ['opened', 'proposed', 'applied'] },
-        doc: 'The phase starts when the incident is opened, when a remedy is proposed (a change between proposal and decision), or when a remedy is applied.',
+        form: { oneOf: ['opened', 'proposed', 'applied', 'waiting', 'verifying'] },
+        doc: 'The phase starts when the incident is opened, when a remedy is proposed (a change between proposal and decision), when a remedy is applied, when the `wait` of an action begins, or when `verify` begins.',
         default: '`opened`',
       },
-      remedy: { form: 'name', doc: 'With `proposed` or `applied`: only for this remedy.' },
+      remedy: { form: 'name', doc: 'Not with `opened`: only for this remedy.' },
+      action: {
+        form: 'string',
+        doc: 'With `waiting`: only for the `wait` of this action. The kind of the action, such as `sql.update`, or its number and kind, such as `1-sql.update`.',
+      },
       round: {
         form: { int: { min: 1, max: 20 } },
         doc: 'With `opened`: the phase starts with the checks of this round. With the others: only in this round.',
@@ -83,7 +87,11 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
   decision: {
     doc: 'What happens at one gate.',
     fields: {
-      decision: { form: { oneOf: DECISIONS }, required: true, doc: 'approve, reject, next-cause, timeout or cancel.' },
+      decision: {
+        form: { oneOf: DECISIONS },
+        required: true,
+        doc: '`approve`, `reject`, `next-cause`, `timeout` (nobody decides), `cancel` (of the incident), `withdraw` (the approval is withdrawn before anything is applied) or `lapse` (nothing is applied while the approval is valid).',
+      },
       targets: { form: { list: 'data' }, doc: 'With `approve`: only these targets, by their keys.' },
       after: { form: 'duration', doc: 'A delay after the gate opens.', default: 'at once' },
     },
@@ -91,10 +99,17 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
   effect: {
     doc: 'The effect of an action, if it is not simply applied.',
     fields: {
-      action: { form: 'string', doc: 'Only for actions of this kind, such as `sql.update`.' },
+      action: {
+        form: 'string',
+        doc: 'Only for actions of this kind, such as `sql.update`, or only for the action with this number (from 0) and kind, such as `1-sql.update`.',
+      },
       target: { form: 'string', doc: 'Only for the target with this key.' },
       round: { form: { int: { min: 1, max: 20 } }, doc: 'Only in this round.' },
-      result: { form: { oneOf: RESULTS }, doc: 'The result of the effect.', default: '`applied`' },
+      result: {
+        form: { oneOf: [...RESULTS, 'timeout'] },
+        doc: 'The result of the effect. `timeout`: nobody reports a manual step as done in time.',
+        default: '`applied`',
+      },
       observed: { form: 'values', doc: 'The result that the action returns; `expect` of the runbook reads it.' },
     },
   },

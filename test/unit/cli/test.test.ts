@@ -1,11 +1,11 @@
 import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
 import { fakeApi } from './fake-api.ts'
 import { fakeTerminal } from './fake-terminal.ts'
-import { resolved } from './incident-views.ts'
+import { atItsGate, resolved } from './incident-views.ts'
 
 const fixtures = new URL('../../fixtures/', import.meta.url)
 
@@ -69,11 +69,100 @@ test('a runbook without scenarios is a warning, and -o json prints all results',
   expect(terminal.err).toContain('has no scenarios')
 })
 
-test('--from prints a scenario made from the review of an incident', async () => {
-  const review = { incident: resolved(), evidence: [], timeline: [], notes: [], chainFaults: [] }
-  const { url } = await fakeApi({ 'GET /v1/incidents/INC-142/review.json': () => review })
-  const terminal = fakeTerminal({ env: { RUNBOOK_URL: url, RUNBOOK_TOKEN: 't' } })
-  expect(await main(['test', '--from', '142'], terminal)).toBe(0)
-  expect(terminal.out).toMatch(/^# yaml-language-server.*\n# From INC-142 of 2026-03-14, runbook stuck-runs/)
-  expect(terminal.out).toContain('outcome: resolved')
+describe('--from', () => {
+  const evidence = (name: string, result: object) => ({
+    place: `r1/check/${name}`,
+    name,
+    kind: 'sql.query',
+    status: 'ok',
+    ref: 'a',
+    parameters: {},
+    body: { result },
+    truncated: false,
+    at: '2026-03-14T03:10:40.000Z',
+    durationMs: 1,
+  })
+  const queue = {
+    exists: true,
+    paused: false,
+    waiting: 0,
+    prioritized: 0,
+    active: 1,
+    delayed: 0,
+    failed: 0,
+    completed: 0,
+  }
+  const checks = [
+    evidence('stuck', { rows: [] }),
+    evidence('queue', { ...queue, waitingChildren: 0, workers: 1, workerNames: [] }),
+  ]
+  const round = { ...resolved().rounds[0]!, causes: [], gate: null }
+  const incident = { ...resolved(), outcome: 'cleared', reason: 'the symptom is not present', rounds: [round] }
+
+  async function from(review: object, ...argv: string[]) {
+    const { url } = await fakeApi({
+      'GET /v1/incidents/INC-142/review.json': () => ({ timeline: [], notes: [], chainFaults: [], ...review }),
+    })
+    const terminal = fakeTerminal({ env: { RUNBOOK_URL: url, RUNBOOK_TOKEN: 't' } })
+    const code = await main(['test', '--from', '142', ...argv], terminal)
+    return { code, out: terminal.out, err: terminal.err }
+  }
+
+  test('prints a scenario of an incident, and says whether it passes', async () => {
+    const { code, out, err } = await from({ incident, evidence: checks }, folderWith())
+    expect(err).toBe('the scenario passes.\n')
+    expect(code).toBe(0)
+    expect(out).toMatch(/^# yaml-language-server.*\n# From INC-142 of 2026-03-14, runbook stuck-runs/)
+    expect(out).toContain('outcome: cleared')
+  })
+
+  test('with --append adds the scenario to the others, which then pass together', async () => {
+    const folder = folderWith((text) => `${text}# the end\n`)
+    const { code, out, err } = await from({ incident, evidence: checks }, '--append', folder)
+    expect(err).toMatch(/^Added to .*minimal\.test\.yaml: the scenario passes\.\n$/)
+    expect({ code, out }).toEqual({ code: 0, out: '' })
+    const terminal = fakeTerminal()
+    expect(await main(['test', folder], terminal)).toBe(0)
+    expect(terminal.err).toContain('2 scenarios of 1 runbook, all passed')
+    expect(readFileSync(join(folder, 'minimal.test.yaml'), 'utf8')).toContain('# the end')
+  })
+
+  test('with --append writes a new file if the runbook has no scenarios', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'runbook-test-'))
+    copyFileSync(new URL('runbooks/valid/minimal.yaml', fixtures), join(folder, 'minimal.yaml'))
+    expect(await from({ incident, evidence: checks }, '--append', folder)).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^Wrote .*minimal\.test\.yaml: the scenario passes\.\n$/),
+    })
+  })
+
+  test('says what differs if the runbook as it is now does something else', async () => {
+    const expired = { ...incident, outcome: 'expired' }
+    const { code, err } = await from({ incident: expired, evidence: checks }, folderWith())
+    expect(code).toBe(1)
+    expect(err).toMatch(/outcome .*\n +expected: expired\n +actual: +cleared/)
+    expect(err).toContain('does not pass. The runbook has changed since INC-142')
+  })
+
+  test('with --append changes nothing if the scenario does not fit the runbook', async () => {
+    const folder = folderWith()
+    const before = readFileSync(join(folder, 'minimal.test.yaml'), 'utf8')
+    const { code, err } = await from({ incident, evidence: [evidence('gone', { rows: [] })] }, '--append', folder)
+    expect(code).toBe(1)
+    expect(err).toContain('There is no check "gone" in this runbook')
+    expect(err).toContain('Nothing was added to')
+    expect(readFileSync(join(folder, 'minimal.test.yaml'), 'utf8')).toBe(before)
+  })
+
+  test('refuses an open incident', async () => {
+    const { code, out, err } = await from({ incident: atItsGate(), evidence: [] }, folderWith())
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain('INC-142 is still open (deciding)')
+  })
+})
+
+test('--append without --from is refused', async () => {
+  const terminal = fakeTerminal()
+  expect(await main(['test', '--append', folderWith()], terminal)).toBe(2)
+  expect(terminal.err).toContain('use --append together with --from')
 })

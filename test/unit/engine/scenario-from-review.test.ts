@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { scenarioFrom } from '../../../src/engine/scenario-from-review.ts'
-import type { EvidenceView, Review } from '../../../src/engine/views/view-types.ts'
+import type { JsonObject } from '../../../src/core/json.ts'
+import { appendScenario, scenarioFrom } from '../../../src/engine/scenarios/scenario-from-review.ts'
+import type { EvidenceView, Review, TimelineEntry } from '../../../src/engine/views/view-types.ts'
 import { parseYaml } from '../../../src/language/parse/parse-yaml.ts'
 import { atItsGate, resolved } from '../cli/incident-views.ts'
 
@@ -19,14 +20,24 @@ const found = (place: string, name: string, body: EvidenceView['body'], more = {
   ...more,
 })
 
-const review = (incident: Review['incident'], evidence: EvidenceView[]): Review => ({
+const review = (incident: Review['incident'], evidence: EvidenceView[], timeline: TimelineEntry[] = []): Review => ({
   incident,
-  timeline: [],
+  timeline,
   evidence,
   notes: [],
   timeToAcknowledgeMs: null,
   timeToResolveMs: null,
   chainFaults: [],
+})
+
+const event = (kind: string, place: string, data: JsonObject): TimelineEntry => ({
+  seq: 1,
+  at: '2026-03-14T03:10:40.000Z',
+  actor: 'engine',
+  kind,
+  place,
+  text: '',
+  data,
 })
 
 interface File {
@@ -43,18 +54,32 @@ test('a changed result begins a new phase of the check, in the stage that took i
     found('r1/check/stuck', 'stuck', rows('a', 'b')),
     found('r1/check/logs', 'logs', { error: 'no answer within 5s' }, { status: 'timeout' }),
     found('r1/recheck1/stuck', 'stuck', rows('a', 'b')),
+    found('r1/recheck2/stuck', 'stuck', rows('c')),
     found('r1/verify/after', 'after', rows('a'), { truncated: true }),
     found('r1/after/stuck', 'stuck', rows('b')),
     found('r2/check/stuck', 'stuck', rows('b')),
     found('r2/after/stuck', 'stuck', rows()),
   ]
-  const { given, decisions, expect: expected } = scenarioOf(scenarioFrom(review(resolved(), evidence)))
+  const recheck = (number: number, skipped: object) =>
+    event('recheck', `r1/recheck${number}`, { skipped, targets: [] } as unknown as JsonObject)
+  const effect = (round: number, target: string) =>
+    event('effect', `r${round}/effect/0-sql.update/${target}`, { action: '0-sql.update', target, result: 'applied' })
+  const timeline = [
+    recheck(1, {}),
+    effect(1, 'run-7'),
+    recheck(2, {}),
+    event('recheck', 'r2/recheck1', { skipped: { 'run-9': 'no longer affected' }, targets: [] }),
+    effect(2, 'run-7'),
+    effect(2, 'run-8'),
+    event('verified', 'r2/verify/verdict', { held: true }),
+  ]
+  const { given, decisions, expect: expected } = scenarioOf(scenarioFrom(review(resolved(), evidence, timeline)))
   expect(given).toEqual({
     inputs: { threshold: '1h' },
     checks: {
       stuck: [rows('a', 'b'), { from: 'applied', round: 1, ...rows('b') }, { from: 'applied', round: 2, ...rows() }],
       logs: [{ failed: 'no answer within 5s' }],
-      after: [{ from: 'applied', round: 1, result: { rows: [{ id: 'a' }], truncated: true } }],
+      'fail-stalled-runs/after': [{ from: 'verifying', round: 1, result: { rows: [{ id: 'a' }], truncated: true } }],
     },
   })
   expect(decisions).toEqual([
@@ -76,8 +101,71 @@ test('invisible and bidi characters in the evidence are escaped, and parse to th
   expect(scenarioOf(text).given.checks).toEqual({ stuck: hostile })
 })
 
-test('the scenario of an open incident marks what a person must fill in', () => {
-  const text = scenarioFrom(review(atItsGate(), []))
-  expect(text).toContain('It was still open: fill in the expected outcome.')
-  expect(text).toContain('Gate INC-142.r1 is open, which scenarios do not support')
+describe('an incident that a scenario cannot express is refused:', () => {
+  const end = (outcome: 'failed' | 'cancelled') => ({ ...resolved(), outcome })
+  test.each<[string, Review['incident'], string]>([
+    ['an open one', atItsGate(), 'INC-142 is still open (deciding)'],
+    ['an undo', { ...resolved(), type: 'undo' }, 'undoes the effects of another incident'],
+    ['one that the engine could not finish', end('failed'), 'ended with an error of the engine'],
+    [
+      'one that was cancelled while its remedy was applied',
+      end('cancelled'),
+      'was cancelled while no decision was awaited',
+    ],
+  ])('%s', (_, incident, message) => {
+    expect(() => scenarioFrom(review(incident, []))).toThrow(message)
+  })
+})
+
+describe('a scenario that is added to a file', () => {
+  const FILE = `# Scenarios of the shop.
+version: 1
+scenarios:
+  - scenario: One # the first
+    # about the outcome
+    expect: { outcome: cleared }
+
+# The end of the list.
+given: { rows: { stuck: { attempt: 1 } } } # for all
+`
+  const closed = review({ ...resolved(), rounds: [], outcome: 'cleared', reason: 'the symptom is gone' }, [])
+
+  test('follows the others, and every other line stays as it is', () => {
+    const text = appendScenario(FILE, 'a.test.yaml', closed)
+    const added = text.split('\n').filter((line) => !FILE.split('\n').includes(line))
+    expect(added[0]).toBe('  - scenario: "INC-142: the symptom is gone"')
+    expect(text.split('\n').filter((line) => FILE.split('\n').includes(line) && line !== '')).toEqual(
+      FILE.split('\n').filter((line) => line !== ''),
+    )
+    expect(parse(text)).toMatchObject({
+      given: { rows: { stuck: { attempt: 1 } } },
+      scenarios: [{ scenario: 'One' }, { scenario: 'INC-142: the symptom is gone', expect: { outcome: 'cleared' } }],
+    })
+  })
+
+  test('keeps a block of text at the end of the list as it is', () => {
+    const file = `version: 1\nscenarios:\n- scenario: One\n  expect:\n    outcome: cleared\n    reason: |-\n      two\n      lines`
+    const { scenarios } = parse(appendScenario(file, 'a.test.yaml', closed)) as { scenarios: object[] }
+    expect(scenarios).toMatchObject([
+      { expect: { reason: 'two\nlines' } },
+      { scenario: expect.stringContaining('INC-142') },
+    ])
+  })
+
+  test.each([
+    [
+      'of the same incident a second time',
+      () => appendScenario(FILE, 'a.test.yaml', closed),
+      'already has a scenario of INC-142',
+    ],
+    ['to a list in brackets', () => 'version: 1\nscenarios: [{ scenario: One }]\n', 'in brackets'],
+    ['to a file without scenarios', () => 'version: 1\n', 'has no list "scenarios"'],
+    [
+      'to a list that ends with a text with empty lines',
+      () => `scenarios:\n  - scenario: |+\n      a\n\n\n`,
+      'cannot be added',
+    ],
+  ])('is refused %s', (_, file, message) => {
+    expect(() => appendScenario(file(), 'a.test.yaml', closed)).toThrow(message)
+  })
 })
