@@ -13,7 +13,8 @@ const ANSWER_TIMEOUT_MS = 600_000
 export interface AuditedHistory {
   /** `checkpoint` is the content of a checkpoint file. */
   verify(checkpoint: string | undefined): Promise<AuditReport>
-  checkpoint(): Promise<SignedCheckpoint>
+  /** `before` is the content of an earlier checkpoint file, whose list of signatures is continued. */
+  checkpoint(before: string | undefined): Promise<SignedCheckpoint>
   close(): Promise<void>
 }
 
@@ -27,6 +28,7 @@ export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory>
     answerMs: ANSWER_TIMEOUT_MS,
   })
   const close = () => database.end()
+  const read = (text: string | undefined) => (text === undefined ? undefined : readCheckpoint(text, keyring))
   try {
     await requireMigrated(database)
   } catch (error) {
@@ -34,9 +36,8 @@ export async function openAudit({ cwd, env }: Terminal): Promise<AuditedHistory>
     throw error
   }
   return {
-    verify: async (text) =>
-      auditHistory(database, keyring, text === undefined ? undefined : readCheckpoint(text, keyring)),
-    checkpoint: () => checkpointHistory(database, keyring),
+    verify: async (text) => auditHistory(database, keyring, read(text)),
+    checkpoint: async (before) => checkpointHistory(database, keyring, read(before)),
     close,
   }
 }

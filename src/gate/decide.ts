@@ -59,7 +59,9 @@ export async function decide(
       jti: randomUUID(),
     }),
   )
-  return store(dependencies, { claims, isOwnKey: false, token: await dependencies.keyring.sign(claims), isOurs: true })
+  const { keyring } = dependencies
+  const signed = { claims, isOwnKey: false, key: keyring.publicKey, token: await keyring.sign(claims) }
+  return store(dependencies, { ...signed, isOurs: true })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto'
-import { decodeJwt, jwtVerify, SignJWT } from 'jose'
+import { decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
 import { RunbookError } from '../core/errors.ts'
 import type { People } from '../core/person.ts'
 import { readClaims, type DecisionClaims } from './decision-schema.ts'
@@ -15,10 +15,14 @@ export interface SignedClaims {
   claims: DecisionClaims
   /** Whether the person's registered key signed it. */
   isOwnKey: boolean
+  /** The public key that verified it. */
+  key: string
 }
 
 /** Signs decisions with the engine's key; verifies tokens with that key, former keys, and people's registered keys. */
 export interface Keyring {
+  /** The public form of the key that signs. */
+  publicKey: string
   sign(claims: DecisionClaims): Promise<string>
   /**
    * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that is signed neither by an engine key nor by a key of the token's person, and
@@ -42,25 +46,27 @@ export function newSigningKey(): string {
 }
 
 /** The public form of a private key, as it is registered under `people` and `signing.previous`. */
-export function publicKeyOf(privateKey: string): string {
-  const spki = createPublicKey(privateKeyOf(privateKey)).export({ format: 'der', type: 'spki' })
+export function publicKeyOf(privateKey: KeyObject | string): string {
+  const key = typeof privateKey === 'string' ? privateKeyOf(privateKey) : privateKey
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
   return `ed25519:${spki.subarray(SPKI_ED25519.length).toString('base64url')}`
 }
 
 /** `signing.key` signs. `signing.previous` are former public keys, so that keys can be rotated while incidents wait. */
 export function openKeyring(signing: { key: string; previous?: string[] }, people: People): Keyring {
   const privateKey = privateKeyOf(signing.key)
-  const engineKeys = [createPublicKey(privateKey), ...(signing.previous ?? []).map(publicKeyFrom)]
+  const publicKey = publicKeyOf(privateKey)
+  const engineKeys = [publicKey, ...(signing.previous ?? [])].map(namedKey)
   const examine = async (token: string): Promise<SignedClaims> => {
     const person = personNamedIn(token)
-    const personal = Object.hasOwn(people, person) ? people[person]!.keys.map(publicKeyFrom) : []
-    for (const key of engineKeys) {
+    const personal = Object.hasOwn(people, person) ? people[person]!.keys.map(namedKey) : []
+    for (const { name, key } of engineKeys) {
       const claims = await verifiedClaims(token, key)
-      if (claims) return { claims: readClaims(claims), isOwnKey: false }
+      if (claims) return { claims: readClaims(claims), isOwnKey: false, key: name }
     }
-    for (const key of personal) {
+    for (const { name, key } of personal) {
       const claims = await verifiedClaims(token, key)
-      if (claims) return { claims: ownClaims(readClaims(claims)), isOwnKey: true }
+      if (claims) return { claims: ownClaims(readClaims(claims)), isOwnKey: true, key: name }
     }
     throw new RunbookError(
       'RUNBOOK_NOT_AUTHENTICATED',
@@ -68,24 +74,45 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
     )
   }
   return {
+    publicKey,
     sign: (claims) => signClaims(claims, privateKey),
     examine,
     verify: async (token) => (await examine(token)).claims,
     signText: (text) => sign(null, Buffer.from(text), privateKey).toString('base64url'),
     verifyText: (text, signature) =>
-      engineKeys.some((key) => verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))),
+      engineKeys.some(({ key }) => verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'))),
   }
 }
 
-/** Signs a decision with any private key: the engine's, or a person's own. */
-export async function signClaims(claims: DecisionClaims, key: KeyObject | string): Promise<string> {
+/**
+ * Signs a decision with any private key: the engine's, or a person's own. The token names its public key, so that a key which is
+ * missing later can be named.
+ */
+export async function signClaims(claims: DecisionClaims, privateKey: KeyObject | string): Promise<string> {
   const { iat, jti, ...rest } = claims
+  const key = typeof privateKey === 'string' ? privateKeyOf(privateKey) : privateKey
   return new SignJWT({ ...rest })
-    .setProtectedHeader({ alg: ALGORITHM, typ: TYPE })
+    .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: publicKeyOf(key) })
     .setIssuedAt(iat)
     .setJti(jti)
     .setAudience(AUDIENCE)
-    .sign(typeof key === 'string' ? privateKeyOf(key) : key)
+    .sign(key)
+}
+
+/** The public key that a token names as its signer. Nothing is verified. Undefined for tokens of earlier versions. */
+export function signerNamedIn(token: string): string | undefined {
+  try {
+    const { kid } = decodeProtectedHeader(token)
+    return kid !== undefined && /^ed25519:[\w-]{43}$/.test(kid) ? kid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The claims of a token that this public key signed; undefined if it did not. Says nothing about whose key it is. */
+export async function verifyWithKey(token: string, publicKey: string): Promise<DecisionClaims | undefined> {
+  const claims = await verifiedClaims(token, publicKeyFrom(publicKey))
+  return claims === undefined ? undefined : readClaims(claims)
 }
 
 async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
@@ -114,6 +141,10 @@ function personNamedIn(token: string): string {
 
 function privateKeyOf(text: string): KeyObject {
   return createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, rawKey(text)]), format: 'der', type: 'pkcs8' })
+}
+
+function namedKey(name: string): { name: string; key: KeyObject } {
+  return { name, key: publicKeyFrom(name) }
 }
 
 function publicKeyFrom(text: string): KeyObject {

@@ -11,9 +11,9 @@ import type { People } from '../../src/core/person.ts'
 import type { Policy } from '../../src/core/policy.ts'
 import { recordAuthors } from '../../src/history/plans.ts'
 import { audit, auditHistory, checkpointHistory } from '../../src/engine/audit/audit.ts'
-import { readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoint.ts'
+import { makeCheckpoint, readCheckpoint, type Checkpoint } from '../../src/engine/audit/checkpoint.ts'
 import { switchControl } from '../../src/gate/controls.ts'
-import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
+import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
 import { main } from '../../src/cli/main.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openEngineWorld, propose, type EngineWorld } from '../support/engine-world.ts'
@@ -241,6 +241,93 @@ describe('a checkpoint', () => {
     expect(readCheckpoint(JSON.stringify(signed), rotated)).toEqual(signed.checkpoint)
     const other = { ...checkpoint, engine: 'another' }
     await expect(auditHistory(world.engine, keyring, other)).rejects.toThrow('belongs to another engine')
+  })
+})
+
+describe('signatures of a key that is no longer configured', () => {
+  const later = newSigningKey()
+  const both = openKeyring({ key: later, previous: [publicKeyOf(key)] }, people)
+  const onlyNew = openKeyring({ key: later }, people)
+  const whatIn = (faults: { what: string }[]) => faults.map(({ what }) => what)
+  const decisionsOf = async (db: pg.Pool | pg.PoolClient) =>
+    (await db.query<{ jti: string; token: string }>('SELECT jti, token FROM runbook.decisions ORDER BY at, jti')).rows
+
+  test('are verified with a checkpoint that was made while the key was listed, and with each one that continues it', async () => {
+    const decisions = await decisionsOf(world.superuser)
+    const unknown = whatIn((await auditHistory(world.engine, onlyNew)).faults)
+    expect(unknown).toHaveLength(decisions.length)
+    expect(unknown[0]).toContain(`no known key signed (it names ${publicKeyOf(key)}`)
+
+    const first = await checkpointHistory(world.engine, both)
+    expect(first.checkpoint).toMatchObject({ signatures: [{ key: publicKeyOf(key) }], unverified: 0 })
+    expect(first.checkpoint.signatures![0]!.decisions).toHaveLength(decisions.length)
+    const read = readCheckpoint(JSON.stringify(first), onlyNew)
+    expect((await auditHistory(world.engine, onlyNew, read)).faults).toEqual([])
+
+    const continued = await checkpointHistory(world.engine, onlyNew, read)
+    expect(continued.checkpoint.signatures).toEqual(first.checkpoint.signatures)
+    expect((await auditHistory(world.engine, onlyNew, continued.checkpoint)).faults).toEqual([])
+
+    const { checkpoint: alone } = await checkpointHistory(world.engine, onlyNew)
+    expect(alone).toMatchObject({ signatures: [], unverified: decisions.length })
+    expect((await auditHistory(world.engine, onlyNew, alone)).faults).toHaveLength(decisions.length)
+    await expect(checkpointHistory(world.engine, both, { ...read, engine: 'another' })).rejects.toThrow(
+      'belongs to another engine',
+    )
+  })
+
+  test("also of a person's own key, which was removed from the configuration", async () => {
+    const own = newSigningKey()
+    const withKey = { ...people, lead: { ...people['lead']!, keys: [publicKeyOf(own)] } }
+    await tampering(world, async (client) => {
+      const [{ jti, token }] = (await decisionsOf(client)) as [{ jti: string; token: string }]
+      const claims = await keyring.verify(token)
+      const people = { ...withKey, [claims.person]: { ...withKey.lead, name: claims.person } }
+      await client.query('UPDATE runbook.decisions SET token = $2 WHERE jti = $1', [jti, await signClaims(claims, own)])
+      const made = await makeCheckpoint(client, openKeyring({ key }, people))
+      expect(made.checkpoint.signatures).toMatchObject([
+        { key: publicKeyOf(own), decisions: [[jti, expect.any(String)]] },
+      ])
+      expect(whatIn((await audit(client, keyring)).faults)).toMatchObject([expect.stringContaining(publicKeyOf(own))])
+      expect((await audit(client, keyring, made.checkpoint)).faults).toEqual([])
+    })
+  })
+
+  test('are not trusted if they are newer than the checkpoint, even if somebody still has the old key', async () => {
+    const { checkpoint: before } = await checkpointHistory(world.engine, both)
+    const incident = await recordFullIncident(world, keyring, people)
+    const { faults } = await auditHistory(world.engine, onlyNew, before)
+    expect(faults.length).toBeGreaterThan(0)
+    for (const fault of faults)
+      expect(fault).toMatchObject({ incident, what: expect.stringContaining('no known key signed') })
+  })
+
+  test('are not trusted under the id of a decision that the checkpoint lists', async () => {
+    const { checkpoint: before } = await checkpointHistory(world.engine, both)
+    await tampering(world, async (client) => {
+      const [{ jti, token }] = (await decisionsOf(client)) as [{ jti: string; token: string }]
+      const forged = await keyring.sign({ ...(await keyring.verify(token)), comment: 'no' })
+      await client.query(`UPDATE runbook.decisions SET token = $2, comment = 'no' WHERE jti = $1`, [jti, forged])
+      expect(whatIn((await audit(client, onlyNew, before)).faults)).toEqual([
+        expect.stringContaining('no known key signed'),
+      ])
+    })
+  })
+
+  test('are not trusted because the history names their key, nor by a checkpoint that was made afterwards', async () => {
+    const theirs = newSigningKey()
+    const { checkpoint: before } = await checkpointHistory(world.engine, both)
+    await tampering(world, async (client) => {
+      const [{ jti, token }] = (await decisionsOf(client)) as [{ jti: string; token: string }]
+      const forged = await signClaims(await keyring.verify(token), theirs)
+      await client.query('UPDATE runbook.decisions SET token = $2 WHERE jti = $1', [jti, forged])
+      const { checkpoint: after } = await makeCheckpoint(client, both, before)
+      expect(after.unverified).toBe(1)
+      for (const checkpoint of [undefined, before, after])
+        expect(whatIn((await audit(client, both, checkpoint)).faults)).toEqual([
+          expect.stringContaining(`no known key signed (it names ${publicKeyOf(theirs)}`),
+        ])
+    })
   })
 })
 

@@ -17,7 +17,7 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText(
       'after',
-      '\nRecords removed from the end of a history can only be found with a\ncheckpoint that is stored elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
+      '\nRecords removed from the end of a history can only be found with a\ncheckpoint that is stored elsewhere.\n\nExamples:\n  runbook audit verify\n  runbook audit checkpoint --to /backup/runbook-checkpoint.json\n  runbook audit checkpoint --after /backup/june.json --to /backup/july.json\n  runbook audit checkpoint --to https://example.com/checkpoints\n  runbook audit verify --checkpoint /backup/runbook-checkpoint.json',
     )
   audit
     .command('verify')
@@ -37,7 +37,11 @@ export function command(terminal: Terminal): Command {
       '--to <file or URL>',
       'write it to a new file, or send it to an https:// URL (POST, JSON) and print it; default: only print it',
     )
-    .action(async ({ to }: { to?: string }) => {
+    .option(
+      '--after <file>',
+      'your last checkpoint: the new one also vouches for the signatures of keys that are no longer configured',
+    )
+    .action(async ({ to, after }: { to?: string; after?: string }) => {
       const receiver = to === undefined ? undefined : receiverOf(to)
       const path = to === undefined || receiver ? undefined : resolve(terminal.cwd, to)
       if (path !== undefined && existsSync(path))
@@ -45,9 +49,10 @@ export function command(terminal: Terminal): Command {
           'RUNBOOK_BAD_INPUT',
           `--to: ${path} already exists, and a checkpoint is never overwritten. Choose another file.`,
         )
+      const before = after === undefined ? undefined : readText('--after', resolve(terminal.cwd, after))
       const { openAudit } = await import('../open-audit.ts')
       const history = await openAudit(terminal)
-      const signed = await history.checkpoint().finally(() => history.close())
+      const signed = await history.checkpoint(before).finally(() => history.close())
       const text = JSON.stringify(signed)
       if (path === undefined) terminal.print(text)
       else writeFileSync(path, `${text}\n`, { flag: 'wx' })
@@ -56,13 +61,18 @@ export function command(terminal: Terminal): Command {
       terminal.log(
         `checkpoint of ${plural(signed.checkpoint.heads.length, 'incident')} at ${signed.checkpoint.at}${where}`,
       )
+      const { unverified = 0 } = signed.checkpoint
+      if (unverified > 0)
+        terminal.log(
+          `${plural(unverified, 'decision')} could not be verified, so this checkpoint does not vouch for them: no configured key signed them, and --after does not list them. "runbook audit verify" names their keys`,
+        )
     })
   return audit
 }
 
 async function verify(terminal: Terminal, file: string | undefined, json: boolean): Promise<void> {
   const { openAudit } = await import('../open-audit.ts')
-  const text = file === undefined ? undefined : readText(resolve(terminal.cwd, file))
+  const text = file === undefined ? undefined : readText('--checkpoint', resolve(terminal.cwd, file))
   const history = await openAudit(terminal)
   const audited = await history.verify(text).finally(() => history.close())
   const { incidents, events, checkpoint, faults } = audited
@@ -78,13 +88,10 @@ async function verify(terminal: Terminal, file: string | undefined, json: boolea
   if (faults.length > 0) throw new Exit(1)
 }
 
-function readText(path: string): string {
+function readText(option: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new RunbookError(
-      'RUNBOOK_BAD_INPUT',
-      `--checkpoint: cannot read the file: ${messageOf(error)}. Check its path.`,
-    )
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `${option}: cannot read the file: ${messageOf(error)}. Check its path.`)
   }
 }

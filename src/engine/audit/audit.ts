@@ -4,6 +4,7 @@ import { snapshot, type Database, type Queryable } from '../../history/database.
 import { checkpointFaults, makeCheckpoint, type Checkpoint, type SignedCheckpoint } from './checkpoint.ts'
 import { controlFaults } from './controls.ts'
 import { decisionFaults } from './decisions.ts'
+import { vouchedFor } from './earlier-signatures.ts'
 import { effectFaults, intentFaults, leaseFaults, permitFaults, verdictFaults } from './effects.ts'
 import { gateFaults } from './gates.ts'
 import { evidenceFaults, incidentFaults, noteFaults } from './incident-row.ts'
@@ -27,9 +28,13 @@ export function auditHistory(database: Database, keyring: Keyring, checkpoint?: 
   return snapshot(database, (db) => audit(db, keyring, checkpoint))
 }
 
-/** Signs the heads of all chains in one snapshot. */
-export function checkpointHistory(database: Database, keyring: Keyring): Promise<SignedCheckpoint> {
-  return snapshot(database, (db) => makeCheckpoint(db, keyring))
+/** Signs the heads of all chains in one snapshot. `before`: an earlier checkpoint, whose list of signatures is continued. */
+export function checkpointHistory(
+  database: Database,
+  keyring: Keyring,
+  before?: Checkpoint,
+): Promise<SignedCheckpoint> {
+  return snapshot(database, (db) => makeCheckpoint(db, keyring, before))
 }
 
 /**
@@ -45,6 +50,7 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
   for (const what of await leaseFaults(db)) faults.push({ incident: 'leases', seq: 0, what })
   const incidents = await db.query<{ id: string }>('SELECT id FROM runbook.incidents ORDER BY number')
   let events = 0
+  const vouched = vouchedFor(checkpoint?.signatures)
   for (const { id } of incidents.rows) {
     const recorded = await readRecorded(db, id, faults)
     events += recorded.events.length
@@ -55,7 +61,7 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
       evidence: () => evidenceFaults(db, recorded),
       gates: () => gateFaults(db, recorded),
       'authors of plans': () => authorFaults(db, recorded),
-      decisions: () => decisionFaults(db, keyring, recorded),
+      decisions: () => decisionFaults(db, { keyring, vouched }, recorded),
       effects: () => effectFaults(db, recorded),
       permits: () => permitFaults(db, recorded),
       intents: () => intentFaults(db, recorded),

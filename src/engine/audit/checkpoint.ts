@@ -4,6 +4,7 @@ import { RunbookError } from '../../core/errors.ts'
 import type { Json } from '../../core/json.ts'
 import type { Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
+import { collectSignatures, earlierSignatures, vouchedFor } from './earlier-signatures.ts'
 
 const checkpoint = z.strictObject({
   version: z.literal(1),
@@ -17,6 +18,10 @@ const checkpoint = z.strictObject({
   heads: z.array(z.tuple([z.string(), z.int(), z.string()])),
   /** The authors of each plan: the plan's digest and a name. Absent in checkpoints of earlier versions. */
   authors: z.array(z.tuple([z.string(), z.string()])).optional(),
+  /** The decisions that keys other than the engine's current one signed. Absent in checkpoints of earlier versions. */
+  signatures: earlierSignatures.optional(),
+  /** How many decisions could not be verified when it was made. It does not vouch for them. */
+  unverified: z.int().optional(),
 })
 
 const signedCheckpoint = z.strictObject({
@@ -37,7 +42,8 @@ export type SignedCheckpoint = z.infer<typeof signedCheckpoint>
  */
 const PURPOSE = 'runbook-checkpoint\n'
 
-export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<SignedCheckpoint> {
+/** Makes a checkpoint. It also vouches for the decisions that `before` lists, and whose keys are no longer configured. */
+export async function makeCheckpoint(db: Queryable, keyring: Keyring, before?: Checkpoint): Promise<SignedCheckpoint> {
   const heads = await db.query<{ id: string; head_seq: string; head_hash: string }>(
     'SELECT id, head_seq, head_hash FROM runbook.incidents ORDER BY number',
   )
@@ -50,6 +56,8 @@ export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<S
   const authors = await db.query<{ plan: string; author: string }>(
     'SELECT plan, author FROM runbook.plan_authors ORDER BY plan, author',
   )
+  if (before && before.engine !== engine.rows[0]!.id) throw ofAnotherEngine(before.engine)
+  const { signatures, unverified } = await collectSignatures(db, keyring, vouchedFor(before?.signatures))
   const made: Checkpoint = {
     version: 1,
     engine: engine.rows[0]!.id,
@@ -57,6 +65,8 @@ export async function makeCheckpoint(db: Queryable, keyring: Keyring): Promise<S
     controls: [Number(last.rows[0]?.seq ?? 0), last.rows[0]?.hash ?? ''],
     heads: heads.rows.map((row) => [row.id, Number(row.head_seq), row.head_hash]),
     authors: authors.rows.map(({ plan, author }) => [plan, author]),
+    signatures,
+    unverified,
   }
   return { checkpoint: made, signature: keyring.signText(signedText(made)) }
 }
@@ -85,11 +95,7 @@ export async function checkpointFaults(
   { engine, controls, heads, authors = [] }: Checkpoint,
 ): Promise<{ incident: string; seq: number; what: string }[]> {
   const current = await db.query<{ id: string }>('SELECT id FROM runbook.engine')
-  if (current.rows[0]?.id !== engine)
-    throw new RunbookError(
-      'RUNBOOK_CONFLICT',
-      `the checkpoint belongs to another engine (${engine}): use one of this engine`,
-    )
+  if (current.rows[0]?.id !== engine) throw ofAnotherEngine(engine)
   const recorded = heads.filter(([, seq]) => seq > 0)
   const found = await db.query<{ incident: string; seq: string; hash: string }>(
     `SELECT incident, seq, hash FROM runbook.events
@@ -115,6 +121,13 @@ export async function checkpointFaults(
       what: 'events of the freeze and breakers were removed or rewritten since the checkpoint',
     })
   return [...faults, ...(await removedAuthors(db, authors))]
+}
+
+function ofAnotherEngine(engine: string): RunbookError {
+  return new RunbookError(
+    'RUNBOOK_CONFLICT',
+    `the checkpoint belongs to another engine (${engine}): use one of this engine`,
+  )
 }
 
 async function removedAuthors(db: Queryable, authors: [plan: string, author: string][]) {

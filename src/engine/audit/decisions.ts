@@ -1,5 +1,6 @@
-import type { Keyring } from '../../gate/keyring.ts'
+import { signerNamedIn, type Keyring } from '../../gate/keyring.ts'
 import type { Queryable } from '../../history/database.ts'
+import { vouchedClaims, type Vouched } from './earlier-signatures.ts'
 import { differing, isNear, isOfGate, type Recorded } from './recorded.ts'
 
 interface Row {
@@ -17,8 +18,14 @@ interface Row {
   withdrawn_at: Date | null
 }
 
+/** By what a signature is verified: the configured keys, or the list of a checkpoint. */
+interface Signers {
+  keyring: Keyring
+  vouched: Vouched
+}
+
 /** Verifies that each decision matches its signed token and its event, and that it was withdrawn only where an event withdraws it. */
-export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: Recorded): Promise<void> {
+export async function decisionFaults(db: Queryable, signers: Signers, recorded: Recorded): Promise<void> {
   const { incident, events, fault } = recorded
   const found = await db.query<Row>(
     `SELECT d.* FROM runbook.decisions d JOIN runbook.gates g ON g.id = d.gate WHERE g.incident = $1 ORDER BY d.at, d.jti`,
@@ -32,7 +39,7 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
       fault('the decision is missing', event.seq)
       continue
     }
-    const wrong = await differencesFromToken(keyring, row)
+    const wrong = await differencesFromToken(signers, row)
     if (row.gate !== event.data.gate || row.person !== event.data.person || !isNear(row.at, event.at))
       wrong.push('its event')
     const next = events.find(
@@ -47,9 +54,10 @@ export async function decisionFaults(db: Queryable, keyring: Keyring, recorded: 
   for (const jti of rows.keys()) fault(`decision ${jti} has no event`)
 }
 
-async function differencesFromToken(keyring: Keyring, row: Row): Promise<string[]> {
-  const claims = await keyring.verify(row.token).catch(() => undefined)
-  if (!claims || !isCanonicalBase64(row.token)) return ['its token, which no known key signed']
+async function differencesFromToken({ keyring, vouched }: Signers, row: Row): Promise<string[]> {
+  const claims =
+    (await keyring.verify(row.token).catch(() => undefined)) ?? (await vouchedClaims(vouched, row.jti, row.token))
+  if (!claims || !isCanonicalBase64(row.token)) return [`its token, which no known key signed${namedSigner(row.token)}`]
   const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment, breakGlass } = claims
   return differing(row, {
     jti,
@@ -62,6 +70,14 @@ async function differencesFromToken(keyring: Keyring, row: Row): Promise<string[
     comment: comment ?? null,
     break_glass: breakGlass ?? null,
   }).map((name) => `its token (${name})`)
+}
+
+/** A token names its key itself, so the name proves nothing. It says which key to look for. */
+function namedSigner(token: string): string {
+  const key = signerNamedIn(token)
+  return key === undefined
+    ? ''
+    : ` (it names ${key}. If this was a key of the engine or of the person, list it in the configuration, or compare with a checkpoint that was made while it was listed)`
 }
 
 /**
