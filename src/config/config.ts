@@ -138,6 +138,8 @@ export interface LogsConnection {
 export interface Person {
   /** SHA-256 of the person's token, 64 lower-case hex digits. Absent: the person has no token. */
   tokenHash?: string
+  /** The token's text in the file, if it is a reference, such as `${RUNBOOK_LEAD}`. */
+  tokenReference?: string
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
   groups: string[]

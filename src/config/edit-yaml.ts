@@ -21,6 +21,7 @@ export function editYaml(text: string, edits: YamlEdit[]): string {
 
 function editOnce(text: string, { path, value }: YamlEdit): string {
   const changed = parseDocument(text, OPTIONS)
+  if (value === undefined && !changed.hasIn(path)) return text
   if (value === undefined) changed.deleteIn(path)
   else setValue(changed, path, value)
   const spliced = splice(text, path, value)
@@ -48,10 +49,11 @@ function splice(text: string, path: string[], value: Json | undefined): string |
     if (!isMap(map)) return undefined
     const pair = map.items.find((item) => isScalar(item.key) && item.key.value === key)
     const rest = path.slice(depth + 1)
-    if (!pair) return value === undefined ? text : insert(text, map, key, nested(rest, value))
-    if (rest.length === 0) return value === undefined ? remove(text, map, pair) : replace(text, pair, value)
-    if (!isMap(pair.value)) return value === undefined ? text : replace(text, pair, nested(rest, value))
-    map = pair.value
+    if (value === undefined) {
+      if (pair && rest.length === 0) return remove(text, map, pair)
+    } else if (!pair) return insert(text, map, key, nested(rest, value))
+    else if (!isMap(pair.value) || rest.length === 0) return replace(text, pair, nested(rest, value))
+    map = pair?.value as typeof map
   }
   return undefined
 }
@@ -83,7 +85,7 @@ function insert(text: string, map: YAMLMap, key: string, value: Json): string | 
   if (lastEnd === undefined || first === undefined) return undefined
   const indent = text.slice(text.lastIndexOf('\n', first - 1) + 1, first)
   const at = endOfLine(text, lastEnd)
-  return `${text.slice(0, at)}\n${indent}${entry}${text.slice(at)}`
+  return `${text.slice(0, at)}${lineBreakOf(text)}${indent}${entry}${text.slice(at)}`
 }
 
 function remove(text: string, map: YAMLMap, pair: Pair): string | undefined {
@@ -92,7 +94,10 @@ function remove(text: string, map: YAMLMap, pair: Pair): string | undefined {
   const range = rangeOf(map)
   if (start === undefined || end === undefined || !range) return undefined
   if (map.items.length === 1) return map.flow ? `${text.slice(0, range[0])}{}${text.slice(range[1])}` : undefined
-  if (!map.flow) return text.slice(0, text.lastIndexOf('\n', start - 1) + 1) + text.slice(endOfLine(text, end) + 1)
+  if (!map.flow)
+    return (
+      text.slice(0, text.lastIndexOf('\n', start - 1) + 1) + text.slice(endOfLine(text, end) + lineBreakOf(text).length)
+    )
   const isLast = map.items.at(-1) === pair
   const before = text.slice(0, start)
   const after = text.slice(end)
@@ -112,8 +117,12 @@ function lastCharacter(text: string, end: number): number {
 }
 
 function endOfLine(text: string, from: number): number {
-  const found = text.indexOf('\n', from)
+  const found = text.indexOf(lineBreakOf(text), from)
   return found === -1 ? text.length : found
+}
+
+function lineBreakOf(text: string): string {
+  return text.includes('\r\n') ? '\r\n' : '\n'
 }
 
 function rangeOf(node: unknown): [number, number] | undefined {

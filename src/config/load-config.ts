@@ -184,6 +184,7 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
   const keys = person.keys.map((key) => secret(key, `person ${name} (key)`)).filter((key) => key.known)
   return {
     ...(hash === undefined ? {} : { tokenHash: hash }),
+    ...(person.token?.includes('${') ? { tokenReference: person.token } : {}),
     keys: keys.map((key) => key.reveal()),
     groups: person.groups,
     emails: person.emails,

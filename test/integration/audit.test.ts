@@ -282,9 +282,9 @@ describe('signatures of a key that is no longer configured', () => {
     await tampering(world, async (client) => {
       const [{ jti, token }] = (await decisionsOf(client)) as [{ jti: string; token: string }]
       const claims = await keyring.verify(token)
-      const people = { ...withKey, [claims.person]: { ...withKey.lead, name: claims.person } }
+      const signers = { ...withKey, [claims.person]: { ...withKey.lead, name: claims.person } }
       await client.query('UPDATE runbook.decisions SET token = $2 WHERE jti = $1', [jti, await signClaims(claims, own)])
-      const made = await makeCheckpoint(client, openKeyring({ key }, people))
+      const made = await makeCheckpoint(client, openKeyring({ key }, signers))
       expect(made.checkpoint.signatures).toMatchObject([
         { key: publicKeyOf(own), decisions: [[jti, expect.any(String)]] },
       ])
