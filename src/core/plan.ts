@@ -19,7 +19,8 @@ export interface Plan {
   key: Value
   /** The condition that is true while the incident exists. Absent: the symptom counts as present. */
   symptom?: Expression
-  detect?: { everyMs: number; for: number; againMs: number }
+  /** How the engine detects the symptom by itself. `shadow`: it only records what it would open. */
+  detect?: { everyMs: number; for: number; againMs: number; shadow?: true }
   /** The checks, each after the checks that it needs. */
   checks: PlanCheck[]
   /** The causes, most fundamental first. */

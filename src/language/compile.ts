@@ -93,7 +93,7 @@ function compilePlan(context: Context, runbook: Section): Plan {
     key: (key && compileTemplate(context, key, inputsOnly, 'refused')?.value) ?? { lit: '' },
     ...defined({
       symptom: symptom?.expression,
-      detect: detect && compileDetect(context, runbook, detect),
+      detect: detect && compileDetect(context, runbook, detect, inputs),
     }),
     checks,
     causes: causes.map(({ cause }) => cause),
@@ -114,15 +114,31 @@ function compileRounds(rounds: Section | undefined): Plan['rounds'] {
   }
 }
 
-function compileDetect(context: Context, runbook: Section, detect: Section): NonNullable<Plan['detect']> {
+const MIN_SAMPLE_INTERVAL_MS = 1_000
+
+function compileDetect(
+  context: Context,
+  runbook: Section,
+  detect: Section,
+  inputs: Plan['inputs'],
+): NonNullable<Plan['detect']> {
   if (!runbook.has('symptom')) {
     const message = '"detect" samples the symptom, so it needs "symptom". Add a "symptom", or remove "detect".'
     context.reporter.error('detect-without-symptom', runbook.keyOf('detect'), message)
   }
+  for (const [name, { optional, default: value }] of Object.entries(inputs)) {
+    if (optional || value !== undefined) continue
+    const message = `"detect" samples the symptom without inputs, but the input "${name}" is required. Give it a default or "optional: true", or remove "detect".`
+    context.reporter.error('detect-needs-input', runbook.keyOf('detect'), message)
+  }
+  const everyMs = detect.duration('every') ?? HOUR_MS
+  if (everyMs < MIN_SAMPLE_INTERVAL_MS)
+    context.reporter.error('detect-too-often', detect.at('every'), '"every" must be at least 1s.')
   return {
-    everyMs: detect.duration('every') ?? HOUR_MS,
+    everyMs,
     for: detect.int('for') ?? 1,
     againMs: detect.duration('again') ?? HOUR_MS,
+    ...(detect.bool('shadow') ? { shadow: true as const } : {}),
   }
 }
 

@@ -118,6 +118,9 @@ export const RULES = {
   'once-for-affects':
     'An action with "once" cannot use "affects", because limits and decisions are about the proposed targets only.',
   'batches-once': 'An action with "once" runs once, so it has no batches.',
+  'detect-too-often': 'Detection samples the symptom at most once a second.',
+  'detect-needs-input':
+    'Detection samples the symptom with the defaults of the inputs, so each input must be optional or have a default.',
   'detect-without-symptom': 'To detect an incident by itself, the engine needs the symptom.',
   'plan-too-large': 'The compiled plan is part of each workflow, and has at most 128 kB.',
   'too-many-events':

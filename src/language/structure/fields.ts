@@ -78,7 +78,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
   detect: {
     doc: 'How the engine detects the symptom by itself.',
     fields: {
-      every: { form: 'duration', required: true, doc: 'How often the symptom is sampled.' },
+      every: { form: 'duration', required: true, doc: 'How often the symptom is sampled; at least 1s.' },
       for: {
         form: { int: { min: 1, max: 100 } },
         doc: 'How many consecutive samples must show the symptom.',
@@ -88,6 +88,11 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
         form: 'duration',
         doc: 'How long a key stays quiet after its incident closed with the symptom still present.',
         default: '1h',
+      },
+      shadow: {
+        form: 'bool',
+        doc: 'If true, detection opens no incidents. `runbook detect report` shows what it would have opened.',
+        default: 'false',
       },
     },
   },
