@@ -2,6 +2,7 @@ import { activityInfo, cancellationSignal, heartbeat, sleep } from '@temporalio/
 import { ApplicationFailure, TemporalFailure } from '@temporalio/common'
 import { scrubSecrets } from '../src/config/secret.ts'
 import type { GateResolution } from '../src/core/decision.ts'
+import type { DetectAnswer, DetectRequest } from '../src/core/detection.ts'
 import { isRunbookError, messageOf, type ErrorCode, type RunbookError } from '../src/core/errors.ts'
 import { incidentOfGate, type Outcome } from '../src/core/incident.ts'
 import type { Evidence } from '../src/core/evidence.ts'
@@ -44,6 +45,7 @@ export interface DiagnoseActivities {
   escalate(incident: string, escalation: Escalation): Promise<void>
   handOff(incident: string, type: string, inputs: JsonObject): Promise<{ incident: string }>
   close(incident: string, closing: ClosingRequest): Promise<{ outcome: Outcome; reason: string }>
+  detect(request: DetectRequest): Promise<DetectAnswer>
 }
 
 /**
@@ -109,6 +111,8 @@ export function createDiagnoseActivities(
       const { outcome, reason } = await closeIncident(database, { incident, ...closing, ...unsettled })
       return { outcome, reason }
     },
+    // It belongs to no incident. Whoever starts this workflow by hand gets a sample that counts only once per interval.
+    detect: (request) => withHeartbeat({}, () => dependencies.detect(request)),
   })
 }
 

@@ -1,3 +1,4 @@
+import type { DetectAnswer, DetectRequest } from '../src/core/detection.ts'
 import type { JsonObject } from '../src/core/json.ts'
 import type { Deciders } from '../src/gate/deciders.ts'
 import type { Keyring } from '../src/gate/keyring.ts'
@@ -16,6 +17,8 @@ export interface ActivityDependencies extends Deciders {
   waitWhileDownMs?: number
   /** Notifies a channel. Returns the result as text; null if no such channel is configured. Throws if the message was not delivered. */
   notify(channel: string, message: string): Promise<string | null>
+  /** Samples a symptom and acts on what it finds. */
+  detect(request: DetectRequest): Promise<DetectAnswer>
   /** Opens or joins an incident of another type. */
   openIncident(type: string, inputs: JsonObject, requester: string, parent: string): Promise<{ incident: string }>
 }

@@ -7,6 +7,7 @@ import type { Database } from '../src/history/database.ts'
 import { endOutages } from '../src/history/outages.ts'
 import { evidenceBody, recordEvidence, setState } from '../src/history/record.ts'
 import type { CheckRequest } from '../src/interpreter/host.ts'
+import type { Targets } from '../src/targets/targets.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { observe, type Observation } from './checks/run-check.ts'
 import { INCIDENT_CANCELLED } from '../src/interpreter/incident-cancelled.ts'
@@ -33,11 +34,7 @@ export async function runChecks(
   // A permit compares the time of a re-check's evidence with the clock of the engine's database. So the time is read
   // from that clock, before anything is observed.
   const startedAt = stages.some(({ at }) => at === 'recheck') ? await readNow(database) : new Date().toISOString()
-  const observations = await Promise.all(
-    requests.map((request) =>
-      request.unavailable === undefined ? observe(request, targets, startedAt) : unavailable(request, startedAt),
-    ),
-  )
+  const observations = await Promise.all(requests.map((request) => observeRequest(request, targets, startedAt)))
   const down = observations.flatMap((one) => one.down ?? [])
   let found = observations.map(({ evidence }) => evidence)
   // Only the diagnosis changes the incident's state; checks at other stages run within the states `applying` and `verifying`.
@@ -72,6 +69,15 @@ export function withNote({ evidence, down }: Observation, note: string): Evidenc
   if (!down) return evidence
   const error = `${evidence.error ?? down.why}; ${note}`
   return { ...evidence, error, ref: digest(evidenceBody({ status: evidence.status, error })) }
+}
+
+/** Runs one check and stores nothing. A check that cannot run is a failed one. */
+export async function observeRequest(
+  request: CheckRequest,
+  targets: Targets,
+  startedAt = new Date().toISOString(),
+): Promise<Observation> {
+  return request.unavailable === undefined ? observe(request, targets, startedAt) : unavailable(request, startedAt)
 }
 
 function unavailable({ place, name, kind, unavailable: error = '' }: CheckRequest, startedAt: string): Observation {

@@ -21,6 +21,9 @@ import { longestPollMs } from '../src/interpreter/poll.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
 import { handleSignals } from './signals.ts'
 
+/** Beside the workflow of every incident, which is the default, the bundle has this one. */
+export { detect } from './detect.ts'
+
 /** Checks with at most this timeout run as a local activity: the history then has one marker instead of three events and a workflow task. */
 const MAX_LOCAL_CHECK_TIMEOUT_MS = 5_000
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' } as const

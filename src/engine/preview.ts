@@ -1,6 +1,6 @@
 import { describeColumns } from '../../activities/checks/describe-columns.ts'
 import { previewAction } from '../../activities/preview-action.ts'
-import { runCheck } from '../../activities/checks/run-check.ts'
+import { observeRequest } from '../../activities/run-checks.ts'
 import { isAutoApproved } from '../../activities/is-auto-approved.ts'
 import type { Config } from '../config/config.ts'
 import { effectiveApproval } from '../core/approval.ts'
@@ -161,17 +161,11 @@ class PreviewHost implements Host {
   }
 
   async runChecks(requests: CheckRequest[]): Promise<Evidence[]> {
-    const found = await Promise.all(requests.map((request) => this.#runCheck(request)))
+    const found = await Promise.all(
+      requests.map(async (request) => (await observeRequest(request, this.#targets)).evidence),
+    )
     this.evidence.push(...found.map((one, i) => ({ ...one, parameters: requests[i]!.parameters })))
     return found
-  }
-
-  async #runCheck(request: CheckRequest): Promise<Evidence> {
-    const { place, name, kind, unavailable: error } = request
-    if (error === undefined) return runCheck(request, this.#targets)
-    const startedAt = new Date().toISOString()
-    const ref = digest({ error })
-    return { place, name, kind, status: 'failed', error, ref, truncated: false, startedAt, durationMs: 0 }
   }
 
   async propose(draft: ProposalDraft): Promise<never> {

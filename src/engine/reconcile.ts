@@ -3,6 +3,8 @@ import type { Outcome } from '../core/incident.ts'
 import { incidentsToStart } from '../history/accept.ts'
 import { closeIncident } from '../history/close.ts'
 import { readableInputs, readIncident } from '../history/incidents.ts'
+import { incidentsToSample } from '../history/detection.ts'
+import { askForSample } from './detection/ask-for-sample.ts'
 import { closeOutdated, outdatedIncidents } from './close-outdated.ts'
 import { announceEnd, unannounced } from './announce-end.ts'
 import { readPlan } from '../history/plans.ts'
@@ -16,6 +18,8 @@ export interface Reconciled {
   started: string[]
   signalled: string[]
   closed: string[]
+  /** Those whose symptom is sampled because an alert ended. */
+  sampled: string[]
 }
 
 const BATCH = 100
@@ -40,7 +44,7 @@ const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
  * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
- * decided but not acted on, closes incidents whose workflow ended without closing them or whose version has no workers any more, and notifies people of
+ * decided but not acted on, starts samples that were asked for, closes incidents whose workflow ended without closing them or whose version has no workers any more, and notifies people of
  * incidents that failed or were escalated, where nobody was. Several processes may do this at once.
  * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
@@ -54,6 +58,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
       await wakeIncident(engine, id, { insist: true })
       return true
     }),
+    sampled: await forEach(await incidentsToSample(engine.database, BATCH), errors, (id) => askForSample(engine, id)),
     closed: [...outdated, ...(await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)))],
   }
   await forEach(await unannounced(engine), errors, (id) => announceEnd(engine, id))
@@ -104,7 +109,7 @@ async function start(engine: Engine, incident: string): Promise<boolean> {
 async function toSignal({ database }: Engine): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(
     `WITH waiting AS (
-       SELECT i.id, i.rung_at, coalesce(i.cancelled_at, g.decided_at) AS since
+       SELECT i.id, i.rung_at, coalesce(i.cancelled_at, g.decided_at, g.opened_at) AS since
        FROM runbook.incidents i LEFT JOIN runbook.gates g
          ON g.incident = i.id AND g.round = (SELECT max(round) FROM runbook.gates WHERE incident = i.id)
        WHERE i.closed_at IS NULL AND i.started_at IS NOT NULL AND (i.cancelled_at IS NOT NULL

@@ -12,6 +12,8 @@ import { forgetOldWorkers, REPORT_INTERVAL_MS, reportWorker } from '../history/w
 import { countedStalls, logStalls } from '../targets/stalls.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
 import { deliverAgain } from './deliver.ts'
+import { detect } from './detection/detect.ts'
+import { detectorsKeeper } from './detection/keep-detectors.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 import { reconcile } from './reconcile.ts'
@@ -24,7 +26,7 @@ export interface EngineWorker {
 
 const REPEAT_INTERVAL_MS = 2_000
 
-/** Runs incidents in this process until it is stopped, and with them the reconciler and the delivery of messages. */
+/** Runs incidents in this process until it is stopped, and with them the reconciler, the delivery of messages and detection. */
 export async function runWorker(
   engine: Current<Engine>,
   roles: Role[],
@@ -38,11 +40,13 @@ export async function runWorker(
   })
   const stopped = new AbortController()
   const { signal } = stopped
+  const keepDetectors = detectorsKeeper()
   // Apart from each other: a channel that does not answer must not delay a decision that the reconciler carries on.
   const repeated = roles.includes('diagnose')
     ? [
         repeat('reconciler', () => engine.use((current) => reconcileOnce(current, log)), log, signal),
         repeat('delivery of messages', () => engine.use(deliverAgain), log, signal),
+        repeat('schedules of detection', () => engine.use(keepDetectors), log, signal),
       ]
     : []
   const reporting = keepReporting(engine.value, signal)
@@ -67,6 +71,7 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
     requesterMayApprove: config.requesterMayApprove,
     waitWhileDownMs: config.waitWhileDownMs,
     notify: (channel, message) => notifyChannel(config.channels, channel, message),
+    detect: (request) => detect(engine, request),
     openIncident: (type, inputs, requester, parent) =>
       trigger(engine, { type, inputs, requester, parent, idempotencyKey: handOffKey(parent, type, inputs) }),
   }

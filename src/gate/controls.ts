@@ -4,9 +4,9 @@ import type { Json } from '../core/json.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import type { Queryable } from '../history/database.ts'
 
-/** A switch that is on while its row exists. While it is on, the permits that it covers are refused. */
+/** A switch that is on while its row exists. While a freeze or a breaker is on, the permits that it covers are refused. */
 export interface Control {
-  /** `freeze`, or `breaker/<connection>`. */
+  /** `freeze`, or `breaker/<connection>`. (`detection/<runbook>` pauses detection and refuses no permits.) */
   name: string
   /** Who switched it on; `engine` for a breaker that the engine opened. */
   person: string
@@ -21,6 +21,11 @@ export const FREEZE = 'freeze'
 /** Stops the remedies that write to one connection. */
 export function breakerOf(connection: string): string {
   return `breaker/${connection}`
+}
+
+/** Pauses the samples of one runbook. */
+export function pauseOf(runbook: string): string {
+  return `detection/${runbook}`
 }
 
 export interface ControlChange {
@@ -48,11 +53,12 @@ export async function switchControl(db: Queryable, change: ControlChange): Promi
   return switched.rows[0]!.switched
 }
 
-/** The controls that are on, `freeze` first. */
+/** The controls that are on and block remedies, `freeze` first. */
 export async function readControls(db: Queryable): Promise<Control[]> {
   const found = await db.query<Control>(
     `SELECT name, person, reason, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at
-     FROM runbook.controls ORDER BY name DESC`,
+     FROM runbook.controls WHERE name = $1 OR starts_with(name, $2) ORDER BY name DESC`,
+    [FREEZE, breakerOf('')],
   )
   return found.rows
 }

@@ -23,18 +23,19 @@ export async function resolveGateRow(database: Database, id: string): Promise<Ga
 async function moveOn(connection: Connection, incident: LockedIncident, gate: GateRow, now: Date): Promise<GateRow> {
   const undecided = gate.state === 'open'
   if ((undecided || gate.state === 'approved') && incident.cancelled && !(await hasPermit(connection, gate.id)))
-    return end(connection, gate, 'cancelled', `cancelled by ${incident.cancelledBy ?? 'somebody'}`)
+    return endGate(connection, gate, 'cancelled', `cancelled by ${incident.cancelledBy ?? 'somebody'}`)
   if (undecided && gate.expiresAt <= now) {
     if (gate.proposal.approval.onTimeout === 'escalate' && !gate.escalatedAt) return widen(connection, gate)
     const why = gate.escalatedAt ? 'twice unanswered' : 'nobody answered in time'
-    return end(connection, gate, 'expired', why)
+    return endGate(connection, gate, 'expired', why)
   }
   if (gate.state === 'approved' && lapsesAt(gate) <= now && !(await hasPermit(connection, gate.id)))
-    return end(connection, gate, 'lapsed', 'the approval was not applied while it was valid')
+    return endGate(connection, gate, 'lapsed', 'the approval was not applied while it was valid')
   return gate
 }
 
-async function end(connection: Connection, gate: GateRow, state: GateState, why: string): Promise<GateRow> {
+/** Ends a gate without a person's decision. */
+export async function endGate(connection: Connection, gate: GateRow, state: GateState, why: string): Promise<GateRow> {
   await connection.query('UPDATE runbook.gates SET state = $2, why = $3 WHERE id = $1', [gate.id, state, why])
   await recordEvents(connection, gate.incident, [
     {

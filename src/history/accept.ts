@@ -12,7 +12,7 @@ export interface NewIncident {
   planDigest: string
   key: string
   inputs: JsonObject
-  /** Who or what opens the incident: `person:<name>`, `alert:<source>` or `handoff:<incident>`. */
+  /** Who or what opens the incident: `person:<name>`, `alert:<source>`, `detect:<runbook>` or `handoff:<incident>`. */
   requester: string
   parent?: string
   /** A repeated request with the same value returns the same incident, even after that incident has closed. */
@@ -88,7 +88,7 @@ async function earlierRequest(
 
 /**
  * Counts the report on the key's last incident while the key is quiet; undefined when it is not. A key whose last incident was
- * resolved or cleared is not quiet, because the symptom was gone.
+ * resolved or cleared is not quiet, because the symptom was gone. The same is true after a sample that did not find the symptom.
  */
 async function countOnQuietKey(
   connection: Connection,
@@ -100,7 +100,7 @@ async function countOnQuietKey(
   const counted = await connection.query<Accepted>(
     `UPDATE runbook.incidents SET occurrences = occurrences + 1
      WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $1 AND type = $2)
-       AND closed_at > clock_timestamp() - $3 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared')
+       AND closed_at > clock_timestamp() - $3 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared') AND symptom_gone_at IS NULL
      RETURNING id AS incident, false AS created, occurrences, true AS quiet`,
     [key, type, quietMs],
   )

@@ -5,6 +5,7 @@ import { formatPlace } from '../core/place.ts'
 import type { NewIncident } from './accept.ts'
 import { lockName } from './advisory-locks.ts'
 import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
+import { wantSample } from './detection.ts'
 import { recordEvents } from './record.ts'
 
 /** How many alerts of one incident are each an event of its history; the others are only counted and listed. */
@@ -69,12 +70,12 @@ function alertEvent({ source, fingerprint, status, labels, url, startsAt }: Aler
 
 /**
  * Records that an alert does not fire any more. Returns the incident that it belongs to; null if it was never received while it fired,
- * or could not be matched.
+ * or could not be matched. `wantsSample`: the incident waits at a gate, so its symptom is to be sampled now.
  */
 export async function resolveAlert(
   database: Database,
   alert: Alert,
-): Promise<{ incident: string | null; known: boolean }> {
+): Promise<{ incident: string | null; known: boolean; wantsSample?: boolean }> {
   return transaction(database, async (connection) => {
     await lockName(connection, 'alert', `${alert.source}/${alert.fingerprint}`)
     const before = await connection.query<{ incident: string | null; status: Alert['status'] }>(
@@ -88,9 +89,10 @@ export async function resolveAlert(
          starts_at = coalesce($3, starts_at), deliveries = deliveries + 1 WHERE source = $1 AND fingerprint = $2`,
       [alert.source, alert.fingerprint, alert.startsAt],
     )
-    if (known.status === 'firing' && known.incident && (await isRecorded(connection, known.incident)))
+    if (known.status !== 'firing' || !known.incident) return { incident: known.incident, known: true }
+    if (await isRecorded(connection, known.incident))
       await recordEvents(connection, known.incident, [alertEvent(alert)])
-    return { incident: known.incident, known: true }
+    return { incident: known.incident, known: true, wantsSample: await wantSample(connection, known.incident) }
   })
 }
 
@@ -184,7 +186,7 @@ export async function readAlertState(
   const quiet = await db.query<{ incident: string; until: Date }>(
     `SELECT id AS incident, closed_at + $3 * interval '1 millisecond' AS until FROM runbook.incidents
      WHERE number = (SELECT max(number) FROM runbook.incidents WHERE key = $2 AND type = $1)
-       AND closed_at > clock_timestamp() - $3 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared')`,
+       AND closed_at > clock_timestamp() - $3 * interval '1 millisecond' AND outcome NOT IN ('resolved', 'cleared') AND symptom_gone_at IS NULL`,
     [type, key, quietMs],
   )
   const last = await db.query<NonNullable<AlertState['last']>>(

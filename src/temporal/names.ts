@@ -24,3 +24,11 @@ function queuePrefix(taskQueue: string, irVersion: number): string {
 export function workflowType(runbook: string): string {
   return `runbook.${runbook}`
 }
+
+/** The type of the workflow that samples a symptom. The types of incidents begin with `runbook.`, so no runbook has this one. */
+export const DETECT = 'detect'
+
+/** The id of a runbook's schedule, whose workflows have this id and the time; or of the workflow that samples one incident. */
+export function detectionId(engine: string, about: string): string {
+  return `${DETECT}/${engine}/${about}`
+}

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { detect } from '../../src/engine/detection/detect.ts'
 import { turnFreeze } from '../../src/engine/freeze.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
@@ -22,6 +23,7 @@ const GROWING = [
   'alerts',
   'decisions',
   'effects',
+  'episodes',
   'events',
   'evidence',
   'gates',
@@ -38,13 +40,14 @@ const GROWING = [
 const ONLY_WRITTEN = ['tallies']
 /**
  * Tables that stay small. They have one row for each version of a runbook, author of a runbook, change of a control,
- * migration, incident that waits for a lease or for a connection, recent start of a worker, or message that a channel
- * has not accepted yet. One of the tables has a single row.
+ * migration, incident that waits for a lease or for a connection, recent start of a worker, message that a channel
+ * has not accepted yet, or runbook that is sampled. One of the tables has a single row.
  */
 const SMALL = [
   'control_events',
   'controls',
   'deliveries',
+  'detectors',
   'engine',
   'lease_waiters',
   'migrations',
@@ -66,6 +69,10 @@ beforeAll(async () => {
   const two = { ...approval, count: 2 } as typeof approval
   world = await openWorkflowWorld(inject('stack'), [
     thingsPlan('things', { remedies: { mend: mending({ limits, approval: two }) } }),
+    thingsPlan('sampled', {
+      inputs: { group: { type: 'string', optional: true, default: 'sampled' } },
+      detect: { everyMs: 2, for: 1, againMs: 3_600_000 },
+    }),
   ])
   await fillHistory(world.history.superuser, world.history.planDigest, 'mend')
   await explainSessions()
@@ -127,6 +134,11 @@ async function useEverything(): Promise<void> {
   for (const filter of [{}, { state: 'open' }, { state: 'closed' }, { type: 'things' }, { before: 20_000 }] as const)
     await listIncidents(database, { limit: 100, ...filter })
   await listIncidents(database, { limit: 100, state: 'open', type: 'things', before: FILLED_INCIDENTS })
+  await world.addThings('sampled', 's1')
+  for (const state of ['bad', 'bad', 'good']) {
+    await world.things.query(`UPDATE things SET state = $1 WHERE grp = 'sampled'`, [state])
+    await detect(engine, { runbook: 'sampled', limitMs: 10_000 })
+  }
   await reconcile(engine)
   for (const on of [true, false])
     await turnFreeze(world.history.applicationUrl, { on, person: 'operator', reason: 'a test' })

@@ -33,6 +33,8 @@ export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy
       `notes (incident, person, body, at) SELECT 'INC-' || n, 'lead', 'filled', ${at} ${each}`,
       `tallies (incident, actor, what, count) SELECT 'INC-' || n, 'person:lead', 'notes', 1 ${each}`,
       `alerts (source, fingerprint, status, incident, labels, annotations, first_at) SELECT 'alertmanager', 'f' || n, 'firing', 'INC-' || n, '{}', '{}', ${at} ${each}`,
+      `episodes (runbook, type, key, first_at, counted_at, last_at, confirmed_at, ended_at, state)
+       SELECT 'sampled', 'sampled', 'sampled/' || n % 1000, ${at}, ${at}, ${at}, ${at}, ${at}, 'shadow' ${each}`,
       `verdicts (gate, connection, held, at) SELECT ${gate}, 'db', true, ${at} ${each}`,
       `requests (idempotency_key, fingerprint, incident, at) SELECT 'filled:' || n, '', 'INC-' || n, ${at} ${each}`,
     ])

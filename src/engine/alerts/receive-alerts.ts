@@ -2,6 +2,7 @@ import { scrubSecrets } from '../../config/secret.ts'
 import type { Alert, AlertSource } from '../../core/alert.ts'
 import { defined } from '../../core/defined.ts'
 import { acceptAlert, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
+import { askForSample } from '../detection/ask-for-sample.ts'
 import type { Engine } from '../engine.ts'
 import { isUnusableRequest, newIncident, startAccepted } from '../trigger.ts'
 import type { DeliveryAnswer } from '../views/view-types.ts'
@@ -42,7 +43,9 @@ async function receiveAlert(
   if ('problem' in alert) return { ...alert, result: 'refused' }
   const { fingerprint } = alert
   if (alert.status === 'resolved') {
-    const { incident, known } = await resolveAlert(engine.database, withoutSecrets(alert))
+    const { incident, known, wantsSample } = await resolveAlert(engine.database, withoutSecrets(alert))
+    // The answer does not wait for Temporal: the incident is marked, and the reconciler starts what could not be started here.
+    if (incident !== null && wantsSample) void askForSample(engine, incident).catch(() => {})
     if (known) return defined({ fingerprint, result: 'resolved' as const, incident: incident ?? undefined })
   }
   const matched = matchAlert(engine.config.alerts, alert)

@@ -1,0 +1,31 @@
+/** What a run of the workflow `detect` does: samples a runbook, or the open gate of one incident. */
+export type DetectRequest = ({ runbook: string } | { incident: string }) & {
+  /** How long all checks together may take. */
+  limitMs: number
+}
+
+/** One evaluation of a symptom. A sample that could not be read says nothing about the symptom. */
+export interface Sample {
+  symptom: boolean | 'unreadable'
+  /** Why it could not be read. */
+  problem?: string
+  ms: number
+  /** The size of what the checks returned. */
+  rows: number
+  bytes: number
+}
+
+/** What a run of `detect` did, for Temporal's UI. */
+export interface DetectAnswer {
+  symptom: boolean | 'unreadable' | 'not sampled'
+  /** What was done about it, in one sentence. */
+  did: string
+}
+
+export const EPISODE_STATES = ['counting', 'shadow', 'maintenance', 'opened', 'joined', 'quiet'] as const
+
+/**
+ * What became of an episode. `counting`: there are not enough samples yet. `shadow` and `maintenance`: it opened nothing, for this reason.
+ * `quiet`: it was counted on an incident that closed with the symptom present.
+ */
+export type EpisodeState = (typeof EPISODE_STATES)[number]

@@ -1,0 +1,51 @@
+import { canonical, sha256Hex } from '../../core/canonical.ts'
+import type { JsonObject } from '../../core/json.ts'
+import type { Plan, PlanCheck } from '../../core/plan.ts'
+import { closure } from '../../interpreter/scope.ts'
+import { diagnoseQueue } from '../../temporal/names.ts'
+import type { DetectionSchedule } from '../../temporal/schedules.ts'
+import type { Engine } from '../engine.ts'
+
+/** What a sample may wait for besides its checks: a free slot, memory, and the engine's database. */
+const GRACE_MS = 90_000
+
+/** The checks that the symptom needs, in the plan's order. */
+export function symptomChecks({ checks, symptom }: Pick<Plan, 'checks' | 'symptom'>): PlanCheck[] {
+  return closure(checks, symptom?.checks ?? [])
+}
+
+/** The connections that these checks read. */
+export function connectionsOfChecks(checks: PlanCheck[]): string[] {
+  const names = checks.flatMap(({ with: { connection } }) =>
+    connection && 'lit' in connection && typeof connection.lit === 'string' ? [connection.lit] : [],
+  )
+  return [...new Set(names)].sort()
+}
+
+/** How long a sample of the plan may take: its checks may have to run one after the other. */
+export function sampleLimitMs(plan: Pick<Plan, 'checks' | 'symptom'>): number {
+  return symptomChecks(plan).reduce((sum, check) => sum + check.timeoutMs, GRACE_MS)
+}
+
+/** The schedules of the loaded runbooks that have `detect`, as texts by runbook. */
+export function detectionSpecs({ catalogue, config }: Pick<Engine, 'catalogue' | 'config'>): Record<string, string> {
+  const taskQueue = diagnoseQueue(config.temporal.taskQueue)
+  const specs: Record<string, string> = {}
+  for (const [name, { plan }] of catalogue.byName) {
+    if (!plan.detect) continue
+    const { everyMs } = plan.detect
+    specs[name] = canonical({
+      everyMs,
+      offsetMs: offsetOf(name, everyMs),
+      limitMs: sampleLimitMs(plan),
+      taskQueue,
+    } satisfies DetectionSchedule as unknown as JsonObject)
+  }
+  return specs
+}
+
+/** Spreads the samples of many runbooks over the interval. The same runbook always has the same place in it. */
+function offsetOf(runbook: string, everyMs: number): number {
+  const seconds = Math.floor(everyMs / 1_000)
+  return (Number.parseInt(sha256Hex(runbook).slice(0, 8), 16) % seconds) * 1_000
+}

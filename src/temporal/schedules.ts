@@ -1,0 +1,60 @@
+import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client } from '@temporalio/client'
+import type { DetectRequest } from '../core/detection.ts'
+import { DETECT } from './names.ts'
+
+/** When a runbook is sampled, and by which workers. */
+export interface DetectionSchedule {
+  everyMs: number
+  /** Where in the interval its samples begin. */
+  offsetMs: number
+  /** How long one sample may take. */
+  limitMs: number
+  taskQueue: string
+}
+
+const TIMEOUT_MS = 5_000
+/** The shortest that Temporal accepts. Samples that were missed are not made up for. */
+const CATCH_UP = '10s'
+
+/**
+ * Creates the schedule, or changes it to be like this. A run that has not ended when the next one is due makes that one be left out, so
+ * runs never pile up.
+ */
+export async function applySchedule(
+  client: Client,
+  id: string,
+  request: DetectRequest,
+  { everyMs, offsetMs, limitMs, taskQueue }: DetectionSchedule,
+  isPaused: boolean,
+): Promise<void> {
+  const wanted = {
+    spec: { intervals: [{ every: everyMs, offset: offsetMs }] },
+    action: {
+      type: 'startWorkflow' as const,
+      workflowType: DETECT,
+      workflowId: id,
+      taskQueue,
+      args: [request],
+      workflowExecutionTimeout: 2 * limitMs,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
+    state: { paused: isPaused, note: isPaused ? 'runbook detect pause' : '' },
+  }
+  await client.withDeadline(Date.now() + TIMEOUT_MS, async () => {
+    try {
+      await client.schedule.create({ scheduleId: id, ...wanted })
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error
+      await client.schedule.getHandle(id).update(() => wanted)
+    }
+  })
+}
+
+/** A schedule that does not exist is no error. */
+export async function deleteSchedule(client: Client, id: string): Promise<void> {
+  await client
+    .withDeadline(Date.now() + TIMEOUT_MS, () => client.schedule.getHandle(id).delete())
+    .catch((error: unknown) => {
+      if (!(error instanceof ScheduleNotFoundError)) throw error
+    })
+}
