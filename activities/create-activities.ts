@@ -111,7 +111,7 @@ export function createDiagnoseActivities(
       const { outcome, reason } = await closeIncident(database, { incident, ...closing, ...unsettled })
       return { outcome, reason }
     },
-    // It belongs to no incident. Whoever starts this workflow by hand gets a sample that counts only once per interval.
+    // It belongs to no incident. A sample that a person starts by hand counts only once per interval.
     detect: (request) => withHeartbeat({}, () => dependencies.detect(request)),
   })
 }

@@ -25,7 +25,7 @@ export interface DetectAnswer {
 export const EPISODE_STATES = ['counting', 'shadow', 'maintenance', 'opened', 'joined', 'quiet'] as const
 
 /**
- * What became of an episode. `counting`: there are not enough samples yet. `shadow` and `maintenance`: it opened nothing, for this reason.
+ * The outcome of an episode so far. `counting`: there are not enough samples yet. `shadow` and `maintenance`: it opened nothing, for this reason.
  * `quiet`: it was counted on an incident that closed with the symptom present.
  */
 export type EpisodeState = (typeof EPISODE_STATES)[number]

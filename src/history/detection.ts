@@ -99,7 +99,7 @@ export async function recordPresent(
   return stored.rows[0]!
 }
 
-/** Records what became of an episode. */
+/** Records the outcome of an episode so far. */
 export async function setEpisode(
   db: Queryable,
   id: string,

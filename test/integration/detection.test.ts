@@ -1,12 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { Plan } from '../../src/core/plan.ts'
+import { receiveAlerts } from '../../src/engine/alerts/receive-alerts.ts'
 import { detect } from '../../src/engine/detection/detect.ts'
 import { detectorsKeeper } from '../../src/engine/detection/keep-detectors.ts'
 import { flushSamples } from '../../src/engine/detection/samples.ts'
 import type { Engine } from '../../src/engine/engine.ts'
+import { reconcile } from '../../src/engine/reconcile.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { pauseOf, switchControl } from '../../src/gate/controls.ts'
+import { voidGate } from '../../src/gate/void-gate.ts'
 import { closeIncident } from '../../src/history/close.ts'
+import { wantSample } from '../../src/history/detection.ts'
 import { engineId } from '../../src/history/engine-id.ts'
 import { readIncident } from '../../src/history/incidents.ts'
 import { detectionId } from '../../src/temporal/names.ts'
@@ -30,6 +34,7 @@ beforeAll(async () => {
   installRuntime('ERROR')
   world = await openWorkflowWorld(inject('stack'), [
     ...NAMES.map((name) => watched(name)),
+    thingsPlan('alerted', { inputs: { group: { type: 'string', optional: true, default: 'alerted' } } }),
     watched('slowly', { everyMs: 600_000 }),
     watched('shadowed', { shadow: true }),
     watched('scheduled', { everyMs: 1_000 }),
@@ -65,7 +70,7 @@ const episodes = async (runbook: string) =>
   ).rows
 
 describe('detection opens an incident', () => {
-  test('after enough samples one after the other; a sample without the symptom begins the count anew', async () => {
+  test('after enough samples one after the other; a sample without the symptom starts the count again', async () => {
     expect(await sample('counted')).toEqual({ symptom: false, did: 'nothing to do' })
     await makeBad('counted')
     expect(await sample('counted')).toEqual({ symptom: true, did: 'sample 1 of 2 that showed the symptom' })
@@ -92,7 +97,7 @@ describe('detection opens an incident', () => {
     expect(await incidents('slowly')).toEqual([])
   })
 
-  test('also when samples that could not be read lie between: they neither count nor begin the count anew', async () => {
+  test('also when samples that could not be read lie between: they neither count nor start the count again', async () => {
     await makeBad('unread')
     await sample('unread')
     await world.things.query('ALTER TABLE things RENAME TO hidden')
@@ -227,6 +232,65 @@ describe('a gate whose symptom is gone is voided, and its incident ends as clear
   })
 })
 
+describe('an alert that ends asks for a sample of its incident', () => {
+  const receive = async (status: 'firing' | 'resolved') => {
+    const alerts = [{ match: { alertname: 'Things' }, incident: 'alerted', inputs: {} }]
+    const alert = { status, labels: { alertname: 'Things' }, startsAt: '2026-03-14T03:10:37.000Z', fingerprint: 'f1' }
+    const delivery = { version: '4', groupKey: '{}', alerts: [alert] }
+    const configured = { ...engine, config: { ...engine.config, alerts } }
+    return (await receiveAlerts(configured, 'alertmanager', JSON.stringify(delivery))).alerts[0]!
+  }
+  let worker: { stop(): Promise<void> }
+  beforeEach(async () => {
+    worker = await world.startWorker()
+  })
+  afterEach(() => worker.stop())
+
+  test('which voids the gate at once if the symptom is gone, without a schedule', async () => {
+    await makeBad('alerted')
+    const id = (await receive('firing')).incident!
+    await world.atGate(id)
+    await mend('alerted')
+    expect(await receive('resolved')).toMatchObject({ result: 'resolved', incident: id })
+    expect(await world.closed(id)).toMatchObject({
+      outcome: 'cleared',
+      rounds: [{ gate: { state: 'voided' } }, { gate: null }],
+    })
+  })
+
+  test('also when the process that received it ended before it started the sample: the reconciler starts it', async () => {
+    await makeBad('alerted')
+    const id = await world.open('alerted', 'alerted')
+    await world.atGate(id)
+    await mend('alerted')
+    expect(await wantSample(engine.database, id)).toBe(true)
+    expect((await reconcile(engine)).sampled).not.toContain(id)
+    await world.history.superuser.query(
+      `UPDATE runbook.incidents SET sample_wanted_at = sample_wanted_at - interval '5 seconds' WHERE id = $1`,
+      [id],
+    )
+    expect((await reconcile(engine)).sampled).toContain(id)
+    expect(await world.closed(id)).toMatchObject({ outcome: 'cleared' })
+    expect(await wantSample(engine.database, id)).toBe(false)
+    expect((await reconcile(engine)).sampled).toEqual([])
+  })
+
+  test('and a gate that was voided while the signal to its workflow was lost is carried on by the reconciler', async () => {
+    await makeBad('alerted')
+    const id = await world.open('alerted', 'alerted')
+    await world.atGate(id)
+    await mend('alerted')
+    expect(await voidGate(engine.database, `${id}.r1`, 'by the test')).toBe(true)
+    expect(await voidGate(engine.database, `${id}.r1`, 'by the test')).toBe(false)
+    await world.history.superuser.query(
+      `UPDATE runbook.gates SET opened_at = opened_at - interval '1 minute' WHERE incident = $1`,
+      [id],
+    )
+    expect((await reconcile(engine)).signalled).toContain(id)
+    expect(await world.closed(id)).toMatchObject({ outcome: 'cleared' })
+  })
+})
+
 describe('the schedules', () => {
   const only = (...names: string[]): Engine => ({
     ...engine,
@@ -300,7 +364,7 @@ describe('the schedules', () => {
     expect(await episodes('slowly')).toEqual([])
   })
 
-  test('are those of the files that were loaded last, whichever worker reports last', async () => {
+  test('are those of the files that were loaded last, no matter which worker reports last', async () => {
     const withEvery = (everyMs: number, loadedAt: Date): Engine => {
       const { byName } = only('scheduled').catalogue
       const loaded = byName.get('scheduled')!
