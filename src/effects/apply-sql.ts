@@ -14,6 +14,7 @@ import { beginBounded, enterLedger, raiseFence, type LedgerEntry, type StoredEnt
 import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { sqlReason, sqlState, sqlVerdict } from './sql-errors.ts'
+import { isStandby, standbyError } from './standby.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
 /** One attempt at one effect in a database that has our ledger. */
@@ -51,23 +52,10 @@ export async function applySql(
   const outcome = await withPostgres(target, (client) => inTransaction(attempt, client)).catch(
     async (error: unknown): Promise<Outcome> => {
       if (error instanceof CommitInDoubt) return { stored: await readLedger(attempt) }
-      throw isStandby(error) ? standby(target) : error
+      throw isStandby(error) ? standbyError(target) : error
     },
   )
   return 'answer' in outcome ? outcome.answer : record(attempt, resultOf(entry, outcome))
-}
-
-/**
- * Whether the server refused the write because it is a standby (SQLSTATE 25006), for example after a failover. Then
- * nothing was changed.
- */
-function isStandby(error: unknown): boolean {
-  return sqlState(error) === '25006'
-}
-
-function standby({ connection, address }: PostgresTarget): RunbookError {
-  const message = `connection ${connection}: PostgreSQL at ${address} accepts no writes now: it is a standby, or set to read-only`
-  return new RunbookError('RUNBOOK_UNREACHABLE', message, { connection, down: true })
 }
 
 /**

@@ -13,6 +13,7 @@ import { beginBounded } from './ledger.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { sqlReason, sqlVerdict } from './sql-errors.ts'
+import { requirePrimary } from './standby.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
 /**
@@ -56,6 +57,8 @@ async function attempt(
   let isIntended = false
   try {
     return await withPostgres(target, async (client): Promise<Outcome> => {
+      // A standby would refuse the write after the intent, and the effect would be refused for ever.
+      await requirePrimary(client, target)
       // The deadline is computed before the permit is requested, so that the lease ends after the deadline.
       const deadline = await deadlineIn(client, limits.deadlineMs)
       const permit = await requestPermit(deps, request, limits.leaseMs)

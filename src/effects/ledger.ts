@@ -17,11 +17,12 @@ export type StoredEntry = Omit<LedgerEntry, 'key'>
 /** Begins a transaction in which every step has a time limit, even when this process is suspended during it. */
 export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE').catch((error: unknown) => {
-    // PostgreSQL refuses this statement with 0A000 only if it is a standby. The new error keeps this SQLSTATE, by which
-    // the caller knows that nothing was changed.
+    // Only a standby refuses this statement with 0A000. The new error has the SQLSTATE of every other write to a
+    // standby, by which the caller knows that nothing was changed and that it must try again.
     if (sqlState(error) !== '0A000') throw error
-    const message = 'the server is a read replica, which refuses writes: use the address of its primary'
-    throw Object.assign(new Error(message, { cause: error }), { code: '0A000' })
+    throw Object.assign(new Error('the server is a read replica, which refuses writes', { cause: error }), {
+      code: '25006',
+    })
   })
   await client.query(
     `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),

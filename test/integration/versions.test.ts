@@ -182,7 +182,14 @@ describe('PostgreSQL 15', async () => {
     const context = { targets, signal: new AbortController().signal }
     const preview = await previewAction('sql.update', { connection: 'c', ...update('replicated') }, context)
     expect(preview.warning).toContain('the write login is of a replica')
-    await expect(apply(on15, targets, 'sql.update', update('replicated'))).rejects.toThrow('is a read replica')
+    const unledgered = openTestTargets({ c: { ...connection, ledger: 'none' } })
+    for (const written of [targets, unledgered])
+      await expect(apply(on15, written, 'sql.update', update('replicated'))).rejects.toMatchObject({
+        message: expect.stringContaining('accepts no writes now: it is a read replica'),
+        // The engine waits for such a connection for as long as the approval is valid.
+        detail: { connection: 'c', down: true },
+      })
+    await unledgered.close()
     expect(await readRun(on15, 'replicated')).toMatchObject({ status: 'RUNNING' })
     const [finding] = await doctorConnections({ connections: { c: connection } })
     expect(finding).toMatchObject({
