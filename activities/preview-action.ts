@@ -42,14 +42,14 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
 }
 
 async function withObstacle(
-  { kind, preview, implementation }: Action,
+  { preview, implementation }: Action,
   parameters: JsonObject,
   context: PreviewContext,
 ): Promise<ActionPreview> {
   const shown = await preview(parameters, context)
   if (shown.warning !== undefined) return shown
-  const obstacle = await writeObstacle(kind.name, implementation, parameters, context.targets, context.obstacles)
-  return obstacle === undefined ? shown : { ...shown, warning: `it would be refused now: ${obstacle}` }
+  const obstacle = await writeObstacle(implementation, parameters, context.targets, context.obstacles)
+  return obstacle === undefined ? shown : { ...shown, warning: obstacle }
 }
 
 /** How often the action may be applied, as text; undefined if it is applied exactly once. */

@@ -1,5 +1,6 @@
 import { RunbookError } from '../../src/core/errors.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../src/core/json.ts'
+import { grantsOfAction } from '../../src/core/needed-grants.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite, Statement } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
@@ -67,6 +68,7 @@ export function guardedWrite(parameters: JsonObject, approved?: ActionPreview): 
     written,
     observe: counting(table, { ...where, ...set }),
     what: table,
+    needs: grantsOfAction('sql.update', parameters),
   }
 }
 

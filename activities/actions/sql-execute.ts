@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../src/core/json.ts'
+import { grantsOfAction } from '../../src/core/needed-grants.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { listParameter, recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
@@ -32,6 +33,7 @@ function declaredWrite(parameters: JsonObject): GuardedWrite {
     rows: wholeParameter(parameters, 'rows', 1),
     update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
     what: changedTables(recordParameter(parameters, 'tables')),
+    needs: grantsOfAction('sql.execute', parameters),
   }
 }
 

@@ -1,10 +1,9 @@
 import { messageOf } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
-import { grantsOfAction, type ColumnGrant } from '../../src/core/needed-grants.ts'
-import type { ActionImplementation, Statement } from '../../src/effects/action-implementation.ts'
+import type { ActionImplementation, GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { missingCommands, missingGrants, missingInLedger, refusesStatement } from '../../src/effects/missing-rights.ts'
 import { beginReadOnly, withPostgres } from '../../src/targets/open-postgres.ts'
-import { hiddenFromWrite } from '../../src/targets/row-security.ts'
+import { hiddenFromWrite } from '../../src/targets/row-security-writes.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
 const TIMEOUT_MS = 3_000
@@ -13,11 +12,10 @@ const TIMEOUT_MS = 3_000
 export type KnownObstacles = Map<string, Promise<string | undefined>>
 
 /**
- * Why the server of the write login would refuse any action now; undefined if no reason is known. This only reads. The
+ * A warning that the server of the write login would refuse the action now, or may refuse it; undefined if no reason is known. This only reads. The
  * write login may belong to another server than the read login, for example to a replica.
  */
 export async function writeObstacle(
-  kind: string,
   implementation: ActionImplementation,
   parameters: JsonObject,
   targets: Targets,
@@ -31,9 +29,8 @@ export async function writeObstacle(
   }
   try {
     if (implementation.protocol === 'sql') {
-      const { connection, update } = implementation.write(parameters)
-      const grants = grantsOfAction(kind, parameters)
-      return await once([connection, update.text], () => postgresObstacle(targets, connection, update, grants))
+      const write = implementation.write(parameters)
+      return await once([write.connection, write.update.text], () => postgresObstacle(targets, write))
     }
     if (implementation.protocol === 'script') {
       const connection = String(parameters['connection'])
@@ -41,28 +38,25 @@ export async function writeObstacle(
     }
     return undefined
   } catch (error) {
-    return `the write login cannot be used now: ${messageOf(error)}`
+    return refusedNow(`the write login cannot be used now: ${messageOf(error)}`)
   }
 }
 
 async function postgresObstacle(
   targets: Targets,
-  connection: string,
-  update: Statement,
-  grants: ColumnGrant[],
+  { connection, update, needs }: GuardedWrite,
 ): Promise<string | undefined> {
   const target = await targets.postgres(connection, 'write')
   return withPostgres(target, async (client) => {
     await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
     const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica')
-    const hidden = await hiddenFromWrite(client, update.text)
+    const hidden = await hiddenFromWrite(client, { update, needs })
     const inLedger = target.ledger === 'target' ? await missingInLedger(client) : []
     const refusal = await refusesStatement(client, update)
-    const missing = refusal === undefined ? [] : await missingGrants(client, grants)
+    const missing = refusal === undefined ? [] : await missingGrants(client, needs)
     await client.query('ROLLBACK')
-    if (rows[0]?.replica)
-      return `the write login is of a replica (${target.address}), which refuses writes: use the address of its primary`
-    if (hidden !== '') return hidden
+    if (rows[0]?.replica) return ofReplica(target.address)
+    if (hidden.text !== '') return hidden.isCertain ? refusedNow(hidden.text) : `it may be refused: ${hidden.text}`
     if (refusal !== undefined) return missingRight([missing.join('; ') || refusal, ...inLedger], connection)
     return inLedger.length > 0 ? missingRight(inLedger, connection) : undefined
   })
@@ -72,12 +66,22 @@ async function redisObstacle(targets: Targets, connection: string): Promise<stri
   const target = await targets.bullmq(connection, 'write')
   // If the login may not use INFO, nothing is known here, and the script itself refuses on a replica.
   const info = await target.redis.info('replication').catch(() => '')
-  if (/^role:slave/m.test(info))
-    return `the write login is of a replica (${target.address}), which refuses writes: use the address of its primary`
+  if (/^role:slave/m.test(info)) return ofReplica(target.address)
   const missing = await missingCommands(target)
   return missing.length > 0 ? missingRight(missing, connection) : undefined
 }
 
+function refusedNow(why: string): string {
+  return `it would be refused now: ${why}`
+}
+
+function ofReplica(address: string): string {
+  return refusedNow(
+    `the write login is of a replica (${address}), which refuses writes: use the address of its primary`,
+  )
+}
+
 function missingRight(rights: string[], connection: string): string {
-  return `missing right: the write login lacks ${rights.join('; ')}. "runbook connection prepare ${connection}" grants what the actions need`
+  const lacks = `missing right: the write login lacks ${rights.join('; ')}`
+  return refusedNow(`${lacks}. "runbook connection prepare ${connection}" grants what the actions need`)
 }

@@ -1,5 +1,6 @@
 import type { EffectResult } from '../core/effect.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { ColumnGrant } from '../core/needed-grants.ts'
 import type { ActionPreview } from '../core/proposal.ts'
 import type { BullmqTarget, Targets } from '../targets/targets.ts'
 
@@ -47,6 +48,8 @@ export interface GuardedWrite {
   observe?: Statement
   /** What is changed, such as `runs`; shown in messages. */
   what: string
+  /** The rights on tables that the statement needs. */
+  needs: ColumnGrant[]
 }
 
 /** The columns of a guarded write, with the numbers of its parameters. The names can be used in SQL within double quotes. */

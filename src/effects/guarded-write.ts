@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { JsonObject } from '../core/json.ts'
 import { columnsOf, isMovingTime, type Column } from '../targets/column-types.ts'
 import { withFittingLists } from '../targets/list-values.ts'
-import { hiddenFromWrite } from '../targets/row-security.ts'
+import { hiddenFromWrite } from '../targets/row-security-writes.ts'
 import type { GuardedWrite, Statement, WrittenColumns } from './action-implementation.ts'
 import { boundedBy, isPast } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
@@ -28,7 +28,7 @@ export async function runGuardedWrite(
   const changed = result.rowCount ?? 0
   if (!(changed === rows && write.endsInWhere) && (await isPast(client, deadline))) return { late: true }
   if (changed !== rows) {
-    const hidden = changed < rows ? await hiddenFromWrite(client, write.update.text) : ''
+    const hidden = changed < rows ? (await hiddenFromWrite(client, write)).text : ''
     if (hidden !== '') return { refused: `${what}: ${changed} of ${rows} rows match, and ${hidden}` }
     const found = changed < rows ? await matching(client, written?.select) : undefined
     if (found === rows)

@@ -28,37 +28,8 @@ export async function securedTables(client: Pick<ClientBase, 'query'>): Promise<
   return rows
 }
 
-/**
- * The tables, of those that the statement names, whose row-level security may hide rows from a write of this session's role: without a policy,
- * an UPDATE changes no rows and reports no error.
- */
-async function tablesHiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: string): Promise<SecuredTable[]> {
-  const { rows } = await client.query<SecuredTable>(
-    `SELECT n.nspname AS schema, c.relname AS name, false AS "showsAll"
-       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relrowsecurity AND (has_any_column_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')) AND row_security_active(c.oid)
-        AND EXISTS (SELECT FROM unnest(ARRAY['r', 'w']) AS need WHERE (
-          SELECT COALESCE(bool_or(p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) = 'true'), false)
-                   AND NOT COALESCE(bool_or(NOT p.polpermissive AND pg_get_expr(p.polqual, p.polrelid) <> 'true'), false)
-            FROM pg_policy p WHERE p.polrelid = c.oid AND p.polcmd::text IN (need, '*')
-             AND EXISTS (SELECT FROM unnest(p.polroles) r WHERE r = 0 OR pg_has_role(current_user, r, 'USAGE'))) IS FALSE)
-      ORDER BY 1, 2`,
-  )
-  const text = sql?.toLowerCase()
-  return rows.filter(({ name }) => text === undefined || text.includes(name.toLowerCase()))
-}
-
-/**
- * A text for messages: that row-level security hides rows from the write, and what to do. Empty if no rows are hidden.
- */
-export async function hiddenFromWrite(client: Pick<ClientBase, 'query'>, sql?: string): Promise<string> {
-  const hidden = await tablesHiddenFromWrite(client, sql)
-  if (hidden.length === 0) return ''
-  return `row-level security hides rows of ${tableList(hidden)} from the write login: create a policy FOR ALL TO its role USING (true)`
-}
-
 /** The table that PostgreSQL names when `row_security` is off and a policy would filter the statement. */
-function tableOfPolicyError(error: unknown): string | undefined {
+export function tableOfPolicyError(error: unknown): string | undefined {
   const { code, routine, message } = error as { code?: unknown; routine?: unknown; message?: unknown }
   // The name of the routine is compared because the message may be in any language.
   if (code !== '42501' || routine !== 'check_enable_rls') return undefined

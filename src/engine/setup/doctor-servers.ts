@@ -4,7 +4,8 @@ import type { ColumnGrant } from '../../core/needed-grants.ts'
 import { missingCommands, missingGrants, missingInLedger } from '../../effects/missing-rights.ts'
 import { explainRedis } from '../../targets/explain-redis.ts'
 import { beginReadOnly, withPostgres } from '../../targets/open-postgres.ts'
-import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
+import { hiddenFromWrite } from '../../targets/row-security-writes.ts'
+import { securedTables, tableList } from '../../targets/row-security.ts'
 import type { Access, BullmqTarget, RedisTarget, Targets } from '../../targets/targets.ts'
 import {
   POSTGRES_LIMITS,
@@ -86,7 +87,14 @@ async function postgresWrite(
   return [
     ...tooMany(limits),
     ...(replica ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }] : []),
-    ...(hidden === '' ? [] : [{ detail: `actions are refused: ${hidden}`, fix: 'create the policy' }]),
+    ...(hidden.text === ''
+      ? []
+      : [
+          {
+            detail: `actions ${hidden.isCertain ? 'are' : 'may be'} refused: ${hidden.text}`,
+            fix: 'create the policy',
+          },
+        ]),
   ]
 }
 
@@ -136,7 +144,7 @@ async function readState(targets: Targets, name: string, access: Access) {
       hidden,
       fileLimit,
       limits,
-      hiddenFromWrite: access === 'write' ? await hiddenFromWrite(client) : '',
+      hiddenFromWrite: access === 'write' ? await hiddenFromWrite(client) : { text: '', isCertain: true },
     }
     await client.query('ROLLBACK')
     return state

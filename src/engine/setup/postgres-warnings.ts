@@ -1,5 +1,6 @@
 import type pg from 'pg'
-import { hiddenFromWrite, securedTables, tableList } from '../../targets/row-security.ts'
+import { hiddenFromWrite } from '../../targets/row-security-writes.ts'
+import { securedTables, tableList } from '../../targets/row-security.ts'
 
 /**
  * Warnings about the prepared roles: rows that row-level security hides from them, and functions that give them rights
@@ -10,8 +11,10 @@ export async function postgresWarnings(client: pg.Client, diagnose: string, reme
   if (remediate)
     found.push(
       await asRole(client, remediate, async () => {
-        const hidden = await hiddenFromWrite(client)
-        return hidden === '' ? undefined : `${hidden} (${remediate}): actions on them are refused`
+        const { text, isCertain } = await hiddenFromWrite(client)
+        return text === ''
+          ? undefined
+          : `${text} (${remediate}): actions on them ${isCertain ? 'are' : 'may be'} refused`
       }),
     )
   return found.filter((warning) => warning !== undefined)
