@@ -89,7 +89,7 @@ function copyAssets() {
 function removeLeftovers() {
   for (const path of SOURCES.flatMap((source) => filesBelow(join('dist', source)))) {
     const source = path.slice('dist/'.length)
-    const candidates = [source, source.replace(/\.js(\.map)?$/, '.ts')]
+    const candidates = [source, ...['.ts', '.tsx'].map((ending) => source.replace(/\.js(\.map)?$/, ending))]
     if (!candidates.some((candidate) => existsSync(join(root, candidate)))) rmSync(join(root, path))
   }
 }

@@ -1,8 +1,11 @@
 import type { AlertSource } from '../core/alert.ts'
+import type { Role } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Secret } from './secret.ts'
 
 export const DEFAULT_CHECK_MEMORY_MB = 256
+/** The colours that tell environments apart on the pages. */
+export const PAGE_COLOURS = ['grey', 'blue', 'green', 'orange', 'red', 'purple'] as const
 /** Connections of one process to one PostgreSQL, by login. */
 export const DEFAULT_POSTGRES_CONNECTIONS = { read: 8, write: 4 }
 /** Connections of one process to one Redis with the read login. */
@@ -40,6 +43,10 @@ export interface Config {
   /** Groups whose members may approve alone, with a reason. Everyone in `escalate.to` is notified. */
   breakGlass: string[]
   limits: Limits
+  /** How the pages look, and how long a person stays signed in to them. */
+  pages: { colour: (typeof PAGE_COLOURS)[number]; sessionLastsMs: number }
+  /** The name of the environment, for the pages. */
+  environment?: string
   /** The identity provider whose tokens people may log in with. */
   oidc?: Oidc
   /** Settings that work but should be changed, for `runbook doctor`. */
@@ -143,6 +150,8 @@ export interface Person {
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
   groups: string[]
+  /** Absent: `operator`. */
+  role?: Role
   /** E-mail addresses by which git names this person. */
   emails: string[]
   /** The name by which this person logs in at the identity provider. */

@@ -121,6 +121,8 @@ function assemble(
     requesterMayApprove: value.requesterMayApprove,
     breakGlass: value.breakGlass,
     limits: value.limits,
+    pages: { colour: value.pages.colour, sessionLastsMs: parseDuration(value.pages.sessionLasts)! },
+    ...defined({ environment: value.environment }),
     ...(value.oidc ? { oidc: assembleOidc(value.oidc) } : {}),
     warnings,
   }
@@ -187,6 +189,7 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
     ...(person.token?.includes('${') ? { tokenReference: person.token } : {}),
     keys: keys.map((key) => key.reveal()),
     groups: person.groups,
+    role: person.role,
     emails: person.emails,
     ...(person.login === undefined ? {} : { login: person.login }),
   }

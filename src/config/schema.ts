@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { alertRule, hooks } from './alert-schema.ts'
-import { DEFAULT_CHECK_MEMORY_MB } from './config.ts'
+import { ROLES } from '../core/person.ts'
+import { DEFAULT_CHECK_MEMORY_MB, PAGE_COLOURS } from './config.ts'
 import { connection } from './connection-schema.ts'
 import { address, duration, names, publicKey, reference, secret } from './field-types.ts'
 import { plain } from './plain.ts'
@@ -22,6 +23,12 @@ const person = z.strictObject({
     .default([])
     .describe('Public keys of this person. They verify the decisions that the person signs with `runbook sign`.'),
   groups: z.array(plain).default([]).describe('Groups of this person. `approval.by` of a runbook names groups.'),
+  role: z
+    .enum(ROLES)
+    .default('operator')
+    .describe(
+      '`viewer`: may only read. `operator`: may also open incidents and act on them, and decide where `groups` permit it.',
+    ),
   login: plain.optional().describe('The name of this person at the identity provider, if it is different.'),
   emails: z
     .array(plain)
@@ -79,6 +86,20 @@ const limits = z.strictObject({
   perIncident: atMost(200).describe(
     'How many notes, claims and decisions one person may make on one incident; the limit is for each of the three. Counted in the database, over all processes.',
   ),
+})
+
+const pages = z.strictObject({
+  colour: z
+    .enum(PAGE_COLOURS)
+    .default('grey')
+    .describe(
+      'The colour of the bar that names the environment on every page, so that nobody mistakes one environment for another.',
+    ),
+  sessionLasts: duration
+    .default('12h')
+    .describe(
+      'How long a person stays signed in to the pages. A session also ends when the person signs out, is removed from `people`, or gets another token.',
+    ),
 })
 
 export const configSchema = z.strictObject({
@@ -155,7 +176,7 @@ export const configSchema = z.strictObject({
   environment: plain
     .optional()
     .describe(
-      'The environment of this installation, such as `production`, for `policy`. A connection can have another one.',
+      'The environment of this installation, such as `production`, for `policy` and on every page. A connection can have another one.',
     ),
   policy: z
     .array(policyRule)
@@ -180,6 +201,7 @@ export const configSchema = z.strictObject({
       'Groups whose members may approve alone, with a reason (break-glass). Everyone in `escalate.to` is notified.',
     ),
   limits: limits.prefault({}).describe('How much one person, one address or one incident may take up.'),
+  pages: pages.prefault({}).describe('The web pages that `runbook serve` offers.'),
   oidc: oidc.optional().describe('An identity provider whose tokens people may log in with.'),
 })
 

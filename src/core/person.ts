@@ -1,7 +1,13 @@
+/** `viewer`: may only read. `operator`: may also open incidents and act on them, and decide where their groups permit it. */
+export const ROLES = ['viewer', 'operator'] as const
+export type Role = (typeof ROLES)[number]
+
 /** A person who may decide: from `people` in the configuration, or logged in with the identity provider. */
 export interface Person {
   name: string
   groups: string[]
+  /** Absent: `operator`. */
+  role?: Role
   /** The SHA-256 of the bearer token, as 64 lower-case hex digits. Absent if this person cannot log in with a token. */
   tokenHash?: string
   /** The e-mail addresses that this person uses in git commits. */

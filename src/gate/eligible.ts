@@ -16,13 +16,19 @@ export interface DecisionContext {
   deciders: Pick<Deciders, 'breakGlass'>
 }
 
+/** The parts of a signed decision on which it depends who may make it. */
+type EligibleClaims = Pick<SignedClaims, 'isOwnKey'> & {
+  claims: Pick<SignedClaims['claims'], 'decision' | 'breakGlass'>
+}
+
 /** Why this person may not make this decision on this gate; undefined when they may. Checked when the person decides, and again for every permit. */
 export function ineligible(
   { incident, gate, now, terms, deciders }: DecisionContext,
-  signed: SignedClaims,
+  signed: EligibleClaims,
   person: Person,
 ): string | undefined {
   const { decision, breakGlass: alone } = signed.claims
+  if (person.role === 'viewer') return `${person.name} has the role "viewer", which may only read`
   if (terms && decision === 'approve') {
     const why = refusedByPolicy(terms, incident, signed, person)
     if (why !== undefined) return why
@@ -52,7 +58,7 @@ function refusedBreakGlass({ name, groups }: Person, { breakGlass = [] }: Pick<D
 function refusedByPolicy(
   terms: PolicyTerms,
   incident: LockedIncident,
-  { claims, isOwnKey }: SignedClaims,
+  { claims, isOwnKey }: EligibleClaims,
   person: Person,
 ): string | undefined {
   const rule = policyName(terms)

@@ -97,13 +97,17 @@ export async function readShownGates(db: Queryable, incident: string): Promise<S
   return shownGates(found.rows)
 }
 
-/** Undecided gates of open incidents, newest first. */
-export async function readOpenGates(db: Queryable, limit: number): Promise<ShownGates> {
+/** Undecided gates of open incidents. */
+export async function readOpenGates(
+  db: Queryable,
+  limit: number,
+  first: 'newest' | 'oldest' = 'newest',
+): Promise<ShownGates> {
   const found = await db.query<RawGateRow>(
     `SELECT ${COLUMNS} FROM runbook.gates g
      WHERE state = 'open' AND EXISTS (SELECT FROM runbook.incidents i WHERE i.id = g.incident AND i.closed_at IS NULL)
-     ORDER BY opened_at DESC LIMIT $1`,
-    [limit],
+     ORDER BY extract(epoch FROM opened_at) * $2 LIMIT $1`,
+    [limit, first === 'oldest' ? 1 : -1],
   )
   return shownGates(found.rows)
 }
@@ -149,22 +153,26 @@ export async function lockGate(
   return { incident, gate: gateOf(row), now: row.now }
 }
 
-export async function lockIncident(connection: Connection, id: string): Promise<LockedIncident> {
-  const found = await connection.query<LockedIncident>(
-    `SELECT id, runbook, plan_digest AS "planDigest", key, CASE WHEN parent IS NULL THEN ARRAY[requester] ELSE ARRAY(
+const DECIDED_INCIDENT = `SELECT id, runbook, plan_digest AS "planDigest", key, CASE WHEN parent IS NULL THEN ARRAY[requester] ELSE ARRAY(
        WITH RECURSIVE line AS (
          SELECT p.id, p.requester, p.parent FROM runbook.incidents p WHERE p.id = $1
          UNION SELECT p.id, p.requester, p.parent FROM runbook.incidents p JOIN line ON p.id = line.parent)
        SELECT requester FROM line) END AS requesters, cancelled_at IS NOT NULL AS cancelled, cancelled_by AS "cancelledBy", closed_at IS NOT NULL AS closed
-     FROM runbook.incidents WHERE id = $1 FOR UPDATE`,
-    [id],
-  )
-  if (!found.rows[0])
-    throw new RunbookError(
-      'RUNBOOK_NOT_FOUND',
-      `incident ${id} does not exist; run "runbook list" to see all incidents`,
-    )
-  return found.rows[0]
+     FROM runbook.incidents WHERE id = $1`
+
+export async function lockIncident(connection: Connection, id: string): Promise<LockedIncident> {
+  const found = await connection.query<LockedIncident>(`${DECIDED_INCIDENT} FOR UPDATE`, [id])
+  return foundIncident(found.rows, id)
+}
+
+/** Reads what `lockIncident` returns, without the lock: for a view. */
+export async function readDecidedIncident(db: Queryable, id: string): Promise<LockedIncident> {
+  return foundIncident((await db.query<LockedIncident>(DECIDED_INCIDENT, [id])).rows, id)
+}
+
+function foundIncident([found]: LockedIncident[], id: string): LockedIncident {
+  if (found) return found
+  throw new RunbookError('RUNBOOK_NOT_FOUND', `incident ${id} does not exist; run "runbook list" to see all incidents`)
 }
 
 export interface DecisionRow {

@@ -1,5 +1,5 @@
 import type { NewEvent } from '../core/events.ts'
-import { transaction, type Database } from './database.ts'
+import { transaction, type Database, type Queryable } from './database.ts'
 import { recordEvents } from './record.ts'
 
 /** A message that a channel has not accepted yet. */
@@ -48,6 +48,18 @@ export async function recordNotification(
       ],
     )
   })
+}
+
+/** Messages that a channel has not accepted yet, oldest first. */
+export async function readPending(
+  db: Queryable,
+  limit: number,
+): Promise<(Pick<Delivery, 'incident' | 'channel' | 'attempts'> & { since: Date })[]> {
+  const found = await db.query<Pick<Delivery, 'incident' | 'channel' | 'attempts'> & { since: Date }>(
+    'SELECT incident, channel, attempts, since FROM runbook.deliveries ORDER BY since LIMIT $1',
+    [limit],
+  )
+  return found.rows
 }
 
 /** Claims the deliveries that are due, so that only one of several processes makes the next attempt. */

@@ -137,6 +137,17 @@ export async function listIncidents(db: Queryable, filter: IncidentFilter): Prom
   return found.rows.map(incidentOf)
 }
 
+/** Incidents of the last week that failed or were escalated, latest first. */
+export async function listAnnounced(db: Queryable, limit: number): Promise<IncidentRow[]> {
+  const found = await db.query<RawIncidentRow>(
+    `SELECT ${COLUMNS} FROM runbook.incidents
+     WHERE outcome IN ('failed', 'escalated') AND closed_at > clock_timestamp() - interval '7 days'
+     ORDER BY closed_at DESC LIMIT $1`,
+    [limit],
+  )
+  return found.rows.map(incidentOf)
+}
+
 /** How many events are read at a time if an incident may have many. */
 export const EVENTS_AT_ONCE = 200
 

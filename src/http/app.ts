@@ -1,10 +1,18 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
+import type { Session } from '../engine/sessions.ts'
 
-/** The variables in the context of every route under /v1. */
+/** The variables in the context of a route. */
 export interface ApiEnv {
-  Variables: { person: Person }
+  Variables: {
+    /** Only in routes whose callers are people (`access.ts`). */
+    person: Person
+    /** Only in pages that need a session. */
+    session: Session
+    /** Counts an error of authentication for the caller's address; returns the error to throw. */
+    limitFailures: (error: unknown) => unknown
+  }
 }
 
 /** An empty app whose routes refuse requests that do not fit their schemas; the answer names each field with a problem. */

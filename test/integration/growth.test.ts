@@ -41,7 +41,8 @@ const ONLY_WRITTEN = ['tallies']
 /**
  * Tables that stay small. They have one row for each version of a runbook, author of a runbook, change of a control,
  * migration, incident that waits for a lease or for a connection, recent start of a worker, message that a channel
- * has not accepted yet, or runbook that is sampled. One of the tables has a single row.
+ * has not accepted yet, runbook that is sampled, or person who is signed in to the pages. One of the tables has a
+ * single row.
  */
 const SMALL = [
   'control_events',
@@ -54,6 +55,8 @@ const SMALL = [
   'outages',
   'plan_authors',
   'plans',
+  'sessions',
+  'sign_in_links',
   'workers',
 ]
 /** The number of rows of a big table that one statement may read. A list reads 500, a batch reads 100, and other statements read the rows of one incident. */

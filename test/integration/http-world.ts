@@ -50,6 +50,7 @@ people:
   operator: { token: "\${TOKEN_OPERATOR}", groups: [oncall] }
   lead: { token: "\${TOKEN_LEAD}", keys: KEYS, groups: [oncall, platform] }
   reader: { token: "\${TOKEN_READER}", groups: [] }
+  viewer: { token: "\${TOKEN_VIEWER}", groups: [oncall], role: viewer }
 signing: { key: "\${RUNBOOK_SIGNING_KEY}" }
 requesterMayApprove: true
 channels: { platform: { slack: "\${SLACK_WEBHOOK}" } }
@@ -57,7 +58,8 @@ alerts: ALERTS
 auto: []
 `
 
-export type PersonName = 'operator' | 'lead' | 'reader'
+const PEOPLE = ['operator', 'lead', 'reader', 'viewer'] as const
+export type PersonName = (typeof PEOPLE)[number]
 
 /** An engine with a database and a namespace of its own, and its API on a free port. No worker runs: nothing moves by itself. */
 export interface HttpWorld {
@@ -76,6 +78,8 @@ export interface HttpWorld {
   superuserUrl: string
   /** The header that authenticates the operator. */
   authorization: { authorization: string }
+  /** The bearer token of each person. */
+  tokens: Record<PersonName, string>
   call(method: string, path: string, options?: CallOptions): Promise<Called>
   close(): Promise<void>
 }
@@ -125,9 +129,10 @@ export async function openHttpWorld(
     join(root, 'runbook.config.yaml'),
     CONFIG.replace('KEYS', JSON.stringify(leadKeys)).replace('ALERTS', alerts) + more,
   )
-  const tokens = Object.fromEntries(
-    (['operator', 'lead', 'reader'] as const).map((person) => [person, randomBytes(16).toString('hex')]),
-  ) as Record<PersonName, string>
+  const tokens = Object.fromEntries(PEOPLE.map((person) => [person, randomBytes(16).toString('hex')])) as Record<
+    PersonName,
+    string
+  >
   const environment = {
     ...env,
     RUNBOOK_DATABASE_URL: applicationUrl,
@@ -135,6 +140,7 @@ export async function openHttpWorld(
     TOKEN_OPERATOR: tokens.operator,
     TOKEN_LEAD: tokens.lead,
     TOKEN_READER: tokens.reader,
+    TOKEN_VIEWER: tokens.viewer,
   }
   const load = () => {
     const config = loadConfig({ cwd: root, env: environment })
@@ -153,6 +159,7 @@ export async function openHttpWorld(
     databaseUrl: applicationUrl,
     superuserUrl: databaseOf(stack.postgresUrl, name),
     authorization: { authorization: `Bearer ${tokens.operator}` },
+    tokens,
     call: (method, path, options) => call(api.url, tokens, method, path, options),
     async close() {
       await api.close()

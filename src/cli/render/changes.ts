@@ -26,11 +26,3 @@ function changeOfRow(before: JsonObject, after: JsonObject, maxColumns: number):
 function valueText(value: Json): string {
   return typeof value === 'string' && value !== '' ? value : JSON.stringify(value)
 }
-
-/** Where an action applies: `on maestro-db`, `in runs of maestro-db`, `to platform-support`. */
-export function placeOf({ with: parameters }: ProposedAction): string {
-  const { connection, table, channel } = parameters
-  if (typeof channel === 'string') return `to ${channel}`
-  if (typeof connection !== 'string') return ''
-  return typeof table === 'string' ? `in ${table} of ${connection}` : `on ${connection}`
-}

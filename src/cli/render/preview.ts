@@ -1,7 +1,8 @@
 import { describeTerms } from '../../core/policy.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { Preview } from '../../engine/preview.ts'
-import { changeOf, placeOf } from './changes.ts'
+import { placeOf } from '../../engine/views/action-place.ts'
+import { changeOf } from './changes.ts'
 import { line, plural, wrap } from './layout.ts'
 import { neededApprovals, type Page } from './proposal.ts'
 

@@ -3,7 +3,8 @@ import { furtherDemands } from '../../core/policy.ts'
 import type { Proposal, ProposedAction } from '../../core/proposal.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
 import type { Colours } from '../terminal.ts'
-import { changeOf, placeOf } from './changes.ts'
+import { placeOf } from '../../engine/views/action-place.ts'
+import { changeOf } from './changes.ts'
 import { line, plural, wrap, type Style } from './layout.ts'
 
 const SHORT_DIGEST = 12

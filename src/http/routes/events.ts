@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import type { Engine } from '../../engine/engine.ts'
 import { timelineEntry } from '../../engine/views/timeline.ts'
 import type { Database } from '../../history/database.ts'
@@ -36,37 +37,51 @@ const events = createRoute({
   },
 })
 
+/** Answers requests for the events of an incident, after the event with this number. `name`: the name of every event; default: its kind. */
+export type EventStreams = (c: Context<ApiEnv>, id: string, after: number, name?: string) => Promise<Response>
+
 /**
  * `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. Each stream sends one query per poll
- * interval, so their number is limited.
+ * interval, so their number is limited, for the API and the pages together.
  */
-export function eventRoutes({ database, config }: Engine, ending: AbortSignal): OpenAPIHono<ApiEnv> {
-  const app = newApp()
-  const { eventStreams, eventStreamsPerPerson } = config.limits
-  const slots = new Slots('event streams', { all: eventStreams, perPerson: eventStreamsPerPerson })
-  app.openapi(events, async (c): Promise<Response> => {
-    const { id } = c.req.valid('param')
-    const after = Number(c.req.valid('header')['last-event-id'] ?? 0)
+export function eventStreams({ database, config }: Engine, ending: AbortSignal): EventStreams {
+  const { eventStreams: all, eventStreamsPerPerson: perPerson } = config.limits
+  const slots = new Slots('event streams', { all, perPerson })
+  return async (c, id, after, name) => {
     const { state } = await readIncident(database, id)
     if (state === 'closed' && (await readEvents(database, id, after, 1)).length === 0) return c.body(null, 204)
     const ended = slots.take(c.get('person').name)
-    const body = streamOf((signal) => follow(database, id, after, AbortSignal.any([signal, ending])), {
+    const body = streamOf((signal) => follow(database, { id, after, name }, AbortSignal.any([signal, ending])), {
       gone: c.req.raw.signal,
       ended,
     })
     return c.body(body, 200, { 'content-type': 'text/event-stream' })
+  }
+}
+
+export function eventRoutes(streams: EventStreams): OpenAPIHono<ApiEnv> {
+  const app = newApp()
+  app.openapi(events, (c): Promise<Response> => {
+    const after = Number(c.req.valid('header')['last-event-id'] ?? 0)
+    return streams(c, c.req.valid('param').id, after)
   })
   return app
 }
 
-async function* follow(database: Database, id: string, after: number, ending: AbortSignal): AsyncGenerator<string> {
+interface Followed {
+  id: string
+  after: number
+  name: string | undefined
+}
+
+async function* follow(database: Database, { id, after, name }: Followed, ending: AbortSignal): AsyncGenerator<string> {
   const startedAt = Date.now()
   let last = after
   let wroteAt = startedAt
   while (!ending.aborted && Date.now() - startedAt < MAX_STREAM_MS) {
     const fresh = await readEvents(database, id, last, EVENTS_AT_ONCE)
     for (const event of fresh) {
-      yield `event: ${event.kind}\ndata: ${JSON.stringify(timelineEntry(event))}\nid: ${event.seq}\n\n`
+      yield `event: ${name ?? event.kind}\ndata: ${JSON.stringify(timelineEntry(event))}\nid: ${event.seq}\n\n`
       last = event.seq
       wroteAt = Date.now()
     }

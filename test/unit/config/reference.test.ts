@@ -37,6 +37,7 @@ test('every section and field has a description, and each kind of connection is 
     'policy',
     'policy.match',
     'limits',
+    'pages',
     'oidc',
   ]
   expect(configuration().map(({ name }) => name)).toEqual(names)

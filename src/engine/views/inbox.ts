@@ -1,0 +1,72 @@
+import type { Person } from '../../core/person.ts'
+import { readOpenGates } from '../../gate/gates.ts'
+import { readPending } from '../../history/deliveries.ts'
+import { snapshot, type Queryable } from '../../history/database.ts'
+import { listAnnounced, readIncident } from '../../history/incidents.ts'
+import type { Engine } from '../engine.ts'
+import { gateDeciders, type GateDeciders } from './deciders.ts'
+import { isoTime } from './iso-time.ts'
+import { listIncidents, summaryOf } from './list.ts'
+import { gateView } from './show.ts'
+import type { GateView, IncidentSummary } from './view-types.ts'
+
+/** An open gate as one reader sees it. */
+export interface WaitingGate {
+  incident: IncidentSummary
+  gate: GateView
+  deciders: GateDeciders
+}
+
+/** Everything that a person should know when they open the pages. */
+export interface Inbox {
+  /** Open gates that the reader may decide on and has not approved, oldest first. */
+  mine: WaitingGate[]
+  /** The other open gates, oldest first. */
+  others: WaitingGate[]
+  /** The ids of open gates that cannot be shown because their proposals were changed. */
+  unreadable: string[]
+  /** Open incidents, newest first. */
+  active: IncidentSummary[]
+  /** Whether there are more open incidents or gates than are listed. */
+  truncated: boolean
+  /** Incidents of the last week that ended without being resolved, latest first. */
+  escalated: IncidentSummary[]
+  /** Messages that a channel has not accepted yet. */
+  undelivered: { incident: string; channel: string; since: string; attempts: number }[]
+}
+
+const MAX_GATES = 50
+const MAX_ACTIVE = 100
+const MAX_ESCALATED = 20
+const MAX_UNDELIVERED = 20
+
+export async function inboxOf(engine: Pick<Engine, 'database' | 'people' | 'config'>, reader: Person): Promise<Inbox> {
+  return snapshot(engine.database, async (db) => {
+    const found = await readOpenGates(db, MAX_GATES + 1, 'oldest')
+    const gates: WaitingGate[] = []
+    for (const row of found.gates.slice(0, MAX_GATES)) {
+      const incident = await readIncident(db, row.incident)
+      const deciders = await gateDeciders(db, engine, row, reader)
+      gates.push({ incident: summaryOf(incident), gate: await gateView(db, incident, row), deciders })
+    }
+    const active = await listIncidents(db, { state: 'open', limit: MAX_ACTIVE + 1 })
+    return {
+      mine: gates.filter((one) => isMine(one, reader)),
+      others: gates.filter((one) => !isMine(one, reader)),
+      unreadable: found.unreadable,
+      active: active.slice(0, MAX_ACTIVE),
+      truncated: active.length > MAX_ACTIVE || found.gates.length > MAX_GATES,
+      escalated: (await listAnnounced(db, MAX_ESCALATED)).map(summaryOf),
+      undelivered: await undelivered(db),
+    }
+  })
+}
+
+function isMine({ gate, deciders }: WaitingGate, { name }: Person): boolean {
+  if (deciders.mayNotApprove !== null) return false
+  return !gate.decisions.some((one) => one.person === name && !one.withdrawn)
+}
+
+async function undelivered(db: Queryable): Promise<Inbox['undelivered']> {
+  return (await readPending(db, MAX_UNDELIVERED)).map(({ since, ...one }) => ({ ...one, since: isoTime(since) }))
+}

@@ -1,0 +1,58 @@
+import type { Person } from '../../core/person.ts'
+import { readShownGates } from '../../gate/gates.ts'
+import { snapshot } from '../../history/database.ts'
+import { readEvents } from '../../history/incidents.ts'
+import type { Engine } from '../engine.ts'
+import { gateDeciders, type GateDeciders } from './deciders.ts'
+import { incidentView } from './show.ts'
+import { timelineEntry } from './timeline.ts'
+import { trackRecord, type TrackRecord } from './track-record.ts'
+import type { GateView, IncidentView, TimelineEntry } from './view-types.ts'
+
+/** An incident as one person sees it, read in one snapshot. */
+export interface IncidentForReader {
+  view: IncidentView
+  /** The gate that waits for decisions; undefined if none does. */
+  open: OpenGateForReader | undefined
+  /** The last events, oldest first, and how many earlier ones there are. */
+  timeline: TimelineEntry[]
+  earlier: number
+}
+
+export interface OpenGateForReader {
+  gate: GateView
+  /** Whether nobody decided in time, so that more groups may decide now. */
+  widened: boolean
+  deciders: GateDeciders
+  record: TrackRecord
+}
+
+/** Throws `RUNBOOK_NOT_FOUND`. */
+export async function incidentForReader(
+  engine: Pick<Engine, 'database' | 'people' | 'config'>,
+  id: string,
+  reader: Person,
+  maxEvents: number,
+): Promise<IncidentForReader> {
+  return snapshot(engine.database, async (db) => {
+    const view = await incidentView(db, id)
+    const gate = view.closedAt === null ? view.rounds.at(-1)?.gate : undefined
+    const row = (await readShownGates(db, id)).gates.find((one) => one.id === gate?.id && one.state === 'open')
+    const events = await readEvents(db, id)
+    const shown = events.slice(-maxEvents)
+    return {
+      view,
+      open:
+        gate && row
+          ? {
+              gate,
+              widened: row.escalatedAt !== null,
+              deciders: await gateDeciders(db, engine, row, reader),
+              record: await trackRecord(db, view.runbook, row),
+            }
+          : undefined,
+      timeline: shown.map(timelineEntry),
+      earlier: events.length - shown.length,
+    }
+  })
+}

@@ -1,0 +1,87 @@
+import { parseEvent } from '../../core/parse-event.ts'
+import { ALL_TARGETS } from '../../core/proposal.ts'
+import type { GateRow } from '../../gate/gates.ts'
+import type { Queryable } from '../../history/database.ts'
+import { isoTime } from './iso-time.ts'
+
+/** How a remedy did before, in at most its last 20 uses. */
+export interface TrackRecord {
+  uses: number
+  /** Uses whose verification had a result, and how many of these were healthy afterwards. */
+  verified: number
+  healthy: number
+  /** From the first permit to the verification, of the healthy uses; null if there are none. */
+  medianMs: number | null
+  lastUsedAt: string | null
+  /** The latest incident in which the remedy did not help. */
+  lastFailure: string | null
+  /** The proposed targets that the remedy was never applied to. Empty for a remedy without targets. */
+  newTargets: string[]
+}
+
+const MAX_USES = 20
+/** A use has one permit for each target, at most `maxTargets`. */
+const MAX_PERMITS = 500
+
+export async function trackRecord(db: Queryable, runbook: string, gate: GateRow): Promise<TrackRecord> {
+  const remedy = `${runbook}/${gate.remedy}`
+  const uses = await readUses(db, remedy)
+  const verified = uses.filter((use) => use.held !== undefined)
+  const healthy = verified.filter((use) => use.held)
+  return {
+    uses: uses.length,
+    verified: verified.length,
+    healthy: healthy.length,
+    medianMs: median(healthy.map(({ tookMs }) => tookMs)),
+    lastUsedAt: uses[0] ? isoTime(uses[0].at) : null,
+    lastFailure: verified.find((use) => use.held === false)?.incident ?? null,
+    newTargets: await readNewTargets(db, remedy, gate),
+  }
+}
+
+interface Use {
+  incident: string
+  at: Date
+  /** Whether the verification held; undefined if there was none. */
+  held: boolean | undefined
+  tookMs: number
+}
+
+/** The last uses, latest first. */
+async function readUses(db: Queryable, remedy: string): Promise<Use[]> {
+  const found = await db.query<{ incident: string; at: Date; body: string | null; verifiedAt: string | null }>(
+    `WITH latest AS (SELECT gate, issued_at FROM runbook.permits WHERE remedy = $1 ORDER BY issued_at DESC LIMIT $2),
+       used AS (SELECT gate, min(issued_at) AS at FROM latest GROUP BY gate ORDER BY at DESC LIMIT $3)
+     SELECT g.incident, u.at, e.body, e.at AS "verifiedAt" FROM used u JOIN runbook.gates g ON g.id = u.gate
+     LEFT JOIN runbook.events e ON e.incident = g.incident AND e.place = 'r' || g.round || '/verified'
+     ORDER BY u.at DESC`,
+    [remedy, MAX_PERMITS, MAX_USES],
+  )
+  return found.rows.map(({ incident, at, body, verifiedAt }) => ({
+    incident,
+    at,
+    held: body === null ? undefined : heldIn(body),
+    tookMs: verifiedAt === null ? 0 : Date.parse(verifiedAt) - at.getTime(),
+  }))
+}
+
+/** Whether the verification held. Undefined if the remedy has no verification, or if somebody changed the event. */
+function heldIn(body: string): boolean | undefined {
+  const event = parseEvent(body)
+  return event.kind === 'verified' && !event.data.unseen ? event.data.held : undefined
+}
+
+async function readNewTargets(db: Queryable, remedy: string, { proposal }: GateRow): Promise<string[]> {
+  const targets = proposal.targets.map(({ key }) => key).filter((key) => key !== ALL_TARGETS)
+  const found = await db.query<{ target: string }>(
+    `SELECT target FROM unnest($2::text[]) AS t (target)
+     WHERE NOT EXISTS (SELECT FROM runbook.permits p WHERE p.remedy = $1 AND p.target = t.target)`,
+    [remedy, targets],
+  )
+  return found.rows.map(({ target }) => target)
+}
+
+function median(values: number[]): number | null {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted.length === 0 ? null : sorted[Math.floor(sorted.length / 2)]!
+}

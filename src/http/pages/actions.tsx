@@ -1,0 +1,122 @@
+import type { JsonObject } from '../../core/json.ts'
+import { ALL_TARGETS, type Proposal, type ProposedAction } from '../../core/proposal.ts'
+import { placeOf } from '../../engine/views/action-place.ts'
+import { Code, Data } from './words.tsx'
+
+/** The targets of a proposal, each with what changes; with `choose`, as boxes to tick. The value of a box is the target's number. */
+export function TargetChanges({ proposal, choose }: { proposal: Proposal; choose: boolean }) {
+  const targets = proposal.targets.filter(({ key }) => key !== ALL_TARGETS)
+  if (targets.length === 0) return null
+  return (
+    <fieldset class="targets">
+      <legend>{choose ? 'Targets: untick those that must stay as they are' : 'Targets'}</legend>
+      {targets.map(({ key }, number) => {
+        const changes = proposal.actions.filter(({ target }) => target === key).flatMap(changesOf)
+        const text = (
+          <span>
+            <strong>
+              <Data value={key} />
+            </strong>
+            {changes.map(({ name, before, after }) => (
+              <span class="change">
+                {' '}
+                <Data value={name} />: <Data value={before} /> → <Data value={after} />
+              </span>
+            ))}
+          </span>
+        )
+        if (!choose) return <p class="choice">{text}</p>
+        return (
+          <label class="choice">
+            <input type="checkbox" name="target" value={String(number)} checked />
+            {text}
+          </label>
+        )
+      })}
+    </fieldset>
+  )
+}
+
+/** The fields that an action changes. */
+function changesOf({ preview }: ProposedAction) {
+  return (preview.rows ?? []).flatMap(({ before, after }) =>
+    Object.keys(after)
+      .filter((name) => Object.hasOwn(before, name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+      .map((name) => ({ name, before: before[name], after: after[name] })),
+  )
+}
+
+/** Every action in the order in which it is applied: the exact statement or call, its values, and the rows before and after. */
+export function ActionList({ actions }: { actions: ProposedAction[] }) {
+  return (
+    <ol class="actions">
+      {actions.map((action) => (
+        <li>
+          <p>
+            <strong>{action.kind}</strong> <Data value={placeOf(action)} />
+            {action.target !== ALL_TARGETS && (
+              <>
+                {' '}
+                for{' '}
+                <strong>
+                  <Data value={action.target} />
+                </strong>
+              </>
+            )}
+          </p>
+          <Code text={action.preview.summary} />
+          {action.preview.warning && (
+            <p class="problem">
+              <Data value={action.preview.warning} />
+            </p>
+          )}
+          <p class="small">
+            Undo: <Data value={action.preview.undo ?? 'no way to undo it is known'} />
+            {action.preview.guarantee && (
+              <>
+                {' '}
+                · <Data value={action.preview.guarantee} />
+              </>
+            )}
+            {action.preview.count !== undefined && ` · changes ${action.preview.count} now`}
+          </p>
+          <details>
+            <summary>Values and rows</summary>
+            <Code text={JSON.stringify(action.with, null, 2)} />
+            {(action.preview.rows ?? []).map(({ before, after }) => (
+              <BeforeAfter before={before} after={after} />
+            ))}
+          </details>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function BeforeAfter({ before, after }: { before: JsonObject; after: JsonObject }) {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return (
+    <div class="scroll" tabindex={0}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">field</th>
+            <th scope="col">now</th>
+            <th scope="col">after</th>
+          </tr>
+        </thead>
+        <tbody>
+          {names.map((name) => (
+            <tr class={JSON.stringify(before[name]) === JSON.stringify(after[name]) ? '' : 'changed'}>
+              <th scope="row">
+                <Data value={name} />
+              </th>
+              <td>{Object.hasOwn(before, name) && <Data value={before[name]} />}</td>
+              <td>{Object.hasOwn(after, name) && <Data value={after[name]} />}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,188 @@
+import type { Context, Hono } from 'hono'
+import { z } from 'zod'
+import { defined } from '../../core/defined.ts'
+import { isRunbookError, RunbookError } from '../../core/errors.ts'
+import type { Proposal } from '../../core/proposal.ts'
+import { decideGate } from '../../engine/decide-gate.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { showIncident } from '../../engine/views/show.ts'
+import type { GateView } from '../../engine/views/view-types.ts'
+import { decisionRequest, digest } from '../../gate/decision-schema.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { problemOf } from '../problem.ts'
+import { ActionList, TargetChanges } from './actions.tsx'
+import { answerIncident } from './incident.tsx'
+import { requireIncidentId } from './incident-id.ts'
+import { answerPage, PostForm } from './layout.tsx'
+import { pageContext, type PageContext } from './page-context.ts'
+import { Countdown, Data, incidentPath, plural, runsOnce } from './words.tsx'
+
+/** A browser sends one value or a list of a field. */
+const list = z.preprocess((value) => (value === undefined ? [] : [value].flat()), z.array(z.string()).max(500))
+
+/** Targets are sent by their number in the proposal, which the digest fixes. No target at all means a remedy without targets to choose. */
+const chosen = z.object({ digest, target: list })
+
+const decisionForm = chosen.extend({
+  gate: decisionRequest.shape.gate,
+  decision: decisionRequest.shape.decision,
+  comment: z.string().optional(),
+  nextCause: z.literal('yes').optional(),
+  part: z.literal('yes').optional(),
+})
+
+export function approveRoutes(engine: Engine): Hono<ApiEnv> {
+  const app = newApp()
+  app.get('/incidents/:id/approve', (c) => onIncidentPage(c, engine, () => confirmationPage(c, engine)))
+  app.post('/incidents/:id/decision', (c) => onIncidentPage(c, engine, () => decide(c, engine)))
+  return app
+}
+
+/** Shows the incident with the reason if the request is refused, so that the person sees its state now and can go on from there. */
+async function onIncidentPage(c: Context<ApiEnv>, engine: Engine, work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isRunbookError(error) || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) throw error
+    return answerIncident(c, engine, requireIncidentId(c), problemOf(error))
+  }
+}
+
+/** Repeats what is about to be approved, and asks. It changes nothing. */
+async function confirmationPage(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
+  const id = requireIncidentId(c)
+  const form = read(chosen, { digest: c.req.query('digest'), target: c.req.queries('target') })
+  const gate = await openGateOf(engine, id, form.digest)
+  const keys = chosenKeys(gate, form.target)
+  const page = pageContext(engine, c.get('session'))
+  const children = <Confirmation id={id} gate={gate} keys={keys} numbers={form.target} page={page} />
+  const back = incidentPath(id)
+  return answerPage(c, {
+    page,
+    title: `Confirm: ${gate.proposal.title}`,
+    live: { events: `${back}/events` },
+    back,
+    children,
+  })
+}
+
+async function decide(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
+  const id = requireIncidentId(c)
+  const form = read(decisionForm, await c.req.parseBody({ all: true }))
+  if (!form.gate.startsWith(`${id}.`))
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `${form.gate} is not a gate of ${id}`)
+  const comment = form.comment?.trim()
+  if (form.decision === 'reject' && !comment)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', 'a rejection needs a reason, so that others know why')
+  const targets = form.part === 'yes' ? chosenKeys(await openGateOf(engine, id, form.digest), form.target) : undefined
+  await decideGate(
+    engine,
+    c.get('person'),
+    defined({
+      gate: form.gate,
+      proposalDigest: form.digest,
+      decision: form.decision,
+      targets,
+      comment,
+      nextCause: form.nextCause === 'yes' ? true : undefined,
+    }),
+  )
+  return c.redirect(incidentPath(id), 303)
+}
+
+/** The open gate of the incident, if its proposal is the one that the person read. Throws `RUNBOOK_CONFLICT`. */
+async function openGateOf({ database }: Engine, id: string, expected: string): Promise<GateView> {
+  const view = await showIncident(database, id)
+  const gate = view.rounds.at(-1)?.gate
+  const by = gate?.decisions.findLast(({ withdrawn }) => !withdrawn)?.person
+  if (gate?.proposalDigest !== expected)
+    throw new RunbookError('RUNBOOK_CONFLICT', 'The proposal has changed since you read it. Read it again below.')
+  if (gate.state !== 'open' || view.closedAt !== null)
+    throw new RunbookError(
+      'RUNBOOK_CONFLICT',
+      `No decision is possible any more: the proposal is ${gate.state}${by ? ` (last decision: ${by})` : ''}.`,
+    )
+  return gate
+}
+
+/** The keys of the chosen targets; all of them if none can be chosen. Throws `RUNBOOK_BAD_INPUT`. */
+function chosenKeys({ proposal }: GateView, numbers: string[]): string[] {
+  const keys = proposal.targets.map(({ key }) => key)
+  if (!mayChoose(proposal)) return keys
+  if (numbers.length === 0) throw new RunbookError('RUNBOOK_BAD_INPUT', 'Choose at least one target.')
+  return numbers.map((number) => {
+    const key = /^\d{1,3}$/.test(number) ? keys[Number(number)] : undefined
+    if (key === undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `the proposal has no target number ${number}`)
+    return key
+  })
+}
+
+function mayChoose({ approval, targets }: Proposal): boolean {
+  return approval.inPart && targets.length > 1
+}
+
+function read<T>(schema: z.ZodType<T>, value: unknown): T {
+  const found = schema.safeParse(value)
+  if (found.success) return found.data
+  const problems = found.error.issues.map(({ path, message }) => `${path.join('.') || 'the form'}: ${message}`)
+  throw new RunbookError('RUNBOOK_BAD_INPUT', `${problems.join('; ')}. Reload the page and try again.`)
+}
+
+interface ConfirmationProps {
+  id: string
+  gate: GateView
+  keys: string[]
+  numbers: string[]
+  page: PageContext
+}
+
+function Confirmation({ id, gate, keys, numbers, page }: ConfirmationProps) {
+  const { proposal } = gate
+  const isPart = keys.length < proposal.targets.length
+  const part: Proposal = {
+    ...proposal,
+    targets: proposal.targets.filter(({ key }) => keys.includes(key)),
+    actions: proposal.actions.filter(({ target }) => target === '-' || keys.includes(target)),
+  }
+  const count = runsOnce(proposal) ? '' : ` (${plural(keys.length, 'target')})`
+  return (
+    <section class="card gate" data-expires={gate.expiresAt}>
+      <h1>Confirm your approval</h1>
+      <p class="facts">
+        <span>{page.environment}</span> <span>{runsOnce(proposal) ? 'done once' : plural(keys.length, 'target')}</span>{' '}
+        <span class={`risk-${proposal.risk}`}>risk: {proposal.risk}</span>{' '}
+        <span>
+          expires in <Countdown until={gate.expiresAt} now={page.now} />
+        </span>
+      </p>
+      <p id="gate-closed" class="problem" role="alert" hidden />
+      <p>
+        <strong>{proposal.title}</strong>, because <Data value={proposal.because} />
+      </p>
+      <TargetChanges proposal={part} choose={false} />
+      {isPart && (
+        <p class="notice">{plural(proposal.targets.length - keys.length, 'other target')} will not be changed.</p>
+      )}
+      <PostForm action={`${incidentPath(id)}/decision`} session={page.session!} class="stack">
+        <input type="hidden" name="decision" value="approve" />
+        <input type="hidden" name="gate" value={gate.id} />
+        <input type="hidden" name="digest" value={gate.proposalDigest} />
+        {isPart && <input type="hidden" name="part" value="yes" />}
+        {isPart && numbers.map((number) => <input type="hidden" name="target" value={number} />)}
+        <label for="comment">Comment (optional)</label>
+        <input id="comment" name="comment" maxlength={2000} autocomplete="off" />
+        <button type="submit" class="main" data-decides>
+          Yes, approve in {page.environment}: {proposal.title}
+          {count}
+        </button>
+      </PostForm>
+      <p>
+        <a class="button" href={incidentPath(id)}>
+          Back, approve nothing
+        </a>
+      </p>
+      <h2>What exactly will be done</h2>
+      <ActionList actions={part.actions} />
+    </section>
+  )
+}

@@ -1,0 +1,13 @@
+import type { Context } from 'hono'
+import { RunbookError } from '../../core/errors.ts'
+import { incidentParams } from '../request-schemas.ts'
+
+/** The incident of the page's address. Throws `RUNBOOK_NOT_FOUND` if it cannot be the id of an incident. */
+export function requireIncidentId(c: Context): string {
+  const read = incidentParams.safeParse({ id: c.req.param('id') })
+  if (read.success) return read.data.id
+  throw new RunbookError(
+    'RUNBOOK_NOT_FOUND',
+    'this address does not name an incident: it must end with an id such as INC-142',
+  )
+}

@@ -1,0 +1,85 @@
+import type { Context } from 'hono'
+import type { Child } from 'hono/jsx'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { visibleLines } from '../../core/displayable.ts'
+import type { Session } from '../../engine/sessions.ts'
+import { FORM_TOKEN_FIELD } from '../own-forms.ts'
+import { SCRIPT, STYLES } from './assets.ts'
+import type { PageContext } from './page-context.ts'
+
+interface LayoutProps {
+  page: PageContext
+  title: string
+  /** How the page keeps itself up to date; absent: it does not. */
+  live?: { every: number } | { events: string }
+  /** Where the script leads a person whose proposal can no longer be decided. Default: the same page. */
+  back?: string
+  children: Child
+}
+
+/** The frame of every page: the bar with the environment, and the person who is signed in. */
+function Layout({ page, title, live, back, children }: LayoutProps) {
+  const { session } = page
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{title}</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href={STYLES.path} />
+        <script type="module" src={SCRIPT.path} />
+      </head>
+      <body
+        data-now={page.now}
+        data-back={back}
+        data-events={live && 'events' in live ? live.events : undefined}
+        data-every={live && 'every' in live ? live.every : undefined}
+      >
+        <a class="skip" href="#main">
+          Skip to the content
+        </a>
+        <header class={`bar ${page.colour}`}>
+          <a href="/" class="home">
+            Runbooks
+          </a>
+          <strong class="environment">{page.environment}</strong>
+          {session && (
+            <details class="account">
+              <summary>{session.person.name}</summary>
+              <PostForm action="/sign-out" session={session}>
+                <button type="submit">Sign out</button>
+              </PostForm>
+              <PostForm action="/sign-out-everywhere" session={session}>
+                <button type="submit">Sign out on all devices</button>
+              </PostForm>
+            </details>
+          )}
+        </header>
+        <main id="main">
+          <p id="connection" role="status" class="notice" hidden />
+          {children}
+        </main>
+      </body>
+    </html>
+  )
+}
+
+/** A form that changes something: it carries the form token of the session. */
+export function PostForm(props: { action: string; session: Session; class?: string; children: Child }) {
+  return (
+    <form method="post" action={props.action} class={props.class}>
+      <input type="hidden" name={FORM_TOKEN_FIELD} value={props.session.formToken} />
+      {props.children}
+    </form>
+  )
+}
+
+/**
+ * Answers with a page. Characters that are invisible, or change the direction of the text, are shown as their numbers, wherever on the
+ * page they are: no text can look like another one.
+ */
+export function answerPage(c: Context, props: LayoutProps, status: ContentfulStatusCode = 200) {
+  return c.html(visibleLines(`<!doctype html>${(<Layout {...props} />).toString()}`), status)
+}

@@ -1,0 +1,22 @@
+import type { Hono } from 'hono'
+import type { Engine } from '../../engine/engine.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import type { EventStreams } from '../routes/events.ts'
+import { approveRoutes } from './approve.tsx'
+import { assetRoutes } from './assets.ts'
+import { evidenceRoutes } from './evidence.tsx'
+import { inboxRoutes } from './inbox.tsx'
+import { incidentRoutes } from './incident.tsx'
+import { signInRoutes } from './sign-in.tsx'
+
+/** The pages for a browser. Each reads the views that the API and the command line use too. */
+export function pageRoutes(engine: Engine, streams: EventStreams): Hono<ApiEnv> {
+  const app = newApp()
+  app.route('/', assetRoutes())
+  app.route('/', signInRoutes(engine))
+  app.route('/', inboxRoutes(engine))
+  app.route('/', incidentRoutes(engine, streams))
+  app.route('/', approveRoutes(engine))
+  app.route('/', evidenceRoutes(engine))
+  return app
+}

@@ -1,0 +1,53 @@
+import type { IncidentForReader } from '../../engine/views/incident-for-reader.ts'
+import { approversOf, plural } from './words.tsx'
+
+/** What an incident waits for and who can continue it, in one sentence. `until`: when the wait ends by itself. */
+export interface Waits {
+  text: string
+  until?: string
+}
+
+export function waitsFor({ view, open }: IncidentForReader): Waits {
+  if (view.closedAt !== null) return { text: `Closed: ${view.outcome}. Nothing waits.` }
+  if (view.cancelling)
+    return { text: 'Is being cancelled: it ends after the target that the remedy is being applied to.' }
+  const [outage] = view.waitsFor
+  if (outage)
+    return {
+      text: `Waits for ${outage.connection}, which does not answer. It continues by itself when ${outage.connection} answers again, and gives up`,
+      until: outage.until,
+    }
+  const [step] = view.manualSteps
+  if (step)
+    return {
+      text: `Waits for a person to do ${plural(view.manualSteps.length, 'step')} by hand and to report it with "runbook done ${view.id}". The remedy stops`,
+      until: step.until,
+    }
+  if (open) return waitsForApproval(open)
+  const [control] = view.controls
+  if (control)
+    return {
+      text:
+        control.name === 'freeze'
+          ? `Frozen by ${control.person} (${control.reason}): no remedy is applied until somebody runs "runbook unfreeze".`
+          : `The breaker of ${control.name.replace('breaker/', '')} is open: no remedy is applied until a person closes it with "runbook breaker close".`,
+    }
+  return { text: AT_WORK[view.state] ?? 'The engine works on it; nobody needs to act.' }
+}
+
+const AT_WORK: Partial<Record<string, string>> = {
+  open: 'Waits for a worker, which runs the first checks; nobody needs to act.',
+  diagnosing: 'The engine runs the checks of the diagnosis; nobody needs to act.',
+  deciding: 'The engine continues after the decision; nobody needs to act.',
+  applying: 'The engine applies the approved remedy; nobody needs to act.',
+  verifying: 'The engine checks whether the remedy helped; nobody needs to act.',
+}
+
+function waitsForApproval({ gate, deciders }: NonNullable<IncidentForReader['open']>): Waits {
+  const approvers = approversOf(gate)
+  const missing = Math.max(0, gate.required - approvers.length)
+  const people = [...(deciders.mayNotApprove === null ? ['you'] : []), ...deciders.others]
+  const able = people.filter((name) => !approvers.includes(name))
+  const who = able.length > 0 ? able.join(', ') : `nobody in the configuration (groups: ${gate.groups.join(', ')})`
+  return { text: `Waits for ${plural(missing, 'approval')} of: ${who}. Expires`, until: gate.expiresAt }
+}

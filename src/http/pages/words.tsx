@@ -1,0 +1,79 @@
+import type { Child } from 'hono/jsx'
+import { visibleText } from '../../core/displayable.ts'
+import { humanDuration } from '../../core/duration.ts'
+import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
+import type { GateView } from '../../engine/views/view-types.ts'
+
+/** Small parts that several pages use. */
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** A value from outside as text on one line, whose direction does not change that of the text around it. */
+export function Data({ value }: { value: unknown }) {
+  return <bdi>{visibleText(value)}</bdi>
+}
+
+/** A text in a fixed font, as it was written. */
+export function Code({ text }: { text: string }) {
+  return (
+    <pre tabindex={0}>
+      <code dir="ltr">{text.split('\n').map(visibleText).join('\n')}</code>
+    </pre>
+  )
+}
+
+/** A time. The script shows it in the reader's own time zone. */
+export function Time({ at }: { at: string }) {
+  return (
+    <time datetime={at} data-local>
+      {at.slice(0, 19).replace('T', ' ')} UTC
+    </time>
+  )
+}
+
+/** The time left until an instant, which the script counts down. */
+export function Countdown({ until, now }: { until: string; now: number }) {
+  const left = Date.parse(until) - now
+  return (
+    <time datetime={until} data-countdown>
+      {left > 0 ? humanDuration(left) : 'now'}
+    </time>
+  )
+}
+
+/** How long ago an instant was. */
+export function Ago({ at, now }: { at: string; now: number }) {
+  const ms = now - Date.parse(at)
+  const text = ms >= 2 * 86_400_000 ? `${Math.floor(ms / 86_400_000)} days` : humanDuration(Math.max(0, ms))
+  return <time datetime={at}>{text} ago</time>
+}
+
+export function incidentPath(id: string): string {
+  return `/incidents/${encodeURIComponent(id)}`
+}
+
+export function IncidentLink({ id, children }: { id: string; children?: Child }) {
+  return <a href={incidentPath(id)}>{children ?? id}</a>
+}
+
+/** Whether a remedy is done once, and not for each of several targets. */
+export function runsOnce({ targets }: Pick<Proposal, 'targets'>): boolean {
+  return targets.length === 1 && targets[0]!.key === ALL_TARGETS
+}
+
+/** How many targets a proposal is for, such as `3 targets` or `3 of 5 targets`. */
+export function targetCount(proposal: Proposal): string {
+  if (runsOnce(proposal)) return 'done once'
+  const { targets, affected } = proposal
+  return affected > targets.length
+    ? `${targets.length} of ${plural(affected, 'target')}`
+    : plural(targets.length, 'target')
+}
+
+/** The people whose approval counts now. */
+export function approversOf({ decisions }: Pick<GateView, 'decisions'>): string[] {
+  const live = decisions.filter(({ decision, withdrawn }) => decision === 'approve' && !withdrawn)
+  return [...new Set(live.map(({ person }) => person))]
+}
