@@ -115,6 +115,19 @@ describe('a decision by a person', () => {
     expect(await resolveGateRow(world.engine, opened.gate)).toEqual({ state: 'approved', targets: ['a', 'c'] })
   })
 
+  test('of a person who may only read is refused, whatever their groups', async () => {
+    const opened = await propose(world)
+    const request = { gate: opened.gate, proposalDigest: opened.digest } as const
+    const operator = { ...people.operator!, role: 'viewer' as const }
+    const viewers = deps({ people: { ...people, operator } })
+    for (const decision of ['approve', 'reject'] as const)
+      await expect(decide(viewers, operator, { ...request, decision })).rejects.toMatchObject({
+        code: 'RUNBOOK_NOT_ALLOWED',
+        message: expect.stringContaining('operator has the role "viewer", which may only read'),
+      })
+    expect(await stateOf(opened)).toBe('open')
+  })
+
   test('that rejects ends the gate, even after an approval that did not reach the quorum', async () => {
     const opened = await propose(world, { approval: { count: 2 } })
     expect(await decideAs('operator', opened)).toMatchObject({ state: 'open', approvals: 1, required: 2 })

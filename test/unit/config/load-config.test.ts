@@ -49,6 +49,21 @@ test('defaults are filled in, and paths belong to the file’s directory', () =>
   expect(config.auto).toEqual([])
 })
 
+test('the pages have a colour, an environment and sessions of 12 hours, and a person has the role operator, unless the file says otherwise', () => {
+  expect(load(minimal)).toMatchObject({ pages: { colour: 'grey', sessionLastsMs: 12 * 3_600_000 } })
+  expect(
+    load(
+      `${minimal}environment: production\npages: { colour: red, sessionLasts: 1h }\npeople: { a: { role: viewer } }\n`,
+    ),
+  ).toMatchObject({
+    environment: 'production',
+    pages: { colour: 'red', sessionLastsMs: 3_600_000 },
+    people: { a: { role: 'viewer' } },
+  })
+  expect(problems(`${minimal}pages: { colour: pink }\n`)).toEqual([expect.stringContaining('pages.colour')])
+  expect(problems(`${minimal}people: { a: { role: king } }\n`)).toEqual([expect.stringContaining('people.a.role')])
+})
+
 test('the number of connections is set for each login, and the rest is as by default', () => {
   const { connections } = load(`${minimal}connections:
   db: { kind: postgres, read: "\${R}", maxConnections: { read: 20 } }
@@ -175,11 +190,11 @@ test('only the hash of a person’s token is kept, whether the file contains the
 `,
     { TOKEN: 'secret-token', HASH: `sha256:${'b'.repeat(64)}` },
   )
-  expect(config.people.a).toEqual({ tokenHash: hash, keys: [], groups: ['oncall'], emails: [] })
+  expect(config.people.a).toEqual({ tokenHash: hash, keys: [], role: 'operator', groups: ['oncall'], emails: [] })
   // printf %s secret-token | sha256sum
   expect(config.people.b!.tokenHash).toBe('930bbdc51b6aed5c2a5678fd6e28dee7a05e8a4b643cfc0b4427c3efb86c0d94')
   expect(config.people.c!.tokenHash).toBe('b'.repeat(64))
-  expect(config.people.d).toEqual({ keys: [], groups: [], emails: [], tokenReference: '${NOT_SET}' })
+  expect(config.people.d).toEqual({ role: 'operator', keys: [], groups: [], emails: [], tokenReference: '${NOT_SET}' })
 })
 
 test('two people cannot have the same token or key: one person could then count as two approvers', () => {
