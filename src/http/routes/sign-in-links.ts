@@ -1,7 +1,7 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { createSignInCode, SIGN_IN_LINK_LASTS_MS } from '../../engine/sessions.ts'
-import { time } from '../../engine/views/time-schema.ts'
+import { time } from '../../engine/views/schema-parts.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
 
