@@ -21,6 +21,7 @@ import type {
 } from '../src/interpreter/host.ts'
 import { apply } from './apply.ts'
 import { authorizeCaller, currentCaller, type Caller } from './authority/caller.ts'
+import { expectApply } from './authority/expect-apply.ts'
 import { expectChecks } from './authority/expect-checks.ts'
 import { expectClosing } from './authority/expect-closing.ts'
 import { expectDraft } from './authority/expect-draft.ts'
@@ -29,7 +30,7 @@ import { expectHandOff } from './authority/expect-hand-off.ts'
 import { expectPoll } from './authority/expect-poll.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { escalate } from './escalate.ts'
-import { poll } from './poll.ts'
+import { poll, type PollTimes } from './poll.ts'
 import { propose } from './propose.ts'
 import { recordFinding } from './record-finding.ts'
 import { runChecks } from './run-checks.ts'
@@ -84,8 +85,7 @@ export function createDiagnoseActivities(
       return resolveGate(dependencies, gate, tokens)
     },
     poll: (incident, request) => {
-      const before = activityInfo().heartbeatDetails as { startedAt?: number; waitedMs?: number } | undefined
-      const times = { startedAt: before?.startedAt ?? Date.now(), waitedMs: before?.waitedMs ?? 0 }
+      const times: PollTimes = { waitedMs: 0, ...(activityInfo().heartbeatDetails as PollTimes | undefined) }
       return withHeartbeat(times, async () => {
         await expectPoll(database, await authorize(incident), request)
         return poll(dependencies, incident, request, { times, sleep })
@@ -123,7 +123,8 @@ export function createRemediateActivities(
   return mapFailures({
     apply: (request) =>
       withHeartbeat({}, async () => {
-        await authorizeCaller(dependencies.database, incidentOfGate(request.gate), caller())
+        const { database } = dependencies
+        await expectApply(database, await authorizeCaller(database, incidentOfGate(request.gate), caller()), request)
         return apply(dependencies, request, activityInfo().attempt > 1)
       }),
   })

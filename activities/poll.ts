@@ -1,6 +1,7 @@
 import { humanDuration } from '../src/core/duration.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import { parseStage } from '../src/core/place.ts'
+import { readNow, type Database } from '../src/history/database.ts'
 import { endOutages } from '../src/history/outages.ts'
 import { recordEvidence, setState } from '../src/history/record.ts'
 import type { CheckRequest, PollAnswer, PollRequest } from '../src/interpreter/host.ts'
@@ -11,10 +12,20 @@ import { withNote } from './run-checks.ts'
 import { waitWhileDown } from './wait-while-down.ts'
 
 export interface PollClock {
-  /** When the polling began, and for how long it waited for connections since; the activity's heartbeat keeps both over a crash. */
-  times: { startedAt: number; waitedMs: number }
+  times: PollTimes
   /** Throws if the activity was cancelled. */
   sleep(ms: number): Promise<void>
+}
+
+/** What the activity's heartbeat keeps over a crash. */
+export interface PollTimes {
+  /**
+   * When the polling began, in milliseconds by the clock of the engine's database, because the next attempt may run on another machine.
+   * Absent: it has not begun.
+   */
+  startedAt?: number
+  /** For how long it waited for connections since. */
+  waitedMs: number
 }
 
 /** The pause between two attempts to reach a connection that is down. */
@@ -31,12 +42,13 @@ export async function poll(
   clock: PollClock,
 ): Promise<PollAnswer> {
   const { database } = dependencies
+  const elapsedMs = await stopwatch(database, clock.times)
   if (parseStage(request.place)?.at === 'verify') await setState(database, incident, 'verifying')
   const sampler = samplerOf(dependencies, incident, request, clock)
   const polled = await pollChecks(
     {
       ...sampler,
-      elapsedMs: () => Date.now() - clock.times.startedAt - clock.times.waitedMs,
+      elapsedMs,
       sleep: (ms) => clock.sleep(ms),
       cancelled: async () => {
         const found = await database.query<{ cancelled: boolean }>(
@@ -57,6 +69,18 @@ export async function poll(
   }
 }
 
+/**
+ * Returns a function that tells how long the polling has lasted, without the waits. A machine's clock that is set while it runs, or that
+ * differs from the clock of the machine before, changes nothing.
+ */
+async function stopwatch(database: Database, times: PollTimes): Promise<() => number> {
+  const now = (await readNow(database)).getTime()
+  times.startedAt ??= now
+  const before = Math.max(0, now - times.startedAt)
+  const since = performance.now()
+  return () => before + performance.now() - since - times.waitedMs
+}
+
 function samplerOf(
   dependencies: ActivityDependencies,
   incident: string,
@@ -74,7 +98,7 @@ function samplerOf(
     },
     async runChecks(requests) {
       for (;;) {
-        const since = Date.now()
+        const since = performance.now()
         const observations = await Promise.all(requests.map((one) => observe(one, dependencies.targets)))
         const down = observations.flatMap((one) => one.down ?? [])
         if (down.length === 0) {
@@ -90,7 +114,7 @@ function samplerOf(
         }
         mayHaveWaited = true
         await clock.sleep(TRY_AGAIN_MS)
-        clock.times.waitedMs += Date.now() - since
+        clock.times.waitedMs += performance.now() - since
       }
     },
   }

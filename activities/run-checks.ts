@@ -3,7 +3,7 @@ import { digest } from '../src/core/canonical.ts'
 import type { Evidence } from '../src/core/evidence.ts'
 import { gateId } from '../src/core/incident.ts'
 import { formatStage, parseCheckPlace, type CheckStage } from '../src/core/place.ts'
-import type { Database } from '../src/history/database.ts'
+import { readNow, type Database } from '../src/history/database.ts'
 import { endOutages } from '../src/history/outages.ts'
 import { evidenceBody, recordEvidence, setState } from '../src/history/record.ts'
 import type { CheckRequest } from '../src/interpreter/host.ts'
@@ -33,7 +33,9 @@ export async function runChecks(
     await throwIfCancelled(database, incident)
   // A permit compares the time of a re-check's evidence with the clock of the engine's database. So the time is read
   // from that clock, before anything is observed.
-  const startedAt = stages.some(({ at }) => at === 'recheck') ? await readNow(database) : new Date().toISOString()
+  const startedAt = stages.some(({ at }) => at === 'recheck')
+    ? (await readNow(database)).toISOString()
+    : new Date().toISOString()
   const observations = await Promise.all(requests.map((request) => observeRequest(request, targets, startedAt)))
   const down = observations.flatMap((one) => one.down ?? [])
   let found = observations.map(({ evidence }) => evidence)
@@ -84,9 +86,4 @@ function unavailable({ place, name, kind, unavailable: error = '' }: CheckReques
   const failed = { status: 'failed' as const, error }
   const ref = digest(evidenceBody(failed))
   return { evidence: { place, name, kind, ...failed, ref, truncated: false, startedAt, durationMs: 0 } }
-}
-
-async function readNow(database: Database): Promise<string> {
-  const found = await database.query<{ now: Date }>('SELECT clock_timestamp() AS now')
-  return found.rows[0]!.now.toISOString()
 }

@@ -84,7 +84,7 @@ const limits = z.strictObject({
     'Reviews that one API process sends at the same time; one person may have half of them.',
   ),
   perIncident: atMost(200).describe(
-    'How many notes, claims and decisions one person may make on one incident; the limit is for each of the three. Counted in the database, over all processes.',
+    'How many notes, claims, decisions, retries and undo requests one person may make on one incident; the limit is for each of these. Counted in the database, over all processes.',
   ),
 })
 

@@ -95,8 +95,8 @@ export interface Run {
 export interface RunContext {
   targets: Targets
   /**
-   * `<engine>/INC-142.r1/0-http.request/-`: sent with the request, so that the service can recognize a repeated
-   * request.
+   * `<engine>/INC-142.r1/0-http.request/-/<digest>`: sent with the request, so that the service can recognize a repeated request. The
+   * digest is that of the proposal, shortened.
    */
   effectKey: string
   timeoutMs: number

@@ -14,6 +14,9 @@ const LEASE_MARGIN_MS = 10_000
  */
 const START_WITHIN_MS = 5_000
 
+/** How many characters of the proposal's digest are in the key that a service gets. */
+const DIGEST_LENGTH = 16
+
 const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 
 /**
@@ -63,9 +66,12 @@ async function attempt(
   run: Run['run'],
   startBy: number,
 ): Promise<ActionResult> {
-  const { gate, action, timeoutMs } = request
+  const { gate, action, proposalDigest, timeoutMs } = request
   try {
-    const key = effectKey(await engineId(deps.database), gate, action.id, action.target)
+    const effect = effectKey(await engineId(deps.database), gate, action.id, action.target)
+    // After a restore of the engine's database, another incident gets the same number. A service that remembers the key of the earlier one
+    // would answer without doing anything.
+    const key = `${effect}/${proposalDigest.slice(0, DIGEST_LENGTH)}`
     if (Date.now() > startBy)
       return {
         result: 'refused',

@@ -17,14 +17,26 @@ const IDLE_TIMEOUT_MS = 2_000
 
 /** The recorded effect of this action on this target; undefined when there is none. */
 export async function storedEffect(db: Queryable, place: EffectPlace): Promise<Effect | undefined> {
-  const found = await db.query<{ result: EffectResult; detail: string; observed: string | null }>(
-    'SELECT result, detail, observed FROM runbook.effects WHERE gate = $1 AND action = $2 AND target = $3',
+  const found = await db.query<EffectRow>(
+    'SELECT gate, action, target, result, detail, observed FROM runbook.effects WHERE gate = $1 AND action = $2 AND target = $3',
     [place.gate, place.action, place.target],
   )
-  const row = found.rows[0]
-  if (!row) return undefined
-  const observed = row.observed === null ? undefined : (JSON.parse(row.observed) as JsonObject)
-  return defined({ ...place, result: row.result, detail: row.detail, observed })
+  return found.rows[0] && effectOf(found.rows[0])
+}
+
+/** All recorded effects under a gate. */
+export async function readEffects(db: Queryable, gate: string): Promise<Effect[]> {
+  const found = await db.query<EffectRow>(
+    'SELECT gate, action, target, result, detail, observed FROM runbook.effects WHERE gate = $1',
+    [gate],
+  )
+  return found.rows.map(effectOf)
+}
+
+type EffectRow = EffectPlace & { result: EffectResult; detail: string; observed: string | null }
+
+function effectOf({ observed, ...row }: EffectRow): Effect {
+  return defined({ ...row, observed: observed === null ? undefined : (JSON.parse(observed) as JsonObject) })
 }
 
 /** The key of an effect. */

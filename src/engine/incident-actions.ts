@@ -6,7 +6,7 @@ import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
-import { overLimit } from '../gate/tallies.ts'
+import { overLimit, type LimitedAction } from '../gate/tallies.ts'
 import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { MAX_NOTE_LENGTH } from './requests.ts'
@@ -71,12 +71,13 @@ export async function cancelIncident(
   await wakeIncident(engine, incident).catch(() => {})
 }
 
-async function requireBelowLimit(
+/** Counts the action. Throws `RUNBOOK_TOO_MANY_REQUESTS` if the person has done it too often on this incident. */
+export async function requireBelowLimit(
   connection: Connection,
-  { config }: Engine,
+  { config }: Pick<Engine, 'config'>,
   incident: string,
   { name }: Person,
-  what: 'notes' | 'claims',
+  what: LimitedAction,
 ): Promise<void> {
   const refused = await overLimit(connection, incident, name, what, config.limits.perIncident)
   if (refused) throw refused

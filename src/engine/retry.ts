@@ -1,9 +1,11 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Accepted } from '../history/accept.ts'
+import { transaction } from '../history/database.ts'
 import { readableInputs, readIncident } from '../history/incidents.ts'
 import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
+import { requireBelowLimit } from './incident-actions.ts'
 import { trigger } from './trigger.ts'
 
 /**
@@ -15,6 +17,8 @@ export async function retryIncident(engine: Engine, person: Person, id: string):
   const { type, inputs, closedAt } = await readIncident(engine.database, id)
   if (!closedAt)
     throw new RunbookError('RUNBOOK_CONFLICT', `${id} is still open: end it first with "runbook cancel ${id}"`)
+  // Each retry is an event of the closed incident, even if it only joins an incident that is open.
+  await transaction(engine.database, (connection) => requireBelowLimit(connection, engine, id, person, 'retries'))
   const requester = `person:${person.name}`
   const accepted = await trigger(engine, { type, inputs: readableInputs(id, inputs), requester, parent: id })
   const { incident, created } = accepted

@@ -3,11 +3,12 @@ import type { JsonObject } from '../core/json.ts'
 import type { Person } from '../core/person.ts'
 import { readGates } from '../gate/gates.ts'
 import { acceptIncident, type Accepted } from '../history/accept.ts'
-import type { Database } from '../history/database.ts'
+import { transaction, type Database } from '../history/database.ts'
 import { readIncident } from '../history/incidents.ts'
 import { readAuthors, readPlan, recordAuthors, storePlan } from '../history/plans.ts'
 import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
+import { requireBelowLimit } from './incident-actions.ts'
 import { startAccepted } from './trigger.ts'
 import { undoPlan, type AppliedAction } from './undo-plan.ts'
 
@@ -25,6 +26,8 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
   if (applied.length === 0) throw conflict('applied nothing: there is nothing to undo')
   const { plan, notUndone } = undoPlan(id, original, applied)
   if (!plan) throw conflict(`has no effect that the engine can undo: ${notUndone.join('; ')}`)
+  // Each undo is an event of the closed incident, even if it only joins an undo that is open.
+  await transaction(database, (connection) => requireBelowLimit(connection, engine, id, person, 'undo requests'))
   const planDigest = await storePlan(database, plan, `# made by "runbook undo ${id}"\n`)
   // Its statements come from the original runbook, so its authors are the same.
   await recordAuthors(database, planDigest, await readAuthors(database, originalDigest))

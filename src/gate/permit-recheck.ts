@@ -2,7 +2,7 @@ import { LONG_CHECK_MS } from '../core/evidence.ts'
 import { parseEvent } from '../core/parse-event.ts'
 import { checkPlace, parsePlace, recheckPrefix } from '../core/place.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
-import type { Connection } from '../history/database.ts'
+import type { Connection, Queryable } from '../history/database.ts'
 import type { GateRow } from './gates.ts'
 import { refuse, type PermitAnswer, type PermitRequest } from './permit-request.ts'
 
@@ -34,20 +34,29 @@ export async function staleRecheck(
   now: Date,
   { target, recheckedAt }: PermitRequest,
 ): Promise<PermitAnswer | undefined> {
-  const found = await connection.query<{ place: string; at: string; body: string }>(
-    'SELECT place, at, body FROM runbook.events WHERE incident = $1 AND starts_with(place, $2) ORDER BY seq DESC',
-    [gate.incident, recheckPrefix(gate.round)],
-  )
-  // The rows include the evidence of the re-checks, because its places begin with the same prefix.
-  const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
+  const last = await lastRecheck(connection, gate)
   if (!last || last.at !== recheckedAt) return refuse('stale', 'another re-check was recorded since')
   const oldest = await oldestObservation(connection, gate.incident, last.place)
   if (!(now.getTime() - Math.min(Date.parse(last.at), oldest) <= MAX_RECHECK_AGE_MS))
     return refuse('stale', 'the evidence of the last re-check is too old')
-  const event = parseEvent(last.body)
-  const targets = event.kind === 'recheck' ? event.data.targets : []
-  const kept = target === ALL_TARGETS ? targets.length > 0 : targets.includes(target)
+  const kept = target === ALL_TARGETS ? last.targets.length > 0 : last.targets.includes(target)
   return kept ? undefined : refuse('stale', `${target} did not qualify at the last re-check`)
+}
+
+/** The last re-check of a round, with the targets that it kept; undefined if none is recorded. */
+export async function lastRecheck(
+  db: Queryable,
+  { incident, round }: Pick<GateRow, 'incident' | 'round'>,
+): Promise<{ place: string; at: string; targets: string[] } | undefined> {
+  const found = await db.query<{ place: string; at: string; body: string }>(
+    'SELECT place, at, body FROM runbook.events WHERE incident = $1 AND starts_with(place, $2) ORDER BY seq DESC',
+    [incident, recheckPrefix(round)],
+  )
+  // The rows include the evidence of the re-checks, because its places begin with the same prefix.
+  const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
+  if (!last) return undefined
+  const event = parseEvent(last.body)
+  return { place: last.place, at: last.at, targets: event.kind === 'recheck' ? event.data.targets : [] }
 }
 
 /** The start of the earliest check, in milliseconds; `Infinity` where the cause needs no checks. */

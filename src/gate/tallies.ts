@@ -9,6 +9,9 @@ import { recordEvents } from '../history/record.ts'
  */
 const REFUSALS_RECORDED = 20
 
+/** What one person may do to one incident only so often. */
+export type LimitedAction = 'notes' | 'claims' | 'decisions' | 'retries' | 'undo requests'
+
 /** Adds one to the stored count of the actor on the incident and returns the new count. */
 async function tally(connection: Connection, incident: string, actor: string, what: string): Promise<number> {
   const counted = await connection.query<{ count: string }>(
@@ -27,7 +30,7 @@ export async function overLimit(
   connection: Connection,
   incident: string,
   person: string,
-  what: 'notes' | 'claims' | 'decisions',
+  what: LimitedAction,
   most: number,
 ): Promise<RunbookError | undefined> {
   if ((await tally(connection, incident, `person:${person}`, what)) <= most) return undefined

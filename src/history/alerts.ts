@@ -8,7 +8,7 @@ import { statement, transaction, type Connection, type Database, type Queryable 
 import { wantSample } from './detection.ts'
 import { recordEvents } from './record.ts'
 
-/** How many alerts of one incident are each an event of its history; the others are only counted and listed. */
+/** How many alerts of one incident, and how many ends of them, are each an event of its history; the others are only counted and listed. */
 const ALERT_EVENTS = 50
 /** Unmatched alerts that were not repeated for this long are deleted. */
 const KEEP_UNMATCHED = '7 days'
@@ -90,20 +90,24 @@ export async function resolveAlert(
       [alert.source, alert.fingerprint, alert.startsAt],
     )
     if (known.status !== 'firing' || !known.incident) return { incident: known.incident, known: true }
-    if (await isRecorded(connection, known.incident))
+    if (await isRecorded(connection, known.incident, alert.source))
       await recordEvents(connection, known.incident, [alertEvent(alert)])
     return { incident: known.incident, known: true, wantsSample: await wantSample(connection, known.incident) }
   })
 }
 
-/** Whether the ends of the incident's alerts are events too: the incident is open, and does not have too many of them. */
-async function isRecorded(connection: Connection, incident: string): Promise<boolean> {
-  const found = await connection.query<{ recorded: boolean }>(
-    `SELECT closed_at IS NULL AND (SELECT count(*) FROM (SELECT FROM runbook.alerts WHERE incident = $1 LIMIT $2) a) < $2 AS recorded
-     FROM runbook.incidents WHERE id = $1`,
-    [incident, ALERT_EVENTS],
+/**
+ * Whether the end of this alert is an event of the incident's history too: the incident is open, and its alerts of this source have not
+ * ended too often. An alert that fires and ends again and again must not fill the history.
+ */
+async function isRecorded(connection: Connection, incident: string, source: Alert['source']): Promise<boolean> {
+  const counted = await connection.query<{ recorded: boolean }>(
+    `INSERT INTO runbook.tallies AS t (incident, actor, what, count)
+     SELECT id, $2, 'alert-ends', 1 FROM runbook.incidents WHERE id = $1 AND closed_at IS NULL
+     ON CONFLICT (incident, actor, what) DO UPDATE SET count = t.count + 1 RETURNING count <= $3 AS recorded`,
+    [incident, `alert:${source}`, ALERT_EVENTS],
   )
-  return found.rows[0]?.recorded === true
+  return counted.rows[0]?.recorded === true
 }
 
 /** Keeps an alert with which nothing could be done, so that a person can find out why. */

@@ -96,6 +96,12 @@ export function limits(answerMs: number, idleMs = IDLE_TIMEOUT_MS, lockMs = LOCK
   )
 }
 
+/** The time of the database's clock: the clocks of several processes may differ. */
+export async function readNow(db: Queryable): Promise<Date> {
+  const found = await db.query<{ now: Date }>('SELECT clock_timestamp() AS now')
+  return found.rows[0]!.now
+}
+
 async function rollBack(connection: Connection): Promise<boolean> {
   return connection.query('ROLLBACK').then(
     () => true,

@@ -44,12 +44,16 @@ function inBackground(notification: Promise<void>): void {
 
 /** Reminds the groups that may decide, when half of the time to decide has passed. */
 function remind(host: Host, { gate, round, remedy, escalateTo }: OpenGate, escalated: boolean): Promise<void> {
-  const by = remedy.approval.auto ? [] : remedy.approval.by
   return host.escalate({
     place: formatPlace({ kind: 'reminder', round, escalated }),
     kind: 'reminder',
-    to: escalated || by.length === 0 ? [...new Set([...by, ...escalateTo])] : by,
+    to: remindedGroups(remedy, escalateTo, escalated),
     message: `gate ${gate} is waiting for a decision: ${remedy.title}`,
     reason: 'half of the time to decide has passed',
   })
+}
+
+export function remindedGroups({ approval }: PlanRemedy, escalateTo: string[], escalated: boolean): string[] {
+  const by = approval.auto ? [] : approval.by
+  return escalated || by.length === 0 ? [...new Set([...by, ...escalateTo])] : by
 }

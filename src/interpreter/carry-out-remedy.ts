@@ -3,9 +3,10 @@ import { gateId } from '../core/incident.ts'
 import { manualPollMs } from '../core/manual-poll.ts'
 import { formatPlace, formatStage } from '../core/place.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
-import type { Plan, PlanAction, PlanRemedy, Type } from '../core/plan.ts'
+import type { Plan, PlanAction, PlanRemedy } from '../core/plan.ts'
+import { applyTimeoutMs, meetsExpectation } from './action-result.ts'
 import { diagnoseLongFirst } from './diagnose.ts'
-import { evaluateCondition, type EvaluatedCause } from './find.ts'
+import type { EvaluatedCause } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
 import { IncidentCancelled } from './incident-cancelled.ts'
 import { preconditionChecks, remedyOf, type Rendered, type RenderedTarget } from './render.ts'
@@ -17,11 +18,6 @@ import type { Scope } from './scope.ts'
 const MAX_FRUITLESS_RECHECKS = 5
 /** This many refused targets in a row stop the remedy. */
 const MAX_REFUSED_IN_A_ROW = 3
-/** The timeout of one query whether a person has done a manual action. */
-const MANUAL_QUERY_TIMEOUT_MS = 10_000
-
-/** The names that an `expect` condition may use. The compiler has checked their types already. */
-const EXPECT_TYPES: Record<string, Type> = { result: 'dyn' }
 
 export interface ApprovedRemedy {
   plan: Plan
@@ -232,8 +228,7 @@ class RemedyRun {
       proposalDigest,
       action: action.id,
       target,
-      // For a manual action the timeout limits the person, not the activity that asks for the result.
-      timeoutMs: action.kind === 'manual' ? Math.min(action.timeoutMs, MANUAL_QUERY_TIMEOUT_MS) : action.timeoutMs,
+      timeoutMs: applyTimeoutMs(action),
       recheckedAt: this.#recheckedAt,
     })
   }
@@ -241,9 +236,7 @@ class RemedyRun {
   /** An effect whose observed result does not meet the action's `expect` counts as refused: its target gets no further action. */
   async #checkExpected(action: PlanAction, effect: Effect): Promise<Effect> {
     if (!action.expect || effect.result !== 'applied') return effect
-    const scope = { values: { result: effect.observed ?? null }, types: EXPECT_TYPES, states: {} }
-    const expected = evaluateCondition(action.expect, scope)
-    if ('value' in expected && expected.value === true) return effect
+    if (meetsExpectation(action, effect)) return effect
     const detail = `the result does not meet "expect": ${action.expect.cel}`
     const { action: id, target } = effect
     const place = formatPlace({ kind: 'unexpected', round: this.#approved.round, action: id, target })

@@ -31,6 +31,12 @@ export const WORKFLOW_WORKER = {
   isolateExecutionTimeout: '1m',
 } as const
 
+/** Options of a worker that runs activities. */
+export const ACTIVITY_WORKER = {
+  /** The SDK's default sends a heartbeat only after 0.8 of the heartbeat timeout: then a short delay looks like a dead worker. */
+  maxHeartbeatThrottleInterval: '2s',
+} as const
+
 /**
  * Starts the workers of the given roles in this process: `diagnose` runs workflows and reads, `remediate` runs effects. Each activity
  * uses the dependencies that are current when it begins.
@@ -47,8 +53,7 @@ export async function startWorker(
     namespace: temporal.namespace,
     shutdownGraceTime: '10s',
     shutdownForceTime: '15s',
-    // The SDK's default sends a heartbeat only after 0.8 of the heartbeat timeout: then a short delay looks like a dead worker.
-    maxHeartbeatThrottleInterval: '2s',
+    ...ACTIVITY_WORKER,
   }
   const workers = await Promise.all(
     roles.map((role) =>

@@ -9,7 +9,7 @@ import { startTraffic, type Traffic } from './traffic.ts'
 import { until } from '../acceptance/until.ts'
 import { violatedPromises, evaluate, lastEngineEvents, printSummary, type Restart } from './summary.ts'
 import { openChaosWorld, type ChaosWorld } from './world.ts'
-import { openBlockableProxy } from './blockable-proxy.ts'
+import { openBlockableProxy } from '../support/blockable-proxy.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 let world: ChaosWorld

@@ -19,6 +19,7 @@ import {
   createEffectsWorld,
   denying,
   depsFor,
+  DIGEST,
   openTestGate,
   permits,
   postgresTarget,
@@ -335,7 +336,7 @@ describe('http.request', () => {
       {
         method: 'POST',
         url: '/api/models/a%2F..b%3Fx%3D1%23y/reload?q=a%26b',
-        key: `${await engineId(world.engine)}/${gate}/0-http.request/-`,
+        key: `${await engineId(world.engine)}/${gate}/0-http.request/-/${DIGEST.slice(0, 16)}`,
         body: '{"why":"stuck"}',
       },
     ])
@@ -350,8 +351,30 @@ describe('http.request', () => {
     expect(answer).toMatchObject({ effect: { result: 'applied' } })
     const engine = await engineId(world.engine)
     expect(received.map(({ key }) => key)).toEqual([
-      `${engine}/${gate}/0-http.request/Z%C3%BCrich/%E6%9D%B1%E4%BA%AC%2050%25%0A`,
+      `${engine}/${gate}/0-http.request/Z%C3%BCrich/%E6%9D%B1%E4%BA%AC%2050%25%0A/${DIGEST.slice(0, 16)}`,
     ])
+  })
+
+  test('is carried out by a service that remembers keys, although a restored database gave the number of its incident again', async () => {
+    const seen = new Set<string>()
+    let carriedOut = 0
+    respond = (response, request) => {
+      const key = String(request.headers['idempotency-key'])
+      if (!seen.has(key)) carriedOut += 1
+      seen.add(key)
+      response.end('{"ok":true}')
+    }
+    const gate = await openTestGate(world)
+    const deps = depsFor(world, targets(), permits().takePermit)
+    const request = requestFor(gate, 'http.request', call, '-')
+    await executeEffect(request, deps)
+    // What the restore loses. The chain of events is not read here.
+    for (const table of ['effects', 'intents']) {
+      await world.engineOwner.query(`ALTER TABLE runbook.${table} DISABLE TRIGGER ALL`).catch(() => {})
+      await world.engineOwner.query(`DELETE FROM runbook.${table} WHERE gate = $1`, [gate])
+    }
+    await executeEffect({ ...request, proposalDigest: 'f'.repeat(64) }, deps)
+    expect([carriedOut, received.length]).toEqual([2, 2])
   })
 
   test.each([

@@ -137,6 +137,18 @@ describe('an alert that fires', () => {
   })
 })
 
+test('an alert that fires and ends 80 times adds at most 51 events to its incident’s history', async () => {
+  const alert = newAlert()
+  const { incident } = (await send([alert])).json.alerts[0]
+  for (let i = 0; i < 80; i += 1) {
+    await send([resolvedOf(alert)])
+    await send([{ ...alert, startsAt: new Date(Date.parse(alert.startsAt) + (i + 1) * 60_000).toISOString() }])
+  }
+  const { timeline } = (await world.call('GET', `/v1/incidents/${incident}/review.json`)).json
+  expect(timeline.filter(({ kind }: { kind: string }) => kind === 'alert')).toHaveLength(51)
+  expect((await show(incident)).occurrences).toBe(81)
+})
+
 test('a storm of 2,000 alerts in 50 groups makes 50 incidents, and every alert is counted once', async () => {
   const before = (await world.call('GET', '/v1/incidents?limit=500&type=storm-run')).json.incidents.length
   const alerts = Array.from({ length: 2_000 }, (_, i) =>

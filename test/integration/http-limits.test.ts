@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { closeIncident } from '../../src/history/close.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
 
@@ -150,6 +151,16 @@ describe('one incident', () => {
     const other = await openIncident(world)
     expect((await world.call('POST', `/v1/incidents/${other}/notes`, note)).status).toBe(200)
     expect((await review(id)).notes).toHaveLength(6)
+  })
+
+  test('one person retries an incident so often, even if each retry joins the one that is open', async () => {
+    const id = await openIncident(world)
+    await closeIncident(world.engine.database, { incident: id, outcome: 'escalated', reason: 'no known cause holds' })
+    const retry = () => world.call('POST', `/v1/incidents/${id}/retry`)
+    const statuses = await outcomes(7, retry)
+    expect(statuses.slice(-2)).toEqual([429, 429])
+    expect((await review(id)).timeline.filter(({ kind }: { kind: string }) => kind === 'retried')).toHaveLength(5)
+    expect((await world.call('POST', `/v1/incidents/${id}/retry`, { as: 'lead' })).status).toBe(200)
   })
 
   test('one person decides so often, and another can still decide', async () => {

@@ -349,6 +349,19 @@ describe('undo', () => {
     expect(leases.rowCount).toBe(1)
   })
 
+  test('one person asks for an undo so often, even if each request joins the undo that is open', async () => {
+    const id = await mended('often')
+    const { limits } = world.engine.config
+    world.engine.config.limits = { ...limits, perIncident: 2 }
+    const codes = []
+    for (let i = 0; i < 4; i += 1) codes.push((await runbook('operator', ['undo', id])).code)
+    world.engine.config.limits = limits
+    expect(codes.slice(0, 2)).toEqual([0, 0])
+    expect(codes.slice(2).every((code) => code !== 0)).toBe(true)
+    const { timeline } = JSON.parse((await runbook('operator', ['review', id, '--format', 'json'])).out)
+    expect(timeline.filter(({ kind }: { kind: string }) => kind === 'undo')).toHaveLength(2)
+  })
+
   test('an incident that is open, or that applied nothing, cannot be undone', async () => {
     await world.addThings('kept', 'k1')
     const id = await world.open('things', 'kept')

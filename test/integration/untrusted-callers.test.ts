@@ -2,15 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { expectApply } from '../../activities/authority/expect-apply.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import type { PlanAction } from '../../src/core/plan.ts'
+import { recordDone } from '../../src/effects/record-done.ts'
+import { recordEffect } from '../../src/effects/record-effect.ts'
 import { auditHistory } from '../../src/engine/audit/audit.ts'
 import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { readEvents } from '../../src/history/incidents.ts'
+import { recordEvents } from '../../src/history/record.ts'
+import { isSuccess } from '../../src/interpreter/action-result.ts'
 import type { CheckRequest, ProposalDraft } from '../../src/interpreter/host.ts'
 import { diagnoseQueue, remediateQueue } from '../../src/temporal/names.ts'
 import { eventually } from '../support/effects-world.ts'
 import { QUIET, quietTemporal } from '../support/quiet-temporal.ts'
-import { openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { expression } from '../unit/interpreter/plan-fixture.ts'
 
 /**
  * Temporal's port is often open to a whole network. Anybody who reaches it can start workflows, schedule activities on the engine's task
@@ -224,6 +231,11 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
     ).toMatch(/^refused: /)
     const message = { place: 'r1/escalation', to: ['everybody'], message: 'm', reason: 'r' }
     expect(await call('escalate', [incident, message])).toMatch(/^refused: .*does not notify everybody/)
+    // A notification without a recipient would stand in the place of the real one.
+    for (const to of [[], ['oncall'], ['platform-support', 'oncall']])
+      expect(await call('escalate', [incident, { ...message, to }])).toMatch(/^refused: .*the plan does not notify/)
+    const reminder = { ...message, place: 'r1/gate/reminder', kind: 'reminder' }
+    expect(await call('escalate', [incident, { ...reminder, to: [] }])).toMatch(/^refused: .*does not notify nobody/)
     for (const place of ['r1/recheck1', 'r1/effect/0-sql.update/y', 'closed', 'r1/proposal', 'r1/gate/reminder', 'x'])
       expect(await call('escalate', [incident, { ...message, place, to: ['platform-support'] }])).toMatch(
         /^refused: .*is no place for this notification/,
@@ -242,5 +254,122 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
       { state: 'bad', changes: 0 },
     ])
     expect((await auditHistory(world.engine.database, world.engine.keyring)).faults).toEqual([])
+  })
+
+  test('cannot give an action more time than the plan gives it', async () => {
+    const view = await world.atGate(incident)
+    const { id: gate, proposalDigest } = view.rounds[0]!.gate!
+    await world.decide(view)
+    const request = { gate, proposalDigest, action: '0-sql.update', target: 'y', recheckedAt: '' }
+    for (const timeoutMs of [86_400_000, 1, -1, null])
+      expect(await call('apply', [{ ...request, timeoutMs }], remediateQueue('test'))).toMatch(
+        /^refused: .*has the time limit 5000 ms/,
+      )
+  })
+})
+
+describe('the order of a remedy’s actions', () => {
+  const [update] = mending().actions
+  const withId = (id: string, change: Partial<PlanAction> = {}): PlanAction => ({ ...update!, id, ...change })
+  const set = (from: string, to: string) => ({
+    ...update!.with,
+    where: { map: { id: { expr: expression('thing.id') }, state: { lit: from } } },
+    set: { map: { state: { lit: to } } },
+  })
+  const manual: PlanAction = {
+    ...{ id: '0-manual', kind: 'manual', access: 'person', once: true, timeoutMs: 600_000 },
+    with: { instructions: { lit: 'Stop the writers' } },
+  }
+  const message: PlanAction = {
+    ...{ id: '2-notify', kind: 'notify', access: 'message', once: true, timeoutMs: 5_000 },
+    with: { channel: { lit: 'oncall' }, message: { lit: 'all things are mended' } },
+  }
+  const actions = [
+    manual,
+    withId('1-sql.update', { with: set('bad', 'half') }),
+    message,
+    withId('3-sql.update', { with: set('half', 'good') }),
+  ]
+
+  test('is kept, whatever a worker with other workflow code asks for', async () => {
+    const steps = thingsPlan('steps', { remedies: { mend: mending({ actions }) } })
+    const other = await openWorkflowWorld(inject('stack'), [steps])
+    try {
+      await other.addThings('steps', 's1', 's2')
+      const honest = await other.startWorker()
+      const incident = await other.open('steps', 'steps')
+      const view = await other.atGate(incident)
+      await honest.stop()
+      await other.decide(view)
+      const { id: gate, proposalDigest } = view.rounds[0]!.gate!
+      const authority = { incident, plan: steps, inputs: { group: 'steps' } }
+      const apply = (action: string, target: string) =>
+        expectApply(other.engine.database, authority, {
+          ...{ gate, proposalDigest, action, target, recheckedAt: '' },
+          timeoutMs: action === '0-manual' ? 10_000 : 5_000,
+        })
+      const turn = (what: string) => ({ message: expect.stringMatching(`it is not the turn of ${what}`) })
+      for (const [action, target] of [
+        ['1-sql.update', 's1'],
+        ['2-notify', '-'],
+        ['3-sql.update', 's1'],
+      ] as const)
+        await expect(apply(action, target)).rejects.toMatchObject(turn(`${action}: 0-manual has no effect on - yet`))
+      const place = { gate, action: '0-manual', target: '-' }
+      await recordDone(other.engine.database, place, { person: 'lead', done: true })
+      await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
+        turn('3-sql.update: 1-sql.update has no effect on s1'),
+      )
+      await recordEffect(other.engine.database, {
+        gate,
+        action: '1-sql.update',
+        target: 's1',
+        result: 'refused',
+        detail: 'x',
+      })
+      await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
+        turn('3-sql.update: 1-sql.update did not succeed for s1'),
+      )
+      await recordEvents(other.engine.database, incident, [
+        {
+          ...{ place: 'r1/recheck1', actor: 'engine', kind: 'recheck' },
+          data: { round: 1, holds: true, because: '', targets: ['s1', 's2'], skipped: {} },
+        },
+      ])
+      await expect(apply('2-notify', '-')).rejects.toMatchObject(turn('2-notify: 1-sql.update has no effect on s2 yet'))
+      await recordEffect(other.engine.database, {
+        gate,
+        action: '1-sql.update',
+        target: 's2',
+        result: 'applied',
+        detail: 'x',
+      })
+      await apply('2-notify', '-')
+      await expect(apply('3-sql.update', 's2')).rejects.toMatchObject(
+        turn('3-sql.update: 2-notify has no effect on - yet'),
+      )
+      await recordEffect(other.engine.database, {
+        gate,
+        action: '2-notify',
+        target: '-',
+        result: 'applied',
+        detail: 'x',
+      })
+      await apply('3-sql.update', 's2')
+      await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
+        turn('3-sql.update: 1-sql.update did not succeed'),
+      )
+    } finally {
+      await other.close()
+    }
+  })
+
+  test('is kept where a person did not do a step', async () => {
+    const effect = { gate: 'INC-1.r1', action: '0-manual', target: '-', detail: '' }
+    expect(isSuccess(manual, { ...effect, result: 'applied' })).toBe(true)
+    expect(isSuccess(manual, { ...effect, result: 'skipped' })).toBe(false)
+    expect(isSuccess(message, { ...effect, action: '2-notify', result: 'skipped' })).toBe(true)
+    const expecting = { expect: expression('result.rows == 1') }
+    expect(isSuccess(expecting, { ...effect, result: 'applied', observed: { rows: 2 } })).toBe(false)
   })
 })

@@ -109,7 +109,7 @@ export async function openTestGate(world: EffectsWorld): Promise<string> {
   return gate
 }
 
-const DIGEST = sha256Hex('the proposal')
+export const DIGEST = sha256Hex('the proposal')
 
 export function requestFor(gate: string, kind: string, parameters: JsonObject, target = 'run-1'): EffectRequest {
   return {

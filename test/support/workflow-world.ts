@@ -23,7 +23,7 @@ import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.
 import { openTargets } from '../../src/targets/open-targets.ts'
 import { connectTemporal } from '../../src/temporal/connect.ts'
 import { diagnoseQueue, remediateQueue } from '../../src/temporal/names.ts'
-import { WORKFLOW_WORKER } from '../../src/temporal/worker.ts'
+import { ACTIVITY_WORKER, WORKFLOW_WORKER } from '../../src/temporal/worker.ts'
 import { expression, plan, remedy } from '../unit/interpreter/plan-fixture.ts'
 import { eventually, pool } from './effects-world.ts'
 import type { TestStack } from './global-stack.ts'
@@ -208,6 +208,7 @@ async function startWorker(
   const common = {
     connection,
     namespace: engine.temporal.namespace,
+    ...ACTIVITY_WORKER,
     shutdownGraceTime: '1s',
     shutdownForceTime: '5s',
   } as const

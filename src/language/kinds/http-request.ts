@@ -6,7 +6,7 @@ export const httpRequest: Kind = {
   summary: 'Sends one request that changes something to a configured service.',
   doc: `The host comes only from the connection. \`path\` is literal, with placeholders \`{name}\`; each value fills one segment and is URL-encoded. A status from 200 to 299 makes the effect \`applied\`, from 400 to 499 \`refused\`. With any other status, and with 207 and 408, the request may have been carried out: the effect is \`unknown\`. Redirects are not followed.
 
-The header \`Idempotency-Key\` has the key of the effect, so that a service that supports it applies the request only once. The request is not fenced: if no answer arrives, the effect is \`unknown\` and a person must settle it.`,
+The header \`Idempotency-Key\` has the key of the effect and a part of the proposal's digest, so that a service that supports it applies the request only once. The request is not fenced: if no answer arrives, the effect is \`unknown\` and a person must settle it.`,
   parameters: {
     connection: connectionTo(['http'], 'The name of the connection to the service.'),
     method: {
