@@ -12,11 +12,12 @@ import type { Json, JsonObject } from '../core/json.ts'
 import type { Plan, PlanCheck } from '../core/plan.ts'
 import { policyAction, policyTerms } from '../core/policy.ts'
 import type { ProposedAction, ProposedApproval, ProposedTarget } from '../core/proposal.ts'
-import { evaluateCauses, evaluateCondition } from '../interpreter/find.ts'
+import { evaluateCauses, evaluateCondition, type Evaluation } from '../interpreter/find.ts'
 import type { CheckRequest, ClosingRequest, Host, ProposalDraft } from '../interpreter/host.ts'
 import { allowsPartialApproval } from '../interpreter/render.ts'
 import { runIncident } from '../interpreter/run-incident.ts'
 import { scopeOf, withEvidence } from '../interpreter/scope.ts'
+import type { NamedValue } from '../language/compile/compile-names.ts'
 import type { Targets } from '../targets/targets.ts'
 
 /** What a runbook would do now. A preview changes nothing. */
@@ -26,6 +27,8 @@ export interface Preview {
   inputs: JsonObject
   symptom: true | false | 'undetermined'
   checks: (Evidence & { parameters: JsonObject })[]
+  /** The names of `let`, in the order of the file. */
+  names: ({ name: string } & Evaluation)[]
   causes: Finding[]
   /** The cause that the remedy would treat. */
   cause: string | null
@@ -60,6 +63,7 @@ export async function previewRunbook(
   inputs: JsonObject,
   targets: Targets,
   rules: ApprovalRules,
+  names: readonly NamedValue[] = [],
 ): Promise<Preview> {
   const host = new PreviewHost(targets)
   // A preview looks once: the person who asked for it can ask again.
@@ -81,6 +85,7 @@ export async function previewRunbook(
     inputs,
     symptom: 'value' in symptom ? symptom.value === true : 'undetermined',
     checks,
+    names: names.map(({ name, expression }) => ({ name, ...evaluateCondition(expression, scope) })),
     causes: evaluateCauses(plan, scope).map(({ finding }) => finding),
     cause: host.draft?.cause ?? null,
     proposal: host.draft ? await proposalOf(host.draft, targets, rules) : null,

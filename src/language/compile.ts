@@ -8,6 +8,8 @@ import { compileChecks } from './compile/checks.ts'
 import { condition } from './compile/context.ts'
 import type { CompileOptions, Context, Scope } from './compile/context.ts'
 import { compileInputs } from './compile/inputs.ts'
+import { compileNames, takenNames, warnOfUnusedNames, type NamedValue } from './compile/compile-names.ts'
+import { Names } from './compile/names.ts'
 import { compileRemedy } from './compile/remedies.ts'
 import { compileTemplate } from './compile/compile-values.ts'
 import { MAX_EVENTS, worstCaseEvents } from './compile/worst-case.ts'
@@ -27,6 +29,8 @@ export interface Compilation {
   plan?: Plan
   /** The SHA-256 of the plan's canonical JSON. */
   planDigest?: string
+  /** The names of `let`, for people. The plan holds their expressions where they are used. Absent if a problem is an error. */
+  names?: NamedValue[]
   /** The problems, in the order of the file. */
   problems: Problem[]
 }
@@ -39,11 +43,11 @@ export function compileRunbook(text: string, options: CompileOptions): Compilati
   const { tree, reporter } = parseYaml(text, options.file)
   const runbook = tree && readSection('runbook', tree, reporter)
   if (!runbook) return { problems: sortProblems(reporter.problems) }
-  const plan = compilePlan(contextOf(reporter, options), runbook)
+  const { plan, names } = compilePlan(contextOf(reporter, options, runbook), runbook)
   if (!reporter.hasErrors) refuseTooLarge(reporter, runbook, plan)
   const problems = sortProblems(reporter.problems)
   if (reporter.hasErrors) return { problems }
-  return { plan, planDigest: digest(plan as unknown as Json), problems }
+  return { plan, planDigest: digest(plan as unknown as Json), names, problems }
 }
 
 const KINDS = {
@@ -51,7 +55,7 @@ const KINDS = {
   actions: new Map(ACTIONS.map((kind) => [kind.name, kind])),
 }
 
-function contextOf(reporter: Reporter, options: CompileOptions): Context {
+function contextOf(reporter: Reporter, options: CompileOptions, runbook: Section): Context {
   const { checks, actions, connections, readOnly = [], groups, channels, policy } = options
   return {
     reporter,
@@ -62,14 +66,16 @@ function contextOf(reporter: Reporter, options: CompileOptions): Context {
     groups,
     channels,
     policy,
+    names: new Names(reporter, runbook.map('let'), takenNames(runbook)),
   }
 }
 
-function compilePlan(context: Context, runbook: Section): Plan {
+function compilePlan(context: Context, runbook: Section): { plan: Plan; names: NamedValue[] } {
   const inputs = compileInputs(context, runbook.named('inputs'))
   const inputsOnly: Scope = { types: { inputs: inputsType(inputs) }, checks: { checks: {} } }
   const diagnosis = compileChecks(context, runbook.named('diagnose'), inputsOnly)
   const { checks, scope } = diagnosis
+  const names = compileNames(context, scope)
   const symptom = condition(context, runbook.scalar('symptom'), scope)
   const named = runbook.named('remedies')
   const causes = compileCauses(
@@ -83,7 +89,7 @@ function compilePlan(context: Context, runbook: Section): Plan {
   const remedies = named.map((remedy) => compileRemedy(context, remedy, surroundings))
   const key = runbook.scalar('key')
   const [owner, detect, rounds] = [runbook.text('owner'), runbook.section('detect'), runbook.section('rounds')]
-  return {
+  const plan: Plan = {
     irVersion: IR_VERSION,
     name: runbook.text('runbook') ?? '',
     incident: runbook.text('incident') ?? '',
@@ -102,6 +108,8 @@ function compilePlan(context: Context, runbook: Section): Plan {
     rounds: compileRounds(rounds),
     escalate: compileEscalate(context, runbook.section('escalate'), scope),
   }
+  warnOfUnusedNames(context)
+  return { plan, names }
 }
 
 function compileRounds(rounds: Section | undefined): Plan['rounds'] {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { Plan, PlanCause } from '../core/plan.ts'
 import { compileRunbook } from './compile.ts'
+import type { NamedValue } from './compile/compile-names.ts'
 import type { CompileOptions } from './compile.ts'
 import { didYouMean } from '../core/nearest.ts'
 import { decodeTextFile } from '../core/text-file.ts'
@@ -15,6 +16,8 @@ export interface LoadedRunbook {
   text: string
   plan: Plan
   planDigest: string
+  /** The names of `let`. The plan holds their expressions where they are used. */
+  names: NamedValue[]
 }
 
 /** The runbooks of a folder. Runbooks with errors are omitted; `problems` has the reasons. */
@@ -42,7 +45,7 @@ export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}
     const compiled = compileRunbook(text, { ...options, file })
     problems.push(...compiled.problems)
     if (compiled.plan && compiled.planDigest)
-      runbooks.push({ file, text, plan: compiled.plan, planDigest: compiled.planDigest })
+      runbooks.push({ file, text, plan: compiled.plan, planDigest: compiled.planDigest, names: compiled.names ?? [] })
   }
   const complete = runbooks.length === files.length
   problems.push(...betweenRunbooks(runbooks, complete))

@@ -101,6 +101,7 @@ const WORDS: Record<Extract<Form, string>, string> = {
   'list expression': 'an expression, a list',
   template: 'a string that may contain ${{ }}',
   data: 'any value',
+  expressions: 'names and expressions',
   values: 'names and values',
   results: 'checks and their results',
   verdicts: 'causes and whether they hold',

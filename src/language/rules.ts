@@ -35,7 +35,7 @@ export const RULES = {
     'A duration is a whole number with one unit (ms, s, m, h, d), such as 30s, 15m or 24h. It cannot be 0.',
   'bad-name':
     'Names of runbooks, incident types, causes, remedies and groups have lower-case letters, digits and hyphens. Names that expressions read have letters, digits and "_".',
-  'name-taken': 'The name already has a meaning in expressions, such as inputs, affects or targets.',
+  'name-taken': 'The name already has a meaning in expressions, such as inputs, affects, targets, or a name of "let".',
   'duplicate-name': 'Two causes, or two scenarios, have the same name.',
   'no-expression-here':
     'SQL text, names and titles are used literally, so that data cannot change them. Pass values as parameters.',
@@ -49,7 +49,7 @@ export const RULES = {
   'expression-too-complex':
     'An expression has at most 400 operations and values and 24 levels of nesting, and its loops take at most a million steps.',
   'unknown-name':
-    'An expression can read inputs, the checks of its section, and the names that the section adds (affects, targets, the name in "for").',
+    'An expression can read inputs, the checks of its section, the names that the section adds (affects, targets, the name in "for"), and the names of "let" that read only these.',
   'unknown-property': 'The value has no such field. The fields of check results and the declared columns are known.',
   'unknown-function': 'The function does not exist.',
   'refused-function':
@@ -91,6 +91,7 @@ export const RULES = {
   // Causes and remedies
   'missing-remedy': 'Each cause needs exactly one of: a remedy, escalate, none, or a handoff.',
   'unknown-remedy': 'The remedy does not exist.',
+  'unused-name': 'A name of "let" that no expression uses has no effect.',
   'unused-remedy': 'A remedy that no cause names is never proposed.',
   'unreachable-cause': 'A cause that always holds is treated first, so the causes below it are never treated.',
   'remedy-needs-affects': 'A remedy with "for" is applied to each affected item, so its causes need "affects".',

@@ -89,6 +89,11 @@ const SIMPLE: Record<Extract<Form, string>, JsonObject> = {
   'list expression': { type: ['string', 'boolean', 'number'] },
   template: STRING,
   data: {},
+  expressions: {
+    type: 'object',
+    propertyNames: IDENTIFIER,
+    additionalProperties: { type: ['string', 'boolean', 'number'] },
+  },
   values: { type: 'object' },
   results: {
     type: 'object',

@@ -164,6 +164,27 @@ test.each([
   expect(columns).toContainEqual({ check, column, message: expect.stringContaining(message) })
 })
 
+test('the names of let are shown with their values, or why they are undetermined', async () => {
+  const text = RUNBOOK.replace(
+    'causes:\n',
+    `let:\n  released: late.rows.filter(o, o.version > 1)\n  few: size(released) < 4 && other.status == null\ncauses:\n`,
+  )
+    .replace('affects: late.rows.filter(o, o.version > 1)', 'affects: released')
+    .replace('when: "!other.reachable"', 'when: few')
+  const show = async (runbook: string) => {
+    const { plan, names } = compileRunbook(runbook, { file: 'late-orders.yaml' })
+    return (await previewRunbook(plan!, { age: '1h' }, targets, RULES, names)).names
+  }
+  expect(await show(text)).toMatchObject([
+    { name: 'released', value: [{ id: 'o2' }, { id: 'o3' }, { id: 'o4' }] },
+    { name: 'few', value: true },
+  ])
+  expect(await show(text.replace('FROM orders WHERE state', 'FROM order_s WHERE state'))).toEqual([
+    { name: 'released', undetermined: '"late" could not be read' },
+    { name: 'few', undetermined: '"late" could not be read' },
+  ])
+})
+
 test('the graph connects checks, causes and remedies, and escapes its labels', async () => {
   const text = RUNBOOK.replace('title: Nobody picks the orders up', `title: 'Nobody "picks" <b>them</b>; up'`)
   const graph = mermaid(planOf(text), await preview(text))
@@ -191,6 +212,16 @@ channels: { oncall: { slack: "\${SLACK}" } }
     const terminal = fakeTerminal({ cwd, env: { SHOP_READ: shop } })
     return { code: await main(['preview', 'late-order', '--input', 'age=1h', ...more], terminal), terminal }
   }
+
+  test('shows the names of let between the checks and the causes', async () => {
+    const { terminal } = await previewed(
+      RUNBOOK.replace('causes:\n', 'let:\n  unreleased: late.rows.filter(o, o.version > 1)\ncauses:\n').replace(
+        'affects: late.rows.filter(o, o.version > 1)',
+        'affects: unreleased',
+      ),
+    )
+    expect(terminal.out).toMatch(/\nNames\n {4}unreleased: 3 items, first \{"id":"o2"[^]*\n\nCauses\n/)
+  })
 
   test('shows checks, causes, and the proposal with its undo, without control characters from the results', async () => {
     const evil = RUNBOOK.replace(

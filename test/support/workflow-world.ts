@@ -171,6 +171,7 @@ async function assemble(
     text: 'by hand',
     plan: one,
     planDigest: digest(one as unknown as Json),
+    names: [],
   }))
   const targets = openTargets(config)
   const connected = await connectTemporal(temporal)

@@ -33,11 +33,11 @@ export function command(terminal: Terminal): Command {
         import('../../targets/open-targets.ts'),
         import('../../engine/preview.ts'),
       ])
-      const { plan } = runbookFor(await loadCatalogue(config), type)
+      const { plan, names } = runbookFor(await loadCatalogue(config), type)
       const inputs = readInputs(plan.name, plan.inputs, input ?? {})
       const targets = openTargets(config)
       try {
-        const preview = await previewRunbook(plan, inputs, targets, config)
+        const preview = await previewRunbook(plan, inputs, targets, config, names)
         const format = output ?? self.optsWithGlobals<Options>().output
         if (format === 'json') printJson(terminal, preview)
         else if (format === 'mermaid') terminal.print((await import('../render/mermaid.ts')).mermaid(plan, preview))

@@ -1,4 +1,5 @@
 import { describeTerms } from '../../core/policy.ts'
+import type { Json } from '../../core/json.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { Preview } from '../../engine/preview.ts'
 import { placeOf } from '../../engine/views/action-place.ts'
@@ -16,6 +17,7 @@ export function previewLines(preview: Preview, page: Page): string[] {
     colours.bold('Checks'),
     ...preview.checks.flatMap((check) => checkLines(check, page)),
     '',
+    ...nameLines(preview, page),
     colours.bold('Causes'),
     ...preview.causes.flatMap((finding) => causeLines(finding, finding.cause === preview.cause, page)),
     '',
@@ -40,6 +42,24 @@ function checkLines(check: Preview['checks'][number], { width, colours }: Page):
     Array.isArray(result?.['rows']) && result['rows'][0] ? [`first ${JSON.stringify(result['rows'][0])}`] : []
   const text = `${name} (${kind}, ${rows}${humanDuration(durationMs)}): ${[...shown, ...first].join(', ') || 'nothing'}`
   return wrapped(text, colours.green('✓'), width, 3)
+}
+
+/** The names of `let` with their values; a list as its length and its first item. */
+function nameLines({ names }: Preview, { width, colours }: Page): string[] {
+  if (names.length === 0) return []
+  const text = (value: Json): string => {
+    if (!Array.isArray(value)) return typeof value === 'string' ? value : JSON.stringify(value)
+    return `${plural(value.length, 'item')}${value.length > 0 ? `, first ${JSON.stringify(value[0])}` : ''}`
+  }
+  return [
+    colours.bold('Names'),
+    ...names.flatMap((one) =>
+      'value' in one
+        ? wrapped(`${one.name}: ${text(one.value)}`, ' ', width, 3)
+        : wrapped(`${one.name} (undetermined): ${one.undetermined}`, colours.yellow('?'), width),
+    ),
+    '',
+  ]
 }
 
 function causeLines(finding: Preview['causes'][number], treated: boolean, { width, colours }: Page): string[] {

@@ -8,6 +8,7 @@ import type { ConnectionKind, Kind } from '../kinds/kind.ts'
 import { commentAfter, spanWithin } from '../parse/tree.ts'
 import type { ScalarTree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
+import { expressionIn, type Names } from './names.ts'
 
 export interface CompileOptions {
   /** The name of the file, for problems. */
@@ -37,6 +38,8 @@ export interface Context {
   groups: Readonly<Record<string, readonly string[]>> | undefined
   channels: readonly string[] | undefined
   policy: Policy | undefined
+  /** The names of `let`. */
+  names: Names
 }
 
 /** The names that an expression can read, with their types, and which of them are checks. */
@@ -57,20 +60,33 @@ export function scopeWith(scope: Scope, types: Record<string, Type>): Scope {
   return { types: { ...scope.types, ...types }, checks: scope.checks }
 }
 
-/** Compiles the CEL at `offset` of a scalar. Reports its problems at their places in the file. */
+/**
+ * Compiles the CEL at `offset` of a scalar, with the names of `let` replaced by their expressions. Reports its problems at their places in
+ * the file. `expanded`: of an entry of `let` itself, which can use only the names above it.
+ */
 export function expressionAt(
   context: Context,
   scalar: ScalarTree,
   cel: string,
   offset: number,
   scope: Scope,
+  expanded = context.names.expand(cel),
 ): CompiledExpression | undefined {
-  const compiled = compileExpression(cel, scope.types, scope.checks)
+  const { names, reporter } = context
+  const spanOf = (start: number, end: number) => spanWithin(scalar, reporter.source.text, offset + start, offset + end)
+  for (const { name, local, start, end } of expanded.captured) {
+    const message = `"${name}" reads "${local}", which is the name of an item here. Give the item another name.`
+    reporter.error('name-taken', spanOf(start, end), message)
+  }
+  // The problems of a name are reported once, where the name is given.
+  if (expanded.captured.length > 0 || expanded.used.some((name) => names.isBroken(name))) return undefined
+  const compiled = compileExpression(expanded.cel, scope.types, scope.checks, names.usableWith(scope.types))
   if (compiled.ok) return compiled
-  for (const { rule, message, start, end } of compiled.problems) {
-    const cut = rule === 'expression-syntax' && scalar.commented ? CUT : ''
-    const span = spanWithin(scalar, context.reporter.source.text, offset + start, offset + end)
-    context.reporter.error(rule, span, message + cut)
+  for (const problem of compiled.problems) {
+    const { start, end, name } = expanded.origin(problem.start, problem.end)
+    const cut = problem.rule === 'expression-syntax' && scalar.commented ? CUT : ''
+    const within = name === undefined ? '' : `In "${name}": `
+    reporter.error(problem.rule, spanOf(start, end), within + problem.message + cut)
   }
   return undefined
 }
@@ -92,7 +108,7 @@ export function condition(
   scope: Scope,
 ): CompiledExpression | undefined {
   if (!scalar) return undefined
-  const cel = String(scalar.value).trim()
+  const cel = expressionIn(scalar)
   const compiled = expressionAt(context, scalar, cel, leading(scalar), scope)
   if (!compiled) return undefined
   warnOfCut(context, scalar)
@@ -115,7 +131,7 @@ export function listExpression(
   scope: Scope,
 ): (CompiledExpression & { element: Type }) | undefined {
   if (!scalar) return undefined
-  const compiled = expressionAt(context, scalar, String(scalar.value).trim(), leading(scalar), scope)
+  const compiled = expressionAt(context, scalar, expressionIn(scalar), leading(scalar), scope)
   if (!compiled) return undefined
   warnOfCut(context, scalar)
   if (compiled.type === 'dyn') return { ...compiled, element: 'dyn' }
@@ -125,7 +141,8 @@ export function listExpression(
   return undefined
 }
 
-function leading(scalar: ScalarTree): number {
+/** The length of the white space before an expression. */
+export function leading(scalar: ScalarTree): number {
   const text = String(scalar.value)
   return text.length - text.trimStart().length
 }

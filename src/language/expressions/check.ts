@@ -30,9 +30,9 @@ export interface Checked {
   problems: ExpressionProblem[]
 }
 
-/** Finds all type problems of an expression. `scope`: the names that it can read. */
-export function checkExpression(root: Node, scope: Record<string, Type>): Checked {
-  const checker = new Checker(scope)
+/** Finds all type problems of an expression. `scope`: the names that it can read. `otherNames`: further names to suggest. */
+export function checkExpression(root: Node, scope: Record<string, Type>, otherNames: readonly string[] = []): Checked {
+  const checker = new Checker(scope, otherNames)
   const type = checker.visit(root, { locals: undefined, notNull: NO_PATHS })
   return { root, type, types: checker.types, problems: checker.problems }
 }
@@ -44,8 +44,11 @@ class Checker {
   readonly problems: ExpressionProblem[] = []
   private readonly scope: Record<string, Type>
 
-  constructor(scope: Record<string, Type>) {
+  private readonly otherNames: readonly string[]
+
+  constructor(scope: Record<string, Type>, otherNames: readonly string[]) {
     this.scope = scope
+    this.otherNames = otherNames
   }
 
   visit(node: Node, env: Env): Type {
@@ -114,7 +117,7 @@ class Checker {
   private name(node: Node, name: string, env: Env): Type {
     for (let local = env.locals; local; local = local.outer) if (local.name === name) return local.type
     if (Object.hasOwn(this.scope, name)) return this.scope[name]!
-    const known = Object.keys(this.scope)
+    const known = [...Object.keys(this.scope), ...this.otherNames]
     const list = known.length === 0 ? 'no names are known here' : `known here: ${known.join(', ')}`
     return this.problem('unknown-name', node, `"${name}" is unknown.${didYouMean(name, known)} (${list})`)
   }

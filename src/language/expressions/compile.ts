@@ -15,14 +15,16 @@ const NO_CHECKS: CheckScope = { checks: {} }
 
 /**
  * Checks one CEL expression against the types of the names in scope. Determines which checks it reads, and how missing rows of
- * truncated results could change its value. `checkScope`: which names are checks. Never throws.
+ * truncated results could change its value. `checkScope`: which names are checks. `otherNames`: names that a message about an unknown name
+ * may suggest. Never throws.
  */
 export function compileExpression(
   cel: string,
   types: Record<string, Type>,
   checkScope: CheckScope = NO_CHECKS,
+  otherNames: readonly string[] = [],
 ): Compiled {
-  const checked = checkedExpression(cel, types)
+  const checked = checkedExpression(cel, types, otherNames)
   if (!checked.ok) return checked
   const { checks, names, effects } = analyse(checked, checkScope)
   const having = (bit: number) => [...effects].filter(([, bits]) => (bits & bit) !== 0).map(([check]) => check)
@@ -34,10 +36,11 @@ export function compileExpression(
 export function checkedExpression(
   cel: string,
   types: Record<string, Type>,
+  otherNames: readonly string[] = [],
 ): ({ ok: true } & Checked) | { ok: false; problems: ExpressionProblem[] } {
   const parsed = parseExpression(cel)
   if ('problem' in parsed) return { ok: false, problems: [parsed.problem] }
-  const checked = checkExpression(parsed.root, types)
+  const checked = checkExpression(parsed.root, types, otherNames)
   if (checked.problems.length > 0) return { ok: false, problems: checked.problems }
   const steps = loopSteps(parsed.root)
   if (steps > MAX_LOOP_STEPS) return { ok: false, problems: [tooCostly(cel)] }

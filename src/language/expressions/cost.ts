@@ -1,4 +1,5 @@
 import { MAX_ROWS } from '../../core/evidence.ts'
+import { childrenOf } from './expand-names.ts'
 import { isLoop } from './loops.ts'
 import type { Node } from './parse.ts'
 
@@ -15,14 +16,4 @@ export function loopSteps(node: Node): number {
     return loopSteps(over) + items * (1 + body)
   }
   return childrenOf(node).reduce((total, child) => total + loopSteps(child), 0)
-}
-
-function childrenOf(node: Node): Node[] {
-  const found: Node[] = []
-  const collect = (value: unknown): void => {
-    if (Array.isArray(value)) value.forEach(collect)
-    else if (typeof value === 'object' && value !== null && 'op' in value) found.push(value as Node)
-  }
-  collect(node.args)
-  return found
 }

@@ -12,7 +12,7 @@ export interface ExpressionProblem {
   end: number
 }
 
-const MAX_EXPRESSION_LENGTH = 2_000
+export const MAX_EXPRESSION_LENGTH = 2_000
 
 const LIMITS = { maxAstNodes: 400, maxDepth: 24, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 6 }
 const LIMITED: Record<keyof typeof LIMITS, string> = {

@@ -40,6 +40,10 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
         required: true,
         doc: 'The read-only checks. They run in parallel, unless one uses the result of another.',
       },
+      let: {
+        form: 'expressions',
+        doc: 'Names for expressions, such as a long filter that several causes use. An expression can use a name like the name of a check, and a name can use the names above it. Each use is evaluated as if the expression was written there.',
+      },
       causes: {
         form: { listOf: 'cause' },
         required: true,

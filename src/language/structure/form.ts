@@ -34,6 +34,8 @@ export type Form =
   | 'template'
   /** Any literal. */
   | 'data'
+  /** Name → CEL without `${{ }}`. */
+  | 'expressions'
   /** Name → value or `${{ }}`. */
   | 'values'
   /** Check → result, `failed`, `timeout`, or phases. */

@@ -41,6 +41,8 @@ export class ValueReader {
         return dataOf(tree)
       case 'bool':
         return scalarOf(tree, 'boolean') ?? this.wrong(tree, `"${name}" must be true or false.${unquote(tree)}`, at)
+      case 'expressions':
+        return this.expressions(name, tree, at)
       case 'values':
       case 'results':
       case 'verdicts':
@@ -99,6 +101,13 @@ export class ValueReader {
     if (tree.kind === 'list')
       return this.wrong(tree, `"${name}" is an expression: put it in quotes if it begins with "[".`, at)
     return this.wrong(tree, `"${name}" must be an expression, but found ${describe(tree)}.`, at)
+  }
+
+  private expressions(name: string, tree: Tree, at: Span): Tree | undefined {
+    if (tree.kind !== 'map') return this.wrong(tree, `"${name}" must hold names and expressions.`, at)
+    for (const entry of tree.entries.values())
+      if (this.isNamed(name, 'identifier', entry.name, entry.key)) this.expression(entry.name, entry.value, entry.key)
+    return tree
   }
 
   private duration(name: string, tree: Tree, at: Span): number | undefined {

@@ -13,7 +13,7 @@ import { compileScenarios } from '../../../src/language/scenarios/compile-scenar
 const page = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
 
 interface Snippet {
-  /** The word after `yaml` in the code fence: runbook, scenarios or config; empty for an excerpt of the runbook. */
+  /** The word after `yaml` in the code fence: runbook, scenarios, config or let; empty for an excerpt of the runbook. */
   what: string
   text: string
   heading: string
@@ -49,6 +49,14 @@ describe('the tutorial', () => {
     const parts = all.filter(({ what }) => what === '')
     expect(parts.length).toBeGreaterThanOrEqual(5)
     for (const { text } of parts) expect(whole).toContain(text.trimEnd())
+  })
+
+  test('shows names for expressions that its runbook could use', () => {
+    const text = whole
+      .replace(/^causes:$/m, `${only('let')}\ncauses:`)
+      .replace('affects: late.rows.filter(p, p.orphaned)', 'affects: orphaned')
+      .replace('when: "!gateway.ok"', 'when: "!gateway.ok && !several"')
+    expect(renderText(compileRunbook(text, { file: 'payouts.yaml' }).problems)).toBe('')
   })
 
   test('has scenarios that pass and cover every cause and remedy', async () => {
