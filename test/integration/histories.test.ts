@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Connection } from '@temporalio/client'
-import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
+import { NativeConnection, Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { connectTemporal, type Temporal } from '../../src/temporal/connect.ts'
 import { diagnoseQueue, remediateQueue } from '../../src/temporal/names.ts'
 import { startIncident } from '../../src/temporal/start-incident.ts'
+import { BUILT_BUNDLE } from '../support/built-bundle.ts'
 import { eventually } from '../support/effects-world.ts'
 import { historyText } from '../support/history-file.ts'
 import { activitiesOf, HISTORY_CASES, type HistoryCase } from '../support/history-cases.ts'
-import { QUIET, quietTemporal } from '../support/quiet-temporal.ts'
+import { quietTemporal } from '../support/quiet-temporal.ts'
 
 /**
  * Runs each case on a real Temporal server. `npm run histories` stores the missing histories in test/fixtures/histories, where
@@ -20,7 +20,6 @@ const fixture = (name: string) => new URL(`../fixtures/histories/${name}.json`, 
 const write = process.env['RUNBOOK_WRITE']
 const namespace = `histories-${randomBytes(4).toString('hex')}`
 let temporal: Temporal
-let bundle: WorkflowBundleWithSourceMap
 
 beforeAll(async () => {
   quietTemporal()
@@ -30,8 +29,6 @@ beforeAll(async () => {
   await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: day })
   await connection.close()
   temporal = await connectTemporal({ address, namespace })
-  const workflowsPath = fileURLToPath(new URL('../../workflows/incident.ts', import.meta.url))
-  bundle = await bundleWorkflowCode({ workflowsPath, logger: QUIET })
 })
 
 afterAll(() => temporal?.close())
@@ -40,7 +37,7 @@ async function startWorkers(queue: string, one: HistoryCase): Promise<() => Prom
   const connection = await NativeConnection.connect(temporal.options)
   const common = { connection, namespace, activities: activitiesOf(one), shutdownForceTime: '1s' } as const
   const workers = [
-    await Worker.create({ ...common, taskQueue: diagnoseQueue(queue), workflowBundle: bundle }),
+    await Worker.create({ ...common, taskQueue: diagnoseQueue(queue), workflowBundle: BUILT_BUNDLE }),
     await Worker.create({ ...common, taskQueue: remediateQueue(queue) }),
   ]
   const running = Promise.all(workers.map((worker) => worker.run().catch(() => {})))
@@ -80,7 +77,7 @@ test.each(HISTORY_CASES.map((one, i) => [one.name, one, i + 1] as const))('%s', 
       )
     } else expect(await handle.result()).toMatchObject({ outcome: one.outcome })
     const history = await handle.fetchHistory()
-    await Worker.runReplayHistory({ workflowBundle: bundle }, history, id)
+    await Worker.runReplayHistory({ workflowBundle: BUILT_BUNDLE }, history, id)
     if (write === 'replace' || (write === 'new' && !existsSync(fixture(name))))
       writeFileSync(fixture(name), historyText(history))
     if (one.waits) await handle.terminate('recorded')

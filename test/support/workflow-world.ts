@@ -1,7 +1,6 @@
 import { NO_POLICY } from '../../src/core/policy.ts'
-import { fileURLToPath } from 'node:url'
 import { Connection } from '@temporalio/client'
-import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
+import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker'
 import type pg from 'pg'
 import { createDiagnoseActivities, createRemediateActivities } from '../../activities/create-activities.ts'
 import type { ActivityDependencies } from '../../activities/dependencies.ts'
@@ -25,11 +24,13 @@ import { connectTemporal } from '../../src/temporal/connect.ts'
 import { diagnoseQueue, remediateQueue } from '../../src/temporal/names.ts'
 import { ACTIVITY_WORKER, WORKFLOW_WORKER } from '../../src/temporal/worker.ts'
 import { expression, plan, remedy } from '../unit/interpreter/plan-fixture.ts'
+import { BUILT_BUNDLE } from './built-bundle.ts'
 import { eventually, pool } from './effects-world.ts'
 import type { TestStack } from './global-stack.ts'
 import { openEngineWorld, type EngineWorld } from './engine-world.ts'
 
 export const TASK_QUEUE = 'test'
+
 
 /** An engine on real servers, with a diagnosed database of things, some of them `bad`. A test starts the workers that it needs. */
 export interface WorkflowWorld {
@@ -88,11 +89,6 @@ export async function openWorkflowWorld(
     leadsKey,
     connections,
   )
-  const bundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../workflows/incident.ts', import.meta.url)),
-    payloadConverterPath: fileURLToPath(new URL('../../workflows/payload-converter.ts', import.meta.url)),
-    logger: QUIET,
-  })
   const workers = new Set<{ stop(): Promise<void> }>()
   const until: WorkflowWorld['until'] = async (incident, what, holds) => {
     let view = await showIncident(engine.database, incident)
@@ -113,7 +109,7 @@ export async function openWorkflowWorld(
     },
     startWorker: async (change, workflows) => {
       const other = workflows && (await bundleWorkflowCode({ workflowsPath: workflows, logger: QUIET }))
-      const worker = await startWorker(engine, other || bundle, change)
+      const worker = await startWorker(engine, other || BUILT_BUNDLE, change)
       workers.add(worker)
       return worker
     },
@@ -198,10 +194,10 @@ async function assemble(
   }
 }
 
-/** Like src/temporal/worker.ts, with the workflow code bundled from the sources. */
+/** Like src/temporal/worker.ts, with activities that a test can change. */
 async function startWorker(
   engine: Engine,
-  workflowBundle: WorkflowBundleWithSourceMap,
+  workflowBundle: WorkflowBundleOption,
   change?: Partial<ActivityDependencies>,
 ) {
   const dependencies = { ...activityDependencies(engine), ...change }
