@@ -31,7 +31,6 @@ import { openEngineWorld, type EngineWorld } from './engine-world.ts'
 
 export const TASK_QUEUE = 'test'
 
-
 /** An engine on real servers, with a diagnosed database of things, some of them `bad`. A test starts the workers that it needs. */
 export interface WorkflowWorld {
   engine: Engine
