@@ -9,11 +9,18 @@ import { send } from './send.ts'
 /** The time limit for `/readyz`, which is longer than `/readyz` itself waits for the database and Temporal (2 s). */
 const READY_TIMEOUT_MS = 4_000
 
-/** Checks that the API answers and is ready, and that it accepts the token. `expected`: no answer is an error, not a warning. */
-export async function doctorApi(address: Address, expected: boolean): Promise<DoctorFinding[]> {
+/**
+ * Checks that the API answers and is ready, that it belongs to this engine, and that it accepts the token. `expected`: no answer is an
+ * error, not a warning. `ownEngine`: the id of the engine of this configuration, if it is known.
+ */
+export async function doctorApi(
+  address: Address,
+  expected: boolean,
+  ownEngine?: Promise<string | undefined>,
+): Promise<DoctorFinding[]> {
   const { url, start = '"runbook up"' } = address
   try {
-    const api = await checkReady(url)
+    const api = await checkReady(url, await ownEngine)
     if (!api.ok) return [api]
     const token = await checkToken(address)
     return token.ok && address.token !== undefined ? [api, token, ...(await checkFiles(address))] : [api, token]
@@ -27,10 +34,10 @@ export async function doctorApi(address: Address, expected: boolean): Promise<Do
 }
 
 /** Checks that the API is ready. Throws if there is no answer. */
-async function checkReady(url: string): Promise<DoctorFinding> {
+async function checkReady(url: string, ownEngine: string | undefined): Promise<DoctorFinding> {
   const response = await withTimeout(READY_TIMEOUT_MS, () => fetch(`${url}/readyz`, { redirect: 'error' }))
   const body = (await withTimeout(READY_TIMEOUT_MS, () => response.json()).catch(() => null)) as Partial<
-    Record<'status' | 'database' | 'temporal', unknown>
+    Record<'status' | 'database' | 'temporal' | 'engine', unknown>
   > | null
   if (body?.status === undefined || body.database === undefined)
     return {
@@ -38,6 +45,13 @@ async function checkReady(url: string): Promise<DoctorFinding> {
       ok: false,
       detail: `the server at ${url} is not the runbook API (HTTP ${response.status})`,
       fix: "set RUNBOOK_URL to the API's address",
+    }
+  if (ownEngine !== undefined && typeof body.engine === 'string' && body.engine !== ownEngine)
+    return {
+      name: 'API',
+      ok: false,
+      detail: `the API at ${url} belongs to another installation: its engine is ${body.engine}, and the database of this configuration is of engine ${ownEngine}`,
+      fix: "set RUNBOOK_URL to the address of this installation's API, or stop the other one if it should not run there",
     }
   const missing = [
     ...(body.database === 'ok' ? [] : ["the engine's database"]),

@@ -86,6 +86,8 @@ export const RULES = {
     'The statement of an action must change something. Use a check, or the preview, for a statement that only reads.',
   'sql-unguarded':
     'An UPDATE or DELETE without WHERE changes every row. Select the row, and compare the values that the diagnosis has read.',
+  'sql-missing-privilege':
+    'The statement or its undo needs a right that "tables" does not name. "runbook connection prepare" grants only those, so the database would refuse the write.',
   'sql-parameter-count': 'The statement uses more or fewer values than "params" has.',
 
   // Causes and remedies

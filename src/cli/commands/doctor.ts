@@ -29,10 +29,11 @@ export function command(terminal: Terminal): Command {
 }
 
 async function runChecks({ cwd, env }: Terminal): Promise<DoctorFinding[]> {
-  const [{ doctorStack }, { readRunningStack }, { doctorConfig }, { doctorApi }] = await Promise.all([
+  const [{ doctorStack }, { readRunningStack }, { doctorConfig }, { ownEngineId }, { doctorApi }] = await Promise.all([
     import('../../stack/doctor-stack.ts'),
     import('../../stack/stack-file.ts'),
     import('../../engine/setup/doctor-config.ts'),
+    import('../../engine/setup/own-engine-id.ts'),
     import('../doctor-api.ts'),
   ])
   const dir = join(cwd, '.runbook')
@@ -42,7 +43,7 @@ async function runChecks({ cwd, env }: Terminal): Promise<DoctorFinding[]> {
   const [stack, config, api] = await Promise.all([
     doctorStack(dir, { needed: existsSync(join(dir, 'stack.json')) || !hasDatabase(cwd, env), start }),
     doctorConfig({ cwd, env, workerExpected: running, start }),
-    doctorApi(readAddress(cwd, env), running || Boolean(env.RUNBOOK_URL)),
+    doctorApi(readAddress(cwd, env), running || Boolean(env.RUNBOOK_URL), ownEngineId({ cwd, env })),
   ])
   return [...stack, ...config, ...api]
 }

@@ -10,6 +10,7 @@ import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } f
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { checkHooks } from './doctor-hooks.ts'
+import { doctorKeys } from './doctor-keys.ts'
 import { checkPolicy } from './doctor-policy.ts'
 import { reasonOf } from './doctor-reason.ts'
 import { doctorTemporal } from './doctor-temporal.ts'
@@ -38,8 +39,10 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   const temporal = doctorTemporal(config, options)
   const [catalogue, runbooks] = await checkRunbooks(config)
   const plans = catalogue?.runbooks.map(({ plan }) => plan)
-  const [key, database, { findings }, stalls, connections] = await Promise.all([
+  const [key, keys, database, { findings }, stalls, connections] = await Promise.all([
     attempt('signing key', async () => signingKey(config)),
+    // The checks of the signing key and of the engine's database say why keys cannot be checked.
+    doctorKeys(config).catch(() => []),
     attempt('engine database', () => checkDatabase(config)),
     temporal,
     // The check of the engine's database says why it cannot be read.
@@ -49,6 +52,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   return [
     ...config.warnings.map((detail) => ({ name: 'configuration', ok: false, detail })),
     key,
+    ...keys,
     database,
     ...findings,
     ...stalls,

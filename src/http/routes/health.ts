@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import { defined } from '../../core/defined.ts'
 import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -16,11 +17,16 @@ const CACHE_MS = 1_000
 export function healthRoutes({ database, temporal }: Pick<Engine, 'database' | 'temporal'>): Hono<ApiEnv> {
   const app = newApp()
   const readiness = cached(CACHE_MS, async () => {
+    let engine: string | undefined
     const [databaseStatus, temporalStatus] = await Promise.all([
-      probe(() => database.query('SELECT 1')),
+      probe(async () => {
+        const found = await database.query<{ id: string }>('SELECT id FROM runbook.engine')
+        engine = found.rows[0]?.id
+      }),
       probe(() => temporal.connection.workflowService.getSystemInfo({})),
     ])
-    return { database: databaseStatus, temporal: temporalStatus }
+    // The engine's id is no secret. With it, `runbook doctor` notices the API of another installation.
+    return defined({ database: databaseStatus, temporal: temporalStatus, engine })
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', async (c) => {

@@ -11,6 +11,7 @@ import type { Section } from '../structure/section.ts'
 import type { Rule } from '../rules.ts'
 import type { Context, Scope } from './context.ts'
 import { parametersOf, readProblems, writeProblems } from './sql.ts'
+import { neededPrivileges } from './sql-privileges.ts'
 import { compileMap, compileValue, templateIn } from './compile-values.ts'
 import type { CompiledValue } from './compile-values.ts'
 
@@ -239,6 +240,35 @@ function checkTogether(context: Context, kind: Kind, tree: MapTree, compiled: Re
     const at = entry ? (entry.value.end > entry.value.start ? entry.value : entry.key) : tree
     context.reporter.error('bad-parameter', at, `"${parameter}" ${message}.`)
   }
+  if (problems.length === 0) missingPrivileges(context, kind, tree, compiled)
+}
+
+/** The rights that a write needs, and that its "tables" does not name, so that they would not be granted. */
+function missingPrivileges(context: Context, kind: Kind, tree: MapTree, compiled: Record<string, Value>): void {
+  const tables = compiled['tables']
+  if (!tables || !('lit' in tables)) return
+  const granted = Object.entries(tables.lit as Record<string, string[]>)
+  for (const [name, { type }] of Object.entries(kind.parameters)) {
+    const statement = tree.entries.get(name)?.value
+    if (!('sql' in type) || type.sql !== 'write' || !Object.hasOwn(compiled, name)) continue
+    if (statement?.kind !== 'scalar' || typeof statement.value !== 'string') continue
+    for (const { table, privileges, start, end } of neededPrivileges(statement.value)) {
+      const named = granted.filter(([other]) => isSameTable(other, table))
+      const missing = [...privileges].filter((one) => !named.some(([, rights]) => rights.includes(one)))
+      if (missing.length === 0) continue
+      const what = name === 'sql' ? 'The statement' : `"${name}"`
+      const message = `${what} needs ${missing.join(' and ')} on ${table}, which "tables" does not name, so "runbook connection prepare" would not grant it. Add it to "tables".`
+      const at = spanWithin(statement, context.reporter.source.text, start, end)
+      context.reporter.warning('sql-missing-privilege', at, message)
+    }
+  }
+}
+
+/** `runs` may be the table `public.runs`. */
+function isSameTable(one: string, other: string): boolean {
+  if (one === other) return true
+  const [short, long] = one.length < other.length ? [one, other] : [other, one]
+  return !short.includes('.') && long.endsWith(`.${short}`)
 }
 
 /** The statement `sql` must use all values of `params`; other statements, such as a preview, may use some of them. */

@@ -22,6 +22,17 @@ test('an API that is ready and accepts the token is ok', async () => {
   expect(asked.map(({ headers }) => headers.authorization)).toEqual([undefined, 'Bearer mine', 'Bearer mine'])
 })
 
+test('an API of another installation is an error that names both engines, and gets no token', async () => {
+  const { url, asked } = await fakeApi({ 'GET /readyz': () => ({ ...READY, engine: 'theirs' }) })
+  const findings = await doctorApi({ url, token: 'mine' }, true, Promise.resolve('ours'))
+  expect(findings).toMatchObject([
+    { name: 'API', ok: false, detail: expect.stringMatching(/another installation: its engine is theirs.* ours$/) },
+  ])
+  expect(asked.map(({ headers }) => headers.authorization)).toEqual([undefined])
+  for (const own of ['theirs', undefined])
+    expect((await doctorApi({ url, token: undefined }, true, Promise.resolve(own)))[0]).toMatchObject({ ok: true })
+})
+
 test('an API that keeps older files because of errors is an error, and a setting that needs a restart is a warning', async () => {
   const files = { ...FILES, problems: ['runbooks/a.yaml:3:5: unknown field'], restart: ['database'] }
   const { url } = await fakeApi({
