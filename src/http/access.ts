@@ -28,6 +28,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /healthz': PUBLIC,
   'GET /readyz': PUBLIC,
   'GET /openapi.json': PUBLIC,
+  'GET /metrics': READER,
   'POST /v1/hooks/:source': { by: 'source' },
   'GET /v1/alerts/unmatched': READER,
   'POST /v1/alerts/explain': READER,

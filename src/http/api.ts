@@ -7,6 +7,7 @@ import { newApp, type ApiEnv } from './app.ts'
 import { refuseDeepJson } from './json-depth.ts'
 import { answerNoRoute, answerOptions, endBodyOfHead, openMethods } from './methods.ts'
 import { errorPage } from './pages/error.tsx'
+import { metricRoutes } from './routes/metrics.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
 import { alertRoutes } from './routes/alerts.ts'
@@ -63,6 +64,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.use(checkAccess(engine))
   app.use(refuseDeepJson)
   app.route('/', healthRoutes(engine))
+  app.route('/', metricRoutes(engine))
   app.route('/', incidentRoutes(engine))
   const streams = eventStreams(engine, ending)
   app.route('/', eventRoutes(streams))

@@ -9,6 +9,7 @@ import { trigger } from '../../src/engine/trigger.ts'
 import { undoIncident } from '../../src/engine/undo.ts'
 import { readEvidenceByRef } from '../../src/engine/views/evidence.ts'
 import { listIncidents } from '../../src/engine/views/list.ts'
+import { readMetrics } from '../../src/engine/views/metrics.ts'
 import { openGates } from '../../src/engine/views/open-gates.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
 import { withdrawDecision } from '../../src/engine/withdraw-decision.ts'
@@ -110,6 +111,7 @@ async function useEverything(): Promise<void> {
   })
   const waiting = await world.atGate(incident)
   await openGates(database)
+  await readMetrics(database)
   await acknowledge(engine, operator!, incident)
   await claim(engine, operator!, incident)
   await addNote(engine, operator!, incident, 'a note')

@@ -170,6 +170,7 @@ describe('reading', () => {
   test('/openapi.json lists every route and its answers', async () => {
     const { paths } = (await world.call('GET', '/openapi.json')).json
     expect(Object.keys(paths).toSorted()).toEqual([
+      '/metrics',
       '/v1/alerts/explain',
       '/v1/alerts/unmatched',
       '/v1/breakers/{connection}/close',

@@ -4,6 +4,7 @@ import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
+import { cached } from '../cached.ts'
 
 const READY_TIMEOUT_MS = 2_000
 
@@ -35,18 +36,6 @@ export function healthRoutes({ database, temporal }: Pick<Engine, 'database' | '
     return c.json({ status: ready ? 'ok' : 'not ready', ...statuses }, ready ? 200 : 503)
   })
   return app
-}
-
-/** Requests that arrive while `read` runs, or within `ms` after it ended, share its result. */
-function cached<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
-  let current: Promise<T> | undefined
-  let validUntil = Infinity
-  return () => {
-    if (current && performance.now() < validUntil) return current
-    validUntil = Infinity
-    current = read().finally(() => (validUntil = performance.now() + ms))
-    return current
-  }
 }
 
 /** Whether a service answers. The reason of a failure goes only to the log, because the caller is not authenticated. */

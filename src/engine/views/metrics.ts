@@ -1,0 +1,142 @@
+import { INCIDENT_STATES } from '../../core/incident.ts'
+import { snapshot, type Database, type Queryable } from '../../history/database.ts'
+import { readControls } from '../../gate/controls.ts'
+import { readWorkers, REPORT_INTERVAL_MS } from '../../history/workers.ts'
+
+/** A metric of the installation: what the engine's database says at one moment, over all processes. */
+export interface Metric {
+  name: string
+  help: string
+  type: 'gauge' | 'counter'
+  labels: string[]
+  samples: { labels: Record<string, string>; value: number }[]
+}
+
+/** A worker that has not reported for this long is left out, because the name of each start of a worker is a label. */
+const FORGET_WORKER_MS = 3_600_000
+/** A worker that reported within this time runs. */
+const RUNS_MS = 3 * REPORT_INTERVAL_MS
+
+/** Everything that a monitoring system can ask of the engine. Throws if the engine's database cannot be read: no value is made up. */
+export async function readMetrics(database: Database): Promise<Metric[]> {
+  return snapshot(database, async (db) => [
+    await openIncidents(db),
+    ...(await waitingPeople(db)),
+    ...(await outages(db)),
+    ...(await undelivered(db)),
+    await activeControls(db),
+    ...(await workers(db)),
+  ])
+}
+
+function gauge(name: string, help: string, samples: Metric['samples'] | number, labels: string[] = []): Metric {
+  return {
+    ...{ name, help, type: 'gauge', labels },
+    samples: typeof samples === 'number' ? [{ labels: {}, value: samples }] : samples,
+  }
+}
+
+async function openIncidents(db: Queryable): Promise<Metric> {
+  const found = await db.query<{ state: string; count: number }>(
+    'SELECT state, count(*)::int AS count FROM runbook.incidents WHERE closed_at IS NULL GROUP BY state',
+  )
+  const states = INCIDENT_STATES.filter((state) => state !== 'closed')
+  const samples = states.map((state) => ({
+    labels: { state },
+    value: found.rows.find((row) => row.state === state)?.count ?? 0,
+  }))
+  return gauge('runbook_incidents', 'Open incidents by state.', samples, ['state'])
+}
+
+async function waitingPeople(db: Queryable): Promise<Metric[]> {
+  const found = await db.query<{ gates: number; oldest: number }>(
+    `SELECT count(*)::int AS gates, coalesce(extract(epoch FROM clock_timestamp() - min(g.opened_at)), 0)::float8 AS oldest
+     FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.state = 'open' AND i.closed_at IS NULL`,
+  )
+  const { gates, oldest } = found.rows[0]!
+  return [
+    gauge('runbook_gates_open', 'Gates that wait for a decision.', gates),
+    gauge('runbook_gates_oldest_seconds', 'Age of the oldest gate that waits for a decision; 0 if none waits.', oldest),
+  ]
+}
+
+async function outages(db: Queryable): Promise<Metric[]> {
+  const found = await db.query<{ connection: string; count: number; longest: number }>(
+    `SELECT o.connection, count(*)::int AS count, extract(epoch FROM clock_timestamp() - min(o.since))::float8 AS longest
+     FROM runbook.outages o JOIN runbook.incidents i ON i.id = o.incident
+     WHERE o.ended_at IS NULL AND i.closed_at IS NULL GROUP BY o.connection ORDER BY o.connection`,
+  )
+  const by = (value: 'count' | 'longest') =>
+    found.rows.map((row) => ({ labels: { connection: row.connection }, value: row[value] }))
+  return [
+    gauge(
+      'runbook_outage_incidents',
+      'Incidents that wait for a connection that is down. Connections for which none waits have no sample.',
+      by('count'),
+      ['connection'],
+    ),
+    gauge('runbook_outage_longest_seconds', 'Longest of these waits.', by('longest'), ['connection']),
+  ]
+}
+
+async function undelivered(db: Queryable): Promise<Metric[]> {
+  const found = await db.query<{ channel: string; count: number; oldest: number }>(
+    `SELECT channel, count(*)::int AS count, extract(epoch FROM clock_timestamp() - min(since))::float8 AS oldest
+     FROM runbook.deliveries GROUP BY channel ORDER BY channel`,
+  )
+  const by = (value: 'count' | 'oldest') =>
+    found.rows.map((row) => ({ labels: { channel: row.channel }, value: row[value] }))
+  return [
+    gauge(
+      'runbook_undelivered_messages',
+      'Messages that a channel has not accepted yet. Channels without such messages have no sample.',
+      by('count'),
+      ['channel'],
+    ),
+    gauge('runbook_undelivered_oldest_seconds', 'Age of the oldest of these messages.', by('oldest'), ['channel']),
+  ]
+}
+
+async function activeControls(db: Queryable): Promise<Metric> {
+  const samples = (await readControls(db)).map(({ name }) => ({ labels: { control: name }, value: 1 }))
+  const help = 'Controls that are on: freeze, breaker/<connection>. Controls that are off have no sample.'
+  return gauge('runbook_control_on', help, samples, ['control'])
+}
+
+/** Each worker reports to the database every few seconds, so that it needs no port of its own. */
+async function workers(db: Queryable): Promise<Metric[]> {
+  const recent = (await readWorkers(db)).filter(({ silentMs }) => silentMs < FORGET_WORKER_MS)
+  // In a container, a worker that was started again often has the process id and the host of the one before: only the last one counts.
+  const known = recent.filter(({ identity }, i) => recent.findIndex((one) => one.identity === identity) === i)
+  const by = (value: (worker: (typeof known)[number]) => number) =>
+    known.map((worker) => ({ labels: { worker: worker.identity }, value: value(worker) }))
+  const labels = ['worker']
+  return [
+    gauge(
+      'runbook_workers_running',
+      `Workers that reported within the last ${RUNS_MS / 1_000} seconds.`,
+      known.filter(({ silentMs }) => silentMs <= RUNS_MS).length,
+    ),
+    gauge(
+      'runbook_worker_report_age_seconds',
+      'Time since a worker last reported, for workers that reported within an hour.',
+      by(({ silentMs }) => silentMs / 1_000),
+      labels,
+    ),
+    {
+      ...gauge(
+        'runbook_worker_stalls_total',
+        'How often a worker stood still for a second or more since it started: suspended, without a processor, or busy with one task.',
+        by(({ stalls }) => stalls),
+        labels,
+      ),
+      type: 'counter',
+    },
+    gauge(
+      'runbook_worker_longest_stall_seconds',
+      'Longest time for which a worker stood still since it started.',
+      by(({ maxStallMs }) => maxStallMs / 1_000),
+      labels,
+    ),
+  ]
+}
