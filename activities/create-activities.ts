@@ -93,13 +93,11 @@ export function createDiagnoseActivities(
     },
     record: async (incident, place, kind, data) =>
       recordFinding(database, await authorize(incident), place, kind, data),
-    escalate: (incident, escalation) => {
-      const results = { ...(activityInfo().heartbeatDetails as Record<string, string> | undefined) }
-      return withHeartbeat(results, async () => {
+    escalate: (incident, escalation) =>
+      withHeartbeat({}, async () => {
         expectEscalation(await authorize(incident), escalation)
-        return escalate(dependencies, incident, escalation, { results, remember: heartbeat })
-      })
-    },
+        return escalate(dependencies, incident, escalation)
+      }),
     handOff: async (incident, type, inputs) => {
       await expectHandOff(database, await authorize(incident), type, inputs)
       return dependencies.openIncident(type, inputs, `handoff:${incident}`, incident)

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { notifiable } from '../config/channels.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { defined } from '../core/defined.ts'
@@ -52,7 +53,7 @@ function loadOptions(config: Config | undefined): LoadOptions {
   return {
     connections: Object.fromEntries(connections.map(([name, { kind }]) => [name, kind] as const)),
     readOnly,
-    channels: Object.keys(config.channels),
+    channels: notifiable(config),
     policy: config.policy,
     ...defined({ groups: peopleByGroup(config) }),
   }

@@ -1,6 +1,7 @@
 import type { AlertSource } from '../core/alert.ts'
 import type { Role } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
+import type { Channel } from './channels.ts'
 import type { Secret } from './secret.ts'
 
 export const DEFAULT_CHECK_MEMORY_MB = 256
@@ -28,7 +29,11 @@ export interface Config {
   people: Record<string, Person>
   /** `previous`: public keys that signed before, so that decisions made with them count while incidents wait. */
   signing: { key: Secret; previous: string[] }
+  /** The address under which people reach the API and its pages, without a slash at the end. */
+  url?: string
   channels: Record<string, Channel>
+  /** The channels of groups; a group that is not listed has the channel of the same name. */
+  groups: Record<string, { channels: string[] }>
   alerts: AlertRule[]
   /** How each source of alerts proves who it is; absent: it cannot deliver. */
   hooks: Partial<Record<AlertSource, HookCredentials>>
@@ -152,6 +157,8 @@ export interface Person {
   groups: string[]
   /** Absent: `operator`. */
   role?: Role
+  /** Channels that get a message when an incident ends that this person opened. */
+  channels?: string[]
   /** E-mail addresses by which git names this person. */
   emails: string[]
   /** The name by which this person logs in at the identity provider. */
@@ -176,11 +183,6 @@ export interface Oidc {
   groupsClaim: string
   /** Our groups, each with the provider's groups whose members belong to it. A group that is not listed has no members. */
   groups: Record<string, string[]>
-}
-
-export interface Channel {
-  /** An incoming webhook. */
-  slack: Secret
 }
 
 export interface AlertRule {

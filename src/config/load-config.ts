@@ -6,6 +6,7 @@ import { defined } from '../core/defined.ts'
 import { parseDuration } from '../core/duration.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { decodeTextFile } from '../core/text-file.ts'
+import { assembleChannel } from './channels.ts'
 import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
 import type { Config, ConnectionConfig, HookCredentials, Oidc, Person } from './config.ts'
@@ -35,7 +36,11 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
   const checked = checkFile(read)
   const shown = relative(cwd, path).startsWith('..') ? path : relative(cwd, path)
   if ('problems' in checked) throw problemsError(shown, checked.problems)
-  const unknown = [...unknownConnections(checked.value), ...unknownInPolicy(checked.value)].map((p) => ({
+  const unknown = [
+    ...unknownConnections(checked.value),
+    ...unknownChannels(checked.value),
+    ...unknownInPolicy(checked.value),
+  ].map((p) => ({
     ...read.position(p.path),
     message: p.message,
   }))
@@ -93,6 +98,20 @@ function unknownConnections(value: ConfigFile): { path: PropertyKey[]; message: 
     .map(({ path, name }) => ({ path, message: `${path.join('.')}: there is no connection "${name}"` }))
 }
 
+function unknownChannels({ channels, groups, people }: ConfigFile): { path: PropertyKey[]; message: string }[] {
+  const lists = [
+    ...Object.entries(groups).map(([name, group]) => ({ path: ['groups', name, 'channels'], list: group.channels })),
+    ...Object.entries(people).map(([name, person]) => ({ path: ['people', name, 'channels'], list: person.channels })),
+  ]
+  return lists.flatMap(({ path, list }) =>
+    list.flatMap((name, i) =>
+      Object.hasOwn(channels, name)
+        ? []
+        : [{ path: [...path, i], message: `${path.join('.')}: there is no channel "${name}"` }],
+    ),
+  )
+}
+
 function assemble(
   value: ConfigFile,
   directory: string,
@@ -112,7 +131,9 @@ function assemble(
     checks: value.checks,
     people,
     signing: { key: secret(value.signing.key, 'the signing key'), previous: value.signing.previous },
-    channels: entries(value.channels, (c, name) => ({ slack: secret(c.slack, `channel ${name}`) })),
+    ...(value.url === undefined ? {} : { url: value.url.replace(/\/+$/, '') }),
+    channels: entries(value.channels, (c, name) => assembleChannel(c, name, secret)),
+    groups: value.groups,
     alerts: value.alerts,
     hooks: assembleHooks(value.hooks, secret),
     auto: value.auto,
@@ -190,6 +211,7 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
     keys: keys.map((key) => key.reveal()),
     groups: person.groups,
     role: person.role,
+    channels: person.channels,
     emails: person.emails,
     ...(person.login === undefined ? {} : { login: person.login }),
   }

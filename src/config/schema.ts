@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { alertRule, hooks } from './alert-schema.ts'
+import { channels, groups } from './channel-schema.ts'
 import { ROLES } from '../core/person.ts'
 import { DEFAULT_CHECK_MEMORY_MB, PAGE_COLOURS } from './config.ts'
 import { connection } from './connection-schema.ts'
@@ -30,6 +31,10 @@ const person = z.strictObject({
       '`viewer`: may only read. `operator`: may also open incidents and act on them, and decide where `groups` permit it.',
     ),
   login: plain.optional().describe('The name of this person at the identity provider, if it is different.'),
+  channels: z
+    .array(plain)
+    .default([])
+    .describe('Channels that get a message when an incident ends that this person opened.'),
   emails: z
     .array(plain)
     .default([])
@@ -156,10 +161,12 @@ export const configSchema = z.strictObject({
     })
     .default({ key: '${RUNBOOK_SIGNING_KEY}', previous: [] })
     .describe("The engine's signing key. `runbook doctor` shows its public form."),
-  channels: z
-    .record(names, z.strictObject({ slack: reference.describe('The address of a Slack webhook, as a reference.') }))
-    .default({})
-    .describe('The destinations of messages, by the names that `escalate.to` and `notify` use.'),
+  url: plain
+    .refine((text) => /^https?:\/\//.test(text) && URL.canParse(text), 'write an https:// address')
+    .optional()
+    .describe('The address under which people reach the API and its pages. Messages link to it.'),
+  channels,
+  groups,
   alerts: z.array(alertRule).default([]).describe('Rules that open incidents from alerts.'),
   hooks,
   auto: z

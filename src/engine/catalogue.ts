@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
+import { notifiable } from '../config/channels.ts'
 import type { Config } from '../config/config.ts'
 import { RunbookError } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
@@ -31,7 +32,7 @@ export async function loadCatalogue(config: Config): Promise<EngineCatalogue> {
     throw new RunbookError('RUNBOOK_CONFIG', unknown.map((one) => `${config.file}: ${one}`).join('\n'))
   const connections: Record<string, ConnectionKind> = {}
   for (const [name, { kind }] of Object.entries(config.connections)) connections[name] = kind
-  const catalogue = loadRunbooks(config.runbooks, { connections, channels: Object.keys(config.channels) })
+  const catalogue = loadRunbooks(config.runbooks, { connections, channels: notifiable(config) })
   return { ...catalogue, authors: await authorsOf(config, catalogue.runbooks) }
 }
 

@@ -6,7 +6,6 @@ import { readableInputs, readIncident } from '../history/incidents.ts'
 import { incidentsToSample } from '../history/detection.ts'
 import { askForSample } from './detection/ask-for-sample.ts'
 import { closeOutdated, outdatedIncidents } from './close-outdated.ts'
-import { announceEnd, unannounced } from './announce-end.ts'
 import { readPlan } from '../history/plans.ts'
 import { describeWorkflow, type WorkflowState } from '../temporal/describe.ts'
 import { incidentWorkflow, wakeIncident } from './incident-workflow.ts'
@@ -44,8 +43,8 @@ const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
  * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
- * decided but not acted on, starts samples that were asked for, closes incidents whose workflow ended without closing them or whose version has no workers any more, and notifies people of
- * incidents that failed or were escalated, where nobody was. Several processes may do this at once.
+ * decided but not acted on, starts samples that were asked for, and closes incidents whose workflow ended without closing them or whose version
+ * has no workers any more. Several processes may do this at once.
  * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
@@ -61,7 +60,6 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
     sampled: await forEach(await incidentsToSample(engine.database, BATCH), errors, (id) => askForSample(engine, id)),
     closed: [...outdated, ...(await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)))],
   }
-  await forEach(await unannounced(engine), errors, (id) => announceEnd(engine, id))
   if (errors.length > 0) throw errors[0]
   return reconciled
 }

@@ -7,13 +7,14 @@ import { digest } from '../core/canonical.ts'
 import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { IR_VERSION } from '../core/plan.ts'
-import { notifyChannel } from '../targets/notify-channel.ts'
+import { notifyChannel } from '../channels/send.ts'
+import { channelsFor } from '../config/channels.ts'
 import { forgetOldWorkers, REPORT_INTERVAL_MS, reportWorker } from '../history/workers.ts'
 import { countedStalls, logStalls } from '../targets/stalls.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
-import { deliverAgain } from './deliver.ts'
 import { detect } from './detection/detect.ts'
 import { detectorsKeeper } from './detection/keep-detectors.ts'
+import { deliverMessages } from './messages/deliver.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 import { reconcile } from './reconcile.ts'
@@ -45,7 +46,7 @@ export async function runWorker(
   const repeated = roles.includes('diagnose')
     ? [
         repeat('reconciler', () => engine.use((current) => reconcileOnce(current, log)), log, signal),
-        repeat('delivery of messages', () => engine.use(deliverAgain), log, signal),
+        repeat('delivery of messages', () => engine.use(deliverMessages), log, signal),
         repeat('schedules of detection', () => engine.use(keepDetectors), log, signal),
       ]
     : []
@@ -70,7 +71,8 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
     auto: config.auto,
     requesterMayApprove: config.requesterMayApprove,
     waitWhileDownMs: config.waitWhileDownMs,
-    notify: (channel, message) => notifyChannel(config.channels, channel, message),
+    notify: (channel, message) => notifyChannel(config, channel, message),
+    hasChannel: (name) => channelsFor(config, name).length > 0,
     detect: (request) => detect(engine, request),
     openIncident: (type, inputs, requester, parent) =>
       trigger(engine, { type, inputs, requester, parent, idempotencyKey: handOffKey(parent, type, inputs) }),

@@ -18,6 +18,8 @@ export const ADVISORY_LOCKS = {
   controls: 7_214_455_002,
   /** Session lock in a diagnosed database: one process migrates the ledger, the others wait. */
   ledgerMigrations: 7_214_455_003,
+  /** Taken in the engine's database by the one process that finds the channels for new events. */
+  outbox: 7_214_455_004,
 } as const
 
 export type AdvisoryLock = (typeof ADVISORY_LOCKS)[keyof typeof ADVISORY_LOCKS]
@@ -53,6 +55,12 @@ export async function lockShared(connection: Queryable, lock: AdvisoryLock): Pro
 /** Waits until nobody else holds the lock, and holds it until the transaction ends. */
 export async function lockExclusively(connection: Queryable, lock: AdvisoryLock): Promise<void> {
   await connection.query('SELECT pg_advisory_xact_lock($1)', [lock])
+}
+
+/** Takes the lock until the transaction ends, unless somebody else holds it. Returns whether it was taken. */
+export async function tryExclusively(connection: Queryable, lock: AdvisoryLock): Promise<boolean> {
+  const found = await connection.query<{ taken: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS taken', [lock])
+  return found.rows[0]!.taken
 }
 
 /** Waits for the lock of a name and holds it until the transaction ends. */

@@ -14,7 +14,6 @@ import { doctorWorkers } from '../../src/engine/setup/doctor-workers.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
-import { closeIncident } from '../../src/history/close.ts'
 import { readEvents, readIncident } from '../../src/history/incidents.ts'
 import { storePlan } from '../../src/history/plans.ts'
 import { readWorkers } from '../../src/history/workers.ts'
@@ -243,11 +242,10 @@ describe('the reconciler', () => {
         },
       ],
     })
-    expect((await readEvents(engine.database, terminated)).slice(-4).map((event) => event.place)).toEqual([
+    expect((await readEvents(engine.database, terminated)).slice(-3).map((event) => event.place)).toEqual([
       'r1/effect/0-sql.update/terminated-1',
       'r1/gate/voided',
       'closed',
-      'r1/escalation',
     ])
     expect(await readIncident(engine.database, cancelled)).toMatchObject({ outcome: 'cancelled' })
     expect(await readIncident(engine.database, running)).toMatchObject({ state: 'deciding', outcome: null })
@@ -401,20 +399,6 @@ describe('the cost of an incident', () => {
   }
 })
 
-test('an incident that failed without its workflow is announced to the plan’s escalation groups, once', async () => {
-  const { incident } = await acceptedThings('unannounced')
-  await closeIncident(engine.database, { incident, outcome: 'failed', reason: 'its workflow was terminated' })
-  await reconcile(engine)
-  await reconcile(engine)
-  const announced = (await readEvents(engine.database, incident)).filter(({ kind }) => kind === 'escalation')
-  expect(announced).toMatchObject([
-    {
-      place: 'r1/escalation',
-      data: { reason: 'its workflow was terminated. Nothing was applied', to: thingsPlan('things').escalate.to },
-    },
-  ])
-})
-
 describe('incidents of another version of plans', () => {
   let keys = 0
   const openOld = async (irVersion: number, ageMinutes: number) => {
@@ -444,7 +428,6 @@ describe('incidents of another version of plans', () => {
       outcome: 'failed',
       reason: expect.stringContaining('an older version of the engine (plans of version 1'),
     })
-    expect((await readEvents(engine.database, incident)).at(-1)).toMatchObject({ kind: 'escalation' })
   })
 
   test('stay open while a worker of that version runs, or ran a moment ago', async () => {

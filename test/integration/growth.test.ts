@@ -33,6 +33,7 @@ const GROWING = [
   'leases',
   'manual_steps',
   'notes',
+  'outbox',
   'permits',
   'requests',
   'verdicts',
@@ -41,8 +42,8 @@ const GROWING = [
 const ONLY_WRITTEN = ['tallies']
 /**
  * Tables that stay small. They have one row for each version of a runbook, author of a runbook, change of a control,
- * migration, incident that waits for a lease or for a connection, recent start of a worker, message that a channel
- * has not accepted yet, runbook that is sampled, or person who is signed in to the pages. One of the tables has a
+ * migration, incident that waits for a lease or for a connection, recent start of a worker, event whose
+ * messages were not stored yet, runbook that is sampled, or person who is signed in to the pages. One of the tables has a
  * single row.
  */
 const SMALL = [
@@ -54,6 +55,7 @@ const SMALL = [
   'lease_waiters',
   'migrations',
   'outages',
+  'outbox_events',
   'plan_authors',
   'plans',
   'sessions',

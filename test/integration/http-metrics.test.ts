@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { IR_VERSION } from '../../src/core/plan.ts'
 import { readMetrics } from '../../src/engine/views/metrics.ts'
 import { closeIncident } from '../../src/history/close.ts'
-import { recordNotification } from '../../src/history/deliveries.ts'
 import { beginOutage, endOutages } from '../../src/history/outages.ts'
 import { reportWorker } from '../../src/history/workers.ts'
 import { parseMetrics } from '../../activities/checks/parse-metrics.ts'
@@ -80,15 +79,14 @@ describe('the metrics', () => {
 
   test('count messages that a channel has not accepted', async () => {
     const id = await openIncident(world)
-    const data = { to: ['platform'], message: 'm', reason: 'r', notified: { platform: 'not notified yet' } }
-    await recordNotification(
-      world.engine.database,
-      id,
-      { place: 'r1/escalation', actor: 'engine', kind: 'escalation', data },
-      [{ channel: 'platform', retryAfterMs: undefined }],
+    await world.engine.database.query(
+      `INSERT INTO runbook.outbox (incident, place, channel, ended_at, problem)
+       VALUES ($1, 'r1/escalation', 'platform', NULL, NULL), ($1, 'closed', 'platform', now(), 'answered 500')`,
+      [id],
     )
     expect(await valuesOf('runbook_undelivered_messages')).toEqual([['platform', 1]])
     expect(await valueOf('runbook_undelivered_oldest_seconds', 'platform')).toBeGreaterThan(0)
+    expect(await valuesOf('runbook_given_up_messages')).toEqual([['platform', 1]])
   })
 
   test('show each worker with its stalls, and of two with one name the last', async () => {

@@ -1,30 +1,24 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { Channel } from '../../src/config/channels.ts'
 import { Secret } from '../../src/config/secret.ts'
+import type { NewEvent } from '../../src/core/events.ts'
+import { DEFAULT_EVENTS, MESSAGE_EVENTS, type MessageEvent } from '../../src/core/message.ts'
 import { auditHistory } from '../../src/engine/audit/audit.ts'
-import { deliverAgain } from '../../src/engine/deliver.ts'
-import { reconcile } from '../../src/engine/reconcile.ts'
+import { deliverMessages } from '../../src/engine/messages/deliver.ts'
+import { showIncident } from '../../src/engine/views/show.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
 import { closeIncident } from '../../src/history/close.ts'
+import { readOutbox } from '../../src/history/outbox.ts'
+import { storePlan } from '../../src/history/plans.ts'
+import { transaction } from '../../src/history/database.ts'
+import { recordEvents } from '../../src/history/record.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
+import { startChannelServer, type ChannelServer } from '../support/channel-server.ts'
 import { mending, openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 
 let world: WorkflowWorld
-/** The next answers of the webhook; after these it accepts every message. */
-let answers: { status: number; headers?: Record<string, string> }[] = []
-let requests: number[] = []
-/** While this is true, the webhook accepts connections and does not answer. */
-let silent = false
-const webhook = createServer((request, response) => {
-  if (silent) return
-  request.resume().on('end', () => {
-    requests.push(performance.now())
-    const { status, headers } = answers.shift() ?? { status: 200 }
-    response.writeHead(status, headers).end()
-  })
-})
+let server: ChannelServer
 
 const [update] = mending().actions
 const message = {
@@ -38,137 +32,291 @@ const message = {
 
 beforeAll(async () => {
   installRuntime('ERROR')
-  await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve))
+  server = await startChannelServer()
   const remedies = { mend: mending({ actions: [message, { ...update!, id: '1-sql.update' }] }) }
   world = await openWorkflowWorld(inject('stack'), [
     thingsPlan('telling', { remedies }),
+    thingsPlan('usual'),
     thingsPlan('hopeless', { causes: [] }),
   ])
-  const url = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/hook`
-  const slack = new Secret(url, 'channel oncall', url, [])
-  Object.assign(world.engine.config, { channels: { oncall: { slack }, 'platform-support': { slack } } })
+  for (const { plan, text } of world.engine.catalogue.runbooks) await storePlan(world.engine.database, plan, text)
   await world.startWorker()
 })
-afterEach(() => {
-  answers = []
-  requests = []
+afterEach(async () => {
+  server.answers = []
+  server.silent = false
+  useChannels({})
+  await deliverAll()
+  server.requests = []
+  await world.history.superuser.query('DELETE FROM runbook.outbox')
 })
 afterAll(async () => {
   await world?.close()
-  webhook.closeAllConnections()
-  webhook.close()
+  await server?.close()
 })
 
-const FAILING = [{ status: 500 }, { status: 429, headers: { 'retry-after': '2' } }]
+const slack = (path: string, events: readonly MessageEvent[] = DEFAULT_EVENTS): Channel => {
+  const url = `${server.url}/${path}`
+  return { kind: 'slack', url: new Secret(url, `channel ${path}`, url, []), events }
+}
+/** Replaces the configured channels; each is a webhook whose path is its name. */
+function useChannels(channels: Record<string, readonly MessageEvent[]>, groups: Record<string, string[]> = {}): void {
+  Object.assign(world.engine.config, {
+    channels: Object.fromEntries(Object.entries(channels).map(([name, events]) => [name, slack(name, events)])),
+    groups: Object.fromEntries(Object.entries(groups).map(([name, list]) => [name, { channels: list }])),
+  })
+}
 
-test('a message that fails at first is delivered by the worker, after the pause that the channel asks for', async () => {
-  answers = [...FAILING]
+const textsOf = async (id: string, ...kinds: string[]) =>
+  (await reviewIncident(world.engine.database, id)).timeline
+    .filter(({ kind }) => kinds.includes(kind))
+    .map(({ text }) => text)
+const count = async (sql: string) => (await world.engine.database.query(sql)).rowCount
+const change = (set: string) => world.history.superuser.query(`UPDATE runbook.outbox SET ${set} WHERE ended_at IS NULL`)
+const makeDue = () => change('next_at = now()')
+
+/** Sends what is due, as every worker does every two seconds, until nothing waits any more. */
+async function deliverAll(): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        await world.history.superuser.query('UPDATE runbook.outbox_events SET next_at = now()')
+        await deliverMessages(world.engine)
+        return [
+          await count('SELECT FROM runbook.outbox_events'),
+          await count('SELECT FROM runbook.outbox WHERE ended_at IS NULL'),
+        ]
+      },
+      { timeout: 15_000 },
+    )
+    .toEqual([0, 0])
+}
+
+/** The first line of each message that a channel got, in order. */
+const received = (channel: string) =>
+  server.requests
+    .filter(({ path }) => path === `/${channel}`)
+    .map(({ body }) => (JSON.parse(body) as { text: string }).text.split('\n')[0])
+
+const FAILING = [{ status: 502 }, { status: 429, headers: { 'retry-after': '2' } }]
+
+/** An incident of the type `hopeless` that ended without its workflow. */
+async function ended(key: string, outcome: 'failed' | 'escalated' | 'cleared', requester = 'person:operator') {
+  const { incident } = await acceptIncident(world.engine.database, {
+    ...{ type: 'hopeless', runbook: 'hopeless', key, inputs: { group: key }, requester },
+    planDigest: world.engine.catalogue.byName.get('hopeless')!.planDigest,
+  })
+  await closeIncident(world.engine.database, { incident, outcome, reason: 'its workflow was terminated' })
+  return incident
+}
+
+test('the text of an action "notify" is sent again after the pause that the channel asks for', async () => {
+  useChannels({ oncall: [] })
+  server.answers = [...FAILING]
   await world.addThings('a', 'a1')
   const id = await world.open('telling', 'a')
   await world.decide(await world.atGate(id))
   const closed = await world.closed(id)
   expect(closed).toMatchObject({ outcome: 'resolved' })
   expect(closed.rounds[0]!.effects[0]).toMatchObject({ result: 'applied', detail: 'notified oncall' })
-  expect(requests).toHaveLength(3)
-  expect(requests[2]! - requests[1]!).toBeGreaterThan(1_900)
+  expect(server.requests).toHaveLength(3)
+  expect(server.requests[2]!.at - server.requests[1]!.at).toBeGreaterThan(1_900)
 })
 
-const textsOf = async (id: string, ...kinds: string[]) =>
-  (await reviewIncident(world.engine.database, id)).timeline
-    .filter(({ kind }) => kinds.includes(kind))
-    .map(({ text }) => text)
-const waiting = async () => (await world.engine.database.query('SELECT FROM runbook.deliveries')).rowCount
-const change = (set: string) => world.history.superuser.query(`UPDATE runbook.deliveries SET ${set}`)
-
-/** Sends what is due, as every worker does every two seconds, until nothing waits any more. */
-const deliverAll = () =>
-  expect
-    .poll(
-      async () => {
-        await deliverAgain(world.engine)
-        return waiting()
-      },
-      { timeout: 15_000 },
-    )
-    .toBe(0)
-
-describe('an escalation to a channel that does not accept it', () => {
-  test('does not keep its incident open, and is delivered later, once, after the pause that the channel asks for', async () => {
-    answers = [...FAILING]
-    await world.addThings('b', 'b1')
-    const id = await world.open('hopeless', 'b')
-    expect(await world.closed(id)).toMatchObject({ outcome: 'escalated' })
-    expect(requests).toHaveLength(1)
-    expect(await textsOf(id, 'escalation')).toEqual([expect.stringMatching(/not notified yet: .* answered 500/)])
+describe('the messages about an incident', () => {
+  test('tell each channel what it asks for, once, in words, and the requester learns the end', async () => {
+    useChannels({ oncall: MESSAGE_EVENTS, pager: ['gate'], requester: ['opened'] }, { oncall: ['oncall', 'pager'] })
+    world.engine.config.people.operator!.channels = ['requester']
+    await world.addThings('g', 'g1', 'g2')
+    const id = await world.open('usual', 'g')
+    const waiting = await world.atGate(id)
     await deliverAll()
-    expect(requests).toHaveLength(3)
-    expect(requests[2]! - requests[1]!).toBeGreaterThan(1_900)
-    expect(await textsOf(id, 'delivery')).toEqual([
-      expect.stringMatching(/^platform-support got the message after [\d.]+ ?m?s$/),
+    await world.decide(waiting)
+    await world.closed(id)
+    await deliverAll()
+    delete world.engine.config.people.operator!.channels
+    expect(received('oncall')).toEqual([
+      `${id}: opened: usual`,
+      `${id}: needs a decision: ${waiting.rounds[0]!.gate!.proposal.title}`,
+      `${id}: lead approved: ${waiting.rounds[0]!.gate!.proposal.title}`,
+      expect.stringContaining(`${id}: verified: mend`),
+      `${id}: closed: resolved`,
     ])
+    expect(received('pager')).toEqual([`${id}: needs a decision: ${waiting.rounds[0]!.gate!.proposal.title}`])
+    expect(received('requester')).toEqual([`${id}: closed: resolved`])
+    expect(await textsOf(id, 'delivery')).toContainEqual(
+      expect.stringMatching(/^requester got the message about the end of the incident after /),
+    )
     expect((await auditHistory(world.engine.database, world.engine.keyring)).faults).toEqual([])
   })
 
-  test('that never answers closes within seconds', async () => {
-    silent = true
+  test('about an incident that clears by itself are none, except the one that it opened', async () => {
+    useChannels({ 'platform-support': MESSAGE_EVENTS.filter((event) => event !== 'opened') })
+    await ended('quiet', 'cleared')
+    await deliverAll()
+    expect(server.requests).toEqual([])
+  })
+
+  test('link to its page when the configuration has the address', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    Object.assign(world.engine.config, { url: 'https://runbook.example.com' })
+    const id = await ended('linked', 'failed')
+    await deliverAll()
+    delete world.engine.config.url
+    expect(server.requests[0]!.body).toContain(`https://runbook.example.com/incidents/${id}`)
+  })
+
+  test('wait while no worker runs: they are stored together with the event, or not at all', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    const id = await ended('stored', 'failed')
+    const places = async () =>
+      (
+        await world.engine.database.query<{ place: string }>(
+          'SELECT place FROM runbook.outbox_events WHERE incident = $1 ORDER BY number',
+          [id],
+        )
+      ).rows.map(({ place }) => place)
+    expect(await places()).toEqual(['opened', 'closed'])
+    const data = { to: ['platform-support'], message: '', reason: '', notified: {} }
+    const escalation: NewEvent = { place: 'r1/escalation', actor: 'engine', kind: 'escalation', data }
+    const rolledBack = transaction(world.engine.database, async (connection) => {
+      await recordEvents(connection, id, [escalation])
+      throw new Error('the worker died')
+    })
+    await expect(rolledBack).rejects.toThrow('the worker died')
+    expect(await places()).toEqual(['opened', 'closed'])
+    await recordEvents(world.engine.database, id, [escalation])
+    await recordEvents(world.engine.database, id, [escalation])
+    expect(await places()).toEqual(['opened', 'closed', 'r1/escalation'])
+  })
+})
+
+describe('an escalation to a channel that does not accept it', () => {
+  test('does not keep its incident open, and is delivered later, once, after the pause that the channel asks for', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    server.answers = [...FAILING]
+    await world.addThings('b', 'b1')
+    const id = await world.open('hopeless', 'b')
+    expect(await world.closed(id)).toMatchObject({ outcome: 'escalated' })
+    expect(await textsOf(id, 'escalation')).toEqual([expect.stringMatching(/^escalated to platform-support: /)])
+    await deliverMessages(world.engine)
+    expect(await showIncident(world.engine.database, id)).toMatchObject({
+      undelivered: [
+        {
+          channel: 'platform-support',
+          about: 'the escalation',
+          attempts: 1,
+          givenUp: false,
+          problem: expect.stringContaining('502'),
+        },
+      ],
+    })
+    expect((await readOutbox(world.engine.database)).waiting).toMatchObject([
+      { channel: 'platform-support', messages: 1 },
+    ])
+    await makeDue()
+    await deliverAll()
+    expect(server.requests).toHaveLength(3)
+    expect(server.requests[2]!.at - server.requests[1]!.at).toBeGreaterThan(1_900)
+    expect(await textsOf(id, 'delivery')).toEqual([
+      expect.stringMatching(/^platform-support got the message about the escalation after [\d.]+ ?m?s$/),
+    ])
+    expect(await showIncident(world.engine.database, id)).toMatchObject({ undelivered: [] })
+    expect((await auditHistory(world.engine.database, world.engine.keyring)).faults).toEqual([])
+  })
+
+  test('that never answers does not delay the end of the incident', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    server.silent = true
     await world.addThings('c', 'c1')
-    const started = performance.now()
     const id = await world.open('hopeless', 'c')
     expect(await world.closed(id)).toMatchObject({ outcome: 'escalated' })
-    expect(performance.now() - started).toBeLessThan(12_000)
-    silent = false
-    await change('next_at = now()')
+    await deliverMessages(world.engine)
+    expect(await textsOf(id, 'delivery')).toEqual([])
+    server.silent = false
+    await makeDue()
     await deliverAll()
     expect(await textsOf(id, 'delivery')).toHaveLength(1)
   })
 
   test('is sent by one of several processes at a time', async () => {
-    answers = [{ status: 500 }]
-    await world.addThings('d', 'd1')
-    const id = await world.open('hopeless', 'd')
-    await world.closed(id)
-    await change('next_at = now()')
-    await Promise.all(Array.from({ length: 5 }, () => deliverAgain(world.engine)))
-    expect(requests).toHaveLength(2)
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    const id = await ended('d', 'failed')
+    await Promise.all(Array.from({ length: 5 }, () => deliverMessages(world.engine)))
+    await deliverAll()
+    expect(server.requests).toHaveLength(1)
     expect(await textsOf(id, 'delivery')).toHaveLength(1)
   })
 
-  test('is given up after an hour, and the history says so', async () => {
-    answers = [{ status: 500 }, { status: 500 }]
-    await world.addThings('e', 'e1')
-    const id = await world.open('hopeless', 'e')
-    await world.closed(id)
-    await change(`next_at = now(), since = now() - interval '61 minutes'`)
-    await deliverAgain(world.engine)
+  test('is claimed again by another worker when its worker died', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    server.silent = true
+    const id = await ended('died', 'failed')
+    // This attempt is still waiting for its answer when the time for it is over.
+    const dying = deliverMessages(world.engine)
+    await expect.poll(() => server.requests.length).toBe(1)
+    server.silent = false
+    await makeDue()
+    await deliverAll()
+    await dying
+    expect(server.requests).toHaveLength(2)
+    expect(await textsOf(id, 'delivery')).toHaveLength(1)
+  })
+
+  test('is given up after six hours, and the history, "show" and the doctor say so', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    server.answers = [{ status: 500 }, { status: 500 }]
+    const id = await ended('e', 'failed')
+    await deliverMessages(world.engine)
+    await change(`next_at = now(), since = now() - interval '361 minutes'`)
+    await deliverMessages(world.engine)
     expect(await textsOf(id, 'delivery')).toEqual([
-      'platform-support did not get the message, which is no longer sent: channel platform-support answered 500',
+      'platform-support did not get the message about the end of the incident, which is no longer sent: channel platform-support answered 500',
     ])
-    expect(await waiting()).toBe(0)
+    expect(await showIncident(world.engine.database, id)).toMatchObject({ undelivered: [{ givenUp: true }] })
+    expect((await readOutbox(world.engine.database)).givenUp).toMatchObject([
+      { channel: 'platform-support', messages: 1 },
+    ])
   })
 })
 
-test('a failure that the reconciler announces is delivered in the same way', async () => {
-  answers = [{ status: 500 }]
-  const { incident } = await acceptIncident(world.engine.database, {
-    ...{ type: 'hopeless', runbook: 'hopeless', key: 'lost', inputs: { group: 'f' }, requester: 'person:operator' },
-    planDigest: world.engine.catalogue.byName.get('hopeless')!.planDigest,
+describe('the end of an incident whose workflow did not tell anybody', () => {
+  test('goes to everybody in "escalate.to", once, whether it failed or was escalated', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    const failed = await ended('lost', 'failed')
+    const escalated = await ended('silenced', 'escalated')
+    await deliverAll()
+    await deliverAll()
+    expect(received('platform-support')).toEqual([`${failed}: closed: failed`, `${escalated}: closed: escalated`])
   })
-  await closeIncident(world.engine.database, { incident, outcome: 'failed', reason: 'its workflow was terminated' })
-  await reconcile(world.engine)
-  await expect.poll(() => textsOf(incident, 'escalation')).toEqual([expect.stringContaining('not notified yet')])
+
+  test('is not told twice to those whom the workflow notified', async () => {
+    useChannels({ 'platform-support': DEFAULT_EVENTS })
+    await world.addThings('once', 'o1')
+    const id = await world.open('hopeless', 'once')
+    await world.closed(id)
+    await deliverAll()
+    expect(received('platform-support')).toHaveLength(1)
+    expect(await textsOf(id, 'delivery')).toHaveLength(1)
+  })
+
+  test('is recorded as not delivered if no channel is configured', async () => {
+    const id = await ended('nobody', 'failed')
+    await deliverAll()
+    expect(await textsOf(id, 'delivery')).toEqual([
+      'platform-support did not get the message about the end of the incident, which is no longer sent: no channel is configured',
+    ])
+  })
+})
+
+test('a message of an older version that waits is sent, when no process of that version runs any more', async () => {
+  const id = await ended('older', 'failed')
   await deliverAll()
-  expect(requests).toHaveLength(2)
-})
-
-test('an incident that was escalated without a record of it is announced by the reconciler', async () => {
-  const { incident } = await acceptIncident(world.engine.database, {
-    ...{ type: 'hopeless', runbook: 'hopeless', key: 'silenced', inputs: { group: 'h' }, requester: 'person:operator' },
-    planDigest: world.engine.catalogue.byName.get('hopeless')!.planDigest,
-  })
-  await closeIncident(world.engine.database, { incident, outcome: 'escalated', reason: 'no known cause holds' })
-  await reconcile(world.engine)
-  expect(await textsOf(incident, 'escalation')).toEqual([
-    expect.stringMatching(/^escalated to platform-support: .*no known cause holds/),
-  ])
-  expect(requests).toHaveLength(1)
+  useChannels({ 'platform-support': DEFAULT_EVENTS })
+  await world.engine.database.query(
+    `INSERT INTO runbook.deliveries (incident, place, channel, next_at) VALUES ($1, 'closed', 'platform-support', now() - interval '5 minutes')`,
+    [id],
+  )
+  await deliverAll()
+  expect(received('platform-support')).toEqual([`${id}: closed: failed`])
 })

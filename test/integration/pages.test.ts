@@ -69,7 +69,7 @@ describe('the inbox', () => {
     const id = await openIncident(world)
     await closeIncident(world.engine.database, { incident: id, outcome: 'escalated', reason: 'no known cause holds' })
     await world.engine.database.query(
-      `INSERT INTO runbook.deliveries (incident, place, channel, next_at) VALUES ($1, 'r1/escalation', 'platform', now())`,
+      `INSERT INTO runbook.outbox (incident, place, channel, problem) VALUES ($1, 'r1/escalation', 'platform', 'answered 500')`,
       [id],
     )
     const { text } = await operator.get('/')

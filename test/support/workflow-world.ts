@@ -155,6 +155,7 @@ async function assemble(
       ...connections,
     },
     channels: {},
+    groups: {},
     auto: [],
     requesterMayApprove: true,
     policy: NO_POLICY,

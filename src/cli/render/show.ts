@@ -79,6 +79,7 @@ function headLines(view: Shown, page: Page): string[] {
     line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
     ...view.waitsFor.flatMap((one) => wrap(waitText(one), width, 3).map((text) => colours.yellow(text))),
     ...alertLines(view, page),
+    ...view.undelivered.flatMap((one) => wrap(undeliveredText(one), width, 3).map((text) => colours.yellow(text))),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
     ...runbookLines(view).flatMap((text) => wrap(text, width, 3).map(colours.yellow)),
     ...view.controls.flatMap(({ name, person, reason }) => {
@@ -111,6 +112,11 @@ function runbookLines({ runbookNow, runbook, planDigest, outcome }: Shown): stri
     return [`The runbook has changed since: ${next} (runbook versions ${runbook} --diff ${planDigest.slice(0, 12)}).`]
   if (runbookNow !== 'removed') return []
   return [`The runbook ${runbook} is not loaded any more${outcome === null ? `: ${next}` : ''}.`]
+}
+
+function undeliveredText({ channel, about, attempts, problem, givenUp }: IncidentView['undelivered'][number]): string {
+  const next = givenUp ? 'it is no longer sent' : 'it is sent again'
+  return `${channel} did not get the message about ${about}, ${next} (attempt ${attempts}): ${problem}`
 }
 
 function waitText({ connection, why, since, until }: IncidentView['waitsFor'][number]): string {

@@ -1,3 +1,4 @@
+import { channelsFor, secretsOf } from '../../config/channels.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import type { Config } from '../../config/config.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
@@ -8,6 +9,7 @@ import { openDatabase } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } from '../catalogue.ts'
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
+import { doctorOutbox } from './doctor-outbox.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { checkHooks } from './doctor-hooks.ts'
 import { doctorKeys } from './doctor-keys.ts'
@@ -39,7 +41,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   const temporal = doctorTemporal(config, options)
   const [catalogue, runbooks] = await checkRunbooks(config)
   const plans = catalogue?.runbooks.map(({ plan }) => plan)
-  const [key, keys, database, { findings }, stalls, connections] = await Promise.all([
+  const [key, keys, database, { findings }, stalls, outbox, connections] = await Promise.all([
     attempt('signing key', async () => signingKey(config)),
     // The checks of the signing key and of the engine's database say why keys cannot be checked.
     doctorKeys(config).catch(() => []),
@@ -47,6 +49,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     temporal,
     // The check of the engine's database says why it cannot be read.
     temporal.then(({ polling }) => doctorWorkers(config, polling ?? []).catch(() => [])),
+    doctorOutbox(config).catch(() => []),
     temporal.then(({ polling }) => doctorConnections(config, { workers: polling?.length }, plans)),
   ])
   return [
@@ -56,6 +59,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     database,
     ...findings,
     ...stalls,
+    ...outbox,
     ...runbooks,
     ...connections,
     ...(catalogue
@@ -119,10 +123,12 @@ async function checkRunbooks(config: Config): Promise<[EngineCatalogue | undefin
 }
 
 function whyUnreachable(config: Config, name: string): string | undefined {
-  const channel = config.channels[name]?.slack
-  if (channel === undefined) return 'there is no channel of this name'
-  if (channel.known) return undefined
-  return `the address of its channel is not set (${channel.variable ?? 'its variables'})`
+  if (channelsFor(config, name).length > 0) return undefined
+  const named = Object.hasOwn(config.groups, name) ? config.groups[name]!.channels : [name]
+  const channels = named.flatMap((one) => config.channels[one] ?? [])
+  const missing = channels.flatMap(secretsOf).filter((secret) => !secret.known)
+  if (missing.length === 0) return 'there is no channel of this name'
+  return `the address of its channel is not set (${missing.map((one) => one.variable ?? one.purpose).join(', ')})`
 }
 
 /** A name in `escalate.to` is a group, whose members may decide on an escalated gate, and a channel, which is notified. */
@@ -137,6 +143,6 @@ function checkEscalation(config: Config, catalogue: Catalogue): DoctorFinding[] 
     if (unreachable === undefined)
       return { ...found, detail: hasMembers ? 'a group with members, and a channel' : 'the group has no members' }
     const detail = `${hasMembers ? '' : 'the group has no members; '}${unreachable}, so nobody is notified`
-    return { ...found, ...(hasMembers ? { warning: true } : {}), detail, fix: 'name its webhook under channels' }
+    return { ...found, ...(hasMembers ? { warning: true } : {}), detail, fix: 'name its address under channels' }
   })
 }

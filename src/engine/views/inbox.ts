@@ -1,6 +1,6 @@
 import type { Person } from '../../core/person.ts'
 import { readOpenGates } from '../../gate/gates.ts'
-import { readPending } from '../../history/deliveries.ts'
+import { readPending } from '../../history/outbox.ts'
 import { snapshot, type Queryable } from '../../history/database.ts'
 import { listAnnounced, readIncident } from '../../history/incidents.ts'
 import type { Engine } from '../engine.ts'

@@ -1,3 +1,4 @@
+import { readOutbox } from '../../history/outbox.ts'
 import { INCIDENT_STATES } from '../../core/incident.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readControls } from '../../gate/controls.ts'
@@ -82,10 +83,14 @@ async function outages(db: Queryable): Promise<Metric[]> {
 async function undelivered(db: Queryable): Promise<Metric[]> {
   const found = await db.query<{ channel: string; count: number; oldest: number }>(
     `SELECT channel, count(*)::int AS count, extract(epoch FROM clock_timestamp() - min(since))::float8 AS oldest
-     FROM runbook.deliveries GROUP BY channel ORDER BY channel`,
+     FROM runbook.outbox WHERE ended_at IS NULL GROUP BY channel ORDER BY channel`,
   )
   const by = (value: 'count' | 'oldest') =>
     found.rows.map((row) => ({ labels: { channel: row.channel }, value: row[value] }))
+  const givenUp = (await readOutbox(db)).givenUp.map(({ channel, messages }) => ({
+    labels: { channel },
+    value: messages,
+  }))
   return [
     gauge(
       'runbook_undelivered_messages',
@@ -94,6 +99,12 @@ async function undelivered(db: Queryable): Promise<Metric[]> {
       ['channel'],
     ),
     gauge('runbook_undelivered_oldest_seconds', 'Age of the oldest of these messages.', by('oldest'), ['channel']),
+    gauge(
+      'runbook_given_up_messages',
+      'Messages of the last day that a channel did not accept and that are no longer sent.',
+      givenUp,
+      ['channel'],
+    ),
   ]
 }
 

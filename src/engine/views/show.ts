@@ -1,6 +1,7 @@
 import type { StoredEvent, StoredEventOf } from '../../core/events.ts'
 import { visibleText } from '../../core/displayable.ts'
 import { kindOfAction, worstOf } from '../../core/effect.ts'
+import { messageName } from '../../core/message-name.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import { connectionsOf } from '../../gate/breaker.ts'
@@ -14,6 +15,7 @@ import { snapshot, type Database, type Queryable } from '../../history/database.
 import { alertView } from './alerts.ts'
 import { readStoredObject } from '../../core/stored-json.ts'
 import { readEvents, readIncident, type IncidentRow, type ManualStep } from '../../history/incidents.ts'
+import { readUndelivered } from '../../history/outbox.ts'
 import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
@@ -52,6 +54,11 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     alerts: (await readAlerts(db, id, MAX_ALERTS)).map(alertView),
     manualSteps: summary.manualSteps.map((step) => withInstructions(step, gates)),
     controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),
+    undelivered: (await readUndelivered(db, id)).map(({ place, since, ...one }) => ({
+      ...one,
+      about: messageName(place),
+      since: isoTime(since),
+    })),
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type StoredEvent,
 } from '../../core/events.ts'
 import type { Finding } from '../../core/incident.ts'
+import { messageName } from '../../core/message-name.ts'
 import { cutText } from '../../core/storable.ts'
 import { parseCheckPlace, type CheckStage } from '../../core/place.ts'
 import type { TimelineEntry } from './view-types.ts'
@@ -91,11 +92,8 @@ const SENTENCES: Sentences = {
       : `${held ? 'verified' : 'not verified'}: ${remedy}: ${detail}`,
   escalation: (data) => `escalated to ${recipientsText(data)}: ${data.reason}`,
   reminder: (data) => `reminded ${recipientsText(data)}: ${data.message}`,
-  announcement: (data) => `notified ${recipientsText(data)}: ${data.message}`,
-  delivery: ({ channel, result, tookMs }) =>
-    result.startsWith('notified')
-      ? `${channel} got the message after ${humanDuration(tookMs)}`
-      : `${channel} did not get the message, which is no longer sent: ${result.replace(/^not delivered: /, '')}`,
+  announcement: (data) => `announced to ${recipientsText(data)}: ${data.message}`,
+  delivery: deliveryText,
   acknowledged: (_, { who }) => `${who} acknowledged the incident`,
   claimed: (_, { who }) => `${who} claimed the incident`,
   note: ({ body }, { who }) => `${who}: ${body}`,
@@ -117,6 +115,15 @@ function labelsText(labels: Record<string, string>): string {
 
 function withComment(comment: string | undefined): string {
   return comment ? `: ${comment}` : ''
+}
+
+function deliveryText({ of, channel, result, tookMs }: EventData['delivery']): string {
+  const what = `the message about ${messageName(of)}`
+  if (result.startsWith('notified')) return `${channel} got ${what} after ${humanDuration(tookMs)}`
+  const why = result.replace(/^not (?:delivered|sent): /, '')
+  return result.startsWith('not sent')
+    ? `${what} was not sent to ${channel}: ${why}`
+    : `${channel} did not get ${what}, which is no longer sent: ${why}`
 }
 
 /** The recipients; for those that were not notified, also the reason. */

@@ -147,6 +147,19 @@ export const incidentView = z
     alerts: z.array(alertView),
     /** The controls that block its remedies now: the freeze, and open breakers of the connections of its last proposal. */
     controls: z.array(control),
+    /** Messages about the incident that a channel has not accepted. */
+    undelivered: z.array(
+      z.object({
+        channel: z.string(),
+        /** What the message is about. */
+        about: z.string(),
+        attempts: z.int(),
+        since: time,
+        problem: z.string(),
+        /** Whether it is not sent any more. */
+        givenUp: z.boolean(),
+      }),
+    ),
   })
   .meta({ id: 'Incident' })
 

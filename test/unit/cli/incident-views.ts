@@ -142,6 +142,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     runbook: 'stuck-runs',
     waitsFor: [],
     manualSteps: [],
+    undelivered: [],
     planDigest: DIGEST,
     key: 'stuck-run/',
     inputs: { run: null, threshold: '1h' },

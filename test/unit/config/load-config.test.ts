@@ -190,11 +190,25 @@ test('only the hash of a person’s token is kept, whether the file contains the
 `,
     { TOKEN: 'secret-token', HASH: `sha256:${'b'.repeat(64)}` },
   )
-  expect(config.people.a).toEqual({ tokenHash: hash, keys: [], role: 'operator', groups: ['oncall'], emails: [] })
+  expect(config.people.a).toEqual({
+    tokenHash: hash,
+    keys: [],
+    channels: [],
+    role: 'operator',
+    groups: ['oncall'],
+    emails: [],
+  })
   // printf %s secret-token | sha256sum
   expect(config.people.b!.tokenHash).toBe('930bbdc51b6aed5c2a5678fd6e28dee7a05e8a4b643cfc0b4427c3efb86c0d94')
   expect(config.people.c!.tokenHash).toBe('b'.repeat(64))
-  expect(config.people.d).toEqual({ role: 'operator', keys: [], groups: [], emails: [], tokenReference: '${NOT_SET}' })
+  expect(config.people.d).toEqual({
+    role: 'operator',
+    keys: [],
+    groups: [],
+    channels: [],
+    emails: [],
+    tokenReference: '${NOT_SET}',
+  })
 })
 
 test('two people cannot have the same token or key: one person could then count as two approvers', () => {

@@ -1,0 +1,22 @@
+import { parsePlace } from './place.ts'
+
+/** What the message about the event at a place is about, in words. */
+export function messageName(place: string): string {
+  if (/^r[1-9]\d*\/applied$/.test(place)) return 'what was applied'
+  const kind = parsePlace(place)?.kind
+  return (kind !== undefined && NAMES[kind]) || place
+}
+
+const NAMES: Partial<Record<NonNullable<ReturnType<typeof parsePlace>>['kind'], string>> = {
+  opened: 'the new incident',
+  proposal: 'the proposal',
+  decision: 'a decision',
+  withdrawal: 'a withdrawn decision',
+  'gate-state': 'the end of the gate',
+  'gate-unanswered': 'the gate that nobody answered',
+  reminder: 'the waiting gate',
+  'broken-glass': 'the break-glass approval',
+  verified: 'the verification',
+  escalation: 'the escalation',
+  closed: 'the end of the incident',
+}

@@ -1,0 +1,173 @@
+import type { Config } from '../../config/config.ts'
+import { scrubSecrets } from '../../config/secret.ts'
+import { sha256Hex } from '../../core/canonical.ts'
+import { defined } from '../../core/defined.ts'
+import { visibleLine, visibleLines } from '../../core/displayable.ts'
+import { isRunbookError } from '../../core/errors.ts'
+import type { ParsedEvent } from '../../core/events.ts'
+import type { Message } from '../../core/message.ts'
+import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
+import { readGate, type GateRow } from '../../gate/gates.ts'
+import { gateId } from '../../core/incident.ts'
+import type { Database } from '../../history/database.ts'
+import { engineId } from '../../history/engine-id.ts'
+import { readIncident, type IncidentRow } from '../../history/incidents.ts'
+import type { Announced } from '../../history/outbox.ts'
+import { countEffects, roundOfApplied } from './applied.ts'
+import { readEventAt } from './recipients.ts'
+
+/** The message, or why it makes no sense to send it any more. */
+export type Composed = { message: Message } | { obsolete: string }
+
+type Text = Pick<Message, 'event' | 'severity'> & { title: string; lines: string[] } & Pick<Message, 'outcome'>
+
+const MAX_TITLE_LENGTH = 400
+const SHOWN_TARGETS = 10
+
+/** The message about an event, from what is stored now. */
+export async function composeMessage(
+  { database, config }: { database: Database; config: Pick<Config, 'url'> },
+  { incident: id, place }: Announced,
+): Promise<Composed> {
+  const incident = await readIncident(database, id)
+  const text = await textOf(database, incident, place)
+  if ('obsolete' in text) return text
+  const thread = `${id}@${await engineId(database)}`
+  const link = config.url === undefined ? undefined : `${config.url}/incidents/${id}`
+  const lines = text.lines.map((line) => scrubSecrets(visibleLines(line))).filter((line) => line !== '')
+  const message: Message = {
+    ...text,
+    id: `msg_${sha256Hex(`${thread}/${place}`).slice(0, 32)}`,
+    thread,
+    incident: id,
+    title: scrubSecrets(visibleLine(`${id}: ${text.title}`))
+      .slice(0, MAX_TITLE_LENGTH)
+      .toWellFormed(),
+    lines: link === undefined ? [...lines, `See: runbook show ${id}`] : lines,
+    ...defined({ link }),
+  }
+  return { message }
+}
+
+async function textOf(database: Database, incident: IncidentRow, place: string): Promise<Text | { obsolete: string }> {
+  const round = roundOfApplied(place)
+  if (round !== undefined) {
+    const counts = await countEffects(database, incident.id, round)
+    const gate = await gateOf(database, gateId(incident.id, round))
+    return { event: 'applied', severity: 'info', title: `applied: ${gate?.proposal.title ?? ''}`, lines: [counts] }
+  }
+  const event = await readEventAt(database, incident.id, place)
+  return event ? textOfEvent(database, incident, event) : { obsolete: 'its event is no longer in the history' }
+}
+
+async function textOfEvent(
+  database: Database,
+  incident: IncidentRow,
+  event: ParsedEvent,
+): Promise<Text | { obsolete: string }> {
+  switch (event.kind) {
+    case 'opened':
+      return info('opened', `opened: ${event.data.type}`, [`key: ${event.data.key}`, `opened by ${event.actor}`])
+    case 'proposal':
+      return gateText(await gateOf(database, event.data.gate))
+    case 'decision':
+      return decisionText(event.data, await gateOf(database, event.data.gate))
+    case 'withdrawal': {
+      const { person, gate, comment = '' } = event.data
+      return info('decided', `${person} withdrew a decision on ${gate}`, [comment])
+    }
+    case 'gate':
+      return info('decided', `${event.data.gate} is ${event.data.state}`, [event.data.why])
+    case 'verified': {
+      const { held, unseen, remedy, detail } = event.data
+      if (unseen) return info('verified', `${remedy} has no verification`, [])
+      return held
+        ? info('verified', `verified: ${remedy}`, [detail])
+        : { event: 'verified', severity: 'warning', title: `not verified: ${remedy}`, lines: [detail] }
+    }
+    case 'reminder':
+      return (await hasOpenGate(database, incident.id))
+        ? { event: 'reminder', severity: 'warning', title: event.data.message, lines: [event.data.reason] }
+        : { obsolete: 'no gate waits for a decision any more' }
+    case 'escalation':
+    case 'announcement':
+      return { event: 'escalated', severity: 'critical', title: event.data.message, lines: [event.data.reason] }
+    case 'closed':
+      return endText(event.data.outcome, event.data.reason)
+    default:
+      return { obsolete: 'its event cannot be read' }
+  }
+}
+
+function info(event: Text['event'], title: string, lines: string[]): Text {
+  return { event, severity: 'info', title, lines }
+}
+
+function endText(outcome: NonNullable<IncidentRow['outcome']>, reason: string): Text {
+  const text = { title: `closed: ${outcome}`, lines: [reason], outcome }
+  return outcome === 'failed' || outcome === 'escalated'
+    ? { ...text, event: outcome, severity: 'critical' }
+    : { ...text, event: 'closed', severity: 'info' }
+}
+
+function gateText(gate: GateRow | undefined): Text | { obsolete: string } {
+  if (gate === undefined) return { obsolete: 'the proposal cannot be read' }
+  if (gate.state !== 'open') return { obsolete: `the gate is ${gate.state} by now` }
+  const { proposal } = gate
+  return {
+    event: 'gate',
+    severity: 'warning',
+    title: `needs a decision: ${proposal.title}`,
+    lines: [
+      `${proposal.cause}: ${proposal.because}`,
+      ...proposalLines(proposal),
+      `until ${gate.expiresAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, by ${proposal.approval.by.join(', ')}`,
+    ],
+  }
+}
+
+/** What would be done, in a few lines. */
+function proposalLines({ risk, targets, affected, actions }: Proposal): string[] {
+  const keys = targets.map(({ key }) => key).filter((key) => key !== ALL_TARGETS)
+  const more = keys.length > SHOWN_TARGETS ? ` and ${keys.length - SHOWN_TARGETS} more` : ''
+  const of = affected > targets.length ? ` of ${affected}` : ''
+  const shown =
+    keys.length === 0 ? [] : [`${keys.length}${of} targets: ${keys.slice(0, SHOWN_TARGETS).join(', ')}${more}`]
+  const kinds = [...new Set(actions.map(({ kind }) => kind))].join(', ')
+  return [`risk ${risk}; ${kinds}`, ...shown]
+}
+
+function decisionText(
+  {
+    person,
+    decision,
+    nextCause,
+    comment = '',
+    breakGlass,
+    gate: id,
+  }: Extract<ParsedEvent, { kind: 'decision' }>['data'],
+  gate: GateRow | undefined,
+): Text {
+  const verb = decision === 'approve' ? 'approved' : 'rejected'
+  const what = gate?.proposal.title ?? id
+  const alone = breakGlass === undefined ? [] : [`alone (break-glass): ${breakGlass}`]
+  const next = nextCause ? ['The next cause that holds is treated.'] : []
+  return info('decided', `${person} ${verb}: ${what}`, [comment, ...alone, ...next])
+}
+
+/** Undefined if there is no such gate, or if its proposal was changed so that it cannot be read. */
+async function gateOf(database: Database, id: string): Promise<GateRow | undefined> {
+  try {
+    return await readGate(database, id)
+  } catch (error) {
+    if (isRunbookError(error, 'RUNBOOK_REFUSED') || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) return undefined
+    throw error
+  }
+}
+
+async function hasOpenGate(database: Database, incident: string): Promise<boolean> {
+  const found = await database.query(`SELECT FROM runbook.gates WHERE incident = $1 AND state = 'open' LIMIT 1`, [
+    incident,
+  ])
+  return found.rowCount === 1
+}

@@ -1,0 +1,90 @@
+import { resolvesAlert } from '../../channels/pagerduty.ts'
+import { retryAfterMs, sendMessage } from '../../channels/send.ts'
+import { secretsOf } from '../../config/channels.ts'
+import { messageOf } from '../../core/errors.ts'
+import { formatPlace } from '../../core/place.ts'
+import { readIncident } from '../../history/incidents.ts'
+import {
+  claimDeliveries,
+  endDelivery,
+  postponeDelivery,
+  routeEvents,
+  type Delivery,
+  type DeliveryEnd,
+} from '../../history/outbox.ts'
+import type { Engine } from '../engine.ts'
+import { composeMessage, type Composed } from './compose.ts'
+import { recipientsOf } from './recipients.ts'
+
+/** For how long a message is sent again to a channel that does not accept it. */
+const DELIVER_WITHIN_MS = 6 * 3_600_000
+/** How many events are read, or messages are sent, at a time. */
+const BATCH = 20
+const ROUTED_AT_ONCE = 100
+
+type Delivering = Pick<Engine, 'database' | 'config'>
+
+/** Finds the channels for new events, and makes one attempt at every message that is due. */
+export async function deliverMessages(engine: Delivering): Promise<void> {
+  const { database, config } = engine
+  const route = () => routeEvents(database, ROUTED_AT_ONCE, (db, event) => recipientsOf(config, db, event))
+  for (let read = ROUTED_AT_ONCE; read === ROUTED_AT_ONCE;) read = await route()
+  // A channel that does not answer delays the others by one attempt: its other messages are left for the next time.
+  const failing = new Set<string>()
+  for (;;) {
+    const due = await claimDeliveries(database, BATCH, [...failing])
+    if (due.length === 0) return
+    await Promise.all(
+      due.map(async (delivery) => {
+        if ((await attempt(engine, delivery)) === 'postponed') failing.add(delivery.channel)
+      }),
+    )
+  }
+}
+
+async function attempt(engine: Delivering, delivery: Delivery): Promise<'ended' | 'postponed'> {
+  const { database } = engine
+  try {
+    await endDelivery(database, delivery, await send(engine, delivery))
+  } catch (error) {
+    const problem = messageOf(error)
+    if (delivery.sinceMs < DELIVER_WITHIN_MS) {
+      await postponeDelivery(database, delivery, problem, retryAfterMs(error))
+      return 'postponed'
+    }
+    await endDelivery(database, delivery, { result: `not delivered: ${problem}`, problem })
+  }
+  return 'ended'
+}
+
+async function send(engine: Delivering, delivery: Delivery): Promise<DeliveryEnd> {
+  const { channels } = engine.config
+  const { channel: name } = delivery
+  const channel = Object.hasOwn(channels, name) ? channels[name] : undefined
+  if (!channel || secretsOf(channel).some((secret) => !secret.known)) {
+    const problem = 'no channel is configured'
+    return { result: `not delivered: ${problem}`, problem }
+  }
+  const isPager = channel.kind === 'pagerduty'
+  const composed = isPager ? await pageFor(engine, delivery) : await composeMessage(engine, delivery)
+  if ('obsolete' in composed) return { result: `not sent: ${composed.obsolete}` }
+  await sendMessage(name, channel, composed.message)
+  if (isPager && composed.message.outcome === undefined) await resolveIfOver(engine, delivery)
+  return { result: `notified ${name}` }
+}
+
+/** A message that comes after the end would open the alert again. */
+async function pageFor(engine: Delivering, delivery: Delivery): Promise<Composed> {
+  const { outcome } = await readIncident(engine.database, delivery.incident)
+  if (outcome !== null && resolvesAlert(outcome) && delivery.place !== formatPlace({ kind: 'closed' }))
+    return { obsolete: `the incident is ${outcome} by now` }
+  return composeMessage(engine, delivery)
+}
+
+/** The incident may have ended while its alert was being opened: another process may have resolved the alert before that. */
+async function resolveIfOver(engine: Delivering, { incident, channel: name }: Delivery): Promise<void> {
+  const { outcome } = await readIncident(engine.database, incident)
+  if (outcome === null || !resolvesAlert(outcome)) return
+  const end = await composeMessage(engine, { incident, place: formatPlace({ kind: 'closed' }) })
+  if ('message' in end) await sendMessage(name, engine.config.channels[name]!, end.message)
+}

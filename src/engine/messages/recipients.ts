@@ -1,0 +1,153 @@
+import { channelsFor } from '../../config/channels.ts'
+import type { Config } from '../../config/config.ts'
+import type { ParsedEvent } from '../../core/events.ts'
+import { isRunbookError } from '../../core/errors.ts'
+import type { MessageEvent } from '../../core/message.ts'
+import { placesInRounds } from '../../core/place.ts'
+import type { Plan } from '../../core/plan.ts'
+import { parseEvent } from '../../core/parse-event.ts'
+import type { Queryable } from '../../history/database.ts'
+import { readIncident, type IncidentRow } from '../../history/incidents.ts'
+import { channelsTold, type Announced, type Recipients } from '../../history/outbox.ts'
+import { readPlan } from '../../history/plans.ts'
+import { isApplied, roundOfApplied } from './applied.ts'
+
+type Settings = Pick<Config, 'channels' | 'groups' | 'people'>
+
+const NOBODY: Recipients = { to: [] }
+
+/** Which channels get a message about an event of an incident, by the configuration. */
+export async function recipientsOf(config: Settings, db: Queryable, announced: Announced): Promise<Recipients> {
+  const { place } = announced
+  if (Object.keys(config.channels).length === 0 && place !== 'closed') return NOBODY
+  const incident = await readIncident(db, announced.incident)
+  const round = roundOfApplied(place)
+  if (round !== undefined) {
+    if (incident.closedAt !== null) return NOBODY
+    return (await isApplied(db, incident, round)) ? told(config, db, incident, 'applied') : 'not yet'
+  }
+  const event = await readEventAt(db, incident.id, place)
+  return event ? recipientsOfEvent(config, db, incident, event) : NOBODY
+}
+
+async function recipientsOfEvent(
+  config: Settings,
+  db: Queryable,
+  incident: IncidentRow,
+  event: ParsedEvent,
+): Promise<Recipients> {
+  switch (event.kind) {
+    case 'opened':
+      return { to: channelsWith(config, 'opened', groupsOf(await planOf(db, incident))) }
+    case 'proposal': {
+      const plan = await planOf(db, incident)
+      const approval = plan?.remedies[event.data.remedy]?.approval
+      return event.data.auto || !approval || approval.auto ? NOBODY : { to: channelsWith(config, 'gate', approval.by) }
+    }
+    case 'decision':
+    case 'withdrawal':
+      return told(config, db, incident, 'decided')
+    case 'gate':
+      // A gate that ends together with its incident is part of the message about the incident's end.
+      return event.data.state === 'open' || incident.closedAt ? NOBODY : told(config, db, incident, 'decided')
+    case 'verified':
+      return told(config, db, incident, 'verified')
+    case 'reminder':
+      return { to: channelsWith(config, 'reminder', notNotified(event.data)) }
+    case 'escalation':
+    case 'announcement':
+      return { to: channelsWith(config, 'escalated', notNotified(event.data)) }
+    case 'closed':
+      return recipientsOfEnd(config, db, incident)
+    default:
+      return NOBODY
+  }
+}
+
+/**
+ * The end of an incident: for the channels that know the incident, for the person who opened it, and, if nobody was notified
+ * of the failure or escalation before, for `escalate.to`. That is so when the workflow ended early or never started, or
+ * when somebody who reaches Temporal answered in place of the activity that notifies.
+ */
+async function recipientsOfEnd(config: Settings, db: Queryable, incident: IncidentRow): Promise<Recipients> {
+  const { outcome, requester } = incident
+  const person = requester.startsWith('person:') ? config.people[requester.slice('person:'.length)] : undefined
+  const requesters = (person?.channels ?? []).flatMap((name) => channelsFor(config, name))
+  const know = await told(config, db, incident, 'closed')
+  const pagers = know.all.filter((name) => config.channels[name]?.kind === 'pagerduty')
+  if (outcome !== 'failed' && outcome !== 'escalated') return { to: unique([...know.to, ...pagers, ...requesters]) }
+  const before = await readEscalations(db, incident.id)
+  if (before.length > 0) {
+    const notified = before.flatMap((to) => channelsWith(config, 'escalated', to))
+    return { to: unique([...know.to, ...requesters]).filter((name) => !notified.includes(name)) }
+  }
+  const groups = (await planOf(db, incident))?.escalate.to ?? []
+  const to = unique([...channelsWith(config, outcome, groups), ...know.to, ...requesters])
+  return { to, unreachable: groups.filter((name) => channelsFor(config, name).length === 0) }
+}
+
+/** The channels that had a message about the incident before and ask for such events. */
+async function told(
+  config: Settings,
+  db: Queryable,
+  { id }: IncidentRow,
+  event: MessageEvent,
+): Promise<{ to: string[]; all: string[] }> {
+  const all = await channelsTold(db, id)
+  return { all, to: all.filter((name) => wants(config, name, event)) }
+}
+
+/** The channels of these groups that ask for such events. */
+function channelsWith(config: Settings, event: MessageEvent, groups: string[]): string[] {
+  return unique(groups.flatMap((name) => channelsFor(config, name))).filter((name) => wants(config, name, event))
+}
+
+function wants({ channels }: Settings, name: string, event: MessageEvent): boolean {
+  return Object.hasOwn(channels, name) && channels[name]!.events.includes(event)
+}
+
+/** Versions before the outbox sent the message before they recorded it; `notified` then has the results. */
+function notNotified({ to, notified }: { to: string[]; notified: Record<string, string> }): string[] {
+  return to.filter((name) => !Object.hasOwn(notified, name))
+}
+
+/** Everybody who has to do with incidents of this plan. */
+function groupsOf(plan: Plan | undefined): string[] {
+  const approvers = Object.values(plan?.remedies ?? {}).flatMap(({ approval }) => (approval.auto ? [] : approval.by))
+  return unique([...approvers, ...(plan?.escalate.to ?? [])])
+}
+
+/** Undefined if somebody changed or removed the plan. */
+async function planOf(db: Queryable, { planDigest }: IncidentRow): Promise<Plan | undefined> {
+  try {
+    return await readPlan(db, planDigest)
+  } catch (error) {
+    if (isRunbookError(error, 'RUNBOOK_REFUSED') || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) return undefined
+    throw error
+  }
+}
+
+/** The event at a place. */
+export async function readEventAt(db: Queryable, incident: string, place: string): Promise<ParsedEvent | undefined> {
+  const found = await db.query<{ body: string }>('SELECT body FROM runbook.events WHERE incident = $1 AND place = $2', [
+    incident,
+    place,
+  ])
+  return found.rows[0] && parseEvent(found.rows[0].body)
+}
+
+/** Whom each escalation that ended a round notified. */
+async function readEscalations(db: Queryable, incident: string): Promise<string[][]> {
+  const found = await db.query<{ body: string }>(
+    'SELECT body FROM runbook.events WHERE incident = $1 AND place = ANY ($2)',
+    [incident, placesInRounds('escalation')],
+  )
+  return found.rows.map(({ body }) => {
+    const event = parseEvent(body)
+    return event.kind === 'escalation' ? event.data.to : []
+  })
+}
+
+function unique(names: string[]): string[] {
+  return [...new Set(names)]
+}
