@@ -17,7 +17,7 @@ const person = z.strictObject({
     )
     .optional()
     .describe(
-      'Authenticates this person. Write `sha256:` and the hash of the token in hex (`printf %s TOKEN | sha256sum`), or `${NAME}`.',
+      'Authenticates this person. `runbook people add` and `runbook token create` write it: `sha256:` and the hash of the token in hex (`printf %s TOKEN | sha256sum`), or `${NAME}`.',
     ),
   keys: z
     .array(secret)
@@ -146,7 +146,7 @@ export const configSchema = z.strictObject({
     .refine(haveOwnLogins, 'two people have the same login')
     .refine(haveOwnEmails, 'two people have the same e-mail address')
     .default({})
-    .describe('The people who may see incidents and decide, by name.'),
+    .describe('The people who may see incidents and decide, by name. `runbook people add` adds one.'),
   signing: z
     .strictObject({
       key: reference
@@ -156,7 +156,7 @@ export const configSchema = z.strictObject({
         .array(publicKey)
         .default([])
         .describe(
-          'Public keys of earlier signing keys. Keep a key here while incidents that were decided with it are open.',
+          'Public keys of earlier signing keys; `runbook key rotate` adds them. Keep a key here while incidents that were decided with it are open, and until a checkpoint was made (`runbook audit checkpoint`).',
         ),
     })
     .default({ key: '${RUNBOOK_SIGNING_KEY}', previous: [] })

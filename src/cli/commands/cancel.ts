@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { CLOSES_WHEN } from '../../core/cancelling.ts'
 import { visibleLine } from '../../core/displayable.ts'
 import { openClient } from '../client.ts'
 import { requireYes } from '../confirm.ts'
@@ -30,7 +31,7 @@ export function command(terminal: Terminal): Command {
       terminal.log(
         view.state === 'closed'
           ? `${id} is closed: ${view.outcome}`
-          : `${id} is being cancelled; it will close after the current step`,
+          : `${id} is being cancelled: ${CLOSES_WHEN[view.state]}`,
       )
     })
 }

@@ -13,7 +13,10 @@ export function command(terminal: Terminal): Command {
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .option(...WATCH_OPTION)
-    .addHelpText('after', '\nExamples:\n  runbook undo 142\n  runbook undo 142 --watch')
+    .addHelpText(
+      'after',
+      '\nEach effect is undone for the target that it was applied to, so a part can be\napproved: runbook approve 143 --targets run-7,run-8\n\nExamples:\n  runbook undo 142\n  runbook undo 142 --watch',
+    )
     .action(async (id: string, options: { watch?: true }, self: Command) => {
       const client = openClient(terminal)
       const json = wantsJson(self)

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { CLOSES_WHEN } from '../../core/cancelling.ts'
 import { humanDuration } from '../../core/duration.ts'
 import type { Outcome } from '../../core/incident.ts'
 import { lookedAgain } from '../../core/looked-again.ts'
@@ -72,11 +73,11 @@ function headLines(view: Shown, page: Page): string[] {
       : view.acknowledgedBy
         ? [`acknowledged by ${view.acknowledgedBy}`]
         : []),
-    ...(view.cancelling ? ['being cancelled'] : []),
   ]
   return [
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
     line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
+    ...(view.cancelling ? wrap(`Is being cancelled: ${CLOSES_WHEN[view.state]}`, width).map(colours.yellow) : []),
     ...view.waitsFor.flatMap((one) => wrap(waitText(one), width, 3).map((text) => colours.yellow(text))),
     ...alertLines(view, page),
     ...view.undelivered.flatMap((one) => wrap(undeliveredText(one), width, 3).map((text) => colours.yellow(text))),

@@ -1,3 +1,4 @@
+import { CLOSES_WHEN } from '../../core/cancelling.ts'
 import type { IncidentForReader } from '../../engine/views/incident-for-reader.ts'
 import { approversOf, plural } from './words.tsx'
 
@@ -9,8 +10,7 @@ export interface Waits {
 
 export function waitsFor({ view, open }: IncidentForReader): Waits {
   if (view.closedAt !== null) return { text: `Closed: ${view.outcome}. Nothing waits.` }
-  if (view.cancelling)
-    return { text: 'Is being cancelled: it ends after the target that the remedy is being applied to.' }
+  if (view.cancelling) return { text: `Is being cancelled: ${CLOSES_WHEN[view.state]}.` }
   const [outage] = view.waitsFor
   if (outage)
     return {
