@@ -125,6 +125,10 @@ export class Client {
     return this.#post('/v1/alerts/explain', { source, payload })
   }
 
+  signInLink(): Promise<{ path: string; expiresAt: string }> {
+    return this.#json('/v1/sign-in-links', { method: 'POST' })
+  }
+
   async controls(): Promise<Control[]> {
     return (await this.#json<{ controls: Control[] }>('/v1/controls')).controls
   }

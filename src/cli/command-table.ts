@@ -33,7 +33,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'serve',
     group: 'Run the engine:',
-    summary: 'run the HTTP API',
+    summary: 'run the HTTP API and the pages',
     usage: '',
     json: false,
     load: () => import('./commands/serve.ts'),
@@ -165,6 +165,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: '<incident>',
     json: true,
     load: () => import('./commands/review.ts'),
+  },
+  {
+    name: 'sign-in',
+    group: 'Incidents:',
+    summary: 'print a link that signs you in to the pages',
+    usage: '',
+    json: true,
+    load: () => import('./commands/sign-in.ts'),
   },
   {
     name: 'approve',

@@ -2,6 +2,8 @@ import { Command } from 'commander'
 import { readEnvironment } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
+import { readAddress } from '../address.ts'
+import { signInHint } from '../sign-in-link.ts'
 import { isThisMachine } from '../this-machine.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -11,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 6_000
 /** `runbook serve`: runs the HTTP API until it is stopped. */
 export function command(terminal: Terminal): Command {
   return new Command('serve')
-    .description('Run the HTTP API until it is stopped (Ctrl-C or SIGTERM).')
+    .description('Run the HTTP API and the pages until stopped (Ctrl-C or SIGTERM).')
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option(
       '--plain-http',
@@ -36,6 +38,8 @@ export function command(terminal: Terminal): Command {
         const api = await startApi(engine, { host: options.host, port })
         const reloading = keepReloading(engine, { load, log: (line) => terminal.log(`API: ${line}`) })
         terminal.log(`API: ${api.url}`)
+        // As a child of "runbook up", what is printed here goes to a log file, where a link that signs somebody in must not be.
+        if (!process.send) terminal.log(`Pages: ${await signInHint({ url: api.url, token: ownToken(terminal) })}`)
         await untilEnded({ url: api.url })
         await reloading.stop()
         await api.close()
@@ -53,6 +57,15 @@ function requireEncryption(host: string, isAccepted: boolean): void {
     'RUNBOOK_BAD_INPUT',
     `--host ${host}: other machines would send their tokens over plain HTTP, where they can be read on the network. Serve on 127.0.0.1 behind a proxy with TLS, or add --plain-http (or set RUNBOOK_PLAIN_HTTP=1) if that network is safe.`,
   )
+}
+
+/** The token that commands in this folder use; undefined if there is none that may be sent to this address. */
+function ownToken({ cwd, env }: Terminal): string | undefined {
+  try {
+    return readAddress(cwd, env).token
+  } catch {
+    return undefined
+  }
 }
 
 const DEFAULT_PORT = '8080'

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { readEnvironmentFile } from '../installation/environment-file.ts'
 import { RunbookError } from '../../core/errors.ts'
+import { signInHint } from '../sign-in-link.ts'
 import { npxHint } from '../start-command.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -30,7 +31,9 @@ export function command(terminal: Terminal): Command {
       const running = await readRunningStack(join(root, '.runbook'))
       if (running) {
         terminal.log(`already running (pid ${running.pid})`)
-        terminal.print(summary({ api: readEnvironmentFile(root).RUNBOOK_URL, temporalUi: running.temporalUiUrl, hint }))
+        const { RUNBOOK_URL: api, RUNBOOK_TOKEN: token } = readEnvironmentFile(root)
+        const pages = api === undefined ? undefined : await signInHint({ url: api, token })
+        terminal.print(summary({ api, pages, temporalUi: running.temporalUiUrl, hint }))
         return
       }
       const installation = await startInstallation({
@@ -44,6 +47,7 @@ export function command(terminal: Terminal): Command {
         summary({
           startedHere: true,
           api: installation.api.url,
+          pages: await signInHint({ url: installation.api.url!, token: installation.env.RUNBOOK_TOKEN }),
           temporalUi: installation.stack.temporal.uiUrl,
           maestro: options.maestro === true,
           hint,
@@ -58,6 +62,7 @@ export function command(terminal: Terminal): Command {
 
 function summary(where: {
   api?: string | undefined
+  pages?: string | undefined
   temporalUi?: string | undefined
   maestro?: boolean
   startedHere?: boolean
@@ -66,6 +71,7 @@ function summary(where: {
   const lines = [
     '',
     ...(where.api ? [`  API          ${where.api}   (token in .runbook/env)`] : []),
+    ...(where.pages ? [`  Pages        ${where.pages}`] : []),
     ...(where.temporalUi ? [`  Temporal UI  ${where.temporalUi}`] : []),
     ...(where.maestro
       ? [

@@ -40,6 +40,7 @@ describe('usage', () => {
       'show',
       'watch',
       'review',
+      'sign-in',
       'approve',
       'reject',
       'ack',
