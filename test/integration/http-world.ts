@@ -9,7 +9,7 @@ import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { Current } from '../../src/core/current.ts'
 import type { Finding } from '../../src/core/incident.ts'
-import type { ProposedAction } from '../../src/core/proposal.ts'
+import type { Proposal, ProposedAction } from '../../src/core/proposal.ts'
 import { openEngine, type Engine } from '../../src/engine/engine.ts'
 import { currentEngine, reload } from '../../src/engine/reload.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
@@ -243,12 +243,13 @@ export async function openTestGate(
   incident: string,
   count = 1,
   actions: ProposedAction[] = [],
+  change: Partial<Pick<Proposal, 'title' | 'risk' | 'because' | 'targets' | 'affected'>> = {},
 ): Promise<string> {
   const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
   const terms = {
     remedy: 'mend',
     title: 'Mend it',
-    risk: 'low' as const,
+    risk: 'low' as Proposal['risk'],
     cause: 'anything',
     because: '1 rows',
     actions,
@@ -258,6 +259,7 @@ export async function openTestGate(
       { key: 'b', item: null, lock: `${incident}/b` },
     ],
     affected: 2,
+    ...change,
     limits: { maxTargets: 20 },
     approval: {
       auto: false,

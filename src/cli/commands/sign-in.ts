@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('sign-in')
     .description(
-      'Print a link that signs you in to the pages once, within 10 minutes. Whoever opens it acts as you: open it yourself.',
+      'Print a link that signs you in to the pages once, within 10 minutes. Open it yourself: a person who has it can act as you.',
     )
     .addHelpText('after', '\nExample:\n  runbook sign-in')
     .action(async (_options: object, self: Command) => {

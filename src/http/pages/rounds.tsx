@@ -19,7 +19,9 @@ export function Rounds({ view, now }: { view: IncidentView; now: number }) {
           </summary>
           <Causes round={round} />
           <Checks id={view.id} round={round} />
-          {round.gate && round.gate.state !== 'open' && <Remedy round={round} now={now} />}
+          {round.gate && round.gate.state !== 'open' && (
+            <Remedy round={round} isOver={round !== last || view.closedAt !== null} now={now} />
+          )}
         </details>
       ))}
     </>
@@ -101,13 +103,13 @@ const STATES: Record<TargetState, string> = {
   unknown: 'unknown',
   refused: 'refused',
   permitted: 'being applied',
-  proposed: 'not applied',
+  proposed: 'not applied yet',
   skipped: 'skipped',
   applied: 'applied',
 }
 
 /** A remedy whose gate is decided: what was proposed, who decided, and what happened to each target. */
-function Remedy({ round, now }: { round: RoundView; now: number }) {
+function Remedy({ round, isOver, now }: { round: RoundView; isOver: boolean; now: number }) {
   const gate = round.gate!
   return (
     <section>
@@ -127,7 +129,7 @@ function Remedy({ round, now }: { round: RoundView; now: number }) {
             <strong>
               <Data value={key === ALL_TARGETS ? 'the remedy' : key} />
             </strong>{' '}
-            <span class={`state state-${state}`}>{STATES[state]}</span>
+            <span class={`state state-${state}`}>{isOver && state === 'proposed' ? 'not applied' : STATES[state]}</span>
             {why !== null && (
               <>
                 : <Data value={why} />
