@@ -7,7 +7,7 @@ import { addNote } from '../../src/engine/incident-actions.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
 import { signOutEverywhere } from '../../src/engine/sessions.ts'
 import { chromium, skipWithout, type Available } from '../support/server-programs.ts'
-import { expectAccessible, expectUsableByFinger, launch, phoneOf, PHONE } from './browser-world.ts'
+import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, PHONE } from './browser-world.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
 
 let program: Available
@@ -220,6 +220,7 @@ describe('while a person reads', () => {
     await page.goto(`/incidents/${id}`)
     await addNote(world.engine, world.engine.people.lead!, id, 'I look into it')
     await page.getByText('lead: I look into it').waitFor({ timeout: 2_000 })
+    expect(await page.title()).toBe(`(1) ${id} test-run`)
   })
 
   test('a session that ended disables the buttons and asks to sign in again', async () => {
@@ -249,6 +250,7 @@ test('a link in a chat of another site opens the incident without signing in aga
   })()`)
   await page.getByText('from the chat').click()
   await page.getByRole('heading', { name: id }).waitFor()
+  expect(page.url()).toBe(`${world.api.url}/incidents/${id}?opened=1`)
 })
 
 test('no text from outside becomes markup or a script', async () => {
@@ -291,7 +293,13 @@ test.each(['light', 'dark'] as const)('every page meets WCAG 2.2 AA in %s colour
   for (const [name, path] of Object.entries(pages)) {
     await page.goto(path)
     await page.evaluate('document.querySelectorAll("details").forEach((one) => (one.open = true))')
-    await expectAccessible(page, name)
+    expect(await accessibilityFaults(page), name).toEqual([])
     await expectUsableByFinger(page)
   }
+})
+
+test('axe reports what breaks WCAG', async () => {
+  const { page } = await phoneOf(browser, world, 'operator')
+  await page.evaluate('document.querySelector("h1").insertAdjacentHTML("afterend", "<input>")')
+  expect(await accessibilityFaults(page)).toEqual([expect.stringMatching(/^label: /)])
 })
