@@ -48,6 +48,10 @@ export const bullmqFailures: Kind = {
     if (typeof limit !== 'number' || (Number.isInteger(limit) && limit >= 1 && limit <= 5000)) return []
     return [{ parameter: 'limit', message: 'must be a whole number from 1 to 5000' }]
   },
+  healthy: {
+    result: ({ rows = [] }) => ({ rows, ...(Array.isArray(rows) && rows.length === 0 ? { total: 0 } : {}) }),
+    row: () => ({ names: [], ids: [], attemptsExhausted: 0 }),
+  },
   timeoutMs: 5_000,
   example: `check: bullmq.failures
 with: { connection: maestro-queue, since: 1h }

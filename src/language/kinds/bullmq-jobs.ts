@@ -90,6 +90,18 @@ A job without data (\`name\` is null) is an id in a list without a job hash: the
       problems.push({ parameter: 'limit', message: 'must be a whole number from 1 to 500' })
     return problems
   },
+  healthy: {
+    result: () => ({ rows: [] }),
+    row: ({ state = 'waiting' }) => ({
+      state,
+      lock: state === 'active' ? 'held' : 'none',
+      attemptsMade: 0,
+      attemptsStarted: state === 'active' ? 1 : 0,
+      stalls: 0,
+      maxAttempts: 1,
+      priority: 0,
+    }),
+  },
   timeoutMs: 5_000,
   example: `check: bullmq.jobs
 with: { connection: maestro-queue, states: [active, waiting], limit: 200 }

@@ -1,5 +1,9 @@
 import { connectionTo, type Kind } from './kind.ts'
 
+const MAX_NAMES = 100
+
+const namesOf = (workers: number) => Array.from({ length: workers }, (_, i) => `worker-${i + 1}`)
+
 export const bullmqQueue: Kind = {
   name: 'bullmq.queue',
   access: 'read',
@@ -63,6 +67,25 @@ The check uses raw reads only: it changes nothing, and does not create a queue t
     oldestWaitingJob: 'changes',
     oldestActiveMs: 'changes',
     oldestActiveJob: 'changes',
+  },
+  healthy: {
+    result: (given) => {
+      const { exists = true, workerNames } = given
+      const workers = given['workers'] ?? (Array.isArray(workerNames) ? workerNames.length : exists === true ? 1 : 0)
+      return {
+        exists,
+        paused: false,
+        waiting: 0,
+        prioritized: 0,
+        active: 0,
+        delayed: 0,
+        failed: 0,
+        completed: 0,
+        waitingChildren: 0,
+        workers,
+        ...(Number(workers) <= MAX_NAMES ? { workerNames: namesOf(Number(workers)) } : {}),
+      }
+    },
   },
   timeoutMs: 5_000,
   example: `check: bullmq.queue

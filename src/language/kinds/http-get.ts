@@ -29,6 +29,13 @@ The host comes from the connection. The path cannot leave that host, and redirec
     },
   }),
   partial: { body: 'changes' },
+  healthy: {
+    result: ({ reachable = true, status = 200 }) => ({
+      reachable,
+      ok: reachable === true && Number(status) >= 200 && Number(status) < 300,
+      latencyMs: 5,
+    }),
+  },
   timeoutMs: 5_000,
   example: `check: http.get
 with: { connection: ml-inference, path: /health }

@@ -1,4 +1,4 @@
-import type { Json } from '../../core/json.ts'
+import type { Json, JsonObject } from '../../core/json.ts'
 import type { Type } from '../../core/plan.ts'
 
 /**
@@ -22,6 +22,14 @@ export interface Kind {
    * longer (`grows`), less or shorter (`shrinks`), or the value could be different (`changes`).
    */
   partial?: Record<string, 'grows' | 'shrinks' | 'changes'>
+  /**
+   * Fields that a scenario may omit, with their values in a healthy system, from the fields that it gives. A field that does not follow from
+   * these is left out, and the scenario must give it.
+   */
+  healthy?: {
+    result(given: JsonObject): JsonObject
+    row?(given: JsonObject): JsonObject
+  }
   /** The parameter that selects what is changed. In a remedy with `for` it must use the target, or every target would change the same. */
   targetParameter?: string
   /** Problems of the parameters beyond their types; empty if there are none. `message` continues the parameter's name. */

@@ -63,6 +63,9 @@ The result is incomplete, and \`truncated\` is true, if there are more matches t
     if (typeof limit !== 'number' || (Number.isInteger(limit) && limit >= 1 && limit <= 500)) return []
     return [{ parameter: 'limit', message: 'must be a whole number from 1 to 500' }]
   },
+  healthy: {
+    result: ({ rows = [] }) => ({ rows, ...(Array.isArray(rows) ? { count: rows.length } : {}) }),
+  },
   timeoutMs: 5_000,
   example: `check: logs.search
 with: { connection: maestro-logs, where: { type: inference }, contains: [Worker timeout, Connection refused], since: 15m }

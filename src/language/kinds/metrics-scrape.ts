@@ -29,6 +29,10 @@ If there is no answer, or its status is not 200, \`reachable\` is false and \`tr
     },
   }),
   partial: { missing: 'shrinks' },
+  healthy: {
+    // A page that cannot be reached has no series, and all wanted names are missing: the scenario says which.
+    result: ({ reachable = true }) => (reachable === true ? { reachable, rows: [], missing: [] } : { rows: [] }),
+  },
   timeoutMs: 5_000,
   example: `check: metrics.scrape
 with: { connection: maestro, names: [maestro_queue_length] }

@@ -29,6 +29,26 @@ export const redisInfo: Kind = {
       loading: 'bool',
     },
   }),
+  healthy: {
+    result: () => ({
+      version: '7.2.0',
+      role: 'master',
+      uptimeSeconds: 86_400,
+      usedMemory: 1_000_000,
+      maxMemory: 0,
+      maxMemoryPolicy: 'noeviction',
+      evictedKeys: 0,
+      connectedClients: 3,
+      maxClients: 10_000,
+      blockedClients: 0,
+      rejectedConnections: 0,
+      opsPerSecond: 10,
+      aofEnabled: true,
+      aofLastWriteOk: true,
+      rdbLastSaveOk: true,
+      loading: false,
+    }),
+  },
   timeoutMs: 5_000,
   example: `check: redis.info
 with: { connection: maestro-queue }

@@ -55,6 +55,7 @@ At most 500 rows: the check reads a part of a larger hash or set, or the beginni
       truncated: 'bool',
     },
   }),
+  healthy: { result: () => ({ rows: [] }) },
   timeoutMs: 5_000,
   example: `check: redis.read
 with: { connection: maestro-queue, command: HGETALL, args: ["maestro:queue:meta"] }

@@ -32,6 +32,7 @@ At most 500 rows and 64 kB; \`truncated\` is true if there are more. Do not writ
     const row = Object.fromEntries(declared.map(([name, text]) => [name, columnType(text) ?? 'dyn']))
     return { object: { rows: { list: { object: row } }, truncated: 'bool' } }
   },
+  healthy: { result: () => ({ rows: [] }) },
   timeoutMs: 5_000,
   example: `check: sql.query
 with:

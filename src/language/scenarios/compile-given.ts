@@ -4,6 +4,8 @@ import { violation } from '../compile/inputs.ts'
 import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { isList, isObject } from '../expressions/types.ts'
+import type { Kind } from '../kinds/kind.ts'
+import { kindNamed } from '../kinds/table.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
@@ -25,6 +27,7 @@ export class GivenReader {
   readonly #reporter: Reporter
   readonly #plan: Plan
   readonly #types: Map<string, Type | 'ambiguous'>
+  readonly #healthy: ReadonlyMap<string, Kind['healthy']>
   /** Checks with a malformed result. For these checks, missing fields are not reported in addition. */
   readonly #malformed = new Set<string>()
   readonly #file: Given
@@ -33,6 +36,7 @@ export class GivenReader {
     this.#reporter = reporter
     this.#plan = plan
     this.#types = resultTypes(plan)
+    this.#healthy = healthyValues(plan)
     this.#file = this.#read(file)
   }
 
@@ -114,7 +118,7 @@ export class GivenReader {
   ): JsonObject | undefined {
     const fields = this.#readTyped(name, tree, type, name)
     if (this.#malformed.has(name)) return undefined
-    const { result, missing } = complete({ ...base, ...fields }, type, rows)
+    const { result, missing } = complete({ ...base, ...fields }, type, rows, this.#healthy.get(name))
     if (missing.length === 0) return result
     this.#reporter.error('missing-result', at, explainMissing(name, missing))
     return undefined
@@ -194,6 +198,17 @@ function resultTypes(plan: Plan): Map<string, Type | 'ambiguous'> {
     types.set(check.name, same ? check.result : 'ambiguous')
   }
   return types
+}
+
+/** The values of a healthy system for each check, by the names under which results are given. Empty where two checks of a name differ. */
+function healthyValues(plan: Plan): ReadonlyMap<string, Kind['healthy']> {
+  const kinds = new Map(plan.checks.map(({ name, kind }) => [name, kind]))
+  for (const { remedy, check } of remedyChecks(plan)) {
+    kinds.set(`${remedy}/${check.name}`, check.kind)
+    const other = kinds.get(check.name) ?? check.kind
+    kinds.set(check.name, other === check.kind ? other : '')
+  }
+  return new Map([...kinds].map(([name, kind]) => [name, kindNamed(kind)?.healthy]))
 }
 
 /** The checks of `verify` and `wait` of all remedies. */

@@ -3,6 +3,7 @@ import { parseDuration } from '../../core/duration.ts'
 import type { Type } from '../../core/plan.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { aType, isList, isNullable, isObject, withoutNull } from '../expressions/types.ts'
+import type { Kind } from '../kinds/kind.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { MapTree, Tree } from '../parse/tree.ts'
@@ -91,23 +92,26 @@ function anyValueOf(type: Type): string {
 }
 
 /**
- * The result with all its fields, and the fields that are still missing. Rows get the defaults for rows; nullable fields become null,
+ * The result with all its fields, and the fields that are still missing. Rows get the defaults for rows, then both get the values of a
+ * healthy system, if the kind has them; nullable fields become null,
  * fields that report what could not be read become what they are when everything was read (`truncated` false, `unparsed` 0).
  */
 export function complete(
   result: JsonObject,
   type: Type,
   rowDefaults: JsonObject | undefined,
+  healthy: Kind['healthy'] | undefined,
 ): { result: JsonObject; missing: Missing[] } {
   if (!isObject(type)) return { result, missing: [] }
   const missing: Missing[] = []
-  const full = fill(result, type.object, '', missing)
+  const full = fill({ ...healthy?.result(result), ...result }, type.object, '', missing)
   const rows = type.object['rows']
   if (Array.isArray(full['rows']) && rows && isList(rows) && isObject(rows.list)) {
     const fields = rows.list.object
-    full['rows'] = full['rows'].map((row) =>
-      fill({ ...rowDefaults, ...(row as JsonObject) }, fields, 'rows[].', missing),
-    )
+    full['rows'] = full['rows'].map((row) => {
+      const given = { ...rowDefaults, ...(row as JsonObject) }
+      return fill({ ...healthy?.row?.(given), ...given }, fields, 'rows[].', missing)
+    })
   }
   return { result: full, missing: [...new Map(missing.map((one) => [one.path + one.name, one])).values()] }
 }

@@ -57,7 +57,7 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
       inputs: { form: 'values', doc: 'The inputs with which the incident is opened.' },
       checks: {
         form: 'results',
-        doc: "Check → its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios. If two remedies have a check of the same name, write `<remedy>/<check>`.",
+        doc: "Check → its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios; fields that are given nowhere have the values of a healthy system, if the kind of the check knows them: `{}` is an idle queue, a service that answers, or a result without rows. If two remedies have a check of the same name, write `<remedy>/<check>`.",
       },
       rows: { form: 'values', doc: 'Check → default values for the fields of each row.' },
     },

@@ -53,9 +53,9 @@ test('a scenario that does not fit its runbook is reported with its position', a
 
 test('missing fields of a result are reported with an example, and nothing else is reported for that file', async () => {
   const terminal = fakeTerminal()
-  const folder = folderWith((text) => text.replace(/^ {6}(waiting: 0|workerNames: .*)\n/gm, ''))
+  const folder = folderWith((text) => text.replace('    stuck: { attempt: 1 }', '    stuck: { job_id: job-1 }'))
   expect(await main(['test', folder], terminal)).toBe(1)
-  expect(terminal.out).toContain('such as "checks: { queue: { waiting: 0, workerNames: [] } }"')
+  expect(terminal.out).toContain('such as "rows: { stuck: { attempt: 0 } }"')
   expect(terminal.out).not.toContain('✓')
   expect(terminal.err).toBe('0 scenarios of 0 runbooks, none run, 1 problem\n')
 })
