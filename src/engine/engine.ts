@@ -27,6 +27,9 @@ export interface Engine {
   close(): Promise<void>
 }
 
+/** The most connections that one process of each kind opens to the engine's own database. */
+export const ENGINE_POOL = { worker: 20, api: 10 } as const
+
 /**
  * Opens the database and Temporal, and compiles the runbooks. Throws `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG` (also where the
  * database was not migrated) or `RUNBOOK_INVALID_RUNBOOK`; then everything opened so far is closed.
@@ -41,7 +44,7 @@ export async function openEngine(
   const files = { loadedAt: new Date().toISOString(), problems: brokenRunbooks(config, catalogue), restart: [] }
   const database = openDatabase(config.database.reveal(), {
     name: options.name ?? 'runbook',
-    max: options.connections ?? 10,
+    max: options.connections ?? ENGINE_POOL.api,
     ...defined({ answerMs: options.answerMs }),
   })
   const targets = openTargets(config)

@@ -5,6 +5,7 @@ import { runCheck } from '../../activities/checks/run-check.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { Config } from '../../src/config/config.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
+import { POSTGRES_LIMITS, type PostgresLimits } from '../../src/engine/setup/doctor-connection-limits.ts'
 import { doctorConnections } from '../../src/engine/setup/doctor-connections.ts'
 import { openTargets } from '../../src/targets/open-targets.ts'
 import { bullmqConnection, postgresConnection } from '../support/connections.ts'
@@ -119,7 +120,9 @@ test('doctor compares the connections that all processes may open with the limit
     /server, without the reserved ones, may have \d+ connections in all, but the worker and the API may open 1008/,
   )
   await world.owner.query(`ALTER DATABASE ${world.name}_target CONNECTION LIMIT 11`)
-  expect(await detailOf({ read: 4, write: 2 }, 1)).toContain('database may have 11 connections in all')
+  expect(await detailOf({ read: 4, write: 2 }, 1)).toMatch(
+    /database \w+ may have 11 connections in all, but the worker and the API may open 12.* → .*ALTER DATABASE/,
+  )
   await world.owner.query(`ALTER DATABASE ${world.name}_target CONNECTION LIMIT -1`)
   await world.owner.query(`DROP ROLE ${role}`)
 
@@ -129,6 +132,52 @@ test('doctor compares the connections that all processes may open with the limit
   expect(await redisDetail(2)).not.toContain('maxclients')
   expect(await redisDetail(30)).toMatch(
     /accepts \d+ connections in all \(maxclients\), but 30 workers and the API may open 31031/,
+  )
+})
+
+test('doctor adds up the connections to one server, with those of the engine’s own database', async () => {
+  const role = `${world.name}_shared`
+  await world.owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'few' CONNECTION LIMIT 19 IN ROLE pg_monitor`)
+  const url = new URL(world.ownerUrl)
+  Object.assign(url, { username: role, password: 'few' })
+  const { write: _, ...reading } = postgresConnection(url.href, url.href)
+  const connections = {
+    orders: { ...reading, maxConnections: { read: 5, write: 1 } },
+    payments: { ...reading, maxConnections: { read: 5, write: 1 } },
+  }
+  const own = (await world.engine.query<PostgresLimits>(POSTGRES_LIMITS)).rows[0]!
+  const togetherOf = async (workers: number, mine = own) =>
+    (await doctorConnections({ connections }, { workers }, [], mine)).filter(
+      ({ name }) => name === 'connections together',
+    )
+  const shared = `role ${role} may have 19 connections, but the worker and the API may open 20: orders 10, payments 10`
+  expect(await togetherOf(1)).toMatchObject([{ warning: true, detail: shared }])
+  expect((await togetherOf(1))[0]!.fix).toContain(`ALTER ROLE "${role}" CONNECTION LIMIT 20, or set a smaller`)
+  await world.owner.query(`ALTER ROLE ${role} CONNECTION LIMIT -1`)
+  expect(await togetherOf(1)).toEqual([])
+  const most = (await world.owner.query<{ most: number }>(`SELECT current_setting('max_connections')::int AS most`))
+    .rows[0]!.most
+  const details = (await togetherOf(most)).map(({ detail }) => detail)
+  expect(details).toContainEqual(
+    expect.stringMatching(
+      /^the server, without the reserved ones, .* may open \d+: orders \d+, payments \d+, the engine's own database \d+$/,
+    ),
+  )
+  const few = { ...own, role: 'engine', roleLimit: 29 }
+  expect((await togetherOf(1, few)).map(({ detail }) => detail)).toEqual([
+    "role engine may have 29 connections, but the worker and the API may open 30: the engine's own database 30",
+  ])
+  expect((await togetherOf(1, { ...few, server: 'another server', serverLimit: 30 })).length).toBe(1)
+  await world.owner.query(`DROP ROLE ${role}`)
+
+  const { redisUrl } = inject('stack')
+  const queue = (name: string) => ({ ...bullmqConnection(redisUrl, { maxConnections: { read: 200 } }), queue: name })
+  const queues = { a: queue('a'), b: queue('b') }
+  const findings = await doctorConnections({ connections: queues }, { workers: 30 })
+  expect(findings.map(({ name, detail }) => `${name}: ${detail}`)).toContainEqual(
+    expect.stringMatching(
+      /^connections together: the server accepts \d+ connections in all \(maxclients\), but 30 workers and the API may open 12462: a 6231, b 6231$/,
+    ),
   )
 })
 

@@ -22,17 +22,22 @@ export function command(terminal: Terminal): Command {
     )
     .addHelpText('after', '\nExamples:\n  runbook worker\n  runbook worker --only diagnose')
     .action(async (options: { only?: 'diagnose' | 'remediate'; logLevel: string }) => {
-      const [{ openEngine }, { currentEngine, keepReloading }, { runWorker }, { installRuntime }, { untilEnded }] =
-        await Promise.all([
-          import('../../engine/engine.ts'),
-          import('../../engine/reload.ts'),
-          import('../../engine/run-worker.ts'),
-          import('../../temporal/worker.ts'),
-          import('../installation/serve-until-ended.ts'),
-        ])
+      const [
+        { openEngine, ENGINE_POOL },
+        { currentEngine, keepReloading },
+        { runWorker },
+        { installRuntime },
+        { untilEnded },
+      ] = await Promise.all([
+        import('../../engine/engine.ts'),
+        import('../../engine/reload.ts'),
+        import('../../engine/run-worker.ts'),
+        import('../../temporal/worker.ts'),
+        import('../installation/serve-until-ended.ts'),
+      ])
       installRuntime(options.logLevel.toUpperCase() as 'ERROR')
       const load = () => loadConfig({ env: terminal.env, cwd: terminal.cwd })
-      const opened = await openEngine(load(), { name: 'runbook worker', connections: 20 })
+      const opened = await openEngine(load(), { name: 'runbook worker', connections: ENGINE_POOL.worker })
       const engine = currentEngine(opened)
       const worker = await runWorker(engine, options.only ? [options.only] : ['diagnose', 'remediate'], terminal.log)
       terminal.log(

@@ -5,11 +5,12 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
 import { publicKeyOf } from '../../gate/keyring.ts'
-import { openDatabase } from '../../history/database.ts'
+import { openDatabase, type Database } from '../../history/database.ts'
 import { requireMigrated } from '../../history/migrate.ts'
 import { brokenRunbooks, loadCatalogue, type Catalogue, type EngineCatalogue } from '../catalogue.ts'
 import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database.ts'
 import { doctorOutbox } from './doctor-outbox.ts'
+import { POSTGRES_LIMITS, type PostgresLimits } from './doctor-connection-limits.ts'
 import { doctorConnections } from './doctor-connections.ts'
 import { checkHooks } from './doctor-hooks.ts'
 import { doctorKeys } from './doctor-keys.ts'
@@ -50,7 +51,10 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     // The check of the engine's database says why it cannot be read.
     temporal.then(({ polling }) => doctorWorkers(config, polling ?? []).catch(() => [])),
     doctorOutbox(config).catch(() => []),
-    temporal.then(({ polling }) => doctorConnections(config, { workers: polling?.length }, plans)),
+    temporal.then(async ({ polling }) =>
+      // The check of the engine's database says why it cannot be read.
+      doctorConnections(config, { workers: polling?.length }, plans, await ownLimits(config).catch(() => undefined)),
+    ),
   ])
   return [
     ...config.warnings.map((detail) => ({ name: 'configuration', ok: false, detail })),
@@ -89,14 +93,25 @@ function signingKey(config: Config): string {
 }
 
 async function checkDatabase(config: Config): Promise<string | Omit<DoctorFinding, 'name'>> {
+  return withOwnDatabase(config, async (database) => {
+    await requireMigrated(database)
+    return databaseSettingsFinding(await readDatabaseSettings(database)) ?? 'answers, up to date'
+  })
+}
+
+/** How many connections the engine's own database allows. */
+async function ownLimits(config: Config): Promise<PostgresLimits> {
+  return withOwnDatabase(config, async (database) => (await database.query<PostgresLimits>(POSTGRES_LIMITS)).rows[0]!)
+}
+
+async function withOwnDatabase<T>(config: Config, work: (database: Database) => Promise<T>): Promise<T> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
     name: 'runbook doctor',
     answerMs: ANSWER_TIMEOUT_MS - 500,
   })
   try {
-    await requireMigrated(database)
-    return databaseSettingsFinding(await readDatabaseSettings(database)) ?? 'answers, up to date'
+    return await work(database)
   } finally {
     await database.end()
   }

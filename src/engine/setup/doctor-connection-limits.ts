@@ -1,5 +1,6 @@
 import { DEFAULT_POSTGRES_CONNECTIONS, DEFAULT_REDIS_CONNECTIONS } from '../../config/config.ts'
 import type { BullmqConnection, PostgresConnection, RedisConnection } from '../../config/config.ts'
+import { ENGINE_POOL } from '../engine.ts'
 import type { Limitation } from './doctor-servers.ts'
 
 /** The processes that open connections. `workers` is undefined where Temporal did not say who polls the queues. */
@@ -11,79 +12,163 @@ export interface Processes {
 export interface PostgresLimits {
   role: string
   roleLimit: number
+  database: string
   databaseLimit: number
+  /** The same for all logins of one server, until it starts again. */
+  server: string
   /** Without the connections that are reserved for superusers. */
   serverLimit: number
 }
 
 /** The limits of the role and of the database do not hold for superusers, so none are read for them. */
-export const POSTGRES_LIMITS = `SELECT current_user::text AS role,
+export const POSTGRES_LIMITS = `SELECT current_user::text AS role, current_database()::text AS database,
+    extract(epoch FROM pg_postmaster_start_time())::text || ' on port ' || current_setting('port') AS server,
     CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END AS "roleLimit",
     CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END AS "databaseLimit",
     current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
       - coalesce(current_setting('reserved_connections', true)::int, 0) AS "serverLimit"
   FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()`
 
-/** Where the processes may open more connections than the server allows: checks and actions then wait for each other, or for the server. */
-export function tooManyPostgresConnections(
-  { maxConnections = DEFAULT_POSTGRES_CONNECTIONS }: Pick<PostgresConnection, 'maxConnections'>,
-  limits: { read: PostgresLimits; write?: PostgresLimits },
-  processes: Processes,
-): Limitation[] {
-  const { read, write } = limits
-  const count = countOf(processes)
-  const wanted = { read: count * maxConnections.read, write: write ? count * maxConnections.write : 0 }
-  const total = wanted.read + wanted.write
-  const isOneRole = write?.role === read.role
-  const found: Limitation[] = []
-  for (const access of ['read', 'write'] as const) {
-    const login = limits[access]
-    if (!login || login.roleLimit < 0 || (isOneRole && access === 'write')) continue
-    const need = isOneRole ? total : wanted[access]
-    if (need <= login.roleLimit) continue
-    const keys = isOneRole && write ? 'maxConnections' : `maxConnections.${access}`
-    found.push({
-      detail: `role ${login.role} may have ${connections(login.roleLimit)}, but ${who(processes)} may open ${need}`,
-      // oxlint-disable-next-line runbook/sql-text -- a statement for people; a number and a quoted name
-      fix: `ALTER ROLE "${login.role.replaceAll('"', '""')}" CONNECTION LIMIT ${need}, or set a smaller ${keys}`,
-    })
-  }
-  const shared = [
-    { limit: read.databaseLimit, of: 'its database', fix: 'raise its CONNECTION LIMIT (ALTER DATABASE)' },
-    { limit: read.serverLimit, of: 'its server, without the reserved ones,', fix: 'raise its max_connections' },
-  ]
-  for (const { limit, of, fix } of shared)
-    if (limit >= 0 && total > limit)
-      found.push({
-        detail: `${of} may have ${connections(limit)} in all, but ${who(processes)} may open ${total}`,
-        fix: `${fix}, or set a smaller maxConnections`,
-      })
-  return found
+/** How many connections all processes may open with one login, and the limits that count them. */
+export interface LoginUse {
+  /** The name of the connection in the configuration. */
+  connection: string
+  /** The key of the configuration that sets the number; undefined if none does. */
+  key: string | undefined
+  need: number
+  limits: ServerLimit[]
 }
 
-/** `info`: the section `clients` of INFO. Redis 6 does not report its limit there; then nothing is known and nothing is said. */
-export function tooManyRedisConnections(
+interface ServerLimit {
+  /** The same for all logins that the limit counts together. */
+  scope: string
+  most: number
+  /** `role reader may have 9 connections` */
+  says: string
+  raise(need: number): string
+}
+
+const ENGINE = "the engine's own database"
+
+export function postgresUse(
+  connection: string,
+  access: 'read' | 'write',
+  { maxConnections = DEFAULT_POSTGRES_CONNECTIONS }: Pick<PostgresConnection, 'maxConnections'>,
+  limits: PostgresLimits,
+  processes: Processes,
+): LoginUse {
+  const need = countOf(processes) * maxConnections[access]
+  return { connection, key: `maxConnections.${access}`, need, limits: postgresLimits(limits) }
+}
+
+export function engineUse(limits: PostgresLimits, processes: Processes): LoginUse {
+  const need = workersOf(processes) * ENGINE_POOL.worker + ENGINE_POOL.api
+  return { connection: ENGINE, key: undefined, need, limits: postgresLimits(limits) }
+}
+
+function postgresLimits(limits: PostgresLimits): ServerLimit[] {
+  const { role, roleLimit, database, databaseLimit, server, serverLimit } = limits
+  const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
+  return [
+    {
+      scope: `${server}, role ${role}`,
+      most: roleLimit,
+      says: `role ${role} may have ${connections(roleLimit)}`,
+      // oxlint-disable-next-line runbook/sql-text -- a statement for people; a number and a quoted name
+      raise: (need) => `ALTER ROLE ${quoted(role)} CONNECTION LIMIT ${need}`,
+    },
+    {
+      scope: `${server}, database ${database}`,
+      most: databaseLimit,
+      says: `database ${database} may have ${connections(databaseLimit)} in all`,
+      // oxlint-disable-next-line runbook/sql-text -- a statement for people; a number and a quoted name
+      raise: (need) => `ALTER DATABASE ${quoted(database)} CONNECTION LIMIT ${need} or more`,
+    },
+    {
+      scope: server,
+      most: serverLimit,
+      says: `the server, without the reserved ones, may have ${connections(serverLimit)} in all`,
+      raise: () => 'raise its max_connections',
+    },
+  ]
+}
+
+/**
+ * `info`: the sections `server` and `clients` of INFO. Redis 6 does not report its limit there; then nothing is known and nothing is
+ * said.
+ */
+export function redisUse(
+  connection: string,
   {
     maxConnections = DEFAULT_REDIS_CONNECTIONS,
     write,
   }: Pick<BullmqConnection | RedisConnection, 'maxConnections' | 'write'>,
   info: string,
   processes: Processes,
-): Limitation[] {
-  const limit = /^maxclients:(\d+)/m.exec(info)?.[1]
+): LoginUse | undefined {
+  const most = /^maxclients:(\d+)/m.exec(info)?.[1]
+  if (most === undefined) return undefined
+  const limit = {
+    scope: `Redis ${/^run_id:(\w+)/m.exec(info)?.[1] ?? connection}`,
+    most: Number(most),
+    says: `the server accepts ${connections(Number(most))} in all (maxclients)`,
+    raise: () => 'raise its maxclients',
+  }
   const need = countOf(processes) * (maxConnections.read + (write ? 1 : 0))
-  if (limit === undefined || need <= Number(limit)) return []
-  return [
-    {
-      detail: `the server accepts ${connections(Number(limit))} in all (maxclients), but ${who(processes)} may open ${need}`,
-      fix: 'raise its maxclients, or set a smaller maxConnections.read',
-    },
-  ]
+  return { connection, key: 'maxConnections.read', need, limits: [limit] }
 }
 
-/** The API process has connections of its own, for previews. Where no worker runs, one will. */
-function countOf({ workers }: Processes): number {
-  return Math.max(1, workers ?? 1) + 1
+/** Where the processes may open more connections than the server allows: checks and actions then wait for each other, or for the server. */
+export function tooManyConnections(uses: LoginUse[], processes: Processes): Limitation[] {
+  return exceeded(uses).map(({ limit, need, counted }) => ({
+    detail: `${limit.says}, but ${who(processes)} may open ${need}`,
+    fix: `${limit.raise(need)}, or set a smaller ${keyOf(counted)}`,
+  }))
+}
+
+/** Limits that several connections of the configuration, or the engine's own database, exceed together. */
+export function sharedTooMany(uses: LoginUse[], processes: Processes): Limitation[] {
+  return exceeded(uses).flatMap(({ limit, need, counted }) => {
+    const names = [...new Set(counted.map(({ connection }) => connection))].sort()
+    if (names.length === 1 && names[0] !== ENGINE) return []
+    const parts = names.map((name) => `${name} ${sumOf(counted.filter(({ connection }) => connection === name))}`)
+    const key = counted.some((one) => one.key !== undefined) ? ', or set a smaller maxConnections' : ''
+    return [
+      {
+        detail: `${limit.says}, but ${who(processes)} may open ${need}: ${parts.join(', ')}`,
+        fix: `${limit.raise(need)}${key}`,
+      },
+    ]
+  })
+}
+
+/** The limits that are lower than the sum of what they count. */
+function exceeded(uses: LoginUse[]): { limit: ServerLimit; need: number; counted: LoginUse[] }[] {
+  const limits = new Map(uses.flatMap((use) => use.limits).map((limit) => [limit.scope, limit]))
+  return [...limits.values()].flatMap((limit) => {
+    const counted = uses.filter((use) => use.limits.some(({ scope }) => scope === limit.scope))
+    const need = sumOf(counted)
+    return limit.most >= 0 && need > limit.most ? [{ limit, need, counted }] : []
+  })
+}
+
+function sumOf(uses: LoginUse[]): number {
+  return uses.reduce((sum, { need }) => sum + need, 0)
+}
+
+function keyOf(uses: LoginUse[]): string {
+  const keys = new Set(uses.map(({ key }) => key))
+  return keys.size === 1 ? ([...keys][0] ?? 'maxConnections') : 'maxConnections'
+}
+
+/** The API process has connections of its own, for previews. */
+function countOf(processes: Processes): number {
+  return workersOf(processes) + 1
+}
+
+/** Where no worker runs, one will. */
+function workersOf({ workers }: Processes): number {
+  return Math.max(1, workers ?? 1)
 }
 
 function who({ workers }: Processes): string {

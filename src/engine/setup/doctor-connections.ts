@@ -11,7 +11,13 @@ import type { Plan } from '../../core/plan.ts'
 import { openTargets } from '../../targets/open-targets.ts'
 import { requestHttp } from '../../targets/request-http.ts'
 import type { Targets } from '../../targets/targets.ts'
-import type { Processes } from './doctor-connection-limits.ts'
+import {
+  engineUse,
+  sharedTooMany,
+  type LoginUse,
+  type PostgresLimits,
+  type Processes,
+} from './doctor-connection-limits.ts'
 import { postgresLimitations, redisLimitations, type Limitation, type Needs } from './doctor-servers.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
@@ -19,16 +25,20 @@ const HTTP_TIMEOUT_MS = 2_000
 
 /**
  * Tests every connection with its read credential, and reads whether the server of its write credential takes writes and gives the rights
- * that the actions of `plans` need, and whether the servers accept as many connections as `processes` may open.
+ * that the actions of `plans` need, and whether the servers accept as many connections as `processes` may open. `own`: what the engine's own
+ * database allows; its connections count too.
  */
 export async function doctorConnections(
   config: Pick<Config, 'connections'>,
-  processes?: Processes,
+  processes: Processes = { workers: undefined },
   plans: readonly Plan[] = [],
+  own?: PostgresLimits,
 ): Promise<DoctorFinding[]> {
   const targets = openTargets(config)
+  const uses = own ? [engineUse(own, processes)] : []
+  const onUse = (use: LoginUse) => void uses.push(use)
   try {
-    return await Promise.all(
+    const findings = await Promise.all(
       Object.entries(config.connections).map(async ([name, connection]) => {
         const finding = { name: `connection ${name}`, ok: true }
         try {
@@ -37,7 +47,7 @@ export async function doctorConnections(
             ...withPasswordWarning(
               connection,
               await withTimeout(ANSWER_TIMEOUT_MS, () =>
-                testConnection(targets, name, connection, { processes, grants: neededGrants(plans, name) }),
+                testConnection(targets, name, connection, { processes, grants: neededGrants(plans, name), onUse }),
               ),
             ),
           }
@@ -46,6 +56,7 @@ export async function doctorConnections(
         }
       }),
     )
+    return [...findings, ...sharedFindings(sharedTooMany(uses, processes))]
   } finally {
     await targets.close()
   }
@@ -65,10 +76,10 @@ async function testConnection(
     case 'bullmq':
       return withLimitations(
         `answers; queue ${connection.prefix}:${connection.queue}`,
-        await redisLimitations(targets, name, connection, needs.processes),
+        await redisLimitations(targets, name, connection, needs),
       )
     case 'redis':
-      return withLimitations('answers', await redisLimitations(targets, name, connection, needs.processes))
+      return withLimitations('answers', await redisLimitations(targets, name, connection, needs))
     case 'http':
       return testHttp(targets, name)
     case 'process':
@@ -102,6 +113,10 @@ async function testPostgres(
       ? 'answers; effects are applied exactly once'
       : 'answers; no ledger: effects are applied at most once'
   return withLimitations(ledger, limitations)
+}
+
+function sharedFindings(limitations: Limitation[]): DoctorFinding[] {
+  return limitations.map(({ detail, fix }) => ({ name: 'connections together', ok: true, warning: true, detail, fix }))
 }
 
 function withLimitations(detail: string, limitations: Limitation[]): TestResult {

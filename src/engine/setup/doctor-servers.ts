@@ -9,8 +9,10 @@ import { securedTables, tableList } from '../../targets/row-security.ts'
 import type { Access, BullmqTarget, RedisTarget, Targets } from '../../targets/targets.ts'
 import {
   POSTGRES_LIMITS,
-  tooManyPostgresConnections,
-  tooManyRedisConnections,
+  postgresUse,
+  redisUse,
+  tooManyConnections,
+  type LoginUse,
   type PostgresLimits,
   type Processes,
 } from './doctor-connection-limits.ts'
@@ -24,8 +26,10 @@ export interface Limitation {
 
 /** What the engine needs on a server. */
 export interface Needs {
-  processes?: Processes | undefined
+  processes: Processes
   grants: ColumnGrant[]
+  /** Gets the connections that all processes may open with each login, to compare those of several connections with one server. */
+  onUse(use: LoginUse): void
 }
 
 const TIMEOUT_MS = 3_000
@@ -39,7 +43,7 @@ export async function postgresLimitations(
   targets: Targets,
   name: string,
   connection: PostgresConnection,
-  { processes = { workers: undefined }, grants }: Needs,
+  { processes, grants, onUse }: Needs,
 ): Promise<Limitation[]> {
   const read = await readState(targets, name, 'read')
   const found: Limitation[] = []
@@ -64,28 +68,30 @@ export async function postgresLimitations(
       detail: "the temporary files of the read login are not limited, so a sort in a check can fill the server's disk",
       fix: `run "runbook connection prepare ${name}", or as a superuser ALTER ROLE <read login> SET temp_file_limit = '1GB'`,
     })
-  const { limits } = read
-  found.push(
-    ...(connection.write
-      ? await writeLimitations(async () => [
-          ...(await postgresWrite(targets, name, (write) =>
-            tooManyPostgresConnections(connection, { read: limits, write }, processes),
-          )),
-          ...missingRights(name, await missingInPostgres(targets, name, connection, grants)),
-        ])
-      : tooManyPostgresConnections(connection, { read: limits }, processes)),
-  )
+  const uses: LoginUse[] = []
+  const use = (access: Access, limits: PostgresLimits) =>
+    uses.push(postgresUse(name, access, connection, limits, processes))
+  use('read', read.limits)
+  if (connection.write)
+    found.push(
+      ...(await writeLimitations(async () => [
+        ...(await postgresWrite(targets, name, (limits) => use('write', limits))),
+        ...missingRights(name, await missingInPostgres(targets, name, connection, grants)),
+      ])),
+    )
+  for (const one of uses) onUse(one)
+  found.push(...tooManyConnections(uses, processes))
   return found
 }
 
 async function postgresWrite(
   targets: Targets,
   name: string,
-  tooMany: (write: PostgresLimits) => Limitation[],
+  onLimits: (write: PostgresLimits) => void,
 ): Promise<Limitation[]> {
   const { replica, hiddenFromWrite: hidden, limits } = await readState(targets, name, 'write')
+  onLimits(limits)
   return [
-    ...tooMany(limits),
     ...(replica ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }] : []),
     ...(hidden.text === ''
       ? []
@@ -158,7 +164,7 @@ export async function redisLimitations(
   targets: Targets,
   name: string,
   connection: BullmqConnection | RedisConnection,
-  processes: Processes = { workers: undefined },
+  { processes, onUse }: Pick<Needs, 'processes' | 'onUse'>,
 ): Promise<Limitation[]> {
   const isQueue = connection.kind === 'bullmq'
   const open = (access: Access) => (isQueue ? targets.bullmq(name, access) : targets.redis(name, access))
@@ -173,8 +179,12 @@ export async function redisLimitations(
       fix: 'allow INFO to the login',
     })
   // A login that may not use INFO is reported above.
-  const clients = await read.redis.info('clients').catch(() => '')
-  found.push(...tooManyRedisConnections(connection, clients, processes))
+  const sections = await Promise.all(['server', 'clients'].map((section) => read.redis.info(section).catch(() => '')))
+  const use = redisUse(name, connection, sections.join('\n'), processes)
+  if (use) {
+    onUse(use)
+    found.push(...tooManyConnections([use], processes))
+  }
   const refusal = isQueue ? await refusalOf(() => read.redis.client('LIST')) : undefined
   if (refusal !== undefined)
     found.push({
