@@ -6,7 +6,7 @@ import { root } from './run.js'
 import { runVitest } from './run-vitest.js'
 
 /** Seconds after which a suite is ended and counts as failed. RUNBOOK_TEST_BUDGETS overrides them: `acceptance=900 …`. */
-const BUDGETS = { integration: 1200, acceptance: 1500, chaos: 1200, ...givenBudgets() }
+const BUDGETS = { integration: 1200, acceptance: 1500, chaos: 1200, pauses: 600, ...givenBudgets() }
 
 /** Runs everything, also on a new machine: installs, checks, builds, then runs the suites on one embedded stack. */
 async function test() {

@@ -13,7 +13,7 @@ import { eraseStack } from '../../src/stack/erase-stack.ts'
 import { startStack, type Stack } from '../../src/stack/stack.ts'
 import { startFakeSlack, type Slack } from '../acceptance/slack.ts'
 import { pool } from '../support/effects-world.ts'
-import { choosePorts } from './ports.ts'
+import { choosePorts, maestroPort } from './ports.ts'
 import { startWorkerProcess, type WorkerOptions, type WorkerProcess } from './worker-process.ts'
 
 /**
@@ -89,7 +89,7 @@ async function startInstalled(root: string, stack: Stack, slack: Slack): Promise
     temporal: 'file',
     maestro: true,
     stack,
-    env: { SLACK_WEBHOOK: slack.url, MAESTRO_PREFIX: 'chaos' },
+    env: { SLACK_WEBHOOK: slack.url, MAESTRO_PREFIX: 'chaos', MAESTRO_PORT: String(maestroPort()) },
     log: () => {},
   })
   try {
