@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Connection } from '@temporalio/client'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { parseDocument, type Document } from 'yaml'
@@ -12,6 +11,7 @@ import { startInstallation, type Installation } from '../../src/cli/installation
 import { main } from '../../src/cli/main.ts'
 import { readWorkflow } from '../../src/history/incidents.ts'
 import type { TestStack } from '../support/global-stack.ts'
+import { registerNamespace } from '../support/namespace.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { startFakeSlack, type Slack } from './slack.ts'
 
@@ -150,18 +150,6 @@ function poolOf(superuserUrl: string, database: string): pg.Pool {
 
 async function runIds(maestro: pg.Pool): Promise<string[]> {
   return (await maestro.query<{ id: string }>('SELECT id FROM runs ORDER BY created_at, id')).rows.map((row) => row.id)
-}
-
-async function registerNamespace(address: string, namespace: string): Promise<void> {
-  const connection = await Connection.connect({ address })
-  try {
-    await connection.workflowService.registerNamespace({
-      namespace,
-      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
-    })
-  } finally {
-    await connection.close()
-  }
 }
 
 /** Deletes the databases, keys and users. The servers belong to the whole test run and would keep them until its end. */

@@ -10,8 +10,8 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
 import { eraseStack } from '../../src/stack/erase-stack.ts'
 import { startStack, type Stack } from '../../src/stack/stack.ts'
-import type { BullmqTarget } from '../../src/targets/targets.ts'
 import {
+  bullmqTarget,
   createEffectsWorld,
   depsFor,
   eventually,
@@ -159,10 +159,7 @@ function client(): Redis {
   return redis
 }
 
-function targetOf(redis: Redis): { bullmq: () => Promise<BullmqTarget> } {
-  const parts = { prefix: 'chaos', queue: 'queue', base: BASE, stalledIntervalMs: 30_000 }
-  return { bullmq: async () => ({ connection: 'queue', address: '127.0.0.1', redis, redact: [], ...parts }) }
-}
+const targetOf = (redis: Redis) => bullmqTarget(redis, 'chaos')
 
 async function normalTargets() {
   return targetOf(client())
@@ -213,8 +210,7 @@ async function countIn(id: string): Promise<number> {
 async function addFailedJob(id: string): Promise<void> {
   await withQueue(async (queue) => {
     await queue.resume()
-    const { hostname, port, username, password } = new URL(stack.redis.url)
-    const connection = { host: hostname, port: Number(port), username, password, maxRetriesPerRequest: null }
+    const connection = { url: stack.redis.url, maxRetriesPerRequest: null }
     const worker = new Worker('queue', () => Promise.reject(new Error('Connection refused')), {
       prefix: 'chaos',
       connection,

@@ -10,8 +10,9 @@ import { executeEffect } from '../../src/effects/execute.ts'
 import { engineId } from '../../src/history/engine-id.ts'
 import { EFFECT_REDIS_COMMANDS } from '../../src/effects/redis-rights.ts'
 import type { TakePermit } from '../../src/gate/permit-request.ts'
-import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
+import type { Targets } from '../../src/targets/targets.ts'
 import {
+  bullmqTarget,
   createEffectsWorld,
   denying,
   depsFor,
@@ -70,10 +71,7 @@ afterEach(async () => {
   await admin.call('ACL', 'DELUSER', prefix)
 })
 
-function connection() {
-  const { hostname, port, username, password } = new URL(inject('stack').redisUrl)
-  return { host: hostname, port: Number(port), username, password, maxRetriesPerRequest: null }
-}
+const connection = () => ({ url: inject('stack').redisUrl, maxRetriesPerRequest: null })
 
 function startWorker(
   work: (job: Job) => Promise<unknown>,
@@ -85,19 +83,7 @@ function startWorker(
   return worker
 }
 
-function targets(redis: Redis = write, redact: string[] = []): Partial<Targets> {
-  const target: BullmqTarget = {
-    connection: 'queue',
-    address: '127.0.0.1',
-    redis,
-    redact,
-    prefix,
-    queue: 'queue',
-    base,
-    stalledIntervalMs: 30_000,
-  }
-  return { bullmq: async () => target }
-}
+const targets = (redis: Redis = write, redact: string[] = []) => bullmqTarget(redis, prefix, redact)
 
 async function applied(
   kind: string,

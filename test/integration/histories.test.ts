@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
-import { Connection } from '@temporalio/client'
 import { NativeConnection, Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { connectTemporal, type Temporal } from '../../src/temporal/connect.ts'
@@ -10,6 +9,7 @@ import { BUILT_BUNDLE } from '../support/built-bundle.ts'
 import { eventually } from '../support/effects-world.ts'
 import { historyText } from '../support/history-file.ts'
 import { activitiesOf, HISTORY_CASES, type HistoryCase } from '../support/history-cases.ts'
+import { registerNamespace } from '../support/namespace.ts'
 import { quietTemporal } from '../support/quiet-temporal.ts'
 
 /**
@@ -24,10 +24,7 @@ let temporal: Temporal
 beforeAll(async () => {
   quietTemporal()
   const { temporalAddress: address } = inject('stack')
-  const connection = await Connection.connect({ address })
-  const day = { seconds: 86_400 as never }
-  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: day })
-  await connection.close()
+  await registerNamespace(address, namespace)
   temporal = await connectTemporal({ address, namespace })
 })
 

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Connection } from '@temporalio/client'
 import pg from 'pg'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
@@ -17,6 +16,7 @@ import { newSigningKey } from '../../src/gate/keyring.ts'
 import { openGate } from '../../src/gate/open-gate.ts'
 import { storePlan } from '../../src/history/plans.ts'
 import { planOf } from '../support/plan-of.ts'
+import { registerNamespace } from '../support/namespace.ts'
 import { startApi, type RunningApi } from '../../src/http/serve.ts'
 import type { TestStack } from '../support/global-stack.ts'
 
@@ -201,18 +201,6 @@ async function call(
     headers: response.headers,
     text,
     json: isJson && text !== '' ? JSON.parse(text) : undefined,
-  }
-}
-
-async function registerNamespace(address: string, namespace: string): Promise<void> {
-  const connection = await Connection.connect({ address })
-  try {
-    await connection.workflowService.registerNamespace({
-      namespace,
-      workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
-    })
-  } finally {
-    await connection.close()
   }
 }
 

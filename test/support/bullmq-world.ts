@@ -11,8 +11,9 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import { executeEffect } from '../../src/effects/execute.ts'
 import { MemoryBudget } from '../../src/targets/memory-budget.ts'
-import type { BullmqTarget, Targets } from '../../src/targets/targets.ts'
+import type { Targets } from '../../src/targets/targets.ts'
 import {
+  bullmqTarget,
   createEffectsWorld,
   depsFor,
   eventually,
@@ -51,10 +52,7 @@ export function bullmqWorld() {
     for (let i = 0; i < keys.length; i += 10_000) await redis.del(...keys.slice(i, i + 10_000))
   })
 
-  function connection() {
-    const { hostname, port, username, password } = new URL(inject('stack').redisUrl)
-    return { host: hostname, port: Number(port), username, password, maxRetriesPerRequest: null }
-  }
+  const connection = () => ({ url: inject('stack').redisUrl, maxRetriesPerRequest: null })
 
   const key = (part: string) => `${prefix}:queue:${part}`
 
@@ -83,17 +81,7 @@ export function bullmqWorld() {
   }
 
   function targets(): Targets {
-    const target: BullmqTarget = {
-      connection: 'queue',
-      address: '127.0.0.1',
-      redis,
-      redact: [],
-      prefix,
-      queue: 'queue',
-      base: `${prefix}:queue`,
-      stalledIntervalMs: 30_000,
-    }
-    return { bullmq: async () => target, memory: new MemoryBudget(64 * 1024 * 1024) } as unknown as Targets
+    return { ...bullmqTarget(redis, prefix), memory: new MemoryBudget(64 * 1024 * 1024) } as unknown as Targets
   }
 
   /** Previews an action as a gate does, then applies it as if it was approved. Returns the preview and the effect. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
 import pg from 'pg'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -7,7 +8,7 @@ import type { EffectDeps, EffectRequest } from '../../src/effects/request.ts'
 import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
 import type { PermitAnswer, PermitRequest, TakePermit } from '../../src/gate/permit-request.ts'
 import { migrateHistory } from '../../src/history/migrate.ts'
-import type { PostgresTarget, Targets } from '../../src/targets/targets.ts'
+import type { BullmqTarget, PostgresTarget, Targets } from '../../src/targets/targets.ts'
 
 /**
  * An engine database and a diagnosed database for one test file, with the same roles as in production: the application role of the
@@ -151,6 +152,21 @@ export function depsFor(world: EffectsWorld, targets: Partial<Targets>, takePerm
 export function postgresTarget(connections: pg.Pool, ledger: 'target' | 'none' = 'target'): Pick<Targets, 'postgres'> {
   const target: PostgresTarget = { connection: 'db', address: '127.0.0.1', pool: connections, ledger, redact: [] }
   return { postgres: async () => target }
+}
+
+/** The queue `queue` with this prefix, and the client with which it is read and changed. */
+export function bullmqTarget(redis: Redis, prefix: string, redact: string[] = []): Pick<Targets, 'bullmq'> {
+  const target: BullmqTarget = {
+    connection: 'queue',
+    address: '127.0.0.1',
+    redis,
+    redact,
+    prefix,
+    queue: 'queue',
+    base: `${prefix}:queue`,
+    stalledIntervalMs: 30_000,
+  }
+  return { bullmq: async () => target }
 }
 
 export async function addRun(world: EffectsWorld, id: string, status = 'RUNNING'): Promise<string> {

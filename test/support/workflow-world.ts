@@ -1,5 +1,4 @@
 import { NO_POLICY } from '../../src/core/policy.ts'
-import { Connection } from '@temporalio/client'
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker'
 import type pg from 'pg'
 import { createDiagnoseActivities, createRemediateActivities } from '../../activities/create-activities.ts'
@@ -27,6 +26,7 @@ import { expression, plan, remedy } from '../unit/interpreter/plan-fixture.ts'
 import { BUILT_BUNDLE } from './built-bundle.ts'
 import { eventually, pool } from './effects-world.ts'
 import type { TestStack } from './global-stack.ts'
+import { registerNamespace } from './namespace.ts'
 import { openEngineWorld, type EngineWorld } from './engine-world.ts'
 
 export const TASK_QUEUE = 'test'
@@ -236,13 +236,6 @@ async function startWorker(
 }
 
 const QUIET = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error }
-
-async function registerNamespace(address: string, namespace: string): Promise<void> {
-  const connection = await Connection.connect({ address })
-  const day = { seconds: 86_400 as never }
-  await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: day })
-  await connection.close()
-}
 
 const GROUP: Value = { expr: expression('inputs.group') }
 
