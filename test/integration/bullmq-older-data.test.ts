@@ -87,7 +87,11 @@ describe('the quarantine of a job that a worker holds', () => {
     await putJob('held', {}, 'active')
     await redis().set(key('held:lock'), 'token')
     await redis().hset(key('meta'), 'version', version)
-    const { gate, effect } = await carryOut('bullmq.quarantine', { id: 'held' })
+    const carried = carryOut('bullmq.quarantine', { id: 'held' })
+    await eventually('it is marked', async () => (await redis().hexists(key('held'), 'defa')) === 1)
+    // The worker lets the job go: only then has the mark a result.
+    await redis().del(key('held:lock'))
+    const { gate, effect } = await carried
     expect([effect.result, gate.warning]).toEqual(['applied', undefined])
   })
 })
