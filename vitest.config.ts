@@ -11,9 +11,6 @@ const TWO_FILES = {
   sequence: { groupOrder: 1 },
 }
 
-/** The workers that these tests pause compete with leases that expire meanwhile, so nothing else may run at that time. */
-const PAUSES = 'test/chaos/faults-paused.test.ts'
-
 /** Each file starts servers of its own and kills them. RUNBOOK_CHAOS=long takes hours. */
 const CHAOS = {
   globalSetup: ['test/support/global-build.ts'],
@@ -48,9 +45,9 @@ export default defineConfig({
           ...TWO_FILES,
         },
       },
-      { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'], exclude: [PAUSES], ...CHAOS, ...TWO_FILES } },
-      // After the other chaos tests, because the processor time that these need would change how long a pause is.
-      { test: { name: 'pauses', include: [PAUSES], ...CHAOS, sequence: { groupOrder: 2 } } },
+      { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'], ...CHAOS, ...TWO_FILES } },
+      // Paused workers compete with leases that expire meanwhile, so nothing else runs at the same time.
+      { test: { name: 'pauses', include: ['test/pauses/**/*.test.ts'], ...CHAOS, sequence: { groupOrder: 2 } } },
     ],
   },
 })

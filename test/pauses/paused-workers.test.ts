@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import type { BullmqConnection } from '../../src/config/config.ts'
 import { until } from '../acceptance/until.ts'
 import { openBlockableProxy } from '../support/blockable-proxy.ts'
-import { LEASE_POINTS, LEASE_SCRIPT_POINT, type FaultPoint } from './fault-points.ts'
-import { faultWorld } from './fault-world.ts'
-import { byProfile } from './profile.ts'
+import { LEASE_POINTS, LEASE_SCRIPT_POINT, type FaultPoint } from '../chaos/fault-points.ts'
+import { faultWorld } from '../chaos/fault-world.ts'
+import { byProfile } from '../chaos/profile.ts'
 
 const faults = faultWorld()
 
