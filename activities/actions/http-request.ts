@@ -16,7 +16,8 @@ import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
 const MAX_BODY_LENGTH = 1_500
 /** With this status, parts of the request may have failed. */
 const MULTI_STATUS = 207
-const REQUEST_TIMEOUT = 408
+/** A proxy may answer so after it passed the request on: it, or its client, waited for too long. */
+const GAVE_UP_WAITING = [408, 499]
 /** A lone surrogate, which a URL cannot contain. */
 const HALF_SURROGATE = /\p{Cs}/u
 /** Errors of the connection attempt: the request was not sent. */
@@ -150,9 +151,8 @@ function judge(answer: HttpAnswer, redact: string[]): ActionResult {
   const observed = { status, body: text.length > MAX_BODY_LENGTH ? `${cutText(text, MAX_BODY_LENGTH)}…` : text }
   const isSuccess = status >= 200 && status < 300 && status !== MULTI_STATUS
   if (isSuccess) return { result: 'applied', detail: `answered ${status}`, observed }
-  // The result is unknown for these statuses: many services do what was requested and answer with a redirect, and a
-  // proxy may answer 408 after it passed the request on.
-  if (status < 400 || status >= 500 || status === REQUEST_TIMEOUT)
+  // The result is unknown for these statuses too: many services do what was requested and answer with a redirect.
+  if (status < 400 || status >= 500 || GAVE_UP_WAITING.includes(status))
     return { result: 'unknown', detail: `answered ${status}: the request may have been carried out`, observed }
   return { result: 'refused', detail: `answered ${status}`, observed }
 }

@@ -32,15 +32,17 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
     // A TLS error shows that a server answers, but not whether the service works. So the check fails and reports
     // neither.
     if (tls) throw new RunbookError('RUNBOOK_CHECK_FAILED', `${error.message}: the service ${tls}`, {}, error)
-    const latencyMs = Math.round(performance.now() - started)
+    // The body may be missing although an answer with a status has begun.
+    const status = typeof error.detail.status === 'number' ? error.detail.status : null
+    const reachable = status !== null
     return {
-      reachable: false,
+      reachable,
       ok: false,
-      status: null,
-      latencyMs,
+      status,
+      latencyMs: Math.round(performance.now() - started),
       body: null,
-      unparsed: 0,
-      truncated: false,
+      unparsed: reachable ? 1 : 0,
+      truncated: reachable,
       error: error.message,
     }
   }

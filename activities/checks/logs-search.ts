@@ -33,6 +33,8 @@ interface Query {
   /** The earliest time of a match, in milliseconds since 1970. */
   from: number
   limit: number
+  /** Whether the wanted texts and values have only ASCII characters. */
+  isAscii: boolean
   /** Makes a time without a zone exact, if the connection has a time zone. */
   inZone: (time: Time | undefined) => Time | undefined
 }
@@ -53,12 +55,13 @@ interface Found {
 export const logsSearch: CheckImplementation = async (parameters, { targets, signal }) => {
   const target = await targets.logs(requiredString(parameters, 'connection'))
   const where = Object.entries(optionalRecord(parameters, 'where') ?? {})
-  const contains = optionalStrings(parameters, 'contains')?.map((text) => text.toLowerCase())
+  const contains = optionalStrings(parameters, 'contains')?.map(comparable)
   const sinceMs = optionalDuration(parameters, 'since')
   const limit = limitParameter(parameters, 'limit', 50, 500)
   const from = sinceMs === undefined ? -Infinity : Date.now() - sinceMs
   const inZone = target.timeZone === undefined ? (time: Time | undefined) => time : timesIn(target.timeZone)
-  const query: Query = { contains, where, limit, from, inZone }
+  const isAscii = !NOT_ASCII.test(JSON.stringify([contains ?? [], where]))
+  const query: Query = { contains, where, limit, from, inZone, isAscii }
   const { files, problems } = await findLogFiles(target)
   if (files.length === 0)
     throw new RunbookError(
@@ -149,8 +152,24 @@ function notePresentFields({ object, level }: LogRecord, { absent }: Found): voi
       absent.delete(name)
 }
 
-/** Whether a record matches; undefined if that cannot be known because the line is not a JSON object. */
-function matchRecord(record: LogRecord, { contains, where }: Query): boolean | undefined {
+// oxlint-disable-next-line no-control-regex
+const NOT_ASCII = /[^\x00-\x7f]/
+/** Stands for bytes that are no UTF-8, for example of a file in Latin 1. */
+const UNREADABLE = '\uFFFD'
+
+/** A text as it is compared: in lower case, and with one form of `ü`, which may also be written as `u` and two dots. */
+function comparable(text: string): string {
+  return text.normalize('NFC').toLowerCase()
+}
+
+/** Whether a record matches; undefined if that cannot be known. */
+function matchRecord(record: LogRecord, query: Query): boolean | undefined {
+  const matches = matchReadable(record, query)
+  return matches === false && !query.isAscii && record.text.includes(UNREADABLE) ? undefined : matches
+}
+
+/** Like `matchRecord`, for the characters that could be read. Undefined if the line is not a JSON object. */
+function matchReadable(record: LogRecord, { contains, where }: Query): boolean | undefined {
   if (contains && !containsOne(record, contains)) return false
   let result: boolean | undefined = true
   for (const [name, wanted] of where) {
@@ -162,11 +181,11 @@ function matchRecord(record: LogRecord, { contains, where }: Query): boolean | u
 }
 
 function containsOne({ text, message, object }: LogRecord, contains: string[]): boolean {
-  const lower = text.toLowerCase()
+  const lower = comparable(text)
   if (contains.some((part) => lower.includes(part))) return true
   if (!object || !text.includes('\\')) return false
   // JSON may write quotes and non-ASCII characters as escape sequences, so the decoded object is searched too.
-  const decoded = `${message ?? ''}\n${JSON.stringify(object)}`.toLowerCase()
+  const decoded = comparable(`${message ?? ''}\n${JSON.stringify(object)}`)
   return contains.some((part) => decoded.includes(part))
 }
 
@@ -217,7 +236,7 @@ function fits(value: Json | undefined, wanted: Json): boolean {
   if (value === undefined || value === null || wanted === null) return (value ?? null) === wanted
   if (isJsonObject(wanted))
     return isJsonObject(value) && Object.entries(wanted).every(([name, one]) => fits(fieldOf(value, name), one as Json))
-  return typeof value !== 'object' && String(value) === String(wanted)
+  return typeof value !== 'object' && String(value).normalize('NFC') === String(wanted).normalize('NFC')
 }
 
 function toRow({ at, record: { level, message, object, taken } }: Match): JsonObject {

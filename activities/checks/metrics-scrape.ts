@@ -41,7 +41,7 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
     return await capRows(samples as unknown as JsonObject[], result, target.redact, signal)
   } catch (error) {
     if (signal.aborted || !isRunbookError(error, 'RUNBOOK_UNREACHABLE')) throw error
-    return unreachable(names, error.message)
+    return unreachable(names, error.message, error.detail.status === 200)
   }
 }
 

@@ -129,6 +129,8 @@ function withoutExemplar(line: string, from: number): string {
 }
 
 function toNumber(text: string): number | undefined {
+  // JavaScript accepts 0x10, which is not a number of this format.
+  if (/^[+-]?0[a-z]/i.test(text)) return undefined
   if (/^[+-]?(?:inf|infinity)$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity
   if (/^nan$/i.test(text)) return NaN
   const value = Number(text)

@@ -35,8 +35,8 @@ export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord
     }
     parts.delete(stream)
     const record = parseRecord({ ...outer, text })
-    // The program is writing the last line at this moment.
-    if (isLast && isGrowing && !record.object) break
+    // The program is writing the last line at this moment. A line with CR is not one line: its file has no other ends.
+    if (isLast && isGrowing && !record.object && !text.includes('\r')) break
     if (open && continues(record, outer.stream !== undefined)) {
       append(open, record.text)
       continue

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createUnzip } from 'node:zlib'
+import { defined } from '../core/defined.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import type { HttpTarget } from './targets.ts'
 
@@ -31,7 +32,7 @@ const MAX_BODY_BYTES = 64 * 1024
 
 /**
  * Sends one request. A redirect is returned as the answer and not followed. Throws RunbookError `RUNBOOK_UNREACHABLE` when no complete
- * answer arrives in time, `RUNBOOK_BAD_INPUT` for a path that leaves the configured address.
+ * answer arrives in time; `detail.status` is there if an answer began. `RUNBOOK_BAD_INPUT` for a path that leaves the configured address.
  */
 export async function requestHttp(target: HttpTarget, request: HttpRequest): Promise<HttpAnswer> {
   const url = requestUrl(target, request.path ?? '')
@@ -39,6 +40,7 @@ export async function requestHttp(target: HttpTarget, request: HttpRequest): Pro
   const started = performance.now()
   const timeout = AbortSignal.timeout(Math.max(1, Math.round(request.timeoutMs)))
   const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout
+  let status: number | undefined
   try {
     const answer = await new Promise<Omit<HttpAnswer, 'latencyMs'>>((resolve, reject) => {
       const outgoing = send(
@@ -54,23 +56,29 @@ export async function requestHttp(target: HttpTarget, request: HttpRequest): Pro
             else done(null, first.address, first.family)
           },
         },
-        (response) => readBody(response, request.maxBytes ?? MAX_BODY_BYTES).then(resolve, reject),
+        (response) => {
+          status = response.statusCode
+          readBody(response, request.maxBytes ?? MAX_BODY_BYTES).then(resolve, reject)
+        },
       )
       outgoing.on('error', reject)
+      outgoing.on('upgrade', (response, socket) => {
+        socket.destroy()
+        resolve({ status: response.statusCode ?? 0, headers: headersOf(response), text: '', truncated: false })
+      })
       outgoing.end(request.body)
     })
     return { ...answer, latencyMs: Math.round(performance.now() - started) }
   } catch (error) {
     const why = timeout.aborted ? `no complete answer within ${Math.round(request.timeoutMs)} ms` : messageOf(error)
     const where = `${url.origin}${url.pathname}`
-    throw new RunbookError('RUNBOOK_UNREACHABLE', `connection ${target.connection}: ${where}: ${why}`, { why }, error)
+    const message = `connection ${target.connection}: ${where}: ${why}`
+    throw new RunbookError('RUNBOOK_UNREACHABLE', message, { why, ...defined({ status }) }, error)
   }
 }
 
 async function readBody(response: IncomingMessage, maxBytes: number): Promise<Omit<HttpAnswer, 'latencyMs'>> {
-  const headers = Object.fromEntries(
-    Object.entries(response.headers).map(([name, value]) => [name, [value].flat().join(', ')]),
-  ) as Record<string, string>
+  const headers = headersOf(response)
   const status = response.statusCode ?? 0
   const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   const decoder = encoding === '' || encoding === 'identity' ? undefined : createDecoder(encoding)
@@ -105,6 +113,12 @@ async function readBody(response: IncomingMessage, maxBytes: number): Promise<Om
   }
   const body = Buffer.concat(chunks).subarray(0, maxBytes)
   return { status, headers, text: decodeText(body, headers['content-type'] ?? ''), truncated: size > maxBytes }
+}
+
+function headersOf({ headers }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')]),
+  ) as Record<string, string>
 }
 
 function createDecoder(encoding: string): Transform | 'unknown' {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCheck } from '../../../activities/checks/run-check.ts'
 import { httpRequestAction } from '../../../activities/actions/http-request.ts'
 import { Secret } from '../../../src/config/secret.ts'
@@ -86,11 +86,51 @@ test.each([
   [404, 'refused'],
   [408, 'unknown'],
   [409, 'refused'],
+  [499, 'unknown'],
   [503, 'unknown'],
 ])('a request that is answered with %i is %s', async (status, result) => {
   page = { status, headers: { 'content-encoding': 'zstd' }, body: status === 304 ? '' : 'x' }
+  expect(await post()).toMatchObject({ result, observed: { status } })
+})
+
+async function post() {
   const implementation = httpRequestAction.implementation as Extract<ActionImplementation, { protocol: 'intent' }>
   const prepared = implementation.prepare({ connection: 's', method: 'POST', path: '/' })
   const context = { targets, effectKey: 'k', timeoutMs: 2_000 } as unknown as Parameters<typeof prepared.run>[0]
-  expect(await prepared.run(context)).toMatchObject({ result, observed: { status } })
+  return prepared.run(context)
+}
+
+describe('an answer', () => {
+  /** Answers the next request with these bytes. */
+  function answerWith(bytes: string, end = true) {
+    server.once('connection', (socket) => {
+      socket.removeAllListeners('data')
+      socket.once('data', () => (end ? socket.end(bytes) : socket.write(bytes)))
+    })
+  }
+
+  test.each([
+    ['whose connection is closed early', 'HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"ok":', true],
+    ['whose last part is missing', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"ok":\r\n', true],
+    ['that does not end', 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n', false],
+  ])('%s comes from a service that is reachable and not ok', async (_, bytes, end) => {
+    answerWith(bytes, end)
+    const { result, truncated } = await check('http.get')
+    expect(result).toMatchObject({ reachable: true, status: 200, ok: false, body: null, unparsed: 1 })
+    expect(result).toMatchObject({ error: expect.stringMatching(/aborted|no complete answer/) })
+    expect(truncated).toBe(true)
+    answerWith(bytes, end)
+    const metrics = await check('metrics.scrape', { names: ['jobs'] })
+    expect(metrics.result).toMatchObject({ reachable: true, rows: [], truncated: true })
+    answerWith(bytes, end)
+    expect(await post()).toMatchObject({ result: 'unknown' })
+  })
+
+  test('that switches to another protocol ends the request', async () => {
+    const bytes = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+    answerWith(bytes, false)
+    expect((await check('http.get')).result).toMatchObject({ reachable: true, status: 101, ok: false })
+    answerWith(bytes, false)
+    expect(await post()).toMatchObject({ result: 'unknown', observed: { status: 101 } })
+  })
 })

@@ -216,6 +216,32 @@ test('a text with escape sequences is found as it reads', async () => {
   expect(await search(lines, { contains: ['café "closed"'] })).toMatchObject({ count: 1 })
 })
 
+describe('characters that are not ASCII', () => {
+  const searches: JsonObject[] = [{ contains: ['FÜR'] }, { where: { to: 'Müller' } }]
+
+  test('are found in either form of Unicode', async () => {
+    const line = json({ time: iso(5), msg: 'sent für', to: 'Müller' })
+    for (const query of searches) {
+      expect(await search([line.normalize('NFD')], query)).toMatchObject({ count: 1, ...complete })
+      expect(await search([line.normalize('NFC')], query)).toMatchObject({ count: 1, ...complete })
+    }
+  })
+
+  test('of a file in Latin 1 are not understood, and do not count as absent', async () => {
+    const line = Buffer.from(`${json({ time: iso(5), msg: 'sent für', to: 'Müller' })}\n`, 'latin1')
+    for (const query of searches)
+      expect(await search(line, query)).toMatchObject({ count: 0, unparsed: 1, truncated: true })
+    expect(await search(line, { contains: ['sent'] })).toMatchObject({ count: 1, ...complete })
+    expect(await searchFiles({ contains: ['lost'] })).toMatchObject({ count: 0, ...complete })
+  })
+})
+
+test('a file whose lines end with CR alone is not understood, also while it is written', async () => {
+  const lines = [json({ time: iso(6), level: 'info' }), json({ time: iso(5), level: 'error' })]
+  const result = await search(`${lines.join('\r')}\r`, { where: { level: 'error' } })
+  expect(result).toMatchObject({ count: 0, unparsed: 1, truncated: true })
+})
+
 test('a stack trace belongs to its text line', async () => {
   const lines = [`${iso(5)} ERROR job failed`, 'Error: refused', '    at send (mail.js:1:2)', `${iso(4)} INFO next`]
   const result = await search(lines, { contains: ['mail.js'] })

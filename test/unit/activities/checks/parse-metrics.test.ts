@@ -54,8 +54,10 @@ test('OpenMetrics and the quoted names of Prometheus 3 are read', async () => {
 })
 
 test('lines of the named metrics that cannot be used are counted, others are not', async () => {
-  const text = ['a 1', 'a{x="open 3', 'a NaN', 'b{x="open 3', 'a 1 2 3', 'A page for people'].join('\n')
-  expect(await parseMetrics(text, new Set(['a']))).toMatchObject({ unparsed: 3, isExposition: true })
+  const text = ['a 1', 'a{x="open 3', 'a NaN', 'b{x="open 3', 'a 1 2 3', 'a{n="3"} 0x10', 'A page for people'].join(
+    '\n',
+  )
+  expect(await parseMetrics(text, new Set(['a']))).toMatchObject({ unparsed: 4, isExposition: true })
   expect(await parseMetrics('A page for people\n', new Set(['a']))).toMatchObject({ isExposition: false })
 })
 
