@@ -68,7 +68,11 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /': PAGE_READER,
   'GET /incidents/:id': PAGE_READER,
   'GET /incidents/:id/approve': PAGE_READER,
+  'POST /incidents/:id/claim': PAGE_WRITER,
   'POST /incidents/:id/decision': PAGE_WRITER,
+  'POST /incidents/:id/done': PAGE_WRITER,
+  'POST /incidents/:id/notes': PAGE_WRITER,
+  'POST /incidents/:id/withdraw': PAGE_WRITER,
   'GET /incidents/:id/events': PAGE_READER,
   'GET /incidents/:id/evidence/:ref': PAGE_READER,
 }

@@ -8,6 +8,8 @@ import { readDatabaseSettings } from '../../src/engine/setup/doctor-database.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { undoIncident } from '../../src/engine/undo.ts'
 import { readEvidenceByRef } from '../../src/engine/views/evidence.ts'
+import { inboxOf } from '../../src/engine/views/inbox.ts'
+import { incidentForReader } from '../../src/engine/views/incident-for-reader.ts'
 import { listIncidents } from '../../src/engine/views/list.ts'
 import { readMetrics } from '../../src/engine/views/metrics.ts'
 import { openGates } from '../../src/engine/views/open-gates.ts'
@@ -113,6 +115,8 @@ async function useEverything(): Promise<void> {
   })
   const waiting = await world.atGate(incident)
   await openGates(database)
+  await inboxOf(engine, operator!)
+  await incidentForReader(engine, incident, operator!, 60)
   await readMetrics(database)
   await acknowledge(engine, operator!, incident)
   await claim(engine, operator!, incident)

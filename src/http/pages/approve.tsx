@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono'
 import { z } from 'zod'
 import { defined } from '../../core/defined.ts'
-import { isRunbookError, RunbookError } from '../../core/errors.ts'
+import { RunbookError } from '../../core/errors.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import { decideGate } from '../../engine/decide-gate.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -9,11 +9,10 @@ import { showIncident } from '../../engine/views/show.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
 import { decisionRequest, digest } from '../../gate/decision-schema.ts'
 import { newApp, type ApiEnv } from '../app.ts'
-import { problemOf } from '../problem.ts'
 import { ActionList, TargetChanges } from './actions.tsx'
-import { answerIncident } from './incident.tsx'
 import { requireIncidentId } from './incident-id.ts'
 import { answerPage, PostForm } from './layout.tsx'
+import { onIncidentPage, readForm } from './on-incident.ts'
 import { pageContext, type PageContext } from './page-context.ts'
 import { Countdown, Data, incidentPath, plural, runsOnce } from './words.tsx'
 
@@ -38,20 +37,10 @@ export function approveRoutes(engine: Engine): Hono<ApiEnv> {
   return app
 }
 
-/** Shows the incident with the reason if the request is refused, so that the person sees its state now and can go on from there. */
-async function onIncidentPage(c: Context<ApiEnv>, engine: Engine, work: () => Promise<Response>): Promise<Response> {
-  try {
-    return await work()
-  } catch (error) {
-    if (!isRunbookError(error) || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) throw error
-    return answerIncident(c, engine, requireIncidentId(c), problemOf(error))
-  }
-}
-
 /** Repeats what is about to be approved, and asks. It changes nothing. */
 async function confirmationPage(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
   const id = requireIncidentId(c)
-  const form = read(chosen, { digest: c.req.query('digest'), target: c.req.queries('target') })
+  const form = readForm(chosen, { digest: c.req.query('digest'), target: c.req.queries('target') })
   const gate = await openGateOf(engine, id, form.digest)
   const keys = chosenKeys(gate, form.target)
   const page = pageContext(engine, c.get('session'))
@@ -68,7 +57,7 @@ async function confirmationPage(c: Context<ApiEnv>, engine: Engine): Promise<Res
 
 async function decide(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
   const id = requireIncidentId(c)
-  const form = read(decisionForm, await c.req.parseBody({ all: true }))
+  const form = readForm(decisionForm, await c.req.parseBody({ all: true }))
   if (!form.gate.startsWith(`${id}.`))
     throw new RunbookError('RUNBOOK_BAD_INPUT', `${form.gate} is not a gate of ${id}`)
   const comment = form.comment?.trim()
@@ -119,13 +108,6 @@ function chosenKeys({ proposal }: GateView, numbers: string[]): string[] {
 
 function mayChoose({ approval, targets }: Proposal): boolean {
   return approval.inPart && targets.length > 1
-}
-
-function read<T>(schema: z.ZodType<T>, value: unknown): T {
-  const found = schema.safeParse(value)
-  if (found.success) return found.data
-  const problems = found.error.issues.map(({ path, message }) => `${path.join('.') || 'the form'}: ${message}`)
-  throw new RunbookError('RUNBOOK_BAD_INPUT', `${problems.join('; ')}. Reload the page and try again.`)
 }
 
 interface ConfirmationProps {

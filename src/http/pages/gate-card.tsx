@@ -4,6 +4,7 @@ import { furtherDemands } from '../../core/policy.ts'
 import type { OpenGateForReader } from '../../engine/views/incident-for-reader.ts'
 import type { TrackRecord } from '../../engine/views/track-record.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
+import { WithdrawForm } from './act-forms.tsx'
 import { ActionList, TargetChanges } from './actions.tsx'
 import { PostForm } from './layout.tsx'
 import type { PageContext } from './page-context.ts'
@@ -54,6 +55,7 @@ export function GateCard({ id, open, page, findings }: GateProps) {
       <Terms gate={gate} widened={open.widened} />
       <Record record={record} now={page.now} />
       <Decisions gate={gate} now={page.now} />
+      <WithdrawForm id={id} gate={gate} page={page} />
       {deciders.mayNotReject === null ? (
         <RejectForm id={id} gate={gate} page={page} hasNext={otherCauses(findings, proposal.cause)} />
       ) : (

@@ -7,6 +7,7 @@ import { newApp, type ApiEnv } from '../app.ts'
 import { requireIncidentId } from './incident-id.ts'
 import type { Problem } from '../problem.ts'
 import type { EventStreams } from '../routes/events.ts'
+import { ActForms, StepCard } from './act-forms.tsx'
 import { GateCard } from './gate-card.tsx'
 import { answerPage } from './layout.tsx'
 import { pageContext, type PageContext } from './page-context.ts'
@@ -65,12 +66,18 @@ function IncidentPage(props: { incident: IncidentForReader; page: PageContext; p
       <div id="head" data-live>
         <Head incident={incident} page={page} />
       </div>
+      <div id="steps" data-live data-version={view.manualSteps.map((step) => JSON.stringify(step)).join(' ')}>
+        {view.manualSteps.map((step) => (
+          <StepCard id={view.id} step={step} page={page} />
+        ))}
+      </div>
       <div id="gate" data-live data-version={open && gateVersion(open.gate)}>
         {open && <GateCard id={view.id} open={open} page={page} findings={view.rounds.at(-1)?.causes ?? []} />}
       </div>
       <div id="rounds" data-live>
-        <Rounds view={view} now={page.now} />
+        <Rounds view={view} page={page} />
       </div>
+      <ActForms view={view} page={page} />
       <div id="timeline" data-live>
         <Timeline incident={incident} />
       </div>
@@ -118,18 +125,6 @@ function Head({ incident, page }: { incident: IncidentForReader; page: PageConte
           {name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`}: no remedy is
           applied ({person}, <Ago at={at} now={page.now} />: <Data value={reason} />)
         </p>
-      ))}
-      {view.manualSteps.map((step) => (
-        <section class="card">
-          <h2>To be done by hand{step.target === '-' ? '' : `: ${step.target}`}</h2>
-          <p>
-            <Data value={step.instructions} />
-          </p>
-          <p>
-            Report it with <code>runbook done {view.id}</code>. The remedy stops in{' '}
-            <Countdown until={step.until} now={page.now} />.
-          </p>
-        </section>
       ))}
     </>
   )

@@ -4,11 +4,13 @@ import { ALL_TARGETS, whyNoApproval } from '../../core/proposal.ts'
 import { answersText } from '../../engine/views/answers.ts'
 import type { CheckView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
 import { ActionList, TargetChanges } from './actions.tsx'
+import { WithdrawForm } from './act-forms.tsx'
 import { Decisions } from './gate-card.tsx'
+import type { PageContext } from './page-context.ts'
 import { Ago, Data, incidentPath, plural } from './words.tsx'
 
 /** The rounds of an incident, the last one first and open. */
-export function Rounds({ view, now }: { view: IncidentView; now: number }) {
+export function Rounds({ view, page }: { view: IncidentView; page: PageContext }) {
   const last = view.rounds.at(-1)
   return (
     <>
@@ -20,7 +22,7 @@ export function Rounds({ view, now }: { view: IncidentView; now: number }) {
           <Causes round={round} />
           <Checks id={view.id} round={round} />
           {round.gate && round.gate.state !== 'open' && (
-            <Remedy round={round} isOver={round !== last || view.closedAt !== null} now={now} />
+            <Remedy view={view} round={round} isOver={round !== last || view.closedAt !== null} page={page} />
           )}
         </details>
       ))}
@@ -109,7 +111,9 @@ const STATES: Record<TargetState, string> = {
 }
 
 /** A remedy whose gate is decided: what was proposed, who decided, and what happened to each target. */
-function Remedy({ round, isOver, now }: { round: RoundView; isOver: boolean; now: number }) {
+function Remedy(props: { view: IncidentView; round: RoundView; isOver: boolean; page: PageContext }) {
+  const { view, round, isOver, page } = props
+  const { now } = page
   const gate = round.gate!
   return (
     <section>
@@ -123,6 +127,7 @@ function Remedy({ round, isOver, now }: { round: RoundView; isOver: boolean; now
         </p>
       )}
       <Decisions gate={gate} now={now} />
+      {!isOver && round.effects.length === 0 && <WithdrawForm id={view.id} gate={gate} page={page} />}
       <ul class="targets">
         {round.targets.map(({ key, state, why }) => (
           <li>

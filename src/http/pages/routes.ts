@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import type { EventStreams } from '../routes/events.ts'
+import { actRoutes } from './act.ts'
 import { approveRoutes } from './approve.tsx'
 import { assetRoutes } from './assets.ts'
 import { evidenceRoutes } from './evidence.tsx'
@@ -17,6 +18,7 @@ export function pageRoutes(engine: Engine, streams: EventStreams): Hono<ApiEnv> 
   app.route('/', inboxRoutes(engine))
   app.route('/', incidentRoutes(engine, streams))
   app.route('/', approveRoutes(engine))
+  app.route('/', actRoutes(engine))
   app.route('/', evidenceRoutes(engine))
   return app
 }

@@ -20,7 +20,7 @@ export function waitsFor({ view, open }: IncidentForReader): Waits {
   const [step] = view.manualSteps
   if (step)
     return {
-      text: `Waits for a person to do ${plural(view.manualSteps.length, 'step')} by hand and to report it with "runbook done ${view.id}". The remedy stops`,
+      text: `Waits for a person to do ${plural(view.manualSteps.length, 'step')} by hand and to report it below. The remedy stops`,
       until: step.until,
     }
   if (open) return waitsForApproval(open)

@@ -78,9 +78,9 @@ async function refresh() {
 
 function replacePart(old, part) {
   if (!old) return
+  // A part that has not changed stays, with what the person ticked and wrote.
+  if (old.dataset.version !== undefined && old.dataset.version === part.dataset.version) return
   if (part.id === 'gate' && old.dataset.version !== undefined) {
-    // A proposal that has not changed stays, with what the person ticked and wrote.
-    if (old.dataset.version === part.dataset.version) return
     // The card is not exchanged under the finger of somebody who is about to press a button.
     if (part.dataset.version !== undefined)
       return closeGate('This proposal has changed, or somebody else decided on it.', 'Reload the page')

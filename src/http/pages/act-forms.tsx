@@ -1,0 +1,92 @@
+import type { GateView, IncidentView } from '../../engine/views/view-types.ts'
+import { PostForm } from './layout.tsx'
+import type { PageContext } from './page-context.ts'
+import { Countdown, Data, incidentPath } from './words.tsx'
+
+/** The names of the fields with the answers to a step's questions begin with this, so that they differ from the other fields. */
+export const ANSWER = 'answer.'
+
+/** Claiming the incident and adding a note. */
+export function ActForms({ view, page }: { view: IncidentView; page: PageContext }) {
+  const { person } = page.session!
+  if (person.role === 'viewer') return null
+  const path = incidentPath(view.id)
+  return (
+    <details class="card">
+      <summary>Add a note{view.closedAt === null && view.claimedBy !== person.name && ', or claim it'}</summary>
+      {view.closedAt === null && view.claimedBy !== person.name && (
+        <PostForm action={`${path}/claim`} session={page.session!}>
+          <button type="submit">
+            Claim: I am responsible{view.claimedBy !== null && ` instead of ${view.claimedBy}`}
+          </button>
+        </PostForm>
+      )}
+      <PostForm action={`${path}/notes`} session={page.session!} class="stack">
+        <label for="note">Note (everybody who reads the incident sees it; it cannot be removed)</label>
+        <textarea id="note" name="text" rows={3} maxlength={10000} required />
+        <button type="submit">Add the note</button>
+      </PostForm>
+    </details>
+  )
+}
+
+/** The button that withdraws the reader's own decision. */
+export function WithdrawForm({ id, gate, page }: { id: string; gate: GateView; page: PageContext }) {
+  const { person } = page.session!
+  const isMine = gate.decisions.some((one) => one.person === person.name && !one.withdrawn)
+  if (!isMine || person.role === 'viewer' || (gate.state !== 'open' && gate.state !== 'approved')) return null
+  return (
+    <PostForm action={`${incidentPath(id)}/withdraw`} session={page.session!}>
+      <input type="hidden" name="gate" value={gate.id} />
+      <button type="submit">Withdraw my decision (possible until the remedy begins)</button>
+    </PostForm>
+  )
+}
+
+type Step = IncidentView['manualSteps'][number]
+
+/** A step that waits for a person: its instructions, and the form that reports it. */
+export function StepCard({ id, step, page }: { id: string; step: Step; page: PageContext }) {
+  const name = `${step.action}/${step.target}`
+  return (
+    <section class="card">
+      <h2>
+        To be done by hand
+        {step.target !== '-' && (
+          <>
+            {' '}
+            for <Data value={step.target} />
+          </>
+        )}
+      </h2>
+      <p>
+        <Data value={step.instructions} />
+      </p>
+      <p>
+        The remedy stops in <Countdown until={step.until} now={page.now} />.
+      </p>
+      {page.session!.person.role !== 'viewer' && (
+        <PostForm action={`${incidentPath(id)}/done`} session={page.session!} class="stack">
+          <input type="hidden" name="action" value={step.action} />
+          <input type="hidden" name="target" value={step.target} />
+          {Object.entries(step.form).map(([field, question]) => (
+            <>
+              <label for={`${name}/${field}`}>
+                <Data value={question} />
+              </label>
+              <input id={`${name}/${field}`} name={ANSWER + field} maxlength={2000} autocomplete="off" />
+            </>
+          ))}
+          <label for={`${name}//comment`}>Comment (required if it was not done)</label>
+          <input id={`${name}//comment`} name="comment" maxlength={2000} autocomplete="off" />
+          <button type="submit" name="done" value="yes" class="main">
+            It is done
+          </button>
+          <button type="submit" name="done" value="no">
+            It was not done, and will not be
+          </button>
+        </PostForm>
+      )}
+    </section>
+  )
+}
