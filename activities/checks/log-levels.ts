@@ -22,7 +22,7 @@ const WORDS: Record<string, string> = {
 /** One name for each level, however it is written: 50, "50", "ERROR" and "err" are `error`. Other values become their own text. */
 export function levelName(value: Json | undefined, line?: JsonObject): string | null {
   if (value == null) return null
-  // GELF: the only JSON form of syslog's numbers.
+  // A line with `short_message` is in the GELF format, whose levels are the numbers of syslog.
   if (line && typeof line['short_message'] === 'string' && syslogLevel(value)) return syslogLevel(value)
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   const lower = text.toLowerCase()

@@ -51,7 +51,7 @@ export interface Job {
   notRead: string[]
 }
 
-/** Where a job is, without its texts. */
+/** The state, the lock and the numbers of a job. Its texts, which can be large, are read later. */
 interface Place {
   id: string
   state: JobState

@@ -55,7 +55,7 @@ export const channels = z
   .describe('The destinations of messages, by the names that `groups`, `escalate.to` and `notify` use.')
 
 export const groups = z
-  .record(names, z.strictObject({ channels: z.array(plain).describe('The names of its channels.') }))
+  .record(names, z.strictObject({ channels: z.array(plain).describe('The names of the channels of this group.') }))
   .default({})
   .describe(
     'The channels of each group that `approval.by` or `escalate.to` of a runbook names. A group that is not listed here has the channel of the same name.',

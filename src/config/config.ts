@@ -155,7 +155,7 @@ export interface Person {
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
   groups: string[]
-  /** Absent: `operator`. */
+  /** What this person may do. If absent, the role is `operator`. */
   role?: Role
   /** Channels that get a message when an incident ends that this person opened. */
   channels?: string[]

@@ -6,7 +6,7 @@ export type Role = (typeof ROLES)[number]
 export interface Person {
   name: string
   groups: string[]
-  /** Absent: `operator`. */
+  /** What this person may do. If absent, the role is `operator`. */
   role?: Role
   /** The SHA-256 of the bearer token, as 64 lower-case hex digits. Absent if this person cannot log in with a token. */
   tokenHash?: string

@@ -89,7 +89,7 @@ export interface ActionPreview {
    * be restored.
    */
   exact?: string[]
-  /** How many rows or jobs it would change. */
+  /** How many rows or jobs the action would change. */
   count?: number
   /** Whether the action can be undone, and how. */
   undo?: string

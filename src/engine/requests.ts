@@ -14,7 +14,7 @@ const comment = text(2_000).optional()
 
 /** A person states the outcome of an effect that is `unknown`. */
 export const settleRequest = z.strictObject({
-  /** Absent: the incident's latest gate is meant. */
+  /** The gate of the effect. If absent, the latest gate of the incident is meant. */
   gate: text(100).optional(),
   action,
   target,

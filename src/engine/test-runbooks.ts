@@ -10,7 +10,7 @@ import { compileScenarios } from '../language/scenarios/compile-scenarios.ts'
 export interface TestedRunbook {
   runbook: string
   file: string
-  /** Absent: the runbook has no scenarios. */
+  /** The file with the scenarios of the runbook; absent if there is none. */
   scenarios?: { file: string; source: Source }
   runs: ScenarioRun[]
   coverage: Coverage

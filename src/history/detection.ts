@@ -173,7 +173,7 @@ export async function sampleWantedAt(db: Queryable, incident: string): Promise<s
   return found.rows[0]?.at ?? null
 }
 
-/** Removes the mark, unless the sample was asked for again after `wantedAt`. */
+/** Records that the wanted sample has begun, unless another one was asked for after `wantedAt`. */
 export async function sampleBegun(db: Queryable, incident: string, wantedAt: string): Promise<void> {
   await db.query(
     'UPDATE runbook.incidents SET sample_wanted_at = NULL WHERE id = $1 AND sample_wanted_at = $2::timestamptz',

@@ -6,7 +6,7 @@ export interface SampledRunbook {
   runbook: string
   samples: number
   unreadable: number
-  /** Milliseconds, the latest last. */
+  /** How many milliseconds each sample took. The latest sample is the last one. */
   durations: number[]
   last: Sample
 }

@@ -33,7 +33,7 @@ export function streamOf(
     controller.error(error)
   }
   const waitForReader = (controller: ReadableStreamDefaultController) => {
-    stalled = setTimeout(() => breakOff(controller, new Error('the client takes nothing')), stalledMs)
+    stalled = setTimeout(() => breakOff(controller, new Error('the client does not read the response')), stalledMs)
   }
   return new ReadableStream<Uint8Array>(
     {

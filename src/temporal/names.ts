@@ -28,7 +28,10 @@ export function workflowType(runbook: string): string {
 /** The type of the workflow that samples a symptom. The types of incidents begin with `runbook.`, so no runbook has this one. */
 export const DETECT = 'detect'
 
-/** The id of a runbook's schedule, whose workflows have this id and the time; or of the workflow that samples one incident. */
+/**
+ * The id of the schedule that samples the runbook `about`: Temporal names its workflows by this id and their time. If
+ * `about` is an incident, the id of the workflow that samples this incident.
+ */
 export function detectionId(engine: string, about: string): string {
   return `${DETECT}/${engine}/${about}`
 }

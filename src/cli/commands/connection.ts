@@ -65,7 +65,7 @@ export function command(terminal: Terminal): Command {
   return connection
 }
 
-/** Without a terminal only the option allows it. */
+/** Whether rights of PUBLIC may be revoked. A person is asked; without a terminal, only `--revoke-from-public` allows it. */
 async function mayRevoke(terminal: Terminal, options: Options, revocations: string[]): Promise<boolean> {
   if (options.revokeFromPublic) return true
   if (!terminal.interactive) {

@@ -4,7 +4,7 @@ import { formatPlace } from '../../core/place.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { IncidentRow } from '../../history/incidents.ts'
 
-/** The round of the message that a remedy was applied; undefined for a message about a single event. */
+/** The round of a message which says that a remedy was applied; undefined for a message about something else. */
 export function roundOfApplied(place: string): number | undefined {
   const round = /^r([1-9]\d*)\/applied$/.exec(place)?.[1]
   return round === undefined ? undefined : Number(round)

@@ -22,7 +22,7 @@ export type Form =
   | 'string'
   | 'bool'
   | 'duration'
-  /** Lower case, digits and hyphens. */
+  /** A name of lower-case letters, digits and hyphens. */
   | 'name'
   /** A name that expressions know: letters, digits, `_`. */
   | 'identifier'

@@ -66,7 +66,7 @@ export const REMEDY_SECTIONS = {
       timeout: {
         form: 'duration',
         doc: 'If the action takes longer, its effect counts as unknown.',
-        default: 'that of the kind',
+        default: 'the time limit of the kind',
       },
       expect: {
         form: 'condition',

@@ -69,7 +69,7 @@ test('a body that nobody reads, or reads no further, is broken off', async () =>
   const reader = read.body.getReader()
   await reader.read()
   await expect.poll(() => read.ended.mock.calls.length).toBe(1)
-  await expect(reader.read()).rejects.toThrow('the client takes nothing')
+  await expect(reader.read()).rejects.toThrow('the client does not read the response')
 })
 
 test('short pieces are joined', async () => {

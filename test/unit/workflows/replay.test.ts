@@ -40,7 +40,7 @@ let errors: Map<string, unknown>
 beforeAll(async () => {
   quietTemporal()
   errors = await replay(await bundleOf('../../../workflows/incident.ts'), names)
-}, 60_000)
+}, 180_000)
 
 test('every case has a history', () => {
   expect(names.toSorted()).toEqual(HISTORY_CASES.map(({ name }) => name).toSorted())
