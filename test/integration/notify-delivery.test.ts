@@ -191,6 +191,65 @@ describe('the messages about an incident', () => {
   })
 })
 
+describe('a message that a gate waits', () => {
+  const texts = { message: 'a gate waits', reason: 'half of the time has passed', notified: {} }
+  /** An incident with a gate, and both messages about the gate's first round. */
+  async function waiting(group: string): Promise<string> {
+    await world.addThings(group, `${group}1`)
+    const id = await world.open('usual', group)
+    await world.atGate(id)
+    useChannels({ oncall: MESSAGE_EVENTS, 'platform-support': MESSAGE_EVENTS })
+    await recordEvents(world.engine.database, id, [
+      { place: 'r1/gate/reminder', actor: 'engine', kind: 'reminder', data: { to: ['oncall'], ...texts } },
+      { place: 'r1/gate', actor: 'engine', kind: 'escalation', data: { to: ['platform-support'], ...texts } },
+    ])
+    return id
+  }
+  const asking = (channel: string) => received(channel).filter((line) => line?.includes('a gate waits'))
+  test('is sent while the gate is open', async () => {
+    const id = await waiting('asks')
+    await deliverAll()
+    expect([asking('oncall').length, asking('platform-support').length]).toEqual([1, 1])
+    await world.decide(await world.atGate(id))
+    await world.closed(id)
+  })
+
+  test('is dropped when the gate was decided before the channel accepted it, also if a later gate waits', async () => {
+    const id = await waiting('decided')
+    await world.decide(await world.atGate(id), 'lead', { decision: 'reject' })
+    await world.closed(id)
+    await world.history.superuser.query(
+      `INSERT INTO runbook.gates SELECT (jsonb_populate_record(g, jsonb_build_object('id', $1 || '.r2', 'round', 2, 'state', 'open'))).*
+       FROM runbook.gates g WHERE id = $1 || '.r1'`,
+      [id],
+    )
+    await deliverAll()
+    expect([asking('oncall').length, asking('platform-support').length]).toEqual([0, 0])
+    expect(await textsOf(id, 'delivery')).toEqual(
+      expect.arrayContaining([expect.stringContaining('the gate is rejected by now')]),
+    )
+    // The audit at the end of other tests would find this gate.
+    await world.history.superuser.query(
+      `SET session_replication_role = replica; DELETE FROM runbook.gates WHERE round = 2; RESET session_replication_role`,
+    )
+  })
+
+  test('still tells those to whom the gate was escalated that nobody decided at all', async () => {
+    const id = await waiting('expired')
+    const [gate, why] = [`${id}.r1`, 'twice unanswered']
+    await world.history.superuser.query(`UPDATE runbook.gates SET state = 'expired', why = $2 WHERE id = $1`, [
+      gate,
+      why,
+    ])
+    await recordEvents(world.engine.database, id, [
+      { place: 'r1/gate/expired', actor: 'engine', kind: 'gate', data: { gate, state: 'expired', why } },
+    ])
+    await deliverAll()
+    expect([asking('oncall').length, asking('platform-support').length]).toEqual([0, 1])
+    await closeIncident(world.engine.database, { incident: id, outcome: 'expired', reason: why })
+  })
+})
+
 describe('an escalation to a channel that does not accept it', () => {
   test('does not keep its incident open, and is delivered later, once, after the pause that the channel asks for', async () => {
     useChannels({ 'platform-support': DEFAULT_EVENTS })

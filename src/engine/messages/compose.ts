@@ -9,6 +9,7 @@ import type { Message } from '../../core/message.ts'
 import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
 import { readGate, type GateRow } from '../../gate/gates.ts'
 import { gateId } from '../../core/incident.ts'
+import { parsePlace } from '../../core/place.ts'
 import type { Database } from '../../history/database.ts'
 import { engineId } from '../../history/engine-id.ts'
 import { readIncident, type IncidentRow } from '../../history/incidents.ts'
@@ -57,13 +58,14 @@ async function textOf(database: Database, incident: IncidentRow, place: string):
     return { event: 'applied', severity: 'info', title: `applied: ${gate?.proposal.title ?? ''}`, lines: [counts] }
   }
   const event = await readEventAt(database, incident.id, place)
-  return event ? textOfEvent(database, incident, event) : { obsolete: 'its event is no longer in the history' }
+  return event ? textOfEvent(database, incident, event, place) : { obsolete: 'its event is no longer in the history' }
 }
 
 async function textOfEvent(
   database: Database,
   incident: IncidentRow,
   event: ParsedEvent,
+  place: string,
 ): Promise<Text | { obsolete: string }> {
   switch (event.kind) {
     case 'opened':
@@ -86,12 +88,15 @@ async function textOfEvent(
         : { event: 'verified', severity: 'warning', title: `not verified: ${remedy}`, lines: [detail] }
     }
     case 'reminder':
-      return (await hasOpenGate(database, incident.id))
-        ? { event: 'reminder', severity: 'warning', title: event.data.message, lines: [event.data.reason] }
-        : { obsolete: 'no gate waits for a decision any more' }
     case 'escalation':
-    case 'announcement':
-      return { event: 'escalated', severity: 'critical', title: event.data.message, lines: [event.data.reason] }
+    case 'announcement': {
+      const { message: title, reason } = event.data
+      const over = await gateIsOver(database, incident.id, place)
+      if (over !== undefined) return { obsolete: over }
+      return event.kind === 'reminder'
+        ? { event: 'reminder', severity: 'warning', title, lines: [reason] }
+        : { event: 'escalated', severity: 'critical', title, lines: [reason] }
+    }
     case 'closed':
       return endText(event.data.outcome, event.data.reason)
     default:
@@ -165,9 +170,17 @@ async function gateOf(database: Database, id: string): Promise<GateRow | undefin
   }
 }
 
-async function hasOpenGate(database: Database, incident: string): Promise<boolean> {
-  const found = await database.query(`SELECT FROM runbook.gates WHERE incident = $1 AND state = 'open' LIMIT 1`, [
-    incident,
+/**
+ * Why a message about a gate that waits makes no sense any more; undefined if it does, and for other messages. If nobody decided at all,
+ * those to whom the gate was escalated are still told.
+ */
+async function gateIsOver(database: Database, incident: string, place: string): Promise<string | undefined> {
+  const parsed = parsePlace(place)
+  if (parsed?.kind !== 'reminder' && parsed?.kind !== 'gate-unanswered') return undefined
+  const found = await database.query<{ state: string }>('SELECT state FROM runbook.gates WHERE id = $1', [
+    gateId(incident, parsed.round),
   ])
-  return found.rowCount === 1
+  const state = found.rows[0]?.state
+  const isNews = state === 'open' || (state === 'expired' && parsed.kind === 'gate-unanswered')
+  return isNews ? undefined : `the gate is ${state ?? 'missing'} by now`
 }
