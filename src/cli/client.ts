@@ -8,6 +8,8 @@ import type { DoneRequest, SettleRequest } from '../engine/requests.ts'
 import type {
   AlertExplanations,
   AlertView,
+  DetectionReport,
+  DetectorView,
   IncidentSummary,
   IncidentView,
   Review,
@@ -127,6 +129,20 @@ export class Client {
 
   signInLink(): Promise<{ path: string; expiresAt: string }> {
     return this.#json('/v1/sign-in-links', { method: 'POST' })
+  }
+
+  async detectors(): Promise<DetectorView[]> {
+    return (await this.#json<{ detectors: DetectorView[] }>('/v1/detection')).detectors
+  }
+
+  detectionReport(since: string, runbook: string | undefined): Promise<DetectionReport> {
+    const query = new URLSearchParams({ since, ...(runbook === undefined ? {} : { runbook }) })
+    return this.#json(`/v1/detection/report?${query}`)
+  }
+
+  async pauseDetection(runbook: string, verb: 'pause' | 'resume', reason: string): Promise<DetectorView[]> {
+    const path = `/v1/detection/${encodeURIComponent(runbook)}/${verb}`
+    return (await this.#post<{ detectors: DetectorView[] }>(path, { reason })).detectors
   }
 
   async controls(): Promise<Control[]> {

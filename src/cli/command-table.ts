@@ -95,6 +95,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/alerts.ts'),
   },
   {
+    name: 'detect',
+    group: 'Run the engine:',
+    summary: 'show and pause what the engine detects by itself',
+    usage: 'list|report|pause|resume',
+    json: true,
+    load: () => import('./commands/detect.ts'),
+  },
+  {
     name: 'audit',
     group: 'Run the engine:',
     summary: 'check the history for changed or removed records',

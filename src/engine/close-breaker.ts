@@ -1,8 +1,9 @@
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
-import type { Plan } from '../core/plan.ts'
+import type { PlanRemedy } from '../core/plan.ts'
 import { breakerOf, readControls, switchControl, type Control } from '../gate/controls.ts'
 import { nearest } from '../core/nearest.ts'
+import { decidingGroups, requireGroup } from './deciding-groups.ts'
 import type { Engine } from './engine.ts'
 
 /**
@@ -25,26 +26,15 @@ export async function closeBreaker(
     )
   }
   const plans = [...engine.catalogue.byName.values()].map(({ plan }) => plan)
-  const groups = decidingGroups(plans, connection)
-  if (!person.groups.some((group) => groups.includes(group)))
-    throw new RunbookError(
-      'RUNBOOK_NOT_ALLOWED',
-      `${person.name} may not close the breaker of ${connection}. Members of these groups may: ${groups.join(', ') || '(none)'}`,
-    )
+  const groups = decidingGroups(plans, (remedy) => writesTo(remedy, connection))
+  requireGroup(person, groups, `close the breaker of ${connection}`)
   const turn = { control: breakerOf(connection), on: false, person: person.name, reason }
   if (!(await switchControl(engine.database, turn)))
     throw new RunbookError('RUNBOOK_CONFLICT', `the breaker of ${connection} is already closed`)
   return readControls(engine.database)
 }
 
-/** Groups that approve remedies on a connection, and groups that the runbooks of such remedies escalate to. */
-function decidingGroups(plans: Plan[], connection: string): string[] {
-  const groups = plans.flatMap((plan) => {
-    const remedies = Object.values(plan.remedies).filter(({ actions }) =>
-      actions.some(({ with: { connection: value } }) => value && 'lit' in value && value.lit === connection),
-    )
-    const approving = remedies.flatMap(({ approval }) => (approval.auto ? [] : approval.by))
-    return remedies.length > 0 ? [...approving, ...plan.escalate.to] : []
-  })
-  return [...new Set(groups)].sort()
+/** Whether the remedy writes to the connection. */
+function writesTo({ actions }: PlanRemedy, connection: string): boolean {
+  return actions.some(({ with: { connection: value } }) => value && 'lit' in value && value.lit === connection)
 }

@@ -12,6 +12,7 @@ import { pageRoutes } from './pages/routes.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { controlRoutes } from './routes/controls.ts'
+import { detectionRoutes } from './routes/detection.ts'
 import { effectRoutes } from './routes/effects.ts'
 import { eventRoutes, eventStreams } from './routes/events.ts'
 import { gateRoutes } from './routes/gates.ts'
@@ -75,6 +76,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
   app.route('/', alertRoutes(engine))
+  app.route('/', detectionRoutes(engine))
   app.route('/', signInLinkRoutes(engine))
   app.route('/', pageRoutes(engine, streams))
   registerOpenApi(app)

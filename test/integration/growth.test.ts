@@ -10,6 +10,7 @@ import { undoIncident } from '../../src/engine/undo.ts'
 import { readEvidenceByRef } from '../../src/engine/views/evidence.ts'
 import { inboxOf } from '../../src/engine/views/inbox.ts'
 import { incidentForReader } from '../../src/engine/views/incident-for-reader.ts'
+import { listDetectors, reportDetection } from '../../src/engine/views/detection.ts'
 import { listIncidents } from '../../src/engine/views/list.ts'
 import { readMetrics } from '../../src/engine/views/metrics.ts'
 import { openGates } from '../../src/engine/views/open-gates.ts'
@@ -150,6 +151,8 @@ async function useEverything(): Promise<void> {
     await world.things.query(`UPDATE things SET state = $1 WHERE grp = 'sampled'`, [state])
     await detect(engine, { runbook: 'sampled', limitMs: 10_000 })
   }
+  await listDetectors(engine)
+  await reportDetection(engine, { sinceMs: 86_400_000 })
   await reconcile(engine)
   for (const on of [true, false])
     await turnFreeze(world.history.applicationUrl, { on, person: 'operator', reason: 'a test' })

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type * as alertSchemas from './alert-schemas.ts'
+import type * as detectionSchemas from './detection-schemas.ts'
 import type * as gateSchemas from './gate-schemas.ts'
 import type * as runbookSchemas from './runbook-schemas.ts'
 import type * as schemas from './view-schemas.ts'
@@ -21,3 +22,6 @@ export type RunbookView = z.infer<typeof runbookSchemas.runbookView>
 export type AlertView = z.infer<typeof alertSchemas.alertView>
 export type DeliveryAnswer = z.infer<typeof alertSchemas.deliveryAnswer>
 export type AlertExplanations = z.infer<typeof alertSchemas.alertExplanations>
+export type EpisodeView = z.infer<typeof detectionSchemas.episodeView>
+export type DetectorView = z.infer<typeof detectionSchemas.detectorView>
+export type DetectionReport = z.infer<typeof detectionSchemas.detectionReport>

@@ -41,6 +41,9 @@ test('the help of every command begins with a sentence, and shows no empty defau
 test.each([
   ['breaker', 'list'],
   ['breaker', 'close'],
+  ['detect', 'list'],
+  ['detect', 'report'],
+  ['detect', 'pause'],
   ['audit', 'verify'],
   ['audit', 'checkpoint'],
   ['connection', 'prepare'],
