@@ -5,7 +5,7 @@ import { defined } from '../core/defined.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { fileProblem, tlsProblem } from './explain-connection.ts'
 import { explainRedis, movedTo, redisRemedy } from './explain-redis.ts'
-import { hostAndPort, parseRedisAddress, type RedisAddress } from './redis-address.ts'
+import { hostAndPort, nodeAddress, parseRedisAddress, type RedisAddress } from './redis-address.ts'
 import { connectRedis } from './redis-client.ts'
 import { findPrimary } from './redis-sentinel.ts'
 import type { Access, RedisTarget } from './targets.ts'
@@ -38,20 +38,6 @@ export async function openRedis(connection: string, access: Access, given: Redis
     redis.disconnect()
     if (redirects === MAX_REDIRECTS) throw redisConnectError(connection, hostAndPort(address), moved)
     address = nodeAddress(address, movedTo(moved)!)
-  }
-}
-
-/**
- * The nodes of a cluster, and the replicas of a server, share user, password and certificate. For a node that is known only by its IP
- * address, the certificate is checked against the name of the first server.
- */
-export function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {
-  const isName = /[a-z]/i.test(host) && !host.includes(':')
-  return {
-    ...seed,
-    host: host || seed.host,
-    port,
-    ...(seed.tls && isName ? { tls: { ...seed.tls, servername: host } } : {}),
   }
 }
 

@@ -15,6 +15,8 @@ export interface RedisAddress {
 export interface RedisTls {
   /** The name that the server's certificate must have. */
   servername: string
+  /** The IP address by which another server named this one. Its certificate may have this address instead of the name. */
+  ip?: string
   /** Paths of PEM files: the CA of the server's certificate, and the certificate and key of this client. */
   files: { ca?: string; cert?: string; key?: string }
 }
@@ -67,6 +69,22 @@ function tlsFiles(connection: string, access: Access | 'admin', url: URL): Redis
   if ((files.cert === undefined) !== (files.key === undefined))
     refuse('a client certificate needs both sslcert and sslkey in the address')
   return files
+}
+
+/**
+ * The address of a server that another one named: a node of a cluster, a replica, or the primary that a sentinel knows. They share user,
+ * password and certificate. For a server that is known only by its IP address, the certificate may have that address or the name in the
+ * configured address.
+ */
+export function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {
+  const isName = /[a-z]/i.test(host) && !host.includes(':')
+  const identity = isName ? { servername: host } : { ip: host }
+  return {
+    ...seed,
+    host: host || seed.host,
+    port,
+    ...(seed.tls && host ? { tls: { ...seed.tls, ...identity } } : {}),
+  }
 }
 
 export function hostAndPort({ host, port }: { host: string; port: number }): string {

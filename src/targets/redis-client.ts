@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
 import type { Redis, RedisOptions } from 'ioredis'
 import type { RedisTls } from './redis-address.ts'
 
@@ -53,10 +54,17 @@ export async function connectRedis(
 }
 
 /** The files are read for every connection, so that a renewed certificate is used without a restart. */
-async function readTlsFiles({ servername, files }: RedisTls): Promise<NonNullable<RedisOptions['tls']>> {
+async function readTlsFiles({ servername, ip, files }: RedisTls): Promise<NonNullable<RedisOptions['tls']>> {
   const contents = await Promise.all(
     Object.entries(files).map(async ([option, path]) => [option, await readFile(path)] as const),
   )
+  const checkIdentity: typeof checkServerIdentity = (_, certificate) => {
+    const mistakes = [servername, ...(ip === undefined ? [] : [ip])].map((name) =>
+      checkServerIdentity(name, certificate),
+    )
+    return mistakes.includes(undefined) ? undefined : mistakes[0]
+  }
   // TLS does not allow an IP address as the server's name. Without a name, the certificate is checked against the host.
-  return { ...(isIP(servername) ? {} : { servername }), ...Object.fromEntries(contents) }
+  const name = isIP(servername) ? {} : { servername }
+  return { ...name, checkServerIdentity: checkIdentity, ...Object.fromEntries(contents) }
 }

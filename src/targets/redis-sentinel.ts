@@ -3,7 +3,7 @@ import type { Sentinel } from '../config/config.ts'
 import { scrubSecrets } from '../config/secret.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { explainRedis } from './explain-redis.ts'
-import { hostAndPort, splitHostAndPort, type RedisAddress, type RedisTls } from './redis-address.ts'
+import { hostAndPort, nodeAddress, splitHostAndPort, type RedisAddress, type RedisTls } from './redis-address.ts'
 import { connectRedis } from './redis-client.ts'
 
 const SENTINEL_PORT = 26_379
@@ -22,10 +22,7 @@ export async function findPrimary(
   for (const text of sentinel.addresses) {
     const server = splitHostAndPort(text, SENTINEL_PORT)
     const asked = await askSentinel(server, sentinel, address.tls)
-    if ('primary' in asked) {
-      const { host, port } = asked.primary
-      return { ...address, host, port, ...(address.tls ? { tls: { ...address.tls, servername: host } } : {}) }
-    }
+    if ('primary' in asked) return nodeAddress(address, asked.primary)
     answered ||= asked.answered
     failures.push(`${hostAndPort(server)}: ${asked.why}`)
   }

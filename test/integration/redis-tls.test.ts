@@ -5,8 +5,11 @@ import { resolveSecret } from '../../src/config/secret.ts'
 import { doctorConnections } from '../../src/engine/setup/doctor-connections.ts'
 import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
 import { freePort } from '../../src/stack/ports.ts'
+import { connectServer } from '../../src/targets/open-redis.ts'
+import { nodeAddress, parseRedisAddress } from '../../src/targets/redis-address.ts'
 import { makeCertificate, type Certificate } from '../support/certificates.ts'
 import { bullmqConnection, check, openTestTargets } from '../support/connections.ts'
+import { eventually } from '../support/effects-world.ts'
 import { startRedisServer } from '../support/redis-server.ts'
 import { openssl, pathOf, redis7, skipWithout } from '../support/server-programs.ts'
 import { serverDir } from '../support/spawned-server.ts'
@@ -28,17 +31,22 @@ afterEach(async () => {
 
 /** The port with TLS of a new server. */
 async function start(files: Certificate, settings: Record<string, string> = {}): Promise<number> {
-  const port = await freePort([])
-  const server = await startRedisServer(pathOf(program), {
-    'tls-port': String(port),
+  return (await startBoth(files, settings)).tlsPort
+}
+
+/** A new server with two ports: the one of `admin` without TLS, and `tlsPort`. */
+async function startBoth(files: Certificate, settings: Record<string, string> = {}, sentinel = false) {
+  const tlsPort = await freePort([])
+  const tls = {
+    'tls-port': String(tlsPort),
     'tls-cert-file': files.cert,
     'tls-key-file': files.key,
     'tls-ca-cert-file': files.ca,
     'tls-auth-clients': 'no',
-    ...settings,
-  })
+  }
+  const server = await startRedisServer(pathOf(program), { ...tls, ...settings }, { sentinel })
   cleanups.push(() => server.stop())
-  return port
+  return { admin: server.admin, tlsPort }
 }
 
 async function ask(url: string) {
@@ -137,4 +145,50 @@ test('an address by IP is checked against the IP addresses of the certificate', 
   expect(await ask(`rediss://127.0.0.1:${await start(files)}${trusting(files)}`)).toMatchObject({ status: 'ok' })
   const { error } = await ask(`rediss://127.0.0.1:${await start(good)}${trusting(good)}`)
   expect(error).toContain('Use a host name of the certificate')
+})
+
+// Servers name each other by IP address. Certificates have the host name or that address.
+describe.each(['localhost', '127.0.0.1'])('with certificates for %s', (name) => {
+  const files = () => makeCertificate(pathOf(ssl), folder.dir, name)
+
+  test('a Redis Cluster is read on the node that has the queue', async () => {
+    const certificate = await files()
+    const settings = { 'cluster-enabled': 'yes', 'tls-cluster': 'yes', 'tls-replication': 'yes' }
+    const nodes = await Promise.all([0, 1].map(() => startBoth(certificate, settings)))
+    for (const [i, { admin }] of nodes.entries())
+      await admin.call('CLUSTER', 'ADDSLOTSRANGE', i * 8_192, i * 8_192 + 8_191)
+    await nodes[0]!.admin.call('CLUSTER', 'MEET', '127.0.0.1', nodes[1]!.tlsPort)
+    await eventually('the cluster is complete', async () =>
+      /cluster_state:ok[^]*cluster_known_nodes:2/.test(String(await nodes[0]!.admin.call('CLUSTER', 'INFO'))),
+    )
+    const addresses = new Set<string>()
+    for (const { tlsPort } of nodes) {
+      const url = `rediss://${name}:${tlsPort}${trusting(certificate)}`
+      const targets = openTestTargets({ c: bullmqConnection(url, { prefix: '{maestro}' }) })
+      cleanups.push(() => targets.close())
+      expect(await check(targets, 'bullmq.queue')).toMatchObject({ status: 'ok', result: { exists: false } })
+      addresses.add((await targets.bullmq('c', 'read')).address.split(':').at(-1)!)
+    }
+    expect(addresses.size).toBe(1)
+  })
+
+  test('the primary that a sentinel names is read', async () => {
+    const certificate = await files()
+    const primary = await startBoth(certificate, { 'tls-replication': 'yes' })
+    const sentinel = await startBoth(certificate, { 'tls-replication': 'yes' }, true)
+    await sentinel.admin.call('SENTINEL', 'MONITOR', 'main', '127.0.0.1', primary.tlsPort, '1')
+    const addresses = [`${name}:${sentinel.tlsPort}`]
+    const url = `rediss://${name}:1${trusting(certificate)}`
+    const targets = openTestTargets({ c: bullmqConnection(url, { sentinel: { name: 'main', addresses } }) })
+    cleanups.push(() => targets.close())
+    const evidence = await check(targets, 'bullmq.queue')
+    expect(evidence, evidence.error).toMatchObject({ status: 'ok', result: { exists: false } })
+  })
+})
+
+test('the certificate of a server that is named by its IP address must have that address or the configured name', async () => {
+  const other = await makeCertificate(pathOf(ssl), folder.dir, 'redis.example.com')
+  const seed = parseRedisAddress('c', 'read', `rediss://localhost:1${trusting(other)}`)
+  const named = nodeAddress(seed, { host: '127.0.0.1', port: await start(other) })
+  await expect(connectServer('c', 'read', named)).rejects.toThrow('its TLS certificate is not trusted')
 })

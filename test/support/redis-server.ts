@@ -43,7 +43,7 @@ export async function startRedisServer(
   })
   admin.on('error', () => {})
   const known = /6\.2/.test(program) ? without(options, 'enable-debug-command') : options
-  const lines = login.sentinel ? { bind: '127.0.0.1', port: String(port), dir } : known
+  const lines = login.sentinel ? { bind: '127.0.0.1', port: String(port), dir, ...settings } : known
   const file = join(dir, 'redis.conf')
   await writeFile(
     file,
