@@ -4,6 +4,7 @@ import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { listParameter, recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
+import { uncountedWrites } from '../../src/language/compile/sql.ts'
 import { previewWith, type Action } from './action.ts'
 import { capRows } from '../limit-result.ts'
 import { readRows, tryToParse, type FoundRows } from './read-rows.ts'
@@ -32,9 +33,14 @@ function declaredWrite(parameters: JsonObject): GuardedWrite {
     connection: textParameter(parameters, 'connection'),
     rows: wholeParameter(parameters, 'rows', 1),
     update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
-    what: changedTables(recordParameter(parameters, 'tables')),
+    what: changedTables(recordParameter(parameters, 'tables')) + uncounted(textParameter(parameters, 'sql')),
     needs: grantsOfAction('sql.execute', parameters),
   }
+}
+
+function uncounted(sql: string): string {
+  const writes = uncountedWrites(sql)
+  return writes.length > 0 ? ` (rows of ${writes.join(' and ')} inside WITH are not counted)` : ''
 }
 
 function changedTables(tables: JsonObject): string {
@@ -54,15 +60,20 @@ async function describe(
   const pairs = rows.map(beforeAndAfter)
   const capped = await capRows(pairs, {}, redact)
   const { rows: visible } = capped as unknown as { rows: ActionPreview['rows'] & object }
+  const writes = uncountedWrites(textParameter(parameters, 'sql')).join(' and ')
+  const warnings = [
+    ...(count === wanted
+      ? []
+      : [`${count} rows match now, but the write must change exactly ${wanted}: it would probably be refused now`]),
+    ...(writes === ''
+      ? []
+      : [`only the rows of the main statement are counted: the ${writes} inside WITH may change more rows than shown`]),
+  ]
   return {
     rows: visible,
     count,
     undo: undoOf(parameters, params),
-    ...(count === wanted
-      ? {}
-      : {
-          warning: `${count} rows match now, but the write must change exactly ${wanted}: it would probably be refused now`,
-        }),
+    ...(warnings.length > 0 ? { warning: warnings.join('; ') } : {}),
   }
 }
 

@@ -199,6 +199,19 @@ describe('its preview', () => {
     })
   })
 
+  test('warns that rows which are changed inside WITH are not counted, and the effect says so', async () => {
+    await addRun(world, 'with')
+    const sql = SQL.replace('INSERT', 'WITH more AS (INSERT INTO outbox (run_id, kind) SELECT $1, $3) INSERT')
+    expect(await preview(enqueue('with', { sql }))).toMatchObject({
+      warning:
+        'only the rows of the main statement are counted: the INSERT inside WITH may change more rows than shown',
+    })
+    expect(await apply(await openTestGate(world), 'with', { sql })).toMatchObject({
+      effect: { result: 'applied', detail: expect.stringContaining('rows of INSERT inside WITH are not counted') },
+    })
+    expect(await outbox()).toHaveLength(2)
+  })
+
   test('shows the error of the server about the statement', async () => {
     await addRun(world, 'wrong')
     expect(await preview(enqueue('wrong', { sql: SQL.replace('kind)', 'knd)') }))).toMatchObject({

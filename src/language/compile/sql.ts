@@ -67,6 +67,13 @@ export function writeProblems(sql: string): SqlProblem[] {
     : []
 }
 
+/** The writes inside WITH or parentheses, such as `DELETE`. PostgreSQL counts only the rows of the main statement. */
+export function uncountedWrites(sql: string): string[] {
+  const tokens = tokensOf(sql)
+  const found = tokens.filter(({ word }, i) => WRITES.has(word) && tokens[i - 1]?.word === '(')
+  return [...new Set(found.map(({ word }) => word.toUpperCase()))]
+}
+
 const isCommand = (word: string) => WRITES.has(word) || READS.has(word)
 /** Before these, UPDATE and DELETE are parts of another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
 const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])

@@ -10,7 +10,7 @@ export const sqlExecute: Kind = {
   summary: 'Runs one INSERT, UPDATE, DELETE or MERGE of your own, for writes that `sql.update` cannot express.',
   doc: `The runbook has the statement and its preview; values are passed as \`params\` (\`$1\`, \`$2\` …), never as SQL text. \`sql\` must use all of them; \`preview\` and \`undo\` use those that they need.
 
-You write the guard: \`WHERE\` must select the row and compare the values that the diagnosis has read. If the statement changes a different number of rows than \`rows\`, it is rolled back and the effect is \`refused\`. The compiler refuses an UPDATE or DELETE without WHERE.
+You write the guard: \`WHERE\` must select the row and compare the values that the diagnosis has read. If the statement changes a different number of rows than \`rows\`, it is rolled back and the effect is \`refused\`. Only the rows of the main statement count: rows that an INSERT, UPDATE or DELETE inside WITH changes are not counted, and the gate warns about them. The compiler refuses an UPDATE or DELETE without WHERE.
 
 \`preview\` is a SELECT of the rows that would be changed. It runs with read credentials. If it returns a different number of rows than \`rows\`, the gate shows a warning. A column \`new_state\` is shown as the new value of the column \`state\`.
 
