@@ -17,7 +17,7 @@ export const sqlExecuteAction: Action = {
     const params = listParameter(parameters, 'params')
     return previewWith(displaySql(textParameter(parameters, 'sql'), params), async () => {
       const target = await targets.postgres(textParameter(parameters, 'connection'), 'read')
-      // The action that undoes such a statement has no preview SELECT.
+      // An action that undoes an `sql.execute` has no `preview`, so there are no rows to show.
       const { preview } = parameters
       const select = typeof preview === 'string' ? withUsedValues(preview, params) : undefined
       return readRows(target, select, async (client, found) => {

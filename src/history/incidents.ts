@@ -100,7 +100,7 @@ export interface StartedIncident {
   planDigest: string
   inputs: JsonObject
   workflowId: string
-  /** Null until it is recorded, and for incidents from before runs were recorded. */
+  /** The id of the workflow's run. Null until the run is recorded, and for incidents from before runs were recorded. */
   runId: string | null
   /** False for incidents from before runs were recorded: their workflow's id is the incident's. */
   hasNonce: boolean

@@ -127,7 +127,7 @@ async function obtainProgram(program: Program, ways: Ways, say: Log): Promise<Fo
   return other ?? (await tryWays(program, ways.other, failures, say)) ?? { failures }
 }
 
-/** Each way in turn, until one gives a program that runs. */
+/** Tries each way in turn, until one of them gives a program that runs. */
 async function tryWays(
   program: Program,
   ways: readonly Way[],

@@ -125,7 +125,7 @@ function isOver({ outcome }: OpenEpisode): boolean {
 async function openIncident(engine: Engine, detected: Detected, episode: OpenEpisode): Promise<string> {
   const requester = `detect:${detected.runbook}`
   const { incident, created, quiet } = await trigger(engine, { type: detected.type, inputs: {}, requester })
-  // If the worker died after it had opened the incident and before it recorded it, this sample has joined it.
+  // An earlier attempt may have opened the incident and died before the opening was recorded. Then this sample has joined that incident.
   const isOwn = created || (await readIncident(engine.database, incident)).requester === requester
   const state = quiet ? 'quiet' : isOwn ? 'opened' : 'joined'
   await setEpisode(engine.database, episode.id, state, incident)

@@ -72,7 +72,7 @@ export class Names {
     this.#broken.add(name)
   }
 
-  /** The names that can be used where these names are known. */
+  /** The names of this list whose expressions read only names of `types`. */
   usableWith(types: Record<string, unknown>): string[] {
     return [...this.#entries]
       .filter(([, { reads }]) => [...reads].every((read) => Object.hasOwn(types, read)))
