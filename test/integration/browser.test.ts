@@ -223,6 +223,21 @@ describe('while a person reads', () => {
     expect(await page.title()).toBe(`(1) ${id} test-run`)
   })
 
+  test('a page that the server gave no stream says so, and follows the incident as soon as it gets one', async () => {
+    const { id } = await proposed()
+    const { page } = await phoneOf(browser, world, 'operator')
+    let refused = 0
+    await page.route('**/events?*', (route) => {
+      refused += 1
+      return refused === 1 ? route.fulfill({ status: 429 }) : route.continue()
+    })
+    await page.goto(`/incidents/${id}`)
+    await page.getByText('This page does not update itself now').waitFor()
+    await addNote(world.engine, world.engine.people.lead!, id, 'a later note')
+    await page.getByText('lead: a later note').waitFor({ timeout: 10_000 })
+    expect(await page.getByText('This page does not update itself now').isVisible()).toBe(false)
+  })
+
   test('a session that ended disables the buttons and asks to sign in again', async () => {
     const { id } = await proposed()
     const { page } = await phoneOf(browser, world, 'operator')

@@ -107,6 +107,22 @@ describe('an incident', () => {
     expect(text).toMatch(/status<\/bdi>: <bdi>RUNNING<\/bdi> → <bdi>FAILED/)
   })
 
+  test('with 20 targets, each with a long statement, it is a page of at most 100 kB that shows every one', async () => {
+    const keys = Array.from({ length: 20 }, (_, n) => `run-${n}-${'x'.repeat(40)}`)
+    const id = await openIncident(world)
+    const targets = keys.map((key) => ({ key, item: null, lock: `${id}/${key}` }))
+    await openTestGate(
+      world,
+      id,
+      1,
+      keys.map((key) => update(key)),
+      { targets, affected: 20 },
+    )
+    const { text } = await operator.get(`/incidents/${id}`)
+    for (const key of keys) expect(text).toContain(`WHERE id = &#39;${key}&#39;`)
+    expect(text.length).toBeLessThan(100_000)
+  })
+
   test('a person who may not decide sees why, and no button', async () => {
     const { id } = await proposed()
     for (const [person, why] of [

@@ -11,6 +11,6 @@ export interface PageContext {
 }
 
 export function pageContext({ config }: Pick<Engine, 'config'>, session?: Session): PageContext {
-  const { environment = 'environment not named', pages } = config
+  const { environment = 'this installation', pages } = config
   return { environment, colour: pages.colour, session, now: Date.now() }
 }

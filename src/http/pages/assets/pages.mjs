@@ -1,6 +1,7 @@
 // Keeps a page up to date. Everything on the pages works without this script too.
 
 const RELOAD_DELAY_MS = 200
+const RETRY_MS = 5_000
 
 const { now, events, every } = document.body.dataset
 /** How far the clock of this device is ahead of the server's. */
@@ -59,14 +60,18 @@ function countChosen() {
   for (const count of document.querySelectorAll('[data-chosen]')) if (boxes.length > 0) count.textContent = chosen
 }
 
-/** Loads the page again and replaces the parts that changed. */
+/** Loads the page again and replaces the parts that changed. Returns whether more can change. */
 async function refresh() {
   const answer = await fetch(location.href, { headers: { accept: 'text/html' } })
   if (answer.redirected) {
     closeGate('You are signed out.')
-    return tell('You are signed out: reload the page to sign in again.')
+    tell('You are signed out: reload the page to sign in again.')
+    return false
   }
-  if (answer.status === 409) return closeGate('This proposal has changed, was decided, or no longer waits.')
+  if (answer.status === 409) {
+    closeGate('This proposal has changed, was decided, or no longer waits.')
+    return false
+  }
   if (!answer.ok) throw new Error(`status ${answer.status}`)
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
   document.title = fresh.title
@@ -74,6 +79,7 @@ async function refresh() {
   localTimes()
   countDown()
   countChosen()
+  return fresh.body.dataset.events !== undefined
 }
 
 function replacePart(old, part) {
@@ -105,10 +111,13 @@ function follow(address) {
   const source = new EventSource(address)
   source.addEventListener('open', () => tell(''))
   source.addEventListener('change', refreshSoon)
-  source.addEventListener('error', () => {
+  source.addEventListener('error', async () => {
     if (source.readyState !== EventSource.CLOSED) return tell('The connection is lost. What you see may be old.')
-    // The server ended the stream: the incident is closed, or nobody is signed in any more.
-    refreshSoon()
+    // The incident was closed, nobody is signed in any more, or the server has too many streams: then another attempt is made later.
+    const mayChange = await refresh().catch(() => true)
+    if (!mayChange) return
+    tell('This page does not update itself now. It tries again.')
+    setTimeout(() => follow(address), RETRY_MS)
   })
 }
 
