@@ -1,6 +1,7 @@
 import { defined } from '../core/defined.ts'
 import { z } from 'zod'
 import type { JsonObject } from '../core/json.ts'
+import { EXAMPLE } from './example.ts'
 import { configSchema } from './schema.ts'
 
 /** A level of `runbook.config.yaml`, or one kind of connection. */
@@ -46,6 +47,12 @@ export function configurationReference(): string {
     'The API and the worker load this file, `.runbook/env` and the runbooks again when one of them changes, `policy` included. They do so only',
     'if nothing has an error; otherwise they keep the version that they use, and `runbook list`, `show` and `doctor` say so. Changes of',
     '`database`, `temporal` and `signing`, and of the variables of the process itself, need a restart; for the first three, `runbook doctor` says so.',
+    '',
+    'A whole example. What is left out has its default:',
+    '',
+    '```yaml',
+    EXAMPLE.trimEnd(),
+    '```',
     '',
     ...configuration().flatMap(({ name, doc, fields }) => [
       `## ${name}`,

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { configuration, configurationReference } from '../../config/reference.ts'
+import { ERROR_CODES } from '../../core/error-codes.ts'
 import { RunbookError } from '../../core/errors.ts'
 import { FUNCTIONS, functionNamed } from '../../language/expressions/functions.ts'
 import { LOOPS } from '../../language/expressions/loops.ts'
@@ -10,10 +11,14 @@ import { reference } from '../../language/reference.ts'
 import { RULES } from '../../language/rules.ts'
 import { SECTIONS } from '../../language/structure/fields.ts'
 import type { SectionName } from '../../language/structure/form.ts'
+import { COMMANDS } from '../command-table.ts'
+import { isErrorCode } from '../exit-codes.ts'
 import { pageOf, printLines } from '../output.ts'
 import {
+  explainCommand,
   explainConfigField,
   explainConfiguration,
+  explainErrorCode,
   explainField,
   explainFunction,
   explainKind,
@@ -28,9 +33,12 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('explain')
     .description(
-      'Explain a check or action kind, a section or field of a runbook, a function of expressions, a lint rule, or a part of runbook.config.yaml. Without a name, list them all.',
+      'Explain a check or action kind, a section or field of a runbook, a function of expressions, a lint rule, a part of runbook.config.yaml, a command, or the code of an error. Without a name, list them all.',
     )
-    .argument('[name]', 'such as sql.query, remedy, despite, orElse, unused-remedy or connections')
+    .argument(
+      '[name]',
+      'such as sql.query, remedy, despite, orElse, unused-remedy, connections, postgres, approve or RUNBOOK_CONFIG',
+    )
     .option('--all', 'print the whole language reference as Markdown')
     .option('--configuration', 'print the whole reference of runbook.config.yaml as Markdown')
     .addHelpText(
@@ -51,12 +59,20 @@ export function command(terminal: Terminal): Command {
     })
 }
 
+/** What has this name. A command may have the name of something else too, and then both are explained. */
 function explain(name: string, page: Page): string[] | undefined {
+  const entry = COMMANDS.find((one) => one.name === name)
+  const blocks = [explainPart(name, page), entry && explainCommand(entry, page)].filter((one) => one !== undefined)
+  return blocks.length === 0 ? undefined : blocks.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]))
+}
+
+function explainPart(name: string, page: Page): string[] | undefined {
   const kind = kindNamed(name)
   if (kind) return explainKind(kind, page)
   if (Object.hasOwn(SECTIONS, name)) return explainSection(name as SectionName, page)
   if (Object.hasOwn(RULES, name)) return explainRule(name as keyof typeof RULES, page)
   if (sectionsWith(name).length > 0) return explainField(name, page)
+  if (isErrorCode(name)) return explainErrorCode(name, page)
   const entry = Object.hasOwn(LOOPS, name) ? LOOPS[name] : functionNamed(name)
   if (entry) return explainFunction(entry, page)
   return explainConfiguration(name, page) ?? explainConfigField(name, page)
@@ -69,6 +85,8 @@ function allNames(): string[] {
     ...Object.values(SECTIONS).flatMap(({ fields }) => Object.keys(fields)),
     ...Object.keys(RULES),
     ...Object.keys(LOOPS),
+    ...COMMANDS.map((one) => one.name),
+    ...Object.keys(ERROR_CODES),
     ...FUNCTIONS.map((one) => one.name),
     ...configuration().flatMap((one) => [one.name, ...one.fields.map((field) => field.name)]),
   ]

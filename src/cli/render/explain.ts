@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { ERROR_CODES, type ErrorCode } from '../../core/error-codes.ts'
+import { RunbookError } from '../../core/errors.ts'
 import { visibleLines } from '../../core/displayable.ts'
 import { configuration, fieldText as configText, type ConfigSection } from '../../config/reference.ts'
 import type { CelFunction } from '../../language/expressions/cel-function.ts'
@@ -10,6 +12,8 @@ import { formText, resultRows } from '../../language/reference.ts'
 import { RULES, type Rule } from '../../language/rules.ts'
 import { SECTIONS, sectionsOfSameFile } from '../../language/structure/fields.ts'
 import type { Field, SectionName } from '../../language/structure/form.ts'
+import { COMMANDS, type CommandEntry } from '../command-table.ts'
+import { exitCodeOf } from '../exit-codes.ts'
 import { pad, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
@@ -34,6 +38,15 @@ export function explainTopics(page: Page): string[] {
       configuration().map(({ name, doc }) => [name, doc] as const),
       page,
     ),
+    '',
+    ...listed(
+      'Commands',
+      COMMANDS.map(({ name, summary }) => [name, summary] as const),
+      page,
+    ),
+    '',
+    page.colours.bold('Errors'),
+    ...wrap(Object.keys(ERROR_CODES).join(', '), page.width - 2).map((text) => `  ${text}`),
     '',
     page.colours.bold('Functions of expressions'),
     ...wrap(functions.join(', '), page.width - 2).map((text) => `  ${text}`),
@@ -88,9 +101,11 @@ export function sectionsWith(field: string): SectionName[] {
   return (Object.keys(SECTIONS) as SectionName[]).filter((name) => Object.hasOwn(SECTIONS[name].fields, field))
 }
 
-/** A section of `runbook.config.yaml`, with each of its kinds if it has any. */
+/** A section of `runbook.config.yaml`, with each of its kinds if it has any, or the kind of this name. */
 export function explainConfiguration(name: string, page: Page): string[] | undefined {
-  const parts = configuration().filter((part) => part.name === name || part.name.startsWith(`${name}: `))
+  const parts = configuration().filter(
+    (part) => part.name === name || part.name.startsWith(`${name}: `) || part.name.endsWith(`: ${name}`),
+  )
   return separated(parts.map((part) => [...wrap(part.doc, page.width), '', ...configFields(part, page)]))
 }
 
@@ -107,6 +122,19 @@ function configFields({ name, fields }: ConfigSection, page: Page): string[] {
 
 function separated(blocks: string[][]): string[] | undefined {
   return blocks.length === 0 ? undefined : blocks.flatMap((lines, i) => (i === 0 ? lines : ['', ...lines]))
+}
+
+export function explainErrorCode(code: ErrorCode, page: Page): string[] {
+  const exit = exitCodeOf(new RunbookError(code, ''))
+  return [page.colours.bold(`${code}, an error (exit code ${exit})`), '', ...wrap(ERROR_CODES[code], page.width)]
+}
+
+export function explainCommand({ name, summary, usage }: CommandEntry, page: Page): string[] {
+  return [
+    page.colours.bold(`runbook ${name} ${usage}`.trimEnd()),
+    '',
+    ...wrap(`${summary}. "runbook ${name} --help" shows its options and examples.`, page.width),
+  ]
 }
 
 export function explainFunction(entry: Pick<CelFunction, 'signature' | 'summary' | 'example'>, page: Page): string[] {

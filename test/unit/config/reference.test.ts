@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { loadConfig } from '../../../src/config/load-config.ts'
+import { NO_POLICY } from '../../../src/core/policy.ts'
 import { configuration, configurationReference, configurationSchema } from '../../../src/config/reference.ts'
 
 const root = new URL('../../../', import.meta.url)
@@ -54,4 +58,15 @@ test('the schema accepts our own configuration, and refuses misspelt and missing
   expect(valid({ ...ours(), peple: {} })).toBe(false)
   expect(valid({ ...ours(), connections: { db: { kind: 'postgres' } } })).toBe(false)
   expect(valid({ ...ours(), connections: { db: { kind: 'mysql', read: '${DB}' } } })).toBe(false)
+})
+
+test('the page begins with a whole example, which loads', () => {
+  const [, example] = /```yaml\n([^]*?)```/.exec(configurationReference())!
+  expect(configurationReference().indexOf('```yaml')).toBeLessThan(configurationReference().indexOf('## configuration'))
+  const folder = mkdtempSync(join(tmpdir(), 'configuration-'))
+  mkdirSync(join(folder, 'runbooks'))
+  writeFileSync(join(folder, 'runbook.config.yaml'), example!)
+  const config = loadConfig({ cwd: folder, env: {} })
+  expect(Object.keys(config.connections)).toEqual(['shop-db', 'shop-queue', 'gateway', 'shop-logs'])
+  expect(config.policy).not.toEqual(NO_POLICY)
 })
