@@ -2,7 +2,7 @@ import { digest } from '../core/canonical.ts'
 import { defined } from '../core/defined.ts'
 import type { Json } from '../core/json.ts'
 import { IR_VERSION } from '../core/plan.ts'
-import type { Plan } from '../core/plan.ts'
+import type { Plan, PlanAction } from '../core/plan.ts'
 import { compileCauses, compileOtherwise } from './compile/causes.ts'
 import { compileChecks } from './compile/checks.ts'
 import { condition } from './compile/context.ts'
@@ -174,7 +174,15 @@ function refuseTooLarge(reporter: Reporter, runbook: Section, plan: Plan): void 
   }
   const events = worstCaseEvents(plan)
   if (events > MAX_EVENTS) {
-    const message = `In the worst case an incident has ${events} workflow events; the maximum is ${MAX_EVENTS}. Lower maxTargets or rounds.total, or use fewer checks.`
+    const asked = Object.values(plan.remedies).find((one) => one.for && one.actions.some(isAskedForEach))
+    const hint = asked
+      ? `The manual step of ${asked.name} is done for each target: write "once: true" if one is enough. Or lower`
+      : 'Lower'
+    const message = `In the worst case an incident has ${events} workflow events; the maximum is ${MAX_EVENTS}. ${hint} maxTargets or rounds.total, or use fewer checks.`
     reporter.error('too-many-events', runbook.at('runbook'), message)
   }
+}
+
+function isAskedForEach({ kind, once }: PlanAction): boolean {
+  return kind === 'manual' && !once
 }

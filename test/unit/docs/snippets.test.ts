@@ -97,10 +97,26 @@ describe('each recipe of the cookbook compiles without problems', () => {
     expect([...new Set(numbers)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  test.each(recipes.map(({ heading, text }) => [heading, text]))('%s', (_, text) => {
+  const compileRecipe = (text: string) => {
     const missing = Object.entries(REST).filter(([field]) => !new RegExp(`^${field}:`, 'm').test(text))
     const runbook = `${missing.map(([, line]) => line).join('\n')}\n${text}`
-    const { problems } = compileRunbook(runbook, { file: 'recipe.yaml', connections, channels: ['oncall'] })
-    expect(renderText(problems)).toBe('')
+    return compileRunbook(runbook, { file: 'recipe.yaml', connections, channels: ['oncall'] })
+  }
+
+  test.each(recipes.map(({ heading, text }) => [heading, text]))('%s', (_, text) => {
+    expect(renderText(compileRecipe(text).problems)).toBe('')
+  })
+
+  const batches = recipes.find(({ heading }) => heading.startsWith('6.'))!.text
+  const withStep = (once: string) =>
+    batches.replace('    do:\n', `    do:\n      - { action: manual, ${once}with: { instructions: Tell the shop } }\n`)
+
+  test('a manual step fits into the remedy with many targets', () => {
+    expect(renderText(compileRecipe(withStep('once: true, ')).problems)).toBe('')
+  })
+
+  test('a manual step for each of many targets is refused, and the message says what to write', () => {
+    const [problem] = compileRecipe(withStep('')).problems
+    expect(problem?.message).toContain('The manual step of retry-later is done for each target: write "once: true"')
   })
 })
