@@ -1,6 +1,7 @@
 import { configurationReference, configurationSchema } from '../../src/config/reference.ts'
 import { reference } from '../../src/language/reference.ts'
 import { runbookSchema, scenariosSchema } from '../../src/language/schema.ts'
+import { apiPage } from './api-page.ts'
 import { architecture } from './import-table.ts'
 import { ruleExamples } from './rule-examples.ts'
 
@@ -17,6 +18,7 @@ export const GENERATED_FILES: Record<string, () => string> = {
   'schema/configuration.json': () => json(configurationSchema()),
   'docs/reference.md': reference,
   'docs/configuration.md': configurationReference,
+  'docs/api.md': apiPage,
   'ARCHITECTURE.md': architecture,
   'src/cli/render/rule-examples.json': () => json(ruleExamples()),
 }

@@ -93,9 +93,16 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
 
 function registerOpenApi(app: OpenAPIHono<ApiEnv>): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' })
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Maestro runbooks', version: '1', license: { name: 'Apache-2.0' } },
-    security: [{ token: [] }],
-  })
+  app.doc31('/openapi.json', ABOUT)
+}
+
+const ABOUT = {
+  openapi: '3.1.0',
+  info: { title: 'Maestro runbooks', version: '1', license: { name: 'Apache-2.0' } },
+  security: [{ token: [] }],
+}
+
+/** The document that the API serves at /openapi.json. */
+export function apiDocument(app: OpenAPIHono<ApiEnv>): ReturnType<typeof app.getOpenAPI31Document> {
+  return app.getOpenAPI31Document(ABOUT)
 }
