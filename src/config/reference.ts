@@ -19,7 +19,14 @@ export function configurationSchema(): JsonObject {
 const TOP = 'configuration'
 
 /** Every setting of `runbook.config.yaml`, outermost first. A level that several kinds of connections have is listed once. */
-export function configuration(): ConfigSection[] {
+export function configuration(): readonly ConfigSection[] {
+  return (known ??= readConfiguration())
+}
+
+/** Making the JSON Schema takes long, and it never changes. */
+let known: ConfigSection[] | undefined
+
+function readConfiguration(): ConfigSection[] {
   const all = sections(TOP, 'The top level of `runbook.config.yaml`.', configurationSchema())
   const isSame = (a: ConfigSection, b: ConfigSection) => JSON.stringify(a.fields) === JSON.stringify(b.fields)
   const unique = all.filter(
