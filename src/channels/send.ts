@@ -5,6 +5,7 @@ import { isRunbookError, messageOf } from '../core/errors.ts'
 import type { Message } from '../core/message.ts'
 import { sendByEmail } from './email.ts'
 import { sendToPagerduty } from './pagerduty.ts'
+import { postToSlack } from './slack-app.ts'
 import { sendToSlackWebhook } from './slack-webhook.ts'
 import { sendToWebhook } from './webhook.ts'
 
@@ -12,10 +13,13 @@ import { sendToWebhook } from './webhook.ts'
  * Sends a message to one channel. Throws `RUNBOOK_UNREACHABLE` when the channel does not accept it (`post.ts` describes
  * `detail`), and `RUNBOOK_CONFIG` where its address or a secret is wrong.
  */
-export function sendMessage(name: string, channel: Channel, message: Message): Promise<void> {
+export async function sendMessage(name: string, channel: Channel, message: Message): Promise<void> {
   switch (channel.kind) {
     case 'slack':
       return sendToSlackWebhook(name, channel, message)
+    case 'slackApp':
+      await postToSlack(name, channel, message)
+      return
     case 'webhook':
       return sendToWebhook(name, channel, message)
     case 'email':

@@ -26,11 +26,17 @@ const pagerduty = z.strictObject({
     .describe('The address of the Events API; `https://events.eu.pagerduty.com` for accounts in the EU.'),
 })
 
-const ADDRESSES = ['slack', 'webhook', 'email', 'pagerduty'] as const
+const ADDRESSES = ['slack', 'slackApp', 'webhook', 'email', 'pagerduty'] as const
 
 const channel = z
   .strictObject({
     slack: reference.optional().describe('The address of an incoming webhook of Slack, as a reference.'),
+    slackApp: plain
+      .regex(/^(?:C|D|G|U|W)[A-Z0-9]{2,30}$/, 'write the id of the Slack channel or user, such as C0123ABCD')
+      .optional()
+      .describe(
+        'The id of a Slack channel, or of a user for direct messages. The app of the section `slack` posts there, with buttons, and edits its messages.',
+      ),
     webhook: webhook.optional().describe('An HTTP service of your own. Each message is JSON and signed.'),
     email: email.optional().describe('E-mail.'),
     pagerduty: pagerduty
@@ -41,7 +47,7 @@ const channel = z
       .min(1)
       .optional()
       .describe(
-        'What the channel gets messages about: `opened`, `gate` (a proposal waits for a decision), `reminder`, `decided`, `applied`, `verified`, `escalated`, `failed`, `closed`. Default: all but `opened` and `applied`; for PagerDuty `gate`, `escalated`, `failed` and `closed`. `decided`, `applied`, `verified` and `closed` go to channels that have had a message about the incident before.',
+        'What the channel gets messages about: `opened`, `gate` (a proposal waits for a decision), `reminder`, `decided`, `applied`, `verified`, `escalated`, `failed`, `closed`. Default: all but `opened` and `applied`; for `slackApp` `gate`, `reminder`, `escalated` and `failed`, because its messages are edited; for PagerDuty `gate`, `escalated`, `failed` and `closed`. `decided`, `applied`, `verified` and `closed` go to channels that have had a message about the incident before.',
       ),
   })
   .refine(
@@ -53,6 +59,23 @@ export const channels = z
   .record(names, channel)
   .default({})
   .describe('The destinations of messages, by the names that `groups`, `escalate.to` and `notify` use.')
+
+/** The Slack app that posts messages with buttons. */
+export const slack = z
+  .strictObject({
+    token: reference.describe("The app's bot token, as a reference. Its scope is `chat:write`."),
+    signingSecret: reference.describe(
+      "The app's signing secret, as a reference. It proves that clicks, which arrive at `/v1/slack/interactivity`, come from Slack.",
+    ),
+    api: address
+      .refine((text) => URL.canParse(text), 'write an https:// address')
+      .default('https://slack.com/api')
+      .describe("The address of Slack's API."),
+  })
+  .optional()
+  .describe(
+    'The Slack app whose messages have buttons. People click as themselves: `people.<name>.slack` links them to their Slack user.',
+  )
 
 export const groups = z
   .record(names, z.strictObject({ channels: z.array(plain).describe('The names of the channels of this group.') }))

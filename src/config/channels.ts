@@ -5,11 +5,24 @@ import type { Secret } from './secret.ts'
 /** Where messages go, and what they are about. */
 export type Channel = ChannelAddress & { events: readonly MessageEvent[] }
 
-export type ChannelAddress = SlackWebhook | WebhookChannel | EmailChannel | PagerdutyChannel
+export type ChannelAddress = SlackWebhook | SlackAppChannel | WebhookChannel | EmailChannel | PagerdutyChannel
 
 export interface SlackWebhook {
   kind: 'slack'
   url: Secret
+}
+
+/** A Slack channel or user to which a Slack app posts. */
+export interface SlackAppChannel {
+  kind: 'slackApp'
+  channel: string
+  app: SlackApp
+}
+
+export interface SlackApp {
+  token: Secret
+  signingSecret: Secret
+  api: string
 }
 
 /** Any HTTP service; deliveries are signed as Standard Webhooks describes it. */
@@ -41,21 +54,43 @@ interface Channels {
 
 type Resolve = (text: string, purpose: string) => Secret
 
-/** A page wakes somebody up, so PagerDuty gets only what needs a person, and the end. */
-const PAGING_EVENTS: readonly MessageEvent[] = ['gate', 'escalated', 'failed', 'closed']
+const DEFAULTS: Partial<Record<ChannelAddress['kind'], readonly MessageEvent[]>> = {
+  // A page wakes somebody up, so PagerDuty gets only what needs a person, and the end.
+  pagerduty: ['gate', 'escalated', 'failed', 'closed'],
+  // The message about a gate is edited until the incident ends.
+  slackApp: ['gate', 'reminder', 'escalated', 'failed'],
+}
 
-/** The schema has checked that exactly one address is there. */
-export function assembleChannel(channel: ConfigFile['channels'][string], name: string, secret: Resolve): Channel {
-  const address = addressOf(channel, name, secret)
-  return { ...address, events: channel.events ?? (address.kind === 'pagerduty' ? PAGING_EVENTS : DEFAULT_EVENTS) }
+export function assembleSlackApp(
+  { token, signingSecret, api }: NonNullable<ConfigFile['slack']>,
+  secret: Resolve,
+): SlackApp {
+  return {
+    token: secret(token, 'bot token of the Slack app'),
+    signingSecret: secret(signingSecret, 'signing secret of the Slack app'),
+    api,
+  }
+}
+
+/** It was checked before that exactly one address is there, and the Slack app where it is needed. */
+export function assembleChannel(
+  channel: ConfigFile['channels'][string],
+  name: string,
+  app: SlackApp | undefined,
+  secret: Resolve,
+): Channel {
+  const address = addressOf(channel, name, app, secret)
+  return { ...address, events: channel.events ?? DEFAULTS[address.kind] ?? DEFAULT_EVENTS }
 }
 
 function addressOf(
-  { slack, webhook, email, pagerduty }: ConfigFile['channels'][string],
+  { slack, slackApp, webhook, email, pagerduty }: ConfigFile['channels'][string],
   name: string,
+  app: SlackApp | undefined,
   secret: Resolve,
 ): ChannelAddress {
   if (slack !== undefined) return { kind: 'slack', url: secret(slack, `channel ${name}`) }
+  if (slackApp !== undefined) return { kind: 'slackApp', channel: slackApp, app: app! }
   if (webhook)
     return {
       kind: 'webhook',
@@ -71,6 +106,8 @@ export function secretsOf(channel: ChannelAddress): Secret[] {
   switch (channel.kind) {
     case 'slack':
       return [channel.url]
+    case 'slackApp':
+      return [channel.app.token]
     case 'webhook':
       return [channel.url, channel.secret]
     case 'email':

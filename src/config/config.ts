@@ -1,7 +1,7 @@
 import type { AlertSource } from '../core/alert.ts'
 import type { Role } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Channel } from './channels.ts'
+import type { Channel, SlackApp } from './channels.ts'
 import type { Secret } from './secret.ts'
 
 export const DEFAULT_CHECK_MEMORY_MB = 256
@@ -32,6 +32,8 @@ export interface Config {
   /** The address under which people reach the API and its pages, without a slash at the end. */
   url?: string
   channels: Record<string, Channel>
+  /** The Slack app whose messages have buttons. */
+  slack?: SlackApp
   /** The channels of groups; a group that is not listed has the channel of the same name. */
   groups: Record<string, { channels: string[] }>
   alerts: AlertRule[]
@@ -157,6 +159,8 @@ export interface Person {
   groups: string[]
   /** What this person may do. If absent, the role is `operator`. */
   role?: Role
+  /** The id of this person's Slack user. */
+  slack?: string
   /** Channels that get a message when an incident ends that this person opened. */
   channels?: string[]
   /** E-mail addresses by which git names this person. */

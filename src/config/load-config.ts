@@ -6,7 +6,7 @@ import { defined } from '../core/defined.ts'
 import { parseDuration } from '../core/duration.ts'
 import { messageOf, RunbookError } from '../core/errors.ts'
 import { decodeTextFile } from '../core/text-file.ts'
-import { assembleChannel } from './channels.ts'
+import { assembleChannel, assembleSlackApp } from './channels.ts'
 import { checkFile } from './check-file.ts'
 import type { ConfigProblem } from './check-file.ts'
 import type { Config, ConnectionConfig, HookCredentials, Oidc, Person } from './config.ts'
@@ -98,18 +98,25 @@ function unknownConnections(value: ConfigFile): { path: PropertyKey[]; message: 
     .map(({ path, name }) => ({ path, message: `${path.join('.')}: there is no connection "${name}"` }))
 }
 
-function unknownChannels({ channels, groups, people }: ConfigFile): { path: PropertyKey[]; message: string }[] {
+function unknownChannels({ channels, groups, people, slack }: ConfigFile): { path: PropertyKey[]; message: string }[] {
   const lists = [
     ...Object.entries(groups).map(([name, group]) => ({ path: ['groups', name, 'channels'], list: group.channels })),
     ...Object.entries(people).map(([name, person]) => ({ path: ['people', name, 'channels'], list: person.channels })),
   ]
-  return lists.flatMap(({ path, list }) =>
+  const withoutApp = Object.entries(channels)
+    .filter(([, channel]) => channel.slackApp !== undefined && slack === undefined)
+    .map(([name]) => ({
+      path: ['channels', name, 'slackApp'],
+      message: `channels.${name}.slackApp: the section "slack" with the app's token and signing secret is missing`,
+    }))
+  const unknown = lists.flatMap(({ path, list }) =>
     list.flatMap((name, i) =>
       Object.hasOwn(channels, name)
         ? []
         : [{ path: [...path, i], message: `${path.join('.')}: there is no channel "${name}"` }],
     ),
   )
+  return [...withoutApp, ...unknown]
 }
 
 function assemble(
@@ -122,6 +129,7 @@ function assemble(
   const entries = <A, B>(record: Record<string, A>, to: (item: A, name: string) => B) =>
     Object.fromEntries(Object.entries(record).map(([name, item]) => [name, to(item, name)])) as Record<string, B>
   const { taskQueue, address, namespace } = value.temporal
+  const app = value.slack && assembleSlackApp(value.slack, secret)
   const people = entries(value.people, (person, name) => assemblePerson(person, name, secret))
   return {
     database: secret(value.database, 'the engine’s database'),
@@ -132,7 +140,8 @@ function assemble(
     people,
     signing: { key: secret(value.signing.key, 'the signing key'), previous: value.signing.previous },
     ...(value.url === undefined ? {} : { url: value.url.replace(/\/+$/, '') }),
-    channels: entries(value.channels, (c, name) => assembleChannel(c, name, secret)),
+    channels: entries(value.channels, (c, name) => assembleChannel(c, name, app, secret)),
+    ...(app ? { slack: app } : {}),
     groups: value.groups,
     alerts: value.alerts,
     hooks: assembleHooks(value.hooks, secret),
@@ -212,6 +221,7 @@ function assemblePerson(person: ConfigFile['people'][string], name: string, secr
     groups: person.groups,
     role: person.role,
     channels: person.channels,
+    ...(person.slack === undefined ? {} : { slack: person.slack }),
     emails: person.emails,
     ...(person.login === undefined ? {} : { login: person.login }),
   }

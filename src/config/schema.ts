@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { alertRule, hooks } from './alert-schema.ts'
-import { channels, groups } from './channel-schema.ts'
+import { channels, groups, slack } from './channel-schema.ts'
 import { ROLES } from '../core/person.ts'
 import { DEFAULT_CHECK_MEMORY_MB, PAGE_COLOURS } from './config.ts'
 import { connection } from './connection-schema.ts'
@@ -31,6 +31,12 @@ const person = z.strictObject({
       '`viewer`: may only read. `operator`: may also open incidents and act on them, and decide where `groups` permit it.',
     ),
   login: plain.optional().describe('The name of this person at the identity provider, if it is different.'),
+  slack: plain
+    .regex(/^[UW][A-Z0-9]{2,30}$/, 'write the id of the Slack user, such as U0123ABCD')
+    .optional()
+    .describe(
+      'The id of this person’s Slack user. Its clicks on the buttons of the Slack app are decisions of this person.',
+    ),
   channels: z
     .array(plain)
     .default([])
@@ -144,6 +150,7 @@ export const configSchema = z.strictObject({
   people: z
     .record(names, person)
     .refine(haveOwnLogins, 'two people have the same login')
+    .refine(haveOwnSlackUsers, 'two people have the same Slack user')
     .refine(haveOwnEmails, 'two people have the same e-mail address')
     .default({})
     .describe('The people who may see incidents and decide, by name. `runbook people add` adds one.'),
@@ -167,6 +174,7 @@ export const configSchema = z.strictObject({
     .describe('The address under which people reach the API and its pages. Messages link to it.'),
   channels,
   groups,
+  slack,
   alerts: z.array(alertRule).default([]).describe('Rules that open incidents from alerts.'),
   hooks,
   auto: z
@@ -217,6 +225,11 @@ export type ConfigFile = z.output<typeof configSchema>
 function haveOwnEmails(people: Record<string, { emails: string[] }>): boolean {
   const emails = Object.values(people).flatMap((one) => one.emails.map((email) => email.toLowerCase()))
   return new Set(emails).size === emails.length
+}
+
+function haveOwnSlackUsers(people: Record<string, { slack?: string | undefined }>): boolean {
+  const users = Object.values(people).flatMap(({ slack: user }) => user ?? [])
+  return new Set(users).size === users.length
 }
 
 function haveOwnLogins(people: Record<string, { login?: string | undefined }>): boolean {

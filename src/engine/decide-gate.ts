@@ -5,8 +5,13 @@ import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 
-/** Records an authenticated person's decision on a gate and wakes the incident's workflow. Throws as `decide` does. */
-export async function decideGate(engine: Engine, person: Person, request: DecisionRequest): Promise<Decided> {
+/** Records an authenticated person's decision on a gate and wakes the incident's workflow. A `jti` that was used before decides nothing. Throws as `decide` does. */
+export async function decideGate(
+  engine: Engine,
+  person: Person,
+  request: DecisionRequest,
+  jti?: string,
+): Promise<Decided> {
   const { database, keyring } = engine
   return decide(
     {
@@ -17,5 +22,6 @@ export async function decideGate(engine: Engine, person: Person, request: Decisi
     },
     person,
     request,
+    jti,
   )
 }

@@ -48,6 +48,7 @@ export async function decide(
   dependencies: DecideDependencies,
   person: Person,
   request: DecisionRequest,
+  jti: string = randomUUID(),
 ): Promise<Decided> {
   const claims = readClaims(
     defined({
@@ -56,7 +57,7 @@ export async function decide(
       person: person.name,
       groups: person.oidc && person.groups,
       iat: Math.floor(Date.now() / 1000),
-      jti: randomUUID(),
+      jti,
     }),
   )
   const { keyring } = dependencies

@@ -16,10 +16,15 @@ export interface Delivery extends Announced {
   attempts: number
   /** The time since the event. */
   sinceMs: number
+  /** Whether only earlier messages are edited. */
+  quiet: boolean
 }
 
-/** Which channels get a message about an event: those in `to`. `not yet`: this cannot be said now. */
-export type Recipients = { to: string[]; unreachable?: string[] } | 'not yet'
+/**
+ * Which channels get a message about an event: those in `to`. Those in `quiet` have messages that are edited. `not yet`:
+ * this cannot be said now.
+ */
+export type Recipients = { to: string[]; quiet?: string[]; unreachable?: string[] } | 'not yet'
 
 /** An event whose recipients are not known yet is read again after this time. */
 const LATER_MS = 3_000
@@ -61,9 +66,11 @@ async function route(db: Connection, { incident, place }: Announced, recipients:
     )
     return
   }
+  const { to, quiet = [] } = recipients
   await db.query(
-    `INSERT INTO runbook.outbox (incident, place, channel) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING`,
-    [incident, place, recipients.to],
+    `INSERT INTO runbook.outbox (incident, place, channel, quiet)
+     SELECT $1, $2, channel, channel <> ALL ($4) FROM unnest($3::text[]) AS c (channel) ON CONFLICT DO NOTHING`,
+    [incident, place, [...new Set([...to, ...quiet])], to],
   )
   await db.query('DELETE FROM runbook.outbox_events WHERE incident = $1 AND place = $2', [incident, place])
   for (const channel of recipients.unreachable ?? []) {
@@ -96,7 +103,7 @@ export async function claimDeliveries(database: Database, limit: number, without
            AND b.since < d.since AND b.ended_at IS NULL AND b.next_at <= clock_timestamp())
        ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
      WHERE o.incident = due.incident AND o.place = due.place AND o.channel = due.channel
-     RETURNING o.incident, o.place, o.channel, o.attempts,
+     RETURNING o.incident, o.place, o.channel, o.attempts, o.quiet,
        round(extract(epoch FROM clock_timestamp() - o.since) * 1000)::float8 AS "sinceMs"`,
     [ATTEMPT_MS, limit, without],
   )
@@ -112,7 +119,7 @@ export interface DeliveryEnd {
 /** Ends a delivery and records its result. The row decides: where another process ended it before, nothing is recorded. */
 export async function endDelivery(
   database: Database,
-  { incident, place, channel, sinceMs }: Delivery,
+  { incident, place, channel, sinceMs, quiet }: Delivery,
   { result, problem }: DeliveryEnd,
 ): Promise<void> {
   await transaction(database, async (db) => {
@@ -121,7 +128,7 @@ export async function endDelivery(
        WHERE incident = $1 AND place = $2 AND channel = $3 AND ended_at IS NULL`,
       [incident, place, channel, problem ?? null],
     )
-    if (ended.rowCount === 0) return
+    if (ended.rowCount === 0 || (quiet && problem === undefined)) return
     const data = { of: place, channel, result, tookMs: sinceMs }
     await recordEvents(db, incident, [{ actor: 'engine', kind: 'delivery', data }])
   })
@@ -154,6 +161,33 @@ export async function channelsTold(db: Queryable, incident: string): Promise<str
     [incident],
   )
   return found.rows.map(({ channel }) => channel)
+}
+
+/** Stores where a channel has the message, because it is edited later. */
+export async function storeRef(
+  database: Database,
+  { incident, place, channel }: Pick<Delivery, 'incident' | 'place' | 'channel'>,
+  ref: string,
+): Promise<void> {
+  await database.query('UPDATE runbook.outbox SET ref = $4 WHERE incident = $1 AND place = $2 AND channel = $3', [
+    incident,
+    place,
+    channel,
+    ref,
+  ])
+}
+
+/** The messages of a channel that are edited when something happens in the incident: the places of their events, and where they are. */
+export async function readEditable(
+  db: Queryable,
+  incident: string,
+  channel: string,
+): Promise<{ place: string; ref: string }[]> {
+  const found = await db.query<{ place: string; ref: string }>(
+    'SELECT place, ref FROM runbook.outbox WHERE incident = $1 AND channel = $2 AND ref IS NOT NULL ORDER BY since',
+    [incident, channel],
+  )
+  return found.rows
 }
 
 /** A message that a channel has not accepted. */

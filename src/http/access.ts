@@ -11,7 +11,7 @@ import { requireFormToken, requireOwnOrigin } from './own-forms.ts'
 import { readSessionCookie } from './session-cookie.ts'
 
 /**
- * Who may call a route. `anyone`: no credentials are asked for. `source`: a monitoring system, whose credentials the route itself checks.
+ * Who may call a route. `anyone`: no credentials are asked for. `source`: a monitoring system or Slack, whose credentials the route itself checks.
  * `token`: a person with a bearer token. `session`: a person who signed in to the pages. A person needs at least the role.
  */
 export type Access = { by: 'anyone'; page?: true } | { by: 'source' } | { by: 'token' | 'session'; role: Role }
@@ -30,6 +30,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /openapi.json': PUBLIC,
   'GET /metrics': READER,
   'POST /v1/hooks/:source': { by: 'source' },
+  'POST /v1/slack/interactivity': { by: 'source' },
   'GET /v1/alerts/unmatched': READER,
   'POST /v1/alerts/explain': READER,
   'GET /v1/controls': READER,

@@ -22,6 +22,7 @@ import { incidentRoutes } from './routes/incidents.ts'
 import { incidentActionRoutes } from './routes/incident-actions.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
+import { slackRoutes } from './routes/slack.ts'
 import { signInLinkRoutes } from './routes/sign-in-links.ts'
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -78,6 +79,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', alertRoutes(engine))
   app.route('/', detectionRoutes(engine))
   app.route('/', signInLinkRoutes(engine))
+  app.route('/', slackRoutes(engine))
   app.route('/', pageRoutes(engine, streams))
   registerOpenApi(app)
   requireDeclarations(app)

@@ -202,6 +202,7 @@ describe('reading', () => {
       '/v1/runbooks/{name}/versions',
       '/v1/runbooks/{name}/versions/{digest}',
       '/v1/sign-in-links',
+      '/v1/slack/interactivity',
     ])
     expect(paths['/v1/incidents'].post.responses).toHaveProperty('409')
   })

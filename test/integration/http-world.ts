@@ -253,7 +253,7 @@ export async function openTestGate(
       auto: false,
       by: ['oncall'],
       count,
-      excludeRequester: false,
+      excludeRequester: change.risk === 'high',
       validForMs: 60_000,
       onTimeout: 'reject' as const,
       escalateTo: ['platform'],

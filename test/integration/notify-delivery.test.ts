@@ -368,6 +368,27 @@ describe('the end of an incident whose workflow did not tell anybody', () => {
   })
 })
 
+test('PagerDuty gets the end of an incident, and no message after it that would open the alert again', async () => {
+  const key = new Secret('key-of-the-service-0123', 'a test', 'key-of-the-service-0123', [])
+  const pager: Channel = { kind: 'pagerduty', url: server.url, key, events: ['gate', 'escalated', 'closed'] }
+  Object.assign(world.engine.config, { channels: { 'platform-support': pager }, groups: {} })
+  await world.addThings('paged', 'p1')
+  const id = await world.open('usual', 'paged')
+  await world.atGate(id)
+  const data = { to: ['platform-support'], message: 'look', reason: 'a test', notified: {} }
+  await recordEvents(world.engine.database, id, [{ place: 'r1/gate', actor: 'engine', kind: 'escalation', data }])
+  await deliverAll()
+  await recordEvents(world.engine.database, id, [{ place: 'r2/gate', actor: 'engine', kind: 'escalation', data }])
+  await closeIncident(world.engine.database, { incident: id, outcome: 'cancelled', reason: 'not needed' })
+  await deliverAll()
+  const events = server.requests.map(({ body }) => JSON.parse(body) as { event_action: string; dedup_key: string })
+  expect(events.map(({ event_action }) => event_action)).toEqual(['trigger', 'resolve'])
+  expect(new Set(events.map(({ dedup_key }) => dedup_key)).size).toBe(1)
+  expect(await textsOf(id, 'delivery')).toContain(
+    'the message about the gate that nobody answered was not sent to platform-support: the incident is cancelled by now',
+  )
+})
+
 test('a message of an older version that waits is sent, when no process of that version runs any more', async () => {
   const id = await ended('older', 'failed')
   await deliverAll()

@@ -3,11 +3,10 @@ import { scrubSecrets } from '../../config/secret.ts'
 import { sha256Hex } from '../../core/canonical.ts'
 import { defined } from '../../core/defined.ts'
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
-import { isRunbookError } from '../../core/errors.ts'
 import type { ParsedEvent } from '../../core/events.ts'
 import type { Message } from '../../core/message.ts'
 import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
-import { readGate, type GateRow } from '../../gate/gates.ts'
+import type { GateRow } from '../../gate/gates.ts'
 import { gateId } from '../../core/incident.ts'
 import { parsePlace } from '../../core/place.ts'
 import type { Database } from '../../history/database.ts'
@@ -15,7 +14,7 @@ import { engineId } from '../../history/engine-id.ts'
 import { readIncident, type IncidentRow } from '../../history/incidents.ts'
 import type { Announced } from '../../history/outbox.ts'
 import { countEffects, roundOfApplied } from './applied.ts'
-import { readEventAt } from './recipients.ts'
+import { gateOf, readEventAt } from './stored.ts'
 
 /** The message, or why it makes no sense to send it any more. */
 export type Composed = { message: Message } | { obsolete: string }
@@ -132,7 +131,7 @@ function gateText(gate: GateRow | undefined): Text | { obsolete: string } {
 }
 
 /** What would be done, in a few lines. */
-function proposalLines({ risk, targets, affected, actions }: Proposal): string[] {
+export function proposalLines({ risk, targets, affected, actions }: Proposal): string[] {
   const keys = targets.map(({ key }) => key).filter((key) => key !== ALL_TARGETS)
   const more = keys.length > SHOWN_TARGETS ? ` and ${keys.length - SHOWN_TARGETS} more` : ''
   const of = affected > targets.length ? ` of ${affected}` : ''
@@ -158,16 +157,6 @@ function decisionText(
   const alone = breakGlass === undefined ? [] : [`alone (break-glass): ${breakGlass}`]
   const next = nextCause ? ['The next cause that holds is treated.'] : []
   return info('decided', `${person} ${verb}: ${what}`, [comment, ...alone, ...next])
-}
-
-/** Undefined if there is no such gate, or if its proposal was changed so that it cannot be read. */
-async function gateOf(database: Database, id: string): Promise<GateRow | undefined> {
-  try {
-    return await readGate(database, id)
-  } catch (error) {
-    if (isRunbookError(error, 'RUNBOOK_REFUSED') || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) return undefined
-    throw error
-  }
 }
 
 /**

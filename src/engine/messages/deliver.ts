@@ -14,6 +14,7 @@ import {
 } from '../../history/outbox.ts'
 import type { Engine } from '../engine.ts'
 import { composeMessage, type Composed } from './compose.ts'
+import { deliverToSlack } from './deliver-to-slack.ts'
 import { recipientsOf } from './recipients.ts'
 
 /** For how long a message is sent again to a channel that does not accept it. */
@@ -65,6 +66,7 @@ async function send(engine: Delivering, delivery: Delivery): Promise<DeliveryEnd
     const problem = 'no channel is configured'
     return { result: `not delivered: ${problem}`, problem }
   }
+  if (channel.kind === 'slackApp') return deliverToSlack(engine, delivery, channel)
   const isPager = channel.kind === 'pagerduty'
   const composed = isPager ? await pageFor(engine, delivery) : await composeMessage(engine, delivery)
   if ('obsolete' in composed) return { result: `not sent: ${composed.obsolete}` }

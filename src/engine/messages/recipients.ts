@@ -11,6 +11,7 @@ import { readIncident, type IncidentRow } from '../../history/incidents.ts'
 import { channelsTold, type Announced, type Recipients } from '../../history/outbox.ts'
 import { readPlan } from '../../history/plans.ts'
 import { isApplied, roundOfApplied } from './applied.ts'
+import { gateOf, readEventAt } from './stored.ts'
 
 type Settings = Pick<Config, 'channels' | 'groups' | 'people'>
 
@@ -21,6 +22,18 @@ export async function recipientsOf(config: Settings, db: Queryable, announced: A
   const { place } = announced
   if (Object.keys(config.channels).length === 0 && place !== 'closed') return NOBODY
   const incident = await readIncident(db, announced.incident)
+  const recipients = await recipientsAt(config, db, incident, place)
+  if (recipients === 'not yet') return recipients
+  const quiet = (await channelsTold(db, incident.id)).filter((name) => config.channels[name]?.kind === 'slackApp')
+  return { ...recipients, quiet }
+}
+
+async function recipientsAt(
+  config: Settings,
+  db: Queryable,
+  incident: IncidentRow,
+  place: string,
+): Promise<Recipients> {
   const round = roundOfApplied(place)
   if (round !== undefined) {
     if (incident.closedAt !== null) return NOBODY
@@ -40,9 +53,8 @@ async function recipientsOfEvent(
     case 'opened':
       return { to: channelsWith(config, 'opened', groupsOf(await planOf(db, incident))) }
     case 'proposal': {
-      const plan = await planOf(db, incident)
-      const approval = plan?.remedies[event.data.remedy]?.approval
-      return event.data.auto || !approval || approval.auto ? NOBODY : { to: channelsWith(config, 'gate', approval.by) }
+      const approval = (await gateOf(db, event.data.gate))?.proposal.approval
+      return !approval || approval.auto ? NOBODY : { to: channelsWith(config, 'gate', approval.by) }
     }
     case 'decision':
     case 'withdrawal':
@@ -125,15 +137,6 @@ async function planOf(db: Queryable, { planDigest }: IncidentRow): Promise<Plan 
     if (isRunbookError(error, 'RUNBOOK_REFUSED') || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) return undefined
     throw error
   }
-}
-
-/** The event at a place. */
-export async function readEventAt(db: Queryable, incident: string, place: string): Promise<ParsedEvent | undefined> {
-  const found = await db.query<{ body: string }>('SELECT body FROM runbook.events WHERE incident = $1 AND place = $2', [
-    incident,
-    place,
-  ])
-  return found.rows[0] && parseEvent(found.rows[0].body)
 }
 
 /** Whom each escalation that ended a round notified. */

@@ -211,6 +211,19 @@ test('only the hash of a person’s token is kept, whether the file contains the
   })
 })
 
+test('each channel has exactly one address, and names of channels and the Slack app must exist', () => {
+  const found = (text: string) => problems(`${minimal}${text}`)
+  expect(found('channels: { a: { slack: "${A}", pagerduty: { key: "${B}" } } }\n')).toEqual([
+    expect.stringContaining('name exactly one of slack, slackApp, webhook, email, pagerduty'),
+  ])
+  expect(found('channels: { a: {} }\n')).toEqual([expect.stringContaining('name exactly one of')])
+  expect(found('channels: { a: { slackApp: C0123 } }\n')).toEqual([expect.stringContaining('the section "slack"')])
+  expect(found('groups: { oncall: { channels: [a] } }\n')).toEqual([expect.stringContaining('there is no channel "a"')])
+  expect(found('people:\n  a: { slack: U0123 }\n  b: { slack: U0123 }\n')).toEqual([
+    expect.stringContaining('two people have the same Slack user'),
+  ])
+})
+
 test('two people cannot have the same token or key: one person could then count as two approvers', () => {
   const key = publicKeyOf(newSigningKey())
   const found = (people: string, env = {}) => problems(`${minimal}people:\n${people}`, env)

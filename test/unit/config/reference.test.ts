@@ -32,6 +32,7 @@ test('every section and field has a description, and each kind of connection is 
     'channels.email',
     'channels.pagerduty',
     'groups',
+    'slack',
     'alerts',
     'hooks',
     'hooks.alertmanager',

@@ -1,0 +1,95 @@
+import type { GateCard } from '../../channels/slack-blocks.ts'
+import type { Config } from '../../config/config.ts'
+import { scrubSecrets } from '../../config/secret.ts'
+import { defined } from '../../core/defined.ts'
+import { visibleLine, visibleLines } from '../../core/displayable.ts'
+import { formatPlace } from '../../core/place.ts'
+import { readDecisions, requiredApprovals, type DecisionRow, type GateRow } from '../../gate/gates.ts'
+import type { Database } from '../../history/database.ts'
+import { readIncident, type IncidentRow } from '../../history/incidents.ts'
+import { countEffects } from './applied.ts'
+import { proposalLines } from './compose.ts'
+import { gateOf, readEventAt } from './stored.ts'
+
+/** What is known about a gate now: who decided, what was applied, and how the incident ended. Undefined if it cannot be read. */
+export async function readCard(
+  { database, config }: { database: Database; config: Pick<Config, 'url'> },
+  gateName: string,
+): Promise<GateCard | undefined> {
+  const gate = await gateOf(database, gateName)
+  if (!gate) return undefined
+  const { proposal } = gate
+  const incident = await readIncident(database, gate.incident)
+  const decisions = (await readDecisions(database, gate.id)).filter(({ withdrawnAt }) => withdrawnAt === null)
+  const isOpen = gate.state === 'open' && incident.closedAt === null
+  const lines = [
+    `${proposal.cause}: ${proposal.because}`,
+    ...proposalLines(proposal),
+    ...decisions.map(decisionLine),
+    isOpen ? openLine(gate, decisions) : `${gate.id} is ${gate.state}${gate.why ? `: ${gate.why}` : ''}`,
+    ...(await laterLines(database, incident, gate)),
+  ]
+  return {
+    gate: gate.id,
+    proposalDigest: gate.proposalDigest,
+    title: shown(visibleLine(`${incident.id}: ${titleStart(gate, decisions, isOpen)}: ${proposal.title}`)),
+    lines: lines.map((line) => shown(visibleLines(line))).filter((line) => line !== ''),
+    remedy: shown(visibleLine(proposal.title)),
+    targets: proposal.targets.length,
+    isOpen,
+    ...defined({
+      noButtons: whyNoButtons(gate, incident),
+      link: config.url === undefined ? undefined : `${config.url}/incidents/${incident.id}`,
+    }),
+  }
+}
+
+function shown(text: string): string {
+  return scrubSecrets(text)
+}
+
+function titleStart({ state }: GateRow, decisions: DecisionRow[], isOpen: boolean): string {
+  if (isOpen) return 'needs a decision'
+  const verb = state === 'approved' ? 'approve' : 'reject'
+  const by = decisions.filter(({ decision }) => decision === verb).map(({ person }) => person)
+  return (state === 'approved' || state === 'rejected') && by.length > 0 ? `${state} by ${by.join(', ')}` : state
+}
+
+function decisionLine({ person, decision, comment, nextCause, breakGlass }: DecisionRow): string {
+  const verb = decision === 'approve' ? 'approved' : nextCause ? 'rejected (next cause)' : 'rejected'
+  return `${person} ${verb}${breakGlass === null ? '' : ' alone (break-glass)'}${comment ? `: ${comment}` : ''}`
+}
+
+function openLine(gate: GateRow, decisions: DecisionRow[]): string {
+  const approvals = new Set(decisions.filter(({ decision }) => decision === 'approve').map(({ person }) => person)).size
+  const required = requiredApprovals(gate.proposal)
+  const until = gate.expiresAt.toISOString().slice(0, 16).replace('T', ' ')
+  const counted = required > 1 ? `${approvals} of ${required} approvals, ` : ''
+  return `${counted}until ${until} UTC, by ${gate.proposal.approval.by.join(', ')}`
+}
+
+/** What happened after the decision. */
+async function laterLines(
+  database: Database,
+  { id, outcome, reason }: IncidentRow,
+  { round }: GateRow,
+): Promise<string[]> {
+  const effects = await countEffects(database, id, round)
+  const verdict = await readEventAt(database, id, formatPlace({ kind: 'verified', round }))
+  const verified = verdict?.kind === 'verified' && !verdict.data.unseen ? verdict.data : undefined
+  return [
+    effects,
+    ...(verified ? [`${verified.held ? 'verified' : 'not verified'}: ${verified.detail}`] : []),
+    ...(outcome === null ? [] : [`closed: ${outcome}: ${reason ?? ''}`]),
+  ]
+}
+
+/** Somebody who can use a person's Slack account must not be able to approve what needs a stronger sign-in. */
+function whyNoButtons({ proposal }: GateRow, { id }: IncidentRow): string | undefined {
+  const { risk, approval } = proposal
+  const elsewhere = `decide on the incident's page, or with "runbook approve ${id}".`
+  if (risk === 'high') return `The risk is high: ${elsewhere}`
+  return approval.policy?.strength === 'signed'
+    ? `The policy demands approvals that are signed with an own key: ${elsewhere}`
+    : undefined
+}
