@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { chown, chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -55,6 +56,15 @@ function at(url: string, host: string, login?: { user: string; password: string 
 }
 const readUrl = (host: string) => at(world.writeUrl, host, { user: reader, password: `of-${reader}` })
 
+/** The certificate with which a server that requires one is asked whether it has started. */
+function clientOf({
+  client_tls_ca_file: ca,
+  client_tls_cert_file: cert,
+  client_tls_key_file: key,
+}: Record<string, string>) {
+  return ca && cert && key ? { cert: readFileSync(cert), key: readFileSync(key) } : {}
+}
+
 /** PgBouncer in front of the diagnosed database. */
 async function startBouncer(
   settings: Record<string, string> = {},
@@ -81,7 +91,7 @@ async function startBouncer(
   const probe = async () => {
     const client = new pg.Client({
       connectionString: readUrl(`127.0.0.1:${port}`),
-      ...(isTls ? { ssl: { rejectUnauthorized: false } } : {}),
+      ...(isTls ? { ssl: { rejectUnauthorized: false, ...clientOf(settings) } } : {}),
     })
     client.on('error', () => {})
     await client.connect().finally(() => client.end())
@@ -214,6 +224,29 @@ describe('a certificate', () => {
     )
     expect(missing.error).toContain('a file of the address cannot be read')
   })
+})
+
+test('a client certificate that the server requires is that of the address; without one, the message names it', async () => {
+  const { dir, remove } = await serverDir(user)
+  cleanups.push(remove)
+  const files = await makeCertificate(pathOf(ssl), dir, 'localhost')
+  if (user) for (const file of Object.values(files)) await chown(file, user.uid, user.gid)
+  const { port } = await startBouncer({
+    client_tls_sslmode: 'verify-ca',
+    client_tls_ca_file: files.ca,
+    client_tls_key_file: files.key,
+    client_tls_cert_file: files.cert,
+  })
+  await addRun(world, 'client-certificate')
+  const address = `${readUrl(`localhost:${port}`)}?sslmode=verify-full&sslrootcert=${files.ca}`
+  const known = await check(
+    open(`${address}&sslcert=${files.cert}&sslkey=${files.key}`),
+    'sql.query',
+    statusOf('client-certificate'),
+  )
+  expect(known, known.error).toMatchObject({ status: 'ok', result: { rows: [{ status: 'RUNNING' }] } })
+  const { status, error } = await check(open(address), 'sql.query', statusOf('client-certificate'))
+  expect([status, error]).toEqual(['failed', expect.stringContaining('add sslcert and sslkey to the address')])
 })
 
 test('row-level security that hides rows from the write login is named, on the gate and in the refusal', async () => {
