@@ -1,4 +1,4 @@
-import { transaction, type Database } from './database.ts'
+import { transaction, type Database, type Queryable } from './database.ts'
 import { recordEvents } from './record.ts'
 
 /** A connection that an incident waits for. */
@@ -77,4 +77,23 @@ export async function endOutages(
     )
     return waiting.rows
   })
+}
+
+/** A connection that open incidents wait for. */
+export interface WaitedFor {
+  connection: string
+  incidents: number
+  /** The start of the longest wait. */
+  since: Date
+  /** The error of the connection in one of these incidents. */
+  why: string
+}
+
+export async function readWaitedFor(db: Queryable): Promise<WaitedFor[]> {
+  const found = await db.query<WaitedFor>(
+    `SELECT o.connection, count(*)::int AS incidents, min(o.since) AS since, max(o.why) AS why
+     FROM runbook.outages o JOIN runbook.incidents i ON i.id = o.incident
+     WHERE o.ended_at IS NULL AND i.closed_at IS NULL GROUP BY o.connection ORDER BY o.connection`,
+  )
+  return found.rows
 }

@@ -78,3 +78,15 @@ export async function readWorkers(db: Queryable): Promise<KnownWorker[]> {
   )
   return found.rows
 }
+
+/** A worker that reported within this time runs. */
+export const RUNS_MS = 3 * REPORT_INTERVAL_MS
+/** A worker that has not reported for this long is not shown any more. */
+const FORGET_WORKER_MS = 3_600_000
+
+/** The workers of the last hour, the one that was seen last first. Of workers with the same process id and host, only the last one. */
+export async function readRecentWorkers(db: Queryable): Promise<KnownWorker[]> {
+  const recent = (await readWorkers(db)).filter(({ silentMs }) => silentMs < FORGET_WORKER_MS)
+  // In a container, a worker that was started again often has the process id and the host of the one before.
+  return recent.filter(({ identity }, i) => recent.findIndex((one) => one.identity === identity) === i)
+}

@@ -298,6 +298,7 @@ test.each(['light', 'dark'] as const)('every page meets WCAG 2.2 AA in %s colour
   const { page } = await phoneOf(browser, world, 'operator', { colorScheme })
   const pages = {
     inbox: '/',
+    status: '/status',
     incident: `/incidents/${id}`,
     confirmation: `/incidents/${id}/approve?digest=${digest}&target=0`,
     refused: `/incidents/${id}/approve?digest=${digest}`,

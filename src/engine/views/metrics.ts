@@ -2,7 +2,7 @@ import { readOutbox } from '../../history/outbox.ts'
 import { INCIDENT_STATES } from '../../core/incident.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readControls } from '../../gate/controls.ts'
-import { readWorkers, REPORT_INTERVAL_MS } from '../../history/workers.ts'
+import { readRecentWorkers, RUNS_MS } from '../../history/workers.ts'
 
 /** A metric of the installation: what the engine's database says at one moment, over all processes. */
 export interface Metric {
@@ -12,11 +12,6 @@ export interface Metric {
   labels: string[]
   samples: { labels: Record<string, string>; value: number }[]
 }
-
-/** A worker that has not reported for this long is left out, because the name of each start of a worker is a label. */
-const FORGET_WORKER_MS = 3_600_000
-/** A worker that reported within this time runs. */
-const RUNS_MS = 3 * REPORT_INTERVAL_MS
 
 /** Everything that a monitoring system can ask of the engine. Throws if the engine's database cannot be read: no value is made up. */
 export async function readMetrics(database: Database): Promise<Metric[]> {
@@ -116,9 +111,8 @@ async function activeControls(db: Queryable): Promise<Metric> {
 
 /** Each worker reports to the database every few seconds, so that it needs no port of its own. */
 async function workers(db: Queryable): Promise<Metric[]> {
-  const recent = (await readWorkers(db)).filter(({ silentMs }) => silentMs < FORGET_WORKER_MS)
-  // In a container, a worker that was started again often has the process id and the host of the one before: only the last one counts.
-  const known = recent.filter(({ identity }, i) => recent.findIndex((one) => one.identity === identity) === i)
+  // Workers that ended long ago are left out, because the name of each start of a worker is a label.
+  const known = await readRecentWorkers(db)
   const by = (value: (worker: (typeof known)[number]) => number) =>
     known.map((worker) => ({ labels: { worker: worker.identity }, value: value(worker) }))
   const labels = ['worker']

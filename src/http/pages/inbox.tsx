@@ -34,6 +34,11 @@ function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
   return (
     <div id="inbox" data-live>
       <h1>Inbox</h1>
+      <p>
+        <a class="button" href="/status">
+          Status of the engine
+        </a>
+      </p>
       <Section title="Waits for you" empty="Nothing waits for you." count={inbox.mine.length + steps.length}>
         {inbox.mine.map((one) => (
           <GateItem one={one} now={now} />

@@ -1,0 +1,77 @@
+import { withTimeout } from '../../core/abort.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { FileStatus } from '../../core/file-status.ts'
+import { IR_VERSION } from '../../core/plan.ts'
+import { FREEZE, readControls, type Control } from '../../gate/controls.ts'
+import { permitsInFlight, type PermitInFlight } from '../../gate/permits-in-flight.ts'
+import { snapshot } from '../../history/database.ts'
+import { readDetectors, type KnownDetector } from '../../history/detectors.ts'
+import { readWaitedFor } from '../../history/outages.ts'
+import { readOutbox, type OutboxState } from '../../history/outbox.ts'
+import { readRecentWorkers, RUNS_MS, type KnownWorker } from '../../history/workers.ts'
+import { otherVersions, type OtherVersion } from '../close-outdated.ts'
+import type { Engine } from '../engine.ts'
+import { isoTime } from './iso-time.ts'
+
+/** A connection of the configuration, and the open incidents that wait for it. */
+export interface ConnectionStatus {
+  name: string
+  kind: string
+  /** Null: no incident waits for it. That does not say that it answers. */
+  waiting: { incidents: number; since: string; why: string } | null
+}
+
+/** The state of the engine and of what it needs. */
+export interface Status {
+  freeze: Control | null
+  /** Permits that were granted and may still lead to an effect. A freeze does not revoke them. */
+  inFlight: PermitInFlight[]
+  /** Open breakers. */
+  breakers: Control[]
+  workers: (KnownWorker & { runs: boolean })[]
+  /** The version of plans that this process compiles. */
+  irVersion: number
+  /** Open incidents with plans of another version. */
+  otherVersions: OtherVersion[]
+  /** The files that this process uses; other processes may use others. */
+  files: FileStatus
+  connections: ConnectionStatus[]
+  detectors: KnownDetector[]
+  outbox: OutboxState
+}
+
+type StatusEngine = Pick<Engine, 'config' | 'database' | 'files'>
+
+export async function readStatus({ config, database, files }: StatusEngine): Promise<Status> {
+  return snapshot(database, async (db) => {
+    const controls = await readControls(db)
+    const waited = await readWaitedFor(db)
+    const workers = await readRecentWorkers(db)
+    return {
+      freeze: controls.find(({ name }) => name === FREEZE) ?? null,
+      inFlight: await permitsInFlight(db),
+      breakers: controls.filter(({ name }) => name !== FREEZE),
+      workers: workers.map((one) => ({ ...one, runs: one.silentMs <= RUNS_MS })),
+      irVersion: IR_VERSION,
+      otherVersions: await otherVersions(db),
+      files,
+      connections: Object.entries(config.connections).map(([name, { kind }]) => {
+        const found = waited.find(({ connection }) => connection === name)
+        const waiting = found && { incidents: found.incidents, since: isoTime(found.since), why: found.why }
+        return { name, kind, waiting: waiting ?? null }
+      }),
+      detectors: await readDetectors(db),
+      outbox: await readOutbox(db),
+    }
+  })
+}
+
+const TEMPORAL_TIMEOUT_MS = 2_000
+
+/** Why Temporal does not answer; null if it does. */
+export function temporalProblem({ temporal }: Pick<Engine, 'temporal'>): Promise<string | null> {
+  return withTimeout(TEMPORAL_TIMEOUT_MS, () => temporal.connection.workflowService.getSystemInfo({})).then(
+    () => null,
+    messageOf,
+  )
+}

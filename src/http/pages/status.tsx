@@ -1,0 +1,130 @@
+import type { Context, Hono } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { isRunbookError } from '../../core/errors.ts'
+import type { Person } from '../../core/person.ts'
+import type { Engine } from '../../engine/engine.ts'
+import type { Frozen } from '../../engine/freeze.ts'
+import { freezeAs, unfreezeAs } from '../../engine/freeze-as-person.ts'
+import { readStatus, temporalProblem, type Status } from '../../engine/views/status.ts'
+import { newApp, type ApiEnv } from '../app.ts'
+import { cached } from '../cached.ts'
+import { problemOf, type Problem } from '../problem.ts'
+import { answerPage, PostForm } from './layout.tsx'
+import { pageContext, type PageContext } from './page-context.ts'
+import { FreezeState, StatusTables } from './status-tables.tsx'
+
+/** The script loads the page again after this time. */
+const RELOAD_SECONDS = 10
+/** However many people look at the page, Temporal is asked at most once in this time. */
+const TEMPORAL_CACHE_MS = 2_000
+
+interface Notices {
+  /** Why a change was refused. */
+  refused?: Problem
+  /** The sessions that a freeze could not end. */
+  unseen?: Frozen['unseen']
+}
+
+export function statusRoutes(engine: Engine): Hono<ApiEnv> {
+  const app = newApp()
+  const temporal = cached(TEMPORAL_CACHE_MS, () => temporalProblem(engine))
+  const answer = async (c: Context<ApiEnv>, notices: Notices = {}) => {
+    const page = pageContext(engine, c.get('session'))
+    const status = await readStatus(engine)
+    const children = <StatusPage {...{ status, page, notices }} temporal={await temporal()} person={c.get('person')} />
+    const title = status.freeze ? 'Frozen: status of the engine' : 'Status of the engine'
+    const code = (notices.refused?.status ?? 200) as ContentfulStatusCode
+    return answerPage(c, { page, title, live: { every: RELOAD_SECONDS }, back: '/status', children }, code)
+  }
+  /** Shows the page with the reason if the change is refused, so that the person sees the state as it is now. */
+  const change = async (c: Context<ApiEnv>, work: (form: Record<string, unknown>) => Promise<Frozen['unseen']>) => {
+    try {
+      const unseen = await work(await c.req.parseBody())
+      return unseen.length > 0 ? await answer(c, { unseen }) : c.redirect('/status', 303)
+    } catch (error) {
+      if (!isRunbookError(error)) throw error
+      return answer(c, { refused: problemOf(error) })
+    }
+  }
+  app.get('/status', (c) => answer(c))
+  app.post('/freeze', (c) =>
+    change(c, async ({ reason }) => (await freezeAs(engine, c.get('person'), textOf(reason))).unseen),
+  )
+  app.post('/unfreeze', (c) =>
+    change(c, async ({ at, reason }) => {
+      await unfreezeAs(engine, c.get('person'), { at: textOf(at), reason: textOf(reason) })
+      return []
+    }),
+  )
+  return app
+}
+
+/** The text of a field. A file or a missing field counts as empty, which the use cases refuse. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+interface StatusPageProps {
+  status: Status
+  temporal: string | null
+  page: PageContext
+  person: Person
+  notices: Notices
+}
+
+function StatusPage({ status, temporal, page, person, notices }: StatusPageProps) {
+  return (
+    <>
+      <h1>Status of the engine</h1>
+      {notices.refused && (
+        <p class="problem" role="alert">
+          {notices.refused.detail}
+        </p>
+      )}
+      {notices.unseen && (
+        <p class="problem" role="alert">
+          The freeze is on, but it does not hold for every session: database sessions were asking for a permit when it
+          was turned on, and each may still get that one. End them as a superuser:{' '}
+          {notices.unseen.map(({ pid, role }) => `SELECT pg_terminate_backend(${pid}) (role ${role})`).join('; ')}
+        </p>
+      )}
+      <section class="card">
+        <div id="freeze" data-live>
+          <FreezeState status={status} now={page.now} />
+        </div>
+        {person.role === 'viewer' ? (
+          <p class="small">Your role "viewer" may not turn the freeze on or off.</p>
+        ) : (
+          <FreezeForm status={status} page={page} />
+        )}
+      </section>
+      <div id="status" data-live>
+        <StatusTables status={status} temporal={temporal} now={page.now} />
+      </div>
+    </>
+  )
+}
+
+function FreezeForm({ status: { freeze }, page }: { status: Status; page: PageContext }) {
+  const button = freeze
+    ? `Unfreeze ${page.environment}: remedies may be applied again`
+    : `Freeze ${page.environment}: apply no remedy`
+  return (
+    <details>
+      <summary>{freeze ? 'Turn the freeze off' : 'Stop all remedies'}</summary>
+      <p>
+        {freeze
+          ? 'What was approved before or during the freeze is applied, if the approval is still valid and the targets still qualify.'
+          : 'Incidents are still diagnosed and proposed, and approvals are kept. A target whose permit was granted before the freeze is still completed.'}
+      </p>
+      <PostForm action={freeze ? '/unfreeze' : '/freeze'} session={page.session!} class="stack">
+        {freeze && <input type="hidden" name="at" value={freeze.at} />}
+        <label for="reason">Reason (required; recorded in every open incident)</label>
+        <input id="reason" name="reason" maxlength={2000} autocomplete="off" required />
+        <button type="submit" class={freeze ? undefined : 'main'}>
+          {button}
+        </button>
+      </PostForm>
+    </details>
+  )
+}
