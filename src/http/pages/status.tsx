@@ -84,8 +84,8 @@ function StatusPage({ status, temporal, page, person, notices }: StatusPageProps
       {notices.unseen && (
         <p class="problem" role="alert">
           The freeze is on, but it does not hold for every session: database sessions were asking for a permit when it
-          was turned on, and each may still get that one. End them as a superuser:{' '}
-          {notices.unseen.map(({ pid, role }) => `SELECT pg_terminate_backend(${pid}) (role ${role})`).join('; ')}
+          was turned on, and each may still get that one. End them as a superuser with pg_terminate_backend:{' '}
+          {notices.unseen.map(({ pid, role }) => `pid ${pid} (role ${role})`).join(', ')}
         </p>
       )}
       <section class="card">
