@@ -62,9 +62,6 @@ export interface ClaimedDetector {
 /** What `applied` has to be. */
 const WANTED = `d.spec || CASE WHEN EXISTS (SELECT FROM runbook.controls WHERE name = 'detection/' || d.runbook) THEN ' paused' ELSE '' END`
 
-/** Samples may be this late before their schedule counts as late. */
-const LATE = `(interval '1 minute' + 3 * ((d.spec::jsonb)->>'everyMs')::float8 * interval '1 millisecond')`
-
 /** A runbook that no worker reported for this long is not sampled any more. */
 const STALE_SECONDS = 60
 /** A worker that took a change on makes it within this time. */
@@ -81,7 +78,8 @@ export async function claimDetectors(db: Queryable): Promise<ClaimedDetector[]> 
        applied = CASE WHEN d.seen_at < clock_timestamp() - $1 * interval '1 second' THEN NULL ELSE d.applied END
      WHERE (d.claimed_at IS NULL OR d.claimed_at < clock_timestamp() - $2 * interval '1 second')
        AND (d.applied IS DISTINCT FROM ${WANTED} OR d.seen_at < clock_timestamp() - $1 * interval '1 second'
-         OR (greatest(d.last_at, d.applied_at) < clock_timestamp() - ${LATE} AND d.applied = d.spec))
+         OR (greatest(d.last_at, d.applied_at) < clock_timestamp() - interval '1 minute' - 3 * ((d.spec::jsonb)->>'everyMs')::float8 * interval '1 millisecond'
+           AND d.applied = d.spec))
      RETURNING d.runbook, d.spec, d.seen_at < clock_timestamp() - $1 * interval '1 second' AS "isStale",
        EXISTS (SELECT FROM runbook.controls WHERE name = 'detection/' || d.runbook) AS "isPaused"`,
     [STALE_SECONDS, CLAIM_SECONDS],
@@ -106,30 +104,4 @@ export async function forgetDetector(db: Queryable, runbook: string): Promise<vo
     "DELETE FROM runbook.detectors WHERE runbook = $1 AND seen_at < clock_timestamp() - $2 * interval '1 second'",
     [runbook, STALE_SECONDS],
   )
-}
-
-/** How the symptom of a runbook is sampled. */
-export interface KnownDetector {
-  runbook: string
-  everyMs: number
-  /** `changing`: the schedule does not have the wanted interval or state yet. `late`: no sample was stored when several were due. */
-  state: 'runs' | 'paused' | 'changing' | 'late'
-  samples: number
-  /** How many of the samples could not be read. */
-  unreadable: number
-  /** ISO 8601, UTC; null: there was no sample yet. */
-  lastAt: string | null
-}
-
-/** The runbooks that are sampled, by name. */
-export async function readDetectors(db: Queryable): Promise<KnownDetector[]> {
-  const found = await db.query<KnownDetector>(
-    // oxlint-disable-next-line runbook/sql-text -- constants of this file
-    `SELECT d.runbook, ((d.spec::jsonb)->>'everyMs')::float8 AS "everyMs", d.samples::float8 AS samples, d.unreadable::float8 AS unreadable,
-       to_char(d.last_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "lastAt",
-       CASE WHEN d.applied IS DISTINCT FROM ${WANTED} THEN 'changing' WHEN d.applied <> d.spec THEN 'paused'
-         WHEN greatest(d.last_at, d.applied_at) < clock_timestamp() - ${LATE} THEN 'late' ELSE 'runs' END AS state
-     FROM runbook.detectors d ORDER BY d.runbook LIMIT 1000`,
-  )
-  return found.rows
 }

@@ -5,13 +5,14 @@ import { IR_VERSION } from '../../core/plan.ts'
 import { FREEZE, readControls, type Control } from '../../gate/controls.ts'
 import { permitsInFlight, type PermitInFlight } from '../../gate/permits-in-flight.ts'
 import { snapshot } from '../../history/database.ts'
-import { readDetectors, type KnownDetector } from '../../history/detectors.ts'
 import { readWaitedFor } from '../../history/outages.ts'
 import { readOutbox, type OutboxState } from '../../history/outbox.ts'
 import { readRecentWorkers, RUNS_MS, type KnownWorker } from '../../history/workers.ts'
 import { otherVersions, type OtherVersion } from '../close-outdated.ts'
 import type { Engine } from '../engine.ts'
+import { listDetectors } from './detection.ts'
 import { isoTime } from './iso-time.ts'
+import type { DetectorView } from './view-types.ts'
 
 /** A connection of the configuration, and the open incidents that wait for it. */
 export interface ConnectionStatus {
@@ -36,13 +37,16 @@ export interface Status {
   /** The files that this process uses; other processes may use others. */
   files: FileStatus
   connections: ConnectionStatus[]
-  detectors: KnownDetector[]
+  /** The runbooks whose symptom is sampled. */
+  detectors: DetectorView[]
   outbox: OutboxState
 }
 
-type StatusEngine = Pick<Engine, 'config' | 'database' | 'files'>
+type StatusEngine = Pick<Engine, 'config' | 'database' | 'catalogue' | 'files'>
 
-export async function readStatus({ config, database, files }: StatusEngine): Promise<Status> {
+export async function readStatus(engine: StatusEngine): Promise<Status> {
+  const { config, database, files } = engine
+  const detectors = await listDetectors(engine)
   return snapshot(database, async (db) => {
     const controls = await readControls(db)
     const waited = await readWaitedFor(db)
@@ -60,7 +64,7 @@ export async function readStatus({ config, database, files }: StatusEngine): Pro
         const waiting = found && { incidents: found.incidents, since: isoTime(found.since), why: found.why }
         return { name, kind, waiting: waiting ?? null }
       }),
-      detectors: await readDetectors(db),
+      detectors,
       outbox: await readOutbox(db),
     }
   })

@@ -1,6 +1,6 @@
 import { formatDuration, humanDuration } from '../../core/duration.ts'
-import type { KnownDetector } from '../../history/detectors.ts'
 import type { Status } from '../../engine/views/status.ts'
+import type { DetectorView } from '../../engine/views/view-types.ts'
 import { DataTable } from './data-table.tsx'
 import { Ago, Data, IncidentLink, plural } from './words.tsx'
 
@@ -146,11 +146,11 @@ function Connections({ status: { connections }, now }: { status: Status; now: nu
   )
 }
 
-const DETECTOR_STATES: Record<KnownDetector['state'], string> = {
-  runs: 'runs',
+const DETECTOR_STATES: Record<DetectorView['state'], string> = {
+  sampled: 'sampled',
   paused: 'paused',
-  changing: 'is being changed',
-  late: 'late: no sample came when several were due',
+  overdue: 'overdue: no sample came for three intervals and a minute',
+  'not scheduled': 'not scheduled',
 }
 
 function Schedules({ status: { detectors }, now }: { status: Status; now: number }) {
@@ -160,11 +160,19 @@ function Schedules({ status: { detectors }, now }: { status: Status; now: number
       <DataTable
         caption="Runbooks whose symptom is sampled"
         columns={['Runbook', 'Every', 'State', 'Last sample', 'Samples', 'Not readable']}
-        rows={detectors.map(({ runbook, everyMs, state, lastAt, samples, unreadable }) => [
+        rows={detectors.map(({ runbook, everyMs, state, paused, last, samples, unreadable }) => [
           <Data value={runbook} />,
           formatDuration(everyMs),
-          DETECTOR_STATES[state],
-          lastAt === null ? 'none yet' : <Ago at={lastAt} now={now} />,
+          <>
+            {DETECTOR_STATES[state]}
+            {paused && (
+              <>
+                {' '}
+                by <Data value={paused.person} />: <Data value={paused.reason} />
+              </>
+            )}
+          </>,
+          last === null ? 'none yet' : <Ago at={last.at} now={now} />,
           String(samples),
           String(unreadable),
         ])}
