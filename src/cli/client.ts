@@ -12,6 +12,8 @@ import type {
   DetectorView,
   IncidentSummary,
   IncidentView,
+  MaintenanceList,
+  MaintenanceView,
   Review,
   RunbookVersion,
   ShownIncident,
@@ -143,6 +145,23 @@ export class Client {
   async pauseDetection(runbook: string, verb: 'pause' | 'resume', reason: string): Promise<DetectorView[]> {
     const path = `/v1/detection/${encodeURIComponent(runbook)}/${verb}`
     return (await this.#post<{ detectors: DetectorView[] }>(path, { reason })).detectors
+  }
+
+  maintenance(): Promise<MaintenanceList> {
+    return this.#json('/v1/maintenance')
+  }
+
+  startMaintenance(request: {
+    for: string
+    reason: string
+    runbook?: string
+    connection?: string
+  }): Promise<MaintenanceView> {
+    return this.#post('/v1/maintenance', request)
+  }
+
+  endMaintenance(id: string): Promise<MaintenanceView> {
+    return this.#json(`/v1/maintenance/${encodeURIComponent(id)}/end`, { method: 'POST' })
   }
 
   async controls(): Promise<Control[]> {

@@ -103,6 +103,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/detect.ts'),
   },
   {
+    name: 'maintenance',
+    group: 'Run the engine:',
+    summary: 'start and end times in which alerts and detection open nothing',
+    usage: 'start|list|end',
+    json: true,
+    load: () => import('./commands/maintenance.ts'),
+  },
+  {
     name: 'audit',
     group: 'Run the engine:',
     summary: 'check the history for changed or removed records',

@@ -37,6 +37,8 @@ export interface Config {
   /** The channels of groups; a group that is not listed has the channel of the same name. */
   groups: Record<string, { channels: string[] }>
   alerts: AlertRule[]
+  /** Recurring times in which alerts and detection open nothing. */
+  maintenance: RecurringMaintenance[]
   /** How each source of alerts proves who it is; absent: it cannot deliver. */
   hooks: Partial<Record<AlertSource, HookCredentials>>
   /** Where `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
@@ -196,6 +198,17 @@ export interface AlertRule {
   incident: string
   /** Input → the field of the alert that holds its value, such as `labels.run_id`, or a constant. */
   inputs: Record<string, string | { value: string }>
+}
+
+export interface RecurringMaintenance {
+  /** Five fields, by the clock of the time zone. */
+  cron: string
+  timezone: string
+  forMs: number
+  reason: string
+  /** What it covers; everything if both are null. */
+  runbook: string | null
+  connection: string | null
 }
 
 export type HookCredentials =

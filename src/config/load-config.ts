@@ -144,6 +144,10 @@ function assemble(
     ...(app ? { slack: app } : {}),
     groups: value.groups,
     alerts: value.alerts,
+    maintenance: value.maintenance.map(({ for: length, runbook = null, connection = null, ...one }) => ({
+      ...{ ...one, runbook, connection },
+      forMs: parseDuration(length)!,
+    })),
     hooks: assembleHooks(value.hooks, secret),
     auto: value.auto,
     policy: assemblePolicy(value),

@@ -5,6 +5,7 @@ import { ROLES } from '../core/person.ts'
 import { DEFAULT_CHECK_MEMORY_MB, PAGE_COLOURS } from './config.ts'
 import { connection } from './connection-schema.ts'
 import { address, duration, names, publicKey, reference, secret } from './field-types.ts'
+import { recurringMaintenance } from './maintenance-schema.ts'
 import { plain } from './plain.ts'
 import { policyRule } from './policy-schema.ts'
 import { withoutReferences } from './secret.ts'
@@ -176,6 +177,12 @@ export const configSchema = z.strictObject({
   groups,
   slack,
   alerts: z.array(alertRule).default([]).describe('Rules that open incidents from alerts.'),
+  maintenance: z
+    .array(recurringMaintenance)
+    .default([])
+    .describe(
+      'Recurring times in which alerts and detection are recorded and open no incidents. What is still there when such a time ends opens its incident then.',
+    ),
   hooks,
   auto: z
     .array(

@@ -18,7 +18,8 @@ export interface Alert {
 
 /**
  * The outcome of an alert. `opened` and `joined`: an incident. `repeated`: it was received before, and its incident is open. `quiet`: counted
- * on an incident that closed a short time ago. `late`: it had been resolved before. `resolved`: recorded. `unmatched`: no rule of the
+ * on an incident that closed a short time ago. `late`: it had been resolved before. `held`: maintenance holds
+ * it back. `resolved`: recorded. `unmatched`: no rule of the
  * configuration matches it, or the matching rule cannot open an incident. `refused`: it cannot be read.
  */
 export const ALERT_RESULTS = [
@@ -27,6 +28,7 @@ export const ALERT_RESULTS = [
   'repeated',
   'quiet',
   'late',
+  'held',
   'resolved',
   'unmatched',
   'refused',

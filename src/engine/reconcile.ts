@@ -10,6 +10,7 @@ import { readPlan } from '../history/plans.ts'
 import { describeWorkflow, type WorkflowState } from '../temporal/describe.ts'
 import { incidentWorkflow, wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
+import { releaseAlerts } from './maintenance/release-alerts.ts'
 import { startAccepted } from './trigger.ts'
 
 /** The incidents for which something was done. */
@@ -43,7 +44,7 @@ const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
  * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
- * decided but not acted on, starts samples that were asked for, and closes incidents whose workflow ended without closing them or whose version
+ * decided but not acted on, starts samples that were asked for, opens what maintenance held back, and closes incidents whose workflow ended without closing them or whose version
  * has no workers any more. Several processes may do this at once.
  * A failure for one incident does not delay the others; the first error is thrown after all were processed.
  */
@@ -60,6 +61,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
     sampled: await forEach(await incidentsToSample(engine.database, BATCH), errors, (id) => askForSample(engine, id)),
     closed: [...outdated, ...(await forEach(await toDescribe(engine), errors, (id) => closeIfEnded(engine, id)))],
   }
+  await releaseAlerts(engine).catch((error: unknown) => errors.push(error))
   if (errors.length > 0) throw errors[0]
   return reconciled
 }

@@ -1,7 +1,8 @@
-import type { Alert, AlertResult } from '../core/alert.ts'
+import type { Alert, AlertResult, AlertSource } from '../core/alert.ts'
 import { canonical } from '../core/canonical.ts'
 import type { NewEvent } from '../core/events.ts'
 import { formatPlace } from '../core/place.ts'
+import { readStoredObject } from '../core/stored-json.ts'
 import type { NewIncident } from './accept.ts'
 import { lockName } from './advisory-locks.ts'
 import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
@@ -114,12 +115,12 @@ async function isRecorded(connection: Connection, incident: string, source: Aler
 export async function keepUnmatched(database: Database, alert: Alert, problem: string): Promise<void> {
   const { source, fingerprint, status, labels, annotations, url, startsAt } = alert
   await database.query(
-    `WITH old AS (DELETE FROM runbook.alerts WHERE incident IS NULL AND last_at < clock_timestamp() - $9::interval)
+    `WITH old AS (DELETE FROM runbook.alerts WHERE incident IS NULL AND (held IS NULL OR status = 'resolved') AND last_at < clock_timestamp() - $9::interval)
      INSERT INTO runbook.alerts AS a (source, fingerprint, status, problem, labels, annotations, url, starts_at, resolved_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $3 = 'resolved' THEN clock_timestamp() END)
      ON CONFLICT (source, fingerprint) DO UPDATE SET status = excluded.status, problem = excluded.problem, labels = excluded.labels,
        annotations = excluded.annotations, url = excluded.url, starts_at = excluded.starts_at, last_at = clock_timestamp(),
-       resolved_at = excluded.resolved_at, deliveries = a.deliveries + 1, incident = NULL`,
+       resolved_at = excluded.resolved_at, deliveries = a.deliveries + 1, incident = NULL, held = NULL`,
     [source, fingerprint, status, problem, canonical(labels), canonical(annotations), url, startsAt, KEEP_UNMATCHED],
   )
 }
@@ -158,7 +159,7 @@ export async function readAlerts(db: Queryable, incident: string, limit: number)
 /** The alerts with which nothing could be done, the latest first. */
 export async function readUnmatched(db: Queryable, limit: number): Promise<StoredAlert[]> {
   const found = await db.query<StoredAlert>(
-    `SELECT ${COLUMNS} FROM runbook.alerts WHERE incident IS NULL ORDER BY last_at DESC LIMIT $1`,
+    `SELECT ${COLUMNS} FROM runbook.alerts WHERE incident IS NULL AND held IS NULL ORDER BY last_at DESC LIMIT $1`,
     [limit],
   )
   return found.rows
@@ -201,4 +202,74 @@ export async function readAlertState(
     [alert.source, alert.fingerprint, type, key, quietMs],
   )
   return { open: open.rows[0]?.id ?? null, quiet: quiet.rows[0] ?? null, last: last.rows[0] ?? null }
+}
+
+/**
+ * Records an alert that fires during maintenance and opens nothing. False if it is to be accepted as usual: its incident or one of its key
+ * is open, or its end was received already.
+ */
+export async function holdAlert(
+  database: Database,
+  alert: Alert,
+  { type, key, inputs }: Pick<NewIncident, 'type' | 'key' | 'inputs'>,
+  why: string,
+): Promise<boolean> {
+  const { source, fingerprint, labels, annotations, url, startsAt } = alert
+  return transaction(database, async (connection) => {
+    // In the order of accept_alert.
+    await lockName(connection, 'alert', `${source}/${fingerprint}`)
+    await lockName(connection, 'incidentKey', key)
+    const usual = await connection.query(
+      `SELECT WHERE EXISTS (SELECT FROM runbook.incidents WHERE type = $3 AND key = $4 AND closed_at IS NULL)
+         OR EXISTS (SELECT FROM runbook.alerts a JOIN runbook.incidents i ON i.id = a.incident
+           WHERE a.source = $1 AND a.fingerprint = $2 AND i.closed_at IS NULL)
+         OR EXISTS (SELECT FROM runbook.alerts WHERE source = $1 AND fingerprint = $2 AND status = 'resolved' AND starts_at = $5)`,
+      [source, fingerprint, type, key, startsAt],
+    )
+    if (usual.rowCount !== 0) return false
+    await connection.query(
+      `INSERT INTO runbook.alerts AS a (source, fingerprint, status, problem, labels, annotations, url, starts_at, held)
+       VALUES ($1, $2, 'firing', $3, $4, $5, $6, $7, $8)
+       ON CONFLICT (source, fingerprint) DO UPDATE SET status = 'firing', incident = NULL, problem = excluded.problem, labels = excluded.labels,
+         annotations = excluded.annotations, url = excluded.url, starts_at = excluded.starts_at, last_at = clock_timestamp(),
+         resolved_at = NULL, deliveries = a.deliveries + 1, held = excluded.held`,
+      [source, fingerprint, why, canonical(labels), canonical(annotations), url, startsAt, canonical({ type, inputs })],
+    )
+    return true
+  })
+}
+
+const HELD = `held IS NOT NULL AND incident IS NULL AND status = 'firing'`
+
+/** The alerts that fire and are held back, oldest first. */
+export async function readHeld(db: Queryable, limit: number): Promise<{ alert: Alert; held: string }[]> {
+  const found = await db.query<StoredAlert & { source: AlertSource; held: string }>(
+    `SELECT ${COLUMNS}, held FROM runbook.alerts WHERE ${HELD} ORDER BY first_at LIMIT $1`,
+    [limit],
+  )
+  return found.rows.map(({ held, source, fingerprint, status, labels, annotations, url, startsAt }) => ({
+    held,
+    alert: {
+      ...{ source, fingerprint, status, url },
+      labels: textsOf(labels),
+      annotations: textsOf(annotations),
+      startsAt: startsAt && startsAt.toISOString(),
+    },
+  }))
+}
+
+/** Empty for a text that was changed after it was stored and cannot be read. */
+export function textsOf(stored: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(readStoredObject(stored) ?? {}).map(([name, value]) => [name, String(value)]),
+  )
+}
+
+export async function countHeldAlerts(db: Queryable): Promise<number> {
+  const found = await db.query<{ count: number }>(`SELECT count(*)::int AS count FROM runbook.alerts WHERE ${HELD}`)
+  return found.rows[0]!.count
+}
+
+export async function clearHeld(db: Queryable, { source, fingerprint }: Alert): Promise<void> {
+  await db.query('UPDATE runbook.alerts SET held = NULL WHERE source = $1 AND fingerprint = $2', [source, fingerprint])
 }

@@ -98,3 +98,11 @@ export async function readUndetected(
   )
   return found.rows
 }
+
+/** How many runbooks have their symptom and open nothing because of maintenance. */
+export async function countHeldEpisodes(db: Queryable): Promise<number> {
+  const found = await db.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM runbook.episodes WHERE ended_at IS NULL AND state = 'maintenance'`,
+  )
+  return found.rows[0]!.count
+}

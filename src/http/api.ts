@@ -20,6 +20,7 @@ import { healthRoutes } from './routes/health.ts'
 import { hookRoutes } from './routes/hooks.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { incidentActionRoutes } from './routes/incident-actions.ts'
+import { maintenanceRoutes } from './routes/maintenance.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
 import { slackRoutes } from './routes/slack.ts'
@@ -78,6 +79,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', runbookRoutes(engine))
   app.route('/', alertRoutes(engine))
   app.route('/', detectionRoutes(engine))
+  app.route('/', maintenanceRoutes(engine))
   app.route('/', signInLinkRoutes(engine))
   app.route('/', slackRoutes(engine))
   app.route('/', pageRoutes(engine, streams))

@@ -56,6 +56,7 @@ const SMALL = [
   'detectors',
   'engine',
   'lease_waiters',
+  'maintenance',
   'migrations',
   'outages',
   'outbox_events',

@@ -197,6 +197,8 @@ describe('reading', () => {
       '/v1/incidents/{id}/settle',
       '/v1/incidents/{id}/undo',
       '/v1/incidents/{id}/withdraw',
+      '/v1/maintenance',
+      '/v1/maintenance/{id}/end',
       '/v1/runbooks',
       '/v1/runbooks/{name}',
       '/v1/runbooks/{name}/versions',

@@ -157,6 +157,7 @@ async function assemble(
     channels: {},
     groups: {},
     auto: [],
+    maintenance: [],
     requesterMayApprove: true,
     policy: NO_POLICY,
     limits: { perIncident: 200 },

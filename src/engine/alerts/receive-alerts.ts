@@ -1,9 +1,10 @@
 import { scrubSecrets } from '../../config/secret.ts'
 import type { Alert, AlertSource } from '../../core/alert.ts'
 import { defined } from '../../core/defined.ts'
-import { acceptAlert, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
+import { acceptAlert, holdAlert, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
 import { askForSample } from '../detection/ask-for-sample.ts'
 import type { Engine } from '../engine.ts'
+import { coveringMaintenance, heldText } from '../maintenance/covering.ts'
 import { isUnusableRequest, newIncident, startAccepted } from '../trigger.ts'
 import type { DeliveryAnswer } from '../views/view-types.ts'
 import { matchAlert } from './match-alert.ts'
@@ -61,6 +62,10 @@ async function receiveAlert(
   )
   if (typeof asked === 'string') return unmatched(engine, alert, asked)
   const { plan, incident: request, quietMs } = asked
+  const covering = await coveringMaintenance(engine, plan)
+  const held = covering && heldText(covering)
+  if (held !== undefined && (await holdAlert(engine.database, withoutSecrets(alert), request, held)))
+    return { fingerprint, result: 'held', problem: held }
   const accepted = await acceptAlert(engine.database, withoutSecrets(alert), { ...request, quietMs }, delivery)
   const { incident, occurrences, workflowId, result } = accepted
   // The answer does not wait for Temporal: the incident is stored, and the reconciler starts what could not be started here.

@@ -22,6 +22,7 @@ import { readableInputs, readIncident } from '../../history/incidents.ts'
 import { readPlan } from '../../history/plans.ts'
 import type { Engine } from '../engine.ts'
 import { wakeIncident } from '../incident-workflow.ts'
+import { coveringMaintenance, heldText } from '../maintenance/covering.ts'
 import { isUnusableRequest, renderRequest, trigger } from '../trigger.ts'
 import { rememberSample } from './samples.ts'
 import { takeSample } from './take-sample.ts'
@@ -114,6 +115,11 @@ async function actOnPresence(engine: Engine, plan: Plan, detected: Detected, kno
     return 'would have opened an incident, but "shadow" is on'
   }
   if (episode.incident !== null && episode.outcome === null) return `${episode.incident} is open`
+  const covering = await coveringMaintenance(engine, plan)
+  if (covering) {
+    await setEpisode(engine.database, episode.id, 'maintenance', null)
+    return `would have opened an incident, but ${heldText(covering)}`
+  }
   return openIncident(engine, detected, episode)
 }
 

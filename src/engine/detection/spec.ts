@@ -14,8 +14,14 @@ export function symptomChecks({ checks, symptom }: Pick<Plan, 'checks' | 'sympto
   return closure(checks, symptom?.checks ?? [])
 }
 
-/** The connections that these checks read. */
-export function connectionsOfChecks(checks: PlanCheck[]): string[] {
+/** The connections that a plan reads or writes. */
+export function connectionsOfPlan({ checks, remedies }: Plan): string[] {
+  const actions = Object.values(remedies).flatMap((remedy) => [...remedy.actions, ...remedy.verify.checks])
+  return connectionsOfChecks([...checks, ...actions])
+}
+
+/** The connections that these checks or actions use. */
+export function connectionsOfChecks(checks: Pick<PlanCheck, 'with'>[]): string[] {
   const names = checks.flatMap(({ with: { connection } }) =>
     connection && 'lit' in connection && typeof connection.lit === 'string' ? [connection.lit] : [],
   )

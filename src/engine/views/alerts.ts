@@ -1,5 +1,4 @@
-import { readStoredObject } from '../../core/stored-json.ts'
-import { readUnmatched, type StoredAlert } from '../../history/alerts.ts'
+import { readUnmatched, textsOf, type StoredAlert } from '../../history/alerts.ts'
 import type { Queryable } from '../../history/database.ts'
 import { isoTime } from './iso-time.ts'
 import type { AlertView } from './view-types.ts'
@@ -19,11 +18,4 @@ export function alertView({ incident: _incident, ...alert }: StoredAlert): Alert
     lastAt: isoTime(alert.lastAt),
     resolvedAt: alert.resolvedAt && isoTime(alert.resolvedAt),
   }
-}
-
-/** Empty for a text that was changed after it was stored and cannot be read. */
-function textsOf(stored: string): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(readStoredObject(stored) ?? {}).map(([name, value]) => [name, String(value)]),
-  )
 }

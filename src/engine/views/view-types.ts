@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type * as alertSchemas from './alert-schemas.ts'
 import type * as detectionSchemas from './detection-schemas.ts'
 import type * as gateSchemas from './gate-schemas.ts'
+import type * as maintenanceSchemas from './maintenance-schemas.ts'
 import type * as runbookSchemas from './runbook-schemas.ts'
 import type * as schemas from './view-schemas.ts'
 
@@ -25,3 +26,5 @@ export type AlertExplanations = z.infer<typeof alertSchemas.alertExplanations>
 export type EpisodeView = z.infer<typeof detectionSchemas.episodeView>
 export type DetectorView = z.infer<typeof detectionSchemas.detectorView>
 export type DetectionReport = z.infer<typeof detectionSchemas.detectionReport>
+export type MaintenanceView = z.infer<typeof maintenanceSchemas.maintenanceView>
+export type MaintenanceList = z.infer<typeof maintenanceSchemas.maintenanceList>

@@ -44,6 +44,8 @@ test.each([
   ['detect', 'list'],
   ['detect', 'report'],
   ['detect', 'pause'],
+  ['maintenance', 'start'],
+  ['maintenance', 'list'],
   ['audit', 'verify'],
   ['audit', 'checkpoint'],
   ['connection', 'prepare'],

@@ -34,6 +34,7 @@ test('every section and field has a description, and each kind of connection is 
     'groups',
     'slack',
     'alerts',
+    'maintenance',
     'hooks',
     'hooks.alertmanager',
     'hooks.alertmanager.basic',

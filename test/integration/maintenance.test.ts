@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
+import { detect } from '../../src/engine/detection/detect.ts'
+import { releaseAlerts } from '../../src/engine/maintenance/release-alerts.ts'
+import { pool } from '../support/effects-world.ts'
+import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
+import { openHttpWorld, type HttpWorld, type PersonName } from './http-world.ts'
+
+const BEARER = 'the-token-of-the-alertmanager'
+const table = `maintained_${randomBytes(4).toString('hex')}`
+const check = (connection: string) =>
+  `{ check: sql.query, with: { connection: ${connection}, sql: SELECT n FROM ${table}, columns: { n: int } } }`
+
+/** A runbook about rows in the table, which it reads over this connection. */
+const runbook = (name: string, connection: string) => `version: 1
+runbook: ${name}
+incident: ${name}
+title: A row is there
+inputs: { about: { type: string, default: all } }
+key: ${name}/\${{ inputs.about }}
+symptom: size(seen.rows) > 0
+detect: { every: 1s, for: 1 }
+diagnose: { seen: ${check(connection)} }
+causes:
+  - { cause: anything, title: A row is there, because: a row, remedy: mend }
+remedies:
+  mend:
+    title: Mend it
+    do: [{ action: manual, with: { instructions: remove the row } }]
+    approval: { by: [oncall], within: 15m }
+    verify: { checks: { after: ${check(connection)} }, until: size(after.rows) == 0, within: 1m }
+escalate: { to: [platform], message: an operator must act }
+`
+
+const CONFIG = `hooks:
+  alertmanager: { bearer: "\${HOOK_BEARER}" }
+maintenance:
+  - { cron: "0 3 * * *", for: 1h, timezone: Europe/Berlin, reason: nightly batch, runbook: never-sampled }
+`
+const RULES = `[{ match: { alertname: Here }, incident: here, inputs: { about: labels.about } }, { match: { alertname: There }, incident: there, inputs: { about: labels.about } }]`
+
+let world: HttpWorld
+const admin = pool(inject('stack').postgresUrl, 1)
+beforeAll(async () => {
+  await admin.query(`CREATE TABLE ${table} (n integer)`)
+  await admin.query(`INSERT INTO ${table} VALUES (1)`)
+  world = await openHttpWorld(inject('stack'), {
+    config: CONFIG.replace('connections:', ''),
+    alerts: RULES,
+    env: { DB_READ: inject('stack').postgresUrl, HOOK_BEARER: BEARER },
+    runbooks: { 'here.yaml': runbook('here', 'db'), 'there.yaml': runbook('there', 'db') },
+  })
+})
+afterAll(async () => {
+  await world?.close()
+  await admin.query(`DROP TABLE ${table}`)
+  await admin.end()
+})
+
+let about = ''
+let count = 0
+beforeEach(() => {
+  about = `thing-${(count += 1)}`
+})
+afterEach(async () => {
+  const { maintenance } = (await call('GET', '/v1/maintenance')).json
+  for (const { id, isActive } of maintenance)
+    if (id !== null && isActive) await call('POST', `/v1/maintenance/${id}/end`)
+})
+
+const call = (method: string, path: string, body?: unknown, as: PersonName = 'operator') =>
+  world.call(method, path, { as, ...(body === undefined ? {} : { body }) })
+const start = async (scope: object = {}) => {
+  const { json } = await call('POST', '/v1/maintenance', { for: '2h', reason: 'an upgrade', ...scope })
+  return json.id as string
+}
+const end = (id: string) => call('POST', `/v1/maintenance/${id}/end`)
+const listed = async () => (await call('GET', '/v1/maintenance')).json
+
+const alertNow = async (alertname: string, status: 'firing' | 'resolved' = 'firing') => {
+  const alert = {
+    status,
+    labels: { alertname, about },
+    startsAt: '2026-03-14T03:10:37.000Z',
+    fingerprint: `${alertname}-${about}`,
+  }
+  const body = { version: '4', groupKey: '{}', alerts: [alert] }
+  return (await world.call('POST', '/v1/hooks/alertmanager', { token: BEARER, body })).json.alerts[0]
+}
+const incidentsAbout = async () =>
+  (
+    await world.engine.database.query<{ id: string; key: string }>(
+      'SELECT id, key FROM runbook.incidents WHERE key LIKE $1 ORDER BY number',
+      [`%/${about}`],
+    )
+  ).rows
+
+describe('during maintenance an alert is recorded and opens nothing', () => {
+  test('and opens its incident when the maintenance has ended, once', async () => {
+    const id = await start()
+    expect(await alertNow('Here')).toMatchObject({ result: 'held' })
+    expect(await alertNow('Here')).toMatchObject({ result: 'held' })
+    expect((await listed()).heldAlerts).toBe(1)
+    expect((await call('GET', '/v1/alerts/unmatched')).json.alerts).toEqual([])
+    expect(await releaseAlerts(world.engine)).toEqual([])
+    expect(await incidentsAbout()).toEqual([])
+
+    await end(id)
+    const released = await releaseAlerts(world.engine)
+    const opened = await incidentsAbout()
+    expect(opened).toMatchObject([{ key: `here/${about}` }])
+    expect(released).toEqual([opened[0]!.id])
+    const shown = (await call('GET', `/v1/incidents/${released[0]}`)).json
+    expect(shown).toMatchObject({ requester: 'alert:alertmanager', alerts: [{ status: 'firing', deliveries: 3 }] })
+    expect(await releaseAlerts(world.engine)).toEqual([])
+    expect((await listed()).heldAlerts).toBe(0)
+    expect(await alertNow('Here')).toMatchObject({ result: 'repeated', incident: released[0] })
+  })
+
+  test('and never does if it has ended meanwhile, also when a slower peer delivers it late', async () => {
+    const id = await start()
+    await alertNow('Here')
+    expect(await alertNow('Here', 'resolved')).toMatchObject({ result: 'resolved' })
+    expect(await alertNow('Here')).toMatchObject({ result: 'late' })
+    await end(id)
+    expect(await releaseAlerts(world.engine)).toEqual([])
+    expect(await incidentsAbout()).toEqual([])
+  })
+
+  test('but joins an incident that was open before', async () => {
+    const { incident } = (await call('POST', '/v1/incidents', { type: 'here', inputs: { about } })).json
+    await start()
+    expect(await alertNow('Here')).toMatchObject({ result: 'joined', incident })
+  })
+
+  test('only of the covered runbook', async () => {
+    await start({ runbook: 'here' })
+    expect(await alertNow('Here')).toMatchObject({ result: 'held' })
+    expect(await alertNow('There')).toMatchObject({ result: 'opened' })
+  })
+
+  test('of every runbook that uses the connection', async () => {
+    await start({ connection: 'db' })
+    for (const name of ['Here', 'There']) expect(await alertNow(name)).toMatchObject({ result: 'held' })
+  })
+})
+
+test('detection opens nothing during maintenance; what is still there when it ends opens with the next sample', async () => {
+  const id = await start({ runbook: 'there' })
+  const sample = () => detect(world.engine, { runbook: 'there', limitMs: 10_000 })
+  expect((await sample()).did).toMatch(/^would have opened an incident, but maintenance lasts until .*: an upgrade$/)
+  expect((await listed()).heldEpisodes).toBe(1)
+  await end(id)
+  expect((await sample()).did).toMatch(/^opened INC-/)
+  expect((await listed()).heldEpisodes).toBe(0)
+})
+
+test('a maintenance is started and ended by members of the deciding groups, over the API and the command line', async () => {
+  expect(await call('POST', '/v1/maintenance', { for: '2h', reason: 'x' }, 'reader')).toMatchObject({ status: 403 })
+  expect(await call('POST', '/v1/maintenance', { for: '2h', reason: 'x', runbook: 'her' })).toMatchObject({
+    status: 404,
+    json: { detail: 'no runbook her; did you mean here?' },
+  })
+  expect(await call('POST', '/v1/maintenance', { for: 'long', reason: 'x' })).toMatchObject({ status: 400 })
+  const both = { for: '2h', reason: 'x', runbook: 'here', connection: 'db' }
+  expect(await call('POST', '/v1/maintenance', both)).toMatchObject({ status: 400 })
+
+  const env = { RUNBOOK_URL: world.api.url, RUNBOOK_TOKEN: world.authorization.authorization.slice('Bearer '.length) }
+  const run = async (...args: string[]) => {
+    const terminal = fakeTerminal({ env, width: 200 })
+    return { code: await main(['maintenance', ...args], terminal), out: terminal.out, err: terminal.err }
+  }
+  const started = await run('start', '--for', '30m', '--runbook', 'here', '--reason', 'an upgrade', '-o', 'json')
+  const { id } = JSON.parse(started.out)
+  const { out } = await run('list')
+  expect(out).toMatch(new RegExp(`${id} +active +runbook here .* operator +an upgrade`))
+  expect(out).toMatch(/- +(next|active) +runbook never-sampled .* 0 3 \* \* \* \(Europe\/Berlin\) +nightly batch/)
+  expect((await run('end', id)).err).toContain('has ended')
+  expect(await call('POST', `/v1/maintenance/${id}/end`)).toMatchObject({ status: 409 })
+  expect(await call('POST', '/v1/maintenance/999999/end')).toMatchObject({ status: 404 })
+})
