@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts'
 import { isUnusableRequest, newIncident, startAccepted } from '../trigger.ts'
 import { coveringMaintenance } from './covering.ts'
 
-/** How many held alerts are looked at in one round. */
+/** How many held alerts are read in one round. */
 const BATCH = 2_000
 
 /**
