@@ -172,6 +172,7 @@ test('a maintenance is started and ended by members of the deciding groups, over
     return { code: await main(['maintenance', ...args], terminal), out: terminal.out, err: terminal.err }
   }
   const started = await run('start', '--for', '30m', '--runbook', 'here', '--reason', 'an upgrade', '-o', 'json')
+  expect(started).toMatchObject({ code: 0 })
   const { id } = JSON.parse(started.out)
   const { out } = await run('list')
   expect(out).toMatch(new RegExp(`${id} +active +runbook here .* operator +an upgrade`))

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { defined } from '../../core/defined.ts'
 import type { MaintenanceList, MaintenanceView } from '../../engine/views/view-types.ts'
 import { openClient } from '../client.ts'
 import { pageOf, printJson, printLines, wantsJson } from '../output.ts'
@@ -31,8 +32,9 @@ export function command(terminal: Terminal): Command {
     .option('--runbook <name>', 'only incidents of this runbook')
     .option('--connection <name>', 'only incidents of the runbooks that use this connection')
     .addHelpText('after', '\nExample:\n  runbook maintenance start --for 2h --reason "upgrade of PostgreSQL"')
-    .action(async (options: StartOptions, self: Command) => {
-      const started = await openClient(terminal).startMaintenance(options)
+    .action(async ({ for: length, reason, runbook, connection }: StartOptions, self: Command) => {
+      const scope = defined({ runbook, connection })
+      const started = await openClient(terminal).startMaintenance({ for: length, reason, ...scope })
       if (wantsJson(self)) printJson(terminal, started)
       terminal.log(`maintenance ${started.id} of ${scopeText(started)} lasts until ${started.endsAt}`)
     })
