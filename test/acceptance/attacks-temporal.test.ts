@@ -65,7 +65,6 @@ test('a workflow on another task queue can propose, record, apply, escalate and 
   const id = await world.atGate('coveted')
   const before = await untilGate(world, id)
   const { proposal, proposalDigest } = before.gate!
-  const messages = world.slack.messages.length
   const forged = {
     ...{ gate: `${id}.r2`, round: 2, cause: 'unseen', because: 'nothing to see here', remedy: 'mark' },
     ...{ title: 'Mark the run as seen', risk: 'low', actions: [update('coveted')], affected: 1, findings: [] },
@@ -85,7 +84,7 @@ test('a workflow on another task queue can propose, record, apply, escalate and 
   for (const answer of answers) expect(answer).toMatch(/^refused: .*not the one that this engine started/)
   expect(await untilGate(world, id)).toMatchObject({ gate: { proposal, proposalDigest, state: 'open' } })
   expect(await world.changes('coveted')).toEqual({ count: 0, reason: 'no space left' })
-  expect(world.slack.messages).toHaveLength(messages)
+  expect(world.slack.messages.filter((message) => message.includes(id))).toEqual([])
   await world.resolveAnother()
   await world.expectUnharmed()
 })

@@ -112,7 +112,9 @@ test.skipIf(process.env.REDIS_URL)(
       expect(String(body.error)).toMatch(
         /Redis at 127\.0\.0\.1:\d+.*; waited for \S+ (for \S+|before, without an answer)$/,
       )
-    expect(slack.messages.at(-1)).toContain(id)
+    await until('the escalation is delivered', async () =>
+      slack.messages.some((message) => message.includes(id)) ? true : undefined,
+    )
 
     await stack.redis.start()
     await untilAllCompleted(world, runs)

@@ -95,8 +95,11 @@ test('when no cause is found nothing is proposed, the channel is notified, and t
     expect(closed.rounds).toHaveLength(1)
     expect(summarizeRound(closed.rounds[0]!)).toEqual({ holds: [], remedy: null, targets: [] })
 
+    const about = () => world.slack.messages.filter((text) => text.startsWith(`${id}: 3 runs are stuck`))
+    const notifications = await until('the escalation is delivered', async () =>
+      about().length > 0 ? about() : undefined,
+    )
     expect(world.slack.rejections).toEqual([])
-    const notifications = world.slack.messages.filter((text) => text.startsWith(`${id}: 3 runs are stuck`))
     expect(notifications).toHaveLength(1)
     expect(notifications[0]).toContain(runs[0])
     expect(notifications[0]).toContain(`runbook show ${id}`)
