@@ -57,7 +57,7 @@ export async function readActiveMaintenance(db: Queryable): Promise<StoredMainte
   return found.rows
 }
 
-/** The last ones, the latest first. */
+/** The maintenance windows that were started last, the latest first. */
 export async function readLastMaintenance(db: Queryable, limit: number): Promise<StoredMaintenance[]> {
   const found = await db.query<StoredMaintenance>(
     `SELECT ${COLUMNS} FROM runbook.maintenance ORDER BY starts_at DESC, id DESC LIMIT $1`,

@@ -127,7 +127,7 @@ function createDecoder(encoding: string): Transform | 'unknown' {
 }
 
 /**
- * Text in the charset of its content type, without a byte order mark. Without a charset UTF-8, or, if the bytes are no UTF-8, Latin 1 as
+ * Text in the charset of its content type, without a byte order mark. Without a charset UTF-8, or, if the bytes are not UTF-8, Latin 1 as
  * older servers send it.
  */
 function decodeText(body: Buffer, contentType: string): string {

@@ -25,8 +25,10 @@ export function command(terminal: Terminal): Command {
     )
   maintenance
     .command('start')
-    .summary('start a maintenance now')
-    .description('Start a maintenance now, for one runbook, for the runbooks that use a connection, or for everything.')
+    .summary('start a maintenance window now')
+    .description(
+      'Start a maintenance window now, for one runbook, for the runbooks that use a connection, or for everything.',
+    )
     .requiredOption('--for <duration>', 'how long it lasts, such as 2h (required)')
     .requiredOption('-r, --reason <text>', 'the reason (required); stored with it')
     .option('--runbook <name>', 'only incidents of this runbook')
@@ -50,8 +52,8 @@ export function command(terminal: Terminal): Command {
     })
   maintenance
     .command('end <id>')
-    .summary('end a maintenance early')
-    .description('End a maintenance early. What is still there opens its incident.')
+    .summary('end a maintenance window early')
+    .description('End a maintenance window early. What is still there opens its incident.')
     .addHelpText('after', '\nExample:\n  runbook maintenance end 7')
     .action(async (id: string, _options: object, self: Command) => {
       const ended = await openClient(terminal).endMaintenance(id)

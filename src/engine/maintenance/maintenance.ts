@@ -25,7 +25,7 @@ export interface MaintenanceRequest extends MaintenanceScope {
 }
 
 /**
- * Starts a maintenance: until it ends, alerts and detection open no incidents of the runbooks that it covers. People still do. Members
+ * Starts a maintenance window: until it ends, alerts and detection open no incidents of the runbooks that it covers. People still do. Members
  * of the groups that approve the remedies of these runbooks may start it. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`.
  */
 export async function startMaintenance(

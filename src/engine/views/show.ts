@@ -20,7 +20,7 @@ import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
 import type { CheckView, GateView, IncidentView, RoundView } from './view-types.ts'
 
-/** In a storm many alerts join one incident. */
+/** Thousands of alerts can join one incident; the view lists only the latest of them. */
 const MAX_ALERTS = 50
 
 /** An incident with its rounds, from the engine's database alone. Throws `RUNBOOK_NOT_FOUND`. */

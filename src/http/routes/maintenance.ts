@@ -32,7 +32,7 @@ const startBody = z
 const start = createRoute({
   method: 'post',
   path: '/v1/maintenance',
-  summary: 'Start a maintenance: alerts and detection open nothing until it ends',
+  summary: 'Start a maintenance window: alerts and detection open nothing until it ends',
   request: { body: jsonBody(startBody) },
   responses: answers(maintenanceView, 'Started', [403, 404]),
 })
@@ -40,12 +40,12 @@ const start = createRoute({
 const end = createRoute({
   method: 'post',
   path: '/v1/maintenance/{id}/end',
-  summary: 'End a maintenance early: what is still there opens its incident',
+  summary: 'End a maintenance window early: what is still there opens its incident',
   request: {
     params: z.object({
       id: z
         .string()
-        .regex(/^[1-9]\d{0,17}$/, 'must be the id of a maintenance such as 7')
+        .regex(/^[1-9]\d{0,17}$/, 'must be the id of a maintenance window such as 7')
         .meta({ param: { name: 'id', in: 'path' }, example: '7' }),
     }),
   },
