@@ -84,9 +84,9 @@ test.each([
   ['chunks without an end', '/no-end'],
   ['less than its length', '/too-short'],
   ['more than its length', '/too-long'],
-])('an answer with %s is no answer', async (_, path) => {
+])('an answer with %s is not a whole answer: it is not ok and has no body', async (_, path) => {
   const result = await check('http.get', { path })
-  expect(result).toMatchObject({ reachable: false, ok: false, status: null, body: null })
+  expect(result).toMatchObject({ reachable: true, ok: false, status: 200, body: null })
   expect(result.error).toMatch(/aborted|closed|Parse Error/)
 })
 
