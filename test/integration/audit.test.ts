@@ -50,8 +50,21 @@ function randomFrom(start: number): (below: number) => number {
 }
 
 const NOT_COMPARED: Record<string, string[]> = {
-  // `id` is derived from `number`, which only the database assigns.
-  incidents: ['number', 'id', 'occurrences', 'started_at', 'start_nonce', 'run_id', 'rung_at', 'looked_at', 'state'],
+  // `id` is derived from `number`, which only the database assigns. The last two decide only when the symptom is sampled, and
+  // whether the key stays quiet.
+  incidents: [
+    'number',
+    'id',
+    'occurrences',
+    'started_at',
+    'start_nonce',
+    'run_id',
+    'rung_at',
+    'looked_at',
+    'state',
+    'sample_wanted_at',
+    'symptom_gone_at',
+  ],
   events: [],
   evidence: [],
   gates: [],
