@@ -75,6 +75,10 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     },
     resolveGate: (gate) => {
       const tokens = signals.takeTokens()
+      // A local activity keeps its workflow task open. Temporal fails a task during which a hundred signals arrive, and the SDK
+      // then stores the results of local activities that a replay does not start: the incident would stand still for ever.
+      if (signals.anyArrived() && patched('gate-read-after-signals'))
+        return unwrapFailure(normal('30s', `resolve ${gate}`).resolveGate(gate, tokens))
       return localThenRemote(`resolve ${gate}`, (activities) => activities.resolveGate(gate, tokens))
     },
     waitForSignal: (ms) => signals.waitForSignal(ms),
