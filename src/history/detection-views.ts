@@ -1,5 +1,6 @@
 import type { EpisodeState } from '../core/detection.ts'
 import type { Queryable } from './database.ts'
+import { IS_OVERDUE } from './detectors.ts'
 
 export interface StoredDetector {
   runbook: string
@@ -22,10 +23,10 @@ export interface StoredDetector {
 
 export async function readDetectors(db: Queryable): Promise<StoredDetector[]> {
   const found = await db.query<StoredDetector>(
+    // oxlint-disable-next-line runbook/sql-text -- a constant
     `SELECT d.runbook, d.spec, d.applied IS NOT NULL AS "isScheduled", d.samples::float8 AS samples, d.unreadable::float8 AS unreadable,
        d.last_at AS "lastAt", d.last, d.recent_ms AS "recentMs",
-       coalesce(greatest(d.last_at, d.applied_at) < clock_timestamp() - interval '1 minute'
-         - 3 * ((d.spec::jsonb)->>'everyMs')::float8 * interval '1 millisecond', false) AS "isOverdue",
+       coalesce(${IS_OVERDUE}, false) AS "isOverdue",
        c.person AS "pausedBy", c.reason AS "pauseReason", c.at AS "pausedAt"
      FROM runbook.detectors d LEFT JOIN runbook.controls c ON c.name = 'detection/' || d.runbook ORDER BY d.runbook`,
   )

@@ -67,6 +67,10 @@ const STALE_SECONDS = 60
 /** A worker that took a change on makes it within this time. */
 const CLAIM_SECONDS = 20
 
+/** Whether the runbook of the detector `d` has not been sampled for three intervals and a minute. Null before its schedule exists. */
+export const IS_OVERDUE = `greatest(d.last_at, d.applied_at) < clock_timestamp() - interval '1 minute'
+  - 3 * ((d.spec::jsonb)->>'everyMs')::float8 * interval '1 millisecond'`
+
 /**
  * Takes on the runbooks whose schedule has to be created, changed or deleted, so that one worker does it. Also those that have not been
  * sampled for three intervals and a minute: their schedule may have been deleted in Temporal.
@@ -78,8 +82,7 @@ export async function claimDetectors(db: Queryable): Promise<ClaimedDetector[]> 
        applied = CASE WHEN d.seen_at < clock_timestamp() - $1 * interval '1 second' THEN NULL ELSE d.applied END
      WHERE (d.claimed_at IS NULL OR d.claimed_at < clock_timestamp() - $2 * interval '1 second')
        AND (d.applied IS DISTINCT FROM ${WANTED} OR d.seen_at < clock_timestamp() - $1 * interval '1 second'
-         OR (greatest(d.last_at, d.applied_at) < clock_timestamp() - interval '1 minute' - 3 * ((d.spec::jsonb)->>'everyMs')::float8 * interval '1 millisecond'
-           AND d.applied = d.spec))
+         OR (${IS_OVERDUE} AND d.applied = d.spec))
      RETURNING d.runbook, d.spec, d.seen_at < clock_timestamp() - $1 * interval '1 second' AS "isStale",
        EXISTS (SELECT FROM runbook.controls WHERE name = 'detection/' || d.runbook) AS "isPaused"`,
     [STALE_SECONDS, CLAIM_SECONDS],

@@ -85,13 +85,16 @@ export interface WaitedFor {
   incidents: number
   /** The start of the longest wait. */
   since: Date
+  /** The longest wait until now, in seconds. */
+  longestSeconds: number
   /** The error of the connection in one of these incidents. */
   why: string
 }
 
 export async function readWaitedFor(db: Queryable): Promise<WaitedFor[]> {
   const found = await db.query<WaitedFor>(
-    `SELECT o.connection, count(*)::int AS incidents, min(o.since) AS since, max(o.why) AS why
+    `SELECT o.connection, count(*)::int AS incidents, min(o.since) AS since, max(o.why) AS why,
+       extract(epoch FROM clock_timestamp() - min(o.since))::float8 AS "longestSeconds"
      FROM runbook.outages o JOIN runbook.incidents i ON i.id = o.incident
      WHERE o.ended_at IS NULL AND i.closed_at IS NULL GROUP BY o.connection ORDER BY o.connection`,
   )

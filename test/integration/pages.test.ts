@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
+import type { JsonObject } from '../../src/core/json.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { recordEvidence } from '../../src/history/record.ts'
@@ -40,6 +41,18 @@ async function proposed(count = 1, actions = [update('a'), update('b')]) {
 
 const decide = (session: BrowserSession, id: string, fields: Record<string, string | string[]>) =>
   session.post(`/incidents/${id}/decision`, { gate: `${id}.r1`, decision: 'approve', ...fields })
+
+const evidenceOf = (result: JsonObject) => ({
+  place: 'r1/check/seen',
+  name: 'seen',
+  kind: 'sql.query',
+  status: 'ok' as const,
+  ref: sha256Hex(canonical({ result })),
+  result,
+  startedAt: new Date().toISOString(),
+  durationMs: 3,
+  truncated: false,
+})
 
 const gateOf = async (id: string) => (await world.call('GET', `/v1/incidents/${id}`)).json.rounds[0].gate
 
@@ -273,17 +286,8 @@ describe('text from outside', () => {
     ])
     await addNote(world.engine, world.engine.people.lead!, id, HOSTILE)
     const result = { rows: [value], [HOSTILE]: HOSTILE, list: [HOSTILE] }
-    const ref = sha256Hex(canonical({ result }))
-    const at = { startedAt: new Date().toISOString(), durationMs: 3, truncated: false }
-    const evidence = {
-      place: 'r1/check/seen',
-      name: 'seen',
-      kind: 'sql.query',
-      status: 'ok' as const,
-      ref,
-      result,
-      ...at,
-    }
+    const evidence = evidenceOf(result)
+    const { ref } = evidence
     await recordEvidence(world.engine.database, id, [evidence], { 'r1/check/seen': value })
     for (const path of ['/', `/incidents/${id}`, `/incidents/${id}?events=all`, `/incidents/${id}/evidence/${ref}`]) {
       const { status, text } = await operator.get(path)
@@ -315,17 +319,8 @@ describe('text from outside', () => {
   test('the evidence of 20,000 rows is a page of at most 100 kB that says what is missing', async () => {
     const id = await openIncident(world)
     const rows = Array.from({ length: 20_000 }, (_, n) => ({ n, name: `job ${n}` }))
-    const ref = sha256Hex(canonical({ result: { rows } }))
-    const at = { startedAt: new Date().toISOString(), durationMs: 3, truncated: false }
-    const evidence = {
-      place: 'r1/check/seen',
-      name: 'seen',
-      kind: 'sql.query',
-      status: 'ok' as const,
-      ref,
-      result: { rows },
-      ...at,
-    }
+    const evidence = evidenceOf({ rows })
+    const { ref } = evidence
     await recordEvidence(world.engine.database, id, [evidence], {})
     const { text } = await operator.get(`/incidents/${id}/evidence/${ref}`)
     expect(text.length).toBeLessThan(100_000)

@@ -1,3 +1,4 @@
+import { readWaitedFor } from '../../history/outages.ts'
 import { readOutbox } from '../../history/outbox.ts'
 import { INCIDENT_STATES } from '../../core/incident.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
@@ -57,21 +58,17 @@ async function waitingPeople(db: Queryable): Promise<Metric[]> {
 }
 
 async function outages(db: Queryable): Promise<Metric[]> {
-  const found = await db.query<{ connection: string; count: number; longest: number }>(
-    `SELECT o.connection, count(*)::int AS count, extract(epoch FROM clock_timestamp() - min(o.since))::float8 AS longest
-     FROM runbook.outages o JOIN runbook.incidents i ON i.id = o.incident
-     WHERE o.ended_at IS NULL AND i.closed_at IS NULL GROUP BY o.connection ORDER BY o.connection`,
-  )
-  const by = (value: 'count' | 'longest') =>
-    found.rows.map((row) => ({ labels: { connection: row.connection }, value: row[value] }))
+  const waited = await readWaitedFor(db)
+  const by = (value: 'incidents' | 'longestSeconds') =>
+    waited.map((row) => ({ labels: { connection: row.connection }, value: row[value] }))
   return [
     gauge(
       'runbook_outage_incidents',
       'Incidents that wait for a connection that is down. Connections for which none waits have no sample.',
-      by('count'),
+      by('incidents'),
       ['connection'],
     ),
-    gauge('runbook_outage_longest_seconds', 'Longest of these waits.', by('longest'), ['connection']),
+    gauge('runbook_outage_longest_seconds', 'Longest of these waits.', by('longestSeconds'), ['connection']),
   ]
 }
 
