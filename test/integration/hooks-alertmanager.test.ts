@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest'
-import { startMonitoring, type Monitoring } from '../support/prometheus.ts'
+import { serveStuckRuns, startMonitoring, type Monitoring, type StuckRuns } from '../support/prometheus.ts'
 import { alertmanager, pathOf, prometheus, skipWithout, type Available } from '../support/server-programs.ts'
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
 
@@ -8,6 +8,7 @@ const TOKEN = 'the-token-of-the-alertmanager'
 let programs: Available[]
 let world: HttpWorld
 let monitoring: Monitoring | undefined
+let runs: StuckRuns
 beforeAll(async () => {
   programs = [await prometheus(), await alertmanager()]
   world = await openHttpWorld(inject('stack'), {
@@ -15,13 +16,25 @@ beforeAll(async () => {
     alerts: '[{ match: { alertname: RunStuck }, incident: test-run, inputs: { run: labels.run_id } }]',
     env: { HOOK_BEARER: TOKEN },
   })
+  runs = await serveStuckRuns()
   if (programs.some((one) => 'missing' in one)) return
   const hook = `${world.api.url}/v1/hooks/alertmanager`
   const [server, peer] = programs.map(pathOf)
-  monitoring = await startMonitoring({ prometheus: server!, alertmanager: peer!, hook, token: TOKEN })
+  monitoring = await startMonitoring({
+    ...{ prometheus: server!, alertmanager: peer!, hook, token: TOKEN, metrics: runs.metrics, peers: 2 },
+    rules: [
+      {
+        alert: 'RunStuck',
+        expr: 'stuck_run == 1',
+        labels: { severity: 'page' },
+        annotations: { summary: 'run {{ $labels.run_id }} does not move' },
+      },
+    ],
+  })
 }, 300_000)
 afterAll(async () => {
   await monitoring?.stop()
+  runs?.close()
   await world?.close()
 })
 beforeEach((context) => skipWithout(context, ...programs))
@@ -44,7 +57,7 @@ async function incidentsOf(run: string): Promise<Shown[]> {
 const eventually = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: 40_000, interval: 250 })
 
 test('a rule of a real Prometheus fires through two Alertmanagers: one incident, repeats are counted, the end is recorded', async () => {
-  monitoring!.setStuck('run-1', true)
+  runs.set('run-1', true)
   const repeated = await eventually(async () => {
     const found = await incidentsOf('run-1')
     expect(found).toHaveLength(1)
@@ -58,7 +71,7 @@ test('a rule of a real Prometheus fires through two Alertmanagers: one incident,
     labels: { alertname: 'RunStuck', run_id: 'run-1', severity: 'page' },
     url: expect.stringContaining('/graph?g0.expr='),
   })
-  monitoring!.setStuck('run-1', false)
+  runs.set('run-1', false)
   await eventually(async () => {
     const [incident] = await incidentsOf('run-1')
     expect(incident!.alerts[0]!.status).toBe('resolved')
@@ -68,6 +81,6 @@ test('a rule of a real Prometheus fires through two Alertmanagers: one incident,
 
 test('after one of the Alertmanagers has died, the other one delivers', async () => {
   await monitoring!.stopPeer()
-  monitoring!.setStuck('run-2', true)
+  runs.set('run-2', true)
   await eventually(async () => expect(await incidentsOf('run-2')).toHaveLength(1))
 })

@@ -1,16 +1,14 @@
 import { writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { freePort } from '../../src/stack/ports.ts'
 import { serverDir, spawnServer, type SpawnedServer } from './spawned-server.ts'
 
-/** A Prometheus with two Alertmanagers that form a cluster: both deliver to the same hook. */
+/** A Prometheus with Alertmanagers that form a cluster: all of them deliver to the same hook. */
 export interface Monitoring {
-  /** Sets the value of the gauge `stuck_run` for a run. The rule `RunStuck` fires while it is 1. */
-  setStuck(run: string, stuck: boolean): void
-  /** Ends one of the Alertmanagers. */
+  /** Ends the first Alertmanager. */
   stopPeer(): Promise<void>
   stop(): Promise<void>
 }
@@ -20,84 +18,93 @@ export interface MonitoringOptions {
   alertmanager: string
   hook: string
   token: string
+  /** The address of the metrics, which are read every second. */
+  metrics: string
+  rules: AlertRule[]
+  /** How many Alertmanagers there are. */
+  peers: number
 }
 
-const RULES = {
-  groups: [
-    {
-      name: 'runs',
-      rules: [
-        {
-          alert: 'RunStuck',
-          expr: 'stuck_run == 1',
-          labels: { severity: 'page' },
-          annotations: { summary: 'run {{ $labels.run_id }} does not move' },
-        },
-      ],
-    },
-  ],
+export interface AlertRule {
+  alert: string
+  expr: string
+  for?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
 }
 
 export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
   const { dir, remove } = await serverDir()
-  const values = new Map<string, boolean>()
-  const metrics = await serveMetrics(values)
-  const ports = {
-    prometheus: await freePort([]),
-    peers: [await freePort([]), await freePort([])],
-    gossip: [await freePort([]), await freePort([])],
+  const peerPorts: number[] = []
+  const gossipPorts: number[] = []
+  for (let i = 0; i < options.peers; i += 1) {
+    peerPorts.push(await freePort([]))
+    gossipPorts.push(await freePort([]))
   }
-  await writeFile(join(dir, 'rules.yml'), stringify(RULES))
+  const prometheusPort = await freePort([])
+  await writeFile(join(dir, 'rules.yml'), stringify({ groups: [{ name: 'rules', rules: options.rules }] }))
   await writeFile(join(dir, 'alertmanager.yml'), stringify(alertmanagerConfig(options)))
-  await writeFile(join(dir, 'prometheus.yml'), stringify(prometheusConfig(portOf(metrics), ports.peers)))
-  const peers: SpawnedServer[] = []
-  for (const [index, port] of ports.peers.entries())
-    peers.push(
+  await writeFile(join(dir, 'prometheus.yml'), stringify(prometheusConfig(options.metrics, peerPorts)))
+  const servers: SpawnedServer[] = []
+  const stop = async () => {
+    for (const server of servers.splice(0).reverse()) await server.kill()
+    await remove()
+  }
+  try {
+    for (const [index, port] of peerPorts.entries())
+      servers.push(
+        await spawnServer(
+          options.alertmanager,
+          [
+            `--config.file=${join(dir, 'alertmanager.yml')}`,
+            `--storage.path=${join(dir, `peer-${index}`)}`,
+            `--web.listen-address=127.0.0.1:${port}`,
+            `--cluster.listen-address=127.0.0.1:${gossipPorts[index]}`,
+            ...(index === 0 ? [] : [`--cluster.peer=127.0.0.1:${gossipPorts[0]}`]),
+            // The second peer waits this long for the first one's delivery.
+            '--cluster.peer-timeout=1s',
+          ],
+          { probe: () => ready(port) },
+        ),
+      )
+    servers.push(
       await spawnServer(
-        options.alertmanager,
+        options.prometheus,
         [
-          `--config.file=${join(dir, 'alertmanager.yml')}`,
-          `--storage.path=${join(dir, `peer-${index}`)}`,
-          `--web.listen-address=127.0.0.1:${port}`,
-          `--cluster.listen-address=127.0.0.1:${ports.gossip[index]}`,
-          ...(index === 0 ? [] : [`--cluster.peer=127.0.0.1:${ports.gossip[0]}`]),
-          // The second peer waits this long for the first one's delivery.
-          '--cluster.peer-timeout=1s',
+          `--config.file=${join(dir, 'prometheus.yml')}`,
+          `--storage.tsdb.path=${join(dir, 'tsdb')}`,
+          `--web.listen-address=127.0.0.1:${prometheusPort}`,
         ],
-        { probe: () => ready(port) },
+        { probe: () => ready(prometheusPort) },
       ),
     )
-  const prometheus = await spawnServer(
-    options.prometheus,
-    [
-      `--config.file=${join(dir, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(dir, 'tsdb')}`,
-      `--web.listen-address=127.0.0.1:${ports.prometheus}`,
-    ],
-    { probe: () => ready(ports.prometheus) },
-  )
-  return {
-    setStuck: (run, stuck) => void values.set(run, stuck),
-    stopPeer: () => peers[0]!.kill(),
-    async stop() {
-      await prometheus.stop()
-      for (const peer of peers) await peer.kill()
-      metrics.close()
-      await remove()
-    },
+  } catch (error) {
+    await stop()
+    throw error
   }
+  return { stopPeer: () => servers[0]!.kill(), stop }
 }
 
-async function serveMetrics(values: Map<string, boolean>): Promise<Server> {
+/** The gauge `stuck_run` of each run, as a service would export it. */
+export interface StuckRuns {
+  metrics: string
+  set(run: string, stuck: boolean): void
+  close(): void
+}
+
+export async function serveStuckRuns(): Promise<StuckRuns> {
+  const values = new Map<string, boolean>()
   const server = createServer((_request, response) => {
     const lines = [...values].map(([run, stuck]) => `stuck_run{run_id="${run}"} ${stuck ? 1 : 0}`)
     response.setHeader('content-type', 'text/plain; version=0.0.4').end(`# TYPE stuck_run gauge\n${lines.join('\n')}\n`)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
+  return {
+    metrics: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
+    set: (run, stuck) => void values.set(run, stuck),
+    close: () => void server.close(),
+  }
 }
-
-const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 async function ready(port: number): Promise<void> {
   const { ok, status } = await fetch(`http://127.0.0.1:${port}/-/ready`)
@@ -125,11 +132,12 @@ function alertmanagerConfig({ hook, token }: MonitoringOptions) {
   }
 }
 
-function prometheusConfig(metricsPort: number, peers: number[]) {
+function prometheusConfig(metrics: string, peerPorts: number[]) {
+  const { host, pathname } = new URL(metrics)
   return {
     global: { scrape_interval: '1s', evaluation_interval: '1s' },
     rule_files: ['rules.yml'],
-    alerting: { alertmanagers: [{ static_configs: [{ targets: peers.map((port) => `127.0.0.1:${port}`) }] }] },
-    scrape_configs: [{ job_name: 'runs', static_configs: [{ targets: [`127.0.0.1:${metricsPort}`] }] }],
+    alerting: { alertmanagers: [{ static_configs: [{ targets: peerPorts.map((port) => `127.0.0.1:${port}`) }] }] },
+    scrape_configs: [{ job_name: 'system', metrics_path: pathname, static_configs: [{ targets: [host] }] }],
   }
 }
