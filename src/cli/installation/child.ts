@@ -9,7 +9,8 @@ export interface ChildOptions {
   name: string
   argv: string[]
   cwd: string
-  env: Record<string, string | undefined>
+  /** The environment, read at each start. */
+  env(): Record<string, string | undefined>
   logFile: string
   /** Whether it is started again, after a pause, when it ends by itself. */
   respawn: boolean
@@ -54,7 +55,12 @@ export class Child {
   async #launch(): Promise<string | null> {
     const { argv, cwd, env, logFile } = this.#options
     const log = openSync(logFile, 'a', 0o600)
-    const child = spawn(process.execPath, argv, { cwd, env, stdio: ['ignore', log, log, 'ipc'], detached: true })
+    const child = spawn(process.execPath, argv, {
+      cwd,
+      env: env(),
+      stdio: ['ignore', log, log, 'ipc'],
+      detached: true,
+    })
     closeSync(log)
     this.#process = child
     const outcome = await new Promise<ReadyMessage | string>((resolve) => {

@@ -1,6 +1,4 @@
-import { newSigningKey } from '../../gate/keyring.ts'
-import { tokenHash } from '../../gate/authenticate.ts'
-import { newPassword, passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/setup/provision.ts'
+import { passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/setup/provision.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
 
 /** The addresses of the servers; an embedded stack has this form too. */
@@ -21,31 +19,24 @@ export interface InstallationNames {
 }
 
 /**
- * Creates databases, logins, keys and tokens for an installation, and writes them to `.runbook/env`. Existing keys, tokens and
- * passwords are kept, so they stay valid over a restart.
+ * Creates the engine's database with its logins, and writes their addresses and that of Temporal to `.runbook/env`. Existing passwords
+ * are kept, so they stay valid over a restart. `databaseVariable` is the variable that the configuration reads the address from.
  */
 export async function provision(
   root: string,
   stack: Servers,
   names: InstallationNames,
+  databaseVariable: string,
 ): Promise<Record<string, string>> {
   const before = readEnvironmentFile(root)
-  const superuser = stack.postgres.url
   const { ownerUrl, applicationUrl } = await provisionEngineDatabase(
-    superuser,
+    stack.postgres.url,
     { database: names.engine, owner: `${names.engine}_owner`, application: `${names.engine}_engine` },
-    { ...passwordIn(before.RUNBOOK_OWNER_URL), ...application(before.RUNBOOK_DATABASE_URL) },
+    { ...passwordIn(before.RUNBOOK_OWNER_URL), ...application(before[databaseVariable]) },
   )
-  const operator = before.RUNBOOK_TOKEN ?? newPassword()
-  const lead = before.RUNBOOK_LEAD_TOKEN ?? newPassword()
   return updateEnvironmentFile(root, {
     RUNBOOK_OWNER_URL: ownerUrl,
-    RUNBOOK_DATABASE_URL: applicationUrl,
-    RUNBOOK_SIGNING_KEY: before.RUNBOOK_SIGNING_KEY ?? newSigningKey(),
-    RUNBOOK_TOKEN: operator,
-    RUNBOOK_OPERATOR: `sha256:${tokenHash(operator)}`,
-    RUNBOOK_LEAD_TOKEN: lead,
-    RUNBOOK_LEAD: `sha256:${tokenHash(lead)}`,
+    [databaseVariable]: applicationUrl,
     TEMPORAL_ADDRESS: stack.temporal.address,
     TEMPORAL_NAMESPACE: stack.temporal.namespace,
   })

@@ -1,17 +1,24 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { Config } from '../../config/config.ts'
 import { parseEnvFile } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { RunbookError } from '../../core/errors.ts'
-import { brokenRunbooks, loadCatalogue } from '../../engine/catalogue.ts'
+import { loadCatalogue } from '../../engine/catalogue.ts'
 import { neededGrants } from '../../core/needed-grants.ts'
 import { prepareConnection } from '../../engine/setup/prepare-connection.ts'
-import { freePort } from '../../stack/ports.ts'
 import { runCommand } from '../../stack/run-command.ts'
 import { startStack } from '../../stack/stack.ts'
-import { Child } from './child.ts'
+import type { Child } from './child.ts'
+import {
+  BIN,
+  engineProcesses,
+  installationEnvironment,
+  readConfig,
+  reportBrokenRunbooks,
+  temporalProfile,
+} from './engine-processes.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
-import { packageRoot } from './package-root.ts'
 import { provision, provisionMaestro, type InstallationNames, type Servers } from './provision.ts'
 
 export interface InstallationOptions {
@@ -36,14 +43,14 @@ export interface Installation {
   stack: Servers
   worker: Child
   api: Child
+  /** Restarts the worker and the API, with the files as they are now; the servers keep running. */
+  restart(): Promise<void>
   maestro(argv: string[]): Promise<string>
   /** Ends the API and the worker, then the example system, then the servers. */
   stop(): Promise<void>
 }
 
 const NAMES: InstallationNames = { engine: 'runbook', maestro: 'maestro' }
-const API_PORTS = [8080, 18080]
-const BIN = join(packageRoot(), 'bin')
 
 /**
  * Starts everything in a folder: servers, databases and credentials, the example system, the worker and the API. What an earlier start
@@ -54,6 +61,9 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const root = resolve(options.root)
   mkdirSync(join(root, '.runbook', 'logs'), { recursive: true })
   writeFileSync(temporalProfile(root), '[profile.default]\n')
+  updateEnvironmentFile(root, options.env ?? {})
+  const config = readConfig(root, log)
+  const database = variableOfDatabase(config)
   const cleanups: (() => Promise<unknown>)[] = []
   const interrupted = watchSignals(log)
   const stop = async () => {
@@ -62,11 +72,10 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   try {
     const stack = options.stack ?? (await startOwnStack(options, root, cleanups))
     interrupted.listen()
-    updateEnvironmentFile(root, options.env ?? {})
-    await provision(root, stack, options.names ?? NAMES)
+    await provision(root, stack, options.names ?? NAMES, database)
     interrupted.check()
     log('engine: database migrated')
-    await reportBrokenRunbooks(root, log)
+    await reportBrokenRunbooks(config, log)
     const maestro = (argv: string[]) => maestroIn(root, argv)
     if (options.maestro) {
       await provisionMaestro(root, stack, options.names ?? NAMES)
@@ -74,20 +83,27 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       await startMaestro(root, stack, maestro, log)
       interrupted.check()
     }
-    updateEnvironmentFile(root, { RUNBOOK_URL: await apiAddress(root) })
-    const worker = processOf(root, 'worker', ['worker'], log)
-    const api = processOf(root, 'api', ['serve'], log)
-    cleanups.push(() => Promise.all([worker.stop(), api.stop()]))
-    await Promise.all([worker.start(), api.start()])
+    const engine = await engineProcesses(root, log)
+    cleanups.push(() => engine.stop())
+    await engine.start()
     interrupted.check()
-    log(`worker and API: running, ${api.url}`)
-    return { root, env: readEnvironmentFile(root), stack, worker, api, maestro, stop }
+    const { worker, api, restart } = engine
+    return { root, env: readEnvironmentFile(root), stack, worker, api, restart, maestro, stop }
   } catch (error) {
     await stop()
     throw error
   } finally {
     interrupted.forget()
   }
+}
+
+/** The engine's database is created here, so its address must be in a variable that can be set. */
+function variableOfDatabase({ file, database }: Config): string {
+  if (database.variable !== undefined) return database.variable
+  throw new RunbookError(
+    'RUNBOOK_CONFIG',
+    `${file}: database is not one variable. Write \${RUNBOOK_DATABASE_URL} there: "runbook up" creates the database and sets the variable in .runbook/env.`,
+  )
 }
 
 /**
@@ -115,16 +131,6 @@ function watchSignals(log: (line: string) => void) {
   }
 }
 
-/**
- * Logs which runbooks are broken. They do not affect the others, so without this line nobody would notice before they
- * are needed.
- */
-async function reportBrokenRunbooks(root: string, log: (line: string) => void): Promise<void> {
-  const config = loadConfig({ cwd: root, env: processEnvironment(root) })
-  for (const broken of brokenRunbooks(config, await loadCatalogue(config)))
-    log(`runbooks: not loaded: ${broken} ("runbook lint" shows all its errors)`)
-}
-
 async function startOwnStack(
   { temporal, log }: InstallationOptions,
   root: string,
@@ -145,7 +151,7 @@ async function startMaestro(
   updateEnvironmentFile(root, { MAESTRO_DIR: join(root, '.runbook', 'maestro') })
   await maestro(['up'])
   updateEnvironmentFile(root, parseEnvFile(readFileSync(join(root, '.runbook', 'maestro', 'env'), 'utf8')))
-  const config = loadConfig({ cwd: root, env: processEnvironment(root) })
+  const config = loadConfig({ cwd: root, env: installationEnvironment(root) })
   const plans = [...(await loadCatalogue(config)).byName.values()].map(({ plan }) => plan)
   const databaseUrl = new URL(stack.postgres.url)
   databaseUrl.pathname = new URL(readEnvironmentFile(root).MAESTRO_DATABASE_URL!).pathname
@@ -164,37 +170,6 @@ async function startMaestro(
   log('maestro: running; credentials created: one set can only read, the other can apply remedies')
 }
 
-/** The environment for this installation's processes: ours with `.runbook/env`, without variables that point to another Temporal. */
-function processEnvironment(root: string): Record<string, string | undefined> {
-  const env: Record<string, string | undefined> = { ...process.env, ...readEnvironmentFile(root) }
-  // The user's own Temporal profile may point to another server.
-  for (const name of ['TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS']) delete env[name]
-  // RUNBOOK_BUILT prevents a rebuild, which would mix two versions while we are running.
-  return { ...env, TEMPORAL_CONFIG_FILE: temporalProfile(root), RUNBOOK_BUILT: '1' }
-}
-
-function temporalProfile(root: string): string {
-  return join(root, '.runbook', 'temporal.toml')
-}
-
-function processOf(root: string, name: string, argv: string[], log: (line: string) => void): Child {
-  return new Child({
-    name,
-    argv: [join(BIN, 'runbook.js'), ...argv],
-    cwd: root,
-    env: processEnvironment(root),
-    logFile: join(root, '.runbook', 'logs', `${name}.log`),
-    respawn: true,
-    log,
-  })
-}
-
-async function apiAddress(root: string): Promise<string> {
-  const before = readEnvironmentFile(root).RUNBOOK_URL
-  const port = await freePort(before ? [Number(new URL(before).port), ...API_PORTS] : API_PORTS)
-  return `http://127.0.0.1:${port}`
-}
-
 /**
  * Runs one command of this folder's example system.
  * @throws RunbookError RUNBOOK_UNREACHABLE with the command's output
@@ -202,7 +177,7 @@ async function apiAddress(root: string): Promise<string> {
 export async function maestroIn(root: string, argv: string[]): Promise<string> {
   const result = await runCommand(process.execPath, [join(BIN, 'maestro.js'), ...argv], {
     cwd: root,
-    env: processEnvironment(root),
+    env: installationEnvironment(root),
     timeoutMs: 60_000,
   })
   if (result.code !== 0)

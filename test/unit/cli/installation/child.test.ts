@@ -18,7 +18,7 @@ function childOf(code: string, cwd = temporaryFolder()): { child: Child; lines: 
     name: 'some',
     argv: ['-e', code],
     cwd,
-    env: {},
+    env: () => ({}),
     logFile: join(cwd, 'log'),
     respawn: true,
     log: (line) => lines.push(line),
