@@ -2,6 +2,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { isInFuture, isMarker, readyTimes } from './ready-times.ts'
+import { jobStates, type JobState } from './read-jobs.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
@@ -38,7 +39,9 @@ export async function oldestJobs(target: BullmqTarget): Promise<OldestJobs> {
   const oldestWaiting = oldest(ready)
   const oldestActive = oldest(active.times)
   const isComplete =
-    [wait, paused, prioritized, active].every((one) => one.isComplete) && waiting.every((id) => ready.get(id) != null)
+    [wait, paused, prioritized, active].every((one) => one.isComplete) &&
+    (await haveLeft(target, unknownOf(ready), MAY_WAIT)) &&
+    (await haveLeft(target, unknownOf(active.times), MAY_BE_ACTIVE))
   return {
     fields: {
       oldestWaitingMs: oldestWaiting.ms,
@@ -48,6 +51,21 @@ export async function oldestJobs(target: BullmqTarget): Promise<OldestJobs> {
     },
     isComplete,
   }
+}
+
+const MAY_WAIT: JobState[] = ['waiting', 'prioritized', 'unknown', 'unsearched']
+const MAY_BE_ACTIVE: JobState[] = ['active', 'unknown', 'unsearched']
+
+function unknownOf(times: Map<string, number | null>): string[] {
+  return [...times].flatMap(([id, at]) => (at === null ? [id] : []))
+}
+
+/**
+ * Whether none of the jobs is in one of these states now. On a queue at work, jobs are taken or end after their ids were read: then their
+ * times are not known, and not needed.
+ */
+async function haveLeft(target: BullmqTarget, ids: string[], states: JobState[]): Promise<boolean> {
+  return [...(await jobStates(target, ids)).values()].every((state) => !states.includes(state))
 }
 
 /** BullMQ adds jobs at the head and takes them from the tail. */
@@ -111,7 +129,7 @@ async function activeTimes(target: BullmqTarget): Promise<{ times: Map<string, n
       return [id, Number.isNaN(at) || isInFuture(at, now) ? null : at]
     }),
   )
-  return { times, isComplete: length <= MAX_ACTIVE && [...times.values()].every((at) => at !== null) }
+  return { times, isComplete: length <= MAX_ACTIVE }
 }
 
 /** Jobs without a known time are ignored. */

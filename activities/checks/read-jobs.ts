@@ -99,6 +99,11 @@ function combine(first: Place, second: Place | undefined): Place {
   return second.state === 'active' && second.lock === 'missing' && restarted ? { ...second, lock: 'held' } : second
 }
 
+/** Where each job is now. */
+export async function jobStates(target: BullmqTarget, ids: string[]): Promise<Map<string, JobState>> {
+  return new Map((await findPlaces(target, ids)).map(({ id, state }) => [id, state]))
+}
+
 async function findPlaces(target: BullmqTarget, ids: string[]): Promise<Place[]> {
   const places: Place[] = []
   for (let i = 0; i < ids.length; i += JOBS_PER_READ)

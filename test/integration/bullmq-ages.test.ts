@@ -102,3 +102,16 @@ describe('clocks that differ', () => {
     expect((await read('bullmq.jobs', { ids: ['ahead'] })).row.waitingMs).toBe(0)
   })
 })
+
+test('jobs that workers take and end while the queue is read do not make its ages incomplete', async () => {
+  const queue = queueOf6()
+  closeAfterTest({ close: startWorker(Worker6, async () => {}) })
+  let waited = 0
+  for (let round = 0; round < 25; round += 1) {
+    await queue.addBulk(Array.from({ length: 30 }, () => ({ name: 'x', data: {}, opts: { removeOnComplete: true } })))
+    const { result } = await read('bullmq.queue')
+    expect(result.truncated).toBe(false)
+    if (result.oldestWaitingMs !== null) waited += 1
+  }
+  expect(waited).toBeGreaterThan(5)
+})
