@@ -189,6 +189,8 @@ export interface Oidc {
   groupsClaim: string
   /** Our groups, each with the provider's groups whose members belong to it. A group that is not listed has no members. */
   groups: Record<string, string[]>
+  /** Lets people sign in to the pages at the provider. */
+  signIn?: { clientId: string; clientSecret?: Secret; scopes: string[]; label: string }
 }
 
 export interface AlertRule {

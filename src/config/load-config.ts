@@ -40,6 +40,7 @@ export function loadConfig({ file, env = process.env, cwd = process.cwd() }: Loa
     ...unknownConnections(checked.value),
     ...unknownChannels(checked.value),
     ...unknownInPolicy(checked.value),
+    ...impossibleSignIn(checked.value),
   ].map((p) => ({
     ...read.position(p.path),
     message: p.message,
@@ -119,6 +120,24 @@ function unknownChannels({ channels, groups, people, slack }: ConfigFile): { pat
   return [...withoutApp, ...unknown]
 }
 
+/** What the sign-in with OIDC lacks. */
+function impossibleSignIn({ oidc, url }: ConfigFile): { path: PropertyKey[]; message: string }[] {
+  if (!oidc?.signIn) return []
+  const problem = (path: PropertyKey[], message: string) => [{ path, message: `${path.join('.')}: ${message}` }]
+  const encrypted = /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/
+  return [
+    ...(url === undefined
+      ? problem(['oidc', 'signIn'], 'needs "url": the provider sends people back to that address')
+      : []),
+    ...(encrypted.test(oidc.issuer) && URL.canParse(oidc.issuer)
+      ? []
+      : problem(['oidc', 'issuer'], 'must be the https:// address of the provider, because of oidc.signIn')),
+    ...(oidc.signIn.scopes.includes('openid')
+      ? []
+      : problem(['oidc', 'signIn', 'scopes'], 'must have the scope openid')),
+  ]
+}
+
 function assemble(
   value: ConfigFile,
   directory: string,
@@ -157,7 +176,7 @@ function assemble(
     limits: value.limits,
     pages: { colour: value.pages.colour, sessionLastsMs: parseDuration(value.pages.sessionLasts)! },
     ...defined({ environment: value.environment }),
-    ...(value.oidc ? { oidc: assembleOidc(value.oidc) } : {}),
+    ...(value.oidc ? { oidc: assembleOidc(value.oidc, secret) } : {}),
     warnings,
   }
 }
@@ -252,6 +271,10 @@ function assembleHook(
   return { by: 'standardWebhooks', secret: secret(ways.standardWebhooks!, purpose) }
 }
 
-function assembleOidc({ maxAge, ...rest }: NonNullable<ConfigFile['oidc']>): Oidc {
-  return { ...rest, maxAgeMs: parseDuration(maxAge)! }
+function assembleOidc({ maxAge, signIn, ...rest }: NonNullable<ConfigFile['oidc']>, secret: Resolve): Oidc {
+  const maxAgeMs = parseDuration(maxAge)!
+  if (!signIn) return { ...rest, maxAgeMs }
+  const { clientSecret, ...client } = signIn
+  const known = clientSecret === undefined ? {} : { clientSecret: secret(clientSecret, 'the sign-in with OIDC') }
+  return { ...rest, maxAgeMs, signIn: { ...client, ...known } }
 }

@@ -53,6 +53,18 @@ const person = z.strictObject({
 /** Asymmetric algorithms only: with a symmetric one, everyone who can verify tokens could also sign them. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 
+const signIn = z.strictObject({
+  clientId: plain.describe('The id of this engine at the provider.'),
+  clientSecret: reference
+    .optional()
+    .describe('Its secret, as a reference. Without one the engine is a public client, which PKCE protects.'),
+  scopes: z
+    .array(plain.regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not a scope'))
+    .default(['openid', 'profile', 'email'])
+    .describe('The scopes that are asked for. Add the one with which your provider sends groups, often `groups`.'),
+  label: plain.default('the identity provider').describe('The name of the provider on the button.'),
+})
+
 const oidc = z.strictObject({
   issuer: plain.describe('The `iss` claim that its tokens must have.'),
   audience: plain.describe('The `aud` claim that its tokens must have.'),
@@ -78,6 +90,11 @@ const oidc = z.strictObject({
     .default({})
     .describe(
       'For each of our groups, the groups of the provider whose members belong to it. A group that is not listed has no members.',
+    ),
+  signIn: signIn
+    .optional()
+    .describe(
+      'Lets people sign in to the pages at the provider (authorization code flow with PKCE). Needs `url`; register `<url>/sign-in/oidc/callback` at the provider as the address to return to. `issuer` must then be its address, at which `/.well-known/openid-configuration` describes it.',
     ),
 })
 

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import type { Oidc } from '../config/config.ts'
 import { sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import { authenticate } from '../gate/authenticate.ts'
+import { personOfIdentity, type Identity } from '../gate/oidc.ts'
 import { transaction, type Queryable } from '../history/database.ts'
 import type { Engine } from './engine.ts'
 
@@ -27,6 +29,11 @@ export const SIGN_IN_LINK_LASTS_MS = 10 * 60_000
 /** Starts a session of the person with this token. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export async function signIn(engine: Dependencies, token: string): Promise<NewSession> {
   return startSession(engine.database, engine, authenticate(engine.people, token))
+}
+
+/** Starts a session of the person whom the identity provider named. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+export async function signInByIdentity(engine: Dependencies, identity: Identity): Promise<NewSession> {
+  return startSession(engine.database, engine, personOfIdentity(engine.config.oidc!, engine.people, identity), identity)
 }
 
 /** Creates a link code that signs this person in once. Throws `RUNBOOK_NOT_ALLOWED` if the person has no token in the configuration. */
@@ -59,7 +66,7 @@ export async function signInByCode(engine: Dependencies, code: string): Promise<
 /** The session that a cookie's value belongs to; undefined if it has ended. */
 export async function sessionOf(engine: Dependencies, value: string): Promise<Session | undefined> {
   const found = await engine.database.query<Stored>(
-    'SELECT person, credential, expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
+    'SELECT person, credential, identity, expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
     [sha256Hex(value)],
   )
   const person = personOf(engine, found.rows[0])
@@ -81,13 +88,36 @@ export async function signOutEverywhere({ database }: Pick<Engine, 'database'>, 
 interface Stored {
   person: string
   credential: string
+  /** What the identity provider said, as JSON. Absent in rows of sign-in links. */
+  identity?: string | null
   valid: boolean
 }
 
-/** The configured person of a stored row, if the row is valid and the person's token is still the same. */
-function personOf({ people }: Dependencies, row: Stored | undefined): Person | undefined {
-  const person = row?.valid && Object.hasOwn(people, row.person) ? people[row.person] : undefined
-  return person?.tokenHash !== undefined && credentialOf(person) === row!.credential ? person : undefined
+/**
+ * The person of a stored row, if the row is valid: a configured person whose token is still the same, or the person whom the configuration
+ * as it is now makes of the identity provider's answer.
+ */
+function personOf(engine: Dependencies, row: Stored | undefined): Person | undefined {
+  if (!row?.valid) return undefined
+  if (typeof row.identity === 'string') return personOfProvider(engine, row, row.identity)
+  const person = Object.hasOwn(engine.people, row.person) ? engine.people[row.person] : undefined
+  return person?.tokenHash !== undefined && credentialOf(person) === row.credential ? person : undefined
+}
+
+function personOfProvider({ config: { oidc }, people }: Dependencies, row: Stored, identity: string) {
+  if (oidc?.signIn === undefined || providerCredential(oidc) !== row.credential) return undefined
+  try {
+    const person = personOfIdentity(oidc, people, JSON.parse(identity) as Identity)
+    return person.name === row.person ? person : undefined
+  } catch {
+    // Since the sign-in, the configuration got a person of the same name.
+    return undefined
+  }
+}
+
+/** A session ends when the configuration names another provider, or another client at it. */
+function providerCredential({ issuer, signIn: client }: Oidc): string {
+  return sha256Hex(`oidc:${JSON.stringify([issuer, client!.clientId])}`)
 }
 
 function credentialOf({ name, tokenHash }: Person): string {
@@ -99,13 +129,24 @@ function credentialOf({ name, tokenHash }: Person): string {
 }
 
 /** Starts a session and deletes what has expired, so that the two tables stay small. */
-async function startSession(db: Queryable, { config }: Dependencies, person: Person): Promise<NewSession> {
+async function startSession(
+  db: Queryable,
+  { config }: Dependencies,
+  person: Person,
+  identity?: Identity,
+): Promise<NewSession> {
   const value = newSecret()
   const lastsMs = config.pages.sessionLastsMs
   await db.query(
-    `INSERT INTO runbook.sessions (hash, person, credential, expires_at)
-     VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')`,
-    [sha256Hex(value), person.name, credentialOf(person), lastsMs],
+    `INSERT INTO runbook.sessions (hash, person, credential, identity, expires_at)
+     VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')`,
+    [
+      sha256Hex(value),
+      person.name,
+      identity ? providerCredential(config.oidc!) : credentialOf(person),
+      identity ? JSON.stringify(identity) : null,
+      lastsMs,
+    ],
   )
   await db.query('DELETE FROM runbook.sessions WHERE expires_at < clock_timestamp()')
   await db.query('DELETE FROM runbook.sign_in_links WHERE expires_at < clock_timestamp()')

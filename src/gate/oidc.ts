@@ -5,6 +5,8 @@ import type { People, Person } from '../core/person.ts'
 
 const CLOCK_TOLERANCE_S = 30
 const FETCH_TIMEOUT_MS = 5_000
+/** Further groups are ignored, so that a token cannot make a session large. */
+const MAX_GROUPS = 1_000
 /**
  * A person's or group's name without spaces, commas and control characters, so that it is safe in a terminal, a log
  * line and a list of names.
@@ -29,24 +31,36 @@ export function openOidc(rules: Oidc, people: People): (token: string) => Promis
         clockTolerance: CLOCK_TOLERANCE_S,
         requiredClaims: ['exp', 'iat', rules.name],
       })
-      return personOf(rules, people, payload)
+      return personOfIdentity(rules, people, identityIn(rules, payload))
     } catch (error) {
       throw refusal(error)
     }
   }
 }
 
-function personOf({ name: claim, groupsClaim, groups }: Oidc, people: People, payload: JWTPayload): Person {
+/** What the identity provider says about a person: the name, and the provider's own groups. */
+export interface Identity {
+  name: string
+  groups: string[]
+}
+
+/** The identity that the claims of a verified token name. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+export function identityIn({ name: claim, groupsClaim }: Oidc, payload: JWTPayload): Identity {
   const name = payload[claim]
   if (typeof name !== 'string' || !NAME.test(name)) throw refused(`its claim "${claim}" is not a person's name`)
   if (claim === 'email' && payload.email_verified !== true) throw refused('its email address is not verified')
+  const groups: unknown[] = Array.isArray(payload[groupsClaim]) ? payload[groupsClaim] : []
+  return { name, groups: groups.filter((one) => typeof one === 'string').slice(0, MAX_GROUPS) }
+}
+
+/** The person who has this identity, by the configuration as it is now. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+export function personOfIdentity({ groups }: Oidc, people: People, identity: Identity): Person {
+  const { name } = identity
   const known = Object.values(people).find((person) => person.login === name)
   if (known) return known
   if (Object.hasOwn(people, name))
     throw refused(`${name} is also a configured person without a login: set people.${name}.login if they are the same`)
-  const claimed = payload[groupsClaim]
-  const providerGroups = Array.isArray(claimed) ? claimed : []
-  const ownGroups = Object.entries(groups).filter(([, names]) => names.some((one) => providerGroups.includes(one)))
+  const ownGroups = Object.entries(groups).filter(([, names]) => names.some((one) => identity.groups.includes(one)))
   return { name, groups: ownGroups.map(([group]) => group), keys: [], oidc: true }
 }
 

@@ -71,6 +71,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /sign-in': PUBLIC_PAGE,
   'GET /sign-in/link': PUBLIC_PAGE,
   'POST /sign-in/link': PUBLIC_PAGE,
+  'GET /sign-in/oidc': PUBLIC_PAGE,
+  'GET /sign-in/oidc/callback': PUBLIC_PAGE,
   'POST /sign-out': PAGE_READER,
   'POST /sign-out-everywhere': PAGE_READER,
   'GET /': PAGE_READER,

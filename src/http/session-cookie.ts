@@ -6,23 +6,46 @@ import type { NewSession } from '../engine/sessions.ts'
  * The prefix makes browsers accept the cookie only over HTTPS and only for this host. On this machine itself the pages are served over
  * plain HTTP, where no browser accepts such a cookie, so a name without the prefix is used there.
  */
-const SECURE_NAME = '__Host-runbook'
-const LOCAL_NAME = 'runbook'
+const SECURE_PREFIX = '__Host-'
+const SESSION = 'runbook'
+/** A sign-in that was begun at the identity provider. */
+const SIGN_IN = 'runbook-sign-in'
 
 export function readSessionCookie(c: Context): string | undefined {
-  return getCookie(c, isSecure(c) ? SECURE_NAME : LOCAL_NAME)
+  return getCookie(c, nameOf(c, SESSION))
 }
 
 export function setSessionCookie(c: Context, { value, lastsMs }: NewSession): void {
-  const secure = isSecure(c)
-  const maxAge = Math.floor(lastsMs / 1000)
-  const options = { path: '/', httpOnly: true, sameSite: 'Strict', maxAge, secure } as const
-  setCookie(c, secure ? SECURE_NAME : LOCAL_NAME, value, options)
+  keep(c, SESSION, value, lastsMs, 'Strict')
 }
 
 export function deleteSessionCookie(c: Context): void {
-  const secure = isSecure(c)
-  deleteCookie(c, secure ? SECURE_NAME : LOCAL_NAME, { path: '/', secure })
+  forget(c, SESSION)
+}
+
+/** Keeps a sign-in that was begun. The browser sends this cookie when the provider's site leads back to us, so it is not `Strict`. */
+export function setSignInCookie(c: Context, value: string, lastsMs: number): void {
+  keep(c, SIGN_IN, value, lastsMs, 'Lax')
+}
+
+/** The sign-in that this browser began. It is deleted, so that it is used once. */
+export function takeSignInCookie(c: Context): string | undefined {
+  const value = getCookie(c, nameOf(c, SIGN_IN))
+  if (value !== undefined) forget(c, SIGN_IN)
+  return value
+}
+
+function nameOf(c: Context, name: string): string {
+  return isSecure(c) ? `${SECURE_PREFIX}${name}` : name
+}
+
+function keep(c: Context, name: string, value: string, lastsMs: number, sameSite: 'Strict' | 'Lax'): void {
+  const maxAge = Math.floor(lastsMs / 1000)
+  setCookie(c, nameOf(c, name), value, { path: '/', httpOnly: true, sameSite, maxAge, secure: isSecure(c) })
+}
+
+function forget(c: Context, name: string): void {
+  deleteCookie(c, nameOf(c, name), { path: '/', secure: isSecure(c) })
 }
 
 const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i

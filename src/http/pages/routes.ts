@@ -9,6 +9,7 @@ import { evidenceRoutes } from './evidence.tsx'
 import { inboxRoutes } from './inbox.tsx'
 import { incidentRoutes } from './incident.tsx'
 import { signInRoutes } from './sign-in.tsx'
+import { oidcRoutes } from './sign-in-oidc.ts'
 import { statusRoutes } from './status.tsx'
 
 /** The pages for a browser. Each reads the views that the API and the command line use too. */
@@ -16,6 +17,7 @@ export function pageRoutes(engine: Engine, streams: EventStreams): Hono<ApiEnv> 
   const app = newApp()
   app.route('/', assetRoutes())
   app.route('/', signInRoutes(engine))
+  app.route('/', oidcRoutes(engine))
   app.route('/', inboxRoutes(engine))
   app.route('/', statusRoutes(engine))
   app.route('/', incidentRoutes(engine, streams))

@@ -49,6 +49,12 @@ export function signInRoutes(engine: Engine): Hono<ApiEnv> {
 
 /** Starts the browser's session. A session that the browser had before is not ended: it belongs to the same person or ends by itself. */
 function enter(c: Context, session: NewSession, next: string): Response {
+  keepSession(c, session)
+  return c.redirect(next, 303)
+}
+
+/** Gives the session to the browser. Throws `RUNBOOK_NOT_ALLOWED` if the browser would not keep it. */
+export function keepSession(c: Context, session: NewSession): void {
   const isEncrypted = !c.req.header('origin')?.startsWith('http:')
   if (isSecure(c) && !isEncrypted)
     throw new RunbookError(
@@ -56,7 +62,6 @@ function enter(c: Context, session: NewSession, next: string): Response {
       'this address is not encrypted (http:), so the browser would not keep you signed in. Open the pages with https: (a proxy with TLS in front of "runbook serve"), or on the machine itself.',
     )
   setSessionCookie(c, session)
-  return c.redirect(next, 303)
 }
 
 function leave(c: Context): Response {
@@ -76,7 +81,8 @@ export function askToSignIn(c: Context<ApiEnv>, engine: Engine, problem: string)
   return c.redirect(`/sign-in?next=${encodeURIComponent(path.replace(/[?&]opened=1$/, ''))}`, 303)
 }
 
-function openAgain(c: Context, path: string): Response | Promise<Response> {
+/** A page that opens a path of ours. The browser keeps the session's cookie back while another site leads here; it sends it from this page. */
+export function openAgain(c: Context, path: string): Response | Promise<Response> {
   const address = `${path}${path.includes('?') ? '&' : '?'}opened=1`
   const page = (
     <html lang="en">
@@ -94,17 +100,25 @@ function openAgain(c: Context, path: string): Response | Promise<Response> {
 }
 
 /** A path of our own pages, so that a link cannot send a person to another site after signing in. */
-function ownPath(path: string | undefined): string {
+export function ownPath(path: string | undefined): string {
   return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.startsWith('/sign-') ? path : '/'
 }
 
-function signInPage(c: Context, engine: Engine, { next, problem }: { next: string; problem?: string }) {
+export function signInPage(c: Context, engine: Engine, { next, problem }: { next: string; problem?: string }) {
+  const provider = engine.config.oidc?.signIn
   const children = (
     <>
       <h1>Sign in</h1>
       {problem && (
         <p class="problem" role="alert">
           {problem}
+        </p>
+      )}
+      {provider && (
+        <p>
+          <a class="button main" href={`/sign-in/oidc?next=${encodeURIComponent(next)}`}>
+            Sign in with {provider.label}
+          </a>
         </p>
       )}
       <form method="post" action="/sign-in" class="stack">

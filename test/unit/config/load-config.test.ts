@@ -276,6 +276,23 @@ test('the identity provider: asymmetric algorithms, an https address, at most on
   expect(problems(`${minimal}people: { a: { login: x }, b: { login: x } }\n`)).toHaveLength(1)
 })
 
+test('the sign-in at the identity provider needs the address of the pages, an https issuer and the scope openid', () => {
+  const oidc = (issuer: string, signIn: string) =>
+    `${minimal}oidc: { issuer: "${issuer}", audience: a, jwks: "https://id.example.com/keys", signIn: { clientId: c${signIn} } }\n`
+  const url = 'url: https://runbooks.example.com\n'
+  const { signIn } = load(url + oidc('https://id.example.com/', ', clientSecret: "${CLIENT_SECRET}"')).oidc!
+  expect(signIn).toMatchObject({
+    clientId: 'c',
+    scopes: ['openid', 'profile', 'email'],
+    label: 'the identity provider',
+  })
+  expect(problems(oidc('https://id.example.com/', '')).join()).toContain('oidc.signIn: needs "url"')
+  for (const issuer of ['example', 'http://id.example.com/', 'http://localhost.example.com/'])
+    expect(problems(url + oidc(issuer, '')).join(), issuer).toContain('oidc.issuer: must be the https:// address')
+  expect(problems(url + oidc('https://id.example.com/', ', scopes: [groups]')).join()).toContain('the scope openid')
+  expect(problems(url + oidc('https://id.example.com/', ', clientSecret: plain'))).toHaveLength(1)
+})
+
 test.each([
   ['shop:prod', 'mail'],
   ['{shop:prod}', 'mail'],

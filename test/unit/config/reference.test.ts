@@ -49,6 +49,7 @@ test('every section and field has a description, and each kind of connection is 
     'limits',
     'pages',
     'oidc',
+    'oidc.signIn',
   ]
   expect(configuration().map(({ name }) => name)).toEqual(names)
   for (const line of configurationReference().split('\n'))
