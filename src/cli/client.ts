@@ -4,12 +4,14 @@ import type { Effect } from '../core/effect.ts'
 import type { FileStatus } from '../core/file-status.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { DoneRequest, SettleRequest } from '../engine/requests.ts'
+import type { DoneRequest, FeedbackRequest, FollowUpRequest, SettleRequest } from '../engine/requests.ts'
 import type {
   AlertExplanations,
   AlertView,
   DetectionReport,
   DetectorView,
+  FeedbackView,
+  FollowUpView,
   IncidentSummary,
   IncidentView,
   MaintenanceList,
@@ -119,6 +121,23 @@ export class Client {
 
   note(id: string, text: string): Promise<IncidentView> {
     return this.#post(`/v1/incidents/${id}/notes`, { text })
+  }
+
+  async followUps(id?: string): Promise<FollowUpView[]> {
+    const path = id === undefined ? '/v1/follow-ups' : `/v1/incidents/${id}/follow-ups`
+    return (await this.#json<{ followUps: FollowUpView[] }>(path)).followUps
+  }
+
+  addFollowUp(id: string, request: FollowUpRequest): Promise<FollowUpView> {
+    return this.#post(`/v1/incidents/${id}/follow-ups`, request)
+  }
+
+  closeFollowUp(id: string, number: number, result: string): Promise<FollowUpView> {
+    return this.#post(`/v1/incidents/${id}/follow-ups/${number}/close`, { result })
+  }
+
+  async feedback(id: string, request: FeedbackRequest): Promise<FeedbackView[]> {
+    return (await this.#post<{ feedback: FeedbackView[] }>(`/v1/incidents/${id}/feedback`, request)).feedback
   }
 
   async unmatchedAlerts(): Promise<AlertView[]> {

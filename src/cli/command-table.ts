@@ -247,6 +247,22 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/note.ts'),
   },
   {
+    name: 'follow-up',
+    group: 'Act on an incident:',
+    summary: 'list, add and close what remains to be done',
+    usage: '',
+    json: true,
+    load: () => import('./commands/follow-up.ts'),
+  },
+  {
+    name: 'feedback',
+    group: 'Act on an incident:',
+    summary: 'answer whether the runbook helped',
+    usage: '<incident> <yes|partly|no>',
+    json: true,
+    load: () => import('./commands/feedback.ts'),
+  },
+  {
     name: 'cancel',
     group: 'Act on an incident:',
     summary: 'cancel it; applied effects are kept',

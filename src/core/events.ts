@@ -1,6 +1,7 @@
 import type { GateState } from './decision.ts'
 import type { EffectResult } from './effect.ts'
 import type { Finding, Outcome } from './incident.ts'
+import type { Helped } from './follow-up.ts'
 import type { JsonObject } from './json.ts'
 
 /** What each kind of event in an incident's history holds. */
@@ -131,7 +132,13 @@ export type EventData = {
   acknowledged: Record<string, never>
   claimed: Record<string, never>
   cancel: { comment?: string }
-  note: { body: string }
+  /** `about`: the number of the event that the note is about. */
+  note: { body: string; about?: number }
+  /** Something remains to be done after the incident. `due` is a date such as `2026-03-31`. */
+  'follow-up': { number: number; body: string; owner: string; due: string | null }
+  'follow-up-closed': { number: number; result: string }
+  /** Whether the runbook helped, in the opinion of the person. */
+  feedback: { helped: Helped; comment?: string }
   /** A control was turned on or off. `control` is `freeze` or `breaker/<connection>`. */
   control: { control: string; on: boolean; person: string; reason: string }
   /** The new incident that retries this closed one. */

@@ -1,6 +1,7 @@
 import { GATE_STATES } from './decision.ts'
 import type { EffectResult } from './effect.ts'
 import type { EventBody, EventData, EventKind, Notification, ParsedEvent, UnreadableEvent } from './events.ts'
+import { HELPED } from './follow-up.ts'
 import { OUTCOMES, type Finding } from './incident.ts'
 import {
   byName,
@@ -156,7 +157,10 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
   acknowledged: {},
   claimed: {},
   cancel: { comment: optional(text) },
-  note: { body: text },
+  note: { body: text, about: optional(number) },
+  'follow-up': { number, body: text, owner: text, due: nullOr(text) },
+  'follow-up-closed': { number, result: text },
+  feedback: { helped: oneOf(...HELPED), comment: optional(text) },
   control: { control: text, on: flag, person: text, reason: text },
   retried: successor,
   undo: successor,

@@ -1,9 +1,11 @@
+import { defined } from '../core/defined.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { EventBody } from '../core/events.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import { transaction, type Connection } from '../history/database.ts'
+import { readEvents } from '../history/incidents.ts'
 import { recordEvents } from '../history/record.ts'
 import { lockIncident } from '../gate/gates.ts'
 import { overLimit, type LimitedAction } from '../gate/tallies.ts'
@@ -30,8 +32,17 @@ export async function claim(engine: Engine, person: Person, incident: string): P
   })
 }
 
-/** Adds a note to the incident's history, even after it was closed. */
-export async function addNote(engine: Engine, person: Person, incident: string, text: string): Promise<void> {
+/**
+ * Adds a note to the incident's history, even after it was closed. `about`: the number of the event that it is about. Throws
+ * `RUNBOOK_NOT_FOUND`, `RUNBOOK_BAD_INPUT`.
+ */
+export async function addNote(
+  engine: Engine,
+  person: Person,
+  incident: string,
+  text: string,
+  about?: number,
+): Promise<void> {
   const body = text.trim()
   if (body === '' || body.length > MAX_NOTE_LENGTH || !isStorable(body))
     throw new RunbookError(
@@ -41,12 +52,16 @@ export async function addNote(engine: Engine, person: Person, incident: string, 
   await transaction(engine.database, async (connection) => {
     await lockIncident(connection, incident)
     await requireBelowLimit(connection, engine, incident, person, 'notes')
-    await connection.query('INSERT INTO runbook.notes (incident, person, body) VALUES ($1, $2, $3)', [
+    if (about !== undefined && (await readEvents(connection, incident, about - 1, 1))[0]?.seq !== about)
+      throw new RunbookError('RUNBOOK_BAD_INPUT', `${incident} has no event ${about} that a note could be about`)
+    await connection.query('INSERT INTO runbook.notes (incident, person, body, about) VALUES ($1, $2, $3, $4)', [
       incident,
       person.name,
       body,
+      about ?? null,
     ])
-    await recordEvents(connection, incident, [{ actor: `person:${person.name}`, kind: 'note', data: { body } }])
+    const data = defined({ body, about })
+    await recordEvents(connection, incident, [{ actor: `person:${person.name}`, kind: 'note', data }])
   })
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { HELPED, isDate } from '../core/follow-up.ts'
 import { text } from '../gate/decision-schema.ts'
 
 /**
@@ -43,4 +44,30 @@ export const cancelRequest = z.strictObject({ comment })
 
 export const MAX_NOTE_LENGTH = 10_000
 
-export const noteRequest = z.strictObject({ text: text(MAX_NOTE_LENGTH, 1) })
+export const noteRequest = z.strictObject({
+  text: text(MAX_NOTE_LENGTH, 1),
+  /** The number of the event that the note is about. */
+  about: z.int().min(1).optional(),
+})
+
+const trimmed = (max: number) => text(max).trim().min(1)
+
+/** Something that remains to be done after an incident. */
+export const followUpRequest = z.strictObject({
+  text: trimmed(2_000),
+  /** The person or the group that does it. */
+  owner: trimmed(200),
+  due: z.string().refine(isDate, 'must be a date such as 2026-03-31').optional(),
+})
+
+export type FollowUpRequest = z.infer<typeof followUpRequest>
+
+export const closeFollowUpRequest = z.strictObject({
+  /** What was done, or why nothing has to be done any more. */
+  result: trimmed(2_000),
+})
+
+/** Whether the runbook helped, in the opinion of a person. */
+export const feedbackRequest = z.strictObject({ helped: z.enum(HELPED), comment })
+
+export type FeedbackRequest = z.infer<typeof feedbackRequest>

@@ -10,7 +10,8 @@ import { recordEvents } from '../history/record.ts'
 const REFUSALS_RECORDED = 20
 
 /** What one person may do to one incident only so often. */
-export type LimitedAction = 'notes' | 'claims' | 'decisions' | 'retries' | 'undo requests'
+export type LimitedAction =
+  'notes' | 'claims' | 'decisions' | 'retries' | 'undo requests' | 'changes of follow-ups' | 'answers'
 
 /** Adds one to the stored count of the actor on the incident and returns the new count. */
 async function tally(connection: Connection, incident: string, actor: string, what: string): Promise<number> {

@@ -15,6 +15,7 @@ import { controlRoutes } from './routes/controls.ts'
 import { detectionRoutes } from './routes/detection.ts'
 import { effectRoutes } from './routes/effects.ts'
 import { eventRoutes, eventStreams } from './routes/events.ts'
+import { followUpRoutes } from './routes/follow-ups.ts'
 import { gateRoutes } from './routes/gates.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hookRoutes } from './routes/hooks.ts'
@@ -23,6 +24,7 @@ import { incidentActionRoutes } from './routes/incident-actions.ts'
 import { maintenanceRoutes } from './routes/maintenance.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
+import { reviewSender } from './send-review.ts'
 import { slackRoutes } from './routes/slack.ts'
 import { signInLinkRoutes } from './routes/sign-in-links.ts'
 
@@ -71,10 +73,12 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', incidentRoutes(engine))
   const streams = eventStreams(engine, ending)
   app.route('/', eventRoutes(streams))
-  app.route('/', reviewRoutes(engine))
+  const sendReview = reviewSender(engine)
+  app.route('/', reviewRoutes(engine, sendReview))
   app.route('/', gateRoutes(engine))
   app.route('/', incidentActionRoutes(engine))
   app.route('/', effectRoutes(engine))
+  app.route('/', followUpRoutes(engine))
   app.route('/', controlRoutes(engine))
   app.route('/', runbookRoutes(engine))
   app.route('/', alertRoutes(engine))
@@ -82,7 +86,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', maintenanceRoutes(engine))
   app.route('/', signInLinkRoutes(engine))
   app.route('/', slackRoutes(engine))
-  app.route('/', pageRoutes(engine, streams))
+  app.route('/', pageRoutes(engine, { streams, sendReview }))
   registerOpenApi(app)
   requireDeclarations(app)
   methodsOf = openMethods(app)

@@ -1,5 +1,13 @@
 import { z } from 'zod'
-import { cancelRequest, doneRequest, noteRequest, settleRequest } from '../engine/requests.ts'
+import {
+  cancelRequest,
+  closeFollowUpRequest,
+  doneRequest,
+  feedbackRequest,
+  followUpRequest,
+  noteRequest,
+  settleRequest,
+} from '../engine/requests.ts'
 import { jsonObject } from '../engine/views/schema-parts.ts'
 import { checkDecision, decisionRequest, digest, text, withdrawRequest } from '../gate/decision-schema.ts'
 
@@ -82,6 +90,22 @@ export const doneBody = doneRequest
 export const cancelBody = cancelRequest.meta({ id: 'Cancellation' })
 
 export const noteBody = noteRequest.meta({ id: 'Note' })
+
+export const followUpBody = followUpRequest.meta({
+  id: 'NewFollowUp',
+  example: { text: 'raise the lock duration of the queue', owner: 'platform', due: '2026-03-31' },
+})
+
+export const closeFollowUpBody = closeFollowUpRequest.meta({ id: 'FollowUpResult' })
+
+export const feedbackBody = feedbackRequest.meta({ id: 'Feedback' })
+
+export const followUpParams = incidentParams.extend({
+  number: z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, 'must be the number of a follow-up such as 1')
+    .meta({ param: { name: 'number', in: 'path' }, example: '1' }),
+})
 
 export const connectionParams = z.object({
   connection: z

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { feedbackView, followUpView } from '../engine/views/review-schemas.ts'
 import { runbookVersion, runbookView } from '../engine/views/runbook-schemas.ts'
 import { jsonObject } from '../engine/views/schema-parts.ts'
 import { control, fileStatus, incidentSummary, openGate } from '../engine/views/view-schemas.ts'
@@ -22,6 +23,10 @@ export const gateList = z
 export const runbookList = z.object({ runbooks: z.array(runbookView), files: fileStatus }).meta({ id: 'RunbookList' })
 
 export const versionList = z.object({ versions: z.array(runbookVersion) }).meta({ id: 'RunbookVersionList' })
+
+export const followUpList = z.object({ followUps: z.array(followUpView) }).meta({ id: 'FollowUpList' })
+
+export const feedbackList = z.object({ feedback: z.array(feedbackView) }).meta({ id: 'FeedbackList' })
 
 export const problemSchema = z
   .object({

@@ -74,6 +74,8 @@ const NOT_COMPARED: Record<string, string[]> = {
   intents: [],
   effects: [],
   notes: ['number'],
+  follow_ups: [],
+  feedback: ['number'],
   verdicts: [],
   plans: ['source', 'stored_at'],
   plan_authors: ['at'],
@@ -351,7 +353,7 @@ async function truncate(client: pg.PoolClient, incident: string, keep: number): 
   await client.query(`DELETE FROM runbook.leases WHERE holder IN (${gates})`, [incident])
   for (const table of ['decisions', 'permits', 'effects', 'verdicts', 'intents'])
     await client.query(`DELETE FROM runbook.${table} WHERE gate IN (${gates})`, [incident])
-  for (const table of ['evidence', 'notes', 'gates'])
+  for (const table of ['evidence', 'notes', 'follow_ups', 'feedback', 'gates'])
     await client.query(`DELETE FROM runbook.${table} WHERE incident = $1`, [incident])
   if (keep === 0) await client.query('DELETE FROM runbook.incidents WHERE id = $1', [incident])
   else

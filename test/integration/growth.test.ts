@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { detect } from '../../src/engine/detection/detect.ts'
 import { turnFreeze } from '../../src/engine/freeze.ts'
+import { addFollowUp, closeFollowUp, giveFeedback } from '../../src/engine/follow-ups.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
 import { retryIncident } from '../../src/engine/retry.ts'
@@ -8,6 +9,7 @@ import { readDatabaseSettings } from '../../src/engine/setup/doctor-database.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { undoIncident } from '../../src/engine/undo.ts'
 import { readEvidenceByRef } from '../../src/engine/views/evidence.ts'
+import { listFollowUps } from '../../src/engine/views/follow-ups.ts'
 import { inboxOf } from '../../src/engine/views/inbox.ts'
 import { incidentForReader } from '../../src/engine/views/incident-for-reader.ts'
 import { listDetectors, reportDetection } from '../../src/engine/views/detection.ts'
@@ -30,6 +32,8 @@ const GROWING = [
   'episodes',
   'events',
   'evidence',
+  'feedback',
+  'follow_ups',
   'gates',
   'incidents',
   'intents',
@@ -123,6 +127,10 @@ async function useEverything(): Promise<void> {
   await acknowledge(engine, operator!, incident)
   await claim(engine, operator!, incident)
   await addNote(engine, operator!, incident, 'a note')
+  await addFollowUp(engine, operator!, incident, { text: 'raise the limit', owner: 'platform' })
+  await closeFollowUp(engine, operator!, incident, { number: 1, result: 'raised' })
+  await listFollowUps(database)
+  await giveFeedback(engine, operator!, incident, { helped: 'yes' })
   await world.decide(waiting, 'operator')
   await withdrawDecision(engine, operator!, { gate: waiting.rounds[0]!.gate!.id })
   await world.decide(waiting, 'operator')

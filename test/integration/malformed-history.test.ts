@@ -54,7 +54,7 @@ async function columns(client: pg.PoolClient): Promise<{ table: string; column: 
   const found = await client.query<{ table: string; column: string; type: string }>(
     `SELECT table_name AS table, column_name AS column, data_type AS type FROM information_schema.columns
      WHERE table_schema = 'runbook' AND is_generated = 'NEVER' AND table_name IN ('incidents', 'events', 'evidence', 'gates', 'decisions',
-       'permits', 'leases', 'intents', 'effects', 'notes', 'verdicts', 'plans', 'controls', 'control_events') ORDER BY 1, 2`,
+       'permits', 'leases', 'intents', 'effects', 'notes', 'follow_ups', 'feedback', 'verdicts', 'plans', 'controls', 'control_events') ORDER BY 1, 2`,
   )
   return found.rows
 }

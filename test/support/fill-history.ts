@@ -31,6 +31,9 @@ export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy
       `intents (gate, action, target, at) SELECT ${gate}, '0-sql.update', n::text, ${at} ${each}`,
       `manual_steps (gate, action, target, since, until) SELECT ${gate}, '0-manual', n::text, ${at}, ${at} ${each}`,
       `notes (incident, person, body, at) SELECT 'INC-' || n, 'lead', 'filled', ${at} ${each}`,
+      `follow_ups (incident, number, body, owner, person, at, closed_by, closed_at, result)
+       SELECT 'INC-' || n, 1, 'filled', 'lead', 'lead', ${at}, 'lead', ${at}, 'done' ${each}`,
+      `feedback (incident, person, helped, at) SELECT 'INC-' || n, 'lead', 'yes', ${at} ${each}`,
       `outbox (incident, place, channel, since, attempts, next_at, ended_at) SELECT 'INC-' || n, 'closed', 'oncall', ${at}, 1, ${at}, ${at} ${each}`,
       `tallies (incident, actor, what, count) SELECT 'INC-' || n, 'person:lead', 'notes', 1 ${each}`,
       `alerts (source, fingerprint, status, incident, labels, annotations, first_at) SELECT 'alertmanager', 'f' || n, 'firing', 'INC-' || n, '{}', '{}', ${at} ${each}`,

@@ -4,6 +4,7 @@ import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { People } from '../../src/core/person.ts'
 import { recordEffect, recordIntent } from '../../src/effects/record-effect.ts'
 import type { Engine } from '../../src/engine/engine.ts'
+import { addFollowUp, closeFollowUp, giveFeedback } from '../../src/engine/follow-ups.ts'
 import { acknowledge, addNote, cancelIncident, claim } from '../../src/engine/incident-actions.ts'
 import { recordVerdict } from '../../src/gate/breaker.ts'
 import { decide } from '../../src/gate/decide.ts'
@@ -14,7 +15,7 @@ import { recordEvents, recordEvidence } from '../../src/history/record.ts'
 import { propose, type EngineWorld } from './engine-world.ts'
 import { takeProposedPermit } from './take-proposed-permit.ts'
 
-/** Records an incident with everything: two checks, decisions (one withdrawn), permits, intents, effects, a verdict, notes, its end. */
+/** Records an incident with everything: two checks, decisions (one withdrawn), permits, intents, effects, a verdict, notes, follow-ups, an answer, its end. */
 export async function recordFullIncident(world: EngineWorld, keyring: Keyring, people: People): Promise<string> {
   const { engine: database } = world
   const engine = { database, temporal: {}, config: { limits: { perIncident: 200 } } } as unknown as Engine
@@ -29,6 +30,11 @@ export async function recordFullIncident(world: EngineWorld, keyring: Keyring, p
   await acknowledge(engine, operator, incident)
   await claim(engine, lead, incident)
   for (const note of ['one', 'two']) await addNote(engine, operator, incident, note)
+  await addNote(engine, operator, incident, 'three', 1)
+  await addFollowUp(engine, operator, incident, { text: 'raise the limit', owner: 'platform', due: '2026-03-31' })
+  await addFollowUp(engine, operator, incident, { text: 'write a runbook', owner: 'lead' })
+  await closeFollowUp(engine, lead, incident, { number: 1, result: 'raised' })
+  await giveFeedback(engine, lead, incident, { helped: 'partly', comment: 'late' })
   const deps = { database, keyring, people, policy: NO_POLICY, wakeWorkflow: async () => {} }
   const approve = (person: People[string], targets?: string[]) =>
     decide(deps, person, {

@@ -7,6 +7,7 @@ import { decisionFaults } from './decisions.ts'
 import { vouchedFor } from './earlier-signatures.ts'
 import { effectFaults, intentFaults, leaseFaults, permitFaults, verdictFaults } from './effects.ts'
 import { gateFaults } from './gates.ts'
+import { feedbackFaults, followUpFaults } from './follow-ups.ts'
 import { evidenceFaults, incidentFaults, noteFaults } from './incident-row.ts'
 import { authorFaults, planFaults } from './plans.ts'
 import { guarded, readRecorded } from './recorded.ts'
@@ -39,7 +40,7 @@ export function checkpointHistory(
 
 /**
  * Compares the whole history with its event chains: the links of every chain; evidence, proposals and plans by their digests; decisions
- * by their signatures; the authors of plans with the proposals; the rows of incidents, gates, permits, effects, notes and controls with their events; intents and leases with
+ * by their signatures; the authors of plans with the proposals; the rows of incidents, gates, permits, effects, notes, follow-ups, answers and controls with their events; intents and leases with
  * the permits and effects. With a checkpoint, it also finds events that were removed from the end since then. docs/guarantees.md lists
  * what is not compared.
  */
@@ -58,6 +59,8 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
       'the chain': async () => faults.push(...(await verifyChain(db, id))),
       "the incident's row": () => incidentFaults(db, recorded),
       notes: () => noteFaults(db, recorded),
+      'follow-ups': () => followUpFaults(db, recorded),
+      answers: () => feedbackFaults(db, recorded),
       evidence: () => evidenceFaults(db, recorded),
       gates: () => gateFaults(db, recorded),
       'authors of plans': () => authorFaults(db, recorded),
@@ -80,7 +83,8 @@ async function orphanFaults(db: Queryable): Promise<ChainFault[]> {
   const found = await db.query<{ incident: string; what: string }>(
     `SELECT s.incident, s.what FROM (
        SELECT incident, 'event' AS what FROM runbook.events UNION SELECT incident, 'evidence' FROM runbook.evidence
-       UNION SELECT incident, 'gate' FROM runbook.gates UNION SELECT incident, 'note' FROM runbook.notes) s
+       UNION SELECT incident, 'gate' FROM runbook.gates UNION SELECT incident, 'note' FROM runbook.notes
+       UNION SELECT incident, 'follow-up' FROM runbook.follow_ups UNION SELECT incident, 'answer' FROM runbook.feedback) s
      WHERE NOT EXISTS (SELECT FROM runbook.incidents i WHERE i.id = s.incident)
      UNION ALL
      SELECT s.gate, s.what FROM (

@@ -63,15 +63,16 @@ export async function incidentFaults(db: Queryable, { incident, events, fault }:
 
 /** Compares notes with their events, in the order in which they were written. */
 export async function noteFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
-  const rows = await db.query<{ person: string; body: string; at: Date }>(
-    'SELECT person, body, at FROM runbook.notes WHERE incident = $1 ORDER BY number',
+  const rows = await db.query<{ person: string; body: string; about: number | null; at: Date }>(
+    'SELECT person, body, about::float AS about, at FROM runbook.notes WHERE incident = $1 ORDER BY number',
     [incident],
   )
   const recorded = events.filter((event) => event.kind === 'note').filter(({ actor }) => actor.startsWith('person:'))
   recorded.forEach((event, i) => {
     const row = rows.rows[i]
-    const same = row && row.person === personOf(event.actor) && row.body === event.data.body && isNear(row.at, event.at)
-    if (!same) fault('the note differs from its event', event.seq)
+    const { body, about } = event.data
+    const same = row && differing(row, { person: personOf(event.actor), body, about: orNull(about) }).length === 0
+    if (!same || !isNear(row.at, event.at)) fault('the note differs from its event', event.seq)
   })
   if (rows.rows.length > recorded.length) fault(`${rows.rows.length - recorded.length} notes have no event`)
 }

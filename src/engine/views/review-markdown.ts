@@ -1,8 +1,10 @@
-import { visibleLine, visibleLines } from '../../core/displayable.ts'
+import { visibleLines } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
 import { lookedAgain } from '../../core/looked-again.ts'
 import { whyNoApproval, type ProposedAction } from '../../core/proposal.ts'
 import { answersText } from './answers.ts'
+import { code, fenceFor, html, inline } from './markdown-text.ts'
+import { afterLines } from './review-after.ts'
 import type { ReviewParts } from './review.ts'
 import type { EvidenceView, GateView, RoundView } from './view-types.ts'
 
@@ -12,12 +14,15 @@ const MAX_EVIDENCE_CHARACTERS = 4_000
 export async function* reviewMarkdown(review: ReviewParts): AsyncGenerator<string> {
   yield* headLines(review).map(endLine)
   yield* ['## Timeline', ''].map(endLine)
-  for await (const entry of review.timeline) yield endLine(`- \`${entry.at.slice(11, 23)}\` ${inline(entry.text)}`)
+  for await (const entry of review.timeline)
+    yield endLine(`- \`${entry.at.slice(11, 23)}\` ${entry.seq}. ${inline(entry.text)}`)
   yield endLine('')
   let notes = 0
   for await (const note of review.notes) {
     if ((notes += 1) === 1) yield* ['## Notes', ''].map(endLine)
-    yield endLine(`- ${note.at} ${inline(note.person)}: ${inline(note.body)}`)
+    yield endLine(
+      `- ${note.at} ${inline(note.person)}${note.about === null ? '' : `, about event ${note.about}`}: ${inline(note.body)}`,
+    )
   }
   if (notes > 0) yield endLine('')
   yield endLine('## Evidence')
@@ -46,6 +51,7 @@ function headLines({ head, events, acknowledged }: ReviewParts): string[] {
     `| History | ${head.chainFaults.length === 0 ? `${events} events, chain intact` : `**chain broken**: ${inline(head.chainFaults.join('; '))}`} |`,
     '',
     ...incident.rounds.flatMap(roundLines),
+    ...afterLines(head),
   ]
 }
 
@@ -97,7 +103,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
     '',
     ...gate.decisions.map(
       (one) =>
-        `- ${one.at} **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.breakGlass === null ? '' : ` **by break-glass**, reason: ${inline(one.breakGlass)}`}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
+        `- ${one.at}, ${humanDuration(Date.parse(one.at) - Date.parse(gate.openedAt))} after the proposal: **${inline(one.person)}** ${one.decision === 'approve' ? 'approved' : 'rejected'} ${one.targets ? inline(one.targets.join(', ')) : 'all targets'}${one.breakGlass === null ? '' : ` **by break-glass**, reason: ${inline(one.breakGlass)}`}${one.withdrawn ? ' (withdrawn)' : ''}${one.comment ? `: ${inline(one.comment)}` : ''}`,
     ),
     ...(gate.decisions.length > 0 ? [''] : []),
     ...(round.effects.length > 0
@@ -158,27 +164,4 @@ function human(ms: number | null): string {
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
-}
-
-/** Escapes Markdown: data in running text must not become markup. */
-function inline(text: string): string {
-  return visibleLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
-}
-
-/** A Markdown code span that can hold any text. It must not be used in a table, because `|` is not escaped. */
-function code(text: string): string {
-  const line = visibleLine(text)
-  const fence = fenceFor(line, 1)
-  const space = line.startsWith('`') || line.endsWith('`') ? ' ' : ''
-  return `${fence}${space}${line}${space}${fence}`
-}
-
-/** A fence longer than any run of backticks in the text. */
-function fenceFor(text: string, least: number): string {
-  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length))
-  return '`'.repeat(Math.max(least, longest + 1))
-}
-
-function html(text: string): string {
-  return visibleLine(text).replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`)
 }

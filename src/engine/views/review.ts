@@ -1,11 +1,14 @@
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { verifyChain } from '../../history/chain.ts'
 import { readEventsInBatches } from '../../history/incidents.ts'
+import { deviationOf } from './deviations.ts'
 import { listEvidence, readEvidenceInBatches, type EvidenceEntry } from './evidence.ts'
+import { listFeedback, listFollowUps } from './follow-ups.ts'
 import { isoTime } from './iso-time.ts'
+import { recurrencesOf } from './recurrences.ts'
 import { incidentView } from './show.ts'
 import { timelineEntry } from './timeline.ts'
-import type { EvidenceView, Review, TimelineEntry } from './view-types.ts'
+import type { DeviationView, EvidenceView, Review, TimelineEntry } from './view-types.ts'
 
 type Note = Review['notes'][number]
 type List<T> = AsyncIterable<T> | Iterable<T>
@@ -58,7 +61,7 @@ async function readHead(db: Queryable, id: string): Promise<Head> {
     [id],
   )
   const upTo = Number(last.rows[0]!.seq)
-  const acknowledged = await firstAcknowledgement(readTimeline(db, id, upTo))
+  const { acknowledged, deviations } = await readStory(db, id, upTo)
   const since = (at: string | null) => (at === null ? null : Date.parse(at) - Date.parse(incident.openedAt))
   return {
     head: {
@@ -66,6 +69,10 @@ async function readHead(db: Queryable, id: string): Promise<Head> {
       timeToAcknowledgeMs: since(acknowledged?.at ?? null),
       timeToResolveMs: incident.outcome === 'resolved' ? since(incident.closedAt) : null,
       chainFaults: faults.map((fault) => `event ${fault.seq}: ${fault.what}`),
+      deviations,
+      followUps: await listFollowUps(db, id),
+      feedback: await listFeedback(db, id),
+      recurrences: await recurrencesOf(db, incident),
     },
     acknowledged,
     upTo,
@@ -83,22 +90,29 @@ const NOTES_AT_ONCE = 50
 
 async function* readNotes(db: Queryable, id: string, last: string): AsyncGenerator<Note> {
   for (let after = '0'; ;) {
-    const found = await db.query<{ number: string; person: string; body: string; at: Date }>(
-      'SELECT number, person, body, at FROM runbook.notes WHERE incident = $1 AND number > $2 AND number <= $3 ORDER BY number LIMIT $4',
+    const found = await db.query<{ number: string; person: string; body: string; about: number | null; at: Date }>(
+      'SELECT number, person, body, about::float AS about, at FROM runbook.notes WHERE incident = $1 AND number > $2 AND number <= $3 ORDER BY number LIMIT $4',
       [id, after, last, NOTES_AT_ONCE],
     )
-    yield* found.rows.map(({ person, body, at }) => ({ person, body, at: isoTime(at) }))
+    yield* found.rows.map(({ person, body, about, at }) => ({ person, body, about, at: isoTime(at) }))
     if (found.rows.length < NOTES_AT_ONCE) return
     after = found.rows.at(-1)!.number
   }
 }
 
-async function firstAcknowledgement(timeline: List<TimelineEntry>): Promise<Acknowledgement | undefined> {
-  for await (const entry of timeline) {
-    const found = acknowledgement(entry)
-    if (found) return found
-  }
-  return undefined
+const MAX_DEVIATIONS = 200
+
+/** What the head says about all events together. */
+async function readStory(db: Queryable, id: string, upTo: number) {
+  let acknowledged: Acknowledgement | undefined
+  const deviations: DeviationView[] = []
+  for await (const events of readEventsInBatches(db, id, upTo))
+    for (const event of events) {
+      acknowledged ??= acknowledgement(timelineEntry(event))
+      const deviation = deviations.length < MAX_DEVIATIONS ? deviationOf(event) : undefined
+      if (deviation) deviations.push(deviation)
+    }
+  return { acknowledged, deviations }
 }
 
 async function all<T>(list: List<T>): Promise<T[]> {

@@ -96,7 +96,12 @@ const SENTENCES: Sentences = {
   delivery: deliveryText,
   acknowledged: (_, { who }) => `${who} acknowledged the incident`,
   claimed: (_, { who }) => `${who} claimed the incident`,
-  note: ({ body }, { who }) => `${who}: ${body}`,
+  note: ({ body, about }, { who }) => `${who}${about === undefined ? '' : `, about event ${about}`}: ${body}`,
+  'follow-up': ({ number, body, owner, due }, { who }) =>
+    `${who} added follow-up ${number} for ${owner}${due === null ? '' : `, due ${due}`}: ${body}`,
+  'follow-up-closed': ({ number, result }, { who }) => `${who} closed follow-up ${number}: ${result}`,
+  feedback: ({ helped, comment }, { who }) =>
+    `${who} answered whether the runbook helped: ${helped}${withComment(comment)}`,
   cancel: ({ comment }, { who }) => `${who} cancelled the incident${withComment(comment)}`,
   control: ({ control, on, reason }, { who }) =>
     `${who} turned ${control === 'freeze' ? 'the freeze' : control} ${on ? 'on' : 'off'}: ${reason}`,

@@ -9,6 +9,7 @@ import type { Withdrawn } from '../../gate/withdraw.ts'
 import type { Accepted } from '../../history/accept.ts'
 import { alertView } from './alert-schemas.ts'
 import { gateView } from './gate-schemas.ts'
+import { deviationView, feedbackView, followUpView, recurrenceView } from './review-schemas.ts'
 import { effectResult, gateState, jsonObject, schemaOf, time } from './schema-parts.ts'
 
 const checkStatus = z.enum(['ok', 'failed', 'timeout'])
@@ -199,7 +200,22 @@ export const review = z
     incident: incidentView,
     timeline: z.array(timelineEntry),
     evidence: z.array(evidenceView),
-    notes: z.array(z.object({ person: z.string(), at: time, body: z.string() })),
+    notes: z.array(
+      z.object({
+        person: z.string(),
+        at: time,
+        body: z.string(),
+        /** The number of the event that the note is about; null: the whole incident. */
+        about: z.int().nullable(),
+      }),
+    ),
+    /** What did not go as the runbook describes it; at most 200. */
+    deviations: z.array(deviationView),
+    followUps: z.array(followUpView),
+    /** Whether the runbook helped, in the opinion of each person who answered. */
+    feedback: z.array(feedbackView),
+    /** Other incidents of the same type with the same key, cause or target, newest first; at most 20. */
+    recurrences: z.array(recurrenceView),
     /** Milliseconds; null where it never happened. */
     timeToAcknowledgeMs: z.number().nullable(),
     timeToResolveMs: z.number().nullable(),

@@ -3,6 +3,7 @@ import type * as alertSchemas from './alert-schemas.ts'
 import type * as detectionSchemas from './detection-schemas.ts'
 import type * as gateSchemas from './gate-schemas.ts'
 import type * as maintenanceSchemas from './maintenance-schemas.ts'
+import type * as reviewSchemas from './review-schemas.ts'
 import type * as runbookSchemas from './runbook-schemas.ts'
 import type * as schemas from './view-schemas.ts'
 
@@ -26,5 +27,9 @@ export type AlertExplanations = z.infer<typeof alertSchemas.alertExplanations>
 export type EpisodeView = z.infer<typeof detectionSchemas.episodeView>
 export type DetectorView = z.infer<typeof detectionSchemas.detectorView>
 export type DetectionReport = z.infer<typeof detectionSchemas.detectionReport>
+export type FollowUpView = z.infer<typeof reviewSchemas.followUpView>
+export type FeedbackView = z.infer<typeof reviewSchemas.feedbackView>
+export type DeviationView = z.infer<typeof reviewSchemas.deviationView>
+export type RecurrenceView = z.infer<typeof reviewSchemas.recurrenceView>
 export type MaintenanceView = z.infer<typeof maintenanceSchemas.maintenanceView>
 export type MaintenanceList = z.infer<typeof maintenanceSchemas.maintenanceList>

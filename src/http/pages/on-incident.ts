@@ -3,21 +3,23 @@ import type { z } from 'zod'
 import { isRunbookError, RunbookError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { ApiEnv } from '../app.ts'
-import { problemOf } from '../problem.ts'
+import { problemOf, type Problem } from '../problem.ts'
 import { answerIncident } from './incident.tsx'
 import { requireIncidentId } from './incident-id.ts'
 
-/** Shows the incident with the reason if the request is refused, so that the person sees its state now and can go on from there. */
+/** Shows the incident, or what `answer` shows, with the reason if the request is refused, so that the person sees its state now and can go on from there. */
 export async function onIncidentPage(
   c: Context<ApiEnv>,
   engine: Engine,
   work: () => Promise<Response>,
+  answer: (problem: Problem) => Response | Promise<Response> = (problem) =>
+    answerIncident(c, engine, requireIncidentId(c), problem),
 ): Promise<Response> {
   try {
     return await work()
   } catch (error) {
     if (!isRunbookError(error) || isRunbookError(error, 'RUNBOOK_NOT_FOUND')) throw error
-    return answerIncident(c, engine, requireIncidentId(c), problemOf(error))
+    return answer(problemOf(error))
   }
 }
 

@@ -2,18 +2,26 @@ import type { Hono } from 'hono'
 import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import type { EventStreams } from '../routes/events.ts'
+import type { SendReview } from '../send-review.ts'
 import { actRoutes } from './act.ts'
 import { approveRoutes } from './approve.tsx'
 import { assetRoutes } from './assets.ts'
 import { evidenceRoutes } from './evidence.tsx'
 import { inboxRoutes } from './inbox.tsx'
 import { incidentRoutes } from './incident.tsx'
+import { reviewPageRoutes } from './review.tsx'
 import { signInRoutes } from './sign-in.tsx'
 import { oidcRoutes } from './sign-in-oidc.ts'
 import { statusRoutes } from './status.tsx'
 
+/** What the pages share with the API. */
+interface PageServices {
+  streams: EventStreams
+  sendReview: SendReview
+}
+
 /** The pages for a browser. Each reads the views that the API and the command line use too. */
-export function pageRoutes(engine: Engine, streams: EventStreams): Hono<ApiEnv> {
+export function pageRoutes(engine: Engine, { streams, sendReview }: PageServices): Hono<ApiEnv> {
   const app = newApp()
   app.route('/', assetRoutes())
   app.route('/', signInRoutes(engine))
@@ -24,5 +32,6 @@ export function pageRoutes(engine: Engine, streams: EventStreams): Hono<ApiEnv> 
   app.route('/', approveRoutes(engine))
   app.route('/', actRoutes(engine))
   app.route('/', evidenceRoutes(engine))
+  app.route('/', reviewPageRoutes(engine, sendReview))
   return app
 }

@@ -18,10 +18,14 @@ export function Timeline({ incident: { view, timeline, earlier } }: { incident: 
       </ol>
       {earlier > 0 && (
         <p>
-          <a href={`${incidentPath(view.id)}?events=all`}>{earlier} earlier events</a>; "runbook review {view.id}"
-          prints everything.
+          <a href={`${incidentPath(view.id)}?events=all`}>{earlier} earlier events</a>
         </p>
       )}
+      <p>
+        <a class="button" href={`${incidentPath(view.id)}/review`}>
+          Review: everything, to read and to export
+        </a>
+      </p>
     </section>
   )
 }

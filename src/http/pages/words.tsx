@@ -2,6 +2,7 @@ import type { Child } from 'hono/jsx'
 import { visibleText } from '../../core/displayable.ts'
 import { humanDuration } from '../../core/duration.ts'
 import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
+import { cutText } from '../../core/storable.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
 
 /** Small parts that several pages use. */
@@ -13,6 +14,13 @@ export function plural(count: number, noun: string): string {
 /** A value from outside as text on one line, whose direction does not change that of the text around it. */
 export function Data({ value }: { value: unknown }) {
   return <bdi>{visibleText(value)}</bdi>
+}
+
+const MAX_SHORT = 300
+
+/** A value from outside, cut after 300 characters. */
+export function Short({ value }: { value: string }) {
+  return <Data value={value.length > MAX_SHORT ? `${cutText(value, MAX_SHORT)}…` : value} />
 }
 
 /** A text in a fixed font, as it was written. */

@@ -61,7 +61,8 @@ export function incidentActionRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   })
   app.openapi(note, async (c) => {
     const { id } = c.req.valid('param')
-    await addNote(engine, c.get('person'), id, c.req.valid('json').text)
+    const { text, about } = c.req.valid('json')
+    await addNote(engine, c.get('person'), id, text, about)
     return c.json(await showIncident(engine.database, id), 200)
   })
   return app

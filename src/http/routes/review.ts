@@ -1,16 +1,13 @@
-import type { Context } from 'hono'
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Engine } from '../../engine/engine.ts'
 import { readEvidenceByRef } from '../../engine/views/evidence.ts'
 import { reviewMarkdown } from '../../engine/views/review-markdown.ts'
 import { reviewJson } from '../../engine/views/review-json.ts'
-import { openReview, type ReviewParts } from '../../engine/views/review.ts'
 import { evidenceView, review } from '../../engine/views/view-schemas.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers, problemAnswers } from '../describe.ts'
-import { Slots } from '../limits.ts'
-import { gathered, streamOf } from '../stream-of.ts'
 import { evidenceParams, incidentParams } from '../request-schemas.ts'
+import type { SendReview } from '../send-review.ts'
 
 const asJson = createRoute({
   method: 'get',
@@ -39,32 +36,15 @@ const evidence = createRoute({
   responses: answers(evidenceView, 'The evidence', [404]),
 })
 
-export function reviewRoutes({ database, config }: Engine): OpenAPIHono<ApiEnv> {
+export function reviewRoutes({ database }: Engine, send: SendReview): OpenAPIHono<ApiEnv> {
   const app = newApp()
-  const { reviews } = config.limits
-  const slots = new Slots('reviews', { all: reviews, perPerson: Math.ceil(reviews / 2) })
-  const send = async (
-    c: Context<ApiEnv>,
-    id: string,
-    contentType: string,
-    text: (review: ReviewParts) => AsyncGenerator<string>,
-  ) => {
-    const release = slots.take(c.get('person').name)
-    try {
-      const parts = await openReview(database, id)
-      const body = streamOf(() => gathered(text(parts)), { gone: c.req.raw.signal, ended: release })
-      return c.body(body, 200, { 'content-type': contentType })
-    } catch (error) {
-      release()
-      throw error
-    }
-  }
   app.openapi(asJson, async (c) => {
+    const form = { contentType: 'application/json', text: reviewJson }
     // The route's type expects a value, but the response is sent as text in pieces.
-    return (await send(c, c.req.valid('param').id, 'application/json', reviewJson)) as never
+    return (await send(c, c.req.valid('param').id, form)) as never
   })
   app.openapi(asMarkdown, (c): Promise<Response> =>
-    send(c, c.req.valid('param').id, 'text/markdown; charset=utf-8', reviewMarkdown),
+    send(c, c.req.valid('param').id, { contentType: 'text/markdown; charset=utf-8', text: reviewMarkdown }),
   )
   app.openapi(evidence, async (c) => {
     const { id, ref } = c.req.valid('param')

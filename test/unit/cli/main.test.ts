@@ -46,6 +46,8 @@ describe('usage', () => {
       'ack',
       'claim',
       'note',
+      'follow-up',
+      'feedback',
       'cancel',
       'withdraw',
       'sign',
@@ -252,6 +254,40 @@ test('a note is read from the command line or from stdin', async () => {
   expect(await main(['note', '142', 'the', 'deploy'], terminalFor(url))).toBe(0)
   expect(await main(['note', '142', '-'], terminalFor(url, { stdin: 'two\nlines\n' }))).toBe(0)
   expect(asked.map(({ body }) => body)).toEqual([{ text: 'the deploy' }, { text: 'two\nlines\n' }])
+})
+
+test('follow-ups are added, listed and closed, and a date that does not exist is refused', async () => {
+  const followUp = {
+    ...{ incident: 'INC-142', number: 1, text: 'raise the lock duration', owner: 'platform', due: '2026-03-31' },
+    ...{ addedBy: 'operator', addedAt: '2026-03-14T03:10:37.000Z', closedBy: null, closedAt: null, result: null },
+  }
+  const { url, asked } = await fakeApi({
+    'POST /v1/incidents/INC-142/follow-ups': () => followUp,
+    'POST /v1/incidents/INC-142/follow-ups/1/close': () => ({ ...followUp, closedBy: 'operator', result: 'done' }),
+    'GET /v1/follow-ups': () => ({ followUps: [followUp] }),
+    'GET /v1/incidents/INC-142/follow-ups': () => ({ followUps: [] }),
+  })
+  const run = async (...argv: string[]) => {
+    const terminal = terminalFor(url)
+    return { code: await main(['follow-up', ...argv], terminal), ...terminal }
+  }
+  const add = ['add', '142', 'raise', 'the lock duration', '--owner', 'platform']
+  expect((await run(...add, '--due', '2026-03-31')).err).toContain('follow-up 1 of INC-142 is open, for platform')
+  expect((await run('list')).out).toMatch(/INC-142 +1 +open +platform +2026-03-31 +raise the lock duration/)
+  expect((await run('list', '142')).err).toContain('no follow-ups')
+  expect((await run('close', '142', '1', '--result', 'raised to 60 s')).code).toBe(0)
+  expect((await run(...add, '--due', '2026-02-30')).err).toContain('Write a date such as 2026-03-31.')
+  expect(asked.filter(({ method }) => method === 'POST').map(({ body }) => body)).toEqual([
+    { text: 'raise the lock duration', owner: 'platform', due: '2026-03-31' },
+    { result: 'raised to 60 s' },
+  ])
+})
+
+test('feedback is sent with its comment, and another word than yes, partly or no is refused', async () => {
+  const { url, asked } = await fakeApi({ 'POST /v1/incidents/INC-142/feedback': () => ({ feedback: [] }) })
+  expect(await main(['feedback', '142', 'partly', '--comment', 'late'], terminalFor(url))).toBe(0)
+  expect(await main(['feedback', '142', 'maybe'], terminalFor(url))).not.toBe(0)
+  expect(asked.map(({ body }) => body)).toEqual([{ helped: 'partly', comment: 'late' }])
 })
 
 test('list prints a table, or to stderr that there are no incidents', async () => {

@@ -28,6 +28,10 @@ const review = (incident: Review['incident'], evidence: EvidenceView[], timeline
   timeToAcknowledgeMs: null,
   timeToResolveMs: null,
   chainFaults: [],
+  deviations: [],
+  followUps: [],
+  feedback: [],
+  recurrences: [],
 })
 
 const event = (kind: string, place: string, data: JsonObject): TimelineEntry => ({

@@ -90,10 +90,32 @@ function review(text: string): Review {
     incident,
     timeline: [{ seq: 1, at: view.openedAt, actor: text, kind: 'note', place: null, text, data: {} }],
     evidence: [{ ...evidence, body: { result: { rows: [{ [text]: text }] } } }],
-    notes: [{ person: text, at: view.openedAt, body: text }],
+    notes: [{ person: text, at: view.openedAt, body: text, about: null }],
     timeToAcknowledgeMs: 1_000,
     timeToResolveMs: null,
     chainFaults: [text],
+    deviations: [{ what: 'late', at: view.openedAt, event: 3, text }],
+    followUps: [
+      {
+        ...{
+          incident: view.id,
+          number: 1,
+          text,
+          owner: text,
+          due: '2026-03-31',
+          addedBy: text,
+          addedAt: view.openedAt,
+        },
+        ...{ closedBy: text, closedAt: view.openedAt, result: text },
+      },
+    ],
+    feedback: [{ person: text, helped: 'no', comment: text, at: view.openedAt }],
+    recurrences: [
+      {
+        ...{ incident: 'INC-7', openedAt: view.openedAt, outcome: 'resolved' },
+        ...{ causes: [text], targets: [text], sameKey: true },
+      },
+    ],
   }
 }
 
@@ -115,6 +137,18 @@ describe('the review as Markdown', () => {
     const broken = { ...review('x'), chainFaults: ['event 4: was changed after it was written'] }
     expect(await markdownOf(broken)).toContain('**chain broken**: event 4: was changed after it was written')
     expect(await markdownOf({ ...broken, chainFaults: [] })).toContain('chain intact')
+  })
+
+  test('says what did not go as described, what remains to be done, what people say and what recurs', async () => {
+    const markdown = await markdownOf(review('x'))
+    const { openedAt } = resolved()
+    for (const line of [
+      `- ${openedAt} late (event 3): x`,
+      '- Number 1, for x, due 2026-03-31, closed: x. x: x',
+      '- x: no: x',
+      `- INC-7, ${openedAt}, resolved: same key, same cause (x), same target (x)`,
+    ])
+      expect(markdown).toContain(`\n${line}\n`)
   })
 
   test('truncates long evidence and shows how much is missing and where to read it', async () => {

@@ -1,0 +1,31 @@
+import type { Context } from 'hono'
+import type { Engine } from '../engine/engine.ts'
+import { openReview, type ReviewParts } from '../engine/views/review.ts'
+import type { ApiEnv } from './app.ts'
+import { Slots } from './limits.ts'
+import { gathered, streamOf } from './stream-of.ts'
+
+/** Sends a whole review in one form. `name`: the file that a browser stores it in. */
+export type SendReview = (
+  c: Context<ApiEnv>,
+  id: string,
+  form: { contentType: string; text: (review: ReviewParts) => AsyncGenerator<string>; name?: string },
+) => Promise<Response>
+
+/** Only so many reviews are sent at a time, because each can be large. */
+export function reviewSender({ database, config }: Engine): SendReview {
+  const { reviews } = config.limits
+  const slots = new Slots('reviews', { all: reviews, perPerson: Math.ceil(reviews / 2) })
+  return async (c, id, { contentType, text, name }) => {
+    const release = slots.take(c.get('person').name)
+    try {
+      const parts = await openReview(database, id)
+      const body = streamOf(() => gathered(text(parts)), { gone: c.req.raw.signal, ended: release })
+      const disposition = name === undefined ? {} : { 'content-disposition': `attachment; filename="${name}"` }
+      return c.body(body, 200, { 'content-type': contentType, ...disposition })
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+}
