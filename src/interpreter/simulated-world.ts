@@ -50,6 +50,8 @@ export interface ProposalTimes {
   round: number
   remedy: string
   proposedAt: number
+  /** When a re-check of this proposal was too old for the first time; absent before it. */
+  staleAt?: number
   /** The time of the first effect of this proposal; absent before it. */
   appliedAt?: number
   /** When the wait after an action began, by the action's id. */

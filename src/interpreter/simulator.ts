@@ -207,7 +207,10 @@ class SimulatedHost implements Host {
     if (!action) throw new Error(`${request.action} on ${request.target} was not proposed`)
     const simulated = this.#world.effect?.(action, draft.round) ?? 'applied'
     if (simulated === 'waiting') return { waiting: action.kind }
-    if (simulated === 'stale') return { stale: 'the re-check is too old' }
+    if (simulated === 'stale') {
+      this.#proposals.at(-1)!.staleAt ??= this.now
+      return { stale: 'the re-check is too old' }
+    }
     if (simulated === 'withdrawn') return { over: 'the approval was withdrawn' }
     const { result, observed }: SimulatedEffect = typeof simulated === 'string' ? { result: simulated } : simulated
     this.effects.push({ round: draft.round, action: action.id, target: action.target, result })

@@ -136,7 +136,7 @@ function addRunbooks(root: string, runbooks: Record<string, string>, configure: 
 }
 
 /** A random port, one of 4,000, followed by free room for Maestro's other two ports. A collision is unlikely. */
-function randomPort(): number {
+export function randomPort(): number {
   return 20_000 + Math.floor(Math.random() * 4_000) * 5
 }
 
@@ -153,7 +153,11 @@ async function runIds(maestro: pg.Pool): Promise<string[]> {
 }
 
 /** Deletes the databases, keys and users. The servers belong to the whole test run and would keep them until its end. */
-async function deleteData(stack: TestStack, names: { engine: string; maestro: string }, prefix: string): Promise<void> {
+export async function deleteData(
+  stack: TestStack,
+  names: { engine: string; maestro: string },
+  prefix: string,
+): Promise<void> {
   const admin = new pg.Client({ connectionString: stack.postgresUrl })
   await admin.connect()
   for (const database of [names.engine, names.maestro])

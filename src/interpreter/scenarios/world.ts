@@ -29,6 +29,8 @@ export function scenarioWorld(scenario: Scenario, { frozen = false }: WorldOptio
   const missingChecks = new Map<string, string>()
   const unknownTargets: ScenarioWorld['unknownTargets'] = []
   const invalidSubsets: number[] = []
+  /** How often a re-check was too old, by the round and the action with its target. */
+  const stale = new Map<string, number>()
   return {
     missingChecks,
     invalidSubsets,
@@ -65,6 +67,12 @@ export function scenarioWorld(scenario: Scenario, { frozen = false }: WorldOptio
     effect(action, round) {
       const rule = scenario.effects.find((one) => applies(one, action, round))
       if (!rule) return 'applied'
+      const one = `${round} ${action.id}/${action.target}`
+      const before = stale.get(one) ?? 0
+      if (before < (rule.stale ?? 0)) {
+        stale.set(one, before + 1)
+        return 'stale'
+      }
       // Only a person can be too late: every other action has an effect, which may be unknown.
       if (rule.result === 'timeout') return action.access === 'person' ? 'waiting' : 'applied'
       return defined({ result: rule.result, observed: rule.observed })
@@ -106,7 +114,7 @@ function startsIn(times: ProposalTimes, from: Exclude<Phase['from'], 'opened'>, 
     return Object.entries(times.waitingAt)
       .filter(([id]) => action === undefined || isAction(action, id))
       .map(([, at]) => at)
-  const at = from === 'applied' ? times.appliedAt : times.verifyingAt
+  const at = { stale: times.staleAt, applied: times.appliedAt, verifying: times.verifyingAt }[from]
   return at === undefined ? [] : [at]
 }
 

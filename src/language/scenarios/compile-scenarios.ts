@@ -77,7 +77,7 @@ function effectRule(reporter: Reporter, plan: Plan, section: Section): EffectRul
   if (action !== undefined) checkAction(reporter, plan, action, section.at('action'))
   const observed = section.map('observed')
   return {
-    ...defined({ action, target, round }),
+    ...defined({ action, target, round, stale: section.int('stale') }),
     result: (section.text('result') as EffectRule['result'] | undefined) ?? 'applied',
     ...defined({ observed: observed && (dataOf(observed) as JsonObject) }),
   }

@@ -19,7 +19,7 @@ export interface Scenario {
 
 /** The result of a check from some moment on. */
 export interface Phase {
-  from: 'opened' | 'proposed' | 'applied' | 'waiting' | 'verifying'
+  from: 'opened' | 'proposed' | 'stale' | 'applied' | 'waiting' | 'verifying'
   /** With `waiting`: the kind or the id of the action that the wait belongs to. */
   action?: string
   remedy?: string
@@ -42,6 +42,8 @@ export interface EffectRule {
   round?: number
   /** `timeout`: nobody reports a manual step as done in time. */
   result: EffectResult | 'timeout'
+  /** How often the re-check is too old before the action is applied to a target. */
+  stale?: number
   observed?: JsonObject
 }
 

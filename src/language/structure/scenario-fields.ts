@@ -66,8 +66,8 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
     doc: 'The result of a check from some moment on. The last phase that has started counts; before the first one, the check fails.',
     fields: {
       from: {
-        form: { oneOf: ['opened', 'proposed', 'applied', 'waiting', 'verifying'] },
-        doc: 'The phase starts when the incident is opened, when a remedy is proposed (a change between proposal and decision), when a remedy is applied, when the `wait` of an action begins, or when `verify` begins.',
+        form: { oneOf: ['opened', 'proposed', 'stale', 'applied', 'waiting', 'verifying'] },
+        doc: 'The phase starts when the incident is opened, when a remedy is proposed (a change between proposal and decision), when a re-check is too old (`stale` of an effect: a change between the re-check and the write), when a remedy is applied, when the `wait` of an action begins, or when `verify` begins.',
         default: '`opened`',
       },
       remedy: { form: 'name', doc: 'Not with `opened`: only for this remedy.' },
@@ -109,6 +109,10 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
         form: { oneOf: [...RESULTS, 'timeout'] },
         doc: 'The result of the effect. `timeout`: nobody reports a manual step as done in time.',
         default: '`applied`',
+      },
+      stale: {
+        form: { int: { min: 1, max: 10 } },
+        doc: 'How often the re-check is too old when the action is about to be applied to a target. Each time, the checks of the cause run again before the action; after five times in a row without an effect the remedy stops.',
       },
       observed: { form: 'values', doc: 'The result that the action returns; `expect` of the runbook reads it.' },
     },

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -9,23 +9,7 @@ import { compileRunbook } from '../../../src/language/compile.ts'
 import type { ConnectionKind } from '../../../src/language/kinds/kind.ts'
 import { renderText } from '../../../src/language/problems.ts'
 import { compileScenarios } from '../../../src/language/scenarios/compile-scenarios.ts'
-
-const page = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
-
-interface Snippet {
-  /** The word after `yaml` in the code fence: runbook, scenarios, config or let; empty for an excerpt of the runbook. */
-  what: string
-  text: string
-  heading: string
-}
-
-function snippets(markdown: string): Snippet[] {
-  return [...markdown.matchAll(/^```yaml ?(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({
-    what: match[1]!,
-    text: match[2]!,
-    heading: [...markdown.slice(0, match.index).matchAll(/^## (.*)$/gm)].at(-1)?.[1] ?? '',
-  }))
-}
+import { completeRecipe, page, snippets } from '../../support/cookbook.ts'
 
 describe('the tutorial', () => {
   const all = snippets(page('writing-runbooks.md'))
@@ -69,18 +53,6 @@ describe('the tutorial', () => {
   })
 })
 
-/** Required fields that recipes omit. They are added so that a recipe compiles. */
-const REST: Record<string, string> = {
-  version: 'version: 1',
-  runbook: 'runbook: recipe',
-  incident: 'incident: recipe',
-  title: 'title: A recipe',
-  key: 'key: recipe',
-  causes:
-    'causes: [{ cause: any, title: Any, when: "size(late.rows) > 0", because: there are late rows, remedy: none }]',
-  escalate: 'escalate: { to: [oncall], message: check }',
-}
-
 const connections: Record<string, ConnectionKind> = {
   'shop-db': 'postgres',
   'shop-queue': 'bullmq',
@@ -97,11 +69,8 @@ describe('each recipe of the cookbook compiles without problems', () => {
     expect([...new Set(numbers)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
-  const compileRecipe = (text: string) => {
-    const missing = Object.entries(REST).filter(([field]) => !new RegExp(`^${field}:`, 'm').test(text))
-    const runbook = `${missing.map(([, line]) => line).join('\n')}\n${text}`
-    return compileRunbook(runbook, { file: 'recipe.yaml', connections, channels: ['oncall'] })
-  }
+  const compileRecipe = (text: string) =>
+    compileRunbook(completeRecipe(text), { file: 'recipe.yaml', connections, channels: ['oncall'] })
 
   test.each(recipes.map(({ heading, text }) => [heading, text]))('%s', (_, text) => {
     expect(renderText(compileRecipe(text).problems)).toBe('')

@@ -143,6 +143,39 @@ test('a gate on which nobody decides expires by the simulated clock', async () =
   expect(run!.run.tookMs).toBe(2 * 15 * 60_000)
 })
 
+const stale = (times: number) => changed('result: applied, observed', `stale: ${times}, observed`)
+
+test('when the re-check is too old, the checks of the cause run again and the action is applied', async () => {
+  const [run] = await runs(stale(2))
+  expect(run!.mismatches).toEqual([])
+  expect(run!.run.sampledPlaces.filter((place) => place.includes('recheck') && place.endsWith('/stuck'))).toHaveLength(
+    3,
+  )
+})
+
+test('a target that changes after the first re-check is skipped when that re-check is too old', async () => {
+  const drift = changed(
+    '- { from: applied, result: { rows: [] } }',
+    '- { from: stale, result: { rows: [] } }',
+    stale(1),
+  )
+  const [run] = await runs(drift)
+  expect(run!.summary).toEqual([
+    'round 1: stalled → fail-runs for run-1; run-1 skipped',
+    'round 2: the symptom is gone',
+    'cleared: the symptom is gone. Nothing was applied',
+  ])
+})
+
+test('a remedy whose re-checks stay too old stops without an effect', async () => {
+  const [run] = await runs(stale(6))
+  expect(run!.run.effects).toEqual([])
+  expect(run!.run.closing).toMatchObject({
+    outcome: 'escalated',
+    reason: expect.stringContaining('Nothing was applied'),
+  })
+})
+
 test('an unknown effect escalates the incident', async () => {
   const unknown = changed('result: applied, observed: { rows: 1 }', 'result: unknown')
   expect((await runs(unknown))[0]!.run.closing.outcome).toBe('escalated')
