@@ -11,8 +11,8 @@ import { requireFormToken, requireOwnOrigin } from './own-forms.ts'
 import { readSessionCookie } from './session-cookie.ts'
 
 /**
- * Who may call a route. `anyone`: no credentials are asked for. `source`: a monitoring system or Slack, whose credentials the route itself checks.
- * `token`: a person with a bearer token. `session`: a person who signed in to the pages. A person needs at least the role.
+ * Who may call a route. `anyone`: no credentials are needed. `source`: a monitoring system or Slack, whose credentials the route itself
+ * checks. `token`: a person with a bearer token. `session`: a person who signed in to the pages. A person needs at least the stated role.
  */
 export type Access = { by: 'anyone'; page?: true } | { by: 'source' } | { by: 'token' | 'session'; role: Role }
 
@@ -127,8 +127,8 @@ export function isPage(c: Context): boolean {
 }
 
 /**
- * Lets only the declared callers reach a route, and limits how often a person writes and how often an address fails to authenticate.
- * A path under /v1 that does not exist needs a token too, so that nobody can explore without one.
+ * Lets only the declared callers reach a route. Limits how often a person writes, and how often an address may fail to authenticate. A path
+ * under /v1 that does not exist needs a token too, so that nobody without a token can find out which paths exist.
  */
 export function checkAccess(engine: Engine): MiddlewareHandler<ApiEnv> {
   const { limits } = engine.config
@@ -137,13 +137,17 @@ export function checkAccess(engine: Engine): MiddlewareHandler<ApiEnv> {
   const failures = new RateLimit(limits.failedLoginsPerMinute)
   const limitFailures = (c: Context, error: unknown): unknown => {
     const seconds = isRunbookError(error, 'RUNBOOK_NOT_AUTHENTICATED') ? failures.take(addressOf(c)) : 0
-    return seconds > 0 ? tooMany('too many requests without a valid token came from this address', seconds) : error
+    return seconds > 0 ? tooMany('this address sent too many requests without a valid token', seconds) : error
   }
   const personOf = async (c: Context<ApiEnv>, by: 'token' | 'session'): Promise<Person> => {
     if (by === 'token') return login(bearerToken(c.req.header('authorization')))
     const value = readSessionCookie(c)
     const session = value === undefined ? undefined : await sessionOf(engine, value)
-    if (!session) throw new RunbookError('RUNBOOK_NOT_AUTHENTICATED', 'nobody is signed in, or the session has ended')
+    if (!session)
+      throw new RunbookError(
+        'RUNBOOK_NOT_AUTHENTICATED',
+        'nobody is signed in, or the session has ended: sign in again',
+      )
     if (isWrite(c)) await requireFormToken(c, session)
     c.set('session', session)
     return session.person

@@ -33,7 +33,7 @@ const MAX_BODY_BYTES = 64 * 1024
 export interface ApiOptions {
   /** A signal that is aborted when the server stops, so that event streams end. */
   ending?: AbortSignal
-  /** Called for every internal error. The HTTP answer does not contain its details. */
+  /** Called for every internal error, because the HTTP answer does not contain its details. */
   logError?: (error: unknown, request: string) => void
 }
 
@@ -51,7 +51,7 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
         ...{ defaultSrc: ["'none'"], scriptSrc: ["'self'"], styleSrc: ["'self'"], connectSrc: ["'self'"] },
         ...{ imgSrc: ["'self'", 'data:'], formAction: ["'self'"], baseUri: ["'none'"], frameAncestors: ["'none'"] },
       },
-      // With `no-referrer`, browsers would send the forms of the pages without their origin.
+      // With `no-referrer`, browsers would send the forms of the pages without an `Origin` header.
       referrerPolicy: 'same-origin',
     }),
   )

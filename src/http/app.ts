@@ -6,11 +6,11 @@ import type { Session } from '../engine/sessions.ts'
 /** The variables in the context of a route. */
 export interface ApiEnv {
   Variables: {
-    /** Only in routes whose callers are people (`access.ts`). */
+    /** Set only in routes whose callers are people (`access.ts`). */
     person: Person
-    /** Only in pages that need a session. */
+    /** Set only in pages that need a session. */
     session: Session
-    /** Counts an error of authentication for the caller's address; returns the error to throw. */
+    /** Counts a failed authentication for the caller's address, and returns the error to throw. */
     limitFailures: (error: unknown) => unknown
   }
 }

@@ -1,4 +1,4 @@
-/** Calls that arrive while `read` runs, or within `ms` after it ended, share its result. */
+/** Shares one result among all calls that arrive while `read` runs or within `ms` after it ended. */
 export function cached<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
   let current: Promise<T> | undefined
   let validUntil = Infinity

@@ -16,9 +16,7 @@ const REASONS = {
 
 type Status = keyof typeof REASONS
 
-/**
- * The responses of a route for /openapi.json: its own, the given problems, and the problems that every route can have.
- */
+/** The responses of a route for /openapi.json: the route's own response, the given problems, and the problems that every route can have. */
 export function answers<T extends z.ZodType, P extends Status = never>(schema: T, description: string, problems: P[]) {
   return {
     200: { description, content: { 'application/json': { schema } } },
@@ -26,7 +24,7 @@ export function answers<T extends z.ZodType, P extends Status = never>(schema: T
   }
 }
 
-/** The problem responses only, for routes whose other responses are not JSON. */
+/** Only the problem responses, for routes whose other responses are not JSON. */
 export function problemAnswers(problems: Status[]) {
   const all: Status[] = [400, 401, ...problems, 429, 503]
   return Object.fromEntries(all.map((status) => [status, { description: REASONS[status], ...PROBLEM }]))

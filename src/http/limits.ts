@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import { RunbookError } from '../core/errors.ts'
 
-/** The limits of one API process. Those of the history (`limits.perIncident`) hold over all processes: src/gate/tallies.ts. */
+/** The limits of one API process. The limits of the history (`limits.perIncident`) apply to all processes together: src/gate/tallies.ts. */
 
 const MINUTE_MS = 60_000
 /**
- * The maximum number of names that are remembered. Beyond it, the names without requests for the longest time are
- * forgotten and have their full limit again.
+ * The maximum number of names that are remembered. Above it, the names whose last request is the oldest are forgotten and have their full
+ * limit again.
  */
 const MAX_NAMES = 10_000
 
@@ -19,7 +19,7 @@ export function tooMany(what: string, seconds: number): RunbookError {
   )
 }
 
-/** Limits the requests per minute for each name. Unused requests of one minute can be made at once. */
+/** Limits the requests per minute for each name. A name that has sent none for a minute may send the whole minute's number at once. */
 export class RateLimit {
   readonly #perMinute: number
   readonly #now: () => number
@@ -30,13 +30,13 @@ export class RateLimit {
     this.#now = now
   }
 
-  /** Counts one request. Returns 0, or after how many seconds the next one is possible. */
+  /** Counts one request. Returns 0 if it is allowed, otherwise the number of seconds to wait. */
   take(name: string): number {
     const at = this.#now()
     const last = this.#names.get(name) ?? { left: this.#perMinute, at }
     const left = Math.min(this.#perMinute, last.left + ((at - last.at) / MINUTE_MS) * this.#perMinute)
     const isTaken = left >= 1
-    // The entry is deleted before it is set, so that the map is ordered by the time of the last request.
+    // The entry is deleted before it is set, so that the map stays ordered by the time of the last request.
     this.#names.delete(name)
     this.#names.set(name, { left: isTaken ? left - 1 : left, at })
     if (this.#names.size > MAX_NAMES) this.#names.delete(this.#names.keys().next().value!)
@@ -62,7 +62,7 @@ export class Slots {
   }
 
   /**
-   * Takes a slot and returns a function that gives it back; calling that function again does nothing. Throws
+   * Takes a slot and returns a function that releases it; calling that function a second time does nothing. Throws
    * `RUNBOOK_TOO_MANY_REQUESTS`.
    */
   take(person: string): () => void {
@@ -81,7 +81,7 @@ export class Slots {
   }
 }
 
-/** The client's own address; behind a proxy, the proxy's. */
+/** The address of the client; behind a proxy, the address of the proxy. */
 export function addressOf(c: Context): string {
   const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
   return incoming?.socket.remoteAddress ?? 'unknown'

@@ -6,8 +6,8 @@ import { answerProblem, problem } from './problem.ts'
 type Api = OpenAPIHono<ApiEnv>
 
 /**
- * Returns a function that lists the methods of a path, from the registered routes. HEAD is added where there is GET,
- * and OPTIONS everywhere.
+ * Returns a function that lists the methods of a path, from the registered routes. HEAD is added where there is GET, and OPTIONS is added
+ * everywhere.
  */
 export function openMethods(api: Api): (path: string) => string[] {
   const routes = api.routes
@@ -20,7 +20,7 @@ export function openMethods(api: Api): (path: string) => string[] {
   }
 }
 
-/** Answers OPTIONS with the methods of the path. No token is needed, because /openapi.json shows the methods too. */
+/** Answers OPTIONS with the methods of the path. It needs no token, because /openapi.json shows the methods to everybody. */
 export function answerOptions(methodsOf: (path: string) => string[]) {
   return async (c: Context, next: Next): Promise<Response | void> => {
     const methods = c.req.method === 'OPTIONS' ? methodsOf(c.req.path) : []
@@ -29,13 +29,13 @@ export function answerOptions(methodsOf: (path: string) => string[]) {
   }
 }
 
-/** A handler answers HEAD as GET; the body that nobody will read is ended, even when it is a stream. */
+/** A handler answers HEAD like GET. The body, which nobody will read, is ended, even if it is a stream. */
 export async function endBodyOfHead(c: Context, next: Next): Promise<void> {
   await next()
   if (c.req.method === 'HEAD') await c.res.body?.cancel()
 }
 
-/** 405 for a path that has other methods, 404 for one that does not exist. */
+/** Answers 405 for a path that has other methods, and 404 for a path that does not exist. */
 export function answerNoRoute(methodsOf: (path: string) => string[]) {
   return (c: Context): Response => {
     const { method, path } = c.req

@@ -87,8 +87,8 @@ function codeOf(status: number): string {
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EAI_AGAIN', 'EHOSTUNREACH'])
 
 /**
- * SQLSTATEs with which the database asks to try again later: it is down or shutting down (08, 57P0), its disk, memory or connections
- * are used up (53), or a lock or the statement took too long (55P03, 57014).
+ * SQLSTATEs with which the database asks callers to try again later: it is down or shutting down (08, 57P0); its disk, memory or
+ * connections are used up (53); or a lock or a statement took too long (55P03, 57014).
  */
 const TRY_LATER = /^(08|53|57P0|55P03|57014)/
 
@@ -103,7 +103,7 @@ function isUnreachable(error: unknown): boolean {
   return /^(Connection terminated|timeout exceeded when trying to connect)/.test(messageOf(error))
 }
 
-/** Whether the error or one of its causes is gRPC's UNAVAILABLE. */
+/** Whether the error, or one of its causes, is gRPC's status UNAVAILABLE. */
 function isTemporalUnavailable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { code, cause } = error as { code?: unknown; cause?: unknown }

@@ -12,8 +12,8 @@ import { jsonObject } from '../engine/views/schema-parts.ts'
 import { checkDecision, decisionRequest, digest, text, withdrawRequest } from '../gate/decision-schema.ts'
 
 /**
- * The schemas of requests: those of the engine's functions, with the descriptions for /openapi.json. A request that
- * does not fit its schema is refused before the engine sees it.
+ * The schemas of requests: the schemas of the engine's functions, with descriptions for /openapi.json. A request that does not fit its
+ * schema is refused before it reaches the engine.
  */
 
 export const incidentParams = z.object({
@@ -48,7 +48,7 @@ export const listQuery = z.object({
   type: text(200).optional(),
   cursor: z
     .string()
-    .regex(/^[1-9]\d{0,17}$/, 'must be the `next` of an earlier answer')
+    .regex(/^[1-9]\d{0,17}$/, 'must be the value of `next` in an earlier answer')
     .optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
 })

@@ -4,7 +4,7 @@ import { runbookVersion, runbookView } from '../engine/views/runbook-schemas.ts'
 import { jsonObject } from '../engine/views/schema-parts.ts'
 import { control, fileStatus, incidentSummary, openGate } from '../engine/views/view-schemas.ts'
 
-/** The schemas of responses that only the HTTP layer has. The others are in src/engine/views. */
+/** The schemas of responses that only the HTTP layer has. The other response schemas are in src/engine/views. */
 
 export const incidentList = z
   .object({ incidents: z.array(incidentSummary), next: z.string().nullable(), files: fileStatus })
@@ -15,7 +15,7 @@ export const controlList = z.object({ controls: z.array(control) }).meta({ id: '
 export const gateList = z
   .object({
     gates: z.array(openGate),
-    /** Ids of open gates whose proposals were changed and cannot be read. */
+    /** Ids of open gates whose proposals were changed after they were stored and cannot be read. */
     unreadable: z.array(z.string()),
   })
   .meta({ id: 'GateList' })

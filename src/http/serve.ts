@@ -9,15 +9,15 @@ import { createApi } from './api.ts'
 export interface RunningApi {
   /** The address of the API, such as `http://127.0.0.1:8080`. */
   url: string
-  /** Accepts no more requests, ends event streams, and waits for requests in progress. */
+  /** Accepts no more requests, ends event streams, and waits for the requests in progress. */
   close(): Promise<void>
 }
 
 const DRAIN_TIMEOUT_MS = 5_000
 
 /**
- * Serves the API until closed. Port 0 means any free port. Throws `RUNBOOK_UNREACHABLE` if the port cannot be used. A request is
- * answered with the engine that is current when it arrives.
+ * Serves the API until `close` is called. Port 0 means any free port. Throws `RUNBOOK_UNREACHABLE` if the port cannot be used. A request is
+ * answered with the engine that is current when the request arrives.
  */
 export async function startApi(
   engine: Current<Engine>,
@@ -28,7 +28,8 @@ export async function startApi(
   engine.onReplaced((next) => {
     const replaced = served
     served = apiOf(next, ending.signal)
-    // Event streams end, since a person who was removed must not read on. The others reconnect after the last event that they have.
+    // Event streams end, because a person who was removed from the configuration must not continue to read. The other clients reconnect
+    // after the last event that they received.
     replaced.ending.abort()
   })
   const server = createAdaptorServer({
@@ -50,7 +51,7 @@ function apiOf(engine: Engine, serverEnds: AbortSignal) {
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'the port is in use' : messageOf(error)
+      const why = error.code === 'EADDRINUSE' ? 'another program uses the port' : messageOf(error)
       reject(new RunbookError('RUNBOOK_UNREACHABLE', `cannot serve on ${host}:${port}: ${why}`, { host, port }, error))
     }
     server.once('error', refuse)
@@ -64,7 +65,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 async function close(server: Server, ending: AbortController): Promise<void> {
   ending.abort()
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  // A kept-alive connection becomes idle after its last answer and would delay the close.
+  // A connection that is kept alive becomes idle after its last answer; without this call it would delay the close.
   const idle = setInterval(() => server.closeIdleConnections(), 50)
   const timeout = setTimeout(() => server.closeAllConnections(), DRAIN_TIMEOUT_MS)
   await closed

@@ -3,8 +3,8 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { NewSession } from '../engine/sessions.ts'
 
 /**
- * The prefix makes browsers accept the cookie only over HTTPS and only for this host. On this machine itself the pages are served over
- * plain HTTP, where no browser accepts such a cookie, so a name without the prefix is used there.
+ * The prefix makes browsers accept the cookie only over HTTPS and only for this host. On the machine itself the pages are served over plain
+ * HTTP, where no browser accepts a cookie with the prefix. The name there has no prefix.
  */
 const SECURE_PREFIX = '__Host-'
 const SESSION = 'runbook'
@@ -50,7 +50,7 @@ function forget(c: Context, name: string): void {
 
 const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
 
-/** Whether the browser uses HTTPS. It does not on this machine, unless a proxy says so. */
+/** Whether the browser uses HTTPS. A browser on the same machine does not, unless a proxy says so. */
 export function isSecure(c: Context): boolean {
   return c.req.header('x-forwarded-proto') === 'https' || !LOOPBACK.test(c.req.header('host') ?? '')
 }

@@ -2,17 +2,18 @@
 const STALLED_MS = 60_000
 
 export interface StreamOptions {
-  /** A signal that is aborted when the server stops or the client is gone. */
+  /** A signal that is aborted when the server stops or the client disconnects. */
   gone: AbortSignal
-  /** Called once when the answer has ended, completely or not. */
+  /** Called once when the answer has ended, whether it is complete or not. */
   ended: () => void
   stalledMs?: number
 }
 
 /**
- * The body of an answer, read from `source` only as fast as the client takes it. However it ends (completely, the client is gone, an
- * error, a client that reads nothing, a body that nobody reads), `ended` is called and the signal that `source` got is aborted. After an
- * error the connection is broken off, so that the client does not take a part for the whole.
+ * The body of an answer, read from `source` only as fast as the client takes it. The body can end because it is complete, the client
+ * disconnects, an error occurs, the client stops reading, or nobody reads it at all. In each case `ended` is called and the signal that
+ * `source` got is aborted. After an error the connection is broken off, so that the client does not mistake a part of the answer for all of
+ * it.
  */
 export function streamOf(
   source: (signal: AbortSignal) => AsyncGenerator<string>,
@@ -64,7 +65,7 @@ export function streamOf(
 
 const PIECE_CHARACTERS = 64_000
 
-/** Joins short pieces into longer ones, because each piece that is sent costs a turn of the event loop. */
+/** Joins short pieces into longer ones, because each piece that is sent takes one turn of the event loop. */
 export async function* gathered(pieces: AsyncGenerator<string>): AsyncGenerator<string> {
   let text = ''
   for await (const piece of pieces) {

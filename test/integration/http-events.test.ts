@@ -94,6 +94,6 @@ async function startAgain(port: number) {
 test('a port that is in use is reported', async () => {
   const port = Number(new URL(world.api.url).port)
   await expect(startApi(new Current(world.engine), { host: '127.0.0.1', port })).rejects.toThrow(
-    `cannot serve on 127.0.0.1:${port}: the port is in use`,
+    `cannot serve on 127.0.0.1:${port}: another program uses the port`,
   )
 })

@@ -77,7 +77,9 @@ function headLines(view: Shown, page: Page): string[] {
   return [
     line(width, [view.id, colours.bold], `  ${view.type}  `, [state, outcomeStyle(view.outcome, page)]),
     line(width, [`${facts.join(' · ')} · key ${view.key}`, colours.dim]),
-    ...(view.cancelling ? wrap(`Is being cancelled: ${CLOSES_WHEN[view.state]}`, width).map(colours.yellow) : []),
+    ...(view.cancelling
+      ? wrap(`The incident is being cancelled: ${CLOSES_WHEN[view.state]}`, width).map(colours.yellow)
+      : []),
     ...view.waitsFor.flatMap((one) => wrap(waitText(one), width, 3).map((text) => colours.yellow(text))),
     ...alertLines(view, page),
     ...view.undelivered.flatMap((one) => wrap(undeliveredText(one), width, 3).map((text) => colours.yellow(text))),

@@ -51,7 +51,7 @@ export function versionFindings(versions: OtherVersion[]): DoctorFinding[] {
       name: 'worker versions',
       ok: true,
       warning: true,
-      detail: `${incidents === 1 ? '1 open incident waits' : `${incidents} open incidents wait`} for a worker that runs plans of version ${version}; this version runs ${IR_VERSION}. Such a worker was ${seenMs === null ? 'not seen in the last days' : `last seen ${humanDuration(seenMs)} ago`}`,
+      detail: `${incidents === 1 ? '1 open incident waits' : `${incidents} open incidents wait`} for a worker that runs plans of version ${version}; this version runs ${IR_VERSION}. Such a worker was ${seenMs === null ? 'not seen for days' : `last seen ${humanDuration(seenMs)} ago`}`,
       fix: `start a worker of that version; ${humanDuration(GRACE_MS)} after the last one was seen, these incidents are closed as failed`,
     }))
 }

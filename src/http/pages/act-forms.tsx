@@ -3,10 +3,13 @@ import { PostForm } from './layout.tsx'
 import type { PageContext } from './page-context.ts'
 import { Countdown, Data, incidentPath } from './words.tsx'
 
-/** The names of the fields with the answers to a step's questions begin with this, so that they differ from the other fields. */
+/**
+ * The names of the form fields that hold the answers to a manual step's questions begin with this prefix, so that they differ from the
+ * other fields.
+ */
 export const ANSWER = 'answer.'
 
-/** Claiming the incident and adding a note. */
+/** The forms to claim the incident and to add a note. */
 export function ActForms({ view, page }: { view: IncidentView; page: PageContext }) {
   const { person } = page.session!
   if (person.role === 'viewer') return null
@@ -30,7 +33,7 @@ export function ActForms({ view, page }: { view: IncidentView; page: PageContext
   )
 }
 
-/** The button that withdraws the reader's own decision. */
+/** The button with which a person withdraws their own decision. */
 export function WithdrawForm({ id, gate, page }: { id: string; gate: GateView; page: PageContext }) {
   const { person } = page.session!
   const isMine = gate.decisions.some((one) => one.person === person.name && !one.withdrawn)
@@ -45,7 +48,7 @@ export function WithdrawForm({ id, gate, page }: { id: string; gate: GateView; p
 
 type Step = IncidentView['manualSteps'][number]
 
-/** A step that waits for a person: its instructions, and the form that reports it. */
+/** A manual step that waits for a person: its instructions, and the form that reports whether it was done. */
 export function StepCard({ id, step, page }: { id: string; step: Step; page: PageContext }) {
   const name = `${step.action}/${step.target}`
   return (

@@ -30,13 +30,14 @@ export function actRoutes(engine: Engine): Hono<ApiEnv> {
   })
   act('withdraw', async (c, id) => {
     const { gate } = readForm(withdrawForm, await c.req.parseBody())
-    if (!gate.startsWith(`${id}.`)) throw new RunbookError('RUNBOOK_BAD_INPUT', `${gate} is not a gate of ${id}`)
+    if (!gate.startsWith(`${id}.`))
+      throw new RunbookError('RUNBOOK_BAD_INPUT', `${gate} is not a gate of ${id}: reload the incident's page`)
     await withdrawDecision(engine, c.get('person'), { gate })
   })
   act('done', async (c, id) => {
     const { action, target, done, comment, ...fields } = readForm(doneForm, await c.req.parseBody())
     if (done === 'no' && !comment)
-      throw new RunbookError('RUNBOOK_BAD_INPUT', 'say why the step was not done, so that others know')
+      throw new RunbookError('RUNBOOK_BAD_INPUT', 'write why the step was not done, so that others know')
     const answers = Object.entries(fields).filter(([name, value]) => name.startsWith(ANSWER) && value !== '')
     const form = Object.fromEntries(answers.map(([name, value]) => [name.slice(ANSWER.length), String(value)]))
     await finishManual(engine, c.get('person'), id, {

@@ -3,7 +3,10 @@ import { ALL_TARGETS, type Proposal, type ProposedAction } from '../../core/prop
 import { placeOf } from '../../engine/views/action-place.ts'
 import { Code, Data } from './words.tsx'
 
-/** The targets of a proposal, each with what changes; with `choose`, as boxes to tick. The value of a box is the target's number. */
+/**
+ * The targets of a proposal, each with what changes. With `choose`, each target has a box to tick; the value of the box is the target's
+ * number.
+ */
 export function TargetChanges({ proposal, choose }: { proposal: Proposal; choose: boolean }) {
   const targets = proposal.targets.filter(({ key }) => key !== ALL_TARGETS)
   if (targets.length === 0) return null

@@ -16,10 +16,13 @@ import { onIncidentPage, readForm } from './on-incident.ts'
 import { pageContext, type PageContext } from './page-context.ts'
 import { Countdown, Data, incidentPath, plural, runsOnce } from './words.tsx'
 
-/** A browser sends one value or a list of a field. */
+/** A browser sends a single value as text, and several values of one field as a list. */
 const list = z.preprocess((value) => (value === undefined ? [] : [value].flat()), z.array(z.string()).max(500))
 
-/** Targets are sent by their number in the proposal, which the digest fixes. No target at all means a remedy without targets to choose. */
+/**
+ * The form sends targets by their number in the proposal; the digest guarantees that the numbers still mean the same targets. A form
+ * without any target belongs to a remedy whose targets cannot be chosen.
+ */
 const chosen = z.object({ digest, target: list })
 
 const decisionForm = chosen.extend({
@@ -37,7 +40,7 @@ export function approveRoutes(engine: Engine): Hono<ApiEnv> {
   return app
 }
 
-/** Repeats what is about to be approved, and asks. It changes nothing. */
+/** Shows again what is about to be approved, and asks for confirmation. It changes nothing. */
 async function confirmationPage(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
   const id = requireIncidentId(c)
   const form = readForm(chosen, { digest: c.req.query('digest'), target: c.req.queries('target') })
@@ -59,7 +62,7 @@ async function decide(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
   const id = requireIncidentId(c)
   const form = readForm(decisionForm, await c.req.parseBody({ all: true }))
   if (!form.gate.startsWith(`${id}.`))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `${form.gate} is not a gate of ${id}`)
+    throw new RunbookError('RUNBOOK_BAD_INPUT', `${form.gate} is not a gate of ${id}: reload the incident's page`)
   const comment = form.comment?.trim()
   if (form.decision === 'reject' && !comment)
     throw new RunbookError('RUNBOOK_BAD_INPUT', 'a rejection needs a reason, so that others know why')
@@ -79,7 +82,7 @@ async function decide(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
   return c.redirect(incidentPath(id), 303)
 }
 
-/** The open gate of the incident, if its proposal is the one that the person read. Throws `RUNBOOK_CONFLICT`. */
+/** Returns the open gate of the incident if its proposal is still the one that the person read. Throws `RUNBOOK_CONFLICT`. */
 async function openGateOf({ database }: Engine, id: string, expected: string): Promise<GateView> {
   const view = await showIncident(database, id)
   const gate = view.rounds.at(-1)?.gate
@@ -89,19 +92,25 @@ async function openGateOf({ database }: Engine, id: string, expected: string): P
   if (gate.state !== 'open' || view.closedAt !== null)
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
-      `No decision is possible any more: the proposal is ${gate.state}${by ? ` (last decision: ${by})` : ''}.`,
+      `The proposal can no longer be decided: it is ${gate.state}${by ? ` (last decision: ${by})` : ''}.`,
     )
   return gate
 }
 
-/** The keys of the chosen targets; all of them if none can be chosen. Throws `RUNBOOK_BAD_INPUT`. */
+/**
+ * Returns the keys of the chosen targets; the keys of all targets if the remedy does not let a person choose. Throws `RUNBOOK_BAD_INPUT`.
+ */
 function chosenKeys({ proposal }: GateView, numbers: string[]): string[] {
   const keys = proposal.targets.map(({ key }) => key)
   if (!mayChoose(proposal)) return keys
   if (numbers.length === 0) throw new RunbookError('RUNBOOK_BAD_INPUT', 'Choose at least one target.')
   return numbers.map((number) => {
     const key = /^\d{1,3}$/.test(number) ? keys[Number(number)] : undefined
-    if (key === undefined) throw new RunbookError('RUNBOOK_BAD_INPUT', `the proposal has no target number ${number}`)
+    if (key === undefined)
+      throw new RunbookError(
+        'RUNBOOK_BAD_INPUT',
+        `the proposal has no target number ${number}: reload the page and choose again`,
+      )
     return key
   })
 }

@@ -1,6 +1,6 @@
 import type { Child } from 'hono/jsx'
 
-/** The most rows of one table, so that a page stays small. */
+/** The maximum number of rows that a table shows, so that the page stays small. */
 const MAX_ROWS = 50
 
 interface DataTableProps {
@@ -8,11 +8,11 @@ interface DataTableProps {
   columns: string[]
   /** The cells of each row; the first one names the row. */
   rows: Child[][]
-  /** What is said instead of a table without rows. */
+  /** The text that is shown if the table has no rows. */
   empty: string
 }
 
-/** A table that scrolls by itself on a narrow screen. It says how many rows it leaves out. */
+/** A table that can be scrolled sideways on a narrow screen. Below it is the number of rows that are not shown. */
 export function DataTable({ caption, columns, rows, empty }: DataTableProps) {
   if (rows.length === 0) return <p>{empty}</p>
   return (

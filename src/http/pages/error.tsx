@@ -7,7 +7,7 @@ import { answerPage } from './layout.tsx'
 import { pageContext } from './page-context.ts'
 import { askToSignIn } from './sign-in.tsx'
 
-/** The page for an error: what happened, and the way back. Without a session it is the page to sign in. */
+/** The page for an error: what happened, and a link back. A person without a session gets the page to sign in. */
 export function errorPage(c: Context<ApiEnv>, engine: Engine, problem: Problem): Response | Promise<Response> {
   if (problem.status === 401) return askToSignIn(c, engine, problem.detail)
   const { retryAfterSeconds } = problem.data ?? {}

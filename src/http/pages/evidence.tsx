@@ -42,7 +42,7 @@ function EvidencePage({ id, evidence }: { id: string; evidence: EvidenceView }) 
       </h1>
       <p>
         Read at <Time at={evidence.at} />
-        {evidence.truncated && ' · the result was cut when it was read: there was more'}
+        {evidence.truncated && ' · the result was truncated when it was read: the system had more'}
       </p>
       <h2>Parameters</h2>
       <Code text={JSON.stringify(evidence.parameters, null, 2)} />

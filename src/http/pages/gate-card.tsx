@@ -24,11 +24,11 @@ interface GateProps {
   id: string
   open: OpenGateForReader
   page: PageContext
-  /** The causes of the gate's round. */
+  /** The causes that were evaluated in the gate's round. */
   findings: Finding[]
 }
 
-/** An open proposal: what would be done, to what, until when, by whose approval, and the forms to decide. */
+/** An open proposal: what would be done, the targets, when the proposal expires, who may approve, and the forms to decide. */
 export function GateCard({ id, open, page, findings }: GateProps) {
   const { gate, deciders, record } = open
   const { proposal } = gate
@@ -65,7 +65,7 @@ export function GateCard({ id, open, page, findings }: GateProps) {
   )
 }
 
-/** Leads to a page that repeats what is about to be approved. Nothing is decided here. */
+/** The form that leads to the page which asks for confirmation. Nothing is decided here. */
 function ApproveForm({ id, open: { gate, deciders } }: Pick<GateProps, 'id' | 'open'>) {
   const { proposal } = gate
   if (deciders.mayNotApprove !== null)
@@ -123,7 +123,7 @@ function otherCauses(findings: Finding[], cause: string): boolean {
   return findings.some((one) => one.holds === true && one.cause !== cause)
 }
 
-/** What keeps the remedy from some targets, and until when. */
+/** The limits of the remedy: what delays some targets, and until when. */
 function Obstacles({ gate, now }: { gate: GateView; now: number }) {
   return (
     <>
@@ -177,7 +177,7 @@ function Terms({ gate, widened }: { gate: GateView; widened: boolean }) {
   )
 }
 
-/** How the remedy did before. */
+/** The results of this remedy in earlier incidents. */
 function Record({ record, now }: { record: TrackRecord; now: number }) {
   const { uses, verified, healthy, medianMs, lastFailure, lastUsedAt, newTargets } = record
   if (uses === 0) return <p>This remedy was never used before.</p>

@@ -8,7 +8,7 @@ import { answerPage } from './layout.tsx'
 import { pageContext } from './page-context.ts'
 import { Ago, approversOf, Countdown, Data, IncidentLink, plural, targetCount } from './words.tsx'
 
-/** The script loads the inbox again after this time. */
+/** The script loads the inbox again at this interval. */
 const RELOAD_SECONDS = 10
 
 export function inboxRoutes(engine: Engine): Hono<ApiEnv> {
@@ -131,7 +131,7 @@ function StepItem({ one, now }: { one: IncidentSummary; now: number }) {
   return (
     <li class="item">
       <IncidentLink id={one.id}>
-        {one.id} <strong>A step is to be done by hand</strong>
+        {one.id} <strong>A step must be done by hand</strong>
       </IncidentLink>
       <p class="facts">
         <span>{plural(one.manualSteps.length, 'step')}</span>{' '}

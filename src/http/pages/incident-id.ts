@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { RunbookError } from '../../core/errors.ts'
 import { incidentParams } from '../request-schemas.ts'
 
-/** The incident of the page's address. Throws `RUNBOOK_NOT_FOUND` if it cannot be the id of an incident. */
+/** Reads the id of the incident from the page's address. Throws `RUNBOOK_NOT_FOUND` if the address does not hold the id of an incident. */
 export function requireIncidentId(c: Context): string {
   const read = incidentParams.safeParse({ id: c.req.param('id') })
   if (read.success) return read.data.id

@@ -29,7 +29,7 @@ export function incidentRoutes(engine: Engine, streams: EventStreams): Hono<ApiE
   return app
 }
 
-/** The page of an incident; with `problem`, why the person's last request changed nothing. */
+/** The page of an incident. `problem` says why the last request of the person changed nothing. */
 export async function answerIncident(
   c: Context<ApiEnv>,
   engine: Engine,
@@ -85,7 +85,7 @@ function IncidentPage(props: { incident: IncidentForReader; page: PageContext; p
   )
 }
 
-/** Differs after every change that concerns a person who is about to decide. */
+/** A text that differs after every change that matters to a person who is about to decide. */
 function gateVersion({ proposalDigest, expiresAt, decisions, groups }: NonNullable<IncidentForReader['open']>['gate']) {
   const live = decisions.map(({ person, decision, withdrawn }) => `${person} ${decision} ${withdrawn}`)
   return [proposalDigest, expiresAt, ...groups, ...live].join(' ')

@@ -10,14 +10,14 @@ import type { PageContext } from './page-context.ts'
 interface LayoutProps {
   page: PageContext
   title: string
-  /** How the page keeps itself up to date; absent: it does not. */
+  /** How the page updates itself. If it is missing, the page does not update itself. */
   live?: { every: number } | { events: string }
-  /** Where the script leads a person whose proposal can no longer be decided. Default: the same page. */
+  /** The page that the script opens when the proposal can no longer be decided. Default: the same page. */
   back?: string
   children: Child
 }
 
-/** The frame of every page: the bar with the environment, and the person who is signed in. */
+/** The frame of every page: a bar with the environment and the person who is signed in. */
 function Layout({ page, title, live, back, children }: LayoutProps) {
   const { session } = page
   return (
@@ -77,8 +77,8 @@ export function PostForm(props: { action: string; session: Session; class?: stri
 }
 
 /**
- * Answers with a page. Characters that are invisible, or change the direction of the text, are shown as their numbers, wherever on the
- * page they are: no text can look like another one.
+ * Answers with a page. Invisible characters, and characters that change the direction of text, are shown as their numbers everywhere on the
+ * page, so that no text can be mistaken for another one.
  */
 export function answerPage(c: Context, props: LayoutProps, status: ContentfulStatusCode = 200) {
   return c.html(visibleLines(`<!doctype html>${(<Layout {...props} />).toString()}`), status)

@@ -9,7 +9,7 @@ import { Decisions } from './gate-card.tsx'
 import type { PageContext } from './page-context.ts'
 import { Ago, Data, incidentPath, plural } from './words.tsx'
 
-/** The rounds of an incident, the last one first and open. */
+/** The rounds of an incident, the latest first. Only the latest round is expanded. */
 export function Rounds({ view, page }: { view: IncidentView; page: PageContext }) {
   const last = view.rounds.at(-1)
   return (

@@ -47,7 +47,10 @@ export function signInRoutes(engine: Engine): Hono<ApiEnv> {
   return app
 }
 
-/** Starts the browser's session. A session that the browser had before is not ended: it belongs to the same person or ends by itself. */
+/**
+ * Starts a session for the browser. An earlier session of the same browser is not ended: it belongs to the same person or expires by
+ * itself.
+ */
 function enter(c: Context, session: NewSession, next: string): Response {
   keepSession(c, session)
   return c.redirect(next, 303)
@@ -70,8 +73,8 @@ function leave(c: Context): Response {
 }
 
 /**
- * The answer for a person without a session. A browser does not send the cookie when a link of another site (a chat, an e-mail) is
- * followed, so such a request gets a page that opens the same address again.
+ * The answer to a person without a session. A browser does not send the session cookie when a link on another site, such as a chat, is
+ * followed. The answer to such a request is a page that opens the same address again.
  */
 export function askToSignIn(c: Context<ApiEnv>, engine: Engine, problem: string): Response | Promise<Response> {
   const isRead = c.req.method === 'GET' || c.req.method === 'HEAD'
@@ -137,7 +140,7 @@ export function signInPage(c: Context, engine: Engine, { next, problem }: { next
   return answerPage(c, { page: pageContext(engine), title: 'Sign in', children }, problem ? 401 : 200)
 }
 
-/** A link preview only loads this page. The link is used when a person sends the form. */
+/** Shows a form, because a link preview loads this page too. The link counts as used only when a person sends the form. */
 function linkPage(c: Context, engine: Engine, code: string) {
   const children = (
     <>

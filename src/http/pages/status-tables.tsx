@@ -4,7 +4,7 @@ import type { DetectorView } from '../../engine/views/view-types.ts'
 import { DataTable } from './data-table.tsx'
 import { Ago, Data, IncidentLink, plural } from './words.tsx'
 
-/** Whether remedies are frozen, by whom and why, and what a freeze does not stop. */
+/** Whether remedies are frozen, who froze them and why, and which targets a freeze does not stop. */
 export function FreezeState({ status: { freeze, inFlight }, now }: { status: Status; now: number }) {
   return (
     <>
@@ -35,7 +35,7 @@ export function FreezeState({ status: { freeze, inFlight }, now }: { status: Sta
 
 interface TablesProps {
   status: Status
-  /** Why Temporal does not answer; null if it does. */
+  /** The reason why Temporal does not answer; null if it does. */
   temporal: string | null
   now: number
 }
@@ -96,7 +96,7 @@ function Workers({ status: { workers, irVersion, otherVersions } }: { status: St
         <p class="notice">
           {plural(incidents, 'open incident')} of version {version} of plans; this process has version {irVersion}. A
           worker of version {version} was{' '}
-          {seenMs === null ? 'not seen in the last days' : `last seen ${humanDuration(seenMs)} ago`}.
+          {seenMs === null ? 'not seen for days' : `last seen ${humanDuration(seenMs)} ago`}.
         </p>
       ))}
     </>
@@ -204,7 +204,7 @@ function Outbox({ status: { outbox } }: { status: Status }) {
         caption="Messages that a channel did not accept"
         columns={['Channel', 'State', 'Messages', 'Oldest', 'Problem']}
         rows={[...waiting, ...givenUp]}
-        empty="No message failed: each was accepted, or its first attempt is still to come."
+        empty="No message failed. Each was accepted or has not been sent yet."
       />
     </>
   )

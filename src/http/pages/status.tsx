@@ -13,15 +13,15 @@ import { answerPage, PostForm } from './layout.tsx'
 import { pageContext, type PageContext } from './page-context.ts'
 import { FreezeState, StatusTables } from './status-tables.tsx'
 
-/** The script loads the page again after this time. */
+/** The script loads the page again at this interval. */
 const RELOAD_SECONDS = 10
-/** However many people look at the page, Temporal is asked at most once in this time. */
+/** Temporal is asked at most once in this time, however many people have the page open. */
 const TEMPORAL_CACHE_MS = 2_000
 
 interface Notices {
-  /** Why a change was refused. */
+  /** The reason why a change was refused. */
   refused?: Problem
-  /** The sessions that a freeze could not end. */
+  /** The database sessions for which a freeze could not wait, and which may still use a permit. */
   unseen?: Frozen['unseen']
 }
 
@@ -36,7 +36,7 @@ export function statusRoutes(engine: Engine): Hono<ApiEnv> {
     const code = (notices.refused?.status ?? 200) as ContentfulStatusCode
     return answerPage(c, { page, title, live: { every: RELOAD_SECONDS }, back: '/status', children }, code)
   }
-  /** Shows the page with the reason if the change is refused, so that the person sees the state as it is now. */
+  /** If the change is refused, shows the page with the reason, so that the person sees the present state. */
   const change = async (c: Context<ApiEnv>, work: (form: Record<string, unknown>) => Promise<Frozen['unseen']>) => {
     try {
       const unseen = await work(await c.req.parseBody())
@@ -59,7 +59,7 @@ export function statusRoutes(engine: Engine): Hono<ApiEnv> {
   return app
 }
 
-/** The text of a field. A file or a missing field counts as empty, which the use cases refuse. */
+/** The text of a form field. A file or a missing field counts as empty text, which the use cases refuse. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
@@ -83,8 +83,8 @@ function StatusPage({ status, temporal, page, person, notices }: StatusPageProps
       )}
       {notices.unseen && (
         <p class="problem" role="alert">
-          The freeze is on, but it does not hold for every session: database sessions were asking for a permit when it
-          was turned on, and each may still get that one. End them as a superuser with pg_terminate_backend:{' '}
+          The freeze is on, but some database sessions were asking for a permit when it was turned on. Each of them may
+          still get that permit. End them as a superuser with pg_terminate_backend:{' '}
           {notices.unseen.map(({ pid, role }) => `pid ${pid} (role ${role})`).join(', ')}
         </p>
       )}
@@ -114,8 +114,8 @@ function FreezeForm({ status: { freeze }, page }: { status: Status; page: PageCo
       <summary>{freeze ? 'Turn the freeze off' : 'Stop all remedies'}</summary>
       <p>
         {freeze
-          ? 'What was approved before or during the freeze is applied, if the approval is still valid and the targets still qualify.'
-          : 'Incidents are still diagnosed and proposed, and approvals are kept. A target whose permit was granted before the freeze is still completed.'}
+          ? 'Remedies that were approved before or during the freeze are applied, if the approval is still valid and the targets still qualify.'
+          : 'Incidents are still diagnosed, remedies are still proposed, and approvals are kept. A target whose permit was granted before the freeze is still completed.'}
       </p>
       <PostForm action={freeze ? '/unfreeze' : '/freeze'} session={page.session!} class="stack">
         {freeze && <input type="hidden" name="at" value={freeze.at} />}

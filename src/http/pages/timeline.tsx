@@ -4,7 +4,7 @@ import { Data, incidentPath, Time } from './words.tsx'
 
 const MAX_TEXT = 300
 
-/** What happened, the latest first. */
+/** The events of an incident, the latest first. */
 export function Timeline({ incident: { view, timeline, earlier } }: { incident: IncidentForReader }) {
   return (
     <section class="card">

@@ -2,7 +2,7 @@ import { CLOSES_WHEN } from '../../core/cancelling.ts'
 import type { IncidentForReader } from '../../engine/views/incident-for-reader.ts'
 import { approversOf, plural } from './words.tsx'
 
-/** What an incident waits for and who can continue it, in one sentence. `until`: when the wait ends by itself. */
+/** Says in one sentence what an incident waits for and who can continue it. `until`: when the wait ends without anybody doing anything. */
 export interface Waits {
   text: string
   until?: string
@@ -10,7 +10,7 @@ export interface Waits {
 
 export function waitsFor({ view, open }: IncidentForReader): Waits {
   if (view.closedAt !== null) return { text: `Closed: ${view.outcome}. Nothing waits.` }
-  if (view.cancelling) return { text: `Is being cancelled: ${CLOSES_WHEN[view.state]}.` }
+  if (view.cancelling) return { text: `The incident is being cancelled: ${CLOSES_WHEN[view.state]}.` }
   const [outage] = view.waitsFor
   if (outage)
     return {
@@ -32,7 +32,7 @@ export function waitsFor({ view, open }: IncidentForReader): Waits {
           ? `Frozen by ${control.person} (${control.reason}): no remedy is applied until somebody runs "runbook unfreeze".`
           : `The breaker of ${control.name.replace('breaker/', '')} is open: no remedy is applied until a person closes it with "runbook breaker close".`,
     }
-  return { text: AT_WORK[view.state] ?? 'The engine works on it; nobody needs to act.' }
+  return { text: AT_WORK[view.state] ?? 'The engine works on the incident; nobody needs to act.' }
 }
 
 const AT_WORK: Partial<Record<string, string>> = {

@@ -11,7 +11,7 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** A value from outside as text on one line, whose direction does not change that of the text around it. */
+/** A value from outside, as text on one line. Its writing direction does not change the direction of the text around it. */
 export function Data({ value }: { value: unknown }) {
   return <bdi>{visibleText(value)}</bdi>
 }
@@ -41,7 +41,7 @@ export function Time({ at }: { at: string }) {
   )
 }
 
-/** The time left until an instant, which the script counts down. */
+/** The time left until an instant. The script counts it down. */
 export function Countdown({ until, now }: { until: string; now: number }) {
   const left = Date.parse(until) - now
   return (
@@ -66,12 +66,12 @@ export function IncidentLink({ id, children }: { id: string; children?: Child })
   return <a href={incidentPath(id)}>{children ?? id}</a>
 }
 
-/** Whether a remedy is done once, and not for each of several targets. */
+/** Whether a remedy is done once, instead of once for each of several targets. */
 export function runsOnce({ targets }: Pick<Proposal, 'targets'>): boolean {
   return targets.length === 1 && targets[0]!.key === ALL_TARGETS
 }
 
-/** How many targets a proposal is for, such as `3 targets` or `3 of 5 targets`. */
+/** The number of targets of a proposal, such as `3 targets` or `3 of 5 targets`. */
 export function targetCount(proposal: Proposal): string {
   if (runsOnce(proposal)) return 'done once'
   const { targets, affected } = proposal

@@ -18,5 +18,5 @@ test.each<[IncidentState, string]>([
   expect(await main(['cancel', view.id], terminal)).toBe(0)
   expect(terminal.err).toContain(`${view.id} is being cancelled: ${when}`)
   const page = { width: 200, colours: pc.createColors(false), now: NOW, interactive: true }
-  expect(showLines(view, page)).toContain(`Is being cancelled: ${when}`)
+  expect(showLines(view, page)).toContain(`The incident is being cancelled: ${when}`)
 })

@@ -39,7 +39,7 @@ function countDown() {
   if (gate && Date.parse(gate.dataset.expires) <= serverNow()) closeGate('The time to decide is over.')
 }
 
-/** Makes the forms of the proposal that is shown unusable, and says why. */
+/** Disables the forms of the proposal that is shown, and shows the reason. */
 function closeGate(why, link) {
   const notice = document.getElementById('gate-closed')
   if (notice?.hidden) {
@@ -53,7 +53,7 @@ function closeGate(why, link) {
   for (const button of document.querySelectorAll('[data-decides]')) button.disabled = true
 }
 
-/** The number on the button follows the ticked boxes. */
+/** The number on the button is the number of ticked boxes. */
 function countChosen() {
   const boxes = [...document.querySelectorAll('input[name=target]')]
   const chosen = boxes.filter((box) => box.checked).length
@@ -69,7 +69,7 @@ async function refresh() {
     return false
   }
   if (answer.status === 409) {
-    closeGate('This proposal has changed, was decided, or no longer waits.')
+    closeGate('This proposal has changed, was decided, or can no longer be decided.')
     return false
   }
   if (!answer.ok) throw new Error(`status ${answer.status}`)
@@ -84,13 +84,13 @@ async function refresh() {
 
 function replacePart(old, part) {
   if (!old) return
-  // A part that has not changed stays, with what the person ticked and wrote.
+  // An unchanged part of the page is kept, with the ticks and the text that the person has entered in it.
   if (old.dataset.version !== undefined && old.dataset.version === part.dataset.version) return
   if (part.id === 'gate' && old.dataset.version !== undefined) {
-    // The card is not exchanged under the finger of somebody who is about to press a button.
+    // A card with buttons is not replaced while a person may be about to press one of them.
     if (part.dataset.version !== undefined)
       return closeGate('This proposal has changed, or somebody else decided on it.', 'Reload the page')
-    tell('This proposal was decided, or no longer waits: see below.')
+    tell('This proposal was decided, or can no longer be decided: see below.')
   }
   const open = [...old.querySelectorAll('details')].map((details) => details.open)
   old.replaceWith(document.importNode(part, true))
@@ -113,10 +113,11 @@ function follow(address) {
   source.addEventListener('change', refreshSoon)
   source.addEventListener('error', async () => {
     if (source.readyState !== EventSource.CLOSED) return tell('The connection is lost. What you see may be old.')
-    // The incident was closed, nobody is signed in any more, or the server has too many streams: then another attempt is made later.
+    // The server ends a stream when the incident is closed, when nobody is signed in any more, or when it has too many streams. The page
+    // tries again later.
     const mayChange = await refresh().catch(() => true)
     if (!mayChange) return
-    tell('This page does not update itself now. It tries again.')
+    tell('This page is not updated now. It tries again by itself.')
     setTimeout(() => follow(address), RETRY_MS)
   })
 }
