@@ -77,7 +77,7 @@ function refusedNow(why: string): string {
 
 function ofReplica(address: string): string {
   return refusedNow(
-    `the write login is of a replica (${address}), which refuses writes: use the address of its primary`,
+    `the write login connects to a replica (${address}), which refuses writes: use the address of the primary server`,
   )
 }
 

@@ -10,8 +10,8 @@ const MAX_SUBJECT_LENGTH = 200
 const MAX_TEXT_LENGTH = 100_000
 
 /**
- * Sends an e-mail of plain text. Its message id is the same when it is sent again, so that mail programs show it once;
- * all messages about an incident are one conversation.
+ * Sends an e-mail of plain text. If the e-mail is sent again, it has the same message id, so that mail programs show it once. All messages
+ * about an incident form one conversation.
  */
 export async function sendByEmail(name: string, { smtp, from, to }: EmailChannel, message: Message): Promise<void> {
   const { id, thread, title } = message

@@ -7,7 +7,7 @@ import { postJson } from './post.ts'
 
 const MAX_SUMMARY_LENGTH = 1_024
 const MAX_DETAILS_LENGTH = 20_000
-/** After these ends somebody must still act, so the alert stays open. */
+/** After these outcomes somebody must still act, so the alert stays open. */
 const STAYS_AFTER: readonly Outcome[] = ['failed', 'escalated', 'expired']
 
 /**
@@ -32,7 +32,7 @@ export async function sendToPagerduty(name: string, { key, url }: PagerdutyChann
   await postJson(name, address, { path: '/v2/enqueue', body: JSON.stringify(body) })
 }
 
-/** Whether an incident that ended so needs nobody any more. */
+/** Whether nobody needs to act after an incident with this outcome. */
 export function resolvesAlert(outcome: Outcome | undefined): boolean {
   return outcome !== undefined && !STAYS_AFTER.includes(outcome)
 }

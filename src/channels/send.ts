@@ -50,7 +50,7 @@ export async function notifyChannel(
   return `notified ${name}${missed}`
 }
 
-/** How long a channel asks to wait before the next attempt. */
+/** How long a channel asks the engine to wait before the next attempt. */
 export function retryAfterMs(error: unknown): number | undefined {
   const asked = isRunbookError(error) ? error.detail.retryAfterMs : undefined
   return typeof asked === 'number' ? asked : undefined

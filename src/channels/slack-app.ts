@@ -15,7 +15,7 @@ const MAY_SUCCEED_LATER = [
   'service_unavailable',
   'request_timeout',
 ]
-/** Errors of an edit that no further attempt can help: the message was deleted, or Slack keeps it as it is. */
+/** Errors of an update that no further attempt can avoid: the message was deleted, or Slack does not allow it to be changed. */
 const CANNOT_BE_EDITED = [
   'message_not_found',
   'cant_update_message',
@@ -24,13 +24,13 @@ const CANNOT_BE_EDITED = [
   'is_archived',
 ]
 
-/** Where Slack has a message. */
+/** The position of a message in Slack. */
 interface Posted {
   channel: string
   ts: string
 }
 
-/** Posts a message, below the message about the incident's gate if there is one. Returns where Slack has it. */
+/** Posts a message, as a reply to the message about the incident's gate if there is one. Returns the position of the message in Slack. */
 export async function postToSlack(
   name: string,
   { app, channel }: SlackAppChannel,
@@ -44,7 +44,7 @@ export async function postToSlack(
   return JSON.stringify({ channel: answer.channel, ts: answer.ts })
 }
 
-/** Edits the message about a gate. */
+/** Updates the message about a gate. */
 export async function editInSlack(name: string, { app }: SlackAppChannel, ref: string, card: GateCard): Promise<void> {
   await callSlack(name, app, 'chat.update', { ...readPosted(ref), ...cardBlocks(card) }, CANNOT_BE_EDITED)
 }
@@ -54,7 +54,7 @@ function readPosted(ref: string): Posted {
 }
 
 /**
- * Calls a method of Slack's API, which answers 200 to failures too. Throws as `postJson` does, except for errors that are
+ * Calls a method of Slack's API, which answers failures with the status 200 too. Throws like `postJson`, except for the errors in
  * `accepted`.
  */
 export async function callSlack(

@@ -2,17 +2,17 @@ import { messageText, type Message } from '../core/message.ts'
 import { cutText } from '../core/storable.ts'
 import { slackText } from './slack-webhook.ts'
 
-/** A gate as a message that is edited until the incident ends. */
+/** A gate as a message that is updated until the incident ends. */
 export interface GateCard {
   gate: string
   proposalDigest: string
   title: string
   lines: string[]
-  /** What would be done, for the question before it is approved. */
+  /** What would be done. It is shown in the question before an approval. */
   remedy: string
   targets: number
   isOpen: boolean
-  /** Why the gate cannot be decided with a button. */
+  /** The reason why the gate cannot be decided with a button. */
   noButtons?: string
   link?: string
 }
@@ -23,12 +23,12 @@ export type Button = (typeof BUTTONS)[number]
 
 type Block = Record<string, unknown>
 
-/** Slack's limits: the text of a section, of a question and of a button, and our limit for the text of a notification. */
+/** Slack's limits for the text of a section, of a question and of a button, and this program's limit for the text of a notification. */
 const MAX_SECTION = 2_900
 const MAX_QUESTION = 280
 const MAX_NOTIFICATION = 3_000
 
-/** The text of a notification, and the blocks of a message that is not a gate. */
+/** The text of a notification, and the blocks of a message that is not about a gate. */
 export function messageBlocks(message: Message): { text: string; blocks: Block[] } {
   return {
     text: escaped(messageText(message), MAX_NOTIFICATION),
@@ -36,7 +36,7 @@ export function messageBlocks(message: Message): { text: string; blocks: Block[]
   }
 }
 
-/** The message about a gate. Its buttons are gone once nobody can decide any more. */
+/** The message about a gate. It has no buttons once nobody can decide any more. */
 export function cardBlocks(card: GateCard): { text: string; blocks: Block[] } {
   const note = card.isOpen && card.noButtons !== undefined ? [card.noButtons] : []
   return {
@@ -49,13 +49,13 @@ export function cardBlocks(card: GateCard): { text: string; blocks: Block[] } {
   }
 }
 
-/** `verbatim`: Slack must not make links or mentions out of words. */
+/** With `verbatim`, Slack does not turn words into links or mentions. */
 function sections(lines: string[]): Block[] {
   const text = escaped(lines.join('\n'), MAX_SECTION)
   return [{ type: 'section', text: { type: 'mrkdwn', text, verbatim: true } }]
 }
 
-/** The text escaped for Slack and cut to the length, without half an escape at the end. */
+/** Escapes a text for Slack and cuts it to the length, without cutting an escape in two. */
 function escaped(text: string, max: number): string {
   for (let length = max; ; length -= 100) {
     const short = slackText(cutText(text, length))
@@ -129,7 +129,7 @@ export function rejectForm(gate: string, value: string): Block {
   }
 }
 
-/** The outcome of a form, shown in its place. */
+/** The outcome of a form, which replaces the form. */
 export function answerForm(text: string): Block {
   return {
     type: 'modal',

@@ -13,9 +13,8 @@ export async function sendToSlackWebhook(name: string, { url }: SlackWebhook, me
 }
 
 /**
- * A text in the form that Slack shows literally. Slack takes `<…>` for links and mentions, such as `<!channel>`, and
- * `&` for the start of an escape: data in a message must neither notify a whole channel nor hide an address behind
- * other words.
+ * A text in the form that Slack shows literally. Slack treats `<…>` as a link or a mention, such as `<!channel>`, and `&` as the start of
+ * an escape. Data in a message must neither notify a whole channel nor hide an address behind other words.
  */
 export function slackText(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

@@ -5,8 +5,8 @@ import type { Message } from '../core/message.ts'
 import { postJson } from './post.ts'
 
 /**
- * Posts to an HTTP service, signed as Standard Webhooks describes it. `webhook-id` is the same when a message is sent
- * again, so that the receiver can ignore a repetition.
+ * Posts to an HTTP service with a signature according to Standard Webhooks. `webhook-id` is the same when a message is sent again, so that
+ * the receiver can ignore the repetition.
  */
 export async function sendToWebhook(name: string, { url, secret }: WebhookChannel, message: Message): Promise<void> {
   const { id, event, incident, title, lines, link, severity, outcome } = message

@@ -1,4 +1,4 @@
-/** `once`, `3 times`: how often a round looked again, from the number of its looks. */
+/** How often the checks of a round ran again, such as `once` or `3 times`, from the number of times that its diagnosis ran. */
 export function lookedAgain(looks: number): string {
   return looks === 2 ? 'once' : `${looks - 1} times`
 }

@@ -20,7 +20,7 @@ export interface EngineCatalogue extends Catalogue {
 }
 
 /**
- * Compiles the configured runbooks against the configured connections. A broken runbook is left out, so that the others can be used;
+ * Compiles the configured runbooks against the configured connections. A runbook with errors is left out, so that the others can be used;
  * its problems are in the catalogue. Throws `RUNBOOK_CONFIG` for a folder that does not exist.
  */
 export async function loadCatalogue(config: Config): Promise<EngineCatalogue> {

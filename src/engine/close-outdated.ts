@@ -6,16 +6,16 @@ import { terminateWorkflow } from '../temporal/describe.ts'
 import { incidentWorkflow } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 
-/** For so long, incidents of another version wait for one of its workers: during a rollout, and until one was rolled back. */
+/** How long an incident of another version waits for a worker of that version. A rollout, and a roll back, must end within this time. */
 export const GRACE_MS = 15 * 60_000
 
-/** The plans of open incidents, with their versions. */
+/** The plans of open incidents, with the version of each. */
 const OPEN_PLANS = `SELECT digest, substring(plan FROM '"irVersion":([0-9]{1,6})')::int AS version FROM runbook.plans
   WHERE digest IN (SELECT plan_digest FROM runbook.incidents WHERE closed_at IS NULL)`
 
 /**
- * Open incidents whose plan has another version, by that version, if no worker of the version was seen for the grace time: nobody would
- * ever continue them. See docs/decisions/versions-side-by-side.md.
+ * Returns the open incidents whose plan has another version, grouped by that version, if no worker of that version was seen for the grace
+ * time. Nobody would ever continue these incidents. See docs/decisions/versions-side-by-side.md.
  */
 export async function outdatedIncidents({ database }: Pick<Engine, 'database'>): Promise<Map<string, number>> {
   const found = await database.query<{ id: string; version: number }>(
@@ -34,7 +34,7 @@ export async function outdatedIncidents({ database }: Pick<Engine, 'database'>):
 export interface OtherVersion {
   version: number
   incidents: number
-  /** Milliseconds since a worker of the version was last seen; null: never, in the last days. */
+  /** The milliseconds since a worker of the version was last seen; null if none was seen in the last days. */
   seenMs: number | null
 }
 
@@ -51,7 +51,10 @@ export async function otherVersions(db: Queryable): Promise<OtherVersion[]> {
   return found.rows
 }
 
-/** Ends the incident's workflow and closes it as failed with the reason; then nothing hangs, and people are notified. */
+/**
+ * Ends the incident's workflow and closes the incident as failed with the reason, so that it does not stay open for ever and people are
+ * notified.
+ */
 export async function closeOutdated(engine: Engine, incident: string, version: number): Promise<boolean> {
   const age = version < IR_VERSION ? 'an older' : 'a newer'
   const reason = `its plan was compiled by ${age} version of the engine (plans of version ${version}; this version runs ${IR_VERSION}), and no worker of that version was seen for ${humanDuration(GRACE_MS)}. Open it again, and check what was applied`

@@ -5,7 +5,10 @@ import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 
-/** Records an authenticated person's decision on a gate and wakes the incident's workflow. A `jti` that was used before decides nothing. Throws as `decide` does. */
+/**
+ * Records an authenticated person's decision on a gate and wakes the incident's workflow. A token whose id (`jti`) was used before decides
+ * nothing. Throws as `decide` does.
+ */
 export async function decideGate(
   engine: Engine,
   person: Person,

@@ -2,7 +2,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import type { Plan, PlanRemedy } from '../core/plan.ts'
 
-/** Groups that approve these remedies of the plans, and groups that the runbooks of such remedies escalate to. */
+/** The groups that approve these remedies of the plans, and the groups that the runbooks escalate to. */
 export function decidingGroups(plans: Plan[], isConcerned: (remedy: PlanRemedy) => boolean = () => true): string[] {
   const groups = plans.flatMap((plan) => {
     const remedies = Object.values(plan.remedies).filter(isConcerned)
@@ -12,7 +12,7 @@ export function decidingGroups(plans: Plan[], isConcerned: (remedy: PlanRemedy) 
   return [...new Set(groups)].sort()
 }
 
-/** `what` completes "ann may not …". Throws `RUNBOOK_NOT_ALLOWED`. */
+/** Throws `RUNBOOK_NOT_ALLOWED` unless the person is in one of the groups. `what` completes the sentence "ann may not …". */
 export function requireGroup(person: Person, groups: string[], what: string): void {
   if (person.groups.some((group) => groups.includes(group))) return
   throw new RunbookError(

@@ -27,12 +27,12 @@ export interface Engine {
   close(): Promise<void>
 }
 
-/** The most connections that one process of each kind opens to the engine's own database. */
+/** The maximum number of connections to the engine's database for one process of each kind. */
 export const ENGINE_POOL = { worker: 20, api: 10 } as const
 
 /**
- * Opens the database and Temporal, and compiles the runbooks. Throws `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG` (also where the
- * database was not migrated) or `RUNBOOK_INVALID_RUNBOOK`; then everything opened so far is closed.
+ * Opens the database and Temporal, and compiles the runbooks. Throws `RUNBOOK_UNREACHABLE`, `RUNBOOK_CONFIG` (also if a migration of the
+ * database is missing) or `RUNBOOK_INVALID_RUNBOOK`; then everything opened so far is closed.
  */
 export async function openEngine(
   config: Config,

@@ -15,10 +15,10 @@ import type { Engine } from './engine.ts'
 import type { DoneRequest } from './requests.ts'
 
 /**
- * Records a person's answer to a `manual` step: done or not done. Then the workflow continues. The groups that decide on the gate and
- * those that the incident escalates to may answer; where no approval was needed, every member of a group may. Where the policy demands
- * members of other groups, now or when the gate opened, the person must be one of them too. The first answer wins.
- * Throws `RUNBOOK_CONFLICT` when no manual step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
+ * Records a person's answer to a `manual` step: done or not done. Then the workflow continues. Members of the groups that decide on the
+ * gate, and of the groups that the incident escalates to, may answer. If no approval was needed, a member of any group may. If the policy
+ * demands members of certain groups, now or when the gate opened, the person must be a member of one of these groups too. The first answer
+ * wins. Throws `RUNBOOK_CONFLICT` when no manual step waits, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_BAD_INPUT`.
  */
 export async function finishManual(
   engine: Engine,
@@ -38,7 +38,7 @@ export async function finishManual(
   const { done, comment } = request
   const place = { gate: gate.id, action: step.id, target: step.target }
   const effect = await recordDone(database, place, { person: person.name, done, form, comment })
-  // A lost signal only delays: the workflow polls for the answer.
+  // If the signal is lost, the workflow continues later, because it polls for the answer.
   await wakeIncident(engine, incident).catch(() => {})
   return effect
 }
@@ -51,14 +51,14 @@ function requireAllowed({ id, proposal }: GateRow, person: Person, terms: Policy
   if (isMember && !missing) return
   throw new RunbookError(
     'RUNBOOK_NOT_ALLOWED',
-    `${id}: ${person.name} may not answer this step: members of these groups may: ${(missing ?? groups).join(', ')}`,
+    `${id}: ${person.name} may not answer this step. Members of these groups may: ${(missing ?? groups).join(', ')}`,
   )
 }
 
 /**
- * The manual steps that wait now: actions run in order, each for all its targets before the next. Left out are targets that were not
- * approved, that no longer qualified, and targets with an earlier action that was refused, is unknown, was not done by a person or had an
- * unexpected result. After the remedy was stopped, nothing waits.
+ * The manual steps that wait now. Each action runs for all its targets before the next action starts. Left out are targets that were not
+ * approved, targets that no longer qualified, and targets with an earlier action that was refused, is unknown, was not done by a person or
+ * had an unexpected result. After the remedy was stopped, no step waits.
  */
 async function waitingSteps(
   { database }: Engine,
@@ -99,7 +99,7 @@ function chooseStep(incident: string, waiting: ProposedAction[], { action, targe
   throw new RunbookError('RUNBOOK_CONFLICT', `${incident}: name one of the waiting steps: ${names}`)
 }
 
-/** The values of the step's form: all of them when the step was done, and no others. */
+/** Checks the values of the step's form: all fields are required if the step was done, and no other field is allowed. */
 function readForm(step: ProposedAction, { done, form = {} }: DoneRequest): JsonObject {
   const fields = isJsonObject(step.with.form) ? step.with.form : {}
   const problems = Object.keys(form)

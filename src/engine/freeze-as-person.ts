@@ -6,7 +6,10 @@ import { turnFreeze, type Frozen } from './freeze.ts'
 
 type FreezeEngine = Pick<Engine, 'config' | 'database'>
 
-/** Turns the freeze on in the name of a person who is signed in. Throws what `turnFreeze` throws, and `RUNBOOK_CONFLICT` if it was on. */
+/**
+ * Turns the freeze on in the name of a person who is signed in. Throws what `turnFreeze` throws, and `RUNBOOK_CONFLICT` if the freeze was
+ * already on.
+ */
 export async function freezeAs({ config }: FreezeEngine, person: Person, reason: string): Promise<Frozen> {
   const frozen = await turnFreeze(config.database.reveal(), { on: true, person: person.name, reason })
   if (frozen.turned) return frozen
@@ -15,12 +18,12 @@ export async function freezeAs({ config }: FreezeEngine, person: Person, reason:
     'RUNBOOK_CONFLICT',
     freeze
       ? `remedies were already frozen by ${freeze.person} at ${freeze.at}: ${freeze.reason}`
-      : 'remedies were already frozen, and the freeze was turned off meanwhile: none is on now',
+      : 'another freeze was on and was turned off in the meantime: no freeze is on now. Turn it on again if you still want it',
   )
 }
 
 /**
- * Turns off the freeze that the person has seen, which `at` names. A freeze that somebody turned on later, for another reason, stays on.
+ * Turns off the freeze that the person has seen, which `at` identifies. If somebody else turned on another freeze later, it stays on.
  * Throws what `turnFreeze` throws, and `RUNBOOK_CONFLICT`.
  */
 export async function unfreezeAs(
@@ -32,7 +35,7 @@ export async function unfreezeAs(
   if (freeze && freeze.at !== at)
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
-      `the freeze stays on: it is not the one that you saw. ${freeze.person} turned it on at ${freeze.at}: ${freeze.reason}`,
+      `the freeze stays on: it is not the freeze that you saw. ${freeze.person} turned it on at ${freeze.at}: ${freeze.reason}`,
     )
   const turned =
     freeze && (await turnFreeze(config.database.reveal(), { on: false, person: person.name, reason })).turned

@@ -37,14 +37,14 @@ export interface Frozen {
    */
   ended: number
   /**
-   * Sessions that were taking a permit when the freeze was switched on, and neither finished nor could be ended: each may still get
-   * the one permit that it asked for.
+   * Database sessions that were taking a permit when the freeze was switched on, and that neither finished nor could be ended. Each of them
+   * may still get the one permit that it asked for.
    */
   unseen: LockHolder[]
 }
 
 const ANSWER_TIMEOUT_MS = 5_000
-/** Taking a permit or changing a control takes milliseconds. A session that needs longer has stopped, and is ended. */
+/** Taking a permit or changing a control takes milliseconds. A session that needs longer than this no longer works, and is ended. */
 const STOPPED_AFTER_MS = 400
 /**
  * The time limit for recording the freeze in the histories of all open incidents. A locked incident must delay neither
@@ -109,8 +109,8 @@ function blocked(holders: LockHolder[], cause: unknown): RunbookError {
 }
 
 /**
- * Waits for the permits that were being granted when the control was committed, and ends the sessions that stopped meanwhile: a worker
- * that was suspended, or whose host vanished. Those that cannot be ended are `unseen`.
+ * Waits for the permits that were being granted when the control was committed. Sessions that do not finish are ended: they belong to a
+ * worker that was suspended, or whose host vanished. Sessions that cannot be ended are returned as `unseen`.
  */
 async function awaitPermits(database: Database): Promise<Pick<Frozen, 'ended' | 'unseen'>> {
   const isOver = () =>
@@ -130,7 +130,7 @@ async function awaitPermits(database: Database): Promise<Pick<Frozen, 'ended' | 
   return { ended, unseen: left.filter(({ pid }) => before.some((one) => one.pid === pid)) }
 }
 
-/** Runs `work` in a transaction with short limits for its locks and statements. */
+/** Runs `work` in a transaction with short time limits for locks and statements. */
 function brief<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
   return transaction(database, async (connection) => {
     await connection.query(limits(ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS, STOPPED_AFTER_MS))
@@ -138,7 +138,7 @@ function brief<T>(database: Database, work: (connection: Connection) => Promise<
   })
 }
 
-/** Ends sessions and returns how many. Their transactions are rolled back. */
+/** Ends database sessions and returns how many were ended. Their transactions are rolled back. */
 async function endSessions(database: Database, sessions: LockHolder[]): Promise<number> {
   let ended = 0
   for (const { pid } of sessions)
@@ -146,13 +146,16 @@ async function endSessions(database: Database, sessions: LockHolder[]): Promise<
       connection.query<{ ended: boolean }>('SELECT pg_terminate_backend($1) AS ended', [pid]),
     ).then(
       ({ rows }) => (ended += rows[0]!.ended ? 1 : 0),
-      // The session belongs to a role whose sessions this role may not end. The next attempt waits for it again.
+      // The session belongs to a role whose sessions this role may not end. The next attempt waits for this session again.
       () => {},
     )
   return ended
 }
 
-/** Records the freeze for readers of each incident. The control and its own event are already committed and do not depend on this. */
+/**
+ * Records the freeze in the history of each open incident. The control and the control's own event are already committed and do not depend
+ * on these records.
+ */
 async function recordInOpenIncidents(
   database: Database,
   { on, person, reason }: { on: boolean; person: string; reason: string },
@@ -170,12 +173,12 @@ async function recordInOpenIncidents(
       if (batch.length === 0) await sleep(RECORD_POLL_MS)
     } while (performance.now() < until)
   } catch {
-    // The freeze is in force all the same. Only the record in an incident's history may be missing.
+    // The freeze is in force even if this fails. Only the record in the history of an incident may be missing.
   }
   return recorded.length
 }
 
-/** Records the event in open incidents that nobody has locked, and returns their ids. */
+/** Records the event in the open incidents whose rows are not locked, and returns the ids of these incidents. */
 async function recordBatch(database: Database, event: string, done: string[]): Promise<string[]> {
   return transaction(database, async (connection) => {
     await connection.query(limits(RECORD_TIMEOUT_MS))

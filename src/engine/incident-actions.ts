@@ -66,8 +66,8 @@ export async function addNote(
 }
 
 /**
- * Marks the incident as cancelled and wakes its workflow, which ends it: at its gate at once, during apply before the next target.
- * Applied effects are kept.
+ * Marks the incident as cancelled and wakes its workflow. At a gate the workflow ends the incident at once; while a remedy is applied,
+ * before the next target. Applied effects are kept.
  */
 export async function cancelIncident(
   engine: Engine,
@@ -82,7 +82,7 @@ export async function cancelIncident(
       [incident, person.name],
     ),
   )
-  // The reconciler repeats a lost signal.
+  // If the signal is lost, the reconciler sends it again.
   await wakeIncident(engine, incident).catch(() => {})
 }
 

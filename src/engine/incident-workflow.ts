@@ -6,8 +6,8 @@ import type { Engine } from './engine.ts'
 type Connections = Pick<Engine, 'database' | 'temporal'>
 
 /**
- * The workflow run that the engine started for an incident. Signals, queries and termination go to this run only, never
- * to a workflow that somebody else started under the same id. Throws `RUNBOOK_NOT_FOUND` if there is no such incident.
+ * The workflow run that the engine started for an incident. Signals, queries and terminations are sent only to this run, never to a
+ * workflow that somebody else started with the same id. Throws `RUNBOOK_NOT_FOUND` if there is no such incident.
  */
 export async function incidentWorkflow(engine: Connections, incident: string): Promise<WorkflowHandle> {
   const { workflowId, runId } = await readWorkflow(engine.database, incident)

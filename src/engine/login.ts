@@ -8,8 +8,8 @@ import { openOidc } from '../gate/oidc.ts'
 const SIGNED_JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 /**
- * Finds the person whom a bearer token belongs to. The token is one of a configured person or, if an identity provider
- * is configured, one that the provider issued. Throws `RUNBOOK_NOT_AUTHENTICATED`, `RUNBOOK_UNREACHABLE`.
+ * Finds the person to whom a bearer token belongs. The token is the token of a configured person or, if an identity provider is configured,
+ * a token that the provider issued. Throws `RUNBOOK_NOT_AUTHENTICATED`, `RUNBOOK_UNREACHABLE`.
  */
 export function openLogin(
   { oidc }: Pick<Config, 'oidc'>,

@@ -32,7 +32,7 @@ export interface Preview {
   causes: Finding[]
   /** The cause that the remedy would treat. */
   cause: string | null
-  /** null if nothing would be proposed. Then `end` holds the outcome. */
+  /** The proposal; null if nothing would be proposed. Then `end` holds the outcome. */
   proposal: PreviewedProposal | null
   end: { outcome: Outcome; reason: string; message: string | null } | null
   /** Columns that an SQL check declares differently from what the server returns. */
@@ -47,7 +47,7 @@ export interface PreviewedProposal {
   affected: number
   targets: ProposedTarget[]
   actions: ProposedAction[]
-  /** The stricter of what the runbook asks for and what the configuration demands. */
+  /** The terms of the approval: the stricter of the runbook's terms and the configuration's terms. */
   approval: ProposedApproval & { withinMs: number }
 }
 
@@ -66,7 +66,7 @@ export async function previewRunbook(
   names: readonly NamedValue[] = [],
 ): Promise<Preview> {
   const host = new PreviewHost(targets)
-  // A preview looks once: the person who asked for it can ask again.
+  // A preview runs the diagnosis only once, because the person who asked for it can ask again.
   const { ineffective, total } = plan.rounds
   await runIncident(
     { ...plan, rounds: { ineffective, total } },
@@ -149,10 +149,7 @@ function literals(check: PlanCheck): JsonObject {
   )
 }
 
-/**
- * The interpreter's host for a preview: it runs real checks up to the first gate, and keeps everything else in memory
- * only.
- */
+/** The interpreter's host for a preview. It runs real checks up to the first gate, and keeps everything else in memory. */
 class PreviewHost implements Host {
   readonly evidence: Preview['checks'] = []
   readonly atGate = new Error('the preview reached the gate')

@@ -13,12 +13,12 @@ import type { Engine } from './engine.ts'
 import { releaseAlerts } from './maintenance/release-alerts.ts'
 import { startAccepted } from './trigger.ts'
 
-/** The incidents for which something was done. */
+/** The ids of the incidents for which something was done. */
 export interface Reconciled {
   started: string[]
   signalled: string[]
   closed: string[]
-  /** Those whose symptom is sampled because an alert ended. */
+  /** The incidents for which a sample was started because an alert ended. */
   sampled: string[]
 }
 
@@ -26,27 +26,24 @@ const BATCH = 100
 /** Concurrent requests to Temporal. */
 const CONCURRENCY = 10
 /**
- * The process that accepts an incident starts its workflow within this time, unless it was killed. Later the reconciler
- * starts the workflow.
+ * The process that accepts an incident starts the incident's workflow within this time, unless the process was killed. After this time the
+ * reconciler starts the workflow.
  */
 const START_GRACE_MS = 2_000
-/** When a decided gate still has no permit after this time, its workflow is signalled again; each further wait is twice as long. */
+/** If a decided gate still has no permit after this time, its workflow is signalled again. Each further wait is twice as long. */
 const SIGNAL_GRACE_SECONDS = 10
-/** The longest wait between two signals. Without it, a decision would wait for hours more after an outage of hours. */
+/** The maximum wait between two signals. Without it, a decision could wait for further hours after an outage of hours. */
 const MAX_SIGNAL_INTERVAL_SECONDS = 60
-/**
- * A workflow that has ended closes its incident within this time or not at all. Later the reconciler closes the
- * incident.
- */
+/** A workflow that has ended closes its incident within this time or not at all. After this time the reconciler closes the incident. */
 const CLOSE_GRACE_SECONDS = 15
-/** The shortest time between two requests to Temporal about one incident, over all processes. */
+/** The minimum time between two requests to Temporal about one incident, counted over all processes. */
 const DESCRIBE_INTERVAL_SECONDS = 15
 
 /**
- * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was
- * decided but not acted on, starts samples that were asked for, opens what maintenance held back, and closes incidents whose workflow ended without closing them or whose version
- * has no workers any more. Several processes may do this at once.
- * A failure for one incident does not delay the others; the first error is thrown after all were processed.
+ * Makes the history and Temporal agree: starts the workflows of accepted incidents that have none, signals workflows whose gate was decided
+ * but not acted on, starts samples that were asked for, opens the incidents of alerts that maintenance held back, and closes incidents
+ * whose workflow ended without closing them, or whose version has no workers any more. Several processes may do this at once. A failure for
+ * one incident does not delay the others; the first error is thrown after all were processed.
  */
 export async function reconcile(engine: Engine): Promise<Reconciled> {
   const errors: unknown[] = []
@@ -66,7 +63,7 @@ export async function reconcile(engine: Engine): Promise<Reconciled> {
   return reconciled
 }
 
-/** Runs `work` for each incident and returns those for which it returned true. */
+/** Runs `work` for each incident, and returns the incidents for which it returned true. */
 async function forEach(
   incidents: string[],
   errors: unknown[],
@@ -97,15 +94,15 @@ async function start(engine: Engine, incident: string): Promise<boolean> {
     await startAccepted(engine, workflowId, plan, { incident, planDigest, inputs: readableInputs(incident, inputs) })
     return true
   } catch (error) {
-    // With these two errors another attempt cannot succeed either: the workflow's id is taken, or the stored plan was
-    // changed. The incident is closed, because one that is never diagnosed must not stay open.
+    // With these two errors another attempt cannot succeed either: the workflow's id is taken, or the stored plan was changed. An incident
+    // that can never be diagnosed must not stay open, so it is closed.
     if (!isRunbookError(error, 'RUNBOOK_CONFLICT') && !isRunbookError(error, 'RUNBOOK_REFUSED')) throw error
     await closeIncident(engine.database, { incident, outcome: 'failed', reason: error.message })
     return false
   }
 }
 
-/** Claims the incidents in one statement, so that only one of several processes signals. */
+/** Claims the incidents in one statement, so that only one of several processes sends the signal. */
 async function toSignal({ database }: Engine): Promise<string[]> {
   const claimed = await database.query<{ id: string }>(
     `WITH waiting AS (
@@ -165,7 +162,7 @@ async function outcomeOf(
   return { outcome: 'failed', reason: `its workflow ${descriptions[state]}${why}` }
 }
 
-/** Why the workflow ended: the error that it failed with, or the reason that was given when it was terminated. */
+/** The reason why the workflow ended: the error with which it failed, or the reason that was given when it was terminated. */
 async function whyEnded(engine: Engine, incident: string): Promise<string> {
   try {
     await (await incidentWorkflow(engine, incident)).result()

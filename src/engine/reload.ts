@@ -14,24 +14,27 @@ import { peopleOf } from './people.ts'
 import { lastCommit } from './runbook-authors.ts'
 
 /**
- * Settings that a running process keeps. The clients of the database and of Temporal are open, and a key that one process signs with
- * before another process knows it would make valid decisions look forged.
+ * Settings that a running process cannot change. The clients of the engine's database and of Temporal are already open. If one process
+ * signed with a key that other processes do not know yet, they would take its valid decisions for forged ones.
  */
 const FIXED = ['database', 'temporal', 'signing'] as const
 
-/** What the clients of diagnosed systems are opened with. */
+/** The settings with which the clients of diagnosed systems are opened. */
 const TARGET_SETTINGS = ['connections', 'checks'] as const
 
 const POLL_MS = 1_000
 
 export interface ReloadOptions {
-  /** Reads the configuration as it is now. */
+  /** Reads the present configuration. */
   load(): Config
   log(line: string): void
   pollMs?: number
 }
 
-/** The engine of a process. Clients of diagnosed systems are closed when no call uses them and the configuration no longer has them. */
+/**
+ * The engine of a process. The clients of a diagnosed system are closed when the configuration no longer has the connection and no call
+ * uses them.
+ */
 export function currentEngine(engine: Engine): Current<Engine> {
   return new Current(engine, (replaced, needed) => {
     if (needed.every(({ targets }) => targets !== replaced.targets)) void replaced.targets.close()
@@ -39,9 +42,9 @@ export function currentEngine(engine: Engine): Current<Engine> {
 }
 
 /**
- * Loads the runbooks and the configuration again whenever their files change. It asks for the files' states every second, which also
- * works where the file system sends no events (network drives, mounted ConfigMaps). Files are read only after they were unchanged
- * for one interval, so that a checkout in progress is not read.
+ * Loads the runbooks and the configuration again whenever their files change. It checks the state of the files every second, which also
+ * works on file systems that send no events (network drives, mounted ConfigMaps). Files are read only after they were unchanged for one
+ * interval, so that a checkout in progress is not read.
  */
 export function keepReloading(engine: Current<Engine>, options: ReloadOptions): { stop(): Promise<void> } {
   const stopped = new AbortController()
@@ -69,8 +72,8 @@ export function keepReloading(engine: Current<Engine>, options: ReloadOptions): 
 }
 
 /**
- * Replaces the engine by one with the files as they are now, or keeps it if they have an error. Returns what happened in one sentence;
- * undefined if nothing changed.
+ * Replaces the engine by one with the present files, or keeps the engine if the files have an error. Returns one sentence that says what
+ * happened; undefined if nothing changed.
  */
 export async function reload(engine: Current<Engine>, load: () => Config): Promise<string | undefined> {
   const before = engine.value
@@ -100,7 +103,7 @@ function keepOld(engine: Current<Engine>, problems: string[]): string | undefine
   const { files } = engine.value
   if (sameSettings(files.problems, problems)) return undefined
   engine.replace({ ...engine.value, files: { ...files, problems } })
-  return `files: not loaded because of errors, the version of ${files.loadedAt} stays in use: ${problems.join('; ')}`
+  return `files: not loaded because of errors; the version of ${files.loadedAt} stays in use: ${problems.join('; ')}`
 }
 
 function changedRunbooks(before: EngineCatalogue, after: EngineCatalogue): string[] {
@@ -118,7 +121,7 @@ function changedSettings(before: Config, after: Config): string[] {
   return [...names].filter((name) => !sameSettings(before[name], after[name])).map((name) => `configuration: ${name}`)
 }
 
-/** Differs after every change of a file that is loaded, and after a commit if the policy asks for authors. */
+/** A text that differs after every change of a loaded file, and after a commit if the policy asks for authors. */
 async function stateOfFiles(config: Config): Promise<string> {
   const runbooks = filesOf(config.runbooks)
   const files = [config.file, join(config.directory, '.runbook', 'env'), ...runbooks]

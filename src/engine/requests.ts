@@ -13,7 +13,7 @@ const action = text(200, 1)
 const target = text(1_000, 1)
 const comment = text(2_000).optional()
 
-/** A person states the outcome of an effect that is `unknown`. */
+/** A person's statement about the outcome of an effect that is `unknown`. */
 export const settleRequest = z.strictObject({
   /** The gate of the effect. If absent, the latest gate of the incident is meant. */
   gate: text(100).optional(),
@@ -26,9 +26,9 @@ export const settleRequest = z.strictObject({
 
 export type SettleRequest = z.infer<typeof settleRequest>
 
-/** A person states whether a `manual` step was done. */
+/** A person's statement whether a `manual` step was done. */
 export const doneRequest = z.strictObject({
-  /** Which of the waiting steps; may be absent where only one waits. */
+  /** The step that is answered. It may be absent if only one step waits. */
   action: action.optional(),
   target: target.optional(),
   /** False if the person decided not to do the step. */

@@ -9,14 +9,13 @@ import { requireBelowLimit } from './incident-actions.ts'
 import { trigger } from './trigger.ts'
 
 /**
- * Opens an incident that is linked to a closed one: the same type and inputs, with the runbook as it is now. If another
- * incident is open under the same key, this joins that one. Throws `RUNBOOK_CONFLICT` if the incident to retry is still
- * open.
+ * Opens an incident that is linked to a closed one and has the same type and inputs. It uses the present version of the runbook. If another
+ * incident is open under the same key, that incident is joined. Throws `RUNBOOK_CONFLICT` if the incident to retry is still open.
  */
 export async function retryIncident(engine: Engine, person: Person, id: string): Promise<Accepted> {
   const { type, inputs, closedAt } = await readIncident(engine.database, id)
   if (!closedAt)
-    throw new RunbookError('RUNBOOK_CONFLICT', `${id} is still open: end it first with "runbook cancel ${id}"`)
+    throw new RunbookError('RUNBOOK_CONFLICT', `${id} is still open: cancel it first with "runbook cancel ${id}"`)
   // Each retry is an event of the closed incident, even if it only joins an incident that is open.
   await transaction(engine.database, (connection) => requireBelowLimit(connection, engine, id, person, 'retries'))
   const requester = `person:${person.name}`

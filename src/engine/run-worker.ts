@@ -27,7 +27,7 @@ export interface EngineWorker {
 
 const REPEAT_INTERVAL_MS = 2_000
 
-/** Runs incidents in this process until it is stopped, and with them the reconciler, the delivery of messages and detection. */
+/** Runs incidents in this process until it is stopped. The reconciler, the delivery of messages and detection run in it too. */
 export async function runWorker(
   engine: Current<Engine>,
   roles: Role[],
@@ -42,7 +42,8 @@ export async function runWorker(
   const stopped = new AbortController()
   const { signal } = stopped
   const keepDetectors = detectorsKeeper()
-  // Apart from each other: a channel that does not answer must not delay a decision that the reconciler carries on.
+  // These loops are independent of each other, because a channel that does not answer must not delay the reconciler, which carries on
+  // decisions.
   const repeated = roles.includes('diagnose')
     ? [
         repeat('reconciler', () => engine.use((current) => reconcileOnce(current, log)), log, signal),

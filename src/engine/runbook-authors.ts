@@ -11,9 +11,9 @@ const GIT_TIMEOUT_MS = 5_000
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024
 
 /**
- * Who changed each runbook last, according to git, by plan digest. Read only if a rule of the policy excludes authors.
- * A runbook is absent if its author is unknown: there is no git, the clone is shallow, changes are not committed, or
- * `people` does not have the author's e-mail address.
+ * Who changed each runbook last according to git, by plan digest. It is read only if a rule of the policy excludes authors. A runbook is
+ * missing if its author is unknown: there is no git, the clone is shallow, changes are not committed, or no person under `people` has the
+ * author's e-mail address.
  */
 export async function authorsOf(
   { policy, people }: Pick<Config, 'policy' | 'people'>,
@@ -31,7 +31,10 @@ export async function authorsOf(
   return authors
 }
 
-/** The commit that is checked out where the configuration is. Empty if no rule of the policy excludes authors, or without git. */
+/**
+ * The commit that is checked out in the folder of the configuration. Empty if no rule of the policy excludes authors, or if there is no
+ * git.
+ */
 export async function lastCommit({ policy, directory }: Pick<Config, 'policy' | 'directory'>): Promise<string> {
   if (!policy.rules.some((rule) => rule.excludeAuthor)) return ''
   const options = { cwd: directory, timeout: GIT_TIMEOUT_MS }
@@ -46,8 +49,7 @@ function isSame(one: string, other: string | undefined): boolean {
 }
 
 /**
- * The author's e-mail address of the last commit that changed the file; undefined if the loaded text differs from the
- * committed one.
+ * The e-mail address of the author of the last commit that changed the file; undefined if the loaded text differs from the committed text.
  */
 async function lastAuthor({ file, text }: LoadedRunbook): Promise<string | undefined> {
   const path = await realpath(file)

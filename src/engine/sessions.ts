@@ -11,11 +11,11 @@ import type { Engine } from './engine.ts'
 /** A person who is signed in to the pages. */
 export interface Session {
   person: Person
-  /** The value that every form of this session must send, so that no other site can send one. */
+  /** The value that every form of this session must send. Other sites do not know it, so they cannot send a valid form. */
   formToken: string
 }
 
-/** A new session. `value` is for the browser's cookie; it is not stored anywhere else. */
+/** A new session. `value` is the value of the browser's cookie; it is not stored anywhere else. */
 export interface NewSession {
   person: Person
   value: string
@@ -26,7 +26,7 @@ type Dependencies = Pick<Engine, 'database' | 'people' | 'config'>
 
 export const SIGN_IN_LINK_LASTS_MS = 10 * 60_000
 
-/** Starts a session of the person with this token. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+/** Starts a session for the person with this token. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export async function signIn(engine: Dependencies, token: string): Promise<NewSession> {
   return startSession(engine.database, engine, authenticate(engine.people, token))
 }
@@ -47,7 +47,7 @@ export async function createSignInCode({ database }: Pick<Engine, 'database'>, p
   return code
 }
 
-/** Starts the session of a link's person and deletes the link, in one transaction. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+/** Starts a session for the person of a sign-in link and deletes the link, in one transaction. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export async function signInByCode(engine: Dependencies, code: string): Promise<NewSession> {
   return transaction(engine.database, async (db) => {
     const used = await db.query<Stored>(
@@ -63,7 +63,7 @@ export async function signInByCode(engine: Dependencies, code: string): Promise<
   })
 }
 
-/** The session that a cookie's value belongs to; undefined if it has ended. */
+/** The session to which the value of a cookie belongs; undefined if the session has ended. */
 export async function sessionOf(engine: Dependencies, value: string): Promise<Session | undefined> {
   const found = await engine.database.query<Stored>(
     'SELECT person, credential, identity, expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',

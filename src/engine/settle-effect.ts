@@ -7,7 +7,7 @@ import { readIncident } from '../history/incidents.ts'
 import type { Engine } from './engine.ts'
 import type { SettleRequest } from './requests.ts'
 
-/** Settles an unknown effect of the named gate, by default of the incident's latest one. Throws as `settleUnknown` does. */
+/** Settles an unknown effect of the named gate; by default, of the incident's latest gate. Throws like `settleUnknown`. */
 export async function settleEffect(
   { database }: Engine,
   person: Person,

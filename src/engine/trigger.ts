@@ -17,22 +17,22 @@ import { readInputs } from './read-inputs.ts'
 
 export interface TriggerRequest {
   type: string
-  /** The inputs by name. Strings are converted to the declared types. */
+  /** The inputs, by name. Strings are converted to the declared types. */
   inputs: Record<string, unknown>
-  /** Who or what asks: `person:<name>`, `alert:<source>`, `detect:<runbook>` or `handoff:<incident>`. */
+  /** The requester: `person:<name>`, `alert:<source>`, `detect:<runbook>` or `handoff:<incident>`. */
   requester: string
   parent?: string
   idempotencyKey?: string
 }
 
-/** Requesters that may repeat a report automatically, unlike people and handoffs. */
+/** The kinds of requesters that may repeat a report automatically. People and handoffs do not. */
 const AUTOMATIC_REQUESTER = /^(alert|detect):/
 /** How long a key is quiet if the runbook does not set `detect: again`. */
 const DEFAULT_QUIET_MS = 3_600_000
 
 /**
- * Opens an incident, or joins the open one of the same key. It is accepted once it is in the history; if Temporal does not answer, the
- * reconciler starts the workflow later. While a key is quiet, reports by alerts are only counted. Throws
+ * Opens an incident, or joins the open one of the same key. The request is accepted once the incident is in the history; if Temporal does
+ * not answer, the reconciler starts the workflow later. While a key is quiet, reports by alerts are only counted. Throws
  * `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`.
  */
 export async function trigger(engine: Engine, request: TriggerRequest): Promise<Accepted> {
@@ -53,17 +53,20 @@ export async function trigger(engine: Engine, request: TriggerRequest): Promise<
   return joined && canonical(joined) !== canonical(inputs) ? { ...accepted, inputs: joined } : accepted
 }
 
-/** What is asked for, before anything is stored. */
+/** A request for an incident before anything is stored. */
 export interface RenderedRequest {
   plan: Plan
   text: string
   inputs: JsonObject
   key: string
-  /** After an incident of the key closed with its symptom present, automatic reports are only counted for this long. */
+  /** After an incident of the key closed while its symptom was present, automatic reports are only counted for this long. */
   quietMs: number
 }
 
-/** The runbook, the inputs and the key of a request. Stores nothing. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and `RUNBOOK_BAD_INPUT`. */
+/**
+ * Finds the runbook, converts the inputs and renders the key of a request. Stores nothing. Throws `RUNBOOK_UNKNOWN_INCIDENT_TYPE` and
+ * `RUNBOOK_BAD_INPUT`.
+ */
 export function renderRequest(
   engine: Engine,
   { type, inputs: given }: Pick<TriggerRequest, 'type' | 'inputs'>,
@@ -73,12 +76,15 @@ export function renderRequest(
   return { plan, text, inputs, key: incidentKey(plan, inputs), quietMs: plan.detect?.againMs ?? DEFAULT_QUIET_MS }
 }
 
-/** Whether `renderRequest` failed because no runbook can take the request. Every other error is a fault of the engine. */
+/** Whether `renderRequest` failed because no runbook can accept the request. Every other error is a fault of the engine. */
 export function isUnusableRequest(error: unknown): error is RunbookError {
   return isRunbookError(error, 'RUNBOOK_BAD_INPUT') || isRunbookError(error, 'RUNBOOK_UNKNOWN_INCIDENT_TYPE')
 }
 
-/** The incident that a request asks for. Stores its plan, so that the incident can refer to it. Throws as `renderRequest` does. */
+/**
+ * Returns the incident that a request asks for. Stores the incident's plan first, because the incident refers to it. Throws like
+ * `renderRequest`.
+ */
 export async function newIncident(
   engine: Engine,
   request: Pick<TriggerRequest, 'type' | 'inputs' | 'requester'>,

@@ -7,9 +7,9 @@ import { whyBadKey } from '../interpreter/render.ts'
 export interface AppliedAction {
   action: ProposedAction
   remedy: PlanRemedy | undefined
-  /** The lease under which it was applied. */
+  /** The lease that was held when the effect was applied. */
   lease: string
-  /** What the effect's record says the action returned. */
+  /** What the action returned, according to the effect's record. */
   observed?: JsonObject
 }
 
@@ -26,9 +26,9 @@ const HOUR_MS = 3_600_000
 const FOR_ALL = 'all targets'
 
 /**
- * A plan with one remedy that undoes the applied effects, last first. It has the targets of the effects, so that a person can approve
- * some of them. It needs the same approval, and each action is guarded by the values that the effect wrote. No plan if no effect can be
- * undone.
+ * Builds a plan with one remedy that undoes the applied effects, the last one first. The remedy has the targets of the effects, so that a
+ * person can approve only some of them. It needs the same approval as the effects, and each action is guarded by the values that the effect
+ * wrote. There is no plan if no effect can be undone.
  */
 export function undoPlan(
   incident: string,
@@ -47,7 +47,7 @@ export function undoPlan(
       continue
     }
     actions.push(planAction(actions.length, key, undone))
-    // With the lease of the effect, no remedy changes the target while its undo is applied.
+    // The undo takes the lease of the effect, so that no remedy changes the target while its undo is applied.
     if (!targets.has(key)) targets.set(key, { key, lock: whyBadKey(lease) === undefined ? lease : key })
   }
   if (actions.length === 0) return { notUndone }

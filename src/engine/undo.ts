@@ -13,23 +13,23 @@ import { startAccepted } from './trigger.ts'
 import { undoPlan, type AppliedAction } from './undo-plan.ts'
 
 /**
- * Opens an incident, linked to a closed one, that proposes to undo the effects of that one. The proposal waits at its gate like any
- * other. Throws `RUNBOOK_CONFLICT` for an incident that is open, applied nothing, or has only effects that the engine cannot undo.
+ * Opens an incident that is linked to a closed incident and proposes to undo its effects. The proposal waits at its gate like any other.
+ * Throws `RUNBOOK_CONFLICT` if the incident is open, applied nothing, or has only effects that the engine cannot undo.
  */
 export async function undoIncident(engine: Engine, person: Person, id: string): Promise<Accepted> {
   const { database } = engine
   const { closedAt, planDigest: originalDigest } = await readIncident(database, id)
   const conflict = (why: string) => new RunbookError('RUNBOOK_CONFLICT', `${id} ${why}`)
-  if (!closedAt) throw conflict(`is still open: end it first with "runbook cancel ${id}"`)
+  if (!closedAt) throw conflict(`is still open: cancel it first with "runbook cancel ${id}"`)
   const original = await readPlan(database, originalDigest)
   const applied = await appliedBy(database, id, original.remedies)
   if (applied.length === 0) throw conflict('applied nothing: there is nothing to undo')
   const { plan, notUndone } = undoPlan(id, original, applied)
   if (!plan) throw conflict(`has no effect that the engine can undo: ${notUndone.join('; ')}`)
-  // Each undo is an event of the closed incident, even if it only joins an undo that is open.
+  // Each undo is an event of the closed incident, even if it only joins an undo that is already open.
   await transaction(database, (connection) => requireBelowLimit(connection, engine, id, person, 'undo requests'))
   const planDigest = await storePlan(database, plan, `# made by "runbook undo ${id}"\n`)
-  // Its statements come from the original runbook, so its authors are the same.
+  // The statements of the undo come from the original runbook, so the authors are the same.
   await recordAuthors(database, planDigest, await readAuthors(database, originalDigest))
   const requester = `person:${person.name}`
   const { workflowId, ...accepted } = await acceptIncident(database, {

@@ -126,7 +126,7 @@ class IncidentRun {
       kind: 'again',
       data: { round, look: look + 1, why, inMs: again.everyMs },
     })
-    this.#host.setStatus(`round ${round}: ${why}; looking again`)
+    this.#host.setStatus(`round ${round}: ${why}; the checks run again after a pause`)
     await this.#host.waitForSignal(again.everyMs)
     return true
   }
@@ -145,7 +145,7 @@ class IncidentRun {
     scope: Scope,
   ): Promise<RoundResult> {
     const findings = evaluated.map((one) => one.finding)
-    const looked = look === 1 ? '' : `, also after looking again ${lookedAgain(look)}`
+    const looked = look === 1 ? '' : `, also after the checks ran again ${lookedAgain(look)}`
     if ('escalate' in choice) return this.#escalate(round, `${choice.escalate}${looked}`, findings)
     if ('otherwise' in choice)
       return this.#ending.end(round, this.#plan.otherwise, `${NO_CAUSE}${looked}`, findings, scope)

@@ -13,7 +13,7 @@ type Remedy = 'login' | 'setup' | 'now' | 'stale'
  * older servers in the middle of the text.
  */
 const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
-  [/READONLY/, 'stale', 'the server is a replica, which refuses writes: use the address of its primary'],
+  [/READONLY/, 'stale', 'the server is a replica, which refuses writes: use the address of the primary server'],
   [/\bLOADING\b/, 'now', 'the server has started and is still loading its data'],
   [/MASTERDOWN/, 'stale', 'the server is a replica without a connection to its primary, and does not serve old data'],
   [/CLUSTERDOWN/, 'stale', 'the Redis Cluster is down: no node serves these keys'],

@@ -9,21 +9,21 @@ const PAYLOAD_CONVERTER = fileURLToPath(new URL('../../workflows/payload-convert
 const INTERPRETER = fileURLToPath(new URL('../interpreter/run-incident.js', import.meta.url))
 const BUNDLE = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url))
 
-/** Bundles the workflow code when the project is built: at a worker's start it would take seconds. */
+/** Bundles the workflow code when the project is built: at a worker's start bundling would take seconds. */
 export async function bundle(): Promise<void> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: WORKFLOWS,
     payloadConverterPath: PAYLOAD_CONVERTER,
     logger: quiet,
-    // Its only state is a cache of compiled expressions, so all workflows of a worker can share it. Otherwise each workflow would load
-    // its own copy: half a megabyte and some milliseconds for every incident.
+    // The only state of this module is a cache of compiled expressions, so all workflows of a worker can share it. Otherwise each workflow
+    // would load its own copy, which takes half a megabyte and some milliseconds for every incident.
     preloadModules: [INTERPRETER],
   })
   await mkdir(dirname(BUNDLE), { recursive: true })
   await writeFile(BUNDLE, code)
 }
 
-/** The bundle in the build's output. Throws when it is missing. */
+/** The bundle in the build's output. Throws if it is missing. */
 export function builtBundle(): WorkflowBundleOption {
   if (!existsSync(BUNDLE)) throw new Error(`${BUNDLE} is missing: run "npm run build"`)
   return { codePath: BUNDLE }

@@ -5,7 +5,7 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { registerSearchAttributes } from './search-attributes.ts'
 
 export interface TemporalAddress {
-  /** The server's address. Default: that of Temporal's own environment variables and profile, else 127.0.0.1:7233. */
+  /** The address of the server. Default: the address in Temporal's own environment variables and profile, else 127.0.0.1:7233. */
   address?: string
   namespace?: string
   /** Variables that replace those of the process's environment. */
@@ -17,9 +17,9 @@ export interface Temporal {
   connection: Connection
   address: string
   namespace: string
-  /** Whether the namespace has our search attributes; workflows are started without them otherwise. */
+  /** Whether the namespace has the engine's search attributes. If it does not, workflows are started without them. */
   hasSearchAttributes: boolean
-  /** The settings with which a worker opens its own connection. */
+  /** The settings with which a worker opens a connection of its own. */
   options: ConnectionOptions
   close(): Promise<void>
 }
@@ -27,8 +27,8 @@ export interface Temporal {
 export type ConnectionOptions = NonNullable<ReturnType<typeof loadClientConnectConfig>['connectionOptions']>
 
 /**
- * Connects to Temporal and registers our search attributes if they are missing and the server permits it. Throws `RUNBOOK_UNREACHABLE`
- * with the address.
+ * Connects to Temporal, and registers the engine's search attributes if they are missing and the server permits it. Throws
+ * `RUNBOOK_UNREACHABLE` with the address.
  */
 export async function connectTemporal(wanted: TemporalAddress): Promise<Temporal> {
   const { options, address, namespace } = resolveTemporal(wanted)

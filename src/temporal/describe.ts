@@ -28,7 +28,7 @@ export async function describeWorkflow(workflow: WorkflowHandle): Promise<Workfl
   }
 }
 
-/** Ends a workflow without running its code; one that has ended already, or that Temporal does not know, is left as it is. */
+/** Ends a workflow without running its code. A workflow that has already ended, or that Temporal does not know, is no error. */
 export async function terminateWorkflow(workflow: WorkflowHandle, reason: string): Promise<void> {
   await workflow.terminate(reason).catch((error: unknown) => {
     if (!(error instanceof WorkflowNotFoundError)) throw error

@@ -5,7 +5,7 @@ import { DETECT } from './names.ts'
 /** When a runbook is sampled, and by which workers. */
 export interface DetectionSchedule {
   everyMs: number
-  /** Where in the interval its samples begin. */
+  /** The offset in the interval at which the samples of the runbook begin. */
   offsetMs: number
   /** How long one sample may take. */
   limitMs: number
@@ -13,11 +13,11 @@ export interface DetectionSchedule {
 }
 
 const TIMEOUT_MS = 5_000
-/** The shortest that Temporal accepts. Samples that were missed are not made up for. */
+/** The shortest catch-up window that Temporal accepts. A sample that was missed is not taken later. */
 const CATCH_UP = '10s'
 
 /**
- * Creates the schedule, or changes it to be like this. A run that has not ended when the next one is due makes that one be left out, so
+ * Creates the schedule, or updates it to these settings. If a run has not ended when the next one is due, the next one is skipped, so that
  * runs never pile up.
  */
 export async function applySchedule(
@@ -50,7 +50,7 @@ export async function applySchedule(
   })
 }
 
-/** A schedule that does not exist is no error. */
+/** Deletes the schedule. A schedule that does not exist is no error. */
 export async function deleteSchedule(client: Client, id: string): Promise<void> {
   await client
     .withDeadline(Date.now() + TIMEOUT_MS, () => client.schedule.getHandle(id).delete())

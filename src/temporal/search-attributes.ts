@@ -10,9 +10,9 @@ const KEYWORD = 2 // temporal.api.enums.v1.IndexedValueType
 const [PERMISSION_DENIED, UNIMPLEMENTED] = [7, 12]
 
 /**
- * Registers the search attributes by which people find incidents in Temporal's UI, and returns whether the namespace has them. Must run
- * before the first start: starting a workflow with an attribute that is not registered fails. False where the server does not let
- * this client see or register them: incidents then run without them.
+ * Registers the search attributes by which people find incidents in Temporal's UI, and returns whether the namespace has them. Call it
+ * before the first workflow is started, because starting a workflow with an attribute that is not registered fails. Returns false if the
+ * server does not let this client see or register the attributes; incidents then run without them.
  */
 export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<boolean> {
   const missing = await missingSearchAttributes(connection, namespace)
@@ -28,7 +28,7 @@ export async function registerSearchAttributes(connection: Connection, namespace
   return true
 }
 
-/** Our search attributes that the namespace does not have; undefined where the server does not let this client see them. */
+/** The engine's search attributes that the namespace lacks; undefined if the server does not let this client see them. */
 export async function missingSearchAttributes(
   connection: Connection,
   namespace: string,

@@ -4,7 +4,7 @@ import { DETECT } from './names.ts'
 
 const START_TIMEOUT_MS = 5_000
 
-/** Starts one sample. False if the last one with this id has not ended. */
+/** Starts one sample. Returns false if the previous workflow with this id has not ended. */
 export async function startDetection(
   client: Client,
   workflowId: string,

@@ -8,7 +8,7 @@ import type { Temporal } from './connect.ts'
 import { diagnoseQueue, workflowType } from './names.ts'
 import { INCIDENT_TYPE } from './search-attributes.ts'
 
-/** The incident is stored, so nothing is lost when Temporal does not answer in time: the reconciler starts the workflow later. */
+/** The incident is already stored, so nothing is lost if Temporal does not answer in time: the reconciler starts the workflow later. */
 const START_TIMEOUT_MS = 5_000
 
 export interface IncidentWorkflow {
@@ -19,8 +19,8 @@ export interface IncidentWorkflow {
 }
 
 /**
- * Starts an incident's workflow and returns its run. Starting it again returns the same run. Throws `RUNBOOK_CONFLICT` where a workflow
- * has this id and was started with another incident, plan or inputs: its results would be recorded as those of this incident.
+ * Starts an incident's workflow and returns its run. Starting it again returns the same run. Throws `RUNBOOK_CONFLICT` if a workflow with
+ * this id was started with another incident, plan or inputs, because its results would be recorded as the results of this incident.
  */
 export async function startIncident(
   { client, hasSearchAttributes }: Pick<Temporal, 'client' | 'hasSearchAttributes'>,

@@ -14,7 +14,7 @@ export interface TemporalStatus {
   queues: { queue: string; workers: string[] }[]
   /** How this client connects. */
   access: TemporalAccess
-  /** Our search attributes that the namespace does not have; undefined where the server does not let this client see them. */
+  /** The engine's search attributes that the namespace lacks; undefined if the server does not let this client see them. */
   missingSearchAttributes: string[] | undefined
 }
 
@@ -34,7 +34,10 @@ const MAX_POLL_AGE_MS = 90_000
 const WORKFLOW = 1
 const ACTIVITY = 2
 
-/** Reads Temporal's status and the workers of our queues. Changes nothing. Throws `RUNBOOK_UNREACHABLE` without an answer in time. */
+/**
+ * Reads Temporal's status and the workers of the engine's queues. Changes nothing. Throws `RUNBOOK_UNREACHABLE` if Temporal does not answer
+ * in time.
+ */
 export async function readTemporalStatus(
   wanted: TemporalAddress,
   taskQueue: string,
@@ -80,7 +83,7 @@ export function accessOf(address: string, { tls, apiKey, metadata }: Partial<Con
   }
 }
 
-/** Fails at once when nothing listens on the address, because gRPC retries until its deadline. Other errors are left to gRPC. */
+/** Fails at once if no program listens on the address, because gRPC retries until its deadline. Other errors are left to gRPC. */
 async function throwIfRefused(address: string): Promise<void> {
   const url = URL.canParse(`tcp://${address}`) ? new URL(`tcp://${address}`) : undefined
   if (!url?.port) return
@@ -99,7 +102,7 @@ interface Poller {
   lastAccessTime?: { seconds?: { toNumber(): number } | null } | null
 }
 
-/** Whether the poller is still alive. A poller of this machine whose process has ended is not, however recently it polled. */
+/** Whether the poller is still alive. A poller on this machine is not alive if its process has ended, even if it polled a moment ago. */
 function isThere({ identity, lastAccessTime }: Poller): boolean {
   const seen = (lastAccessTime?.seconds?.toNumber() ?? 0) * 1000
   if (Date.now() - seen > MAX_POLL_AGE_MS) return false

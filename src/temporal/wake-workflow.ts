@@ -6,20 +6,20 @@ import { isGrpcServiceError, WorkflowNotFoundError, type Client, type WorkflowHa
  */
 const SIGNAL_TIMEOUT_MS = 3_000
 
-/** How long a worker may take to answer an update; without a worker nobody answers, and nothing is lost. */
+/** How long a worker may take to answer an update. If no worker runs, nobody answers, and nothing is lost. */
 const UPDATE_TIMEOUT_MS = 1_000
 
 export interface Wake {
   /** The signed decision, if the wake is about a decision. */
   token?: string | undefined
   /**
-   * Set if an earlier signal had no effect. Then an update is sent too, which reaches the workflow even if others have
-   * used up its limit of signals.
+   * Set if an earlier signal had no effect. Then an update is sent too, which reaches the workflow even if somebody else has used up the
+   * workflow's limit of signals.
    */
   insist?: boolean
 }
 
-/** A workflow that is gone is no error: the reconciler closes incidents whose workflow ended without closing them. */
+/** A workflow that does not exist any more is no error: the reconciler closes incidents whose workflow ended without closing them. */
 export async function wakeWorkflow(client: Client, workflow: WorkflowHandle, wake: Wake): Promise<void> {
   const { token, insist = false } = wake
   const within = <T>(ms: number, call: () => Promise<T>) => client.withDeadline(Date.now() + ms, call)

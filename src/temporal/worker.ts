@@ -20,7 +20,7 @@ export const WORKFLOW_WORKER = {
   /** How many workflows are kept in memory between tasks; the others are replayed when needed. */
   maxCachedWorkflows: 150,
   reuseV8Context: true,
-  /** How long the workflows of a killed worker wait for it before other workers take them. */
+  /** How long the workflows of a killed worker wait for that worker before other workers take them. */
   stickyQueueScheduleToStartTimeout: '1s',
   /**
    * How long the workflow's code may run for one task; the SDK's default is 5 s of wall-clock time. When this time is over, Node ends
@@ -33,7 +33,10 @@ export const WORKFLOW_WORKER = {
 
 /** Options of a worker that runs activities. */
 export const ACTIVITY_WORKER = {
-  /** The SDK's default sends a heartbeat only after 0.8 of the heartbeat timeout: then a short delay looks like a dead worker. */
+  /**
+   * The maximum time between two heartbeats. By default the SDK sends a heartbeat only after 0.8 of the heartbeat timeout, so that a short
+   * delay would make the worker seem dead.
+   */
   maxHeartbeatThrottleInterval: '2s',
 } as const
 
@@ -108,7 +111,9 @@ function stopAll(workers: Worker[]): void {
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
 }
 
-/** Call before the first worker: sends the SDK's log lines of this level to stderr, and leaves process signals to us. */
+/**
+ * Sends the SDK's log lines of this level to stderr, and leaves process signals to the caller. Call it before the first worker is created.
+ */
 export function installRuntime(level: 'ERROR' | 'WARN' | 'INFO' | 'DEBUG'): void {
   Runtime.install({ logger: new StderrLogger(level), shutdownSignals: [] })
 }

@@ -106,7 +106,7 @@ test.skipIf(process.env.REDIS_URL)(
     ).toEqual(['queue-paused', 'workers-killed', 'stalled-nobody-checks'])
     const { evidence } = await review(world, id)
     const failed = evidence.filter(({ status }) => status === 'failed')
-    // The engine looked again twice before it escalated, without another wait.
+    // The checks ran again twice before the incident was escalated, without another wait.
     expect(failed.map(({ name }) => name).sort()).toEqual(['jobs', 'jobs', 'jobs', 'queue', 'queue', 'queue'])
     for (const { body } of failed)
       expect(String(body.error)).toMatch(

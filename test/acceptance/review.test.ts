@@ -53,7 +53,7 @@ test('the review is complete, and identical after Temporal has deleted the workf
     'Somebody paused it',
     'operator',
     'applied',
-    'chain intact',
+    'the chain of events is intact',
     round.gate!.proposalDigest,
   ])
     expect(md).toContain(expected)

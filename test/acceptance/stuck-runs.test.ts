@@ -104,7 +104,7 @@ test('when no cause is found nothing is proposed, the channel is notified, and t
     expect(notifications[0]).toContain(runs[0])
     expect(notifications[0]).toContain(`runbook show ${id}`)
     const { evidence } = await review(world, id)
-    // The engine looked again twice before it escalated.
+    // The checks ran again twice before the incident was escalated.
     expect(evidence).toHaveLength(15)
     expect([...new Set(evidence.map(({ name, status }) => `${name} ${status}`))].sort()).toEqual([
       'jobs ok',

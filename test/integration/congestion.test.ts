@@ -117,7 +117,7 @@ test('doctor compares the connections that all processes may open with the limit
   expect(await detailOf({ read: 3, write: 2 }, 3)).toContain(`ALTER ROLE "${role}" CONNECTION LIMIT 12`)
   expect(await detailOf({ read: 5, write: 2 }, undefined)).toContain('one worker and the API may open 10')
   expect(await detailOf({ read: 4, write: 500 }, 1)).toMatch(
-    /server, without the reserved ones, may have \d+ connections in all, but the worker and the API may open 1008/,
+    /server, without its reserved connections, may have \d+ connections in all, but the worker and the API may open 1008/,
   )
   await world.owner.query(`ALTER DATABASE ${world.name}_target CONNECTION LIMIT 11`)
   expect(await detailOf({ read: 4, write: 2 }, 1)).toMatch(
@@ -160,7 +160,7 @@ test('doctor adds up the connections to one server, with those of the engine’s
   const details = (await togetherOf(most)).map(({ detail }) => detail)
   expect(details).toContainEqual(
     expect.stringMatching(
-      /^the server, without the reserved ones, .* may open \d+: orders \d+, payments \d+, the engine's own database \d+$/,
+      /^the server, without its reserved connections, .* may open \d+: orders \d+, payments \d+, the engine's own database \d+$/,
     ),
   )
   const few = { ...own, role: 'engine', roleLimit: 29 }

@@ -142,7 +142,7 @@ test('members of the deciding groups pause and resume a runbook; the pause block
   expect(await change('no-such', 'pause')).toMatchObject({ status: 404 })
   expect(await change('test-runs', 'pause')).toMatchObject({
     status: 404,
-    json: { detail: expect.stringContaining('has no "detect"') },
+    json: { detail: expect.stringContaining('has no section "detect"') },
   })
   const { json } = await change('opens', 'pause')
   const paused = { state: 'paused', paused: { person: 'operator', reason: 'a migration runs' } }

@@ -71,7 +71,7 @@ const episodes = async (runbook: string) =>
 
 describe('detection opens an incident', () => {
   test('after enough samples one after the other; a sample without the symptom starts the count again', async () => {
-    expect(await sample('counted')).toEqual({ symptom: false, did: 'nothing to do' })
+    expect(await sample('counted')).toEqual({ symptom: false, did: 'symptom not present' })
     await makeBad('counted')
     expect(await sample('counted')).toEqual({ symptom: true, did: 'sample 1 of 2 that showed the symptom' })
     await mend('counted')
@@ -104,7 +104,7 @@ describe('detection opens an incident', () => {
     try {
       const { symptom, did } = await sample('unread')
       expect(symptom).toBe('unreadable')
-      expect(did).toMatch(/^could not be read: bad: .*things/)
+      expect(did).toMatch(/^the symptom could not be read: bad: .*things/)
     } finally {
       await world.things.query('ALTER TABLE hidden RENAME TO things')
     }
@@ -148,7 +148,7 @@ describe('after its incident has closed', () => {
     await sample('repeats')
     const [first] = await incidents('repeats')
     await closeIncident(engine.database, { incident: first!.id, outcome: 'declined', reason: 'by the test' })
-    expect((await sample('repeats')).did).toBe(`counted on ${first!.id}, which keeps the key quiet`)
+    expect((await sample('repeats')).did).toBe(`counted on ${first!.id}: its key is quiet`)
     expect(await incidents('repeats')).toMatchObject([{ id: first!.id, occurrences: 2 }])
 
     await mend('repeats')
@@ -195,14 +195,14 @@ describe('a gate whose symptom is gone is voided, and its incident ends as clear
     expect((await sample('gates')).did).toBe(`the symptom is gone; voided ${id}.r1`)
     const closed = await world.closed(id)
     expect(closed).toMatchObject({ outcome: 'cleared', reason: 'the symptom is gone. Nothing was applied' })
-    expect(closed.rounds[0]!.gate).toMatchObject({ state: 'voided', why: 'a sample did not find the symptom any more' })
+    expect(closed.rounds[0]!.gate).toMatchObject({ state: 'voided', why: 'a sample showed that the symptom is gone' })
   })
 
   test('with the inputs of its own incident, while the runbook is sampled with the defaults', async () => {
     await makeBad('elsewhere')
     const id = await world.open('own-gates', 'elsewhere')
     await world.atGate(id)
-    expect(await sample('own-gates')).toEqual({ symptom: false, did: 'nothing to do' })
+    expect(await sample('own-gates')).toEqual({ symptom: false, did: 'symptom not present' })
     expect((await readIncident(engine.database, id)).state).toBe('deciding')
     await makeBad('own-gates')
     await mend('elsewhere')
@@ -216,7 +216,7 @@ describe('a gate whose symptom is gone is voided, and its incident ends as clear
     const view = await world.atGate(id)
     await world.things.query('ALTER TABLE things RENAME TO hidden')
     try {
-      expect((await detect(engine, { incident: id, limitMs: 1_000 })).did).toBe('left the gate open')
+      expect((await detect(engine, { incident: id, limitMs: 1_000 })).did).toBe('the gate stays open')
     } finally {
       await world.things.query('ALTER TABLE hidden RENAME TO things')
     }

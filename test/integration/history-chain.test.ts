@@ -127,7 +127,7 @@ describe('a chain', () => {
     const { timeline } = await reviewIncident(world.reader, incident)
     expect(timeline.find(({ place }) => place === 'one')).toMatchObject({
       kind: 'note',
-      text: 'cannot be read: note {"bodies":1}',
+      text: 'this event cannot be read; its stored text is: note {"bodies":1}',
     })
   })
 

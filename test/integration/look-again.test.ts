@@ -45,17 +45,17 @@ describe('an incident without a known cause', () => {
     const closed = await world.closed(id)
     expect(closed).toMatchObject({
       outcome: 'escalated',
-      reason: expect.stringContaining('also after looking again 2 times'),
+      reason: expect.stringContaining('also after the checks ran again 2 times'),
       rounds: [{ looks: 3, checks: [{ name: 'bad' }] }],
     })
     const { timeline } = await reviewIncident(world.engine.database, id)
     expect(timeline.filter(({ kind }) => kind === 'again').map(({ text }) => text)).toEqual([
-      'no known cause holds: looks again in 200ms, before the incident is escalated',
-      'no known cause holds: looks again in 200ms, before the incident is escalated',
+      'no known cause holds: the checks run again in 200ms, before the incident is escalated',
+      'no known cause holds: the checks run again in 200ms, before the incident is escalated',
     ])
     let text = ''
     for await (const piece of reviewMarkdown(await openReview(world.engine.database, id))) text += piece
-    expect(text).toContain('**Looked again** 2 times')
+    expect(text).toContain('**The checks ran again** 2 times')
   })
 
   test('that is cancelled meanwhile ends at once', async () => {

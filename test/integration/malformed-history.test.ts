@@ -175,7 +175,7 @@ test('a view names what it cannot read and shows the rest', async () => {
     })
     expect(found.incident.rounds[0]!.gate).toBeNull()
     expect(found.evidence[0]!.body).toEqual({ unreadable: '{' })
-    expect(found.timeline[2]!.text).toBe('cannot be read: note {}')
+    expect(found.timeline[2]!.text).toBe('this event cannot be read; its stored text is: note {}')
     expect(found.chainFaults.length).toBeGreaterThan(0)
     expect(await openGates(within(client))).toEqual({ gates: [], unreadable: [`${waiting}.r1`] })
   })

@@ -330,7 +330,7 @@ describe('an escalation to a channel that does not accept it', () => {
     await change(`next_at = now(), since = now() - interval '361 minutes'`)
     await deliverMessages(world.engine)
     expect(await textsOf(id, 'delivery')).toEqual([
-      'platform-support did not get the message about the end of the incident, which is no longer sent: channel platform-support answered 500',
+      'platform-support did not accept the message about the end of the incident, which is no longer sent: channel platform-support answered 500',
     ])
     expect(await showIncident(world.engine.database, id)).toMatchObject({ undelivered: [{ givenUp: true }] })
     expect((await readOutbox(world.engine.database)).givenUp).toMatchObject([
@@ -363,7 +363,7 @@ describe('the end of an incident whose workflow did not tell anybody', () => {
     const id = await ended('nobody', 'failed')
     await deliverAll()
     expect(await textsOf(id, 'delivery')).toEqual([
-      'platform-support did not get the message about the end of the incident, which is no longer sent: no channel is configured',
+      'platform-support did not accept the message about the end of the incident, which is no longer sent: no channel is configured',
     ])
   })
 })

@@ -181,7 +181,7 @@ describe('PostgreSQL 15', async () => {
     })
     const context = { targets, signal: new AbortController().signal }
     const preview = await previewAction('sql.update', { connection: 'c', ...update('replicated') }, context)
-    expect(preview.warning).toContain('the write login is of a replica')
+    expect(preview.warning).toContain('the write login connects to a replica')
     const unledgered = openTestTargets({ c: { ...connection, ledger: 'none' } })
     for (const written of [targets, unledgered])
       await expect(apply(on15, written, 'sql.update', update('replicated'))).rejects.toMatchObject({
@@ -194,9 +194,9 @@ describe('PostgreSQL 15', async () => {
     const [finding] = await doctorConnections({ connections: { c: connection } })
     expect(finding).toMatchObject({
       warning: true,
-      detail: expect.stringMatching(/read login is of a replica, whose last change is .* old/),
+      detail: expect.stringMatching(/read login connects to a replica, whose last change is .* old/),
     })
-    expect(finding!.detail).toContain('the write login is of a replica, which refuses writes')
+    expect(finding!.detail).toContain('the write login connects to a replica, which refuses writes')
     const secret = resolveSecret('${READ}', 'test', {})
     const wanted = { ...postgresConnection('postgres://x'), read: secret, write: secret }
     const preparing = prepareConnection({ connections: { c: wanted } }, 'c', { adminUrl: onReplica(primary.url) })

@@ -240,7 +240,7 @@ export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & Rem
     escalate: async () => {},
     handOff: async () => ({ incident: 'INC-2' }),
     close: async (_, { outcome, reason }) => ({ outcome, reason }),
-    detect: async () => ({ symptom: false, did: 'nothing to do' }),
+    detect: async () => ({ symptom: false, did: 'symptom not present' }),
     apply: async ({ gate, action: id, target }) => {
       applies += 1
       const answer = answers.apply?.(target, applies) ?? 'applied'

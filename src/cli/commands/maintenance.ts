@@ -74,7 +74,7 @@ function printMaintenance(terminal: Terminal, { maintenance, heldAlerts, heldEpi
     one.person ?? one.recurs ?? '',
     one.reason,
   ])
-  if (rows.length === 0) terminal.log('no maintenance')
+  if (rows.length === 0) terminal.log('no maintenance windows')
   else printLines(terminal, table(['ID', 'STATE', 'COVERS', 'FROM', 'UNTIL', 'BY', 'REASON'], rows, width, colours.dim))
   if (heldAlerts + heldEpisodes > 0)
     printLines(terminal, [

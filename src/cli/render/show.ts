@@ -156,7 +156,9 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
       ).map((text) => colours.dim(text)),
     )
   if (round.looks > 1)
-    lines.push(line(width, [`looked again ${lookedAgain(round.looks)}; this is the last result`, colours.dim]))
+    lines.push(
+      line(width, [`the checks ran again ${lookedAgain(round.looks)}; these are the last results`, colours.dim]),
+    )
   lines.push(...failedCheckLines(round, page), ...causeLines(round, page))
   if (!gate) return lines
   lines.push('')

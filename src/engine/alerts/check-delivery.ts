@@ -4,15 +4,18 @@ import type { HookCredentials } from '../../config/config.ts'
 import { sha256Hex } from '../../core/canonical.ts'
 import { RunbookError } from '../../core/errors.ts'
 
-/** A signed delivery is refused when its time differs from this machine's by more. Standard Webhooks has the same limit. */
+/**
+ * The maximum difference between the time of a signed delivery and the time of this machine; with a greater difference the delivery is
+ * refused. Standard Webhooks has the same limit.
+ */
 const REPLAY_WINDOW_SECONDS = 300
 
-/** Reads a header of the request; the name in any case. */
+/** Reads a header of the request. Upper and lower case in the name do not matter. */
 type Header = (name: string) => string | undefined
 
 /**
- * Checks that a delivery comes from its source. For signatures, over exactly the bytes that were sent. Throws
- * `RUNBOOK_NOT_AUTHENTICATED`, and `RUNBOOK_CONFIG` if the secret is not set here.
+ * Checks that a delivery comes from its source. A signature is checked over exactly the bytes that were sent. Throws
+ * `RUNBOOK_NOT_AUTHENTICATED`, and `RUNBOOK_CONFIG` if the secret is not set on this machine.
  */
 export function checkDelivery(credentials: HookCredentials, header: Header, body: Buffer, now = Date.now()): void {
   switch (credentials.by) {
@@ -27,7 +30,7 @@ export function checkDelivery(credentials: HookCredentials, header: Header, body
   }
 }
 
-/** Whether the credentials are in the headers, so that they can be checked before the body is read. */
+/** Whether the headers hold the credentials, so that they can be checked before the body is read. */
 export function needsNoBody({ by }: HookCredentials): boolean {
   return by === 'bearer' || by === 'basic'
 }
@@ -35,14 +38,14 @@ export function needsNoBody({ by }: HookCredentials): boolean {
 function checkBearer(token: string, header: Header): void {
   const given = /^Bearer +(\S+)$/i.exec(header('authorization') ?? '')?.[1]
   if (given === undefined || !isSame(given, token))
-    throw refused('the header Authorization has no bearer token, or another one than the configuration')
+    throw refused('the header Authorization has no bearer token, or its token differs from the configuration')
 }
 
 function checkBasic(user: string, password: string, header: Header): void {
   const encoded = /^Basic +(\S+)$/i.exec(header('authorization') ?? '')?.[1]
   const given = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8')
   if (given === undefined || !isSame(given, `${user}:${password}`))
-    throw refused('the header Authorization has no user and password, or others than the configuration')
+    throw refused('the header Authorization has no user and password, or they differ from the configuration')
 }
 
 function checkHmac(
@@ -63,7 +66,7 @@ function checkHmac(
   const expected = hmac.update(body).digest('hex')
   if (!isSame((header(name) ?? '').trim(), expected))
     throw refused(
-      `the header ${name} does not have the signature of the body: compare the secret with that of the contact point`,
+      `the header ${name} does not hold the signature of the body: compare the secret with the one in the source's contact point`,
     )
 }
 
@@ -74,12 +77,12 @@ function checkStandardWebhook(secret: string, header: Header, body: Buffer): voi
     new Webhook(secret).verify(body, headers, { jsonParse: false })
   } catch {
     throw refused(
-      'the headers webhook-id, webhook-timestamp and webhook-signature do not prove the body, or the time is more than five minutes off',
+      'the headers webhook-id, webhook-timestamp and webhook-signature do not hold a valid signature of the body, or the time differs from the time of this machine by more than five minutes',
     )
   }
 }
 
-/** Compares hashes, so that the time taken says nothing about the secret or its length. */
+/** Compares hashes, so that the time that the comparison takes discloses nothing about the secret or its length. */
 function isSame(given: string, expected: string): boolean {
   return timingSafeEqual(Buffer.from(sha256Hex(given)), Buffer.from(sha256Hex(expected)))
 }

@@ -8,7 +8,7 @@ import { parseAlerts, type UnreadableAlert } from './parse-alerts.ts'
 
 type AlertExplanation = AlertExplanations['alerts'][number]
 
-/** What would become of each alert of a delivery, if it were received now. Changes nothing. Throws `RUNBOOK_BAD_INPUT`. */
+/** Says what each alert of a delivery would do if it were received now. Changes nothing. Throws `RUNBOOK_BAD_INPUT`. */
 export async function explainAlerts(engine: Engine, source: AlertSource, body: string): Promise<AlertExplanations> {
   const { alerts, truncated } = parseAlerts(source, body)
   const explained: AlertExplanation[] = []
@@ -47,10 +47,10 @@ function whatWould(
   if (status === 'resolved')
     return last?.incident
       ? { would: `be recorded on ${last.incident} as resolved`, incident: last.incident }
-      : { would: 'be recorded as resolved; it was not received while it fired', incident: null }
+      : { would: 'be recorded as resolved; it was never received as firing', incident: null }
   const isSame = startsAt !== null && last?.startsAt?.getTime() === Date.parse(startsAt)
   if (isSame && last?.status === 'resolved')
-    return { would: 'only be counted: the end of this alert was received before', incident: last.incident }
+    return { would: 'only be counted: the end of this alert was already received', incident: last.incident }
   if (open !== null)
     return { would: `join ${open}, which is open under the key ${JSON.stringify(key)}`, incident: open }
   if (isSame && last?.quietUntil)

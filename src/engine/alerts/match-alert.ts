@@ -3,7 +3,10 @@ import type { Alert } from '../../core/alert.ts'
 
 export type Matched = { rule: AlertRule; inputs: Record<string, string> } | { unmatched: string }
 
-/** The first rule whose labels the alert has, with the inputs that it takes from the alert. An input whose label is missing is left out. */
+/**
+ * Returns the first rule whose labels the alert has, with the inputs that the rule takes from the alert. An input whose label is missing is
+ * left out.
+ */
 export function matchAlert(rules: AlertRule[], alert: Alert): Matched {
   const rule = rules.find(({ match }) => Object.entries(match).every(([name, value]) => labelOf(alert, name) === value))
   return rule ? { rule, inputs: inputsOf(rule, alert) } : { unmatched: whyNoRule(rules, alert) }
@@ -22,7 +25,7 @@ function inputsOf({ inputs }: AlertRule, alert: Alert): Record<string, string> {
   return found
 }
 
-/** The value of a field such as `labels.run_id`. */
+/** Reads the value of a field such as `labels.run_id`. */
 function fieldOf(alert: Alert, path: string): string | undefined {
   if (path === 'fingerprint') return alert.fingerprint
   if (path === 'startsAt') return alert.startsAt ?? undefined
@@ -32,7 +35,7 @@ function fieldOf(alert: Alert, path: string): string | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined
 }
 
-/** Names the rule with the most matching labels, and the first label that does not match. */
+/** Returns the rule with the most matching labels, and the first label of the rule that does not match. */
 function whyNoRule(rules: AlertRule[], alert: Alert): string {
   if (rules.length === 0) return 'the configuration has no rules under "alerts"'
   const scored = rules.map(({ match, incident }, index) => {

@@ -6,7 +6,7 @@ import { isJsonObject, type Json } from '../../core/json.ts'
 import { parseOutsideJson } from '../../core/parse-json.ts'
 import { isStorable, toStorable, cutText } from '../../core/storable.ts'
 
-/** An alert that cannot be read, with what is wrong. `fingerprint` is there if at least that can be read. */
+/** An alert that cannot be read, and what is wrong with it. `fingerprint` is set if at least the fingerprint can be read. */
 export interface UnreadableAlert {
   fingerprint?: string
   problem: string
@@ -14,11 +14,13 @@ export interface UnreadableAlert {
 
 export interface Delivery {
   alerts: (Alert | UnreadableAlert)[]
-  /** How many alerts the source left out of the delivery because there were too many. */
+  /** How many alerts the source left out because the delivery would have been too large. */
   truncated: number
 }
 
-/** More are refused: a delivery is answered only after every alert in it was stored. */
+/**
+ * The maximum number of alerts in one delivery. A delivery is answered only after every alert in it was stored, so larger ones are refused.
+ */
 const MAX_ALERTS = 2_000
 const MAX_LABELS = 100
 const MAX_LABEL_LENGTH = 2_000
@@ -26,7 +28,7 @@ const MAX_ANNOTATION_LENGTH = 2_000
 const MAX_FINGERPRINT_LENGTH = 200
 
 const label = z.string().max(MAX_LABEL_LENGTH).refine(isStorable, 'must not contain NUL or lone surrogates')
-/** Annotations are only shown, so they may be cut. */
+/** Annotations are only shown to people, so long ones may be cut. */
 const annotation = z.string().transform((text) => cutText(toStorable(text), MAX_ANNOTATION_LENGTH))
 
 const texts = <T extends z.ZodType<string, string>>(value: T) =>
@@ -35,8 +37,8 @@ const texts = <T extends z.ZodType<string, string>>(value: T) =>
     .refine((record) => Object.keys(record).length <= MAX_LABELS, `more than ${MAX_LABELS} entries`)
 
 /**
- * Milliseconds are enough to tell two times of one alert apart, and PostgreSQL does not take every offset. Go writes the zero time for a
- * time that is not known.
+ * Parses a time. Milliseconds are enough to distinguish two times of one alert, and PostgreSQL does not accept every UTC offset. Go writes
+ * its zero time for an unknown time.
  */
 const startsAt = z.iso
   .datetime({ offset: true })
@@ -45,7 +47,7 @@ const startsAt = z.iso
     time === null || time === undefined || time.startsWith('0001-') ? null : new Date(time).toISOString(),
   )
 
-/** Only addresses that a person may follow: another scheme, such as `javascript:`, is left out. */
+/** Keeps only addresses that a person can safely open. Another scheme, such as `javascript:`, is left out. */
 const url = z
   .string()
   .max(MAX_ANNOTATION_LENGTH)
@@ -54,7 +56,7 @@ const url = z
 
 const fingerprint = z.string().min(1).max(MAX_FINGERPRINT_LENGTH).refine(isStorable, 'must not contain NUL')
 
-/** Alertmanager's webhook, version 4; Grafana sends the same fields and more. */
+/** The format of Alertmanager's webhook, version 4. Grafana sends the same fields and more. */
 const fromAlertmanager = z.object({
   status: z.enum(['firing', 'resolved']),
   labels: texts(label),
@@ -74,8 +76,8 @@ const generic = z.object({
 })
 
 /**
- * The alerts of one delivery. An alert that cannot be read does not spoil the others. Throws `RUNBOOK_BAD_INPUT` for a body that is not
- * such a delivery at all.
+ * Parses the alerts of one delivery. If one alert cannot be read, the others still are. Throws `RUNBOOK_BAD_INPUT` for a body that is not a
+ * delivery of alerts.
  */
 export function parseAlerts(source: AlertSource, body: string): Delivery {
   const delivery = objectOf(source, body)

@@ -12,12 +12,12 @@ import { parseAlerts, type UnreadableAlert } from './parse-alerts.ts'
 
 type AlertAnswer = DeliveryAnswer['alerts'][number]
 
-/** Alerts of one delivery that are stored at the same time. */
+/** How many alerts of one delivery are stored at the same time. */
 const AT_ONCE = 4
 
 /**
  * Receives a delivery of a monitoring system: each alert opens an incident, joins one, is counted or ends. Returns when everything is
- * stored; a delivery that is received again changes nothing but counts. Throws `RUNBOOK_BAD_INPUT` for a body in another format, and the
+ * stored. A delivery that is received again changes only counters. Throws `RUNBOOK_BAD_INPUT` for a body in another format, and the
  * database's errors: then the source must deliver again. `delivery`: the id of the delivery, where the source sends one.
  */
 export async function receiveAlerts(
@@ -51,7 +51,7 @@ async function receiveAlert(
   }
   const matched = matchAlert(engine.config.alerts, alert)
   if ('unmatched' in matched) return unmatched(engine, alert, matched.unmatched)
-  // The alert was never received while it fired: there is nothing to end.
+  // This alert was never received as firing, so there is nothing to end.
   if (alert.status === 'resolved') return { fingerprint, result: 'resolved' }
   const requester = `alert:${alert.source}`
   const asked = await newIncident(engine, { type: matched.rule.incident, inputs: matched.inputs, requester }).catch(
@@ -86,7 +86,7 @@ async function unmatched(engine: Engine, alert: Alert, problem: string): Promise
   return { fingerprint: alert.fingerprint, result: 'unmatched', problem }
 }
 
-/** What is stored and shown of an alert; the inputs are taken from the alert as it was sent. */
+/** The parts of an alert that are stored and shown. Inputs are taken from the alert as it was sent. */
 function withoutSecrets(alert: Alert): Alert {
   const scrubbed = (texts: Record<string, string>) =>
     Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, scrubSecrets(value)]))

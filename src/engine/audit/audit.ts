@@ -15,12 +15,9 @@ import { guarded, readRecorded } from './recorded.ts'
 export interface AuditReport {
   incidents: number
   events: number
-  /** The time of the checkpoint that the history was compared with; null if there was no checkpoint. */
+  /** The time of the checkpoint with which the history was compared; null if there was no checkpoint. */
   checkpoint: string | null
-  /**
-   * Empty if nothing was changed. `incident` is `controls`, `plans` or `leases` for a fault that belongs to no
-   * incident.
-   */
+  /** The faults; empty if nothing was changed. `incident` is `controls`, `plans` or `leases` for a fault that belongs to no incident. */
   faults: ChainFault[]
 }
 
@@ -78,7 +75,7 @@ export async function audit(db: Queryable, keyring: Keyring, checkpoint?: Checkp
   return { incidents: incidents.rows.length, events, checkpoint: checkpoint?.at ?? null, faults }
 }
 
-/** Rows whose incident or gate was removed or renamed. */
+/** Finds rows whose incident or gate was removed or renamed. */
 async function orphanFaults(db: Queryable): Promise<ChainFault[]> {
   const found = await db.query<{ incident: string; what: string }>(
     `SELECT s.incident, s.what FROM (
@@ -95,6 +92,6 @@ async function orphanFaults(db: Queryable): Promise<ChainFault[]> {
   return found.rows.map(({ incident, what }) => ({
     incident,
     seq: 0,
-    what: `does not exist, but there is a ${what} of it`,
+    what: `does not exist, but a ${what} that belongs to it does`,
   }))
 }

@@ -10,39 +10,36 @@ const checkpoint = z.strictObject({
   version: z.literal(1),
   /** The engine's id. */
   engine: z.string(),
-  /** When it was made: ISO 8601, UTC, by the clock of the engine's database. */
+  /** When the checkpoint was made: ISO 8601, UTC, by the clock of the engine's database. */
   at: z.string(),
   /** The last event of the freeze and the breakers: its number and hash. */
   controls: z.tuple([z.int(), z.string()]),
   /** The last event of each incident: the incident's id, the event's number and hash. */
   heads: z.array(z.tuple([z.string(), z.int(), z.string()])),
-  /** The authors of each plan: the plan's digest and a name. Absent in checkpoints of earlier versions. */
+  /** The authors of each plan: the plan's digest and a name. Checkpoints of earlier versions do not have them. */
   authors: z.array(z.tuple([z.string(), z.string()])).optional(),
-  /** The decisions that keys other than the engine's current one signed. Absent in checkpoints of earlier versions. */
+  /** The decisions that were signed with other keys than the engine's current key. Checkpoints of earlier versions do not have them. */
   signatures: earlierSignatures.optional(),
-  /** How many decisions could not be verified when it was made. It does not vouch for them. */
+  /** How many decisions could not be verified when the checkpoint was made. The checkpoint does not vouch for these decisions. */
   unverified: z.int().optional(),
 })
 
 const signedCheckpoint = z.strictObject({
   checkpoint,
-  /** The Ed25519 signature of the engine's key over the checkpoint's canonical JSON. */
+  /** The Ed25519 signature over the checkpoint's canonical JSON, made with the engine's key. */
   signature: z.string(),
 })
 
-/**
- * The last events of all chains at one moment. A copy outside the database reveals events that were removed or
- * rewritten later.
- */
+/** The last events of all chains at one moment. A copy outside the database shows later whether events were removed or rewritten. */
 export type Checkpoint = z.infer<typeof checkpoint>
 export type SignedCheckpoint = z.infer<typeof signedCheckpoint>
 
 /**
- * Begins every signed text, so that no other signature of the engine's key passes for the signature of a checkpoint.
+ * The beginning of every signed text. Because of it, no other signature of the engine's key can be used as the signature of a checkpoint.
  */
 const PURPOSE = 'runbook-checkpoint\n'
 
-/** Makes a checkpoint. It also vouches for the decisions that `before` lists, and whose keys are no longer configured. */
+/** Makes a checkpoint. It also vouches for the decisions that `before` lists and whose keys are no longer configured. */
 export async function makeCheckpoint(db: Queryable, keyring: Keyring, before?: Checkpoint): Promise<SignedCheckpoint> {
   const heads = await db.query<{ id: string; head_seq: string; head_hash: string }>(
     'SELECT id, head_seq, head_hash FROM runbook.incidents ORDER BY number',
@@ -71,7 +68,7 @@ export async function makeCheckpoint(db: Queryable, keyring: Keyring, before?: C
   return { checkpoint: made, signature: keyring.signText(signedText(made)) }
 }
 
-/** Reads the JSON of `makeCheckpoint`. Throws `RUNBOOK_BAD_INPUT`, or `RUNBOOK_REFUSED` if the engine did not sign it. */
+/** Parses the JSON of a checkpoint. Throws `RUNBOOK_BAD_INPUT`, or `RUNBOOK_REFUSED` if the engine did not sign it. */
 export function readCheckpoint(text: string, keyring: Keyring): Checkpoint {
   let read: unknown
   try {
@@ -89,7 +86,7 @@ export function readCheckpoint(text: string, keyring: Keyring): Checkpoint {
   return signed.checkpoint
 }
 
-/** The chains that no longer contain the checkpoint's heads. */
+/** The chains that no longer contain the last events of the checkpoint. */
 export async function checkpointFaults(
   db: Queryable,
   { engine, controls, heads, authors = [] }: Checkpoint,
@@ -126,7 +123,7 @@ export async function checkpointFaults(
 function ofAnotherEngine(engine: string): RunbookError {
   return new RunbookError(
     'RUNBOOK_CONFLICT',
-    `the checkpoint belongs to another engine (${engine}): use one of this engine`,
+    `the checkpoint belongs to another engine (${engine}): use a checkpoint of this engine`,
   )
 }
 

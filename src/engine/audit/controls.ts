@@ -11,7 +11,7 @@ interface Link {
   hash: string
 }
 
-/** Verifies the event chain of the freeze and the breakers, and that the controls that are on match it. */
+/** Verifies the event chain of the freeze and the breakers, and that the chain leads to the controls that are on now. */
 export async function controlFaults(db: Queryable): Promise<string[]> {
   const links = await db.query<Link>('SELECT seq, at, body, prev, hash FROM runbook.control_events ORDER BY seq')
   const faults: string[] = []
@@ -20,7 +20,7 @@ export async function controlFaults(db: Queryable): Promise<string[]> {
   for (const link of links.rows) {
     const hash = sha256Hex([link.prev, 'controls', link.seq, link.at, link.body].join('\n'))
     if (Number(link.seq) !== seq + 1 || link.prev !== prev)
-      faults.push(`event ${link.seq} does not follow the event before it`)
+      faults.push(`event ${link.seq} is not linked to the event before it`)
     if (hash !== link.hash) faults.push(`event ${link.seq} was changed after it was written`)
     ;[prev, seq] = [link.hash, Number(link.seq)]
     const { control, on: turnedOn, person, reason } = readStoredObject(link.body) ?? {}

@@ -18,13 +18,13 @@ interface Row {
   withdrawn_at: Date | null
 }
 
-/** By what a signature is verified: the configured keys, or the list of a checkpoint. */
+/** The source that verifies signatures: the configured keys, or the list of a checkpoint. */
 interface Signers {
   keyring: Keyring
   vouched: Vouched
 }
 
-/** Verifies that each decision matches its signed token and its event, and that it was withdrawn only where an event withdraws it. */
+/** Verifies that each decision matches its signed token and its event, and that it is withdrawn only if an event withdraws it. */
 export async function decisionFaults(db: Queryable, signers: Signers, recorded: Recorded): Promise<void> {
   const { incident, events, fault } = recorded
   const found = await db.query<Row>(
@@ -57,7 +57,8 @@ export async function decisionFaults(db: Queryable, signers: Signers, recorded: 
 async function differencesFromToken({ keyring, vouched }: Signers, row: Row): Promise<string[]> {
   const claims =
     (await keyring.verify(row.token).catch(() => undefined)) ?? (await vouchedClaims(vouched, row.jti, row.token))
-  if (!claims || !isCanonicalBase64(row.token)) return [`its token, which no known key signed${namedSigner(row.token)}`]
+  if (!claims || !isCanonicalBase64(row.token))
+    return [`its token is not signed with any known key${namedSigner(row.token)}`]
   const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment, breakGlass } = claims
   return differing(row, {
     jti,
@@ -72,7 +73,10 @@ async function differencesFromToken({ keyring, vouched }: Signers, row: Row): Pr
   }).map((name) => `its token (${name})`)
 }
 
-/** A token names its key itself, so the name proves nothing. It says which key to look for. */
+/**
+ * The name of the key in a token proves nothing, because the person who signed the token wrote the name too. The name only shows which key
+ * to search for.
+ */
 function namedSigner(token: string): string {
   const key = signerNamedIn(token)
   return key === undefined
@@ -80,9 +84,7 @@ function namedSigner(token: string): string {
     : ` (it names ${key}. If this was a key of the engine or of the person, list it in the configuration, or compare with a checkpoint that was made while it was listed)`
 }
 
-/**
- * Decoding ignores some bits of the last base64 character. Comparing the encoded text finds a change of these bits too.
- */
+/** Decoding ignores some bits of the last base64 character. Comparing the encoded text finds a change of these bits too. */
 function isCanonicalBase64(token: string): boolean {
   return token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 }

@@ -5,15 +5,15 @@ import type { DecisionClaims } from '../../gate/decision-schema.ts'
 import type { Queryable } from '../../history/database.ts'
 
 /**
- * The decisions that another key than the engine's current one signed, by the public key that verified them: the id of each token and
- * the SHA-256 of the token. A checkpoint holds them, so that such a key is not needed for ever.
+ * The decisions that were signed with another key than the engine's current one, grouped by the public key that verified them: the id of
+ * each token and the SHA-256 of the token. Because a checkpoint holds them, an old key does not have to stay configured for ever.
  */
 export const earlierSignatures = z.array(
   z.strictObject({ key: z.string(), decisions: z.array(z.tuple([z.string(), z.string()])) }),
 )
 export type EarlierSignatures = z.infer<typeof earlierSignatures>
 
-/** By the token's id. */
+/** The decisions, by the id of their token. */
 export type Vouched = ReadonlyMap<string, { key: string; digest: string }>
 
 export function vouchedFor(signatures: EarlierSignatures = []): Vouched {
@@ -23,8 +23,8 @@ export function vouchedFor(signatures: EarlierSignatures = []): Vouched {
 }
 
 /**
- * The claims of a token that a checkpoint vouches for; undefined if it does not. The checkpoint must list exactly this token. Its key
- * alone would not be enough, because a key that is no longer in use may be known to others.
+ * Returns the claims of a token for which a checkpoint vouches; undefined if it does not. The checkpoint must list exactly this token. The
+ * key alone would not be enough, because a key that is no longer in use may be known to others.
  */
 export async function vouchedClaims(vouched: Vouched, jti: string, token: string): Promise<DecisionClaims | undefined> {
   const listed = vouched.get(jti)
@@ -35,8 +35,8 @@ export async function vouchedClaims(vouched: Vouched, jti: string, token: string
 const PAGE = 1_000
 
 /**
- * Verifies the decisions that the engine's current key did not sign: with the keys of the configuration, or as a former checkpoint
- * lists them. `unverified`: how many could be verified in neither way.
+ * Verifies the decisions that the engine's current key did not sign: with the keys of the configuration, or against the list of an earlier
+ * checkpoint. `unverified`: how many decisions could not be verified in either way.
  */
 export async function collectSignatures(
   db: Queryable,
@@ -65,7 +65,7 @@ export async function collectSignatures(
 }
 
 async function keyOf(keyring: Keyring, before: Vouched, jti: string, token: string): Promise<string | undefined> {
-  // A token that names the current key is not listed, so nothing depends on whether it is right.
+  // A token that names the current key is not listed, because the current key itself verifies such tokens.
   if (signerNamedIn(token) === keyring.publicKey) return keyring.publicKey
   const examined = await keyring.examine(token).catch(() => undefined)
   if (examined?.claims.jti === jti) return examined.key

@@ -53,7 +53,7 @@ interface PermitRow {
   wanted: string
 }
 
-/** Compares permits with their events. A renewed permit has a higher fence than its event, which records the first one. */
+/** Compares permits with their events. A renewed permit has a higher fence than its event, because the event records the first fence. */
 export async function permitFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<PermitRow>(
     `SELECT p.*, i.runbook || '/' || g.remedy AS wanted FROM runbook.permits p JOIN runbook.gates g ON g.id = p.gate
@@ -78,8 +78,8 @@ export async function permitFaults(db: Queryable, { incident, events, fault }: R
 }
 
 /**
- * Intents have no events. So this checks that every effect without a ledger whose result was observed has an intent
- * that was recorded between its permit and the effect. An intent whose effect was not observed cannot be verified.
+ * Checks intents. Intents have no events, so this checks that every effect without a ledger whose result was observed has an intent that
+ * was recorded between the effect's permit and the effect. An intent whose effect was not observed cannot be verified.
  */
 export async function intentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<{ gate: string; action: string; target: string; at: Date }>(
@@ -101,7 +101,7 @@ export async function intentFaults(db: Queryable, { incident, events, fault }: R
   }
 }
 
-/** Compares each lease's fence with its last permit. The end of a lease is not recorded anywhere else. */
+/** Compares the fence of each lease with the lease's last permit. The end of a lease is not recorded anywhere else. */
 export async function leaseFaults(db: Queryable): Promise<string[]> {
   const found = await db.query<{ name: string }>(
     `SELECT l.name FROM runbook.leases l WHERE NOT EXISTS (
@@ -114,7 +114,7 @@ export async function leaseFaults(db: Queryable): Promise<string[]> {
   return found.rows.map(({ name }) => `lease ${name} differs from its last permit`)
 }
 
-/** Compares verdicts, which the breakers count, with their events: one for each connection that the gate's remedy wrote to. */
+/** Compares verdicts, which the breakers count, with their events. A gate has one verdict for each connection that its remedy wrote to. */
 export async function verdictFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const found = await db.query<{ gate: string; connection: string; held: boolean; at: Date }>(
     `SELECT v.* FROM runbook.verdicts v JOIN runbook.gates g ON g.id = v.gate WHERE g.incident = $1`,
@@ -130,7 +130,7 @@ export async function verdictFaults(db: Queryable, { incident, events, fault }: 
     if (data.unseen) continue
     const gate = gates.rows.find(({ round }) => round === data.round)
     const proposal = gate && readStoredProposal(gate.proposal)
-    // A missing or changed gate is reported elsewhere as a fault, so it is left out here.
+    // A gate that is missing or was changed is reported as a fault elsewhere, so it is left out here.
     for (const connection of proposal ? connectionsOf(proposal) : []) {
       const key = keyOf(gate!.id, '', connection)
       const row = rows.get(key)

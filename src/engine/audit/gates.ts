@@ -23,7 +23,7 @@ interface Row {
   why: string | null
 }
 
-/** Compares each gate's terms with its proposal, and its state with the one that the events lead to. */
+/** Compares the terms of each gate with its proposal, and its state with the state that its events lead to. */
 export async function gateFaults(db: Queryable, recorded: Recorded): Promise<void> {
   const { incident, events, fault } = recorded
   const rows = await db.query<Row>('SELECT * FROM runbook.gates WHERE incident = $1 ORDER BY round', [incident])
@@ -78,7 +78,7 @@ function stateOf(row: Row, proposal: Proposal, proposed: StoredEventOf<'proposal
   return wrong
 }
 
-/** The status that the events lead to, by the same rules as the gate's own functions. */
+/** The status to which the events lead, by the same rules as in the functions that change a gate. */
 function replay(
   gate: string,
   proposal: Proposal,

@@ -24,7 +24,7 @@ interface Row {
   closed_at: Date | null
 }
 
-/** Compares the incident's row with the events of its opening, its end and its people. */
+/** Compares the incident's row with the events about its opening, its end and the people who act on it. */
 export async function incidentFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const row = (await db.query<Row>('SELECT * FROM runbook.incidents WHERE id = $1', [incident])).rows[0]!
   const opened = events.find((event) => event.kind === 'opened')
@@ -88,7 +88,9 @@ interface EvidenceRow {
   duration_ms: number
 }
 
-/** Compares the columns beside the evidence; the chain's verification compares the evidence itself, by its digest. */
+/**
+ * Compares the other columns of the evidence with its events. The verification of the chain compares the evidence itself, by its digest.
+ */
 export async function evidenceFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const rows = await db.query<EvidenceRow>(
     `SELECT place, name, kind, status, parameters, truncated, started_at, duration_ms FROM runbook.evidence WHERE incident = $1`,

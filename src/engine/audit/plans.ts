@@ -6,7 +6,10 @@ import type { Queryable } from '../../history/database.ts'
 import { readAuthors } from '../../history/plans.ts'
 import type { Recorded } from './recorded.ts'
 
-/** Compares plans with their digests. A plan's source has no digest: it is kept for people to read and is never executed. */
+/**
+ * Compares plans with their digests. The source of a plan has no digest: it is stored only so that people can read it, and is never
+ * executed.
+ */
 export async function planFaults(db: Queryable): Promise<string[]> {
   const plans = await db.query<{ digest: string; runbook: string; plan: string }>(
     'SELECT digest, runbook, plan FROM runbook.plans ORDER BY digest',
@@ -20,15 +23,15 @@ export async function planFaults(db: Queryable): Promise<string[]> {
   return [...faults, ...missing.rows.map(({ id }) => `the plan of ${id} is missing`)]
 }
 
-/** Plans of irVersion 1 hold their name as `runbook`. */
+/** Plans of irVersion 1 store their name as `runbook`. */
 function nameIn(plan: string): unknown {
   const { name, runbook } = readStoredObject(plan) ?? {}
   return name ?? runbook
 }
 
 /**
- * Compares the authors of plans with the proposals whose policy excludes them. Authors are only ever added, so everybody whom a proposal
- * names must still be one: without the row, a later gate of the same plan would let this person approve.
+ * Compares the authors of plans with the proposals whose policy excludes authors. Authors are only ever added, so everybody whom a proposal
+ * names as an author must still be stored as one. Without the stored author, a later gate of the same plan would let this person approve.
  */
 export async function authorFaults(db: Queryable, { incident, fault }: Recorded): Promise<void> {
   const gates = await db.query<{ id: string; proposal: string }>(
@@ -42,6 +45,8 @@ export async function authorFaults(db: Queryable, { incident, fault }: Recorded)
     const known = await readAuthors(db, planDigest)
     const missing = terms.authors.filter((author) => !known.includes(author))
     if (missing.length > 0)
-      fault(`authors of plan ${planDigest.slice(0, 12)} were removed, whom gate ${id} names: ${missing.join(', ')}`)
+      fault(
+        `authors of plan ${planDigest.slice(0, 12)} were removed, although gate ${id} names them: ${missing.join(', ')}`,
+      )
   }
 }

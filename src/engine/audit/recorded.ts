@@ -17,9 +17,7 @@ export async function readRecorded(db: Queryable, incident: string, faults: Chai
   return { incident, events, fault: (what, seq = 0) => void faults.push({ incident, seq, what }) }
 }
 
-/**
- * A row and its event are written in one transaction, but their times are read one after the other and differ slightly.
- */
+/** A row and its event are written in one transaction, but their times are read one after the other, so the times differ slightly. */
 const TOLERANCE_MS = 60_000
 
 /** Whether a row's time is close to its event's time, or both are missing. */
@@ -28,13 +26,16 @@ export function isNear(time: Date | null, at: string | undefined): boolean {
   return Math.abs(millisecondsOf(time) - Date.parse(at)) <= TOLERANCE_MS
 }
 
-/** Whether a row's time lies between the times of two events, with the same tolerance; a missing event is no bound. */
+/** Whether a row's time is between the times of two events, with the same tolerance. A missing event sets no limit. */
 export function isBetween(time: Date, from: string | undefined, to: string): boolean {
   const at = millisecondsOf(time)
   return (from === undefined || at >= Date.parse(from) - TOLERANCE_MS) && at <= Date.parse(to) + TOLERANCE_MS
 }
 
-/** NaN for the times `infinity` and `-infinity`, which node-pg returns as numbers: they are near no time. */
+/**
+ * Converts a time to a number. The times `infinity` and `-infinity`, which node-pg returns as numbers, become NaN, which is close to no
+ * time.
+ */
 export function millisecondsOf(time: Date | number): number {
   return time instanceof Date ? time.getTime() : NaN
 }
@@ -65,8 +66,8 @@ export function orNull(value: Json | undefined): Json {
 }
 
 /**
- * Runs the check of one row. If a changed row makes the check throw, that is recorded as a fault, and the other rows
- * are still checked.
+ * Runs the check of one row. If a changed row makes the check throw, the error is recorded as a fault, and the other rows are still
+ * checked.
  */
 export async function guarded(
   fault: (what: string) => void,
@@ -76,8 +77,7 @@ export async function guarded(
   try {
     await check()
   } catch (error) {
-    // An error of the database or the engine says nothing about the row, so it is not recorded as a fault of the
-    // history.
+    // An error of the database or the engine is not caused by the row, so it is not recorded as a fault of the history.
     if (isRunbookError(error) || typeof (error as { code?: unknown }).code === 'string') throw error
     fault(`${what} cannot be checked: ${messageOf(error)}`)
   }

@@ -9,7 +9,7 @@ const MAX_ANSWER_LENGTH = 200
 const LOOPBACK = ['127.0.0.1', 'localhost']
 
 /**
- * The address that a checkpoint is sent to: `https://`, or `http://` on this machine. Undefined if `to` is a file. Throws
+ * Returns the address to which a checkpoint is sent: `https://`, or `http://` on this machine. Undefined if `to` is a file. Throws
  * `RUNBOOK_BAD_INPUT`.
  */
 export function receiverOf(to: string): URL | undefined {
@@ -23,8 +23,8 @@ export function receiverOf(to: string): URL | undefined {
 }
 
 /**
- * Posts a checkpoint, with the same JSON as in a file. Errors name only the address's origin, because a webhook's path is a secret.
- * Throws `RUNBOOK_UNREACHABLE` unless the answer is 2xx; redirects are not followed.
+ * Posts a checkpoint as the same JSON that a file would hold. Errors name only the origin of the address, because the path of a webhook is
+ * a secret. Throws `RUNBOOK_UNREACHABLE` unless the answer is 2xx; redirects are not followed.
  */
 export async function sendCheckpoint(receiver: URL, signed: SignedCheckpoint): Promise<void> {
   const name = 'of the checkpoint'

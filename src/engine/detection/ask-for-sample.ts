@@ -8,8 +8,8 @@ import type { Engine } from '../engine.ts'
 import { sampleLimitMs } from './spec.ts'
 
 /**
- * Starts the sample that an incident is marked for. While an earlier one runs, which may have read the symptom before the mark was made,
- * the mark stays, and the reconciler tries again. True if a sample was started.
+ * Starts the sample that was asked for an incident. If an earlier sample is still running, it may have read the symptom before this one was
+ * asked for; then the request stays stored, and the reconciler tries again. Returns whether a sample was started.
  */
 export async function askForSample(engine: Engine, incident: string): Promise<boolean> {
   const { database, temporal, config } = engine

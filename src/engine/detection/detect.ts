@@ -27,15 +27,15 @@ import { isUnusableRequest, renderRequest, trigger } from '../trigger.ts'
 import { rememberSample } from './samples.ts'
 import { takeSample } from './take-sample.ts'
 
-/** One sample, of a runbook or of one incident that waits at a gate. */
+/** Takes one sample: of a runbook, or of one incident that waits at a gate. */
 export async function detect(engine: Engine, request: DetectRequest): Promise<DetectAnswer> {
   return 'runbook' in request ? detectRunbook(engine, request.runbook) : sampleIncident(engine, request.incident)
 }
 
 /**
- * Samples the symptom of a runbook with the defaults of its inputs, and acts on what is found: opens an incident after enough samples
- * that showed the symptom one after the other, ends what is over, and voids the gates whose symptom is gone. A sample that cannot be read
- * changes nothing.
+ * Samples the symptom of a runbook with the default values of its inputs, and acts on the result. It opens an incident after enough
+ * consecutive samples with the symptom, ends the episode when the symptom is gone, and voids the gates whose symptom is gone. A sample that
+ * cannot be read changes nothing.
  */
 async function detectRunbook(engine: Engine, runbook: string): Promise<DetectAnswer> {
   const loaded = engine.catalogue.byName.get(runbook)
@@ -90,7 +90,7 @@ async function act(
 ): Promise<string> {
   switch (sample.symptom) {
     case 'unreadable':
-      return `could not be read: ${sample.problem ?? 'unknown'}`
+      return `the symptom could not be read: ${sample.problem ?? 'unknown'}`
     case false:
       return actOnAbsence(engine, known)
     case true:
@@ -101,12 +101,12 @@ async function act(
 async function actOnAbsence({ database }: Engine, known: DetectionState): Promise<string> {
   if (known.episode) await endEpisode(database, known.episode.id)
   if (known.quietIncident) await recordSymptomGone(database, known.quietIncident)
-  return known.episode ? 'the symptom is gone' : 'nothing to do'
+  return known.episode ? 'symptom gone' : 'symptom not present'
 }
 
 async function actOnPresence(engine: Engine, plan: Plan, detected: Detected, known: DetectionState): Promise<string> {
   const { everyMs, for: needed, shadow } = plan.detect!
-  // Its incident ended because the symptom was gone, so this is another episode.
+  // The incident of this episode ended because the symptom was gone, so the symptom of this sample begins another episode.
   if (known.episode && isOver(known.episode)) await endEpisode(engine.database, known.episode.id)
   const episode = await recordPresent(engine.database, detected, { everyMs, needed, hasAlert: known.hasAlert })
   if (episode.samples < needed) return `sample ${episode.samples} of ${needed} that showed the symptom`
@@ -127,18 +127,18 @@ function isOver({ outcome }: OpenEpisode): boolean {
   return outcome === 'resolved' || outcome === 'cleared'
 }
 
-/** As for people and alerts: opens the incident, joins the open one, or counts on the one that keeps the key quiet. */
+/** Opens the incident, joins the open one, or counts the report on the incident that keeps the key quiet, as for people and alerts. */
 async function openIncident(engine: Engine, detected: Detected, episode: OpenEpisode): Promise<string> {
   const requester = `detect:${detected.runbook}`
   const { incident, created, quiet } = await trigger(engine, { type: detected.type, inputs: {}, requester })
-  // An earlier attempt may have opened the incident and died before the opening was recorded. Then this sample has joined that incident.
+  // An earlier attempt may have opened the incident and died before it recorded that. Then this sample has joined that incident.
   const isOwn = created || (await readIncident(engine.database, incident)).requester === requester
   const state = quiet ? 'quiet' : isOwn ? 'opened' : 'joined'
   await setEpisode(engine.database, episode.id, state, incident)
-  return quiet ? `counted on ${incident}, which keeps the key quiet` : `${state} ${incident}`
+  return quiet ? `counted on ${incident}: its key is quiet` : `${state} ${incident}`
 }
 
-/** Samples the open gate of one incident. */
+/** Samples the symptom of one incident whose gate is open. */
 async function sampleIncident(engine: Engine, incident: string): Promise<DetectAnswer> {
   const gate = await readGateToSample(engine.database, incident)
   if (!gate) return notSampled(`${incident} has no open gate`)
@@ -146,18 +146,19 @@ async function sampleIncident(engine: Engine, incident: string): Promise<DetectA
   const voided = await sampleGates(engine, [gate], taken)
   const sample = [...taken.values()][0]
   if (!sample) return notSampled(`the runbook of ${incident} has no symptom`)
-  return { symptom: sample.symptom, did: voided.length > 0 ? `voided ${gate.gate}` : 'left the gate open' }
+  return { symptom: sample.symptom, did: voided.length > 0 ? `voided ${gate.gate}` : 'the gate stays open' }
 }
 
 /**
- * Voids each gate whose own symptom is gone: that of the plan and the inputs of its incident. Gates with the same plan and inputs share a
- * sample. Returns the voided ones.
+ * Voids each gate whose symptom is gone. The symptom is evaluated with the plan and the inputs of the gate's incident, and gates with the
+ * same plan and inputs share a sample. Returns the voided gates.
  */
 async function sampleGates(engine: Engine, gates: GateToSample[], taken: Map<string, Sample>): Promise<string[]> {
   const voided: string[] = []
   for (const one of gates) {
     const sample = await sampleGate(engine, one, taken).catch((error: unknown) => {
-      // Somebody changed the stored plan or inputs. The decision will be refused for the same reason; other gates are not concerned.
+      // Somebody changed the stored plan or inputs. A decision on this gate will be refused for the same reason; other gates are not
+      // affected.
       if (isRunbookError(error, 'RUNBOOK_REFUSED')) return undefined
       throw error
     })
@@ -169,9 +170,9 @@ async function sampleGates(engine: Engine, gates: GateToSample[], taken: Map<str
   return voided
 }
 
-const GONE = 'a sample did not find the symptom any more'
+const GONE = 'a sample showed that the symptom is gone'
 
-/** Undefined for a runbook without a symptom. */
+/** Takes the sample; undefined for a runbook without a symptom. */
 async function sampleGate(
   engine: Engine,
   { incident, planDigest, inputs: stored }: GateToSample,

@@ -14,12 +14,12 @@ import type { Engine } from '../engine.ts'
 import { flushSamples } from './samples.ts'
 import { detectionSpecs } from './spec.ts'
 
-/** How often a worker reports its runbooks, unless they have changed. */
+/** The interval at which a worker reports its runbooks if they have not changed. */
 const INTERVAL_MS = 10_000
 
 /**
- * Keeps the schedules in Temporal as the loaded runbooks say, and stores the costs of the samples. Returns a function that is called
- * every few seconds and does this when it is due.
+ * Keeps the schedules in Temporal in agreement with the loaded runbooks, and stores the costs of the samples. Returns a function that is
+ * called every few seconds and does this when it is due.
  */
 export function detectorsKeeper(intervalMs = INTERVAL_MS): (engine: Engine) => Promise<void> {
   let reported: { at: number; specs: string } | undefined
@@ -34,7 +34,10 @@ export function detectorsKeeper(intervalMs = INTERVAL_MS): (engine: Engine) => P
   }
 }
 
-/** One runbook whose schedule cannot be changed does not keep the others from it. Throws the first error at the end. */
+/**
+ * Updates all schedules. If the schedule of one runbook cannot be changed, the others are still updated; the first error is thrown at the
+ * end.
+ */
 async function applyChanges(engine: Engine): Promise<void> {
   const errors: unknown[] = []
   for (const claimed of await claimDetectors(engine.database))

@@ -7,9 +7,9 @@ import { decidingGroups, requireGroup } from '../deciding-groups.ts'
 import type { Engine } from '../engine.ts'
 
 /**
- * Pauses the samples of a runbook, or resumes them. Samples of its incidents that an alert asks for go on. Members of the groups that
- * approve its remedies may do it; the change is in the history of the controls. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`,
- * `RUNBOOK_CONFLICT`.
+ * Pauses the samples of a runbook, or resumes them. Samples of its open incidents, which an alert can ask for, continue. Members of the
+ * groups that approve the runbook's remedies may pause it; the change is recorded in the history of the controls. Throws
+ * `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function pauseDetection(
   engine: Engine,
@@ -32,7 +32,7 @@ function watchedRunbook({ catalogue }: Engine, name: string): LoadedRunbook {
   throw new RunbookError(
     'RUNBOOK_NOT_FOUND',
     found
-      ? `the runbook ${name} has no "detect"`
+      ? `the runbook ${name} has no section "detect", so it is not sampled`
       : `no runbook ${name}${hint} (with "detect": ${known.join(', ') || 'none'})`,
   )
 }

@@ -1,8 +1,8 @@
 import { Slots } from '../../targets/slots.ts'
 
-/** Samples of one process that read one connection at the same time; incidents use the rest of its capacity. */
+/** How many samples of one process may read one connection at the same time. The rest of the connection's capacity is for incidents. */
 const PER_CONNECTION = 2
-/** Samples of one process, also those that wait. Each of them takes one of the worker's places for activities. */
+/** How many samples one process may have, running or waiting. Each of them takes one of the worker's slots for activities. */
 const PER_PROCESS = 30
 const MAX_WAIT_MS = 10_000
 
@@ -10,8 +10,8 @@ let running = 0
 const slots = new Map<string, Slots>()
 
 /**
- * Takes a place for a sample that reads these connections. With a slow system, samples would otherwise take the places of incidents, and
- * delay the samples of other systems. `busy`: there was no place in time, and why.
+ * Takes a slot for a sample that reads these connections. Without slots, samples of a slow system would take the capacity of incidents and
+ * delay the samples of other systems. `busy`: no slot was free in time; it holds the reason.
  */
 export async function sampleSlot(connections: string[]): Promise<{ free(): void } | { busy: string }> {
   if (running >= PER_PROCESS) return { busy: `${PER_PROCESS} other samples of this worker have not ended` }
@@ -21,7 +21,7 @@ export async function sampleSlot(connections: string[]): Promise<{ free(): void 
     running -= 1
     for (const release of taken) release()
   }
-  // In the order of their names, so that two samples cannot wait for each other.
+  // Slots are taken in the order of the connections' names, so that two samples cannot wait for each other.
   for (const name of [...connections].sort()) {
     const release = await slotsOf(name).acquire(MAX_WAIT_MS)
     if (!release) {

@@ -2,14 +2,14 @@ import type { Sample } from '../../core/detection.ts'
 import type { Database } from '../../history/database.ts'
 import { storeSamples, type SampledRunbook } from '../../history/detectors.ts'
 
-/** How many durations are kept of one runbook between two stores. */
+/** How many durations of one runbook are kept until the next store. */
 const MAX_DURATIONS = 20
 
 const waiting = new WeakMap<Database, Map<string, SampledRunbook & { at: number }>>()
 
 /**
- * Remembers the cost of a sample until this process stores all costs together. If the process dies before, these costs are lost; nothing
- * else depends on them.
+ * Remembers the cost of a sample until this process stores all costs together. If the process dies before that, these costs are lost;
+ * nothing else depends on them.
  */
 export function rememberSample(database: Database, runbook: string, sample: Sample): void {
   const now = performance.now()
@@ -26,7 +26,7 @@ export function rememberSample(database: Database, runbook: string, sample: Samp
   })
 }
 
-/** Stores what was remembered. If that fails, it is kept for the next time. */
+/** Stores the remembered costs. If that fails, they are kept for the next attempt. */
 export async function flushSamples(database: Database): Promise<void> {
   const runbooks = waiting.get(database)
   if (!runbooks || runbooks.size === 0) return
@@ -36,7 +36,7 @@ export async function flushSamples(database: Database): Promise<void> {
     database,
     stored.map(([, { at, ...one }]) => ({ ...one, agoMs: Math.round(now - at) })),
   )
-  // Samples that came while the others were stored are kept for the next time, without the stored ones.
+  // Costs that were remembered while the others were being stored are kept for the next store.
   for (const [runbook, one] of stored) {
     const later = runbooks.get(runbook)!
     if (later === one) runbooks.delete(runbook)

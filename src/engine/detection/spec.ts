@@ -6,7 +6,7 @@ import { diagnoseQueue } from '../../temporal/names.ts'
 import type { DetectionSchedule } from '../../temporal/schedules.ts'
 import type { Engine } from '../engine.ts'
 
-/** What a sample may wait for besides its checks: a free slot, memory, and the engine's database. */
+/** The time that a sample may need besides its checks: it may wait for a free slot, for memory, and for the engine's database. */
 const GRACE_MS = 90_000
 
 /** The checks that the symptom needs, in the plan's order. */
@@ -33,7 +33,7 @@ export function sampleLimitMs(plan: Pick<Plan, 'checks' | 'symptom'>): number {
   return symptomChecks(plan).reduce((sum, check) => sum + check.timeoutMs, GRACE_MS)
 }
 
-/** The schedules of the loaded runbooks that have `detect`, as texts by runbook. */
+/** The schedules of the loaded runbooks that have `detect`, by runbook, each as text. */
 export function detectionSpecs({ catalogue, config }: Pick<Engine, 'catalogue' | 'config'>): Record<string, string> {
   const taskQueue = diagnoseQueue(config.temporal.taskQueue)
   const specs: Record<string, string> = {}
@@ -50,7 +50,7 @@ export function detectionSpecs({ catalogue, config }: Pick<Engine, 'catalogue' |
   return specs
 }
 
-/** Spreads the samples of many runbooks over the interval. The same runbook always has the same place in it. */
+/** Spreads the samples of many runbooks over the interval. A runbook always has the same offset in the interval. */
 function offsetOf(runbook: string, everyMs: number): number {
   const seconds = Math.floor(everyMs / 1_000)
   return (Number.parseInt(sha256Hex(runbook).slice(0, 8), 16) % seconds) * 1_000

@@ -16,8 +16,8 @@ import { connectionsOfChecks, symptomChecks } from './spec.ts'
 const MAX_PROBLEM_LENGTH = 500
 
 /**
- * Evaluates the symptom of a plan now, with read credentials. Runs only the checks that the symptom needs, and stores nothing. A
- * sample that cannot be read is an answer too; it does not throw.
+ * Evaluates the symptom of a plan now, with read credentials. Runs only the checks that the symptom needs, and stores nothing. A symptom
+ * that cannot be read is part of the result; the function does not throw.
  */
 export async function takeSample(plan: Plan, inputs: JsonObject, targets: Targets): Promise<Sample> {
   const checks = symptomChecks(plan)
@@ -53,7 +53,7 @@ export async function takeSample(plan: Plan, inputs: JsonObject, targets: Target
   }
 }
 
-/** How much the checks returned. */
+/** The number of rows and bytes that the checks returned. */
 function sizeOf(found: Evidence[]): Pick<Sample, 'rows' | 'bytes'> {
   const size = { rows: 0, bytes: 0 }
   for (const { result } of found) {

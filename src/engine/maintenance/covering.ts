@@ -5,18 +5,18 @@ import { readActiveMaintenance, type MaintenanceScope, type StoredMaintenance } 
 import { connectionsOfPlan } from '../detection/spec.ts'
 import type { Engine } from '../engine.ts'
 
-/** Why a report opens nothing now. */
+/** The maintenance window because of which a report opens no incident now. */
 export interface Covering {
   reason: string
   endsAt: Date
 }
 
-/** A maintenance that was started or ended is known to every process after this time. */
+/** After this time, every process knows a maintenance window that was started or ended. */
 const CACHE_MS = 1_000
 
 const cached = new WeakMap<Database, { at: number; rows: Promise<StoredMaintenance[]> }>()
 
-/** The maintenance that covers a runbook now; undefined if there is none. */
+/** The maintenance window that covers a runbook now; undefined if there is none. */
 export async function coveringMaintenance(
   { database, config }: Pick<Engine, 'database' | 'config'>,
   plan: Plan,
@@ -31,7 +31,7 @@ export async function coveringMaintenance(
   return found && { reason: found.reason, endsAt: found.endsAt }
 }
 
-/** Alerts may arrive by the thousand, so the rows are read once for all of them. */
+/** The windows are read once for all alerts of a delivery, because alerts may arrive by the thousand. */
 function activeRows(database: Database): Promise<StoredMaintenance[]> {
   const known = cached.get(database)
   if (known && performance.now() - known.at < CACHE_MS) return known.rows
@@ -41,7 +41,7 @@ function activeRows(database: Database): Promise<StoredMaintenance[]> {
   return rows
 }
 
-/** This process knows a change at once. */
+/** Makes a change known to this process at once. */
 export function forgetCachedMaintenance(database: Database): void {
   cached.delete(database)
 }

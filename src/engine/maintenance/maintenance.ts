@@ -25,8 +25,8 @@ export interface MaintenanceRequest extends MaintenanceScope {
 }
 
 /**
- * Starts a maintenance window: until it ends, alerts and detection open no incidents of the runbooks that it covers. People still do. Members
- * of the groups that approve the remedies of these runbooks may start it. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`.
+ * Starts a maintenance window: until it ends, alerts and detection open no incidents of the runbooks that it covers. People can still open
+ * them. Members of the groups that approve the remedies of these runbooks may start it. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`.
  */
 export async function startMaintenance(
   engine: Engine,
@@ -34,19 +34,20 @@ export async function startMaintenance(
   request: MaintenanceRequest,
 ): Promise<MaintenanceView> {
   requireKnown(engine, request)
-  requireGroup(person, decidingGroups(coveredPlans(engine, request)), 'start this maintenance')
+  requireGroup(person, decidingGroups(coveredPlans(engine, request)), 'start this maintenance window')
   const stored = await insertMaintenance(engine.database, { ...request, person: person.name })
   forgetCachedMaintenance(engine.database)
   return storedView(stored)
 }
 
-/** Ends a maintenance early. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`. */
+/** Ends a maintenance window early. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`. */
 export async function endMaintenance(engine: Engine, person: Person, id: string): Promise<MaintenanceView> {
   const known = await readMaintenance(engine.database, id)
-  if (!known) throw new RunbookError('RUNBOOK_NOT_FOUND', `no maintenance ${id}; "runbook maintenance list" lists them`)
-  requireGroup(person, [...decidingGroups(coveredPlans(engine, known))], 'end this maintenance')
+  if (!known)
+    throw new RunbookError('RUNBOOK_NOT_FOUND', `no maintenance window ${id}; "runbook maintenance list" lists them`)
+  requireGroup(person, [...decidingGroups(coveredPlans(engine, known))], 'end this maintenance window')
   const ended = await endMaintenanceRow(engine.database, id, person.name)
-  if (!ended) throw new RunbookError('RUNBOOK_CONFLICT', `the maintenance ${id} has ended already`)
+  if (!ended) throw new RunbookError('RUNBOOK_CONFLICT', `the maintenance window ${id} has ended already`)
   forgetCachedMaintenance(engine.database)
   return storedView(ended)
 }
@@ -54,7 +55,7 @@ export async function endMaintenance(engine: Engine, person: Person, id: string)
 function coveredPlans({ catalogue }: Engine, scope: MaintenanceScope): Plan[] {
   const plans = [...catalogue.byName.values()].map(({ plan }) => plan)
   const covered = plans.filter((plan) => covers(scope, plan))
-  // A runbook that was removed, or a connection that nothing uses, has no groups of its own.
+  // A runbook that was removed, or a connection that nothing uses, has no groups that could start the window.
   return covered.length > 0 ? covered : plans
 }
 
@@ -72,7 +73,7 @@ function requireOne(what: string, name: string, known: string[]): void {
 
 const MAX_LISTED = 50
 
-/** The recurring windows of the configuration, and the last ones that people started. */
+/** The recurring windows of the configuration, and the latest windows that people started. */
 export async function listMaintenance({
   database,
   config,

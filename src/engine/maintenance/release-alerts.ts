@@ -7,12 +7,12 @@ import type { Engine } from '../engine.ts'
 import { isUnusableRequest, newIncident, startAccepted } from '../trigger.ts'
 import { coveringMaintenance } from './covering.ts'
 
-/** How many held alerts are read in one round. */
+/** How many held alerts are read in one batch. */
 const BATCH = 2_000
 
 /**
- * Opens the incidents of alerts that were held back by maintenance and still fire when it has ended. Several processes may do this at
- * once: an alert that was released is only counted the second time.
+ * Opens the incidents of alerts that maintenance held back and that are still firing after it has ended. Several processes may do this at
+ * once: if an alert is released twice, it is only counted the second time.
  */
 export async function releaseAlerts(engine: Engine): Promise<string[]> {
   const released: string[] = []

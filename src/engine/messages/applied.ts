@@ -4,13 +4,13 @@ import { formatPlace } from '../../core/place.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { IncidentRow } from '../../history/incidents.ts'
 
-/** The round of a message which says that a remedy was applied; undefined for a message about something else. */
+/** The round of a message that says that a remedy was applied; undefined for a message about anything else. */
 export function roundOfApplied(place: string): number | undefined {
   const round = /^r([1-9]\d*)\/applied$/.exec(place)?.[1]
   return round === undefined ? undefined : Number(round)
 }
 
-/** Whether nothing more is applied in this round. */
+/** Whether all effects of this round are recorded, so that nothing more will be applied in it. */
 export async function isApplied(db: Queryable, { id, state }: IncidentRow, round: number): Promise<boolean> {
   if (state === 'verifying') return true
   const found = await db.query<{ over: boolean }>(
@@ -21,7 +21,7 @@ export async function isApplied(db: Queryable, { id, state }: IncidentRow, round
   return found.rows[0]!.over
 }
 
-/** How many effects of a round have each result, such as `2 applied, 1 refused`. */
+/** The number of effects of a round with each result, such as `2 applied, 1 refused`. */
 export async function countEffects(db: Queryable, incident: string, round: number): Promise<string> {
   const found = await db.query<{ result: EffectResult; count: number }>(
     'SELECT result, count(*)::integer AS count FROM runbook.effects WHERE gate = $1 GROUP BY result ORDER BY result',

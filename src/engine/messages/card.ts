@@ -11,7 +11,7 @@ import { countEffects } from './applied.ts'
 import { proposalLines } from './compose.ts'
 import { gateOf, readEventAt } from './stored.ts'
 
-/** What is known about a gate now: who decided, what was applied, and how the incident ended. Undefined if it cannot be read. */
+/** What is known about a gate now: who decided, what was applied, and how the incident ended. Undefined if the gate cannot be read. */
 export async function readCard(
   { database, config }: { database: Database; config: Pick<Config, 'url'> },
   gateName: string,
@@ -68,7 +68,7 @@ function openLine(gate: GateRow, decisions: DecisionRow[]): string {
   return `${counted}until ${until} UTC, by ${gate.proposal.approval.by.join(', ')}`
 }
 
-/** What happened after the decision. */
+/** Describes what happened after the decision. */
 async function laterLines(
   database: Database,
   { id, outcome, reason }: IncidentRow,
@@ -84,10 +84,13 @@ async function laterLines(
   ]
 }
 
-/** Somebody who can use a person's Slack account must not be able to approve what needs a stronger sign-in. */
+/**
+ * The reason why a gate cannot be decided with a button in Slack: somebody who can use a person's Slack account must not be able to approve
+ * what needs a stronger sign-in.
+ */
 function whyNoButtons({ proposal }: GateRow, { id }: IncidentRow): string | undefined {
   const { risk, approval } = proposal
-  const elsewhere = `decide on the incident's page, or with "runbook approve ${id}".`
+  const elsewhere = `decide on the incident's page or with "runbook approve ${id}".`
   if (risk === 'high') return `The risk is high: ${elsewhere}`
   return approval.policy?.strength === 'signed'
     ? `The policy demands approvals that are signed with an own key: ${elsewhere}`

@@ -16,7 +16,7 @@ import type { Announced } from '../../history/outbox.ts'
 import { countEffects, roundOfApplied } from './applied.ts'
 import { gateOf, readEventAt } from './stored.ts'
 
-/** The message, or why it makes no sense to send it any more. */
+/** The message, or the reason why it is no longer sent. */
 export type Composed = { message: Message } | { obsolete: string }
 
 type Text = Pick<Message, 'event' | 'severity'> & { title: string; lines: string[] } & Pick<Message, 'outcome'>
@@ -24,7 +24,7 @@ type Text = Pick<Message, 'event' | 'severity'> & { title: string; lines: string
 const MAX_TITLE_LENGTH = 400
 const SHOWN_TARGETS = 10
 
-/** The message about an event, from what is stored now. */
+/** Composes the message about an event from what is stored now. */
 export async function composeMessage(
   { database, config }: { database: Database; config: Pick<Config, 'url'> },
   { incident: id, place }: Announced,
@@ -57,7 +57,9 @@ async function textOf(database: Database, incident: IncidentRow, place: string):
     return { event: 'applied', severity: 'info', title: `applied: ${gate?.proposal.title ?? ''}`, lines: [counts] }
   }
   const event = await readEventAt(database, incident.id, place)
-  return event ? textOfEvent(database, incident, event, place) : { obsolete: 'its event is no longer in the history' }
+  return event
+    ? textOfEvent(database, incident, event, place)
+    : { obsolete: 'the event of this message is no longer in the history' }
 }
 
 async function textOfEvent(
@@ -99,7 +101,7 @@ async function textOfEvent(
     case 'closed':
       return endText(event.data.outcome, event.data.reason)
     default:
-      return { obsolete: 'its event cannot be read' }
+      return { obsolete: 'the event of this message cannot be read' }
   }
 }
 
@@ -130,7 +132,7 @@ function gateText(gate: GateRow | undefined): Text | { obsolete: string } {
   }
 }
 
-/** What would be done, in a few lines. */
+/** A short text that says what would be done. */
 export function proposalLines({ risk, targets, affected, actions }: Proposal): string[] {
   const keys = targets.map(({ key }) => key).filter((key) => key !== ALL_TARGETS)
   const more = keys.length > SHOWN_TARGETS ? ` and ${keys.length - SHOWN_TARGETS} more` : ''
@@ -160,8 +162,8 @@ function decisionText(
 }
 
 /**
- * Why a message about a gate that waits makes no sense any more; undefined if it does, and for other messages. If nobody decided at all,
- * those to whom the gate was escalated are still told.
+ * The reason why a message about a waiting gate is no longer sent; undefined if it is still sent, and for other messages. If nobody
+ * decided, the groups and channels that the gate was escalated to still get the message.
  */
 async function gateIsOver(database: Database, incident: string, place: string): Promise<string | undefined> {
   const parsed = parsePlace(place)

@@ -10,8 +10,9 @@ import { composeMessage } from './compose.ts'
 type Delivering = Pick<Engine, 'database' | 'config'>
 
 /**
- * Edits the messages about the incident's gates to what is known now. Then posts the message about the event, unless the
- * edit says all. A message about a gate is posted once: where Slack has it is stored before anything else.
+ * Updates the messages about the incident's gates with what is known now. Then posts the message about the event, unless the updated
+ * messages say everything. A message about a gate is posted only once, because its position in Slack is stored before anything else is
+ * done.
  */
 export async function deliverToSlack(
   engine: Delivering,
@@ -33,7 +34,7 @@ export async function deliverToSlack(
   }
   const ref = await postToSlack(name, channel, card)
   await storeRef(database, delivery, ref)
-  // Somebody may have decided meanwhile, and the worker that edits for that decision did not know this message.
+  // Somebody may have decided in the meantime, and the worker that updates messages for that decision did not know this message yet.
   await edit(engine, name, channel, incident, { place, ref }, JSON.stringify(card))
   return { result: `notified ${name}` }
 }
@@ -51,7 +52,7 @@ async function edit(
   if (card && JSON.stringify(card) !== shownNow) await editInSlack(name, channel, ref, card)
 }
 
-/** The gate whose proposal is at this place. */
+/** The gate whose proposal is stored at this place. */
 function gateAt(incident: string, place: string): string | undefined {
   const parsed = parsePlace(place)
   return parsed?.kind === 'proposal' ? gateId(incident, parsed.round) : undefined

@@ -17,20 +17,20 @@ import { composeMessage, type Composed } from './compose.ts'
 import { deliverToSlack } from './deliver-to-slack.ts'
 import { recipientsOf } from './recipients.ts'
 
-/** For how long a message is sent again to a channel that does not accept it. */
+/** For this long, the engine tries again to send a message to a channel that does not accept it. */
 const DELIVER_WITHIN_MS = 6 * 3_600_000
-/** How many events are read, or messages are sent, at a time. */
+/** The number of events that are read, or of messages that are sent, in one batch. */
 const BATCH = 20
 const ROUTED_AT_ONCE = 100
 
 type Delivering = Pick<Engine, 'database' | 'config'>
 
-/** Finds the channels for new events, and makes one attempt at every message that is due. */
+/** Finds the channels for new events, and tries once to send every message that is due. */
 export async function deliverMessages(engine: Delivering): Promise<void> {
   const { database, config } = engine
   const route = () => routeEvents(database, ROUTED_AT_ONCE, (db, event) => recipientsOf(config, db, event))
   for (let read = ROUTED_AT_ONCE; read === ROUTED_AT_ONCE;) read = await route()
-  // A channel that does not answer delays the others by one attempt: its other messages are left for the next time.
+  // A channel that does not answer delays the other channels by one attempt only, because the rest of its messages wait for the next run.
   const failing = new Set<string>()
   for (;;) {
     const due = await claimDeliveries(database, BATCH, [...failing])
@@ -75,7 +75,7 @@ async function send(engine: Delivering, delivery: Delivery): Promise<DeliveryEnd
   return { result: `notified ${name}` }
 }
 
-/** A message that comes after the end would open the alert again. */
+/** Such a message would open the alert again if it came after the message about the incident's end. */
 async function pageFor(engine: Delivering, delivery: Delivery): Promise<Composed> {
   const { outcome } = await readIncident(engine.database, delivery.incident)
   if (outcome !== null && resolvesAlert(outcome) && delivery.place !== formatPlace({ kind: 'closed' }))
@@ -83,7 +83,7 @@ async function pageFor(engine: Delivering, delivery: Delivery): Promise<Composed
   return composeMessage(engine, delivery)
 }
 
-/** The incident may have ended while its alert was being opened: another process may have resolved the alert before that. */
+/** The incident may have ended while its alert was being opened, and another process may have resolved the alert before it was open. */
 async function resolveIfOver(engine: Delivering, { incident, channel: name }: Delivery): Promise<void> {
   const { outcome } = await readIncident(engine.database, incident)
   if (outcome === null || !resolvesAlert(outcome)) return

@@ -17,7 +17,7 @@ type Settings = Pick<Config, 'channels' | 'groups' | 'people'>
 
 const NOBODY: Recipients = { to: [] }
 
-/** Which channels get a message about an event of an incident, by the configuration. */
+/** Which channels get a message about an event of an incident, according to the configuration. */
 export async function recipientsOf(config: Settings, db: Queryable, announced: Announced): Promise<Recipients> {
   const { place } = announced
   if (Object.keys(config.channels).length === 0 && place !== 'closed') return NOBODY
@@ -60,7 +60,7 @@ async function recipientsOfEvent(
     case 'withdrawal':
       return told(config, db, incident, 'decided')
     case 'gate':
-      // A gate that ends together with its incident is part of the message about the incident's end.
+      // If a gate ends together with its incident, the message about the incident's end mentions the gate.
       return event.data.state === 'open' || incident.closedAt ? NOBODY : told(config, db, incident, 'decided')
     case 'verified':
       return told(config, db, incident, 'verified')
@@ -77,9 +77,9 @@ async function recipientsOfEvent(
 }
 
 /**
- * The end of an incident: for the channels that know the incident, for the person who opened it, and, if nobody was notified
- * of the failure or escalation before, for `escalate.to`. That is so when the workflow ended early or never started, or
- * when somebody who reaches Temporal answered in place of the activity that notifies.
+ * The channels that get the message about an incident's end: those that know the incident, the channel of the person who opened it, and
+ * `escalate.to` if nobody was notified of the failure or escalation before. Nobody was notified if the workflow ended early or never
+ * started, or if somebody with access to Temporal answered in place of the activity that notifies.
  */
 async function recipientsOfEnd(config: Settings, db: Queryable, incident: IncidentRow): Promise<Recipients> {
   const { outcome, requester } = incident
@@ -98,7 +98,7 @@ async function recipientsOfEnd(config: Settings, db: Queryable, incident: Incide
   return { to, unreachable: groups.filter((name) => channelsFor(config, name).length === 0) }
 }
 
-/** The channels that had a message about the incident before and ask for such events. */
+/** The channels that got an earlier message about the incident and that want such events. */
 async function told(
   config: Settings,
   db: Queryable,
@@ -109,7 +109,7 @@ async function told(
   return { all, to: all.filter((name) => wants(config, name, event)) }
 }
 
-/** The channels of these groups that ask for such events. */
+/** The channels of these groups that want such events. */
 function channelsWith(config: Settings, event: MessageEvent, groups: string[]): string[] {
   return unique(groups.flatMap((name) => channelsFor(config, name))).filter((name) => wants(config, name, event))
 }
@@ -118,18 +118,18 @@ function wants({ channels }: Settings, name: string, event: MessageEvent): boole
   return Object.hasOwn(channels, name) && channels[name]!.events.includes(event)
 }
 
-/** Versions before the outbox sent the message before they recorded it; `notified` then has the results. */
+/** Versions before the outbox sent the message before they recorded the event; `notified` then holds the results. */
 function notNotified({ to, notified }: { to: string[]; notified: Record<string, string> }): string[] {
   return to.filter((name) => !Object.hasOwn(notified, name))
 }
 
-/** Everybody who has to do with incidents of this plan. */
+/** Everybody who approves remedies of this plan or is notified of its escalations. */
 function groupsOf(plan: Plan | undefined): string[] {
   const approvers = Object.values(plan?.remedies ?? {}).flatMap(({ approval }) => (approval.auto ? [] : approval.by))
   return unique([...approvers, ...(plan?.escalate.to ?? [])])
 }
 
-/** Undefined if somebody changed or removed the plan. */
+/** Undefined if the stored plan was changed or removed. */
 async function planOf(db: Queryable, { planDigest }: IncidentRow): Promise<Plan | undefined> {
   try {
     return await readPlan(db, planDigest)
@@ -139,7 +139,7 @@ async function planOf(db: Queryable, { planDigest }: IncidentRow): Promise<Plan 
   }
 }
 
-/** Whom each escalation that ended a round notified. */
+/** Who was notified of each escalation that ended a round. */
 async function readEscalations(db: Queryable, incident: string): Promise<string[][]> {
   const found = await db.query<{ body: string }>(
     'SELECT body FROM runbook.events WHERE incident = $1 AND place = ANY ($2)',

@@ -4,7 +4,7 @@ import { parseEvent } from '../../core/parse-event.ts'
 import { readGate, type GateRow } from '../../gate/gates.ts'
 import type { Queryable } from '../../history/database.ts'
 
-/** The event at a place. */
+/** Reads the event at a place. */
 export async function readEventAt(db: Queryable, incident: string, place: string): Promise<ParsedEvent | undefined> {
   const found = await db.query<{ body: string }>('SELECT body FROM runbook.events WHERE incident = $1 AND place = $2', [
     incident,
@@ -13,7 +13,7 @@ export async function readEventAt(db: Queryable, incident: string, place: string
   return found.rows[0] && parseEvent(found.rows[0].body)
 }
 
-/** Undefined if there is no such gate, or if its proposal was changed so that it cannot be read. */
+/** Reads a gate. Undefined if it does not exist, or if its proposal was changed so that it cannot be read. */
 export async function gateOf(db: Queryable, id: string): Promise<GateRow | undefined> {
   try {
     return await readGate(db, id)

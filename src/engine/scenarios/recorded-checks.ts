@@ -6,8 +6,8 @@ import type { EvidenceView } from '../views/view-types.ts'
 import type { RecordedRound } from './recorded-rounds.ts'
 
 /**
- * The `checks` of a scenario: each check's results in the order in which they were taken. A changed result begins a new phase. The checks
- * of a remedy are named with the remedy, because another remedy may have a check of the same name.
+ * The `checks` of a scenario: the results of each check in the order in which they were taken. A changed result begins a new phase. The
+ * checks of a remedy are named with the remedy, because another remedy may have a check of the same name.
  */
 export function checksOf(evidence: EvidenceView[], rounds: RecordedRound[]): JsonObject {
   const checks = new Map<string, JsonObject[]>()
@@ -17,7 +17,7 @@ export function checksOf(evidence: EvidenceView[], rounds: RecordedRound[]): Jso
     const round = rounds.find((recorded) => recorded.round === place?.stage.round)
     if (!place || !round) continue
     const { stage } = place
-    // Further re-checks of a round have no counterpart in a scenario. The targets that they dropped are in its effects.
+    // A scenario cannot express further re-checks of a round. The targets that they dropped are in the scenario's effects.
     if (stage.at === 'recheck' && stage.number !== round.recheck) continue
     const name = isOfRemedy(stage) ? `${round.gate?.proposal.remedy}/${place.check}` : place.check
     const result = resultIn(one)

@@ -12,7 +12,7 @@ export interface RecordedRound {
   gate: GateView | null
   /** The number of the last re-check before the first effect. A scenario has one re-check for each round. */
   recheck: number | undefined
-  /** How long after its beginning the round looked again, by the number of the look. */
+  /** For each later run of the diagnosis in this round, by its number: how long after the beginning of the round it ran. */
   looksAfterMs: Record<number, number>
   /** Effects that are not simply applied, and effects whose result the runbook tests. */
   effects: EffectEntry[]
@@ -67,7 +67,7 @@ function recheckNumber({ kind, place }: TimelineEntry): number | undefined {
   return parsed?.kind === 'recheck' ? parsed.number : undefined
 }
 
-/** The recorded effects, and one for each action that a later re-check or a person's silence prevented. */
+/** The recorded effects, and one more effect for each action that a later re-check or the silence of a person prevented. */
 function effectsOf(
   { proposal }: GateView,
   events: TimelineEntry[],

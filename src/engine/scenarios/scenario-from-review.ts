@@ -8,8 +8,8 @@ import type { Review } from '../views/view-types.ts'
 import { scenarioOf } from './scenario-of.ts'
 
 /**
- * A scenario file (YAML) made from a real incident. Only what is redacted in the history is redacted here, so review the results before you
- * commit the file. Throws `RUNBOOK_BAD_INPUT` for an incident that a scenario cannot express.
+ * Makes a scenario file (YAML) from a real incident. The file is redacted only where the history is redacted, so review the results before
+ * you commit the file. Throws `RUNBOOK_BAD_INPUT` for an incident that a scenario cannot express.
  */
 export function scenarioFrom(review: Review, plan?: Plan): string {
   const { id, openedAt, runbook, planDigest } = review.incident
@@ -21,8 +21,8 @@ export function scenarioFrom(review: Review, plan?: Plan): string {
 }
 
 /**
- * The text of a scenario file with one more scenario at the end of its list. Everything that the file holds, with its comments, stays as it
- * is. Throws `RUNBOOK_BAD_INPUT` if the file is not a scenario file, or has a scenario of this incident.
+ * Returns the text of a scenario file with one more scenario at the end of its list. Everything else in the file, including comments, is
+ * unchanged. Throws `RUNBOOK_BAD_INPUT` if the file is not a scenario file, or already has a scenario of this incident.
  */
 export function appendScenario(text: string, file: string, review: Review, plan?: Plan): string {
   const list = scenarioList(text, file)
@@ -56,7 +56,7 @@ function scenarioList(text: string, file: string): YAMLSeq {
   return list
 }
 
-/** A comment or an unusual indentation could have changed what the new text means. Then nothing is written. */
+/** A comment or an unusual indentation could change the meaning of the new text. In that case nothing is written. */
 function requireAppended(text: string, file: string, wanted: Json): void {
   const found = (parse(text) as { scenarios?: Json } | null)?.scenarios
   if (found === undefined || !isSameJson(found, wanted))
@@ -74,8 +74,8 @@ function refuse(message: string): RunbookError {
 }
 
 /**
- * Results of diagnosed systems may hold invisible and bidirectional control characters, which scenario files may not
- * contain. They are escaped, such as `\\u202e`.
+ * The results of diagnosed systems may hold invisible characters and bidirectional control characters, which scenario files may not
+ * contain. They are written as escapes such as `\\u202e`.
  */
 function yamlOf(value: JsonObject | JsonObject[]): string {
   const document = new Document(value, { aliasDuplicateObjects: false })

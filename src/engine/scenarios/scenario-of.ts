@@ -8,8 +8,9 @@ import { checksOf } from './recorded-checks.ts'
 import { nameOfAction, recordedRounds, type EffectEntry, type RecordedRound } from './recorded-rounds.ts'
 
 /**
- * A scenario made from a closed incident: its checks' results and when they changed, the decisions, and the outcome. `plan` is the runbook's;
- * with it, results of actions are left out that no `expect` reads. Throws `RUNBOOK_BAD_INPUT` for an incident that a scenario cannot express.
+ * A scenario made from a closed incident: its checks' results and when they changed, the decisions, and the outcome. With `plan`, the plan
+ * of the incident, results of actions that no `expect` reads are left out. Throws `RUNBOOK_BAD_INPUT` for an incident that a scenario
+ * cannot express.
  */
 export function scenarioOf(review: Review, plan?: Plan): JsonObject {
   requireExpressible(review)
@@ -36,7 +37,7 @@ export function scenarioOf(review: Review, plan?: Plan): JsonObject {
   }
 }
 
-/** Incidents without an end, without a runbook, and those whose end no scenario can repeat are refused. */
+/** Refuses incidents that are not closed, incidents without a runbook, and incidents whose end no scenario can repeat. */
 function requireExpressible({ incident }: Review): void {
   const { id, type, state, outcome, rounds } = incident
   const why = (): string | undefined => {
@@ -77,7 +78,10 @@ function decisionOf(gate: GateView): Json {
   }
 }
 
-/** Targets with the same result of an action share one rule. The last rule of an action has no target, so it follows the others. */
+/**
+ * Targets for which an action had the same result share one rule. The last rule of an action names no target, so it applies to all targets
+ * that the rules before it do not name.
+ */
 function effectRules({ round, gate, effects }: RecordedRound): JsonObject[] {
   const actions = [...new Set(effects.map(({ action }) => action))]
   return actions.flatMap((action) => {
@@ -114,7 +118,7 @@ function expectationOf({ causes, gate, results, verified }: RecordedRound): Json
   }
 }
 
-/** Whether the approval ended before anything was applied. A re-check may have been recorded before. */
+/** Whether the approval ended before anything was applied. A re-check may have been recorded before that. */
 function isOver({ state }: GateView): boolean {
   return state === 'withdrawn' || state === 'lapsed'
 }

@@ -27,7 +27,7 @@ export interface DoctorOptions {
   env: Record<string, string | undefined>
   /** Whether a missing worker is an error. If false, it is a warning. */
   workerExpected: boolean
-  /** The command that starts the whole engine, for hints. */
+  /** The command that starts the whole engine. Hints name it. */
   start: string
 }
 
@@ -84,7 +84,7 @@ async function attempt(
   }
 }
 
-/** The public key, which goes into `signing.previous` when the key is rotated. */
+/** The public key, which must be added to `signing.previous` when the key is rotated. */
 function signingKey(config: Config): string {
   openEngineKeyring(config)
   const { key, previous } = config.signing
@@ -99,7 +99,7 @@ async function checkDatabase(config: Config): Promise<string | Omit<DoctorFindin
   })
 }
 
-/** How many connections the engine's own database allows. */
+/** Reads how many connections the engine's own database allows. */
 async function ownLimits(config: Config): Promise<PostgresLimits> {
   return withOwnDatabase(config, async (database) => (await database.query<PostgresLimits>(POSTGRES_LIMITS)).rows[0]!)
 }
@@ -126,7 +126,7 @@ async function checkRunbooks(config: Config): Promise<[EngineCatalogue | undefin
       name: 'runbooks',
       ok: false,
       detail: `not loaded: ${detail}`,
-      fix: '"runbook lint" shows all of its problems',
+      fix: '"runbook lint" shows all problems of the runbook',
     }))
     return [
       catalogue,
@@ -142,11 +142,13 @@ function whyUnreachable(config: Config, name: string): string | undefined {
   const named = Object.hasOwn(config.groups, name) ? config.groups[name]!.channels : [name]
   const channels = named.flatMap((one) => config.channels[one] ?? [])
   const missing = channels.flatMap(secretsOf).filter((secret) => !secret.known)
-  if (missing.length === 0) return 'there is no channel of this name'
+  if (missing.length === 0) return 'there is no channel with this name'
   return `the address of its channel is not set (${missing.map((one) => one.variable ?? one.purpose).join(', ')})`
 }
 
-/** A name in `escalate.to` is a group, whose members may decide on an escalated gate, and a channel, which is notified. */
+/**
+ * Checks the names in `escalate.to`. Each is both a group, whose members may decide on an escalated gate, and a channel, which is notified.
+ */
 function checkEscalation(config: Config, catalogue: Catalogue): DoctorFinding[] {
   const configured = Object.values(config.people).flatMap((person) => person.groups)
   const groups = new Set([...configured, ...Object.keys(config.oidc?.groups ?? {})])

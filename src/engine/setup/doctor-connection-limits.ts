@@ -3,24 +3,24 @@ import type { BullmqConnection, PostgresConnection, RedisConnection } from '../.
 import { ENGINE_POOL } from '../engine.ts'
 import type { Limitation } from './doctor-servers.ts'
 
-/** The processes that open connections. `workers` is undefined where Temporal did not say who polls the queues. */
+/** The processes that open connections. `workers` is undefined if Temporal did not say which workers poll its queues. */
 export interface Processes {
   workers: number | undefined
 }
 
-/** What a PostgreSQL allows one login. -1: no limit. */
+/** The numbers of connections that a PostgreSQL server allows one login. -1: no limit. */
 export interface PostgresLimits {
   role: string
   roleLimit: number
   database: string
   databaseLimit: number
-  /** The same for all logins of one server, until it starts again. */
+  /** A value that identifies the server until it starts again. All logins of one server have the same value. */
   server: string
-  /** Without the connections that are reserved for superusers. */
+  /** The server's limit, without the connections that are reserved for superusers. */
   serverLimit: number
 }
 
-/** The limits of the role and of the database do not hold for superusers, so none are read for them. */
+/** The limits of the role and of the database. Superusers have no such limits, so nothing is read for them. */
 export const POSTGRES_LIMITS = `SELECT current_user::text AS role, current_database()::text AS database,
     extract(epoch FROM pg_postmaster_start_time())::text || ' on port ' || current_setting('port') AS server,
     CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END AS "roleLimit",
@@ -29,7 +29,7 @@ export const POSTGRES_LIMITS = `SELECT current_user::text AS role, current_datab
       - coalesce(current_setting('reserved_connections', true)::int, 0) AS "serverLimit"
   FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()`
 
-/** How many connections all processes may open with one login, and the limits that count them. */
+/** How many connections all processes together may open with one login, and the limits that apply to it. */
 export interface LoginUse {
   /** The name of the connection in the configuration. */
   connection: string
@@ -40,10 +40,10 @@ export interface LoginUse {
 }
 
 interface ServerLimit {
-  /** The same for all logins that the limit counts together. */
+  /** A value that is the same for all logins that the limit counts together. */
   scope: string
   most: number
-  /** `role reader may have 9 connections` */
+  /** The limit as text, such as `role reader may have 9 connections`. */
   says: string
   raise(need: number): string
 }
@@ -87,15 +87,15 @@ function postgresLimits(limits: PostgresLimits): ServerLimit[] {
     {
       scope: server,
       most: serverLimit,
-      says: `the server, without the reserved ones, may have ${connections(serverLimit)} in all`,
-      raise: () => 'raise its max_connections',
+      says: `the server, without its reserved connections, may have ${connections(serverLimit)} in all`,
+      raise: () => 'raise max_connections of the server',
     },
   ]
 }
 
 /**
- * `info`: the sections `server` and `clients` of INFO. Redis 6 does not report its limit there; then nothing is known and nothing is
- * said.
+ * Reads the limit from the sections `server` and `clients` of INFO. Redis 6 does not report its limit there; then the limit is unknown and
+ * nothing is reported.
  */
 export function redisUse(
   connection: string,
@@ -112,13 +112,16 @@ export function redisUse(
     scope: `Redis ${/^run_id:(\w+)/m.exec(info)?.[1] ?? connection}`,
     most: Number(most),
     says: `the server accepts ${connections(Number(most))} in all (maxclients)`,
-    raise: () => 'raise its maxclients',
+    raise: () => 'raise maxclients of the server',
   }
   const need = countOf(processes) * (maxConnections.read + (write ? 1 : 0))
   return { connection, key: 'maxConnections.read', need, limits: [limit] }
 }
 
-/** Where the processes may open more connections than the server allows: checks and actions then wait for each other, or for the server. */
+/**
+ * Finds where the processes may open more connections than the server allows. Checks and actions would then wait for each other, or for the
+ * server.
+ */
 export function tooManyConnections(uses: LoginUse[], processes: Processes): Limitation[] {
   return exceeded(uses).map(({ limit, need, counted }) => ({
     detail: `${limit.says}, but ${who(processes)} may open ${need}`,
@@ -126,7 +129,7 @@ export function tooManyConnections(uses: LoginUse[], processes: Processes): Limi
   }))
 }
 
-/** Limits that several connections of the configuration, or the engine's own database, exceed together. */
+/** Finds the limits that several connections of the configuration, or the engine's own database, exceed together. */
 export function sharedTooMany(uses: LoginUse[], processes: Processes): Limitation[] {
   return exceeded(uses).flatMap(({ limit, need, counted }) => {
     const names = [...new Set(counted.map(({ connection }) => connection))].sort()
@@ -142,7 +145,7 @@ export function sharedTooMany(uses: LoginUse[], processes: Processes): Limitatio
   })
 }
 
-/** The limits that are lower than the sum of what they count. */
+/** The limits that are lower than the sum of the connections that they count. */
 function exceeded(uses: LoginUse[]): { limit: ServerLimit; need: number; counted: LoginUse[] }[] {
   const limits = new Map(uses.flatMap((use) => use.limits).map((limit) => [limit.scope, limit]))
   return [...limits.values()].flatMap((limit) => {
@@ -161,12 +164,12 @@ function keyOf(uses: LoginUse[]): string {
   return keys.size === 1 ? ([...keys][0] ?? 'maxConnections') : 'maxConnections'
 }
 
-/** The API process has connections of its own, for previews. */
+/** The number of processes. The API process opens connections too, for previews. */
 function countOf(processes: Processes): number {
   return workersOf(processes) + 1
 }
 
-/** Where no worker runs, one will. */
+/** If no worker runs now, one worker is counted, because one will run. */
 function workersOf({ workers }: Processes): number {
   return Math.max(1, workers ?? 1)
 }

@@ -24,9 +24,9 @@ const ANSWER_TIMEOUT_MS = 5_000
 const HTTP_TIMEOUT_MS = 2_000
 
 /**
- * Tests every connection with its read credential, and reads whether the server of its write credential takes writes and gives the rights
- * that the actions of `plans` need, and whether the servers accept as many connections as `processes` may open. `own`: what the engine's own
- * database allows; its connections count too.
+ * Tests every connection with its read credential. Reads whether the server of the write credential accepts writes and grants the rights
+ * that the actions of `plans` need, and whether the servers accept as many connections as `processes` may open. `own`: the limits of the
+ * engine's own database, whose connections count too.
  */
 export async function doctorConnections(
   config: Pick<Config, 'connections'>,
@@ -96,7 +96,7 @@ function withPasswordWarning(connection: ConnectionConfig, result: TestResult): 
   return {
     ...result,
     warning: true,
-    detail: `${result.detail}; its password is a common word, which is hidden only in addresses and after names such as password`,
+    detail: `${result.detail}; its password is a common word, so it is hidden only in addresses and after names such as "password"`,
     fix: result.fix ?? 'set a random password: it is hidden in every text',
   }
 }
@@ -128,7 +128,7 @@ function withLimitations(detail: string, limitations: Limitation[]): TestResult 
   }
 }
 
-/** Files that are missing now may be there when an incident happens, so this is a warning. */
+/** Files that are missing now may exist when an incident happens, so missing files give only a warning. */
 async function testLogs(patterns: string[]): Promise<TestResult> {
   const found = await Promise.all(
     patterns.map(async (pattern) => ({ pattern, ...(await findLogFiles({ files: [pattern] })) })),
@@ -151,7 +151,7 @@ async function testLogs(patterns: string[]): Promise<TestResult> {
   }
 }
 
-/** A service that is down is a warning: runbooks exist for that, and the configuration is not at fault. */
+/** A service that is down gives only a warning, because runbooks exist for that case and the configuration is not the cause. */
 async function testHttp(targets: Targets, name: string): Promise<TestResult> {
   const target = await targets.http(name)
   try {

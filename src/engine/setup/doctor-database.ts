@@ -2,7 +2,7 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import type { Queryable } from '../../history/database.ts'
 import { SESSION_LIMITS } from './provision.ts'
 
-/** The settings of the engine's sessions in its own database, as `SHOW` prints them, and the role of these sessions. */
+/** The settings of the engine's sessions in the engine's database, as `SHOW` prints them, and the role of these sessions. */
 export interface DatabaseSettings {
   role: string
   settings: Record<string, string>
@@ -24,7 +24,7 @@ export async function readDatabaseSettings(db: Queryable): Promise<DatabaseSetti
   }
 }
 
-/** What should be changed in the settings of the engine's database; undefined when nothing should. */
+/** The changes that the settings of the engine's database need; undefined if they need none. */
 export function databaseSettingsFinding({ role, settings }: DatabaseSettings): Omit<DoctorFinding, 'name'> | undefined {
   const lost = DURABLE.filter((name) => settings[name] === 'off')
   if (lost.length > 0)

@@ -5,7 +5,7 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { nearest } from '../../core/nearest.ts'
 import type { Catalogue } from '../catalogue.ts'
 
-/** Whether each source of alerts has its secret, and whether there is a runbook for the incident type of each rule. */
+/** Checks whether each source of alerts has its secret, and whether the incident type of each rule has a runbook. */
 export function checkHooks(
   { hooks, alerts }: Pick<Config, 'hooks' | 'alerts'>,
   catalogue: Pick<Catalogue, 'byIncident'>,
@@ -24,7 +24,7 @@ export function checkHooks(
   const rules = alerts.flatMap(({ incident }, index): DoctorFinding[] => {
     if (types.includes(incident)) return []
     const suggestion = nearest(incident, types)
-    const detail = `no runbook is for incidents of type ${incident}: its alerts open nothing`
+    const detail = `there is no runbook for incidents of type ${incident}: alerts that match this rule open nothing`
     const fix = suggestion ? `did you mean ${suggestion}?` : 'name the incident type of a runbook'
     return [{ name: `alerts[${index}]`, ok: false, detail, fix }]
   })

@@ -5,11 +5,13 @@ import { openDatabase, type Database } from '../../history/database.ts'
 import { openEngineKeyring } from '../open-keyring.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
-/** Decisions that are read at most. */
+/** The maximum number of decisions that are read. */
 const MAX_DECISIONS = 5_000
 const MAX_NAMED = 5
 
-/** Finds the keys that decisions on open gates need and the configuration lacks, and says which former keys are still needed. */
+/**
+ * Finds the keys that verify decisions on open gates but are missing in the configuration, and reports which former keys are still needed.
+ */
 export async function doctorKeys(config: Pick<Config, 'database' | 'signing' | 'people'>): Promise<DoctorFinding[]> {
   const keyring = openEngineKeyring(config)
   const database = openDatabase(config.database.reveal(), {
@@ -32,7 +34,9 @@ interface Signed {
   gates: Set<string>
 }
 
-/** By public key, what it signed on gates that may still be applied. An empty key: the token does not name one. */
+/**
+ * For each public key, the gates that may still be applied and whose decisions it signed. The key is empty if a token does not name one.
+ */
 async function readSigners(
   database: Database,
   keyring: Keyring,
@@ -72,7 +76,12 @@ function missingKeys(signers: Map<string, Signed>): DoctorFinding[] {
 function formerKey(key: string, signed: Signed | undefined, complete: boolean): DoctorFinding {
   const name = 'former signing key'
   if (signed) return { name, ok: true, detail: `${key}: ${named(signed.gates)} ${needs(signed.gates)} it` }
-  if (!complete) return { name, ok: true, detail: `${key}: too many decisions to say whether an open gate needs it` }
+  if (!complete)
+    return {
+      name,
+      ok: true,
+      detail: `${key}: there are too many decisions to find out whether an open gate needs this key`,
+    }
   return {
     name,
     ok: true,

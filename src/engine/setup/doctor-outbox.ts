@@ -6,7 +6,7 @@ import { readOutbox, type OutboxState } from '../../history/outbox.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
 
-/** Reads which messages the channels have not accepted. */
+/** Reads which messages have not been accepted by their channels. */
 export async function doctorOutbox(config: Pick<Config, 'database'>): Promise<DoctorFinding[]> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
@@ -32,7 +32,7 @@ export function outboxFindings({ waiting, givenUp }: OutboxState): DoctorFinding
     ...givenUp.map(({ channel, messages, problem }) => ({
       name: `channel ${channel}`,
       ok: false,
-      detail: `did not get ${countOf(messages)} in the last 24 hours, and they are no longer sent: ${problem}`,
+      detail: `did not accept ${countOf(messages)} in the last 24 hours, and the engine no longer sends them: ${problem}`,
       fix: 'correct the address of the channel, or its secrets; "runbook show" names the messages of an incident',
     })),
   ]

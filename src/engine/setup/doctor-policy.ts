@@ -5,8 +5,8 @@ import type { PlanRemedy } from '../../core/plan.ts'
 import type { EngineCatalogue } from '../catalogue.ts'
 
 /**
- * Checks for each rule of the policy that enough people can satisfy it, that it matches a remedy, and that the authors
- * whom it excludes are known.
+ * Checks each rule of the policy: enough people can satisfy the rule, the rule matches a remedy, and the authors whom the rule excludes are
+ * known.
  */
 export function checkPolicy(config: Config, catalogue: EngineCatalogue): DoctorFinding[] {
   return config.policy.rules.map((rule) => {
@@ -44,8 +44,8 @@ function isMatched({ policy }: Config, rule: PolicyRule, { risk, actions }: Plan
 }
 
 /**
- * Why too few people can satisfy the rule; undefined if enough can. The members of an identity provider's groups are
- * unknown here. They have no registered keys, so only configured people can satisfy `signed`.
+ * The reason why too few people can satisfy the rule; undefined if enough can. Members of an identity provider's groups are not known here.
+ * They have no registered keys, so only people in the configuration can satisfy `signed`.
  */
 function whyTooFew({ people, oidc }: Config, { by, count, strength }: PolicyRule): string | undefined {
   if (oidc && strength === 'login') return undefined

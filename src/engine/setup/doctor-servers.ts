@@ -18,7 +18,7 @@ import {
 } from './doctor-connection-limits.ts'
 import { temporaryFileLimit } from './temporary-files.ts'
 
-/** What checks cannot see on a server, or what actions cannot do there, and how to change it. */
+/** What checks cannot see on a server or what actions cannot do there, and how to change that. */
 export interface Limitation {
   detail: string
   fix: string
@@ -28,17 +28,17 @@ export interface Limitation {
 export interface Needs {
   processes: Processes
   grants: ColumnGrant[]
-  /** Gets the connections that all processes may open with each login, to compare those of several connections with one server. */
+  /**
+   * Receives the number of connections that all processes may open with each login, so that the numbers of several connections with one
+   * server can be added.
+   */
   onUse(use: LoginUse): void
 }
 
 const TIMEOUT_MS = 3_000
-const PRIMARY = 'use the address of its primary'
+const PRIMARY = 'use the address of the primary server'
 
-/**
- * What the two logins of a PostgreSQL connection cannot see or do. Changes nothing. Throws if the read login cannot be
- * used.
- */
+/** Finds what the two logins of a PostgreSQL connection cannot see or do. Changes nothing. Throws if the read login cannot be used. */
 export async function postgresLimitations(
   targets: Targets,
   name: string,
@@ -49,18 +49,17 @@ export async function postgresLimitations(
   const found: Limitation[] = []
   if (read.replica)
     found.push({
-      detail: `the read login is of a replica, whose last change is ${read.lag ?? 'an unknown time'} old`,
+      detail: `the read login connects to a replica, whose last change is ${read.lag ?? 'an unknown time'} old`,
       fix: `accept that checks may see old data, or ${PRIMARY}`,
     })
   if (!read.monitor)
     found.push({
-      detail:
-        'the read login is not a member of pg_monitor, so statements and locks of other users are hidden from checks',
+      detail: 'the read login is not a member of pg_monitor, so checks cannot see statements and locks of other users',
       fix: 'GRANT pg_monitor TO the role of the read login',
     })
   if (read.hidden !== '')
     found.push({
-      detail: `row-level security hides rows of ${read.hidden} from the read login, so checks of them fail`,
+      detail: `row-level security hides rows of ${read.hidden} from the read login, so checks of these tables fail`,
       fix: 'create a policy FOR SELECT TO the role of the read login USING (true) on each of these tables',
     })
   if (read.fileLimit === undefined)
@@ -92,7 +91,7 @@ async function postgresWrite(
   const { replica, hiddenFromWrite: hidden, limits } = await readState(targets, name, 'write')
   onLimits(limits)
   return [
-    ...(replica ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }] : []),
+    ...(replica ? [{ detail: 'the write login connects to a replica, which refuses writes', fix: PRIMARY }] : []),
     ...(hidden.text === ''
       ? []
       : [
@@ -131,10 +130,7 @@ function missingRights(name: string, missing: string[]): Limitation[] {
   ]
 }
 
-/**
- * Reads in a transaction, so that this fails with a pooler that allows no transactions or sends each statement to
- * another server.
- */
+/** Reads within a transaction, so that the test fails if a pooler allows no transactions, or sends each statement to another server. */
 async function readState(targets: Targets, name: string, access: Access) {
   return withPostgres(await targets.postgres(name, access), async (client) => {
     await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
@@ -157,9 +153,7 @@ async function readState(targets: Targets, name: string, access: Access) {
   })
 }
 
-/**
- * What the two logins of a Redis connection cannot see or do. Changes nothing. Throws if the read login cannot be used.
- */
+/** Finds what the two logins of a Redis connection cannot see or do. Changes nothing. Throws if the read login cannot be used. */
 export async function redisLimitations(
   targets: Targets,
   name: string,
@@ -172,11 +166,11 @@ export async function redisLimitations(
   const found: Limitation[] = []
   const role = await roleOf(read)
   if (role === 'replica')
-    found.push({ detail: 'the read login is of a replica, so the number of workers is unknown', fix: PRIMARY })
+    found.push({ detail: 'the read login connects to a replica, so the number of workers is unknown', fix: PRIMARY })
   if (role === 'unknown')
     found.push({
       detail: 'the read login may not use INFO, so the number of workers is unknown and redis.info fails',
-      fix: 'allow INFO to the login',
+      fix: 'allow the login to use INFO',
     })
   // A login that may not use INFO is reported above.
   const sections = await Promise.all(['server', 'clients'].map((section) => read.redis.info(section).catch(() => '')))
@@ -189,7 +183,7 @@ export async function redisLimitations(
   if (refusal !== undefined)
     found.push({
       detail: `the number of workers is unknown: CLIENT LIST: ${refusal}`,
-      fix: 'allow CLIENT LIST to the login, if the server offers it',
+      fix: 'allow the login to use CLIENT LIST, if the server offers that command',
     })
   if (connection.write && isQueue)
     found.push(...(await writeLimitations(async () => redisWrite(name, await targets.bullmq(name, 'write')))))
@@ -199,7 +193,7 @@ export async function redisLimitations(
 async function redisWrite(name: string, write: BullmqTarget): Promise<Limitation[]> {
   return [
     ...((await roleOf(write)) === 'replica'
-      ? [{ detail: 'the write login is of a replica, which refuses writes', fix: PRIMARY }]
+      ? [{ detail: 'the write login connects to a replica, which refuses writes', fix: PRIMARY }]
       : []),
     ...missingRights(name, await missingCommands(write)),
   ]
@@ -218,7 +212,7 @@ async function refusalOf(command: () => Promise<unknown>): Promise<string | unde
   )
 }
 
-/** Reports a write login that cannot be used as a limitation and does not throw, because the checks work without it. */
+/** Reports a write login that cannot be used as a limitation. It does not throw, because checks work without the write login. */
 async function writeLimitations(read: () => Promise<Limitation[]>): Promise<Limitation[]> {
   try {
     return await read()

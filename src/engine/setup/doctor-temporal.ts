@@ -6,7 +6,10 @@ import { reasonOf } from './doctor-reason.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
 
-/** Checks Temporal, who else may reach it, and the workers of our queues; `polling` names them (`pid@host`), and is undefined where Temporal did not say so. Changes nothing. */
+/**
+ * Checks Temporal, who else can reach it, and the workers of the engine's queues. `polling` names the workers (`pid@host`); it is undefined
+ * if Temporal did not list them. Changes nothing.
+ */
 export async function doctorTemporal(
   config: Config,
   { workerExpected, start }: { workerExpected: boolean; start: string },
@@ -21,8 +24,8 @@ export async function doctorTemporal(
 }
 
 /**
- * Whether others can use Temporal. The workers check every call against the stored incident, but anybody who reaches a
- * server without authentication can stop incidents and read their histories.
+ * Whether anybody else can use Temporal. The workers check every call against the stored incident, but anybody who reaches a server without
+ * authentication can stop incidents and read their histories.
  */
 export function temporalFinding({
   address,
@@ -48,10 +51,7 @@ export function temporalFinding({
   }
 }
 
-/**
- * Search attributes that are missing give a warning: incidents run without them, but people cannot find incidents by
- * them in Temporal's UI.
- */
+/** Missing search attributes give only a warning: incidents run without them, but people cannot find incidents by them in Temporal's UI. */
 export function searchFindings({
   namespace,
   missingSearchAttributes: missing,
@@ -79,7 +79,7 @@ export function workerFinding(
       detail: `${workers.join(', ')} polls ${queues.map((one) => one.queue).join(', ')}`,
     }
   }
-  const detail = `no worker polls ${idle.join(', ')}: incidents wait until one runs`
+  const detail = `no worker polls ${idle.join(', ')}: incidents wait until a worker runs`
   const fix = `run ${start}, or only a worker: "runbook worker"`
   return expected
     ? { name: 'worker', ok: false, detail, fix }

@@ -8,10 +8,13 @@ import { readWorkers, REPORT_INTERVAL_MS, type KnownWorker } from '../../history
 
 const ANSWER_TIMEOUT_MS = 4_000
 const MAX_SILENT_MS = 3 * REPORT_INTERVAL_MS
-/** Older stalls are not reported. */
+/** Stalls before this time are not reported. */
 const SHOWN_MS = 24 * 3_600_000
 
-/** Reads which workers stood still, or stand still now, and which incidents wait for workers of another version. `polling`: those that poll Temporal, `pid@host`. */
+/**
+ * Finds workers that stood still or stand still now, and incidents that wait for workers of another version. `polling`: the workers that
+ * poll Temporal, as `pid@host`.
+ */
 export async function doctorWorkers(config: Pick<Config, 'database'>, polling: string[]): Promise<DoctorFinding[]> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
@@ -43,7 +46,7 @@ export function stallFindings(workers: KnownWorker[], polling: string[]): Doctor
   })
 }
 
-/** Incidents of another version whose workers run need nothing, and are not reported. */
+/** Incidents of another version are not reported while a worker of that version runs, because they continue. */
 export function versionFindings(versions: OtherVersion[]): DoctorFinding[] {
   return versions
     .filter(({ seenMs }) => seenMs === null || seenMs > MAX_SILENT_MS)
@@ -52,7 +55,7 @@ export function versionFindings(versions: OtherVersion[]): DoctorFinding[] {
       ok: true,
       warning: true,
       detail: `${incidents === 1 ? '1 open incident waits' : `${incidents} open incidents wait`} for a worker that runs plans of version ${version}; this version runs ${IR_VERSION}. Such a worker was ${seenMs === null ? 'not seen for days' : `last seen ${humanDuration(seenMs)} ago`}`,
-      fix: `start a worker of that version; ${humanDuration(GRACE_MS)} after the last one was seen, these incidents are closed as failed`,
+      fix: `start a worker of that version; ${humanDuration(GRACE_MS)} after the last worker of that version was seen, these incidents are closed as failed`,
     }))
 }
 

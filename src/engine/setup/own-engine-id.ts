@@ -4,7 +4,10 @@ import { engineId } from '../../history/engine-id.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
 
-/** The id of the engine whose database the configuration names; undefined if it cannot be read. Other checks report why. */
+/**
+ * The id of the engine whose database the configuration names; undefined if it cannot be read. Other checks of the doctor report the
+ * reason.
+ */
 export async function ownEngineId(options: {
   cwd: string
   env: Record<string, string | undefined>

@@ -61,7 +61,7 @@ export async function grantReading(p: Preparation, role: string): Promise<void> 
   const hasMonitor = await attempt(
     p,
     `GRANT pg_monitor TO ${name}`,
-    `${role} is not a member of pg_monitor: statements and locks of other users are hidden from checks`,
+    `${role} is not a member of pg_monitor: checks cannot see statements and locks of other users`,
   )
   for (const schema of schemas) {
     const quoted = client.escapeIdentifier(schema)
@@ -88,8 +88,8 @@ export async function grantReading(p: Preparation, role: string): Promise<void> 
 }
 
 /**
- * Tries a statement that the administrator of a hosted server may not be allowed to run. A failure becomes a warning,
- * because the connection can be used without it.
+ * Tries a statement that the administrator of a hosted server may not be allowed to run. A failure becomes a warning, because the
+ * connection can be used without the statement.
  */
 async function attempt({ client, warnings }: Preparation, statement: string, otherwise: string): Promise<boolean> {
   await client.query('SAVEPOINT attempt')
@@ -142,7 +142,7 @@ export async function grantWriting({ client, did }: Preparation, role: string, g
     did.push(`${role}: no table, because no action of the runbooks changes one through this connection`)
 }
 
-/** Inserting into a table with a serial column needs a right on the column's sequence. */
+/** Inserting into a table with a serial column needs a right on the sequence of that column. */
 async function grantSequences(client: pg.Client, relation: string, name: string): Promise<void> {
   const found = await client.query<{ sequence: string }>(
     `SELECT format('%I.%I', nspname, relname) AS sequence

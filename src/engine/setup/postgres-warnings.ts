@@ -2,10 +2,7 @@ import type pg from 'pg'
 import { hiddenFromWrite } from '../../targets/row-security-writes.ts'
 import { securedTables, tableList } from '../../targets/row-security.ts'
 
-/**
- * Warnings about the prepared roles: rows that row-level security hides from them, and functions that give them rights
- * which nobody granted.
- */
+/** Warnings about the prepared roles: row-level security hides rows from them, or functions give them rights that nobody granted. */
 export async function postgresWarnings(client: pg.Client, diagnose: string, remediate?: string): Promise<string[]> {
   const found = [await definers(client, diagnose), await asRole(client, diagnose, () => hiddenRows(client, diagnose))]
   if (remediate)
@@ -30,8 +27,8 @@ async function asRole<T>(client: pg.Client, role: string, read: () => Promise<T>
 }
 
 /**
- * A warning about functions that the role may call and that run with their owner's rights, so that the role's own
- * rights do not limit them.
+ * A warning about functions that the role may call and that run with the rights of their owner, so that the rights of the role do not limit
+ * them.
  */
 async function definers(client: pg.Client, role: string): Promise<string | undefined> {
   const found = await client.query<{ signature: string }>(

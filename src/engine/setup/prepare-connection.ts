@@ -8,8 +8,8 @@ import { preparePostgres } from './prepare-postgres.ts'
 import { prepareRedis } from './prepare-redis.ts'
 
 /**
- * Creates the credentials of a connection: a read-only one, and, if the configuration has `write`, one with the rights
- * that the actions need. It can be repeated: rights are reset, and passwords that work are kept. Throws RunbookError.
+ * Creates the credentials of a connection: a read-only one, and, if the configuration has `write`, one with the rights that the actions
+ * need. Calling it again resets the rights and keeps the passwords that work. Throws RunbookError.
  */
 export async function prepareConnection(
   config: Pick<Config, 'connections'>,

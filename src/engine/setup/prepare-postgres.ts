@@ -12,7 +12,7 @@ import { postgresAddress, postgresConnectError, postgresUrl } from '../../target
 import { postgresWarnings } from './postgres-warnings.ts'
 import { heldByPublic, revocation, revokeFromPublic, type HeldByPublic } from './revoke-from-public.ts'
 
-/** The processes, workers and API, whose connections the roles allow. `doctor` says when there are more. */
+/** The number of processes (workers and API) whose connections the roles allow. `doctor` reports when there are more processes. */
 const PROCESSES = 5
 
 /**
@@ -66,7 +66,10 @@ export async function preparePostgres(
   }
 }
 
-/** Within the transaction of the grants, which is rolled back: what the server accepted so far, and what the later steps would do. */
+/**
+ * Describes, within the transaction of the grants, what the server accepted so far and what the later steps would do. The transaction is
+ * then rolled back.
+ */
 async function dryRun(
   p: Preparation,
   { ledger }: PostgresConnection,
@@ -92,12 +95,12 @@ async function dryRun(
   return { did, warnings, env: {} }
 }
 
-/** Other users of the database have the rights of PUBLIC too, so a person decides. */
+/** The rights of PUBLIC apply to other users of the database too, so a person decides about them. */
 async function askAndRevoke(p: Preparation, held: HeldByPublic[], { mayRevoke }: PrepareOptions): Promise<void> {
   if (held.length === 0) return
   if (await mayRevoke?.(held.map(revocation))) return revokeFromPublic(p, held)
   p.warnings.push(
-    `PUBLIC has rights in this database that the engine's logins have because of it: ${held.map(({ right }) => right).join('; ')}. They were not revoked`,
+    `the engine's logins have rights in this database that were granted to PUBLIC: ${held.map(({ right }) => right).join('; ')}. They were not revoked`,
   )
 }
 
@@ -122,7 +125,7 @@ async function requirePrimary({ client }: Preparation): Promise<void> {
   if (rows[0]?.replica)
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      'the admin address is of a read replica, on which no role can be created: use the address of its primary. Roles are replicated',
+      'the admin address belongs to a read replica, on which no role can be created: use the address of the primary server. Roles are replicated',
     )
 }
 

@@ -12,9 +12,9 @@ import type { PrepareOptions, PreparedConnection, WantedLogin } from './prepared
 const LOGIN_COMMANDS = ['auth', 'hello', 'ping', 'select', 'quit', 'info', 'client|setname', 'client|id']
 
 /**
- * The read user may use all reads on the given keys, and commands that inspect the server. `+@connection` would grant
- * CLIENT KILL, and `~` with `+eval` would allow writes inside scripts: hence `%R~` and single commands. PFCOUNT is
- * excluded, because it writes a cache although Redis lists it as a read.
+ * The read user may use all reads on the given keys, and commands that inspect the server. `+@connection` would grant CLIENT KILL, and `~`
+ * with `+eval` would allow writes inside scripts: so the rules use `%R~` and single commands. PFCOUNT is excluded because it writes a
+ * cache, although Redis lists it as a read.
  */
 const READ_RULES = '-@all +@read -@dangerous -@blocking -scan -randomkey -dbsize -pfcount'
   .split(' ')
@@ -89,8 +89,8 @@ function rulesOf(connection: BullmqConnection | RedisConnection, access: 'read' 
 }
 
 /**
- * Returns the rules that the server accepted. Redis before 7 has no key patterns for reading only, so there only the
- * list of commands keeps a read login from writing. It also has no rule for QUIT, which every user may use anyway.
+ * Returns the rules that the server accepted. Redis before 7 has no key patterns for reading only, so on these servers only the list of
+ * commands keeps a read login from writing. They also have no rule for QUIT, which every user may use anyway.
  */
 async function setUser(redis: Redis, rules: string[]): Promise<string[]> {
   try {
@@ -155,7 +155,7 @@ async function copyUsers(
   }
 }
 
-/** Users belong to the whole server, so the user's name contains the name of the queue or connection. */
+/** Users belong to the whole server, so a user's name contains the name of the queue or connection. */
 function userName(name: string, connection: BullmqConnection | RedisConnection, access: string): string {
   const queue = connection.kind === 'bullmq' ? `${connection.prefix}-${connection.queue}-` : ''
   return `runbook-${name}-${queue}${access}`.replace(/[^A-Za-z0-9._-]+/g, '-')
@@ -179,7 +179,7 @@ async function passwordFor(
 async function persist(admin: Redis, did: string[]): Promise<string[]> {
   const found = await admin.config('GET', 'aclfile').catch((error: unknown) => explainRedis(error))
   if (typeof found === 'string')
-    return [`it is not known whether the users are kept when Redis restarts: CONFIG GET: ${found}`]
+    return [`it is unknown whether the users are kept when Redis restarts: CONFIG GET failed: ${found}`]
   const [, file] = found as string[]
   if (!file)
     return [

@@ -7,25 +7,25 @@ export interface PrepareOptions {
   schemas?: string[]
   /** PostgreSQL: the columns that the runbooks' actions change and that their guards read. */
   grants?: ColumnGrant[]
-  /** Changes nothing. The answer says what would be done. */
+  /** If true, nothing is changed. The answer says what would be done. */
   dryRun?: boolean
   /**
-   * PostgreSQL: asked with a line for each right before rights are revoked from PUBLIC, because this affects every user of the database.
-   * Absent: nothing is revoked.
+   * PostgreSQL: called with one line for each right before rights are revoked from PUBLIC, because this affects every user of the database.
+   * If absent, nothing is revoked.
    */
   mayRevoke?(revocations: string[]): Promise<boolean>
 }
 
 export interface PreparedConnection {
-  /** The completed steps in order, as text for people. Contains no secret. */
+  /** The completed steps in order, as text for people. The text contains no secret. */
   did: string[]
   /** Steps that could not be done, and other facts that the administrator should know. */
   warnings: string[]
-  /** Variable → address with its password, for `.runbook/env`. Never print it. */
+  /** The variables for `.runbook/env`, each with an address that contains its password. Never print them. */
   env: Record<string, string>
 }
 
-/** A login to create: the variable for its address, and the current address, whose password is kept if it works. */
+/** A login to create: the variable that holds its address, and the present address. If the password in that address works, it is kept. */
 export interface WantedLogin {
   variable: string
   current: string | undefined

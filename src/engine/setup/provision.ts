@@ -23,8 +23,8 @@ export const SESSION_LIMITS = {
 } as const
 
 /**
- * Creates the engine's database with an owner and an application login, and migrates it. It can be repeated: with the
- * same passwords, the addresses stay valid. Different `names` allow several engines on one server.
+ * Creates the engine's database with an owner and an application login, and migrates the database. It can be called again: with the same
+ * passwords, the addresses stay valid. Different `names` allow several engines on one server.
  */
 export async function provisionEngineDatabase(
   superuserUrl: string,
@@ -77,7 +77,7 @@ export function newPassword(): string {
   return randomBytes(24).toString('base64url')
 }
 
-/** The password of an earlier URL, so that it can be kept. */
+/** The password in the URL of an earlier call, so that the password can be kept. */
 export function passwordIn(url: string | undefined): { owner?: string } | undefined {
   const password = url === undefined ? '' : decodeURIComponent(new URL(url).password)
   return password === '' ? undefined : { owner: password }

@@ -4,13 +4,15 @@ import { messageOf } from '../../core/errors.ts'
 interface PublicRight {
   /** The name of the right in messages. */
   what: string
-  /** SQL: whether the role `$1` has the right. Null where the server does not know the object. */
+  /** SQL that returns whether the role `$1` has the right; null if the server does not know the object. */
   isHeld: string
-  /** `REVOKE <right> FROM PUBLIC`, `GRANT <right> TO …` */
+  /** The statements `REVOKE <right> FROM PUBLIC` and `GRANT <right> TO …`. */
   right: string
 }
 
-/** A right of PUBLIC that our roles have because of it, and the other roles of the database that would get it in their own name. */
+/**
+ * A right that the engine's roles have only because PUBLIC has it, and the other roles of the database, which would get the right by name.
+ */
 export interface HeldByPublic {
   what: string
   right: string
@@ -18,8 +20,8 @@ export interface HeldByPublic {
 }
 
 /**
- * Every role has the rights of PUBLIC, and some of them can write: temporary tables, large objects, messages in the write-ahead log, on
- * old servers tables in `public`. Returns those that these roles have.
+ * Every role has the rights of PUBLIC, and some of these rights allow writing: temporary tables, large objects, messages in the write-ahead
+ * log, and on old servers tables in `public`. Returns the rights of this kind that the given roles have.
  */
 export async function heldByPublic(client: pg.Client, roles: string[]): Promise<HeldByPublic[]> {
   const database = await queryValue(client, 'SELECT quote_ident(current_database()) AS value')
@@ -56,7 +58,7 @@ export async function revokeFromPublic(
   }
 }
 
-/** For people, before and after it is done. */
+/** Describes the change for people, before and after it is made. */
 export function revocation({ what, right, others }: HeldByPublic): string {
   const kept = others.length > 0 ? `, granted to ${others.join(', ')}` : ''
   return `${what}: revoked from PUBLIC${kept} (${right})`
@@ -90,7 +92,7 @@ async function writeRights(client: pg.Client, database: string): Promise<PublicR
   ]
 }
 
-/** Quoted names of the roles that own or were granted anything in this database, except superusers and our own roles. */
+/** Quoted names of the roles that own or were granted anything in this database, except superusers and the engine's own roles. */
 async function rolesInDatabase(client: pg.Client, own: string[]): Promise<string[]> {
   const found = await client.query<{ role: string }>(
     `SELECT DISTINCT quote_ident(rolname) AS role

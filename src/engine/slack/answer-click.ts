@@ -33,7 +33,7 @@ const submission = z.object({
 })
 const interaction = z.discriminatedUnion('type', [click, submission])
 
-/** What a button is about. It comes back from Slack as the engine wrote it. */
+/** What a button is about. Slack sends this text back unchanged. */
 const buttonValue = z.strictObject({ gate: z.string().max(100), proposalDigest: digest })
 
 type Click = z.infer<typeof click>
@@ -42,10 +42,9 @@ type Target = z.infer<typeof buttonValue>
 const SLACK_ORIGIN = 'https://hooks.slack.com'
 
 /**
- * Does what a click in Slack asks for, as the person whom the configuration links to the Slack user, and answers that user
- * with the outcome. Returns after Slack has the answer, so that a process that dies before leaves the click visibly
- * unanswered. `request`: the id of the signed request; a request that is sent again decides nothing. Returns the body of
- * the answer to Slack.
+ * Does what a click in Slack asks for, as the person whom the configuration links to the Slack user, and answers that user with the
+ * outcome. Returns only after Slack has accepted the answer: if the process dies before that, the user sees that the click was not
+ * answered. `request`: the id of the signed request; a request that is sent again decides nothing. Returns the body of the answer to Slack.
  */
 export async function answerClick(engine: Engine, app: SlackApp, payload: unknown, request: string): Promise<object> {
   const read = interaction.safeParse(payload)
@@ -62,7 +61,7 @@ export async function answerClick(engine: Engine, app: SlackApp, payload: unknow
   }
   const { action_id: id, value } = sent.actions[0]!
   const button = BUTTONS.find((one) => one === id)
-  // A button that only opens a page is reported too.
+  // Slack reports a click on a button that only opens a page, too.
   if (button === undefined) return {}
   const target = targetOf(value ?? '')
   const text = await answerOf(engine, sent.user.id, (person) =>
@@ -74,12 +73,12 @@ export async function answerClick(engine: Engine, app: SlackApp, payload: unknow
   return {}
 }
 
-/** Runs `act` as the person of the Slack user. Every refusal becomes the answer. */
+/** Runs `act` as the person whom the configuration links to the Slack user. A refusal is returned as the answer. */
 async function answerOf(engine: Engine, slackUser: string, act: (person: Person) => Promise<string>): Promise<string> {
   const name = Object.entries(engine.config.people).find(([, { slack }]) => slack === slackUser)?.[0]
   const person = name === undefined ? undefined : engine.people[name]
   if (!person)
-    return `Nothing was done: no person in the configuration has the Slack user ${slackUser}. It belongs to "people", as "slack: ${slackUser}".`
+    return `Nothing was done: no person in the configuration has the Slack user ${slackUser}. Add "slack: ${slackUser}" to the person under "people" in runbook.config.yaml.`
   if (person.role === 'viewer') return `Nothing was done: ${person.name} has the role "viewer", which may only read.`
   try {
     return await act(person)
@@ -136,7 +135,7 @@ async function decideOn(
   return `${done} of ${target.gate} is recorded${still}.`
 }
 
-/** Throws `RUNBOOK_NOT_ALLOWED` if the gate cannot be decided with a button, whatever the message in Slack shows. */
+/** Throws `RUNBOOK_NOT_ALLOWED` if the gate cannot be decided with a button, even if the message in Slack still shows one. */
 async function requireButtons(engine: Engine, { gate }: Target): Promise<GateCard> {
   const card = await readCard(engine, gate)
   if (!card) throw new RunbookError('RUNBOOK_NOT_FOUND', `there is no gate ${gate}, or its proposal cannot be read`)
@@ -156,7 +155,7 @@ function targetOf(text: string): Target {
   return read.data
 }
 
-/** Answers a click. The address is in the signed request; it is refused all the same if it is not Slack's. */
+/** Sends the answer to a click. The address is part of the signed request, but it is refused if it is not an address of Slack. */
 async function answerTo(app: SlackApp, address: string, body: object): Promise<void> {
   const origin = URL.canParse(address) ? new URL(address).origin : undefined
   if (origin !== SLACK_ORIGIN && origin !== new URL(app.api).origin)

@@ -4,23 +4,23 @@ import { time } from './schema-parts.ts'
 
 const texts = z.record(z.string(), z.string())
 
-/** An alert as it was received last. */
+/** An alert with the content that was received last. */
 export const alertView = z
   .object({
     source: z.string(),
     fingerprint: z.string(),
     status: z.enum(['firing', 'resolved']),
-    /** Why it has no incident; null if it has one. */
+    /** Why the alert has no incident; null if it has one. */
     problem: z.string().nullable(),
     labels: texts,
     annotations: texts,
     url: z.string().nullable(),
-    /** Since when it fires, as the source says. */
+    /** Since when the alert fires, according to its source. */
     startsAt: time.nullable(),
     firstAt: time,
     lastAt: time,
     resolvedAt: time.nullable(),
-    /** How often it was received. */
+    /** How often the alert was received. */
     deliveries: z.int(),
   })
   .meta({ id: 'Alert' })
@@ -34,7 +34,7 @@ export const deliveryAnswer = z
         result: z.enum(ALERT_RESULTS),
         incident: z.string().optional(),
         occurrences: z.int().optional(),
-        /** Why nothing could be done with the alert. */
+        /** Why the alert could not be used. */
         problem: z.string().optional(),
       }),
     ),
@@ -43,7 +43,7 @@ export const deliveryAnswer = z
   })
   .meta({ id: 'DeliveryAnswer' })
 
-/** What would become of each alert of a delivery. */
+/** The result that each alert of a delivery would have. */
 export const alertExplanations = z
   .object({
     alerts: z.array(
@@ -57,7 +57,7 @@ export const alertExplanations = z
         runbook: z.string().nullable(),
         inputs: z.record(z.string(), z.any()).nullable(),
         key: z.string().nullable(),
-        /** The incident that it would join, or on which it would be counted. */
+        /** The incident that the alert would join, or on which it would be counted. */
         incident: z.string().nullable(),
       }),
     ),

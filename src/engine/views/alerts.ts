@@ -3,7 +3,7 @@ import type { Queryable } from '../../history/database.ts'
 import { isoTime } from './iso-time.ts'
 import type { AlertView } from './view-types.ts'
 
-/** The alerts with which nothing could be done, the latest first. */
+/** The alerts that could not be used, the latest first. */
 export async function listUnmatched(db: Queryable, limit: number): Promise<AlertView[]> {
   return (await readUnmatched(db, limit)).map(alertView)
 }

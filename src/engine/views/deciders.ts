@@ -6,7 +6,7 @@ import type { Queryable } from '../../history/database.ts'
 import type { Engine } from '../engine.ts'
 import { decidersOf } from '../people.ts'
 
-/** Who may decide on an open gate, by the rules by which a decision is accepted. */
+/** Who may decide on an open gate. The rules are those by which a decision is accepted. */
 export interface GateDeciders {
   /** Why the reader may not approve; null if they may. */
   mayNotApprove: string | null

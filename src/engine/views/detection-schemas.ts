@@ -5,28 +5,28 @@ import { time } from './schema-parts.ts'
 const sampleView = z.object({
   at: time,
   symptom: z.union([z.boolean(), z.literal('unreadable')]),
-  /** Why it could not be read. */
+  /** Why the symptom could not be read. */
   problem: z.string().nullable(),
-  /** Of the results of its checks together. */
+  /** The rows and bytes of all results of the sample's checks together. */
   rows: z.int(),
   bytes: z.int(),
 })
 
-/** A time during which the samples of a key showed the symptom. */
+/** An episode: a time during which the samples of a key showed the symptom. */
 export const episodeView = z
   .object({
     key: z.string(),
-    /** The first sample that showed the symptom, and the last one. */
+    /** The first sample and the last sample that showed the symptom. */
     firstAt: time,
     lastAt: time,
-    /** When enough samples in a row had shown it. */
+    /** When enough consecutive samples had shown the symptom. */
     confirmedAt: time.nullable(),
-    /** The sample that did not show it any more; null while the episode lasts. */
+    /** The first sample that no longer showed the symptom; null while the episode lasts. */
     endedAt: time.nullable(),
     samples: z.int(),
     state: z.enum(EPISODE_STATES),
     incident: z.string().nullable(),
-    /** When an alert of the same key was first seen to fire; null: none fired at any sample. */
+    /** When an alert of the same key was first found to be firing during a sample; null if none was firing at any sample. */
     alertAt: time.nullable(),
   })
   .meta({ id: 'Episode' })
@@ -34,18 +34,18 @@ export const episodeView = z
 export const detectorView = z
   .object({
     runbook: z.string(),
-    /** `not scheduled`: no worker has made the schedule yet. `overdue`: no sample for three intervals and a minute. */
+    /** `not scheduled`: no worker has created the schedule yet. `overdue`: no sample came for three intervals and a minute. */
     state: z.enum(['sampled', 'paused', 'not scheduled', 'overdue']),
     everyMs: z.int(),
-    /** Whether it opens no incidents; null if this API does not have the runbook. */
+    /** Whether the detection opens no incidents (shadow mode); null if this API does not have the runbook. */
     shadow: z.boolean().nullable(),
     paused: z.object({ person: z.string(), reason: z.string(), at: time }).nullable(),
     last: sampleView.nullable(),
     samples: z.int(),
     unreadable: z.int(),
-    /** How long the last samples took, at most 20 of them, the latest last. */
+    /** The durations of the last samples, at most 20, the latest last. */
     recentMs: z.array(z.int()),
-    /** The symptom is present. */
+    /** The episodes that are not over: the symptom is present. */
     episode: episodeView.nullable(),
   })
   .meta({ id: 'Detector' })
@@ -57,9 +57,9 @@ export const detectionReport = z
       z.object({
         runbook: z.string(),
         shadow: z.boolean(),
-        /** The latest first. */
+        /** The episodes, the latest first. */
         episodes: z.array(episodeView),
-        /** How many of them had no alert of the same key at any sample, and how many had one. */
+        /** How many episodes had no alert of the same key at any sample, and how many had one. */
         alone: z.int(),
         withAlert: z.int(),
         /** Incidents that alerts or people opened, during which detection did not see the symptom often enough. */

@@ -17,7 +17,7 @@ type Known = Pick<Engine, 'database' | 'catalogue'>
 
 const MAX_OPEN_EPISODES = 1_000
 
-/** The runbooks that are sampled, by name: those that a worker has reported, and those of this process. */
+/** The sampled runbooks, by name: those that a worker has reported, and those that this process has loaded. */
 export async function listDetectors({ database, catalogue }: Known): Promise<DetectorView[]> {
   const stored = new Map((await readDetectors(database)).map((one) => [one.runbook, one]))
   const episodes = new Map((await readOpenEpisodes(database, MAX_OPEN_EPISODES)).map((one) => [one.runbook, one]))
@@ -82,8 +82,8 @@ const MAX_EPISODES = 200
 const MAX_UNDETECTED = 50
 
 /**
- * What detection found, or would have opened in shadow mode, in the last `sinceMs`: for one runbook, or for all that have `detect`. Throws
- * `RUNBOOK_NOT_FOUND`.
+ * What detection found, or would have opened in shadow mode, in the last `sinceMs`. It covers one runbook, or all runbooks that have
+ * `detect`. Throws `RUNBOOK_NOT_FOUND`.
  */
 export async function reportDetection(
   { database, catalogue }: Known,

@@ -10,7 +10,7 @@ const COLUMNS = `place, name, kind, status, ref, parameters, body, truncated,
 
 type Row = Omit<EvidenceView, 'parameters' | 'body'> & { parameters: string; body: string }
 
-/** What the list of an incident's evidence holds about one stored result: everything except the content. */
+/** An entry in the list of an incident's evidence: everything about one stored result except its content. */
 export interface EvidenceEntry {
   place: string
   bytes: number
@@ -26,7 +26,7 @@ export async function listEvidence(db: Queryable, incident: string): Promise<Evi
   return found.rows
 }
 
-/** The limit in bytes for the results that are in memory at a time. A single larger result is still read. */
+/** The limit in bytes for the results that are in memory at the same time. A single result that is larger is still read. */
 const BATCH_BYTES = 1_000_000
 
 /** Reads the listed evidence in batches, in the same order. */
@@ -70,7 +70,7 @@ function evidenceOf(row: Row): EvidenceView {
 
 const MAX_SHOWN = 1_000
 
-/** A stored text that is no JSON object, because somebody changed it, is shown unchanged as text. */
+/** A stored text that is not a JSON object, because somebody changed it, is shown unchanged as text. */
 function shown(stored: string): JsonObject {
   return readStoredObject(stored) ?? { unreadable: cutText(stored, MAX_SHOWN) }
 }

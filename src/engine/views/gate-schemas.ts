@@ -83,14 +83,14 @@ export const gateView = z
     state: gateState,
     openedAt: time,
     expiresAt: time,
-    /** Until when the remedy may begin, if it is approved; null before that. */
+    /** Until when the remedy may begin after the approval; null before the approval. */
     validUntil: time.nullable(),
     required: z.int(),
     groups: z.array(z.string()),
     auto: z.boolean(),
     why: z.string().nullable(),
     decisions: z.array(decisionView),
-    /** What would keep the remedy from some targets if it were approved now. Empty once the gate is decided. */
+    /** The reasons that would keep the remedy from some targets if it were approved now. Empty once the gate is decided. */
     obstacles: z.array(
       z.object({
         reason: z.enum(['cooldown', 'limit', 'busy']),

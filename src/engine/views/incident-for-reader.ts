@@ -9,12 +9,12 @@ import { timelineEntry } from './timeline.ts'
 import { trackRecord, type TrackRecord } from './track-record.ts'
 import type { GateView, IncidentView, TimelineEntry } from './view-types.ts'
 
-/** An incident as one person sees it, read in one snapshot. */
+/** An incident as it is shown to one person, read in one snapshot. */
 export interface IncidentForReader {
   view: IncidentView
-  /** The gate that waits for decisions; undefined if none does. */
+  /** The gate that waits for decisions; undefined if no gate waits. */
   open: OpenGateForReader | undefined
-  /** The last events, oldest first, and how many earlier ones there are. */
+  /** The last events, oldest first, and the number of earlier events. */
   timeline: TimelineEntry[]
   earlier: number
 }
@@ -27,7 +27,7 @@ export interface OpenGateForReader {
   record: TrackRecord
 }
 
-/** Throws `RUNBOOK_NOT_FOUND`. */
+/** Reads the incident. Throws `RUNBOOK_NOT_FOUND`. */
 export async function incidentForReader(
   engine: Pick<Engine, 'database' | 'people' | 'config'>,
   id: string,

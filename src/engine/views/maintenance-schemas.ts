@@ -1,22 +1,22 @@
 import { z } from 'zod'
 import { time } from './schema-parts.ts'
 
-/** A time in which alerts and detection open nothing. */
+/** A maintenance window: a time in which alerts and detection open no incidents. */
 export const maintenanceView = z
   .object({
-    /** Null for a recurring window of the configuration. */
+    /** The id of the window; null for a recurring window of the configuration. */
     id: z.string().nullable(),
-    /** When a recurring window begins; null for one that a person started. */
+    /** The times at which a recurring window begins; null for a window that a person started. */
     recurs: z.string().nullable(),
-    /** What it covers; both are null if it covers everything. */
+    /** The runbook or connection that the window covers; both are null if it covers everything. */
     runbook: z.string().nullable(),
     connection: z.string().nullable(),
     reason: z.string(),
     person: z.string().nullable(),
-    /** Of the window that is active or comes next. */
+    /** When the window that is active or comes next begins and ends. */
     startsAt: time,
     endsAt: time,
-    /** Who ended it early. */
+    /** The person who ended the window early. */
     endedBy: z.string().nullable(),
     isActive: z.boolean(),
   })
@@ -25,9 +25,9 @@ export const maintenanceView = z
 export const maintenanceList = z
   .object({
     maintenance: z.array(maintenanceView),
-    /** Alerts that fire and open their incidents when their maintenance ends. */
+    /** The alerts that still fire and open their incidents when their maintenance window ends. */
     heldAlerts: z.int(),
-    /** Runbooks whose symptom is present and that open an incident when their maintenance ends. */
+    /** The runbooks whose symptom is present and that open an incident when their maintenance window ends. */
     heldEpisodes: z.int(),
   })
   .meta({ id: 'MaintenanceList' })

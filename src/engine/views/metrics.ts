@@ -5,7 +5,7 @@ import { snapshot, type Database, type Queryable } from '../../history/database.
 import { readControls } from '../../gate/controls.ts'
 import { readRecentWorkers, RUNS_MS } from '../../history/workers.ts'
 
-/** A metric of the installation: what the engine's database says at one moment, over all processes. */
+/** A metric of the installation: a value in the engine's database at one moment, for all processes together. */
 export interface Metric {
   name: string
   help: string
@@ -14,7 +14,9 @@ export interface Metric {
   samples: { labels: Record<string, string>; value: number }[]
 }
 
-/** Everything that a monitoring system can ask of the engine. Throws if the engine's database cannot be read: no value is made up. */
+/**
+ * Everything that a monitoring system can ask the engine. Throws if the engine's database cannot be read, because no value may be invented.
+ */
 export async function readMetrics(database: Database): Promise<Metric[]> {
   return snapshot(database, async (db) => [
     await openIncidents(db),
@@ -64,11 +66,16 @@ async function outages(db: Queryable): Promise<Metric[]> {
   return [
     gauge(
       'runbook_outage_incidents',
-      'Incidents that wait for a connection that is down. Connections for which none waits have no sample.',
+      'Incidents that wait for a connection that is down. Connections that no incident waits for have no sample.',
       by('incidents'),
       ['connection'],
     ),
-    gauge('runbook_outage_longest_seconds', 'Longest of these waits.', by('longestSeconds'), ['connection']),
+    gauge(
+      'runbook_outage_longest_seconds',
+      'Longest time for which an incident has waited for this connection.',
+      by('longestSeconds'),
+      ['connection'],
+    ),
   ]
 }
 
@@ -90,7 +97,12 @@ async function undelivered(db: Queryable): Promise<Metric[]> {
       by('count'),
       ['channel'],
     ),
-    gauge('runbook_undelivered_oldest_seconds', 'Age of the oldest of these messages.', by('oldest'), ['channel']),
+    gauge(
+      'runbook_undelivered_oldest_seconds',
+      'Age of the oldest message that this channel has not accepted yet.',
+      by('oldest'),
+      ['channel'],
+    ),
     gauge(
       'runbook_given_up_messages',
       'Messages of the last day that a channel did not accept and that are no longer sent.',
@@ -106,7 +118,7 @@ async function activeControls(db: Queryable): Promise<Metric> {
   return gauge('runbook_control_on', help, samples, ['control'])
 }
 
-/** Each worker reports to the database every few seconds, so that it needs no port of its own. */
+/** Each worker reports to the database every few seconds, so a worker needs no port. */
 async function workers(db: Queryable): Promise<Metric[]> {
   // Workers that ended long ago are left out, because the name of each start of a worker is a label.
   const known = await readRecentWorkers(db)

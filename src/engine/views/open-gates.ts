@@ -5,7 +5,7 @@ import { summaryOf } from './list.ts'
 import { gateView } from './show.ts'
 import type { OpenGate } from './view-types.ts'
 
-/** The list of open gates has at most this many. Further gates can be seen at their incidents. */
+/** The maximum length of the list of open gates. Further gates are shown with their incidents. */
 const MAX_GATES = 200
 
 /** At most 200 gates of open incidents that wait for decisions, newest first. `unreadable` has the ids of the gates that cannot be shown. */

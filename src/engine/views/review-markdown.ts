@@ -48,7 +48,7 @@ function headLines({ head, events, acknowledged }: ReviewParts): string[] {
     `| Acknowledged | ${acknowledged ? `${acknowledged.at}, after ${human(head.timeToAcknowledgeMs)}: ${inline(acknowledged.person)} ${acknowledged.how}` : 'no'} |`,
     `| Closed | ${incident.closedAt ?? 'not yet'} |`,
     `| Time to resolve | ${head.timeToResolveMs === null ? 'not resolved' : human(head.timeToResolveMs)} |`,
-    `| History | ${head.chainFaults.length === 0 ? `${events} events, chain intact` : `**chain broken**: ${inline(head.chainFaults.join('; '))}`} |`,
+    `| History | ${head.chainFaults.length === 0 ? `${events} events, the chain of events is intact` : `**chain broken**: ${inline(head.chainFaults.join('; '))}`} |`,
     '',
     ...incident.rounds.flatMap(roundLines),
     ...afterLines(head),
@@ -64,7 +64,7 @@ function roundLines(round: RoundView): string[] {
     ...(round.causes.length === 0
       ? ['No cause was evaluated: the symptom was gone, or the round ended earlier.', '']
       : []),
-    ...(round.looks > 1 ? [`**Looked again** ${lookedAgain(round.looks)}: what follows is the last result`, ''] : []),
+    ...(round.looks > 1 ? [`**The checks ran again** ${lookedAgain(round.looks)}: the last results follow`, ''] : []),
     ...(holding.length > 0
       ? [
           '**Causes that hold**',
@@ -123,7 +123,7 @@ function gateLines(gate: GateView, round: RoundView): string[] {
   ]
 }
 
-/** The lines about approved targets that the remedy was not applied to. */
+/** The lines about approved targets to which the remedy was not applied. */
 function notApplied(gate: GateView, { targets }: RoundView): string[] {
   const skipped = targets.filter(({ state }) => state === 'skipped')
   if (gate.state !== 'approved' || skipped.length === 0) return []

@@ -13,7 +13,7 @@ import type { DeviationView, EvidenceView, Review, TimelineEntry } from './view-
 type Note = Review['notes'][number]
 type List<T> = AsyncIterable<T> | Iterable<T>
 
-/** A review whose long parts are read while they are sent, so that no process holds a whole review in memory. */
+/** A review whose long parts are read while they are being sent, so that no process holds a whole review in memory. */
 export interface ReviewParts {
   head: Omit<Review, 'timeline' | 'evidence' | 'notes'>
   events: number
@@ -46,7 +46,7 @@ export async function reviewIncident(database: Database, id: string): Promise<Re
 }
 
 interface Head extends Pick<ReviewParts, 'head' | 'acknowledged'> {
-  /** Where the long parts end: the last event, the list of evidence, and the last note. */
+  /** The positions at which the long parts end: the last event, the list of evidence, and the last note. */
   upTo: number
   places: EvidenceEntry[]
   lastNote: string
@@ -85,7 +85,7 @@ async function* readTimeline(db: Queryable, id: string, upTo: number): AsyncGene
   for await (const events of readEventsInBatches(db, id, upTo)) yield* events.map(timelineEntry)
 }
 
-/** A note has up to 10,000 characters, so only this many are read at a time. */
+/** How many notes are read at a time, because a note has up to 10,000 characters. */
 const NOTES_AT_ONCE = 50
 
 async function* readNotes(db: Queryable, id: string, last: string): AsyncGenerator<Note> {

@@ -16,16 +16,16 @@ const inputSpec = schemaOf<InputSpec>(
   }),
 )
 
-/** A version of a runbook, which incidents ran by or which is loaded. */
+/** A version of a runbook that incidents used or that is loaded now. */
 export const runbookVersion = z
   .object({
     planDigest: digest,
-    /** When the first incident ran by it; null: none did. */
+    /** When the first incident used this version; null if none did. */
     firstUsedAt: time.nullable(),
     incidents: z.int(),
-    /** Who changed it last, where the policy asks for it and git knows it. */
+    /** Who changed the version last. It is known only if the policy asks for authors and git knows the author. */
     authors: z.array(z.string()),
-    /** New incidents run by this version. */
+    /** Whether new incidents use this version. */
     loaded: z.boolean(),
   })
   .meta({ id: 'RunbookVersion' })

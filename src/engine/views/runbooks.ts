@@ -19,7 +19,7 @@ export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookVi
     .sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** Whether the loaded runbook is still the plan that the incident runs by. */
+/** Whether the loaded runbook is still the same as the plan of the incident. */
 export function runbookNow(
   { byName }: Catalogue,
   { runbook, planDigest }: Pick<IncidentSummary, 'runbook' | 'planDigest'>,
@@ -29,7 +29,7 @@ export function runbookNow(
   return loaded.planDigest === planDigest ? 'same' : 'changed'
 }
 
-/** The versions of a runbook that incidents ran by, and the loaded one; newest first. Throws `RUNBOOK_NOT_FOUND`. */
+/** The versions of a runbook that incidents used, and the version that is loaded now; newest first. Throws `RUNBOOK_NOT_FOUND`. */
 export async function runbookVersions(
   { database, catalogue }: Pick<Engine, 'database' | 'catalogue'>,
   name: string,

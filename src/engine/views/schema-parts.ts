@@ -9,7 +9,7 @@ import type { JsonObject } from '../../core/json.ts'
  * annotated with it, so that the compiler compares both. Only the HTTP layer imports the schemas at run time.
  */
 
-/** ISO 8601, UTC. */
+/** A time in ISO 8601, UTC. */
 export const time = z.string().meta({ format: 'date-time' })
 
 export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), z.any())

@@ -28,13 +28,13 @@ export async function showIncident(database: Database, id: string): Promise<Inci
   return snapshot(database, (db) => incidentView(db, id))
 }
 
-/** Like `showIncident`, but reads in the caller's snapshot. */
+/** Like `showIncident`, but reads in the snapshot of the caller. */
 export async function incidentView(db: Queryable, id: string): Promise<IncidentView> {
   const incident = await readIncident(db, id)
   const events = await readEvents(db, id)
   const { gates, unreadable } = await readShownGates(db, id)
-  // Only rounds that have events or gates are shown. Counting up to the highest number could take for ever, because a
-  // row that somebody changed may hold any number.
+  // Only rounds that have events or gates are shown. Counting up to the highest number could take for ever, because somebody may have
+  // changed a row to hold any number.
   const numbers = [...events.flatMap(({ place }) => roundOf(place ?? '') ?? []), ...gates.map((gate) => gate.round)]
   const inOrder = [...new Set(numbers)].toSorted((a, b) => a - b)
   const rounds: RoundView[] = []
@@ -68,12 +68,12 @@ function withInstructions(step: ManualStep, gates: GateRow[]): IncidentView['man
   const { instructions, form } = action?.with ?? {}
   return {
     ...step,
-    instructions: visibleText(instructions ?? 'its instructions cannot be read'),
+    instructions: visibleText(instructions ?? 'the instructions of this step cannot be read'),
     form: isJsonObject(form) ? textValues(form) : {},
   }
 }
 
-/** Each value as one text. */
+/** Each value as one line of text. */
 function textValues(values: JsonObject): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, visibleText(value)]))
 }
@@ -88,7 +88,7 @@ async function roundView(
 ): Promise<RoundView> {
   const events = all.filter(({ place }) => place !== null && roundOf(place) === round)
   const effects = gate ? await readEffects(db, gate.id) : []
-  // Where a round looked again, its last look is shown.
+  // If the diagnosis of a round ran several times, only the checks of the last run are shown.
   const look = events.map(({ place }) => lookOf(place)).findLast((one) => one !== undefined)
   const findings = events.find((event) => event.kind === 'findings')?.data.findings
   const verdict = events.find((event) => event.kind === 'verified')
@@ -109,7 +109,7 @@ async function roundView(
   }
 }
 
-/** Of a check in the diagnosis: the number of the look, from 1 on. */
+/** For a check of the diagnosis, the number of the run of the diagnosis in its round, from 1 on. */
 function lookOf(place: string | null): number | undefined {
   const stage = place === null ? undefined : parseCheckPlace(place)?.stage
   return stage?.at === 'diagnose' ? (stage.look ?? 1) : undefined

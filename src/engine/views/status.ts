@@ -18,23 +18,23 @@ import type { DetectorView } from './view-types.ts'
 export interface ConnectionStatus {
   name: string
   kind: string
-  /** Null: no incident waits for it. That does not say that it answers. */
+  /** Null if no incident waits for the connection. This does not mean that the connection answers. */
   waiting: { incidents: number; since: string; why: string } | null
 }
 
-/** The state of the engine and of what it needs. */
+/** The state of the engine and of the systems that it needs. */
 export interface Status {
   freeze: Control | null
-  /** Permits that were granted and may still lead to an effect. A freeze does not revoke them. */
+  /** The permits that were granted and may still lead to an effect. A freeze does not revoke them. */
   inFlight: PermitInFlight[]
-  /** Open breakers. */
+  /** The breakers that are open. */
   breakers: Control[]
   workers: (KnownWorker & { runs: boolean })[]
   /** The version of plans that this process compiles. */
   irVersion: number
-  /** Open incidents with plans of another version. */
+  /** The number of open incidents with plans of another version. */
   otherVersions: OtherVersion[]
-  /** The files that this process uses; other processes may use others. */
+  /** The files that this process uses. Other processes may use other files. */
   files: FileStatus
   connections: ConnectionStatus[]
   /** The runbooks whose symptom is sampled. */
@@ -72,7 +72,7 @@ export async function readStatus(engine: StatusEngine): Promise<Status> {
 
 const TEMPORAL_TIMEOUT_MS = 2_000
 
-/** Why Temporal does not answer; null if it does. */
+/** The reason why Temporal does not answer; null if it does. */
 export function temporalProblem({ temporal }: Pick<Engine, 'temporal'>): Promise<string | null> {
   return withTimeout(TEMPORAL_TIMEOUT_MS, () => temporal.connection.workflowService.getSystemInfo({})).then(
     () => null,

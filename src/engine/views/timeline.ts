@@ -36,7 +36,7 @@ function sentence(event: StoredEvent): string {
   // shown unchanged.
   if (event.kind !== 'unreadable') return sentenceOf(event)
   const stored = `${event.recordedKind} ${JSON.stringify(event.data)}`
-  return event.reason === 'unknown kind' ? stored : `cannot be read: ${stored}`
+  return event.reason === 'unknown kind' ? stored : `this event cannot be read; its stored text is: ${stored}`
 }
 
 function sentenceOf<K extends EventKind>({ kind, data, ...about }: EventBody<K> & About): string {
@@ -82,7 +82,7 @@ const SENTENCES: Sentences = {
   manual: ({ action, target, until }) =>
     `${action} on ${target} waits for a person until ${until}; report it with "runbook done"`,
   stopped: ({ reason }) => `stopped: ${reason}`,
-  again: ({ why, inMs }) => `${why}: looks again in ${humanDuration(inMs)}, before the incident is escalated`,
+  again: ({ why, inMs }) => `${why}: the checks run again in ${humanDuration(inMs)}, before the incident is escalated`,
   unexpected: ({ action, target, detail }) => `${action} on ${target}: ${detail}`,
   permit: ({ target, lease, fence }) => `permit for ${target} (lease ${lease}, fence ${fence})`,
   effect: ({ action, target, result, detail }) => `${action} on ${target}: ${result}${detail ? `, ${detail}` : ''}`,
@@ -110,7 +110,7 @@ const SENTENCES: Sentences = {
 
 const MAX_SHOWN_LABELS = 6
 
-/** The labels beside the alert's name: ` (queue=emails, severity=page)`. */
+/** The other labels of the alert, after its name: ` (queue=emails, severity=page)`. */
 function labelsText(labels: Record<string, string>): string {
   const others = Object.entries(labels).filter(([name]) => name !== 'alertname')
   const shown = others.slice(0, MAX_SHOWN_LABELS).map(([name, value]) => `${name}=${value}`)
@@ -128,10 +128,10 @@ function deliveryText({ of, channel, result, tookMs }: EventData['delivery']): s
   const why = result.replace(/^not (?:delivered|sent): /, '')
   return result.startsWith('not sent')
     ? `${what} was not sent to ${channel}: ${why}`
-    : `${channel} did not get ${what}, which is no longer sent: ${why}`
+    : `${channel} did not accept ${what}, which is no longer sent: ${why}`
 }
 
-/** The recipients; for those that were not notified, also the reason. */
+/** The recipients, each with the reason if it was not notified. */
 function recipientsText({ to, notified }: EventData['escalation']): string {
   return to
     .map((name) => {

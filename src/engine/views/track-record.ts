@@ -4,23 +4,23 @@ import type { GateRow } from '../../gate/gates.ts'
 import type { Queryable } from '../../history/database.ts'
 import { isoTime } from './iso-time.ts'
 
-/** How a remedy did before, in at most its last 20 uses. */
+/** The results of a remedy in its last uses, at most 20. */
 export interface TrackRecord {
   uses: number
-  /** Uses whose verification had a result, and how many of these were healthy afterwards. */
+  /** The number of uses whose verification had a result, and the number of these that were healthy afterwards. */
   verified: number
   healthy: number
-  /** From the first permit to the verification, of the healthy uses; null if there are none. */
+  /** The median time of the healthy uses from the first permit to the verification; null if there are none. */
   medianMs: number | null
   lastUsedAt: string | null
   /** The latest incident in which the remedy did not help. */
   lastFailure: string | null
-  /** The proposed targets that the remedy was never applied to. Empty for a remedy without targets. */
+  /** The proposed targets to which the remedy was never applied. Empty for a remedy without targets. */
   newTargets: string[]
 }
 
 const MAX_USES = 20
-/** A use has one permit for each target, at most `maxTargets`. */
+/** The maximum number of permits of one use: one for each target, at most `maxTargets`. */
 const MAX_PERMITS = 500
 
 export async function trackRecord(db: Queryable, runbook: string, gate: GateRow): Promise<TrackRecord> {
@@ -42,12 +42,12 @@ export async function trackRecord(db: Queryable, runbook: string, gate: GateRow)
 interface Use {
   incident: string
   at: Date
-  /** Whether the verification held; undefined if there was none. */
+  /** Whether the condition of the verification held; undefined if there was no verification. */
   held: boolean | undefined
   tookMs: number
 }
 
-/** The last uses, latest first. */
+/** The last uses, the latest first. */
 async function readUses(db: Queryable, remedy: string): Promise<Use[]> {
   const found = await db.query<{ incident: string; at: Date; body: string | null; verifiedAt: string | null }>(
     `WITH latest AS (SELECT gate, issued_at FROM runbook.permits WHERE remedy = $1 ORDER BY issued_at DESC LIMIT $2),
@@ -65,7 +65,7 @@ async function readUses(db: Queryable, remedy: string): Promise<Use[]> {
   }))
 }
 
-/** Whether the verification held. Undefined if the remedy has no verification, or if somebody changed the event. */
+/** Whether the condition of the verification held. Undefined if the remedy has no verification, or if somebody changed the event. */
 function heldIn(body: string): boolean | undefined {
   const event = parseEvent(body)
   return event.kind === 'verified' && !event.data.unseen ? event.data.held : undefined

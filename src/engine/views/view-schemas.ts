@@ -42,13 +42,13 @@ const summaryFields = {
   requester: z.string(),
   parent: z.string().nullable(),
   occurrences: z.int(),
-  /** The workflow's id in Temporal. */
+  /** The id of the incident's workflow in Temporal. */
   workflowId: z.string(),
   openedAt: time,
   acknowledgedAt: time.nullable(),
   acknowledgedBy: z.string().nullable(),
   claimedBy: z.string().nullable(),
-  /** True if a person cancelled the incident, which ends after the target that the remedy is being applied to. */
+  /** True if a person cancelled the incident. It ends after the target to which the remedy is being applied. */
   cancelling: z.boolean(),
   closedAt: time.nullable(),
   /** The connections that are down and that the incident waits for, each with the end of the wait. */
@@ -74,7 +74,7 @@ export const checkView = z.object({
   truncated: z.boolean(),
   error: z.string().nullable(),
   durationMs: z.number(),
-  /** Digest of the evidence: `GET /v1/incidents/{id}/evidence/{ref}`. */
+  /** The digest of the evidence: `GET /v1/incidents/{id}/evidence/{ref}`. */
   ref: z.string(),
 })
 
@@ -91,12 +91,12 @@ const finding = schemaOf<Finding>(
 export const roundView = z
   .object({
     round: z.int(),
-    /** Of the last look. */
+    /** The checks of the last run of the diagnosis in this round. */
     checks: z.array(checkView),
-    /** How often the round looked: more than once if no known cause held. */
+    /** How often the diagnosis ran in this round: more than once if no known cause held. */
     looks: z.int(),
     causes: z.array(finding),
-    /** The name of the proposed remedy; null where none was proposed. */
+    /** The name of the proposed remedy; null if none was proposed. */
     remedy: z.string().nullable(),
     gate: gateView.nullable(),
     targets: z.array(
@@ -114,13 +114,13 @@ export const roundView = z
         result: effectResult,
         detail: z.string(),
         at: time,
-        /** What a person answered to the form of a manual step. */
+        /** The answers of a person to the form of a manual step. */
         answers: z.record(z.string(), z.string()).optional(),
       }),
     ),
-    /** null: not verified yet, the remedy has no verification, or nothing was applied. */
+    /** Whether the remedy was verified; null if it was not verified yet, has no verification, or nothing was applied. */
     verified: z.boolean().nullable(),
-    /** The remedy was carried out and has no checks to verify it. */
+    /** Whether the remedy was applied and has no checks to verify it. */
     unverifiable: z.boolean(),
   })
   .meta({ id: 'Round' })
@@ -132,21 +132,21 @@ export const control = schemaOf<Control>(
   }),
 )
 
-/** What `show` prints, and `GET /v1/incidents/{id}` answers. */
+/** What `runbook show` prints and `GET /v1/incidents/{id}` answers. */
 export const incidentView = z
   .object({
     ...summaryFields,
     manualSteps: z.array(
       summaryFields.manualSteps.element.extend({
         instructions: z.string(),
-        /** The questions to answer, by name. */
+        /** The questions of the step's form, by name. */
         form: z.record(z.string(), z.string()),
       }),
     ),
     rounds: z.array(roundView),
     /** The first 50 alerts of monitoring systems that opened or joined the incident. */
     alerts: z.array(alertView),
-    /** The controls that block its remedies now: the freeze, and open breakers of the connections of its last proposal. */
+    /** The controls that block the remedies of the incident now: the freeze, and open breakers of the connections in its last proposal. */
     controls: z.array(control),
     /** Messages about the incident that a channel has not accepted. */
     undelivered: z.array(
@@ -157,7 +157,7 @@ export const incidentView = z
         attempts: z.int(),
         since: time,
         problem: z.string(),
-        /** Whether it is not sent any more. */
+        /** Whether the engine has given up sending the message. */
         givenUp: z.boolean(),
       }),
     ),
@@ -172,7 +172,7 @@ export const timelineEntry = z
     actor: z.string(),
     kind: z.string(),
     place: z.string().nullable(),
-    /** One sentence. */
+    /** The event as one sentence. */
     text: z.string(),
     data: jsonObject,
   })
@@ -186,7 +186,7 @@ export const evidenceView = z
     status: checkStatus,
     ref: z.string(),
     parameters: jsonObject,
-    /** `{result: …}`, or `{error: …}`. */
+    /** The result as `{result: …}`, or the error as `{error: …}`. */
     body: jsonObject,
     truncated: z.boolean(),
     at: time,
@@ -219,7 +219,7 @@ export const review = z
     /** Milliseconds; null where it never happened. */
     timeToAcknowledgeMs: z.number().nullable(),
     timeToResolveMs: z.number().nullable(),
-    /** What the verification of the incident's event chain found: empty when the chain is intact. */
+    /** The faults that the verification of the incident's event chain found; empty if the chain is intact. */
     chainFaults: z.array(z.string()),
   })
   .meta({ id: 'Review' })
@@ -247,7 +247,7 @@ export const effectView = schemaOf<Effect>(
     .meta({ id: 'Effect' }),
 )
 
-/** A gate that waits for decisions, and the incident that it belongs to. */
+/** A gate that waits for decisions, and the incident to which it belongs. */
 export const openGate = z.object({
   incident: z.string(),
   type: z.string(),
@@ -256,24 +256,27 @@ export const openGate = z.object({
   gate: gateView,
 })
 
-/** Which version of the files the API uses. */
+/** The version of the files that the API uses. */
 export const fileStatus = schemaOf<FileStatus>(
   z
     .object({
       loadedAt: time.meta({ description: 'When the runbooks and the configuration in use were read.' }),
       problems: z.array(z.string()).meta({
         description:
-          'Errors in the files as they are now, because of which an older version is in use. Empty: the files are in use.',
+          'Errors in the present files, because of which an older version is in use. Empty if the present files are in use.',
       }),
-      restart: z.array(z.string()).meta({ description: 'Changed settings that only a restart puts into effect.' }),
+      restart: z.array(z.string()).meta({ description: 'Changed settings that need a restart to take effect.' }),
     })
     .meta({ id: 'Files' }),
 )
 
-/** An incident, and whether its runbook is still the one that it runs by. */
+/** An incident, and whether its runbook is still the same. */
 export const shownIncident = incidentView
   .extend({
-    /** `same`: the loaded runbook is the incident's plan; `changed`: it is newer; `removed`: it is not loaded any more. */
+    /**
+     * `same`: the loaded runbook is the incident's plan. `changed`: the loaded runbook is newer. `removed`: the runbook is no longer
+     * loaded.
+     */
     runbookNow: z.enum(['same', 'changed', 'removed']),
     files: fileStatus,
   })

@@ -7,7 +7,7 @@ import type * as reviewSchemas from './review-schemas.ts'
 import type * as runbookSchemas from './runbook-schemas.ts'
 import type * as schemas from './view-schemas.ts'
 
-/** The types of the views, inferred from their schemas: import these where the schemas are not needed at run time. */
+/** The types of the views, inferred from their schemas. Code that does not need the schemas at run time imports the types from here. */
 
 export type IncidentSummary = z.infer<typeof schemas.incidentSummary>
 export type IncidentView = z.infer<typeof schemas.incidentView>

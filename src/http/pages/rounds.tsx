@@ -58,7 +58,9 @@ function Checks({ id, round }: { id: string; round: RoundView }) {
   return (
     <div class="scroll" tabindex={0}>
       <table>
-        <caption>Evidence{round.looks > 1 && `, the last of ${plural(round.looks, 'look')}`}</caption>
+        <caption>
+          Evidence{round.looks > 1 && `; the checks ran ${round.looks} times, and these are the last results`}
+        </caption>
         <thead>
           <tr>
             <th scope="col">check</th>

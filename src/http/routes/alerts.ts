@@ -13,7 +13,7 @@ const alertList = z.object({ alerts: z.array(alertView) }).meta({ id: 'AlertList
 const unmatched = createRoute({
   method: 'get',
   path: '/v1/alerts/unmatched',
-  summary: 'Alerts with which nothing could be done, the latest first; they are kept for a week',
+  summary: 'Alerts that could not be used, the latest first; they are kept for a week',
   request: { query: z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) }) },
   responses: answers(alertList, 'The alerts, each with the reason', []),
 })
@@ -21,7 +21,7 @@ const unmatched = createRoute({
 const explainBody = z
   .strictObject({
     source: z.enum(ALERT_SOURCES),
-    payload: jsonObject.meta({ description: 'What the source would send.' }),
+    payload: jsonObject.meta({ description: 'The body that the source would send.' }),
   })
   .meta({ id: 'ExplainAlerts' })
 
@@ -30,7 +30,7 @@ const explain = createRoute({
   path: '/v1/alerts/explain',
   summary: 'Which incident each alert of a delivery would open or join, and why; changes nothing',
   request: { body: jsonBody(explainBody) },
-  responses: answers(alertExplanations, 'What would become of each alert', [413]),
+  responses: answers(alertExplanations, 'The result that each alert would have', [413]),
 })
 
 export function alertRoutes(engine: Engine): OpenAPIHono<ApiEnv> {

@@ -23,8 +23,8 @@ const close = createRoute({
 })
 
 /**
- * Routes of the controls. The freeze has no route for programs, because `runbook freeze` must work without the API: it needs
- * only the engine's PostgreSQL. People can freeze on the status page too.
+ * Routes of the controls. Programs cannot freeze over the API, because `runbook freeze` must work without the API and needs only the
+ * engine's PostgreSQL. People can freeze on the status page too.
  */
 export function controlRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()

@@ -37,12 +37,15 @@ const events = createRoute({
   },
 })
 
-/** Answers requests for the events of an incident, after the event with this number. `name`: the name of every event; default: its kind. */
+/**
+ * Returns a function that answers requests for the events of an incident after the event with this number. `name`: the name of every event
+ * in the stream; default: the event's kind.
+ */
 export type EventStreams = (c: Context<ApiEnv>, id: string, after: number, name?: string) => Promise<Response>
 
 /**
  * `ending` is aborted when the server stops: streams end, and clients reconnect to the next server. Each stream sends one query per poll
- * interval, so their number is limited, for the API and the pages together.
+ * interval, so the number of streams is limited. The limit counts the streams of the API and of the pages together.
  */
 export function eventStreams({ database, config }: Engine, ending: AbortSignal): EventStreams {
   const { eventStreams: all, eventStreamsPerPerson: perPerson } = config.limits

@@ -17,15 +17,19 @@ const decide = createRoute({
   path: '/v1/incidents/{id}/decision',
   summary: 'Approve or reject the proposal with this digest',
   request: { params: incidentParams, body: jsonBody(decisionBody) },
-  responses: answers(decided, 'Recorded; `state` is still `open` below the quorum', [403, 404, 409]),
+  responses: answers(decided, 'Recorded; `state` stays `open` until the quorum is reached', [403, 404, 409]),
 })
 
 const withdraw = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/withdraw',
-  summary: 'Withdraw your own decision, until the first permit',
+  summary: 'Withdraw your own decision; possible until the first permit',
   request: { params: incidentParams, body: jsonBody(withdrawBody) },
-  responses: answers(withdrawn, 'Withdrawn; `state` is `withdrawn` if the quorum is lost', [403, 404, 409]),
+  responses: answers(
+    withdrawn,
+    'Withdrawn; `state` is `withdrawn` if the quorum is no longer reached',
+    [403, 404, 409],
+  ),
 })
 
 const listGates = createRoute({
@@ -54,10 +58,13 @@ export function gateRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   return app
 }
 
-/** The named gate, which must belong to the incident; by default its latest one. */
+/** Returns the named gate, which must belong to the incident; by default the incident's latest gate. */
 function gateOf(id: string, named: string | undefined, { rounds }: IncidentView): string {
   if (named !== undefined && !named.startsWith(`${id}.`))
-    throw new RunbookError('RUNBOOK_BAD_INPUT', `gate: ${named} is not a gate of ${id}`)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      `gate: ${named} is not a gate of ${id}. A gate is written like ${id}.r1`,
+    )
   const gate = named ?? rounds.findLast((round) => round.gate)?.gate?.id
   if (gate === undefined) throw new RunbookError('RUNBOOK_CONFLICT', `${id} has no proposal to decide on`)
   return gate

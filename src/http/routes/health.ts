@@ -9,8 +9,8 @@ import { cached } from '../cached.ts'
 const READY_TIMEOUT_MS = 2_000
 
 /**
- * Results are kept for this time, because the routes need no token. The database and Temporal are then asked at most
- * once in this time, however many requests arrive.
+ * How long a result is reused. The routes need no token, so without this limit anybody could make the engine ask its database and Temporal
+ * as often as they like.
  */
 const CACHE_MS = 1_000
 
@@ -26,7 +26,7 @@ export function healthRoutes({ database, temporal }: Pick<Engine, 'database' | '
       }),
       probe(() => temporal.connection.workflowService.getSystemInfo({})),
     ])
-    // The engine's id is no secret. With it, `runbook doctor` notices the API of another installation.
+    // The engine's id is not secret. `runbook doctor` compares it, and so notices the API of another installation.
     return defined({ database: databaseStatus, temporal: temporalStatus, engine })
   })
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
@@ -38,7 +38,7 @@ export function healthRoutes({ database, temporal }: Pick<Engine, 'database' | '
   return app
 }
 
-/** Whether a service answers. The reason of a failure goes only to the log, because the caller is not authenticated. */
+/** Whether a service answers. The reason of a failure is written only to the log, because the caller is not authenticated. */
 async function probe(request: () => Promise<unknown>): Promise<'ok' | 'does not answer'> {
   try {
     await withTimeout(READY_TIMEOUT_MS, request)

@@ -13,7 +13,7 @@ import { answers } from '../describe.ts'
 import { addressOf, RateLimit, tooMany } from '../limits.ts'
 import { answerProblem, problem } from '../problem.ts'
 
-/** Alertmanager sends a whole group of alerts at once. */
+/** The maximum size of a delivery. Alertmanager sends a whole group of alerts at once. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024
 
 const hookParams = z.object({
@@ -25,7 +25,7 @@ const receive = createRoute({
   path: '/v1/hooks/{source}',
   summary: 'Receive alerts: each opens an incident, joins one, is counted or ends',
   description:
-    'Called by a monitoring system, with its own credentials (`hooks` in the configuration), not with a person’s token. Answers when everything is stored. The status is 200 if at least one alert could be used, else 422; each alert has its own result.',
+    'Called by a monitoring system, with its own credentials (`hooks` in the configuration), not with a person’s token. The answer is sent when everything is stored. The status is 200 if at least one alert could be used, else 422; each alert has its own result.',
   security: [],
   request: { params: hookParams },
   responses: {
@@ -37,7 +37,10 @@ const receive = createRoute({
   },
 })
 
-/** The routes that monitoring systems call. They check credentials of their own, so they are mounted before the check of people's tokens. */
+/**
+ * The routes that monitoring systems call. A monitoring system has credentials of another kind than people, so these routes are mounted
+ * before the check of people's tokens.
+ */
 export function hookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   const failures = new RateLimit(engine.config.limits.failedLoginsPerMinute)
@@ -68,7 +71,7 @@ export function hookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
           problem(
             413,
             'RUNBOOK_BAD_INPUT',
-            `the delivery is larger than ${MAX_BODY_BYTES} bytes: send fewer alerts in one delivery (Alertmanager: max_alerts)`,
+            `the delivery is larger than ${MAX_BODY_BYTES} bytes: send fewer alerts in one delivery (Alertmanager: set max_alerts)`,
           ),
         ),
     }),
@@ -97,7 +100,7 @@ function textOf(body: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body)
   } catch {
-    throw new RunbookError('RUNBOOK_BAD_INPUT', 'the body is not UTF-8')
+    throw new RunbookError('RUNBOOK_BAD_INPUT', 'the body of the delivery is not UTF-8')
   }
 }
 

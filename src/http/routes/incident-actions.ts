@@ -29,7 +29,8 @@ const claimRoute = createRoute({
 const cancel = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/cancel',
-  summary: 'Cancel: at the gate at once, during apply before the next target; applied effects are kept',
+  summary:
+    'Cancel the incident: at its gate at once, while a remedy is applied before the next target; applied effects are kept',
   request: { ...request, body: { ...jsonBody(cancelBody), required: false } },
   responses,
 })

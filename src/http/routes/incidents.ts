@@ -16,7 +16,7 @@ import { incidentList } from '../response-schemas.ts'
 const openIncident = createRoute({
   method: 'post',
   path: '/v1/incidents',
-  summary: 'Open an incident, or join the open one of the same key',
+  summary: 'Open an incident, or join the open incident of the same key',
   request: { headers: idempotencyHeader, body: jsonBody(triggerBody) },
   responses: answers(accepted, 'Accepted: stored in the history', [409]),
 })
@@ -40,7 +40,7 @@ const show = createRoute({
 const retry = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/retry',
-  summary: 'Retry a closed incident: opens a new, linked one',
+  summary: 'Retry a closed incident: opens a new incident that is linked to it',
   request: { params: incidentParams },
   responses: answers(accepted, 'Accepted: stored in the history', [404, 409]),
 })
@@ -48,7 +48,7 @@ const retry = createRoute({
 const undo = createRoute({
   method: 'post',
   path: '/v1/incidents/{id}/undo',
-  summary: 'Propose to undo the effects of a closed incident, in a new, linked one',
+  summary: 'Propose to undo the effects of a closed incident: opens a new incident that is linked to it',
   request: { params: incidentParams },
   responses: answers(accepted, 'Accepted: stored in the history; the proposal waits at its gate', [404, 409]),
 })
@@ -59,7 +59,7 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const { type, inputs } = c.req.valid('json')
     const key = c.req.valid('header')['idempotency-key']
     const person = c.get('person')
-    // The key begins with the person's name, because two people may choose the same key.
+    // The stored key begins with the person's name, because two people may choose the same key.
     const idempotencyKey = key === undefined ? undefined : `${person.name}:${key}`
     const requester = `person:${person.name}`
     return c.json(await trigger(engine, defined({ type, inputs, requester, idempotencyKey })), 200)

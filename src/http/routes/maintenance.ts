@@ -10,7 +10,7 @@ import { answers, jsonBody } from '../describe.ts'
 const list = createRoute({
   method: 'get',
   path: '/v1/maintenance',
-  summary: 'Maintenance windows: those that recur, and the last ones that people started',
+  summary: 'Maintenance windows: the recurring windows, and the latest windows that people started',
   responses: answers(maintenanceList, 'The windows, and how many reports are held back', []),
 })
 
@@ -40,7 +40,8 @@ const start = createRoute({
 const end = createRoute({
   method: 'post',
   path: '/v1/maintenance/{id}/end',
-  summary: 'End a maintenance window early: what is still there opens its incident',
+  summary:
+    'End a maintenance window early: alerts that still fire, and symptoms that are still present, open their incidents',
   request: {
     params: z.object({
       id: z

@@ -28,7 +28,7 @@ const one = createRoute({
 const versions = createRoute({
   method: 'get',
   path: '/v1/runbooks/{name}/versions',
-  summary: 'The versions of a runbook that incidents ran by, and the loaded one',
+  summary: 'The versions of a runbook that incidents used, and the version that is loaded now',
   request: { params: runbookParams },
   responses: answers(versionList, 'Newest first', [404]),
 })

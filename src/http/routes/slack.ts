@@ -6,7 +6,7 @@ import { checkSlackSignature } from '../../engine/slack/check-signature.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
 
-/** Slack shows an error at the button if it has no answer after 3 seconds. */
+/** The time after which the route must have answered: Slack shows an error at the button if it has no answer after 3 seconds. */
 const ANSWER_WITHIN_MS = 2_700
 
 const interact = createRoute({
@@ -16,10 +16,10 @@ const interact = createRoute({
   description:
     'Called by Slack, whose signature is checked (`slack.signingSecret` in the configuration). The person is the one whom the configuration links to the Slack user.',
   security: [],
-  responses: answers(z.looseObject({}), 'Done or refused; the user in Slack sees which', [401, 404]),
+  responses: answers(z.looseObject({}), 'The click was done or refused; the user sees the result in Slack', [401, 404]),
 })
 
-/** The route that Slack calls. A click is a decision like any other; nothing is decided by a GET. */
+/** The route that Slack calls. A click is a decision like any other. A GET never decides anything. */
 export function slackRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(interact, async (c) => {
@@ -51,12 +51,17 @@ function readPayload(body: string): unknown {
   }
 }
 
-/** The result, or an error that Slack shows to the user. What was started is still finished, and the message shows it. */
+/**
+ * Returns the result, or an error that Slack shows to the user after the time limit. After the limit the work still continues, and the
+ * message in Slack shows its result.
+ */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new RunbookError('RUNBOOK_UNREACHABLE', 'the click could not be answered in time: look at the message'))
+      reject(
+        new RunbookError('RUNBOOK_UNREACHABLE', 'the click was not answered in time: the message will show its result'),
+      )
     }, ms)
   })
   work.catch(() => {})

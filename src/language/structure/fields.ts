@@ -151,7 +151,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
   },
   ...REMEDY_SECTIONS,
   rounds: {
-    doc: 'How many rounds one incident may take, and how often it looks again before it is escalated.',
+    doc: 'How many rounds one incident may take, and how often its checks run again before it is escalated.',
     fields: {
       ineffective: {
         form: { int: { min: 1, max: 10 } },

@@ -137,7 +137,7 @@ describe('an incident', () => {
       const run = await simulate(looking(withoutCause), {}, never)
       expect(run.closing).toMatchObject({
         outcome: 'escalated',
-        reason: expect.stringContaining('no known cause holds, also after looking again 2 times'),
+        reason: expect.stringContaining('no known cause holds, also after the checks ran again 2 times'),
       })
       expect(run.tookMs).toBe(30_000)
       const old = await simulate(plan(withoutCause), {}, never)

@@ -59,7 +59,7 @@ test('the node that a cluster names is used, also when the cluster does not know
 test('an error of the server is kept after its meaning, and others are unchanged', () => {
   const inScript = "ERR Error running script: @user_script: 1: -READONLY You can't write against a read only replica."
   expect(explainRedis(new Error(inScript))).toContain(
-    `the server is a replica, which refuses writes: use the address of its primary (${inScript}`,
+    `the server is a replica, which refuses writes: use the address of the primary server (${inScript}`,
   )
   expect(explainRedis(new Error('WRONGTYPE Operation'))).toBe('WRONGTYPE Operation')
 })

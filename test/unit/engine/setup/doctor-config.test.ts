@@ -86,7 +86,7 @@ test('a queue that no worker polls is an error where a worker is expected, and a
   ]
   expect(workerFinding({ queues }, true, '"npm start"')).toMatchObject({
     ok: false,
-    detail: 'no worker polls runbook-remediate: incidents wait until one runs',
+    detail: 'no worker polls runbook-remediate: incidents wait until a worker runs',
   })
   expect(workerFinding({ queues }, false, '"npm start"')).toMatchObject({ ok: true, warning: true })
   const polled = queues.map(({ queue }) => ({ queue, workers: ['7@here'] }))

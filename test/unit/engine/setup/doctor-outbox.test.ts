@@ -14,7 +14,7 @@ test('messages that a channel does not accept are a warning, and those that are 
     {
       name: 'channel lead',
       ok: false,
-      detail: expect.stringContaining('did not get 1 message in the last 24 hours'),
+      detail: expect.stringContaining('did not accept 1 message in the last 24 hours'),
     },
   ])
   expect(outboxFindings({ waiting: [], givenUp: [] })).toEqual([])

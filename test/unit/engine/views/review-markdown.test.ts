@@ -136,7 +136,7 @@ describe('the review as Markdown', () => {
   test('shows whether the event chain is intact', async () => {
     const broken = { ...review('x'), chainFaults: ['event 4: was changed after it was written'] }
     expect(await markdownOf(broken)).toContain('**chain broken**: event 4: was changed after it was written')
-    expect(await markdownOf({ ...broken, chainFaults: [] })).toContain('chain intact')
+    expect(await markdownOf({ ...broken, chainFaults: [] })).toContain('the chain of events is intact')
   })
 
   test('says what did not go as described, what remains to be done, what people say and what recurs', async () => {
