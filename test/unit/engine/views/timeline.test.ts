@@ -52,9 +52,11 @@ describe('a sentence of the timeline', () => {
 
   test('shows an event as it is, and says so, when its data does not have the fields of its kind', () => {
     for (const kind of ['findings', 'check', 'proposal', 'recheck', 'escalation', 'verified', 'gate'])
-      expect(storedSentence(kind, { odd: true })).toBe(`cannot be read: ${kind} {"odd":true}`)
+      expect(storedSentence(kind, { odd: true })).toBe(
+        `this event cannot be read; its stored text is: ${kind} {"odd":true}`,
+      )
     expect(storedSentence('findings', { round: 1, findings: 7 })).toBe(
-      'cannot be read: findings {"round":1,"findings":7}',
+      'this event cannot be read; its stored text is: findings {"round":1,"findings":7}',
     )
   })
 })
