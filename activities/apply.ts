@@ -6,7 +6,7 @@ import { isRunbookError, messageOf, RunbookError } from '../src/core/errors.ts'
 import type { ProposedAction } from '../src/core/proposal.ts'
 import { readGate, type GateRow } from '../src/gate/gates.ts'
 import { takePermit } from '../src/gate/permit.ts'
-import type { PermitRequest } from '../src/gate/permit-request.ts'
+import type { PermitRequest, PermitRules } from '../src/gate/permit-request.ts'
 import type { Database } from '../src/history/database.ts'
 import { endOutages } from '../src/history/outages.ts'
 import { readPlan } from '../src/history/plans.ts'
@@ -33,12 +33,11 @@ export async function apply(
     )
   const target = gate.proposal.targets.find((one) => one.key === request.target) ?? null
   const { proposalDigest, recheckedAt, timeoutMs } = request
-  const rules = { ...dependencies, isAutoApproved: (one: ProposedAction) => isAutoApproved(dependencies, one) }
   const effect = { gate: gate.id, action, target, proposalDigest, recheckedAt, timeoutMs }
   const deps = {
     database,
     targets,
-    takePermit: (wanted: PermitRequest) => takePermit(database, rules, wanted),
+    takePermit: (wanted: PermitRequest) => takePermit(database, permitRules(dependencies), wanted),
     implementations: ACTION_IMPLEMENTATIONS,
     notify,
   }
@@ -68,6 +67,12 @@ export async function apply(
     return { waiting: answer.message }
   }
   return { effect: answer.effect }
+}
+
+/** The rules of the moment when the permit is requested, and not of the moment when the activity began. */
+function permitRules(dependencies: ActivityDependencies): PermitRules {
+  const rules = dependencies.rulesNow?.() ?? dependencies
+  return { ...rules, isAutoApproved: (action) => isAutoApproved(rules, action) }
 }
 
 /** How long a person has for a manual step. The request's timeout limits only one question whether the step is done. */

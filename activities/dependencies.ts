@@ -5,14 +5,23 @@ import type { Keyring } from '../src/gate/keyring.ts'
 import type { Database } from '../src/history/database.ts'
 import type { Targets } from '../src/targets/targets.ts'
 
-/** What the worker process provides to the activities. */
-export interface ActivityDependencies extends Deciders {
-  database: Database
-  targets: Targets
+/** The part of the configuration that decides whether an action may be applied. */
+export interface ApprovalRules extends Deciders {
   keyring: Keyring
   /** Kinds and connections for which `approval: auto` is permitted. */
   auto: { kind: string; connection: string }[]
   requesterMayApprove: boolean
+}
+
+/** What the worker process provides to the activities: the configuration of the moment when the activity began. */
+export interface ActivityDependencies extends ApprovalRules {
+  database: Database
+  targets: Targets
+  /**
+   * Returns the rules of the configuration that the process has now. An action may wait for a minute for a connection, and a person who
+   * was removed meanwhile must not count when the permit is granted. Absent: the rules never change.
+   */
+  rulesNow?(): ApprovalRules
   /** How long an incident waits for a connection that is down. Default: ten minutes. */
   waitWhileDownMs?: number
   /** Notifies a channel. Returns the result as text; null if no such channel is configured. Throws if the message was not delivered. */

@@ -1,6 +1,7 @@
 import { effectiveApproval } from '../src/core/approval.ts'
 import { RunbookError } from '../src/core/errors.ts'
 import type { Proposal, ProposedAction } from '../src/core/proposal.ts'
+import { resolveGateRow } from '../src/gate/gate-resolution.ts'
 import { openGate } from '../src/gate/open-gate.ts'
 import { termsInForce } from '../src/gate/policy-terms.ts'
 import { readIncident } from '../src/history/incidents.ts'
@@ -79,7 +80,9 @@ export async function propose(
     requesterExcluded: !dependencies.requesterMayApprove,
     policy: dependencies.policy,
   })
-  return opened.opened ? { opened: true, gate: opened.gate, proposalDigest: opened.proposalDigest } : opened
+  if (!opened.opened) return opened
+  const { gate, proposalDigest } = opened
+  return { opened: true, gate, proposalDigest, gateNow: await resolveGateRow(database, gate) }
 }
 
 /** The interpreter drops such targets; a draft that has one is refused before a person is asked to decide. */

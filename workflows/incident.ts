@@ -16,6 +16,7 @@ import type { DiagnoseActivities, RemediateActivities } from '../activities/crea
 import type { IncidentStart } from '../src/core/incident.ts'
 import { IR_VERSION, type Plan } from '../src/core/plan.ts'
 import type { CheckRequest, Host } from '../src/interpreter/host.ts'
+import { parseCheckPlace } from '../src/core/place.ts'
 import { INCIDENT_CANCELLED, IncidentCancelled } from '../src/interpreter/incident-cancelled.ts'
 import { longestPollMs } from '../src/interpreter/poll.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
@@ -66,7 +67,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
   let closed: Closed | undefined
   return {
     storedClosing: () => closed,
-    runChecks: (requests) => runWave(id, requests),
+    runChecks: (requests) => runWave(id, requests, !(requests.some(isLook) && avoidsLocal())),
     propose: (draft) => {
       const { title, targets } = draft
       return unwrapFailure(
@@ -75,11 +76,9 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     },
     resolveGate: (gate) => {
       const tokens = signals.takeTokens()
-      // A local activity keeps its workflow task open. Temporal fails a task during which a hundred signals arrive, and the SDK
-      // then stores the results of local activities that a replay does not start: the incident would stand still for ever.
-      if (signals.anyArrived() && patched('gate-read-after-signals'))
-        return unwrapFailure(normal('30s', `resolve ${gate}`).resolveGate(gate, tokens))
-      return localThenRemote(`resolve ${gate}`, (activities) => activities.resolveGate(gate, tokens))
+      const resolve = (activities: DiagnoseActivities) => activities.resolveGate(gate, tokens)
+      const summary = `resolve ${gate}`
+      return avoidsLocal() ? unwrapFailure(resolve(normal('30s', summary))) : localThenRemote(summary, resolve)
     },
     waitForSignal: (ms) => signals.waitForSignal(ms),
     apply: (request) =>
@@ -90,8 +89,13 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
         withHeartbeatTimeout(longestPollMs(request) + POLL_GRACE_MS, `poll ${names}`).poll(id, request),
       )
     },
-    record: ({ place, kind, data }) =>
-      localThenRemote(`record ${place}`, (activities) => activities.record(id, place, kind, data)),
+    record: ({ place, kind, data }) => {
+      const record = (activities: DiagnoseActivities) => activities.record(id, place, kind, data)
+      const summary = `record ${place}`
+      return kind === 'again' && avoidsLocal()
+        ? unwrapFailure(record(normal('30s', summary)))
+        : localThenRemote(summary, record)
+    },
     escalate: (escalation) =>
       unwrapFailure(withHeartbeatTimeout('60s', `escalate to ${escalation.to.join(', ')}`).escalate(id, escalation)),
     handOff: (type, inputs) => unwrapFailure(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
@@ -111,6 +115,21 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
       setCurrentDetails(`**${plan.title}**\n\n${status}${note}`)
     },
   }
+}
+
+/**
+ * Whether steps directly before or after a wait for a signal are normal activities. A local activity keeps its workflow task open. Temporal
+ * fails a task during which a hundred signals arrive, and the SDK then stores results of local activities that a replay, which gets
+ * the signals earlier, does not start: the incident would stand still for ever. Incidents that an older version started keep their steps.
+ */
+function avoidsLocal(): boolean {
+  return patched('no-local-activities-next-to-signals')
+}
+
+/** Whether the check runs after a pause that a signal may have ended. */
+function isLook({ place }: CheckRequest): boolean {
+  const stage = parseCheckPlace(place)?.stage
+  return stage?.at === 'diagnose' && stage.look !== undefined
 }
 
 type Closed = Awaited<ReturnType<DiagnoseActivities['close']>>
@@ -149,16 +168,16 @@ async function localThenRemote<T>(
   }
 }
 
-/** Short checks run together in one local activity, which stores them in one transaction; each long check is a separate activity. */
-async function runWave(id: string, requests: CheckRequest[]) {
+/** Short checks run together in one activity, which stores them in one transaction; each long check is a separate activity. */
+async function runWave(id: string, requests: CheckRequest[], mayBeLocal: boolean) {
   const isShort = (request: CheckRequest) =>
     request.timeoutMs <= MAX_LOCAL_CHECK_TIMEOUT_MS || request.unavailable !== undefined
   const short = requests.filter(isShort)
   const long = requests.filter((request) => !isShort(request))
   // The usual case avoids Promise.all, because the sandbox keeps a stack trace for every promise.
-  if (long.length === 0) return runTogether(id, short)
+  if (long.length === 0) return runTogether(id, short, mayBeLocal)
   const [shortResults, ...longResults] = await Promise.all([
-    short.length > 0 ? runTogether(id, short) : [],
+    short.length > 0 ? runTogether(id, short, mayBeLocal) : [],
     ...long.map((request) =>
       unwrapFailure(
         withHeartbeatTimeout(totalTimeout(request), `check ${request.name} (${request.kind})`).runChecks(id, [request]),
@@ -173,11 +192,13 @@ function totalTimeout(request: CheckRequest): number {
   return request.timeoutMs * (request.retries + 1) + 15_000
 }
 
-function runTogether(id: string, requests: CheckRequest[]) {
+function runTogether(id: string, requests: CheckRequest[], mayBeLocal: boolean) {
   const startToCloseTimeout = Math.max(...requests.map(totalTimeout))
   const summary = `checks: ${requests.map((request) => request.name).join(', ')}`
+  const run = (activities: DiagnoseActivities) => activities.runChecks(id, requests)
+  if (!mayBeLocal) return unwrapFailure(run(normal(startToCloseTimeout, summary)))
   const local = proxyLocalActivities<DiagnoseActivities>({ startToCloseTimeout, retry: LOCAL_RETRY, summary })
-  return localThenRemote(summary, (activities) => activities.runChecks(id, requests), local, startToCloseTimeout)
+  return localThenRemote(summary, run, local, startToCloseTimeout)
 }
 
 function normal(startToCloseTimeout: number | '30s', summary: string) {

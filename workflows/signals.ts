@@ -21,8 +21,6 @@ const FLOOD_POLL_MS = 60_000
 
 /** The signals of one workflow. They only wake the workflow, which then reads the engine's database. */
 export interface Signals {
-  /** Whether any signal or update has arrived. */
-  anyArrived(): boolean
   /** How many decision signals were dropped because they held no token or too many waited. */
   dropped(): number
   /** The next tokens, in the order of their arrival. While some are left, `waitForSignal` returns at once. */
@@ -71,7 +69,6 @@ export function handleSignals(): Signals {
   })
   setHandler(wakeUpdate, wake)
   return {
-    anyArrived: () => received > 0,
     dropped: () => dropped,
     takeTokens() {
       let characters = 0

@@ -35,10 +35,7 @@ export async function runWorker(
 ): Promise<EngineWorker> {
   logStalls((line) => log(`worker: ${line}`))
   const { temporal, config } = engine.value
-  const worker = await startWorker(temporal, config.temporal.taskQueue, roles, {
-    value: activityDependencies(engine.value),
-    use: (call) => engine.use((current) => call(activityDependencies(current))),
-  })
+  const worker = await startWorker(temporal, config.temporal.taskQueue, roles, currentDependencies(engine))
   const stopped = new AbortController()
   const { signal } = stopped
   const keepDetectors = detectorsKeeper()
@@ -59,6 +56,15 @@ export async function runWorker(
       await worker.stop()
       await Promise.all([...repeated, reporting])
     },
+  }
+}
+
+/** The dependencies of each activity are those of its beginning, except for the rules of its permit. */
+export function currentDependencies(engine: Current<Engine>): Pick<Current<ActivityDependencies>, 'value' | 'use'> {
+  const rulesNow = () => activityDependencies(engine.value)
+  return {
+    value: activityDependencies(engine.value),
+    use: (call) => engine.use((current) => call({ ...activityDependencies(current), rulesNow })),
   }
 }
 

@@ -6,6 +6,8 @@ import type { Host } from './host.ts'
 interface OpenGate {
   gate: string
   round: number
+  /** The state of the gate, if it is known already. */
+  gateNow?: GateResolution | undefined
   remedy: PlanRemedy
   /** The groups and channels that an incident of this plan escalates to. */
   escalateTo: string[]
@@ -17,8 +19,8 @@ export async function awaitDecision(host: Host, open: OpenGate): Promise<Exclude
   const { gate, round } = open
   let escalated = false
   const reminded = new Set<boolean>()
+  let gateNow = open.gateNow ?? (await host.resolveGate(gate))
   for (;;) {
-    const gateNow = await host.resolveGate(gate)
     if (gateNow.state !== 'open') return gateNow
     if (gateNow.escalated && !escalated) {
       escalated = true
@@ -31,6 +33,7 @@ export async function awaitDecision(host: Host, open: OpenGate): Promise<Exclude
       inBackground(remind(host, open, escalated))
     }
     await host.waitForSignal(Math.min(expiresInMs, remindInMs || expiresInMs))
+    gateNow = await host.resolveGate(gate)
   }
 }
 

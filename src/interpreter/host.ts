@@ -93,7 +93,10 @@ export interface DraftAction {
   with: JsonObject
 }
 
-export type Proposed = { opened: true; gate: string; proposalDigest: string } | { opened: false; cancelledBy: string }
+/** `gateNow`: the state of the gate directly after it was opened. Absent: it has to be read with `resolveGate`. */
+export type Proposed =
+  | { opened: true; gate: string; proposalDigest: string; gateNow?: GateResolution }
+  | { opened: false; cancelledBy: string }
 
 export interface ApplyRequest {
   gate: string

@@ -187,6 +187,7 @@ class IncidentRun {
     this.#host.setStatus(`round ${round}: waiting for a decision at gate ${proposed.gate}: ${remedy.title}`)
     const gateNow = await awaitDecision(this.#host, {
       gate: proposed.gate,
+      gateNow: proposed.gateNow,
       round,
       remedy,
       escalateTo: this.#plan.escalate.to,

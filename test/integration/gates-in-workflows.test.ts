@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { apply } from '../../activities/apply.ts'
 import { sha256Hex } from '../../src/core/canonical.ts'
+import { Current } from '../../src/core/current.ts'
 import type { PlanRemedy } from '../../src/core/plan.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
 import { cancelIncident } from '../../src/engine/incident-actions.ts'
 import { retryIncident } from '../../src/engine/retry.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
-import { activityDependencies } from '../../src/engine/run-worker.ts'
+import { activityDependencies, currentDependencies } from '../../src/engine/run-worker.ts'
 import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { switchControl } from '../../src/gate/controls.ts'
@@ -14,6 +15,7 @@ import { eventually } from '../support/effects-world.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { newSigningKey, openKeyring, publicKeyOf } from '../../src/gate/keyring.ts'
 import { recordEvents } from '../../src/history/record.ts'
+import { withPostgres } from '../../src/targets/open-postgres.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { mending, openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 import { expression } from '../unit/interpreter/plan-fixture.ts'
@@ -217,6 +219,33 @@ describe('the applied action', () => {
     expect(await statesOf('tampered')).toEqual(['bad'])
     await cancelIncident(world.engine, world.engine.people.lead!, id)
   })
+})
+
+test('a person who is removed while an action waits for a connection does not count for its permit', async () => {
+  const current = new Current(world.engine)
+  const worker = await world.startWorker(await currentDependencies(current).use((dependencies) => dependencies))
+  await world.addThings('removed', 'removed')
+  const id = await world.open('usual', 'removed')
+  const waiting = await world.atGate(id)
+  const target = await world.engine.targets.postgres('db', 'write')
+  let release = () => {}
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const busy = Array.from({ length: target.pool.options.max }, () => withPostgres(target, () => held))
+  await world.decide(waiting)
+  await eventually('the action waits for a connection', async () => {
+    const { raw } = await (await incidentWorkflow(world.engine, id)).describe()
+    return raw.pendingActivities?.some(({ activityType }) => activityType?.name === 'apply') ?? false
+  })
+  const { lead: _, ...people } = world.engine.people
+  current.replace({ ...world.engine, people })
+  release()
+  await Promise.all(busy)
+  const applied = async () => (await showIncident(world.engine.database, id)).rounds[0]!.targets
+  await expect.poll(applied, { timeout: 20_000 }).toMatchObject([{ state: 'refused' }])
+  expect(await statesOf('removed')).toEqual(['bad'])
+  await cancelIncident(world.engine, world.engine.people.lead!, id)
+  await world.closed(id)
+  await worker.stop()
 })
 
 describe('when the signing key changes while an approved incident waits', () => {

@@ -1,18 +1,29 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { cancelIncident } from '../../src/engine/incident-actions.ts'
 import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { reconcile } from '../../src/engine/reconcile.ts'
+import { showIncident } from '../../src/engine/views/show.ts'
 import { readEvents } from '../../src/history/incidents.ts'
+import type { Database } from '../../src/history/database.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
-import { openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
+import { expression } from '../unit/interpreter/plan-fixture.ts'
 
 /** Temporal's default limit of signals for each run of a workflow. */
 const SIGNAL_LIMIT = 10_000
+
+/** Its only cause never holds, so the incident looks again after a pause, which every signal ends. */
+const looking = thingsPlan('looking', {
+  checks: [thingsCheck('bad', `SELECT id, n FROM things, pg_sleep(0.3) WHERE grp = $1 AND state = 'bad' ORDER BY id`)],
+  causes: [{ ...thingsPlan('looking').causes[0]!, affects: expression('bad.rows.filter(r, r.n > 2)', ['bad']) }],
+  rounds: { ineffective: 3, total: 10, again: { times: 200, everyMs: 60_000 } },
+})
 
 let world: WorkflowWorld
 let worker: { stop(): Promise<void> }
 beforeAll(async () => {
   installRuntime('ERROR')
-  world = await openWorkflowWorld(inject('stack'), [thingsPlan('things')])
+  world = await openWorkflowWorld(inject('stack'), [thingsPlan('things'), looking])
   worker = await world.startWorker()
 })
 afterAll(() => world?.close())
@@ -108,6 +119,62 @@ test('a workflow that ignores signals after a flood of them is woken by the reco
   expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
   expect(Date.now() - wokenAt).toBeLessThan(10_000)
 })
+
+/** The database of the engine, except that while a gate is open nobody gets a connection before `release` is called. */
+function heldAtGate() {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const { database } = world.engine
+  const connect = async () => {
+    const open = await world.history.superuser.query(`SELECT FROM runbook.gates WHERE state = 'open'`)
+    if (open.rowCount! > 0) await held
+    return database.connect()
+  }
+  const slow = new Proxy(database, {
+    get: (target, name) => {
+      const value: unknown = name === 'connect' ? connect : Reflect.get(target, name)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+  return { database: slow as Database, release }
+}
+
+/** Wakes the incident every second, because after a flood a signal no longer does. Returns its outcome. */
+async function outcomeAfterWaking(incident: string): Promise<string | null> {
+  const workflow = await incidentWorkflow(world.engine, incident)
+  const outcomeNow = async () => {
+    await workflow.executeUpdate('wake').catch(() => {})
+    return (await showIncident(world.engine.database, incident)).outcome
+  }
+  await expect.poll(outcomeNow, { timeout: 40_000, interval: 1_000 }).not.toBeNull()
+  return outcomeNow()
+}
+
+test('a flood of signals while the gate is read for the first time does not keep a decision from taking effect', async () => {
+  await world.addThings('early', 'early')
+  await worker.stop()
+  const { database, release } = heldAtGate()
+  worker = await world.startWorker({ database })
+  const incident = await world.open('things', 'early')
+  const view = await world.atGate(incident)
+  await sendMany(1_000, () => sendSignal(incident, 'wake', undefined))
+  release()
+  await world.decide(view)
+  expect(await outcomeAfterWaking(incident)).toBe('resolved')
+  await worker.stop()
+  worker = await world.startWorker()
+}, 120_000)
+
+test('a flood of signals while an incident looks again does not keep it from ending', async () => {
+  await world.addThings('looking', 'looking')
+  const incident = await world.open('looking', 'looking')
+  const looksAgain = async () =>
+    (await readEvents(world.engine.database, incident)).some(({ kind }) => kind === 'again')
+  await expect.poll(looksAgain, { timeout: 20_000 }).toBe(true)
+  await sendMany(1_500, () => sendSignal(incident, 'wake', undefined))
+  await cancelIncident(world.engine, world.engine.people.lead!, incident)
+  expect(await outcomeAfterWaking(incident)).toBe('cancelled')
+}, 120_000)
 
 test('where Temporal accepts no more signals, a decision is carried in at once in another way', async () => {
   await world.addThings('flooded', 'flooded')

@@ -24,6 +24,8 @@ export interface HistoryCase {
 interface Answers {
   /** A check's result by its place. Default: the things a and b are bad until something was applied. */
   check?(place: string, applied: boolean): ReturnType<typeof things> | 'failed' | 'never'
+  /** The state of the gate that `propose` returns. If absent, it returns none, as older versions did. */
+  gateNow?: GateResolution
   /** The result of the n-th call. Default: everything is approved. */
   resolveGate?(call: number, gate: string): GateResolution | 'error'
   apply?(target: string, call: number): EffectResult | 'stale' | 'stopped' | 'waiting' | 'never'
@@ -67,6 +69,12 @@ export const HISTORY_CASES: HistoryCase[] = [
     name: 'waits-at-the-gate-reminded',
     plan: plan(),
     answers: { resolveGate: () => ({ ...open, remindInMs: 0 }) },
+    waits: { event: 'timer' },
+  },
+  {
+    name: 'waits-at-the-gate-since-it-was-proposed',
+    plan: plan(),
+    answers: { gateNow: open },
     waits: { event: 'timer' },
   },
   {
@@ -116,6 +124,12 @@ export const HISTORY_CASES: HistoryCase[] = [
     answers: { check: () => things(a) },
     outcome: 'escalated',
   },
+  {
+    name: 'escalated-after-looks-by-activities',
+    plan: lookingAgain(100),
+    answers: { check: () => things(a) },
+    outcome: 'escalated',
+  },
   { name: 'resolved', plan: plan(), answers: {}, outcome: 'resolved' },
   {
     name: 'resolved-in-two-rounds-after-signals',
@@ -125,6 +139,19 @@ export const HISTORY_CASES: HistoryCase[] = [
       check: (place) => (place.startsWith('r1/') ? things(a, b) : place.startsWith('r2/after') ? things() : things(b)),
     },
     signals: 2,
+    outcome: 'resolved',
+  },
+  {
+    name: 'resolved-after-reads-by-activities',
+    plan: plan(),
+    answers: { gateNow: open, resolveGate: (call) => (call === 1 ? open : approved) },
+    signals: 2,
+    outcome: 'resolved',
+  },
+  {
+    name: 'resolved-without-a-read-of-the-gate',
+    plan: plan(),
+    answers: { gateNow: approved },
     outcome: 'resolved',
   },
   {
@@ -225,7 +252,12 @@ export function activitiesOf({ answers }: HistoryCase): DiagnoseActivities & Rem
           : { ...about, status: 'ok', result: result as unknown as { [key: string]: Json } }
       })
     },
-    propose: async (_, draft) => ({ opened: true, gate: draft.gate, proposalDigest: '0'.repeat(64) }),
+    propose: async (_, draft) => ({
+      opened: true,
+      gate: draft.gate,
+      proposalDigest: '0'.repeat(64),
+      ...(answers.gateNow === undefined ? {} : { gateNow: answers.gateNow }),
+    }),
     resolveGate: async (gate) => {
       resolved += 1
       const answer = answers.resolveGate?.(resolved, gate) ?? approved
