@@ -6,7 +6,15 @@ import type { Review } from '../../src/engine/views/view-types.ts'
 export async function markdownOf({ timeline, evidence, notes, ...head }: Review): Promise<string> {
   const acknowledged = timeline.map(acknowledgement).find((one) => one !== undefined)
   let text = ''
-  for await (const piece of reviewMarkdown({ head, events: timeline.length, acknowledged, timeline, evidence, notes }))
+  for await (const piece of reviewMarkdown({
+    head,
+    events: timeline.length,
+    graph: null,
+    acknowledged,
+    timeline,
+    evidence,
+    notes,
+  }))
     text += piece
   return text
 }

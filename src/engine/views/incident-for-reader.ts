@@ -4,6 +4,7 @@ import { snapshot } from '../../history/database.ts'
 import { readEvents } from '../../history/incidents.ts'
 import type { Engine } from '../engine.ts'
 import { gateDeciders, type GateDeciders } from './deciders.ts'
+import { incidentGraph, type Graph } from './graph.ts'
 import { incidentView } from './show.ts'
 import { timelineEntry } from './timeline.ts'
 import { trackRecord, type TrackRecord } from './track-record.ts'
@@ -14,6 +15,8 @@ export interface IncidentForReader {
   view: IncidentView
   /** The gate that waits for decisions; undefined if no gate waits. */
   open: OpenGateForReader | undefined
+  /** Null if the plan of the incident cannot be read. */
+  graph: Graph | null
   /** The last events, oldest first, and the number of earlier events. */
   timeline: TimelineEntry[]
   earlier: number
@@ -51,6 +54,7 @@ export async function incidentForReader(
               record: await trackRecord(db, view.runbook, row),
             }
           : undefined,
+      graph: await incidentGraph(db, view),
       timeline: shown.map(timelineEntry),
       earlier: events.length - shown.length,
     }

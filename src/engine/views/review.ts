@@ -4,6 +4,7 @@ import { readEventsInBatches } from '../../history/incidents.ts'
 import { deviationOf } from './deviations.ts'
 import { listEvidence, readEvidenceInBatches, type EvidenceEntry } from './evidence.ts'
 import { listFeedback, listFollowUps } from './follow-ups.ts'
+import { incidentGraph, type Graph } from './graph.ts'
 import { isoTime } from './iso-time.ts'
 import { recurrencesOf } from './recurrences.ts'
 import { incidentView } from './show.ts'
@@ -17,6 +18,7 @@ type List<T> = AsyncIterable<T> | Iterable<T>
 export interface ReviewParts {
   head: Omit<Review, 'timeline' | 'evidence' | 'notes'>
   events: number
+  graph: Graph | null
   acknowledged: Acknowledgement | undefined
   timeline: List<TimelineEntry>
   evidence: List<EvidenceView>
@@ -45,7 +47,7 @@ export async function reviewIncident(database: Database, id: string): Promise<Re
   return { ...head, timeline: await all(timeline), evidence: await all(evidence), notes: await all(notes) }
 }
 
-interface Head extends Pick<ReviewParts, 'head' | 'acknowledged'> {
+interface Head extends Pick<ReviewParts, 'head' | 'graph' | 'acknowledged'> {
   /** The positions at which the long parts end: the last event, the list of evidence, and the last note. */
   upTo: number
   places: EvidenceEntry[]
@@ -74,6 +76,7 @@ async function readHead(db: Queryable, id: string): Promise<Head> {
       feedback: await listFeedback(db, id),
       recurrences: await recurrencesOf(db, incident),
     },
+    graph: await incidentGraph(db, incident),
     acknowledged,
     upTo,
     places: await listEvidence(db, id),

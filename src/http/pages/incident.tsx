@@ -9,6 +9,7 @@ import type { Problem } from '../problem.ts'
 import type { EventStreams } from '../routes/events.ts'
 import { ActForms, StepCard } from './act-forms.tsx'
 import { GateCard } from './gate-card.tsx'
+import { Graph } from './graph.tsx'
 import { answerPage } from './layout.tsx'
 import { pageContext, type PageContext } from './page-context.ts'
 import { Rounds } from './rounds.tsx'
@@ -76,6 +77,12 @@ function IncidentPage(props: { incident: IncidentForReader; page: PageContext; p
       </div>
       <div id="rounds" data-live>
         <Rounds view={view} page={page} />
+        {incident.graph && (
+          <details class="card">
+            <summary>Graph of the runbook, with the path of the last round</summary>
+            <Graph graph={incident.graph} label={`${view.runbook}: checks, causes and what is done about them`} />
+          </details>
+        )}
       </div>
       <ActForms view={view} page={page} />
       <div id="timeline" data-live>

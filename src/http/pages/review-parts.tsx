@@ -2,6 +2,7 @@ import { humanDuration } from '../../core/duration.ts'
 import { whatRecurs } from '../../engine/views/review-after.ts'
 import type { ReviewParts } from '../../engine/views/review.ts'
 import type { Review, TimelineEntry } from '../../engine/views/view-types.ts'
+import { Graph } from './graph.tsx'
 import { DataTable } from './data-table.tsx'
 import { ReviewRound } from './review-round.tsx'
 import { Data, IncidentLink, Short, Time } from './words.tsx'
@@ -73,6 +74,12 @@ export function ReviewSummary({ review, linked }: { review: ReviewParts; linked?
       {rounds.map((round) => (
         <ReviewRound id={incident.id} round={round} isOver={incident.closedAt !== null} linked={linked === true} />
       ))}
+      {review.graph && (
+        <section class="card">
+          <h2>Path</h2>
+          <Graph graph={review.graph} label={`${incident.runbook}: checks, causes and what was done about them`} />
+        </section>
+      )}
       <Deviations deviations={head.deviations} />
     </>
   )
