@@ -1,4 +1,5 @@
 import { isDown } from '../../src/targets/connection-down.ts'
+import { explainRedis } from '../../src/targets/explain-redis.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { ActionImplementation } from '../../src/effects/action-implementation.ts'
@@ -32,7 +33,9 @@ export async function previewWith(
   try {
     return { summary, ...(await readDetails()) }
   } catch (error) {
-    const preview = { summary, warning: `could not read what it would change: ${messageOf(error)}` }
+    const isReply = error instanceof Error && error.name === 'ReplyError'
+    const why = isReply ? explainRedis(error) : messageOf(error)
+    const preview = { summary, warning: `could not read what it would change: ${why}` }
     if (isDown(error)) throw new UnreadPreview(preview, error)
     return preview
   }

@@ -9,6 +9,9 @@ import { isEmptyReason, normaliseReason } from './normalise-reason.ts'
 import { limitParameter, optionalDuration, requiredString } from './check-parameters.ts'
 import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { maxAttempts } from './read-jobs.ts'
+import { isInFuture, requireEqualClocks } from './queue-clocks.ts'
+import { newestEvents } from './queue-events.ts'
+import { requireQueue } from './queue-exists.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import { Turns } from './turns.ts'
@@ -33,6 +36,8 @@ interface Failure {
   isRead: boolean
 }
 
+/** The last events of a job that failed. */
+const ENDS_OF_FAILED = new Set(['failed', 'retries-exhausted'])
 const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
 const STACK_NOT_READ = '(the reason is empty, and the stack trace is too long to be read)'
@@ -47,12 +52,15 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
   const sinceMs = optionalDuration(parameters, 'since')
   const limit = limitParameter(parameters, 'limit', 1000, 5000)
   const now = Date.now()
-  const from = sinceMs === undefined ? '-inf' : now - sinceMs
+  const from = sinceMs === undefined ? -Infinity : now - sinceMs
+  const min = from === -Infinity ? '-inf' : from
   const key = `${target.base}:failed`
   const [total, newest] = (await readPipeline(target, [
-    ['zcount', key, from, '+inf'],
-    ['zrange', key, '+inf', from, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'],
+    ['zcount', key, min, '+inf'],
+    ['zrange', key, '+inf', min, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'],
   ])) as [number, string[]]
+  if (total === 0) await requireQueue(target)
+  const [removed] = await Promise.all([removedSince(target, from), requireEqualClocks(target)])
   const failures: Failure[] = []
   const turns = new Turns(signal)
   for (let i = 0; i < newest.length; i += 2 * BATCH) {
@@ -61,7 +69,27 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
   }
   const rows = group(failures, now)
   const unread = failures.filter(({ isRead }) => !isRead).length
-  return capRows(rows, { total, unread, truncated: total > failures.length || unread > 0 }, target.redact, signal)
+  const truncated =
+    total > failures.length || unread > 0 || removed > 0 || failures.some(({ at }) => isInFuture(at, now))
+  return capRows(rows, { total, removed, unread, truncated }, target.redact, signal)
+}
+
+/**
+ * How many jobs failed and are no longer there, because of `removeOnFail`. Only the queue's events tell, as far as they go back. A job that
+ * somebody removed, and one that was retried, does not count.
+ */
+async function removedSince(target: BullmqTarget, from: number): Promise<number> {
+  const newest = new Map<string, string>()
+  for await (const { at, event, job } of newestEvents(target)) {
+    if (at < from) break
+    if (!newest.has(job)) newest.set(job, event)
+  }
+  const failed = [...newest].flatMap(([job, event]) => (ENDS_OF_FAILED.has(event) ? [job] : []))
+  const found = await readPipeline(
+    target,
+    failed.map((job) => ['exists', `${target.base}:${job}`]),
+  )
+  return found.filter((exists) => exists === 0).length
 }
 
 /** `pairs`: id, score, id, score …, as ZRANGE WITHSCORES returns them. */

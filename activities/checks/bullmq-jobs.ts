@@ -5,9 +5,12 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { capRows } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
 import { limitParameter, optionalDuration, optionalStrings, requiredString } from './check-parameters.ts'
-import { isInFuture, isMarker, readyTimes } from './ready-times.ts'
+import { haveLeft, MAY_BE_ACTIVE, MAY_WAIT } from './oldest-jobs.ts'
+import { isInFuture, requireEqualClocks } from './queue-clocks.ts'
+import { isMarker, readyTimes } from './ready-times.ts'
 import { parseJson, readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
+import { requireQueue } from './queue-exists.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
@@ -23,21 +26,45 @@ export const bullmqJobs: CheckImplementation = async (parameters, { targets, sig
   const since = sinceMs(parameters, states ?? [])
   const limit = ids ? MAX_ROWS : limitParameter(parameters, 'limit', 100, MAX_ROWS)
   const wantedIds = ids ? [...new Set(ids)] : await idsInStates(target, states!, limit + 1, since)
-  const jobs = await readJobs(target, wantedIds.slice(0, limit))
+  if (states && wantedIds.length === 0) await requireQueue(target)
+  const [jobs] = await Promise.all([readJobs(target, wantedIds.slice(0, limit)), requireEqualClocks(target)])
   // A job may have moved to another state since its id was read.
   const shown = states ? jobs.filter((job) => states.includes(job.state)) : jobs
-  const ready = await readyTimes(
-    target,
-    shown.filter(isWaiting).map(({ id }) => id),
-  )
+  const ready = await readyTimes(target, idsOf(shown.filter(isWaiting)))
   const now = Date.now()
   const isIncomplete = jobs.some(({ state, notRead }) => state === 'unsearched' || notRead.length > 0)
-  const rows = toRows(shown, ready, now)
-  return capRows(rows, { truncated: wantedIds.length > limit || isIncomplete }, target.redact, signal)
+  const ageless = shown.filter((job) => ageOf(job, ready, now) === undefined)
+  const [waiting, active] = [ageless.filter(isWaiting), ageless.filter((job) => !isWaiting(job))].map(idsOf)
+  const areAgesKnown = (await haveLeft(target, waiting!, MAY_WAIT)) && (await haveLeft(target, active!, MAY_BE_ACTIVE))
+  const truncated = wantedIds.length > limit || isIncomplete || !areAgesKnown
+  return capRows(toRows(shown, ready, now), { truncated }, target.redact, signal)
+}
+
+function idsOf(jobs: Job[]): string[] {
+  return jobs.map(({ id }) => id)
 }
 
 function* toRows(jobs: Job[], ready: Map<string, number | null>, now: number): Generator<JsonObject> {
-  for (const job of jobs) yield toRow(job, ready.get(job.id) ?? null, now)
+  for (const { dataText, ...job } of jobs) {
+    const age = ageOf(job, ready, now) ?? null
+    yield {
+      ...job,
+      data: parseJson(dataText),
+      waitingMs: isWaiting(job) ? age : null,
+      activeMs: job.state === 'active' ? age : null,
+    }
+  }
+}
+
+/** How long a job has been waiting or active, in milliseconds; null in other states, undefined if it is not known. */
+function ageOf(
+  { id, state, processedOn }: Pick<Job, 'id' | 'state' | 'processedOn'>,
+  ready: Map<string, number | null>,
+  now: number,
+): number | null | undefined {
+  if (!isWaiting({ state }) && state !== 'active') return null
+  const since = state === 'active' ? processedOn : (ready.get(id) ?? null)
+  return since === null || isInFuture(since, now) ? undefined : Math.max(0, now - since)
 }
 
 /** From when on jobs count, in milliseconds since the epoch; 0: all of them. Only finished jobs have such a time. */
@@ -85,19 +112,6 @@ function rangesOf(target: BullmqTarget, state: string, max: number, since: numbe
   }
 }
 
-function msSince(at: number | null, now: number): number | null {
-  return at === null || isInFuture(at, now) ? null : Math.max(0, now - at)
-}
-
 function isWaiting({ state }: Pick<Job, 'state'>): boolean {
   return state === 'waiting' || state === 'prioritized'
-}
-
-function toRow({ dataText, ...job }: Job, readyAt: number | null, now: number): JsonObject {
-  return {
-    ...job,
-    data: parseJson(dataText),
-    waitingMs: isWaiting(job) && readyAt !== null ? Math.max(0, now - readyAt) : null,
-    activeMs: job.state === 'active' ? msSince(job.processedOn, now) : null,
-  }
 }

@@ -8,6 +8,8 @@ import type { CheckImplementation } from './check.ts'
 import { optionalBool, requiredString } from './check-parameters.ts'
 import { oldestJobs } from './oldest-jobs.ts'
 import { isMarker } from './ready-times.ts'
+import { requireEqualClocks } from './queue-clocks.ts'
+import { existsCommand } from './queue-exists.ts'
 import { readPipeline, readReplies } from './redis-pipeline.ts'
 
 const MAX_NAMES = 100
@@ -24,9 +26,8 @@ export const bullmqQueue: CheckImplementation = async (parameters, { targets, si
 
 async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
   const key = (part: string) => `${target.base}:${part}`
-  const parts = ['meta', 'id', 'events', 'wait', 'prioritized', 'active', 'delayed', 'failed', 'completed']
   const replies = await readPipeline(target, [
-    ['exists', ...parts.map(key)],
+    existsCommand(target),
     ['hmget', key('meta'), 'paused', 'concurrency', 'max'],
     ['llen', key('wait')],
     ['llen', key('paused')],
@@ -57,7 +58,7 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
   const [firstPaused, lastPaused] = replies.slice(16) as [string[], string[]]
   const markers = new Set([...first, ...last].filter(isMarker)).size
   const inPausedList = Number(paused) - new Set([...firstPaused, ...lastPaused].filter(isMarker)).size
-  const [workers, oldest] = await Promise.all([readWorkers(target), oldestJobs(target)])
+  const [workers, oldest] = await Promise.all([readWorkers(target), oldestJobs(target), requireEqualClocks(target)])
   return {
     exists: Number(exists) > 0,
     paused: pausedMark !== null,
@@ -125,11 +126,14 @@ function isNotAllowed(error: unknown): boolean {
  */
 function parseClients(
   clientList: string,
-  { prefix, queue }: BullmqTarget,
+  { prefix, queue, redis }: BullmqTarget,
 ): { names: string[]; unnamedBlocking: number } {
   const base = `${prefix}:${Buffer.from(queue).toString('base64')}`
   let unnamedBlocking = 0
+  // A worker of another database has the same name, and takes no job of this queue.
+  const sameDatabase = ` db=${redis.options.db ?? 0} `
   const names = clientList.split('\n').flatMap((line) => {
+    if (!line.includes(sameDatabase)) return []
     const name = / name=(\S*)/.exec(line)?.[1]
     if (name === '' && / cmd=(bzpopmin|brpoplpush) /.test(line)) unnamedBlocking++
     if (name === base) return ['']

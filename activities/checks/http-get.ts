@@ -4,7 +4,7 @@ import type { Json } from '../../src/core/json.ts'
 import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import { cutText } from '../../src/core/storable.ts'
 import { tlsProblem } from '../../src/targets/explain-connection.ts'
-import { requestHttp } from '../../src/targets/request-http.ts'
+import { requestHttp, requireFresh } from '../../src/targets/request-http.ts'
 import type { HttpAnswer } from '../../src/targets/request-http.ts'
 import { BODY_NOT_KEPT, capResult } from '../limit-result.ts'
 import type { CheckImplementation } from './check.ts'
@@ -23,6 +23,7 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
     redact = target.redact
     const path = optionalString(parameters, 'path') ?? ''
     const answer = await requestHttp(target, { path, timeoutMs: timeoutMs * REQUEST_TIMEOUT_SHARE, signal })
+    requireFresh(target, answer)
     const { status, latencyMs } = answer
     const ok = status >= 200 && status < 300
     return capResult({ reachable: true, ok, status, latencyMs, ...bodyOf(answer, redact), error: null }, redact)

@@ -83,8 +83,13 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
     signal,
   )) {
     if (tail.problem !== undefined) problems.push(tail.problem)
-    const oldest = await searchTail(tail, query, found, signal)
+    const { oldest, newest, endsUntimed } = await searchTail(tail, query, found, signal)
     if (!tail.whole && oldest >= query.from) cut = true
+    const late = tail.mtimeMs - newest
+    if (newest < query.from && !endsUntimed && late > MAX_WRITE_DELAY_MS)
+      problems.push(
+        `the newest line of ${tail.file} is ${Math.round(late / 60_000)} minutes older than the file: the clock or the time zone of the program differs`,
+      )
   }
   const { matches, count, unparsed } = found
   keepNewest(found, limit)
@@ -97,12 +102,24 @@ export const logsSearch: CheckImplementation = async (parameters, { targets, sig
   return capRows(matches.map(toRow), rest, target.redact, signal)
 }
 
+/** By how much a line's time may be later than now. */
+const MAX_IN_FUTURE_MS = 60_000
+/** A program may write its lines some time after their time. */
+const MAX_WRITE_DELAY_MS = 120_000
 /** The total length of the matches that are kept in memory. The stored result has at most 64 kB of them. */
 const MAX_KEPT_LENGTH = 2 * 1024 * 1024
 
-/** Adds the matches of one file; returns its oldest time. */
-async function searchTail(tail: LogTail, query: Query, found: Found, signal: AbortSignal): Promise<number> {
-  let oldest = Infinity
+/** The times in one file. */
+interface Times {
+  oldest: number
+  newest: number
+  /** Whether lines without an exact time follow the last line with one. */
+  endsUntimed: boolean
+}
+
+/** Adds the matches of one file. */
+async function searchTail(tail: LogTail, query: Query, found: Found, signal: AbortSignal): Promise<Times> {
+  const times: Times = { oldest: Infinity, newest: -Infinity, endsUntimed: true }
   const turns = new Turns(signal)
   // Number of lines without a readable time. They are not newer than the next line with a time.
   let untimed = 0
@@ -112,9 +129,16 @@ async function searchTail(tail: LogTail, query: Query, found: Found, signal: Abo
     notePresentFields(record, found)
     const matches = matchRecord(record, query)
     const time = query.inZone(record.time)
+    times.endsUntimed = !time || !('at' in time)
     if (time && 'at' in time) {
       const { at } = time
-      oldest = Math.min(oldest, at)
+      times.oldest = Math.min(times.oldest, at)
+      times.newest = Math.max(times.newest, at)
+      if (at - MAX_IN_FUTURE_MS > Date.now()) {
+        if (matches !== false) found.unparsed++
+        untimed = 0
+        continue
+      }
       if (at >= query.from) found.unparsed += untimed + (matches === undefined ? 1 : 0)
       untimed = 0
       if (matches && at >= query.from) addMatch({ at, record }, query.limit, found)
@@ -124,7 +148,7 @@ async function searchTail(tail: LogTail, query: Query, found: Found, signal: Abo
     }
   }
   found.unparsed += untimed
-  return oldest
+  return times
 }
 
 function addMatch(match: Match, limit: number, found: Found): void {

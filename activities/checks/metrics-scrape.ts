@@ -1,6 +1,6 @@
 import { isRunbookError, RunbookError } from '../../src/core/errors.ts'
 import type { JsonObject } from '../../src/core/json.ts'
-import { requestHttp } from '../../src/targets/request-http.ts'
+import { requestHttp, requireFresh } from '../../src/targets/request-http.ts'
 import { capRows } from '../limit-result.ts'
 import { REQUEST_TIMEOUT_SHARE } from './http-get.ts'
 import type { CheckImplementation } from './check.ts'
@@ -24,6 +24,7 @@ export const metricsScrape: CheckImplementation = async (parameters, { targets, 
       maxBytes: MAX_BYTES,
       signal,
     })
+    requireFresh(target, answer)
     if (answer.status !== 200) return unreachable(names, `connection ${connection}: ${path} answered ${answer.status}`)
     if (answer.unread !== undefined) return unreachable(names, `connection ${connection}: ${path}: ${answer.unread}`)
     const { samples, present, unparsed, isExposition, hasEnd } = await parseMetrics(answer.text, new Set(names), signal)

@@ -1,8 +1,9 @@
 import type { JsonObject } from '../../src/core/json.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
-import { isInFuture, isMarker, readyTimes } from './ready-times.ts'
+import { isInFuture } from './queue-clocks.ts'
 import { jobStates, type JobState } from './read-jobs.ts'
+import { isMarker, readyTimes } from './ready-times.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
@@ -53,8 +54,8 @@ export async function oldestJobs(target: BullmqTarget): Promise<OldestJobs> {
   }
 }
 
-const MAY_WAIT: JobState[] = ['waiting', 'prioritized', 'unknown', 'unsearched']
-const MAY_BE_ACTIVE: JobState[] = ['active', 'unknown', 'unsearched']
+export const MAY_WAIT: JobState[] = ['waiting', 'prioritized', 'unknown', 'unsearched']
+export const MAY_BE_ACTIVE: JobState[] = ['active', 'unknown', 'unsearched']
 
 function unknownOf(times: Map<string, number | null>): string[] {
   return [...times].flatMap(([id, at]) => (at === null ? [id] : []))
@@ -64,7 +65,7 @@ function unknownOf(times: Map<string, number | null>): string[] {
  * Whether none of the jobs is in one of these states now. On a queue at work, jobs are taken or end after their ids were read: then their
  * times are not known, and not needed.
  */
-async function haveLeft(target: BullmqTarget, ids: string[], states: JobState[]): Promise<boolean> {
+export async function haveLeft(target: BullmqTarget, ids: string[], states: JobState[]): Promise<boolean> {
   return [...(await jobStates(target, ids)).values()].every((state) => !states.includes(state))
 }
 

@@ -152,6 +152,9 @@ interface Level {
 
 function leadingLevel(text: string): Level | null {
   const level = LEADING_LEVEL.exec(text.slice(0, 60))
+  // In `Error rate is low`, the word is the beginning of a message.
+  if (level && /^[A-Z][a-z]+ +[^\s\])>|:-]/.test(level[0] + text.slice(level[0].length, level[0].length + 1)))
+    return null
   return level && { word: level[1]!.toLowerCase(), length: level[0].length }
 }
 

@@ -1,4 +1,5 @@
 import { MAX_ROWS } from '../../src/core/evidence.ts'
+import { parseTime } from './parse-time.ts'
 import { Turns } from './turns.ts'
 
 export interface Sample {
@@ -12,7 +13,10 @@ export interface Metrics {
   samples: Sample[]
   /** Names that have a sample, even if its value is not a finite number. */
   present: Set<string>
-  /** Lines about the named metrics that cannot be used: malformed, a value that is NaN or infinite, or a second value of one series. */
+  /**
+   * Lines about the named metrics that cannot be used: malformed, a value that is NaN or infinite, a second value of one series, or a
+   * value whose own time is not now.
+   */
   unparsed: number
   /** Whether the text has a sample or a comment of the format, so that it is not a page of another kind. */
   isExposition: boolean
@@ -24,6 +28,8 @@ export interface Metrics {
 const MAX_SAMPLES = MAX_ROWS + 1
 /** A line with more characters than this counts as malformed. */
 const MAX_LINE_LENGTH = 64 * 1024
+/** A value that is older is out of date, as it is for Prometheus. A time this much later than now is wrong. */
+const MAX_AGE_MS = 300_000
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y
 const LABEL_NAME = /[a-zA-Z_][a-zA-Z0-9_.]*/y
 const COMMENT = /^# (?:TYPE|HELP|UNIT) \S|^# EOF/
@@ -87,8 +93,15 @@ function addLine(line: string, names: ReadonlySet<string>, series: Series): void
   const name = sample?.name ?? mentionedName(line)
   if (name === undefined || !names.has(name)) return
   metrics.present.add(name)
-  if (!sample || !Number.isFinite(sample.value)) metrics.unparsed++
-  else series.add(sample)
+  if (!sample || !Number.isFinite(sample.value) || !isCurrent(sample.time)) metrics.unparsed++
+  else series.add({ name, labels: sample.labels, value: sample.value })
+}
+
+/** Whether a value is of now: it has no time of its own, in seconds or milliseconds since 1970, or a recent one. */
+function isCurrent(time: number | undefined): boolean {
+  if (time === undefined) return true
+  const parsed = parseTime(time)
+  return parsed !== undefined && 'at' in parsed && Math.abs(Date.now() - parsed.at) <= MAX_AGE_MS
 }
 
 /** The metric at the beginning of a malformed line. */
@@ -98,8 +111,8 @@ function mentionedName(line: string): string | undefined {
   return NAME.exec(start)?.[0]
 }
 
-/** The sample in a line; undefined if the line is not a sample. */
-function parseSample(line: string): Sample | undefined {
+/** The sample in a line, with the time that the line has; undefined if the line is not a sample. */
+function parseSample(line: string): (Sample & { time: number | undefined }) | undefined {
   let at = afterBlanks(line, 0)
   NAME.lastIndex = at
   let name = NAME.exec(line)?.[0]
@@ -120,7 +133,8 @@ function parseSample(line: string): Sample | undefined {
     .filter((word) => word !== '')
   if (value === undefined || more.length > 0 || (time !== undefined && !Number.isFinite(Number(time)))) return undefined
   const number = toNumber(value)
-  return number === undefined ? undefined : { name, labels, value: number }
+  if (number === undefined) return undefined
+  return { name, labels, value: number, time: time === undefined ? undefined : Number(time) }
 }
 
 function withoutExemplar(line: string, from: number): string {

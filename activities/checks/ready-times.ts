@@ -1,22 +1,11 @@
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
+import { isInFuture } from './queue-clocks.ts'
+import { newestEvents } from './queue-events.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 import { Turns } from './turns.ts'
-
-/** How many of the queue's events are read, from the newest back. BullMQ keeps about 10,000. */
-const MAX_EVENTS = 10_000
-const MAX_EVENT_BYTES = 4 * 1024 * 1024
-const MAX_PAGE_BYTES = 1024 * 1024
-
-/** By how much two clocks may differ. */
-const MAX_CLOCK_DIFFERENCE_MS = 5_000
-
-/** Whether another computer wrote a time that has not come here: its clock is wrong, or ours. Then nobody knows how long ago it was. */
-export function isInFuture(at: number, now: number): boolean {
-  return at > now + MAX_CLOCK_DIFFERENCE_MS
-}
 
 interface Ready {
   /** When the job became ready, in milliseconds since 1970; null if unknown. */
@@ -100,30 +89,12 @@ function delayOf(opts: string | null): number | null {
   }
 }
 
-/**
- * The time of each job's newest event `waiting`. The first pages are small, because events hold results and reasons of
- * any size.
- */
+/** The time of each job's newest event `waiting`. */
 async function waitingEvents(target: BullmqTarget, wanted: Set<string>): Promise<Map<string, number>> {
   const found = new Map<string, number>()
-  let [end, page, read, bytes] = ['+', 8, 0, 0]
-  while (found.size < wanted.size && read < MAX_EVENTS && bytes < MAX_EVENT_BYTES) {
-    const [entries] = (await readPipeline(target, [
-      ['xrevrange', `${target.base}:events`, end, '-', 'COUNT', page],
-    ])) as [[string, string[]][]]
-    let largest = 1
-    for (const [id, fields] of entries) {
-      const size = fields.reduce((sum, text) => sum + text.length, 0)
-      bytes += size
-      largest = Math.max(largest, size)
-      const job = fields[fields.indexOf('jobId') + 1]
-      if (fields[0] === 'event' && fields[1] === 'waiting' && job !== undefined && wanted.has(job) && !found.has(job))
-        found.set(job, Number(id.split('-')[0]))
-    }
-    if (entries.length < page) break
-    read += entries.length
-    end = `(${entries.at(-1)![0]}`
-    page = Math.max(1, Math.min(1_000, page * 4, Math.floor(MAX_PAGE_BYTES / largest)))
+  for await (const { at, event, job } of newestEvents(target)) {
+    if (event === 'waiting' && wanted.has(job) && !found.has(job)) found.set(job, at)
+    if (found.size === wanted.size) break
   }
   return found
 }

@@ -40,6 +40,11 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
     'login',
     'the login may not use this command or key: "runbook connection prepare" makes a login that may',
   ],
+  [
+    /^WRONGTYPE/,
+    'setup',
+    'the key holds another type than the one that is read. In a queue, a job whose id is a name such as wait or failed overwrites a key of BullMQ',
+  ],
   [/^ERR unknown (sub)?command/i, 'setup', 'the server does not offer this command'],
   [
     /DB index is out of range|SELECT is not allowed in cluster mode/i,

@@ -8,6 +8,8 @@ import type { LogFile } from './find-log-files.ts'
 
 export interface LogTail {
   file: string
+  /** When the file was last written, in milliseconds since 1970. */
+  mtimeMs: number
   /** The lines in the file's order, without empty ones. They can be iterated only once. */
   lines: Iterable<string>
   /** Whether the file was read from its beginning. */
@@ -45,7 +47,7 @@ export async function* readLogTails(files: LogFile[], signal?: AbortSignal): Asy
     signal?.throwIfAborted()
     const tail = await readTail(file, size, Math.min(MAX_FILE_BYTES, left), signal)
     if (typeof tail === 'string') {
-      yield { file, lines: [], whole: true, isGrowing: false, problem: `cannot read ${file}: ${tail}` }
+      yield { file, mtimeMs, lines: [], whole: true, isGrowing: false, problem: `cannot read ${file}: ${tail}` }
       continue
     }
     left -= tail.size
@@ -53,7 +55,7 @@ export async function* readLogTails(files: LogFile[], signal?: AbortSignal): Asy
     // A part that begins in the middle of the file usually begins in the middle of a line.
     const start = tail.whole ? 0 : afterLineEnd(text)
     const isGrowing = start < text.length && !text.endsWith('\n') && Date.now() - mtimeMs < GROWING_MS
-    yield { file, lines: linesOf(text, start), whole: tail.whole, isGrowing }
+    yield { file, mtimeMs, lines: linesOf(text, start), whole: tail.whole, isGrowing }
   }
 }
 

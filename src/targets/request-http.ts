@@ -29,6 +29,21 @@ export interface HttpAnswer {
 }
 
 const MAX_BODY_BYTES = 64 * 1024
+/** An older answer of a cache says nothing about the service now. */
+const MAX_AGE_SECONDS = 30
+
+/** Throws RUNBOOK_CHECK_FAILED if a cache in front of the service gave an old answer instead of asking the service. */
+export function requireFresh(
+  { connection }: Pick<HttpTarget, 'connection'>,
+  { headers }: Pick<HttpAnswer, 'headers'>,
+): void {
+  const age = Number(headers['age'])
+  if (!(age > MAX_AGE_SECONDS)) return
+  throw new RunbookError(
+    'RUNBOOK_CHECK_FAILED',
+    `connection ${connection}: the answer is ${age} s old and comes from a cache in front of the service: use an address that is not cached`,
+  )
+}
 
 /**
  * Sends one request. A redirect is returned as the answer and not followed. Throws RunbookError `RUNBOOK_UNREACHABLE` when no complete
@@ -47,7 +62,7 @@ export async function requestHttp(target: HttpTarget, request: HttpRequest): Pro
         url,
         {
           method: request.method ?? 'GET',
-          headers: { 'user-agent': 'runbook', ...request.headers, ...target.headers },
+          headers: { 'user-agent': 'runbook', 'cache-control': 'no-cache', ...request.headers, ...target.headers },
           agent: false,
           signal,
           lookup: (_host, options, done) => {

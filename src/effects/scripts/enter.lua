@@ -36,6 +36,21 @@ if redis.acl_check_cmd then
   end
 end
 
+-- A job whose id is the name of one of the queue's own keys, such as `wait`, has overwritten that key. Then a command would stop the script
+-- halfway, for example after the job was removed from its list.
+local queue = string.match(KEYS[1], '^(.*):runbook:effect:') .. ':'
+local types = {
+  wait = 'list', paused = 'list', active = 'list', prioritized = 'zset', delayed = 'zset', failed = 'zset', completed = 'zset',
+  marker = 'zset', priority = 'zset', ['repeat'] = 'zset', ['dead-letter'] = 'zset', stalled = 'set', meta = 'hash', events = 'stream',
+}
+for _, key in ipairs(KEYS) do
+  local expected = string.sub(key, 1, #queue) == queue and types[string.sub(key, #queue + 1)]
+  local found = expected and redis.call('TYPE', key).ok
+  if expected and found ~= 'none' and found ~= expected then
+    return record('refused', key .. ' holds a ' .. found .. ', but BullMQ keeps a ' .. expected .. ' there: nothing was changed. Is its last part the id of a job?')
+  end
+end
+
 -- Adds to the stream of events, which keeps as many as the queue's configuration says, or BullMQ's default.
 local function announce(metaKey, eventsKey, ...)
   local kept = redis.call('HGET', metaKey, 'opts.maxLenEvents') or 10000

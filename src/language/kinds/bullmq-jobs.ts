@@ -12,9 +12,11 @@ export const bullmqJobs: Kind = {
 
 \`lock\` is \`held\` or \`missing\` for active jobs and \`none\` for others. An active job with a missing lock is stalled. An active job with a held lock and a large \`activeMs\` has hung code, which BullMQ never recovers. If \`attemptsStarted\` rises and \`attemptsMade\` does not, the job crashes its worker repeatedly; \`stalls\` alone does not distinguish such a job from its neighbours. BullMQ before 5 counts an attempt when it starts, so there both numbers are the same. A job in a group of BullMQ Pro is \`'unknown'\`.
 
-A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job became ready: when it was added, its delay ended, it was retried, it was returned by a worker, or its children finished. The check reads such times from the queue's events. It is null if the events no longer contain the job. \`waitingMs\` and \`activeMs\` are null if the time is more than 5 s in the future, because the clocks differ.
+A job without data (\`name\` is null) is an id in a list without a job hash: the hash was evicted or deleted. \`waitingMs\` counts from when the job became ready: when it was added, its delay ended, it was retried, it was returned by a worker, or its children finished. The check reads such times from the queue's events. \`waitingMs\` is null if the events no longer contain the job; \`waitingMs\` and \`activeMs\` are null if the time is more than 5 s in the future. \`truncated\` is true then, because nobody knows how long such a job has waited or run.
 
-\`stranded\` is true for a waiting job in the list \`paused\` of a BullMQ before 6 while the queue is not paused: no worker takes it. \`notRead\` names fields of more than 256 kB, or beyond 4 MB for all jobs together: they have no value, and \`truncated\` is true.`,
+\`stranded\` is true for a waiting job in the list \`paused\` of a BullMQ before 6 while the queue is not paused: no worker takes it. \`notRead\` names fields of more than 256 kB, or beyond 4 MB for all jobs together: they have no value, and \`truncated\` is true.
+
+With \`states\`, the check fails if there is no such queue. It fails if clocks differ by more than 30 s: that of the worker or of the application from that of the Redis server.`,
   parameters: {
     connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
     ids: {

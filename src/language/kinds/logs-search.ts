@@ -11,8 +11,8 @@ Nested fields are named by their path: \`err.code\`. Levels are compared by name
 The check reads the last 8 MB of each file and 32 MB in total, starting with the file that was written last. It reads files that gzip compressed. The check fails if no file matches the patterns of the connection.
 
 The result is incomplete, and \`truncated\` is true, if there are more matches than \`limit\`, if older lines were not read, or if one of these is not empty:
-- \`unparsed\`: the number of lines that may match but were not understood: broken JSON, a text without a time, a time whose zone is not known, a number such as 1e999, more than 100 levels of nesting;
-- \`unread\`: the number of files and folders that cannot be read, of folders in the patterns that do not exist, and of pipes and devices; \`problem\` has the reason for the first one;
+- \`unparsed\`: the number of lines that may match but were not understood: broken JSON, a text without a time, a time whose zone is not known or that has not come yet, a number such as 1e999, more than 100 levels of nesting;
+- \`unread\`: the number of files and folders that cannot be read, of folders in the patterns that do not exist, of pipes and devices, and of files that were written within \`since\` although their newest line is older (then the clock or the time zone of the program differs); \`problem\` has the reason for the first one;
 - \`absentFields\`: fields of \`where\` that no line has, so that a wrong name does not look like "nothing found"; not those that may be null.`,
   parameters: {
     connection: connectionTo(['logs'], 'The name of the connection to the files.'),

@@ -32,6 +32,14 @@ const routes: Record<string, (request: IncomingMessage, response: ServerResponse
     response.end()
   },
   '/api/large': (_, response) => void response.end('x'.repeat(100_000)),
+  '/api/cached': (_, response) => {
+    response.setHeader('age', '600')
+    response.end('depth{queue="q"} 3\n')
+  },
+  '/api/fresh': (_, response) => {
+    response.setHeader('age', '2')
+    response.end('depth{queue="q"} 3\n')
+  },
   '/api/slow': () => {},
   '/api/metrics': (_, response) => void response.end('depth{queue="q"} 3\nother 1\n'),
 }
@@ -114,6 +122,19 @@ test('a redirect is not followed', async () => {
   const { result } = await check('http.get', { connection: 'api', path: '/redirect' })
   expect(result).toMatchObject({ status: 302, ok: false })
   expect(seen).toHaveLength(1)
+})
+
+test.each([
+  ['http.get', {}],
+  ['metrics.scrape', { names: ['depth'] }],
+])('%s does not take the old answer of a cache for one of the service', async (kind, parameters) => {
+  expect(await check(kind, { connection: 'api', path: '/cached', ...parameters })).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('the answer is 600 s old and comes from a cache in front of the service'),
+  })
+  expect((await check(kind, { connection: 'api', path: '/fresh', ...parameters })).result).toMatchObject({
+    reachable: true,
+  })
 })
 
 test('a large body is cut, and the result is truncated', async () => {

@@ -145,6 +145,47 @@ describe('what is not understood is counted', () => {
   })
 })
 
+describe('a time that cannot be right', () => {
+  const query = { since: '10m', where: { level: 'error' } }
+
+  test('is one that has not come yet: nobody knows when the line was written', async () => {
+    const line = json({ level: 'error', time: iso(-7_200), msg: 'refused' })
+    expect(await search(line, query)).toMatchObject({ count: 0, unparsed: 1, truncated: true })
+    const harmless = json({ level: 'info', time: iso(-7_200), msg: 'started' })
+    expect(await search(harmless, query)).toMatchObject({ count: 0, ...complete })
+  })
+
+  test('is that of local time that ends with Z: the file was written a moment ago, and its newest line is five hours old', async () => {
+    const line = json({ level: 'error', time: iso(5 * 3_600), msg: 'refused' })
+    const result = await search(line, query)
+    expect(result).toMatchObject({ count: 0, unread: 1, truncated: true })
+    expect(result.problem).toMatch(
+      /the newest line of .*app.log is 300 minutes older than the file: the clock or the time zone/,
+    )
+    expect(await search(`${line}\n${json({ level: 'info', time: iso(3), msg: 'x' })}`, query)).toMatchObject({
+      count: 0,
+      ...complete,
+    })
+  })
+})
+
+describe('a capitalised word at the beginning of a message is no level', () => {
+  test.each(['Error rate is low', 'Warning lights were tested', 'Critical section entered'])('%s', async (text) => {
+    const query = { where: { level: ['error', 'warn', 'fatal', 'critical'] } }
+    expect(await search(`${iso(5)} ${text}\n`, query)).toMatchObject({ count: 0, unparsed: 1, truncated: true })
+  })
+
+  test.each(['Error: refused', 'ERROR refused', 'error refused', '[Error] refused', 'Error - refused'])(
+    '%s has one',
+    async (text) => {
+      expect(await search(`${iso(5)} ${text}\n`, { where: { level: 'error' } })).toMatchObject({
+        count: 1,
+        ...complete,
+      })
+    },
+  )
+})
+
 describe('times without a zone', () => {
   /** What the clocks of a place show: `2026-11-28 09:00:01.000`. */
   const clock = (timeZone: string, secondsAgo: number) =>
@@ -270,7 +311,7 @@ describe('a line without a time after one with a time', () => {
   })
 
   test('is older than the next line with a time', async () => {
-    const lines = [banner, 'payment refused', `${iso(7_000)} [info] still here`]
+    const lines = [banner, 'payment refused', `${iso(7_000)} [info] still here`, `${iso(0)} [info] now`]
     expect(await search(lines, since)).toMatchObject({ count: 0, ...complete })
   })
 })

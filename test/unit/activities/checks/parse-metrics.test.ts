@@ -19,7 +19,7 @@ test('metrics that prom-client wrote are parsed', async () => {
 test('malformed lines are ignored', async () => {
   const text = [
     '# HELP a 5',
-    'a{n="1"} 1 1700000000000',
+    `a{n="1"} 1 ${Date.now()}`,
     'a{x="1",} 2 # {trace="t"} 1',
     'a{x="open 3',
     'a{x=1} 4',
@@ -32,6 +32,19 @@ test('malformed lines are ignored', async () => {
   expect((await parseMetrics(text, new Set(['a']))).samples.map((s) => s.value)).toEqual([1, 2, -3])
 })
 
+test.each([
+  ['of ten minutes ago, in milliseconds', Date.now() - 600_000],
+  ['of ten minutes ago, in seconds', Date.now() / 1000 - 600],
+  ['of tomorrow', Date.now() + 86_400_000],
+  ['that is no date', 12],
+])('a value with a time %s is not one of now, and counts as unparsed', async (_, time) => {
+  const metrics = await parseMetrics(
+    `depth{queue="a"} 0 ${time}\ndepth{queue="b"} 3 ${Date.now()}\n`,
+    new Set(['depth']),
+  )
+  expect(metrics).toMatchObject({ samples: [{ labels: { queue: 'b' }, value: 3 }], unparsed: 1 })
+})
+
 test('a hostile line is parsed in linear time', async () => {
   const started = performance.now()
   await parseMetrics(`a{${'x="y",'.repeat(20_000)}z 1\na${' '.repeat(50_000)}x`, new Set(['a']))
@@ -41,7 +54,7 @@ test('a hostile line is parsed in linear time', async () => {
 test('OpenMetrics and the quoted names of Prometheus 3 are read', async () => {
   const text = [
     '# TYPE a counter',
-    'a_total{x="1"} 2 1795810000.123 # {trace_id="t # u"} 0.5 1795810000.1',
+    `a_total{x="1"} 2 ${Date.now() / 1000} # {trace_id="t # u"} 0.5 1795810000.1`,
     '{"http.requests",code="200"} 7',
     '# EOF',
   ].join('\n')
@@ -86,7 +99,7 @@ test.each<[string, string, object]>([
   ],
   [
     'an exemplar and a time',
-    'jobs_total{q="a"} 7 1700000000.123 # {trace="x # y"} 0.5 1700000000\n',
+    `jobs_total{q="a"} 7 ${Date.now() / 1000} # {trace="x # y"} 0.5 1700000000\n`,
     { samples: [{ value: 7 }], unparsed: 0 },
   ],
   [
