@@ -17,6 +17,7 @@ import { listIncidents } from '../../src/engine/views/list.ts'
 import { readMetrics } from '../../src/engine/views/metrics.ts'
 import { openGates } from '../../src/engine/views/open-gates.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
+import { runbookStatistics } from '../../src/engine/views/runbook-statistics.ts'
 import { withdrawDecision } from '../../src/engine/withdraw-decision.ts'
 import { readEvents } from '../../src/history/incidents.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
@@ -124,6 +125,7 @@ async function useEverything(): Promise<void> {
   await inboxOf(engine, operator!)
   await incidentForReader(engine, incident, operator!, 60)
   await readMetrics(database)
+  await runbookStatistics(database, ['things', 'sampled'])
   await acknowledge(engine, operator!, incident)
   await claim(engine, operator!, incident)
   await addNote(engine, operator!, incident, 'a note')

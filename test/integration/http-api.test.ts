@@ -205,6 +205,7 @@ describe('reading', () => {
       '/v1/maintenance/{id}/end',
       '/v1/runbooks',
       '/v1/runbooks/{name}',
+      '/v1/runbooks/{name}/statistics',
       '/v1/runbooks/{name}/versions',
       '/v1/runbooks/{name}/versions/{digest}',
       '/v1/sign-in-links',

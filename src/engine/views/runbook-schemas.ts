@@ -30,6 +30,21 @@ export const runbookVersion = z
   })
   .meta({ id: 'RunbookVersion' })
 
+/** How the latest incidents of a runbook's type ended, at most 50 of them. */
+export const runbookStatistics = z
+  .object({
+    incidents: z.int(),
+    /** How many ended with each outcome; `open` are not closed. */
+    outcomes: z.record(z.string(), z.int()),
+    /** Of those that are closed; null if none is. */
+    resolvedShare: z.number().nullable(),
+    medianToAcknowledgeMs: z.number().nullable(),
+    /** Of those that were resolved. */
+    medianToResolveMs: z.number().nullable(),
+    lastAt: time.nullable(),
+  })
+  .meta({ id: 'RunbookStatistics' })
+
 export const runbookSource = z
   .object({ planDigest: digest, source: z.string().meta({ description: 'The YAML text.' }) })
   .meta({ id: 'RunbookSource' })

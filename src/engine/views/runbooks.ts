@@ -19,6 +19,13 @@ export function listRunbooks({ catalogue }: { catalogue: Catalogue }): RunbookVi
     .sort((a, b) => a.name.localeCompare(b.name))
 }
 
+/** Throws `RUNBOOK_NOT_FOUND`. */
+export function runbookNamed(engine: { catalogue: Catalogue }, name: string): RunbookView {
+  const found = listRunbooks(engine).find((runbook) => runbook.name === name)
+  if (found) return found
+  throw notFound(name)
+}
+
 /** Whether the loaded runbook is still the same as the plan of the incident. */
 export function runbookNow(
   { byName }: Catalogue,

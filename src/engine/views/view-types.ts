@@ -20,6 +20,7 @@ export type TimelineEntry = z.infer<typeof schemas.timelineEntry>
 export type Review = z.infer<typeof schemas.review>
 export type EvidenceView = z.infer<typeof schemas.evidenceView>
 export type OpenGate = z.infer<typeof schemas.openGate>
+export type RunbookStatistics = z.infer<typeof runbookSchemas.runbookStatistics>
 export type RunbookView = z.infer<typeof runbookSchemas.runbookView>
 export type AlertView = z.infer<typeof alertSchemas.alertView>
 export type DeliveryAnswer = z.infer<typeof alertSchemas.deliveryAnswer>

@@ -3,11 +3,16 @@ import { ALL_TARGETS, type Proposal, type ProposedAction } from '../../core/prop
 import { placeOf } from '../../engine/views/action-place.ts'
 import { Code, Data } from './words.tsx'
 
+interface TargetProps {
+  proposal: Pick<Proposal, 'targets' | 'actions'>
+  choose: boolean
+}
+
 /**
  * The targets of a proposal, each with what changes. With `choose`, each target has a box to tick; the value of the box is the target's
  * number.
  */
-export function TargetChanges({ proposal, choose }: { proposal: Proposal; choose: boolean }) {
+export function TargetChanges({ proposal, choose }: TargetProps) {
   const targets = proposal.targets.filter(({ key }) => key !== ALL_TARGETS)
   if (targets.length === 0) return null
   return (

@@ -19,7 +19,7 @@ export function errorPage(c: Context<ApiEnv>, engine: Engine, problem: Problem):
         {problem.detail}
       </p>
       <p>
-        <a href={backPath(c.req.path)}>{backPath(c.req.path) === '/' ? 'To all incidents' : 'Back to the incident'}</a>
+        <a href={backPath(c.req.path)}>{backPath(c.req.path) === '/' ? 'To the inbox' : 'Back to the incident'}</a>
       </p>
     </>
   )

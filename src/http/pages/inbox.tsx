@@ -34,7 +34,10 @@ function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
   return (
     <div id="inbox" data-live>
       <h1>Inbox</h1>
-      <p>
+      <p class="buttons">
+        <a class="button" href="/runbooks">
+          Runbooks
+        </a>
         <a class="button" href="/status">
           Status of the engine
         </a>

@@ -13,6 +13,7 @@ import { Graph } from './graph.tsx'
 import { answerPage } from './layout.tsx'
 import { pageContext, type PageContext } from './page-context.ts'
 import { Rounds } from './rounds.tsx'
+import { runbookPath } from './runbook-list.tsx'
 import { Timeline } from './timeline.tsx'
 import { waitsFor } from './waits-for.ts'
 import { Ago, Countdown, Data, IncidentLink, incidentPath, Time } from './words.tsx'
@@ -151,7 +152,7 @@ function Facts({ view, now }: { view: IncidentView; now: number }) {
         </dd>
         <dt>Runbook</dt>
         <dd>
-          {view.runbook}, plan <code>{view.planDigest.slice(0, 12)}</code>
+          <a href={runbookPath(view.runbook)}>{view.runbook}</a>, plan <code>{view.planDigest.slice(0, 12)}</code>
         </dd>
         <dt>Inputs</dt>
         <dd>

@@ -10,6 +10,7 @@ import { evidenceRoutes } from './evidence.tsx'
 import { inboxRoutes } from './inbox.tsx'
 import { incidentRoutes } from './incident.tsx'
 import { reviewPageRoutes } from './review.tsx'
+import { runbookPageRoutes } from './runbooks.tsx'
 import { signInRoutes } from './sign-in.tsx'
 import { oidcRoutes } from './sign-in-oidc.ts'
 import { statusRoutes } from './status.tsx'
@@ -33,5 +34,6 @@ export function pageRoutes(engine: Engine, { streams, sendReview }: PageServices
   app.route('/', actRoutes(engine))
   app.route('/', evidenceRoutes(engine))
   app.route('/', reviewPageRoutes(engine, sendReview))
+  app.route('/', runbookPageRoutes(engine))
   return app
 }

@@ -1,8 +1,12 @@
 import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi'
-import { RunbookError } from '../../core/errors.ts'
 import type { Engine } from '../../engine/engine.ts'
-import { listRunbooks, runbookSource, runbookVersions } from '../../engine/views/runbooks.ts'
-import { runbookSource as sourceSchema, runbookView } from '../../engine/views/runbook-schemas.ts'
+import { runbookStatistics } from '../../engine/views/runbook-statistics.ts'
+import { listRunbooks, runbookNamed, runbookSource, runbookVersions } from '../../engine/views/runbooks.ts'
+import {
+  runbookSource as sourceSchema,
+  runbookStatistics as statisticsSchema,
+  runbookView,
+} from '../../engine/views/runbook-schemas.ts'
 import { digest } from '../../gate/decision-schema.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answers } from '../describe.ts'
@@ -25,6 +29,14 @@ const one = createRoute({
   responses: answers(runbookView, 'The runbook', [404]),
 })
 
+const statistics = createRoute({
+  method: 'get',
+  path: '/v1/runbooks/{name}/statistics',
+  summary: 'How the latest incidents of a runbook ended, and how long they took',
+  request: { params: runbookParams },
+  responses: answers(statisticsSchema, 'Of the last 50 incidents', [404]),
+})
+
 const versions = createRoute({
   method: 'get',
   path: '/v1/runbooks/{name}/versions',
@@ -45,14 +57,11 @@ export function runbookRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   const app = newApp()
   app.openapi(list, (c) => c.json({ runbooks: listRunbooks(engine), files: engine.files }, 200))
   app.openapi(one, (c) => {
-    const { name } = c.req.valid('param')
-    const found = listRunbooks(engine).find((runbook) => runbook.name === name)
-    if (!found)
-      throw new RunbookError(
-        'RUNBOOK_NOT_FOUND',
-        `no runbook ${JSON.stringify(name)}; GET /v1/runbooks lists all of them`,
-      )
-    return c.json(found, 200)
+    return c.json(runbookNamed(engine, c.req.valid('param').name), 200)
+  })
+  app.openapi(statistics, async (c) => {
+    const { incident } = runbookNamed(engine, c.req.valid('param').name)
+    return c.json((await runbookStatistics(engine.database, [incident])).get(incident)!, 200)
   })
   app.openapi(versions, async (c) =>
     c.json({ versions: await runbookVersions(engine, c.req.valid('param').name) }, 200),
