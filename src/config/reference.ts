@@ -53,7 +53,7 @@ export function configurationReference(): string {
     '',
     'The API and the worker load this file, `.runbook/env` and the runbooks again when one of them changes, `policy` included. They do so only',
     'if nothing has an error; otherwise they keep the version that they use, and `runbook list`, `show` and `doctor` say so. Changes of',
-    '`database`, `temporal` and `signing`, and of the variables of the process itself, need a restart; for the first three, `runbook doctor` says so.',
+    '`database` and `temporal`, and of the variables of the process itself, need a restart; for the first two, `runbook doctor` says so.',
     '',
     'A whole example. What is left out has its default:',
     '',

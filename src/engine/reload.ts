@@ -6,6 +6,7 @@ import { sameSettings } from '../config/same-settings.ts'
 import { Current } from '../core/current.ts'
 import { messageOf } from '../core/errors.ts'
 import { runbookFiles } from '../language/load.ts'
+import { handOver } from '../gate/hand-over.ts'
 import { openTargets } from '../targets/open-targets.ts'
 import { brokenRunbooks, loadCatalogue, type EngineCatalogue } from './catalogue.ts'
 import type { Engine } from './engine.ts'
@@ -13,11 +14,8 @@ import { openEngineKeyring } from './open-keyring.ts'
 import { peopleOf } from './people.ts'
 import { lastCommit } from './runbook-authors.ts'
 
-/**
- * Settings that a running process cannot change. The clients of the engine's database and of Temporal are already open. If one process
- * signed with a key that other processes do not know yet, they would take its valid decisions for forged ones.
- */
-const FIXED = ['database', 'temporal', 'signing'] as const
+/** Settings that a running process cannot change. The clients of the engine's database and of Temporal are already open. */
+const FIXED = ['database', 'temporal'] as const
 
 /** The settings with which the clients of diagnosed systems are opened. */
 const TARGET_SETTINGS = ['connections', 'checks'] as const
@@ -88,7 +86,8 @@ export async function reload(engine: Current<Engine>, load: () => Config): Promi
     if (changes.length === 0 && before.files.problems.length === 0 && sameSettings(restart, before.files.restart))
       return undefined
     const files = { loadedAt: new Date().toISOString(), problems: [], restart }
-    const [people, keyring] = [peopleOf(config), openEngineKeyring(config)]
+    const people = peopleOf(config)
+    const keyring = handOver(before.keyring, openEngineKeyring(config), config.signing.previous)
     const hasSameTargets = TARGET_SETTINGS.every((name) => sameSettings(before.config[name], config[name]))
     const targets = hasSameTargets ? before.targets : openTargets(config)
     engine.replace({ ...before, config, catalogue, people, keyring, targets, files })

@@ -48,7 +48,7 @@ export async function runWorker(
         repeat('schedules of detection', () => engine.use(keepDetectors), log, signal),
       ]
     : []
-  const reporting = keepReporting(engine.value, signal)
+  const reporting = keepReporting(engine, roles, signal)
   return {
     finished: worker.finished,
     async stop() {
@@ -95,13 +95,16 @@ function handOffKey(parent: string, type: string, inputs: JsonObject): string {
 }
 
 /** Stores every few seconds that this worker runs, and how often it stood still. */
-async function keepReporting({ database }: Engine, signal: AbortSignal): Promise<void> {
+async function keepReporting(engine: Current<Engine>, roles: Role[], signal: AbortSignal): Promise<void> {
   const identity = `${process.pid}@${hostname()}`
   const id = `${identity}/${randomUUID()}`
+  const { database } = engine.value
   await forgetOldWorkers(database).catch(() => {})
   while (!signal.aborted) {
     // A failure is not logged here: the reconciler and the activities report that the database does not answer.
-    await reportWorker(database, { id, identity, irVersion: IR_VERSION, stalls: countedStalls() }).catch(() => {})
+    const signingKeys = roles.includes('remediate') ? engine.value.keyring.engineKeys : null
+    const report = { id, identity, irVersion: IR_VERSION, signingKeys, stalls: countedStalls() }
+    await reportWorker(database, report).catch(() => {})
     await sleep(REPORT_INTERVAL_MS, undefined, { signal }).catch(() => {})
   }
 }

@@ -23,6 +23,8 @@ export interface SignedClaims {
 export interface Keyring {
   /** The public form of the key that signs. */
   publicKey: string
+  /** The public keys of the engine whose decisions are accepted: the current one and former ones. */
+  engineKeys: string[]
   sign(claims: DecisionClaims): Promise<string>
   /**
    * Throws `RUNBOOK_NOT_AUTHENTICATED` for a token that is signed neither by an engine key nor by a key of the token's person, and
@@ -75,6 +77,7 @@ export function openKeyring(signing: { key: string; previous?: string[] }, peopl
   }
   return {
     publicKey,
+    engineKeys: engineKeys.map(({ name }) => name),
     sign: (claims) => signClaims(claims, privateKey),
     examine,
     verify: async (token) => (await examine(token)).claims,

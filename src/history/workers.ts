@@ -16,6 +16,8 @@ export interface WorkerReport {
   /** `pid@host`, as Temporal shows it. */
   identity: string
   irVersion: number
+  /** The public keys of the engine whose decisions this worker accepts; null if it applies no remedies. */
+  signingKeys: string[] | null
   stalls: WorkerStalls
 }
 
@@ -25,13 +27,13 @@ const KEPT_DAYS = 7
 /** Stores that the worker runs, and its stalls. All values are of the whole time since its start: a report that is lost is made up by the next. */
 export async function reportWorker(
   database: Database,
-  { id, identity, irVersion, stalls }: WorkerReport,
+  { id, identity, irVersion, signingKeys, stalls }: WorkerReport,
 ): Promise<void> {
   const { count, maxMs, last } = stalls
   await database.query(
-    `INSERT INTO runbook.workers AS w (id, identity, ir_version, stalls, max_stall_ms, last_stall_ms, last_stall_at)
-     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() - $7 * interval '1 millisecond')
-     ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), stalls = excluded.stalls, max_stall_ms = excluded.max_stall_ms,
+    `INSERT INTO runbook.workers AS w (id, identity, ir_version, stalls, max_stall_ms, last_stall_ms, last_stall_at, signing_keys)
+     VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() - $7 * interval '1 millisecond', $8)
+     ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), signing_keys = excluded.signing_keys, stalls = excluded.stalls, max_stall_ms = excluded.max_stall_ms,
        last_stall_ms = excluded.last_stall_ms,
        last_stall_at = CASE WHEN w.stalls = excluded.stalls THEN w.last_stall_at ELSE excluded.last_stall_at END`,
     [
@@ -42,6 +44,7 @@ export async function reportWorker(
       Math.round(maxMs),
       last ? Math.round(last.ms) : null,
       last ? Math.round(last.agoMs) : null,
+      signingKeys,
     ],
   )
 }
@@ -55,6 +58,8 @@ export async function forgetOldWorkers(database: Queryable): Promise<void> {
 export interface KnownWorker {
   identity: string
   irVersion: number
+  /** Null: it applies no remedies, or is of a version that does not report this. */
+  signingKeys: string[] | null
   /** Milliseconds since its last report. */
   silentMs: number
   stalls: number
@@ -69,7 +74,7 @@ export interface KnownWorker {
 /** The workers of the last days, the one that was seen last first. */
 export async function readWorkers(db: Queryable): Promise<KnownWorker[]> {
   const found = await db.query<KnownWorker>(
-    `SELECT identity, ir_version AS "irVersion", stalls,
+    `SELECT identity, ir_version AS "irVersion", signing_keys AS "signingKeys", stalls,
        (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::float8 AS "silentMs",
        max_stall_ms::float8 AS "maxStallMs", last_stall_ms::float8 AS "lastStallMs",
        to_char(last_stall_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "lastStallAt",

@@ -22,6 +22,8 @@ import { installRuntime } from '../../src/temporal/worker.ts'
 import { incidentWorkflow } from '../../src/engine/incident-workflow.ts'
 import { openWorkflowWorld, thingsCheck, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
 
+const NO_KEY = { key: new Secret('${KEY}', 'a test', '', ['KEY']), previous: [] }
+
 let world: WorkflowWorld
 let engine: Engine
 let worker: { stop(): Promise<void> }
@@ -449,7 +451,7 @@ describe('incidents of another version of plans', () => {
     const incident = await openOld(97, 5)
     await seeWorker(97, 2)
     const url = world.history.applicationUrl
-    const findings = await doctorWorkers({ database: new Secret('${X}', 'a test', url, []) }, [])
+    const findings = await doctorWorkers({ database: new Secret('${X}', 'a test', url, []), signing: NO_KEY }, [])
     expect(findings).toContainEqual(
       expect.objectContaining({
         name: 'worker versions',
@@ -495,7 +497,7 @@ test('a worker reports its version and that it stood still', async () => {
   expect(lastStallMs).toBeGreaterThan(1_000)
   expect(lastStallAgoMs).toBeLessThan(30_000)
   const database = new Secret('${X}', 'a test', world.history.applicationUrl, [])
-  expect(await doctorWorkers({ database }, [])).toContainEqual(
+  expect(await doctorWorkers({ database, signing: NO_KEY }, [])).toContainEqual(
     expect.objectContaining({ name: 'worker stalls', detail: expect.stringContaining('stood still once') }),
   )
   await reporting.stop()

@@ -93,6 +93,7 @@ describe('the metrics', () => {
     const report = (id: string, stalls: number) =>
       reportWorker(world.engine.database, {
         ...{ id, identity: '1@pod', irVersion: IR_VERSION },
+        signingKeys: null,
         stalls: { count: stalls, maxMs: stalls * 1_000, last: { ms: 1_000, agoMs: 10 } },
       })
     await report('before', 7)

@@ -50,8 +50,14 @@ describe('the status page', () => {
   test('shows workers, and tells those that run from those that are silent', async () => {
     const { database } = world.engine
     const stalls = { count: 2, maxMs: 3_000, last: { ms: 1_000, agoMs: 5 } }
-    await reportWorker(database, { id: 'one', identity: '1@here', irVersion: IR_VERSION, stalls })
-    await reportWorker(database, { id: 'two', identity: '2@there', irVersion: 1, stalls: { count: 0, maxMs: 0 } })
+    await reportWorker(database, { id: 'one', identity: '1@here', irVersion: IR_VERSION, signingKeys: null, stalls })
+    await reportWorker(database, {
+      id: 'two',
+      identity: '2@there',
+      irVersion: 1,
+      signingKeys: null,
+      stalls: { count: 0, maxMs: 0 },
+    })
     await database.query(
       `UPDATE runbook.workers SET seen_at = clock_timestamp() - interval '5 minutes' WHERE id = 'two'`,
     )
@@ -179,6 +185,7 @@ describe('the freeze', () => {
     await operator.post('/freeze', { reason: HOSTILE })
     await reportWorker(world.engine.database, {
       ...{ id: 'hostile', identity: HOSTILE, irVersion: 2, stalls: { count: 0, maxMs: 0 } },
+      signingKeys: null,
     })
     const text = await statusPage()
     expect(text.split('onerror=alert(1)').length).toBeGreaterThan(2)

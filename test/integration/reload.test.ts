@@ -2,7 +2,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { sha256Hex } from '../../src/core/canonical.ts'
-import { keepReloading } from '../../src/engine/reload.ts'
+import { Secret } from '../../src/config/secret.ts'
+import { keepReloading, reload } from '../../src/engine/reload.ts'
+import { newSigningKey, publicKeyOf } from '../../src/gate/keyring.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { openHttpWorld, openIncident, type HttpWorld } from './http-world.ts'
 
@@ -152,4 +154,14 @@ test('a running process notices a changed file by itself, and says so once', asy
   await reloading!.stop()
   expect(told).toEqual([expect.stringContaining('test-runs changed')])
   expect(await titleOf()).toBe('A run after the edit')
+})
+
+test('a new signing key is accepted at once without a restart, while the former one still signs', async () => {
+  const [made, former] = [newSigningKey(), world.current.value.keyring.publicKey]
+  const signing = { key: new Secret('${KEY}', 'the signing key', made, []), previous: [former] }
+  expect(await reload(world.current, () => ({ ...world.load(), signing }))).toContain('configuration: signing')
+  const { files, keyring } = world.current.value
+  expect(files.restart).toEqual([])
+  expect(keyring.engineKeys).toEqual([publicKeyOf(made), former])
+  expect(keyring.publicKey).toBe(former)
 })

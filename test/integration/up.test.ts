@@ -4,9 +4,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { readEnvironmentFile } from '../../src/cli/installation/environment-file.ts'
 import { packageRoot } from '../../src/cli/installation/package-root.ts'
+import { publicKeyOf } from '../../src/gate/keyring.ts'
 import { main } from '../../src/cli/main.ts'
 import { eraseStack } from '../../src/stack/erase-stack.ts'
 import { readStackFile } from '../../src/stack/stack-file.ts'
@@ -128,6 +130,25 @@ test('a change of .runbook/env is put into effect without a restart', async () =
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^BEN=.*$/m, 'BEN=a-token-that-was-chosen-by-hand'))
   await expect.poll(() => whoIs('a-token-that-was-chosen-by-hand'), { timeout: 20_000 }).toBe(200)
   expect(await whoIs(before)).toBe(401)
+})
+
+test('after key rotate, the worker accepts the new key without a restart, and doctor finds nothing wrong with keys', async () => {
+  expect((await runbook('key', 'rotate')).code).toBe(0)
+  const { SHOP_KEY, SHOP_ENGINE } = readEnvironmentFile(root)
+  const database = new pg.Client({ connectionString: SHOP_ENGINE })
+  await database.connect()
+  const keysOfWorker = async () =>
+    (await database.query('SELECT signing_keys FROM runbook.workers ORDER BY seen_at DESC LIMIT 1')).rows[0]
+      .signing_keys
+  await expect.poll(keysOfWorker, { timeout: 30_000 }).toContain(publicKeyOf(SHOP_KEY!))
+  await database.end()
+  const terminal = fakeTerminal({ cwd: root })
+  await main(['doctor', '-o', 'json'], terminal)
+  const found = (JSON.parse(terminal.out) as { name: string; ok: boolean }[]).filter(({ name }) => /key/.test(name))
+  expect(found.map(({ name, ok }) => [name, ok])).toEqual([
+    ['signing key', true],
+    ['former signing key', true],
+  ])
 })
 
 test('with an error in the configuration it is refused, and the worker and the API keep running', async () => {

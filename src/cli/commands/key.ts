@@ -34,7 +34,7 @@ export function command(terminal: Terminal): Command {
     .command('rotate')
     .summary("replace the engine's signing key")
     .description(
-      "Replace the engine's signing key. The former key goes into signing.previous as a public key, so that decisions made with it still count. The new key is written to .runbook/env, or to the file that --to names. Afterwards restart the workers first, then the API.",
+      "Replace the engine's signing key. The former key goes into signing.previous as a public key, so that decisions made with it still count. The new key is written to .runbook/env, or to the file that --to names. Processes that read .runbook/env use it without a restart. Where the key is a variable of the environment, restart the workers first, then the API.",
     )
     .option('--to <file>', 'a new file for the new key, for an environment that this command cannot change')
     .action(({ to }: { to?: string }) => rotate(terminal, to))
@@ -64,7 +64,9 @@ function rotate(terminal: Terminal, to: string | undefined): void {
   terminal.log(
     [
       `the new key is in ${target ?? `${directory}/.runbook/env`}, and the former one is in signing.previous of ${file}`,
-      'restart all workers first, then the API: a worker that does not know the new key refuses what is approved with it',
+      target === undefined
+        ? 'workers accept the new key within seconds, and the API signs with it after three minutes; no restart is needed'
+        : 'restart all workers first, then the API: a worker that does not know the new key refuses what is approved with it ("runbook doctor" names such workers)',
       'then make a checkpoint ("runbook audit checkpoint"); "runbook doctor" says when the former key can be removed',
     ].join('\n'),
   )

@@ -2,9 +2,11 @@ import type { DoctorFinding } from '../../core/doctor-finding.ts'
 import { humanDuration } from '../../core/duration.ts'
 import { IR_VERSION } from '../../core/plan.ts'
 import type { Config } from '../../config/config.ts'
+import type { Secret } from '../../config/secret.ts'
+import { publicKeyOf } from '../../gate/keyring.ts'
 import { openDatabase } from '../../history/database.ts'
 import { GRACE_MS, otherVersions, type OtherVersion } from '../close-outdated.ts'
-import { readWorkers, REPORT_INTERVAL_MS, type KnownWorker } from '../../history/workers.ts'
+import { readWorkers, REPORT_INTERVAL_MS, RUNS_MS, type KnownWorker } from '../../history/workers.ts'
 
 const ANSWER_TIMEOUT_MS = 4_000
 const MAX_SILENT_MS = 3 * REPORT_INTERVAL_MS
@@ -12,17 +14,26 @@ const MAX_SILENT_MS = 3 * REPORT_INTERVAL_MS
 const SHOWN_MS = 24 * 3_600_000
 
 /**
- * Finds workers that stood still or stand still now, and incidents that wait for workers of another version. `polling`: the workers that
+ * Finds workers that stood still or stand still now, workers that do not know the signing key, and incidents that wait for workers
+ * of another version. `polling`: the workers that
  * poll Temporal, as `pid@host`.
  */
-export async function doctorWorkers(config: Pick<Config, 'database'>, polling: string[]): Promise<DoctorFinding[]> {
+export async function doctorWorkers(
+  config: Pick<Config, 'database' | 'signing'>,
+  polling: string[],
+): Promise<DoctorFinding[]> {
   const database = openDatabase(config.database.reveal(), {
     max: 1,
     name: 'runbook doctor',
     answerMs: ANSWER_TIMEOUT_MS,
   })
   try {
-    return [...stallFindings(await readWorkers(database), polling), ...versionFindings(await otherVersions(database))]
+    const workers = await readWorkers(database)
+    return [
+      ...stallFindings(workers, polling),
+      ...keyFindings(workers, config.signing.key),
+      ...versionFindings(await otherVersions(database)),
+    ]
   } finally {
     await database.end()
   }
@@ -44,6 +55,22 @@ export function stallFindings(workers: KnownWorker[], polling: string[]): Doctor
       },
     ]
   })
+}
+
+/** The workers that run and do not know the signing key of this configuration. They refuse what is approved with it. */
+export function keyFindings(workers: KnownWorker[], key: Secret): DoctorFinding[] {
+  // The check of the signing key says that it is missing.
+  if (!key.known) return []
+  const current = publicKeyOf(key.reveal())
+  return workers
+    .filter(({ silentMs }) => silentMs < RUNS_MS)
+    .filter(({ signingKeys }) => signingKeys !== null && !signingKeys.includes(current))
+    .map(({ identity }) => ({
+      name: 'signing key of a worker',
+      ok: false,
+      detail: `worker ${identity} does not know ${current}, the signing key of this configuration. It refuses remedies that are approved with this key`,
+      fix: `give it the same signing.key and signing.previous: restart it if its environment has the key; if it runs with .runbook/env, its log says why it keeps an older version of the files`,
+    }))
 }
 
 /** Incidents of another version are not reported while a worker of that version runs, because they continue. */

@@ -128,7 +128,7 @@ test('key rotate replaces the key in .runbook/env; decisions of the former key a
   } as const
   const before = await signClaims(claims, key)
   const rotated = await run('key', 'rotate')
-  expect(rotated).toMatchObject({ code: 0, err: expect.stringContaining('restart all workers first') })
+  expect(rotated).toMatchObject({ code: 0, err: expect.stringContaining('no restart is needed') })
   const env = readFileSync(join(cwd, '.runbook', 'env'), 'utf8')
   expect(env).not.toContain(key)
   const [, made] = /^RUNBOOK_SIGNING_KEY=(.*)$/m.exec(env)!

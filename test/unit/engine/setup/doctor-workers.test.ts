@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest'
-import { stallFindings, versionFindings } from '../../../../src/engine/setup/doctor-workers.ts'
+import { keyFindings, stallFindings, versionFindings } from '../../../../src/engine/setup/doctor-workers.ts'
+import { Secret } from '../../../../src/config/secret.ts'
+import { newSigningKey, publicKeyOf } from '../../../../src/gate/keyring.ts'
 import type { KnownWorker } from '../../../../src/history/workers.ts'
 
 const healthy: KnownWorker = {
   identity: '7@host',
   irVersion: 2,
+  signingKeys: null,
   silentMs: 4_000,
   stalls: 0,
   maxStallMs: 0,
@@ -39,6 +42,18 @@ test('a worker that polls Temporal and no longer reports is a warning; only its 
   expect(stallFindings([silent], ['7@host'])[0]!.detail).toContain('has not reported for 45s')
   expect(stallFindings([silent], [])).toEqual([])
   expect(stallFindings([healthy, silent], ['7@host'])).toEqual([])
+})
+
+test('a running worker that does not know the signing key is an error; one that applies no remedies needs no key', () => {
+  const [key, former] = [newSigningKey(), newSigningKey()]
+  const secret = new Secret('${KEY}', 'the signing key', key, [])
+  const [known, old] = [[publicKeyOf(key), publicKeyOf(former)], [publicKeyOf(former)]]
+  const other = { ...healthy, identity: '8@host', signingKeys: old }
+  const [finding, ...more] = keyFindings([{ ...healthy, signingKeys: known }, other, healthy], secret)
+  expect(more).toEqual([])
+  expect(finding).toMatchObject({ ok: false, detail: expect.stringContaining(`8@host does not know ${known[0]}`) })
+  expect(keyFindings([{ ...other, silentMs: 60_000 }], secret)).toEqual([])
+  expect(keyFindings([other], new Secret('${KEY}', 'the signing key', '', ['KEY']))).toEqual([])
 })
 
 test('incidents that wait for a worker of another version are a warning, unless such a worker runs', () => {
