@@ -100,13 +100,18 @@ async function keepReporting(engine: Current<Engine>, roles: Role[], signal: Abo
   const id = `${identity}/${randomUUID()}`
   const { database } = engine.value
   await forgetOldWorkers(database).catch(() => {})
-  while (!signal.aborted) {
+  const report = async (signingKeys: string[] | null) => {
     // A failure is not logged here: the reconciler and the activities report that the database does not answer.
-    const signingKeys = roles.includes('remediate') ? engine.value.keyring.engineKeys : null
-    const report = { id, identity, irVersion: IR_VERSION, signingKeys, stalls: countedStalls() }
-    await reportWorker(database, report).catch(() => {})
+    await reportWorker(database, { id, identity, irVersion: IR_VERSION, signingKeys, stalls: countedStalls() }).catch(
+      () => {},
+    )
+  }
+  while (!signal.aborted) {
+    await report(roles.includes('remediate') ? engine.value.keyring.engineKeys : null)
     await sleep(REPORT_INTERVAL_MS, undefined, { signal }).catch(() => {})
   }
+  // A worker that ends accepts no more decisions, so the doctor need not compare its keys.
+  await report(null)
 }
 
 async function reconcileOnce(engine: Engine, log: (line: string) => void): Promise<void> {

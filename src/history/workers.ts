@@ -16,7 +16,7 @@ export interface WorkerReport {
   /** `pid@host`, as Temporal shows it. */
   identity: string
   irVersion: number
-  /** The public keys of the engine whose decisions this worker accepts; null if it applies no remedies. */
+  /** The public keys of the engine whose decisions this worker accepts; null if it applies no remedies, or ends. */
   signingKeys: string[] | null
   stalls: WorkerStalls
 }
