@@ -14,9 +14,8 @@ const MAX_SILENT_MS = 3 * REPORT_INTERVAL_MS
 const SHOWN_MS = 24 * 3_600_000
 
 /**
- * Finds workers that stood still or stand still now, workers that do not know the signing key, and incidents that wait for workers
- * of another version. `polling`: the workers that
- * poll Temporal, as `pid@host`.
+ * Finds workers that stood still or stand still now, workers that do not know the signing key, and incidents that wait for workers of
+ * another version. `polling`: the workers that poll Temporal, as `pid@host`.
  */
 export async function doctorWorkers(
   config: Pick<Config, 'database' | 'signing'>,
