@@ -16,6 +16,11 @@ const MAX_WAITING_CHARACTERS = 4_000_000
  * workflow.
  */
 const FLOOD = 500
+/**
+ * No incident needs this many updates. Temporal accepts 2,000 for each run; after that nothing could wake the workflow if somebody had used
+ * up its signals too.
+ */
+const FLOOD_OF_UPDATES = 100
 /** In a flood, the workflow also wakes by itself after this time. */
 const FLOOD_POLL_MS = 60_000
 
@@ -37,6 +42,7 @@ export function handleSignals(): Signals {
   let waitingCharacters = 0
   const waiting: string[] = []
   let all = 0
+  let updates = 0
   const wake = () => {
     received += 1
   }
@@ -67,7 +73,10 @@ export function handleSignals(): Signals {
     count()
     wake()
   })
-  setHandler(wakeUpdate, wake)
+  setHandler(wakeUpdate, () => {
+    updates += 1
+    wake()
+  })
   return {
     dropped: () => dropped,
     takeTokens() {
@@ -79,7 +88,8 @@ export function handleSignals(): Signals {
       return tokens
     },
     async waitForSignal(ms) {
-      const mostMs = all >= FLOOD ? Math.min(ms, FLOOD_POLL_MS) : ms
+      const isFlooded = all >= FLOOD || updates >= FLOOD_OF_UPDATES
+      const mostMs = isFlooded ? Math.min(ms, FLOOD_POLL_MS) : ms
       const signalled = await condition(() => received > handled, mostMs)
       handled = received
       return signalled || mostMs < ms

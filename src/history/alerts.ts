@@ -1,4 +1,4 @@
-import type { Alert, AlertResult, AlertSource } from '../core/alert.ts'
+import type { Alert, AlertResult } from '../core/alert.ts'
 import { canonical } from '../core/canonical.ts'
 import type { NewEvent } from '../core/events.ts'
 import { formatPlace } from '../core/place.ts'
@@ -23,11 +23,23 @@ export interface AcceptedAlert {
   workflowId: string | null
 }
 
+export type AlertRequest = NewIncident & { quietMs: number }
+
 /** An alert that fires opens an incident or joins one. Returns after the commit. `delivery`: its id, where the source sends one. */
 export async function acceptAlert(
   database: Database,
   alert: Alert,
-  request: NewIncident & { quietMs: number },
+  request: AlertRequest,
+  delivery: string | undefined,
+): Promise<AcceptedAlert> {
+  return statement(database, (connection) => accept(connection, alert, request, delivery))
+}
+
+/** Like `acceptAlert`, in an open transaction. */
+export async function accept(
+  connection: Connection,
+  alert: Alert,
+  request: AlertRequest,
   delivery: string | undefined,
 ): Promise<AcceptedAlert> {
   const { type, runbook, planDigest, key, inputs, requester, quietMs } = request
@@ -37,30 +49,28 @@ export async function acceptAlert(
     kind: 'opened',
     data: { type, runbook, planDigest, key, inputs },
   }
-  const accepted = await statement(database, (connection) =>
-    connection.query<AcceptedAlert>(
-      `SELECT result, incident, occurrences, workflow_id AS "workflowId"
-       FROM runbook.accept_alert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 * interval '1 millisecond')`,
-      [
-        alert.source,
-        alert.fingerprint,
-        canonical(alert.labels),
-        canonical(alert.annotations),
-        alert.url,
-        alert.startsAt,
-        delivery ?? null,
-        type,
-        runbook,
-        planDigest,
-        key,
-        canonical(inputs),
-        requester,
-        canonical(opened),
-        canonical(alertEvent(alert)),
-        ALERT_EVENTS,
-        quietMs,
-      ],
-    ),
+  const accepted = await connection.query<AcceptedAlert>(
+    `SELECT result, incident, occurrences, workflow_id AS "workflowId"
+     FROM runbook.accept_alert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 * interval '1 millisecond')`,
+    [
+      alert.source,
+      alert.fingerprint,
+      canonical(alert.labels),
+      canonical(alert.annotations),
+      alert.url,
+      alert.startsAt,
+      delivery ?? null,
+      type,
+      runbook,
+      planDigest,
+      key,
+      canonical(inputs),
+      requester,
+      canonical(opened),
+      canonical(alertEvent(alert)),
+      ALERT_EVENTS,
+      quietMs,
+    ],
   )
   return accepted.rows[0]!
 }
@@ -144,7 +154,7 @@ export interface StoredAlert {
   deliveries: number
 }
 
-const COLUMNS = `source, fingerprint, status, incident, problem, labels, annotations, url, starts_at AS "startsAt", first_at AS "firstAt",
+export const COLUMNS = `source, fingerprint, status, incident, problem, labels, annotations, url, starts_at AS "startsAt", first_at AS "firstAt",
   last_at AS "lastAt", resolved_at AS "resolvedAt", deliveries::integer AS deliveries`
 
 /** The alerts of an incident, oldest first. */
@@ -204,72 +214,9 @@ export async function readAlertState(
   return { open: open.rows[0]?.id ?? null, quiet: quiet.rows[0] ?? null, last: last.rows[0] ?? null }
 }
 
-/**
- * Records an alert that fires during maintenance and opens nothing. False if it is to be accepted as usual: its incident or one of its key
- * is open, or its end was received already.
- */
-export async function holdAlert(
-  database: Database,
-  alert: Alert,
-  { type, key, inputs }: Pick<NewIncident, 'type' | 'key' | 'inputs'>,
-  why: string,
-): Promise<boolean> {
-  const { source, fingerprint, labels, annotations, url, startsAt } = alert
-  return transaction(database, async (connection) => {
-    // In the order of accept_alert.
-    await lockName(connection, 'alert', `${source}/${fingerprint}`)
-    await lockName(connection, 'incidentKey', key)
-    const usual = await connection.query(
-      `SELECT WHERE EXISTS (SELECT FROM runbook.incidents WHERE type = $3 AND key = $4 AND closed_at IS NULL)
-         OR EXISTS (SELECT FROM runbook.alerts a JOIN runbook.incidents i ON i.id = a.incident
-           WHERE a.source = $1 AND a.fingerprint = $2 AND i.closed_at IS NULL)
-         OR EXISTS (SELECT FROM runbook.alerts WHERE source = $1 AND fingerprint = $2 AND status = 'resolved' AND starts_at = $5)`,
-      [source, fingerprint, type, key, startsAt],
-    )
-    if (usual.rowCount !== 0) return false
-    await connection.query(
-      `INSERT INTO runbook.alerts AS a (source, fingerprint, status, problem, labels, annotations, url, starts_at, held)
-       VALUES ($1, $2, 'firing', $3, $4, $5, $6, $7, $8)
-       ON CONFLICT (source, fingerprint) DO UPDATE SET status = 'firing', incident = NULL, problem = excluded.problem, labels = excluded.labels,
-         annotations = excluded.annotations, url = excluded.url, starts_at = excluded.starts_at, last_at = clock_timestamp(),
-         resolved_at = NULL, deliveries = a.deliveries + 1, held = excluded.held`,
-      [source, fingerprint, why, canonical(labels), canonical(annotations), url, startsAt, canonical({ type, inputs })],
-    )
-    return true
-  })
-}
-
-const HELD = `held IS NOT NULL AND incident IS NULL AND status = 'firing'`
-
-/** The alerts that fire and are held back, oldest first. */
-export async function readHeld(db: Queryable, limit: number): Promise<{ alert: Alert; held: string }[]> {
-  const found = await db.query<StoredAlert & { source: AlertSource; held: string }>(
-    `SELECT ${COLUMNS}, held FROM runbook.alerts WHERE ${HELD} ORDER BY first_at LIMIT $1`,
-    [limit],
-  )
-  return found.rows.map(({ held, source, fingerprint, status, labels, annotations, url, startsAt }) => ({
-    held,
-    alert: {
-      ...{ source, fingerprint, status, url },
-      labels: textsOf(labels),
-      annotations: textsOf(annotations),
-      startsAt: startsAt && startsAt.toISOString(),
-    },
-  }))
-}
-
 /** Empty for a text that was changed after it was stored and cannot be read. */
 export function textsOf(stored: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(readStoredObject(stored) ?? {}).map(([name, value]) => [name, String(value)]),
   )
-}
-
-export async function countHeldAlerts(db: Queryable): Promise<number> {
-  const found = await db.query<{ count: number }>(`SELECT count(*)::int AS count FROM runbook.alerts WHERE ${HELD}`)
-  return found.rows[0]!.count
-}
-
-export async function clearHeld(db: Queryable, { source, fingerprint }: Alert): Promise<void> {
-  await db.query('UPDATE runbook.alerts SET held = NULL WHERE source = $1 AND fingerprint = $2', [source, fingerprint])
 }

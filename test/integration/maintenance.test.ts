@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, t
 import { main } from '../../src/cli/main.ts'
 import { detect } from '../../src/engine/detection/detect.ts'
 import { releaseAlerts } from '../../src/engine/maintenance/release-alerts.ts'
+import { LOCK_SEEDS } from '../../src/history/advisory-locks.ts'
 import { pool } from '../support/effects-world.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { openHttpWorld, type HttpWorld, type PersonName } from './http-world.ts'
@@ -126,6 +127,50 @@ describe('during maintenance an alert is recorded and opens nothing', () => {
     await end(id)
     expect(await releaseAlerts(world.engine)).toEqual([])
     expect(await incidentsAbout()).toEqual([])
+  })
+
+  test('and never does if it ends between the moment when it is read and the moment when it would be released', async () => {
+    const id = await start()
+    const alert = { status: 'firing', labels: { alertname: 'Here', about }, fingerprint: about }
+    await world.call('POST', '/v1/hooks/alertmanager', { token: BEARER, body: { version: '4', alerts: [alert] } })
+    await end(id)
+    const superuser = pool(world.superuserUrl, 2)
+    const other = await superuser.connect()
+    await other.query('BEGIN')
+    await other.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [
+      `alertmanager/${about}`,
+      LOCK_SEEDS.alert,
+    ])
+    const releasing = releaseAlerts(world.engine)
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`
+    await expect.poll(async () => (await superuser.query(waiting)).rowCount).toBeGreaterThan(0)
+    await other.query(`UPDATE runbook.alerts SET status = 'resolved', resolved_at = now() WHERE fingerprint = $1`, [
+      about,
+    ])
+    await other.query('COMMIT')
+    other.release()
+    expect(await releasing).toEqual([])
+    expect(await incidentsAbout()).toEqual([])
+    await superuser.end()
+  })
+
+  test('and is released even while thousands of older alerts are still held back by another maintenance', async () => {
+    const [lasting, ending] = [await start({ runbook: 'here' }), await start({ runbook: 'there' })]
+    await alertNow('There')
+    const superuser = pool(world.superuserUrl, 1)
+    await superuser.query(
+      `INSERT INTO runbook.alerts (source, fingerprint, status, problem, labels, annotations, first_at, held)
+       SELECT 'alertmanager', 'many-' || n, 'firing', 'held', '{}', '{}', now() - interval '1 hour', $1
+       FROM generate_series(1, 2000) AS n`,
+      [JSON.stringify({ inputs: { about: 'many' }, type: 'here' })],
+    )
+    await end(ending)
+    const released = async () => [...(await releaseAlerts(world.engine)), ...(await incidentsAbout())]
+    await expect.poll(released, { timeout: 20_000 }).not.toEqual([])
+    expect(await incidentsAbout()).toMatchObject([{ key: `there/${about}` }])
+    await superuser.query(`DELETE FROM runbook.alerts WHERE fingerprint LIKE 'many-%'`)
+    await superuser.end()
+    await end(lasting)
   })
 
   test('but joins an incident that was open before', async () => {

@@ -190,6 +190,27 @@ test('where Temporal accepts no more signals, a decision is carried in at once i
   expect(Date.now() - decidedAt).toBeLessThan(10_000)
 }, 120_000)
 
+test('after many updates the gate is read every minute, because Temporal accepts no more at some time', async () => {
+  await world.addThings('updated', 'updated')
+  const incident = await world.open('things', 'updated')
+  const view = await world.atGate(incident)
+  const workflow = await incidentWorkflow(world.engine, incident)
+  const waitsAtMost = async () => {
+    const { events } = await workflow.fetchHistory()
+    const timer = events?.findLast(({ timerStartedEventAttributes }) => timerStartedEventAttributes)
+    return Number(timer?.timerStartedEventAttributes?.startToFireTimeout?.seconds)
+  }
+  await expect.poll(waitsAtMost, { timeout: 20_000 }).toBeGreaterThan(60)
+  let left = 100
+  const sender = async () => {
+    while ((left -= 1) >= 0) await workflow.executeUpdate('wake')
+  }
+  await Promise.all(Array.from({ length: 5 }, sender))
+  await expect.poll(waitsAtMost, { timeout: 20_000 }).toBeLessThanOrEqual(60)
+  await world.decide(view)
+  expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
+}, 60_000)
+
 test('an incident whose workflow Temporal ended because of its size is failed, and says so', async () => {
   await world.addThings('huge', 'huge')
   const incident = await world.open('things', 'huge')

@@ -3,7 +3,7 @@ import { RunbookError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
 import type { Person } from '../../core/person.ts'
 import type { Plan } from '../../core/plan.ts'
-import { countHeldAlerts } from '../../history/alerts.ts'
+import { countHeldAlerts } from '../../history/held-alerts.ts'
 import { countHeldEpisodes } from '../../history/detection-views.ts'
 import {
   endMaintenanceRow,

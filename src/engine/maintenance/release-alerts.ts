@@ -1,7 +1,8 @@
+import { scrubSecrets } from '../../config/secret.ts'
 import { defined } from '../../core/defined.ts'
 import { readStoredObject } from '../../core/stored-json.ts'
 import { isJsonObject } from '../../core/json.ts'
-import { acceptAlert, clearHeld, keepUnmatched, readHeld } from '../../history/alerts.ts'
+import { acceptHeld, endHold, readHeld } from '../../history/held-alerts.ts'
 import { runbookFor } from '../catalogue.ts'
 import type { Engine } from '../engine.ts'
 import { isUnusableRequest, newIncident, startAccepted } from '../trigger.ts'
@@ -12,7 +13,7 @@ const BATCH = 2_000
 
 /**
  * Opens the incidents of alerts that maintenance held back and that are still firing after it has ended. Several processes may do this at
- * once: if an alert is released twice, it is only counted the second time.
+ * once: each alert is released by one of them.
  */
 export async function releaseAlerts(engine: Engine): Promise<string[]> {
   const released: string[] = []
@@ -23,8 +24,8 @@ export async function releaseAlerts(engine: Engine): Promise<string[]> {
       if (await coveringMaintenance(engine, runbookFor(engine.catalogue, type).plan)) continue
       const asked = await newIncident(engine, { type, inputs, requester: `alert:${alert.source}` })
       const { plan, incident: request, quietMs } = asked
-      const { incident, workflowId } = await acceptAlert(engine.database, alert, { ...request, quietMs }, undefined)
-      await clearHeld(engine.database, alert)
+      const { incident = null, workflowId = null } =
+        (await acceptHeld(engine.database, alert, { ...request, quietMs })) ?? {}
       if (incident === null || workflowId === null) continue
       released.push(incident)
       const start = defined({ incident, planDigest: request.planDigest, inputs: request.inputs })
@@ -32,7 +33,7 @@ export async function releaseAlerts(engine: Engine): Promise<string[]> {
       await startAccepted(engine, workflowId, plan, start).catch(() => {})
     } catch (error) {
       if (!isUnusableRequest(error)) throw error
-      await keepUnmatched(engine.database, alert, error.message)
+      await endHold(engine.database, alert, scrubSecrets(error.message))
     }
   }
   return released
