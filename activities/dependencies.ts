@@ -28,8 +28,8 @@ export interface ActivityDependencies extends ApprovalRules {
   notify(channel: string, message: string): Promise<string | null>
   /** Samples a symptom and acts on what it finds. */
   detect(request: DetectRequest): Promise<DetectAnswer>
-  /** Whether a channel is configured for this group or channel, so that somebody can be notified. */
-  hasChannel(name: string): boolean
+  /** Why nobody can be notified through this group or channel; undefined if somebody can. */
+  whyUnreachable(name: string): string | undefined
   /** Opens or joins an incident of another type. */
   openIncident(type: string, inputs: JsonObject, requester: string, parent: string): Promise<{ incident: string }>
 }

@@ -7,11 +7,14 @@ import type { ActivityDependencies } from './dependencies.ts'
  * (src/engine/messages), so an incident never waits for a channel.
  */
 export async function escalate(
-  { database, hasChannel }: Pick<ActivityDependencies, 'database' | 'hasChannel'>,
+  { database, whyUnreachable }: Pick<ActivityDependencies, 'database' | 'whyUnreachable'>,
   incident: string,
   { place, kind = 'escalation', to, message, reason }: Escalation,
 ): Promise<void> {
-  const unreachable = to.filter((name) => !hasChannel(name))
-  const notified = Object.fromEntries(unreachable.map((name) => [name, 'no channel is configured']))
+  const unreachable = to.flatMap((name) => {
+    const why = whyUnreachable(name)
+    return why === undefined ? [] : [[name, why] as const]
+  })
+  const notified = Object.fromEntries(unreachable)
   await recordEvents(database, incident, [{ place, actor: 'engine', kind, data: { to, message, reason, notified } }])
 }

@@ -30,7 +30,10 @@ async function notifyChannel(context: RunContext, channel: string, message: stri
     try {
       const detail = await context.notify(channel, message)
       if (detail === null)
-        return { result: 'skipped', detail: `nobody was notified: no channel is configured for ${channel}` }
+        return {
+          result: 'skipped',
+          detail: `nobody was notified: no channel with an address is configured for ${channel}`,
+        }
       return { result: 'applied', detail, observed: { notified: detail } }
     } catch (error) {
       const waitMs = Math.max(pauseMs * (0.75 + Math.random() / 2), retryAfterMs(error))

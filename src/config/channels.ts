@@ -129,3 +129,27 @@ export function channelsFor({ channels, groups }: Channels, name: string): strin
     (one) => Object.hasOwn(channels, one) && secretsOf(channels[one]!).every((secret) => secret.known),
   )
 }
+
+/** Why a message to this group or channel reaches nobody, as text for people; undefined if there is a channel with its secrets. */
+export function whyUnreachable(config: Channels, name: string): string | undefined {
+  if (channelsFor(config, name).length > 0) return undefined
+  const named = Object.hasOwn(config.groups, name) ? config.groups[name]!.channels : [name]
+  const missing = named.flatMap((one) => (Object.hasOwn(config.channels, one) ? unset(config.channels[one]!) : []))
+  return missing.length === 0 ? NO_CHANNEL : addressNotSet(missing)
+}
+
+export const NO_CHANNEL = 'no channel is configured'
+
+/** Why nothing can be sent to this channel; undefined if its secrets are set. */
+export function whyNoAddress(channel: Channel): string | undefined {
+  const missing = unset(channel)
+  return missing.length === 0 ? undefined : addressNotSet(missing)
+}
+
+function unset(channel: Channel): string[] {
+  return secretsOf(channel).flatMap(({ known, variable, purpose }) => (known ? [] : [variable ?? purpose]))
+}
+
+function addressNotSet(missing: string[]): string {
+  return `the address of its channel is not set (${missing.join(', ')})`
+}

@@ -11,7 +11,19 @@ export function worstOf(results: EffectResult[]): EffectResult | undefined {
   return WORST_FIRST.find((result) => results.includes(result))
 }
 
-export const TARGET_STATES = ['proposed', 'skipped', 'permitted', 'applied', 'refused', 'unknown'] as const
+/**
+ * What became of a proposed target. `proposed`: nothing yet, or the proposal was not approved. `not-approved`: the approval left
+ * this target out.
+ */
+export const TARGET_STATES = [
+  'proposed',
+  'not-approved',
+  'skipped',
+  'permitted',
+  'applied',
+  'refused',
+  'unknown',
+] as const
 
 export type TargetState = (typeof TARGET_STATES)[number]
 

@@ -8,7 +8,7 @@ import { messageOf } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { IR_VERSION } from '../core/plan.ts'
 import { notifyChannel } from '../channels/send.ts'
-import { channelsFor } from '../config/channels.ts'
+import { whyUnreachable } from '../config/channels.ts'
 import { forgetOldWorkers, REPORT_INTERVAL_MS, reportWorker } from '../history/workers.ts'
 import { countedStalls, logStalls } from '../targets/stalls.ts'
 import { startWorker, type Role } from '../temporal/worker.ts'
@@ -79,7 +79,7 @@ export function activityDependencies(engine: Engine): ActivityDependencies {
     requesterMayApprove: config.requesterMayApprove,
     waitWhileDownMs: config.waitWhileDownMs,
     notify: (channel, message) => notifyChannel(config, channel, message),
-    hasChannel: (name) => channelsFor(config, name).length > 0,
+    whyUnreachable: (name) => whyUnreachable(config, name),
     detect: (request) => detect(engine, request),
     openIncident: (type, inputs, requester, parent) =>
       trigger(engine, { type, inputs, requester, parent, idempotencyKey: handOffKey(parent, type, inputs) }),

@@ -22,6 +22,19 @@ export interface Undo {
 const TIMEOUT_MS = 10_000
 const HOUR_MS = 3_600_000
 
+/** The name of the plan that an undo runs by, and the type of its incident. */
+const UNDO = 'undo'
+
+/** The key of an incident that undoes the effects of another one. */
+export function undoKey(incident: string): string {
+  return `${UNDO}/${incident}`
+}
+
+/** Whether an incident runs by a plan that the engine made to undo effects, so that there is no file of a runbook. */
+export function isUndo({ type, key, parent }: { type: string; key: string; parent: string | null }): boolean {
+  return type === UNDO && parent !== null && key === undoKey(parent)
+}
+
 /** The target of the undo of an action that was done once for all targets, because no target may have the key `-`. */
 const FOR_ALL = 'all targets'
 
@@ -58,11 +71,11 @@ export function undoPlan(
   const to = of.escalate.to
   const plan: Plan = {
     irVersion: IR_VERSION,
-    name: 'undo',
-    incident: 'undo',
+    name: UNDO,
+    incident: UNDO,
     title: `Undo of ${incident}`,
     inputs: {},
-    key: { lit: `undo/${incident}` },
+    key: { lit: undoKey(incident) },
     checks: [],
     causes: [
       {

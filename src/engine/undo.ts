@@ -10,7 +10,7 @@ import { recordEvents } from '../history/record.ts'
 import type { Engine } from './engine.ts'
 import { requireBelowLimit } from './incident-actions.ts'
 import { startAccepted } from './trigger.ts'
-import { undoPlan, type AppliedAction } from './undo-plan.ts'
+import { undoKey, undoPlan, type AppliedAction } from './undo-plan.ts'
 
 /**
  * Opens an incident that is linked to a closed incident and proposes to undo its effects. The proposal waits at its gate like any other.
@@ -36,7 +36,7 @@ export async function undoIncident(engine: Engine, person: Person, id: string): 
     type: plan.incident,
     runbook: plan.name,
     planDigest,
-    key: `undo/${id}`,
+    key: undoKey(id),
     inputs: {},
     requester,
     parent: id,

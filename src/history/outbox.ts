@@ -24,7 +24,7 @@ export interface Delivery extends Announced {
  * Which channels get a message about an event: those in `to`. Those in `quiet` have messages that are edited. `not yet`:
  * this cannot be said now.
  */
-export type Recipients = { to: string[]; quiet?: string[]; unreachable?: string[] } | 'not yet'
+export type Recipients = { to: string[]; quiet?: string[]; unreachable?: { name: string; why: string }[] } | 'not yet'
 
 /** An event whose recipients are not known yet is read again after this time. */
 const LATER_MS = 3_000
@@ -73,8 +73,8 @@ async function route(db: Connection, { incident, place }: Announced, recipients:
     [incident, place, [...new Set([...to, ...quiet])], to],
   )
   await db.query('DELETE FROM runbook.outbox_events WHERE incident = $1 AND place = $2', [incident, place])
-  for (const channel of recipients.unreachable ?? []) {
-    const data = { of: place, channel, result: 'not delivered: no channel is configured', tookMs: 0 }
+  for (const { name, why } of recipients.unreachable ?? []) {
+    const data = { of: place, channel: name, result: `not delivered: ${why}`, tookMs: 0 }
     await recordEvents(db, incident, [{ actor: 'engine', kind: 'delivery', data }])
   }
 }

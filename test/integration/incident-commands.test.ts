@@ -6,6 +6,7 @@ import { main } from '../../src/cli/main.ts'
 import type { PlanAction } from '../../src/core/plan.ts'
 import { recordEffect } from '../../src/effects/record-effect.ts'
 import { auditHistory } from '../../src/engine/audit/audit.ts'
+import { incidentForReader } from '../../src/engine/views/incident-for-reader.ts'
 import type { IncidentView } from '../../src/engine/views/view-types.ts'
 import { tokenHash } from '../../src/gate/authenticate.ts'
 import { newSigningKey } from '../../src/gate/keyring.ts'
@@ -273,6 +274,28 @@ describe('settle and retry', () => {
   })
 })
 
+describe('the record of a remedy at the gate', () => {
+  test('counts the uses that were verified, with the time until then', async () => {
+    const recordAtGate = async (group: string) => {
+      await world.addThings(group, `${group}1`)
+      const id = await world.open('things', group)
+      const waiting = await world.atGate(id)
+      const { open } = await incidentForReader(world.engine, id, world.engine.people.operator!, 1)
+      await world.decide(waiting)
+      expect(await world.closed(id)).toMatchObject({ outcome: 'resolved' })
+      return open!.record
+    }
+    const before = await recordAtGate('record-a')
+    const after = await recordAtGate('record-b')
+    expect([after.uses, after.verified, after.healthy]).toEqual([
+      before.uses + 1,
+      before.verified + 1,
+      before.healthy + 1,
+    ])
+    expect(after.medianMs).toBeGreaterThan(0)
+  })
+})
+
 describe('undo', () => {
   async function mended(group: string) {
     await world.addThings(group, `${group}1`, `${group}2`)
@@ -300,6 +323,9 @@ describe('undo', () => {
       "UPDATE things SET state = 'bad' WHERE id = 'undone1' AND state = 'good'",
     ])
     expect(await statesOf('undone')).toEqual(['good'])
+    const { out: shown } = await runbook('operator', ['show', undone.out])
+    expect(shown).toContain(`Undo the effects of ${id}`)
+    expect(shown).not.toContain('is not loaded')
     await world.decide(waiting)
     expect(await world.closed(undone.out)).toMatchObject({ outcome: 'resolved' })
     expect(await statesOf('undone')).toEqual(['bad'])
@@ -337,6 +363,8 @@ describe('undo', () => {
       reason: expect.stringContaining('undo was applied to 1 target'),
     })
     expect(closed.rounds[0]!.effects).toMatchObject([{ target: 'half1', result: 'applied' }])
+    expect(closed.rounds[0]!.targets).toMatchObject([{ key: 'half2', state: 'not-approved' }, { state: 'applied' }])
+    expect((await runbook('lead', ['show', undone.out])).out).toMatch(/ not approved half2\n applied +half1 /)
     const rows = await world.things.query(`SELECT id, state FROM things WHERE grp = 'half' ORDER BY id`)
     expect(rows.rows).toEqual([
       { id: 'half1', state: 'bad' },

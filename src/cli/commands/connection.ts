@@ -39,14 +39,17 @@ export function command(terminal: Terminal): Command {
           'RUNBOOK_CONFIG',
           'RUNBOOK_ADMIN_URL is not set. Set it to the URL of a login that may create PostgreSQL roles or Redis users.',
         )
-      const [{ prepareConnection }, { loadCatalogue }, { neededGrants }, { updateEnvironmentFile }] = await Promise.all(
-        [
-          import('../../engine/setup/prepare-connection.ts'),
-          import('../../engine/catalogue.ts'),
-          import('../../core/needed-grants.ts'),
-          import('../installation/environment-file.ts'),
-        ],
-      )
+      const [
+        { prepareConnection },
+        { loadCatalogue },
+        { neededGrants },
+        { readEnvironmentFile, updateEnvironmentFile },
+      ] = await Promise.all([
+        import('../../engine/setup/prepare-connection.ts'),
+        import('../../engine/catalogue.ts'),
+        import('../../core/needed-grants.ts'),
+        import('../installation/environment-file.ts'),
+      ])
       const config = loadConfig({ env: terminal.env, cwd: terminal.cwd })
       const plans = [...(await loadCatalogue(config)).byName.values()].map(({ plan }) => plan)
       const prepared = await prepareConnection(config, name, {
@@ -56,11 +59,12 @@ export function command(terminal: Terminal): Command {
         ...defined({ schemas: options.schema, dryRun: options.dryRun }),
       })
       if (options.dryRun) terminal.log('nothing was changed. Without --dry-run, this would be done:')
+      const before = readEnvironmentFile(config.directory)
       updateEnvironmentFile(config.directory, prepared.env)
       for (const line of prepared.did) terminal.print(line)
       for (const line of prepared.warnings) terminal.log(line)
-      if (Object.keys(prepared.env).length > 0)
-        terminal.log(`wrote ${Object.keys(prepared.env).join(', ')} to .runbook/env`)
+      const written = Object.keys(prepared.env).filter((name) => prepared.env[name] !== before[name])
+      if (written.length > 0) terminal.log(`wrote ${written.join(', ')} to .runbook/env`)
     })
   return connection
 }

@@ -23,7 +23,7 @@ export function updateEnvironmentFile(root: string, values: Record<string, strin
   const lines = Object.entries(all).map(([name, value]) => envFileLine(name, value))
   writeFileSync(
     `${path}.new`,
-    `# Written by "runbook up". Contains secrets: do not share or commit it.\n${lines.join('\n')}\n`,
+    `# Written by "runbook" commands. Contains secrets: do not share or commit it.\n${lines.join('\n')}\n`,
     {
       mode: 0o600,
     },

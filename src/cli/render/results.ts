@@ -6,13 +6,27 @@ import { line, pad, wrap } from './layout.ts'
 import type { Page } from './proposal.ts'
 
 /** The states in the order in which they are shown. The worst is first, so that people see it. */
-const WORST_FIRST: readonly TargetState[] = ['unknown', 'refused', 'permitted', 'proposed', 'skipped', 'applied']
+const WORST_FIRST: readonly TargetState[] = [
+  'unknown',
+  'refused',
+  'permitted',
+  'proposed',
+  'skipped',
+  'not-approved',
+  'applied',
+]
+
+const STATE_COLUMN = 9
+
+function stateText(state: TargetState): string {
+  return state === 'not-approved' ? 'not approved' : state
+}
 
 /** The number of targets in each state as text, such as `1 refused, 3 applied`. */
 export function targetCounts(targets: RoundView['targets']): string {
   return WORST_FIRST.flatMap((state) => {
     const count = targets.filter((target) => target.state === state).length
-    return count === 0 ? [] : [`${count} ${state}`]
+    return count === 0 ? [] : [`${count} ${stateText(state)}`]
   }).join(', ')
 }
 
@@ -64,10 +78,12 @@ export function targetLines(round: RoundView, page: Page, maxTargets: number): s
 function resultLines(state: TargetState, name: string, detail: string, { width, colours }: Page): string[] {
   const isBad = state === 'refused' || state === 'unknown'
   const style = state === 'applied' ? colours.green : isBad ? colours.red : colours.dim
-  const [first = '', ...rest] = wrap(`${name === '' ? '' : `${name}  `}${detail}`, width - 11, isBad ? Infinity : 2)
+  const column = Math.max(STATE_COLUMN, stateText(state).length)
+  const room = width - column - 2
+  const [first = '', ...rest] = wrap(`${name === '' ? '' : `${name}  `}${detail}`, room, isBad ? Infinity : 2)
   return [
-    line(width, ' ', [pad(state, 9), style], ' ', [first, isBad ? (text) => text : colours.dim]),
-    ...rest.map((text) => line(width, ' '.repeat(11), text)),
+    line(width, ' ', [pad(stateText(state), column), style], ' ', [first, isBad ? (text) => text : colours.dim]),
+    ...rest.map((text) => line(width, ' '.repeat(column + 2), text)),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { resolvesAlert } from '../../channels/pagerduty.ts'
 import { retryAfterMs, sendMessage } from '../../channels/send.ts'
-import { secretsOf } from '../../config/channels.ts'
+import { NO_CHANNEL, whyNoAddress } from '../../config/channels.ts'
 import { messageOf } from '../../core/errors.ts'
 import { formatPlace } from '../../core/place.ts'
 import { readIncident } from '../../history/incidents.ts'
@@ -62,10 +62,9 @@ async function send(engine: Delivering, delivery: Delivery): Promise<DeliveryEnd
   const { channels } = engine.config
   const { channel: name } = delivery
   const channel = Object.hasOwn(channels, name) ? channels[name] : undefined
-  if (!channel || secretsOf(channel).some((secret) => !secret.known)) {
-    const problem = 'no channel is configured'
-    return { result: `not delivered: ${problem}`, problem }
-  }
+  if (!channel) return notDelivered(NO_CHANNEL)
+  const problem = whyNoAddress(channel)
+  if (problem !== undefined) return notDelivered(problem)
   if (channel.kind === 'slackApp') return deliverToSlack(engine, delivery, channel)
   const isPager = channel.kind === 'pagerduty'
   const composed = isPager ? await pageFor(engine, delivery) : await composeMessage(engine, delivery)
@@ -73,6 +72,10 @@ async function send(engine: Delivering, delivery: Delivery): Promise<DeliveryEnd
   await sendMessage(name, channel, composed.message)
   if (isPager && composed.message.outcome === undefined) await resolveIfOver(engine, delivery)
   return { result: `notified ${name}` }
+}
+
+function notDelivered(problem: string): DeliveryEnd {
+  return { result: `not delivered: ${problem}`, problem }
 }
 
 /** Such a message would open the alert again if it came after the message about the incident's end. */

@@ -1,4 +1,4 @@
-import { channelsFor } from '../../config/channels.ts'
+import { channelsFor, whyUnreachable } from '../../config/channels.ts'
 import type { Config } from '../../config/config.ts'
 import type { ParsedEvent } from '../../core/events.ts'
 import { isRunbookError } from '../../core/errors.ts'
@@ -95,7 +95,12 @@ async function recipientsOfEnd(config: Settings, db: Queryable, incident: Incide
   }
   const groups = (await planOf(db, incident))?.escalate.to ?? []
   const to = unique([...channelsWith(config, outcome, groups), ...know.to, ...requesters])
-  return { to, unreachable: groups.filter((name) => channelsFor(config, name).length === 0) }
+  return { to, unreachable: groups.flatMap((name) => unreachable(config, name)) }
+}
+
+function unreachable(config: Settings, name: string): { name: string; why: string }[] {
+  const why = whyUnreachable(config, name)
+  return why === undefined ? [] : [{ name, why }]
 }
 
 /** The channels that got an earlier message about the incident and that want such events. */

@@ -3,6 +3,7 @@ import { formatDuration } from '../../core/duration.ts'
 import { RunbookError } from '../../core/errors.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { Plan } from '../../core/plan.ts'
+import { isUndo } from '../undo-plan.ts'
 import type { GateView, Review } from '../views/view-types.ts'
 import { checksOf } from './recorded-checks.ts'
 import { nameOfAction, recordedRounds, type EffectEntry, type RecordedRound } from './recorded-rounds.ts'
@@ -39,11 +40,11 @@ export function scenarioOf(review: Review, plan?: Plan): JsonObject {
 
 /** Refuses incidents that are not closed, incidents without a runbook, and incidents whose end no scenario can repeat. */
 function requireExpressible({ incident }: Review): void {
-  const { id, type, state, outcome, rounds } = incident
+  const { id, state, outcome, rounds } = incident
   const why = (): string | undefined => {
     if (!outcome)
       return `${id} is still open (${state}). A scenario contains the end of the incident: run this command again when it is closed`
-    if (type === 'undo')
+    if (isUndo(incident))
       return `${id} undoes the effects of another incident. It has no runbook, so it cannot become a scenario`
     if (outcome === 'failed')
       return `${id} ended with an error of the engine, which a scenario cannot repeat: ${incident.reason ?? 'no reason is recorded'}`

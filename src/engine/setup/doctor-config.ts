@@ -1,4 +1,4 @@
-import { channelsFor, secretsOf } from '../../config/channels.ts'
+import { whyUnreachable } from '../../config/channels.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import type { Config } from '../../config/config.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
@@ -137,15 +137,6 @@ async function checkRunbooks(config: Config): Promise<[EngineCatalogue | undefin
   }
 }
 
-function whyUnreachable(config: Config, name: string): string | undefined {
-  if (channelsFor(config, name).length > 0) return undefined
-  const named = Object.hasOwn(config.groups, name) ? config.groups[name]!.channels : [name]
-  const channels = named.flatMap((one) => config.channels[one] ?? [])
-  const missing = channels.flatMap(secretsOf).filter((secret) => !secret.known)
-  if (missing.length === 0) return 'there is no channel with this name'
-  return `the address of its channel is not set (${missing.map((one) => one.variable ?? one.purpose).join(', ')})`
-}
-
 /**
  * Checks the names in `escalate.to`. Each is both a group, whose members may decide on an escalated gate, and a channel, which is notified.
  */
@@ -160,6 +151,8 @@ function checkEscalation(config: Config, catalogue: Catalogue): DoctorFinding[] 
     if (unreachable === undefined)
       return { ...found, detail: hasMembers ? 'a group with members, and a channel' : 'the group has no members' }
     const detail = `${hasMembers ? '' : 'the group has no members; '}${unreachable}, so nobody is notified`
-    return { ...found, ...(hasMembers ? { warning: true } : {}), detail, fix: 'name its address under channels' }
+    const isNamed = Object.hasOwn(config.channels, name) || Object.hasOwn(config.groups, name)
+    const fix = isNamed ? 'set it in the environment or in .runbook/env' : 'add the channel under channels'
+    return { ...found, ...(hasMembers ? { warning: true } : {}), detail, fix }
   })
 }

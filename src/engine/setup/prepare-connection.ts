@@ -20,15 +20,43 @@ export async function prepareConnection(
   const read = wantedLogin(name, 'read', connection.read)
   const write = connection.write && wantedLogin(name, 'write', connection.write)
   const logins = defined({ read, write })
+  requireOwnVariables(config, name)
   if (connection.kind === 'postgres') return preparePostgres(name, connection, logins, options)
   return prepareRedis(name, connection, logins, options)
+}
+
+/**
+ * Each login may do only what its connection needs, and its address replaces the value of its variable. If two logins had one
+ * variable, preparing one would take away the access of the other.
+ */
+function requireOwnVariables({ connections }: Pick<Config, 'connections'>, name: string): void {
+  const users = Object.entries(connections).flatMap(([connection, fields]) =>
+    (['read', 'write'] as const).flatMap((access) => {
+      const secret = access in fields ? (fields as { read?: Secret; write?: Secret })[access] : undefined
+      return secret?.variable ? [{ variable: secret.variable, connection, access }] : []
+    }),
+  )
+  for (const own of users.filter(({ connection }) => connection === name)) {
+    const other = users.find((one) => one !== own && one.variable === own.variable)
+    if (!other) continue
+    throw new RunbookError(
+      'RUNBOOK_CONFIG',
+      `connection ${name}: ${own.access} refers to ${own.variable}, and so does ${other.access} of connection ${other.connection}. ` +
+        'This command writes a login with rights of its own to each variable, so one would replace the other: ' +
+        `use another variable for one of them, such as ${suggestedReference(name, own.access)}`,
+    )
+  }
+}
+
+function suggestedReference(name: string, access: string): string {
+  return `\${${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${access.toUpperCase()}}`
 }
 
 function wantedLogin(name: string, access: string, secret: Secret): WantedLogin {
   if (secret.variable) return { variable: secret.variable, current: secret.known ? secret.reveal() : undefined }
   throw new RunbookError(
     'RUNBOOK_CONFIG',
-    `connection ${name}: ${access} must be one reference, such as \${${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${access.toUpperCase()}}: ` +
+    `connection ${name}: ${access} must be one reference, such as ${suggestedReference(name, access)}: ` +
       'this command creates the address and writes it to .runbook/env',
   )
 }

@@ -3,6 +3,7 @@ import { listVersions, readSource } from '../../history/plans.ts'
 import type { Catalogue } from '../catalogue.ts'
 import type { Engine } from '../engine.ts'
 import { isoTime } from './iso-time.ts'
+import { isUndo } from '../undo-plan.ts'
 import type { IncidentSummary, RunbookVersion, RunbookView, ShownIncident } from './view-types.ts'
 
 /** The loaded runbooks, by name. */
@@ -29,11 +30,12 @@ export function runbookNamed(engine: { catalogue: Catalogue }, name: string): Ru
 /** Whether the loaded runbook is still the same as the plan of the incident. */
 export function runbookNow(
   { byName }: Catalogue,
-  { runbook, planDigest }: Pick<IncidentSummary, 'runbook' | 'planDigest'>,
+  incident: Pick<IncidentSummary, 'runbook' | 'planDigest' | 'type' | 'key' | 'parent'>,
 ): ShownIncident['runbookNow'] {
-  const loaded = byName.get(runbook)
+  if (isUndo(incident)) return 'same'
+  const loaded = byName.get(incident.runbook)
   if (!loaded) return 'removed'
-  return loaded.planDigest === planDigest ? 'same' : 'changed'
+  return loaded.planDigest === incident.planDigest ? 'same' : 'changed'
 }
 
 /** The versions of a runbook that incidents used, and the version that is loaded now; newest first. Throws `RUNBOOK_NOT_FOUND`. */

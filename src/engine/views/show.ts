@@ -218,6 +218,6 @@ function targetStates(
     if (permitted.has(key)) return { key, state: 'permitted', why: null }
     if (key in skipped) return { key, state: 'skipped', why: skipped[key] ?? null }
     if (approved && over) return { key, state: 'skipped', why: stopReason ?? null }
-    return { key, state: 'proposed', why: null }
+    return { key, state: gate.approvedTargets && !approved ? 'not-approved' : 'proposed', why: null }
   })
 }

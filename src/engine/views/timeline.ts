@@ -67,9 +67,11 @@ const SENTENCES: Sentences = {
     `${who} ${created ? 'opened' : 'joined'} ${incident} to undo the effects of this incident`,
   denied: ({ gate, decision, why, refused }, { who }) => {
     const counted = refused === undefined ? '' : ` (${refused} refused so far; not all of them are listed)`
+    // The reason begins with the gate if the decision itself is not possible, whoever makes it.
+    const what = why.startsWith(`${gate}: `) ? why : `${gate}: ${why}`
     return decision === undefined
-      ? `refused a signed token for ${gate}: ${why}${counted}`
-      : `refused: ${who} may not ${decision} ${gate}: ${why}${counted}`
+      ? `refused a signed token for ${what}${counted}`
+      : `refused: ${who} tried to ${decision} ${what}${counted}`
   },
   gate: ({ gate, state, why }) => `gate ${gate} is ${state}: ${why}`,
   recheck: (data) => `re-checked: ${recheckText(data)}`,

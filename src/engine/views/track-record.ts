@@ -1,4 +1,5 @@
 import { parseEvent } from '../../core/parse-event.ts'
+import { placesInRounds } from '../../core/place.ts'
 import { ALL_TARGETS } from '../../core/proposal.ts'
 import type { GateRow } from '../../gate/gates.ts'
 import type { Queryable } from '../../history/database.ts'
@@ -53,9 +54,9 @@ async function readUses(db: Queryable, remedy: string): Promise<Use[]> {
     `WITH latest AS (SELECT gate, issued_at FROM runbook.permits WHERE remedy = $1 ORDER BY issued_at DESC LIMIT $2),
        used AS (SELECT gate, min(issued_at) AS at FROM latest GROUP BY gate ORDER BY at DESC LIMIT $3)
      SELECT g.incident, u.at, e.body, e.at AS "verifiedAt" FROM used u JOIN runbook.gates g ON g.id = u.gate
-     LEFT JOIN runbook.events e ON e.incident = g.incident AND e.place = 'r' || g.round || '/verified'
+     LEFT JOIN runbook.events e ON e.incident = g.incident AND e.place = ($4::text[])[g.round]
      ORDER BY u.at DESC`,
-    [remedy, MAX_PERMITS, MAX_USES],
+    [remedy, MAX_PERMITS, MAX_USES, placesInRounds('verified')],
   )
   return found.rows.map(({ incident, at, body, verifiedAt }) => ({
     incident,

@@ -109,6 +109,7 @@ const STATES: Record<TargetState, string> = {
   permitted: 'being applied',
   proposed: 'not applied yet',
   skipped: 'skipped',
+  'not-approved': 'not approved',
   applied: 'applied',
 }
 

@@ -105,7 +105,7 @@ test('a channel whose address is not set is a warning: nobody would be notified'
       ok: true,
       warning: true,
       detail: 'the address of its channel is not set (SLACK), so nobody is notified',
-      fix: 'name its address under channels',
+      fix: 'set it in the environment or in .runbook/env',
     },
   ])
 })

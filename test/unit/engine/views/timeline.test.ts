@@ -20,7 +20,7 @@ describe('a sentence of the timeline', () => {
     const approved = { ...decision, decision: 'approve' as const, targets: ['a', 'b'], comment: 'go' }
     expect(sentence('decision', approved)).toBe('lead approved INC-1.r1 for a, b: go')
     const denied = { gate: 'INC-1.r1', code: 'RUNBOOK_CONFLICT', why: 'no' }
-    expect(sentence('denied', { ...denied, decision: 'approve' })).toBe('refused: lead may not approve INC-1.r1: no')
+    expect(sentence('denied', { ...denied, decision: 'approve' })).toBe('refused: lead tried to approve INC-1.r1: no')
     expect(sentence('denied', denied)).toBe('refused a signed token for INC-1.r1: no')
   })
 
