@@ -222,7 +222,7 @@ export const configSchema = z.strictObject({
     .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, 'two rules have the same name')
     .default([])
     .describe(
-      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, even if `auto` allows it. A change is in force as soon as the file was read again.',
+      'Who must approve, whatever a runbook says. All rules that match an action of a remedy apply together, and with the approval of the runbook. Where a rule matches, nothing is applied without an approval, even if `auto` allows it. A change is in force a few seconds later, without a restart.',
     ),
   waitWhileDown: duration
     .default('10m')

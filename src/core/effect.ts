@@ -12,8 +12,8 @@ export function worstOf(results: EffectResult[]): EffectResult | undefined {
 }
 
 /**
- * What became of a proposed target. `proposed`: nothing yet, or the proposal was not approved. `not-approved`: the approval left
- * this target out.
+ * The states of a proposed target. `proposed`: nothing happened to it yet, or the proposal was not approved. `not-approved`: the
+ * approval left this target out.
  */
 export const TARGET_STATES = [
   'proposed',

@@ -63,7 +63,7 @@ export function command(terminal: Terminal): Command {
       updateEnvironmentFile(config.directory, prepared.env)
       for (const line of prepared.did) terminal.print(line)
       for (const line of prepared.warnings) terminal.log(line)
-      const written = Object.keys(prepared.env).filter((name) => prepared.env[name] !== before[name])
+      const written = Object.keys(prepared.env).filter((variable) => prepared.env[variable] !== before[variable])
       if (written.length > 0) terminal.log(`wrote ${written.join(', ')} to .runbook/env`)
     })
   return connection

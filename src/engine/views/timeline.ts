@@ -67,7 +67,7 @@ const SENTENCES: Sentences = {
     `${who} ${created ? 'opened' : 'joined'} ${incident} to undo the effects of this incident`,
   denied: ({ gate, decision, why, refused }, { who }) => {
     const counted = refused === undefined ? '' : ` (${refused} refused so far; not all of them are listed)`
-    // The reason begins with the gate if the decision itself is not possible, whoever makes it.
+    // The reason begins with the id of the gate already if nobody could make this decision.
     const what = why.startsWith(`${gate}: `) ? why : `${gate}: ${why}`
     return decision === undefined
       ? `refused a signed token for ${what}${counted}`

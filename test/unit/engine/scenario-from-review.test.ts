@@ -109,7 +109,11 @@ describe('an incident that a scenario cannot express is refused:', () => {
   const end = (outcome: 'failed' | 'cancelled') => ({ ...resolved(), outcome })
   test.each<[string, Review['incident'], string]>([
     ['an open one', atItsGate(), 'INC-142 is still open (deciding)'],
-    ['an undo', { ...resolved(), type: 'undo', key: 'undo/INC-141', parent: 'INC-141' }, 'undoes the effects of another incident'],
+    [
+      'an undo',
+      { ...resolved(), type: 'undo', key: 'undo/INC-141', parent: 'INC-141' },
+      'undoes the effects of another incident',
+    ],
     ['one that the engine could not finish', end('failed'), 'ended with an error of the engine'],
     [
       'one that was cancelled while its remedy was applied',
