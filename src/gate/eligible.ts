@@ -73,7 +73,7 @@ function refusedByPolicy(
   if (!terms.excludeAuthor) return undefined
   const { authors = [] } = terms
   if (authors.length === 0)
-    return `${rule} does not let the author of the runbook approve, and nobody knows who that is: commit the runbook to git with an e-mail address that "people" of the configuration names, restart the engine, and open the incident again`
+    return `${rule} does not let the author of the runbook approve, and nobody knows who that is: commit the runbook to git with an e-mail address that "people" of the configuration names, and open the incident again`
   if (authors.includes(person.name))
     return `${person.name} changed this runbook, and ${rule} does not let its author approve: ask another person`
   return undefined

@@ -15,7 +15,7 @@ export function fileWarnings(files: FileStatus | undefined): string[] {
     ...(restart.length === 0
       ? []
       : [
-          `The configuration was changed in ${restart.join(', ')}. Restart the API and the worker to put this into effect.`,
+          `The configuration was changed in ${restart.join(', ')}. Restart the API and the worker to put this into effect; "runbook up --only engine" does this where "runbook up" runs.`,
         ]),
   ]
 }

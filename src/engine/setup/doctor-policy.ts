@@ -30,7 +30,7 @@ export function checkPolicy(config: Config, catalogue: EngineCatalogue): DoctorF
       return {
         ...{ name, ok: false },
         detail: `nobody can approve remedies of ${unknown.map(({ plan }) => plan.name).join(', ')}: the author is unknown`,
-        fix: 'commit the runbooks to git (not a shallow clone), as an author whose address is in "emails" of "people", and restart',
+        fix: 'commit the runbooks to git (not a shallow clone), as an author whose address is in "emails" of "people"; the engine reads the author within seconds',
       }
     return { name, ok: true, detail: `for ${matched.map(({ plan }) => plan.name).join(', ')}` }
   })
