@@ -1,5 +1,6 @@
 import { WORKFLOWS, median, type WorkflowName, type Round } from './measure.ts'
-import type { Counts, TemporalKind } from './world.ts'
+import type { TemporalKind } from './servers.ts'
+import type { Counts } from './world.ts'
 
 export interface Report {
   temporal: TemporalKind

@@ -1,29 +1,20 @@
-import { Current } from '../src/core/current.ts'
-import { incidentWorkflow } from '../src/engine/incident-workflow.ts'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { packageRoot } from '../src/cli/installation/package-root.ts'
-import { loadConfig } from '../src/config/load-config.ts'
+import { Current } from '../src/core/current.ts'
 import type { LoadedRunbook } from '../src/engine/catalogue.ts'
-import { openEngine, type Engine } from '../src/engine/engine.ts'
-import { provisionDatabase, provisionEngineDatabase } from '../src/engine/setup/provision.ts'
+import type { Engine } from '../src/engine/engine.ts'
+import { incidentWorkflow } from '../src/engine/incident-workflow.ts'
 import { runWorker } from '../src/engine/run-worker.ts'
 import { trigger } from '../src/engine/trigger.ts'
-import { newSigningKey } from '../src/gate/keyring.ts'
-import { eraseStack } from '../src/stack/erase-stack.ts'
-import { startStack, type TemporalServer } from '../src/stack/stack.ts'
 import { BASELINE_QUEUE, startBaselines } from './baselines.ts'
-import { fillDiagnosed } from './diagnosed.ts'
 import { WORKFLOWS, type WorkflowName } from './measure.ts'
-
-export type TemporalKind = 'memory' | 'file'
+import { openBenchEngine, type BenchServers } from './servers.ts'
 
 export interface BenchWorld {
   /** Starts a workflow, waits for its end and returns its workflow id. */
   run: Record<WorkflowName, () => Promise<string>>
   /** Counts what one run of each workflow writes to Temporal's history. */
   counts(): Promise<Record<WorkflowName, Counts>>
-  /** Stops the servers and deletes their data. */
-  close(): Promise<void>
 }
 
 export interface Counts {
@@ -35,52 +26,24 @@ export interface Counts {
 const INCIDENT = 'five-checks'
 const THRESHOLD = '1h'
 
-/** Starts servers, databases, engine and workers in a new folder. `close` deletes the folder. */
-export async function openWorld(dir: string, temporal: TemporalKind, log: (line: string) => void): Promise<BenchWorld> {
-  const cleanups: (() => Promise<unknown>)[] = [() => eraseStack(dir)]
-  const close = async () => {
-    for (const cleanUp of cleanups.splice(0).reverse())
-      await cleanUp().catch((error: unknown) => log(`error while stopping: ${String(error)}`))
-  }
-  try {
-    // A unique namespace, so that another Temporal server that takes the port first is not mistaken for this one.
-    const namespace = basename(dir)
-    const stack = await startStack({ dir, temporal, namespace, log, services: ['postgres', 'temporal'] })
-    cleanups.push(() => stack.stop())
-    const { applicationUrl } = await provisionEngineDatabase(stack.postgres.url, {
-      database: 'bench_engine',
-      owner: 'bench_owner',
-      application: 'bench_application',
-    })
-    const diagnosedUrl = await provisionDatabase(stack.postgres.url, 'bench_diagnosed', 'bench_diagnosed')
-    await fillDiagnosed(diagnosedUrl)
-    const engine = await engineOf(applicationUrl, diagnosedUrl, stack.temporal)
-    cleanups.push(() => engine.close())
-    const { plan } = runbookOf(engine)
-    const worker = await runWorker(new Current(engine), ['diagnose'], log)
-    cleanups.push(() => worker.stop())
-    const baselines = await startBaselines(engine.temporal, plan, diagnosedUrl)
-    cleanups.push(() => baselines.stop())
-    const run = workflowRunners(engine)
-    return { run, counts: () => counts(engine, run), close }
-  } catch (error) {
-    await close()
-    throw error
-  }
-}
-
-async function engineOf(database: string, diagnosed: string, { address, namespace }: TemporalServer): Promise<Engine> {
-  const config = loadConfig({
-    file: join(packageRoot(), 'bench', 'runbook.config.yaml'),
-    env: { RUNBOOK_DATABASE_URL: database, BENCH_DB_READ: diagnosed, RUNBOOK_SIGNING_KEY: newSigningKey() },
-  })
-  return openEngine({ ...config, temporal: { ...config.temporal, address, namespace } })
+/** Starts engine and workers. */
+export async function openWorld(servers: BenchServers, log: (line: string) => void): Promise<BenchWorld> {
+  const { diagnosedUrl, onClose } = servers
+  const engine = await openBenchEngine(servers, join(packageRoot(), 'bench', 'runbook.config.yaml'))
+  onClose(() => engine.close())
+  const { plan } = runbookOf(engine)
+  const worker = await runWorker(new Current(engine), ['diagnose'], log)
+  onClose(() => worker.stop())
+  const baselines = await startBaselines(engine.temporal, plan, diagnosedUrl)
+  onClose(() => baselines.stop())
+  const run = workflowRunners(engine)
+  return { run, counts: () => counts(engine, run) }
 }
 
 function runbookOf({ catalogue }: Engine): LoadedRunbook {
   const loaded = catalogue.byIncident.get(INCIDENT)
   if (loaded) return loaded
-  throw new Error(catalogue.problems.map(({ file, line, message }) => `${file}:${line}: ${message}`).join('\n'))
+  throw new Error(`no runbook has the incident ${INCIDENT}`)
 }
 
 function workflowRunners(engine: Engine): BenchWorld['run'] {

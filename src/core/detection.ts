@@ -1,7 +1,11 @@
 /** What a run of the workflow `detect` does: samples a runbook, or the open gate of one incident. */
-export type DetectRequest = ({ runbook: string } | { incident: string }) & {
-  /** How long all checks together may take. */
+export type DetectRequest = ({ runbook: string } | { incident: string }) & SampleLimits
+
+export interface SampleLimits {
+  /** How long the sample may take. */
   limitMs: number
+  /** Whether its checks end so soon that it can run as a local activity. */
+  isShort?: boolean
 }
 
 /** One evaluation of a symptom. A sample that could not be read says nothing about the symptom. */

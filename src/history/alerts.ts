@@ -1,81 +1,19 @@
-import type { Alert, AlertResult } from '../core/alert.ts'
+import type { Alert } from '../core/alert.ts'
 import { canonical } from '../core/canonical.ts'
 import type { NewEvent } from '../core/events.ts'
-import { formatPlace } from '../core/place.ts'
 import { readStoredObject } from '../core/stored-json.ts'
-import type { NewIncident } from './accept.ts'
 import { lockName } from './advisory-locks.ts'
-import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
+import { transaction, type Connection, type Database, type Queryable } from './database.ts'
 import { wantSample } from './detection.ts'
 import { recordEvents } from './record.ts'
 
 /** How many alerts of one incident, and how many ends of them, are each an event of its history; the others are only counted and listed. */
-const ALERT_EVENTS = 50
+export const ALERT_EVENTS = 50
 /** Unmatched alerts that were not repeated for this long are deleted. */
 const KEEP_UNMATCHED = '7 days'
 
-export interface AcceptedAlert {
-  result: AlertResult
-  /** Null for a late alert that never had an incident. */
-  incident: string | null
-  occurrences: number | null
-  /** Of the workflow to start; null unless the incident is new. */
-  workflowId: string | null
-}
-
-export type AlertRequest = NewIncident & { quietMs: number }
-
-/** An alert that fires opens an incident or joins one. Returns after the commit. `delivery`: its id, where the source sends one. */
-export async function acceptAlert(
-  database: Database,
-  alert: Alert,
-  request: AlertRequest,
-  delivery: string | undefined,
-): Promise<AcceptedAlert> {
-  return statement(database, (connection) => accept(connection, alert, request, delivery))
-}
-
-/** Like `acceptAlert`, in an open transaction. */
-export async function accept(
-  connection: Connection,
-  alert: Alert,
-  request: AlertRequest,
-  delivery: string | undefined,
-): Promise<AcceptedAlert> {
-  const { type, runbook, planDigest, key, inputs, requester, quietMs } = request
-  const opened: NewEvent<'opened'> = {
-    place: formatPlace({ kind: 'opened' }),
-    actor: requester,
-    kind: 'opened',
-    data: { type, runbook, planDigest, key, inputs },
-  }
-  const accepted = await connection.query<AcceptedAlert>(
-    `SELECT result, incident, occurrences, workflow_id AS "workflowId"
-     FROM runbook.accept_alert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 * interval '1 millisecond')`,
-    [
-      alert.source,
-      alert.fingerprint,
-      canonical(alert.labels),
-      canonical(alert.annotations),
-      alert.url,
-      alert.startsAt,
-      delivery ?? null,
-      type,
-      runbook,
-      planDigest,
-      key,
-      canonical(inputs),
-      requester,
-      canonical(opened),
-      canonical(alertEvent(alert)),
-      ALERT_EVENTS,
-      quietMs,
-    ],
-  )
-  return accepted.rows[0]!
-}
-
-function alertEvent({ source, fingerprint, status, labels, url, startsAt }: Alert): NewEvent<'alert'> {
+/** An alert that fires, or its end, as an event of its incident. */
+export function alertEvent({ source, fingerprint, status, labels, url, startsAt }: Alert): NewEvent<'alert'> {
   return { actor: `alert:${source}`, kind: 'alert', data: { source, fingerprint, status, labels, url, startsAt } }
 }
 

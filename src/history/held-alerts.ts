@@ -2,7 +2,8 @@ import type { Alert, AlertSource } from '../core/alert.ts'
 import { canonical } from '../core/canonical.ts'
 import type { NewIncident } from './accept.ts'
 import { lockName } from './advisory-locks.ts'
-import { accept, COLUMNS, textsOf, type AcceptedAlert, type AlertRequest, type StoredAlert } from './alerts.ts'
+import { accept, type AcceptedAlert, type AlertRequest } from './accept-alert.ts'
+import { COLUMNS, textsOf, type StoredAlert } from './alerts.ts'
 import { transaction, type Database, type Queryable } from './database.ts'
 
 /**

@@ -1,14 +1,12 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client } from '@temporalio/client'
-import type { DetectRequest } from '../core/detection.ts'
+import type { DetectRequest, SampleLimits } from '../core/detection.ts'
 import { DETECT } from './names.ts'
 
 /** When a runbook is sampled, and by which workers. */
-export interface DetectionSchedule {
+export interface DetectionSchedule extends SampleLimits {
   everyMs: number
   /** The offset in the interval at which the samples of the runbook begin. */
   offsetMs: number
-  /** How long one sample may take. */
-  limitMs: number
   taskQueue: string
 }
 

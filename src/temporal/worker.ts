@@ -20,6 +20,11 @@ export const WORKFLOW_WORKER = {
   /** How many workflows are kept in memory between tasks; the others are replayed when needed. */
   maxCachedWorkflows: 150,
   reuseV8Context: true,
+  /**
+   * A local activity keeps its workflow task open. Samples that wait for a slow system hold at most 30 of these places
+   * (src/engine/detection/sample-slots.ts); the SDK's default of 40 would leave few for incidents.
+   */
+  maxConcurrentWorkflowTaskExecutions: 80,
   /** How long the workflows of a killed worker wait for that worker before other workers take them. */
   stickyQueueScheduleToStartTimeout: '1s',
   /**

@@ -13,7 +13,7 @@ import { closeIncident } from '../../src/history/close.ts'
 import { wantSample } from '../../src/history/detection.ts'
 import { engineId } from '../../src/history/engine-id.ts'
 import { readIncident } from '../../src/history/incidents.ts'
-import { detectionId } from '../../src/temporal/names.ts'
+import { DETECT, detectionId, diagnoseQueue } from '../../src/temporal/names.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { eventually } from '../support/effects-world.ts'
 import { openWorkflowWorld, thingsPlan, type WorkflowWorld } from '../support/workflow-world.ts'
@@ -330,6 +330,25 @@ describe('the schedules', () => {
     const [{ samples, unreadable, recent_ms, last }] = stored.rows
     expect([Number(samples) >= 2, Number(unreadable), recent_ms.length >= 2]).toEqual([true, 0, true])
     expect(JSON.parse(last)).toMatchObject({ symptom: true, rows: 1, bytes: expect.any(Number) })
+    await worker.stop()
+  })
+
+  test('start samples that are one workflow task each; checks that may take long are an activity', async () => {
+    const worker = await world.startWorker()
+    const id = detectionId(await engineId(engine.database), 'once')
+    const eventsOf = async (isShort: boolean) => {
+      const handle = await engine.temporal.client.workflow.start(DETECT, {
+        ...{ workflowId: id, taskQueue: diagnoseQueue(engine.config.temporal.taskQueue) },
+        args: [{ runbook: 'counted', limitMs: 30_000, isShort }],
+      })
+      await handle.result()
+      return (await handle.fetchHistory()).events ?? []
+    }
+    const short = await eventsOf(true)
+    expect(short.filter((event) => event.workflowTaskCompletedEventAttributes)).toHaveLength(1)
+    expect(short.filter((event) => event.activityTaskScheduledEventAttributes)).toEqual([])
+    const long = await eventsOf(false)
+    expect(long.filter((event) => event.activityTaskScheduledEventAttributes)).toHaveLength(1)
     await worker.stop()
   })
 

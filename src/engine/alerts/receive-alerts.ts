@@ -1,7 +1,8 @@
 import { scrubSecrets } from '../../config/secret.ts'
 import type { Alert, AlertSource } from '../../core/alert.ts'
 import { defined } from '../../core/defined.ts'
-import { acceptAlert, keepUnmatched, resolveAlert } from '../../history/alerts.ts'
+import { acceptAlert } from '../../history/accept-alert.ts'
+import { keepUnmatched, resolveAlert } from '../../history/alerts.ts'
 import { holdAlert } from '../../history/held-alerts.ts'
 import { askForSample } from '../detection/ask-for-sample.ts'
 import type { Engine } from '../engine.ts'
@@ -13,8 +14,9 @@ import { parseAlerts, type UnreadableAlert } from './parse-alerts.ts'
 
 type AlertAnswer = DeliveryAnswer['alerts'][number]
 
-/** How many alerts of one delivery are stored at the same time. */
-const AT_ONCE = 4
+/** Alerts of one delivery that fire are accepted together; each end of an alert takes a connection to the database. */
+const FIRING_AT_ONCE = 50
+const OTHERS_AT_ONCE = 4
 
 /**
  * Receives a delivery of a monitoring system: each alert opens an incident, joins one, is counted or ends. Returns when everything is
@@ -29,12 +31,20 @@ export async function receiveAlerts(
 ): Promise<DeliveryAnswer> {
   const { alerts, truncated } = parseAlerts(source, body)
   const answers: AlertAnswer[] = []
-  const waiting = alerts.entries()
-  const work = async () => {
-    for (const [index, alert] of waiting) answers[index] = await receiveAlert(engine, alert, delivery)
+  const receive = (isWanted: (alert: Alert | UnreadableAlert) => boolean, atOnce: number) => {
+    const waiting = [...alerts.entries()].filter(([, alert]) => isWanted(alert)).values()
+    const work = async () => {
+      for (const [index, alert] of waiting) answers[index] = await receiveAlert(engine, alert, delivery)
+    }
+    return Array.from({ length: atOnce }, work)
   }
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, alerts.length) }, work))
+  const others = (alert: Alert | UnreadableAlert) => !isFiring(alert)
+  await Promise.all([...receive(isFiring, FIRING_AT_ONCE), ...receive(others, OTHERS_AT_ONCE)])
   return { alerts: answers, ...(truncated > 0 ? { truncated } : {}) }
+}
+
+function isFiring(alert: Alert | UnreadableAlert): boolean {
+  return 'status' in alert && alert.status === 'firing'
 }
 
 async function receiveAlert(

@@ -5,7 +5,7 @@ import { readPlan } from '../../history/plans.ts'
 import { detectionId, diagnoseQueue } from '../../temporal/names.ts'
 import { startDetection } from '../../temporal/start-detection.ts'
 import type { Engine } from '../engine.ts'
-import { sampleLimitMs } from './spec.ts'
+import { sampleLimits } from './spec.ts'
 
 /**
  * Starts the sample that was asked for an incident. If an earlier sample is still running, it may have read the symptom before this one was
@@ -17,7 +17,7 @@ export async function askForSample(engine: Engine, incident: string): Promise<bo
   if (wantedAt === null) return false
   const plan = await readPlan(database, (await readIncident(database, incident)).planDigest)
   const id = detectionId(await engineId(database), incident)
-  const request = { incident, limitMs: sampleLimitMs(plan) }
+  const request = { incident, ...sampleLimits(plan) }
   const isStarted = await startDetection(temporal.client, id, diagnoseQueue(config.temporal.taskQueue), request)
   if (isStarted) await sampleBegun(database, incident, wantedAt)
   return isStarted

@@ -1,4 +1,5 @@
 import { canonical } from '../../core/canonical.ts'
+import { defined } from '../../core/defined.ts'
 import { endUnsampled } from '../../history/detection.ts'
 import {
   claimDetectors,
@@ -55,6 +56,7 @@ async function applyChange(engine: Engine, claimed: ClaimedDetector): Promise<vo
     return forgetDetector(database, runbook)
   }
   const schedule = JSON.parse(spec) as DetectionSchedule
-  await applySchedule(temporal.client, id, { runbook, limitMs: schedule.limitMs }, schedule, isPaused)
+  const { limitMs, isShort } = schedule
+  await applySchedule(temporal.client, id, defined({ runbook, limitMs, isShort }), schedule, isPaused)
   await recordApplied(database, claimed)
 }

@@ -1,4 +1,5 @@
 import { canonical, sha256Hex } from '../../core/canonical.ts'
+import type { SampleLimits } from '../../core/detection.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { Plan, PlanCheck } from '../../core/plan.ts'
 import { closure } from '../../interpreter/scope.ts'
@@ -8,6 +9,8 @@ import type { Engine } from '../engine.ts'
 
 /** The time that a sample may need besides its checks: it may wait for a free slot, for memory, and for the engine's database. */
 const GRACE_MS = 90_000
+/** Two checks with the usual timeout, one after the other. The local activity of workflows/detect.ts is given up after 15 s. */
+const MAX_SHORT_MS = 10_000
 
 /** The checks that the symptom needs, in the plan's order. */
 export function symptomChecks({ checks, symptom }: Pick<Plan, 'checks' | 'symptom'>): PlanCheck[] {
@@ -29,8 +32,9 @@ export function connectionsOfChecks(checks: Pick<PlanCheck, 'with'>[]): string[]
 }
 
 /** How long a sample of the plan may take: its checks may have to run one after the other. */
-export function sampleLimitMs(plan: Pick<Plan, 'checks' | 'symptom'>): number {
-  return symptomChecks(plan).reduce((sum, check) => sum + check.timeoutMs, GRACE_MS)
+export function sampleLimits(plan: Pick<Plan, 'checks' | 'symptom'>): SampleLimits {
+  const checksMs = symptomChecks(plan).reduce((sum, check) => sum + check.timeoutMs, 0)
+  return { limitMs: checksMs + GRACE_MS, isShort: checksMs <= MAX_SHORT_MS }
 }
 
 /** The schedules of the loaded runbooks that have `detect`, by runbook, each as text. */
@@ -43,7 +47,7 @@ export function detectionSpecs({ catalogue, config }: Pick<Engine, 'catalogue' |
     specs[name] = canonical({
       everyMs,
       offsetMs: offsetOf(name, everyMs),
-      limitMs: sampleLimitMs(plan),
+      ...sampleLimits(plan),
       taskQueue,
     } satisfies DetectionSchedule as unknown as JsonObject)
   }
