@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Oidc } from '../config/config.ts'
-import { sha256Hex } from '../core/canonical.ts'
+import { canonical, sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import type { Person } from '../core/person.ts'
 import { authenticate } from '../gate/authenticate.ts'
@@ -22,7 +22,7 @@ export interface NewSession {
   lastsMs: number
 }
 
-type Dependencies = Pick<Engine, 'database' | 'people' | 'config'>
+type Dependencies = Pick<Engine, 'database' | 'people' | 'config' | 'keyring'>
 
 export const SIGN_IN_LINK_LASTS_MS = 10 * 60_000
 
@@ -37,12 +37,17 @@ export async function signInByIdentity(engine: Dependencies, identity: Identity)
 }
 
 /** Creates a link code that signs this person in once. Throws `RUNBOOK_NOT_ALLOWED` if the person has no token in the configuration. */
-export async function createSignInCode({ database }: Pick<Engine, 'database'>, person: Person): Promise<string> {
+export async function createSignInCode(
+  { database, keyring }: Pick<Engine, 'database' | 'keyring'>,
+  person: Person,
+): Promise<string> {
   const code = newSecret()
+  const hash = sha256Hex(code)
+  const credential = keyring.signText(rowText('sign-in link', { hash, person: person.name }, credentialOf(person)))
   await database.query(
     `INSERT INTO runbook.sign_in_links (hash, person, credential, expires_at)
      VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 millisecond')`,
-    [sha256Hex(code), person.name, credentialOf(person), SIGN_IN_LINK_LASTS_MS],
+    [hash, person.name, credential, SIGN_IN_LINK_LASTS_MS],
   )
   return code
 }
@@ -51,10 +56,10 @@ export async function createSignInCode({ database }: Pick<Engine, 'database'>, p
 export async function signInByCode(engine: Dependencies, code: string): Promise<NewSession> {
   return transaction(engine.database, async (db) => {
     const used = await db.query<Stored>(
-      `DELETE FROM runbook.sign_in_links WHERE hash = $1 RETURNING person, credential, expires_at > clock_timestamp() AS valid`,
+      `DELETE FROM runbook.sign_in_links WHERE hash = $1 RETURNING hash, person, credential, expires_at > clock_timestamp() AS valid`,
       [sha256Hex(code)],
     )
-    const person = personOf(engine, used.rows[0])
+    const person = personOf(engine, 'sign-in link', used.rows[0])
     if (person) return startSession(db, engine, person)
     throw new RunbookError(
       'RUNBOOK_NOT_AUTHENTICATED',
@@ -66,10 +71,10 @@ export async function signInByCode(engine: Dependencies, code: string): Promise<
 /** The session to which the value of a cookie belongs; undefined if the session has ended. */
 export async function sessionOf(engine: Dependencies, value: string): Promise<Session | undefined> {
   const found = await engine.database.query<Stored>(
-    'SELECT person, credential, identity, expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
+    'SELECT hash, person, credential, identity, expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
     [sha256Hex(value)],
   )
-  const person = personOf(engine, found.rows[0])
+  const person = personOf(engine, 'session', found.rows[0])
   return person && { person, formToken: sha256Hex(`form:${value}`) }
 }
 
@@ -85,30 +90,58 @@ export async function signOutEverywhere({ database }: Pick<Engine, 'database'>, 
   })
 }
 
-interface Stored {
+interface Row {
+  hash: string
   person: string
-  credential: string
   /** What the identity provider said, as JSON. Absent in rows of sign-in links. */
   identity?: string | null
+}
+
+interface Stored extends Row {
+  /** The signature of the row with the engine's key. */
+  credential: string
   valid: boolean
 }
 
 /**
- * The person of a stored row, if the row is valid: a configured person whose token is still the same, or the person whom the configuration
- * as it is now makes of the identity provider's answer.
+ * The text that is signed for a row. Without the signature, anybody who can write to the engine's database could sign in as another person
+ * and approve in that person's name. `credential` names the person's token, or the identity provider.
  */
-function personOf(engine: Dependencies, row: Stored | undefined): Person | undefined {
-  if (!row?.valid) return undefined
-  if (typeof row.identity === 'string') return personOfProvider(engine, row, row.identity)
-  const person = Object.hasOwn(engine.people, row.person) ? engine.people[row.person] : undefined
-  return person?.tokenHash !== undefined && credentialOf(person) === row.credential ? person : undefined
+function rowText(purpose: 'session' | 'sign-in link', { hash, person, identity = null }: Row, credential: string) {
+  return canonical({ purpose: `runbook ${purpose}`, hash, person, identity, credential })
 }
 
-function personOfProvider({ config: { oidc }, people }: Dependencies, row: Stored, identity: string) {
-  if (oidc?.signIn === undefined || providerCredential(oidc) !== row.credential) return undefined
+/**
+ * The person of a stored row, if the row is valid and the engine signed it: a configured person whose token is still the same, or the
+ * person whom the present configuration makes of the identity provider's answer.
+ */
+function personOf(
+  engine: Dependencies,
+  purpose: 'session' | 'sign-in link',
+  row: Stored | undefined,
+): Person | undefined {
+  if (!row?.valid) return undefined
+  const found = typeof row.identity === 'string' ? personOfProvider(engine, row, row.identity) : configured(engine, row)
+  return found && engine.keyring.verifyText(rowText(purpose, row, found.credential), row.credential)
+    ? found.person
+    : undefined
+}
+
+interface Found {
+  person: Person
+  credential: string
+}
+
+function configured({ people }: Dependencies, { person: name }: Row): Found | undefined {
+  const person = Object.hasOwn(people, name) ? people[name] : undefined
+  return person?.tokenHash === undefined ? undefined : { person, credential: credentialOf(person) }
+}
+
+function personOfProvider({ config: { oidc }, people }: Dependencies, row: Row, identity: string): Found | undefined {
+  if (oidc?.signIn === undefined) return undefined
   try {
     const person = personOfIdentity(oidc, people, JSON.parse(identity) as Identity)
-    return person.name === row.person ? person : undefined
+    return person.name === row.person ? { person, credential: providerCredential(oidc) } : undefined
   } catch {
     // Since the sign-in, the configuration got a person of the same name.
     return undefined
@@ -131,22 +164,18 @@ function credentialOf({ name, tokenHash }: Person): string {
 /** Starts a session and deletes what has expired, so that the two tables stay small. */
 async function startSession(
   db: Queryable,
-  { config }: Dependencies,
+  { config, keyring }: Dependencies,
   person: Person,
   identity?: Identity,
 ): Promise<NewSession> {
   const value = newSecret()
   const lastsMs = config.pages.sessionLastsMs
+  const row = { hash: sha256Hex(value), person: person.name, identity: identity ? JSON.stringify(identity) : null }
+  const credential = identity ? providerCredential(config.oidc!) : credentialOf(person)
   await db.query(
     `INSERT INTO runbook.sessions (hash, person, credential, identity, expires_at)
      VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')`,
-    [
-      sha256Hex(value),
-      person.name,
-      identity ? providerCredential(config.oidc!) : credentialOf(person),
-      identity ? JSON.stringify(identity) : null,
-      lastsMs,
-    ],
+    [row.hash, row.person, keyring.signText(rowText('session', row, credential)), row.identity, lastsMs],
   )
   await db.query('DELETE FROM runbook.sessions WHERE expires_at < clock_timestamp()')
   await db.query('DELETE FROM runbook.sign_in_links WHERE expires_at < clock_timestamp()')

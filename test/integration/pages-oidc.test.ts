@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, SignJWT } from 'jose'
+import { sha256Hex } from '../../src/core/canonical.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { resolveSecret } from '../../src/config/secret.ts'
 import { startSignInProvider, type SignInProvider } from '../support/sign-in-provider.ts'
@@ -100,6 +101,19 @@ async function refusalOf(browser: TestBrowser, { status, text }: { status: numbe
 
 const sessions = async () =>
   Number((await world.engine.database.query('SELECT count(*) AS n FROM runbook.sessions')).rows[0].n)
+
+test('a session that somebody else wrote into the database signs nobody in', async () => {
+  const browser = await signedIn()
+  await world.engine.database.query(
+    `INSERT INTO runbook.sessions (hash, person, credential, identity, expires_at)
+     SELECT $1, person, credential, identity, clock_timestamp() + interval '1 hour' FROM runbook.sessions
+     WHERE identity IS NOT NULL LIMIT 1`,
+    [sha256Hex('forged-session')],
+  )
+  expect((await browser.own('/')).status).toBe(200)
+  const headers = { cookie: 'runbook=forged-session' }
+  expect((await fetch(`${world.api.url}/`, { headers, redirect: 'manual' })).status).toBe(303)
+})
 
 describe('signing in', () => {
   test('a person signs in at the provider and is led to the page that was wanted', async () => {

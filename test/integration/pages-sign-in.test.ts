@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { sha256Hex } from '../../src/core/canonical.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { postForm, signIn } from './browser-session.ts'
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
@@ -58,6 +59,27 @@ test('the database holds only hashes of sessions and links', async () => {
   const stored = rows.map((one: { row: string }) => one.row).join('\n')
   expect(stored).toContain('operator')
   for (const secret of [cookie.split('=')[1]!, code, world.tokens.operator]) expect(stored).not.toContain(secret)
+})
+
+test('a session or a link that somebody else wrote into the database signs nobody in', async () => {
+  const lead = await signIn(world, 'lead')
+  await world.call('POST', '/v1/sign-in-links', { as: 'lead' })
+  const { database } = world.engine
+  const expiresAt = `clock_timestamp() + interval '1 hour'`
+  // The forged rows have everything that rows of the same person have.
+  await database.query(
+    `INSERT INTO runbook.sessions (hash, person, credential, expires_at)
+     SELECT $1, person, credential, ${expiresAt} FROM runbook.sessions WHERE person = 'lead' LIMIT 1`,
+    [sha256Hex('forged-session')],
+  )
+  await database.query(
+    `INSERT INTO runbook.sign_in_links (hash, person, credential, expires_at)
+     SELECT $1, person, credential, ${expiresAt} FROM runbook.sign_in_links WHERE person = 'lead' LIMIT 1`,
+    [sha256Hex('forged-link')],
+  )
+  expect((await lead.get('/')).status).toBe(200)
+  expect((await get('/', { cookie: 'runbook=forged-session' })).status).toBe(303)
+  expect((await postForm(world, '/sign-in/link', { code: 'forged-link' })).status).toBe(401)
 })
 
 test('a sign-in link works once, and loading it uses nothing', async () => {
