@@ -47,7 +47,7 @@ export function evaluateCause(cause: PlanCause, scope: Scope): EvaluatedCause {
     missingChecks: holds === 'undetermined' ? missingChecks(cause, scope) : [],
   })
   const when = evaluateCondition(cause.when, scope)
-  if ('value' in when && when.value !== true) return result(false, `false: ${cause.when?.cel ?? ''}`)
+  if ('value' in when && when.value !== true) return result(false, `its condition is false: ${cause.when?.cel ?? ''}`)
   const affects = cause.affects && evaluateCondition(cause.affects, scope)
   const items = affects && 'value' in affects ? (affects.value as Json[]) : (cause.items ?? null)
   if (items?.length === 0) return result(false, 'nothing is affected')

@@ -2,6 +2,7 @@ import { isSameJson } from '../core/canonical.ts'
 import type { PlanCause, PlanRemedy } from '../core/plan.ts'
 import { evaluateCause, type EvaluatedCause } from './find.ts'
 import { isUnchanged, renderRemedy, type Rendered, type RenderedTarget } from './render.ts'
+import type { DraftAction } from './host.ts'
 import { BudgetError } from '../language/expressions/runtime-values.ts'
 import type { Scope } from './scope.ts'
 
@@ -35,11 +36,24 @@ export function requalify(
     return why === undefined
   })
   if (now && !isSameJson(now.once, approved)) {
-    for (const one of kept)
-      skipped[one.target.key] = 'an action that is done once for all targets has changed since the approval'
+    const why = whatChanged(approved, now.once)
+    for (const one of kept) skipped[one.target.key] = why
     kept.length = 0
   }
   return { again, kept, skipped }
+}
+
+/** Which action that is done once for all targets is not the approved one any more, and which of its parameters differ. */
+function whatChanged(approved: DraftAction[], now: DraftAction[]): string {
+  for (const before of approved) {
+    const after = now.find(({ id }) => id === before.id)
+    if (!after) return `${before.id} is done once for all targets, and its condition does not hold any more`
+    const names = [...new Set([...Object.keys(before.with), ...Object.keys(after.with)])]
+    const changed = names.filter((name) => !isSameJson(before.with[name] ?? null, after.with[name] ?? null))
+    if (changed.length > 0)
+      return `${before.id} is done once for all targets, and would be different from what was approved: ${changed.join(', ')}`
+  }
+  return 'an action that is done once for all targets would be done now and was not approved'
 }
 
 function tryRender(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered | undefined {

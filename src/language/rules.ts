@@ -120,6 +120,8 @@ export const RULES = {
   'verify-times': '"holds" must be shorter than "within".',
   'once-for-affects':
     'An action with "once" cannot use "affects", because limits and decisions are about the proposed targets only.',
+  'once-changes':
+    'The checks run again after the approval. If an action with "once" would then be different, such as a message with the number of items, nothing is done to any target and a new approval is needed.',
   'batches-once': 'An action with "once" runs once, so it has no batches.',
   'detect-too-often': 'Detection samples the symptom at most once a second.',
   'detect-needs-input':

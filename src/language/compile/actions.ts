@@ -84,7 +84,10 @@ function checkNamesTarget(
   reporter.error('target-not-named', at, message)
 }
 
-/** A write with `once` must not use `affects`, which can have more items than were proposed and approved. */
+/**
+ * A write with `once` must not use `affects`, which can have more items than were proposed and approved. In a message or a manual step it
+ * changes whenever an item is added, and then the approval does not count any more.
+ */
 function checkOnceWithoutAffects(
   { reporter }: Context,
   { name: kind, access }: Kind,
@@ -92,8 +95,13 @@ function checkOnceWithoutAffects(
   names: Record<string, string[]>,
 ): void {
   const name = Object.keys(names).find((parameter) => names[parameter]!.includes('affects'))
-  if (access !== 'write' || name === undefined) return
+  if (name === undefined) return
   const at = section.map('with')?.entries.get(name)?.key ?? section.at('action')
+  if (access !== 'write') {
+    const advice = `"${name}" uses "affects". If an item is added or removed before the remedy begins, this ${kind} is not what was approved, so nothing is done and a new approval is needed. Leave out what can change, such as the number of items.`
+    reporter.warning('once-changes', at, advice)
+    return
+  }
   const message = `This ${kind} runs once, and "${name}" uses "affects", which can have more items than were proposed and approved. Remove "once" and use the target instead.`
   reporter.error('once-for-affects', at, message)
 }

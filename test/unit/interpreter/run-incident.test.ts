@@ -327,6 +327,33 @@ describe('after the decision', () => {
     expect(JSON.stringify(run.events)).toContain('have changed since the approval')
   })
 
+  test('if an action that is done once would be different now, nothing is done, and the reason names what differs', async () => {
+    const size = { text: [expression('size(affects)', ['bad']), ' things'] }
+    const [mend] = remedy('mend').actions
+    const message = { ...mend!, id: '0-notify', kind: 'notify', access: 'message' as const, once: true }
+    const announced = plan({
+      remedies: {
+        mend: remedy('mend', { actions: [{ ...message, with: { message: size } }, mend!] }),
+        replace: remedy('replace'),
+      },
+    })
+    const run = await simulate(
+      announced,
+      {},
+      {
+        check: (name, { place, round }) => {
+          if (name === 'other' || round > 1) return things()
+          return place.startsWith('r1/check') ? things(a) : things(a, b)
+        },
+      },
+    )
+    expect(run.effects).toEqual([])
+    expect(run.events.find((event) => event.kind === 'recheck')?.data).toMatchObject({
+      skipped: { a: '0-notify is done once for all targets, and would be different from what was approved: message' },
+      targets: [],
+    })
+  })
+
   test('three refused targets in a row stop the remedy', async () => {
     const many = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id, n: 2 }))
     const limited = plan({
