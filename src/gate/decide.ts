@@ -5,7 +5,6 @@ import { RunbookError } from '../core/errors.ts'
 import type { NewEvent } from '../core/events.ts'
 import type { Person } from '../core/person.ts'
 import { formatPlace } from '../core/place.ts'
-import { policyName } from '../core/policy.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
@@ -21,7 +20,7 @@ import {
   type GateRow,
 } from './gates.ts'
 import type { Keyring, SignedClaims } from './keyring.ts'
-import { demandedTerms, termsInForce } from './policy-terms.ts'
+import { demandedTerms, needsMorePeople, termsInForce } from './policy-terms.ts'
 import { overLimit, recordRefusal } from './tallies.ts'
 
 export interface DecideDependencies extends Deciders {
@@ -169,15 +168,9 @@ function refuse(
       `the digest does not match the current proposal (${gate.proposalDigest.slice(0, 12)}…): read the proposal again with "runbook show"`,
     )
   if (gate.expiresAt <= now) return conflict('expired before the decision arrived')
-  if (
-    claims.decision === 'approve' &&
-    claims.breakGlass === undefined &&
-    terms &&
-    terms.count > requiredApprovals(gate.proposal)
-  )
-    return conflict(
-      `${policyName(terms)} now demands ${terms.count} people, more than when this was proposed: end the incident with "runbook cancel" and open it again`,
-    )
+  const isUsual = claims.decision === 'approve' && claims.breakGlass === undefined
+  const tooFew = isUsual ? needsMorePeople(gate.proposal, terms) : undefined
+  if (tooFew !== undefined) return conflict(tooFew)
   const keys = gate.proposal.targets.map((target) => target.key)
   const unknownTargets = claims.targets?.filter((key) => !keys.includes(key)) ?? []
   if (unknownTargets.length > 0)

@@ -1,8 +1,9 @@
 import { RunbookError } from '../core/errors.ts'
-import { policyAction, policyTerms, stricterTerms, type Policy, type PolicyTerms } from '../core/policy.ts'
+import { policyAction, policyName, policyTerms, stricterTerms, type Policy, type PolicyTerms } from '../core/policy.ts'
 import type { Proposal } from '../core/proposal.ts'
 import type { Queryable } from '../history/database.ts'
 import { readAuthors } from '../history/plans.ts'
+import { requiredApprovals } from './gates.ts'
 
 /** What the policy in force demands of a proposal's approval; undefined if no rule matches. */
 export async function termsInForce(
@@ -30,6 +31,14 @@ export function demandedTerms(
       `${gate}: the stored terms of the policy are not valid: the proposal was not made by this engine. Run "runbook audit verify"`,
     )
   return stricterTerms(stored, inForce)
+}
+
+/**
+ * Why nobody can approve a stored proposal any more: the policy demands more people than when the gate opened. Undefined if it does not.
+ */
+export function needsMorePeople(proposal: Proposal, terms: PolicyTerms | undefined): string | undefined {
+  if (!terms || terms.count <= requiredApprovals(proposal)) return undefined
+  return `${policyName(terms)} now demands ${terms.count} people, more than when this was proposed: end the incident with "runbook cancel" and open it again`
 }
 
 /** Whether stored terms have the fields of `PolicyTerms`, because a row of the database can hold anything. */

@@ -6,7 +6,18 @@ import { Secret } from '../../src/config/secret.ts'
 import { keepReloading, reload } from '../../src/engine/reload.ts'
 import { newSigningKey, publicKeyOf } from '../../src/gate/keyring.ts'
 import { closeIncident } from '../../src/history/close.ts'
-import { openHttpWorld, openIncident, type HttpWorld } from './http-world.ts'
+import type { ProposedAction } from '../../src/core/proposal.ts'
+import { signIn } from './browser-session.ts'
+import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
+
+const AN_UPDATE: ProposedAction = {
+  id: '0-sql.update',
+  kind: 'sql.update',
+  access: 'write',
+  target: '-',
+  with: { connection: 'db', table: 'runs' },
+  preview: { summary: 'UPDATE runs' },
+}
 
 let world: HttpWorld
 let runbook: string
@@ -116,6 +127,22 @@ describe('a changed configuration', () => {
     await world.reload()
     expect((await filesOf()).problems.join()).toContain('requesterMayDecide')
     expect((await world.call('GET', '/v1/runbooks')).status).toBe(200)
+  })
+
+  test('with a stricter policy says at an open gate that nobody can approve it any more, and what to do', async () => {
+    const incident = await openIncident(world)
+    const digest = await openTestGate(world, incident, 1, [AN_UPDATE])
+    const shown = async () => (await world.call('GET', `/v1/incidents/${incident}`)).json.unapprovable
+    expect(await shown()).toBeNull()
+    writeFileSync(config, `${before.config}\npolicy: [{ name: two people, match: {}, count: 2 }]\n`)
+    await world.reload()
+    const why = 'policy rule "two people" now demands 2 people, more than when this was proposed: end the incident with'
+    expect(await shown()).toContain(why)
+    const page = (await (await signIn(world, 'operator')).get(`/incidents/${incident}`)).text
+    expect(page).toContain('You may not approve this: policy rule')
+    const body = { gate: `${incident}.r1`, decision: 'approve', proposalDigest: digest }
+    const refused = await world.call('POST', `/v1/incidents/${incident}/decision`, { body })
+    expect([refused.status, refused.json.detail]).toEqual([409, expect.stringContaining(why)])
   })
 
   test('opens other clients for a changed connection, and keeps those of an unchanged one', async () => {

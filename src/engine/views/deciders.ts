@@ -1,7 +1,7 @@
 import type { Person } from '../../core/person.ts'
 import { ineligible, type DecisionContext } from '../../gate/eligible.ts'
-import { readDecidedIncident, type GateRow } from '../../gate/gates.ts'
-import { demandedTerms, termsInForce } from '../../gate/policy-terms.ts'
+import { readDecidedIncident, readShownGates, type GateRow } from '../../gate/gates.ts'
+import { demandedTerms, needsMorePeople, termsInForce } from '../../gate/policy-terms.ts'
 import type { Queryable } from '../../history/database.ts'
 import type { Engine } from '../engine.ts'
 import { decidersOf } from '../people.ts'
@@ -31,10 +31,23 @@ export async function gateDeciders(
   }
   const refusal = (person: Person, decision: 'approve' | 'reject') =>
     ineligible(context, { claims: { decision }, isOwnKey: false }, person) ?? null
-  const mayApprove = Object.values(engine.people).filter((person) => refusal(person, 'approve') === null)
+  const tooFew = needsMorePeople(proposal, context.terms)
+  const mayApprove =
+    tooFew !== undefined ? [] : Object.values(engine.people).filter((person) => refusal(person, 'approve') === null)
   return {
-    mayNotApprove: refusal(reader, 'approve'),
+    mayNotApprove: refusal(reader, 'approve') ?? tooFew ?? null,
     mayNotReject: refusal(reader, 'reject'),
     others: mayApprove.map(({ name }) => name).filter((name) => name !== reader.name),
   }
+}
+
+/** Why nobody can approve the open proposal of an incident; null if there is none, or if people can. */
+export async function whyUnapprovable(
+  { database, config }: Pick<Engine, 'database' | 'config'>,
+  incident: string,
+): Promise<string | null> {
+  const gate = (await readShownGates(database, incident)).gates.find(({ state }) => state === 'open')
+  if (!gate) return null
+  const inForce = await termsInForce(database, config.policy, gate.proposal)
+  return needsMorePeople(gate.proposal, demandedTerms(gate.proposal, inForce)) ?? null
 }

@@ -278,6 +278,8 @@ export const shownIncident = incidentView
      * loaded.
      */
     runbookNow: z.enum(['same', 'changed', 'removed']),
+    /** Why nobody can approve the open proposal: the policy demands more people than when it was made. */
+    unapprovable: z.string().nullable(),
     files: fileStatus,
   })
   .meta({ id: 'ShownIncident' })

@@ -43,6 +43,11 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text({ ...atItsGate(), runbookNow: 'removed' })).toContain('is not loaded any more')
   })
 
+  test('it says why nobody can approve the proposal', () => {
+    const text = showLines({ ...atItsGate(), unapprovable: 'policy rule "two" now demands 2 people' }, page).join('\n')
+    expect(text).toContain('Nobody can approve this: policy rule "two" now demands 2 people')
+  })
+
   test('in a pipe the commands contain the digest, because approve cannot ask', () => {
     const lines = showLines(atItsGate(), { ...page, interactive: false })
     expect(lines.at(-3)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
