@@ -132,7 +132,7 @@ describe('a changed configuration', () => {
   test('with a stricter policy says at an open gate that nobody can approve it any more, and what to do', async () => {
     const incident = await openIncident(world)
     const digest = await openTestGate(world, incident, 1, [AN_UPDATE])
-    const shown = async () => (await world.call('GET', `/v1/incidents/${incident}`)).json.unapprovable
+    const shown = async () => (await world.call('GET', `/v1/incidents/${incident}`)).json.cannotApprove
     expect(await shown()).toBeNull()
     writeFileSync(config, `${before.config}\npolicy: [{ name: two people, match: {}, count: 2 }]\n`)
     await world.reload()

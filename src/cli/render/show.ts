@@ -15,7 +15,7 @@ const MAX_ACTION_LINES = 7
 const MAX_TARGETS = 6
 
 /** An incident, and whether its runbook is still the same, where that is known. */
-type Shown = IncidentView & Partial<Pick<ShownIncident, 'runbookNow' | 'unapprovable'>>
+type Shown = IncidentView & Partial<Pick<ShownIncident, 'runbookNow' | 'cannotApprove'>>
 
 /** An incident on one screen: its state, causes with evidence, the proposal, and the commands to decide. */
 export function showLines(view: Shown, page: Page): string[] {
@@ -85,7 +85,7 @@ function headLines(view: Shown, page: Page): string[] {
     ...view.undelivered.flatMap((one) => wrap(undeliveredText(one), width, 3).map((text) => colours.yellow(text))),
     ...(view.reason ? wrap(view.reason, width, 3) : []),
     ...runbookLines(view).flatMap((text) => wrap(text, width, 3).map(colours.yellow)),
-    ...(view.unapprovable ? wrap(`Nobody can approve this: ${view.unapprovable}`, width, 3).map(colours.red) : []),
+    ...(view.cannotApprove ? wrap(`Nobody can approve this: ${view.cannotApprove}`, width, 3).map(colours.red) : []),
     ...view.controls.flatMap(({ name, person, reason }) => {
       const what = name === 'freeze' ? 'Frozen' : `The breaker of ${name.replace('breaker/', '')} is open`
       return wrap(`${what}: no remedy is applied (${person}: ${reason})`, width, 2).map((text) => colours.red(text))

@@ -22,7 +22,7 @@ export function scenarioOf(review: Review, plan?: Plan): JsonObject {
   const effects = rounds.flatMap(effectRules)
   const [first, ...others] = rounds.map(expectationOf)
   return {
-    scenario: `${id}: ${reason ?? type}`.slice(0, 120),
+    scenario: titleOf(`${id}: ${reason ?? type}`),
     given: {
       ...(Object.keys(given).length > 0 ? { inputs: given } : {}),
       checks: checksOf(review.evidence, rounds),
@@ -36,6 +36,13 @@ export function scenarioOf(review: Review, plan?: Plan): JsonObject {
       ...(others.length > 0 ? { then: others } : {}),
     },
   }
+}
+
+const MAX_TITLE = 120
+
+/** The title of the scenario. One that is too long ends after a whole word. */
+function titleOf(text: string): string {
+  return text.length <= MAX_TITLE ? text : `${text.slice(0, MAX_TITLE - 1).replace(/\s+\S*$/, '')}…`
 }
 
 /** Refuses incidents that are not closed, incidents without a runbook, and incidents whose end no scenario can repeat. */

@@ -42,7 +42,7 @@ export async function gateDeciders(
 }
 
 /** Why nobody can approve the open proposal of an incident; null if there is none, or if people can. */
-export async function whyUnapprovable(
+export async function whyNobodyCanApprove(
   { database, config }: Pick<Engine, 'database' | 'config'>,
   incident: string,
 ): Promise<string | null> {

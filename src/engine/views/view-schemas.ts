@@ -279,7 +279,7 @@ export const shownIncident = incidentView
      */
     runbookNow: z.enum(['same', 'changed', 'removed']),
     /** Why nobody can approve the open proposal: the policy demands more people than when it was made. */
-    unapprovable: z.string().nullable(),
+    cannotApprove: z.string().nullable(),
     files: fileStatus,
   })
   .meta({ id: 'ShownIncident' })

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi'
 import { defined } from '../../core/defined.ts'
 import type { Engine } from '../../engine/engine.ts'
-import { whyUnapprovable } from '../../engine/views/deciders.ts'
+import { whyNobodyCanApprove } from '../../engine/views/deciders.ts'
 import { listIncidents } from '../../engine/views/list.ts'
 import { retryIncident } from '../../engine/retry.ts'
 import { runbookNow } from '../../engine/views/runbooks.ts'
@@ -75,8 +75,8 @@ export function incidentRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
   })
   app.openapi(show, async (c) => {
     const view = await showIncident(engine.database, c.req.valid('param').id)
-    const unapprovable = await whyUnapprovable(engine, view.id)
-    return c.json({ ...view, runbookNow: runbookNow(engine.catalogue, view), unapprovable, files: engine.files }, 200)
+    const cannotApprove = await whyNobodyCanApprove(engine, view.id)
+    return c.json({ ...view, runbookNow: runbookNow(engine.catalogue, view), cannotApprove, files: engine.files }, 200)
   })
   app.openapi(retry, async (c) => c.json(await retryIncident(engine, c.get('person'), c.req.valid('param').id), 200))
   app.openapi(undo, async (c) => c.json(await undoIncident(engine, c.get('person'), c.req.valid('param').id), 200))

@@ -45,7 +45,12 @@ const event = (kind: string, place: string, data: JsonObject): TimelineEntry => 
 })
 
 interface File {
-  scenarios: { given: { inputs: object; checks: Record<string, unknown> }; decisions: unknown; expect: object }[]
+  scenarios: {
+    scenario: string
+    given: { inputs: object; checks: Record<string, unknown> }
+    decisions: unknown
+    expect: object
+  }[]
 }
 
 function scenarioOf(text: string): File['scenarios'][number] {
@@ -96,6 +101,14 @@ test('a changed result begins a new phase of the check, in the stage that took i
     cause: 'stalled-nobody-checks',
     then: [{ effects: { 'run-7': 'applied', 'run-8': 'applied', 'run-9': 'skipped' }, verified: true }],
   })
+})
+
+test('a long title ends after a whole word', () => {
+  const reason = 'fail-stalled-runs was applied to 2 targets and verified; '.repeat(4)
+  const { scenario } = scenarioOf(scenarioFrom(review({ ...resolved(), reason }, [])))
+  expect(scenario).toBe(
+    'INC-142: fail-stalled-runs was applied to 2 targets and verified; fail-stalled-runs was applied to 2 targets and…',
+  )
 })
 
 test('invisible and bidi characters in the evidence are escaped, and parse to the original text', () => {

@@ -44,7 +44,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
   })
 
   test('it says why nobody can approve the proposal', () => {
-    const text = showLines({ ...atItsGate(), unapprovable: 'policy rule "two" now demands 2 people' }, page).join('\n')
+    const text = showLines({ ...atItsGate(), cannotApprove: 'policy rule "two" now demands 2 people' }, page).join('\n')
     expect(text).toContain('Nobody can approve this: policy rule "two" now demands 2 people')
   })
 

@@ -40,7 +40,12 @@ test('a scenario that passes has no mismatch, and a summary of its rounds', asyn
 
 test.each([
   ['outcome: resolved', 'outcome: escalated', 'outcome', 'resolved ('],
-  ['queue-paused: false', 'queue-paused: true', 'round 1, cause queue-paused', 'does not hold (its condition is false: queue.paused)'],
+  [
+    'queue-paused: false',
+    'queue-paused: true',
+    'round 1, cause queue-paused',
+    'does not hold (its condition is false: queue.paused)',
+  ],
   ['cause: stalled', 'cause: queue-paused', 'round 1, the chosen cause', 'stalled'],
   ['targets: [run-1]\n', 'targets: [run-1, run-2]\n', 'round 1, the proposal, targets', '["run-1"]'],
   ['effects: { run-1: applied }', 'effects: { run-1: skipped }', 'round 1, effects', '{"run-1":"applied"}'],
