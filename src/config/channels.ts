@@ -102,7 +102,7 @@ function addressOf(
 }
 
 /** The secrets without which nothing can be sent to the channel. */
-export function secretsOf(channel: ChannelAddress): Secret[] {
+function secretsOf(channel: ChannelAddress): Secret[] {
   switch (channel.kind) {
     case 'slack':
       return [channel.url]
