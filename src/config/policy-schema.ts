@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { STRENGTHS } from '../core/strength.ts'
 import { plain } from './plain.ts'
 
 const oneOrMore = z.array(plain).min(1)
@@ -42,15 +43,10 @@ export const policyRule = z.strictObject({
       'Whether the person who changed the runbook last, by its git history, may not approve. `emails` of `people` names authors. If the author is unknown, nobody may approve.',
     ),
   strength: z
-    .enum(['login', 'signed'], {
-      error: ({ input }) =>
-        input === 'passkey'
-          ? 'passkey: no sign-in with passkeys exists in this version, so nobody could approve: write login or signed'
-          : 'is one of login, signed',
-    })
+    .enum(STRENGTHS, `is one of ${STRENGTHS.join(', ')}`)
     .default('login')
     .describe(
-      '`login`: a token or the identity provider is enough. `signed`: the approval is signed with a key of the person (`runbook sign`).',
+      '`login`: a token or the identity provider is enough. `signed`: the approval is signed with a key of the person (`runbook sign`), or with a passkey. `passkey`: the person approves with a passkey, on the pages.',
     ),
   breakGlass: z
     .boolean()

@@ -27,9 +27,10 @@ export function effectiveApproval(
   const excludeRequester = risk === 'high' || !requesterMayApprove || terms?.excludeRequester === true
   const common = { excludeRequester, escalateTo, inPart, ...(terms ? { policy: terms } : {}) }
   if (!asked.auto) {
-    const { by, validForMs, onTimeout, withinMs } = asked
+    const { by, validForMs, onTimeout, withinMs, strength } = asked
+    const own = strength === undefined ? {} : { strength }
     return {
-      stored: { auto: false, by, count: leastCount(asked.count, terms), validForMs, onTimeout, ...common },
+      stored: { auto: false, by, count: leastCount(asked.count, terms), validForMs, onTimeout, ...own, ...common },
       withinMs,
     }
   }

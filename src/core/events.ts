@@ -56,6 +56,8 @@ export type EventData = {
     breakGlass?: string
     groups?: string[]
     nextCause?: true
+    /** The passkey that signed it. */
+    passkey?: string
   }
   withdrawal: { gate: string; jti: string; person: string; state: GateState; why?: string; comment?: string }
   denied: {

@@ -112,6 +112,7 @@ const FIELDS: { [K in EventKind]: Fields<EventData[K]> } = {
     breakGlass: optional(text),
     groups: optional(texts),
     nextCause: optional(oneOf(true)),
+    passkey: optional(text),
   },
   withdrawal: { gate: text, jti: text, person: text, state: gateState, why: optional(text), comment: optional(text) },
   denied: {

@@ -1,4 +1,5 @@
-import { flag, listOf, number, object, objectOf, optional, text, texts } from './guards.ts'
+import { flag, listOf, number, object, objectOf, oneOf, optional, text, texts } from './guards.ts'
+import { STRENGTHS } from './strength.ts'
 import type { Proposal } from './proposal.ts'
 import { readStoredObject } from './stored-json.ts'
 
@@ -11,7 +12,14 @@ const isProposal = objectOf({
   targets: listOf(objectOf({ key: text, lock: optional(text) })),
   actions: listOf(objectOf({ id: text, kind: text, target: text, with: object, preview: objectOf({ summary: text }) })),
   limits: objectOf({ perHour: optional(number), cooldownMs: optional(number) }),
-  approval: objectOf({ auto: flag, by: texts, count: number, validForMs: number, escalateTo: texts }),
+  approval: objectOf({
+    auto: flag,
+    by: texts,
+    count: number,
+    validForMs: number,
+    escalateTo: texts,
+    strength: optional(oneOf(...STRENGTHS)),
+  }),
 })
 
 /**

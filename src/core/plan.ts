@@ -1,4 +1,5 @@
 import type { Json } from './json.ts'
+import type { Strength } from './strength.ts'
 
 /** The version of the plan's format. The workflow refuses plans of another version. */
 export const IR_VERSION = 2
@@ -142,6 +143,8 @@ export interface PlanRemedy {
         withinMs: number
         onTimeout: 'escalate' | 'reject'
         validForMs: number
+        /** How each approval must be proved. Absent: signing in is enough. */
+        strength?: Strength
       }
   verify: {
     checks: PlanCheck[]

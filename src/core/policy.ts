@@ -1,8 +1,6 @@
 import { isSameJson } from './canonical.ts'
 import type { Risk } from './plan.ts'
-
-/** How a decision must be proved: `login` by a token or the identity provider, `signed` by the person's own registered key. */
-export type Strength = 'login' | 'signed'
+import { strengthText, strongerOf, type Strength } from './strength.ts'
 
 /** A rule of the configuration: what an approval of the matching actions needs at least. An absent condition matches everything. */
 export interface PolicyRule {
@@ -101,7 +99,7 @@ export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms |
     count: Math.max(one.count, other.count),
     excludeRequester: one.excludeRequester || other.excludeRequester,
     excludeAuthor: one.excludeAuthor || other.excludeAuthor,
-    strength: one.strength === 'signed' ? 'signed' : other.strength,
+    strength: strongerOf(one.strength, other.strength),
     breakGlass: one.breakGlass && other.breakGlass,
     ...authors,
   }
@@ -140,6 +138,6 @@ function restrictions({ excludeRequester, excludeAuthor, authors, strength }: Po
   return [
     ...(excludeRequester ? ['not the requester'] : []),
     ...(excludeAuthor ? [`not the author of the runbook${names === undefined ? '' : ` (${names})`}`] : []),
-    ...(strength === 'signed' ? ['signed with their own key'] : []),
+    ...[strengthText(strength)].filter((text) => text !== undefined),
   ]
 }

@@ -1,12 +1,18 @@
 import type { Json, JsonObject } from './json.ts'
 import type { ActionAccess, Risk } from './plan.ts'
 import type { PolicyTerms } from './policy.ts'
+import { strongerOf, type Strength } from './strength.ts'
 
 /** The target key of a remedy without `for`, and of an action that is done once for all targets. */
 export const ALL_TARGETS = '-'
 
 /** Actions that the engine does not carry out on a system itself: they need no approval. */
 const HARMLESS_KINDS: readonly string[] = ['notify', 'manual']
+
+/** How each approval must be proved: what the runbook demands, or what the policy demanded when it was proposed, if that is more. */
+export function proposedStrength({ approval: { strength = 'login', policy } }: Pick<Proposal, 'approval'>): Strength {
+  return strongerOf(strength, policy?.strength ?? 'login')
+}
 
 /** The sentence that says why this proposal, which needs no approval, needs none. */
 export function whyNoApproval({ actions }: Pick<Proposal, 'actions'>): string {
@@ -53,6 +59,8 @@ export interface ProposedApproval {
   escalateTo: string[]
   /** Whether a person may approve a subset of the targets. This is false if a write is done once for all targets. */
   inPart: boolean
+  /** How each approval must be proved, as the runbook demands; absent: signing in is enough. */
+  strength?: Strength
   /** What the policy of the configuration demanded when it was proposed, besides `by`; absent: no rule matched. */
   policy?: PolicyTerms
 }

@@ -1,19 +1,19 @@
 import type { Person } from '../core/person.ts'
-import { decide, type Decided } from '../gate/decide.ts'
+import { decide, type Decided, type Proof } from '../gate/decide.ts'
 import type { DecisionRequest } from '../gate/decision-schema.ts'
 import { wakeIncident } from './incident-workflow.ts'
 import type { Engine } from './engine.ts'
 import { decidersOf } from './people.ts'
 
 /**
- * Records an authenticated person's decision on a gate and wakes the incident's workflow. A token whose id (`jti`) was used before decides
+ * Records an authenticated person's decision on a gate and wakes the incident's workflow. A decision whose id (`jti`) was used before decides
  * nothing. Throws as `decide` does.
  */
 export async function decideGate(
   engine: Engine,
   person: Person,
   request: DecisionRequest,
-  jti?: string,
+  proof?: Proof,
 ): Promise<Decided> {
   const { database, keyring } = engine
   return decide(
@@ -25,6 +25,6 @@ export async function decideGate(
     },
     person,
     request,
-    jti,
+    proof,
   )
 }

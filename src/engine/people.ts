@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import { defined } from '../core/defined.ts'
 import type { People } from '../core/person.ts'
 import type { Deciders } from '../gate/deciders.ts'
 
@@ -13,6 +14,7 @@ export function decidersOf({ people, config }: { people: People; config: Config 
     people,
     breakGlass: config.breakGlass,
     oidc: config.oidc !== undefined,
+    ...defined({ pages: config.url }),
     policy: config.policy,
     decisionsPerIncident: config.limits.perIncident,
   }

@@ -13,6 +13,7 @@ export interface Session {
   person: Person
   /** The value that every form of this session must send. Other sites do not know it, so they cannot send a valid form. */
   formToken: string
+  signedInAt: Date
 }
 
 /** A new session. `value` is the value of the browser's cookie; it is not stored anywhere else. */
@@ -70,12 +71,12 @@ export async function signInByCode(engine: Dependencies, code: string): Promise<
 
 /** The session to which the value of a cookie belongs; undefined if the session has ended. */
 export async function sessionOf(engine: Dependencies, value: string): Promise<Session | undefined> {
-  const found = await engine.database.query<Stored>(
-    'SELECT hash, person, credential, identity, expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
+  const found = await engine.database.query<Stored & { createdAt: Date }>(
+    'SELECT hash, person, credential, identity, created_at AS "createdAt", expires_at > clock_timestamp() AS valid FROM runbook.sessions WHERE hash = $1',
     [sha256Hex(value)],
   )
   const person = personOf(engine, 'session', found.rows[0])
-  return person && { person, formToken: sha256Hex(`form:${value}`) }
+  return person && { person, formToken: sha256Hex(`form:${value}`), signedInAt: found.rows[0]!.createdAt }
 }
 
 export async function signOut({ database }: Pick<Engine, 'database'>, value: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
 import { IR_VERSION, type Expression, type Plan, type PlanAction, type PlanRemedy } from '../core/plan.ts'
 import { ALL_TARGETS, type ProposedAction } from '../core/proposal.ts'
+import { strongerOf } from '../core/strength.ts'
 import { whyBadKey } from '../interpreter/render.ts'
 
 /** One applied effect: the proposal's action, and the remedy that the action belongs to. */
@@ -141,7 +142,9 @@ function strictest(applied: AppliedAction[], to: string[]): PlanRemedy['approval
     onTimeout: 'reject',
     validForMs: HOUR_MS,
   } as const
-  return strictestOne ?? { ...fallback, by: [...to] }
+  const strength = approvals.map((one) => one.strength ?? 'login').reduce(strongerOf, 'login')
+  const own = strength === 'login' ? {} : { strength }
+  return strictestOne ? { ...strictestOne, ...own } : { ...fallback, by: [...to] }
 }
 
 interface Reverse {

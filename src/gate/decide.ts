@@ -8,7 +8,7 @@ import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 import { deciderOf, type Deciders } from './deciders.ts'
-import { readClaims, type DecisionClaims, type DecisionRequest } from './decision-schema.ts'
+import { readClaims, type DecisionClaims, type DecisionRequest, type PasskeySignature } from './decision-schema.ts'
 import { ineligible, type DecisionContext } from './eligible.ts'
 import {
   approvedTargets,
@@ -20,6 +20,7 @@ import {
   type GateRow,
 } from './gates.ts'
 import type { Keyring, SignedClaims } from './keyring.ts'
+import { countUse, prove, type ProvenClaims } from './passkeys.ts'
 import { demandedTerms, needsMorePeople, termsInForce } from './policy-terms.ts'
 import { overLimit, recordRefusal } from './tallies.ts'
 
@@ -39,6 +40,14 @@ export interface Decided {
   required: number
 }
 
+/** What a decision of an authenticated person is proved by besides the login. */
+export interface Proof {
+  /** The decision's id; one that was used before decides nothing. Default: a new one. */
+  jti?: string
+  /** The signature of a passkey. It covers `jti`. */
+  passkey?: PasskeySignature
+}
+
 /**
  * A decision by an authenticated person: signed with the engine's key, then processed like any signed token. Throws
  * `RUNBOOK_BAD_INPUT`, `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
@@ -47,7 +56,7 @@ export async function decide(
   dependencies: DecideDependencies,
   person: Person,
   request: DecisionRequest,
-  jti: string = randomUUID(),
+  { jti = randomUUID(), passkey }: Proof = {},
 ): Promise<Decided> {
   const claims = readClaims(
     defined({
@@ -55,6 +64,7 @@ export async function decide(
       comment: request.comment || undefined,
       person: person.name,
       groups: person.oidc && person.groups,
+      passkey,
       iat: Math.floor(Date.now() / 1000),
       jti,
     }),
@@ -94,8 +104,9 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
       return { decided: await currentStatus(connection, gate), fresh: false }
     const { proposal } = gate
     const terms = demandedTerms(proposal, await termsInForce(connection, dependencies.policy, proposal))
+    const proven = await prove(connection, dependencies.keyring, signed, 'new')
     const refusal =
-      refuse({ incident, gate, now, terms, deciders: dependencies }, signed, person) ??
+      refuse({ incident, gate, now, terms, deciders: dependencies }, proven, claims, person) ??
       (await usedBefore(connection, claims)) ??
       (await tooMany(connection, incident.id, claims, dependencies))
     if (refusal) {
@@ -103,6 +114,7 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
       return { refused: refusal }
     }
     await insertDecision(connection, claims, token)
+    await countUse(connection, dependencies.keyring, claims)
     await updateGate(connection, gate, claims)
     await recordEvents(connection, incident.id, [decided(gate, claims)])
     return { decided: await currentStatus(connection, await readGate(connection, gate.id)), fresh: true }
@@ -146,15 +158,15 @@ function sameAnswer(one: DecisionRow, claims: DecisionClaims): boolean {
 /** Why this decision is refused; undefined when it is accepted. */
 function refuse(
   context: DecisionContext & { gate: GateRow },
-  signed: SignedClaims,
+  proven: ProvenClaims | string,
+  claims: DecisionClaims,
   person: Person | undefined,
 ): RunbookError | undefined {
   const { incident, gate, now, terms } = context
-  const { claims } = signed
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
   if (!person) return forbidden(`${claims.person} is not among the configured people`)
-  const why = ineligible(context, signed, person)
+  const why = typeof proven === 'string' ? proven : ineligible(context, proven, person)
   if (why) return forbidden(why)
   if (gate.state !== 'open')
     return conflict(`is ${gate.state}${gate.why ? ` (${gate.why})` : ''}: no decision is possible any more`)
@@ -239,11 +251,23 @@ async function currentStatus(connection: Connection, gate: GateRow): Promise<Dec
 }
 
 function decided(gate: GateRow, claims: DecisionClaims): NewEvent<'decision'> {
-  const { person, decision, proposalDigest, jti, targets = null, comment, nextCause, breakGlass, groups } = claims
+  const {
+    person,
+    decision,
+    proposalDigest,
+    jti,
+    targets = null,
+    comment,
+    nextCause,
+    breakGlass,
+    groups,
+    passkey,
+  } = claims
   const data = defined({
     ...{ gate: gate.id, decision, person, proposalDigest, jti, targets, breakGlass, groups },
     comment: comment || undefined,
     nextCause: nextCause || undefined,
+    passkey: passkey?.id,
   })
   return {
     place: formatPlace({ kind: 'decision', round: gate.round, jti }),

@@ -11,6 +11,8 @@ export interface Deciders {
   breakGlass?: readonly string[]
   /** Whether people who are known only to the identity provider may decide. */
   oidc?: boolean
+  /** The address of the pages, for messages. */
+  pages?: string
   /** How many decisions one person may make on one incident. Absent: any number. */
   decisionsPerIncident?: number
 }

@@ -44,6 +44,27 @@ export function checkDecision(
     context.addIssue({ code: 'custom', path: ['breakGlass'], message: 'is allowed only with approve' })
 }
 
+const bytes = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[\w-]+$/, 'must be base64url')
+
+/** The signature of a passkey over a decision, as the browser returns it: every value is base64url. */
+export const passkeySignature = z.strictObject({
+  /** The passkey's credential id. */
+  id: bytes(2_000),
+  authenticatorData: bytes(4_000).refine(
+    (data) => Buffer.from(data, 'base64url').length >= 37,
+    'must be the data of an authenticator',
+  ),
+  clientDataJSON: bytes(4_000),
+  signature: bytes(4_000),
+})
+
+export type PasskeySignature = z.infer<typeof passkeySignature>
+
 /** A signed token (EdDSA JWS) holds exactly these claims. */
 const decisionClaims = decisionRequest
   .extend({
@@ -51,6 +72,8 @@ const decisionClaims = decisionRequest
     person: text(1_000, 1),
     /** The groups that the identity provider reported. Only tokens that the engine signed for a person of the provider have them. */
     groups: z.array(text(1_000, 1)).max(200).optional(),
+    /** With `approve`: the person's own signature. Only tokens that the engine signed for a person at the pages have it. */
+    passkey: passkeySignature.optional(),
     /** Seconds since the epoch. */
     iat: z.number().int(),
     /** The token's id. A token is used once. */

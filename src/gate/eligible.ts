@@ -1,6 +1,7 @@
 import type { Person } from '../core/person.ts'
 import { policyName, type PolicyTerms } from '../core/policy.ts'
-import type { ProposedApproval } from '../core/proposal.ts'
+import { proposedStrength, type ProposedApproval } from '../core/proposal.ts'
+import { isAtLeast, strongerOf, type Strength } from '../core/strength.ts'
 import type { Deciders } from './deciders.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 import type { SignedClaims } from './keyring.ts'
@@ -13,11 +14,12 @@ export interface DecisionContext {
   now: Date
   /** What the policy demands of this approval (`policy-terms.ts`). */
   terms: PolicyTerms | undefined
-  deciders: Pick<Deciders, 'breakGlass'>
+  deciders: Pick<Deciders, 'breakGlass' | 'pages'>
 }
 
 /** The parts of a signed decision on which it depends who may make it. */
-type EligibleClaims = Pick<SignedClaims, 'isOwnKey'> & {
+interface EligibleClaims {
+  strength: Strength
   claims: Pick<SignedClaims['claims'], 'decision' | 'breakGlass'>
 }
 
@@ -29,8 +31,10 @@ export function ineligible(
 ): string | undefined {
   const { decision, breakGlass: alone } = signed.claims
   if (person.role === 'viewer') return `${person.name} has the role "viewer", which may only read`
-  if (terms && decision === 'approve') {
-    const why = refusedByPolicy(terms, incident, signed, person)
+  if (decision === 'approve') {
+    const why =
+      tooWeak({ incident, gate, terms, deciders }, signed.strength, person) ??
+      (terms && refusedByPolicy(terms, incident, signed, person))
     if (why !== undefined) return why
   }
   if (alone !== undefined) return refusedBreakGlass(person, deciders)
@@ -46,6 +50,26 @@ export function ineligible(
   return undefined
 }
 
+/** Why the proof of this approval is not strong enough. Break-glass does not lift this rule. */
+function tooWeak(
+  { incident, gate, terms, deciders }: Omit<DecisionContext, 'now'>,
+  given: Strength,
+  { name }: Person,
+): string | undefined {
+  const demanded = demandedStrength(gate, terms)
+  if (isAtLeast(given, demanded)) return undefined
+  const rule = terms?.strength === demanded ? policyName(terms) : 'the runbook'
+  if (demanded === 'signed')
+    return `${rule} demands an approval that ${name} signed with a key of their own: use "runbook sign"`
+  const page = `${deciders.pages ?? ''}/incidents/${incident.id}`
+  return `${rule} demands an approval with a passkey of ${name}: approve on the page ${page}`
+}
+
+/** How an approval of this gate must be proved: what the runbook demands, or what the policy demands, if that is more. */
+export function demandedStrength(gate: Pick<GateRow, 'proposal'>, terms: PolicyTerms | undefined): Strength {
+  return strongerOf(proposedStrength(gate.proposal), terms?.strength ?? 'login')
+}
+
 function refusedBreakGlass({ name, groups }: Person, { breakGlass = [] }: Pick<Deciders, 'breakGlass'>) {
   if (groups.some((group) => breakGlass.includes(group))) return undefined
   return `${name} may not use break-glass approval. The groups whose members may: ${breakGlass.join(', ') || '(none is configured)'}`
@@ -53,17 +77,15 @@ function refusedBreakGlass({ name, groups }: Person, { breakGlass = [] }: Pick<D
 
 /**
  * Why the policy refuses this decision; undefined if it does not. Where the policy allows break-glass, it lifts the
- * rules about groups, the number of people and excluded people, but not the rule about signatures.
+ * rules about groups, the number of people and excluded people.
  */
 function refusedByPolicy(
   terms: PolicyTerms,
   incident: LockedIncident,
-  { claims, isOwnKey }: EligibleClaims,
+  { claims }: EligibleClaims,
   person: Person,
 ): string | undefined {
   const rule = policyName(terms)
-  if (terms.strength === 'signed' && !isOwnKey)
-    return `${rule} demands an approval that ${person.name} signed with a key of their own: use "runbook sign"`
   if (claims.breakGlass !== undefined)
     return terms.breakGlass ? undefined : `${rule} does not allow anybody to approve this remedy alone`
   const missing = missingGroups(terms, person)

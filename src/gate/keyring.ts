@@ -128,10 +128,11 @@ async function verifiedClaims(token: string, key: KeyObject): Promise<unknown> {
   }
 }
 
-/** People may not sign claims about their own groups. */
+/** People may not sign claims about their own groups, and a decision is proved by one key. */
 function ownClaims(claims: DecisionClaims): DecisionClaims {
-  if (claims.groups === undefined) return claims
-  throw new RunbookError('RUNBOOK_BAD_INPUT', 'groups: only the engine may sign this claim; remove it')
+  const name = (['groups', 'passkey'] as const).find((one) => claims[one] !== undefined)
+  if (name === undefined) return claims
+  throw new RunbookError('RUNBOOK_BAD_INPUT', `${name}: only the engine may sign this claim; remove it`)
 }
 
 function personNamedIn(token: string): string {

@@ -4,13 +4,20 @@ import type { Connection, Database } from '../history/database.ts'
 import { deciderOf } from './deciders.ts'
 import { ineligible } from './eligible.ts'
 import { approvedTargets, readDecisions, type GateRow, type LockedIncident, type Vote } from './gates.ts'
-import type { Keyring, SignedClaims } from './keyring.ts'
+import type { Keyring } from './keyring.ts'
+import { prove, type ProvenClaims } from './passkeys.ts'
 import type { PermitRules } from './permit-request.ts'
 
-/** The decisions on a gate whose signatures are valid, whatever else their rows say. */
-export async function verifiedDecisions(database: Database, keyring: Keyring, gate: string): Promise<SignedClaims[]> {
+/** The decisions on a gate whose signatures are valid, of passkeys too, whatever else their rows say. */
+export async function verifiedDecisions(database: Database, keyring: Keyring, gate: string): Promise<ProvenClaims[]> {
   const rows = await readDecisions(database, gate)
-  const verified = await Promise.all(rows.map((row) => keyring.examine(row.token).catch(() => undefined)))
+  const verified = await Promise.all(
+    rows.map(async ({ token }) => {
+      const signed = await keyring.examine(token).catch(() => undefined)
+      const proven = signed && (await prove(database, keyring, signed, 'stored'))
+      return typeof proven === 'string' ? undefined : proven
+    }),
+  )
   return verified.flatMap((one, i) => (one && one.claims.jti === rows[i]!.jti ? [one] : []))
 }
 
@@ -18,7 +25,7 @@ interface Asked {
   incident: LockedIncident
   gate: GateRow
   now: Date
-  verified: SignedClaims[]
+  verified: ProvenClaims[]
   target: string
   /** What the policy demands of this approval. */
   terms: PolicyTerms | undefined
@@ -56,7 +63,7 @@ async function countedVotes(
   const live = new Set(
     (await readDecisions(connection, gate.id)).filter((one) => one.withdrawnAt === null).map((one) => one.jti),
   )
-  const mayDecide = (signed: SignedClaims) => {
+  const mayDecide = (signed: ProvenClaims) => {
     const person = deciderOf(rules, signed.claims)
     const context = { incident, gate, now, terms, deciders: rules }
     return person !== undefined && ineligible(context, signed, person) === undefined

@@ -49,18 +49,19 @@ function approvalDeparts(
       isSameJson(approval.by, insteadOfAuto(plan.escalate.to, terms))
       ? undefined
       : 'the groups that decide differ from the plan'
-  const { by, count, onTimeout, validForMs } = remedy.approval
+  const { by, count, onTimeout, validForMs, strength = 'login' } = remedy.approval
   if (approval.auto) return 'the plan demands an approval'
   const asked = {
     by: approval.by,
     count: approval.count,
     onTimeout: approval.onTimeout,
     validForMs: approval.validForMs,
+    strength: approval.strength ?? 'login',
   }
   // The policy at the time of the proposal may have raised the number. What the policy demands now is checked when the
   // permit is taken.
   const least = leastCount(count, approval.policy)
-  return isSameJson(asked, { by, count: least, onTimeout, validForMs })
+  return isSameJson(asked, { by, count: least, onTimeout, validForMs, strength })
     ? undefined
     : 'the terms of its approval differ from the plan'
 }

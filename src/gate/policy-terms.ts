@@ -1,6 +1,7 @@
 import { RunbookError } from '../core/errors.ts'
 import { policyAction, policyName, policyTerms, stricterTerms, type Policy, type PolicyTerms } from '../core/policy.ts'
 import type { Proposal } from '../core/proposal.ts'
+import { STRENGTHS } from '../core/strength.ts'
 import type { Queryable } from '../history/database.ts'
 import { readAuthors } from '../history/plans.ts'
 import { requiredApprovals } from './gates.ts'
@@ -49,7 +50,7 @@ export function isTerms(stored: Partial<PolicyTerms> | null): boolean {
     [rules, authors, ...(Array.isArray(groups) ? groups : [groups])].every(isTexts) &&
     Number.isInteger(count) &&
     [excludeRequester, excludeAuthor, breakGlass].every((flag) => typeof flag === 'boolean') &&
-    (strength === 'login' || strength === 'signed')
+    STRENGTHS.some((known) => known === strength)
   )
 }
 

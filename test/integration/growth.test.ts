@@ -51,7 +51,7 @@ const ONLY_WRITTEN = ['tallies']
 /**
  * Tables that stay small. They have one row for each version of a runbook, author of a runbook, change of a control,
  * migration, incident that waits for a lease or for a connection, recent start of a worker, event whose
- * messages were not stored yet, runbook that is sampled, or person who is signed in to the pages. One of the tables has a
+ * messages were not stored yet, runbook that is sampled, passkey, or person who is signed in to the pages. One of the tables has a
  * single row.
  */
 const SMALL = [
@@ -65,6 +65,7 @@ const SMALL = [
   'migrations',
   'outages',
   'outbox_events',
+  'passkeys',
   'plan_authors',
   'plans',
   'sessions',

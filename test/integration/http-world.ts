@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config/load-config.ts'
 import type { Current } from '../../src/core/current.ts'
 import type { Finding } from '../../src/core/incident.ts'
 import type { Proposal, ProposedAction } from '../../src/core/proposal.ts'
+import type { Strength } from '../../src/core/strength.ts'
 import { openEngine, type Engine } from '../../src/engine/engine.ts'
 import { currentEngine, reload } from '../../src/engine/reload.ts'
 import { provisionEngineDatabase } from '../../src/engine/setup/provision.ts'
@@ -108,13 +109,15 @@ export interface HttpWorldOptions {
   config?: string
   /** The rules under `alerts`, as YAML. */
   alerts?: string
+  /** The port of the API. Default: a free one. */
+  port?: number
   /** Environment variables in addition to the usual ones. */
   env?: Record<string, string>
 }
 
 export async function openHttpWorld(
   stack: TestStack,
-  { runbooks = {}, leadKeys = [], config: more = '', alerts = '[]', env = {} }: HttpWorldOptions = {},
+  { runbooks = {}, leadKeys = [], config: more = '', alerts = '[]', env = {}, port = 0 }: HttpWorldOptions = {},
 ): Promise<HttpWorld> {
   const name = `http_${randomBytes(4).toString('hex')}`
   const names = { database: name, owner: `${name}_owner`, application: `${name}_app` }
@@ -148,7 +151,7 @@ export async function openHttpWorld(
   }
   const engine = await openEngine(load())
   const current = currentEngine(engine)
-  const api = await startApi(current, { host: '127.0.0.1', port: 0 })
+  const api = await startApi(current, { host: '127.0.0.1', port })
   return {
     engine,
     root,
@@ -232,6 +235,7 @@ export async function openTestGate(
   count = 1,
   actions: ProposedAction[] = [],
   change: Partial<Pick<Proposal, 'title' | 'risk' | 'because' | 'targets' | 'affected'>> = {},
+  strength?: Strength,
 ): Promise<string> {
   const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
   const terms = {
@@ -258,6 +262,7 @@ export async function openTestGate(
       onTimeout: 'reject' as const,
       escalateTo: ['platform'],
       inPart: true,
+      ...(strength === undefined ? {} : { strength }),
     },
   }
   const planDigest = await storePlan(engine.database, planOf(terms), 'made by hand')

@@ -6,7 +6,8 @@ type Terms = Pick<Proposal, 'remedy' | 'title' | 'risk' | 'cause' | 'limits' | '
 
 /** A plan from which this proposal can follow. Its terms are those of the proposal. Every parameter is an expression, because an expression can give any value. */
 export function planOf({ remedy: name, title, risk, cause, limits, approval, actions }: Terms): Plan {
-  const { auto, by, count, onTimeout, validForMs, escalateTo } = approval
+  const { auto, by, count, onTimeout, validForMs, escalateTo, strength } = approval
+  const own = strength === undefined ? {} : { strength }
   const planned = new Map<string, PlanAction>()
   for (const { id, kind, access, with: given } of actions) {
     const parameters = Object.keys(given).map((parameter): [string, Value] => [parameter, { expr: expression('true') }])
@@ -17,7 +18,7 @@ export function planOf({ remedy: name, title, risk, cause, limits, approval, act
     risk,
     limits,
     actions: [...planned.values()],
-    approval: auto ? { auto } : { auto, by, count, onTimeout, validForMs, withinMs: 60_000 },
+    approval: auto ? { auto } : { auto, by, count, onTimeout, validForMs, withinMs: 60_000, ...own },
   })
   return plan({
     causes: [{ name: cause, title: cause, because: { lit: '' }, despite: [], then: { remedy: name } }],

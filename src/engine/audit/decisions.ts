@@ -1,4 +1,6 @@
 import { signerNamedIn, type Keyring } from '../../gate/keyring.ts'
+import type { DecisionClaims } from '../../gate/decision-schema.ts'
+import { readPasskey, registrationText, whyNotSigned } from '../../gate/passkeys.ts'
 import type { Queryable } from '../../history/database.ts'
 import { vouchedClaims, type Vouched } from './earlier-signatures.ts'
 import { differing, isNear, isOfGate, type Recorded } from './recorded.ts'
@@ -39,7 +41,7 @@ export async function decisionFaults(db: Queryable, signers: Signers, recorded: 
       fault('the decision is missing', event.seq)
       continue
     }
-    const wrong = await differencesFromToken(signers, row)
+    const wrong = await differencesFromToken(db, signers, row, event.data.passkey)
     if (row.gate !== event.data.gate || row.person !== event.data.person || !isNear(row.at, event.at))
       wrong.push('its event')
     const next = events.find(
@@ -54,13 +56,17 @@ export async function decisionFaults(db: Queryable, signers: Signers, recorded: 
   for (const jti of rows.keys()) fault(`decision ${jti} has no event`)
 }
 
-async function differencesFromToken({ keyring, vouched }: Signers, row: Row): Promise<string[]> {
-  const claims =
-    (await keyring.verify(row.token).catch(() => undefined)) ?? (await vouchedClaims(vouched, row.jti, row.token))
-  if (!claims || !isCanonicalBase64(row.token))
-    return [`its token is not signed with any known key${namedSigner(row.token)}`]
+async function differencesFromToken(
+  db: Queryable,
+  { keyring, vouched }: Signers,
+  row: Row,
+  passkey: string | undefined,
+): Promise<string[]> {
+  const known = await keyring.verify(row.token).catch(() => undefined)
+  const claims = known ?? (await vouchedClaims(vouched, row.jti, row.token))
+  if (!claims || !isCanonicalBase64(row.token)) return [`its token, which no known key signed${namedSigner(row.token)}`]
   const { jti, gate, person, decision, proposalDigest, targets, nextCause, comment, breakGlass } = claims
-  return differing(row, {
+  const differences = differing(row, {
     jti,
     gate,
     person,
@@ -71,6 +77,23 @@ async function differencesFromToken({ keyring, vouched }: Signers, row: Row): Pr
     comment: comment ?? null,
     break_glass: breakGlass ?? null,
   }).map((name) => `its token (${name})`)
+  if (claims.passkey?.id !== passkey) differences.push('its event (passkey)')
+  const why = claims.passkey && (await whyNotByPasskey(db, known && keyring, claims))
+  return why === undefined ? differences : [...differences, `its passkey (${why})`]
+}
+
+/**
+ * Why the passkey did not sign the decision. A passkey that was removed later counts. Where only a checkpoint vouches for the token, the
+ * key that signed the registration may be gone, and the token's own key was verified by the checkpoint.
+ */
+async function whyNotByPasskey(
+  db: Queryable,
+  keyring: Keyring | undefined,
+  claims: DecisionClaims,
+): Promise<string | undefined> {
+  const passkey = await readPasskey(db, claims.passkey!.id)
+  const isRegistered = !passkey || !keyring || keyring.verifyText(registrationText(passkey), passkey.signature)
+  return isRegistered ? whyNotSigned(claims, passkey) : 'this engine did not register it for this person'
 }
 
 /**

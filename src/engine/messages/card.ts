@@ -4,6 +4,7 @@ import { scrubSecrets } from '../../config/secret.ts'
 import { defined } from '../../core/defined.ts'
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import { formatPlace } from '../../core/place.ts'
+import { proposedStrength } from '../../core/proposal.ts'
 import { readDecisions, requiredApprovals, type DecisionRow, type GateRow } from '../../gate/gates.ts'
 import type { Database } from '../../history/database.ts'
 import { readIncident, type IncidentRow } from '../../history/incidents.ts'
@@ -89,10 +90,10 @@ async function laterLines(
  * what needs a stronger sign-in.
  */
 function whyNoButtons({ proposal }: GateRow, { id }: IncidentRow): string | undefined {
-  const { risk, approval } = proposal
+  const { risk } = proposal
   const elsewhere = `decide on the incident's page or with "runbook approve ${id}".`
   if (risk === 'high') return `The risk is high: ${elsewhere}`
-  return approval.policy?.strength === 'signed'
-    ? `The policy demands approvals that are signed with an own key: ${elsewhere}`
-    : undefined
+  const strength = proposedStrength(proposal)
+  if (strength === 'passkey') return `An approval needs a passkey: decide on the incident's page.`
+  return strength === 'signed' ? `An approval must be signed with an own key: ${elsewhere}` : undefined
 }

@@ -45,13 +45,14 @@ function isMatched({ policy }: Config, rule: PolicyRule, { risk, actions }: Plan
 
 /**
  * The reason why too few people can satisfy the rule; undefined if enough can. Members of an identity provider's groups are not known here.
- * They have no registered keys, so only people in the configuration can satisfy `signed`.
+ * They have no registered keys, so only people in the configuration can satisfy `signed`. Everybody can
+ * register a passkey.
  */
 function whyTooFew({ people, oidc }: Config, { by, count, strength }: PolicyRule): string | undefined {
-  if (oidc && strength === 'login') return undefined
+  if (oidc && strength !== 'signed') return undefined
   const able = Object.values(people).filter(
     ({ groups, keys }) =>
-      (by.length === 0 || groups.some((group) => by.includes(group))) && (strength === 'login' || keys.length > 0),
+      (by.length === 0 || groups.some((group) => by.includes(group))) && (strength !== 'signed' || keys.length > 0),
   )
   if (able.length >= count) return undefined
   const who = `${by.length > 0 ? ` of ${by.join(' or ')}` : ''}${strength === 'signed' ? ' with a registered key' : ''}`

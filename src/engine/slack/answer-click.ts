@@ -128,7 +128,7 @@ async function decideOn(
     engine,
     person,
     { ...target, ...decision },
-    `slack-${request}`,
+    { jti: `slack-${request}` },
   )
   const done = decision.decision === 'approve' ? 'Your approval' : 'Your rejection'
   const still = state === 'open' ? `: ${approvals} of ${required} approvals, it is still open` : `: it is ${state}`

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Proposal } from '../../core/proposal.ts'
+import { STRENGTHS } from '../../core/strength.ts'
 import { decisionRequest, digest } from '../../gate/decision-schema.ts'
 import { gateState, jsonObject, schemaOf, time } from './schema-parts.ts'
 
@@ -26,7 +27,7 @@ const policyTerms = z.object({
   count: z.int(),
   excludeRequester: z.boolean(),
   excludeAuthor: z.boolean(),
-  strength: z.enum(['login', 'signed']),
+  strength: z.enum(STRENGTHS),
   breakGlass: z.boolean(),
   authors: z.array(z.string()).optional(),
 })
@@ -56,6 +57,7 @@ const proposal = schemaOf<Proposal>(
         onTimeout: z.enum(['escalate', 'reject']),
         escalateTo: z.array(z.string()),
         inPart: z.boolean(),
+        strength: z.enum(STRENGTHS).optional(),
         policy: policyTerms.optional(),
       }),
       proposedAt: time,

@@ -55,8 +55,8 @@ const SENTENCES: Sentences = {
   findings: ({ round, findings }) => `round ${round}: ${findingsText(findings)}`,
   proposal: (data) =>
     `proposed: ${data.title} (${data.remedy}) for ${targetsText(data)}, digest ${data.proposalDigest.slice(0, 12)}${data.auto ? ', needs no approval' : ''}`,
-  decision: ({ gate, decision, targets, breakGlass, comment }, { who }) =>
-    `${who} ${decision === 'approve' ? 'approved' : 'rejected'} ${gate}${breakGlass ? ' by break-glass' : ''}${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass ? `, reason: ${breakGlass}` : ''}${withComment(comment)}`,
+  decision: ({ gate, decision, targets, breakGlass, comment, passkey }, { who }) =>
+    `${who} ${decision === 'approve' ? 'approved' : 'rejected'} ${gate}${breakGlass ? ' by break-glass' : ''}${passkey ? ' with a passkey' : ''}${targets ? ` for ${targets.join(', ')}` : ''}${breakGlass ? `, reason: ${breakGlass}` : ''}${withComment(comment)}`,
   withdrawal: ({ gate, state, comment }, { who }) =>
     `${who} withdrew the decision on ${gate}, which is now ${state}${withComment(comment)}`,
   settled: ({ action, target, result, comment }, { who }) =>

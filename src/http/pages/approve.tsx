@@ -5,9 +5,11 @@ import { RunbookError } from '../../core/errors.ts'
 import type { Proposal } from '../../core/proposal.ts'
 import { decideGate } from '../../engine/decide-gate.ts'
 import type { Engine } from '../../engine/engine.ts'
+import { beginApproval } from '../../engine/passkeys.ts'
+import { strengthFor } from '../../engine/views/deciders.ts'
 import { showIncident } from '../../engine/views/show.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
-import { decisionRequest, digest } from '../../gate/decision-schema.ts'
+import { decisionRequest, digest, passkeySignature, type PasskeySignature } from '../../gate/decision-schema.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { ActionList, TargetChanges } from './actions.tsx'
 import { requireIncidentId } from './incident-id.ts'
@@ -31,7 +33,15 @@ const decisionForm = chosen.extend({
   comment: z.string().optional(),
   nextCause: z.literal('yes').optional(),
   part: z.literal('yes').optional(),
+  /** With a passkey: the id of the decision, and what the browser returned, as JSON. */
+  attempt: z.uuid().optional(),
+  passkey: z.string().max(20_000).optional(),
 })
+
+/** The part of the browser's answer that proves the decision. */
+const signedByPasskey = z
+  .object({ id: passkeySignature.shape.id, response: passkeySignature.omit({ id: true }).strip() })
+  .transform(({ id, response }) => ({ id, ...response }))
 
 export function approveRoutes(engine: Engine): Hono<ApiEnv> {
   const app = newApp()
@@ -47,13 +57,23 @@ async function confirmationPage(c: Context<ApiEnv>, engine: Engine): Promise<Res
   const gate = await openGateOf(engine, id, form.digest)
   const keys = chosenKeys(gate, form.target)
   const page = pageContext(engine, c.get('session'))
-  const children = <Confirmation id={id} gate={gate} keys={keys} numbers={form.target} page={page} />
+  const isPart = keys.length < gate.proposal.targets.length
+  const signing =
+    (await strengthFor(engine, gate.proposal)) === 'login'
+      ? undefined
+      : await beginApproval(
+          engine,
+          c.get('person'),
+          defined({ gate: gate.id, proposalDigest: gate.proposalDigest, targets: isPart ? keys : undefined }),
+        )
+  const children = <Confirmation id={id} gate={gate} keys={keys} numbers={form.target} page={page} signing={signing} />
   const back = incidentPath(id)
   return answerPage(c, {
     page,
     title: `Confirm: ${gate.proposal.title}`,
     live: { events: `${back}/events` },
     back,
+    passkeys: signing !== undefined,
     children,
   })
 }
@@ -78,8 +98,23 @@ async function decide(c: Context<ApiEnv>, engine: Engine): Promise<Response> {
       comment,
       nextCause: form.nextCause === 'yes' ? true : undefined,
     }),
+    form.attempt === undefined ? {} : { jti: form.attempt, passkey: readPasskeyAnswer(form.passkey) },
   )
   return c.redirect(incidentPath(id), 303)
+}
+
+/** Throws `RUNBOOK_BAD_INPUT`. */
+function readPasskeyAnswer(text: string | undefined): PasskeySignature {
+  if (!text)
+    throw new RunbookError(
+      'RUNBOOK_BAD_INPUT',
+      'nothing was approved: the browser sent no signature of your passkey. This page needs JavaScript for it',
+    )
+  try {
+    return signedByPasskey.parse(JSON.parse(text))
+  } catch (error) {
+    throw new RunbookError('RUNBOOK_BAD_INPUT', 'nothing was approved: the passkey’s answer cannot be read', {}, error)
+  }
 }
 
 /** Returns the open gate of the incident if its proposal is still the one that the person read. Throws `RUNBOOK_CONFLICT`. */
@@ -125,9 +160,11 @@ interface ConfirmationProps {
   keys: string[]
   numbers: string[]
   page: PageContext
+  /** What the passkey signs, where the approval needs one. */
+  signing: Awaited<ReturnType<typeof beginApproval>> | undefined
 }
 
-function Confirmation({ id, gate, keys, numbers, page }: ConfirmationProps) {
+function Confirmation({ id, gate, keys, numbers, page, signing }: ConfirmationProps) {
   const { proposal } = gate
   const isPart = keys.length < proposal.targets.length
   const part: Proposal = {
@@ -160,11 +197,13 @@ function Confirmation({ id, gate, keys, numbers, page }: ConfirmationProps) {
         <input type="hidden" name="digest" value={gate.proposalDigest} />
         {isPart && <input type="hidden" name="part" value="yes" />}
         {isPart && numbers.map((number) => <input type="hidden" name="target" value={number} />)}
+        {signing && <PasskeyFields signing={signing} />}
         <label for="comment">Comment (optional)</label>
         <input id="comment" name="comment" maxlength={2000} autocomplete="off" />
         <button type="submit" class="main" data-decides>
           Yes, approve in {page.environment}: {proposal.title}
           {count}
+          {signing && ', with your passkey'}
         </button>
       </PostForm>
       <p>
@@ -175,5 +214,16 @@ function Confirmation({ id, gate, keys, numbers, page }: ConfirmationProps) {
       <h2>What exactly will be done</h2>
       <ActionList actions={part.actions} />
     </section>
+  )
+}
+
+function PasskeyFields({ signing: { jti, options } }: { signing: NonNullable<ConfirmationProps['signing']> }) {
+  return (
+    <>
+      <p id="passkey-problem" class="problem" role="alert" hidden />
+      <noscript>An approval with a passkey needs JavaScript.</noscript>
+      <input type="hidden" name="attempt" value={jti} />
+      <input type="hidden" name="passkey" data-passkey={JSON.stringify(options)} />
+    </>
   )
 }

@@ -20,11 +20,13 @@ function asset(name: string, type: string): Asset {
 
 export const STYLES = asset('pages.css', 'text/css; charset=utf-8')
 export const SCRIPT = asset('pages.mjs', 'text/javascript; charset=utf-8')
+/** Only for the pages on which somebody uses a passkey. */
+export const PASSKEYS_SCRIPT = asset('passkeys.mjs', 'text/javascript; charset=utf-8')
 
 export function assetRoutes(): Hono<ApiEnv> {
   const app = newApp()
   app.get('/assets/:file', (c) => {
-    const found = [STYLES, SCRIPT].find(({ path }) => path === c.req.path)
+    const found = [STYLES, SCRIPT, PASSKEYS_SCRIPT].find(({ path }) => path === c.req.path)
     if (!found) throw new RunbookError('RUNBOOK_NOT_FOUND', `no file ${c.req.path}: reload the page`)
     return c.body(found.text, 200, {
       'content-type': found.type,

@@ -1,6 +1,7 @@
 import type { Finding } from '../../core/incident.ts'
 import { humanDuration } from '../../core/duration.ts'
 import { furtherDemands } from '../../core/policy.ts'
+import { strengthText } from '../../core/strength.ts'
 import type { OpenGateForReader } from '../../engine/views/incident-for-reader.ts'
 import type { TrackRecord } from '../../engine/views/track-record.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
@@ -71,7 +72,10 @@ function ApproveForm({ id, open: { gate, deciders } }: Pick<GateProps, 'id' | 'o
   if (deciders.mayNotApprove !== null)
     return (
       <>
-        <p class="notice">You may not approve this: {deciders.mayNotApprove}.</p>
+        <p class="notice">
+          You may not approve this: {deciders.mayNotApprove}.{' '}
+          {deciders.lacksPasskey && <a href="/account">My account</a>}
+        </p>
         <TargetChanges proposal={proposal} choose={false} />
       </>
     )
@@ -154,6 +158,7 @@ function Terms({ gate, widened }: { gate: GateView; widened: boolean }) {
       <dt>Who decides</dt>
       <dd>
         {plural(gate.required, 'approval')} from {gate.groups.join(' or ')}
+        {approval.strength && ` · ${strengthText(approval.strength)}`}
         {demands && ` · ${demands}`}
       </dd>
       <dt>If nobody decides</dt>

@@ -4,7 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { visibleLines } from '../../core/displayable.ts'
 import type { Session } from '../../engine/sessions.ts'
 import { FORM_TOKEN_FIELD } from '../own-forms.ts'
-import { SCRIPT, STYLES } from './assets.ts'
+import { PASSKEYS_SCRIPT, SCRIPT, STYLES } from './assets.ts'
 import type { PageContext } from './page-context.ts'
 
 interface LayoutProps {
@@ -14,11 +14,13 @@ interface LayoutProps {
   live?: { every: number } | { events: string }
   /** The page that the script opens when the proposal can no longer be decided. Default: the same page. */
   back?: string
+  /** Whether a form of the page needs a passkey. */
+  passkeys?: boolean
   children: Child
 }
 
 /** The frame of every page: a bar with the environment and the person who is signed in. */
-function Layout({ page, title, live, back, children }: LayoutProps) {
+function Layout({ page, title, live, back, passkeys, children }: LayoutProps) {
   const { session } = page
   return (
     <html lang="en">
@@ -30,6 +32,7 @@ function Layout({ page, title, live, back, children }: LayoutProps) {
         <link rel="icon" href="data:," />
         <link rel="stylesheet" href={STYLES.path} />
         <script type="module" src={SCRIPT.path} />
+        {passkeys && <script type="module" src={PASSKEYS_SCRIPT.path} />}
       </head>
       <body
         data-now={page.now}
@@ -48,6 +51,9 @@ function Layout({ page, title, live, back, children }: LayoutProps) {
           {session && (
             <details class="account">
               <summary>{session.person.name}</summary>
+              <a href="/account" class="button">
+                My account
+              </a>
               <PostForm action="/sign-out" session={session}>
                 <button type="submit">Sign out</button>
               </PostForm>

@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import type { EventStreams } from '../routes/events.ts'
 import type { SendReview } from '../send-review.ts'
+import { accountRoutes } from './account.tsx'
 import { actRoutes } from './act.ts'
 import { approveRoutes } from './approve.tsx'
 import { assetRoutes } from './assets.ts'
@@ -27,6 +28,7 @@ export function pageRoutes(engine: Engine, { streams, sendReview }: PageServices
   app.route('/', assetRoutes())
   app.route('/', signInRoutes(engine))
   app.route('/', oidcRoutes(engine))
+  app.route('/', accountRoutes(engine))
   app.route('/', inboxRoutes(engine))
   app.route('/', statusRoutes(engine))
   app.route('/', incidentRoutes(engine, streams))

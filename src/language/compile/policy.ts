@@ -1,5 +1,6 @@
 import type { PlanRemedy } from '../../core/plan.ts'
 import { policyAction, policyTerms } from '../../core/policy.ts'
+import { isAtLeast, strengthText } from '../../core/strength.ts'
 import type { Span } from '../parse/source.ts'
 import type { Section } from '../structure/section.ts'
 import type { Context } from './context.ts'
@@ -38,6 +39,9 @@ export function checkPolicy({ policy, reporter }: Context, section: Section, rem
         rule.name,
         `demands that ${people} approve`,
       )
+    const given = asked.strength ?? 'login'
+    if (approval.has('strength') && !isAtLeast(given, rule.strength))
+      weaker(approval.at('strength'), rule.name, `demands approvals ${strengthText(rule.strength)}`)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { PlanRemedy, Risk, Type } from '../../core/plan.ts'
 import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
+import { STRENGTHS } from '../../core/strength.ts'
 import type { Effects } from '../expressions/polarity.ts'
 import { formatType } from '../expressions/types.ts'
 import type { Kind } from '../kinds/kind.ts'
@@ -163,6 +164,7 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
   }
   checkApprovers(context, approval)
   const withinMs = approval.duration('within') ?? DEFAULT_VALID_MS
+  const strength = STRENGTHS.find((one) => one === approval.text('strength'))
   return {
     auto: false,
     by: approval.names('by').map((scalar) => String(scalar.value)),
@@ -170,6 +172,7 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
     withinMs,
     onTimeout: approval.text('onTimeout') === 'reject' ? 'reject' : 'escalate',
     validForMs: approval.duration('validFor') ?? DEFAULT_VALID_MS,
+    ...(strength === undefined || strength === 'login' ? {} : { strength }),
   }
 }
 

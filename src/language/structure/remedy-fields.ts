@@ -1,3 +1,4 @@
+import { STRENGTHS } from '../../core/strength.ts'
 import type { SectionFields } from './form.ts'
 
 const RISKS = ['low', 'medium', 'high'] as const
@@ -98,6 +99,11 @@ export const REMEDY_SECTIONS = {
         form: { oneOf: ['escalate', 'reject'] },
         doc: 'What to do if nobody answers. The proposal is never approved.',
         default: '`escalate`',
+      },
+      strength: {
+        form: { oneOf: STRENGTHS },
+        doc: 'How each approval is proved: `login`, `signed` with a key of the person, or with a `passkey` on the pages.',
+        default: '`login`',
       },
       validFor: { form: 'duration', doc: 'How long an approval stays valid before it is applied.', default: '15m' },
     },

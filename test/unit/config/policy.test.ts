@@ -47,12 +47,7 @@ test.each([
   ['an unknown demand', '{ name: a, approvers: [oncall] }', 'unknown field "approvers"'],
   ['an unknown condition', '{ name: a, match: { connections: [orders] } }', 'unknown field "connections"'],
   ['two rules of one name', '{ name: a }, { name: a }', 'two rules have the same name'],
-  [
-    'passkeys, which no sign-in has',
-    '{ name: a, strength: passkey }',
-    'passkey: no sign-in with passkeys exists in this version',
-  ],
-  ['an unknown strength', '{ name: a, strength: strong }', 'is one of login, signed'],
+  ['an unknown strength', '{ name: a, strength: strong }', 'is one of login, signed, passkey'],
 ])('%s is refused', (_, rules, message) => {
   expect(() => load(`[${rules}]`)).toThrow(message)
 })

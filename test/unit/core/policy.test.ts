@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { effectiveApproval } from '../../../src/core/approval.ts'
+import { STRENGTHS, type Strength } from '../../../src/core/strength.ts'
 import {
   describeTerms,
   furtherDemands,
@@ -97,6 +98,16 @@ test('the stricter of two demands is at least as strict as each, in every respec
   expect(stricterTerms(undefined, all[0]!)).toEqual(all[0])
 })
 
+test('a passkey is stronger than an own key, and that is stronger than a login', () => {
+  const terms = (strength: Strength) =>
+    policyTerms({ rules: [rule({ strength })], environments: {} }, 'low', [{ kind: 'manual' }])!
+  for (const one of STRENGTHS)
+    for (const other of STRENGTHS) {
+      const stronger = STRENGTHS[Math.max(STRENGTHS.indexOf(one), STRENGTHS.indexOf(other))]
+      expect(stricterTerms(terms(one), terms(other)).strength).toBe(stronger)
+    }
+})
+
 test('the approval that is required is the stricter of the runbook’s and the policy’s', () => {
   const asked = { auto: false, by: ['viewer'], count: 1, withinMs: 1, onTimeout: 'reject', validForMs: 1 } as const
   const terms = policyTerms({ rules: [rule({ by: ['oncall'], count: 2 })], environments: {} }, 'low', [
@@ -117,6 +128,8 @@ test('the approval that is required is the stricter of the runbook’s and the p
     policy: { groups: [['oncall']] },
   })
   expect(of({ ...asked, by: [...asked.by], count: 3 }, terms)).toMatchObject({ count: 3 })
+  expect(of({ ...asked, by: [...asked.by], strength: 'passkey' }, terms)).toMatchObject({ strength: 'passkey' })
+  expect(of({ ...asked, by: [...asked.by] })).not.toHaveProperty('strength')
   expect(of({ auto: true })).toMatchObject({ auto: true, by: [] })
   expect(of({ auto: true }, terms)).toMatchObject({ auto: false, by: ['oncall'], count: 2 })
   expect(of({ auto: true }, { ...terms, groups: [] })).toMatchObject({ auto: false, by: ['platform'] })
