@@ -113,6 +113,7 @@ describe('an incident', () => {
       'set status back to RUNNING',
       'the proposal expires and nothing is changed',
       'This remedy was never used before.',
+      'No check was run.',
       digest.slice(0, 12),
       'Approve: Mend it',
     ])

@@ -54,7 +54,8 @@ function Causes({ round }: { round: RoundView }) {
 }
 
 function Checks({ id, round }: { id: string; round: RoundView }) {
-  if (round.checks.length === 0) return <p>No check has ended yet.</p>
+  if (round.checks.length === 0)
+    return <p>{round.causes.length > 0 ? 'No check was run.' : 'No check has ended yet.'}</p>
   return (
     <div class="scroll" tabindex={0}>
       <table>
