@@ -170,7 +170,7 @@ describe('an incident', () => {
     const incident = await world.open('things', 'part')
     await world.decide(await world.atGate(incident), 'lead', { targets: ['q2'] })
     const again = await world.until(incident, 'is in round 2', (view) => view.rounds[1]?.gate?.state === 'open')
-    expect(again.rounds[0]!.targets.map((one) => one.state)).toEqual(['proposed', 'applied', 'proposed'])
+    expect(again.rounds[0]!.targets.map((one) => one.state)).toEqual(['not-approved', 'applied', 'not-approved'])
     expect(again.rounds[1]!.targets.map((one) => one.key)).toEqual(['q1', 'q3'])
     await world.decide(again)
     expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
@@ -315,6 +315,8 @@ test('the review is the same after Temporal has deleted the workflow', async () 
     async () => (await describeWorkflow(await incidentWorkflow(world.engine, id))) === 'gone',
   )
   const review = await reviewIncident(world.engine.database, id)
-  expect(review).toEqual(forgotten)
-  expect(await markdownOf(review)).toBe(await markdownOf(forgotten))
+  // The list of similar incidents grows with those that the other tests open.
+  const expected = { ...forgotten, recurrences: review.recurrences }
+  expect(review).toEqual(expected)
+  expect(await markdownOf(review)).toBe(await markdownOf(expected))
 })
