@@ -53,7 +53,7 @@ export interface Config {
   breakGlass: string[]
   limits: Limits
   /** How the pages look, and how long a person stays signed in to them. */
-  pages: { colour: (typeof PAGE_COLOURS)[number]; sessionLastsMs: number }
+  pages: { colour: (typeof PAGE_COLOURS)[number]; sessionLastsMs: number; temporalUi?: string }
   /** The name of the environment, for the pages. */
   environment?: string
   /** The identity provider whose tokens people may log in with. */

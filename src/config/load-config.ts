@@ -174,7 +174,11 @@ function assemble(
     requesterMayApprove: value.requesterMayApprove,
     breakGlass: value.breakGlass,
     limits: value.limits,
-    pages: { colour: value.pages.colour, sessionLastsMs: parseDuration(value.pages.sessionLasts)! },
+    pages: {
+      colour: value.pages.colour,
+      sessionLastsMs: parseDuration(value.pages.sessionLasts)!,
+      ...defined({ temporalUi: value.pages.temporalUi }),
+    },
     ...defined({ environment: value.environment }),
     ...(value.oidc ? { oidc: assembleOidc(value.oidc, secret) } : {}),
     warnings,

@@ -113,7 +113,7 @@ const limits = z.strictObject({
     'Reviews that one API process sends at the same time; one person may have half of them.',
   ),
   perIncident: atMost(200).describe(
-    'How many notes, claims, decisions, retries and undo requests one person may make on one incident; the limit is for each of these. Counted in the database, over all processes.',
+    'How many notes, claims, decisions, retries, undo requests, changes of follow-ups and answers one person may make on one incident; the limit is for each of these. Counted in the database, over all processes.',
   ),
 })
 
@@ -128,6 +128,12 @@ const pages = z.strictObject({
     .default('12h')
     .describe(
       'How long a person stays signed in to the pages. A session also ends when the person signs out, is removed from `people`, or gets another token.',
+    ),
+  temporalUi: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https address such as https://temporal.example.com' })
+    .optional()
+    .describe(
+      "The address of Temporal's web UI. If it is set, the page of an incident links to the incident's workflow.",
     ),
 })
 

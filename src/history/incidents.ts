@@ -148,6 +148,20 @@ export async function listAnnounced(db: Queryable, limit: number): Promise<Incid
   return found.rows.map(incidentOf)
 }
 
+/** The incidents that follow an incident: retries, undos and handoffs, oldest first. */
+export async function readChildren(
+  db: Queryable,
+  parent: string,
+): Promise<Pick<IncidentRow, 'id' | 'type' | 'state' | 'outcome'>[]> {
+  const found = await db.query<Pick<IncidentRow, 'id' | 'type' | 'state' | 'outcome'>>(
+    'SELECT id, type, state, outcome FROM runbook.incidents WHERE parent = $1 ORDER BY number LIMIT $2',
+    [parent, MAX_CHILDREN],
+  )
+  return found.rows
+}
+
+const MAX_CHILDREN = 20
+
 /** How many events are read at a time if an incident may have many. */
 export const EVENTS_AT_ONCE = 200
 

@@ -105,6 +105,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /incidents/:id/decision': PAGE_WRITER,
   'POST /incidents/:id/done': PAGE_WRITER,
   'POST /incidents/:id/notes': PAGE_WRITER,
+  'POST /incidents/:id/retry': PAGE_WRITER,
+  'POST /incidents/:id/undo': PAGE_WRITER,
   'POST /incidents/:id/withdraw': PAGE_WRITER,
   'GET /incidents/:id/events': PAGE_READER,
   'GET /incidents/:id/evidence/:ref': PAGE_READER,

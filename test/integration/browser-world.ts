@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import axe from 'axe-core'
 import { chromium as playwright, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -65,4 +67,12 @@ export async function expectUsableByFinger(page: Page): Promise<void> {
     return { small, wide: document.documentElement.scrollWidth > document.documentElement.clientWidth }
   })()`)
   expect(found).toEqual({ small: [], wide: false })
+}
+
+/** The pictures of the documentation are taken when this variable is set. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (process.env.RUNBOOK_PICTURES === undefined) return
+  const folder = join(import.meta.dirname, '../../docs/images')
+  mkdirSync(folder, { recursive: true })
+  await page.screenshot({ path: join(folder, `${name}.png`) })
 }

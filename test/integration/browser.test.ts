@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import type { ProposedAction } from '../../src/core/proposal.ts'
@@ -7,7 +5,7 @@ import { addNote } from '../../src/engine/incident-actions.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
 import { signOutEverywhere } from '../../src/engine/sessions.ts'
 import { chromium, skipWithout, type Available } from '../support/server-programs.ts'
-import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, PHONE } from './browser-world.ts'
+import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, PHONE, picture } from './browser-world.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
 
 let program: Available
@@ -70,14 +68,6 @@ async function tabTo(page: Page, text: RegExp): Promise<void> {
     if (text.test(await page.evaluate<string>('document.activeElement.innerText ?? ""'))) return
   }
   throw new Error(`no control ${text} can be reached with Tab`)
-}
-
-/** The pictures of the documentation are taken when this variable is set. */
-async function picture(page: Page, name: string): Promise<void> {
-  if (process.env.RUNBOOK_PICTURES === undefined) return
-  const folder = join(import.meta.dirname, '../../docs/images')
-  mkdirSync(folder, { recursive: true })
-  await page.screenshot({ path: join(folder, `${name}.png`) })
 }
 
 describe('on a phone', () => {

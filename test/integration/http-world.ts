@@ -105,6 +105,8 @@ export interface HttpWorldOptions {
   runbooks?: Record<string, string>
   /** The public keys that the configuration registers for the lead. */
   leadKeys?: string[]
+  /** YAML that is added under `connections`. */
+  connections?: string
   /** YAML that is added to the configuration. */
   config?: string
   /** The rules under `alerts`, as YAML. */
@@ -117,7 +119,15 @@ export interface HttpWorldOptions {
 
 export async function openHttpWorld(
   stack: TestStack,
-  { runbooks = {}, leadKeys = [], config: more = '', alerts = '[]', env = {}, port = 0 }: HttpWorldOptions = {},
+  {
+    runbooks = {},
+    leadKeys = [],
+    connections = '',
+    config: more = '',
+    alerts = '[]',
+    env = {},
+    port = 0,
+  }: HttpWorldOptions = {},
 ): Promise<HttpWorld> {
   const name = `http_${randomBytes(4).toString('hex')}`
   const names = { database: name, owner: `${name}_owner`, application: `${name}_app` }
@@ -130,7 +140,9 @@ export async function openHttpWorld(
   for (const [file, text] of Object.entries(runbooks)) writeFileSync(join(root, 'runbooks', file), text)
   writeFileSync(
     join(root, 'runbook.config.yaml'),
-    CONFIG.replace('KEYS', JSON.stringify(leadKeys)).replace('ALERTS', alerts) + more,
+    CONFIG.replace('people:\n', () => `${connections}people:\n`)
+      .replace('KEYS', JSON.stringify(leadKeys))
+      .replace('ALERTS', alerts) + more,
   )
   const tokens = Object.fromEntries(PEOPLE.map((person) => [person, randomBytes(16).toString('hex')])) as Record<
     PersonName,

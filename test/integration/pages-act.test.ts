@@ -2,6 +2,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { ProposedAction } from '../../src/core/proposal.ts'
 import { decideGate } from '../../src/engine/decide-gate.ts'
+import { closeIncident } from '../../src/history/close.ts'
 import { recordEvents } from '../../src/history/record.ts'
 import { signIn, type BrowserSession } from './browser-session.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
@@ -9,7 +10,9 @@ import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './htt
 let world: HttpWorld
 let operator: BrowserSession
 beforeAll(async () => {
-  world = await openHttpWorld(inject('stack'))
+  world = await openHttpWorld(inject('stack'), {
+    config: 'pages: { temporalUi: "https://temporal.example.com/ui/" }\n',
+  })
   operator = await signIn(world, 'operator')
 })
 afterAll(() => world?.close())
@@ -28,6 +31,31 @@ test('a person claims an incident and adds a note', async () => {
   const empty = await operator.post(`/incidents/${id}/notes`, { text: ' ' })
   expect(empty.status).toBe(400)
   expect(empty.text).toContain('Nothing was changed.')
+})
+
+test('after an incident a person looks again, and both incidents link to each other', async () => {
+  const id = await openIncident(world)
+  expect((await operator.post(`/incidents/${id}/retry`)).status).toBe(409)
+  await closeIncident(world.engine.database, { incident: id, outcome: 'escalated', reason: 'no known cause holds' })
+  expect((await operator.get(`/incidents/${id}`)).text).toContain('Look again: open a new incident')
+  const { status, headers } = await operator.post(`/incidents/${id}/retry`)
+  const location = headers.get('location')!
+  expect([status, location]).toEqual([303, expect.stringMatching(/^\/incidents\/INC-\d+$/)])
+  expect(location).not.toBe(`/incidents/${id}`)
+  expect((await operator.get(location)).text).toContain(`href="/incidents/${id}"`)
+  expect((await operator.get(`/incidents/${id}`)).text).toContain(`href="${location}"`)
+  expect((await show(id)).children).toMatchObject([{ id: location.slice('/incidents/'.length), outcome: null }])
+  // Nothing was applied, so there is nothing to undo.
+  expect((await operator.post(`/incidents/${id}/undo`)).status).toBe(409)
+})
+
+test("an incident links to its workflow in Temporal's UI", async () => {
+  const id = await openIncident(world)
+  const { workflowId } = await show(id)
+  const path = `workflows/${encodeURIComponent(workflowId)}`
+  expect((await operator.get(`/incidents/${id}`)).text).toContain(
+    `href="https://temporal.example.com/ui/namespaces/${world.engine.temporal.namespace}/${path}"`,
+  )
 })
 
 test('a person withdraws their own decision, and nobody else sees the button', async () => {

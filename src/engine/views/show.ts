@@ -14,7 +14,7 @@ import { readAlerts } from '../../history/alerts.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { alertView } from './alerts.ts'
 import { readStoredObject } from '../../core/stored-json.ts'
-import { readEvents, readIncident, type IncidentRow, type ManualStep } from '../../history/incidents.ts'
+import { readChildren, readEvents, readIncident, type IncidentRow, type ManualStep } from '../../history/incidents.ts'
 import { readUndelivered } from '../../history/outbox.ts'
 import { isoTime } from './iso-time.ts'
 import { summaryOf } from './list.ts'
@@ -51,6 +51,7 @@ export async function incidentView(db: Queryable, id: string): Promise<IncidentV
     ...summary,
     ...(unreadable.length > 0 ? { unreadable: [...(summary.unreadable ?? []), ...unreadable] } : {}),
     rounds,
+    children: await readChildren(db, id),
     alerts: (await readAlerts(db, id, MAX_ALERTS)).map(alertView),
     manualSteps: summary.manualSteps.map((step) => withInstructions(step, gates)),
     controls: blockingControls(controls, last ? connectionsOf(last.proposal) : []),

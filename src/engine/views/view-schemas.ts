@@ -144,6 +144,15 @@ export const incidentView = z
       }),
     ),
     rounds: z.array(roundView),
+    /** The incidents that follow this one: retries, undos and handoffs; at most 20. */
+    children: z.array(
+      z.object({
+        id: z.string(),
+        type: z.string(),
+        state: z.enum(INCIDENT_STATES),
+        outcome: z.enum(OUTCOMES).nullable(),
+      }),
+    ),
     /** The first 50 alerts of monitoring systems that opened or joined the incident. */
     alerts: z.array(alertView),
     /** The controls that block the remedies of the incident now: the freeze, and open breakers of the connections in its last proposal. */

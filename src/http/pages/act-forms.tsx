@@ -33,6 +33,25 @@ export function ActForms({ view, page }: { view: IncidentView; page: PageContext
   )
 }
 
+/** What can be done after an incident: run its runbook again, or propose to undo what it changed. Each opens a new incident. */
+export function AfterForms({ view, page }: { view: IncidentView; page: PageContext }) {
+  if (view.closedAt === null || page.session!.person.role === 'viewer') return null
+  const isApplied = view.rounds.some(({ effects }) => effects.some(({ result }) => result === 'applied'))
+  return (
+    <details class="card">
+      <summary>Look again{isApplied && ', or undo'}</summary>
+      <PostForm action={`${incidentPath(view.id)}/retry`} session={page.session!}>
+        <button type="submit">Look again: open a new incident with the same inputs</button>
+      </PostForm>
+      {isApplied && (
+        <PostForm action={`${incidentPath(view.id)}/undo`} session={page.session!}>
+          <button type="submit">Propose to undo the effects, in a new incident</button>
+        </PostForm>
+      )}
+    </details>
+  )
+}
+
 /** The button with which a person withdraws their own decision. */
 export function WithdrawForm({ id, gate, page }: { id: string; gate: GateView; page: PageContext }) {
   const { person } = page.session!

@@ -5,6 +5,8 @@ import type { Engine } from '../../engine/engine.ts'
 import { finishManual } from '../../engine/finish-manual.ts'
 import { addNote, claim } from '../../engine/incident-actions.ts'
 import { noteRequest } from '../../engine/requests.ts'
+import { retryIncident } from '../../engine/retry.ts'
+import { undoIncident } from '../../engine/undo.ts'
 import { withdrawDecision } from '../../engine/withdraw-decision.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { ANSWER } from './act-forms.tsx'
@@ -24,6 +26,16 @@ export function actRoutes(engine: Engine): Hono<ApiEnv> {
       }),
     )
   act('claim', (c, id) => claim(engine, c.get('person'), id))
+  /** Leads to the incident that was opened or joined. */
+  const follow = (path: string, work: typeof retryIncident) =>
+    app.post(`/incidents/:id/${path}`, (c) =>
+      onIncidentPage(c, engine, async () => {
+        const { incident } = await work(engine, c.get('person'), requireIncidentId(c))
+        return c.redirect(incidentPath(incident), 303)
+      }),
+    )
+  follow('retry', retryIncident)
+  follow('undo', undoIncident)
   act('notes', async (c, id) => {
     const { text } = readForm(noteForm, await c.req.parseBody())
     await addNote(engine, c.get('person'), id, text)

@@ -7,7 +7,7 @@ import { newApp, type ApiEnv } from '../app.ts'
 import { requireIncidentId } from './incident-id.ts'
 import type { Problem } from '../problem.ts'
 import type { EventStreams } from '../routes/events.ts'
-import { ActForms, StepCard } from './act-forms.tsx'
+import { ActForms, AfterForms, StepCard } from './act-forms.tsx'
 import { GateCard } from './gate-card.tsx'
 import { Graph } from './graph.tsx'
 import { answerPage } from './layout.tsx'
@@ -86,6 +86,7 @@ function IncidentPage(props: { incident: IncidentForReader; page: PageContext; p
         )}
       </div>
       <ActForms view={view} page={page} />
+      <AfterForms view={view} page={page} />
       <div id="timeline" data-live>
         <Timeline incident={incident} />
       </div>
@@ -121,7 +122,7 @@ function Head({ incident, page }: { incident: IncidentForReader; page: PageConte
           <Data value={view.reason} />
         </p>
       )}
-      <Facts view={view} now={page.now} />
+      <Facts view={view} page={page} />
       {view.unreadable && (
         <p class="problem">
           These parts were changed after they were stored and cannot be read: {view.unreadable.join(', ')}. Run "runbook
@@ -138,7 +139,8 @@ function Head({ incident, page }: { incident: IncidentForReader; page: PageConte
   )
 }
 
-function Facts({ view, now }: { view: IncidentView; now: number }) {
+function Facts({ view, page }: { view: IncidentView; page: PageContext }) {
+  const { now } = page
   return (
     <details class="about">
       <summary>
@@ -164,6 +166,20 @@ function Facts({ view, now }: { view: IncidentView; now: number }) {
         {view.parent !== null && (
           <dd>
             <IncidentLink id={view.parent} />
+          </dd>
+        )}
+        {view.children.length > 0 && <dt>Followed by</dt>}
+        {view.children.map(({ id, type, state, outcome }) => (
+          <dd>
+            <IncidentLink id={id} /> {type}: {outcome ?? state}
+          </dd>
+        ))}
+        {page.workflowUrl && <dt>Workflow</dt>}
+        {page.workflowUrl && (
+          <dd>
+            <a href={page.workflowUrl(view.workflowId)} rel="noreferrer noopener">
+              in Temporal's UI
+            </a>
           </dd>
         )}
         {view.acknowledgedBy !== null && <dt>Acknowledged by</dt>}

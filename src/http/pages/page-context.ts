@@ -8,9 +8,14 @@ export interface PageContext {
   /** Absent where nobody is signed in. */
   session?: Session | undefined
   now: number
+  /** The address of a workflow in Temporal's UI; absent if the configuration does not name the UI. */
+  workflowUrl?: (workflowId: string) => string
 }
 
-export function pageContext({ config }: Pick<Engine, 'config'>, session?: Session): PageContext {
+export function pageContext({ config, temporal }: Pick<Engine, 'config' | 'temporal'>, session?: Session): PageContext {
   const { environment = 'this installation', pages } = config
-  return { environment, colour: pages.colour, session, now: Date.now() }
+  const common = { environment, colour: pages.colour, session, now: Date.now() }
+  if (pages.temporalUi === undefined) return common
+  const namespace = `${pages.temporalUi.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(temporal.namespace)}`
+  return { ...common, workflowUrl: (id) => `${namespace}/workflows/${encodeURIComponent(id)}` }
 }

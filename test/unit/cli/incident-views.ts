@@ -143,6 +143,7 @@ export function atItsGate(other: Partial<IncidentView> = {}): IncidentView {
     waitsFor: [],
     manualSteps: [],
     undelivered: [],
+    children: [],
     planDigest: DIGEST,
     key: 'stuck-run/',
     inputs: { run: null, threshold: '1h' },
