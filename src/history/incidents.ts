@@ -148,7 +148,7 @@ export async function listAnnounced(db: Queryable, limit: number): Promise<Incid
   return found.rows.map(incidentOf)
 }
 
-/** The incidents that follow an incident: retries, undos and handoffs, oldest first. */
+/** The incidents that follow an incident: retries, handoffs, and those that undo it, oldest first. */
 export async function readChildren(
   db: Queryable,
   parent: string,

@@ -2,12 +2,11 @@ import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
-import { Current } from '../../src/core/current.ts'
 import { prepareLedger } from '../../src/effects/prepare-ledger.ts'
-import { runWorker, type EngineWorker } from '../../src/engine/run-worker.ts'
 import { provisionDatabase } from '../../src/engine/setup/provision.ts'
 import { installRuntime } from '../../src/temporal/worker.ts'
 import { chromium, skipWithout, type Available } from '../support/server-programs.ts'
+import { startWorker } from '../support/workflow-world.ts'
 import { XSS_PAYLOADS } from '../support/xss-payloads.ts'
 import { accessibilityFaults, expectUsableByFinger, launch, phoneOf, picture } from './browser-world.ts'
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
@@ -47,6 +46,7 @@ remedies:
           table: things
           where: { id: "\${{ thing.id }}", state: bad }
           set: { state: good }
+    limits: { maxTargets: 20 }
     approval: { by: [oncall], within: 15m }
     verify:
       again: [bad]
@@ -60,7 +60,7 @@ escalate: { to: [platform], message: "\${{ size(bad.rows) }} things are bad" }
 let program: Available
 let browser: Browser
 let world: HttpWorld
-let worker: EngineWorker
+let worker: Awaited<ReturnType<typeof startWorker>>
 let things: pg.Pool
 let database: string
 beforeAll(async () => {
@@ -81,7 +81,9 @@ beforeAll(async () => {
     connections: '  things: { kind: postgres, read: "${THINGS}", write: "${THINGS}", ledger: target }\n',
     config: 'environment: production\npages: { colour: red }\n',
   })
-  worker = await runWorker(new Current(world.engine), ['diagnose', 'remediate'], () => {})
+  const { problems } = world.engine.files
+  if (problems.length > 0) throw new Error(problems.join('\n'))
+  worker = await startWorker(world.engine)
 }, 400_000)
 afterAll(async () => {
   await browser?.close()
@@ -201,28 +203,32 @@ test(`${XSS_PAYLOADS.length} payloads in rows, targets and labels of alerts stay
     '/runbooks/bad-things',
   ]
   for (const address of pages) {
-    await page.goto(address)
+    const answer = await page.goto(address)
     await page.evaluate('document.querySelectorAll("details").forEach((one) => (one.open = true))')
     expect([address, await foreignElements(page)]).toEqual([address, []])
-    expect((await page.content()).length, address).toBeLessThan(160_000)
+    expect((await answer!.text()).length, address).toBeLessThan(100_000)
     await expectUsableByFinger(page)
   }
   expect(await page.goto(path).then(() => page.getByText('onerror=alert(1)').count())).toBeGreaterThan(0)
-  const exported = await world.call('GET', `/v1${path}`)
-  expect(exported.status).toBe(200)
   await page.goto(`${path}/review`)
   const download = page.waitForEvent('download')
   await page.getByRole('link', { name: 'Export as HTML' }).click()
   const file = await readFile(await (await download).path(), 'utf8')
   // The file is opened as a person opens it: without the headers with which the server protects its pages.
+  await page.goto('about:blank')
   await page.setContent(file)
   expect(await foreignElements(page)).toEqual([])
   expect(faults).toEqual([])
 }, 180_000)
 
 test('texts from right to left and very long texts neither widen a page nor change the direction of what is around them', async () => {
-  const names = ['שלום עולם', 'مرحبا بالعالم', `${'x'.repeat(900)}`, `\u202Etxt.exe`]
-  await addThings('odd', names, 'עברית ' + 'y'.repeat(3_000))
+  const names = [
+    '\u05e9\u05dc\u05d5\u05dd \u05e2\u05d5\u05dc\u05dd',
+    '\u0645\u0631\u062d\u0628\u0627 \u0628\u0627\u0644\u0639\u0627\u0644\u0645',
+    `${'x'.repeat(900)}`,
+    `\u202Etxt.exe`,
+  ]
+  await addThings('odd', names, '\u05e2\u05d1\u05e8\u05d9\u05ea ' + 'y'.repeat(3_000))
   const { page, faults } = await phoneOf(browser, world, 'operator')
   const id = await openWithForm(page, 'odd')
   for (const address of [`/incidents/${id}`, `/incidents/${id}/review`]) {
@@ -230,7 +236,7 @@ test('texts from right to left and very long texts neither widen a page nor chan
     await page.evaluate('document.querySelectorAll("details").forEach((one) => (one.open = true))')
     await expectUsableByFinger(page)
     expect(await page.content()).not.toContain('\u202E')
-    expect(await page.locator('bdi', { hasText: 'שלום' }).count(), address).toBeGreaterThan(0)
+    expect(await page.locator('bdi', { hasText: '\u05e9\u05dc\u05d5\u05dd' }).count(), address).toBeGreaterThan(0)
   }
   expect(faults).toEqual([])
 }, 120_000)

@@ -110,7 +110,7 @@ test('a step that was done by hand is reported with the answers to its questions
   expect((await operator.post(`/incidents/${id}/done`, done)).status).toBe(303)
   const without = await operator.post(`/incidents/${id}/done`, { action: '0-manual', target: 'b', done: 'no' })
   expect(without.status).toBe(400)
-  expect(without.text).toContain('say why the step was not done')
+  expect(without.text).toContain('write why the step was not done')
   const reason = { action: '0-manual', target: 'b', done: 'no', comment: 'no access' }
   expect((await operator.post(`/incidents/${id}/done`, reason)).status).toBe(303)
   const { effects, manualSteps } = await show(id).then(({ rounds, manualSteps: left }) => ({

@@ -196,12 +196,13 @@ async function assemble(
 }
 
 /** Like src/temporal/worker.ts, with activities that a test can change. */
-async function startWorker(
+export async function startWorker(
   engine: Engine,
-  workflowBundle: WorkflowBundleOption,
+  workflowBundle: WorkflowBundleOption = BUILT_BUNDLE,
   change?: Partial<ActivityDependencies>,
 ) {
   const dependencies = { ...activityDependencies(engine), ...change }
+  const { taskQueue } = engine.config.temporal
   const connection = await NativeConnection.connect(engine.temporal.options)
   const common = {
     connection,
@@ -214,13 +215,13 @@ async function startWorker(
     await Worker.create({
       ...common,
       ...WORKFLOW_WORKER,
-      taskQueue: diagnoseQueue(TASK_QUEUE),
+      taskQueue: diagnoseQueue(taskQueue),
       workflowBundle,
       activities: createDiagnoseActivities(dependencies),
     }),
     await Worker.create({
       ...common,
-      taskQueue: remediateQueue(TASK_QUEUE),
+      taskQueue: remediateQueue(taskQueue),
       activities: createRemediateActivities(dependencies),
     }),
   ]

@@ -144,7 +144,7 @@ export const incidentView = z
       }),
     ),
     rounds: z.array(roundView),
-    /** The incidents that follow this one: retries, undos and handoffs; at most 20. */
+    /** The incidents that follow this one: retries, handoffs, and those that undo it; at most 20. */
     children: z.array(
       z.object({
         id: z.string(),
