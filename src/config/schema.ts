@@ -130,7 +130,8 @@ const pages = z.strictObject({
       'How long a person stays signed in to the pages. A session also ends when the person signs out, is removed from `people`, or gets another token.',
     ),
   temporalUi: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https address such as https://temporal.example.com' })
+    .string()
+    .regex(/^https?:\/\/[^\s/]+/, 'must be an http or https address such as https://temporal.example.com')
     .optional()
     .describe(
       "The address of Temporal's web UI. If it is set, the page of an incident links to the incident's workflow.",
