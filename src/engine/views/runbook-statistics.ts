@@ -16,7 +16,10 @@ interface Row {
   closedAt: Date | null
 }
 
-/** How the latest incidents of each type ended, and how long they took; a type without incidents has the count 0. */
+/**
+ * How the latest incidents of each type ended, and how long they took; a type without incidents has the count 0. The order is that of the
+ * index of types and times: by number, PostgreSQL reads all incidents to find those of a rare type.
+ */
 export async function runbookStatistics(db: Queryable, types: string[]): Promise<Map<string, RunbookStatistics>> {
   const found = new Map<string, RunbookStatistics>()
   for (let from = 0; from < types.length; from += MAX_TYPES) {
@@ -25,7 +28,7 @@ export async function runbookStatistics(db: Queryable, types: string[]): Promise
       `SELECT t.type, i.outcome, i.opened_at AS "openedAt", i.acknowledged_at AS "acknowledgedAt", i.closed_at AS "closedAt"
        FROM unnest($1::text[]) AS t (type) CROSS JOIN LATERAL (
          SELECT outcome, opened_at, acknowledged_at, closed_at FROM runbook.incidents
-         WHERE type = t.type ORDER BY number DESC LIMIT $2) i`,
+         WHERE type = t.type ORDER BY opened_at DESC LIMIT $2) i`,
       [some, COUNTED_INCIDENTS],
     )
     for (const type of some) found.set(type, statisticsOf(rows.rows.filter((row) => row.type === type)))
