@@ -48,7 +48,7 @@ async function withObstacle(
 ): Promise<ActionPreview> {
   const shown = await preview(parameters, context)
   if (shown.warning !== undefined) return shown
-  const obstacle = await writeObstacle(implementation, parameters, context.targets, context.obstacles)
+  const obstacle = await writeObstacle(implementation, parameters, context.targets, context.obstacles, shown)
   return obstacle === undefined ? shown : { ...shown, warning: obstacle }
 }
 

@@ -12,7 +12,7 @@ import { withFittingLists } from '../../src/targets/list-values.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 import { capRows } from '../limit-result.ts'
 import { displayUpdate } from './display-sql.ts'
-import { readRows, tryToParse, type FoundRows } from './read-rows.ts'
+import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
 import { guard, parameterOf, quoted, type Declaration, type WrittenUpdate } from './guarded-update.ts'
 
 /** What an update would change: the rows as they are, and the new values as the server would store them. */
@@ -33,6 +33,7 @@ export async function describeUpdate(
     const exact = await exactColumns(client, compared, found, rows)
     const incomparable = columns.filter((column) => !compared.includes(column))
     return {
+      ...(await shownSchemas(client, write.needs)),
       rows,
       count: found.count,
       exact,

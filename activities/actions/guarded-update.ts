@@ -1,3 +1,4 @@
+import { defined } from '../../src/core/defined.ts'
 import { RunbookError } from '../../src/core/errors.ts'
 import { isJsonObject, type Json, type JsonObject } from '../../src/core/json.ts'
 import { grantsOfAction } from '../../src/core/needed-grants.ts'
@@ -68,6 +69,7 @@ export function guardedWrite(parameters: JsonObject, approved?: ActionPreview): 
     written,
     observe: counting(table, { ...where, ...set }),
     what: table,
+    ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.update', parameters),
   }
 }

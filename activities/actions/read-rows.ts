@@ -3,11 +3,14 @@ import { RunbookError } from '../../src/core/errors.ts'
 import { MAX_RESULT_BYTES } from '../../src/core/evidence.ts'
 import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import type { ColumnGrant } from '../../src/core/needed-grants.ts'
+import type { ActionPreview } from '../../src/core/proposal.ts'
 import { extendedQuery } from '../../src/effects/extended-query.ts'
 import type { Statement } from '../../src/effects/action-implementation.ts'
 import { parameterTypes, withFittingLists } from '../../src/targets/list-values.ts'
 import { limitBytes, type ByteLimit } from '../../src/targets/limit-bytes.ts'
 import { withPostgres } from '../../src/targets/open-postgres.ts'
+import { schemasOf } from '../../src/targets/table-schemas.ts'
 import { readEveryRow } from '../../src/targets/row-security.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 
@@ -84,4 +87,13 @@ function counting({ text, values, texts = [] }: Statement & { texts?: string[] }
   // oxlint-disable-next-line runbook/sql-text -- a statement; its values are separate parameters
   const rows = `SELECT to_jsonb(found)::text AS row, ARRAY[${columns}]::text[] AS texts, count(*) OVER () AS count FROM (\n${text}\n) AS found LIMIT ${MAX_SHOWN_ROWS}`
   return { text: rows, values }
+}
+
+/** The schemas of the tables that an action changes, as a part of its preview; empty if the runbook names all schemas. */
+export async function shownSchemas(client: PoolClient, needs: ColumnGrant[]): Promise<Pick<ActionPreview, 'schemas'>> {
+  const schemas = await schemasOf(
+    client,
+    needs.map(({ table }) => table),
+  )
+  return Object.keys(schemas).length > 0 ? { schemas } : {}
 }

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../src/core/json.ts'
+import { defined } from '../../src/core/defined.ts'
 import { grantsOfAction } from '../../src/core/needed-grants.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite } from '../../src/effects/action-implementation.ts'
@@ -7,7 +8,7 @@ import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
 import { uncountedWrites } from '../../src/language/compile/sql.ts'
 import { previewWith, type Action } from './action.ts'
 import { capRows } from '../limit-result.ts'
-import { readRows, tryToParse, type FoundRows } from './read-rows.ts'
+import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
 import { displaySql, withUsedValues } from './display-sql.ts'
 
 export const sqlExecuteAction: Action = {
@@ -21,19 +22,24 @@ export const sqlExecuteAction: Action = {
       const { preview } = parameters
       const select = typeof preview === 'string' ? withUsedValues(preview, params) : undefined
       return readRows(target, select, async (client, found) => {
-        await tryToParse(client, declaredWrite(parameters).update)
-        return select ? describe(parameters, params, found, target.redact) : { undo: undoOf(parameters, params) }
+        const { update, needs } = declaredWrite(parameters)
+        await tryToParse(client, update)
+        const schemas = await shownSchemas(client, needs)
+        return select
+          ? { ...schemas, ...(await describe(parameters, params, found, target.redact)) }
+          : { ...schemas, undo: undoOf(parameters, params) }
       })
     })
   },
 }
 
-function declaredWrite(parameters: JsonObject): GuardedWrite {
+function declaredWrite(parameters: JsonObject, approved?: ActionPreview): GuardedWrite {
   return {
     connection: textParameter(parameters, 'connection'),
     rows: wholeParameter(parameters, 'rows', 1),
     update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
     what: changedTables(recordParameter(parameters, 'tables')) + uncounted(textParameter(parameters, 'sql')),
+    ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.execute', parameters),
   }
 }

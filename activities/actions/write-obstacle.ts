@@ -3,7 +3,9 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionImplementation, GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { missingCommands, missingGrants, missingInLedger, refusesStatement } from '../../src/effects/missing-rights.ts'
 import { beginReadOnly, withPostgres } from '../../src/targets/open-postgres.ts'
+import type { ActionPreview } from '../../src/core/proposal.ts'
 import { hiddenFromWrite } from '../../src/targets/row-security-writes.ts'
+import { otherTables } from '../../src/targets/table-schemas.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
 const TIMEOUT_MS = 3_000
@@ -20,6 +22,7 @@ export async function writeObstacle(
   parameters: JsonObject,
   targets: Targets,
   known: KnownObstacles = new Map(),
+  shown?: ActionPreview,
 ): Promise<string | undefined> {
   const once = (key: string[], read: () => Promise<string | undefined>) => {
     const id = JSON.stringify(key)
@@ -29,7 +32,7 @@ export async function writeObstacle(
   }
   try {
     if (implementation.protocol === 'sql') {
-      const write = implementation.write(parameters)
+      const write = implementation.write(parameters, shown)
       return await once([write.connection, write.update.text], () => postgresObstacle(targets, write))
     }
     if (implementation.protocol === 'script') {
@@ -44,18 +47,20 @@ export async function writeObstacle(
 
 async function postgresObstacle(
   targets: Targets,
-  { connection, update, needs }: GuardedWrite,
+  { connection, update, needs, schemas }: GuardedWrite,
 ): Promise<string | undefined> {
   const target = await targets.postgres(connection, 'write')
   return withPostgres(target, async (client) => {
     await client.query(beginReadOnly(TIMEOUT_MS).join('; '))
     const { rows } = await client.query<{ replica: boolean }>('SELECT pg_is_in_recovery() AS replica')
+    const others = await otherTables(client, schemas)
     const hidden = await hiddenFromWrite(client, { update, needs })
     const inLedger = target.ledger === 'target' ? await missingInLedger(client) : []
     const refusal = await refusesStatement(client, update)
     const missing = refusal === undefined ? [] : await missingGrants(client, needs)
     await client.query('ROLLBACK')
     if (rows[0]?.replica) return ofReplica(target.address)
+    if (others !== undefined) return refusedNow(others)
     if (hidden.text !== '') return hidden.isCertain ? refusedNow(hidden.text) : `it may be refused: ${hidden.text}`
     if (refusal !== undefined) return missingRight([missing.join('; ') || refusal, ...inLedger], connection)
     return inLedger.length > 0 ? missingRight(inLedger, connection) : undefined

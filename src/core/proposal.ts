@@ -97,6 +97,8 @@ export interface ActionPreview {
    * be restored.
    */
   exact?: string[]
+  /** By name of a table without a schema, the schema of the table that was read. */
+  schemas?: Record<string, string>
   /** How many rows or jobs the action would change. */
   count?: number
   /** Whether the action can be undone, and how. */

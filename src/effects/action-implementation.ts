@@ -46,6 +46,8 @@ export interface GuardedWrite {
    * cannot be observed.
    */
   observe?: Statement
+  /** By name of a table without a schema, the schema that the gate showed. Absent: the gate showed none. */
+  schemas?: Record<string, string>
   /** What is changed, such as `runs`; shown in messages. */
   what: string
   /** The rights on tables that the statement needs. */

@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.ts'
 import { columnsOf, isMovingTime, type Column } from '../targets/column-types.ts'
 import { withFittingLists } from '../targets/list-values.ts'
 import { hiddenFromWrite } from '../targets/row-security-writes.ts'
+import { otherTables } from '../targets/table-schemas.ts'
 import type { GuardedWrite, Statement, WrittenColumns } from './action-implementation.ts'
 import { boundedBy, isPast } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
@@ -22,6 +23,8 @@ export async function runGuardedWrite(
   redact: readonly string[],
 ): Promise<Written> {
   const { what, rows, written } = write
+  const others = await otherTables(client, write.schemas)
+  if (others !== undefined) return { refused: `${what}: ${others}` }
   const bounded = boundedBy(deadline, write)
   const checked = written ? await withChecks(client, bounded, written) : { statement: bounded, columns: [] }
   const result = await client.query<Returned>(extendedQuery(await withFittingLists(client, checked.statement)))

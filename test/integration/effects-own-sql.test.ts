@@ -181,6 +181,7 @@ describe('its preview', () => {
       summary: `INSERT INTO outbox (run_id, kind) SELECT r.id, 'it''s' FROM runs r WHERE r.id = 'seen' AND r.status = 'RUNNING'`,
       rows: [{ before: { id: 'seen', status: 'RUNNING' }, after: { status: 'QUEUED' } }],
       count: 1,
+      schemas: { outbox: 'public', runs: 'public' },
       undo: `DELETE FROM outbox WHERE run_id = 'seen' AND kind = 'it''s' AND taken_at IS NULL`,
     })
     expect(await outbox()).toEqual([])
@@ -225,6 +226,7 @@ describe('its preview', () => {
     const { preview: _, undo, ...rest } = enqueue('back')
     expect(await preview({ ...rest, sql: undo! })).toEqual({
       summary: `DELETE FROM outbox WHERE run_id = 'back' AND kind = 'it''s' AND taken_at IS NULL`,
+      schemas: { outbox: 'public', runs: 'public' },
       undo: 'none: the runbook has no undo statement',
     })
   })

@@ -14,6 +14,7 @@ const action = z.object({
     summary: z.string(),
     rows: z.array(z.object({ before: jsonObject, after: jsonObject })).optional(),
     exact: z.array(z.string()).optional(),
+    schemas: z.record(z.string(), z.string()).optional(),
     count: z.number().optional(),
     undo: z.string().optional(),
     guarantee: z.string().optional(),
