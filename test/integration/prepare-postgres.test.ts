@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { resolveSecret } from '../../src/config/secret.ts'
+import { doctorConnections } from '../../src/engine/setup/doctor-connections.ts'
 import { prepareConnection } from '../../src/engine/setup/prepare-connection.ts'
 import type { Preparation } from '../../src/engine/setup/postgres-roles.ts'
 import { limitTemporaryFiles } from '../../src/engine/setup/temporary-files.ts'
@@ -295,6 +296,22 @@ test('preparing again keeps working passwords and revokes rights that are not de
   expect(await refusal(prepared.env.MAESTRO_WRITE!, ['DELETE FROM runs'])).toMatch(/^42501 /)
   expect(await refusal(prepared.env.MAESTRO_READ!, readWrite("UPDATE runs SET owner = 'x'"))).toMatch(/^42501 /)
   expect(await refusal(prepared.env.MAESTRO_READ!, readWrite('DELETE FROM runs'))).toMatch(/^42501 /)
+})
+
+test('tables that the read role may not read are named, by prepare and by doctor', async () => {
+  await asRole(adminUrl, (client) =>
+    client.query(
+      'CREATE SCHEMA billing; CREATE TABLE billing.invoices (id int); CREATE VIEW billing.open AS SELECT 1 AS id',
+    ),
+  )
+  const read = resolveSecret('${MAESTRO_READ}', 'test', prepared.env)
+  const connection = { kind: 'postgres' as const, read, ledger: 'target' as const, redact: [] }
+  const doctor = async () => (await doctorConnections({ connections: { db: connection } }))[0]?.detail
+  expect((await prepare(prepared.env)).warnings.join()).toContain('may not read 2 tables of schema billing: checks')
+  expect(await doctor()).toContain('the read login may not read 2 tables of schema billing, so checks of them fail')
+  const both = await prepare(prepared.env, { ...allow, schemas: ['public', 'billing'] })
+  expect(both.warnings.join()).not.toContain('may not read')
+  expect(await doctor()).not.toContain('may not read')
 })
 
 test('a missing table is named, and no role is left behind', async () => {

@@ -4,6 +4,7 @@ import type { ColumnGrant } from '../../core/needed-grants.ts'
 import { missingCommands, missingGrants, missingInLedger } from '../../effects/missing-rights.ts'
 import { explainRedis } from '../../targets/explain-redis.ts'
 import { beginReadOnly, withPostgres } from '../../targets/open-postgres.ts'
+import { hiddenTables } from '../../targets/hidden-tables.ts'
 import { hiddenFromWrite } from '../../targets/row-security-writes.ts'
 import { securedTables, tableList } from '../../targets/row-security.ts'
 import type { Access, BullmqTarget, RedisTarget, Targets } from '../../targets/targets.ts'
@@ -61,6 +62,11 @@ export async function postgresLimitations(
     found.push({
       detail: `row-level security hides rows of ${read.hidden} from the read login, so checks of these tables fail`,
       fix: 'create a policy FOR SELECT TO the role of the read login USING (true) on each of these tables',
+    })
+  if (read.unread !== undefined)
+    found.push({
+      detail: `the read login may not read ${read.unread}, so checks of them fail`,
+      fix: `if runbooks need them: "runbook connection prepare ${name} --schema <schema>", with one --schema for each schema that may be read`,
     })
   if (read.fileLimit === undefined)
     found.push({
@@ -139,11 +145,13 @@ async function readState(targets: Targets, name: string, access: Access) {
               date_trunc('second', clock_timestamp() - pg_last_xact_replay_timestamp())::text AS lag`,
     )
     const hidden = tableList((await securedTables(client)).filter(({ showsAll }) => !showsAll))
+    const unread = await hiddenTables(client)
     const fileLimit = await temporaryFileLimit(client)
     const limits = (await client.query<PostgresLimits>(POSTGRES_LIMITS)).rows[0]!
     const state = {
       ...rows[0]!,
       hidden,
+      unread,
       fileLimit,
       limits,
       hiddenFromWrite: access === 'write' ? await hiddenFromWrite(client) : { text: '', isCertain: true },

@@ -1,10 +1,15 @@
 import type pg from 'pg'
+import { hiddenTables } from '../../targets/hidden-tables.ts'
 import { hiddenFromWrite } from '../../targets/row-security-writes.ts'
 import { securedTables, tableList } from '../../targets/row-security.ts'
 
 /** Warnings about the prepared roles: row-level security hides rows from them, or functions give them rights that nobody granted. */
 export async function postgresWarnings(client: pg.Client, diagnose: string, remediate?: string): Promise<string[]> {
-  const found = [await definers(client, diagnose), await asRole(client, diagnose, () => hiddenRows(client, diagnose))]
+  const found = [
+    await definers(client, diagnose),
+    await asRole(client, diagnose, () => hiddenRows(client, diagnose)),
+    await asRole(client, diagnose, () => unreadTables(client, diagnose)),
+  ]
   if (remediate)
     found.push(
       await asRole(client, remediate, async () => {
@@ -40,6 +45,13 @@ async function definers(client: pg.Client, role: string): Promise<string | undef
   const names = found.rows.map((row) => row.signature).join(', ')
   if (names === '') return undefined
   return `${role} may call functions that run with their owner's rights: ${names}. Run REVOKE EXECUTE … FROM PUBLIC for those that write.`
+}
+
+/** A warning about tables of schemas that were not given, and of tables that were created later by another role. */
+async function unreadTables(client: pg.Client, role: string): Promise<string | undefined> {
+  const unread = await hiddenTables(client)
+  if (unread === undefined) return undefined
+  return `${role} may not read ${unread}: checks of them fail. If runbooks need them, run this command again with one --schema for each schema.`
 }
 
 /**
