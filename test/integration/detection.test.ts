@@ -192,7 +192,7 @@ describe('a gate whose symptom is gone is voided, and its incident ends as clear
     await world.atGate(id)
     expect((await sample('gates')).did).toBe(`${id} is open`)
     await mend('gates')
-    expect((await sample('gates')).did).toBe(`the symptom is gone; voided ${id}.r1`)
+    expect((await sample('gates')).did).toBe(`symptom gone; voided ${id}.r1`)
     const closed = await world.closed(id)
     expect(closed).toMatchObject({ outcome: 'cleared', reason: 'the symptom is gone. Nothing was applied' })
     expect(closed.rounds[0]!.gate).toMatchObject({ state: 'voided', why: 'a sample showed that the symptom is gone' })
