@@ -47,8 +47,8 @@ export async function apply(
       if (mayHaveWaited) await endOutages(database, gate.incident, true)
       return done
     } catch (error) {
-      // This error means that the permit waits for the end of a freeze or for a lease. The permit is requested after
-      // the connection is opened, so the system answers.
+      // This error means that the permit waits for the end of a freeze or for a lease. The permit is requested after the connection was
+      // opened, so the system is not down.
       if (mayHaveWaited && isRunbookError(error, 'RUNBOOK_CONFLICT')) await endOutages(database, gate.incident, true)
       throw error
     }
@@ -69,7 +69,7 @@ export async function apply(
   return { effect: answer.effect }
 }
 
-/** The rules of the moment when the permit is requested, and not of the moment when the activity began. */
+/** The rules that are valid when the permit is requested, which may differ from the rules when the activity began. */
 function permitRules(dependencies: ActivityDependencies): PermitRules {
   const rules = dependencies.rulesNow?.() ?? dependencies
   return { ...rules, isAutoApproved: (action) => isAutoApproved(rules, action) }

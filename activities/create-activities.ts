@@ -58,8 +58,8 @@ export interface RemediateActivities {
 }
 
 /**
- * Each activity works only for the workflow run that the engine started for the incident, and only for what follows
- * from the incident's own plan and the evidence that the engine stored: its arguments are not trusted but compared with
+ * Creates the activities. Each activity works only for the workflow run that the engine started for the incident, and does only what
+ * follows from the incident's plan and the evidence that the engine stored. The arguments of a call are not trusted; they are compared with
  * these. Only tests pass another `caller`.
  */
 export function createDiagnoseActivities(
@@ -109,7 +109,7 @@ export function createDiagnoseActivities(
       const { outcome, reason } = await closeIncident(database, { incident, ...closing, ...unsettled })
       return { outcome, reason }
     },
-    // It belongs to no incident. A sample that a person starts by hand counts only once per interval.
+    // This activity belongs to no incident. Samples that people start by hand count only once per interval.
     detect: (request) => withHeartbeat({}, () => dependencies.detect(request)),
   })
 }
@@ -131,7 +131,9 @@ export function createRemediateActivities(
 /** A third of the heartbeat timeout in workflows/incident.ts. */
 const HEARTBEAT_INTERVAL_MS = 5_000
 
-/** Sends heartbeats while `work` runs, so that Temporal can distinguish long work from a dead worker. Local activities have none. */
+/**
+ * Sends heartbeats while `work` runs, so that Temporal can distinguish long work from a dead worker. Local activities have no heartbeats.
+ */
 async function withHeartbeat<T>(details: object, work: () => Promise<T>): Promise<T> {
   if (activityInfo().isLocal) return work()
   heartbeat(details)
@@ -171,7 +173,10 @@ function failureOf(error: RunbookError): ApplicationFailure {
   })
 }
 
-/** Maps our errors to Temporal failures. Only the message is passed on: an error's cause could hold data that must not be stored. */
+/**
+ * Converts the engine's errors to Temporal failures. Only the message is passed on, because the cause of an error may hold data that must
+ * not be stored.
+ */
 function mapFailures<T extends object>(activities: T): T {
   const mapped = Object.entries(activities).map(([name, run]) => {
     const wrapped = async (...args: unknown[]) => {

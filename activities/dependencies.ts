@@ -5,7 +5,7 @@ import type { Keyring } from '../src/gate/keyring.ts'
 import type { Database } from '../src/history/database.ts'
 import type { Targets } from '../src/targets/targets.ts'
 
-/** The part of the configuration that decides whether an action may be applied. */
+/** The part of the configuration that determines whether an action may be applied. */
 export interface ApprovalRules extends Deciders {
   keyring: Keyring
   /** Kinds and connections for which `approval: auto` is permitted. */
@@ -13,20 +13,20 @@ export interface ApprovalRules extends Deciders {
   requesterMayApprove: boolean
 }
 
-/** What the worker process provides to the activities: the configuration of the moment when the activity began. */
+/** What the worker process provides to the activities: the configuration at the moment when the activity began. */
 export interface ActivityDependencies extends ApprovalRules {
   database: Database
   targets: Targets
   /**
-   * Returns the rules of the configuration that the process has now. An action may wait for a minute for a connection, and a person who
-   * was removed meanwhile must not count when the permit is granted. Absent: the rules never change.
+   * Returns the rules of the configuration that the process has now. An action may wait for a minute for a connection, and a person who was
+   * removed in the meantime must not count when the permit is granted. If absent, the rules never change.
    */
   rulesNow?(): ApprovalRules
   /** How long an incident waits for a connection that is down. Default: ten minutes. */
   waitWhileDownMs?: number
   /** Notifies a channel. Returns the result as text; null if no such channel is configured. Throws if the message was not delivered. */
   notify(channel: string, message: string): Promise<string | null>
-  /** Samples a symptom and acts on what it finds. */
+  /** Samples a symptom and acts on the result. */
   detect(request: DetectRequest): Promise<DetectAnswer>
   /** Why nobody can be notified through this group or channel; undefined if somebody can. */
   whyUnreachable(name: string): string | undefined

@@ -3,8 +3,8 @@ import type { Escalation } from '../src/interpreter/host.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /**
- * Records that people are to be notified. The messages are derived from the event and sent by any worker
- * (src/engine/messages), so an incident never waits for a channel.
+ * Records that people are to be notified. The messages are derived from the event, and any worker can send them (src/engine/messages), so
+ * an incident never waits for a channel.
  */
 export async function escalate(
   { database, whyUnreachable }: Pick<ActivityDependencies, 'database' | 'whyUnreachable'>,

@@ -8,12 +8,12 @@ import { mayBeInResult } from './size-of-input.ts'
 
 const REDACTED = '[redacted]'
 const MAX_TEXT_LENGTH = 2_000
-/** Stored instead of a body in which fields cannot be redacted, because it was cut or is not JSON. */
+/** The text that is stored instead of a body in which fields cannot be redacted, because it was cut or is not JSON. */
 export const BODY_NOT_KEPT = '[redacted: fields are known only in a whole JSON body]'
 
 /**
- * A check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Sets `truncated` if something was cut. Throws RunbookError
- * `RUNBOOK_CHECK_FAILED` if the result cannot be made small enough. Rows that may be large need `capRows`.
+ * Returns a check's result as it may be stored: cleaned, at most 500 rows and 64 kB. Sets `truncated` if something was cut. Throws
+ * RunbookError `RUNBOOK_CHECK_FAILED` if the result cannot be made small enough. Rows that may be large need `capRows`.
  */
 export function capResult(result: JsonObject, redact: readonly string[] = []): JsonObject {
   const hidden = namesIn(redact)
@@ -37,12 +37,12 @@ function tooLarge(size: string): RunbookError {
   return new RunbookError('RUNBOOK_CHECK_FAILED', message)
 }
 
-/** Cleaning, shortening and measuring a row takes about as long as parsing a text that is this many times as long. */
+/** Cleaning, shortening and measuring a row takes about as long as parsing a text that is longer by this factor. */
 const COST_OF_ROW = 4
 
 /**
- * Like `capResult`, for rows that may be large. It takes the rows one by one, gives other work its turn in between,
- * and stops when the result is full. So the rows are not all in memory at once, and the event loop is not blocked.
+ * Like `capResult`, for rows that may be large. It processes the rows one by one, lets other work run in between, and stops when the result
+ * is full. So the rows are not all in memory at once, and the event loop is not blocked.
  */
 export async function capRows(
   rows: Iterable<JsonObject>,
@@ -92,14 +92,14 @@ function bytes(value: Json): number {
   return Buffer.byteLength(JSON.stringify(value))
 }
 
-/** As many of the first rows as fit into `room` bytes. */
+/** The first rows, as many as fit into `room` bytes. */
 function rowsThatFit(rows: Json[], room: number): Json[] {
   let left = room
   const end = rows.findIndex((row) => (left -= bytes(row) + 1) < 0)
   return end < 0 ? rows : rows.slice(0, end)
 }
 
-/** Of a text, only the first `maxLength` characters are cleaned and kept. */
+/** Cleans and keeps only the first `maxLength` characters of a text. */
 function clean(value: Json, hidden: Set<string>, maxLength = Infinity): Json {
   if (typeof value === 'string') return toStorable(scrubSecrets(value.slice(0, maxLength)))
   if (typeof value !== 'object' || value === null) return value

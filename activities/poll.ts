@@ -17,14 +17,14 @@ export interface PollClock {
   sleep(ms: number): Promise<void>
 }
 
-/** What the activity's heartbeat keeps over a crash. */
+/** The data in the activity's heartbeat, which is kept if the worker crashes. */
 export interface PollTimes {
   /**
    * When the polling began, in milliseconds by the clock of the engine's database, because the next attempt may run on another machine.
-   * Absent: it has not begun.
+   * Absent if the polling has not begun.
    */
   startedAt?: number
-  /** For how long it waited for connections since. */
+  /** How long the polling has waited for connections since it began. */
   waitedMs: number
 }
 
@@ -32,8 +32,8 @@ export interface PollTimes {
 const TRY_AGAIN_MS = 2_000
 
 /**
- * Polls inside one activity, so that waiting for minutes adds no events to the workflow's history. The last sample is
- * stored as evidence. While a connection is down nothing is sampled, and the time does not count towards `within`.
+ * Polls inside one activity, so that a wait of minutes adds no events to the workflow's history. The last sample is stored as evidence.
+ * While a connection is down, no samples are taken, and this time does not count towards `within`.
  */
 export async function poll(
   dependencies: ActivityDependencies,
@@ -65,13 +65,13 @@ export async function poll(
   if (clock.times.waitedMs === 0) return answer
   return {
     ...answer,
-    detail: `${answer.detail}, without the ${humanDuration(clock.times.waitedMs)} in which a connection was down`,
+    detail: `${answer.detail}, not counting the ${humanDuration(clock.times.waitedMs)} in which a connection was down`,
   }
 }
 
 /**
- * Returns a function that tells how long the polling has lasted, without the waits. A machine's clock that is set while it runs, or that
- * differs from the clock of the machine before, changes nothing.
+ * Returns a function that returns how long the polling has lasted, without the waits. The result stays correct if the clock of the machine
+ * is changed, or differs from the clock of the machine of an earlier attempt.
  */
 async function stopwatch(database: Database, times: PollTimes): Promise<() => number> {
   const now = (await readNow(database)).getTime()
@@ -87,7 +87,7 @@ function samplerOf(
   { place }: PollRequest,
   clock: PollClock,
 ): { runChecks(requests: CheckRequest[]): Promise<Evidence[]>; wasInterrupted(): boolean } {
-  // An attempt before this one may have ended while it waited.
+  // An earlier attempt may have ended while it waited.
   let mayHaveWaited = clock.times.waitedMs > 0
   let interrupted = false
   return {

@@ -35,8 +35,8 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
       return error.preview
     }
     const problem = isRunbookError(error, 'RUNBOOK_CHECK_FAILED')
-      ? 'what it would change could not be read'
-      : 'it would be refused now'
+      ? 'the rows that the action would change could not be read'
+      : 'the action would be refused now'
     return { summary: `${kind} ${visibleText(parameters)}`, warning: `${problem}: ${messageOf(error)}` }
   }
 }
@@ -60,7 +60,7 @@ async function guaranteeOf(
 ): Promise<string | undefined> {
   switch (implementation.protocol) {
     case 'sql': {
-      // If the database cannot be reached, the preview has a warning already.
+      // If the database cannot be reached, the preview already has a warning.
       const target = await targets.postgres(String(parameters['connection']), 'read').catch(() => undefined)
       return target?.ledger === 'none' ? 'at most once, then observed: this database has no ledger' : undefined
     }

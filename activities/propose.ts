@@ -16,8 +16,8 @@ import { previewAction } from './preview-action.ts'
 import { throwWhileDown } from './wait-while-down.ts'
 
 /**
- * Turns a draft into the proposal: previews each action read-only, then digests and stores the proposal and opens its gate. A remedy
- * with `approval: auto` waits for a person if the configuration does not permit that, or if a rule of the policy matches.
+ * Turns a draft into a proposal: previews each action with read credentials, computes the digest, stores the proposal and opens its gate. A
+ * remedy with `approval: auto` waits for a person if the configuration does not permit `auto`, or if a rule of the policy matches.
  */
 export async function propose(
   dependencies: ActivityDependencies,
@@ -42,8 +42,8 @@ export async function propose(
       }),
     })),
   )
-  // A person must see what would change, so this waits for connections that are down. After the wait, the previews say
-  // what could not be read.
+  // A person must see what would change, so this activity waits for connections that are down. If they are still down after the wait, the
+  // previews say what could not be read.
   const place = { incident, stage: `r${draft.round}/proposal` }
   if (down.length > 0) await throwWhileDown(dependencies, place, down)
   else if (mayHaveWaited) await endOutages(database, incident, true)
@@ -85,7 +85,7 @@ export async function propose(
   return { opened: true, gate, proposalDigest, gateNow: await resolveGateRow(database, gate) }
 }
 
-/** The interpreter drops such targets; a draft that has one is refused before a person is asked to decide. */
+/** The interpreter drops targets of this kind. A draft that still has one is refused before a person is asked to decide. */
 function checkKeys(draft: ProposalDraft): void {
   for (const { key, lock } of draft.targets)
     for (const name of lock === undefined ? [key] : [key, lock]) {

@@ -10,13 +10,13 @@ import { expectRecheck } from './authority/expect-recheck.ts'
 import { expectVerdict } from './authority/expect-verdict.ts'
 import { refuse } from './authority/refuse.ts'
 
-/** Kinds of events that are recorded without a check, because they permit nothing and claim no success. */
+/** The kinds of events that are recorded without a comparison, because they permit nothing and claim no success. */
 const PLAIN: ReadonlySet<string> = new Set(['stopped', 'waiting', 'unexpected', 'again'])
 
 /**
- * Records an event that the interpreter reports. Each kind of event has its own place. A re-check and a verdict must
- * follow from the stored evidence. Returns when it was recorded (ISO 8601, by the engine's database). Throws
- * `RUNBOOK_BAD_INPUT` for an event of another form, and `RUNBOOK_REFUSED`.
+ * Records an event that the interpreter reports. Each kind of event has its own place. A re-check and a verdict must follow from the stored
+ * evidence. Returns the time at which the event was recorded (ISO 8601, by the engine's database). Throws `RUNBOOK_BAD_INPUT` for an event
+ * of another form, and `RUNBOOK_REFUSED`.
  */
 export async function recordFinding(
   database: Database,

@@ -10,7 +10,8 @@ import { transaction, type Database } from '../src/history/database.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
 /**
- * The gate's state. Tokens from signals go through the decide function first. A refused token changes nothing; its refusal is recorded.
+ * Returns the state of the gate. Tokens from signals are first passed to the decide function. A refused token changes nothing; its refusal
+ * is recorded.
  */
 export async function resolveGate(
   dependencies: ActivityDependencies,
@@ -21,7 +22,7 @@ export async function resolveGate(
   for (const token of tokens)
     await decideByToken({ ...dependencies, wakeWorkflow: async () => {} }, token).catch(async (error: unknown) => {
       if (!isRunbookError(error) || error.code === 'RUNBOOK_UNREACHABLE') throw error
-      // The decide function does not record tokens that it could not verify: the person named in such a token may not have sent it.
+      // The decide function does not record tokens that it could not verify, because the person named in such a token may not have sent it.
       if (UNVERIFIED.includes(error.code)) await recordUnverified(database, gate, token, error)
     })
   return resolveGateRow(database, gate)

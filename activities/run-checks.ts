@@ -17,8 +17,7 @@ import { cancelledBy, throwWhileDown, type WaitPlace } from './wait-while-down.t
  * Runs a wave of checks in parallel and stores each result at its place, in one transaction. Returns what is stored
  * there: if a wave ran twice after a crash, the first results count.
  *
- * While a connection is down, this throws before anything is stored, and the caller tries again. Only when the wait is
- * over is it stored as evidence that the system cannot be reached. `mayHaveWaited` says whether an earlier call may
+ * While a connection is down, this throws before anything is stored, and the caller tries again. After the end of the wait, the evidence says that the system cannot be reached. `mayHaveWaited` says whether an earlier call may
  * have thrown for this reason.
  */
 export async function runChecks(
@@ -31,8 +30,8 @@ export async function runChecks(
   const stages = requests.flatMap((request) => parseCheckPlace(request.place)?.stage ?? [])
   if (stages.some((stage) => stage.at === 'diagnose' && stage.look !== undefined))
     await throwIfCancelled(database, incident)
-  // A permit compares the time of a re-check's evidence with the clock of the engine's database. So the time is read
-  // from that clock, before anything is observed.
+  // A permit compares the time of a re-check's evidence with the clock of the engine's database. So the time is read from that clock before
+  // the checks run.
   const startedAt = stages.some(({ at }) => at === 'recheck')
     ? (await readNow(database)).toISOString()
     : new Date().toISOString()
@@ -50,7 +49,10 @@ export async function runChecks(
   return recordEvidence(database, incident, found, parameters, state)
 }
 
-/** Nothing else looks at the incident's row while a diagnosis repeats: a person who cancels it must not wait for its end. */
+/**
+ * Ends a repeated diagnosis if the incident was cancelled. No other step of the diagnosis reads the incident's row, and the person who
+ * cancels must not wait for the end of the diagnosis.
+ */
 async function throwIfCancelled(database: Database, incident: string): Promise<void> {
   const by = await cancelledBy(database, incident)
   if (by === undefined) return
@@ -59,7 +61,8 @@ async function throwIfCancelled(database: Database, incident: string): Promise<v
 
 function placeOf(incident: string, stage: CheckStage | undefined): WaitPlace {
   if (!stage) return { incident, stage: '' }
-  // The looks of one round share a wait: a connection that did not answer within the first wait is not waited for again.
+  // All runs of the diagnosis in one round share a wait: if a connection did not answer within the first wait, the engine does not wait for
+  // it again.
   const shared: CheckStage = stage.at === 'diagnose' ? { at: 'diagnose', round: stage.round } : stage
   const place = { incident, stage: formatStage(shared) }
   // At a re-check the approval waits too, so the wait ends when the approval is no longer valid.
@@ -73,7 +76,7 @@ export function withNote({ evidence, down }: Observation, note: string): Evidenc
   return { ...evidence, error, ref: digest(evidenceBody({ status: evidence.status, error })) }
 }
 
-/** Runs one check and stores nothing. A check that cannot run is a failed one. */
+/** Runs one check and stores nothing. If the check cannot run, its result is a failure. */
 export async function observeRequest(
   request: CheckRequest,
   targets: Targets,

@@ -3,9 +3,9 @@ import type { Json } from '../src/core/json.ts'
 
 /**
  * Whether a value may be in a result: `no` if it is too large even when each of its strings is shortened to `maxText` characters. `cut` if
- * it has a string that is longer than a result, of which only the beginning is needed. Fields named in `hidden`, in lower case, are
- * replaced, so their size does not matter. The answer takes a few milliseconds however large the value is, and cleaning a value that
- * is not too large takes some tens of milliseconds at most.
+ * it has a string that is longer than a result, so that only the beginning of the string is needed. Fields named in `hidden` (in lower
+ * case) are replaced, so their size does not matter. This function takes a few milliseconds even for a very large value, and cleaning a
+ * value that is not too large takes some tens of milliseconds at most.
  */
 export function mayBeInResult(value: Json, maxText: number, hidden: ReadonlySet<string>): 'whole' | 'cut' | 'no' {
   let left = MAX_RESULT_BYTES
@@ -26,7 +26,7 @@ export function mayBeInResult(value: Json, maxText: number, hidden: ReadonlySet<
         if (!hidden.has(name.toLowerCase())) visit(one[name]!)
       }
     }
-    // The comma after each element.
+    // Counts the comma after each element.
     left -= 1
   }
   visit(value)

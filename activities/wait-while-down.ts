@@ -33,7 +33,7 @@ export interface WaitPlace {
  */
 export type WaitState = { waiting: string } | { over: string } | { ended: string } | { cancelled: string }
 
-/** Begins or continues the incident's wait for connections that are down. The wait is in the history and has an end. */
+/** Begins or continues the wait of an incident for connections that are down. The wait is recorded in the history and has a time limit. */
 export async function waitWhileDown(
   { database, waitWhileDownMs = DEFAULT_WAIT_MS }: Pick<ActivityDependencies, 'database' | 'waitWhileDownMs'>,
   place: WaitPlace,
@@ -49,8 +49,8 @@ export async function waitWhileDown(
   let isOver = false
   for (const connection of names) {
     const { why: said } = down.find((one) => one.connection === connection)!
-    // An error of a driver does not name the connection that broke.
-    const named = said.startsWith('connection ') ? said : `connection ${connection}: it broke: ${said}`
+    // The error of a driver does not name the connection that failed.
+    const named = said.startsWith('connection ') ? said : `connection ${connection} failed: ${said}`
     const why = cutText(toStorable(scrubSecrets(named)), MAX_WHY_LENGTH)
     const wait = { connection, why, stage, waitMs: waitWhileDownMs, ...limit }
     if ((await beginOutage(database, incident, wait)).isOver) isOver = true

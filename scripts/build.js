@@ -50,7 +50,7 @@ function isBuilt() {
 async function build(meanwhile) {
   const started = Date.now()
   console.error('building …')
-  // The fingerprint is taken before the compiler runs, so that a file that is edited meanwhile is built the next time.
+  // The fingerprint is taken before the compiler runs, so that a file that is edited during the build is built the next time.
   const sources = fingerprint(sourcesAndSettings())
   const bundled = fingerprint(BUNDLED.flatMap(filesBelow))
   const previous = readStamp()
@@ -71,7 +71,7 @@ async function build(meanwhile) {
 
 async function buildBundle() {
   if (!existsSync(join(root, BUNDLER))) return
-  // The bundler runs in another process, because its compiler would stay in the memory of this one.
+  // The bundler runs in another process, because its compiler would otherwise stay in the memory of this process.
   const call = `import(${JSON.stringify(pathToFileURL(join(root, BUNDLER)).href)}).then((module) => module.bundle())`
   const { code, output } = await run(process.execPath, ['--input-type=module', '--eval', call])
   if (code !== 0) throw new Error(`${output}\n\nThe workflow bundle could not be built.`)

@@ -1,8 +1,8 @@
 import { run } from './run.js'
 
 /**
- * Records the histories that test/unit/workflows/replay.test.ts replays, on an embedded stack: those that do not exist yet, or again
- * those whose names are given. They are described in test/support/history-cases.ts.
+ * Records, on an embedded stack, the histories that test/unit/workflows/replay.test.ts replays. Without arguments it records the histories
+ * that do not exist yet; with names, it records these again. The histories are described in test/support/history-cases.ts.
  */
 const names = process.argv.slice(2).join('|')
 const vitest = [

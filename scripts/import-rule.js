@@ -28,7 +28,8 @@ const packageOf = (specifier) =>
  */
 function refusal(file, specifier, typeOnly) {
   const from = entryOf(file)
-  if (from === undefined) return `${dirname(file)} is not in import-rules.json. Add it, with what it may import.`
+  if (from === undefined)
+    return `${dirname(file)} is not in import-rules.json. Add the folder with the folders that it may import.`
   const { imports, types = [], packages } = ENTRIES[from]
   if (!specifier.startsWith('.')) {
     const name = isBuiltin(specifier) ? 'node' : packageOf(specifier)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { root, run } from './run.js'
 
-/** Format, lint and spelling of the staged files only: a few seconds. `npm run check` does the rest. */
+/** Checks format, lint and spelling of the staged files only, which takes a few seconds. `npm run check` checks everything. */
 const bin = (path, ...args) => run(process.execPath, [join(root, 'node_modules', path), ...args])
 const staged = await run('git', ['diff', '--cached', '--name-only', '--diff-filter=d', '-z'])
 const files = staged.output.split('\0').filter(Boolean)

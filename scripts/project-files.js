@@ -13,7 +13,7 @@ const NOT_OURS = new Set(['.git', '.runbook', 'coverage', 'dist', 'node_modules'
 export async function projectFiles() {
   const { code, output } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
   if (code !== 0) return filesBelow(root)
-  // A file that was deleted and not yet committed is still listed.
+  // git still lists a file that was deleted if the deletion is not committed yet.
   return output.split('\0').filter((file) => file !== '' && existsSync(join(root, file)))
 }
 

@@ -43,5 +43,7 @@ async function replayIncident(id) {
     console.log(`${workflowId}: same steps, ${history.events.length} events`)
   }
   if (found === 0)
-    throw new Error(`Temporal at ${temporal.address} (namespace ${temporal.namespace}) has no workflow of it`)
+    throw new Error(
+      `Temporal at ${temporal.address} (namespace ${temporal.namespace}) has no workflow of this incident`,
+    )
 }

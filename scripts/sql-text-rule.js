@@ -48,7 +48,7 @@ function isSafeMapper(mapper, inside) {
   return mapper?.type === 'ArrowFunctionExpression' && inside(mapper)
 }
 
-/** A `const` of this file whose value is safe. */
+/** Whether this is a `const` of the file whose value is safe. */
 function isSafeConstant(name, scope, depth) {
   for (let at = scope; at; at = at.upper) {
     const variable = at.set?.get(name)

@@ -22,16 +22,19 @@ import { longestPollMs } from '../src/interpreter/poll.ts'
 import { runIncident } from '../src/interpreter/run-incident.ts'
 import { handleSignals } from './signals.ts'
 
-/** Beside the workflow of every incident, which is the default, the bundle has this one. */
+/** The bundle contains this workflow besides the default workflow, which is the workflow of every incident. */
 export { detect } from './detect.ts'
 
 /** Checks with at most this timeout run as a local activity: the history then has one marker instead of three events and a workflow task. */
 const MAX_LOCAL_CHECK_TIMEOUT_MS = 5_000
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5s' } as const
-/** A retried local activity keeps its workflow task open, which adds events to the history: after these tries a normal activity takes over. */
+/**
+ * How often a local activity is tried. A local activity that is retried keeps its workflow task open, which adds events to the history.
+ * After these tries a normal activity is used.
+ */
 const LOCAL_RETRY = { ...RETRY, maximumAttempts: 3 } as const
 
-/** Local activities, which record events and resolve gates. */
+/** The local activities. They record events and resolve gates. */
 const localActivities = proxyLocalActivities<DiagnoseActivities>({
   startToCloseTimeout: '10s',
   scheduleToCloseTimeout: '15s',
@@ -52,7 +55,7 @@ export default async function incident(plan: Plan, start: IncidentStart): Promis
   const host = workflowHost(plan, start)
   try {
     const { outcome, reason } = await runIncident(plan, start, host)
-    // The stored closing is returned, because the incident may have been closed before by the reconciler or a person.
+    // The stored closing is returned, because the reconciler or a person may have closed the incident earlier.
     return host.storedClosing() ?? { outcome, reason }
   } catch (error) {
     // Any other error would fail the workflow task, which Temporal retries forever, instead of the workflow.
@@ -101,7 +104,7 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     handOff: (type, inputs) => unwrapFailure(normal('30s', `hand off to ${type}`).handOff(id, type, inputs)),
     close: async (closing) => {
       closed = await localThenRemote('close', (activities) => activities.close(id, closing))
-      // An attribute that the namespace does not have would fail the workflow task again and again.
+      // A workflow task that sets an attribute which the namespace does not have would fail again and again.
       if ('RunbookIncidentType' in workflowInfo().searchAttributes)
         upsertSearchAttributes({ RunbookOutcome: [closed.outcome] })
     },
@@ -111,7 +114,9 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
     setStatus: (status) => {
       const dropped = signals.dropped()
       const note =
-        dropped > 0 ? `\n\n${dropped} decision signals were dropped: they held no signed token, or too many waited` : ''
+        dropped > 0
+          ? `\n\n${dropped} decision signals were dropped: they held no signed token, or too many signals were waiting`
+          : ''
       setCurrentDetails(`**${plan.title}**\n\n${status}${note}`)
     },
   }
@@ -119,8 +124,8 @@ function workflowHost(plan: Plan, start: IncidentStart): Host & { storedClosing(
 
 /**
  * Whether steps directly before or after a wait for a signal are normal activities. A local activity keeps its workflow task open. Temporal
- * fails a task during which a hundred signals arrive, and the SDK then stores results of local activities that a replay, which gets
- * the signals earlier, does not start: the incident would stand still for ever. Incidents that an older version started keep their steps.
+ * fails a task during which a hundred signals arrive, and the SDK then stores results of local activities that a replay, which gets the
+ * signals earlier, does not start, so that the incident would never continue. Incidents that an older version started keep their steps.
  */
 function avoidsLocal(): boolean {
   return patched('no-local-activities-next-to-signals')
@@ -205,7 +210,10 @@ function normal(startToCloseTimeout: number | '30s', summary: string) {
   return proxyActivities<DiagnoseActivities>({ startToCloseTimeout, retry: RETRY, summary })
 }
 
-/** For what a poll does besides sampling: recording, and waiting for a connection of this process. */
+/**
+ * The options of the activity for everything that a poll does besides sampling: recording events, and waiting for a connection of this
+ * process.
+ */
 const POLL_GRACE_MS = 60_000
 
 /** Without a heartbeat for this long, Temporal assumes that the worker is dead and retries the activity. */
@@ -224,8 +232,8 @@ function remediate(timeoutMs: number, summary: string) {
   return proxyActivities<RemediateActivities>({
     taskQueue: workflowInfo().taskQueue.replace(/-diagnose$/, '-remediate'),
     startToCloseTimeout: timeoutMs + 15_000,
-    // This heartbeat timeout is twice the usual one, because a second attempt at a command could only record its
-    // outcome as unknown.
+    // This heartbeat timeout is twice as long as usual, because a second attempt at a command could only record the outcome of the command
+    // as unknown.
     heartbeatTimeout: '30s',
     retry: RETRY,
     summary,

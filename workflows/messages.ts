@@ -1,6 +1,9 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow'
 
-/** A signed decision for one of the incident's gates. The workflow does not trust it: it wakes up and reads the gate's row. */
+/**
+ * A signed decision for one of the incident's gates. The workflow does not trust it: the signal only wakes the workflow, which then reads
+ * the gate's row.
+ */
 export const decisionSignal = defineSignal<[token: string]>('decision')
 
 /**
@@ -10,7 +13,7 @@ export const decisionSignal = defineSignal<[token: string]>('decision')
 export const wakeSignal = defineSignal('wake')
 
 /**
- * Wakes the workflow like `wakeSignal`, for a workflow for which Temporal accepts no more signals (the limit is 10,000
- * for each run). Temporal counts updates separately.
+ * Wakes the workflow like `wakeSignal`, if Temporal accepts no more signals for it (the limit is 10,000 for each run). Temporal counts
+ * updates separately.
  */
 export const wakeUpdate = defineUpdate<void>('wake')

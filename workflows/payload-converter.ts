@@ -19,8 +19,8 @@ export const payloadConverter: PayloadConverter = {
 }
 
 /**
- * A value that throws whenever it is used. Code that only passes the value on or ignores it, such as a handler of
- * signals, does not fail.
+ * A value that throws an error when it is used. Code that only passes the value on or ignores it, such as a handler of signals, does not
+ * fail.
  */
 function unreadable(why: string): unknown {
   const refuse = () => {

@@ -1,9 +1,9 @@
 import { condition, log, setHandler } from '@temporalio/workflow'
 import { decisionSignal, wakeSignal, wakeUpdate } from './messages.ts'
 
-/** Longer than any token that the engine signs. */
+/** The maximum length of a token. It is greater than the length of any token that the engine signs. */
 const MAX_TOKEN_LENGTH = 65_536
-/** How many characters of tokens one activity gets: far below the 2 MB that Temporal accepts as an input. */
+/** How many characters of tokens one activity receives. Temporal accepts inputs of up to 2 MB, which is far more. */
 const CHARACTERS_AT_ONCE = 500_000
 /**
  * The limit for the characters of tokens that wait in the workflow. A token beyond the limit is dropped, and the person
@@ -11,9 +11,9 @@ const CHARACTERS_AT_ONCE = 500_000
  */
 const MAX_WAITING_CHARACTERS = 4_000_000
 /**
- * No incident needs this many signals. Each signal costs the SDK about a millisecond, and a workflow task must not take
- * longer than five seconds. So further signals stay in the SDK's buffer, where they cost nothing, and updates wake the
- * workflow.
+ * The number of signals from which on further signals are ignored. No incident needs this many. Each signal takes the SDK about a
+ * millisecond, and a workflow task must not take longer than five seconds. Further signals stay in the SDK's buffer, where they take no
+ * time, and updates wake the workflow.
  */
 const FLOOD = 500
 /**
@@ -30,7 +30,7 @@ export interface Signals {
   dropped(): number
   /** The next tokens, in the order of their arrival. While some are left, `waitForSignal` returns at once. */
   takeTokens(): string[]
-  /** Waits for a signal, at most `ms`. True: something may have changed, and not all of the time may have passed. */
+  /** Waits for a signal, at most `ms`. If it returns true, something may have changed, and the time may not be over yet. */
   waitForSignal(ms: number): Promise<boolean>
 }
 
@@ -50,7 +50,7 @@ export function handleSignals(): Signals {
     all += 1
     if (all !== FLOOD) return
     log.warn(
-      `${FLOOD} signals arrived: further ones are ignored, and the gate is read every ${FLOOD_POLL_MS / 1_000} s`,
+      `${FLOOD} signals arrived: further signals are ignored, and the gate is read every ${FLOOD_POLL_MS / 1_000} s`,
     )
     setHandler(decisionSignal, undefined)
     setHandler(wakeSignal, undefined)

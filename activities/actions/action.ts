@@ -13,7 +13,7 @@ export interface Action {
   implementation: ActionImplementation
 }
 
-/** The preview of an action whose connection is down. */
+/** Thrown with the preview of an action whose connection is down. */
 export class UnreadPreview extends Error {
   readonly preview: ActionPreview
   constructor(preview: ActionPreview, cause: unknown) {
@@ -23,8 +23,8 @@ export class UnreadPreview extends Error {
 }
 
 /**
- * A preview whose details are read from the target. If that read fails, the preview has the summary and a warning with
- * the reason. If it fails because the connection is down, this throws `UnreadPreview` with that preview.
+ * Builds a preview whose details are read from the target. If that read fails, the preview has the summary and a warning with the reason.
+ * If it fails because the connection is down, this function throws `UnreadPreview` with that preview.
  */
 export async function previewWith(
   summary: string,

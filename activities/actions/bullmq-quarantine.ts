@@ -43,12 +43,12 @@ export const bullmqQuarantineAction: Action = {
     return previewWith(`quarantine job ${visibleText(id)} in ${connection}`, async () => {
       const job = await readJob(await targets.bullmq(connection, 'read'), id)
       const refusal = quarantineRefusal(job)
-      const warning = refusal === undefined ? undefined : `${refusal}: it would be refused now`
+      const warning = refusal === undefined ? undefined : `${refusal}: the action would be refused now`
       if (job.state === 'absent') return defined({ count: 0, warning })
       const after = job.held
         ? {
             ...job.fields,
-            note: 'a worker holds it and may still complete it; it fails for good if a worker picks it up again',
+            note: 'a worker holds the job and may still complete it; the job fails for good if a worker picks it up again',
           }
         : defined({ ...job.fields, state: 'failed', failedReason: QUARANTINE_REASON, note: noteOnId(id) })
       return defined({

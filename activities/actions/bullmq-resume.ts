@@ -32,7 +32,7 @@ export const bullmqResumeAction: Action = {
         rows: [{ before, after: { ...before, paused: false } }],
         count: 1,
         undo: 'pause the queue again',
-        warning: refusal === undefined ? undefined : `${refusal}: it would be refused now`,
+        warning: refusal === undefined ? undefined : `${refusal}: the action would be refused now`,
       })
     })
   },

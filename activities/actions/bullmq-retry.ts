@@ -32,7 +32,7 @@ export const bullmqRetryAction: Action = {
     return previewWith(`retry job ${visibleText(id)} in ${connection}`, async () => {
       const job = await readJob(await targets.bullmq(connection, 'read'), id)
       const refusal = retryRefusal(job)
-      const warning = refusal === undefined ? undefined : `${refusal}: it would be refused now`
+      const warning = refusal === undefined ? undefined : `${refusal}: the action would be refused now`
       if (job.state === 'absent') return defined({ count: 0, warning })
       const note =
         job.duplicate === null
@@ -43,7 +43,7 @@ export const bullmqRetryAction: Action = {
       return defined({
         rows: [{ before: job.fields, after }],
         count: 1,
-        undo: 'none: once a worker picks the job up, its step runs',
+        undo: 'none: once a worker picks the job up, the job runs',
         warning,
       })
     })

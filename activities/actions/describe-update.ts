@@ -15,7 +15,7 @@ import { displayUpdate } from './display-sql.ts'
 import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
 import { guard, parameterOf, quoted, type Declaration, type WrittenUpdate } from './guarded-update.ts'
 
-/** What an update would change: the rows as they are, and the new values as the server would store them. */
+/** The changes that an update would make: the present rows, and the new values as the server would store them. */
 export async function describeUpdate(
   declared: Declaration,
   write: WrittenUpdate,
@@ -63,7 +63,7 @@ async function attempt<T>(client: PoolClient, read: () => Promise<T>): Promise<{
   }
 }
 
-/** The new values as the columns would hold them, and why they cannot: a length or a precision would change them. */
+/** The new values as the columns would store them, and the reason if they cannot: a length or a precision would change the value. */
 async function readStored(
   client: PoolClient,
   columns: Column[],
@@ -85,7 +85,7 @@ async function readStored(
   }
 }
 
-/** Why the server would refuse the statement now, as far as that is known without running it. */
+/** The reason why the server would refuse the statement now, as far as it is known without running the statement. */
 async function refusalOf(
   client: PoolClient,
   { update, written }: WrittenUpdate,
@@ -101,8 +101,8 @@ async function refusalOf(
 }
 
 /**
- * An undo is guarded by the values that the update wrote, so the server must be able to compare them. It cannot for json, xml and point, and
- * compares box or circle by their area only: none of these types has the equality that GROUP BY needs.
+ * An undo is guarded by the values that the update wrote, so the server must be able to compare these values. It cannot compare json, xml
+ * and point, and it compares box and circle only by their area. None of these types has the equality that GROUP BY needs.
  */
 async function comparableColumns(client: PoolClient, columns: Column[]): Promise<Column[]> {
   const comparable: Column[] = []
@@ -115,8 +115,8 @@ async function comparableColumns(client: PoolClient, columns: Column[]): Promise
 }
 
 /**
- * The columns whose stored values in `before` can be written back: they are shown in full, and the server makes the column's text from
- * them. A redacted, cut or rounded value, or JSON that is not one of the column's values, is not exact.
+ * The columns whose stored values in `before` can be written back: the preview shows the value in full, and the server makes the text of
+ * the column from it. A value is not exact if it is redacted, cut or rounded, or if it is JSON that is not one of the column's values.
  */
 async function exactColumns(
   client: PoolClient,
@@ -160,10 +160,10 @@ function undoOf(
 
 function warningOf({ rows }: Declaration, count: number, refusal: string | undefined): Pick<ActionPreview, 'warning'> {
   const warnings = [
-    ...(refusal === undefined ? [] : [`it would be refused now: ${refusal}`]),
+    ...(refusal === undefined ? [] : [`the action would be refused now: ${refusal}`]),
     ...(count === rows
       ? []
-      : [`${count} rows match now, but the write must change exactly ${rows}: it would be refused now`]),
+      : [`${count} rows match now, but the write must change exactly ${rows}: the action would be refused now`]),
   ]
   return warnings.length > 0 ? { warning: warnings.join('; ') } : {}
 }

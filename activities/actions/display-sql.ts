@@ -51,7 +51,7 @@ export function displaySql(sql: string, values: readonly Json[]): string {
   return text.replace(/[\s;]+$/, '').trim()
 }
 
-/** The statement with only the values that it uses, renumbered: the server accepts neither more nor fewer. */
+/** Returns the statement with only the values that it uses, renumbered, because the server accepts neither more nor fewer values. */
 export function withUsedValues(sql: string, values: readonly Json[]): Statement {
   const used: Json[] = []
   const numbers = new Map<number, number>()

@@ -43,8 +43,8 @@ export function readDeclaration(parameters: JsonObject): Declaration {
 }
 
 /**
- * The UPDATE, what must be stored by it, the SELECT that counts the rows as the UPDATE leaves them, and how many rows the UPDATE must
- * change. `approved` is the preview that was shown at the gate.
+ * Builds the UPDATE, the values that must be stored by it, the SELECT that counts the rows as the UPDATE leaves them, and the number of
+ * rows that the UPDATE must change. `approved` is the preview that was shown at the gate.
  */
 export function guardedWrite(parameters: JsonObject, approved?: ActionPreview): WrittenUpdate {
   const { connection, table, where, set, rows } = readDeclaration(parameters)
@@ -76,7 +76,7 @@ export function guardedWrite(parameters: JsonObject, approved?: ActionPreview): 
 
 export type WrittenUpdate = GuardedWrite & Required<Pick<GuardedWrite, 'written'>>
 
-/** The parameters of `guard`, which follow the first `count` ones, without the columns that are set. */
+/** The parameters of `guard`, without the columns that are set. They follow the first `count` parameters. */
 function guardParameters(where: JsonObject, set: JsonObject, count: number): Record<string, number | undefined> {
   let last = count
   const numbered = Object.entries(where).map(
@@ -98,7 +98,7 @@ export function guard(where: JsonObject, values: unknown[]): string {
     .join(' AND ')
 }
 
-/** Adds a parameter. The server infers its type from the column, so a text with microseconds becomes an exact timestamp. */
+/** Adds a parameter. The server infers the parameter's type from the column, so a text with microseconds becomes an exact timestamp. */
 function bind(values: unknown[], value: Json): string {
   values.push(parameterOf(value))
   return `$${values.length}`

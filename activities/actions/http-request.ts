@@ -16,7 +16,7 @@ import { BODY_NOT_KEPT, capResult, cleaned } from '../limit-result.ts'
 const MAX_BODY_LENGTH = 1_500
 /** With this status, parts of the request may have failed. */
 const MULTI_STATUS = 207
-/** A proxy may answer so after it passed the request on: it, or its client, waited for too long. */
+/** With these statuses, a proxy may have passed the request on before it answered: the proxy or its client waited for too long. */
 const GAVE_UP_WAITING = [408, 499]
 /** A lone surrogate, which a URL cannot contain. */
 const HALF_SURROGATE = /\p{Cs}/u
@@ -158,8 +158,7 @@ function judge(answer: HttpAnswer, redact: string[]): ActionResult {
 }
 
 /**
- * The response's body as it may be stored. This never throws, because the request was sent and its response must be
- * recorded.
+ * The body of the response as it may be stored. This function never throws, because the request was sent and its response must be recorded.
  */
 function redactedText({ text, truncated, unread }: HttpAnswer, redact: string[]): string {
   if (unread !== undefined) return `[${unread}]`

@@ -8,7 +8,7 @@ export const QUARANTINE_REASON = 'quarantined by a runbook'
 const ASK_EVERY_MS = 500
 
 /**
- * Finds out the outcome of a job that was marked while a worker held it. Only then does the quarantine have a result: the worker may
+ * Finds out the outcome of a job that was marked while a worker held it. The quarantine has no result before that, because the worker may
  * still complete the job, or fail it for another reason. Waits until the job has ended or no worker holds it, or until `endsAt`.
  */
 export async function outcomeOfMark(target: BullmqTarget, id: string, endsAt: number): Promise<ActionResult> {
@@ -25,10 +25,10 @@ export async function outcomeOfMark(target: BullmqTarget, id: string, endsAt: nu
   }
 }
 
-/** The result, if it is known by now. */
+/** The result, if it is already known. */
 async function readMarked({ redis, base }: BullmqTarget, id: string): Promise<ActionResult | undefined> {
   const key = `${base}:${id}`
-  // The lock is read first. A job without a lock that has not ended afterwards can only end by its mark.
+  // The lock is read first. If a job has no lock and has not ended afterwards, only its mark can end it.
   const held = await redis.exists(`${key}:lock`)
   const [type, completed, failed, reason, mark] = await Promise.all([
     redis.type(key),
@@ -41,7 +41,7 @@ async function readMarked({ redis, base }: BullmqTarget, id: string): Promise<Ac
     return result(
       'unknown',
       'absent',
-      `the job ended and is gone from the queue: check whether it was completed, then run "runbook settle". A copy of it is kept under ${base}:dead-letter:${id}`,
+      `the job has ended and was removed from the queue: check whether it was completed, then run "runbook settle". A copy of it is kept under ${base}:dead-letter:${id}`,
     )
   if (completed !== null)
     return result('refused', 'completed', 'the worker that held the job completed it before the mark could stop it')
@@ -51,8 +51,12 @@ async function readMarked({ redis, base }: BullmqTarget, id: string): Promise<Ac
       : result('refused', 'failed', 'the job failed for another reason before the mark could stop it')
   if (held === 1) return undefined
   if (mark === QUARANTINE_REASON)
-    return result('applied', 'marked', 'no worker holds the job any more: it fails for good when it is picked up again')
-  return result('unknown', 'other', 'the job has lost its mark: check it, then run "runbook settle"')
+    return result(
+      'applied',
+      'marked',
+      'no worker holds the job any more: the job fails for good when it is picked up again',
+    )
+  return result('unknown', 'other', 'the mark of the job was removed: check the job, then run "runbook settle"')
 }
 
 function result(outcome: ActionResult['result'], state: string, detail: string): ActionResult {

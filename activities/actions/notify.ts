@@ -23,7 +23,7 @@ export const notifyAction: Action = {
   },
 }
 
-/** Tries again, with longer and longer pauses, until the message is delivered or the action's time is over. */
+/** Tries again, with longer and longer pauses, until the message is delivered or the time limit of the action is reached. */
 async function notifyChannel(context: RunContext, channel: string, message: string): Promise<ActionResult> {
   const end = performance.now() + context.timeoutMs
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
@@ -49,7 +49,7 @@ function retryAfterMs(error: unknown): number {
   return isRunbookError(error) && typeof error.detail.retryAfterMs === 'number' ? error.detail.retryAfterMs : 0
 }
 
-/** The channel's address is wrong, or the channel refuses the message: the next try would have the same result. */
+/** Whether the address of the channel is wrong, or the channel refuses the message: another attempt would have the same result. */
 function isRefused(error: unknown): boolean {
   return isRunbookError(error, 'RUNBOOK_CONFIG') || (isRunbookError(error) && error.detail.refused === true)
 }

@@ -47,7 +47,7 @@ function readCall(parameters: JsonObject): CommandCall {
   }
 }
 
-/** The preview of a command, with the argv that would run. An action whose preview did not show the argv is refused. */
+/** The preview of a command, with the argv that would run. An action is refused if its preview did not show the argv. */
 export async function previewCommand(
   summary: string,
   { connection, command, values }: CommandCall,
@@ -58,11 +58,11 @@ export async function previewCommand(
     const argv = renderCommand(await targets.process(connection), command, values)
     return { summary, rows: [{ before: {}, after: { ...details, argv } }], count: 1, undo }
   } catch (error) {
-    return { summary, warning: `it would be refused now: ${messageOf(error)}` }
+    return { summary, warning: `the action would be refused now: ${messageOf(error)}` }
   }
 }
 
-/** Throws RUNBOOK_CONFIG if the configuration changed the command after the approval. Compares what was shown, without secrets. */
+/** Throws RUNBOOK_CONFIG if the configuration changed the command after the approval. Compares the shown texts, which hold no secrets. */
 function checkApproved(approved: ActionPreview, { connection, command }: CommandCall, argv: string[]): void {
   const shown = approved.rows?.[0]?.after.argv
   const now = cleaned(argv)
@@ -80,7 +80,7 @@ function checkApproved(approved: ActionPreview, { connection, command }: Command
 }
 
 /**
- * Runs a configured command, if it is the approved one, waits for its end, and returns its result. Throws RUNBOOK_BAD_INPUT and
+ * Runs a configured command if it is the approved one, waits until it ends, and returns its result. Throws RUNBOOK_BAD_INPUT and
  * RUNBOOK_CONFIG before the command starts.
  */
 export async function runToEnd(context: RunContext, call: CommandCall): Promise<ActionResult> {
@@ -101,7 +101,7 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
   if (result.timedOut)
     return {
       result: 'unknown',
-      detail: `${command} timed out and was stopped after ${took}; what it did until then is unknown. ${output}`,
+      detail: `${command} timed out and was stopped after ${took}. What the command did until then is unknown. ${output}`,
     }
   if (result.exitCode === null)
     return { result: 'unknown', detail: `${command} was stopped by ${result.signal} after ${took}. ${output}` }
@@ -109,7 +109,7 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
   if (wasEndedEarly(result.exitCode))
     return {
       result: 'unknown',
-      detail: `${command} exited with ${result.exitCode} after ${took}, which says that a signal or a time limit ended it; what it did until then is unknown. ${output}`,
+      detail: `${command} exited with ${result.exitCode} after ${took}, so a signal or a time limit ended it. What the command did until then is unknown. ${output}`,
       observed,
     }
   if (result.exitCode !== 0)
@@ -117,7 +117,10 @@ export async function runToEnd(context: RunContext, call: CommandCall): Promise<
   return { result: 'applied', detail: `${command} exited with 0 after ${took}`, observed }
 }
 
-/** 124 is the exit code of `timeout`; shells and containers exit with 128 and the number of the signal that ended their command. */
+/**
+ * The exit codes of a command that was ended by a time limit or a signal. `timeout` exits with 124; shells and containers exit with 128
+ * plus the number of the signal.
+ */
 function wasEndedEarly(exitCode: number): boolean {
   return exitCode === 124 || (exitCode > 128 && exitCode <= 128 + 64)
 }

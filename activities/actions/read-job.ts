@@ -7,7 +7,7 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from '../checks/job-counters.ts'
 import { cleaned } from '../limit-result.ts'
 
-/** The parts of a job that a preview shows. The job's data is never read. */
+/** The parts of a job that a preview shows. The data of the job is never read. */
 export interface JobPreview {
   state: 'absent' | 'waiting' | 'prioritized' | 'delayed' | 'active' | 'completed' | 'failed' | 'other'
   held: boolean
@@ -33,7 +33,7 @@ interface QueueState {
   hasPrioritized: boolean
   /** The major version of BullMQ; null if the queue does not name its version. */
   bullmqMajor: number | null
-  /** Whether BullMQ fails a job that is marked (`defa`), which it does since 5.49.2. */
+  /** Whether BullMQ fails a job that is marked (field `defa`). It does so since version 5.49.2. */
   knowsMarks: boolean
 }
 
@@ -134,8 +134,8 @@ async function readDuplicate({ redis, base }: BullmqTarget, id: string): Promise
 }
 
 /**
- * The beginning of the failure's reason. Secrets are hidden before the text is cut, because a part of a secret would
- * not be recognised.
+ * The beginning of the reason of the failure. Secrets are hidden before the text is cut, because a part of a secret would not be
+ * recognised.
  */
 async function readReason({ redis }: BullmqTarget, key: string): Promise<string | null> {
   const length = await redis.hstrlen(key, 'failedReason')

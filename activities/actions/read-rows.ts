@@ -31,14 +31,17 @@ export interface FoundRows {
   count: number
   /** The rows that are shown, at most 20. */
   rows: JsonObject[]
-  /** For each row, PostgreSQL's texts of the columns in `texts`, or null for NULL. A text that is larger than a result may be is cut. */
+  /**
+   * For each row, the texts that PostgreSQL has for the columns in `texts`, or null for NULL. A text is cut if it is larger than a result
+   * may be.
+   */
   texts: (string | null)[][]
 }
 
 /**
  * Reads the rows that a SELECT finds now, with the connection's read credentials, in a read-only transaction; no rows without a SELECT.
- * `next` may read more in the same transaction. Throws the server's error for either, and `RUNBOOK_CHECK_FAILED` for rows that are too
- * large. `texts` are columns of the SELECT that are read as text too; their names are used in SQL.
+ * `next` may read more in the same transaction. Throws the server's error if the SELECT or `next` fails, and `RUNBOOK_CHECK_FAILED` for
+ * rows that are too large. `texts` are columns of the SELECT that are read as text too; their names are used in SQL.
  */
 export async function readRows<T>(
   target: PostgresTarget,
@@ -61,13 +64,12 @@ export async function readRows<T>(
   return read.catch((error: unknown) => {
     if (!received?.isExceeded) throw error
     const size = `${MAX_RECEIVED_BYTES / 1024 / 1024} MB`
-    // The error has no cause, so that it does not look as if the database were down: this process closed the
-    // connection.
-    throw new RunbookError('RUNBOOK_CHECK_FAILED', `its rows have more than ${size} and cannot be shown`)
+    // The error has no cause, so that nobody mistakes it for a database that is down: this process closed the connection.
+    throw new RunbookError('RUNBOOK_CHECK_FAILED', `the rows have more than ${size} and cannot be shown`)
   })
 }
 
-/** Has the server parse a statement, without running it. Throws the server's error. */
+/** Lets the server parse a statement without running it. Throws the server's error. */
 export async function tryToParse(client: PoolClient, statement: Statement): Promise<void> {
   await parameterTypes(client, statement.text)
   await withFittingLists(client, statement)

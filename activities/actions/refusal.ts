@@ -1,12 +1,12 @@
 import type { JobPreview } from './read-job.ts'
 
-/*
- * The reasons for which the scripts in src/effects/scripts refuse an action, so that the gate can show them before
- * anybody approves. Each function returns undefined if the action would be applied.
+/**
+ * The reasons for which the scripts in src/effects/scripts refuse an action. The gate shows them before anybody approves. Each function
+ * returns undefined if the action would be applied.
  */
 
 export function retryRefusal(job: JobPreview): string | undefined {
-  if (job.state === 'absent') return 'the job is gone'
+  if (job.state === 'absent') return 'the job no longer exists'
   if (job.inFlow) return 'the job belongs to a flow'
   if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: retry it with BullMQ Pro'
   if (job.hasOpenChildren) return 'child jobs have not finished, so BullMQ would not let the job complete'
@@ -21,12 +21,12 @@ export function retryRefusal(job: JobPreview): string | undefined {
 }
 
 export function quarantineRefusal(job: JobPreview): string | undefined {
-  if (job.state === 'absent') return 'the job is gone'
+  if (job.state === 'absent') return 'the job no longer exists'
   if (job.inFlow) return 'the job belongs to a flow, whose parent would wait forever'
   if (job.state === 'failed' || job.state === 'completed') return `the job is ${job.state}`
   if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: remove it with BullMQ Pro'
   if (job.held && !job.queue.knowsMarks)
-    return 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop its worker first'
+    return 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop the worker of the job first'
   if (job.held) return undefined
   if (job.isNextOfScheduler)
     return 'the job is the next run of a job scheduler, whose schedule would end: remove the scheduler in the application'

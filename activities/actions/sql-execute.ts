@@ -70,7 +70,9 @@ async function describe(
   const warnings = [
     ...(count === wanted
       ? []
-      : [`${count} rows match now, but the write must change exactly ${wanted}: it would probably be refused now`]),
+      : [
+          `${count} rows match now, but the write must change exactly ${wanted}: the action would probably be refused now`,
+        ]),
     ...(writes === ''
       ? []
       : [`only the rows of the main statement are counted: the ${writes} inside WITH may change more rows than shown`]),
@@ -87,7 +89,10 @@ function undoOf({ undo }: JsonObject, params: Json[]): string {
   return typeof undo === 'string' ? displaySql(undo, params) : 'none: the runbook has no undo statement'
 }
 
-/** A column `new_state` next to a column `state` is the value of `state` after the write. Other columns have no known value after it. */
+/**
+ * A column `new_state` next to a column `state` holds the value of `state` after the write. The values of other columns after the write are
+ * unknown.
+ */
 function beforeAndAfter(row: JsonObject): { before: JsonObject; after: JsonObject } {
   const isNew = (name: string) => name.startsWith('new_') && Object.hasOwn(row, name.slice(4))
   const columns = Object.entries(row)

@@ -12,7 +12,7 @@ export const workersScaleAction: Action = {
     prepare(parameters) {
       const call = readScale(parameters)
       return {
-        // The number of workers is absolute, so running the command again changes nothing.
+        // The action sets an absolute number of workers, so running the command again changes nothing.
         repeatable: true,
         async run(context) {
           const done = await runToEnd(context, call)

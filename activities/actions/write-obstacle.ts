@@ -10,12 +10,12 @@ import type { Targets } from '../../src/targets/targets.ts'
 
 const TIMEOUT_MS = 3_000
 
-/** What was read for one statement or connection: the actions of one proposal share it. */
+/** What was read for one statement or connection. The actions of one proposal share it. */
 export type KnownObstacles = Map<string, Promise<string | undefined>>
 
 /**
- * A warning that the server of the write login would refuse the action now, or may refuse it; undefined if no reason is known. This only reads. The
- * write login may belong to another server than the read login, for example to a replica.
+ * A warning that the server of the write login would refuse the action now, or may refuse it; undefined if no reason is known. This
+ * function only reads. The write login may connect to another server than the read login, for example to a replica.
  */
 export async function writeObstacle(
   implementation: ActionImplementation,
@@ -69,7 +69,7 @@ async function postgresObstacle(
 
 async function redisObstacle(targets: Targets, connection: string): Promise<string | undefined> {
   const target = await targets.bullmq(connection, 'write')
-  // If the login may not use INFO, nothing is known here, and the script itself refuses on a replica.
+  // If the login may not use INFO, this check knows nothing about the server, and the script itself refuses to write on a replica.
   const info = await target.redis.info('replication').catch(() => '')
   if (/^role:slave/m.test(info)) return ofReplica(target.address)
   const missing = await missingCommands(target)
@@ -77,7 +77,7 @@ async function redisObstacle(targets: Targets, connection: string): Promise<stri
 }
 
 function refusedNow(why: string): string {
-  return `it would be refused now: ${why}`
+  return `the action would be refused now: ${why}`
 }
 
 function ofReplica(address: string): string {

@@ -8,14 +8,16 @@ import type { Queryable } from '../../src/history/database.ts'
 import { readStarted, type StartedIncident } from '../../src/history/incidents.ts'
 import { readPlan } from '../../src/history/plans.ts'
 
-/** The workflow that called an activity, as Temporal's server reports it: not what the call's arguments claim. */
+/** The workflow that called an activity, as Temporal's server reports it. The arguments of the call are not used for this. */
 export interface Caller {
   workflowId: string
   runId: string
   workflowType: string
 }
 
-/** What an activity relies on instead of its arguments: the incident as this engine accepted it, and the plan that it names. */
+/**
+ * The facts on which an activity relies instead of its arguments: the incident as this engine accepted it, and the plan of the incident.
+ */
 export interface Authority {
   incident: string
   plan: Plan
@@ -31,13 +33,15 @@ export function currentCaller(): Caller {
   }
 }
 
-/** The run is recorded within milliseconds after the start; if the process that started it died before that, the reconciler records it. */
+/**
+ * The time within which a run is recorded. It takes milliseconds after the start; if the process that started the run died before that, the
+ * reconciler records it.
+ */
 const RECORDED_WITHIN_MS = 3_000
 const POLL_INTERVAL_MS = 20
 
 /**
- * Accepts a call only from the run that this engine started for the incident. Anybody who reaches Temporal can start a workflow or
- * schedule an activity on our task queues; without this check, it could act in any incident's name.
+ * Accepts a call only from the run that this engine started for the incident. Anybody who reaches Temporal can start a workflow or schedule an activity on the engine's task queues. Without this check, such a workflow could act in the name of any incident.
  *
  * Throws `RUNBOOK_NOT_ALLOWED` for any other workflow, `RUNBOOK_NOT_FOUND`, and `RUNBOOK_UNREACHABLE` (to be tried again) while the run
  * is not recorded yet.
@@ -51,10 +55,7 @@ export async function authorizeCaller(db: Queryable, incident: string, caller: C
   return authority
 }
 
-/**
- * Callers that were authorized before. An incident's run, plan and inputs never change, so each process reads them
- * once.
- */
+/** The callers that were already authorized. The run, plan and inputs of an incident never change, so each process reads them once. */
 const authorized = new Map<string, { caller: Caller; authority: Authority }>()
 const MAX_AUTHORIZED = 1_000
 
@@ -68,7 +69,7 @@ async function authorize(db: Queryable, incident: string, caller: Caller): Promi
   if (!isOurs)
     throw new RunbookError(
       'RUNBOOK_NOT_ALLOWED',
-      `workflow ${caller.workflowId} (run ${caller.runId}, ${caller.workflowType}) is not the one that this engine started for ${incident}: nothing was done for it`,
+      `workflow ${caller.workflowId} (run ${caller.runId}, ${caller.workflowType}) is not the workflow that this engine started for ${incident}: nothing was done for it`,
     )
   return { incident, plan, inputs: started.inputs }
 }
@@ -80,7 +81,7 @@ async function readRecordedRun(db: Queryable, incident: string): Promise<Started
     if (waited >= RECORDED_WITHIN_MS)
       throw new RunbookError(
         'RUNBOOK_UNREACHABLE',
-        `the run of ${incident} is not recorded yet; it is tried again when the reconciler has recorded it`,
+        `the workflow run of ${incident} is not recorded yet; the call is tried again when the reconciler has recorded it`,
       )
     await sleep(POLL_INTERVAL_MS)
   }

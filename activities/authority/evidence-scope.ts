@@ -6,7 +6,10 @@ import { scopeOf, withEvidence, type Scope } from '../../src/interpreter/scope.t
 import type { Authority } from './caller.ts'
 import { refuse } from './refuse.ts'
 
-/** The scope of one stage, from the evidence that the engine stored there itself. Refuses where evidence of a check is missing. */
+/**
+ * The scope of one stage, made from the evidence that the engine itself stored at this stage. Refuses if the evidence of a check is
+ * missing.
+ */
 export async function scopeAt(
   db: Queryable,
   authority: Authority,
@@ -16,7 +19,7 @@ export async function scopeAt(
   return withStage(db, authority, scopeOf(authority.plan, authority.inputs), stage, checks)
 }
 
-/** A scope with what the checks found at a stage. */
+/** A scope with the results of the checks at a stage. */
 export async function withStage(
   db: Queryable,
   { incident }: Authority,

@@ -14,13 +14,14 @@ import type { Authority } from './caller.ts'
 import { proposedRemedy, type ProposedRemedy } from './proposed-remedy.ts'
 import { refuse } from './refuse.ts'
 
-/** An approved gate never gets one of these states. */
+/** The states that a gate which was approved never gets. */
 const NEVER_APPROVED: ReadonlySet<GateState> = new Set(['open', 'rejected', 'expired', 'voided'])
 
 /**
- * Refuses an action whose turn it is not: the actions before it must have succeeded for the target, and their waits must have ended. The
- * time limit must be the plan's, because a lease and the end of a command follow from it. Who approved the action, and whether the target
- * still qualifies, is checked when the permit is taken; an action that needs no permit is refused while nobody has approved the proposal.
+ * Refuses an action that may not run yet: the actions before it must have succeeded for the target, and their waits must have ended. The
+ * time limit must be the limit in the plan, because the lease and the end of a command depend on it. Who approved the action, and whether
+ * the target still qualifies, is checked when the permit is taken. An action that needs no permit is refused while nobody has approved the
+ * proposal.
  */
 export async function expectApply(db: Queryable, authority: Authority, request: ApplyRequest): Promise<void> {
   const { incident } = authority
@@ -38,11 +39,11 @@ export async function expectApply(db: Queryable, authority: Authority, request: 
   const effects = await readEffects(db, request.gate)
   for (const earlier of before) {
     const missing = await unfinished(db, authority, proposed, earlier, request.target, effects)
-    if (missing !== undefined) refuse(incident, `it is not the turn of ${action.id}: ${missing}`)
+    if (missing !== undefined) refuse(incident, `${action.id} may not run yet: ${missing}`)
   }
 }
 
-/** What is not done of an earlier action; undefined if the next one may begin for the target. */
+/** What an earlier action has not finished; undefined if the next action may begin for the target. */
 async function unfinished(
   db: Queryable,
   { incident }: Authority,
@@ -60,7 +61,7 @@ async function unfinished(
     if (!effect) return `${action.id} has no effect on ${key} yet`
     if (!isSuccess(action, effect)) return `${action.id} did not succeed for ${key}`
   } else if (target === ALL_TARGETS) {
-    // What is done once for all targets comes after every target that still qualifies and had no failure.
+    // An action that is done once for all targets comes after every target that still qualifies and had no failure.
     const actionOf = (effect: Effect) => remedy.actions.find(({ id }) => id === effect.action) ?? {}
     const failed = new Set(effects.filter((one) => !isSuccess(actionOf(one), one)).map((one) => one.target))
     const kept = (await lastRecheck(db, proposal))?.targets ?? []

@@ -8,9 +8,8 @@ import { scopeAt } from './evidence-scope.ts'
 import { refuse } from './refuse.ts'
 
 /**
- * Refuses checks that are not those of the plan, with the parameters that follow from the inputs and the evidence
- * stored at the same stage. This is necessary because evidence decides what is proposed and applied, and a caller that
- * could choose the statements could choose the evidence.
+ * Refuses checks that are not in the plan, or whose parameters do not follow from the inputs and the evidence that is stored at the same
+ * stage. Evidence decides what is proposed and applied, so a caller that could choose the statements could choose the evidence.
  */
 export async function expectChecks(db: Queryable, authority: Authority, requests: CheckRequest[]): Promise<void> {
   const [stage, ...others] = requests.map((request) => stageOf(authority, request))
@@ -42,6 +41,6 @@ function stageOf({ incident, plan }: Authority, { place, name }: CheckRequest): 
   if (stage.round > plan.rounds.total) return refuse(incident, `the plan has no round ${stage.round}`)
   const looks = 1 + (plan.rounds.again?.times ?? 0)
   if (stage.at === 'diagnose' && (stage.look ?? 1) > looks)
-    return refuse(incident, `the plan has no look ${stage.look} of a round`)
+    return refuse(incident, `the plan does not let the checks of a round run ${stage.look} times`)
   return stage
 }

@@ -10,10 +10,10 @@ import { scopeAt } from './evidence-scope.ts'
 import { refuse } from './refuse.ts'
 
 /**
- * Refuses an end that claims more than the stored evidence: `resolved` and `cleared` need a symptom that was seen to be absent last,
- * `resolved` a verified remedy as well, and `no-action` and `handed-off` a cause with this end. `declined`, `expired` and `cancelled` end an
- * incident without notifying anybody, so a person's rejection, an expired gate or a cancellation must be stored.
- * `failed` and `escalated` claim nothing good.
+ * Refuses an outcome that claims more than the stored evidence. `resolved` and `cleared` need the last sample of the symptom to be without
+ * it, `resolved` a verified remedy as well, and `no-action` and `handed-off` a cause with this end. `declined`, `expired` and `cancelled`
+ * end an incident without notifying anybody, so a rejection by a person, an expired gate or a cancellation must be stored. `failed` and
+ * `escalated` claim no success.
  */
 export async function expectClosing(db: Queryable, authority: Authority, { outcome }: ClosingRequest): Promise<void> {
   const { incident, plan } = authority
@@ -21,7 +21,7 @@ export async function expectClosing(db: Queryable, authority: Authority, { outco
   if (outcome === 'resolved' || outcome === 'cleared') {
     if (!plan.symptom)
       return outcome === 'cleared'
-        ? refuse(incident, 'its plan has no symptom check, so it cannot be cleared')
+        ? refuse(incident, 'the plan of the incident has no symptom check, so the incident cannot be cleared')
         : undefined
     const symptom = evaluateCondition(plan.symptom, await lastScope(db, authority))
     if (!('value' in symptom) || symptom.value === true)
@@ -35,10 +35,11 @@ export async function expectClosing(db: Queryable, authority: Authority, { outco
     )
     if (!isNamed && plan.otherwise.end !== end) refuse(incident, `no cause with the end ${end} holds`)
   }
-  if (!(await hasStoredReason(db, incident, outcome))) refuse(incident, `nothing is stored by which it is ${outcome}`)
+  if (!(await hasStoredReason(db, incident, outcome)))
+    refuse(incident, `no stored event or gate says that the incident is ${outcome}`)
 }
 
-/** Whether what the outcome says about people and gates is stored. An incident that is closed already stays as it is. */
+/** Whether the history contains what the outcome says about people and gates. An incident that is already closed is not changed. */
 async function hasStoredReason(db: Queryable, incident: string, outcome: Outcome): Promise<boolean> {
   if (!['declined', 'expired', 'cancelled'].includes(outcome)) return true
   const found = await db.query<{ stored: boolean }>(
@@ -77,10 +78,13 @@ async function lastScope(db: Queryable, authority: Authority): Promise<Scope> {
   )
 }
 
-/** The whole diagnosis of a round, or of the last one. Where a round looked again, only its last look counts. */
+/**
+ * The evidence of the whole diagnosis of a round, by default of the last round. If the diagnosis ran several times, only its last run
+ * counts.
+ */
 export async function diagnosedScope(db: Queryable, authority: Authority, round?: number): Promise<Scope> {
   const { plan, inputs } = authority
-  // The plan of an undo has no checks, so that nothing is stored.
+  // The plan of an undo has no checks, so no evidence is stored.
   if (plan.checks.length === 0) return scopeOf(plan, inputs)
   return scopeAt(db, authority, await lastStage(db, authority, ['diagnose'], round), plan.checks)
 }
@@ -93,7 +97,7 @@ async function lastStage(db: Queryable, { incident }: Authority, kinds: string[]
   })
   const last = stages.toSorted((a, b) => a.round - b.round || orderInRound(a) - orderInRound(b)).at(-1)
   if (last) return last
-  // Nothing is stored for this round. The search for the evidence of its first look then says which check is missing.
+  // Nothing is stored for this round. The search for the evidence of its first diagnosis then reports which check is missing.
   return round === undefined ? refuse(incident, 'nothing was diagnosed') : { at: 'diagnose', round }
 }
 

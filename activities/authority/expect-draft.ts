@@ -9,9 +9,9 @@ import { diagnosedScope } from './expect-closing.ts'
 import { refuse } from './refuse.ts'
 
 /**
- * Refuses a draft that does not follow from the plan and the evidence of its round. The remedy is rendered again here: the actions, the
- * limits and who must approve are the plan's. What the workflow may choose is which targets are left out (those that an earlier round
- * treated) and which causes are passed over (those that an earlier round ruled out).
+ * Refuses a draft that does not follow from the plan and the evidence of its round. The remedy is rendered again here, so that the actions,
+ * the limits and the required approvals come from the plan. The workflow chooses only which targets are left out (those that an earlier
+ * round treated) and which causes are passed over (those that an earlier round ruled out).
  */
 export async function expectDraft(db: Queryable, authority: Authority, draft: ProposalDraft): Promise<void> {
   const { incident, plan } = authority
@@ -33,13 +33,18 @@ export async function expectDraft(db: Queryable, authority: Authority, draft: Pr
   if (targets.length === 0 || !(affected >= targets.length && affected <= all.targets.length))
     refuse(incident, `the draft has a wrong number of affected targets: ${affected}`)
   if (!isSameJson({ ...expected, affected }, draft))
-    refuse(incident, `the draft differs from what the plan gives for ${remedy.name}`)
+    refuse(incident, `the draft differs from the draft of ${remedy.name} that follows from the plan`)
 }
 
-/** The named cause, if it holds and no cause above it, which an earlier round did not rule out, forbids its remedy. */
+/**
+ * Returns the named cause if it holds, and if no cause above it forbids its remedy. A cause that an earlier round ruled out forbids
+ * nothing.
+ */
 function claimedCause({ incident }: Authority, evaluated: EvaluatedCause[], name: string): EvaluatedCause {
   const at = evaluated.findIndex(({ cause }) => cause.name === name)
-  const choice = chooseCause(evaluated, (one) => (evaluated.indexOf(one) < at ? 'ruled out before' : undefined))
+  const choice = chooseCause(evaluated, (one) =>
+    evaluated.indexOf(one) < at ? 'ruled out in an earlier round' : undefined,
+  )
   if ('chosen' in choice && choice.chosen.cause.name === name) return choice.chosen
-  return refuse(incident, `cause ${name} does not hold with the stored evidence`)
+  return refuse(incident, `the stored evidence does not show that cause ${name} holds`)
 }

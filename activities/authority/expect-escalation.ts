@@ -14,13 +14,13 @@ const NOTIFICATIONS: Record<string, Escalation['kind']> = {
 }
 
 /**
- * Refuses to notify others than the plan names, and to notify fewer: a notification without a recipient, recorded at the place of an
- * escalation, would keep the real one from being sent. Refuses other places too: the first event at a place is kept, so a notification that
- * is recorded at the place of an effect or a re-check would keep that from being recorded.
+ * Refuses a notification of recipients that the plan does not name, and one that leaves recipients out: a notification without a recipient,
+ * recorded at the place of an escalation, would prevent the real one. Refuses other places too, because only the first event at a place is
+ * kept: a notification that is recorded at the place of an effect or a re-check would prevent that event from being recorded.
  */
 export function expectEscalation({ incident, plan }: Authority, { place, kind = 'escalation', to }: Escalation): void {
   const parsed = parsePlace(place)
-  if (!parsed || NOTIFICATIONS[parsed.kind] !== kind) refuse(incident, `${place} is no place for this notification`)
+  if (!parsed || NOTIFICATIONS[parsed.kind] !== kind) refuse(incident, `${place} is not a place for this notification`)
   const expected =
     parsed?.kind === 'reminder'
       ? Object.values(plan.remedies).map((remedy) => remindedGroups(remedy, plan.escalate.to, parsed.escalated))

@@ -9,7 +9,10 @@ import type { Authority } from './caller.ts'
 import { diagnosedScope } from './expect-closing.ts'
 import { refuse } from './refuse.ts'
 
-/** Refuses an incident of another type that neither a cause that holds nor `otherwise` hands over to, with exactly these inputs. */
+/**
+ * Refuses to hand off to an incident of another type, unless a cause that holds, or `otherwise`, hands off to this type with exactly these
+ * inputs.
+ */
 export async function expectHandOff(
   db: Queryable,
   authority: Authority,

@@ -9,8 +9,8 @@ import { scopeAt } from './evidence-scope.ts'
 import { refuse } from './refuse.ts'
 
 /**
- * Refuses a re-check whose result does not follow from the evidence stored at its place. A permit is given on the recorded result: it is
- * computed here, where it is recorded.
+ * Refuses a re-check whose result does not follow from the evidence stored at its place. A permit depends on the recorded result, so the
+ * result is computed again before it is recorded.
  */
 export async function expectRecheck(
   db: Queryable,
@@ -33,7 +33,7 @@ export async function expectRecheck(
     skipped,
   }
   if (!isSameJson(result, claimed))
-    refuse(incident, `re-check ${at.number} of round ${at.round} has a different result than the stored evidence gives`)
+    refuse(incident, `re-check ${at.number} of round ${at.round} has another result than the stored evidence`)
 }
 
 function textsOf(value: unknown): string[] {

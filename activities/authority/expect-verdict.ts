@@ -9,8 +9,8 @@ import { withStage } from './evidence-scope.ts'
 import { refuse } from './refuse.ts'
 
 /**
- * Refuses the verdict that a remedy helped, where the last stored sample of its verification says otherwise, or where it was applied to
- * none of the targets that the verdict names.
+ * Refuses the verdict that a remedy helped if the last stored sample of its verification says otherwise, or if the remedy was applied to
+ * none of the targets in the verdict.
  */
 export async function expectVerdict(
   db: Queryable,
@@ -37,7 +37,7 @@ export async function expectVerdict(
     remedy.verify.checks,
   )
   const seen = evaluateCondition(remedy.verify.until, scope)
-  if (!('value' in seen && seen.value === true)) refuse(incident, `${remedy.name} is not verified by the last sample`)
+  if (!('value' in seen && seen.value === true)) refuse(incident, `the last sample does not verify ${remedy.name}`)
 }
 
 async function anyApplied(db: Queryable, gate: string): Promise<boolean> {

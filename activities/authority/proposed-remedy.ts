@@ -8,17 +8,19 @@ import type { RenderedTarget } from '../../src/interpreter/render.ts'
 import type { Authority } from './caller.ts'
 import { refuse } from './refuse.ts'
 
-/** What was proposed in a round, as the gate's row holds it, with the plan's remedy and cause. */
+/** The proposal of a round as the gate's row holds it, with its remedy and cause from the plan. */
 export interface ProposedRemedy {
   proposal: Proposal
   remedy: PlanRemedy
   cause: PlanCause
   targets: RenderedTarget[]
-  /** Actions that are done once for all targets. */
+  /** The actions that are done once for all targets. */
   once: DraftAction[]
 }
 
-/** Reads the round's proposal. Refuses one that was changed after it was stored, or that is not of the incident's plan. */
+/**
+ * Reads the proposal of a round. Refuses a proposal that was changed after it was stored, or that does not belong to the incident's plan.
+ */
 export async function proposedRemedy(
   db: Queryable,
   { incident, plan }: Authority,

@@ -1,8 +1,8 @@
 import { RunbookError } from '../../src/core/errors.ts'
 
 /**
- * Throws the error for a request that does not follow from the incident's plan and stored evidence. The request is not
- * tried again.
+ * Throws the error for a request that does not follow from the incident's plan and stored evidence. Temporal does not repeat such a
+ * request.
  */
 export function refuse(incident: string, what: string): never {
   throw new RunbookError(

@@ -24,12 +24,12 @@ const MAX_EXAMPLE_LENGTH = 2_000
 
 interface Failure {
   id: string
-  /** When the job failed, in milliseconds since 1970. */
+  /** The time at which the job failed, in milliseconds since 1970. */
   at: number
   name: string | null
-  /** The normalised reason. */
+  /** The normalised reason of the failure. */
   group: string
-  /** The beginning of the reason. */
+  /** The beginning of the original reason. */
   example: string
   exhausted: boolean
   /** False if one of its fields was too long to read. */
@@ -42,7 +42,7 @@ const NO_REASON = '(no reason kept)'
 const EMPTY_REASON = '(the reason is empty)'
 const STACK_NOT_READ = '(the reason is empty, and the stack trace is too long to be read)'
 const FIELDS = ['name', 'failedReason', 'opts', ...COUNTER_FIELDS]
-/** Normalising a reason takes about as long as parsing a text that is this many times as long. */
+/** Normalising a reason takes about as long as parsing a text that is longer by this factor. */
 const COST_OF_NORMALISING = 4
 /** Longer fields are not read: a thousand of them would not fit into the memory of a check. */
 const MAX_FIELD_BYTES = 32 * 1024

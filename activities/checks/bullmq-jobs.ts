@@ -14,7 +14,7 @@ import { requireQueue } from './queue-exists.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
-/** The states whose lists are ordered by the time at which the job finished. */
+/** The states whose lists are ordered by the time at which a job finished. */
 const FINISHED = ['failed', 'completed']
 
 export const bullmqJobs: CheckImplementation = async (parameters, { targets, signal }) => {
@@ -67,7 +67,7 @@ function ageOf(
   return since === null || isInFuture(since, now) ? undefined : Math.max(0, now - since)
 }
 
-/** From when on jobs count, in milliseconds since the epoch; 0: all of them. Only finished jobs have such a time. */
+/** The time from which jobs are counted, in milliseconds since the epoch; 0 counts all jobs. Only finished jobs have such a time. */
 function sinceMs(parameters: JsonObject, states: string[]): number {
   const since = optionalDuration(parameters, 'since')
   if (since === undefined) return 0
@@ -102,7 +102,7 @@ function rangesOf(target: BullmqTarget, state: string, max: number, since: numbe
       return [['zrange', key(state), 0, max - 1]]
     case 'failed':
     case 'completed':
-      // Their score is the time at which the job finished.
+      // The score of a finished job is the time at which it finished.
       return [['zrange', key(state), '+inf', since, 'BYSCORE', 'REV', 'LIMIT', 0, max]]
     default:
       throw new RunbookError(

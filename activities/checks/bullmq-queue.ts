@@ -13,13 +13,16 @@ import { existsCommand } from './queue-exists.ts'
 import { readPipeline, readReplies } from './redis-pipeline.ts'
 
 const MAX_NAMES = 100
-/** The score of a delayed job is the time when it is due, in ms, multiplied by this, plus a counter. */
+/**
+ * The factor in the score of a delayed job. The score is the time at which the job is due, in ms, multiplied by this number, plus a
+ * counter.
+ */
 const DELAYED_SCORE = 0x1000
 
 export const bullmqQueue: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const target = await targets.bullmq(requiredString(parameters, 'connection'), 'read')
   const watch = optionalBool(parameters, 'watchStalledCheck') ?? false
-  // The key is watched before the counts are read, so that the counts are not a minute old.
+  // The sampling of the key takes place before the counts are read, so that the counts are not a minute old.
   const stalledChecker = watch ? await watchStalledCheck(target, signal, timeoutMs) : await hasStalledCheck(target)
   return capResult({ ...(await readQueueState(target)), stalledChecker }, target.redact)
 }
@@ -83,7 +86,7 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
 }
 
 /**
- * BullMQ's rate limit is used up when its counter reaches the maximum. `meta` holds the maximum of a global limit only;
+ * Whether BullMQ's rate limit is used up: its counter has reached the maximum. `meta` holds the maximum of a global limit only;
  * `worker.rateLimit()` sets the counter to the largest safe integer.
  */
 function rateLimit(max: string | null, counter: string | null, ttlMs: number): JsonObject {
@@ -96,11 +99,14 @@ function rateLimit(max: string | null, counter: string | null, ttlMs: number): J
 interface Workers {
   /** The name of each worker; empty for a worker without a name. */
   names: string[]
-  /** False if there can be more workers than `names`. */
+  /** False if there may be more workers than `names` holds. */
   areKnown: boolean
 }
 
-/** Reads the workers from the list of clients. A replica does not have the clients of its primary, and without INFO it may be one. */
+/**
+ * Reads the workers from the list of clients. A replica does not list the clients of its primary server. Without INFO it is unknown whether
+ * the server is a replica.
+ */
 async function readWorkers(target: BullmqTarget): Promise<Workers> {
   const [list, info] = await readReplies(target, [
     ['client', 'list'],
@@ -121,8 +127,8 @@ function isNotAllowed(error: unknown): boolean {
 }
 
 /**
- * BullMQ names a worker's blocking connection `<prefix>:<base64 of the queue>`, followed by `:w:<name>` if the worker has one. Workers of
- * other languages do not: a connection without a name that waits as a worker does can be a worker of this queue.
+ * BullMQ names a worker's blocking connection `<prefix>:<base64 of the queue>`, followed by `:w:<name>` if the worker has one. Workers in
+ * other languages do not set a name, so a connection without a name that waits like a worker may be a worker of this queue.
  */
 function parseClients(
   clientList: string,
@@ -147,13 +153,19 @@ function checkFailure(target: BullmqTarget, command: string, error: unknown): Ru
   return new RunbookError('RUNBOOK_CHECK_FAILED', message, {}, error)
 }
 
-/** True if the key of the check exists, otherwise null, because one sample cannot prove that no worker checks. */
+/**
+ * Samples the key of the stalled check. Returns true if the key was seen, otherwise null, because one sample cannot prove that no worker
+ * checks.
+ */
 async function hasStalledCheck(target: BullmqTarget): Promise<boolean | null> {
   const [exists] = await readPipeline(target, [['exists', `${target.base}:stalled-check`]])
   return exists === 1 ? true : null
 }
 
-/** The key expires after one interval, and the next check sets it again: if it is absent for two intervals, no worker checks. */
+/**
+ * Samples the key of the stalled check for two intervals. The key expires after one interval, and the next check sets it again. If it is
+ * absent for two intervals, no worker checks.
+ */
 async function watchStalledCheck(target: BullmqTarget, signal: AbortSignal, timeoutMs: number): Promise<boolean> {
   const watchMs = 2 * target.stalledIntervalMs
   if (timeoutMs < watchMs + 1_000)

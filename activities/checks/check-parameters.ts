@@ -4,8 +4,8 @@ import { isJsonObject } from '../../src/core/json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
 
 /**
- * Read a check's parameters. The compiler has checked literals, but an expression may return any value. Each function returns the value, or
- * throws RunbookError `RUNBOOK_CHECK_FAILED` with the parameter's name.
+ * Functions that read the parameters of a check. The compiler has checked literals, but an expression may return any value. Each function
+ * returns the value, or throws RunbookError `RUNBOOK_CHECK_FAILED` with the parameter's name.
  */
 export function requiredString(parameters: JsonObject, name: string): string {
   const value = parameters[name]
@@ -47,7 +47,7 @@ export function optionalBool(parameters: JsonObject, name: string): boolean | un
   throw badParameter(name, value, 'true or false')
 }
 
-/** A whole number from 1 to `max`; `fallback` if it is absent. */
+/** Reads a whole number from 1 to `max`; `fallback` is used if the parameter is absent. */
 export function limitParameter(parameters: JsonObject, name: string, fallback: number, max: number): number {
   const value = parameters[name]
   if (value == null) return fallback

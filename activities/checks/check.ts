@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { Targets } from '../../src/targets/targets.ts'
 
-/** What a check gets besides its parameters. */
+/** What a check receives besides its parameters. */
 export interface CheckContext {
   targets: Targets
   /** A signal that is aborted at the check's timeout. */
@@ -18,9 +18,9 @@ export type CheckImplementation = (parameters: JsonObject, context: CheckContext
 export interface PreviewContext {
   targets: Targets
   signal: AbortSignal
-  /** Called if the preview has a warning because its connection is down. */
+  /** Called when the preview has a warning because its connection is down. */
   onDown?(why: string): void
-  /** Shared by the previews of one proposal, so that each write login is asked once and not for every target. */
+  /** Results that the previews of one proposal share, so that each write login is tested once and not for every target. */
   obstacles?: KnownObstacles
 }
 

@@ -6,8 +6,8 @@ import type { Json } from '../../src/core/json.ts'
 import type { Type } from '../../src/core/plan.ts'
 
 /**
- * Converts PostgreSQL's text of a value to the declared type. Throws RunbookError `RUNBOOK_CHECK_FAILED` with column,
- * value and type.
+ * Converts the text that PostgreSQL sends for a value to the declared type. Throws RunbookError `RUNBOOK_CHECK_FAILED` with column, value
+ * and type.
  */
 export function coerceColumn(column: string, text: string | null, type: Type, oid: number): Json {
   if (typeof type === 'object' && 'nullable' in type)
@@ -56,7 +56,10 @@ function scalar(text: string, type: Exclude<Type, object>, oid: number): Json | 
   }
 }
 
-/** Converts by the column's own type: exact numbers as numbers, JSON as its value, arrays as lists, everything else as PostgreSQL's text. */
+/**
+ * Converts a value by the type of its column: exact numbers become numbers, JSON its value, arrays lists, and everything else stays
+ * PostgreSQL's text.
+ */
 function byColumnType(text: string, oid: number): Json {
   if (oid === OID.bool) return text === 't'
   if (NUMBERS.has(oid)) {
@@ -107,10 +110,10 @@ const ARRAYS = new Map([
 /** An element of an array: its text, null, or the elements of an inner array. */
 type Element = string | null | Element[]
 
-/** The text of a PostgreSQL array: optional bounds such as `[1:3]=`, then `{…}` in which every quote is closed. */
+/** Matches the text of a PostgreSQL array: optional bounds such as `[1:3]=`, then `{…}` in which every quote is closed. */
 const ARRAY_TEXT = /^(?:(?:\[-?\d+:-?\d+\])+=)?\{(?:[^"\\]|"(?:[^"\\]|\\[\s\S])*")*\}$/
 
-/** The library's types describe one dimension only. */
+/** The type of a parsed array. The types of the library describe one dimension only. */
 const parseArray = parse as (text: string) => Element[]
 
 /** The elements of an array's text, or of a JSON list. Undefined if the text is neither. */
@@ -119,8 +122,7 @@ function elementsOf(text: string, oid: number): Element[] | undefined {
     const value = parseExactJson(text)
     return Array.isArray(value) ? value.map(jsonElement) : undefined
   }
-  // The text is checked first, because it may be the data of a text column, and the library never returns for an
-  // unclosed quote.
+  // The text is checked first, because it may come from a text column, and the library never returns for a text with an unclosed quote.
   if (!ARRAY_TEXT.test(text)) return undefined
   try {
     return parseArray(text)

@@ -17,7 +17,7 @@ export interface ColumnFinding {
 interface ServerType {
   oid: number
   name: string
-  /** `N` numbers, `B` booleans, `S` strings, `A` arrays. */
+  /** The categories of PostgreSQL types: `N` numbers, `B` booleans, `S` strings, `A` arrays. */
   category: string
 }
 
@@ -86,7 +86,7 @@ async function typesOf(client: PoolClient, fields: FieldDef[]): Promise<Map<numb
   return new Map(found.rows.map((type) => [type.oid, type]))
 }
 
-/** Table columns that may be NULL. Columns that an outer join makes NULL are not known here. */
+/** Finds the table columns that may be NULL. Columns that only an outer join makes NULL are not found. */
 async function nullableColumns(client: PoolClient, fields: FieldDef[]): Promise<Set<string>> {
   const found = await client.query<{ id: string }>(
     "SELECT attrelid || '.' || attnum AS id FROM pg_attribute WHERE attrelid = ANY($1) AND attnum > 0 AND NOT attnotnull",

@@ -12,7 +12,9 @@ import { optionalString, requiredString } from './check-parameters.ts'
 
 const MAX_BODY = 32 * 1024
 
-/** The request's share of the check's timeout: no answer in time is a result, not a timeout of the check. */
+/**
+ * The part of the check's timeout that the request may use, so that a missing answer becomes a result of the check instead of a timeout.
+ */
 export const REQUEST_TIMEOUT_SHARE = 0.9
 
 export const httpGet: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
@@ -33,7 +35,7 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
     // A TLS error shows that a server answers, but not whether the service works. So the check fails and reports
     // neither.
     if (tls) throw new RunbookError('RUNBOOK_CHECK_FAILED', `${error.message}: the service ${tls}`, {}, error)
-    // The body may be missing although an answer with a status has begun.
+    // The body may be incomplete although an answer with a status has begun.
     const status = typeof error.detail.status === 'number' ? error.detail.status : null
     const reachable = status !== null
     return {
@@ -51,12 +53,12 @@ export const httpGet: CheckImplementation = async (parameters, { targets, signal
 
 interface Body {
   body: Json
-  /** 1 if the body is not JSON although the response says so, or cannot be decoded; otherwise 0. */
+  /** 1 if the body cannot be decoded, or is not JSON although the response says that it is JSON; otherwise 0. */
   unparsed: number
   truncated: boolean
 }
 
-/** A JSON value whatever the content type is, or else the text. If fields must be redacted, a text is not kept. */
+/** Returns the body as a JSON value, whatever the content type is, or else as text. If fields must be redacted, a text is not kept. */
 function bodyOf({ text, headers, ...answer }: HttpAnswer, redact: string[]): Body {
   if (answer.unread !== undefined) return { body: null, unparsed: 1, truncated: true }
   const truncated = answer.truncated || text.length > MAX_BODY

@@ -1,4 +1,4 @@
-/** The fields of a job's hash that count its attempts and stalls. BullMQ has renamed them: in 5.0, and in 5.49. */
+/** The fields of a job's hash that count its attempts and stalls. BullMQ renamed these fields in 5.0 and again in 5.49. */
 export const COUNTER_FIELDS = ['atm', 'attemptsMade', 'ats', 'stc', 'stalledCounter'] as const
 
 export interface JobCounters {

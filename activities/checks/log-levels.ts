@@ -9,9 +9,9 @@ export const MESSAGE_FIELDS = [
   ...['textPayload', 'Message', 'RenderedMessage', 'fields.message'],
 ]
 
-/** The level of each number that pino and bunyan write. */
+/** The names of the level numbers that pino and bunyan write. */
 const NUMBERS: Record<string, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
-/** The levels of the numbers 0 to 7 that syslog, journald and GELF write. */
+/** The names of the level numbers 0 to 7 that syslog, journald and GELF write. */
 const SYSLOG = ['fatal', 'fatal', 'fatal', 'error', 'warn', 'info', 'info', 'debug']
 const WORDS: Record<string, string> = {
   ...{ err: 'error', eror: 'error', e: 'error', severe: 'error', warning: 'warn', wrn: 'warn', w: 'warn' },
@@ -19,7 +19,7 @@ const WORDS: Record<string, string> = {
   ...{ trc: 'trace', ftl: 'fatal', f: 'fatal' },
 }
 
-/** One name for each level, however it is written: 50, "50", "ERROR" and "err" are `error`. Other values become their own text. */
+/** Returns one name for each level in all its spellings: 50, "50", "ERROR" and "err" become `error`. Other values become their own text. */
 export function levelName(value: Json | undefined, line?: JsonObject): string | null {
   if (value == null) return null
   // A line with `short_message` is in the GELF format, whose levels are the numbers of syslog.
@@ -34,7 +34,7 @@ export function levelName(value: Json | undefined, line?: JsonObject): string | 
   return isLevelWord(lower) ? lower : text
 }
 
-/** Whether the level is a word. A number whose meaning is not known is none. */
+/** Whether the level is a word. A number with an unknown meaning is not. */
 export function isLevelWord(level: string): boolean {
   return /^[a-z]+$/.test(level)
 }

@@ -30,12 +30,12 @@ interface Match {
 interface Query {
   contains: string[] | undefined
   where: [string, Json][]
-  /** The earliest time of a match, in milliseconds since 1970. */
+  /** The time from which on lines are searched, in milliseconds since 1970. */
   from: number
   limit: number
-  /** Whether the wanted texts and values have only ASCII characters. */
+  /** Whether the texts and values that are searched for have only ASCII characters. */
   isAscii: boolean
-  /** Makes a time without a zone exact, if the connection has a time zone. */
+  /** Makes a time without a zone exact if the connection has a time zone. */
   inZone: (time: Time | undefined) => Time | undefined
 }
 
@@ -48,7 +48,7 @@ interface Found {
   /** Lines that were not understood and that may be matches. */
   unparsed: number
   lines: number
-  /** Fields of `where` that no line had yet. */
+  /** The fields of `where` that no line had so far. */
   absent: Set<string>
 }
 
@@ -121,7 +121,7 @@ interface Times {
 async function searchTail(tail: LogTail, query: Query, found: Found, signal: AbortSignal): Promise<Times> {
   const times: Times = { oldest: Infinity, newest: -Infinity, endsUntimed: true }
   const turns = new Turns(signal)
-  // Number of lines without a readable time. They are not newer than the next line with a time.
+  // The number of lines without a readable time. They are not newer than the next line with a time.
   let untimed = 0
   for (const record of readRecords(tail)) {
     if (turns.isOver(record.text.length + 1)) await turns.next()
@@ -178,21 +178,24 @@ function notePresentFields({ object, level }: LogRecord, { absent }: Found): voi
 
 // oxlint-disable-next-line no-control-regex
 const NOT_ASCII = /[^\x00-\x7f]/
-/** Stands for bytes that are no UTF-8, for example of a file in Latin 1. */
+/** The character that stands for bytes that are not UTF-8, for example in a file in Latin 1. */
 const UNREADABLE = '\uFFFD'
 
-/** A text as it is compared: in lower case, and with one form of `ü`, which may also be written as `u` and two dots. */
+/**
+ * Returns a text in the form in which texts are compared: in lower case, and with one form of letters such as `ü`, which may also be
+ * written as `u` and two dots.
+ */
 function comparable(text: string): string {
   return text.normalize('NFC').toLowerCase()
 }
 
-/** Whether a record matches; undefined if that cannot be known. */
+/** Whether a record matches; undefined if that cannot be determined. */
 function matchRecord(record: LogRecord, query: Query): boolean | undefined {
   const matches = matchReadable(record, query)
   return matches === false && !query.isAscii && record.text.includes(UNREADABLE) ? undefined : matches
 }
 
-/** Like `matchRecord`, for the characters that could be read. Undefined if the line is not a JSON object. */
+/** Like `matchRecord`, for the part of the line that could be read. Undefined if the line is not a JSON object. */
 function matchReadable(record: LogRecord, { contains, where }: Query): boolean | undefined {
   if (contains && !containsOne(record, contains)) return false
   let result: boolean | undefined = true
@@ -217,11 +220,11 @@ function matchField(record: LogRecord, name: string, wanted: Json): boolean | un
   const { object, level, text, before } = record
   if (LEVEL_FIELDS.includes(name)) {
     if (level !== null) return isLevel(object ? valueOf(object, name) : undefined, level, wanted)
-    // The text before the object may hold the level in a form that is not known.
+    // The text before the object may hold the level in an unknown form.
     if (!object || before !== '') return Array.isArray(wanted) && wanted.length === 0 ? false : undefined
   }
   if (object) return fits(valueOf(object, name), wanted)
-  // A text line without the value cannot have it in a field.
+  // A text line that does not contain the value cannot have it in a field.
   const candidates = [wanted].flat().filter((one) => one !== null && typeof one !== 'object')
   return candidates.some((one) => text.includes(String(one))) ? undefined : false
 }
@@ -234,10 +237,7 @@ function valueOf(object: JsonObject, name: string): Json | undefined {
   return others.map((other) => fieldOf(object, other)).find((other) => other !== undefined)
 }
 
-/**
- * Whether a level is the wanted one; undefined if the line has a number whose meaning is not known and a name is
- * wanted.
- */
+/** Whether a level is the wanted level; undefined if the line has a number with an unknown meaning and a level name is wanted. */
 function isLevel(value: Json | undefined, level: string, wanted: Json): boolean | undefined {
   const all = [wanted].flat()
   if (all.some((one) => (value !== undefined && fits(value, one)) || levelName(one) === level)) return true
@@ -246,15 +246,12 @@ function isLevel(value: Json | undefined, level: string, wanted: Json): boolean 
     : false
 }
 
-/**
- * Whether it is no sign of a wrong name if no line has the field: null is wanted, or an empty list, which matches
- * nothing.
- */
+/** Whether a field that no line has may still be the right field: null is wanted, or an empty list, which matches nothing. */
 function mayBeAbsent(wanted: Json): boolean {
   return Array.isArray(wanted) ? wanted.length === 0 || wanted.some(mayBeAbsent) : wanted === null
 }
 
-/** Whether a value is the wanted one. A number equals its text, because an id may be logged as either. */
+/** Whether a value equals the wanted value. A number equals its text, because an id may be logged as a number or as a text. */
 function fits(value: Json | undefined, wanted: Json): boolean {
   if (Array.isArray(wanted)) return wanted.some((one) => fits(value, one))
   if (value === undefined || value === null || wanted === null) return (value ?? null) === wanted

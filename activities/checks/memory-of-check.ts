@@ -1,6 +1,6 @@
 /**
- * The memory in MB that a check of each kind may need while it runs, for what it reads and for the parsed values. The
- * check itself limits what it reads; these numbers only determine how many checks run at a time.
+ * The memory in MB that a check of each kind may need while it runs, for the data that it reads and for the parsed values. The check itself
+ * limits what it reads; these numbers only determine how many checks run at the same time.
  */
 const MEGABYTES: Record<string, number> = {
   'sql.query': 16,

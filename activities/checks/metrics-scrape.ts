@@ -7,7 +7,7 @@ import type { CheckImplementation } from './check.ts'
 import { optionalString, optionalStrings, requiredString } from './check-parameters.ts'
 import { parseMetrics } from './parse-metrics.ts'
 
-/** Metrics are larger than other answers. */
+/** The size limit. Metrics are larger than other answers. */
 const MAX_BYTES = 4 * 1024 * 1024
 
 export const metricsScrape: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {

@@ -9,22 +9,20 @@ const MAX_LENGTH = 300
 const [HEAD_LENGTH, TAIL_LENGTH] = [180, 110]
 /** Only the beginning and the end of a reason that is longer than this are read. */
 const MAX_READ_LENGTH = 16 * 1024
-/**
- * How many characters at the beginning and the end of a long summary are searched for ids, several times what is kept.
- */
+/** How many characters at the beginning and the end of a long summary are searched for ids. This is several times as many as are kept. */
 const MAX_REPLACED = [800, 500] as const
 const MAX_ISSUES = 5
 
-/** The name of an error without a message, and values that were thrown as they are: `AggregateError:`, `Error: undefined`. */
+/** The name of an error without a message, or a thrown value that is not an error: `AggregateError:`, `Error: undefined`. */
 const EMPTY =
   /^\[?(?:Uncaught )?(?:[\w.]{0,100}(?:Error|Exception)\s*:?)?\s*(?:undefined|null|\{\}|\[\]|""|''|\[object \w{1,50}\])?\]?(?:\s*\n\s*at [^]*)?$/
-/** The error that led to another one, as Node.js and Java print it. */
+/** The line with which Node.js and Java print the error that led to another error. */
 const CAUSE = /^\s*(?:\[cause\]:|Caused by:)\s*(.{1,2000})/
 const BULLET = /^\s*[-*•]\s+\S/
 /** A line of a Python traceback that names an error. */
 const PYTHON_ERROR = /^[\w.]{1,200}(?:Error|Exception|Warning|Exit|Timeout|Interrupt)\b/
 
-/** Stack frames, source code with line numbers, positions in files, and the marks under them. */
+/** Stack frames, source code with line numbers, positions in files, and the marks below them. */
 const NOISE = [
   /^\s*at .*(?:\)|:\d+(?::\d+)?)$/,
   /^\s*File ".*", line \d+/,
@@ -58,7 +56,7 @@ export function isEmptyReason(reason: string | null): boolean {
   return reason === null || EMPTY.test(plainText(reason.slice(0, 500)).trim())
 }
 
-/** The text without the colour codes of a terminal and without characters that have no width. */
+/** Returns the text without a terminal's colour codes and without characters that have no width. */
 function plainText(text: string): string {
   return stripVTControlCharacters(text).replace(/[\u200b-\u200f\u2060\ufeff]/g, '')
 }
@@ -72,7 +70,7 @@ function summariseLines(text: string): string {
   const telling = lines.filter((line) => !NOISE.some((noise) => noise.test(line.slice(0, 500))))
   const first = (telling[0] ?? lines[0] ?? '').trim()
   const last = (telling.at(-1) ?? first).trim()
-  // A Python traceback ends with the error, and begins with the error that led to it.
+  // A Python traceback ends with the error, and begins with the error that caused it.
   if (first.startsWith('Traceback (most recent call last)')) {
     const root = lines.find((line) => PYTHON_ERROR.test(line))?.trim() ?? last
     return root === last ? last : `${last}: caused by ${root}`
@@ -81,7 +79,7 @@ function summariseLines(text: string): string {
   return [...before.map((line) => line.replace(/:$/, '')), last].join(': ')
 }
 
-/** The lines between the first and the last that say what is wrong. */
+/** The lines between the first and the last line that say what is wrong. */
 function middleOf(lines: string[]): string[] {
   const cause = lines.findLast((line) => CAUSE.test(line))
   if (cause !== undefined) return [`caused by ${CAUSE.exec(cause)![1]!.replace(/\s*\{$/, '')}`]
@@ -98,7 +96,7 @@ function summariseHtml(text: string): string | undefined {
   return `${text.slice(0, start)}HTML page${title === undefined ? '' : `: ${title.trim()}`}`.trim()
 }
 
-/** Undefined if the text contains no JSON, or if its JSON names no error. */
+/** Returns undefined if the text contains no JSON, or if the JSON names no error. */
 function summariseJson(text: string): string | undefined {
   const start = text.search(/[[{]/)
   if (start < 0 || start > 200 || !/[\]}]$/.test(text)) return undefined
@@ -122,7 +120,7 @@ function issuesOf(value: JsonObject): Json[] {
   return [value]
 }
 
-/** One error of zod, ajv, joi, class-validator, GraphQL or an HTTP API. */
+/** One error in the format of zod, ajv, joi, class-validator, GraphQL or an HTTP API. */
 function describe(issue: Json): string | undefined {
   if (typeof issue === 'string') return issue
   if (!isJsonObject(issue)) return undefined

@@ -7,18 +7,18 @@ import { isMarker, readyTimes } from './ready-times.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
-/** How many jobs are compared at the end of a list where workers take jobs. Jobs of `lifo` and returned jobs are put there too. */
+/** How many jobs are compared at the end of a list from which workers take jobs. BullMQ also puts `lifo` jobs and returned jobs there. */
 const MAX_TAIL = 100
-/** How many jobs are compared at the other end. */
+/** How many jobs are compared at the end of a list at which jobs are added. */
 const MAX_HEAD = 10
-/** How many priorities are compared. Of each, the job that workers take first is read. */
+/** How many priorities are compared. For each priority, the job that workers take first is read. */
 const MAX_PRIORITIES = 50
 const MAX_ACTIVE = 500
 const ONE_PRIORITY = 0x1_0000_0000
 
 export interface OldestJobs {
   fields: JsonObject
-  /** False if another job could have been waiting or active for longer than the one that was found. */
+  /** False if another job may have been waiting or active for longer than the job that was found. */
   isComplete: boolean
 }
 
@@ -27,7 +27,7 @@ interface Candidates {
   isComplete: boolean
 }
 
-/** The jobs that have waited longest since they became ready, and that have been active longest. */
+/** The job that has waited longest since it became ready, and the job that has been active longest. */
 export async function oldestJobs(target: BullmqTarget): Promise<OldestJobs> {
   const [wait, paused, prioritized, active] = await Promise.all([
     candidatesOfList(target, 'wait'),
@@ -62,8 +62,8 @@ function unknownOf(times: Map<string, number | null>): string[] {
 }
 
 /**
- * Whether none of the jobs is in one of these states now. On a queue at work, jobs are taken or end after their ids were read: then their
- * times are not known, and not needed.
+ * Whether none of the jobs is in one of these states now. In a busy queue, jobs are taken or end after their ids were read; then their
+ * times are unknown and not needed.
  */
 export async function haveLeft(target: BullmqTarget, ids: string[], states: JobState[]): Promise<boolean> {
   return [...(await jobStates(target, ids)).values()].every((state) => !states.includes(state))
@@ -84,7 +84,7 @@ async function candidatesOfList(target: BullmqTarget, list: string): Promise<Can
   return { ids, isComplete: byPriority === 0 && (await wasAddedAtHead(target, tail[0]!)) }
 }
 
-/** Whether the job was added at the head of the list. Then all jobs nearer to the head were added after it. */
+/** Whether the job was added at the head of the list. If it was, all jobs nearer to the head were added later. */
 async function wasAddedAtHead(target: BullmqTarget, id: string): Promise<boolean> {
   const key = `${target.base}:${id}`
   const [[processedOn, ...counters]] = (await readPipeline(target, [

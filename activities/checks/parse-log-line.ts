@@ -7,45 +7,48 @@ import { parseTime, TIME_FIELDS } from './parse-time.ts'
 import type { Time } from './parse-time.ts'
 
 export interface LogRecord {
-  /** The time of the line; undefined if it has none that can be read. */
+  /** The time of the line; undefined if the line has no readable time. */
   time: Time | undefined
   level: string | null
   message: string | null
-  /** All fields of the line's JSON object; null if it holds none. */
+  /** All fields of the line's JSON object; null if the line has no JSON object. */
   object: JsonObject | null
-  /** Names in `object` that hold `time`, `level` and `message`. */
+  /** The names of the fields in `object` that hold `time`, `level` and `message`. */
   taken: string[]
-  /** The line as it was written, without the container runtime's wrapper. */
+  /** The original line, without the text that a container runtime adds. */
   text: string
-  /** Text before the object that was not understood. */
+  /** The text before the JSON object that was not understood. */
   before: string
 }
 
-/** What a container runtime or log collector wrote around the line. */
+/** The text that a container runtime or log collector added around a line. */
 interface Unwrapped {
   text: string
   time?: Time | undefined
   level?: string | null
   stream?: string
-  /** The runtime split a long line: the next part of the same stream continues it. */
+  /** Whether the runtime split a long line, so that the next part of the same stream continues it. */
   partial: boolean
 }
 
-/** Longer lines are not parsed. */
+/** The maximum length of a line that is parsed. */
 const MAX_LINE_LENGTH = 1024 * 1024
 const MAX_PREFIX = 200
 const CRI = /^(\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP]) /
-/** `0|worker  | ` of pm2, `worker-1  | ` of docker compose, `[pod/worker-x/main] ` of kubectl. */
+/** The prefix of a process manager: `0|worker  | ` of pm2, `worker-1  | ` of docker compose, `[pod/worker-x/main] ` of kubectl. */
 export const PROCESS_PREFIX = /^(?:[\w.-]{1,60}(?:\|[\w.-]{1,60})?\s{0,20}\| |\[pod\/[\w./-]{1,300}\] )/
-/** The number that begins a syslog line holds the level. */
+/** The number at the beginning of a syslog line, which contains the level. */
 const PRIORITY = /^<(\d{1,3})>(?:\d )? ?/
 const LEADING_TIME =
   /^\[?(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?)(?: #\d{1,10})?\]?:?\s{0,8}/
 const WORDS = 'trace|debug|verbose|info|notice|warn|warning|error|err|fatal|critical|crit|emerg|panic'
 const LEADING_LEVEL = new RegExp(`^[[(<|\\s-]{0,3}(${WORDS})\\b(?:\\s?\\(\\d{1,10}\\))?[\\])>|:\\s-]{0,4}`, 'i')
-/** What may be between the time and the level: a process id, a thread, a request's id, or the name of a logger. */
+/** The text that may be between the time and the level: a process id, a thread, the id of a request, or the name of a logger. */
 const CONTEXT = /^(?:(?:\[[^\]]{1,80}\]|[0-9a-f]{8}-[0-9a-f-]{27}|- [\w.:-]{1,80} -)[\s:]{1,4}){1,3}/i
-/** After such a context, and before a time, a word in the middle of a message must not be taken for the level. */
+/**
+ * The form of a level after such a text, or before a time. It is stricter, because a word in the middle of a message must not be mistaken
+ * for the level.
+ */
 const STRICT_LEVEL = new RegExp(
   `^(?:\\[(${WORDS}|${WORDS.toUpperCase()})\\]|(${WORDS.toUpperCase()})\\b|([DIWEF]),|(?:[\\w-]{1,40}\\.)(${WORDS.toUpperCase()}):)[:|\\s-]{0,4}`,
   'u',
@@ -53,7 +56,7 @@ const STRICT_LEVEL = new RegExp(
 // oxlint-disable-next-line no-control-regex
 const COLOURS = /\u001b\[[0-9;]{0,20}m/g
 
-/** Removes what a container runtime, journald or a process manager wrote around a line. */
+/** Removes the text that a container runtime, journald or a process manager added around a line. */
 export function unwrap(line: string): Unwrapped {
   const cri = CRI.exec(line.slice(0, 80))
   if (cri) return { text: line.slice(cri[0].length), time: parseTime(cri[1]), stream: cri[2]!, partial: cri[3] === 'P' }
@@ -87,7 +90,7 @@ export function unwrap(line: string): Unwrapped {
   return { text: line, partial: false }
 }
 
-/** A whole line without its wrapper, as a record. Linear in the line's length. */
+/** Parses a whole line, without the text around it, to a record. The time that it takes is linear in the line's length. */
 export function parseRecord({ text: written, time, level = null }: Omit<Unwrapped, 'partial'>): LogRecord {
   const text = written.includes('\u001b') ? written.replace(COLOURS, '') : written
   const start = text.slice(0, MAX_PREFIX).indexOf('{')
@@ -115,7 +118,7 @@ export function parseRecord({ text: written, time, level = null }: Omit<Unwrappe
   }
 }
 
-/** The program's own time, unless that has no zone and the time of the collector has one. */
+/** The time that the program wrote. If that time has no zone and the collector's time has one, the collector's time is used. */
 function exactOf(own: Time | undefined, collected: Time | undefined): Time | undefined {
   return isExact(own) || !isExact(collected) ? (own ?? collected) : collected
 }
@@ -124,7 +127,7 @@ function isExact(time: Time | undefined): boolean {
   return time !== undefined && 'at' in time
 }
 
-/** A time with its date and a level at the beginning of a text line, in either order. */
+/** Matches a date with time and a level at the beginning of a text line, in either order. */
 function parseText(line: string): { time: Time | undefined; level: string | null; message: string } {
   let rest = line.replace(PROCESS_PREFIX, '')
   const priority = PRIORITY.exec(rest)
@@ -146,7 +149,7 @@ function parseText(line: string): { time: Time | undefined; level: string | null
 
 interface Level {
   word: string
-  /** The length of the text before the message. */
+  /** The length of the text that comes before the message. */
   length: number
 }
 
@@ -168,7 +171,7 @@ function wordOf([, ...words]: RegExpExecArray): string {
   return words.find((word) => word !== undefined)!.toLowerCase()
 }
 
-/** A field by its name, or by the path of nested fields: `err.code`. */
+/** The value of a field by its name, or by the path of a nested field, such as `err.code`. */
 export function fieldOf(object: JsonObject, name: string): Json | undefined {
   if (Object.hasOwn(object, name)) return object[name]
   const dot = name.indexOf('.')

@@ -9,22 +9,22 @@ export interface Sample {
 }
 
 export interface Metrics {
-  /** The samples, at most 501: one more than a result keeps, so that it is known that there were more. */
+  /** The samples, at most 501: one more than a result keeps, so that a truncated result is recognised. */
   samples: Sample[]
-  /** Names that have a sample, even if its value is not a finite number. */
+  /** The names that have a sample, even if the value of the sample is not a finite number. */
   present: Set<string>
   /**
    * Lines about the named metrics that cannot be used: malformed, a value that is NaN or infinite, a second value of one series, or a
    * value whose own time is not now.
    */
   unparsed: number
-  /** Whether the text has a sample or a comment of the format, so that it is not a page of another kind. */
+  /** Whether the text has a sample or a comment of the metrics format. If not, it is a page of another kind. */
   isExposition: boolean
   /** Whether the text ends with `# EOF`, as OpenMetrics requires. */
   hasEnd: boolean
 }
 
-/** One sample more than a result keeps. */
+/** The maximum number of samples: one more than a result keeps. */
 const MAX_SAMPLES = MAX_ROWS + 1
 /** A line with more characters than this counts as malformed. */
 const MAX_LINE_LENGTH = 64 * 1024
@@ -52,7 +52,7 @@ export async function parseMetrics(text: string, names: ReadonlySet<string>, sig
   return metrics
 }
 
-/** The samples by name and labels. A series that occurs with two values has none: nothing says which one is right. */
+/** The samples by name and labels. A series with two different values has no sample, because nobody knows which value is right. */
 class Series {
   readonly metrics: Metrics
   readonly #byKey = new Map<string, Sample | null>()
@@ -104,7 +104,7 @@ function isCurrent(time: number | undefined): boolean {
   return parsed !== undefined && 'at' in parsed && Math.abs(Date.now() - parsed.at) <= MAX_AGE_MS
 }
 
-/** The metric at the beginning of a malformed line. */
+/** The name of the metric at the beginning of a malformed line. */
 function mentionedName(line: string): string | undefined {
   const start = line.slice(0, 1_000).trimStart()
   NAME.lastIndex = start.startsWith('{"') ? 2 : 0
@@ -143,7 +143,7 @@ function withoutExemplar(line: string, from: number): string {
 }
 
 function toNumber(text: string): number | undefined {
-  // JavaScript accepts 0x10, which is not a number of this format.
+  // JavaScript accepts 0x10, which is not a number in this format.
   if (/^[+-]?0[a-z]/i.test(text)) return undefined
   if (/^[+-]?(?:inf|infinity)$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity
   if (/^nan$/i.test(text)) return NaN

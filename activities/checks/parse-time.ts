@@ -11,10 +11,10 @@ export const TIME_FIELDS = [
 
 const MAX_TIME_MS = 8.64e15
 const FORM = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d|[+-]\d\d)?$/i
-/** UTC-12 is the zone whose clocks show the earliest time. */
+/** The offset of UTC-12, the zone whose clocks show the earliest time. */
 const WEST_MS = 12 * 3_600_000
 
-/** The latest time that it can be, whatever its zone is. */
+/** The latest moment that a time without a zone can mean, in any zone. */
 export function latestOf(time: Time): number {
   return 'at' in time ? time.at : time.local + WEST_MS
 }
@@ -52,7 +52,7 @@ function asOffset(_: string, hours: string, minutes: string | undefined): string
 
 function fromEpoch(value: number): Time | undefined {
   const size = Math.abs(value)
-  // Small numbers are counters or times since a start, not dates.
+  // Small numbers are counters or durations, not dates.
   if (size < 1e8) return undefined
   return withinRange(
     size < 1e11 ? value * 1_000 : size < 1e14 ? value : size < 1e17 ? value / 1_000 : value / 1_000_000,

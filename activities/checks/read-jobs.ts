@@ -17,9 +17,9 @@ export type JobState =
   | 'failed'
   | 'completed'
   | 'waiting-children'
-  /** The job's data exists, but no list contains the job. */
+  /** The state of a job whose data exists although no list contains the job. */
   | 'unknown'
-  /** The job was not found, but a list is too long to be searched completely. */
+  /** The state of a job that was not found, while a list was too long to be searched completely. */
   | 'unsearched'
   | 'absent'
 
@@ -28,7 +28,7 @@ export interface Job {
   id: string
   state: JobState
   lock: 'held' | 'missing' | 'none'
-  /** The job's name; null if the job's hash does not exist. */
+  /** The name of the job; null if the job's hash does not exist. */
   name: string | null
   /** The data as text. It is not parsed, because parsing the data of many jobs would block the event loop. */
   dataText: string | null
@@ -47,11 +47,11 @@ export interface Job {
    * takes it.
    */
   stranded: boolean
-  /** Fields that exist but are too large to read. They have no value here. */
+  /** The names of fields that exist but are too large to read, so that they have no value here. */
   notRead: string[]
 }
 
-/** The state, the lock and the numbers of a job. Its texts, which can be large, are read later. */
+/** The state, the lock and the numbers of a job. The job's texts, which can be large, are read later. */
 interface Place {
   id: string
   state: JobState
@@ -64,7 +64,7 @@ const NUMBERS = ['timestamp', 'priority', 'processedOn', 'finishedOn', ...COUNTE
 const TEXTS = 'name data opts pb failedReason defa'.split(' ')
 /** The names of these fields in a job. */
 const NAMES: Record<string, string> = { opts: 'maxAttempts', pb: 'worker', defa: 'failedReason' }
-/** How many entries at each end of a list are searched for each job. Longer lists are read once for all jobs that are left. */
+/** How many entries at each end of a list are searched for each job. For the jobs that are not found there, longer lists are read once. */
 const MAX_NEAR_END = 1_000
 const LISTS = ['wait', 'paused', 'active']
 /** How many jobs are read at a time. Sending the commands of all jobs at once would block the event loop. */
@@ -92,7 +92,10 @@ export async function readJobs(target: BullmqTarget, ids: string[]): Promise<Job
   return jobs
 }
 
-/** The second read counts. A lock that is missing in both is reported as missing only if the job was not restarted in between. */
+/**
+ * Reads jobs a second time and returns the second result. A lock that is missing in both reads is reported as missing only if the job was
+ * not restarted in between.
+ */
 function combine(first: Place, second: Place | undefined): Place {
   if (!second) return first
   const restarted = countersOf(second.numbers).attemptsStarted !== countersOf(first.numbers).attemptsStarted
@@ -117,8 +120,7 @@ async function findSomePlaces(target: BullmqTarget, ids: string[]): Promise<Plac
     ['lpos', key(list), id, 'RANK', -1, 'MAXLEN', MAX_NEAR_END],
     ['lpos', key(list), id, 'MAXLEN', MAX_NEAR_END],
   ]
-  // The commands are in the order in which a job moves, so that a job that moves meanwhile is found twice and not
-  // missed.
+  // The commands are in the order in which a job moves, so that a job that moves in the meantime is found twice instead of being missed.
   const perJob = (id: string): RedisCommand[] => [
     ['zscore', key('waiting-children'), id],
     ['zscore', key('delayed'), id],

@@ -6,7 +6,7 @@ import type { LogRecord } from './parse-log-line.ts'
 const MAX_MESSAGE_LENGTH = 32 * 1024
 const MAX_PARTS_LENGTH = 1024 * 1024
 
-/** Lines that only continue a record: indented, closing brackets, and the parts of a stack trace. */
+/** Lines that only continue a record: indented lines, closing brackets, and the parts of a stack trace. */
 const CONTINUATION = /^(\s|[}\])]|Caused by: |During handling of |The above exception |Traceback |-{3}|\.{3}|\^)/
 /** The first line of a stack trace: `TypeError: …`, `Error [ERR_X]: …`, `java.sql.SQLException: …`. */
 const EXCEPTION = /^(Uncaught |Unhandled )?([\w$]{1,100}\.){0,20}[\w$]{0,100}(Error|Exception)( \[\w{1,60}\])?(:|$)/
@@ -17,9 +17,9 @@ const EXCEPTION = /^(Uncaught |Unhandled )?([\w$]{1,100}\.){0,20}[\w$]{0,100}(Er
 const QUIET = ['trace', 'debug', 'verbose', 'info', 'notice']
 
 /**
- * The records of a file's lines, in order: parts of a line that a container runtime split are joined, and the lines of a stack trace
- * belong to the text record before them. Another line without a time is a record without a time: it may be much newer than the line
- * before it, for example the output of a program of which only one library writes times.
+ * The records of a file's lines, in order: parts of a line that a container runtime split are joined, and the lines of a stack trace belong
+ * to the text record before them. Any other line without a time is a record without a time. It may be much newer than the line before it,
+ * for example if only one library of a program writes times.
  */
 export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord> {
   const parts = new Map<string, string>()
@@ -35,7 +35,8 @@ export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord
     }
     parts.delete(stream)
     const record = parseRecord({ ...outer, text })
-    // The program is writing the last line at this moment. A line with CR is not one line: its file has no other ends.
+    // The program is writing the last line at this moment. A line that contains CR may be several lines, because its file uses no other
+    // line ends.
     if (isLast && isGrowing && !record.object && !text.includes('\r')) break
     if (open && continues(record, outer.stream !== undefined)) {
       append(open, record.text)
@@ -51,7 +52,7 @@ export function* readRecords({ lines, isGrowing }: LogTail): Generator<LogRecord
     if (record.object || open!.object || !open!.time) return false
     if (open!.text.length + record.text.length > MAX_PARTS_LENGTH) return false
     const line = record.text.replace(PROCESS_PREFIX, '')
-    // In a container's log every line has a time of its own.
+    // In a container's log, every line has its own time.
     if (isWrapped) return CONTINUATION.test(line)
     return !record.time && (CONTINUATION.test(line) || (EXCEPTION.test(line) && !QUIET.includes(open!.level ?? '')))
   }

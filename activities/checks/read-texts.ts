@@ -2,19 +2,19 @@ import type { RedisTarget } from '../../src/targets/targets.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
-/** A longer field of a hash is not read. */
+/** The maximum length of a field of a hash. Longer fields are not read. */
 const MAX_FIELD_BYTES = 256 * 1024
 /** The maximum for all fields of one call together. A result keeps 64 kB of them. */
 const MAX_TOTAL_BYTES = 4 * 1024 * 1024
 
 export interface Texts {
-  /** In the order of `fields`. Null: the hash does not have the field, or `notRead` names it. */
+  /** The values in the order of `fields`. Null if the hash does not have the field, or if `notRead` names it. */
   values: (string | null)[]
-  /** Fields that exist, but are too large. */
+  /** The names of fields that exist but are too large. */
   notRead: string[]
 }
 
-/** Reads fields of hashes. It reads the length of each first, so that memory is bounded whatever the hashes hold. */
+/** Reads fields of hashes. The length of each field is read first, so that the memory is limited whatever the hashes hold. */
 export async function readTexts(
   target: Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>,
   keys: string[],

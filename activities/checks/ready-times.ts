@@ -10,16 +10,16 @@ import { Turns } from './turns.ts'
 interface Ready {
   /** When the job became ready, in milliseconds since 1970; null if unknown. */
   at: number | null
-  /** Only the queue's events say when the job became ready; `at` is the best estimate without them. */
+  /** The best estimate without the queue's events, which alone say when the job became ready. */
   fromEvents: boolean
-  /** The job's last start, if it was started. */
+  /** The time of the job's last start, if it was started. */
   startedAt: number
 }
 
 /**
  * When each job became ready to be taken by a worker, in ms since the epoch. A job that was only added is ready since then. One that was
- * delayed, retried, returned by a worker, or that waited for its children became ready later: the queue's events say when. Null if
- * they no longer do, or if the time has not come yet.
+ * delayed, retried, returned by a worker, or that waited for its children became ready later: the queue's events say when. Null if the
+ * queue no longer has these events, or if the time is in the future.
  */
 export async function readyTimes(target: BullmqTarget, ids: string[]): Promise<Map<string, number | null>> {
   const now = Date.now()
@@ -57,7 +57,7 @@ async function estimate(target: BullmqTarget, ids: string[], now: number): Promi
   return ready
 }
 
-/** `opts`: undefined if it was not read. */
+/** Estimates the time from the job's own fields. `opts` is undefined if it was not read. */
 function estimateOne(
   [added = null, started = null, ...counters]: (string | null)[],
   hadChildren: boolean,
@@ -74,7 +74,7 @@ function estimateOne(
   return { at: due <= now ? due : null, fromEvents: true, startedAt }
 }
 
-/** BullMQ before 5 puts `0:` with a time, or `0:0`, into `wait` or `paused` to wake its workers. */
+/** The marker that BullMQ before 5 puts into `wait` or `paused` to wake its workers: `0:` with a time, or `0:0`. */
 export function isMarker(id: string): boolean {
   return /^0:\d+$/.test(id)
 }

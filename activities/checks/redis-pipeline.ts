@@ -7,7 +7,7 @@ export type RedisCommand = [command: string, ...args: (string | number)[]]
 
 type Reply = { value: unknown } | { refused: Error }
 
-/** Several reads in one round trip. Throws RunbookError `RUNBOOK_CHECK_FAILED` for the first command that Redis refuses. */
+/** Sends several reads in one round trip. Throws RunbookError `RUNBOOK_CHECK_FAILED` for the first command that Redis refuses. */
 export async function readPipeline(
   target: Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>,
   commands: RedisCommand[],
@@ -20,7 +20,7 @@ export async function readPipeline(
   })
 }
 
-/** Several reads in one round trip, for callers that expect Redis to refuse some. Throws only if a reply did not arrive. */
+/** Sends several reads in one round trip, for callers that expect Redis to refuse some of them. Throws only if a reply did not arrive. */
 export async function readReplies(
   target: Pick<RedisTarget, 'connection' | 'address' | 'redis' | 'lanes'>,
   commands: RedisCommand[],
@@ -31,7 +31,7 @@ export async function readReplies(
     const replies = (await redis.pipeline(commands).exec()) ?? []
     return replies.map(([error, value]): Reply => {
       if (!error) return { value }
-      // Other errors are those of the connection: what the server would have answered is not known.
+      // Other errors are errors of the connection, so the server's answer is unknown.
       if (error.name !== 'ReplyError')
         throw new RunbookError(
           'RUNBOOK_CHECK_FAILED',

@@ -10,10 +10,10 @@ import { readTexts } from './read-texts.ts'
 import { readPipeline, readReplies } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
-/** Longer strings are cut. */
+/** The maximum length of a string. Longer strings are cut. */
 const MAX_TEXT_BYTES = 48 * 1024
 
-/** The entries of a key that are read at once. */
+/** The maximum number of entries of a key that are read at once. */
 const MAX_KEY_BYTES = 8 * 1024 * 1024
 
 interface Answer {
@@ -85,7 +85,7 @@ async function answer(target: RedisTarget, command: string, args: string[]): Pro
   }
 }
 
-/** Reads the texts of keys as MGET does, but only the beginning of a long text. */
+/** Reads the texts of keys like MGET, but only the beginning of a long text. */
 async function readTextsOfKeys(target: RedisTarget, keys: string[]): Promise<Answer> {
   const replies = await readReplies(
     target,
@@ -129,7 +129,10 @@ async function readHash(target: RedisTarget, key: string): Promise<Answer> {
   return { rows, truncated: Number(size) > rows.length }
 }
 
-/** Redis does not report the size of an entry before it sends it, only an estimate for the whole key. Throws if the entries are large. */
+/**
+ * Throws if the entries of a key are too large. Redis does not report the size of an entry before it sends it, only an estimate for the
+ * whole key.
+ */
 async function requireFits(target: RedisTarget, key: string, entries: number): Promise<void> {
   const lengthCommands = { list: 'llen', set: 'scard', zset: 'zcard', hash: 'hlen' } as const
   const [type] = (await readPipeline(target, [['type', key]])) as [keyof typeof lengthCommands]
@@ -138,8 +141,8 @@ async function requireFits(target: RedisTarget, key: string, entries: number): P
     ['memory', 'usage', key],
     [lengthCommands[type], key],
   ])
-  // Some hosted servers do not offer these commands. Then only the limit for received bytes protects, whose message
-  // says less.
+  // Some hosted servers do not offer these commands. Then only the limit for received bytes protects this process, and its message is less
+  // precise.
   if (!usage || !size || !('value' in usage) || !('value' in size)) return
   const [bytes, length] = [Number(usage.value), Math.max(1, Number(size.value))]
   if ((bytes / length) * entries > MAX_KEY_BYTES)
@@ -192,7 +195,7 @@ async function readSortedSet(target: RedisTarget, key: string, args: string[]): 
   return { rows, truncated: range.cut }
 }
 
-/** Start and stop of a range as Redis accepts them, negative from the end; cut to 500 elements. */
+/** The start and stop of a range as Redis accepts them; negative numbers count from the end. The range is cut to 500 elements. */
 function cutRange(args: string[], length: number): { start: number; stop: number; empty: boolean; cut: boolean } {
   const [start, stop] = args.slice(1, 3).map((text) => {
     if (!/^-?\d{1,15}$/.test(text)) throw failure(`"${text}" is not an index`)
@@ -212,7 +215,7 @@ function chunk<T>(items: T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size))
 }
 
-/** A number, or the text of an infinite score, which JSON cannot hold. */
+/** Returns a number, or the text of an infinite score, which JSON cannot hold. */
 function finite(score: string): Json {
   const value = Number(score)
   return Number.isFinite(value) ? value : score

@@ -25,7 +25,7 @@ export interface CheckRun {
   parameters: JsonObject
   /** The time limit for all attempts together. */
   timeoutMs: number
-  /** How many further attempts follow a failure. */
+  /** How many times the check is repeated after a failure. */
   retries: number
   /** The place of the evidence, such as `r1/check/jobs`. */
   place: string
@@ -35,9 +35,9 @@ const RETRY_DELAY_MS = 200
 const MAX_ERROR_LENGTH = 1_000
 
 /**
- * Runs one check. Throws only while this process is too busy to run it, or when it was suspended or too busy for half of the check's time
- * (`isBusy`): that is no evidence. A check that fails or takes too long becomes evidence with the status `failed` or `timeout`, and an `error`
- * without secrets. The result is redacted and within the limits, ready to be stored.
+ * Runs one check. Throws only while this process is too busy to run it, or if the process was suspended or too busy for half of the check's
+ * time (`isBusy`), because such a failure is no evidence. A check that fails or takes too long becomes evidence with the status `failed` or
+ * `timeout`, and an `error` without secrets. The result is redacted and within the limits, ready to be stored.
  */
 export async function runCheck(
   check: CheckRun,
@@ -48,8 +48,8 @@ export async function runCheck(
 }
 
 /**
- * The result of a check. `down` means that it failed because its connection cannot be reached. Then the caller may run
- * it again instead of storing the failure.
+ * The result of a check. `down` means that the check failed because its connection cannot be reached. Then the caller may run the check
+ * again instead of storing the failure.
  */
 export interface Observation {
   evidence: Evidence

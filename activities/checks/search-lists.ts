@@ -2,7 +2,7 @@ import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { readPipeline } from './redis-pipeline.ts'
 
 const CHUNK = 5_000
-/** A longer list is searched up to here. */
+/** How many entries of a list are searched. */
 const MAX_SEARCHED = 1_000_000
 
 export interface Search {
@@ -13,8 +13,8 @@ export interface Search {
 }
 
 /**
- * Searches long lists for ids, one part at a time, so that it blocks neither Redis nor this process. It starts at the end where jobs are
- * added: a job that is added meanwhile moves the others away from this end, so that none is missed.
+ * Searches long lists for ids, one part at a time, so that the search blocks neither Redis nor this process. It starts at the end at which
+ * jobs are added: a job that is added in the meantime moves the other jobs away from this end, so that no job is missed.
  */
 export async function searchLists(target: BullmqTarget, lists: string[], ids: string[]): Promise<Search> {
   const found = new Map<string, string>()

@@ -23,21 +23,21 @@ const FETCH_ROWS = 100
 const MAX_RECEIVED_BYTES = 4 * 1024 * 1024
 
 /**
- * Runs one statement in the extended protocol, in a READ ONLY transaction that is rolled back, so that settings are undone. That is the
- * second protection; the first is the role, which can only read.
+ * Runs one statement in the extended protocol, in a READ ONLY transaction that is rolled back, so that settings are undone too. The
+ * read-only transaction is the second protection; the first one is the role, which can only read.
  */
 export const sqlQuery: CheckImplementation = async (parameters, { targets, signal, timeoutMs }) => {
   const target = await targets.postgres(requiredString(parameters, 'connection'), 'read')
   const text = requiredString(parameters, 'sql')
   const values = (optionalList(parameters, 'params') ?? []).map(sqlValue)
-  // The statement's timeout is a little less than the check's, so that the server cancels the statement and reports it.
+  // The timeout of the statement is a little shorter than the check's, so that the server cancels the statement and reports it.
   const limits = { connection: target.connection, sql: text, timeoutMs: Math.max(50, timeoutMs * 0.95) }
   const columns = declaredColumns(optionalRecord(parameters, 'columns') ?? {})
   const found: ReadRows = { fields: [], rows: [] }
   let received: ByteLimit | undefined
   const read = withPostgres(target, async (client) => {
     received = limitBytes(client.connection.stream, MAX_RECEIVED_BYTES)
-    // If the signal is aborted, the connection is closed, and the server's own timeout ends the statement.
+    // If the signal is aborted, the connection is closed, and the statement timeout of the server ends the statement.
     const ended = await withSignal(signal, async () => {
       const fitting = await withFittingLists(client, { text, values })
       const params = fitting.values as (string | null)[]
@@ -61,7 +61,7 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
   )
 }
 
-/** Adds rows to `found` until one of the limits is reached. Returns whether no rows are left. */
+/** Adds rows to `found` until one of the limits is reached. Returns whether all rows were read. */
 async function readRows(client: PoolClient, statement: ReadStatement, found: ReadRows): Promise<boolean> {
   let ended = await openPortal(client, statement, FETCH_ROWS, found)
   while (!ended && found.rows.length <= MAX_ROWS && bytesOf(found.rows) <= 2 * MAX_RESULT_BYTES)
@@ -72,7 +72,7 @@ async function readRows(client: PoolClient, statement: ReadStatement, found: Rea
 function tooLarge(connection: string): RunbookError {
   return new RunbookError(
     'RUNBOOK_CHECK_FAILED',
-    `connection ${connection}: the first row has more than ${MAX_RECEIVED_BYTES / 1024 / 1024} MB, so nothing was read: select fewer columns, or only the beginning of long ones, such as left(body, 1000)`,
+    `connection ${connection}: the first row has more than ${MAX_RECEIVED_BYTES / 1024 / 1024} MB, so nothing was read: select fewer columns, or only the beginning of long columns, such as left(body, 1000)`,
   )
 }
 

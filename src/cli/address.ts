@@ -9,7 +9,7 @@ export interface Address {
   /** The API's address, without a slash at the end. */
   url: string
   token: string | undefined
-  /** The quoted command that starts the API here; default `"runbook up"`. */
+  /** The quoted command that starts the API in this folder; default `"runbook up"`. */
   start?: string
 }
 
@@ -17,8 +17,8 @@ export const CONFIG_FILE = 'runbook.config.yaml'
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 
 /**
- * The address of the API and the caller's token, both from the same source: the environment (RUNBOOK_URL, RUNBOOK_TOKEN), else
- * `.runbook/env` of the project directory. Any cloned repository can hold such a file, so a token from the environment is never sent to
+ * The address of the API and the caller's token. Both come from the same source: the environment (RUNBOOK_URL, RUNBOOK_TOKEN), else
+ * `.runbook/env` of the project directory. Any cloned repository can contain such a file, so a token from the environment is never sent to
  * an address from a file. Throws `RUNBOOK_CONFIG`.
  */
 export function readAddress(cwd: string, env: Record<string, string | undefined>): Address {
@@ -47,7 +47,7 @@ function parseUrl(url: string): string {
   return url.replace(/\/+$/, '')
 }
 
-/** Over plain HTTP, anybody on the network path can read the token and use it. */
+/** Refuses to send a token over plain HTTP, because anybody on the network path could read the token and use it. */
 function requireEncryption(url: string, env: Record<string, string | undefined>): void {
   const { protocol, hostname } = new URL(url)
   if (protocol === 'https:' || isThisMachine(hostname) || env.RUNBOOK_PLAIN_HTTP === '1') return
@@ -57,7 +57,7 @@ function requireEncryption(url: string, env: Record<string, string | undefined>)
   )
 }
 
-/** The nearest directory at or above `cwd` that has a configuration or `.runbook/env`; `cwd` if there is none. */
+/** The nearest directory, from `cwd` upwards, that has a configuration or `.runbook/env`; `cwd` if there is none. */
 export function projectDirectory(cwd: string): string {
   for (let directory = cwd; ; directory = dirname(directory)) {
     if ([CONFIG_FILE, '.runbook/env'].some((name) => existsSync(join(directory, name)))) return directory

@@ -41,12 +41,12 @@ export interface ListFilter {
   limit: number
 }
 
-/** A client of the API that the terminal's environment and directory define. */
+/** A client of the API for the environment and the directory of the terminal. */
 export function openClient({ cwd, env }: Terminal): Client {
   return new Client(readAddress(cwd, env))
 }
 
-/** A client of the HTTP API with what the command line needs. Every failure is thrown as a RunbookError. */
+/** A client of the HTTP API with the calls that the command line needs. Every failure is thrown as a RunbookError. */
 export class Client {
   readonly #address: Address
 

@@ -20,3 +20,15 @@ export class Exit extends Error {
     this.code = code
   }
 }
+
+/** A command in the list of commands. */
+export interface ListedCommand {
+  name: string
+  /** What the command does, in one line of the list of commands. */
+  summary: string
+  /** The command's arguments, for the list of commands. Default: none. */
+  usage?: string
+  /** Whether the command accepts `-o json`. Default: no. */
+  json?: true
+  load(): Promise<CommandModule>
+}

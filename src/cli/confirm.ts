@@ -9,8 +9,8 @@ import { proposalInFull, targetsInWords } from './render/proposal.ts'
 import type { Terminal } from './terminal.ts'
 
 /**
- * The open gate of an incident that a person wants to decide: identified by a digest, or shown in full and confirmed. Without an
- * interactive terminal the digest is required: `RUNBOOK_BAD_INPUT`.
+ * Returns the open gate of an incident that a person wants to decide. The person identifies it by a digest, or it is shown in full and the
+ * person confirms. Without an interactive terminal the digest is required: `RUNBOOK_BAD_INPUT`.
  */
 export async function gateToDecide(
   terminal: Terminal,
@@ -30,7 +30,7 @@ export async function gateToDecide(
   return gate
 }
 
-/** Shows the whole proposal and asks. Any answer except yes ends the command without a decision. */
+/** Shows the whole proposal and asks the person. Any answer except yes ends the command without a decision. */
 export async function confirm(
   terminal: Terminal,
   gate: GateView,

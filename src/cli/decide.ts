@@ -6,8 +6,8 @@ import { clockText } from './render/age.ts'
 const MIN_DIGEST_LENGTH = 12
 
 /**
- * The open gate of an incident. A digest, complete or at least its first 12 digits, must match the gate's proposal, so that the person
- * decides the proposal that they read. Throws `RUNBOOK_CONFLICT` or `RUNBOOK_BAD_INPUT`.
+ * Returns the open gate of an incident. A digest (all of it, or at least its first 12 digits) must match the gate's proposal, so that the
+ * person decides the proposal that they read. Throws `RUNBOOK_CONFLICT` or `RUNBOOK_BAD_INPUT`.
  */
 export async function findOpenGate(client: Client, id: string, digest: string | undefined): Promise<GateView> {
   const view = await client.show(id)
@@ -34,7 +34,7 @@ function whyNoOpenGate({ id, outcome, state, rounds }: IncidentView): string {
     const by = approvals.map(({ person, at }) => `${person} at ${clockText(at)}`).join(', ')
     return `${gate.id} is already approved${by ? ` by ${by}` : ''}. Follow it with "runbook watch ${id}".`
   }
-  const situation = outcome === null ? `it is ${state}` : `it is closed: ${outcome}`
+  const situation = outcome === null ? `it is ${state}` : `the incident is closed: ${outcome}`
   return `${id} has no open proposal: ${situation}. See "runbook show ${id}".`
 }
 
@@ -43,6 +43,6 @@ export function breakGlassReason({ breakGlass, reason }: { breakGlass?: true; re
   if (breakGlass === (reason === undefined ? undefined : true)) return reason
   throw new RunbookError(
     'RUNBOOK_BAD_INPUT',
-    '--break-glass and --reason are used together. Give both: --break-glass --reason "why it cannot wait".',
+    '--break-glass and --reason must be used together. Give both: --break-glass --reason "why it cannot wait".',
   )
 }

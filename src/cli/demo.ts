@@ -16,11 +16,11 @@ import { processTerminal, type Terminal } from './terminal.ts'
 
 interface Scene {
   title: string
-  /** The faults of the scene, which are injected one after the other. */
+  /** The faults of the scene. They are injected one after the other. */
   faults: string[]
   incident: string
   inputs: Record<string, string>
-  /** After the approval of this remedy the fault is removed, as the owner of that service would do. */
+  /** The fault that is removed after the approval of this remedy, as the owner of that service would do. */
   healAfter?: { remedy: string; fault: string }
   /** A fault that is removed at the end, so that the next scene starts from a healthy system. */
   healAtEnd?: string
@@ -83,7 +83,7 @@ export async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** Runs while the workflow bundle is built, since both take seconds: the servers' programs are downloaded if they are missing. */
+/** Finds the programs of the servers while the workflow bundle is built, because both take seconds. Missing programs are downloaded. */
 export function whileBuilding(): Promise<void> {
   return fetchPrograms((line) => processTerminal().log(line))
 }

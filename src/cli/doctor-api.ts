@@ -6,7 +6,7 @@ import type { Address } from './address.ts'
 import { fileWarnings } from './render/files.ts'
 import { send } from './send.ts'
 
-/** The time limit for `/readyz`, which is longer than `/readyz` itself waits for the database and Temporal (2 s). */
+/** The time limit for `/readyz`. It is longer than the time for which `/readyz` itself waits for the database and Temporal (2 s). */
 const READY_TIMEOUT_MS = 4_000
 
 /**
@@ -25,7 +25,7 @@ export async function doctorApi(
     const token = await checkToken(address)
     return token.ok && address.token !== undefined ? [api, token, ...(await checkFiles(address))] : [api, token]
   } catch (error) {
-    // The message of fetch's error is only "fetch failed"; the reason is in its cause.
+    // The message of fetch's error is only "fetch failed"; the cause of the error has the reason.
     const reason = messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error)
     const detail = `does not answer at ${url}: ${reason}`
     const fix = `start it with ${start}, or set RUNBOOK_URL to its address`
@@ -51,7 +51,7 @@ async function checkReady(url: string, ownEngine: string | undefined): Promise<D
       name: 'API',
       ok: false,
       detail: `the API at ${url} belongs to another installation: its engine is ${body.engine}, and the database of this configuration is of engine ${ownEngine}`,
-      fix: "set RUNBOOK_URL to the address of this installation's API, or stop the other one if it should not run there",
+      fix: "set RUNBOOK_URL to the address of this installation's API, or stop the API at that address if it should not run there",
     }
   const missing = [
     ...(body.database === 'ok' ? [] : ["the engine's database"]),
@@ -74,7 +74,7 @@ async function checkToken(address: Address): Promise<DoctorFinding> {
   }
 }
 
-/** Whether the API uses the runbooks and the configuration as they are now. */
+/** Whether the API uses the present versions of the runbooks and the configuration. */
 async function checkFiles(address: Address): Promise<DoctorFinding[]> {
   const name = 'files of the API'
   try {

@@ -7,7 +7,7 @@ export interface EffectName {
   target: string
 }
 
-/** Reads `0-sql.update/run-7` as an action and a target. Throws commander's InvalidArgumentError. */
+/** Parses a text such as `0-sql.update/run-7` as an action and a target. Throws commander's InvalidArgumentError. */
 export function parseEffect(text: string): EffectName {
   const match = /^([^/]+)\/([\s\S]+)$/.exec(text)
   if (!match)

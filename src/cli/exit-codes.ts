@@ -1,9 +1,11 @@
 import { isRunbookError, type ErrorCode } from '../core/errors.ts'
 import type { Outcome } from '../core/incident.ts'
 
-/** The gate needs more approvals, or `watch` was stopped before the incident was closed. */
+/** The exit code if the gate needs more approvals, or if `watch` was stopped before the incident was closed. */
 export const STILL_WAITING = 8
-/** The freeze is on, but a session that was asking for a permit could not be ended and may still get it. */
+/**
+ * The exit code if the freeze is on, but a database session that was asking for a permit could not be ended and may still get the permit.
+ */
 export const FREEZE_NOT_COMPLETE = 7
 /** The exit code for wrong usage and bad input. */
 export const USAGE = 2

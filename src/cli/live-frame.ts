@@ -6,8 +6,8 @@ const CLEAR_LINE = '\u001b[K'
 const CLEAR_BELOW = '\u001b[J'
 
 /**
- * Lines that are redrawn in the same place. Each line must fit the terminal's width and all of them its height, because the cursor is
- * moved up by their number. Other output between two frames would break the frame.
+ * Lines that are redrawn in the same place. Each line must fit the width of the terminal, and all lines together its height, because the
+ * cursor is moved up by the number of lines. Other output between two frames would break the frame.
  */
 export class LiveFrame {
   readonly #terminal: Pick<Terminal, 'draw'>

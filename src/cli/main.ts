@@ -22,7 +22,7 @@ export async function main(argv: string[], terminal: Terminal = processTerminal(
     return 0
   } catch (error) {
     if (error instanceof Exit) return error.code
-    // Commander has printed its message already. Help and version exit with 0; everything else is a usage error.
+    // Commander has already printed its message. Help and version exit with 0; everything else is a usage error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE
     terminal.log(`error: ${visibleLines(messageOf(error))}`)
     if (terminal.env.RUNBOOK_DEBUG) console.error(error)
@@ -30,7 +30,9 @@ export async function main(argv: string[], terminal: Terminal = processTerminal(
   }
 }
 
-/** The program with all its commands. Only the module of the requested one is loaded; the others have a name and a summary. */
+/**
+ * The program with all its commands. Only the module of the requested command is loaded; the other commands have only a name and a summary.
+ */
 async function buildProgram(argv: string[], terminal: Terminal): Promise<Command> {
   const requested = requestedCommand(argv)
   const program: Command = withOutputOption(new Command('runbook'))
@@ -81,7 +83,10 @@ function usageInList(name: string): string {
   return COMMANDS.find((command) => command.name === name)?.usage ?? ''
 }
 
-/** Commander suggests options for a misspelt one; this also knows options of other tools, prefixes of ours and inputs. */
+/**
+ * Commander suggests options for a misspelt option. This function also knows options of other tools, prefixes of this program's options,
+ * and inputs.
+ */
 function withSuggestion(text: string, program: Command, requested: string | undefined): string {
   const unknown = /^error: unknown option '(--[^'=]+)/.exec(text)?.[1]
   if (unknown === undefined || text.includes('Did you mean')) return text
@@ -96,7 +101,7 @@ function suggestOption(unknown: string, program: Command, requested: string | un
   const similar = known.find((long) => long.startsWith(unknown)) ?? nearest(unknown, known)
   if (similar !== undefined) return similar
   if (known.includes('--output') && nearest(unknown, ['--json']) !== undefined) return '-o json'
-  // A command with --input: an unknown option is probably the name of an input.
+  // In a command with --input, an unknown option is probably the name of an input.
   return known.includes('--input') ? `--input ${unknown.slice(2)}=…` : undefined
 }
 
@@ -116,7 +121,7 @@ function requestedCommand(argv: string[]): string | undefined {
   return first === 'help' ? second : first
 }
 
-/** Applies the parent's settings to a command and its subcommands, so that none ends the process or writes past the terminal. */
+/** Applies the parent's settings to a command and its subcommands, so that none of them ends the process or writes past the terminal. */
 function withSettingsOf(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent)
   if (command.commands.length > 0) command.addHelpCommand(new Command('help').description('show the help of a command'))

@@ -11,7 +11,7 @@ export function readPeople({ cwd, env }: Terminal): Config {
   return loadConfig({ env, cwd: projectDirectory(cwd) })
 }
 
-/** A person of the configuration. Throws `RUNBOOK_BAD_INPUT` for a name that is not in it. */
+/** A person of the configuration. Throws `RUNBOOK_BAD_INPUT` for a name that is not in the configuration. */
 export function findPerson(terminal: Terminal, name: string): { file: string; person: Person } {
   const { file, people } = readPeople(terminal)
   const person = Object.hasOwn(people, name) ? people[name] : undefined
@@ -20,7 +20,7 @@ export function findPerson(terminal: Terminal, name: string): { file: string; pe
   throw new RunbookError('RUNBOOK_BAD_INPUT', `${name} is not in ${file}. People there: ${known}`)
 }
 
-/** A new token, and what the configuration holds of it. */
+/** A new token, and the value that the configuration holds for it. */
 export function newToken(): { token: string; hash: string } {
   const token = newPassword()
   return { token, hash: `sha256:${tokenHash(token)}` }

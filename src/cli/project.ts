@@ -10,11 +10,11 @@ import { unknownPolicyKinds } from '../language/policy-kinds.ts'
 import { CONFIG_FILE } from './address.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The runbooks that an author works on: the paths of the command line, else those of the configuration. */
+/** The runbooks on which an author works: the paths on the command line, else the paths in the configuration. */
 export interface Project {
   paths: string[]
   options: LoadOptions
-  /** The configuration. If there is none, connections, groups and channels are not checked. */
+  /** The configuration. Without it, connections, groups and channels are not checked. */
   config?: Config
 }
 
@@ -33,7 +33,7 @@ export function openProject({ cwd, env }: Terminal, paths: string[]): Project {
   return { paths: found, options: loadOptions(config), ...defined({ config }) }
 }
 
-/** The configuration in `cwd`; else the nearest one above the given paths; else the nearest one above `cwd`. */
+/** The configuration in `cwd`; else the nearest configuration above the given paths; else the nearest one above `cwd`. */
 function findConfig(cwd: string, paths: string[]): string | undefined {
   const starts = [...paths.map((path) => resolve(cwd, path)), cwd]
   const candidates = [join(cwd, CONFIG_FILE), ...starts.flatMap(configsAbove)]

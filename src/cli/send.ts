@@ -16,8 +16,8 @@ export interface ApiRequest {
 }
 
 /**
- * Sends one request to the API, with the token. Throws RunbookError: the error that the API returned, or `RUNBOOK_UNREACHABLE` when
- * there is no response within 10 s or the response is not from the API.
+ * Sends one request to the API, with the token. Throws RunbookError: the error that the API returned, or `RUNBOOK_UNREACHABLE` if there is
+ * no response within 10 s or the response is not from the API.
  */
 export async function send(address: Address, path: string, request: ApiRequest = {}): Promise<Response> {
   const { url, token } = address
@@ -35,7 +35,7 @@ export async function send(address: Address, path: string, request: ApiRequest =
       signal: timeout.signal,
     })
     if (!response.ok) throw await errorFrom(response, url)
-    // The whole body is read within the timeout, except that of a stream, which the caller reads.
+    // The whole body is read within the timeout. The body of a stream is read by the caller.
     return until ? response : new Response(response.status === 204 ? null : await response.arrayBuffer(), response)
   } catch (error) {
     if (isRunbookError(error) || until?.aborted) throw error
@@ -53,7 +53,7 @@ export async function send(address: Address, path: string, request: ApiRequest =
 }
 
 function unreachable({ url, start = '"runbook up"' }: Address, error: unknown): RunbookError {
-  // The message of fetch's error is only "fetch failed"; the reason is in its cause.
+  // The message of fetch's error is only "fetch failed"; the cause of the error has the reason.
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   const refused = (cause as { code?: string }).code === 'ECONNREFUSED'
   return new RunbookError(

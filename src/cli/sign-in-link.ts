@@ -3,7 +3,7 @@ import { Client } from './client.ts'
 
 export interface SignInLink {
   url: string
-  /** ISO 8601. */
+  /** When the link expires (ISO 8601). */
   expiresAt: string
 }
 
@@ -13,13 +13,13 @@ export async function createSignInLink(address: Address): Promise<SignInLink> {
   return { url: address.url + path, expiresAt }
 }
 
-/** The line that a command which serves the pages prints: a link for the person of the token, else how to get one. */
+/** The line that a command prints when it serves the pages: a link for the person of the token, else how to get a link. */
 export async function signInHint(address: Address): Promise<string> {
   if (address.token !== undefined)
     try {
       return `${(await createSignInLink(address)).url}   (signs you in once, within 10 minutes)`
     } catch {
-      // The token may be another person's or belong to nobody here. The pages work without the link.
+      // The token may belong to another person or to nobody here. The pages work without the link.
     }
   return `${address.url}/   (sign in with your token)`
 }

@@ -7,7 +7,7 @@ export function startCommand(directory: string): string {
   return isClone(directory) ? '"npm start"' : '"runbook up"'
 }
 
-/** In a clone, where `runbook` and `maestro` are not on PATH, a hint how to call them; null elsewhere. */
+/** In a clone, where `runbook` and `maestro` are not on PATH, a hint that says how to call them; elsewhere null. */
 export function npxHint(directory: string): string | null {
   return isClone(directory)
     ? 'In this folder, type "npx runbook …" and "npx maestro …" instead of "runbook …" and "maestro …".'

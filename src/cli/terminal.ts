@@ -31,7 +31,7 @@ export interface Terminal {
   onInterrupt(handle: () => void): () => void
 }
 
-/** A log on a full disk loses lines. It must not end the API or the worker. */
+/** Without this listener, a full disk or a closed log would end the API or the worker; with it, only log lines are lost. */
 export function ignoreFullDisk(error: NodeJS.ErrnoException): void {
   if (!['ENOSPC', 'EDQUOT', 'EIO'].includes(error.code ?? '')) throw error
 }

@@ -16,8 +16,7 @@ const REDRAW_INTERVAL_MS = 500
  * Follows an incident until it is closed: in a terminal a frame that is redrawn, in a pipe a line per event, with `json` a JSON
  * object per event. Returns the exit code of the outcome, or 8 after Ctrl-C, which does not affect the incident.
  *
- * `decidedGate`: the gate that the same command has just decided. If the terminal cannot ask, watching ends with 8 when the
- * incident waits for a person after that gate: nobody could answer there.
+ * `decidedGate`: the gate that the same command has just decided. If the terminal cannot ask and the incident waits for a person after that gate, watching ends with 8, because nobody could answer.
  */
 export async function watch(
   terminal: Terminal,
@@ -66,7 +65,7 @@ async function watchLines(
     const outcome = entry.kind === 'closed' && OUTCOMES.find((one) => one === entry.data.outcome)
     if (outcome) return outcome
     if (isAfterGate && waitsForPerson(entry)) {
-      terminal.log(`${id} waits for a person again. Look at it with "runbook show ${id}".`)
+      terminal.log(`${id} waits for a person again. See "runbook show ${id}".`)
       return 'waits'
     }
     if (decidedGate !== undefined && entry.kind === 'proposal' && entry.data.gate === decidedGate) isAfterGate = true
@@ -79,7 +78,7 @@ function waitsForPerson({ kind, data }: TimelineEntry): boolean {
   return kind === 'manual' || (kind === 'proposal' && data.auto !== true)
 }
 
-/** What the frame shows. Each event reloads the incident; a timer redraws the frame. */
+/** The content of the frame. Each event reloads the incident; a timer redraws the frame. */
 interface FrameState {
   view: IncidentView
   latest: TimelineEntry[]

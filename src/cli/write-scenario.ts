@@ -11,8 +11,8 @@ import { testLines } from './render/tests.ts'
 import type { Terminal } from './terminal.ts'
 
 /**
- * `runbook test --from`: a scenario made from a closed incident, printed or added to the scenario file of its runbook. The scenario then runs
- * with the runbook as it is now. If it does not pass, the command says why and ends with exit code 1.
+ * `runbook test --from`: a scenario made from a closed incident, printed or added to the scenario file of its runbook. The scenario then
+ * runs with the present version of the runbook. If it does not pass, the command says why and ends with exit code 1.
  */
 export async function writeScenario(
   terminal: Terminal,
@@ -43,7 +43,7 @@ async function appendTo(terminal: Terminal, review: Review, runbook: LoadedRunbo
   // A file with problems would keep its other scenarios from running.
   if (Array.isArray(tested))
     return report(terminal, review, runbook, tested, `Nothing was added to ${file}: the scenario`)
-  // `wx` refuses a file that appeared since it was looked for.
+  // `wx` refuses a file that was created after this command searched for it.
   writeFileSync(file, text, { flag: before ? 'w' : 'wx' })
   report(terminal, review, runbook, tested, `${before ? 'Added to' : 'Wrote'} ${file}: the scenario`)
 }
@@ -88,7 +88,7 @@ function report(
   what: string,
 ): void {
   const changed =
-    planDigest === now ? '' : `. The runbook has changed since ${id}, so this may be what the change is for`
+    planDigest === now ? '' : `. The runbook has changed since ${id}, so this may be an intended effect of the change`
   if (Array.isArray(tested)) {
     terminal.log(renderText(tested, terminal.colours).trimEnd())
     terminal.log(`${what} does not fit the runbook${changed}.`)

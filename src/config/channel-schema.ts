@@ -35,7 +35,7 @@ const channel = z
       .regex(/^(?:C|D|G|U|W)[A-Z0-9]{2,30}$/, 'write the id of the Slack channel or user, such as C0123ABCD')
       .optional()
       .describe(
-        'The id of a Slack channel, or of a user for direct messages. The app of the section `slack` posts there, with buttons, and edits its messages.',
+        'The id of a Slack channel, or of a user for direct messages. The app of the section `slack` posts there, with buttons, and updates its messages.',
       ),
     webhook: webhook.optional().describe('An HTTP service of your own. Each message is JSON and signed.'),
     email: email.optional().describe('E-mail.'),
@@ -47,7 +47,7 @@ const channel = z
       .min(1)
       .optional()
       .describe(
-        'What the channel gets messages about: `opened`, `gate` (a proposal waits for a decision), `reminder`, `decided`, `applied`, `verified`, `escalated`, `failed`, `closed`. Default: all but `opened` and `applied`; for `slackApp` `gate`, `reminder`, `escalated` and `failed`, because its messages are edited; for PagerDuty `gate`, `escalated`, `failed` and `closed`. `decided`, `applied`, `verified` and `closed` go to channels that have had a message about the incident before.',
+        'What the channel gets messages about: `opened`, `gate` (a proposal waits for a decision), `reminder`, `decided`, `applied`, `verified`, `escalated`, `failed`, `closed`. Default: all but `opened` and `applied`; for `slackApp`: `gate`, `reminder`, `escalated` and `failed`, because its messages are updated; for PagerDuty: `gate`, `escalated`, `failed` and `closed`. `decided`, `applied`, `verified` and `closed` go to channels that have had a message about the incident before.',
       ),
   })
   .refine(

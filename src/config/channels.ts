@@ -2,7 +2,7 @@ import { DEFAULT_EVENTS, type MessageEvent } from '../core/message.ts'
 import type { ConfigFile } from './schema.ts'
 import type { Secret } from './secret.ts'
 
-/** Where messages go, and what they are about. */
+/** The destinations of messages, and the events that they are about. */
 export type Channel = ChannelAddress & { events: readonly MessageEvent[] }
 
 export type ChannelAddress = SlackWebhook | SlackAppChannel | WebhookChannel | EmailChannel | PagerdutyChannel
@@ -55,9 +55,9 @@ interface Channels {
 type Resolve = (text: string, purpose: string) => Secret
 
 const DEFAULTS: Partial<Record<ChannelAddress['kind'], readonly MessageEvent[]>> = {
-  // A page wakes somebody up, so PagerDuty gets only what needs a person, and the end.
+  // A message to PagerDuty wakes somebody up, so PagerDuty gets only the events that need a person, and the end of the incident.
   pagerduty: ['gate', 'escalated', 'failed', 'closed'],
-  // The message about a gate is edited until the incident ends.
+  // The message about a gate is updated until the incident ends.
   slackApp: ['gate', 'reminder', 'escalated', 'failed'],
 }
 
@@ -72,7 +72,10 @@ export function assembleSlackApp(
   }
 }
 
-/** It was checked before that exactly one address is there, and the Slack app where it is needed. */
+/**
+ * Returns the address of a channel. The schema has already checked that there is exactly one address, and that the Slack app is configured
+ * if it is needed.
+ */
 export function assembleChannel(
   channel: ConfigFile['channels'][string],
   name: string,
@@ -117,7 +120,7 @@ function secretsOf(channel: ChannelAddress): Secret[] {
   }
 }
 
-/** The names that a runbook can notify. */
+/** The names of groups and channels that a runbook can notify. */
 export function notifiable({ channels, groups }: Channels): string[] {
   return [...new Set([...Object.keys(channels), ...Object.keys(groups)])]
 }

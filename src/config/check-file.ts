@@ -10,7 +10,7 @@ export interface ConfigProblem {
   message: string
 }
 
-/** The file's value with defaults, or all its problems. */
+/** Returns the value of the file with defaults, or all problems of the file. */
 export function checkFile(file: YamlFile): { value: ConfigFile } | { problems: ConfigProblem[] } {
   if (file.problems.length > 0) return { problems: file.problems }
   const parsed = configSchema.safeParse(file.value ?? {})
@@ -77,7 +77,7 @@ function inner(schema: Walkable, value: unknown): Walkable {
   return found.def.options?.find((option) => option.def.shape?.kind?.def.values?.includes(kind)) ?? found
 }
 
-/** The most similar name, or all known names. */
+/** Suggests the most similar name, or lists all known names. */
 function suggestion(word: string, known: string[]): string {
   return didYouMean(word, known) || (known.length > 0 ? ` Known are ${known.join(', ')}.` : '')
 }

@@ -5,26 +5,26 @@ import type { Channel, SlackApp } from './channels.ts'
 import type { Secret } from './secret.ts'
 
 export const DEFAULT_CHECK_MEMORY_MB = 256
-/** The colours that tell environments apart on the pages. */
+/** The colours with which the pages distinguish environments. */
 export const PAGE_COLOURS = ['grey', 'blue', 'green', 'orange', 'red', 'purple'] as const
-/** Connections of one process to one PostgreSQL, by login. */
+/** The number of connections of one process to one PostgreSQL, by login. */
 export const DEFAULT_POSTGRES_CONNECTIONS = { read: 8, write: 4 }
-/** Connections of one process to one Redis with the read login. */
+/** The number of connections of one process to one Redis with the read login. */
 export const DEFAULT_REDIS_CONNECTIONS = { read: 5 }
 
-/** `runbook.config.yaml` as it was read: defaults filled in, paths absolute, secrets resolved but hidden. */
+/** `runbook.config.yaml` after it was read: defaults are filled in, paths are absolute, and secrets are resolved but hidden. */
 export interface Config {
-  /** Absolute path of the file, and of its directory, to which relative paths in it belong. */
+  /** The absolute path of the file, and of its directory. Relative paths in the file refer to this directory. */
   file: string
   directory: string
   /** URL of the engine's own PostgreSQL database. */
   database: Secret
-  /** Absent fields come from Temporal's own environment variables and profile. */
+  /** The address and namespace of Temporal. Absent fields come from Temporal's own environment variables and profile. */
   temporal: { taskQueue: string; address?: string; namespace?: string }
   /** Absolute directories with runbooks. */
   runbooks: string[]
   connections: Record<string, ConnectionConfig>
-  /** Memory that the checks of one process may use together. */
+  /** The memory that the checks of one process may use together. */
   checks: { memoryMb: number }
   people: Record<string, Person>
   /** `previous`: public keys that signed before, so that decisions made with them count while incidents wait. */
@@ -37,17 +37,20 @@ export interface Config {
   /** The channels of groups; a group that is not listed has the channel of the same name. */
   groups: Record<string, { channels: string[] }>
   alerts: AlertRule[]
-  /** Recurring times in which alerts and detection open nothing. */
+  /** Recurring maintenance windows, in which alerts and detection open no incidents. */
   maintenance: RecurringMaintenance[]
-  /** How each source of alerts proves who it is; absent: it cannot deliver. */
+  /** How each source of alerts proves its identity. A source that is absent cannot deliver. */
   hooks: Partial<Record<AlertSource, HookCredentials>>
-  /** Where `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
+  /** The actions for which `approval: auto` is permitted: an action kind on a connection. Every other write needs an approval. */
   auto: { kind: string; connection: string }[]
-  /** What every approval needs at least, whatever a runbook says. */
+  /** The minimum that every approval needs, whatever a runbook says. */
   policy: Policy
   /** How long an incident waits for a connection that is down. */
   waitWhileDownMs: number
-  /** Whether the person who opened an incident may approve its remedies; never with `risk: high`. */
+  /**
+   * Whether the person who opened an incident may approve its remedies. It does not apply to `risk: high`, which the person may never
+   * approve.
+   */
   requesterMayApprove: boolean
   /** Groups whose members may approve alone, with a reason. Everyone in `escalate.to` is notified. */
   breakGlass: string[]
@@ -63,14 +66,14 @@ export interface Config {
 }
 
 export interface Limits {
-  /** Requests of one person that change something, in each API process. */
+  /** How many requests that change something one person may send to each API process per minute. */
   writesPerMinute: number
-  /** Requests of one address without a valid token, in each API process. */
+  /** How many requests without a valid token one address may send to each API process per minute. */
   failedLoginsPerMinute: number
   eventStreams: number
   eventStreamsPerPerson: number
   reviews: number
-  /** Notes, claims and decisions of one person on one incident, each, over all processes. */
+  /** How many notes, claims and decisions one person may make on one incident. Each is counted separately, over all processes. */
   perIncident: number
 }
 
@@ -105,7 +108,7 @@ export interface BullmqConnection {
   sentinel?: Sentinel
   prefix: string
   queue: string
-  /** The workers' `stalledInterval`. */
+  /** The `stalledInterval` of the workers. */
   stalledIntervalMs: number
   /** How many connections one process may open. Default: `DEFAULT_REDIS_CONNECTIONS`. */
   maxConnections?: { read: number }
@@ -138,7 +141,7 @@ export interface ProcessConnection {
   commands: Record<string, string[]>
   /** Names of variables that the commands get in addition to PATH, HOME and LANG. */
   env: string[]
-  /** The values of the variables that are set, by name. */
+  /** The values of the variables that are set, by the name of the variable. */
   environment: Record<string, Secret>
 }
 
@@ -146,15 +149,15 @@ export interface LogsConnection {
   kind: 'logs'
   /** Absolute glob patterns of log files. */
   files: string[]
-  /** The time zone of times that have none, such as `Europe/Berlin`. */
+  /** The time zone of times without a zone, such as `Europe/Berlin`. */
   timeZone?: string
   redact: string[]
 }
 
 export interface Person {
-  /** SHA-256 of the person's token, 64 lower-case hex digits. Absent: the person has no token. */
+  /** The SHA-256 of the person's token, as 64 lower-case hex digits. Absent if the person has no token. */
   tokenHash?: string
-  /** The token's text in the file, if it is a reference, such as `${RUNBOOK_LEAD}`. */
+  /** The token in the file, if it is a reference, such as `${RUNBOOK_LEAD}`. */
   tokenReference?: string
   /** Registered public keys, `ed25519:…`. */
   keys: string[]
@@ -163,7 +166,7 @@ export interface Person {
   role?: Role
   /** The id of this person's Slack user. */
   slack?: string
-  /** Channels that get a message when an incident ends that this person opened. */
+  /** The channels that get a message when an incident that this person opened ends. */
   channels?: string[]
   /** E-mail addresses by which git names this person. */
   emails: string[]
@@ -187,9 +190,12 @@ export interface Oidc {
   /** The claim that names the person. */
   name: string
   groupsClaim: string
-  /** Our groups, each with the provider's groups whose members belong to it. A group that is not listed has no members. */
+  /**
+   * The groups of this configuration, each with the provider's groups whose members belong to it. A group that is not listed has no
+   * members.
+   */
   groups: Record<string, string[]>
-  /** Lets people sign in to the pages at the provider. */
+  /** The settings with which people sign in to the pages at the identity provider. */
   signIn?: { clientId: string; clientSecret?: Secret; scopes: string[]; label: string }
 }
 
@@ -208,7 +214,7 @@ export interface RecurringMaintenance {
   timezone: string
   forMs: number
   reason: string
-  /** What it covers; everything if both are null. */
+  /** The runbook or the connection that the window covers. It covers everything if both are null. */
   runbook: string | null
   connection: string | null
 }

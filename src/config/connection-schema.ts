@@ -3,7 +3,7 @@ import { DEFAULT_POSTGRES_CONNECTIONS, DEFAULT_REDIS_CONNECTIONS } from './confi
 import { address, duration, names, secret } from './field-types.ts'
 import { plain } from './plain.ts'
 
-// What BullMQ accepts, without the characters that are wildcards in the patterns of `connection prepare`.
+// The characters that BullMQ accepts, without those that are wildcards in the patterns of `connection prepare`.
 const queueName = plain.regex(/^[^:*?[\]\\\p{Cc}]+$/u, 'do not use ":", wildcards (* ? [ ]) or "\\"')
 const keyPrefix = plain.regex(/^[^\s*?[\]\\]+$/, 'do not use spaces, wildcards (* ? [ ]) or "\\"')
 const glob = plain.refine((text) => !text.includes('**'), '"**" is not supported: use * and ? within one directory')
@@ -70,7 +70,7 @@ const redisConnections = z
     'How many connections one process may have to this Redis. Each worker and each API process counts. Further checks wait; the wait does not count for their timeouts. `runbook doctor` compares this with what the server allows.',
   )
 
-/** The systems that runbooks diagnose: one shape for each kind of connection. */
+/** The systems that runbooks diagnose. Each kind of connection has its own schema. */
 export const connection = z.discriminatedUnion('kind', [
   z
     .strictObject({

@@ -5,11 +5,11 @@ import { editYaml, type YamlEdit } from './edit-yaml.ts'
 import { loadConfig } from './load-config.ts'
 
 /**
- * Changes values in `runbook.config.yaml`. The changed text is read as a configuration first: if it has a problem, the file is not
- * changed. The file is replaced in one step. Throws `RUNBOOK_CONFIG`, and `RUNBOOK_CONFLICT` if somebody changed the file meanwhile.
+ * Changes values in `runbook.config.yaml`. The changed text is read as a configuration first: if it has a problem, the file is not changed.
+ * The file is replaced in one step. Throws `RUNBOOK_CONFIG`, and `RUNBOOK_CONFLICT` if somebody changed the file in the meantime.
  */
 export function editConfig(file: string, edits: YamlEdit[], env: Record<string, string | undefined>): void {
-  // A link to the file stays a link.
+  // If the path is a link to the file, the link is kept.
   const path = realpathSync(file)
   const before = readFileSync(path)
   const draft = `${path}.new`

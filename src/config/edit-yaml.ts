@@ -11,9 +11,9 @@ export interface YamlEdit {
 const OPTIONS = { version: '1.2', schema: 'core' } as const
 
 /**
- * Changes values in the text of a YAML file. Everything else keeps its characters: comments, order, quotes, indentation. The changed
- * text is parsed and compared with what the library makes of the same change; if they differ, the library's own text is used, which
- * keeps comments but formats the whole file.
+ * Changes values in the text of a YAML file. Everything else keeps its characters: comments, order, quotes, indentation. The changed text
+ * is parsed and compared with the result of the library for the same change. If they differ, the library's text is used, which keeps
+ * comments but formats the whole file.
  */
 export function editYaml(text: string, edits: YamlEdit[]): string {
   return edits.reduce(editOnce, text)
@@ -41,7 +41,7 @@ function setValue(document: Document, path: string[], value: Json): void {
   document.setIn(path, document.createNode(value, { flow: true }))
 }
 
-/** The text with the change, made at one place; undefined if there is no simple place for it. */
+/** Returns the text with the change made at one place; undefined if there is no simple place for it. */
 function splice(text: string, path: string[], value: Json | undefined): string | undefined {
   const document = parseDocument(text, OPTIONS)
   let map = document.contents

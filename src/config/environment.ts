@@ -4,8 +4,8 @@ import { RunbookError } from '../core/errors.ts'
 import { decodeTextFile, notUtf8 } from '../core/text-file.ts'
 
 /**
- * The process's environment, and the `KEY=VALUE` lines of `.runbook/env` in the configuration's directory for variables that the process
- * does not have. An empty variable counts as not set. `warnings` names the file when other users of this machine can read it.
+ * Reads the environment of the process. For variables that the process does not have, it reads the `KEY=VALUE` lines of `.runbook/env` in
+ * the configuration's directory. An empty variable counts as not set. `warnings` names the file if other users of this machine can read it.
  */
 export function readEnvironment(
   directory: string,
@@ -25,7 +25,7 @@ export function readEnvironment(
 
 /**
  * Reads `NAME=value` lines. `export` before a name, quotes around a value, blank lines and `#` comments are understood; nothing is
- * expanded. A comment after a value is one only when the value is quoted: an unquoted value may contain `#`, for example a password.
+ * expanded. A `#` after a value begins a comment only if the value is quoted, because an unquoted value, for example a password, may contain `#`.
  *
  * Not `util.parseEnv`: its results differ between Node versions. 20.19.0 invents a variable from `A=sha256:x==`, 20.20 cuts
  * unquoted values at `#`, and 22 and 24 give the next line to a variable that is followed by blanks only.

@@ -1,4 +1,4 @@
-/** The example at the beginning of docs/configuration.md. A test loads it. */
+/** The example at the beginning of docs/configuration.md. A test loads it as a configuration. */
 export const EXAMPLE = `# yaml-language-server: $schema=schema/configuration.json
 database: \${RUNBOOK_DATABASE_URL} # the engine's own history; not the database of your application
 temporal: { taskQueue: runbook }

@@ -20,7 +20,7 @@ import type { Secret } from './secret.ts'
 const CONFIG_FILE = 'runbook.config.yaml'
 
 export interface LoadOptions {
-  /** Default: `runbook.config.yaml` in `cwd`. */
+  /** The path of the file. Default: `runbook.config.yaml` in `cwd`. */
   file?: string
   env?: Record<string, string | undefined>
   cwd?: string
@@ -70,7 +70,7 @@ function problemsError(file: string, problems: ConfigProblem[]): RunbookError {
   return new RunbookError('RUNBOOK_CONFIG', lines.join('\n'), { file, problems })
 }
 
-/** People who share a token or key: one person could then be a quorum of two. */
+/** Finds people who share a token or key, because one person could then act as a quorum of two. */
 function sharedCredentials(people: Record<string, Person>): { path: PropertyKey[]; message: string }[] {
   const owners = new Map<string, string>()
   return Object.entries(people).flatMap(([name, { tokenHash, keys }]) =>
@@ -120,14 +120,14 @@ function unknownChannels({ channels, groups, people, slack }: ConfigFile): { pat
   return [...withoutApp, ...unknown]
 }
 
-/** What the sign-in with OIDC lacks. */
+/** What is missing in the settings for signing in with OIDC. */
 function impossibleSignIn({ oidc, url }: ConfigFile): { path: PropertyKey[]; message: string }[] {
   if (!oidc?.signIn) return []
   const problem = (path: PropertyKey[], message: string) => [{ path, message: `${path.join('.')}: ${message}` }]
   const encrypted = /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/
   return [
     ...(url === undefined
-      ? problem(['oidc', 'signIn'], 'needs "url": the provider sends people back to that address')
+      ? problem(['oidc', 'signIn'], 'needs "url", because the provider sends people back to that address')
       : []),
     ...(encrypted.test(oidc.issuer) && URL.canParse(oidc.issuer)
       ? []
@@ -235,7 +235,7 @@ function assembleConnection(
   }
 }
 
-/** The variable may hold the token itself or its hash; only the hash is kept. */
+/** Returns the hash of the token. The variable may hold the token itself or its hash; only the hash is kept. */
 function assemblePerson(person: ConfigFile['people'][string], name: string, secret: Resolve): Person {
   const token = person.token === undefined ? undefined : secret(person.token, `person ${name} (token)`)
   const text = token?.known ? token.reveal() : undefined
@@ -263,7 +263,7 @@ function assembleHooks(hooks: ConfigFile['hooks'], secret: Resolve): Config['hoo
   return found
 }
 
-/** The schema has checked that there is exactly one way. */
+/** The schema has already checked that there is exactly one way to authenticate. */
 function assembleHook(
   ways: NonNullable<ConfigFile['hooks']['grafana'] & ConfigFile['hooks']['generic']>,
   purpose: string,

@@ -3,7 +3,7 @@ import { duration } from './field-types.ts'
 import { plain } from './plain.ts'
 import { isCron, isTimezone } from './recurring.ts'
 
-/** A recurring time in which alerts and detection open nothing. */
+/** A recurring maintenance window, in which alerts and detection open no incidents. */
 export const recurringMaintenance = z
   .strictObject({
     cron: plain

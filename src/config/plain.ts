@@ -1,6 +1,9 @@
 import { z } from 'zod'
 
-/** A text of the file. A field that accepts a reference, `${NAME}`, has another type; in all other fields a reference is a mistake and is refused. */
+/**
+ * A text in the file. A field that accepts a reference, `${NAME}`, has another type; in every other field a reference is a mistake and is
+ * refused.
+ */
 export const plain = z
   .string()
   .min(1)

@@ -14,7 +14,7 @@ export function assemblePolicy({ policy, environment, connections }: ConfigFile)
   }
 }
 
-/** Names in the rules that the file does not have: a rule with a misspelled name would match nothing, and protect nothing. */
+/** Names in the rules that the file does not define. A rule with a misspelled name would match nothing, and so protect nothing. */
 export function unknownInPolicy({
   policy,
   environment,

@@ -4,7 +4,7 @@ import { notUtf8 } from '../core/text-file.ts'
 
 export interface YamlFile {
   value: unknown
-  /** The errors of the parser. */
+  /** The errors that the parser found. */
   problems: { line: number; column: number; message: string }[]
   /** The position of the value at a path, or of its nearest existing parent. Lines and columns count from 1. */
   position(path: readonly PropertyKey[]): { line: number; column: number }

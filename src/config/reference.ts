@@ -23,7 +23,7 @@ export function configuration(): readonly ConfigSection[] {
   return (known ??= readConfiguration())
 }
 
-/** Making the JSON Schema takes long, and it never changes. */
+/** The JSON Schema. It is kept, because making it takes long and it never changes. */
 let known: ConfigSection[] | undefined
 
 function readConfiguration(): ConfigSection[] {
@@ -85,7 +85,7 @@ export function fieldText({ doc, default: value }: ConfigSection['fields'][numbe
 
 type Schema = JsonObject & { description?: string; properties?: Record<string, Schema>; oneOf?: Schema[] }
 
-/** `kind`: of the connection that the section belongs to. */
+/** Describes a section. `kind` is the kind of the connection to which the section belongs. */
 function sections(name: string, doc: string, schema: Schema, kind?: string): (ConfigSection & { kind?: string })[] {
   const required = (schema['required'] ?? []) as string[]
   const properties = Object.entries(schema.properties ?? {})
@@ -97,7 +97,7 @@ function sections(name: string, doc: string, schema: Schema, kind?: string): (Co
       doc: one.description ?? '',
       ...defaultText(one['default']),
     }))
-  // A level of a connection has its own name: several kinds of connections have it.
+  // A level that several kinds of connections share has its own name.
   const isTop = name === TOP || name.includes(': ')
   const nested = properties.flatMap(([field, one]) =>
     levels(field, one).flatMap((level) =>

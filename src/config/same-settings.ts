@@ -6,7 +6,7 @@ export function sameSettings(one: unknown, other: unknown): boolean {
   return isDeepStrictEqual(revealed(one), revealed(other))
 }
 
-/** A secret that is not set differs from every value that it could have. */
+/** Whether two secrets are equal. A secret that is not set differs from every value that it could have. */
 function revealed(value: unknown): unknown {
   if (value instanceof Secret) return { variable: value.variable, value: value.known ? value.reveal() : undefined }
   if (Array.isArray(value)) return value.map(revealed)

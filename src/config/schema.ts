@@ -50,14 +50,16 @@ const person = z.strictObject({
     ),
 })
 
-/** Asymmetric algorithms only: with a symmetric one, everyone who can verify tokens could also sign them. */
+/** Only asymmetric algorithms are accepted. With a symmetric algorithm, everybody who can verify tokens could also sign them. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 
 const signIn = z.strictObject({
-  clientId: plain.describe('The id of this engine at the provider.'),
+  clientId: plain.describe('The client id of this engine at the provider.'),
   clientSecret: reference
     .optional()
-    .describe('Its secret, as a reference. Without one the engine is a public client, which PKCE protects.'),
+    .describe(
+      'The client secret of this engine at the provider, as a reference. Without it, the engine is a public client, which PKCE protects.',
+    ),
   scopes: z
     .array(plain.regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not a scope'))
     .default(['openid', 'profile', 'email'])
@@ -108,7 +110,7 @@ const limits = z.strictObject({
     'Requests of one address without a valid token, per minute; further ones get 429 instead of 401. Valid tokens are always accepted. Counted by each API process on its own.',
   ),
   eventStreams: atMost(100).describe('Event streams that one API process serves at the same time.'),
-  eventStreamsPerPerson: atMost(40).describe('The part of them that one person may have.'),
+  eventStreamsPerPerson: atMost(40).describe('How many of these event streams one person may have.'),
   reviews: atMost(20).describe(
     'Reviews that one API process sends at the same time; one person may have half of them.',
   ),
@@ -205,7 +207,7 @@ export const configSchema = z.strictObject({
     .array(recurringMaintenance)
     .default([])
     .describe(
-      'Recurring times in which alerts and detection are recorded and open no incidents. What is still there when such a time ends opens its incident then.',
+      'Recurring times in which alerts and detection are recorded and open no incidents. When such a time ends, alerts that still fire and symptoms that are still present open their incidents.',
     ),
   hooks,
   auto: z

@@ -13,8 +13,8 @@ export class Secret {
   /** What the secret is for, shown to people: `connection maestro-db (read)`. */
   readonly purpose: string
   /**
-   * The secret is a word, or also a host, user or database of its address. It is hidden only where it is a whole credential: hiding the
-   * word in every text would make ids, hosts and reasons false.
+   * Whether the secret is a common word, or also the host, user or database in its address. Such a secret is hidden only where it is a
+   * whole credential, because hiding the word in every text would make ids, hosts and reasons wrong.
    */
   readonly isCommonWord: boolean = false
   readonly #value: string
@@ -35,7 +35,7 @@ export class Secret {
     }
   }
 
-  /** Whether every variable is set. */
+  /** Whether every variable of the secret is set. */
   get known(): boolean {
     return this.#missing.length === 0
   }
@@ -67,7 +67,7 @@ export class Secret {
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
 const WHOLE_REFERENCE = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/
 
-/** The text with each `${NAME}` replaced from the environment. An empty variable counts as not set. */
+/** Returns the text with each `${NAME}` replaced from the environment. An empty variable counts as not set. */
 export function resolveSecret(text: string, purpose: string, environment: Record<string, string>): Secret {
   const missing: string[] = []
   const value = text.replace(REFERENCE, (_, name: string) => {
@@ -83,7 +83,7 @@ export function withoutReferences(text: string, word = ''): string {
   return text.replace(REFERENCE, word)
 }
 
-/** The secrets that this process knows, longest first: a secret that contains a shorter one is replaced as a whole. */
+/** The secrets that this process knows, longest first, so that a secret that contains a shorter secret is replaced as a whole. */
 const secrets: string[] = []
 let secretPattern: RegExp | undefined
 
@@ -113,8 +113,8 @@ function alternatives(texts: string[]): string {
 }
 
 /**
- * A word with at most four digits after it, such as `postgres` or `Password123`. A value with five consonants in a row
- * is random and no word.
+ * Matches a word with at most four digits after it, such as `postgres` or `Password123`. A value with five consonants in a row is random
+ * and not a word.
  */
 function isCommonWord(text: string, names: string[]): boolean {
   if (text.length < 3) return false
@@ -122,7 +122,7 @@ function isCommonWord(text: string, names: string[]): boolean {
   return text.length <= 20 && /^(?:[A-Z]?[a-z]+|[A-Z]+)\d{0,4}$/.test(text) && !/[b-df-hj-np-tv-xz]{5}/i.test(text)
 }
 
-/** Scheme, user, host, the labels of the host, and path of an address, in lower case. */
+/** Returns the scheme, user, host, labels of the host, and path of an address, in lower case. */
 function namesInAddress(value: string): string[] {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || !URL.canParse(value)) return []
   const { protocol, username, hostname, pathname } = new URL(value)
@@ -141,19 +141,19 @@ export function isNamedSecret(name: string, text: string): boolean {
   return words.has(text) && SECRET_NAME.test(name)
 }
 
-/** Shorter values are not treated as secrets, because they would also match inside ordinary words. */
+/** The minimum length of a secret. Shorter values are not treated as secrets, because they also occur inside ordinary words. */
 const MIN_LENGTH = 8
 const SECRET_NAME = /pass|secret|token|key|cred|auth/i
 
-/** The parts of a value that must stay secret: of an address, only its password. */
+/** The parts of a value that must stay secret. In an address, this is only the password. */
 function secretParts(value: string, variable: string | undefined, purpose: string): string[] {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && URL.canParse(value)) {
     const { password, pathname, search } = new URL(value)
-    // Everyone who knows a webhook's path can post to it.
+    // The path of a webhook is a secret, because everybody who knows it can post to the webhook.
     if (purpose.startsWith('channel')) return [`${pathname}${search}`]
     return [password, safelyDecoded(password)]
   }
-  // A command's variables may also be settings, such as a folder or a prefix: their names show which they are.
+  // The variables of a command may also be settings, such as a folder or a prefix. The name of a variable shows whether it is a secret.
   const isSetting = purpose.endsWith('(environment)') && !SECRET_NAME.test(variable ?? '')
   return isSetting || value.startsWith('sha256:') ? [] : [value]
 }

@@ -1,7 +1,4 @@
-/**
- * The result of `work`, or an error after `ms` milliseconds. `work` itself is not stopped, but nobody waits for it any
- * longer.
- */
+/** Returns the result of `work`, or an error after `ms` milliseconds. `work` itself is not stopped, but nobody waits for it any longer. */
 export async function withTimeout<T>(ms: number, work: () => Promise<T>): Promise<T> {
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(new Error(`no answer within ${ms / 1000} s`)), ms)
@@ -12,7 +9,9 @@ export async function withTimeout<T>(ms: number, work: () => Promise<T>): Promis
   }
 }
 
-/** The result of `work`, or the signal's reason once it is aborted. `work` must heed the signal itself to stop. */
+/**
+ * Returns the result of `work`, or throws the signal's reason once the signal is aborted. `work` must react to the signal itself to stop.
+ */
 export async function withSignal<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted()
   let stopWaiting = () => {}

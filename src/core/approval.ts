@@ -9,7 +9,7 @@ export interface ApprovalSurroundings {
   risk: Risk
   escalateTo: string[]
   inPart: boolean
-  /** Whether the configuration's `auto` allows every action. */
+  /** Whether `auto` in the configuration allows every action. */
   isAutoAllowed: boolean
   requesterMayApprove: boolean
   /** What the policy demands; undefined if no rule matches. */

@@ -23,7 +23,7 @@ export function digest(value: Json): string {
   return sha256Hex(canonical(value))
 }
 
-/** Whether two JSON values are the same; the order of properties does not matter. Throws as `canonical` does. */
+/** Whether two JSON values are the same; the order of properties does not matter. Throws like `canonical`. */
 export function isSameJson(one: unknown, other: unknown): boolean {
   return canonical(one as Json) === canonical(other as Json)
 }

@@ -1,13 +1,13 @@
 import { kindOfAction, type EffectResult } from './effect.ts'
 import type { Outcome } from './incident.ts'
 
-/** What the remedy of one round did. Counts are targets; an action that is done once for all targets counts as one. */
+/** What the remedy of one round did. The numbers count targets; an action that is done once for all targets counts as one target. */
 export interface RemedyDone {
   remedy: string
   applied: number
   refused: number
   unknown: number
-  /** Whether the verification held; null: it was not verified. */
+  /** Whether the condition of the verification held; null if the remedy was not verified. */
   verified: boolean | null
   /** Whether the remedy has no verification, so that `verified` has no meaning. */
   unseen: boolean
@@ -15,7 +15,7 @@ export interface RemedyDone {
   manual: boolean
 }
 
-/** An effect, and the remedy and round that it belongs to. */
+/** An effect, with its remedy and its round. */
 export interface RemedyEffect {
   round: number
   remedy: string
@@ -31,7 +31,7 @@ export interface Verdict {
   unseen?: true | undefined
 }
 
-/** What the remedies did, by round. Messages to people do not count. */
+/** What the remedies did, by round. Messages to people are left out. */
 export function remediesDone(effects: readonly RemedyEffect[], verdicts: readonly Verdict[]): RemedyDone[] {
   const counted = effects.filter(({ action }) => kindOfAction(action) !== 'notify')
   const rounds = [...new Set(counted.map(({ round }) => round))].toSorted((a, b) => a - b)
@@ -57,8 +57,8 @@ export function remediesDone(effects: readonly RemedyEffect[], verdicts: readonl
 const NEVER_APPLY: readonly Outcome[] = ['no-action', 'handed-off']
 
 /**
- * The sentence that an incident closes with: why it ends, and what was done before. Both come from what was recorded, so the sentence
- * cannot claim more, or less, than the effects and their verification.
+ * The sentence that an incident closes with: why it ends, and what was done before. Both come from the history, so the sentence claims
+ * neither more nor less than the recorded effects and verifications.
  */
 export function closingSentence(outcome: Outcome, reason: string, rounds: readonly RemedyDone[]): string {
   const why = reason.replace(/\.$/, '')
@@ -95,7 +95,7 @@ function verifiedText(verified: boolean | null, unseen: boolean): string {
  */
 function unclear(outcome: Outcome, rounds: readonly RemedyDone[]): string {
   const helped = rounds.some(({ verified, unseen }) => verified === true && !unseen)
-  return outcome === 'cleared' && !helped ? '. It is not known whether that helped' : ''
+  return outcome === 'cleared' && !helped ? '. It is unknown whether the remedy helped' : ''
 }
 
 function targetsText(count: number): string {

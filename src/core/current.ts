@@ -17,7 +17,7 @@ export class Current<T extends object> {
     return this.#value
   }
 
-  /** Calls `call` with the current value, which is not released before the call has ended. */
+  /** Calls `call` with the current value. The value is not released before the call has ended. */
   async use<R>(call: (value: T) => R | Promise<R>): Promise<R> {
     const value = this.#value
     this.#uses.set(value, (this.#uses.get(value) ?? 0) + 1)
@@ -39,7 +39,7 @@ export class Current<T extends object> {
     if (!this.#uses.has(replaced)) this.#release(replaced, this.#needed())
   }
 
-  /** `listener` is called at each replacement, after the new value is current. */
+  /** Registers a listener that is called after each replacement, when the new value is already current. */
   onReplaced(listener: (next: T, replaced: T) => void): void {
     this.#listeners.push(listener)
   }

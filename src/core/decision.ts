@@ -14,9 +14,8 @@ export type GateState = (typeof GATE_STATES)[number]
 /** The state of a gate, as `resolveGate` returns it to the workflow. */
 export type GateResolution =
   /**
-   * `escalated` means that nobody decided in time, so that more groups may decide for another `within`. `remindInMs` is
-   * the time until half of the current `within` has passed, and then 0. It is absent in results of versions without
-   * reminders.
+   * `escalated` means that nobody decided in time, so that more groups may decide for another `within`. `remindInMs` is the time until half
+   * of the current `within` has passed, and then 0. `remindInMs` is absent in results of versions without reminders.
    */
   | { state: 'open'; expiresInMs: number; escalated: boolean; remindInMs?: number }
   /** `cancelled` means that the incident was cancelled while the remedy was being applied. */

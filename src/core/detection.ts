@@ -8,21 +8,21 @@ export interface SampleLimits {
   isShort?: boolean
 }
 
-/** One evaluation of a symptom. A sample that could not be read says nothing about the symptom. */
+/** One evaluation of a symptom. If the sample could not be read, it says nothing about the symptom. */
 export interface Sample {
   symptom: boolean | 'unreadable'
-  /** Why it could not be read. */
+  /** Why the sample could not be read. */
   problem?: string
   ms: number
-  /** The size of what the checks returned. */
+  /** The size of the results that the checks returned. */
   rows: number
   bytes: number
 }
 
-/** What a run of `detect` did, for Temporal's UI. */
+/** The result of a run of `detect`, for Temporal's UI. */
 export interface DetectAnswer {
   symptom: boolean | 'unreadable' | 'not sampled'
-  /** What was done about it, in one sentence. */
+  /** What the engine did because of the sample, in one sentence. */
   did: string
 }
 

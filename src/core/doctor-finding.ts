@@ -3,10 +3,10 @@ export interface DoctorFinding {
   name: string
   /** True if nothing needs to be fixed. */
   ok: boolean
-  /** True if this is no error but worth knowing. */
+  /** True if this is not an error but worth knowing. */
   warning?: true
   detail: string
-  /** How to fix it. */
+  /** How to fix the problem. */
   fix?: string
 }
 

@@ -1,17 +1,20 @@
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const FORM = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/
 
-/** Timers hold at most 2^31 milliseconds, 24.8 days; a longer one ends at once. */
+/** The maximum of a timer in milliseconds. Timers hold at most 2^31 milliseconds (24.8 days); a longer timer ends at once. */
 export const MAX_DURATION_MS = 24 * UNITS.d
 
-/** `30s`, `15m`, `24h` → milliseconds; undefined for any other text. A duration has one unit, no sign, and is never 0. */
+/**
+ * Converts a duration such as `30s`, `15m` or `24h` to milliseconds; undefined for any other text. A duration has one unit, no sign, and is
+ * never 0.
+ */
 export function parseDuration(text: string): number | undefined {
   const match = FORM.exec(text)
   if (!match) return undefined
   return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS]
 }
 
-/** Milliseconds → the shortest exact duration: 90000 → `90s`, 3600000 → `1h`. */
+/** Converts milliseconds to the shortest exact duration: 90000 becomes `90s`, 3600000 becomes `1h`. */
 export function formatDuration(ms: number): string {
   const whole = Math.max(1, Math.round(ms))
   for (const unit of ['d', 'h', 'm', 's'] as const)
@@ -19,7 +22,7 @@ export function formatDuration(ms: number): string {
   return `${whole}ms`
 }
 
-/** Milliseconds → a rounded text for display: `1h 05m`, `2m 03s`, `4.2s`, `12ms`. */
+/** Converts milliseconds to a rounded text for display: `1h 05m`, `2m 03s`, `4.2s`, `12ms`. */
 export function humanDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}ms`
   const seconds = ms / 1000

@@ -35,7 +35,7 @@ export function kindOfAction(id: string): string {
 /** The result of one action on one target. */
 export interface Effect {
   gate: string
-  /** `0-sql.update` */
+  /** The action's id, such as `0-sql.update`. */
   action: string
   /** The target's key, or `-`. */
   target: string
@@ -47,8 +47,8 @@ export interface Effect {
 }
 
 /**
- * `<engine>/INC-142.r1/0-sql.update/run-7`: the same for every attempt at one effect. It starts with the engine's id, because a diagnosed
- * system may outlive the engine's database, and a new database numbers its incidents from INC-1 again.
+ * The key of an effect, such as `<engine>/INC-142.r1/0-sql.update/run-7`. It is the same for every attempt at the effect. It starts with
+ * the engine's id, because a diagnosed system may outlive the engine's database, and a new database numbers its incidents from INC-1 again.
  */
 export function effectKey(engine: string, gate: string, action: string, target: string): string {
   return `${engine}/${gate}/${action}/${target}`

@@ -3,9 +3,8 @@ import type { ErrorCode } from './error-codes.ts'
 export type { ErrorCode } from './error-codes.ts'
 
 /**
- * An error that a caller reacts to. `code` is stable (`RUNBOOK_…`); `message` says what happened, where, and what to do
- * next. The codes are mapped to exit codes (src/cli), HTTP statuses (src/http) and Temporal failures (activities), each
- * in one place.
+ * An error to which a caller reacts. `code` is stable (`RUNBOOK_…`); `message` says what happened, where, and what to do next. The codes
+ * are mapped to exit codes (src/cli), HTTP statuses (src/http) and Temporal failures (activities), each in one place.
  */
 export class RunbookError extends Error {
   override readonly name = 'RunbookError'

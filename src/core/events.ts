@@ -4,9 +4,9 @@ import type { Finding, Outcome } from './incident.ts'
 import type { Helped } from './follow-up.ts'
 import type { JsonObject } from './json.ts'
 
-/** What each kind of event in an incident's history holds. */
+/** The data of each kind of event in an incident's history. */
 export type EventData = {
-  /** An alert of a monitoring system joined the incident, or does not fire any more. */
+  /** An alert of a monitoring system joined the incident, or stopped firing. */
   alert: {
     source: string
     fingerprint: string
@@ -24,7 +24,7 @@ export type EventData = {
     /** The digest of the stored evidence, which is also its key. */
     ref: string
     truncated: boolean
-    /** Digest of the parameters. */
+    /** The digest of the check's parameters. */
     asked: string
     startedAt: string
     durationMs: number
@@ -50,7 +50,7 @@ export type EventData = {
     person: string
     proposalDigest: string
     jti: string
-    /** null: all targets. */
+    /** The targets of the decision; null for all targets. */
     targets: string[] | null
     comment?: string
     breakGlass?: string
@@ -62,11 +62,11 @@ export type EventData = {
   withdrawal: { gate: string; jti: string; person: string; state: GateState; why?: string; comment?: string }
   denied: {
     gate: string
-    /** Absent if the refused token could not be verified. */
+    /** The person of the refused token. Absent if the token could not be verified. */
     decision?: 'approve' | 'reject' | 'withdraw' | 'settle'
     code: string
     why: string
-    /** How often this actor was refused on the incident so far. Present once not every refusal is recorded any more. */
+    /** How often this actor has been refused on the incident so far. Present from the time when no longer every refusal is recorded. */
     refused?: number
   }
   /** A gate's state changed without a person's decision. `open` means that the gate was escalated to more people. */
@@ -89,10 +89,10 @@ export type EventData = {
    */
   waited: { connection: string; tookMs: number; answered: boolean }
   waiting: { round: number; action: string; until: string; withinMs: number }
-  /** A manual step waits for a person, until then. */
+  /** A manual step waits for a person until the time `until`. */
   manual: { gate: string; action: string; target: string; until: string }
   stopped: { round: number; reason: string }
-  /** No known cause holds: the checks run again after a pause, as the look of this number. */
+  /** No known cause holds: after a pause the checks run again. `look` is the number of this run of the diagnosis. */
   again: { round: number; look: number; why: string; inMs: number }
   /** An action's result did not meet its `expect`. */
   unexpected: { action: string; target: string; detail: string }
@@ -121,7 +121,7 @@ export type EventData = {
     held: boolean
     detail: string
     tookMs: number
-    /** Keys of the targets to which the remedy was applied. */
+    /** The keys of the targets to which the remedy was applied. */
     targets: string[]
     /** Present if the remedy has no verification. */
     unseen?: true
@@ -129,12 +129,15 @@ export type EventData = {
   escalation: Notification
   reminder: Notification
   announcement: Notification
-  /** A message that a channel did not accept at first was accepted, or is no longer sent. `of`: the place of the event that holds it. */
+  /**
+   * A message that a channel did not accept at first was accepted, or is no longer sent. `of` is the place of the event that the message is
+   * about.
+   */
   delivery: { of: string; channel: string; result: string; tookMs: number }
   acknowledged: Record<string, never>
   claimed: Record<string, never>
   cancel: { comment?: string }
-  /** `about`: the number of the event that the note is about. */
+  /** A note. `about` is the number of the event that the note is about. */
   note: { body: string; about?: number }
   /** Something remains to be done after the incident. `due` is a date such as `2026-03-31`. */
   'follow-up': { number: number; body: string; owner: string; due: string | null }
@@ -149,7 +152,7 @@ export type EventData = {
   closed: { outcome: Outcome; reason: string }
 }
 
-/** The result for a channel that did not accept the message at first begins with this; it is sent again. */
+/** The beginning of the result for a channel that did not accept the message at first. The message is sent again. */
 export const NOT_DELIVERED_YET = 'not delivered yet: '
 
 /** `notified`: the result for each group or channel. */
@@ -161,25 +164,25 @@ export type EventKind = keyof EventData
 export type EventBody<K extends EventKind = EventKind> = { [P in K]: { kind: P; data: EventData[P] } }[K]
 
 export type NewEvent<K extends EventKind = EventKind> = EventBody<K> & {
-  /** Unique within the incident; a second event for the same place is not written, the first one is returned. */
+  /** The place is unique within the incident. A second event for the same place is not written; the first one is returned. */
   place?: string
-  /** `engine`, `signal`, or `person:<name>`. */
+  /** Who caused the event: `engine`, `signal`, or `person:<name>`. */
   actor: string
 }
 
 /**
- * A stored event whose body this version cannot use: it is not JSON, of a kind that a newer version added, or its data does not have
- * the fields of its kind. Views show it as it is; `runbook audit verify` reports the first and the last.
+ * A stored event whose body this version cannot use: it is not JSON, of a kind that a newer version added, or its data does not have the
+ * fields of its kind. Views show its stored text; `runbook audit verify` reports it, except if its kind is new.
  */
 export interface UnreadableEvent {
   kind: 'unreadable'
-  /** The kind that the body names; `unreadable` where it names none. */
+  /** The kind that the body names; `unreadable` if it names none. */
   recordedKind: string
   reason: 'not an event' | 'unknown kind' | 'malformed'
   data: JsonObject
 }
 
-/** A stored body that was parsed. `place` repeats the place in the event's row; null if the event has no place. */
+/** A stored body after parsing. `place` repeats the place in the event's row; null if the event has no place. */
 export type ParsedEvent = { actor: string; place: string | null } & (EventBody | UnreadableEvent)
 
 /** An event of an incident's history, with its number in the chain, its time (ISO 8601, by the database's clock) and its hash. */

@@ -5,14 +5,14 @@ export const MAX_ROWS = 500
 export const MAX_RESULT_BYTES = 64 * 1024
 
 /**
- * A check that takes longer than this samples over a period, like `bullmq.queue` with `watchStalledCheck`, so its
- * result is as old as the end of the check and not as its start.
+ * The maximum time of a check that reads at one moment. A check that takes longer samples over a period, like `bullmq.queue` with
+ * `watchStalledCheck`, so the age of its result counts from the end of the check and not from its start.
  */
 export const LONG_CHECK_MS = 5_000
 
 /** One check's stored result. The workflow acts on the evidence that was stored first at its place. */
 export interface Evidence {
-  /** `r1/check/jobs`: unique within the incident. */
+  /** The place of the evidence, such as `r1/check/jobs`; unique within the incident. */
   place: string
   /** The check's name in the runbook. */
   name: string

@@ -6,7 +6,7 @@ import type { Json } from './json.ts'
  * Throws SyntaxError.
  */
 export function parseExactJson(text: string): Json {
-  // The engine's own parser is much faster: it refuses what is not JSON, and most texts have no such number.
+  // JavaScript's own parser is much faster. It refuses texts that are not JSON, and most texts contain no number of this kind.
   const value = JSON.parse(text) as Json
   return MAY_LOSE_DIGITS.test(text) ? (JSON.parse(withInexactNumbersAsText(text)) as Json) : value
 }
@@ -29,10 +29,7 @@ function withInexactNumbersAsText(text: string): string {
   return result + text.slice(from)
 }
 
-/**
- * The index after the closing quote of the string that begins at `start`, or the end of the text if there is no closing
- * quote.
- */
+/** Returns the index after the closing quote of the string that begins at `start`, or the end of the text if there is no closing quote. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0

@@ -29,7 +29,7 @@ export function nullOr<T>(guard: Guard<T>): Guard<T | null> {
   return (value): value is T | null => value === null || guard(value)
 }
 
-/** A guard for objects in which each of these fields has its type. Other fields may hold anything. */
+/** Returns a guard for objects in which each of these fields has its type. Other fields may have any value. */
 export function objectOf<T>(fields: Fields<T>): Guard<T> {
   const guards = Object.entries<Guard<unknown>>(fields)
   return (value): value is T =>

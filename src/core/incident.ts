@@ -36,7 +36,7 @@ export function gateId(incident: string, round: number): string {
   return `${incident}.r${round}`
 }
 
-/** The incident of a gate's id. Throws `RUNBOOK_BAD_INPUT` if the text is not the id of a gate. */
+/** Returns the incident of a gate's id. Throws `RUNBOOK_BAD_INPUT` if the text is not the id of a gate. */
 export function incidentOfGate(gate: string): string {
   const incident = /^(INC-[1-9]\d*)\.r[1-9]\d*$/.exec(gate)?.[1]
   if (incident === undefined)

@@ -1,4 +1,4 @@
-/** A value that JSON keeps unchanged. Everything in payloads, digests and the history has this type. */
+/** A value that JSON keeps unchanged. All data in payloads, digests and the history has this type. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 export type JsonObject = { [key: string]: Json }
 

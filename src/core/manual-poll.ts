@@ -2,7 +2,7 @@ const MIN_INTERVAL_MS = 600_000
 const MAX_POLLS = 24
 
 /**
- * How often the workflow asks whether a person has done a manual action, if no signal arrives: every ten minutes, but at most 24 times,
+ * How often the workflow checks whether a person has done a manual action, if no signal arrives: every ten minutes, but at most 24 times,
  * because each poll adds events to the workflow's history.
  */
 export function manualPollMs(timeoutMs: number): number {

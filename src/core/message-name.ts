@@ -1,6 +1,6 @@
 import { parsePlace } from './place.ts'
 
-/** What the message about the event at a place is about, in words. */
+/** A name for the message about the event at a place, such as "the end of the incident". */
 export function messageName(place: string): string {
   if (/^r[1-9]\d*\/applied$/.test(place)) return 'what was applied'
   const kind = parsePlace(place)?.kind
@@ -13,7 +13,7 @@ const NAMES: Partial<Record<NonNullable<ReturnType<typeof parsePlace>>['kind'], 
   decision: 'a decision',
   withdrawal: 'a withdrawn decision',
   'gate-state': 'the end of the gate',
-  'gate-unanswered': 'the gate that nobody answered',
+  'gate-unanswered': 'the gate without a decision',
   reminder: 'the waiting gate',
   'broken-glass': 'the break-glass approval',
   verified: 'the verification',

@@ -1,8 +1,8 @@
 import type { Outcome } from './incident.ts'
 
 /**
- * What a message to people can be about. `gate`: a proposal waits for a decision. `decided`: somebody decided, or the
- * gate ended without a decision.
+ * The subjects of messages to people. `gate`: a proposal waits for a decision. `decided`: somebody decided, or the gate ended without a
+ * decision.
  */
 export const MESSAGE_EVENTS = [
   'opened',
@@ -18,28 +18,28 @@ export const MESSAGE_EVENTS = [
 
 export type MessageEvent = (typeof MESSAGE_EVENTS)[number]
 
-/** What a channel gets unless the configuration names its events. */
+/** The events that a channel gets if the configuration names none for it. */
 export const DEFAULT_EVENTS: readonly MessageEvent[] = MESSAGE_EVENTS.filter(
   (event) => event !== 'opened' && event !== 'applied',
 )
 
-/** A message to people, in the form that every kind of channel turns into its own. */
+/** A message to people. Every kind of channel converts it to its own format. */
 export interface Message {
-  /** The same each time when the message is sent again, so that the receiver can recognise a repetition. */
+  /** The id of the message. It stays the same when the message is sent again, so that the receiver can recognise the repetition. */
   id: string
-  /** The same for all messages about one incident, and different in every other installation. */
+  /** The id of the conversation. It is the same for all messages about one incident, and differs between installations. */
   thread: string
-  /** `note`: the text of an action `notify`. */
+  /** What the message is about. `note` is the text of an action `notify`. */
   event: MessageEvent | 'note'
-  /** Absent for a note. */
+  /** The incident. Absent for a note. */
   incident?: string
   title: string
-  /** Further lines below the title. */
+  /** The lines below the title. */
   lines: string[]
   /** The address of the incident's page. Absent if the configuration has no `url`. */
   link?: string
   severity: 'info' | 'warning' | 'critical'
-  /** How the incident ended. Present in the last message about it. */
+  /** How the incident ended. Present only in the last message about the incident. */
   outcome?: Outcome
 }
 

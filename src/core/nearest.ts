@@ -1,4 +1,6 @@
-/** The candidate with the smallest edit distance (a swap of neighbours is one edit); undefined if none is close enough. */
+/**
+ * The candidate with the smallest edit distance; undefined if none is close enough. Swapping two neighbouring letters counts as one edit.
+ */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const lower = word.toLowerCase()
   const limit = Math.max(1, Math.floor(word.length / 3))

@@ -2,7 +2,7 @@ import type { Plan, Value } from './plan.ts'
 
 /** The rights on one table that actions need. */
 export interface ColumnGrant {
-  /** `runs` or `public.runs` */
+  /** The table, such as `runs` or `public.runs`. */
   table: string
   update: string[]
   select: string[]
@@ -23,8 +23,8 @@ export function neededGrants(plans: Iterable<Plan>, connection: string): ColumnG
 }
 
 /**
- * The grants that one action needs. `sql.update` needs UPDATE on the columns that it sets, and SELECT on those and on the columns of its
- * guard; `sql.execute` needs the rights that the runbook declares. Only the names of columns count, not their values.
+ * The grants that one action needs. `sql.update` needs UPDATE on the columns that it sets, and SELECT on these columns and on the columns
+ * of its guard; `sql.execute` needs the rights that the runbook declares. Only the names of columns count, not their values.
  */
 export function grantsOfAction(kind: string, parameters: Readonly<Record<string, unknown>>): ColumnGrant[] {
   const { table, set, where, tables } = parameters
@@ -52,7 +52,7 @@ function joined(grants: ColumnGrant[]): ColumnGrant[] {
   })
 }
 
-/** A literal, or a record with the names that the value will have; undefined where only the expression knows. */
+/** Returns a literal, or a record with the names that the value will have; undefined if only an expression determines them. */
 function shapeOf(value: Value | undefined): unknown {
   if (!value) return undefined
   if ('map' in value) return value.map

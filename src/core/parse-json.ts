@@ -1,9 +1,6 @@
 import type { Json } from './json.ts'
 
-/**
- * Values that are nested deeper than this are refused, because functions that visit them recursively would run out of
- * stack.
- */
+/** The maximum depth of nesting. Deeper values are refused, because functions that visit them recursively would run out of stack. */
 const MAX_DEPTH = 100
 const [QUOTE, BACKSLASH, MINUS, ZERO, NINE] = [0x22, 0x5c, 0x2d, 0x30, 0x39]
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
@@ -22,7 +19,7 @@ export function parseOutsideJson(text: string): Json | undefined {
   }
 }
 
-/** The text with unsafe whole numbers in quotes. Undefined if a number is infinite or the nesting is too deep. */
+/** Returns the text with unsafe whole numbers in quotes. Undefined if a number is infinite or the nesting is too deep. */
 function withExactNumbers(text: string): string | undefined {
   let depth = 0
   let result = ''
@@ -38,7 +35,7 @@ function withExactNumbers(text: string): string | undefined {
     } else if (code === MINUS || isDigit(code)) {
       let end = i + 1
       while (isDigit(text.charCodeAt(end))) end++
-      // A short whole number is safe.
+      // A whole number with few digits is always safe.
       if (end - i <= 15 && !/[.eE]/.test(text[end] ?? '')) {
         i = end - 1
         continue
@@ -46,7 +43,7 @@ function withExactNumbers(text: string): string | undefined {
       NUMBER.lastIndex = i
       const number = NUMBER.exec(text)?.[0]
       if (number === undefined) continue
-      // Two numbers without a comma are not JSON.
+      // Two numbers without a comma between them are not valid JSON.
       if (text[i + number.length] === '.') return undefined
       const value = Number(number)
       if (!Number.isFinite(value)) return undefined
@@ -64,7 +61,7 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE
 }
 
-/** The index of the closing quote, or of the text's end. */
+/** Returns the index of the closing quote, or of the end of the text. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i++) {
     const code = text.charCodeAt(i)

@@ -1,8 +1,8 @@
-/** `viewer`: may only read. `operator`: may also open incidents and act on them, and decide where their groups permit it. */
+/** The roles. `viewer`: may only read. `operator`: may also open incidents and act on them, and decide where their groups permit it. */
 export const ROLES = ['viewer', 'operator'] as const
 export type Role = (typeof ROLES)[number]
 
-/** A person who may decide: from `people` in the configuration, or logged in with the identity provider. */
+/** A person who may decide: a person under `people` in the configuration, or a person who logged in with the identity provider. */
 export interface Person {
   name: string
   groups: string[]

@@ -1,15 +1,15 @@
 import { GATE_STATES, type GateState } from './decision.ts'
 
 /**
- * Where in an incident something was recorded. Its text, such as `r1/check/jobs`, is unique within the incident: the first event or
- * evidence that is stored at a place is kept. Check names and action ids hold no `/`; target keys and connection names may hold any
- * character and are therefore always last.
+ * The place in an incident where something was recorded. Its text, such as `r1/check/jobs`, is unique within the incident: only the first
+ * event or evidence that is stored at a place is kept. Check names and action ids contain no `/`; target keys and connection names may
+ * contain any character and are therefore always last.
  */
 export type Place =
   | { kind: 'opened' | 'acknowledged' | 'cancel' | 'closed' }
   | CheckPlace
   | { kind: 'recheck'; round: number; number: number }
-  /** The pause before a look. */
+  /** The pause before the diagnosis runs again. */
   | { kind: 'again'; round: number; look: number }
   | { kind: RoundKind; round: number }
   | { kind: 'denied'; round: number; tokenDigest: string }
@@ -22,8 +22,8 @@ export type Place =
   | { kind: 'breaker'; round: number; connection: string }
 
 /**
- * Kinds of events of which a round has at most one. `gate-unanswered` means that nobody decided in time and more people
- * were notified.
+ * The kinds of events that occur at most once in a round. `gate-unanswered` means that nobody decided in time and more people were
+ * notified.
  */
 type RoundKind = 'findings' | 'proposal' | 'gate-unanswered' | 'broken-glass' | 'stopped' | 'verified' | 'escalation'
 
@@ -44,7 +44,7 @@ export type CheckStage =
   | { at: 'recheck'; round: number; number: number }
   | { at: 'wait'; round: number; action: string }
 
-/** The place's text, as it is stored. */
+/** Returns the text of a place, as it is stored. */
 export function formatPlace(place: Place): string {
   switch (place.kind) {
     case 'opened':
@@ -117,14 +117,14 @@ export function checkPlace(stage: string, check: string): string {
 }
 
 /**
- * The common beginning of the places of all re-checks of a round and of their evidence. Queries select by it, and
- * `parsePlace` then tells them apart.
+ * The beginning that the places of all re-checks of a round and of their evidence have in common. Queries select by it, and `parsePlace`
+ * then distinguishes the places.
  */
 export function recheckPrefix(round: number): string {
   return `r${round}/recheck`
 }
 
-/** No plan may have more rounds than this. */
+/** The maximum number of rounds of any plan. */
 const MAX_ROUNDS = 20
 
 /**
@@ -136,7 +136,7 @@ export function placesInRounds(kind: RoundKind): string[] {
 
 const IN_ROUND = /^r([1-9]\d*)\/([^/]+)(?:\/(.+))?$/s
 
-/** The inverse of `formatPlace`; undefined for a text that it never returns. */
+/** The inverse of `formatPlace`. Undefined for a text that `formatPlace` never returns. */
 export function parsePlace(text: string): Place | undefined {
   switch (text) {
     case 'opened':
@@ -151,7 +151,7 @@ export function parsePlace(text: string): Place | undefined {
   return rest === undefined ? parseWithoutRest(round, name) : parseWithRest(round, name, rest)
 }
 
-/** The round that a place belongs to; undefined for a place outside of all rounds. */
+/** The round to which a place belongs; undefined for a place outside of all rounds. */
 export function roundOf(place: string): number | undefined {
   const digits = IN_ROUND.exec(place)?.[1]
   return digits === undefined ? undefined : Number(digits)
@@ -231,7 +231,7 @@ function parseWithRest(round: number, name: string, rest: string): Place | undef
   }
 }
 
-/** The states of a gate, and the event that it was escalated. */
+/** The names of events of a gate: its states, and the event that it was escalated. */
 const GATE_PLACES: readonly string[] = [...GATE_STATES, 'escalated']
 
 function parseGate(round: number, rest: string): Place | undefined {
@@ -252,7 +252,7 @@ function evidenceAt(stage: CheckStage, check: string): CheckPlace | undefined {
   return check.includes('/') ? undefined : { kind: 'check', stage, check }
 }
 
-/** `0-sql.update/run/7` → `0-sql.update` and `run/7`. */
+/** Splits `0-sql.update/run/7` into `0-sql.update` and `run/7`. */
 function splitAction(rest: string): { action: string; target: string | undefined } {
   const slash = rest.indexOf('/')
   return slash < 1 || slash === rest.length - 1

@@ -20,18 +20,20 @@ export interface Plan {
   key: Value
   /** The condition that is true while the incident exists. Absent: the symptom counts as present. */
   symptom?: Expression
-  /** How the engine detects the symptom by itself. `shadow`: it only records what it would open. */
+  /** How the engine detects the symptom by itself. With `shadow`, the engine only records which incidents it would open. */
   detect?: { everyMs: number; for: number; againMs: number; shadow?: true }
-  /** The checks, each after the checks that it needs. */
+  /** The checks. Each check comes after the checks that it needs. */
   checks: PlanCheck[]
-  /** The causes, most fundamental first. */
+  /** The causes, the most fundamental one first. */
   causes: PlanCause[]
   otherwise: Ending
   remedies: Record<string, PlanRemedy>
   rounds: {
     ineffective: number
     total: number
-    /** How often one incident looks again before it is escalated because no known cause holds, and the pause before each look. */
+    /**
+     * How often the checks of one incident run again before it is escalated because no known cause holds, and the pause before each run.
+     */
     again?: { times: number; everyMs: number }
   }
   escalate: { to: string[]; message: Value }
@@ -69,15 +71,21 @@ export type Type =
 /** A CEL expression, checked when it was compiled. */
 export interface Expression {
   cel: string
-  /** Names of the checks that it reads, directly or through `affects`. If one failed, the expression is undetermined. */
+  /**
+   * The names of the checks that the expression reads, directly or through `affects`. If one of them failed, the expression is
+   * undetermined.
+   */
   checks: string[]
-  /** Checks whose missing rows, if truncated, could only turn the value from false to true, or make a list longer. */
+  /** The checks whose missing rows, if their result is truncated, could only turn the value from false to true, or make a list longer. */
   grows: string[]
-  /** Checks whose missing rows, if truncated, could turn the value from true to false, make a list shorter, or change it. */
+  /**
+   * The checks whose missing rows, if their result is truncated, could turn the value from true to false, make a list shorter, or change
+   * the value in another way.
+   */
   shrinks: string[]
 }
 
-/** A template: a literal, one expression that keeps its type, text with expressions inside, or a structure of these. */
+/** A template: a literal, one expression whose value keeps its type, a text with expressions inside, or a structure of templates. */
 export type Value =
   | { lit: Json }
   | { expr: Expression }
@@ -90,7 +98,7 @@ export interface PlanCheck {
   /** The check's kind, such as `sql.query`. */
   kind: string
   with: Record<string, Value>
-  /** Checks that must run first, because `with` refers to them. */
+  /** The checks that must run first, because `with` refers to them. */
   needs: string[]
   timeoutMs: number
   /** How many further attempts follow a failure, within `timeoutMs`. */
@@ -104,12 +112,12 @@ export interface PlanCause {
   title: string
   when?: Expression
   affects?: Expression
-  /** The affected items, in a plan that the engine made itself, such as an undo. Such a cause has no `affects`. */
+  /** The affected items in a plan that the engine made itself, such as an undo. A cause with this field has no `affects`. */
   items?: Json[]
   /** The type of one affected item; present if `affects` is. */
   affectsItem?: Type
   because: Value
-  /** Checks that may be missing for the causes above without blocking this cause's remedy. */
+  /** The checks that may be missing for the causes above without blocking the remedy of this cause. */
   despite: string[]
   then: Ending | { remedy: string }
 }
@@ -126,9 +134,9 @@ export interface PlanRemedy {
   risk: Risk
   /** The name of one target in expressions. If it is absent, there is one target, with the key `-`. */
   for?: string
-  /** The type of one target: what the `for` name and the elements of `targets` are. `dyn` without `for`. */
+  /** The type of one target: the type of the `for` name and of the elements of `targets`. Without `for` it is `dyn`. */
   targetItem: Type
-  /** The target's key in proposal and history. */
+  /** The key of the target in the proposal and in the history. */
   key?: Value
   /** The lease taken while the remedy is applied to a target, such as `run/42`. */
   lock?: Value
@@ -168,7 +176,7 @@ export interface PlanAction {
    */
   access: ActionAccess
   with: Record<string, Value>
-  /** The key of the only target that the action belongs to, in a plan that the engine made itself. */
+  /** The key of the only target to which the action belongs, in a plan that the engine made itself. */
   target?: string
   /** Whether the action is done once for all targets and not for each target. */
   once: boolean

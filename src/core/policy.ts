@@ -2,7 +2,9 @@ import { isSameJson } from './canonical.ts'
 import type { Risk } from './plan.ts'
 import { strengthText, strongerOf, type Strength } from './strength.ts'
 
-/** A rule of the configuration: what an approval of the matching actions needs at least. An absent condition matches everything. */
+/**
+ * A rule of the configuration: the minimum that an approval of the matching actions needs. A condition that is absent matches everything.
+ */
 export interface PolicyRule {
   name: string
   match: { connection?: string[]; kind?: string[]; risk?: Risk[]; environment?: string[] }
@@ -21,18 +23,20 @@ export interface PolicyRule {
 /** Who must approve, whatever a runbook says. */
 export interface Policy {
   rules: PolicyRule[]
-  /** The environment of each connection that has its own; all others, and actions without a connection, belong to `environment`. */
+  /**
+   * The environment of each connection that names one. All other connections, and actions without a connection, belong to `environment`.
+   */
   environments: Record<string, string>
   environment?: string
 }
 
 export const NO_POLICY: Policy = { rules: [], environments: {} }
 
-/** What the matching rules demand together. Stored with the proposal, so that every signature covers it. */
+/** The demands of all matching rules together. They are stored with the proposal, so that every signature covers them. */
 export interface PolicyTerms {
-  /** Names of the rules. */
+  /** The names of the rules. */
   rules: string[]
-  /** A person must be in one group of each list. */
+  /** Lists of groups. A person must be in one group of each list. */
   groups: string[][]
   count: number
   excludeRequester: boolean
@@ -46,13 +50,13 @@ export interface PolicyTerms {
   authors?: string[]
 }
 
-/** The part of an action that rules match. */
+/** The part of an action that rules are matched with. */
 export interface PolicyAction {
   kind: string
   connection?: string
 }
 
-/** What the policy demands of an approval of these actions; undefined if no rule matches any of them. */
+/** The demands of the policy on an approval of these actions; undefined if no rule matches any of them. */
 export function policyTerms(policy: Policy, risk: Risk, actions: PolicyAction[]): PolicyTerms | undefined {
   return policy.rules
     .filter((rule) => actions.some((action) => matches(policy, rule, risk, action)))
@@ -60,7 +64,7 @@ export function policyTerms(policy: Policy, risk: Risk, actions: PolicyAction[])
     .reduce<PolicyTerms | undefined>(stricterTerms, undefined)
 }
 
-/** The part of a proposed or drafted action that rules match. */
+/** Returns the part of a proposed or drafted action that rules are matched with. */
 export function policyAction({ kind, with: given }: { kind: string; with: Record<string, unknown> }): PolicyAction {
   const { connection } = given
   return typeof connection === 'string' ? { kind, connection } : { kind }
@@ -87,7 +91,7 @@ function termsOf({ name, by, count, excludeRequester, excludeAuthor, strength, b
   return { rules: [name], groups, count, excludeRequester, excludeAuthor, strength, breakGlass }
 }
 
-/** Terms that demand everything that either of the two demands. */
+/** Combines two sets of terms into terms that demand everything that either of the two demands. */
 export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms): PolicyTerms
 export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms | undefined): PolicyTerms | undefined
 export function stricterTerms(one: PolicyTerms | undefined, other: PolicyTerms | undefined): PolicyTerms | undefined {
@@ -109,14 +113,12 @@ function union(one: string[], other: string[]): string[] {
   return [...new Set([...one, ...other])]
 }
 
-/** The names of the rules for messages, such as `policy rule "production"`. */
+/** The names of the rules as text for messages, such as `policy rule "production"`. */
 export function policyName({ rules }: Pick<PolicyTerms, 'rules'>): string {
   return `policy rule${rules.length === 1 ? '' : 's'} ${rules.map((name) => `"${name}"`).join(', ')}`
 }
 
-/**
- * What the rules demand as text, such as `policy rule "production": 2 people of oncall or platform, not the requester`.
- */
+/** The demands of the rules as text, such as `policy rule "production": 2 people of oncall or platform, not the requester`. */
 export function describeTerms(terms: PolicyTerms): string {
   const groups = terms.groups.map((list) => ` of ${list.join(' or ')}`).join(' and')
   return [
@@ -126,7 +128,7 @@ export function describeTerms(terms: PolicyTerms): string {
   ].join(', ')
 }
 
-/** What the rules demand of a gate besides its number of approvals and its groups; undefined if that is nothing. */
+/** The demands of the rules on a gate besides its number of approvals and its groups; undefined if there are none. */
 export function furtherDemands(terms: PolicyTerms, gateGroups: string[]): string | undefined {
   const lists = terms.groups.filter((list) => gateGroups.some((group) => !list.includes(group)))
   const demands = [...lists.map((list) => `from members of ${list.join(' or ')}`), ...restrictions(terms)]

@@ -6,7 +6,7 @@ import { strongerOf, type Strength } from './strength.ts'
 /** The target key of a remedy without `for`, and of an action that is done once for all targets. */
 export const ALL_TARGETS = '-'
 
-/** Actions that the engine does not carry out on a system itself: they need no approval. */
+/** The actions that the engine does not carry out on a system itself, so that they need no approval. */
 const HARMLESS_KINDS: readonly string[] = ['notify', 'manual']
 
 /** How each approval must be proved: what the runbook demands, or what the policy demanded when it was proposed, if that is more. */
@@ -42,12 +42,12 @@ export interface Proposal {
   affected: number
   limits: { maxTargets: number; perHour?: number; cooldownMs?: number }
   approval: ProposedApproval
-  /** When it was proposed and when the gate expires, by the engine's database clock (ISO 8601, UTC, microseconds). */
+  /** The times of the proposal and of the gate's expiry, by the clock of the engine's database (ISO 8601, UTC, microseconds). */
   proposedAt: string
   expiresAt: string
 }
 
-/** The approval rules. A permit uses these and not the gate's columns, because the digest covers them. */
+/** The rules of the approval. A permit uses these rules and not the columns of the gate, because the digest covers them. */
 export interface ProposedApproval {
   auto: boolean
   by: string[]
@@ -70,7 +70,7 @@ export interface ProposedTarget {
   key: string
   /** The lease's name, from the remedy's `lock`. */
   lock?: string
-  /** The item, as the cause's `affects` returned it. */
+  /** The item that the cause's `affects` returned. */
   item: Json
 }
 
@@ -88,14 +88,11 @@ export interface ProposedAction {
 }
 
 export interface ActionPreview {
-  /** One line: the statement, command or call in full. */
+  /** The statement, command or call in full, on one line. */
   summary: string
   /** Each row or job before and after the action. */
   rows?: { before: JsonObject; after: JsonObject }[]
-  /**
-   * Columns whose values in `rows[].before` are exact, that is, not redacted, replaced, cut or rounded. Only these can
-   * be restored.
-   */
+  /** The columns whose values in `rows[].before` are exact: not redacted, replaced, cut or rounded. Only these values can be restored. */
   exact?: string[]
   /** By name of a table without a schema, the schema of the table that was read. */
   schemas?: Record<string, string>
@@ -103,7 +100,7 @@ export interface ActionPreview {
   count?: number
   /** Whether the action can be undone, and how. */
   undo?: string
-  /** How often the action may be carried out; absent: exactly once. */
+  /** How often the action may be carried out; absent if exactly once. */
   guarantee?: string
   /** What could not be read, or why the action would be refused now. */
   warning?: string

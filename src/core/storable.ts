@@ -2,14 +2,14 @@
 export const NOT_STORABLE = 'must not contain NUL or lone surrogates'
 
 /**
- * Whether a text can be stored and read back unchanged. PostgreSQL refuses NUL, and UTF-8 cannot encode a lone surrogate: the text would
- * come back different from the one that was signed or digested.
+ * Whether a text can be stored and read back unchanged. PostgreSQL refuses NUL, and UTF-8 cannot encode a lone surrogate, so the stored
+ * text would differ from the text that was signed or digested.
  */
 export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed()
 }
 
-/** The text with all characters replaced that cannot be stored. */
+/** Returns the text with every character replaced that cannot be stored. */
 export function toStorable(text: string): string {
   return text.replaceAll('\0', '\uFFFD').toWellFormed()
 }

@@ -20,8 +20,8 @@ export function readStoredObject(text: string): JsonObject | undefined {
 }
 
 /**
- * Whether the value is within the limits. It is visited level by level and not recursively, so that deep nesting cannot
- * exhaust the stack.
+ * Whether the value is within the limits. The value is visited level by level and not recursively, so that deep nesting cannot exhaust the
+ * stack.
  */
 function isKept(value: Json): boolean {
   let level: Json[] = [value]

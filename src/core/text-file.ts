@@ -10,13 +10,13 @@ export function decodeTextFile(bytes: Uint8Array): string {
     .replace(/\u001a\s*$/, '')
 }
 
-/** The encoding, from the byte order mark at the beginning of the file. */
+/** The encoding that the byte order mark at the beginning of the file names. */
 export function encodingOf([first, second]: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   if (first === 0xff && second === 0xfe) return 'utf-16le'
   return first === 0xfe && second === 0xff ? 'utf-16be' : 'utf-8'
 }
 
-/** Where a text was not readable as UTF-8, and what the reason is; undefined for a text that was. */
+/** Where and why a text is not readable as UTF-8; undefined if it is readable. */
 export function notUtf8(text: string): { index: number; message: string } | undefined {
   const index = text.search(/[\0\ufffd]/)
   if (index < 0) return undefined

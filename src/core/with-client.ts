@@ -22,8 +22,8 @@ export function watchClient(client: Pick<PoolClient, 'on'>): void {
 }
 
 /**
- * Acquires a client, runs `work` with it and releases it. When `work` throws, the client is closed, and with it everything that it had
- * begun; it goes back to the pool only when `isReusable` says so. Rejects with the error of `acquire` or `work`.
+ * Acquires a client, runs `work` with it and releases it. If `work` throws, the client is closed, and its transaction ends with it; the
+ * client goes back to the pool only if `isReusable` says so. Rejects with the error of `acquire` or `work`.
  */
 export async function withClient<C extends PoolClient, T>(
   acquire: () => Promise<C>,
@@ -31,8 +31,8 @@ export async function withClient<C extends PoolClient, T>(
   isReusable: (client: C, error: unknown) => boolean | Promise<boolean> = () => false,
 ): Promise<T> {
   const client = await acquire()
-  // The pool listens to idle clients only. Without this listener, a session that the server ends between two statements
-  // would end the process.
+  // The pool listens only to idle clients. Without this listener, a session that the server ends between two statements would end the
+  // process.
   const markBroken = () => void broken.add(client)
   client.on('error', markBroken)
   let discard = true

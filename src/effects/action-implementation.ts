@@ -14,8 +14,8 @@ export type ActionImplementation =
       protocol: 'script'
       call(parameters: JsonObject, target: BullmqTarget): Promise<ScriptCall>
       /**
-       * Reads the final result of a script whose change others have to complete. It changes nothing and is repeated after a crash.
-       * `endsAt`: when it must have answered, in milliseconds since 1970.
+       * Reads the final result of a script whose change is completed by others. It changes nothing and is repeated after a crash. `endsAt`:
+       * when it must have answered, in milliseconds since 1970.
        */
       confirm?(
         parameters: JsonObject,
@@ -39,11 +39,10 @@ export interface GuardedWrite {
    * is read after the statement.
    */
   endsInWhere?: true
-  /** The values that must be stored exactly as the gate showed them. Absent: nothing is compared. */
+  /** The values that must be stored exactly as the gate showed them. If absent, nothing is compared. */
   written?: WrittenColumns
   /**
-   * A statement that returns, as `count`, how many rows are as the update would have left them. Absent: the outcome
-   * cannot be observed.
+   * A statement that returns, as `count`, how many rows are as the update would have left them. If absent, the outcome cannot be observed.
    */
   observe?: Statement
   /** By name of a table without a schema, the schema that the gate showed. Absent: the gate showed none. */
@@ -77,7 +76,7 @@ export interface Statement {
   values: unknown[]
 }
 
-/** A script in src/effects/scripts, with its keys and arguments, which follow those of `enter.lua`. */
+/** A script in src/effects/scripts, with its keys and arguments. They follow the keys and arguments of `enter.lua`. */
 export interface ScriptCall {
   script: string
   keys: string[]
@@ -97,8 +96,8 @@ export interface Run {
 export interface RunContext {
   targets: Targets
   /**
-   * `<engine>/INC-142.r1/0-http.request/-/<digest>`: sent with the request, so that the service can recognize a repeated request. The
-   * digest is that of the proposal, shortened.
+   * The key that is sent with a request, such as `<engine>/INC-142.r1/0-http.request/-/<digest>`, so that the service can recognise a
+   * repeated request. The digest is the shortened digest of the proposal.
    */
   effectKey: string
   timeoutMs: number

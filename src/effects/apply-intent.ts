@@ -14,16 +14,16 @@ const LEASE_MARGIN_MS = 10_000
  */
 const START_WITHIN_MS = 5_000
 
-/** How many characters of the proposal's digest are in the key that a service gets. */
+/** How many characters of the proposal's digest are in the key that is sent to a service. */
 const DIGEST_LENGTH = 16
 
 const STARTED_BEFORE = 'an attempt started; its outcome is unknown'
 
 /**
- * Applies an action that cannot be fenced, such as a command or an HTTP call. The intent is recorded first. An attempt
- * that finds an intent without an effect repeats only a repeatable action, and only with a permit. Otherwise the effect
- * becomes `unknown`, and a person settles it. It is recorded even if the permit is refused, because the interpreter
- * would otherwise drop a target on which a command may have run.
+ * Applies an action that cannot be fenced, such as a command or an HTTP call. The intent is recorded first. An attempt that finds an intent
+ * without an effect repeats only a repeatable action, and only with a permit. Otherwise the effect becomes `unknown`, and a person settles
+ * it. The effect is recorded even if the permit is refused, because the interpreter would otherwise drop a target on which a command may
+ * have run.
  */
 export async function applyIntent(
   deps: EffectDeps,
@@ -35,7 +35,7 @@ export async function applyIntent(
     effect: await recordEffect(deps.database, { ...place, ...result }),
   })
   const startedBefore = () =>
-    record({ result: 'unknown', detail: `${STARTED_BEFORE}. Check it, then run "runbook settle"` })
+    record({ result: 'unknown', detail: `${STARTED_BEFORE}. Check what the action did, then run "runbook settle"` })
 
   if (!repeatable && (await hasIntent(deps.database, place))) return startedBefore()
   await reach?.(deps.targets)
@@ -43,7 +43,8 @@ export async function applyIntent(
   const permit = await requestPermit(deps, request, request.timeoutMs + LEASE_MARGIN_MS)
   if ('answer' in permit)
     return !('effect' in permit.answer) && (await hasIntent(deps.database, place)) ? startedBefore() : permit.answer
-  // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
+  // The intent is recorded before a refusal too, because a later attempt with an older permit must find that this effect already has a
+  // result.
   const first = await recordIntent(deps.database, place)
   if (!first && !repeatable) return startedBefore()
   const result: ActionResult =
@@ -75,7 +76,7 @@ async function attempt(
     if (Date.now() > startBy)
       return {
         result: 'refused',
-        detail: 'the worker was delayed after its permit for too long, so nothing was started',
+        detail: 'the worker was delayed for too long after it got its permit, so nothing was started',
       }
     return await run({
       targets: deps.targets,

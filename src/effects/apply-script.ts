@@ -15,7 +15,7 @@ import { requestPermit } from './request-permit.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 import { timeLimits } from './time-limits.ts'
 
-/** How long Redis keeps the record of an effect, much longer than attempts at the effect go on. */
+/** How long Redis keeps the record of an effect. Attempts at an effect end long before this time. */
 const RETENTION_MS = 30 * 24 * 3_600_000
 
 /** The value of an effect's key in Redis. */
@@ -34,9 +34,9 @@ interface ScriptSteps {
 }
 
 /**
- * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in
- * Redis. The history records the value of the key, even if it is a refusal. (A failover may lose the key; then only the
- * script's precondition prevents a second change.) Throws when the caller must try again.
+ * Applies one script at most once: the effect's key, the fence, the precondition and the change are one atomic step in Redis. The history
+ * records the value of the key, even if it is a refusal. A failover may lose the key; then only the script's precondition prevents a second
+ * change. Throws if the caller must try again.
  */
 export async function applyScript(
   deps: EffectDeps,

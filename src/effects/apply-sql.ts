@@ -17,10 +17,10 @@ import { sqlReason, sqlState, sqlVerdict } from './sql-errors.ts'
 import { isStandby, standbyError } from './standby.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
-/** One attempt at one effect in a database that has our ledger. */
+/** One attempt at one effect in a database that has a ledger. */
 interface Attempt {
   deps: EffectDeps
-  /** The engine's id: the prefix of the fence's name and of the effect's key. */
+  /** The engine's id, with which the name of the fence and the key of the effect begin. */
   engine: string
   request: EffectRequest
   write: GuardedWrite
@@ -59,8 +59,8 @@ export async function applySql(
 }
 
 /**
- * The result of an attempt. `answer` is an effect that is recorded already, or an answer that is no effect. `stored` is
- * the ledger's entry. `guardAfter` is known only to the attempt that wrote.
+ * The result of an attempt. `answer` is an effect that is already recorded, or an answer that is not an effect. `stored` is the entry in
+ * the ledger. Only the attempt that wrote knows `guardAfter`.
  */
 type Outcome = { answer: EffectAnswer } | { stored: StoredEntry; guardAfter?: JsonObject }
 
@@ -75,8 +75,8 @@ async function inTransaction(attempt: Attempt, client: pg.PoolClient): Promise<O
     await client.query('ROLLBACK')
     return { stored: entered }
   }
-  // Another attempt may have held the key until now and been refused. It recorded the refusal before it released the
-  // key. Reading it here saves a permit; the effect is read again after the permit.
+  // Another attempt may have held the key until now and been refused. That attempt recorded the refusal before it released the key. Reading
+  // the effect here saves a permit; it is read again after the permit.
   const stored = await storedEffect(deps.database, effectPlace(request))
   if (stored) return rolledBack(client, { effect: stored })
 
@@ -142,8 +142,7 @@ async function rolledBack(client: pg.PoolClient, answer: EffectAnswer): Promise<
 }
 
 /**
- * Throws if the transaction has ended, and with it the lock on the key. A failed transaction (25P02) still holds its
- * locks.
+ * Throws if the transaction has ended, because then the lock on the key is lost too. A failed transaction (25P02) still holds its locks.
  */
 async function assertTransactionOpen(client: pg.PoolClient): Promise<void> {
   try {
@@ -153,7 +152,7 @@ async function assertTransactionOpen(client: pg.PoolClient): Promise<void> {
   }
 }
 
-/** Reads the ledger after a commit whose answer was lost. Waits at the entry's key for a commit that is still running. */
+/** Reads the ledger after a commit whose answer was lost. If the commit is still running, this waits for the lock on the entry's key. */
 async function readLedger(attempt: Attempt): Promise<StoredEntry> {
   const { target, entry, limits } = attempt
   const stored = await withPostgres(target, async (client) => {

@@ -17,9 +17,9 @@ import { requirePrimary } from './standby.ts'
 import { timeLimits, type TimeLimits } from './time-limits.ts'
 
 /**
- * Applies a guarded write at most once in a database that does not allow our ledger: the intent is recorded first. An
- * attempt that finds an intent without an effect never writes; it only reads whether the rows are as the write would
- * have left them. A process that was suspended until its deadline has passed, by the target's clock, writes nothing.
+ * Applies a guarded write at most once in a database that does not allow a ledger. The intent is recorded first. An attempt that finds an
+ * intent without an effect never writes; it only reads whether the rows are as the write would have left them. If a process was suspended
+ * until its deadline has passed, by the target's clock, it writes nothing.
  */
 export async function applyUnledgeredSql(
   deps: EffectDeps,
@@ -37,8 +37,8 @@ export async function applyUnledgeredSql(
 }
 
 /**
- * The result of an attempt. `observe` means that an earlier attempt started, so the rows must be read to find its
- * outcome. An `EffectAnswer` is an answer that is no effect.
+ * The result of an attempt. `observe` means that an earlier attempt started, so the rows must be read to find its outcome. An
+ * `EffectAnswer` is an answer that is not an effect.
  */
 type Outcome = ActionResult | EffectAnswer | 'observe'
 
@@ -57,18 +57,19 @@ async function attempt(
   let isIntended = false
   try {
     return await withPostgres(target, async (client): Promise<Outcome> => {
-      // A standby would refuse the write after the intent, and the effect would be refused for ever.
+      // A standby would refuse the write after the intent, and the effect would stay refused.
       await requirePrimary(client, target)
       // The deadline is computed before the permit is requested, so that the lease ends after the deadline.
       const deadline = await deadlineIn(client, limits.deadlineMs)
       const permit = await requestPermit(deps, request, limits.leaseMs)
-      // Another attempt may have recorded an intent since this one checked. Then the outcome must be observed, because
-      // the interpreter drops a target without an effect.
+      // Another attempt may have recorded an intent since this attempt checked. Then the outcome must be observed, because the interpreter
+      // drops a target without an effect.
       if ('answer' in permit)
         return !('effect' in permit.answer) && (await hasIntent(deps.database, effectPlace(request)))
           ? 'observe'
           : permit.answer
-      // The intent is recorded before a refusal too: a later attempt with an older permit must find that this effect is settled.
+      // The intent is recorded before a refusal too, because a later attempt with an older permit must find that this effect already has a
+      // result.
       if (!(await recordIntent(deps.database, effectPlace(request)))) return 'observe'
       if ('refused' in permit) return { result: 'refused', detail: permit.refused }
       isIntended = true

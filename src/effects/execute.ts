@@ -14,7 +14,7 @@ import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
  * processes at the same time: the action is applied at most once (with a ledger: exactly once), and every call returns the result
  * that the history has.
  *
- * Throws only when the caller must try again: then nothing was recorded, and a later attempt finds whatever was applied.
+ * Throws only if the caller must try again. In that case nothing was recorded, and a later attempt finds out what was applied.
  */
 export async function executeEffect(request: EffectRequest, deps: EffectDeps): Promise<EffectAnswer> {
   const stored = await storedEffect(deps.database, effectPlace(request))
@@ -83,6 +83,6 @@ async function whyNotWaiting({ database }: EffectDeps, gate: string): Promise<Ef
   if (row?.cancelled === true)
     return { cancelled: true, message: 'the incident was cancelled while it waited for a person' }
   if (row?.state === 'withdrawn')
-    return { over: true, message: row.why ?? 'the approval was withdrawn while a person was waited for' }
+    return { over: true, message: row.why ?? 'the approval was withdrawn while the action waited for a person' }
   return undefined
 }

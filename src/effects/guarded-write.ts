@@ -9,9 +9,9 @@ import { boundedBy, isPast } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
 
 /**
- * What a guarded write did in the open transaction. `late` means that the deadline has passed. `refused` says why the
- * transaction must be rolled back. Otherwise the write changed its rows, and `guardAfter` has the columns of its guard
- * that the database changed by itself, such as `updated_at`.
+ * The result of a guarded write in the open transaction. `late` means that the deadline has passed. `refused` is the reason why the
+ * transaction must be rolled back. Otherwise the write changed its rows, and `guardAfter` has the columns of its guard that the database
+ * changed by itself, such as `updated_at`.
  */
 export type Written = { late: true } | { refused: string } | { guardAfter?: JsonObject }
 
@@ -38,7 +38,7 @@ export async function runGuardedWrite(
       return {
         refused: `${what}: ${found} of ${rows} rows match, but a trigger or a rule kept rows from being changed`,
       }
-    return { refused: `${what} is no longer as diagnosed: ${changed} of ${rows} rows match` }
+    return { refused: `${what} has changed since the diagnosis: ${changed} of ${rows} rows match` }
   }
   const differing = checked.columns.filter((_, i) => result.rows.some(({ same }) => same[i] !== true))
   if (differing.length > 0) {
@@ -49,15 +49,15 @@ export async function runGuardedWrite(
 }
 
 interface Returned {
-  /** For each column of `set`, whether it has exactly the value that was shown. */
+  /** For each column of `set`, whether the stored value is exactly the value that the gate showed. */
   same: boolean[]
-  /** Column → its value as PostgreSQL's text. */
+  /** The value of each column, as PostgreSQL's text. */
   moved: Record<string, string | null>
 }
 
 /**
- * The statement with a RETURNING clause that compares what was stored with what was to be stored. A trigger may change a value, and a type
- * may round it or read it in the session's time zone.
+ * Adds a RETURNING clause that compares the stored values with the intended values. A trigger may change a value, and a type may round it
+ * or read it in the session's time zone.
  */
 export async function withChecks(
   client: Pick<pg.ClientBase, 'query'>,
@@ -88,12 +88,12 @@ export async function withChecks(
   return { statement: { text: `${text} RETURNING ${returning}`, values: all }, columns }
 }
 
-/** The comparison is made as text, because some types have no equality, and others treat different values as equal. */
+/** The values are compared as text, because some types have no equality, and others treat different values as equal. */
 function storedAs({ name, type }: Column, parameter: string): string {
   return `"${name}"::text IS NOT DISTINCT FROM CAST(${parameter} AS ${type})::text`
 }
 
-/** Whether the column's length or precision keeps the value: `numeric(10,2)` would round 1.005. */
+/** Whether the column's length or precision keeps the value unchanged: `numeric(10,2)` would round 1.005. */
 export function losesNothing({ type, unlimited }: Column, parameter: string): string {
   return type === unlimited
     ? 'true'

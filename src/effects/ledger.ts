@@ -3,7 +3,7 @@ import { RunbookError } from '../core/errors.ts'
 import { sqlState } from './sql-errors.ts'
 import type { TimeLimits } from './time-limits.ts'
 
-/** Inserted before the change is made, and committed together with it. */
+/** An entry of the ledger. It is inserted before the change is made, and committed together with the change. */
 export interface LedgerEntry {
   key: string
   digest: string
@@ -11,14 +11,14 @@ export interface LedgerEntry {
   rows: number
 }
 
-/** The entry that the ledger already holds under the key. */
+/** The entry that the ledger already has under the key. */
 export type StoredEntry = Omit<LedgerEntry, 'key'>
 
-/** Begins a transaction in which every step has a time limit, even when this process is suspended during it. */
+/** Begins a transaction in which every step has a time limit, even if this process is suspended during the step. */
 export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): Promise<void> {
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE').catch((error: unknown) => {
-    // Only a standby refuses this statement with 0A000. The new error has the SQLSTATE of every other write to a
-    // standby, by which the caller knows that nothing was changed and that it must try again.
+    // Only a standby refuses this statement with 0A000. The new error has the SQLSTATE of every other write to a standby, which shows the
+    // caller that nothing was changed and that it must try again.
     if (sqlState(error) !== '0A000') throw error
     throw Object.assign(new Error('the server is a read replica, which refuses writes', { cause: error }), {
       code: '25006',
@@ -34,9 +34,9 @@ export async function beginBounded(client: pg.ClientBase, limits: TimeLimits): P
 }
 
 /**
- * Inserts the effect's entry. While another attempt's transaction holds the same key, this waits for its end. Returns undefined when
- * the entry was inserted, otherwise the entry that is already committed. Throws RUNBOOK_CONFIG when the database has no ledger, or the
- * role has no right to it.
+ * Inserts the effect's entry. If the transaction of another attempt holds the same key, this function waits until that transaction ends.
+ * Returns undefined when the entry was inserted, otherwise the entry that is already committed. Throws RUNBOOK_CONFIG when the database has
+ * no ledger, or the role has no right to it.
  */
 export async function enterLedger(client: pg.ClientBase, entry: LedgerEntry): Promise<StoredEntry | undefined> {
   try {
@@ -62,7 +62,7 @@ export async function enterLedger(client: pg.ClientBase, entry: LedgerEntry): Pr
   }
 }
 
-/** Raises the lease's fence in the target. Returns false when the target has a higher fence: then the lease is lost. */
+/** Raises the lease's fence in the target. Returns false if the target already has a higher fence, because then the lease is lost. */
 export async function raiseFence(client: pg.ClientBase, lease: string, fence: number): Promise<boolean> {
   const raised = await client.query(
     `INSERT INTO runbook_ledger.fences AS f (name, fence) VALUES ($1, $2)

@@ -12,14 +12,14 @@ interface Wanted {
 }
 
 interface Found extends Wanted {
-  /** null: no such table is visible to this login, or the table has no such column. */
+  /** The rights that the login has; null if no such table is visible to the login, or if the table has no such column. */
   held: boolean | null
   schemaUsable: boolean | null
 }
 
 /**
- * The rights that the login of this session lacks, of those that are needed, as text: `UPDATE (status) on orders`. The server itself
- * compares them; nothing is changed.
+ * The needed rights that the login of this session lacks, as text: `UPDATE (status) on orders`. The server itself compares the rights;
+ * nothing is changed.
  */
 export async function missingGrants(client: Pick<ClientBase, 'query'>, grants: ColumnGrant[]): Promise<string[]> {
   const wanted = grants.flatMap(wantedOf)
@@ -76,7 +76,7 @@ function missingOn(table: string, found: Found[]): string[] {
   ]
 }
 
-/** What the login of this session lacks in the ledger of effects. */
+/** The rights that the login of this session lacks in the ledger of effects. */
 export async function missingInLedger(client: Pick<ClientBase, 'query'>): Promise<string[]> {
   const effects: ColumnGrant = { table: 'runbook_ledger.effects', update: [], select: [], whole: ['SELECT', 'INSERT'] }
   const fences: ColumnGrant = {
@@ -91,8 +91,8 @@ export async function missingInLedger(client: Pick<ClientBase, 'query'>): Promis
 const INSUFFICIENT_PRIVILEGE = '42501'
 
 /**
- * Whether the server would refuse this statement to the login of this session because of a missing right. It plans the statement without
- * running it. Returns undefined after another error, which says nothing about rights.
+ * Whether the server would refuse this statement to the login of this session because of a missing right. The server plans the statement
+ * without running it. Returns undefined after any other error, because it says nothing about rights.
  */
 export async function refusesStatement(
   client: Pick<ClientBase, 'query'>,
@@ -119,8 +119,8 @@ end
 return missing`
 
 /**
- * The commands that a queue's write login lacks, of those that the actions use. Empty also where the server cannot be asked: Redis before
- * version 7, whose scripts find a missing right only when they run.
+ * The commands that the actions use and that a queue's write login lacks. Empty if the server cannot be asked: scripts on Redis before
+ * version 7 find a missing right only when they run.
  */
 export async function missingCommands({ redis, base }: BullmqTarget): Promise<string[]> {
   const commands = EFFECT_REDIS_COMMANDS.filter((command) => command !== 'eval')

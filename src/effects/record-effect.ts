@@ -10,8 +10,8 @@ import type { EffectRequest } from './request.ts'
 import { storableText, storableObject } from './storable-value.ts'
 
 /**
- * This limit is shorter than the one for the target's transaction (time-limits.ts). So a process that is suspended
- * while it records loses this transaction before the target's.
+ * The time limit of the transaction that records an effect. It is shorter than the limit of the target's transaction (time-limits.ts), so a
+ * process that is suspended while it records loses this transaction before the target's transaction.
  */
 const IDLE_TIMEOUT_MS = 2_000
 
@@ -50,8 +50,7 @@ export function effectPlace(request: EffectRequest): EffectPlace {
  * Records an effect and its event in one transaction, and returns the stored effect: the first write wins.
  *
  * `assertValid` runs just before the commit, while the incident is locked, and throws when the result must not be recorded: for a
- * refusal, when the target's lock on this effect was lost, or when an earlier attempt started. Without it, a refusal could be recorded
- * while another attempt applies the action.
+ * refusal, when the target's lock on this effect was lost, or when an earlier attempt started. Without this check, a refusal could be recorded while another attempt applies the action.
  */
 export async function recordEffect(
   database: Database,
@@ -94,7 +93,7 @@ function storable(effect: Effect): Effect {
   return effect.observed ? { ...effect, detail, observed: storableObject(effect.observed) } : { ...effect, detail }
 }
 
-/** Locks the gate's incident: every transaction locks the incident before its other rows. */
+/** Locks the gate's incident, because every transaction locks the incident before its other rows. */
 async function lockIncident(connection: Connection, gate: string): Promise<{ incident: string; round: number }> {
   const found = await connection.query<{ incident: string; round: number }>(
     `SELECT g.incident, g.round FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.id = $1
@@ -116,7 +115,7 @@ export async function hasIntent(db: Queryable, place: EffectPlace): Promise<bool
   return found.rowCount === 1
 }
 
-/** Records that this effect is about to start. Returns false when an earlier attempt recorded it. */
+/** Records that this effect is about to start. Returns false if an earlier attempt recorded it already. */
 export async function recordIntent(db: Queryable, place: EffectPlace): Promise<boolean> {
   const inserted = await db.query(
     'INSERT INTO runbook.intents (gate, action, target) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',

@@ -3,14 +3,13 @@ import type { Connection } from '../history/database.ts'
 import { effectPlace, hasIntent, recordEffect, type EffectPlace } from './record-effect.ts'
 import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 
-/** For how long after the last permit the ledger is read again. After that the outcome is recorded as `unknown`. */
+/** How long after the last permit the ledger is read again. After this time the outcome is recorded as `unknown`. */
 const ASK_AGAIN_MS = 10 * 60_000
 
 /**
  * Records a refusal that this attempt found before it changed anything, for example a login that the server does not
  * accept. The refusal is correct only if no earlier attempt started, because an attempt that took a permit may have
- * applied the action and died before it recorded that. If there was an earlier attempt, this throws, and the next
- * attempt may find out what it did. After a while, or if only a person can find out, the effect becomes `unknown`.
+ * applied the action and died before it recorded that. If there was an earlier attempt, this function throws, and the next attempt may find out what the earlier one did. After a while, or if only a person can find out, the effect becomes `unknown`.
  *
  * The permits are read while the incident is locked, as it is when a permit is issued. An attempt that gets its permit
  * later finds the refusal (`requestPermit`).
@@ -30,7 +29,7 @@ export async function refuseUntried(request: EffectRequest, deps: EffectDeps, de
         'RUNBOOK_UNREACHABLE',
         `${detail}; an earlier attempt may have applied it, so its outcome must be read first; trying again`,
       )
-    const unknown = `an attempt started; its outcome is unknown, and cannot be read: ${detail}. Check it, then run "runbook settle"`
+    const unknown = `an attempt started; its outcome is unknown, and cannot be read: ${detail}. Check what the action did, then run "runbook settle"`
     return { effect: await recordEffect(deps.database, { ...place, result: 'unknown', detail: unknown }) }
   }
 }

@@ -6,10 +6,7 @@ export type PermitResult =
   | { fence: number; lease: string }
   /** Why the permit is refused for good. The caller records the effect as `refused`. */
   | { refused: string }
-  /**
-   * The effect that is recorded already, or an answer that is no effect, so that the interpreter decides how to
-   * continue.
-   */
+  /** The effect that is already recorded, or an answer that is not an effect; the interpreter then decides how to continue. */
   | { answer: EffectAnswer }
 
 /** The pause between two requests for a permit during a freeze. */
@@ -29,7 +26,7 @@ export async function requestPermit(deps: EffectDeps, request: EffectRequest, le
     leaseMs,
   })
   if (answer.granted) {
-    // Until this permit was granted, another attempt could record a refusal (refuse-untried.ts).
+    // Before this permit was granted, another attempt could record a refusal (refuse-untried.ts).
     const stored = await storedEffect(deps.database, effectPlace(request))
     return stored ? { answer: { effect: stored } } : { fence: answer.fence, lease: answer.lease }
   }

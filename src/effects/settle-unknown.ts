@@ -12,7 +12,7 @@ import { storedEffect, type EffectPlace } from './record-effect.ts'
 
 export interface SettleRequest extends EffectPlace {
   result: Extract<EffectResult, 'applied' | 'refused'>
-  /** How the person found out. */
+  /** How the person found out the outcome. */
   comment: string
 }
 

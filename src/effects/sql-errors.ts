@@ -1,9 +1,9 @@
 import { messageOf } from '../core/errors.ts'
 
 /**
- * What a failed statement means for the effect. `refused`: the statement is invalid or not allowed, and would fail again. `retry`: a
- * lock, a deadlock, missing resources or a shutdown stopped it, and nothing was changed. `lost`: the connection broke, so only the
- * ledger shows whether it was applied.
+ * What a failed statement means for the effect. `refused`: the statement is invalid or not allowed, and would fail again. `retry`: a lock,
+ * a deadlock, missing resources or a shutdown stopped it, and nothing was changed. `lost`: the connection broke, so only the ledger shows
+ * whether the effect was applied.
  */
 export type SqlVerdict = 'refused' | 'retry' | 'lost'
 

@@ -1,16 +1,16 @@
 /** How long each step of a fenced write may take, in milliseconds. */
 export interface TimeLimits {
   /**
-   * The time between the reading of the target's clock, which is before the permit is requested, and the last moment at
-   * which the write may begin.
+   * The time between the reading of the target's clock, which happens before the permit is requested, and the last moment at which the
+   * write may begin.
    */
   deadlineMs: number
   /** The limit for one statement, including the time for which it waits for locks. */
   statementMs: number
   lockMs: number
-  /** How long the target's server waits between two statements of the transaction, in case this process is suspended. */
+  /** How long the target's server waits between two statements of the transaction, because this process may be suspended. */
   idleMs: number
-  /** The duration of the lease. The lease is requested after the clock was read, so it ends after all steps above. */
+  /** The duration of the lease. The lease is requested after the clock was read, so it ends after all the steps above. */
   leaseMs: number
 }
 

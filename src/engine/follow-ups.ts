@@ -12,8 +12,8 @@ import { followUpView } from './views/follow-ups.ts'
 import type { FollowUpView } from './views/view-types.ts'
 
 /**
- * Adds a follow-up to an open or closed incident. If the same one is open already, as after a form that was sent twice, that one is returned.
- * Throws `RUNBOOK_NOT_FOUND`.
+ * Adds a follow-up to an open or closed incident. If the same follow-up is already open, for example because a form was sent twice, that
+ * follow-up is returned. Throws `RUNBOOK_NOT_FOUND`.
  */
 export async function addFollowUp(
   engine: Engine,
@@ -36,7 +36,7 @@ export async function addFollowUp(
   })
 }
 
-/** Throws `RUNBOOK_NOT_FOUND`, and `RUNBOOK_CONFLICT` if it is closed already. */
+/** Closes a follow-up. Throws `RUNBOOK_NOT_FOUND`, and `RUNBOOK_CONFLICT` if it is already closed. */
 export async function closeFollowUp(
   engine: Engine,
   person: Person,

@@ -33,7 +33,7 @@ export async function claim(engine: Engine, person: Person, incident: string): P
 }
 
 /**
- * Adds a note to the incident's history, even after it was closed. `about`: the number of the event that it is about. Throws
+ * Adds a note to the incident's history, even after it was closed. `about`: the number of the event that the note is about. Throws
  * `RUNBOOK_NOT_FOUND`, `RUNBOOK_BAD_INPUT`.
  */
 export async function addNote(

@@ -24,10 +24,10 @@ import { messageOf, RunbookError } from '../core/errors.ts'
 import { identityIn, type Identity } from '../gate/oidc.ts'
 
 const TIMEOUT_S = 5
-/** How long a person has time to sign in at the provider. */
+/** How much time a person has to sign in at the provider. */
 export const OIDC_SIGN_IN_LASTS_MS = 10 * 60_000
 
-/** Where the provider sends the browser back to, below the address of the pages. */
+/** The path to which the provider sends the browser back, below the address of the pages. */
 const OIDC_CALLBACK = '/sign-in/oidc/callback'
 
 /** The secrets of one sign-in. The browser that began it keeps them in a cookie, so that no other browser can complete it. */
@@ -73,7 +73,7 @@ export function openOidcSignIn({ oidc, url }: Pick<Config, 'oidc' | 'url'>): Oid
       const kept = readAttempt(text)
       if (!kept)
         throw refused(
-          `it was not begun in this browser at ${url} in the last ten minutes. Begin again at ${url}/sign-in`,
+          `the sign-in was not begun in this browser at ${url} in the last ten minutes. Begin again at ${url}/sign-in`,
         )
       const client = await provider()
       try {
@@ -92,7 +92,7 @@ export function openOidcSignIn({ oidc, url }: Pick<Config, 'oidc' | 'url'>): Oid
   }
 }
 
-/** Some providers send groups only with the user's information, not in the ID token. */
+/** Some providers send groups only with the user information, and not in the ID token. */
 async function allClaims(client: Configuration, { groupsClaim, name }: Oidc, claims: IDToken, token: string) {
   const isComplete = claims[groupsClaim] !== undefined && claims[name] !== undefined
   if (isComplete || client.serverMetadata().userinfo_endpoint === undefined) return claims
@@ -109,8 +109,8 @@ function readAttempt(text: string | undefined): z.infer<typeof attempt> | undefi
 }
 
 /**
- * Asks the provider once where its endpoints are; again after a failure. Keys and algorithms come from our configuration, not from the
- * provider's description.
+ * Asks the provider for its endpoints. The answer is kept; after a failure the provider is asked again. Keys and algorithms come from the
+ * configuration, not from the provider's description.
  */
 function openProvider(oidc: Oidc): () => Promise<Configuration> {
   let found: Promise<Configuration> | undefined
@@ -137,7 +137,7 @@ async function discover({ issuer, jwks, algorithms, signIn }: Oidc): Promise<Con
   return client
 }
 
-/** Errors of the client library about an answer that does not arrive, or is not an answer of a provider. */
+/** Errors of the client library if no answer arrives, or if the answer does not come from a provider. */
 const NO_ANSWER = new Set([
   'OAUTH_TIMEOUT',
   'OAUTH_ABORT',

@@ -59,7 +59,7 @@ export async function runWorker(
   }
 }
 
-/** The dependencies of each activity are those of its beginning, except for the rules of its permit. */
+/** Each activity uses the dependencies that were current when it began, except for the rules of its permit. */
 export function currentDependencies(engine: Current<Engine>): Pick<Current<ActivityDependencies>, 'value' | 'use'> {
   const rulesNow = () => activityDependencies(engine.value)
   return {

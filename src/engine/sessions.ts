@@ -32,7 +32,7 @@ export async function signIn(engine: Dependencies, token: string): Promise<NewSe
   return startSession(engine.database, engine, authenticate(engine.people, token))
 }
 
-/** Starts a session of the person whom the identity provider named. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+/** Starts a session for the person whom the identity provider named. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export async function signInByIdentity(engine: Dependencies, identity: Identity): Promise<NewSession> {
   return startSession(engine.database, engine, personOfIdentity(engine.config.oidc!, engine.people, identity), identity)
 }
@@ -144,12 +144,12 @@ function personOfProvider({ config: { oidc }, people }: Dependencies, row: Row, 
     const person = personOfIdentity(oidc, people, JSON.parse(identity) as Identity)
     return person.name === row.person ? { person, credential: providerCredential(oidc) } : undefined
   } catch {
-    // Since the sign-in, the configuration got a person of the same name.
+    // A person with the same name was added to the configuration after the sign-in.
     return undefined
   }
 }
 
-/** A session ends when the configuration names another provider, or another client at it. */
+/** Identifies the provider and the client. A session ends when the configuration names another provider or another client. */
 function providerCredential({ issuer, signIn: client }: Oidc): string {
   return sha256Hex(`oidc:${JSON.stringify([issuer, client!.clientId])}`)
 }

@@ -2,12 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { RunbookError } from '../core/errors.ts'
 import type { People, Person } from '../core/person.ts'
 
-/** The hash of a bearer token, which the configuration holds as `sha256:<hash>`. */
+/** The hash of a bearer token, in the form of the configuration: `sha256:<hash>`. */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex')
 }
 
-/** The person with this bearer token. Compares hashes, in constant time. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+/** Finds the person with this bearer token. Compares hashes in constant time. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export function authenticate(people: People, token: string | undefined): Person {
   const presented = Buffer.from(tokenHash(token ?? ''))
   let found: Person | undefined

@@ -9,10 +9,10 @@ import { recordEvents } from '../history/record.ts'
 import { breakerOf, switchControl } from './controls.ts'
 import { readGate } from './gates.ts'
 
-/** After this many consecutive remedies that did not help, the breaker of their connection opens. */
+/** After this many consecutive remedies that did not help, the breaker of the connection opens. */
 const MAX_CONSECUTIVE_INEFFECTIVE = 3
 
-/** Names of the connections that a proposal's actions use. */
+/** The names of the connections that the actions of a proposal use. */
 export function connectionsOf({ actions }: Pick<Proposal, 'actions'>): string[] {
   const names = actions.map((action) => action.with.connection).filter((name) => typeof name === 'string')
   return [...new Set(names)]
@@ -52,8 +52,8 @@ export async function recordVerdict(
 }
 
 /**
- * Stores this verdict. Returns why the breaker must open; undefined if it need not. Verdicts from before the breaker
- * was last closed do not count.
+ * Stores this verdict. Returns why the breaker must open; undefined if it need not. Verdicts from the time before the breaker was last
+ * closed do not count.
  */
 async function reasonToOpen(
   connection: Connection,
@@ -61,7 +61,7 @@ async function reasonToOpen(
   name: string,
   held: boolean,
 ): Promise<string | undefined> {
-  // Without the lock, two verdicts at the same time would not see each other.
+  // Without the lock, two verdicts at the same time would not count each other.
   await lockName(connection, 'breaker', name)
   await connection.query('INSERT INTO runbook.verdicts (gate, connection, held) VALUES ($1, $2, $3)', [
     gate,
@@ -78,8 +78,9 @@ async function reasonToOpen(
 }
 
 /**
- * When the control was last switched off; undefined if never. An event that cannot be read does not count as one: the breaker then opens
- * earlier, and `audit verify` reports the event. Read here and not in SQL, where one such row would fail every verdict.
+ * When the control was last switched off; undefined if never. An event that cannot be read does not count as switching the control off: the
+ * breaker then opens earlier, and `audit verify` reports the event. The events are parsed here and not in SQL, because there one such row
+ * would make every verdict fail.
  */
 async function lastClosing(connection: Connection, control: string): Promise<string | undefined> {
   const found = await connection.query<{ at: string; body: string }>(

@@ -4,26 +4,26 @@ import type { Json } from '../core/json.ts'
 import { isStorable, NOT_STORABLE } from '../core/storable.ts'
 import type { Queryable } from '../history/database.ts'
 
-/** A switch that is on while its row exists. While a freeze or a breaker is on, the permits that it covers are refused. */
+/** A control is on while its row exists. While a freeze or a breaker is on, the permits that it covers are refused. */
 export interface Control {
-  /** `freeze`, or `breaker/<connection>`. (`detection/<runbook>` pauses detection and refuses no permits.) */
+  /** The name of the control: `freeze`, or `breaker/<connection>`. (`detection/<runbook>` pauses detection and refuses no permits.) */
   name: string
-  /** Who switched it on; `engine` for a breaker that the engine opened. */
+  /** Who switched the control on; `engine` for a breaker that the engine opened. */
   person: string
   reason: string
-  /** ISO 8601, UTC. */
+  /** When the control was switched on (ISO 8601, UTC). */
   at: string
 }
 
-/** Stops every remedy, including approved ones. */
+/** The control that stops every remedy, including approved ones. */
 export const FREEZE = 'freeze'
 
-/** Stops the remedies that write to one connection. */
+/** The control that stops the remedies that write to one connection. */
 export function breakerOf(connection: string): string {
   return `breaker/${connection}`
 }
 
-/** Pauses the samples of one runbook. */
+/** The control that pauses the samples of one runbook. */
 export function pauseOf(runbook: string): string {
   return `detection/${runbook}`
 }

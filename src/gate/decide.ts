@@ -35,7 +35,7 @@ export interface Decided {
   gate: string
   incident: string
   state: GateState
-  /** The number of distinct people who have approved so far, and how many are required. */
+  /** The number of different people who have approved so far, and the number that is required. */
   approvals: number
   required: number
 }
@@ -84,7 +84,7 @@ export async function decideByToken(dependencies: DecideDependencies, token: str
 
 interface SignedDecision extends SignedClaims {
   token: string
-  /** Whether this call signed the token, so that nobody else has it. */
+  /** Whether this call signed the token, which means that nobody else has the token. */
   isOurs: boolean
 }
 
@@ -96,8 +96,8 @@ async function store(dependencies: DecideDependencies, signed: SignedDecision): 
   const person = deciderOf(dependencies, claims)
   const result = await transaction(dependencies.database, async (connection): Promise<Result> => {
     const { incident, gate, now } = await lockGate(connection, claims.gate)
-    // A token from outside is stored even when the same decision is stored under another token. Otherwise it would stay unused, and
-    // anyone who saw it could send it again after the decision was withdrawn.
+    // A token from outside is stored even if the same decision is already stored with another token. Otherwise the token would stay unused,
+    // and anybody who saw it could send it again after the decision was withdrawn.
     const mayRepeat = isOurs || gate.state !== 'open'
     const isKnown = (one: DecisionRow) => one.token === token || (mayRepeat && sameAnswer(one, claims))
     if ((await readDecisions(connection, gate.id)).some(isKnown))
@@ -133,7 +133,7 @@ async function tooMany(
   return most === undefined ? undefined : overLimit(connection, incident, person, 'decisions', most)
 }
 
-/** The error for a token whose id was used before, on any gate. */
+/** The error for a token whose id was already used, on any gate. */
 async function usedBefore(connection: Connection, { gate, jti }: DecisionClaims): Promise<RunbookError | undefined> {
   const found = await connection.query('SELECT 1 FROM runbook.decisions WHERE jti = $1', [jti])
   if (found.rowCount === 0) return undefined
@@ -174,7 +174,7 @@ function refuse(
     return conflict(
       'the stored proposal was changed after it was created, so no decision on it is accepted. Run "runbook audit verify"',
     )
-  if (incident.closed || incident.cancelled) return conflict('the incident was closed or cancelled')
+  if (incident.closed || incident.cancelled) return conflict('its incident was closed or cancelled')
   if (gate.proposalDigest !== claims.proposalDigest)
     return conflict(
       `the digest does not match the current proposal (${gate.proposalDigest.slice(0, 12)}…): read the proposal again with "runbook show"`,
@@ -218,7 +218,10 @@ async function insertDecision(connection: Connection, claims: DecisionClaims, to
   )
 }
 
-/** One rejection ends the gate. The gate is approved when enough distinct people approve the same target. */
+/**
+ * Computes the state of the gate. One rejection ends the gate. The gate is approved when enough different people have approved the same
+ * target.
+ */
 async function updateGate(connection: Connection, gate: GateRow, claims: DecisionClaims): Promise<void> {
   if (claims.decision === 'reject') {
     await connection.query(

@@ -2,10 +2,12 @@ import type { People, Person } from '../core/person.ts'
 import type { Policy } from '../core/policy.ts'
 import type { DecisionClaims } from './decision-schema.ts'
 
-/** Who may decide, according to the current configuration. A permission that is absent is not granted. */
+/**
+ * The people and rules that determine who may decide, according to the current configuration. A permission that is absent is not granted.
+ */
 export interface Deciders {
   people: People
-  /** The policy: what every approval needs at least. */
+  /** The policy: the minimum that every approval needs. */
   policy: Policy
   /** Groups whose members may decide alone, with a reason. */
   breakGlass?: readonly string[]
@@ -18,8 +20,8 @@ export interface Deciders {
 }
 
 /**
- * The person of a decision: a configured person with the configured groups, or a person of the identity provider with the groups that
- * the provider reported at the decision. A name is one or the other, never both. Undefined when the person is neither.
+ * The person of a decision: a configured person with the configured groups, or a person of the identity provider with the groups that the
+ * provider reported at the decision. A name never belongs to both. Undefined if the name belongs to neither.
  */
 export function deciderOf(
   { people, oidc }: Pick<Deciders, 'people' | 'oidc'>,

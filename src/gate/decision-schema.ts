@@ -33,7 +33,7 @@ export const decisionRequest = z.strictObject({
 
 export type DecisionRequest = z.infer<typeof decisionRequest>
 
-/** The rules between the fields of a decision: for `superRefine` of every schema that extends `decisionRequest`. */
+/** Checks the rules between the fields of a decision. Every schema that extends `decisionRequest` uses it with `superRefine`. */
 export function checkDecision(
   { decision, nextCause, breakGlass }: Pick<DecisionRequest, 'decision' | 'nextCause' | 'breakGlass'>,
   context: z.RefinementCtx,
@@ -70,7 +70,9 @@ const decisionClaims = decisionRequest
   .extend({
     /** The person's name in the configuration, or at the identity provider. */
     person: text(1_000, 1),
-    /** The groups that the identity provider reported. Only tokens that the engine signed for a person of the provider have them. */
+    /**
+     * The groups that the identity provider reported. They are present only in tokens that the engine signed for a person of the provider.
+     */
     groups: z.array(text(1_000, 1)).max(200).optional(),
     /** With `approve`: the person's own signature. Only tokens that the engine signed for a person at the pages have it. */
     passkey: passkeySignature.optional(),

@@ -6,13 +6,13 @@ import type { Deciders } from './deciders.ts'
 import type { GateRow, LockedIncident } from './gates.ts'
 import type { SignedClaims } from './keyring.ts'
 
-/** The facts that determine whether a person may decide on a gate. */
+/** The facts on which it depends whether a person may decide on a gate. */
 export interface DecisionContext {
   incident: LockedIncident
   gate: Pick<GateRow, 'proposal' | 'escalatedAt'>
   /** The time of the engine's database. */
   now: Date
-  /** What the policy demands of this approval (`policy-terms.ts`). */
+  /** The demands of the policy on this approval (`policy-terms.ts`). */
   terms: PolicyTerms | undefined
   deciders: Pick<Deciders, 'breakGlass' | 'pages'>
 }
@@ -23,7 +23,10 @@ interface EligibleClaims {
   claims: Pick<SignedClaims['claims'], 'decision' | 'breakGlass'>
 }
 
-/** Why this person may not make this decision on this gate; undefined when they may. Checked when the person decides, and again for every permit. */
+/**
+ * Why this person may not make this decision on this gate; undefined if the person may. It is checked when the person decides, and again
+ * for every permit.
+ */
 export function ineligible(
   { incident, gate, now, terms, deciders }: DecisionContext,
   signed: EligibleClaims,
@@ -101,7 +104,7 @@ function refusedByPolicy(
   return undefined
 }
 
-/** The first list of the policy's groups of which the person is in none. */
+/** The first list of groups in the policy that contains none of the person's groups. */
 export function missingGroups({ groups }: Pick<PolicyTerms, 'groups'>, person: Person): string[] | undefined {
   return groups.find((list) => !isInOneOf(person, list))
 }

@@ -6,15 +6,15 @@ import { recordEvents, setState } from '../history/record.ts'
 import { hasPermit, lapsesAt, lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
 
 /**
- * The state of a gate, from its row and the clock of the engine's database, because the workflow does not trust the
- * content of a signal. This also ends an open gate that has expired or whose incident was cancelled, and an approval
- * that was not used while it was valid.
+ * The state of a gate, from its row and the clock of the engine's database, because the workflow does not trust the content of a signal.
+ * Calling this function also ends an open gate that has expired or whose incident was cancelled, and an approval that was not used while it
+ * was valid.
  */
 export async function resolveGateRow(database: Database, id: string): Promise<GateResolution> {
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, id)
     const moved = await moveOn(connection, incident, gate, now)
-    // Without this, the incident would still be shown as waiting for a decision during the re-check.
+    // Without this update, the incident would still be shown as waiting for a decision during the re-check.
     if (moved.state === 'approved') await setState(connection, incident.id, 'applying')
     return answer(connection, incident, moved, now)
   })

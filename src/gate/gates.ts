@@ -5,7 +5,10 @@ import { readStoredProposal } from '../core/parse-proposal.ts'
 import type { Proposal } from '../core/proposal.ts'
 import type { Connection, Queryable } from '../history/database.ts'
 
-/** A gate. Its terms (who decides, how many, how long an approval is valid) are in its proposal, which every decision's signature covers. */
+/**
+ * A gate. The terms of the gate (who decides, how many people, how long an approval is valid) are in its proposal, which every decision's
+ * signature covers.
+ */
 export interface GateRow {
   id: string
   incident: string
@@ -74,7 +77,7 @@ function isTime(time: unknown): boolean {
   return time instanceof Date && !Number.isNaN(time.getTime())
 }
 
-/** Throws `RUNBOOK_NOT_FOUND`. */
+/** Reads a gate. Throws `RUNBOOK_NOT_FOUND`. */
 export async function readGate(db: Queryable, id: string): Promise<GateRow> {
   const found = await db.query<RawGateRow>(`SELECT ${COLUMNS} FROM runbook.gates WHERE id = $1`, [id])
   if (!found.rows[0]) throw new RunbookError('RUNBOOK_NOT_FOUND', `no gate ${id}`)
@@ -117,14 +120,14 @@ export interface LockedIncident {
   runbook: string
   planDigest: string
   key: string
-  /** Who opened the incident and each incident that led to it by a handoff, retry or undo. */
+  /** The people who opened the incident and each incident that led to it by a handoff, retry or undo. */
   requesters: string[]
   cancelled: boolean
   cancelledBy: string | null
   closed: boolean
 }
 
-/** When an unused approval stops being valid. */
+/** When an approval that was not used stops being valid. */
 export function lapsesAt({ decidedAt, proposal }: Pick<GateRow, 'decidedAt' | 'proposal'>): Date {
   return new Date((decidedAt?.getTime() ?? 0) + proposal.approval.validForMs)
 }
@@ -165,7 +168,7 @@ export async function lockIncident(connection: Connection, id: string): Promise<
   return foundIncident(found.rows, id)
 }
 
-/** Reads what `lockIncident` returns, without the lock: for a view. */
+/** Reads the same data as `lockIncident`, for a view, without the lock. */
 export async function readDecidedIncident(db: Queryable, id: string): Promise<LockedIncident> {
   return foundIncident((await db.query<LockedIncident>(DECIDED_INCIDENT, [id])).rows, id)
 }
@@ -201,12 +204,12 @@ export async function readDecisions(db: Queryable, gate: string): Promise<Decisi
   return found.rows
 }
 
-/** The part of a decision that the quorum is counted by. */
+/** The part of a decision with which the quorum is counted. */
 export type Vote = Pick<DecisionRow, 'person' | 'decision' | 'targets' | 'breakGlass'>
 
 /**
- * The number of distinct people who must approve; 0 when the configuration allows the remedy without an approval. Read from the proposal, whose
- * digest every signature covers.
+ * The number of distinct people who must approve; 0 when the configuration allows the remedy without an approval. The number is read from
+ * the proposal, whose digest every signature covers.
  */
 export function requiredApprovals({ approval }: Pick<Proposal, 'approval'>): number {
   return approval.auto ? 0 : Math.max(1, approval.count)
@@ -214,7 +217,7 @@ export function requiredApprovals({ approval }: Pick<Proposal, 'approval'>): num
 
 /**
  * Keys of the targets that enough distinct people approve, in the proposal's order. One break-glass approval is enough. `least`: how many
- * people the policy demands now, if these are more.
+ * people the policy demands now, if it demands more than the proposal.
  */
 export function approvedTargets(proposal: Proposal, decisions: Vote[], least = 1): string[] {
   const required = Math.max(1, least, proposal.approval.count)

@@ -13,9 +13,9 @@ const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 /** The claims of a verified token. */
 export interface SignedClaims {
   claims: DecisionClaims
-  /** Whether the person's registered key signed it. */
+  /** Whether the token was signed with the person's registered key. */
   isOwnKey: boolean
-  /** The public key that verified it. */
+  /** The public key with which the token was verified. */
   key: string
 }
 
@@ -36,7 +36,7 @@ export interface Keyring {
    * a person who had logged in.
    */
   examine(token: string): Promise<SignedClaims>
-  /** Signs a text with the engine's key. The text must name its purpose, so that the signature cannot be used for another one. */
+  /** Signs a text with the engine's key. The text must name its purpose, so that the signature cannot be used for another purpose. */
   signText(text: string): string
   /** Whether the engine's key, or a former one, signed this text. */
   verifyText(text: string, signature: string): boolean
@@ -54,7 +54,10 @@ export function publicKeyOf(privateKey: KeyObject | string): string {
   return `ed25519:${spki.subarray(SPKI_ED25519.length).toString('base64url')}`
 }
 
-/** `signing.key` signs. `signing.previous` are former public keys, so that keys can be rotated while incidents wait. */
+/**
+ * The configured keys. `signing.key` signs. `signing.previous` are former public keys, which make it possible to rotate the key while
+ * incidents wait.
+ */
 export function openKeyring(signing: { key: string; previous?: string[] }, people: People): Keyring {
   const privateKey = privateKeyOf(signing.key)
   const publicKey = publicKeyOf(privateKey)
@@ -112,7 +115,7 @@ export function signerNamedIn(token: string): string | undefined {
   }
 }
 
-/** The claims of a token that this public key signed; undefined if it did not. Says nothing about whose key it is. */
+/** The claims of a token that was signed with this public key; undefined if it was not. This says nothing about the owner of the key. */
 export async function verifyWithKey(token: string, publicKey: string): Promise<DecisionClaims | undefined> {
   const claims = await verifiedClaims(token, publicKeyFrom(publicKey))
   return claims === undefined ? undefined : readClaims(claims)

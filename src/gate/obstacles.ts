@@ -3,7 +3,7 @@ import { ALL_TARGETS } from '../core/proposal.ts'
 import type { Queryable } from '../history/database.ts'
 import type { GateRow } from './gates.ts'
 
-/** What keeps a remedy from some of its targets for a while, and until when. */
+/** Something that keeps a remedy from some of its targets for a while, and until when. */
 export interface Obstacle {
   reason: 'cooldown' | 'limit' | 'busy'
   targets: string[]
@@ -12,13 +12,10 @@ export interface Obstacle {
   endsAt: Date
 }
 
-/** The lease that each target needs, by the target's key. */
+/** The lease that each target needs, by the key of the target. */
 export type LeasesByTarget = ReadonlyMap<string, string>
 
-/**
- * The SQL condition for permits `p` that count towards the limits: those under which not every effect was refused or
- * skipped.
- */
+/** The SQL condition for permits `p` that count towards the limits. A permit does not count if all its effects were refused or skipped. */
 const COUNTS = `NOT coalesce((SELECT bool_and(e.result IN ('refused', 'skipped')) FROM runbook.effects e
   WHERE e.gate = p.gate AND e.target = p.target), false)`
 
@@ -102,7 +99,7 @@ export async function leaseObstacles(db: Queryable, gate: GateRow, leases: Lease
   return found.rows.map(({ name, holder, endsAt }) => ({
     reason: 'busy',
     targets: [...leases].filter(([, lease]) => lease === name).map(([target]) => target),
-    message: `the remedy of ${holder} is being applied to the same target, and this one waits for it`,
+    message: `the remedy of ${holder} is being applied to the same target, so this remedy waits until it has ended`,
     endsAt,
   }))
 }

@@ -5,7 +5,7 @@ import type { People, Person } from '../core/person.ts'
 
 const CLOCK_TOLERANCE_S = 30
 const FETCH_TIMEOUT_MS = 5_000
-/** Further groups are ignored, so that a token cannot make a session large. */
+/** The maximum number of groups of one person. Further groups are ignored, so that a token cannot make a session large. */
 const MAX_GROUPS = 1_000
 /**
  * A person's or group's name without spaces, commas and control characters, so that it is safe in a terminal, a log
@@ -38,7 +38,7 @@ export function openOidc(rules: Oidc, people: People): (token: string) => Promis
   }
 }
 
-/** What the identity provider says about a person: the name, and the provider's own groups. */
+/** The identity that the provider reports for a person: the name, and the provider's own groups. */
 export interface Identity {
   name: string
   groups: string[]
@@ -47,13 +47,15 @@ export interface Identity {
 /** The identity that the claims of a verified token name. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export function identityIn({ name: claim, groupsClaim }: Oidc, payload: JWTPayload): Identity {
   const name = payload[claim]
-  if (typeof name !== 'string' || !NAME.test(name)) throw refused(`its claim "${claim}" is not a person's name`)
-  if (claim === 'email' && payload.email_verified !== true) throw refused('its email address is not verified')
+  if (typeof name !== 'string' || !NAME.test(name))
+    throw refused(`the claim "${claim}" of the token is not a person's name`)
+  if (claim === 'email' && payload.email_verified !== true)
+    throw refused('the email address in the token is not verified')
   const groups: unknown[] = Array.isArray(payload[groupsClaim]) ? payload[groupsClaim] : []
   return { name, groups: groups.filter((one) => typeof one === 'string').slice(0, MAX_GROUPS) }
 }
 
-/** The person who has this identity, by the configuration as it is now. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
+/** The person who has this identity according to the present configuration. Throws `RUNBOOK_NOT_AUTHENTICATED`. */
 export function personOfIdentity({ groups }: Oidc, people: People, identity: Identity): Person {
   const { name } = identity
   const known = Object.values(people).find((person) => person.login === name)
@@ -76,7 +78,7 @@ function refusal(error: unknown): RunbookError {
   return new RunbookError('RUNBOOK_UNREACHABLE', why, {}, error)
 }
 
-/** The code of the errors that jose throws if the address of the keys returns something other than keys. */
+/** The code of the errors that jose throws if the address of the keys does not return keys. */
 const GENERIC = errors.JOSEError.code
 
 function refused(why: string): RunbookError {

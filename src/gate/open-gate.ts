@@ -16,7 +16,7 @@ import { departsFromPlan } from './plan-terms.ts'
 import { termsInForce } from './policy-terms.ts'
 
 export interface GateRequest {
-  /** The proposal without its times: the engine's database sets them. */
+  /** The proposal without its times, which the engine's database sets. */
   proposal: Omit<Proposal, 'proposedAt' | 'expiresAt'>
   findings: Finding[]
   withinMs: number
@@ -43,7 +43,7 @@ export async function openGate(database: Database, request: GateRequest): Promis
     const departs =
       request.proposal.planDigest === locked.planDigest
         ? await departsNow(connection, request)
-        : 'it names another plan'
+        : 'the proposal names another plan'
     if (departs !== undefined)
       throw new RunbookError('RUNBOOK_REFUSED', `the proposal for ${id} does not match the incident's plan: ${departs}`)
     const { proposedAt, expiresAt } = await times(connection, request.withinMs)
@@ -78,8 +78,8 @@ export async function openGate(database: Database, request: GateRequest): Promis
 }
 
 /**
- * The gate that an earlier attempt opened; undefined if none did. A row that somebody else inserted under this id would keep every decision
- * and permit from the incident until its gate expires: it is refused here, so that the incident fails at once and says why.
+ * The gate that an earlier attempt opened; undefined if none did. If somebody else inserted a row under this id, the row would block every
+ * decision and permit of the incident until its gate expires. Such a row is refused here, so that the incident fails at once and says why.
  */
 async function storedBefore(
   connection: Connection,
@@ -124,7 +124,7 @@ async function departsNow(connection: Connection, request: GateRequest): Promise
   if (terms && proposal.approval.auto) return `${policyName(terms)} demands an approval`
   const { authors: _, ...stored } = proposal.approval.policy ?? {}
   const { authors: __, ...demanded } = terms ?? {}
-  return isSameJson(stored, demanded) ? undefined : 'its terms are not those of the policy'
+  return isSameJson(stored, demanded) ? undefined : 'its terms differ from the terms of the policy'
 }
 
 /**

@@ -8,8 +8,8 @@ import { limitObstacles } from './obstacles.ts'
 import { refuse, type PermitAnswer, type PermitRefused } from './permit-request.ts'
 
 export async function refusedByControl(connection: Connection, gate: GateRow): Promise<PermitRefused | undefined> {
-  // Takes the lock shared, and `freeze` waits until all permits that may have missed its row have released the lock. So
-  // no permit is granted after `freeze` has returned.
+  // Takes the lock as a shared lock. `freeze` waits until all permits that may have missed its row have released the lock, so no permit is
+  // granted after `freeze` has returned.
   await lockShared(connection, ADVISORY_LOCKS.controls)
   const found = await connection.query<{ name: string; person: string; reason: string }>(
     'SELECT name, person, reason FROM runbook.controls WHERE name = ANY ($1) ORDER BY name DESC',
@@ -38,8 +38,9 @@ export async function refusedByLimit(
 }
 
 /**
- * The lease's name: the target's `lock`, by which remedies that treat the same thing exclude each other, or one of its own. What is done
- * once for all targets is named by the incident's key: incidents about different things share the target `-`.
+ * The name of the lease: the target's `lock`, by which remedies that treat the same thing exclude each other, or a name of its own. An
+ * action that is done once for all targets uses a name with the incident's key, because incidents about different things all have the
+ * target `-`.
  */
 export function leaseOf({ key }: Pick<LockedIncident, 'key'>, gate: GateRow, remedy: string, target: string): string {
   const { lock } = gate.proposal.targets.find((one) => one.key === target) ?? {}
@@ -47,15 +48,15 @@ export function leaseOf({ key }: Pick<LockedIncident, 'key'>, gate: GateRow, rem
 }
 
 /**
- * The first waiter asks often, so that the lease is not idle for long. The others ask less often, but often enough not
- * to lose their place.
+ * How soon a waiter asks for the lease again. The first waiter asks often, so that the lease is not idle for long. The others ask less
+ * often, but often enough not to lose their place.
  */
 const ASK_FIRST_MS = 250
 const ASK_LAST_MS = 5_000
 
-/** The refusal while others have the lease, or asked for it earlier. */
+/** The refusal while others hold the lease, or asked for it earlier. */
 export function leaseBusy(lease: string, ahead: number): PermitAnswer {
   const what = `another remedy holds the lease ${lease}`
-  const message = ahead > 0 ? `${what}, and ${ahead} that asked earlier wait for it` : what
+  const message = ahead > 0 ? `${what}, and ${ahead} that asked earlier are waiting for it` : what
   return { ...refuse('busy', message), retryAfterMs: Math.min(ASK_LAST_MS, ASK_FIRST_MS * (ahead + 1)) }
 }

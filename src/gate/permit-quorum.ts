@@ -27,11 +27,11 @@ interface Asked {
   now: Date
   verified: ProvenClaims[]
   target: string
-  /** What the policy demands of this approval. */
+  /** The demands of the policy on this approval. */
   terms: PolicyTerms | undefined
 }
 
-/** Why the target is not covered by an approval that is sufficient now; undefined if it is. */
+/** Why no sufficient approval covers the target now; undefined if one does. */
 export async function notApproved(
   connection: Connection,
   rules: PermitRules,
@@ -43,9 +43,10 @@ export async function notApproved(
   const proposed = target === ALL_TARGETS ? keys : keys.filter((key) => key === target)
   const demand = terms ? ` (${describeTerms(terms)})` : ''
   if (proposal.approval.auto) {
-    if (terms) return `it was proposed to be applied without an approval, which the policy no longer allows${demand}`
+    if (terms)
+      return `the remedy was proposed to be applied without an approval, which the policy no longer allows${demand}`
     const isAllowed = proposed.length > 0 && proposal.actions.every((one) => rules.isAutoApproved(one))
-    return isAllowed ? undefined : 'the configuration does not allow it to be applied without an approval'
+    return isAllowed ? undefined : 'the configuration does not allow the remedy to be applied without an approval'
   }
   const covered = approvedTargets(proposal, await countedVotes(connection, rules, asked), terms?.count)
   // An action that is done once for all targets needs the approval of every target. (In a remedy without `for`, the

@@ -6,9 +6,7 @@ import type { Connection, Queryable } from '../history/database.ts'
 import type { GateRow } from './gates.ts'
 import { refuse, type PermitAnswer, type PermitRequest } from './permit-request.ts'
 
-/**
- * If the evidence of a re-check is older than this, the permit is refused and the interpreter runs the checks again.
- */
+/** The maximum age of the evidence of a re-check. If it is older, the permit is refused and the interpreter runs the checks again. */
 const MAX_RECHECK_AGE_MS = 60_000
 
 /**
@@ -25,8 +23,8 @@ export async function isBegun(connection: Connection, { gate, target }: PermitRe
 }
 
 /**
- * The last re-check in the history must be the one that the request names and have kept this target, and each of its observations must
- * be recent: the time of its record does not tell when the checks ran.
+ * The last re-check in the history must be the re-check that the request names, it must have kept this target, and each of its observations
+ * must be recent. The time of the record does not count, because it does not tell when the checks ran.
  */
 export async function staleRecheck(
   connection: Connection,
@@ -52,14 +50,14 @@ export async function lastRecheck(
     'SELECT place, at, body FROM runbook.events WHERE incident = $1 AND starts_with(place, $2) ORDER BY seq DESC',
     [incident, recheckPrefix(round)],
   )
-  // The rows include the evidence of the re-checks, because its places begin with the same prefix.
+  // The rows include the evidence of the re-checks, because the places of the evidence begin with the same prefix.
   const last = found.rows.find(({ place }) => parsePlace(place)?.kind === 'recheck')
   if (!last) return undefined
   const event = parseEvent(last.body)
   return { place: last.place, at: last.at, targets: event.kind === 'recheck' ? event.data.targets : [] }
 }
 
-/** The start of the earliest check, in milliseconds; `Infinity` where the cause needs no checks. */
+/** The start of the earliest check, in milliseconds; `Infinity` if the cause needs no checks. */
 async function oldestObservation(connection: Connection, incident: string, recheck: string): Promise<number> {
   const found = await connection.query<{ oldest: Date | null }>(
     `SELECT min(started_at + CASE WHEN duration_ms > $3 THEN duration_ms ELSE 0 END * interval '1 millisecond') AS oldest

@@ -4,7 +4,7 @@ import type { Keyring } from './keyring.ts'
 
 export interface PermitRequest {
   gate: string
-  /** A target's key; `-` for an action that is done once. */
+  /** The key of a target; `-` for an action that is done once. */
   target: string
   /**
    * The digest of the proposal that the executor is about to apply. It is compared with the stored proposal, which the
@@ -12,7 +12,7 @@ export interface PermitRequest {
    */
   proposalDigest: string
   action: ProposedAction
-  /** When the cause's checks last ran, as recorded (ISO 8601, microseconds). */
+  /** When the cause's checks last ran, as the history records it (ISO 8601, microseconds). */
   recheckedAt: string
   leaseMs: number
 }
@@ -32,10 +32,7 @@ export interface PermitRefused {
 
 export type TakePermit = (request: PermitRequest) => Promise<PermitAnswer>
 
-/**
- * The rules for a permit, with the keys and people of the current configuration and not of the one at the time of the
- * decision.
- */
+/** The rules for a permit, with the keys and people of the current configuration instead of those at the time of the decision. */
 export interface PermitRules extends Deciders {
   keyring: Keyring
   /** Whether the configuration allows this action to be applied without an approval. */

@@ -14,18 +14,18 @@ import { departsFromPlan } from './plan-terms.ts'
 import { demandedTerms, termsInForce } from './policy-terms.ts'
 
 /**
- * Takes, in one transaction, the engine's permission to apply one proposal to one target. From then on the decision can
- * no longer be withdrawn. Decisions are verified by their signatures, not by their rows, and count only if their person
- * may still decide. The permit counts towards the limits. After a crash, a target that has a permit gets it again with
- * a new fence: it is not counted twice, but signatures, freeze and breaker are checked again.
+ * Takes, in one transaction, the engine's permission to apply one proposal to one target. From then on the decision can no longer be
+ * withdrawn. Decisions are verified by their signatures, not by their rows, and count only if the person who made them may still decide.
+ * The permit counts towards the limits. After a crash, a target that has a permit gets it again with a new fence: it is not counted twice,
+ * but signatures, freeze and breaker are checked again.
  */
 export async function takePermit(
   database: Database,
   rules: PermitRules,
   request: PermitRequest,
 ): Promise<PermitAnswer> {
-  // Signatures are verified before the locks are taken, because that takes long. Only a withdrawal changes a decision's
-  // row later, and `countedVotes` reads the rows again under the lock.
+  // Signatures are verified before the locks are taken, because the verification takes long. Later only a withdrawal changes a decision's
+  // row, and `countedVotes` reads the rows again under the lock.
   const verified = await verifiedDecisions(database, rules.keyring, request.gate)
   return transaction(database, async (connection) => {
     const { incident, gate, now } = await lockGate(connection, request.gate)
@@ -53,7 +53,7 @@ export async function takePermit(
     if (control?.reason === 'frozen' && lapsesAt(gate) <= now)
       return refuse('lapsed', `the approval is no longer valid, and ${control.message}`)
     if (control) return control
-    // The freeze is checked first: while it lasts, the re-check grows too old, and the reason to show is the freeze.
+    // The freeze is checked first, because the re-check grows too old during a freeze, and the message must name the freeze as the reason.
     const stale =
       earlier && (await isBegun(connection, request)) ? undefined : await staleRecheck(connection, gate, now, request)
     if (stale) return stale
@@ -80,7 +80,7 @@ export async function takePermit(
   })
 }
 
-/** Why the requested action is not an approved one; undefined if it is. */
+/** Why the requested action is not an approved action; undefined if it is. */
 function mismatchWithProposal(gate: GateRow, { proposalDigest, action, target }: PermitRequest): string | undefined {
   if (gate.proposalDigest !== proposalDigest) return 'the proposal to be applied is not the one at the gate'
   const isProposed = action.target === target && gate.proposal.actions.some((one) => isSameJson(one, action))
@@ -94,11 +94,11 @@ async function mismatchWithPlan(
   { proposal }: GateRow,
   inForce: PolicyTerms | undefined,
 ): Promise<string | undefined> {
-  if (proposal.planDigest !== planDigest) return 'it names another plan'
+  if (proposal.planDigest !== planDigest) return 'the proposal names another plan'
   return departsFromPlan(await readPlan(connection, planDigest), proposal, !requesterMayApprove, inForce)
 }
 
-/** Why a target gets no first permit any more. A target that had a permit before is not refused for these reasons. */
+/** Why a target gets no first permit any more. A target that already had a permit is not refused for these reasons. */
 async function tooLate(
   connection: Connection,
   incident: LockedIncident,

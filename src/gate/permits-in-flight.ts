@@ -1,16 +1,16 @@
 import { readStoredProposal } from '../core/parse-proposal.ts'
 import type { Queryable } from '../history/database.ts'
 
-/** A permit whose actions are not all recorded: one of them may be running, or may still be applied. */
+/** A permit whose actions are not all recorded, so that one of them may be running, or may still be applied. */
 export interface PermitInFlight {
   incident: string
   gate: string
   target: string
-  /** ISO 8601, UTC. */
+  /** When the permit was granted (ISO 8601, UTC). */
   issuedAt: string
 }
 
-/** Permits in open incidents that may still lead to an effect, oldest first. A freeze does not revoke them. */
+/** Permits in open incidents that may still lead to an effect, oldest first. A freeze does not revoke these permits. */
 export async function permitsInFlight(db: Queryable): Promise<PermitInFlight[]> {
   const found = await db.query<PermitInFlight & { proposal: string; recorded: string[] }>(
     `SELECT g.incident, p.gate, p.target, to_char(p.issued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "issuedAt", g.proposal,
@@ -24,8 +24,8 @@ export async function permitsInFlight(db: Queryable): Promise<PermitInFlight[]> 
 }
 
 /**
- * Ids of the target's actions that need a permit. For a proposal that cannot be read, this is one made-up id, so that
- * its permit counts as not recorded.
+ * The ids of the target's actions that need a permit. If the proposal cannot be read, this is one invented id, so that the permit counts as
+ * not recorded.
  */
 function actionsOf(proposal: string, target: string): string[] {
   const read = readStoredProposal(proposal)

@@ -25,9 +25,11 @@ export function departsFromPlan(
   const cause = plan.causes.find(({ name }) => name === proposal.cause)
   if (!cause || !('remedy' in cause.then) || cause.then.remedy !== remedy.name)
     return `the plan does not treat ${proposal.cause} with ${remedy.name}`
-  if (proposal.title !== remedy.title || proposal.risk !== remedy.risk) return 'its title or risk differs from the plan'
-  if (!isSameJson(proposal.limits, remedy.limits)) return 'its limits differ from the plan'
-  if (proposal.targets.length > remedy.limits.maxTargets) return `it has more than ${remedy.limits.maxTargets} targets`
+  if (proposal.title !== remedy.title || proposal.risk !== remedy.risk)
+    return 'the title or the risk of the proposal differs from the plan'
+  if (!isSameJson(proposal.limits, remedy.limits)) return 'the limits of the proposal differ from the plan'
+  if (proposal.targets.length > remedy.limits.maxTargets)
+    return `the proposal has more than ${remedy.limits.maxTargets} targets`
   return approvalDeparts(plan, remedy, proposal, requesterExcluded, terms) ?? actionsDepart(remedy, proposal)
 }
 
@@ -38,8 +40,10 @@ function approvalDeparts(
   requesterExcluded: boolean,
   terms: PolicyTerms | undefined,
 ): string | undefined {
-  if (approval.policy !== undefined && !isTerms(approval.policy)) return 'its terms of the policy are not valid'
-  if (!approval.excludeRequester && (risk === 'high' || requesterExcluded)) return 'the requester may not approve it'
+  if (approval.policy !== undefined && !isTerms(approval.policy))
+    return 'the policy terms of the proposal are not valid'
+  if (!approval.excludeRequester && (risk === 'high' || requesterExcluded))
+    return 'the requester may not approve this proposal'
   if (!isSameJson(approval.escalateTo, plan.escalate.to))
     return 'the groups that decide after an escalation differ from the plan'
   // If the configuration does not allow the plan's `approval: auto`, other people decide instead.
@@ -58,12 +62,12 @@ function approvalDeparts(
     validForMs: approval.validForMs,
     strength: approval.strength ?? 'login',
   }
-  // The policy at the time of the proposal may have raised the number. What the policy demands now is checked when the
+  // The policy at the time of the proposal may have raised the number of people. The present demands of the policy are checked when the
   // permit is taken.
   const least = leastCount(count, approval.policy)
   return isSameJson(asked, { by, count: least, onTimeout, validForMs, strength })
     ? undefined
-    : 'the terms of its approval differ from the plan'
+    : 'the terms of the approval differ from the plan'
 }
 
 function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'>): string | undefined {
@@ -80,8 +84,8 @@ function actionsDepart(remedy: PlanRemedy, { actions }: Pick<Proposal, 'actions'
 }
 
 /**
- * A parameter that the plan does not have, or whose literal parts differ. The results of expressions are not compared
- * here, because the re-check compares them.
+ * A parameter that the plan does not have, or whose literal parts differ from the plan. The results of expressions are not compared here,
+ * because the re-check compares them.
  */
 function parameterDeparts(planned: Record<string, Value>, { with: given }: ProposedAction): string | undefined {
   const names = new Set([...Object.keys(planned), ...Object.keys(given)])

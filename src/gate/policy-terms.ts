@@ -6,7 +6,7 @@ import type { Queryable } from '../history/database.ts'
 import { readAuthors } from '../history/plans.ts'
 import { requiredApprovals } from './gates.ts'
 
-/** What the policy in force demands of a proposal's approval; undefined if no rule matches. */
+/** The demands of the present policy on a proposal's approval; undefined if no rule matches. */
 export async function termsInForce(
   db: Queryable,
   policy: Policy,
@@ -19,8 +19,8 @@ export async function termsInForce(
 type PolicyActions = Parameters<typeof policyAction>[0][]
 
 /**
- * What an approval of a stored proposal needs: whatever was demanded when the gate opened, and what is demanded now (`inForce`). A policy
- * that was made weaker does not loosen an open gate, and a stored proposal without terms does not escape the policy.
+ * The demands on the approval of a stored proposal: the demands when the gate opened, and the present demands (`inForce`). If the policy
+ * was made weaker, an open gate keeps its demands, and a stored proposal without terms must still satisfy the policy.
  */
 export function demandedTerms(
   { gate, approval: { policy: stored } }: Pick<Proposal, 'gate' | 'approval'>,
@@ -29,7 +29,7 @@ export function demandedTerms(
   if (stored !== undefined && !isTerms(stored))
     throw new RunbookError(
       'RUNBOOK_REFUSED',
-      `${gate}: the stored terms of the policy are not valid: the proposal was not made by this engine. Run "runbook audit verify"`,
+      `${gate}: the stored terms of the policy are not valid, so the proposal was not made by this engine. Run "runbook audit verify"`,
     )
   return stricterTerms(stored, inForce)
 }

@@ -4,12 +4,12 @@ import type { Connection } from '../history/database.ts'
 import { recordEvents } from '../history/record.ts'
 
 /**
- * This many refusals of one actor on one incident are recorded one by one. After that only the 32nd, the 64th and so on
- * are recorded, with the count.
+ * How many refusals of one actor on one incident are recorded one by one. After that only the 32nd, the 64th and so on are recorded, with
+ * the count.
  */
 const REFUSALS_RECORDED = 20
 
-/** What one person may do to one incident only so often. */
+/** The actions of one person on one incident that are limited in number. */
 export type LimitedAction =
   'notes' | 'claims' | 'decisions' | 'retries' | 'undo requests' | 'changes of follow-ups' | 'answers'
 
@@ -24,8 +24,8 @@ async function tally(connection: Connection, incident: string, actor: string, wh
 }
 
 /**
- * Counts an action of a person on an incident, in the transaction that records the action. Returns an error if the
- * person has done this `most` times before. The caller throws it, which also rolls back the count.
+ * Counts an action of a person on an incident, in the transaction that records the action. Returns an error if the person has already done
+ * this `most` times. The caller throws the error, which also rolls back the count.
  */
 export async function overLimit(
   connection: Connection,
@@ -37,7 +37,7 @@ export async function overLimit(
   if ((await tally(connection, incident, `person:${person}`, what)) <= most) return undefined
   return new RunbookError(
     'RUNBOOK_TOO_MANY_REQUESTS',
-    `${person} has reached the limit of ${most} ${what} on ${incident}; it is "perIncident" under "limits" in runbook.config.yaml. Somebody else can go on.`,
+    `${person} has reached the limit of ${most} ${what} on ${incident}; it is "perIncident" under "limits" in runbook.config.yaml. Other people can still do it.`,
   )
 }
 

@@ -25,9 +25,9 @@ export interface Withdrawn {
 type Result = { withdrawn: Withdrawn } | { refused: RunbookError }
 
 /**
- * Withdraws a person's own decision, until the gate's first permit. An open gate stays open. An approved gate that loses its quorum
- * becomes `withdrawn` and does not reopen: the workflow may already be about to apply, and its next round diagnoses again. Throws
- * `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
+ * Withdraws a person's own decision; possible until the gate's first permit. An open gate stays open. An approved gate that loses its
+ * quorum becomes `withdrawn` and does not reopen, because the workflow may already be about to apply the remedy; the next round diagnoses
+ * again. Throws `RUNBOOK_NOT_FOUND`, `RUNBOOK_NOT_ALLOWED`, `RUNBOOK_CONFLICT`.
  */
 export async function withdraw(
   { database, wakeWorkflow }: WithdrawDependencies,

@@ -18,9 +18,9 @@ export interface NewIncident {
   /** A repeated request with the same value returns the same incident, even after that incident has closed. */
   idempotencyKey?: string
   /**
-   * How long the key is quiet, in milliseconds, after its last incident closed with the symptom still present. While
-   * the key is quiet, an automatic report is counted on that incident and opens no new one. Absent: the report always
-   * opens an incident or joins the open one.
+   * How long the key is quiet, in milliseconds, after its last incident closed with the symptom still present. While the key is quiet, an
+   * automatic report is counted on that incident and opens no new one. If absent, the report always opens an incident or joins the open
+   * one.
    */
   quietMs?: number
 }
@@ -36,12 +36,12 @@ export interface Accepted {
   quiet?: true
 }
 
-/** `workflowId` is present for a new incident: the id of the workflow to start. */
+/** What `accept` returns. `workflowId`, the id of the workflow to start, is present for a new incident. */
 export type AcceptedIncident = Accepted & { workflowId?: string }
 
 /**
- * Accepts an incident: one open incident per type and key, repeats are counted. Returns after the commit. A new incident has `started_at`
- * null: those rows are the outbox, and the process that starts the workflow sets the column.
+ * Accepts an incident. One incident is open for each type and key; repeated requests are counted. Returns after the commit. A new incident
+ * has `started_at` null until the process that starts the workflow sets this column.
  */
 export async function acceptIncident(database: Database, request: NewIncident): Promise<AcceptedIncident> {
   const { idempotencyKey, quietMs } = request
@@ -87,15 +87,15 @@ async function earlierRequest(
 }
 
 /**
- * Counts the report on the key's last incident while the key is quiet; undefined when it is not. A key whose last incident was
- * resolved or cleared is not quiet, because the symptom was gone. The same is true after a sample that did not find the symptom.
+ * Counts the report on the key's last incident while the key is quiet; undefined when it is not. A key whose last incident was resolved or
+ * cleared is not quiet, because the symptom was gone. The key is not quiet either after a sample that did not find the symptom.
  */
 async function countOnQuietKey(
   connection: Connection,
   { type, key, quietMs }: NewIncident,
 ): Promise<Accepted | undefined> {
   if (quietMs === undefined) return undefined
-  // The same lock as in accept_incident: reports with the same key are handled one after the other.
+  // This takes the same lock as accept_incident, so that reports with the same key are handled one after the other.
   await lockName(connection, 'incidentKey', key)
   const counted = await connection.query<Accepted>(
     `UPDATE runbook.incidents SET occurrences = occurrences + 1

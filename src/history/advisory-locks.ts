@@ -1,44 +1,42 @@
 import type { Queryable } from './database.ts'
 
 /**
- * Every advisory lock that the engine takes. PostgreSQL compares advisory locks within the whole database, not within a
- * schema: if the engine's tables and a ledger are in the same database, equal numbers are the same lock. So all numbers
- * are in this list, and each occurs once. (Migrations cannot import; a test compares the numbers in their SQL with
- * these.)
+ * Every advisory lock that the engine takes. PostgreSQL compares advisory locks within the whole database, not within a schema: if the
+ * engine's tables and a ledger are in the same database, equal numbers are the same lock. So all numbers are in this list, and each occurs
+ * once. Migrations cannot import this list; a test compares the numbers in their SQL with the list.
  */
 export const ADVISORY_LOCKS = {
   /** Session lock in the engine's database: one process migrates, the others wait. */
   historyMigrations: 7_214_455_001,
   /**
-   * Taken in the engine's database. A transaction that grants a permit holds it shared from the time it reads the
-   * controls to its commit. `freeze` takes it after its row is committed: once it has the lock, no permit can still be
-   * granted that did not see the row. (The previous version's `runbook.turn_control` holds it while it changes a
-   * control: 0003-controls.sql, 0012-controls-without-waiting.sql.)
+   * A lock in the engine's database. A transaction that grants a permit holds it shared from the time at which it reads the controls until
+   * its commit. `freeze` takes it after its row is committed: once it has the lock, no permit can be granted any more that did not see the
+   * row. The previous version's `runbook.turn_control` holds this lock while it changes a control (0003-controls.sql,
+   * 0012-controls-without-waiting.sql).
    */
   controls: 7_214_455_002,
   /** Session lock in a diagnosed database: one process migrates the ledger, the others wait. */
   ledgerMigrations: 7_214_455_003,
-  /** Taken in the engine's database by the one process that finds the channels for new events. */
+  /** The lock in the engine's database of the one process that finds the channels for new events. */
   outbox: 7_214_455_004,
 } as const
 
 export type AdvisoryLock = (typeof ADVISORY_LOCKS)[keyof typeof ADVISORY_LOCKS]
 
 /**
- * Locks by name, in the engine's database: `hashtextextended(name, seed)`. Each kind of name has a seed of its own, so
- * that equal names of two kinds are two locks. If two names have the same hash, one transaction waits longer than
- * necessary, which does no harm.
+ * Locks by name, in the engine's database: `hashtextextended(name, seed)`. Each kind of name has another seed, so that equal names of two
+ * kinds are two different locks. If two names have the same hash, one transaction waits longer than necessary, which does no harm.
  */
 export const LOCK_SEEDS = {
-  /** The `Idempotency-Key` of a request. */
+  /** The seed for the `Idempotency-Key` of a request. */
   idempotencyKey: 0,
-  /** `<runbook>/<remedy>`: the permits of a remedy are counted one after the other. */
+  /** The seed for `<runbook>/<remedy>`. The permits of a remedy are counted one after the other. */
   remedyLimits: 1,
-  /** An incident's key. The seed is also written in `accept_incident` (src/history/migrations). */
+  /** The seed for an incident's key. It is also written in `accept_incident` (src/history/migrations). */
   incidentKey: 2,
-  /** The name of the connection whose verdicts are counted. */
+  /** The seed for the name of the connection whose verdicts are counted. */
   breaker: 3,
-  /** `<source>/<fingerprint>` of an alert. The seed is also written in the migration that has `accept_alert`. */
+  /** The seed for `<source>/<fingerprint>` of an alert. It is also written in the migration that has `accept_alert`. */
   alert: 4,
 } as const
 
@@ -68,7 +66,7 @@ export async function lockName(connection: Queryable, kind: keyof typeof LOCK_SE
   await connection.query('SELECT pg_advisory_xact_lock(hashtextextended($1, $2))', [name, LOCK_SEEDS[kind]])
 }
 
-/** A session at PostgreSQL's server that holds a lock. */
+/** A session on PostgreSQL's server that holds a lock. */
 export interface LockHolder {
   pid: number
   role: string
@@ -86,7 +84,7 @@ export async function holdersOf(db: Queryable, lock: AdvisoryLock): Promise<Lock
   return found.rows
 }
 
-/** The other sessions that are changing a control, and keep others from it. */
+/** The other sessions that are changing a control and make this one wait. */
 export async function controlChangers(db: Queryable): Promise<LockHolder[]> {
   const found = await db.query<LockHolder>(
     `SELECT DISTINCT l.pid, coalesce(a.usename, '') AS role FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)

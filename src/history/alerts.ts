@@ -18,8 +18,8 @@ export function alertEvent({ source, fingerprint, status, labels, url, startsAt 
 }
 
 /**
- * Records that an alert does not fire any more. Returns the incident that it belongs to; null if it was never received while it fired,
- * or could not be matched. `wantsSample`: the incident waits at a gate, so its symptom is to be sampled now.
+ * Records that an alert stopped firing. Returns the incident to which it belongs; null if it was never received as firing, or could not be
+ * matched. `wantsSample`: the incident waits at a gate, so its symptom must be sampled now.
  */
 export async function resolveAlert(
   database: Database,
@@ -59,7 +59,7 @@ async function isRecorded(connection: Connection, incident: string, source: Aler
   return counted.rows[0]?.recorded === true
 }
 
-/** Keeps an alert with which nothing could be done, so that a person can find out why. */
+/** Stores an alert that could not be used, so that a person can find out why. */
 export async function keepUnmatched(database: Database, alert: Alert, problem: string): Promise<void> {
   const { source, fingerprint, status, labels, annotations, url, startsAt } = alert
   await database.query(
@@ -78,11 +78,11 @@ export interface StoredAlert {
   fingerprint: string
   status: Alert['status']
   incident: string | null
-  /** Why it has no incident. */
+  /** Why the alert has no incident. */
   problem: string | null
-  /** JSON text. */
+  /** The labels, as JSON text. */
   labels: string
-  /** JSON text. */
+  /** The annotations, as JSON text. */
   annotations: string
   url: string | null
   startsAt: Date | null
@@ -104,7 +104,7 @@ export async function readAlerts(db: Queryable, incident: string, limit: number)
   return found.rows
 }
 
-/** The alerts with which nothing could be done, the latest first. */
+/** The alerts that could not be used, the latest first. */
 export async function readUnmatched(db: Queryable, limit: number): Promise<StoredAlert[]> {
   const found = await db.query<StoredAlert>(
     `SELECT ${COLUMNS} FROM runbook.alerts WHERE incident IS NULL AND held IS NULL ORDER BY last_at DESC LIMIT $1`,
@@ -113,15 +113,15 @@ export async function readUnmatched(db: Queryable, limit: number): Promise<Store
   return found.rows
 }
 
-/** What an alert would meet that fires now. */
+/** What an alert that fires now would find. */
 export interface AlertState {
   /** The incident that is open under the key. */
   open: string | null
   /** The key's last incident, and until when its key is quiet; null when it is not quiet. */
   quiet: { incident: string; until: Date } | null
   /**
-   * The alert as it was received last; null: never. `quietUntil`: its incident has closed, and until then a repeat of the same alert is
-   * only counted.
+   * The alert with the content that was received last; null if it was never received. `quietUntil`: its incident has closed, and until this
+   * time a repetition of the same alert is only counted.
    */
   last: (Pick<StoredAlert, 'status' | 'incident' | 'startsAt'> & { quietUntil: Date | null }) | null
 }

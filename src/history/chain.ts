@@ -21,8 +21,8 @@ interface Link {
 
 /**
  * Recomputes an incident's chain of events, compares it with the head in the incident's row, and compares evidence, proposals and the
- * outcome with their events. Finds edits, removals and insertions. It cannot find events that were cut off the end together with the
- * head. For an open incident, pass a snapshot: its rows change while they are read.
+ * outcome with their events. Finds edits, removals and insertions. It cannot find that events at the end were removed together with the
+ * head. For an open incident, pass a snapshot, because the incident's rows change while they are read.
  */
 export async function verifyChain(db: Queryable, incident: string): Promise<ChainFault[]> {
   const links = await db.query<Link>(
@@ -46,9 +46,9 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
     const seq = Number(link.seq)
     const fault = (what: string) => faults.push({ incident, seq, what })
     if (seq !== expected) fault(`events ${expected} to ${seq - 1} are missing`)
-    if (link.prev !== prev) fault('the previous hash is not that of the event before it')
+    if (link.prev !== prev) fault('the previous hash differs from the hash of the event before it')
     if (linkHash(link, incident) !== link.hash) fault('was changed after it was written')
-    if (parseEvent(link.body).place !== link.place) fault('is stored under a different place than the one in its body')
+    if (parseEvent(link.body).place !== link.place) fault('is stored under another place than the place in its body')
     prev = link.hash
     expected = seq + 1
   }
@@ -58,7 +58,11 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
   )
   const { head_seq, head_hash, outcome } = head.rows[0] ?? { head_seq: '0', head_hash: '', outcome: null }
   if (Number(head_seq) !== expected - 1 || head_hash !== prev)
-    faults.push({ incident, seq: Number(head_seq), what: "the last event is not the one in the incident's row" })
+    faults.push({
+      incident,
+      seq: Number(head_seq),
+      what: "the last event differs from the last event in the incident's row",
+    })
   const closed = links.find((link) => link.place === formatPlace({ kind: 'closed' }))
   const closing = closed && parseEvent(closed.body)
   const ended = closing?.kind === 'closed' ? closing.data.outcome : null
@@ -66,7 +70,7 @@ async function linkFaults(db: Queryable, incident: string, links: Link[]): Promi
     faults.push({
       incident,
       seq: Number(closed?.seq ?? head_seq),
-      what: 'the outcome is not the one that was recorded',
+      what: 'the outcome differs from the recorded outcome',
     })
   return faults
 }

@@ -18,17 +18,14 @@ export interface Closing {
   reason: string
   /** The findings of the last round, if that round led to no proposal. */
   findings?: { round: number; findings: Finding[] }
-  /**
-   * The detail for effects that had a permit and were never recorded: they become `unknown`. Absent if all were
-   * recorded.
-   */
+  /** The detail for effects that had a permit and were never recorded, which become `unknown`. Absent if all effects were recorded. */
   unsettled?: string
 }
 
 export interface Closed {
   outcome: Outcome
   reason: string
-  /** False: the incident was already closed, with this outcome and reason. */
+  /** Whether this call closed the incident. If false, the incident was already closed, with this outcome and reason. */
   fresh: boolean
 }
 
@@ -37,12 +34,12 @@ const MAX_REASON_LENGTH = 3_000
 const MAX_SENTENCE_LENGTH = 4_000
 
 /**
- * Closes an incident. The first closing wins: a second one, after a crash or by the reconciler, changes nothing and returns the stored
+ * Closes an incident. The first closing wins: a second closing, after a crash or by the reconciler, changes nothing and returns the stored
  * outcome. Open gates are voided.
  */
 export async function closeIncident(database: Database, closing: Closing): Promise<Closed> {
   const { incident, outcome, unsettled, findings } = closing
-  // An error's text may contain characters that cannot be stored. Without this, storing the closing would fail and be
+  // The text of an error may contain characters that cannot be stored. Without their replacement, storing the closing would fail and be
   // tried again for ever.
   const why = cutText(toStorable(closing.reason), MAX_REASON_LENGTH)
   const withoutGates = await closeWithoutGates(
@@ -184,8 +181,8 @@ function firstUnrecorded(actions: ProposedAction[], { target, recorded }: Permit
 }
 
 /**
- * The actions of a stored proposal. It is parsed here and not by the server, because jsonb refuses some valid JSON. A
- * damaged proposal counts as one without actions, so that it does not keep the incident from closing.
+ * Reads the actions of a stored proposal. It is parsed here and not by the server, because jsonb refuses some valid JSON. A damaged
+ * proposal counts as a proposal without actions, so that the incident can still be closed.
  */
 function actionsOf(proposal: string): ProposedAction[] {
   return readStoredProposal(proposal)?.actions ?? []
@@ -205,7 +202,7 @@ async function voidOpenGates(connection: Connection, incident: string): Promise<
   }))
 }
 
-/** The event of a round with all its causes, and whether each holds. */
+/** The event of a round with all its causes and whether each of them holds. */
 export function findingsEvent({ round, findings }: { round: number; findings: Finding[] }): NewEvent {
   return {
     place: formatPlace({ kind: 'findings', round }),

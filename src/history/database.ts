@@ -5,16 +5,13 @@ import { isBroken, watchClient, withClient } from '../core/with-client.ts'
 
 export type Database = pg.Pool
 export type Connection = pg.PoolClient
-/** Runs a single statement: a pool, or a connection inside a transaction. */
+/** Something that runs a single statement: a pool, or a connection inside a transaction. */
 export type Queryable = Pick<pg.Pool, 'query'>
 
 export interface DatabaseOptions {
   max?: number
   name?: string
-  /**
-   * A statement without an answer after this many milliseconds fails, both in this process and at the server. Default:
-   * 20,000.
-   */
+  /** A statement that has no answer after this many milliseconds fails, both in this process and on the server. Default: 20,000. */
   answerMs?: number
 }
 
@@ -30,7 +27,7 @@ const SNAPSHOT_IDLE_TIMEOUT_MS = 60_000
 
 const answerTimeouts = new WeakMap<Database, number>()
 
-/** Opens the engine's database as the application role. Connections are made when needed. */
+/** Opens the engine's database as the application role. Connections are opened when they are needed. */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const answerMs = options.answerMs ?? ANSWER_TIMEOUT_MS
   const pool = new pg.Pool({
@@ -54,10 +51,7 @@ export async function transaction<T>(database: Database, work: (connection: Conn
   return inTransaction(database, 'BEGIN', IDLE_TIMEOUT_MS, work)
 }
 
-/**
- * Runs several reads that all see the database as it was at one moment, so that their results about a changing incident
- * agree.
- */
+/** Runs several reads in one snapshot of the database, so that their results about a changing incident agree. */
 export async function snapshot<T>(database: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
   return inTransaction(database, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', SNAPSHOT_IDLE_TIMEOUT_MS, work)
 }
@@ -114,10 +108,7 @@ export async function statement<T>(database: Database, work: (connection: Connec
   return onConnection(database, work, () => true)
 }
 
-/**
- * Runs `work` on a connection of the pool. If `work` fails, `cleanUp` is called and returns whether the connection can
- * be used again.
- */
+/** Runs `work` on a connection of the pool. If `work` fails, `cleanUp` is called; it returns whether the connection can be used again. */
 async function onConnection<T>(
   database: Database,
   work: (connection: Connection) => Promise<T>,
@@ -128,7 +119,7 @@ async function onConnection<T>(
       throw unreachable(error)
     })
   let isLost = false
-  // A connection that did not answer would not answer a ROLLBACK either: closing it makes the server roll back.
+  // A connection that did not answer would not answer a ROLLBACK either. Closing it makes the server roll back.
   const isReusable = async (connection: Connection, error: unknown) => {
     isLost = isUnanswered(error) || !(await cleanUp(connection)) || isBroken(connection)
     return !isLost

@@ -4,7 +4,7 @@ import { IS_OVERDUE } from './detectors.ts'
 
 export interface StoredDetector {
   runbook: string
-  /** JSON text. */
+  /** The spec of the schedule, as JSON text. */
   spec: string
   isScheduled: boolean
   samples: number
@@ -12,9 +12,9 @@ export interface StoredDetector {
   lastAt: Date | null
   /** JSON text. */
   last: string | null
-  /** Milliseconds, the latest last. */
+  /** The durations of the last samples in milliseconds, the latest last. */
   recentMs: number[]
-  /** No sample was taken for three intervals and a minute. */
+  /** Whether no sample was taken for three intervals and a minute. */
   isOverdue: boolean
   pausedBy: string | null
   pauseReason: string | null
@@ -38,7 +38,7 @@ export interface StoredEpisode {
   key: string
   firstAt: Date
   confirmedAt: Date | null
-  /** Of the last sample that showed the symptom. */
+  /** The time of the last sample that showed the symptom. */
   lastAt: Date
   endedAt: Date | null
   samples: number
@@ -82,7 +82,7 @@ export interface UndetectedIncident {
   openedAt: Date
 }
 
-/** The incidents of a type, opened by alerts and people since then, during which no sample showed their symptom often enough. */
+/** The incidents of a type that alerts and people opened since then, and during which no sample showed the symptom often enough. */
 export async function readUndetected(
   db: Queryable,
   type: string,
@@ -100,7 +100,7 @@ export async function readUndetected(
   return found.rows
 }
 
-/** How many runbooks have their symptom and open nothing because of maintenance. */
+/** How many runbooks have their symptom and open no incident because of maintenance. */
 export async function countHeldEpisodes(db: Queryable): Promise<number> {
   const found = await db.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM runbook.episodes WHERE ended_at IS NULL AND state = 'maintenance'`,

@@ -2,7 +2,7 @@ import type { EpisodeState } from '../core/detection.ts'
 import type { Outcome } from '../core/incident.ts'
 import type { Queryable } from './database.ts'
 
-/** What a sample of a runbook is about. */
+/** The runbook and the key to which a sample belongs. */
 export interface Detected {
   runbook: string
   type: string
@@ -11,7 +11,7 @@ export interface Detected {
 
 export interface OpenEpisode {
   id: string
-  /** Counted samples that showed the symptom, one after the other. */
+  /** The number of consecutive counted samples that showed the symptom. */
   samples: number
   state: EpisodeState
   incident: string | null
@@ -31,7 +31,7 @@ export interface GateToSample {
 export interface DetectionState {
   isPaused: boolean
   episode: OpenEpisode | null
-  /** Whether there are open episodes of the runbook under another key, as after a change of the runbook. */
+  /** Whether the runbook has open episodes under another key, for example because the runbook was changed. */
   hasOthers: boolean
   gates: GateToSample[]
   /** The last incident of the key, if it has closed with its symptom present and keeps the key quiet. */
@@ -40,13 +40,15 @@ export interface DetectionState {
   hasAlert: boolean
 }
 
-/** How many open gates are sampled in one run. They are chosen at random, so that each has its turn. */
+/** How many open gates are sampled in one run. They are chosen at random, so that each gate is sampled sooner or later. */
 const MAX_GATES = 10
 
 const GATES = `SELECT g.id AS gate, i.id AS incident, i.plan_digest AS "planDigest", i.inputs FROM runbook.gates g
   JOIN runbook.incidents i ON i.id = g.incident WHERE g.state = 'open' AND i.closed_at IS NULL AND i.cancelled_at IS NULL`
 
-/** `quietMs`: how long a key may be quiet. One statement: it runs before every sample. */
+/**
+ * Reads what is known about a runbook. It is one statement, because it runs before every sample. `quietMs`: how long a key may be quiet.
+ */
 export async function readDetection(
   db: Queryable,
   { runbook, type, key }: Detected,
@@ -76,8 +78,8 @@ export async function readGateToSample(db: Queryable, incident: string): Promise
 }
 
 /**
- * Records a sample that showed the symptom. It counts only half an interval after the last counted one: a sample that is taken twice,
- * because a worker died after it or because somebody started one by hand, counts once.
+ * Records a sample that showed the symptom. It counts only if the last counted sample is at least half an interval old. So a sample counts
+ * once, even if it is taken twice because a worker died after it or because somebody started one by hand.
  */
 export async function recordPresent(
   db: Queryable,
@@ -99,7 +101,7 @@ export async function recordPresent(
   return stored.rows[0]!
 }
 
-/** Records the outcome of an episode so far. */
+/** Records the present outcome of an episode. */
 export async function setEpisode(
   db: Queryable,
   id: string,
@@ -113,7 +115,7 @@ export async function setEpisode(
   )
 }
 
-/** Ends an episode because a sample did not show the symptom. One that was never confirmed is forgotten. */
+/** Ends an episode because a sample did not show the symptom. An episode that was never confirmed is deleted. */
 export async function endEpisode(db: Queryable, id: string): Promise<void> {
   await db.query(
     `WITH forgotten AS (DELETE FROM runbook.episodes WHERE id = $1 AND confirmed_at IS NULL)
@@ -123,7 +125,7 @@ export async function endEpisode(db: Queryable, id: string): Promise<void> {
 }
 
 /**
- * Ends the open episodes of a runbook that are not sampled any more, at their last sample: all, or those under another key than
+ * Ends the open episodes of a runbook that are no longer sampled, at their last sample: all of them, or those under another key than
  * `sampled`.
  */
 export async function endUnsampled(db: Queryable, runbook: string, sampled?: Detected): Promise<void> {
@@ -144,7 +146,7 @@ export async function recordSymptomGone(db: Queryable, incident: string): Promis
   )
 }
 
-/** Marks an incident that waits at a gate to be sampled soon. False if it does not wait at a gate. */
+/** Marks an incident that waits at a gate, so that it is sampled soon. Returns false if the incident does not wait at a gate. */
 export async function wantSample(db: Queryable, incident: string): Promise<boolean> {
   const marked = await db.query(
     `UPDATE runbook.incidents SET sample_wanted_at = clock_timestamp() WHERE id = $1 AND closed_at IS NULL
@@ -173,7 +175,7 @@ export async function sampleWantedAt(db: Queryable, incident: string): Promise<s
   return found.rows[0]?.at ?? null
 }
 
-/** Records that the wanted sample has begun, unless another one was asked for after `wantedAt`. */
+/** Records that the wanted sample has begun, unless another sample was asked for after `wantedAt`. */
 export async function sampleBegun(db: Queryable, incident: string, wantedAt: string): Promise<void> {
   await db.query(
     'UPDATE runbook.incidents SET sample_wanted_at = NULL WHERE id = $1 AND sample_wanted_at = $2::timestamptz',

@@ -11,13 +11,13 @@ export interface SampledRunbook {
   last: Sample
 }
 
-/** How many durations are kept of each runbook. */
+/** How many durations are kept for each runbook. */
 const KEPT_DURATIONS = 20
 
 export async function storeSamples(db: Queryable, sampled: (SampledRunbook & { agoMs: number })[]): Promise<void> {
   const rows = sampled.map(({ last, ...one }) => ({ ...one, last: JSON.stringify(last) }))
   await db.query(
-    // Locked in one order, so that two workers cannot wait for each other.
+    // The rows are locked in one order, so that two workers cannot wait for each other.
     `WITH locked AS (SELECT runbook FROM runbook.detectors WHERE runbook = ANY($3) ORDER BY runbook FOR UPDATE)
      UPDATE runbook.detectors d SET samples = d.samples + s.samples, unreadable = d.unreadable + s.unreadable,
        last_at = clock_timestamp() - s."agoMs" * interval '1 millisecond', last = s.last,
@@ -30,8 +30,8 @@ export async function storeSamples(db: Queryable, sampled: (SampledRunbook & { a
 }
 
 /**
- * Reports the runbooks that this worker has, with the specs of their schedules. A spec of files that were loaded later replaces an earlier
- * one, so workers with different files do not change a schedule in turns.
+ * Reports the runbooks that this worker has, with the specs of their schedules. A spec replaces an earlier one only if its files were
+ * loaded later, so workers with different files do not keep changing a schedule.
  */
 export async function reportDetectors(
   db: Queryable,
@@ -55,16 +55,16 @@ export interface ClaimedDetector {
   runbook: string
   spec: string
   isPaused: boolean
-  /** No worker has the runbook any more. */
+  /** Whether no worker has the runbook any more. */
   isStale: boolean
 }
 
-/** What `applied` has to be. */
+/** The value that `applied` must get. */
 const WANTED = `d.spec || CASE WHEN EXISTS (SELECT FROM runbook.controls WHERE name = 'detection/' || d.runbook) THEN ' paused' ELSE '' END`
 
-/** A runbook that no worker reported for this long is not sampled any more. */
+/** A runbook that no worker has reported for this long is no longer sampled. */
 const STALE_SECONDS = 60
-/** A worker that took a change on makes it within this time. */
+/** The time within which a worker that claimed a change makes it. */
 const CLAIM_SECONDS = 20
 
 /** Whether the runbook of the detector `d` has not been sampled for three intervals and a minute. Null before its schedule exists. */
@@ -72,8 +72,8 @@ export const IS_OVERDUE = `greatest(d.last_at, d.applied_at) < clock_timestamp()
   - 3 * ((d.spec::jsonb)->>'everyMs')::float8 * interval '1 millisecond'`
 
 /**
- * Takes on the runbooks whose schedule has to be created, changed or deleted, so that one worker does it. Also those that have not been
- * sampled for three intervals and a minute: their schedule may have been deleted in Temporal.
+ * Claims the runbooks whose schedule must be created, changed or deleted, so that only one worker does it. Runbooks that have not been
+ * sampled for three intervals and a minute are claimed too, because their schedule may have been deleted in Temporal.
  */
 export async function claimDetectors(db: Queryable): Promise<ClaimedDetector[]> {
   const claimed = await db.query<ClaimedDetector>(
@@ -90,7 +90,7 @@ export async function claimDetectors(db: Queryable): Promise<ClaimedDetector[]> 
   return claimed.rows
 }
 
-/** Records that the schedule was made like this, and ends the claim, so that a further change is made at once. */
+/** Records that the schedule was changed to this spec, and ends the claim, so that a further change can be made at once. */
 export async function recordApplied(
   db: Queryable,
   { runbook, spec, isPaused }: Pick<ClaimedDetector, 'runbook' | 'spec' | 'isPaused'>,
@@ -101,7 +101,7 @@ export async function recordApplied(
   )
 }
 
-/** Forgets a runbook whose schedule was deleted, unless a worker has reported it meanwhile. */
+/** Deletes a runbook whose schedule was deleted, unless a worker has reported the runbook in the meantime. */
 export async function forgetDetector(db: Queryable, runbook: string): Promise<void> {
   await db.query(
     "DELETE FROM runbook.detectors WHERE runbook = $1 AND seen_at < clock_timestamp() - $2 * interval '1 second'",

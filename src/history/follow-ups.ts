@@ -6,7 +6,7 @@ export interface FollowUpRow {
   number: number
   body: string
   owner: string
-  /** A date such as `2026-03-31`. */
+  /** When the follow-up is due: a date such as `2026-03-31`. */
   due: string | null
   person: string
   at: Date
@@ -18,7 +18,7 @@ export interface FollowUpRow {
 const COLUMNS = `incident, number, body, owner, to_char(due, 'YYYY-MM-DD') AS due, person, at, closed_by AS "closedBy",
   closed_at AS "closedAt", result`
 
-/** The caller holds the lock of the incident, so that no number is given twice. */
+/** Stores a follow-up. The caller holds the lock of the incident, so that no number is given twice. */
 export async function insertFollowUp(
   db: Queryable,
   { incident, body, owner, due, person }: Pick<FollowUpRow, 'incident' | 'body' | 'owner' | 'due' | 'person'>,
@@ -31,7 +31,7 @@ export async function insertFollowUp(
   return stored.rows[0]!
 }
 
-/** Undefined if it is closed already, or does not exist. */
+/** Closes a follow-up. Returns undefined if it is already closed or does not exist. */
 export async function closeFollowUpRow(
   db: Queryable,
   { incident, number, person, result }: { incident: string; number: number; person: string; result: string },
@@ -53,7 +53,7 @@ export async function readFollowUps(db: Queryable, incident: string): Promise<Fo
   return found.rows
 }
 
-/** The open follow-ups of all incidents: first those that are due first, last those without a date. */
+/** The open follow-ups of all incidents. Those that are due first come first, and those without a date come last. */
 export async function readOpenFollowUps(db: Queryable, limit: number): Promise<FollowUpRow[]> {
   const found = await db.query<FollowUpRow>(
     `SELECT ${COLUMNS} FROM runbook.follow_ups WHERE closed_at IS NULL ORDER BY follow_ups.due, incident, number LIMIT $1`,

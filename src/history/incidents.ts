@@ -12,7 +12,7 @@ export interface IncidentRow {
   runbook: string
   planDigest: string
   key: string
-  /** Null if somebody changed the stored text so that it cannot be read. */
+  /** The inputs; null if somebody changed the stored text so that it cannot be read. */
   inputs: JsonObject | null
   state: IncidentState
   outcome: Outcome | null
@@ -22,16 +22,16 @@ export interface IncidentRow {
   occurrences: number
   openedAt: string
   startedAt: string | null
-  /** The workflow's id in Temporal. */
+  /** The id of the incident's workflow in Temporal. */
   workflowId: string
-  /** The run that the engine started; null until it is known. */
+  /** The run of the workflow that the engine started; null until it is known. */
   runId: string | null
   acknowledgedAt: string | null
   acknowledgedBy: string | null
   claimedBy: string | null
   cancelledAt: string | null
   closedAt: string | null
-  /** The connections that an open incident waits for because they are down. */
+  /** The connections that are down and that an open incident waits for. */
   waitsFor: { connection: string; why: string; since: string; until: string }[]
   /** The manual steps of an open incident that wait for a person. */
   manualSteps: ManualStep[]
@@ -57,7 +57,7 @@ const COLUMNS = `id, type, runbook, plan_digest AS "planDigest", key, inputs, st
       AND NOT EXISTS (SELECT FROM runbook.effects e WHERE e.gate = m.gate AND e.action = m.action AND e.target = m.target)
       AND NOT EXISTS (SELECT FROM runbook.events s WHERE s.incident = incidents.id AND s.place = 'r' || g.round || '/stopped')) AS "manualSteps"`
 
-/** Throws `RUNBOOK_NOT_FOUND`. */
+/** Reads an incident. Throws `RUNBOOK_NOT_FOUND`. */
 export async function readIncident(db: Queryable, id: string): Promise<IncidentRow> {
   const found = await db.query<RawIncidentRow>(`SELECT ${COLUMNS} FROM runbook.incidents WHERE id = $1`, [id])
   const row = found.rows[0]
@@ -74,8 +74,8 @@ function incidentOf(row: RawIncidentRow): IncidentRow {
 }
 
 /**
- * The inputs, for callers that start something with them. Throws `RUNBOOK_REFUSED` if somebody changed them so that
- * they cannot be read.
+ * The inputs, for callers that start something with them. Throws `RUNBOOK_REFUSED` if somebody changed the stored inputs so that they
+ * cannot be read.
  */
 export function readableInputs(id: string, stored: JsonObject | null | undefined): JsonObject {
   if (stored) return stored
@@ -102,11 +102,14 @@ export interface StartedIncident {
   workflowId: string
   /** The id of the workflow's run. Null until the run is recorded, and for incidents from before runs were recorded. */
   runId: string | null
-  /** False for incidents from before runs were recorded: their workflow's id is the incident's. */
+  /**
+   * Whether the id of the workflow contains the engine's id. False for incidents from before runs were recorded, whose workflow has the
+   * incident's id.
+   */
   hasNonce: boolean
 }
 
-/** Throws `RUNBOOK_NOT_FOUND`. */
+/** Reads these facts. Throws `RUNBOOK_NOT_FOUND`. */
 export async function readStarted(db: Queryable, id: string): Promise<StartedIncident> {
   const found = await db.query<Omit<StartedIncident, 'inputs'> & { inputs: string }>(
     `SELECT plan_digest AS "planDigest", inputs, runbook.workflow_id(id, start_nonce) AS "workflowId", run_id AS "runId", start_nonce IS NOT NULL AS "hasNonce"
@@ -121,7 +124,7 @@ export async function readStarted(db: Queryable, id: string): Promise<StartedInc
 export interface IncidentFilter {
   state?: 'open' | 'closed'
   type?: string
-  /** Only incidents with a number below this one. */
+  /** Lists only incidents with a number below this one. */
   before?: number
   limit: number
 }

@@ -1,17 +1,21 @@
 import type { Connection, Queryable } from './database.ts'
 
-/** A waiter that has not asked for this long is passed over: its process may have died, or its incident may have ended. */
+/**
+ * A waiter that has not asked for the lease for this time is passed over, because its process may have died, or its incident may have
+ * ended.
+ */
 const WAITER_GONE_MS = 20_000
 
-/** `ahead` is the number of waiters that are served before this one. It is 0 if only the holder is in the way. */
+/**
+ * Why a lease was refused. `ahead` is the number of waiters that get the lease before this one. It is 0 if only the holder is in the way.
+ */
 export type LeaseAnswer = { fence: number } | { ahead: number }
 
 /**
  * Takes the lease and returns its new fence. Refused while another gate holds it, and while a gate that asked earlier
  * still waits. A gate that is refused is remembered as waiting, and must ask again.
  *
- * Targets of the same gate may share a lease. They are applied one after the other, and each takes the lease over with
- * a higher fence.
+ * Targets of the same gate may share a lease. The actions on them run one after the other, and each target takes over the lease with a higher fence.
  */
 export async function takeLease(
   connection: Connection,
@@ -66,10 +70,10 @@ async function placeInLine(
 }
 
 /**
- * Ends the leases that an incident's rounds still hold, and removes the incident from the lists of waiters. This is
- * called for a new proposal and at the incident's end, because the previous round is over then. If one of its processes
- * is still running, the fences in the targets refuse its writes. An action without a fence whose end was not recorded
- * may still be running: its lease is kept until it expires, which is after the action's timeout.
+ * Ends the leases that an incident's rounds still hold, and removes the incident from the lists of waiters. This function is called for a
+ * new proposal and at the incident's end, because the previous round is over then. If a process of that round is still running, the fences
+ * in the targets refuse its writes. An action without a fence whose end was not recorded may still be running: its lease is kept until it
+ * expires, which is after the action's timeout.
  */
 export async function releaseLeases(db: Queryable, incident: string): Promise<void> {
   await db.query('DELETE FROM runbook.lease_waiters WHERE starts_with(holder, $1)', [`${incident}.r`])

@@ -1,6 +1,6 @@
 import type { Queryable } from './database.ts'
 
-/** What a maintenance covers: one runbook, the runbooks that use a connection, or, with neither, everything. */
+/** What a maintenance window covers: one runbook, the runbooks that use a connection, or, if neither is named, everything. */
 export interface MaintenanceScope {
   runbook: string | null
   connection: string | null
@@ -31,7 +31,7 @@ export async function insertMaintenance(
   return stored.rows[0]!
 }
 
-/** Undefined if it has ended already. */
+/** Ends a window early. Returns undefined if it has already ended. */
 export async function endMaintenanceRow(
   db: Queryable,
   id: string,
@@ -57,7 +57,7 @@ export async function readActiveMaintenance(db: Queryable): Promise<StoredMainte
   return found.rows
 }
 
-/** The maintenance windows that were started last, the latest first. */
+/** The maintenance windows that were started most recently, the latest first. */
 export async function readLastMaintenance(db: Queryable, limit: number): Promise<StoredMaintenance[]> {
   const found = await db.query<StoredMaintenance>(
     `SELECT ${COLUMNS} FROM runbook.maintenance ORDER BY starts_at DESC, id DESC LIMIT $1`,

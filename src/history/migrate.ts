@@ -57,7 +57,7 @@ export async function migrateHistory(ownerUrl: string): Promise<string[]> {
   }
 }
 
-/** Throws `RUNBOOK_CONFIG` when the database lacks a migration that this version needs. */
+/** Throws `RUNBOOK_CONFIG` if the database lacks a migration that this version needs. */
 export async function requireMigrated(pool: pg.Pool): Promise<void> {
   const applied = await pool
     .query<{ name: string }>('SELECT name FROM runbook.migrations')

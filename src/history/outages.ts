@@ -14,7 +14,7 @@ export interface Outage {
 export interface NewOutage {
   connection: string
   why: string
-  /** Where the incident waits, such as `r1/check`. */
+  /** The stage at which the incident waits, such as `r1/check`. */
   stage: string
   /** The maximum time to wait, in milliseconds. */
   waitMs: number
@@ -23,8 +23,8 @@ export interface NewOutage {
 }
 
 /**
- * Begins to wait for a connection, or continues a wait: the time counts from the first call for a stage. Returns the
- * wait, and whether its time is over by the database's clock.
+ * Begins to wait for a connection, or continues a wait. The time counts from the first call for a stage. Returns the wait, and whether its
+ * time is over according to the database's clock.
  */
 export async function beginOutage(
   database: Database,
@@ -55,8 +55,8 @@ export async function beginOutage(
 }
 
 /**
- * Ends the incident's waits, because its connections can be used again (`answered`) or because it continues without
- * them. Returns the connections that it waited for.
+ * Ends the waits of an incident, because its connections can be used again (`answered`) or because it continues without them. Returns the
+ * connections for which it waited.
  */
 export async function endOutages(
   database: Database,
@@ -79,13 +79,13 @@ export async function endOutages(
   })
 }
 
-/** A connection that open incidents wait for. */
+/** A connection for which open incidents wait. */
 export interface WaitedFor {
   connection: string
   incidents: number
   /** The start of the longest wait. */
   since: Date
-  /** The longest wait until now, in seconds. */
+  /** How long the longest wait has lasted so far, in seconds. */
   longestSeconds: number
   /** The error of the connection in one of these incidents. */
   why: string

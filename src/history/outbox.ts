@@ -2,43 +2,43 @@ import { ADVISORY_LOCKS, tryExclusively } from './advisory-locks.ts'
 import { transaction, type Connection, type Database, type Queryable } from './database.ts'
 import { recordEvents } from './record.ts'
 
-/** An event of an incident that may need messages. */
+/** An event of an incident for which messages may have to be sent. */
 export interface Announced {
   incident: string
   /** The event's place; `r<round>/applied` stands for all effects of the round. */
   place: string
 }
 
-/** One message to one channel. */
+/** One message for one channel. */
 export interface Delivery extends Announced {
   channel: string
-  /** The number of attempts so far, including the one that is being made. */
+  /** The number of attempts so far, including the attempt that is running. */
   attempts: number
-  /** The time since the event. */
+  /** How long ago the event happened. */
   sinceMs: number
-  /** Whether only earlier messages are edited. */
+  /** Whether there is no new message, and only earlier messages are updated. */
   quiet: boolean
 }
 
 /**
- * Which channels get a message about an event: those in `to`. Those in `quiet` have messages that are edited. `not yet`:
- * this cannot be said now.
+ * The channels that get a message about an event: the channels in `to`. The channels in `quiet` only have earlier messages that are
+ * updated. `not yet`: the channels cannot be determined now.
  */
 export type Recipients = { to: string[]; quiet?: string[]; unreachable?: { name: string; why: string }[] } | 'not yet'
 
 /** An event whose recipients are not known yet is read again after this time. */
 const LATER_MS = 3_000
-/** An attempt that was claimed and not finished within this time belongs to a process that died. */
+/** If an attempt was claimed and has not ended within this time, the process that made it died. */
 const ATTEMPT_MS = 30_000
-/** The pause after the first attempt; each further pause is twice as long, up to the longest. */
+/** The pause after the first attempt. Each further pause is twice as long, up to the maximum. */
 const FIRST_PAUSE_MS = 2_000
 const MAX_PAUSE_MS = 300_000
-/** Versions before this table made an attempt at least once a minute while they ran. */
+/** Versions before this table existed made an attempt at least once a minute while they ran. */
 const ABANDONED_MS = 120_000
 
 /**
- * Finds the channels for the events that wait, in the order of the events, and stores one message for each. Only one
- * process does this at a time. Returns how many events it read.
+ * Finds the channels for the waiting events, in the order of the events, and stores one message for each channel. Only one process does
+ * this at a time. Returns how many events were read.
  */
 export async function routeEvents(
   database: Database,
@@ -79,7 +79,7 @@ async function route(db: Connection, { incident, place }: Announced, recipients:
   }
 }
 
-/** Takes over the messages of an older version whose processes do not run any more. */
+/** Takes over the messages of an older version whose processes no longer run. */
 async function adoptOldDeliveries(db: Connection): Promise<void> {
   await db.query(
     `WITH old AS (DELETE FROM runbook.deliveries WHERE next_at < clock_timestamp() - $1 * interval '1 millisecond'
@@ -91,8 +91,8 @@ async function adoptOldDeliveries(db: Connection): Promise<void> {
 }
 
 /**
- * Claims the messages that are due, so that only one of several processes makes the next attempt. Of the messages about
- * one incident to one channel only the oldest is claimed: people read them in the order of the events.
+ * Claims the messages that are due, so that only one of several processes makes the next attempt. Of the messages about one incident to one
+ * channel, only the oldest is claimed, so that people get them in the order of the events.
  */
 export async function claimDeliveries(database: Database, limit: number, without: string[]): Promise<Delivery[]> {
   const claimed = await database.query<Delivery>(
@@ -110,13 +110,13 @@ export async function claimDeliveries(database: Database, limit: number, without
   return claimed.rows
 }
 
-/** The end of a delivery. `problem`: why the message is no longer sent; absent: the channel has it. */
+/** The end of a delivery. `problem`: why the message is no longer sent; absent if the channel has accepted the message. */
 export interface DeliveryEnd {
   result: string
   problem?: string
 }
 
-/** Ends a delivery and records its result. The row decides: where another process ended it before, nothing is recorded. */
+/** Ends a delivery and records its result. If another process has already ended it, which the row shows, nothing is recorded. */
 export async function endDelivery(
   database: Database,
   { incident, place, channel, sinceMs, quiet }: Delivery,
@@ -150,11 +150,11 @@ export async function postponeDelivery(
 
 function pauseAfter(attempts: number, retryAfterMs = 0): number {
   const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 20))
-  // Jitter, so that the messages that failed together do not come back together.
+  // Random jitter, so that messages that failed together are not all sent again at the same time.
   return Math.max(retryAfterMs, pause * (0.75 + Math.random() / 2))
 }
 
-/** The channels that got a message about the incident before, or will get one. */
+/** The channels that already got a message about the incident, or will get one. */
 export async function channelsTold(db: Queryable, incident: string): Promise<string[]> {
   const found = await db.query<{ channel: string }>(
     'SELECT DISTINCT channel FROM runbook.outbox WHERE incident = $1 ORDER BY channel',
@@ -163,7 +163,7 @@ export async function channelsTold(db: Queryable, incident: string): Promise<str
   return found.rows.map(({ channel }) => channel)
 }
 
-/** Stores where a channel has the message, because it is edited later. */
+/** Stores the position of a message in its channel, because the message is updated later. */
 export async function storeRef(
   database: Database,
   { incident, place, channel }: Pick<Delivery, 'incident' | 'place' | 'channel'>,
@@ -177,7 +177,10 @@ export async function storeRef(
   ])
 }
 
-/** The messages of a channel that are edited when something happens in the incident: the places of their events, and where they are. */
+/**
+ * The messages of a channel that are updated when something happens in the incident: the places of their events, and their positions in the
+ * channel.
+ */
 export async function readEditable(
   db: Queryable,
   incident: string,
@@ -197,11 +200,11 @@ export interface Undelivered {
   attempts: number
   since: Date
   problem: string
-  /** Whether it is not sent any more. */
+  /** Whether the message is no longer sent. */
   givenUp: boolean
 }
 
-/** The messages about an incident that a channel did not accept so far. */
+/** The messages about an incident that a channel has not accepted so far. */
 export async function readUndelivered(db: Queryable, incident: string): Promise<Undelivered[]> {
   const found = await db.query<Undelivered>(
     `SELECT place, channel, attempts, since, problem, ended_at IS NOT NULL AS "givenUp" FROM runbook.outbox
@@ -211,7 +214,7 @@ export async function readUndelivered(db: Queryable, incident: string): Promise<
   return found.rows
 }
 
-/** Messages that a channel did not accept yet and that are sent again, oldest first. */
+/** Messages that a channel has not accepted yet and that are sent again, oldest first. */
 export async function readPending(
   db: Queryable,
   limit: number,
@@ -225,13 +228,13 @@ export async function readPending(
 }
 
 export interface OutboxState {
-  /** Messages that a channel did not accept yet and that are sent again, by channel. */
+  /** Messages that a channel has not accepted yet and that are sent again, by channel. */
   waiting: { channel: string; messages: number; oldestMs: number; problem: string }[]
-  /** Messages of the last day that are not sent any more, by channel. */
+  /** Messages of the last day that are no longer sent, by channel. */
   givenUp: { channel: string; messages: number; problem: string }[]
 }
 
-/** What the channels have not accepted. */
+/** The messages that the channels have not accepted. */
 export async function readOutbox(db: Queryable): Promise<OutboxState> {
   const waiting = await db.query<OutboxState['waiting'][number]>(
     `SELECT channel, count(*)::integer AS messages, max(problem) AS problem,

@@ -19,8 +19,8 @@ const MAX_VERIFIED = 100
 const verified = new Map<string, Plan>()
 
 /**
- * The stored plan with this digest. Its text is checked against its digest once in each process. Throws
- * `RUNBOOK_NOT_FOUND`, and `RUNBOOK_REFUSED` for a plan that was changed after it was stored.
+ * The stored plan with this digest. Each process compares the text with its digest once. Throws `RUNBOOK_NOT_FOUND`, and `RUNBOOK_REFUSED`
+ * for a plan that was changed after it was stored.
  */
 export async function readPlan(db: Queryable, digest: string): Promise<Plan> {
   const known = verified.get(digest)
@@ -56,7 +56,7 @@ export async function readAuthors(db: Queryable, digest: string): Promise<string
 export interface StoredVersion {
   planDigest: string
   storedAt: Date
-  /** How many incidents ran by it. */
+  /** How many incidents used this version. */
   incidents: number
   authors: string[]
 }

@@ -8,17 +8,17 @@ import type { JsonObject } from '../core/json.ts'
 import { parseEvent } from '../core/parse-event.ts'
 import { statement, type Connection, type Database, type Queryable } from './database.ts'
 
-/** The event as it is stored. If its place had been written before, this is the event that was stored first. */
+/** The stored event. If the place was already written, this is the event that was stored there first. */
 export type RecordedEvent = ParsedEvent & {
-  /** False if the place had been written before, so that this is the earlier event. */
+  /** Whether this call stored the event. False if the place was already written, so that this is the earlier event. */
   fresh: boolean
   /** The time by the database's clock: ISO 8601, UTC, with microseconds. */
   at: string
 }
 
 /**
- * Appends events to the incident's chain. To store other rows in the same transaction, pass that transaction's
- * connection. Throws `RUNBOOK_NOT_FOUND`.
+ * Appends events to an incident's chain. To store other rows in the same transaction, pass the connection of that transaction. Throws
+ * `RUNBOOK_NOT_FOUND`.
  */
 export async function recordEvents(db: Queryable, incident: string, events: NewEvent[]): Promise<RecordedEvent[]> {
   if (events.length === 0) return []
@@ -46,7 +46,7 @@ async function append(
   return stored.rows.map((row) => ({ ...parseEvent(row.body), at: row.at, fresh: row.fresh }))
 }
 
-/** The events as arguments of the database functions that append events. */
+/** The events in the form of the arguments of the database functions that append events. */
 export function placesAndBodies(events: NewEvent[]): [places: (string | null)[], bodies: string[]] {
   return [events.map((event) => event.place ?? null), events.map((event) => canonical(event))]
 }
@@ -135,7 +135,7 @@ function evidenceRow(evidence: Evidence, parameters: JsonObject): JsonObject {
   }
 }
 
-/** The part of the evidence that its `ref` is the digest of: the result, or the error. */
+/** The part of the evidence whose digest is its `ref`: the result, or the error. */
 export function evidenceBody(evidence: Pick<Evidence, 'status' | 'result' | 'error'>): JsonObject {
   return evidence.status === 'ok' ? { result: evidence.result ?? {} } : { error: evidence.error ?? '' }
 }
@@ -152,7 +152,7 @@ interface EvidenceRow {
   duration_ms: number
 }
 
-/** The stored evidence of an incident, by place. Without `places`: all of it. */
+/** The stored evidence of an incident, by place; all of it if `places` is absent. */
 export async function readEvidenceAt(
   db: Queryable | Connection,
   incident: string,

@@ -1,19 +1,19 @@
 import type { Database, Queryable } from './database.ts'
 
-/** How often a worker reports. */
+/** The interval at which a worker reports. */
 export const REPORT_INTERVAL_MS = 10_000
 
 /** How often and for how long a worker stood still since it started. */
 export interface WorkerStalls {
   count: number
   maxMs: number
-  /** The last one, and how long ago it ended. */
+  /** The last stall, and how long ago it ended. */
   last?: { ms: number; agoMs: number }
 }
 
 export interface WorkerReport {
   id: string
-  /** `pid@host`, as Temporal shows it. */
+  /** The name of the worker, `pid@host`, as Temporal shows it. */
   identity: string
   irVersion: number
   /** The public keys of the engine whose decisions this worker accepts; null if it applies no remedies, or ends. */
@@ -21,10 +21,13 @@ export interface WorkerReport {
   stalls: WorkerStalls
 }
 
-/** Rows of workers that ended are kept for the doctor and for incidents that wait for their version. */
+/** How long the rows of workers that ended are kept, for the doctor and for incidents that wait for their version. */
 const KEPT_DAYS = 7
 
-/** Stores that the worker runs, and its stalls. All values are of the whole time since its start: a report that is lost is made up by the next. */
+/**
+ * Stores that the worker runs, and its stalls. All values count from the worker's start, so if one report is lost, the next report contains
+ * the same information.
+ */
 export async function reportWorker(
   database: Database,
   { id, identity, irVersion, signingKeys, stalls }: WorkerReport,
@@ -65,13 +68,13 @@ export interface KnownWorker {
   stalls: number
   maxStallMs: number
   lastStallMs: number | null
-  /** ISO 8601, UTC. */
+  /** When the worker started (ISO 8601, UTC). */
   lastStallAt: string | null
-  /** Milliseconds since its last stall. */
+  /** The milliseconds since the worker's last stall. */
   lastStallAgoMs: number | null
 }
 
-/** The workers of the last days, the one that was seen last first. */
+/** The workers of the last days, the most recently seen first. */
 export async function readWorkers(db: Queryable): Promise<KnownWorker[]> {
   const found = await db.query<KnownWorker>(
     `SELECT identity, ir_version AS "irVersion", signing_keys AS "signingKeys", stalls,
@@ -84,14 +87,17 @@ export async function readWorkers(db: Queryable): Promise<KnownWorker[]> {
   return found.rows
 }
 
-/** A worker that reported within this time runs. */
+/** A worker counts as running if it reported within this time. */
 export const RUNS_MS = 3 * REPORT_INTERVAL_MS
-/** A worker that has not reported for this long is not shown any more. */
+/** A worker that has not reported for this long is no longer shown. */
 const FORGET_WORKER_MS = 3_600_000
 
-/** The workers of the last hour, the one that was seen last first. Of workers with the same process id and host, only the last one. */
+/**
+ * The workers of the last hour, the most recently seen first. Of several workers with the same process id and host, only the latest is
+ * returned.
+ */
 export async function readRecentWorkers(db: Queryable): Promise<KnownWorker[]> {
   const recent = (await readWorkers(db)).filter(({ silentMs }) => silentMs < FORGET_WORKER_MS)
-  // In a container, a worker that was started again often has the process id and the host of the one before.
+  // In a container, a worker that was started again often has the same process id and host as the worker before.
   return recent.filter(({ identity }, i) => recent.findIndex((one) => one.identity === identity) === i)
 }

@@ -5,14 +5,14 @@ import type { ApiEnv } from './app.ts'
 import { Slots } from './limits.ts'
 import { gathered, streamOf } from './stream-of.ts'
 
-/** Sends a whole review in one form. `name`: the file that a browser stores it in. */
+/** Sends a whole review in one format. `name` is the name under which a browser stores the file. */
 export type SendReview = (
   c: Context<ApiEnv>,
   id: string,
   form: { contentType: string; text: (review: ReviewParts) => AsyncGenerator<string>; name?: string },
 ) => Promise<Response>
 
-/** Only so many reviews are sent at a time, because each can be large. */
+/** How many reviews are sent at the same time. The number is limited, because each review can be large. */
 export function reviewSender({ database, config }: Engine): SendReview {
   const { reviews } = config.limits
   const slots = new Slots('reviews', { all: reviews, perPerson: Math.ceil(reviews / 2) })

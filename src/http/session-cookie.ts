@@ -23,12 +23,15 @@ export function deleteSessionCookie(c: Context): void {
   forget(c, SESSION)
 }
 
-/** Keeps a sign-in that was begun. The browser sends this cookie when the provider's site leads back to us, so it is not `Strict`. */
+/**
+ * Stores the sign-in that was begun in a cookie. The browser must send the cookie when the provider's site leads back here, so the cookie
+ * is not `Strict`.
+ */
 export function setSignInCookie(c: Context, value: string, lastsMs: number): void {
   keep(c, SIGN_IN, value, lastsMs, 'Lax')
 }
 
-/** The sign-in that this browser began. It is deleted, so that it is used once. */
+/** Returns the sign-in that this browser began, and deletes it, so that it is used only once. */
 export function takeSignInCookie(c: Context): string | undefined {
   const value = getCookie(c, nameOf(c, SIGN_IN))
   if (value !== undefined) forget(c, SIGN_IN)

@@ -14,7 +14,10 @@ interface OpenGate {
   notifyUnanswered(place: string, reason: string): Promise<void>
 }
 
-/** Waits until the gate is decided, or is over in another way. Reminds at half of each time limit, and escalates where nobody answers. */
+/**
+ * Waits until the gate is decided or has ended in another way. Sends a reminder at half of each time limit, and escalates if nobody
+ * answers.
+ */
 export async function awaitDecision(host: Host, open: OpenGate): Promise<Exclude<GateResolution, { state: 'open' }>> {
   const { gate, round } = open
   let escalated = false
@@ -38,8 +41,8 @@ export async function awaitDecision(host: Host, open: OpenGate): Promise<Exclude
 }
 
 /**
- * Sends a notification without waiting for it, because a channel that does not answer must neither delay a decision
- * nor end a healthy incident. The host keeps trying.
+ * Sends a notification without waiting for it, because a channel that does not answer must neither delay a decision nor end a healthy
+ * incident. The host continues to try.
  */
 function inBackground(notification: Promise<void>): void {
   notification.catch(() => {})

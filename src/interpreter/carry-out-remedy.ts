@@ -4,7 +4,7 @@ import { manualPollMs } from '../core/manual-poll.ts'
 import { formatPlace, formatStage } from '../core/place.ts'
 import { ALL_TARGETS } from '../core/proposal.ts'
 import type { Plan, PlanAction, PlanRemedy } from '../core/plan.ts'
-import { applyTimeoutMs, meetsExpectation } from './action-result.ts'
+import { applyTimeoutMs, refuseUnexpected } from './action-result.ts'
 import { diagnoseLongFirst } from './diagnose.ts'
 import type { EvaluatedCause } from './find.ts'
 import type { ApplyAnswer, Host } from './host.ts'
@@ -34,8 +34,8 @@ export interface ApprovedRemedy {
 
 export interface RemedyResult {
   /**
-   * The result for each approved target. `applied`: at least one of the target's own actions was applied; for a target without actions
-   * of its own, an action that is done once for all targets.
+   * The result for each approved target. `applied` means that at least one of the target's own actions was applied. For a target without
+   * actions of its own, it means that an action which is done once for all targets was applied.
    */
   results: Map<string, EffectResult>
   /** Ids of the applied writes that are done once for all targets, such as `0-sql.update`. */
@@ -58,12 +58,12 @@ export async function carryOutRemedy(host: Host, approved: ApprovedRemedy): Prom
   return new RemedyRun(host, approved).run()
 }
 
-/** Turns the error of a cancelled incident into undefined, because what was applied before must still be verified. */
+/** Turns the error of a cancelled incident into undefined, because the effects that were applied before must still be verified. */
 function whenCancelled(error: unknown): undefined {
   if (!(error instanceof IncidentCancelled)) throw error
 }
 
-/** One remedy that is being applied. It is a class because each re-check may remove targets. */
+/** One remedy that is being applied. It is a class because each re-check may remove targets from it. */
 class RemedyRun {
   readonly #host: Host
   readonly #approved: ApprovedRemedy
@@ -105,7 +105,7 @@ class RemedyRun {
     return this.#result
   }
 
-  /** Records the result for the remaining targets. Those to which nothing was applied yet are skipped. */
+  /** Records the result for the remaining targets. Targets to which nothing has been applied are skipped. */
   #recordRemaining(): void {
     for (const one of this.#remaining) {
       const done = one.actions.length > 0 ? this.#appliedKeys.has(one.target.key) : this.#onceApplied
@@ -166,7 +166,7 @@ class RemedyRun {
     }
   }
 
-  /** The pause between two batches. A cancelled incident ends it early. */
+  /** Waits between two batches. If the incident is cancelled, the wait ends early. */
   async #pause(ms: number): Promise<void> {
     const { incident, round } = this.#approved
     const end = this.#host.clock() + ms
@@ -189,12 +189,15 @@ class RemedyRun {
     if ((result === 'refused' || result === 'unknown') && !this.#isOver()) this.#stop(`${action.id} was ${result}`)
   }
 
-  /** Applies one action to one target; re-checks first each time the executor answers that the last re-check is too old. */
+  /** Applies one action to one target. Each time the executor answers that the last re-check is too old, the checks run again first. */
   async #applyTo(action: PlanAction, key: string, stillQualifies: () => boolean): Promise<EffectResult | undefined> {
     let deadline: number | undefined
     for (;;) {
       const answer = await this.#requestApply(action, key)
-      if ('effect' in answer) return this.#handleEffect(action, await this.#checkExpected(action, answer.effect))
+      if ('effect' in answer) {
+        const effect = await refuseUnexpected(this.#host, this.#approved.round, action, answer.effect)
+        return this.#handleEffect(action, effect)
+      }
       if ('stopped' in answer) {
         this.#result.cancelled = true
         return undefined
@@ -212,7 +215,7 @@ class RemedyRun {
           this.#stop(`nobody reported ${action.id} as done in time`)
           return undefined
         }
-        // A signal may have another reason, so the executor is asked again. The deadline does not change.
+        // The signal may have another reason, so the executor is asked again. The deadline does not change.
         await this.#host.waitForSignal(Math.min(left, manualPollMs(action.timeoutMs)))
         continue
       }
@@ -231,17 +234,6 @@ class RemedyRun {
       timeoutMs: applyTimeoutMs(action),
       recheckedAt: this.#recheckedAt,
     })
-  }
-
-  /** An effect whose observed result does not meet the action's `expect` counts as refused: its target gets no further action. */
-  async #checkExpected(action: PlanAction, effect: Effect): Promise<Effect> {
-    if (!action.expect || effect.result !== 'applied') return effect
-    if (meetsExpectation(action, effect)) return effect
-    const detail = `the result does not meet "expect": ${action.expect.cel}`
-    const { action: id, target } = effect
-    const place = formatPlace({ kind: 'unexpected', round: this.#approved.round, action: id, target })
-    await this.#host.record({ place, kind: 'unexpected', data: { action: id, target, detail } })
-    return { ...effect, result: 'refused', detail }
   }
 
   /** A target whose action was refused or not done by a person, or whose effect is unknown, gets no further action. */

@@ -32,8 +32,8 @@ export async function diagnose(
 }
 
 /**
- * Like `diagnose`, but checks that may take long run first, together with the checks that they need, and the other
- * checks run after them. This keeps all observations recent, which a permit demands.
+ * Like `diagnose`, but checks that may take long run first, together with the checks that they need, and the other checks run after them.
+ * So all observations are recent, which a permit demands.
  */
 export async function diagnoseLongFirst(
   host: Pick<Host, 'runChecks'>,
@@ -64,7 +64,7 @@ export function checkRequest(check: PlanCheck, scope: Scope, stage: string): Che
     return { ...request, parameters: renderParameters(check.with, scope) }
   } catch (error) {
     if (error instanceof BudgetError) throw error
-    return { ...request, unavailable: `cannot compute its parameters: ${messageOf(error)}` }
+    return { ...request, unavailable: `cannot compute the parameters of the check: ${messageOf(error)}` }
   }
 }
 

@@ -7,7 +7,7 @@ import { renderSentence } from './find.ts'
 import type { ClosingRequest, Host } from './host.ts'
 import type { Scope } from './scope.ts'
 
-/** How an incident ends without a remedy, and the notifications that belong to it. */
+/** Ends an incident without a remedy, and sends the notifications that belong to this. */
 export class IncidentEnding {
   readonly #host: Host
   readonly #plan: Plan
@@ -59,7 +59,7 @@ export class IncidentEnding {
   }
 }
 
-/** How an incident ends whose symptom is not or no longer present. */
+/** The end of an incident whose symptom is not present or no longer present. */
 export function withoutSymptom(at: { plan: Plan; isFirstLook: boolean; isVerified: boolean }): ClosingRequest {
   if (at.isVerified)
     return {

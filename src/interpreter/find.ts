@@ -14,7 +14,7 @@ export interface EvaluatedCause {
   finding: Finding
   /** The affected items; null unless the cause holds and has `affects`. */
   affects: Json[] | null
-  /** If the cause is undetermined, the checks whose result is missing or truncated; otherwise empty. */
+  /** The checks whose result is missing or truncated, if the cause is undetermined; otherwise empty. */
   missingChecks: string[]
 }
 
@@ -34,7 +34,7 @@ export function evaluateCondition(expression: Expression | undefined, scope: Sco
   }
 }
 
-/** Every cause, most fundamental first. */
+/** Evaluates every cause, the most fundamental one first. */
 export function evaluateCauses(plan: Plan, scope: Scope): EvaluatedCause[] {
   return plan.causes.map((cause) => evaluateCause(cause, scope))
 }
@@ -91,7 +91,10 @@ function whyNotRendered({ checks }: Expression, scope: Scope, error: unknown): s
   return failed.length > 0 ? `no result from ${failed.join(', ')}` : messageOf(error)
 }
 
-/** `mayChange` is true if no cause was excluded. Then only missing evidence prevents a remedy, and another look may find it. */
+/**
+ * `mayChange` is true if no cause was excluded. Then only missing evidence prevents a remedy, and the checks may find it when they run
+ * again.
+ */
 export type Choice = { chosen: EvaluatedCause } | { escalate: string; mayChange: boolean } | { otherwise: true }
 
 /**

@@ -9,15 +9,15 @@ import type { ProposedTarget } from '../core/proposal.ts'
 
 /**
  * Everything that the interpreter needs from outside. One host is the Temporal workflow, whose methods are activities and timers; another
- * is the simulator with a fake clock. Every answer is the value that was stored first at its place, so each call may be repeated.
+ * is the simulator with a fake clock. Every call returns the value that was stored first at its place, so each call may be repeated.
  */
 export interface Host {
   /**
    * Runs checks in parallel and stores each result at its place. Returns the evidence in the same order; a failed check is evidence too.
-   * Waits for connections that are down; throws `IncidentCancelled` if the incident is cancelled meanwhile.
+   * Waits for connections that are down; throws `IncidentCancelled` if the incident is cancelled during the wait.
    */
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
-  /** Previews, digests and stores the proposal, and opens its gate. */
+  /** Previews, digests and stores the proposal, and opens the gate of the proposal. */
   propose(draft: ProposalDraft): Promise<Proposed>
   /** The gate's current state, from its row. */
   resolveGate(gate: string): Promise<GateResolution>
@@ -27,9 +27,9 @@ export interface Host {
   apply(request: ApplyRequest): Promise<ApplyAnswer>
   /** Samples checks until the condition has held for `holdsMs`, or `withinMs` is over. */
   poll(request: PollRequest): Promise<PollAnswer>
-  /** Appends an event to the history. `at`: when it was recorded (ISO 8601, the engine's database clock). */
+  /** Appends an event to the history. Returns when it was recorded (ISO 8601, by the clock of the engine's database). */
   record(event: InterpreterEvent): Promise<{ at: string }>
-  /** Notifies groups and channels, at least once each. A channel that cannot be reached is recorded; it is no error. */
+  /** Notifies groups and channels, each at least once. A channel that cannot be reached is recorded; this is not an error. */
   escalate(escalation: Escalation): Promise<void>
   /** Opens or joins a linked incident of another type. */
   handOff(type: string, inputs: JsonObject): Promise<{ incident: string }>
@@ -37,20 +37,23 @@ export interface Host {
   /** The time in milliseconds. A replayed workflow gets the same value at the same point. */
   clock(): number
   /**
-   * Whether an error means that the host itself ends, as when its workflow is terminated. Such an error is rethrown and
-   * does not become the outcome `failed`.
+   * Whether an error means that the host itself ends, for example because its workflow is terminated. Such an error is rethrown and does
+   * not become the outcome `failed`.
    */
   isFatal(error: unknown): boolean
   /**
-   * Whether the incident may take steps that versions before this change did not take. False while Temporal replays what an older
-   * version did: a replayed workflow must take the same steps again.
+   * Whether the incident may take steps that earlier versions did not take. It is false while Temporal replays the steps of an earlier
+   * version, because a replayed workflow must take the same steps again.
    */
   includes(change: InterpreterChange): boolean
   /** One line about the running workflow, shown in Temporal. */
   setStatus(status: string): void
 }
 
-/** `declined-steps`: what was reported as not done is not asked for again, and its target gets no further action. */
+/**
+ * The name of a change of the steps. `declined-steps`: an action that a person reported as not done is not asked for again, and its target
+ * gets no further action.
+ */
 export type InterpreterChange = 'declined-steps'
 
 export type InterpreterEvent = { place: string } & EventBody<
@@ -64,7 +67,7 @@ export interface CheckRequest {
   parameters: JsonObject
   timeoutMs: number
   retries: number
-  /** Why the check cannot run; it is then recorded as failed evidence. */
+  /** Why the check cannot run. It is then recorded as failed evidence. */
   unavailable?: string
 }
 
@@ -93,7 +96,7 @@ export interface DraftAction {
   with: JsonObject
 }
 
-/** `gateNow`: the state of the gate directly after it was opened. Absent: it has to be read with `resolveGate`. */
+/** The answer to a proposal. `gateNow`: the state of the gate directly after it was opened; if absent, `resolveGate` must read it. */
 export type Proposed =
   | { opened: true; gate: string; proposalDigest: string; gateNow?: GateResolution }
   | { opened: false; cancelledBy: string }
@@ -109,10 +112,9 @@ export interface ApplyRequest {
 }
 
 /**
- * The answer to an apply request. `stale` means that the re-check is too old, so the interpreter re-checks and applies
- * again. `stopped` means that the incident was cancelled before this target. `over` means that the approval is no
- * longer valid and nothing was applied under it. `waiting` means that a person has to do the action and report it as
- * done.
+ * The answer to an apply request. `stale` means that the re-check is too old, so the interpreter re-checks and applies again. `stopped`
+ * means that the incident was cancelled before this target. `over` means that the approval is no longer valid and nothing was applied
+ * because of it. `waiting` means that a person has to do the action and report it as done.
  */
 export type ApplyAnswer =
   { effect: Effect } | { stale: string } | { stopped: string } | { over: string } | { waiting: string }

@@ -2,9 +2,8 @@ import { beginActivation, endActivation } from '../language/expressions/runtime-
 import type { Host } from './host.ts'
 
 /**
- * Wraps a host so that all expressions between two calls to it share one budget. Without it, a remedy with many targets
- * could block the workflow for longer than Temporal lets an activation take, and the activation would be tried again
- * without end.
+ * Wraps a host so that all expressions between two calls to it share one budget. Without the budget, a remedy with many targets could block
+ * the workflow for longer than Temporal allows for an activation, and Temporal would repeat the activation for ever.
  */
 export function meteredHost(host: Host): Host {
   const metered =

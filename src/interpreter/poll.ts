@@ -5,7 +5,7 @@ import { diagnose } from './diagnose.ts'
 import { evaluateCondition } from './find.ts'
 import type { CheckRequest, PollAnswer, PollRequest } from './host.ts'
 
-/** What polling needs. In production an activity provides it, in tests the simulator with its fake clock. */
+/** The functions that polling needs. In production an activity provides them, in tests the simulator with its fake clock. */
 export interface PollPort {
   /** Runs the checks of one sample; stores nothing. */
   runChecks(requests: CheckRequest[]): Promise<Evidence[]>
@@ -22,15 +22,15 @@ export interface PollPort {
 }
 
 export interface Polled extends PollAnswer {
-  /** The last sample's evidence, for the history. */
+  /** The evidence of the last sample, for the history. */
   last: Evidence[]
   /** The parameters of the last sample's checks, by place. */
   parameters: Record<string, JsonObject>
 }
 
 /**
- * Samples the checks until the condition has held in every sample for `holdsMs`, or until `withinMs` is over. In a sample in which the
- * condition is undetermined it counts as not holding.
+ * Samples the checks until the condition has held in every sample for `holdsMs`, or until `withinMs` is over. If the condition is
+ * undetermined in a sample, it counts as not holding.
  */
 export async function poll(port: PollPort, request: PollRequest): Promise<Polled> {
   const start = { values: request.scope, types: request.types, states: {} }
@@ -64,7 +64,7 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
     }
     if (await port.cancelled()) return answer(false, true, `cancelled after ${count(samples)}`)
     const left = request.withinMs - now
-    // If the condition holds when the time is up, polling goes on until it has held long enough.
+    // If the condition holds when the time is over, polling continues until the condition has held long enough.
     if (left <= 0 && heldSince === undefined) {
       const why = 'undetermined' in until ? `: undetermined, ${until.undetermined}` : ''
       return answer(false, false, `not true within ${humanDuration(request.withinMs)} (${count(samples)})${why}`)
@@ -74,8 +74,8 @@ export async function poll(port: PollPort, request: PollRequest): Promise<Polled
 }
 
 /**
- * The longest time that a poll takes, without the time in which a connection is down: the sample that begins last, and the one before it.
- * An attempt that was ended earlier, during a sample, would begin the same sample again, without end.
+ * The maximum time of a poll, without the time in which a connection is down: it includes the sample that begins last and the sample before
+ * it. If an attempt were ended earlier, during a sample, the next attempt would begin the same sample again, for ever.
  */
 export function longestPollMs({ withinMs, holdsMs, everyMs, checks }: PollRequest): number {
   const sampleMs = checks.reduce((sum, check) => sum + check.timeoutMs, 0)

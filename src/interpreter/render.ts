@@ -26,8 +26,8 @@ export interface Rendered {
 }
 
 /**
- * Renders the remedy for every target that the cause affects. An item that cannot be a target is dropped: it must not keep the others
- * from their remedy. Throws EvaluationError if a value that concerns all targets cannot be computed.
+ * Renders the remedy for every target that the cause affects. An item that cannot be a target is dropped, so that the other items still get
+ * their remedy. Throws EvaluationError if a value that concerns all targets cannot be computed.
  */
 export function renderRemedy(remedy: PlanRemedy, evaluated: EvaluatedCause, scope: Scope): Rendered {
   const base = causeScope(evaluated.cause, evaluated.affects, scope)
@@ -106,7 +106,7 @@ export function whyBadKey(key: string): string | undefined {
 /** The maximum number of reasons in one sentence. */
 const MAX_REASONS = 3
 
-/** A sentence about the affected items that are no targets; undefined when there are none. */
+/** A sentence about the affected items that cannot be targets; undefined if there are none. */
 export function droppedText({ dropped }: Rendered): string | undefined {
   if (dropped.length === 0) return undefined
   const reasons = [...new Set(dropped)]
@@ -145,7 +145,7 @@ export function draftProposal(
   }
 }
 
-/** Whether a person may approve a subset of the targets. This is false if a write is done once for all targets. */
+/** Whether a person may approve a subset of the targets. A subset is not possible if a write is done once for all targets. */
 export function allowsPartialApproval(actions: DraftAction[]): boolean {
   return actions.every(({ access, target }) => target !== ALL_TARGETS || access !== 'write')
 }

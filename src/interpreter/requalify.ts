@@ -11,7 +11,7 @@ export interface Requalified {
   again: EvaluatedCause
   /** The targets that still qualify, with exactly the actions that were approved. */
   kept: RenderedTarget[]
-  /** The reason why nothing is done to each of the other targets, by the target's key. */
+  /** For each of the other targets, by its key, the reason why nothing is done to it. */
   skipped: Record<string, string>
 }
 
@@ -71,5 +71,5 @@ function whyDisqualified(one: RenderedTarget, again: EvaluatedCause, now: Render
   if (again.finding.holds === false) return `the cause no longer holds: ${again.finding.because}`
   const same = now?.targets.find((other) => other.target.key === one.target.key)
   if (!same) return 'no longer affected'
-  return isUnchanged(one, same) ? undefined : 'its actions have changed since the approval'
+  return isUnchanged(one, same) ? undefined : 'the actions of the target have changed since the approval'
 }

@@ -114,7 +114,8 @@ class IncidentRun {
 
   /**
    * Before an escalation because no known cause holds or one could not be ruled out: waits, so that the checks run again. Evidence of a
-   * fault often appears later than the fault. A signal ends the pause; a cancelled incident ends when its checks would run.
+   * fault often appears later than the fault. A signal ends the pause. If the incident is cancelled, it ends at the time at which its
+   * checks would run.
    */
   async #looksAgain(round: number, look: number, choice: Choice): Promise<boolean> {
     const { again } = this.#plan.rounds
@@ -131,7 +132,7 @@ class IncidentRun {
     return true
   }
 
-  /** Why the incident would be escalated, if other evidence could change that. */
+  /** Why the incident would be escalated, if different evidence could change that; otherwise undefined. */
   #whyUnclear(choice: Choice): string | undefined {
     if ('escalate' in choice) return choice.mayChange ? choice.escalate : undefined
     return 'otherwise' in choice && this.#plan.otherwise.end === 'escalate' ? NO_CAUSE : undefined
@@ -247,13 +248,13 @@ class IncidentRun {
     // An action that is done once concerns every approved target.
     const touched = applied.length === 0 && result.appliedOnce.length > 0 ? [...result.results.keys()] : applied
     if (unknown.length > 0) {
-      const reason = `remedy outcome unknown for ${unknown.join(', ')}: check, then run "runbook settle ${this.#incident}"`
-      // People are notified before the verification, because that may take long.
+      const reason = `remedy outcome unknown for ${unknown.join(', ')}: check what was done, then run "runbook settle ${this.#incident}"`
+      // People are notified before the verification, because the verification may take long.
       const closing = await this.#escalate(round, reason)
       if (touched.length > 0) await this.#verify(round, remedy, rendered, touched)
       return closing
     }
-    // When the incident closes, what was applied before is added to this reason.
+    // When the incident closes, a list of the applied effects is added to this reason.
     const cancelled: ClosingRequest = { outcome: 'cancelled', reason: 'the incident was cancelled' }
     if (applied.length === 0 && result.cancelled) return cancelled
     if (touched.length === 0) {
@@ -270,7 +271,7 @@ class IncidentRun {
     }
     this.#hasVerifiedRemedy = true
     const refused = keysOf('refused')
-    // No symptom shows whether what was refused still has to be done.
+    // The symptom does not show whether the refused action is still necessary.
     if (chosen.cause.items && refused.length > 0)
       return this.#escalate(round, `${remedy.name} was refused for ${refused.join(', ')}`)
     return this.#checkSymptom(round)

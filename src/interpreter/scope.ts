@@ -15,8 +15,8 @@ const plans = new Map<string, Plan>()
 const MAX_PLANS = 100
 
 /**
- * One object for all plans of the same content. Every incident's input holds its own copy of the plan, and compiled expressions are
- * cached by the plan's type objects: with one shared object they are compiled once, not once for each incident.
+ * One object for all plans with the same content. The input of every incident holds a separate copy of the plan, and compiled expressions
+ * are cached by the plan's type objects. With one shared object they are compiled once, and not once for each incident.
  */
 export function samePlan(plan: Plan): Plan {
   const text = JSON.stringify(plan)
@@ -93,7 +93,7 @@ export function withEvidence(scope: Scope, checks: PlanCheck[], found: Evidence[
   return next
 }
 
-/** The checks of an expression whose result is missing or truncated, so that its value may be undetermined. */
+/** The checks that an expression reads and whose result is missing or truncated, so that its value may be undetermined. */
 export function incompleteChecks(expression: Expression | undefined, scope: Scope): string[] {
   return (expression?.checks ?? []).filter((name) => (scope.states[name] ?? 'failed') !== 'ok')
 }

@@ -4,7 +4,7 @@ import type { ProposalDraft } from './host.ts'
 
 /** The simulated surroundings of an incident. All times are milliseconds since it was opened. */
 export interface World {
-  /** A check's result, or why it failed. */
+  /** The result of a check, or why the check failed. */
   check(name: string, sample: Sample): JsonObject | { failed: string }
   /**
    * The time of the next change that happens by itself; Infinity if there is none. Polling skips samples that cannot
@@ -28,14 +28,14 @@ export interface SimulatedEffect {
   observed?: JsonObject
 }
 
-/** The state of the incident when the simulated world is asked for something. */
+/** The state of the incident at the moment at which the simulated world is asked. */
 export interface Situation {
   now: number
   round: number
   /** `remedy/target` of each effect that was applied. */
   applied: readonly string[]
   proposals: readonly ProposalTimes[]
-  /** When the diagnosis of each round began; 0 for the first round. */
+  /** The times at which the diagnosis of each round began; 0 for the first round. */
   roundStarts: readonly number[]
 }
 
@@ -63,8 +63,8 @@ export interface ProposalTimes {
 export type Decision =
   | { approve: 'all' | string[]; afterMs?: number }
   | { reject: true; nextCause?: boolean; afterMs?: number }
-  /** Nobody decides. */
+  /** The decision of a gate on which nobody decides. */
   | { silent: true }
-  /** The proposal is approved, and the approval ends before anything is applied. */
+  /** The decision of a gate whose proposal is approved, and whose approval ends before anything is applied. */
   | { over: 'withdrawn' | 'lapsed'; afterMs?: number }
   | { cancel: true; afterMs?: number }

@@ -55,7 +55,7 @@ export async function simulate(
   return { closing, drafts, effects, escalations, handoffs, events, sampledPlaces, findings, tookMs: now }
 }
 
-/** All checks have the same start time in the simulator, because no expression can read it. */
+/** All checks have the same start time in the simulator. No expression can read it. */
 const STARTED_AT = new Date(0).toISOString()
 
 const refs = new WeakMap<object, string>()
@@ -243,7 +243,7 @@ class SimulatedHost implements Host {
     return answer
   }
 
-  /** Notes when the stage of a poll began, because results of scenarios may begin with it. */
+  /** Remembers when the stage of a poll began, because results of scenarios may begin at that time. */
   #noteStage(place: string): void {
     const stage = parseCheckPlace(checkPlace(place, '-'))?.stage
     const proposal = this.#proposals.at(-1)!

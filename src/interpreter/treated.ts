@@ -3,7 +3,7 @@ import type { EvaluatedCause } from './find.ts'
 import { remedyOf, renderRemedy } from './render.ts'
 import type { Scope } from './scope.ts'
 
-/** What earlier rounds of an incident tried without success, so that later rounds do not propose it again. */
+/** The remedies that earlier rounds of an incident tried without success. Later rounds do not propose them again. */
 export class Treated {
   readonly #plan: Plan
   /** `remedy/target` for each target to which a remedy was applied without success: it is not applied to that target again. */
@@ -17,17 +17,17 @@ export class Treated {
     this.#plan = plan
   }
 
-  /** A person rejected the remedy of this cause with "next cause". */
+  /** Records that a person rejected the remedy of this cause with "next cause". */
   rejectCause(cause: string): void {
     this.#rejectedCauses.add(cause)
   }
 
-  /** A person reported a manual step of the remedy as not done for these targets. */
+  /** Records that a person reported a manual step of the remedy as not done for these targets. */
   decline(remedy: string, targets: Iterable<string>): void {
     for (const key of targets) this.#declined.add(`${remedy}/${key}`)
   }
 
-  /** The remedy was applied to these targets and did not help. */
+  /** Records that the remedy was applied to these targets and did not help. */
   addIneffective(remedy: string, targets: string[]): void {
     for (const key of targets) this.#ineffective.add(`${remedy}/${key}`)
   }

@@ -9,15 +9,15 @@ interface AppliedRemedy {
   round: number
   remedy: PlanRemedy
   rendered: Rendered
-  /** The keys of the targets that it was applied to. */
+  /** The keys of the targets to which the remedy was applied. */
   keys: string[]
   /** The scope before any check. */
   inputs: Scope
 }
 
 /**
- * Polls until the remedy has helped the targets that it was applied to, and records the verdict. If the incident is
- * cancelled first, there is no verdict.
+ * Polls until the remedy has helped the targets to which it was applied, and records the verdict. If the incident is cancelled first, there
+ * is no verdict.
  */
 export async function verifyRemedy(
   host: Host,

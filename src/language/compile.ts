@@ -29,7 +29,7 @@ export interface Compilation {
   plan?: Plan
   /** The SHA-256 of the plan's canonical JSON. */
   planDigest?: string
-  /** The names of `let`, for people. The plan holds their expressions where they are used. Absent if a problem is an error. */
+  /** The names of `let`, for people. In the plan, each use is replaced by the expression. Absent if a problem is an error. */
   names?: NamedValue[]
   /** The problems, in the order of the file. */
   problems: Problem[]
@@ -38,7 +38,7 @@ export interface Compilation {
 const MAX_PLAN_BYTES = 128 * 1024
 const HOUR_MS = 3_600_000
 
-/** Parses, checks and compiles a runbook. Never throws because of the text: all its problems are returned. */
+/** Parses, checks and compiles a runbook. No text makes it throw: all problems of the text are returned. */
 export function compileRunbook(text: string, options: CompileOptions): Compilation {
   const { tree, reporter } = parseYaml(text, options.file)
   const runbook = tree && readSection('runbook', tree, reporter)

@@ -16,7 +16,7 @@ export interface LoadedRunbook {
   text: string
   plan: Plan
   planDigest: string
-  /** The names of `let`. The plan holds their expressions where they are used. */
+  /** The names of `let`. In the plan, each use is replaced by the expression. */
   names: NamedValue[]
 }
 
@@ -24,7 +24,7 @@ export interface LoadedRunbook {
 export interface Catalogue {
   runbooks: LoadedRunbook[]
   problems: Problem[]
-  /** How many files were read. */
+  /** The number of files that were read. */
   files: number
   byName: ReadonlyMap<string, LoadedRunbook>
   byIncident: ReadonlyMap<string, LoadedRunbook>
@@ -33,8 +33,8 @@ export interface Catalogue {
 export type LoadOptions = Omit<CompileOptions, 'file'>
 
 /**
- * Reads and compiles runbooks. A path is a file, or a folder: then all YAML files in it, except scenario files (`*.test.yaml`) and the
- * configuration. Throws the error of the file system if a path does not exist.
+ * Reads and compiles runbooks. A path is a file or a folder. Of a folder, all YAML files are read, except scenario files (`*.test.yaml`)
+ * and the configuration. Throws the error of the file system if a path does not exist.
  */
 export function loadRunbooks(paths: readonly string[], options: LoadOptions = {}): Catalogue {
   const files = runbookFiles(paths)
@@ -74,7 +74,7 @@ export function scenarioPathOf(runbook: string): string {
   return runbook.replace(/\.(ya?ml)$/, '.test.$1')
 }
 
-/** The path of the runbook: a scenario file belongs to the runbook next to it. */
+/** The path of the runbook to which a scenario file belongs: the runbook next to it. */
 export function runbookOf(path: string): string {
   return path.replace(/\.test\.(ya?ml)$/, '.$1')
 }
@@ -89,7 +89,7 @@ function filesIn(path: string): string[] {
     .toSorted()
 }
 
-/** Relative to the working directory if the file is inside it. */
+/** The path, relative to the working directory if the file is inside it. */
 function displayPath(file: string): string {
   const path = relative(process.cwd(), resolve(file))
   return path.startsWith('..') ? file : path

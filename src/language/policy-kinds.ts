@@ -1,7 +1,7 @@
 import { matchesKind, type Policy } from '../core/policy.ts'
 import { ACTIONS } from './kinds/table.ts'
 
-/** Problems of rules that name an action kind which does not exist: such a rule would match nothing, and protect nothing. */
+/** Finds rules that name an action kind which does not exist. Such a rule would match nothing, and so protect nothing. */
 export function unknownPolicyKinds({ rules }: Policy): string[] {
   return rules.flatMap(({ name, match: { kind = [] } }) =>
     kind

@@ -73,7 +73,7 @@ export function fieldText({ doc, default: value }: Field): string {
   return value === undefined ? doc : `${doc} Default: ${value}.`
 }
 
-/** What a field holds, in a few words. */
+/** The content of a field, in a few words. */
 export function formText(form: Form): string {
   if (typeof form === 'string') return WORDS[form]
   if ('int' in form) return 'a whole number'

@@ -1,6 +1,6 @@
 /**
- * Every rule of the compiler and the linter: its meaning, and what to do. For `runbook explain <rule>` and the reference. The names are
- * stable.
+ * Every rule of the compiler and the linter: what it means, and what to do. The texts are shown by `runbook explain <rule>` and in the
+ * reference. The names of the rules are stable.
  */
 export const RULES = {
   // The file

@@ -45,7 +45,7 @@ const DURATION: JsonObject = {
 const NAME: JsonObject = { type: 'string', pattern: '^[a-z][a-z0-9-]{0,59}$' }
 const IDENTIFIER: JsonObject = { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]{0,59}$' }
 const STRING: JsonObject = { type: 'string', pattern: '\\S' }
-/** Without `${{ }}`. */
+/** An expression without `${{ }}`. */
 const LITERAL_STRING: JsonObject = { ...STRING, not: { pattern: '\\$\\{\\{' } }
 const COLUMN_TYPE: JsonObject = {
   type: 'string',
@@ -64,7 +64,7 @@ function sectionSchema(name: SectionName): JsonObject {
   const conditional = Object.entries(fields).filter(([, { requiredUnless }]) => requiredUnless !== undefined)
   if (conditional.length === 0) return schema
   const instead = conditional[0]![1].requiredUnless!
-  // Draft 7 in strict mode wants each required property named in the same subschema.
+  // Draft 7 in strict mode requires that each required property is named in the same subschema.
   const all = (names: string[]): JsonObject => ({
     properties: Object.fromEntries(names.map((field) => [field, {}])),
     required: names,
@@ -72,7 +72,7 @@ function sectionSchema(name: SectionName): JsonObject {
   return { ...schema, anyOf: [all(conditional.map(([field]) => field)), all([instead])] }
 }
 
-/** Draft 7 ignores the siblings of a `$ref`, so the `$ref` goes into `allOf`, with the description next to that. */
+/** Draft 7 ignores the siblings of a `$ref`. So the `$ref` goes into `allOf`, and the description is written next to `allOf`. */
 function described(field: Field): JsonObject {
   const schema = formSchema(field.form)
   const description = fieldText(field)

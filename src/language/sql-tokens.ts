@@ -1,7 +1,7 @@
 /** A token of a SQL statement. Between two tokens there are only spaces and operators. */
 export interface SqlToken {
   kind: 'word' | 'quoted' | 'comment'
-  /** The token as it is written. */
+  /** The text of the token in the statement. */
   text: string
   start: number
   end: number
@@ -11,8 +11,8 @@ const TOKEN =
   /--[^\n]*|\/\*|\$([A-Za-z_][A-Za-z0-9_]*)?\$|[eE]'|'|"|\$[0-9]+|[A-Za-z_][A-Za-z0-9_$]*|[0-9]+(?:\.[0-9]+)?|[();.,]/g
 
 /**
- * The words, numbers, parameters (`$1`), punctuation, quoted strings and names, and comments of a statement, in order. Follows
- * PostgreSQL's rules of quoting; knows no grammar. An unclosed quote or comment extends to the end.
+ * The words, numbers, parameters (`$1`), punctuation, quoted strings and names, and comments of a statement, in order. It follows
+ * PostgreSQL's rules of quoting but does not know the grammar. An unclosed quote or comment extends to the end.
  */
 export function sqlTokens(sql: string): SqlToken[] {
   const tokens: SqlToken[] = []
@@ -62,7 +62,7 @@ function endOfComment(sql: string, from: number): number {
   return sql.length
 }
 
-/** The number of a parameter: 2 for `$2`. */
+/** The number of a parameter, such as 2 for `$2`. */
 export function parameterNumber({ kind, text }: SqlToken): number | undefined {
   return kind === 'word' && text.startsWith('$') ? Number(text.slice(1)) : undefined
 }

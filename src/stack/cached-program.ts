@@ -8,7 +8,7 @@ import { removeWorkDirs } from './work-dir.ts'
 
 type Log = (line: string) => void
 
-/** A server program that is used from PATH or from our cache, and downloaded or built into the cache when it is in neither. */
+/** A server program. It is used from PATH or from the cache, and downloaded or built into the cache if it is in neither. */
 export interface Program {
   /** The program's name in log lines, such as `Temporal`. */
   title: string
@@ -16,7 +16,7 @@ export interface Program {
   name: string
   /** The names to look for on PATH, the preferred one first. */
   onPath: readonly string[]
-  /** The version that is downloaded, and that wins over other versions in the cache. */
+  /** The version that is downloaded. It has precedence over other versions in the cache. */
   pinned: string
   /** Finds the version in the output of `--version`. */
   versionPattern: RegExp
@@ -24,7 +24,7 @@ export interface Program {
 
 export interface FoundProgram {
   path: string
-  /** `PATH`, `cache`, or how it was obtained. */
+  /** Where the program came from: `PATH`, `cache`, or the way by which it was obtained. */
   from: string
   version: string
 }
@@ -37,7 +37,7 @@ export interface Way {
   obtain(): Promise<{ path: string } | { failed: string }>
 }
 
-/** A way that puts the program at `path`; `obtain` returns the reason why it could not, or null. */
+/** A way that puts the program at `path`. `obtain` returns null, or the reason why it failed. */
 export function wayTo(path: string, name: string, obtain: () => Promise<string | null>): Way {
   return {
     name,
@@ -57,10 +57,7 @@ export interface Ways {
   other: readonly Way[]
 }
 
-/**
- * If the pinned version could not be obtained, another version in the cache is used for this long before the next
- * attempt.
- */
+/** How long another version in the cache is used after an attempt to obtain the pinned version failed. */
 const TRY_AGAIN_MS = 24 * 3_600_000
 
 export function pinnedPath(program: Program): string {
@@ -71,7 +68,10 @@ export function cachedPath(name: string, version: string): string {
   return join(cacheDir(), `${name}-v${version}`)
 }
 
-/** The program that would be used without obtaining one: on PATH, else the pinned version in the cache, else the newest there. */
+/**
+ * The program that would be used without obtaining a new one: the one on PATH, else the pinned version in the cache, else the newest
+ * version there.
+ */
 export async function findPresent(program: Program): Promise<FoundProgram | null> {
   return (await findPreferred(program)) ?? (await findOtherVersion(program))
 }
@@ -92,7 +92,7 @@ export async function findOrObtain(
   return found
 }
 
-/** One process at a time: a second one waits and then finds what the first one obtained. */
+/** Only one process obtains a program at a time. A second process waits and then finds what the first one obtained. */
 async function obtainUnderLock(program: Program, ways: Ways, say: Log): Promise<FoundProgram | { failures: string[] }> {
   await mkdir(cacheDir(), { recursive: true })
   const prefix = join(cacheDir(), program.name)

@@ -17,9 +17,9 @@ import { USUAL_PORTS } from './usual-ports.ts'
 const ANSWER_WITHIN_MS = 3_000
 
 export interface DoctorStackOptions {
-  /** Whether something is missing that a start in this folder would create. */
+  /** Whether something is missing that starting the stack in this folder would create. */
   needed: boolean
-  /** The command that starts it. */
+  /** The command that starts the stack. */
   start: string
 }
 
@@ -110,7 +110,7 @@ async function servers(dir: string, stack: RunningStack, { start }: DoctorStackO
   ]
 }
 
-/** Reports usual ports that are in use. This is no error, because other ports are chosen. */
+/** Reports usual ports that are in use. This is not an error, because other ports are chosen. */
 async function ports(): Promise<DoctorFinding[]> {
   const taken: string[] = []
   for (const [name, [usual]] of Object.entries(USUAL_PORTS)) {

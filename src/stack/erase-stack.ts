@@ -4,7 +4,7 @@ import { sharedDirFor } from './postgres-user.ts'
 import { readRunningStack } from './stack-file.ts'
 import { endOrphans } from './stack-run.ts'
 
-/** Removes all data of a stopped stack, and ends the servers that a killed stack left running. For demos and tests. */
+/** Removes all data of a stopped stack, and ends servers that are still running because their stack was killed. For demos and tests. */
 export async function eraseStack(dir: string): Promise<void> {
   const running = await readRunningStack(dir)
   if (running !== null)

@@ -10,8 +10,7 @@ export interface LockFile {
 }
 
 /**
- * Takes the lock at `path`, or returns the process that holds it. A process that has died does not hold it any more, even if its pid
- * belongs to another process now.
+ * Takes the lock at `path`, or returns the process that holds it. A process that has died no longer holds the lock, even if its pid belongs to another process now.
  *
  * Each holder creates the next numbered file, `path.1`, `path.2`, …, with its identity in it. The lock is free when the process named
  * in the last file has died or released it. The last file is never removed, so the numbers only grow, and no process has to remove a
@@ -82,7 +81,7 @@ async function linkNew(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Replaces the holder's identity by null. The folder may have been removed, and the lock with it. */
+/** Replaces the identity of the holder by null. The folder may have been removed together with the lock. */
 async function release(file: string): Promise<void> {
   const released = `${file}.released`
   await writeFile(released, 'null', { mode: 0o600 })

@@ -19,7 +19,7 @@ export function requireLoopback(variable: string, value: string): URL {
   } catch {
     throw new RunbookError('RUNBOOK_CONFIG', `${variable} is not an address: expected host:port or a URL`)
   }
-  // PostgreSQL and Redis clients prefer a host in the query string over the host in the URL.
+  // PostgreSQL and Redis clients use a host in the query string instead of the host in the URL.
   const overriding = url.searchParams.getAll('host').concat(url.searchParams.getAll('hostaddr'))
   const foreign = [url.hostname, ...overriding].find((host) => !isLoopback(host))
   if (foreign === undefined) return url

@@ -68,7 +68,7 @@ async function pipDownload(
   const only = ['--no-deps', '--only-binary=:all:', '--platform', build.platform, ...forPython]
   const args = ['-m', 'pip', 'download', '--quiet', '--no-cache-dir', ...only, '--dest', dir, requirement]
   const result = await runCommand(python, args, {
-    cwd: work, // python -m also looks for modules in the current folder: this one has none
+    cwd: work, // `python -m` also searches for modules in the current folder, so it runs in a folder without modules.
     env: pipEnvironment(),
     timeoutMs: 300_000,
     stillRunning: (seconds) => log(`downloading with pip … ${seconds} s`),

@@ -11,7 +11,7 @@ export interface PostgresBinaries {
   /** The folder with `initdb` and `postgres`. */
   bin: string
   version: string
-  /** Where they come from, for log lines. */
+  /** Where the programs come from, for log lines. */
   from: string
 }
 
@@ -58,7 +58,7 @@ async function runnableEmbedded(
   const here = join(native, 'bin')
   let result = await postgresVersion(here, user)
   if ('failed' in result) {
-    // Perhaps npm ran without install scripts: the package's postinstall creates the links between its libraries.
+    // npm may have run without install scripts, in which case the package's postinstall did not create the links between its libraries.
     await hydrateSymlinks(native).catch(() => undefined)
     result = await postgresVersion(here, user)
   }

@@ -10,7 +10,10 @@ export interface SystemUser {
   gid: number
 }
 
-/** The account for PostgreSQL, which refuses to run as root: `postgres`, created if missing. Null when we are not root. */
+/**
+ * The account for PostgreSQL, which refuses to run as root: `postgres`, which is created if it is missing. Null if this process is not
+ * root.
+ */
 export async function postgresUser(log: (line: string) => void): Promise<SystemUser | null> {
   if (process.getuid?.() !== 0) return null
   const existing = await lookUp()
@@ -41,12 +44,12 @@ async function lookUp(): Promise<SystemUser | null> {
 /** Where PostgreSQL's account has its data when it cannot reach the stack's folder, for example in a private home folder. */
 export const SHARED_DIR = '/var/lib/maestro-runbooks'
 
-/** The stack's own folder in SHARED_DIR. */
+/** The folder of this stack below SHARED_DIR. */
 export function sharedDirFor(dir: string): string {
   return join(SHARED_DIR, createHash('sha256').update(resolve(dir)).digest('hex').slice(0, 12))
 }
 
-/** A folder that belongs to `user` and that it can reach: `<dir>/postgres`, else a folder below SHARED_DIR. */
+/** Returns a folder that belongs to `user` and that `user` can reach: `<dir>/postgres`, else a folder below SHARED_DIR. */
 export async function postgresDir(dir: string, user: SystemUser | null, log: (line: string) => void): Promise<string> {
   const own = join(dir, 'postgres')
   await mkdir(own, { recursive: true, mode: 0o700 })

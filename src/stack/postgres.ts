@@ -45,7 +45,7 @@ export async function preparePostgres(
 export async function probePostgres(url: string): Promise<void> {
   const { Client } = (await import('pg')).default
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
-  // Without a listener, our process would end when the server goes down at this moment.
+  // Without a listener, this process would end if the server stops at this moment.
   client.on('error', () => undefined)
   try {
     await client.connect()
@@ -78,7 +78,7 @@ export function postgresSpec(
   return {
     command: join(plan.binaries.bin, 'postgres'),
     args: ['-D', plan.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
-    // Without the caller's PG* variables (PGDATA, PGOPTIONS).
+    // The PG* variables of the caller (PGDATA, PGOPTIONS) are left out.
     env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
     user: plan.user ?? undefined,
     stopSignal: 'SIGINT', // "fast shutdown": sessions are ended, nothing is lost
@@ -118,7 +118,7 @@ export async function useGivenPostgres(value: string): Promise<{ url: string; ho
   return { url: value, host: url.hostname, port: Number(url.port || 5432) }
 }
 
-/** Identifies the secrets.json that the data was created with, without revealing the password. */
+/** A value that identifies the secrets.json with which the data was created, without revealing the password. */
 function markOf(password: string): string {
   return createHash('sha256').update(`maestro-runbooks ${password}`).digest('hex')
 }
@@ -161,7 +161,7 @@ async function initialise(
   user: SystemUser | null,
   password: string,
 ): Promise<void> {
-  // It gets another name until it is complete, so that a killed initdb does not look like a database.
+  // The folder has another name until it is complete, so that the rest of a killed initdb is not mistaken for a database.
   const unfinished = `${data}.new`
   const passwordFile = join(base, 'password.new')
   await rm(unfinished, { recursive: true, force: true })

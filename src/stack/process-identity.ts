@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** Identifies a process even when a later process gets the same pid. */
+/** Identifies a process even if a later process gets the same pid. */
 export interface ProcessIdentity {
   pid: number
   /** A value that differs between all processes with this pid, even across a reboot. */

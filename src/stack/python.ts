@@ -14,7 +14,7 @@ export interface PythonOptions {
   log: Log
 }
 
-/** A Python that has pip: the one on PATH, or a virtual environment made with it. */
+/** Returns a Python that has pip: the Python on PATH, or a virtual environment made with it. */
 export async function pythonWithPip(options: PythonOptions): Promise<{ path: string } | { failed: string }> {
   const python = await findPython(options)
   if (python === null) return { failed: 'no python3 on PATH' }
@@ -24,15 +24,15 @@ export async function pythonWithPip(options: PythonOptions): Promise<{ path: str
   return 'failed' in environment ? { failed: `${python} has no pip, and ${environment.failed}` } : environment
 }
 
-/** The Python of a new virtual environment in `options.work`. */
+/** Returns the Python of a new virtual environment in `options.work`. */
 export async function newVirtualEnvironment(options: PythonOptions): Promise<{ path: string } | { failed: string }> {
   const python = await findPython(options)
   return python === null ? { failed: 'no python3 on PATH' } : virtualEnvironment(python, options)
 }
 
 /**
- * The environment for pip: it asks nothing and gives up soon, since there are other ways to get a program. The user's own
- * settings win, for example a longer timeout for a slow mirror.
+ * The environment for pip. pip asks no questions and gives up soon, because there are other ways to get a program. Settings of the user
+ * have precedence, for example a longer timeout for a slow mirror.
  */
 export function pipEnvironment(): NodeJS.ProcessEnv {
   return {

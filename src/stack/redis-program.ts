@@ -17,7 +17,7 @@ import { VALKEY_WHEEL } from './wheels.ts'
 
 type Log = (line: string) => void
 
-/** Valkey is used like Redis; a Redis on PATH goes before it. */
+/** Valkey is used like Redis. If both are on PATH, Redis is used. */
 const REDIS: Program = {
   title: 'Redis',
   name: 'valkey',
@@ -26,7 +26,7 @@ const REDIS: Program = {
   versionPattern: /(?:Redis|Valkey) server v=(\S+)/,
 }
 
-/** A Redis to start: on PATH, in our cache, else downloaded, else from the system's packages, else Docker. */
+/** Finds a Redis server to start: on PATH, in the cache, else downloaded, else from the system's packages, else with Docker. */
 export async function findRedis(log: Log): Promise<RedisSource> {
   const say = (line: string) => log(`Redis: ${line}`)
   const found = await findOrObtain(REDIS, { pinned: [wheel(say)], other: [systemPackage(say)] }, log)
@@ -56,7 +56,10 @@ export function findPresentRedis(): Promise<FoundProgram | null> {
   return findPresent(REDIS)
 }
 
-/** Downloads a Python package that contains Valkey. Python itself is not installed for this: where it could be, so could Redis. */
+/**
+ * Downloads a Python package that contains Valkey. Python itself is not installed for this, because on a system where Python can be
+ * installed, Redis can be installed too.
+ */
 function wheel(say: Log): Way {
   const target = pinnedPath(REDIS)
   return wayTo(target, `the Python package ${VALKEY_WHEEL.package}`, () =>

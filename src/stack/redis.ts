@@ -16,8 +16,8 @@ export function redisUrl(port: number, password: string): string {
 }
 
 /**
- * Prepares Redis's folder. Users made by ACL SETUSER survive restarts once ACL SAVE has written them to users.acl. We write the
- * line of the default user each time, so that its password is always the one in secrets.json.
+ * Prepares the folder of Redis. Users that ACL SETUSER creates survive restarts after ACL SAVE has written them to users.acl. The line of
+ * the default user is written at each start, so that its password is always the one in secrets.json.
  */
 export async function prepareRedis(dir: string, password: string): Promise<string> {
   const home = join(dir, 'redis')
@@ -67,7 +67,7 @@ export function redisSpec(
     env: process.env,
     command: source.path,
     args: ['run', '--rm', ...flags(options), REDIS_IMAGE, 'redis-server', ...settings('/data', {})],
-    readyWithinMs: 180_000, // the image may have to be pulled
+    readyWithinMs: 180_000, // The image may have to be pulled first.
     clear: async () => {
       await runCommand(source.path, ['rm', '--force', container], { timeoutMs: 20_000 })
     },

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { messageOf } from '../core/errors.ts'
 
 export interface CommandResult {
-  /** null when the command could not be started, or was ended by a signal or by `timeoutMs`. */
+  /** The exit code; null if the command could not be started, or was ended by a signal or by `timeoutMs`. */
   code: number | null
   /** stdout and stderr in the order in which they arrived, at most the last 20,000 characters. */
   output: string
@@ -13,11 +13,11 @@ export interface CommandOptions {
   cwd?: string
   user?: { uid: number; gid: number } | undefined
   timeoutMs?: number
-  /** Called every 15 s while it runs, with the seconds so far. */
+  /** Called every 15 s while the command runs, with the seconds so far. */
   stillRunning?(seconds: number): void
 }
 
-/** The pids of running tools. They are ended when our process exits: a compiler would otherwise continue for minutes. */
+/** The pids of running tools. They are ended when this process exits, because otherwise a compiler would continue for minutes. */
 const running = new Set<number>()
 process.on('exit', () => {
   for (const pid of running) endGroup(pid)

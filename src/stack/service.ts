@@ -17,16 +17,16 @@ export interface ServiceSpec {
   command: string
   args: readonly string[]
   env: NodeJS.ProcessEnv
-  /** The account that it runs under, if it is not our own. */
+  /** The account under which the server runs, if it is not the account of this process. */
   user?: { uid: number; gid: number } | undefined
   logFile: string
   stopSignal: NodeJS.Signals
   /** Throws while the server does not answer yet. */
   probe(): Promise<void>
   readyWithinMs: number
-  /** Whether to try again after it ended during its start and wrote this to its log. */
+  /** Whether to try again after the server ended during its start and wrote this text to its log. */
   startAgainAfter?(log: string): boolean
-  /** Removes what a killed process leaves behind, for example a container. */
+  /** Removes the things that a killed process leaves behind, for example a container. */
   clear?(): Promise<void>
   /** Called with each new process, and with null when it has ended, so that it can be recorded. */
   onProcess(identity: ProcessIdentity | null): void
@@ -40,7 +40,7 @@ export interface ServiceControls {
   readonly pid: number | null
   /** Ends the server with SIGKILL, without warning. */
   kill(): Promise<void>
-  /** Starts it again after `kill` or `stop` and waits until it answers. */
+  /** Starts the server again after `kill` or `stop` and waits until it answers. */
   start(): Promise<void>
   /** Asks the server to end and waits. After ten seconds it sends SIGKILL. */
   stop(): Promise<void>
@@ -48,7 +48,7 @@ export interface ServiceControls {
 }
 
 const STOP_WITHIN_MS = 10_000
-/** After this many failed attempts in a row, a person must start it. */
+/** After this many failed attempts in a row, the server is not started again automatically. */
 const RESPAWN_ATTEMPTS = 5
 
 export class Service implements ServiceControls {
@@ -125,12 +125,13 @@ export class Service implements ServiceControls {
     const { name, command, args, env, user, logFile, onProcess, log } = this.#spec
     await this.#spec.clear?.()
     const output = openSync(logFile, 'a', 0o600)
-    // In its own process group, so that a terminal's Ctrl-C reaches only us, and we end the servers in the right order.
+    // The server gets its own process group, so that a terminal's Ctrl-C reaches only this process, which then ends the servers in the
+    // right order.
     const child = spawn(command, args, { env, detached: true, stdio: ['ignore', output, output], ...user })
     closeSync(output)
     await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))])
     this.#child = child
-    // This is true until the server answers. If it ends before that, `start` reports it.
+    // This is true until the server answers. If the server ends before that, `start` reports it.
     this.#expectedToEnd = true
     child.once('exit', (code, signal) => {
       this.#child = null
@@ -168,7 +169,7 @@ export class Service implements ServiceControls {
     log(`${name} could not be started again: stop everything with Ctrl-C, then start it again`)
   }
 
-  /** Ends the attempts to start the server again, because the caller is about to start or end it. */
+  /** Ends the attempts to start the server again, because the caller is about to start or end the server. */
   async #endRespawning(): Promise<void> {
     const respawning = this.#respawning
     if (respawning === null) return

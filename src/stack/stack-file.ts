@@ -6,7 +6,10 @@ import { isAlive } from './process-identity.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import type { ServiceName } from './service.ts'
 
-/** `stack.json` in the stack's folder: the process that runs the stack, and what it started. Mode 0600: the URLs contain passwords. */
+/**
+ * `stack.json` in the stack's folder: the process that runs the stack, and the servers that it started. The mode is 0600, because the URLs
+ * contain passwords.
+ */
 export interface StackFile {
   owner: ProcessIdentity
   addresses: StackAddresses
@@ -42,7 +45,7 @@ export function readStackFile(dir: string): StackFile | null {
   }
 }
 
-/** Synchronous, so that a new child process is recorded before our process can be killed. */
+/** The file is written synchronously, so that a new child process is recorded before this process can be killed. */
 export function writeStackFile(dir: string, file: StackFile): void {
   const path = join(dir, 'stack.json')
   writeFileSync(`${path}.new`, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })

@@ -117,11 +117,13 @@ async function startServers(run: StackRun, options: StackOptions) {
     wanted.includes('redis') ? readyRedis(run) : null,
     wanted.includes('temporal') ? readyTemporal(run, options) : null,
   ] as const
-  // Wait for all before one's error is thrown: a download that continued would write to a folder that the caller may delete.
+  // All downloads must have ended before an error is thrown, because a download that continued would write to a folder that the caller may
+  // delete.
   await Promise.allSettled(ready)
   const [postgres, redis, temporal] = await Promise.all(ready)
   const launched = [postgres?.(), redis?.(), temporal?.()] as const
-  // Wait for all before one's error is thrown: the caller then stops the stack, and every process must be recorded by then.
+  // All servers must have started or failed before an error is thrown, because the caller then stops the stack, and every process must be
+  // recorded by then.
   await Promise.allSettled(launched)
   return { postgres: await launched[0], redis: await launched[1], temporal: await launched[2] }
 }

@@ -12,7 +12,7 @@ export async function installDebianPackage(name: string, log: (line: string) => 
   const root = process.getuid?.() === 0
   if (!root && process.env['CI'] === undefined) return 'not tried, since this is neither root nor CI'
   if ((await findExecutable(['apt-get'])) === null) return 'no apt-get on PATH'
-  // apt-get fails while another one runs. Several servers of one stack may need a package, and so may two stacks.
+  // apt-get fails while another apt-get runs. Several servers of one stack may need a package, and so may two stacks.
   const lock = await waitForLock(join(cacheDir(), 'apt-get.lock'), (holder) =>
     log(`the package ${name}: waiting for process ${holder.pid}, which is installing another package`),
   )
@@ -24,7 +24,7 @@ export async function installDebianPackage(name: string, log: (line: string) => 
 }
 
 async function install(name: string, prefix: string[], log: (line: string) => void): Promise<string | null> {
-  // RUNLEVEL=1 keeps the package from starting a service. policy-rc.d would do that too, but it is one file for the whole machine.
+  // RUNLEVEL=1 prevents the package from starting a service. policy-rc.d would prevent it too, but that file affects the whole machine.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const apt = (...args: string[]) => {
     const [command = 'apt-get', ...rest] = [...prefix, 'apt-get', ...args]

@@ -7,8 +7,8 @@ import { lastLine, runCommand } from './run-command.ts'
 import { inWorkDir } from './work-dir.ts'
 
 /**
- * The newest Temporal CLI that `go install` accepts. Later ones replace a module by a folder (`replace` in go.mod), which
- * `go install` refuses, and the Go module proxy has neither that module nor the folder.
+ * The newest Temporal CLI that `go install` accepts. Later versions replace a module by a folder (`replace` in go.mod), which `go install`
+ * refuses, and the Go module proxy has neither that module nor the folder.
  */
 const BUILT_VERSION = '1.5.1'
 const MODULE = `github.com/temporalio/cli/cmd/temporal@v${BUILT_VERSION}`
@@ -72,7 +72,7 @@ async function goInstall(
 ): Promise<string | null> {
   const bin = join(work, 'bin')
   const result = await runCommand(go, ['install', MODULE], {
-    // Without cgo no C compiler is needed; GOOS and GOARCH of the caller would forbid GOBIN.
+    // Without cgo no C compiler is needed. GOOS and GOARCH of the caller are removed, because GOBIN cannot be used with them.
     env: {
       ...process.env,
       ...env,
@@ -82,7 +82,7 @@ async function goInstall(
       GOARCH: undefined,
       GO111MODULE: 'on',
     },
-    cwd: work, // outside of any module, so that no go.work or go.mod is read
+    cwd: work, // The build runs outside of any module, so that no go.work or go.mod is read.
     timeoutMs: 1_200_000,
     stillRunning: (seconds) => log(`building with go install … ${seconds} s`),
   })

@@ -21,8 +21,8 @@ export interface DownloadOptions {
 }
 
 /**
- * Downloads the `temporal` program from where Temporal's SDKs get it.
- * @returns null when the program is at `target`, else the reason why not
+ * Downloads the `temporal` program from the place from which Temporal's SDKs download it. @returns null when the program is at `target`,
+ * else the reason why it is not
  */
 export async function downloadTemporal(target: string, options: DownloadOptions): Promise<string | null> {
   const { service = SERVICE, answerWithinMs = 3_000, silenceMs = 10_000 } = options
@@ -57,7 +57,7 @@ async function findArchive(url: URL, answerWithinMs: number): Promise<{ archiveU
   const { archiveUrl, fileToExtract } = await askForArchive(url, limit.signal).finally(limit.end)
   if (typeof archiveUrl !== 'string' || typeof fileToExtract !== 'string')
     throw new Error(`${url.host} named no archive`)
-  // The name is passed to tar and joined to a path of ours.
+  // The name is passed to tar and joined to a local path, so it must not lead outside of the folder.
   if (basename(fileToExtract) !== fileToExtract)
     throw new Error(`${url.host} named a file outside of the archive's top folder: ${fileToExtract}`)
   return { archiveUrl, fileToExtract }
@@ -84,7 +84,7 @@ async function download(url: string, file: string, silenceMs: number, log: (line
   }
 }
 
-/** A signal that aborts with `message` when `ms` pass without `restart` or `end`. */
+/** A signal that aborts with `message` if `ms` pass without a call of `restart` or `end`. */
 function timeLimit(ms: number, message: string) {
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(new Error(message)), ms)
@@ -110,7 +110,7 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(0)} MB`
 }
 
-/** fetch's message is only "fetch failed"; its cause has the reason. */
+/** The message of fetch's error is only "fetch failed"; the cause of the error has the reason. */
 function reasonOf(error: unknown): string {
   return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error)
 }

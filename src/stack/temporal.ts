@@ -60,7 +60,7 @@ export function temporalSpec(
       '--disable-config-env',
       '--disable-config-file',
     ],
-    // Its own home folder: the user's Temporal profiles and environment files are not read.
+    // Temporal gets a separate home folder, so that the user's Temporal profiles and environment files are not read.
     env: { PATH: process.env['PATH'], HOME: home },
     stopSignal: 'SIGTERM',
     probe: () => probeTemporal(`127.0.0.1:${server.port}`, server.namespace),

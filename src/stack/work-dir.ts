@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 const SUFFIX = '.work-'
 
 /**
- * Calls `work` with an empty folder beside `target`, and removes the folder afterwards. What is finished in it can be renamed to
+ * Calls `work` with an empty folder beside `target`, and removes the folder afterwards. A finished file in the folder can be renamed to
  * `target` in one step, because both are on the same file system. /tmp is often too small for a Go build.
  */
 export async function inWorkDir<T>(target: string, work: (dir: string) => Promise<T>): Promise<T> {

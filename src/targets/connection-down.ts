@@ -13,14 +13,14 @@ const NETWORK_CODES = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'ENETDOWN',
-  'ENOENT', // a socket's file
+  'ENOENT', // the file of a socket
   'ENOTFOUND',
   'EAI_AGAIN',
 ])
 
 /**
- * SQLSTATEs of a server that starts, stops, is a standby after a failover, or has no connection left. 57P01 to 57P03: it stops, crashed,
- * or does not accept connections yet. 08…: the connection failed; but 08P01 is a mistake in the protocol.
+ * SQLSTATEs of a server that is starting, stopping, a standby after a failover, or without a free connection. 57P01 to 57P03: the server
+ * stops, crashed, or does not accept connections yet. 08…: the connection failed, except 08P01, which is a mistake in the protocol.
  */
 const POSTGRES_STATES = /^(57P0[1-3]|08(?!P01)...|53300|25006)$/
 /** Messages of the PostgreSQL driver's own errors, which have no code. */
@@ -28,16 +28,16 @@ const POSTGRES_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|server closed the connection)/i
 
 /**
- * Replies of a Redis that loads its data, is a replica after a failover, or has no master, and messages of the driver
- * when it has no connection.
+ * Replies of a Redis server that is loading its data, is a replica after a failover, or has no primary; and messages of the driver when it
+ * has no connection.
  */
 const REDIS_MESSAGES =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|ERR max number of clients|Connection is closed|Stream isn't writeable|connect ETIMEDOUT)/i
 
 /**
- * Whether an error or one of its causes says that the system cannot be reached now, but may be reachable again without
- * any change. The engine then waits for it. False for a system that answers and refuses (a wrong password, a missing
- * right, an untrusted certificate), for one that is only slow, and if this process has no free connection (`isBusy`).
+ * Whether an error or one of its causes says that the system cannot be reached now, but may be reachable again without any change. The
+ * engine then waits for it. False for a system that answers and refuses (a wrong password, a missing right, an untrusted certificate), for
+ * a system that is only slow, and if this process has no free connection (`isBusy`).
  */
 export function isDown(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < MAX_CAUSES; cause = cause.cause, depth += 1) {
@@ -63,7 +63,7 @@ const MAX_CAUSES = 10
 
 function saysDown(error: Error): boolean {
   if (isRunbookError(error)) return false
-  // A name with several addresses fails with one error for each.
+  // If a name has several addresses, the error contains one error for each address.
   if (error instanceof AggregateError && error.errors.length > 0)
     return error.errors.every((one) => one instanceof Error && saysDown(one))
   const { code } = error as { code?: unknown }

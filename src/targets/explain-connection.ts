@@ -60,12 +60,12 @@ export function decodedPart(text: string): string {
 }
 
 /**
- * What to do when a password contains a character that ends the host part of an address. Otherwise half the password would be taken for the
- * host or the database, and shown in messages. Undefined for other addresses.
+ * What to do if a password contains a character that ends the host part of an address. Without this check, a part of the password would be
+ * taken for the host or the database, and would be shown in messages. Undefined for other addresses.
  */
 export function unencodedPassword(address: string): string | undefined {
   const endsEarly = /^[a-z][a-z0-9+.-]*:\/\/[^@/?#]*[/?#][^@]*@/i.test(address)
-  // An "@" in the value of a parameter does not mean that there is a password.
+  // An "@" in the value of a parameter does not show that the address has a password.
   const hasParameters = /^[a-z][a-z0-9+.-]*:\/\/[^@/?#]*(?:\/[^@?#]*)?\?[\w.]+=/i.test(address)
   if (!endsEarly || hasParameters) return undefined
   return 'the user or password contains "/", "?" or "#": write them as %2F, %3F and %23 in the address'

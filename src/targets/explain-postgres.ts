@@ -4,8 +4,8 @@ import { decodedPart, fileProblem, tlsProblem, unencodedPassword } from './expla
 import type { Access } from './targets.ts'
 
 /**
- * The error for a connection that could not be opened: why, and what to do. Its code is `RUNBOOK_CONFIG` if the
- * configuration must change.
+ * The error for a connection that could not be opened: the reason, and what to do. Its code is `RUNBOOK_CONFIG` if the configuration must
+ * be changed.
  */
 export function postgresConnectError(target: { connection: string; address: string }, error: unknown): RunbookError {
   const { code, severity } = error as { code?: unknown; severity?: unknown }

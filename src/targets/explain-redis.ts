@@ -2,9 +2,9 @@ import { scrubSecrets } from '../config/secret.ts'
 import { messageOf } from '../core/errors.ts'
 
 /**
- * What an error reply requires. `login`: the address or its user must change. `setup`: the configuration does not fit
- * the server. `now`: nothing, because the server may accept the same command later. `stale`: the address must be
- * resolved again, because another server may be the right one by now.
+ * What must be done about an error reply. `login`: the address or its user must change. `setup`: the configuration does not fit the server.
+ * `now`: nothing, because the server may accept the same command later. `stale`: the address must be resolved again, because another server
+ * may be the right one now.
  */
 type Remedy = 'login' | 'setup' | 'now' | 'stale'
 
@@ -34,7 +34,7 @@ const REPLIES: readonly (readonly [RegExp, Remedy, string])[] = [
   [/^BUSY /, 'now', 'the server is busy with a long script'],
   [/max number of clients/i, 'now', 'the server has as many clients as it allows (maxclients)'],
   [/^NOAUTH/, 'login', 'the server requires a password, and the address has none'],
-  [/^WRONGPASS|invalid password/, 'login', 'the user or the password of the address is wrong'],
+  [/^WRONGPASS|invalid password/, 'login', 'the user or the password in the address is wrong'],
   [
     /NOPERM|can't run this command or subcommand/,
     'login',
@@ -63,7 +63,7 @@ export function explainRedis(error: unknown): string {
   return meaning === undefined ? reply : `${meaning} (${reply})`
 }
 
-/** What must change before the server accepts the command; undefined if the error is no reply in the table. */
+/** What must change before the server accepts the command; undefined if the error is not a reply in the table. */
 export function redisRemedy(error: unknown): Remedy | undefined {
   const reply = messageOf(error)
   return REPLIES.find(([pattern]) => pattern.test(reply))?.[1]

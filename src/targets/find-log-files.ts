@@ -33,7 +33,7 @@ export async function findLogFiles(
   return { files: [...files.values()].sort((a, b) => b.mtimeMs - a.mtimeMs), problems: [...problems] }
 }
 
-/** A folder is passed over where a wildcard matches it, and is a mistake where the pattern names it. */
+/** A folder that only a wildcard matches is ignored. A folder that the pattern itself names is a mistake. */
 async function matching(pattern: string, report: (problem: string) => void): Promise<Found[]> {
   const note = (path: string) => (error: unknown) => {
     if (!isAbsent(error)) report(`cannot read ${path}: ${messageOf(error)}`)
@@ -66,7 +66,7 @@ async function isMissing(folder: string): Promise<boolean> {
   return stat(folder).then(() => false, isAbsent)
 }
 
-/** Deleted meanwhile, or not there yet. */
+/** Whether the file was deleted in the meantime, or does not exist yet. */
 function isAbsent(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

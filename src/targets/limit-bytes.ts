@@ -6,16 +6,15 @@ interface ByteStream {
 }
 
 export interface ByteLimit {
-  /** Whether more bytes arrived than allowed, so that the connection was closed. */
+  /** Whether more bytes arrived than are allowed, so that the connection was closed. */
   readonly isExceeded: boolean
-  /** Stops counting. The limit no longer applies to what arrives later. */
+  /** Stops counting. The limit does not apply to bytes that arrive later. */
   stop(): void
 }
 
 /**
- * Closes a connection as soon as more than `maxBytes` arrive on it. A client keeps a message in memory until it is
- * complete, and only the sender knows how long that is: only counting the bytes that arrive limits every statement and
- * every command.
+ * Closes a connection as soon as more than `maxBytes` arrive on it. A client keeps a message in memory until it is complete, and only the
+ * sender knows how long the message is. So only counting the bytes that arrive limits every statement and every command.
  */
 export function limitBytes(stream: ByteStream, maxBytes: number): ByteLimit {
   let received = 0

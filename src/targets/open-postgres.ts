@@ -36,7 +36,7 @@ export async function openPostgres(
     allowExitOnIdle: true,
     application_name: `runbook ${connection} ${access}`,
   })
-  // When the server stops, idle connections break. The next use opens a new one, or fails with the reason.
+  // If the server stops, idle connections break. The next use opens a new connection, or fails with the reason.
   pool.on('error', () => {})
   pool.on('connect', watchClient)
   const target = { connection, address, pool, ledger: settings.ledger, redact: settings.redact }
@@ -50,10 +50,9 @@ export async function openPostgres(
 }
 
 /**
- * Waits until one of the pool's connections is free, and runs `work` with it. This wait says nothing about the server
- * and does not count towards the check's time. After a minute of waiting the caller must try again (`isBusy`). If
- * `work` throws, the connection is closed, which rolls back its transaction. Throws the error of `work`, and
- * RunbookError as `openPostgres` does.
+ * Waits until one of the pool's connections is free, and runs `work` with it. This wait says nothing about the server and does not count
+ * towards the check's time. After a minute of waiting the caller must try again (`isBusy`). If `work` throws, the connection is closed,
+ * which rolls back its transaction. Throws the error of `work`, and RunbookError like `openPostgres`.
  */
 export async function withPostgres<T>(
   target: Pick<PostgresTarget, 'connection' | 'address' | 'pool'>,

@@ -5,7 +5,7 @@ import { RunbookError } from '../core/errors.ts'
 import type { ProcessTarget } from './targets.ts'
 
 /**
- * The commands with their programs as absolute paths, and the minimal environment that they get. Throws RunbookError `RUNBOOK_CONFIG`
+ * The commands with the absolute paths of their programs, and the minimal environment that they get. Throws RunbookError `RUNBOOK_CONFIG`
  * for a program that does not exist.
  */
 export function openProcess(connection: string, config: ProcessConnection): ProcessTarget {

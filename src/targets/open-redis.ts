@@ -28,7 +28,7 @@ export interface RedisCredential {
  * refuses the login or the configuration does not fit it.
  */
 export async function openRedis(connection: string, access: Access, given: RedisCredential): Promise<RedisTarget> {
-  // The client itself has one of the connections.
+  // The client itself uses one of the connections.
   const lanes = given.maxConnections && given.maxConnections.read - 1
   let address = parseRedisAddress(connection, access, given.url.reveal())
   if (given.sentinel) address = await findPrimary(connection, given.sentinel, address)
@@ -58,7 +58,7 @@ async function openServer(
   }
 }
 
-/** A client of this one server, which has answered. Throws RunbookError as `openRedis` does. */
+/** Opens a client of this one server and waits until the server has answered. Throws RunbookError like `openRedis`. */
 export async function connectServer(
   connection: string,
   access: Access | 'admin',
@@ -110,16 +110,14 @@ async function probe(redis: Redis, base: string | undefined): Promise<unknown> {
       if (movedTo(error)) return error
       throw error
     }
-    // These replies are no failure, because the server has answered: the login may not read this key, or another node
-    // has it.
+    // These replies are not a failure, because the server has answered: the login may not read this key, or another node has the key.
     if (movedTo(error) || messageOf(error).startsWith('NOPERM')) return undefined
     throw error
   }
 }
 
 /**
- * The error for a Redis that could not be opened. `mistake` is what the configuration must change, if the caller knows
- * it.
+ * The error for a Redis server that could not be opened. `mistake` is what must be changed in the configuration, if the caller knows it.
  */
 export function redisConnectError(connection: string, address: string, error: unknown, mistake?: string): RunbookError {
   const why = scrubSecrets(messageOf(error))

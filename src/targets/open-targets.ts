@@ -16,7 +16,7 @@ import { isUsable, openRedis } from './open-redis.ts'
 import type { Access, PostgresTarget, RedisTarget, Targets } from './targets.ts'
 import { outsideLimit } from './waiting.ts'
 
-/** The clients of the configured connections. Each is opened at its first use. */
+/** The clients of the configured connections. Each client is opened at its first use. */
 export function openTargets(config: Pick<Config, 'connections'> & Partial<Pick<Config, 'checks'>>): Targets {
   const postgres = new Map<string, Promise<PostgresTarget>>()
   const redis = new Map<string, Promise<RedisTarget>>()
@@ -84,7 +84,7 @@ function baseOf({ prefix, queue }: BullmqConnection): string {
   return `${prefix}:${queue}`
 }
 
-/** A configured connection of one of these kinds. Throws RunbookError `RUNBOOK_CONFIG` that lists the configured names. */
+/** Returns a configured connection of one of these kinds. Throws RunbookError `RUNBOOK_CONFIG` that lists the configured names. */
 export function findConnection<K extends ConnectionConfig['kind']>(
   config: Pick<Config, 'connections'>,
   name: string,

@@ -16,15 +16,15 @@ export interface LogTail {
   whole: boolean
   /** Whether the last line may be incomplete: it has no line break, and the file was written a moment ago. */
   isGrowing: boolean
-  /** Why nothing of the file was read, with its path. */
+  /** Why nothing of the file was read, with the path of the file. */
   problem?: string
 }
 
 const MAX_FILE_BYTES = 8 * 1024 * 1024
 const MAX_BYTES = 32 * 1024 * 1024
 /**
- * How much of a compressed file's content is decompressed. Its end can only be read by decompressing everything before
- * it.
+ * How much of a compressed file's content is decompressed. The end of the content can be read only after everything before it was
+ * decompressed.
  */
 const MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 const GROWING_MS = 10_000
@@ -66,7 +66,7 @@ interface Tail {
   whole: boolean
 }
 
-/** The file's end, or the reason why it cannot be read. */
+/** Reads the end of the file, or returns the reason why it cannot be read. */
 async function readTail(
   file: string,
   size: number,
@@ -81,9 +81,9 @@ async function readTail(
     const firstBytes = start.toString('hex', 0, bytesRead)
     if (firstBytes.startsWith('1f8b')) return await readCompressedEnd(file, length, signal)
     const compressed = COMPRESSED.find(([, bytes]) => firstBytes.startsWith(bytes))
-    if (compressed) return `it is compressed with ${compressed[0]}, which is not supported. Use gzip`
+    if (compressed) return `the file is compressed with ${compressed[0]}, which is not supported. Use gzip`
     const encoding = encodingOf(start.subarray(0, bytesRead))
-    // A character of UTF-16 begins at an even place.
+    // In UTF-16, a character begins at an even offset.
     const from = Math.max(0, size - length) & (encoding === 'utf-8' ? ~0 : ~1)
     const part = Buffer.alloc(size - from)
     const read = await handle.read(part, 0, part.length, from)
@@ -112,7 +112,7 @@ async function readCompressedEnd(
       chunks.push(chunk)
       kept += chunk.length
       total += chunk.length
-      if (total > MAX_DECOMPRESSED_BYTES) return 'it has more than 64 MB of compressed lines'
+      if (total > MAX_DECOMPRESSED_BYTES) return 'the file has more than 64 MB of compressed lines'
       while (kept - chunks[0]!.length >= length) kept -= chunks.shift()!.length
     }
   } finally {

@@ -15,7 +15,7 @@ export interface RedisAddress {
 export interface RedisTls {
   /** The name that the server's certificate must have. */
   servername: string
-  /** The IP address by which another server named this one. Its certificate may have this address instead of the name. */
+  /** The IP address by which another server named this server. The certificate may have this address instead of the name. */
   ip?: string
   /** Paths of PEM files: the CA of the server's certificate, and the certificate and key of this client. */
   files: { ca?: string; cert?: string; key?: string }
@@ -47,9 +47,9 @@ export function parseRedisAddress(connection: string, access: Access | 'admin', 
 const FILE_PARAMETERS = { sslrootcert: 'ca', sslcert: 'cert', sslkey: 'key' } as const
 
 /**
- * The files that the address's parameters name. Other parameters are refused, because clients interpret them
- * differently, and ignoring "db" would read another database. The message does not name the parameter, because it may
- * be part of a password that contains "?". Only "family" is allowed and ignored, because IPv4 and IPv6 are both tried.
+ * Returns the files that the parameters of the address name. Other parameters are refused, because clients interpret them differently, and
+ * ignoring "db" would read another database. The message does not name the parameter, because it may be part of a password that contains
+ * "?". Only "family" is allowed and ignored, because IPv4 and IPv6 are both tried.
  */
 function tlsFiles(connection: string, access: Access | 'admin', url: URL): RedisTls['files'] {
   const refuse = (why: string) => {
@@ -72,8 +72,8 @@ function tlsFiles(connection: string, access: Access | 'admin', url: URL): Redis
 }
 
 /**
- * The address of a server that another one named: a node of a cluster, a replica, or the primary that a sentinel knows. They share user,
- * password and certificate. For a server that is known only by its IP address, the certificate may have that address or the name in the
+ * The address of a server that another server named: a node of a cluster, a replica, or the primary that a sentinel knows. It has the same
+ * user, password and certificate. If the server is known only by its IP address, its certificate may have that address or the name in the
  * configured address.
  */
 export function nodeAddress(seed: RedisAddress, { host, port }: { host: string; port: number }): RedisAddress {

@@ -5,9 +5,8 @@ import type { Redis, RedisOptions } from 'ioredis'
 import type { RedisTls } from './redis-address.ts'
 
 /**
- * The client queues nothing while it is not connected and never reconnects: the next use opens a new client. It uses
- * RESP2, and sends neither CLIENT SETINFO nor INFO as a readiness check, because a read-only login may not use the
- * commands that would be sent otherwise.
+ * A client queues nothing while it is not connected, and never reconnects: the next use opens a new client. It uses RESP2. It sends neither
+ * CLIENT SETINFO nor INFO when it connects, because a read-only login may not use these commands.
  */
 const OPTIONS = {
   lazyConnect: true,
@@ -23,9 +22,8 @@ const OPTIONS = {
 } satisfies RedisOptions
 
 /**
- * A connected client. Rejects with the reason, within seconds. `onReply` gets each error reply of the server. The
- * number of the database is not passed to the client, because the client would continue with database 0 if the server
- * refuses the number.
+ * Opens a connected client. Rejects with the reason within seconds. `onReply` gets each error reply of the server. The number of the
+ * database is not passed to the client, because the client would continue with database 0 if the server refuses the number.
  */
 export async function connectRedis(
   options: Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'connectionName'> & { tls?: RedisTls },

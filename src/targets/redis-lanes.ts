@@ -23,10 +23,10 @@ interface Lanes {
 const lanes = new WeakMap<Redis, Lanes>()
 
 /**
- * Runs one round trip of reads on a connection of its own, so that what arrives can be attributed to it and limited.
- * Redis does not report the size of an entry before it sends it. If more bytes arrive than the limit allows, the
- * connection is closed, and an error `RUNBOOK_CHECK_FAILED` is thrown. Waiting for a connection says nothing about the
- * server and does not count towards the check's time. After a minute the caller must try again (`isBusy`).
+ * Runs one round trip of reads on a separate connection, so that the bytes that arrive can be attributed to it and limited. Redis does not
+ * report the size of an entry before it sends it. If more bytes arrive than the limit allows, the connection is closed, and an error
+ * `RUNBOOK_CHECK_FAILED` is thrown. Waiting for a connection says nothing about the server and does not count towards the check's time.
+ * After a minute the caller must try again (`isBusy`).
  */
 export async function withRedisLane<T>(
   target: ReadTarget,
@@ -46,7 +46,7 @@ export async function withRedisLane<T>(
       else redis.disconnect()
       return result
     } catch (error) {
-      // A reply that comes later must not be attributed to the next reads.
+      // A reply that arrives later must not be attributed to the next reads.
       redis.disconnect()
       throw received.isExceeded ? tooLarge(target.connection, what) : error
     }

@@ -10,7 +10,7 @@ const SENTINEL_PORT = 26_379
 
 /**
  * The address of the primary that the first answering sentinel names, with the login of `address`. Throws RunbookError
- * `RUNBOOK_UNREACHABLE` when no sentinel answers, and `RUNBOOK_CONFIG` when those that answer know no primary of this name.
+ * `RUNBOOK_UNREACHABLE` if no sentinel answers, and `RUNBOOK_CONFIG` if the sentinels that answer know no primary of this name.
  */
 export async function findPrimary(
   connection: string,
@@ -52,11 +52,11 @@ async function askSentinel(
   }
   try {
     const found = (await redis.call('SENTINEL', 'get-master-addr-by-name', name)) as [string, string] | null
-    if (found === null) return { answered: true, why: 'it knows no primary of this name' }
+    if (found === null) return { answered: true, why: 'this sentinel knows no primary of this name' }
     return { primary: { host: found[0], port: Number(found[1]) } }
   } catch (error) {
     const isServer = /unknown command/i.test(messageOf(error))
-    return { answered: true, why: isServer ? 'it is not a sentinel' : explainRedis(error) }
+    return { answered: true, why: isServer ? 'this server is not a sentinel' : explainRedis(error) }
   } finally {
     redis.disconnect()
   }

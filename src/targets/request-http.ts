@@ -7,7 +7,9 @@ import type { HttpTarget } from './targets.ts'
 
 export interface HttpRequest {
   method?: string
-  /** Begins with `/`; appended to the configured address. It cannot lead to another host or out of the configured path. */
+  /**
+   * The path. It begins with `/` and is appended to the configured address. It cannot lead to another host or out of the configured path.
+   */
   path?: string
   headers?: Record<string, string>
   body?: string
@@ -46,8 +48,8 @@ export function requireFresh(
 }
 
 /**
- * Sends one request. A redirect is returned as the answer and not followed. Throws RunbookError `RUNBOOK_UNREACHABLE` when no complete
- * answer arrives in time; `detail.status` is there if an answer began. `RUNBOOK_BAD_INPUT` for a path that leaves the configured address.
+ * Sends one request. A redirect is returned as the answer and not followed. Throws RunbookError `RUNBOOK_UNREACHABLE` if no complete answer
+ * arrives in time; `detail.status` is set if an answer began. Throws `RUNBOOK_BAD_INPUT` for a path that leaves the configured address.
  */
 export async function requestHttp(target: HttpTarget, request: HttpRequest): Promise<HttpAnswer> {
   const url = requestUrl(target, request.path ?? '')
@@ -142,8 +144,8 @@ function createDecoder(encoding: string): Transform | 'unknown' {
 }
 
 /**
- * Text in the charset of its content type, without a byte order mark. Without a charset UTF-8, or, if the bytes are not UTF-8, Latin 1 as
- * older servers send it.
+ * Decodes the text with the charset of its content type and removes a byte order mark. Without a charset, the text is read as UTF-8, or as
+ * Latin 1, which older servers send, if the bytes are not UTF-8.
  */
 function decodeText(body: Buffer, contentType: string): string {
   const charset = /charset="?([\w-]{1,40})/i.exec(contentType.slice(0, 500))?.[1]
@@ -172,7 +174,7 @@ function requestUrl(target: HttpTarget, path: string): URL {
   return url
 }
 
-/** How often a path is decoded for the check, because a proxy and the server behind it may each decode it once more. */
+/** How often a path is decoded for the check. A proxy and the server behind it may each decode the path once more. */
 const MAX_DECODINGS = 4
 /** Encodings that some old servers read as `.` or `/`: bytes that are not valid UTF-8, and `%u` with four digits. */
 const ODD_ENCODING = /%c[01]|%u[0-9a-f]{4}/i

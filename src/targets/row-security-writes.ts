@@ -2,20 +2,20 @@ import type { ClientBase } from 'pg'
 import type { ColumnGrant } from '../core/needed-grants.ts'
 import { tableList, tableOfPolicyError, type SecuredTable } from './row-security.ts'
 
-/** A write as row-level security sees it: its statement, and the rights on tables that it needs. */
+/** A write with the facts that row-level security depends on: its statement, and the rights on tables that it needs. */
 export interface SecuredWrite {
   update: { text: string; values: unknown[] }
   needs: ColumnGrant[]
 }
 
 interface HidingTable extends Pick<SecuredTable, 'schema' | 'name'> {
-  /** Whether no policy at all is for this role, so that it sees and writes no row. */
+  /** Whether no policy applies to this role, so that it neither sees nor writes any row. */
   hidesAll: boolean
 }
 
 /**
- * What row-level security does to a write of this session's role, as a text for messages. Empty if it does nothing. `isCertain` is false
- * where a policy decides by the row. Without a policy, an UPDATE or DELETE changes no rows and reports no error.
+ * How row-level security affects a write of this session's role, as a text for messages. Empty if it does not. `isCertain` is false if a
+ * policy decides by the row. Without a policy, an UPDATE or DELETE changes no rows and reports no error.
  */
 export async function hiddenFromWrite(
   client: Pick<ClientBase, 'query'>,
@@ -34,15 +34,15 @@ export async function hiddenFromWrite(
   }
 }
 
-/** The table that PostgreSQL named, if the write does not name it itself: then it is written through a view. */
+/** The table that PostgreSQL named. If the write does not name this table itself, it writes to it through a view. */
 function viaView(table: string | undefined, write: SecuredWrite | undefined): string | undefined {
   const isNamed = write?.needs.some((need) => need.table.split('.').at(-1) === table)
   return table === undefined || isNamed ? undefined : table
 }
 
 /**
- * The first table whose row-level security applies to the statement, or `none`; undefined if that is not known. With `row_security` off,
- * PostgreSQL refuses to plan a statement to which it applies.
+ * The first table whose row-level security applies to the statement, or `none`; undefined if that is unknown. With `row_security` off,
+ * PostgreSQL refuses to plan a statement to which row-level security applies.
  */
 async function securedTable(client: Pick<ClientBase, 'query'>, { update }: SecuredWrite): Promise<string | undefined> {
   try {
@@ -58,8 +58,8 @@ async function securedTable(client: Pick<ClientBase, 'query'>, { update }: Secur
 }
 
 /**
- * The tables whose policies do not allow every row to this role, for the rights that are needed; without `needs`, for the rights to write that
- * the role has. UPDATE and DELETE with a condition see only the rows that the policies for SELECT show too.
+ * The tables whose policies do not allow every row to this role, for the needed rights; without `needs`, for the write rights that the role
+ * has. UPDATE and DELETE with a condition see only the rows that the policies for SELECT show too.
  */
 async function hidingTables(client: Pick<ClientBase, 'query'>, needs?: ColumnGrant[]): Promise<HidingTable[]> {
   const wanted = needs?.flatMap(({ table, update, select, whole = [] }) =>

@@ -31,14 +31,14 @@ export async function securedTables(client: Pick<ClientBase, 'query'>): Promise<
 /** The table that PostgreSQL names when `row_security` is off and a policy would filter the statement. */
 export function tableOfPolicyError(error: unknown): string | undefined {
   const { code, routine, message } = error as { code?: unknown; routine?: unknown; message?: unknown }
-  // The name of the routine is compared because the message may be in any language.
+  // The name of PostgreSQL's routine is compared, because the message may be in any language.
   if (code !== '42501' || routine !== 'check_enable_rls') return undefined
   return /["„«“](.+)["“»”]/.exec(String(message))?.[1] ?? 'unknown'
 }
 
 /**
- * The table because of which the statement's answer may lack rows; undefined when the role sees every row of the tables with row-level
- * security that the statement names. `table` is the one that PostgreSQL named.
+ * The table because of which the result of the statement may lack rows; undefined if the role sees every row of the tables with row-level
+ * security that the statement names. `table` is the table that PostgreSQL named.
  */
 function hiddenTable(sql: string, table: string, secured: SecuredTable[]): string | undefined {
   const named = secured.filter(({ name }) => name === table)
@@ -56,7 +56,7 @@ export function tableList(tables: Pick<SecuredTable, 'schema' | 'name'>[]): stri
   return names.join(', ') + (tables.length > 10 ? ` and ${tables.length - 10} more` : '')
 }
 
-/** A text for messages: why the result is not complete, and what to do. */
+/** A text for messages that says why the result is not complete, and what to do. */
 function hiddenRows(table: string): string {
   return `row-level security of table ${table} hides rows from this role, so an answer would be incomplete: create a policy FOR SELECT TO the role USING (true)`
 }

@@ -19,14 +19,14 @@ export interface CommandResult {
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024
-/** How long output is read after the program has ended. Its child processes may keep the pipe open for ever. */
+/** How long output is read after the program has ended. A child process of the program may keep the pipe open for ever. */
 const DRAIN_TIMEOUT_MS = 200
-/** After that time, output that has arrived is still read, in at most so many turns of the event loop. */
+/** After that time, output that has already arrived is still read, for at most this many turns of the event loop. */
 const MAX_DRAIN_TURNS = 32
 
-/** A placeholder, which is a whole argument or a part of one: `worker={replicas:int}`. */
+/** A placeholder. It is a whole argument or a part of one, such as `worker={replicas:int}`. */
 const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*):(int|word)\}/g
-/** The allowed values of each type. None begins with a dash, so that a value never becomes an option. */
+/** The allowed values of each type. No value may begin with a dash, so that a value never becomes an option. */
 const FORMS = { int: /^[0-9]{1,9}$/, word: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/ }
 
 /**
@@ -60,9 +60,9 @@ export function renderCommand(target: ProcessTarget, name: string, values: Recor
 }
 
 /**
- * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout, even when this process was
- * killed, or when `signal` aborts. An exit code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` when
- * the command was not started, also because it is later than `startBy`, and another error when it is unknown what it did.
+ * Runs a rendered command without a shell, in its own process group. The group is ended at the timeout, even if this process was killed, or
+ * when `signal` aborts. An exit code other than 0 is a result, not an error. Throws RunbookError `RUNBOOK_UNREACHABLE` if the command was
+ * not started, for example because it is later than `startBy`, and another error if it is unknown what the command did.
  */
 export async function runCommand(
   target: ProcessTarget,
@@ -97,8 +97,8 @@ export async function runCommand(
 }
 
 /**
- * Waits for the rest of the output, at most `DRAIN_TIMEOUT_MS`. If this process was busy in the meantime, the time has
- * passed before output that arrived was read, so the event loop then reads until it finds nothing.
+ * Waits for the rest of the output, at most `DRAIN_TIMEOUT_MS`. If this process was busy, the time may be over although output that has
+ * arrived was not read yet. So the event loop then reads until it finds nothing more.
  */
 async function drain(streams: Readable[], size: () => number): Promise<void> {
   const stop = new AbortController()
@@ -136,7 +136,7 @@ function collect(stream: Readable): { text(): string; size(): number; cut(): boo
   }
 }
 
-/** The bytes as text, without the rest of a character that was cut at the beginning. */
+/** Decodes the bytes as text, without the rest of a character that was cut at the beginning. */
 function wholeCharacters(bytes: Buffer): string {
   const start = bytes.findIndex((byte) => (byte & 0xc0) !== 0x80)
   return bytes.subarray(Math.max(0, start)).toString('utf8')

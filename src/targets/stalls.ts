@@ -1,10 +1,10 @@
 import { RunbookError } from '../core/errors.ts'
 
 const SAMPLE_MS = 50
-/** Shorter delays are not reported, because timers of a busy process are often late. */
+/** The minimum length of a delay that is reported. Shorter delays are common, because timers of a busy process are often late. */
 const MIN_STALL_MS = 200
 
-/** Stalls that are counted for the doctor. Shorter ones are usual where other programs need the processors too. */
+/** The minimum length of a stall that is counted for the doctor. Shorter stalls are usual if other programs need the processors too. */
 const MIN_COUNTED_MS = 1_000
 
 let total = 0
@@ -24,7 +24,7 @@ export function logStalls(log: (line: string) => void): void {
   stalledMs()
 }
 
-/** Milliseconds for which this process was suspended or too busy since the first call. */
+/** The milliseconds for which this process was suspended or too busy since the first call. */
 export function stalledMs(): number {
   if (lastSample === undefined) setInterval(sample, SAMPLE_MS).unref()
   sample()

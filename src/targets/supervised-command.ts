@@ -27,17 +27,17 @@ export interface SupervisedCommand {
   stderr: Readable
   /** Rejects with `CommandNotStarted`, or with another error when nobody knows what the command did. */
   ended: Promise<CommandEnd>
-  /** Ends the command's whole process group. */
+  /** Ends the whole process group of the command. */
   stop(): void
 }
 
-/** The command was never started. */
+/** The error for a command that was never started. */
 export class CommandNotStarted extends Error {}
 
 /**
  * Runs a command without a shell, in its own process group, under a supervisor process (supervisor.mjs) that ends the whole group at the
- * timeout. The supervisor does not depend on this process: a killed worker's command ends in time too, before its lease is given to
- * somebody else.
+ * timeout. The supervisor does not depend on this process. So the command of a killed worker also ends in time, before its lease is given
+ * to somebody else.
  */
 export function superviseCommand(argv: readonly string[], given: CommandOptions): SupervisedCommand {
   // The supervisor does not get this process's environment, which may hold secrets and options that Node.js reads. The
@@ -69,7 +69,7 @@ function endOf(supervisor: ChildProcess, timeoutMs: number): Promise<CommandEnd>
       isReported = true
       killQuietly(supervisor.pid)
       killQuietly(group && -group)
-      reject(new Error(`the process that supervised it ${why}`))
+      reject(new Error(`the process that supervised the command ${why}`))
     }
     const hanging = setTimeout(() => giveUp('did not end it in time'), timeoutMs + HANGS_AFTER_MS)
     supervisor.on('message', (report: Report) => {
@@ -79,7 +79,7 @@ function endOf(supervisor: ChildProcess, timeoutMs: number): Promise<CommandEnd>
       if ('failed' in report) reject(new CommandNotStarted(report.failed))
       else resolve(report.ended)
     })
-    // Listened to from the start: an `error` event without a listener would end the worker.
+    // The listener is added at once, because an `error` event without a listener would end the worker.
     supervisor.on('error', (error) => {
       clearTimeout(hanging)
       if (supervisor.pid === undefined) reject(new CommandNotStarted(error.message))

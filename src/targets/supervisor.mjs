@@ -7,7 +7,8 @@ import { spawn } from 'node:child_process'
 const GRACE_MS = 2_000
 
 process.once('message', ({ argv: [program, ...args], cwd, environment, startBy, timeoutMs }) => {
-  if (Date.now() > startBy) return report({ failed: 'its time had passed before it could be started' }, disconnect)
+  if (Date.now() > startBy)
+    return report({ failed: 'the deadline of the command had passed before it could be started' }, disconnect)
   let child
   try {
     // The command gets its own process group, so that ending the group does not end this process.

@@ -24,7 +24,7 @@ export type Access = 'read' | 'write'
 
 export interface PostgresTarget {
   connection: string
-  /** The address for messages, without a password: `127.0.0.1:5432/maestro`. */
+  /** The address for messages, without the password: `127.0.0.1:5432/maestro`. */
   address: string
   pool: Pool
   /** Where the ledger of effects is kept: in the target (exactly once) or nowhere (at most once, then observed). */
@@ -65,8 +65,8 @@ export interface ProcessTarget {
   connection: string
   cwd: string
   /**
-   * The argv of each command, by the command's name, with the absolute path of the program. `{name:int}` and
-   * `{name:word}` are placeholders, an argument or a part of one.
+   * The argv of each command, by the command's name, with the absolute path of the program. `{name:int}` and `{name:word}` are
+   * placeholders; each is a whole argument or a part of one.
    */
   commands: Record<string, string[]>
   /** All environment variables that the commands get. */
@@ -77,7 +77,7 @@ export interface LogsTarget {
   connection: string
   /** Absolute glob patterns of log files. */
   files: string[]
-  /** The time zone of times that have none. */
+  /** The time zone of times that are written without a zone. */
   timeZone?: string
   redact: string[]
 }

@@ -5,9 +5,9 @@ import type { RedisAddress } from './redis-address.ts'
 const TIMEOUT_MS = 1_500
 
 /**
- * A connection without TLS to a port that requires it, or with TLS to a port that does not offer it, only breaks or
- * gets no answer, as if the server were down. This tries the other way, without the login. The end of a sentence that
- * begins with the server; undefined when the server does not answer the other way either.
+ * A connection without TLS to a port that requires TLS, or with TLS to a port that does not offer it, breaks or gets no answer, as if the
+ * server were down. This function tries the other way, without the login. Returns the end of a sentence that begins with the server;
+ * undefined if the server does not answer the other way either.
  */
 export async function tlsMismatch(address: RedisAddress, error: unknown): Promise<string | undefined> {
   if (!saysNothing(error)) return undefined
@@ -26,7 +26,7 @@ function saysNothing(error: unknown): boolean {
   )
 }
 
-/** Whether the server begins TLS. Its certificate does not matter: nothing is sent, and the connection is closed. */
+/** Whether the server begins TLS. The certificate of the server does not matter, because nothing is sent and the connection is closed. */
 async function answersWithTls({ host, port }: RedisAddress): Promise<boolean> {
   const socket = connectTls({ host, port, rejectUnauthorized: false, timeout: TIMEOUT_MS })
   return new Promise((resolve) => {

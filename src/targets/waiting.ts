@@ -42,15 +42,12 @@ export async function withPausableLimit<T>(ms: number, work: (limited: LimitedWo
     return await current.run(limit, () => work({ signal: timeout.signal, elapsed }))
   } finally {
     clearTimeout(timer)
-    // Work that continues although nobody waits for it must not start the timer again.
+    // Work that continues after everybody stopped waiting for it must not start the timer again.
     limit.pause()
   }
 }
 
-/**
- * Runs `wait` and does not count its time towards the limit of the work that calls it. If there is no limit, this only
- * runs `wait`.
- */
+/** Runs `wait` and does not count its time towards the limit of the work that calls it. Without a limit, this only runs `wait`. */
 export async function outsideLimit<T>(wait: () => Promise<T>): Promise<T> {
   const limit = current.getStore()
   if (!limit) return wait()

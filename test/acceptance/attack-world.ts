@@ -65,7 +65,7 @@ export interface AttackWorld extends World {
   addRun(id: string, change?: { reason?: string; step?: string; input?: string }): Promise<void>
   /** Opens an incident about the run and waits for its gate. */
   atGate(run: string): Promise<string>
-  /** Takes an incident about a new run from its trigger to its end, as somebody on call does while the attack goes on. */
+  /** Takes an incident about a new run from its trigger to its end, like a person on call, while the attack continues. */
   resolveAnother(): Promise<void>
   /** How often the run was changed, which a trigger counts, and the run's failure reason. */
   changes(run: string): Promise<{ count: number; reason: string }>

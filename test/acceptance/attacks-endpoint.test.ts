@@ -57,7 +57,7 @@ const ATTACKS: Record<string, (response: ServerResponse, isMetrics: boolean) => 
   'JSON with 3,000 levels': (response) => {
     response.setHeader('content-type', 'application/json').end(`${'['.repeat(3_000)}1${']'.repeat(3_000)}`)
   },
-  // It ends with an error when the client closes the connection.
+  // The stream ends with an error when the client closes the connection.
   'an endless body': (response) => pipeline(endlessBody, response).catch(() => {}),
   'a body that drips': async (response) => {
     while (!response.destroyed) {

@@ -81,7 +81,7 @@ test('a workflow on another task queue can propose, record, apply, escalate and 
     call(DIAGNOSE, 'close', id, { outcome: 'resolved', reason: 'everything is fine' }),
     call(REMEDIATE, 'apply', { ...application, recheckedAt: new Date().toISOString() }),
   ])
-  for (const answer of answers) expect(answer).toMatch(/^refused: .*not the one that this engine started/)
+  for (const answer of answers) expect(answer).toMatch(/^refused: .*not the workflow that this engine started/)
   expect(await untilGate(world, id)).toMatchObject({ gate: { proposal, proposalDigest, state: 'open' } })
   expect(await world.changes('coveted')).toEqual({ count: 0, reason: 'no space left' })
   expect(world.slack.messages.filter((message) => message.includes(id))).toEqual([])

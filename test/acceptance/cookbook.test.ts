@@ -7,7 +7,7 @@ import { approve, show, trigger, untilClosed, untilGate } from './operator.ts'
 import { openShopWorld, type ShopWorld } from './shop-world.ts'
 import { until } from './until.ts'
 
-/** The recipes as they are in the cookbook: `recipe-2` and `recipe-2b` for the two runbooks of recipe 2. */
+/** The recipes in the cookbook; `recipe-2` and `recipe-2b` are the two runbooks of recipe 2. */
 const recipes: Record<string, string> = {}
 for (const { heading, text } of snippets(page('cookbook.md'))) {
   const name = `recipe-${Number.parseInt(heading, 10)}`
@@ -17,7 +17,7 @@ for (const { heading, text } of snippets(page('cookbook.md'))) {
 
 const MANUAL = '      - { action: manual, once: true, with: { instructions: Tell the shop } }\n'
 
-/** The runbook that recipe 9 hands over to. */
+/** The runbook to which recipe 9 hands off. */
 const CONGESTION = `version: 1
 runbook: queue-congestion
 incident: queue-congestion
@@ -57,7 +57,7 @@ async function outcomeOf(recipe: string, inputs: Record<string, string> = {}) {
   return [outcome, rounds.at(-1)!.causes.find(({ holds }) => holds === true)?.cause]
 }
 
-/** Opens an incident, and approves what it proposes. */
+/** Opens an incident, and approves its proposal. */
 async function approved(recipe: string) {
   const id = await open(recipe)
   const round = await untilGate(shop.world, id)
@@ -71,7 +71,7 @@ const applied = (count: number) => ({
   rounds: [{ verified: true, effects: Array.from({ length: count }, () => ({ result: 'applied' })) }],
 })
 
-/** Repeats a statement until the test has finished, as a service of the shop that does its work. */
+/** Repeats a statement until the test has finished, in place of a service of the shop. */
 function service(statement: string): void {
   let stopped = false
   const run = async () => {

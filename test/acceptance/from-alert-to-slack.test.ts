@@ -58,7 +58,7 @@ function connectAlertsAndSlack(config: Document): void {
   config.setIn(['people', 'operator', 'slack'], OPERATOR)
 }
 
-/** The only message in the channel, when it fulfils the condition. */
+/** The only message in the channel that fulfils the condition. */
 async function messageThat(description: string, condition: (text: string) => boolean) {
   return until(description, async () => {
     const shown = [...slack.messages.values()]

@@ -9,14 +9,14 @@ import { alertmanager, pathOf, prometheus, skipWithout, type Available } from '.
 import { until } from './until.ts'
 import { openWorld, type World } from './world.ts'
 
-/** How long the healthy system is watched. The whole: `RUNBOOK_HEALTHY_MINUTES=10`. */
+/** How long the healthy system is watched. For the whole test: `RUNBOOK_HEALTHY_MINUTES=10`. */
 const MINUTES = Number(process.env.RUNBOOK_HEALTHY_MINUTES ?? 1)
 const SAMPLE_SECONDS = 5
-/** Runs that are under way at any time. Two workers perform four steps at a time, so there are always jobs that wait. */
+/** How many runs are in progress at any time. Two workers perform four steps at a time, so there are always jobs that wait. */
 const IN_FLIGHT = 10
 const HOOK_TOKEN = 'the-token-of-the-alertmanager'
 
-/** Far below the defaults of the shipped runbooks, which a short test could not reach. */
+/** Limits far below the defaults of the shipped runbooks, which a short test could not reach. */
 const STRICT: Record<string, Record<string, unknown>> = {
   'stuck-runs': { threshold: '15s' },
   'queue-congestion': { length: 30, oldest: '15s' },

@@ -14,7 +14,7 @@ import { summarizeRound } from './round-summary.ts'
 import { until } from './until.ts'
 import { worldOf, type World } from './world.ts'
 
-// A server from the environment must not be stopped by a test, so these tests are skipped then.
+// A server from the environment must not be stopped by a test, so these tests are skipped if there is one.
 const root = mkdtempSync(join(tmpdir(), 'runbook-outages-'))
 let slack: Slack
 let stack: Stack

@@ -126,7 +126,7 @@ export async function openShopWorld(stack: TestStack, runbooks: Record<string, s
   }
 }
 
-/** Creates the shop's database and the logins of the engine, with the command that a user has for it. */
+/** Creates the shop's database and the logins of the engine, with the command that users have for this. */
 async function prepareShop(stack: TestStack, root: string, database: string): Promise<void> {
   const owner = await provisionDatabase(stack.postgresUrl, database, database)
   const { default: pg } = await import('pg')
@@ -173,13 +173,13 @@ async function makeGateway(): Promise<Gateway & { port: number }> {
       server = undefined
     },
   }
-  // It is started once, so that its port is known while it is stopped.
+  // The service is started once, so that its port is known while it is stopped.
   await gateway.start()
   gateway.port = port
   return gateway
 }
 
-/** What the command of `shop-ctl` reaches: it starts the gateway again. */
+/** The program that the command of `shop-ctl` runs: it starts the gateway again. */
 async function startControl(gateway: Gateway): Promise<Server> {
   const server = createServer((_, response) => void gateway.start().then(() => response.end()))
   server.listen(0, '127.0.0.1')

@@ -17,10 +17,7 @@ type PermitStep = 'start' | 'locked' | 'read' | 'ended'
 
 interface Session {
   step: PermitStep
-  /**
-   * Whether the session no longer takes steps by itself while its transaction is open. After the freeze it may
-   * continue.
-   */
+  /** Whether the session takes no more steps by itself while its transaction is open. After the freeze it may continue. */
   isStopped: boolean
   /** Whether the session belongs to another role, so that the freeze may not end it. */
   isForeign: boolean
@@ -112,7 +109,10 @@ function takePermitStep(state: State, number: number, isEnabled: (guard: FreezeG
   }
 }
 
-/** The freeze waits for a session that holds the lock only while it goes on: it ends one that stopped, or leaves it and names it. */
+/**
+ * The freeze waits for a session that holds the lock only while the session makes progress. If the session has stopped, the freeze ends it,
+ * or leaves it and names it.
+ */
 function canFreezeStep({ freeze, sessions }: State, isEnabled: (guard: FreezeGuard) => boolean): boolean {
   if (freeze === 'returned') return false
   if (freeze !== 'written' || !isEnabled('the freeze waits for the permits that hold the lock')) return true

@@ -15,7 +15,7 @@ export function maestroPort(): number {
   return 22_000 + randomInt(190) * 10 + half()
 }
 
-/** Two files run at a time, with different ids: they never choose the same ports. */
+/** The half of each range of ports that this file uses. Two files that run at the same time have different ids, so they never choose the same ports. */
 function half(): 0 | 5 {
   return Number(process.env.VITEST_POOL_ID) % 2 === 0 ? 0 : 5
 }

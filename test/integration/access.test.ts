@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** What a caller can present. The lead is in every group that decides; the operator is in one; the viewer may only read. */
+/** The credentials that a caller can present. The lead is in every group that decides; the operator is in one; the viewer may only read. */
 const CREDENTIALS = [
   'none',
   'wrong token',

@@ -50,7 +50,7 @@ function randomFrom(start: number): (below: number) => number {
 }
 
 const NOT_COMPARED: Record<string, string[]> = {
-  // `id` is derived from `number`, which only the database assigns. The last two decide only when the symptom is sampled, and
+  // `id` is derived from `number`, which only the database assigns. The last two columns only determine when the symptom is sampled and
   // whether the key stays quiet.
   incidents: [
     'number',

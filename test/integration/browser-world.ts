@@ -10,14 +10,16 @@ import type { HttpWorld, PersonName } from './http-world.ts'
 export const PHONE = { width: 360, height: 740 }
 
 export function launch(chromium: Available): Promise<Browser> {
-  // Chromium has no sandbox for root, which is who runs tests in a container.
+  // Chromium has no sandbox for root, and tests in a container run as root.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
   return playwright.launch({ executablePath: pathOf(chromium), args })
 }
 
 type ContextOptions = NonNullable<Parameters<Browser['newContext']>[0]>
 
-/** A phone on which this person is signed in, as after the form of the sign-in page. `faults`: what the browser reports as wrong. */
+/**
+ * A phone on which this person is signed in, as after sending the form of the sign-in page. `faults`: the errors that the browser reports.
+ */
 export async function phoneOf(
   browser: Browser,
   world: HttpWorld,
@@ -46,7 +48,7 @@ interface AxeResult {
   violations: { id: string; help: string; nodes: { target: string[]; failureSummary: string }[] }[]
 }
 
-/** What breaks WCAG 2.2, level A or AA, as far as axe can find it. */
+/** The violations of WCAG 2.2, level A or AA, that axe can find. */
 export async function accessibilityFaults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
   const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`
@@ -56,7 +58,9 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
   )
 }
 
-/** Expects that every control is at least 44 px high or wide enough to be hit by a finger, and that nothing is wider than the screen. */
+/**
+ * Expects that every control is at least 44 px high or wide enough to be touched with a finger, and that nothing is wider than the screen.
+ */
 export async function expectUsableByFinger(page: Page): Promise<void> {
   const found = await page.evaluate<{ small: string[]; wide: boolean }>(`(() => {
     const small = [...document.querySelectorAll('button, summary, input:not([type=hidden]), .choice, .item > a')]

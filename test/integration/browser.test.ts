@@ -278,7 +278,7 @@ test('no text from outside becomes markup or a script', async () => {
       0,
     )
   }
-  // The live parts are exchanged by the script, which must not turn the text into markup either.
+  // The script replaces the live parts. It must not turn their text into markup either.
   await addNote(world.engine, world.engine.people.lead!, id, `${hostile} from a note`)
   await page.getByText('from a note').waitFor()
   expect(await page.locator('main img, main script, main svg:not(.graph)').count()).toBe(0)

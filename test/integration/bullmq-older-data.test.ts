@@ -79,7 +79,10 @@ describe('the quarantine of a job that a worker holds', () => {
       await redis().set(key('held:lock'), 'token')
       if (version !== undefined) await redis().hset(key('meta'), 'version', version)
       const { gate, effect } = await carryOut('bullmq.quarantine', { id: 'held' })
-      expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('stop its worker first')])
+      expect([effect.result, gate.warning]).toEqual([
+        'refused',
+        expect.stringContaining('stop the worker of the job first'),
+      ])
     },
   )
 
@@ -89,7 +92,7 @@ describe('the quarantine of a job that a worker holds', () => {
     await redis().hset(key('meta'), 'version', version)
     const carried = carryOut('bullmq.quarantine', { id: 'held' })
     await eventually('it is marked', async () => (await redis().hexists(key('held'), 'defa')) === 1)
-    // The worker lets the job go: only then has the mark a result.
+    // The mark has a result only when the worker releases the job.
     await redis().del(key('held:lock'))
     const { gate, effect } = await carried
     expect([effect.result, gate.warning]).toEqual(['applied', undefined])

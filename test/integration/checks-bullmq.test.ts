@@ -389,7 +389,7 @@ test('a configured secret in a reason is hidden before its digits are replaced',
 
 test.each([
   ['nowhere', 'bullmq.queue', 'connection nowhere: Redis at 127.0.0.1:1 does not answer: connect ECONNREFUSED'],
-  ['refused', 'redis.info', 'refuses the login: the user or the password of the address is wrong (WRONGPASS'],
+  ['refused', 'redis.info', 'refuses the login: the user or the password in the address is wrong (WRONGPASS'],
 ])(
   'a Redis that cannot be used (%s) is a failed check within seconds, without its password',
   async (connection, kind, message) => {

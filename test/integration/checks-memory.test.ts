@@ -96,7 +96,7 @@ test('the rows before one that is too large are kept, and the result is truncate
 test('a preview of rows that are too large says so', async () => {
   const target = await targets.postgres('db', 'read')
   const reading = readRows(target, { text: WIDE, values: [] }, async () => {})
-  await expect(reading).rejects.toThrow('its rows have more than 4 MB and cannot be shown')
+  await expect(reading).rejects.toThrow('the rows have more than 4 MB and cannot be shown')
 })
 
 test('large entries in Redis do not fill the memory of the process, and the result says that they were not read', async () => {

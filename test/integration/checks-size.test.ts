@@ -13,7 +13,7 @@ const prefix = `checks-size-${randomBytes(4).toString('hex')}`
 const MAX_HELD_MS = 200
 const MAX_MEGABYTES = 64
 
-/** What the jobs of each queue carry. */
+/** The data in the jobs of each queue. */
 const QUEUES: Record<
   string,
   { count: number; state: 'wait' | 'failed'; fields: (i: number) => Record<string, string> }

@@ -57,7 +57,7 @@ const get = async (path: string) => (await world.call('GET', path)).json
 const change = (runbookName: string, verb: 'pause' | 'resume', as: PersonName = 'operator') =>
   world.call('POST', `/v1/detection/${runbookName}/${verb}`, { as, body: { reason: 'a migration runs' } })
 
-/** Two samples, of which both count. */
+/** Takes two samples, both of which count. */
 async function sampleTwice(name: string) {
   for (let i = 0; i < 2; i += 1) {
     await detect(world.engine, { runbook: name, limitMs: 10_000 })

@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-/** What doctor says with the current key, and these former ones. */
+/** The findings of the doctor with the current key and these former keys. */
 function examined(...previous: string[]) {
   const secret = (value: string) => new Secret('${X}', 'a test', value, [])
   const config = { database: secret(world.applicationUrl), signing: { key: secret(current), previous }, people: {} }

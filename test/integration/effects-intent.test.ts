@@ -261,7 +261,7 @@ describe('process.run', () => {
     const context = { targets: away as Partial<Targets> as Targets, signal: new AbortController().signal }
     expect(await previewAction('process.run', restart, context)).toMatchObject({
       summary: 'run restart of ctl',
-      warning: 'it would be refused now: away',
+      warning: 'the action would be refused now: away',
     })
     expect(await applied('process.run', restart, { approvedVia: away })).toMatchObject({
       result: 'refused',
@@ -368,7 +368,7 @@ describe('http.request', () => {
     const deps = depsFor(world, targets(), permits().takePermit)
     const request = requestFor(gate, 'http.request', call, '-')
     await executeEffect(request, deps)
-    // What the restore loses. The chain of events is not read here.
+    // The restore loses these rows. The chain of events is not read here.
     for (const table of ['effects', 'intents']) {
       await world.engineOwner.query(`ALTER TABLE runbook.${table} DISABLE TRIGGER ALL`).catch(() => {})
       await world.engineOwner.query(`DELETE FROM runbook.${table} WHERE gate = $1`, [gate])
@@ -538,7 +538,7 @@ describe('the preview', () => {
     expect(preview).toMatchObject({
       count: 0,
       rows: [],
-      warning: '0 rows match now, but the write must change exactly 1: it would be refused now',
+      warning: '0 rows match now, but the write must change exactly 1: the action would be refused now',
     })
   })
 

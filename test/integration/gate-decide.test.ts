@@ -533,7 +533,7 @@ describe('opening a gate', () => {
   })
 
   test.each([
-    ['with weaker terms', /was not stored by this engine: the terms of its approval differ from the plan/, true],
+    ['with weaker terms', /was not stored by this engine: the terms of the approval differ from the plan/, true],
     ['without an event', /was not stored by this engine: the incident has no event/, false],
   ])('is refused at once if somebody inserted its row before, %s', async (_, message, withEvent) => {
     const { proposal } = await readGate(world.engine, (await propose(world)).gate)

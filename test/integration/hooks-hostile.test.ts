@@ -4,7 +4,7 @@ import { PAYLOADS } from '../support/payloads.ts'
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
 
 const BEARER = 'the-token-of-the-alertmanager'
-/** RUNBOOK_FUZZ=20000 for a long run. */
+/** How many deliveries are sent. For a long run: RUNBOOK_FUZZ=20000. */
 const RUNS = Number(process.env['RUNBOOK_FUZZ'] ?? 1_000)
 const SEED = Number(process.env['RUNBOOK_SEED'] ?? Date.now() % 1_000_000)
 const AT_ONCE = 8
@@ -26,7 +26,7 @@ afterAll(() => world?.close())
 
 const send = (source: string, body: string) => world.call('POST', `/v1/hooks/${source}`, { token: BEARER, body })
 
-/** Handles each item once, some at the same time. */
+/** Handles each item once, several of them at the same time. */
 async function eachOf<T>(items: T[], handle: (item: T) => Promise<void>): Promise<void> {
   const waiting = items.values()
   const work = async () => {
@@ -35,7 +35,7 @@ async function eachOf<T>(items: T[], handle: (item: T) => Promise<void>): Promis
   await Promise.all(Array.from({ length: AT_ONCE }, work))
 }
 
-/** Usually a right value, sometimes any JSON. */
+/** Usually returns a correct value, sometimes any JSON. */
 const field = <T>(right: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 6, arbitrary: right as fc.Arbitrary<unknown> }, { weight: 1, arbitrary: fc.jsonValue() })
 const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...PAYLOADS), fc.constant('RunStuck'))
@@ -104,7 +104,7 @@ test('300 attacks as labels and annotations arrive as data: stored unchanged, sh
     expect(shown.json.inputs.run, payload).toBe(payload)
     expect((await world.call('GET', `/v1/incidents/${incident}/review.md`)).status, payload).toBe(200)
   })
-  // Only texts that the database cannot store, or that are longer than an input may be.
+  // Only texts that the database cannot store, or that are longer than an input may be, are refused.
   for (const why of refused) expect(why).toMatch(/NUL|surrogates|2,?000|1,000/)
   expect(refused.length).toBeLessThan(30)
 })

@@ -145,7 +145,7 @@ describe('one incident', () => {
     const refused = await world.call('POST', `/v1/incidents/${id}/notes`, note)
     expect(refused).toMatchObject(tooMany)
     expect(refused.json.detail).toContain(`operator has reached the limit of 5 notes on ${id}`)
-    // Waiting does not help, so no time is named.
+    // Waiting does not help, so the answer names no time.
     expect(refused.headers.get('retry-after')).toBeNull()
     expect((await world.call('POST', `/v1/incidents/${id}/notes`, { ...note, as: 'lead' })).status).toBe(200)
     const other = await openIncident(world)

@@ -62,14 +62,14 @@ auto: []
 const PEOPLE = ['operator', 'lead', 'reader', 'viewer'] as const
 export type PersonName = (typeof PEOPLE)[number]
 
-/** An engine with a database and a namespace of its own, and its API on a free port. No worker runs: nothing moves by itself. */
+/** An engine with a separate database and namespace, and its API on a free port. No worker runs, so nothing changes by itself. */
 export interface HttpWorld {
   engine: Engine
   /** The folder with the configuration and `runbooks/`. */
   root: string
-  /** What the API uses: `engine`, or what `reload` replaced it by. */
+  /** The engine that the API uses: `engine`, or the engine with which `reload` replaced it. */
   current: Current<Engine>
-  /** Reads the configuration in `root` as it is now. */
+  /** Reads the present configuration in `root`. */
   load(): Config
   /** Loads the files in `root` again, as a running process does after a change. */
   reload(): Promise<string | undefined>

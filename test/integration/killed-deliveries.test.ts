@@ -9,10 +9,13 @@ import { storePlan } from '../../src/history/plans.ts'
 import { startChannelServer, type ChannelServer } from '../support/channel-server.ts'
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
 
-/** The whole: `RUNBOOK_KILLS=50 RUNBOOK_MESSAGES=1000`. */
+/** The numbers of kills and messages. For the whole test: `RUNBOOK_KILLS=50 RUNBOOK_MESSAGES=1000`. */
 const KILLS = Number(process.env.RUNBOOK_KILLS ?? 4)
 const MESSAGES = Number(process.env.RUNBOOK_MESSAGES ?? 80)
-/** A killed worker had sent at most this long before a message that it did not end. */
+/**
+ * The maximum time between sending a message and storing its end, within which a killed worker may have sent a message without recording
+ * it.
+ */
 const ATTEMPT_MS = 1_500
 const SCRIPT = join(import.meta.dirname, '../support/deliver-process.js')
 

@@ -9,7 +9,7 @@ import { installRuntime } from '../../src/temporal/worker.ts'
 
 let world: WorkflowWorld
 
-/** Its cause concerns only things with a number above 2. */
+/** A plan whose cause concerns only things with a number above 2. */
 const plan = (name: string, everyMs: number) =>
   thingsPlan(name, {
     causes: [{ ...thingsPlan(name).causes[0]!, affects: expression('bad.rows.filter(r, r.n > 2)', ['bad']) }],

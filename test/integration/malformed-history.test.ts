@@ -92,7 +92,7 @@ async function* damages(client: pg.PoolClient): AsyncGenerator<string> {
     }
 }
 
-/** The views read in transactions of their own: here they read within the one that is rolled back. */
+/** The views usually read in separate transactions. Here they read within the transaction that is rolled back. */
 function within(client: pg.PoolClient): Database {
   const query = (...asked: unknown[]) =>
     /^(BEGIN|COMMIT|ROLLBACK)\b/.test(String(asked[0]))
@@ -109,7 +109,7 @@ function within(client: pg.PoolClient): Database {
   return { query, connect: () => Promise.resolve(connection) } as unknown as Database
 }
 
-/** Everything that people see of a history, as text. */
+/** Everything in a history that people see, as text. */
 async function shown(client: pg.PoolClient): Promise<string> {
   const list = await listIncidents(client, { limit: 100 })
   const review = await reviewIncident(within(client), damaged)

@@ -385,7 +385,7 @@ test('PagerDuty gets the end of an incident, and no message after it that would 
   expect(events.map(({ event_action }) => event_action)).toEqual(['trigger', 'resolve'])
   expect(new Set(events.map(({ dedup_key }) => dedup_key)).size).toBe(1)
   expect(await textsOf(id, 'delivery')).toContain(
-    'the message about the gate that nobody answered was not sent to platform-support: the incident is cancelled by now',
+    'the message about the gate without a decision was not sent to platform-support: the incident is cancelled by now',
   )
 })
 

@@ -301,7 +301,7 @@ describe('a wait', () => {
     expect(Date.parse(waitsFor[0]!.until) - Date.parse(waitsFor[0]!.since)).toBe(1_500)
     const closed = await world.closed(incident)
     expect(closed).toMatchObject({ outcome: 'escalated', waitsFor: [] })
-    // The later looks of the round do not wait again.
+    // When the checks of the round run again, they do not wait again.
     expect(closed.rounds[0]!.checks[0]!.error).toMatch(
       /Redis at \S+ does not answer: .*; waited for queue before, without an answer$/,
     )
@@ -344,7 +344,7 @@ describe('a wait', () => {
     expect(closed.rounds[0]).toMatchObject({ verified: false, effects: [{ result: 'applied' }] })
     const { timeline } = await reviewIncident(world.engine.database, incident)
     const verdict = timeline.find(({ kind }) => kind === 'verified')!
-    expect(verdict.text).toMatch(/not true within 10s .*, without the [\d.]+s in which a connection was down$/)
+    expect(verdict.text).toMatch(/not true within 10s .*, not counting the [\d.]+s in which a connection was down$/)
   })
 
   test.each(Object.entries(STAGES).filter(([stage]) => stage !== 'in the verification'))(

@@ -212,7 +212,7 @@ describe('what is refused', () => {
     const before = await sessions()
     expect((await browser.open(back)).status).toBe(200)
     expect((await browser.open(back)).text).toContain('it was not begun in this browser')
-    // A stolen cookie does not help: the provider gives tokens for a code once.
+    // A stolen cookie does not help, because the provider gives tokens for a code only once.
     const kept = begun.headers.getSetCookie()[0]!.split(';')[0]!
     const replayed = await fetch(back.replace(URL_OF_PAGES, world.api.url), {
       redirect: 'manual',

@@ -209,7 +209,7 @@ test('a wrong token is refused, and too many of them are limited', async () => {
     Array.from({ length: 25 }, async () => (await postForm(world, '/sign-in', { token: 'guessed' })).status),
   )
   expect(statuses).toContain(429)
-  // Somebody who guesses does not keep the others out.
+  // Somebody who guesses tokens does not prevent other people from signing in.
   await signIn(world, 'operator')
 })
 

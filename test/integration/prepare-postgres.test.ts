@@ -18,7 +18,7 @@ let server: pg.Client
 let adminUrl: string
 let appUrl: string
 let prepared: PreparedConnection
-/** What a dry run said first, and the roles after it. */
+/** The answer of a dry run before the first preparation, and the roles after the dry run. */
 let dry: PreparedConnection
 let rolesAfterDryRun: string[]
 /** The first preparation, which could not ask whether it may revoke rights. */
@@ -215,7 +215,7 @@ test('a check cannot fill the disk of the server with temporary files', async ()
   await asRole(prepared.env.MAESTRO_READ!, async (client) => {
     expect((await client.query('SHOW temp_file_limit')).rows).toEqual([{ temp_file_limit: '1GB' }])
     await expect(client.query('SET temp_file_limit = -1')).rejects.toMatchObject({ code: '42501' })
-    // Less than what the sort needs, so that the test does not write a gigabyte.
+    // The limit is smaller than what the sort needs, so that the test does not write a gigabyte.
     await asRole(adminUrl, (admin) => admin.query(`ALTER ROLE ${roleOf('MAESTRO_READ')} SET temp_file_limit = '10MB'`))
   })
   expect(await refusal(prepared.env.MAESTRO_READ!, [sort])).toMatch(/^53400 temporary file size exceeds/)

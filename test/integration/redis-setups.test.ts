@@ -247,7 +247,7 @@ describe('Redis Sentinel', () => {
     const unknown = await check(open(bullmqConnection('redis://x', sentinelOf(sentinel, 'other'))), 'bullmq.queue')
     expect(unknown.error).toContain('no sentinel names a primary "other"')
     const notOne = await check(open(bullmqConnection('redis://x', sentinelOf(server))), 'bullmq.queue')
-    expect(notOne.error).toContain('it is not a sentinel')
+    expect(notOne.error).toContain('this server is not a sentinel')
   })
 
   test('the address of a sentinel without "sentinel" is not read as an empty queue', async () => {
@@ -319,7 +319,7 @@ describe('a server that refuses', () => {
 
   test.each([
     ['no password', '', 'the server requires a password, and the address has none'],
-    ['a wrong password', ':wrong-password@', 'the user or the password of the address is wrong'],
+    ['a wrong password', ':wrong-password@', 'the user or the password in the address is wrong'],
     ['a number of a database that it does not have', ':right-password@', 'the server has no database with this number'],
   ])('%s: the message says so', async (_, login, expected) => {
     const server = await start({ requirepass: 'right-password' }, 'right-password')

@@ -59,8 +59,8 @@ const statement = (sql: string, rights: string[], table = 'notes') => ({
 const remove = statement("DELETE FROM notes WHERE id = 'a'", ['select', 'delete'])
 const insert = statement("INSERT INTO notes VALUES ('b', 'acme')", ['insert'])
 const update = { table: 'notes', set: { tenant: 'other' }, where: { id: 'a', tenant: 'acme' } }
-const hides = /^it would be refused now: row-level security hides rows of public.notes from the write login/
-const mayHide = /^it may be refused: row-level security may hide rows of public.notes from the write login/
+const hides = /^the action would be refused now: row-level security hides rows of public.notes from the write login/
+const mayHide = /^the action may be refused: row-level security may hide rows of public.notes from the write login/
 
 describe('policies that allow the write', () => {
   test.each<[string, string[], string, JsonObject]>([
@@ -133,7 +133,9 @@ test('a view that reads the table with the rights of its user is concerned', asy
   await world.owner.query('CREATE VIEW shown WITH (security_invoker) AS SELECT * FROM notes')
   await world.owner.query(`GRANT SELECT, UPDATE ON shown TO ${writer}`)
   const found = await gateAndEffect('sql.update', { ...update, table: 'shown' })
-  expect(found.warning).toMatch(/^it may be refused: row-level security may hide rows of notes from the write login/)
+  expect(found.warning).toMatch(
+    /^the action may be refused: row-level security may hide rows of notes from the write login/,
+  )
   expect(found).toMatchObject({ result: 'refused', detail: expect.stringContaining('row-level security may hide') })
 })
 

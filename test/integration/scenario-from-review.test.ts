@@ -113,7 +113,7 @@ beforeAll(async () => {
   quietTemporal()
   world = await openWorkflowWorld(inject('stack'), PLANS)
   await world.startWorker()
-  // The database refuses to mend a thing with n = 13.
+  // The database refuses to repair a thing with n = 13.
   await world.things.query(`ALTER TABLE things ADD CHECK (n <> 13 OR state = 'bad')`)
 })
 
@@ -171,7 +171,7 @@ test.each<[string, string, string[], (view: IncidentView) => Promise<void>, stri
   },
 )
 
-/** The cause begins to hold while the incident looks again. */
+/** The cause begins to hold while the incident waits before its checks run again. */
 async function growWorse(incident: string, group: string): Promise<void> {
   await world.until(incident, 'looks again', ({ rounds }) => rounds[0] !== undefined && rounds[0].checks.length > 0)
   await world.things.query('UPDATE things SET n = 3 WHERE grp = $1', [group])
@@ -182,7 +182,7 @@ async function twice(view: IncidentView): Promise<void> {
   await approve(await world.until(view.id, 'is in round 2', (now) => now.rounds[1]?.gate?.state === 'open'))
 }
 
-/** Both steps are done, or only the first. */
+/** Reports both steps as done, or only the first. */
 async function answerBoth(view: IncidentView, both: boolean): Promise<void> {
   await approve(view)
   for (const step of ['0-manual', '1-manual']) {

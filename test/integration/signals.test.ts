@@ -12,7 +12,7 @@ import { expression } from '../unit/interpreter/plan-fixture.ts'
 /** Temporal's default limit of signals for each run of a workflow. */
 const SIGNAL_LIMIT = 10_000
 
-/** Its only cause never holds, so the incident looks again after a pause, which every signal ends. */
+/** A plan whose only cause never holds, so that the checks run again after a pause, which every signal ends. */
 const looking = thingsPlan('looking', {
   checks: [thingsCheck('bad', `SELECT id, n FROM things, pg_sleep(0.3) WHERE grp = $1 AND state = 'bad' ORDER BY id`)],
   causes: [{ ...thingsPlan('looking').causes[0]!, affects: expression('bad.rows.filter(r, r.n > 2)', ['bad']) }],

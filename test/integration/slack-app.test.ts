@@ -37,7 +37,7 @@ afterAll(async () => {
   await slack?.close()
 })
 
-/** Sends what waits, as every worker does every two seconds. */
+/** Sends the waiting messages, as every worker does every two seconds. */
 const deliver = () => deliverMessages(world.engine)
 const messagesAbout = (id: string) => [...slack.messages.values()].filter(({ text }) => text.includes(`${id}:`))
 

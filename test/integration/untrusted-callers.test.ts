@@ -127,7 +127,7 @@ describe('a workflow that the engine did not start', () => {
       call('close', [incident, { outcome: 'resolved', reason: 'everything is fine' }]),
       call('apply', [{ ...application, recheckedAt: new Date().toISOString() }], remediateQueue('test')),
     ])
-    for (const answer of answers) expect(answer).toMatch(/^refused: .*is not the one that this engine started/)
+    for (const answer of answers) expect(answer).toMatch(/^refused: .*is not the workflow that this engine started/)
     expect(await stored(incident)).toEqual(before)
     own.shutdown()
     await running
@@ -231,14 +231,14 @@ describe('a worker with other workflow code on the engine’s task queue', () =>
     ).toMatch(/^refused: /)
     const message = { place: 'r1/escalation', to: ['everybody'], message: 'm', reason: 'r' }
     expect(await call('escalate', [incident, message])).toMatch(/^refused: .*does not notify everybody/)
-    // A notification without a recipient would stand in the place of the real one.
+    // A notification without a recipient would prevent the real notification.
     for (const to of [[], ['oncall'], ['platform-support', 'oncall']])
       expect(await call('escalate', [incident, { ...message, to }])).toMatch(/^refused: .*the plan does not notify/)
     const reminder = { ...message, place: 'r1/gate/reminder', kind: 'reminder' }
     expect(await call('escalate', [incident, { ...reminder, to: [] }])).toMatch(/^refused: .*does not notify nobody/)
     for (const place of ['r1/recheck1', 'r1/effect/0-sql.update/y', 'closed', 'r1/proposal', 'r1/gate/reminder', 'x'])
       expect(await call('escalate', [incident, { ...message, place, to: ['platform-support'] }])).toMatch(
-        /^refused: .*is no place for this notification/,
+        /^refused: .*is not a place for this notification/,
       )
     expect(await call('handOff', [incident, 'things', { group: 'x' }])).toMatch(/^refused: .*does not hand off/)
     for (const outcome of ['resolved', 'cleared', 'no-action', 'declined', 'expired', 'cancelled', 'handed-off'])
@@ -308,17 +308,19 @@ describe('the order of a remedy’s actions', () => {
           ...{ gate, proposalDigest, action, target, recheckedAt: '' },
           timeoutMs: action === '0-manual' ? 10_000 : 5_000,
         })
-      const turn = (what: string) => ({ message: expect.stringMatching(`it is not the turn of ${what}`) })
+      const turn = (what: string) => ({ message: expect.stringContaining(what) })
       for (const [action, target] of [
         ['1-sql.update', 's1'],
         ['2-notify', '-'],
         ['3-sql.update', 's1'],
       ] as const)
-        await expect(apply(action, target)).rejects.toMatchObject(turn(`${action}: 0-manual has no effect on - yet`))
+        await expect(apply(action, target)).rejects.toMatchObject(
+          turn(`${action} may not run yet: 0-manual has no effect on - yet`),
+        )
       const place = { gate, action: '0-manual', target: '-' }
       await recordDone(other.engine.database, place, { person: 'lead', done: true })
       await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
-        turn('3-sql.update: 1-sql.update has no effect on s1'),
+        turn('3-sql.update may not run yet: 1-sql.update has no effect on s1'),
       )
       await recordEffect(other.engine.database, {
         gate,
@@ -328,7 +330,7 @@ describe('the order of a remedy’s actions', () => {
         detail: 'x',
       })
       await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
-        turn('3-sql.update: 1-sql.update did not succeed for s1'),
+        turn('3-sql.update may not run yet: 1-sql.update did not succeed for s1'),
       )
       await recordEvents(other.engine.database, incident, [
         {
@@ -336,7 +338,9 @@ describe('the order of a remedy’s actions', () => {
           data: { round: 1, holds: true, because: '', targets: ['s1', 's2'], skipped: {} },
         },
       ])
-      await expect(apply('2-notify', '-')).rejects.toMatchObject(turn('2-notify: 1-sql.update has no effect on s2 yet'))
+      await expect(apply('2-notify', '-')).rejects.toMatchObject(
+        turn('2-notify may not run yet: 1-sql.update has no effect on s2 yet'),
+      )
       await recordEffect(other.engine.database, {
         gate,
         action: '1-sql.update',
@@ -346,7 +350,7 @@ describe('the order of a remedy’s actions', () => {
       })
       await apply('2-notify', '-')
       await expect(apply('3-sql.update', 's2')).rejects.toMatchObject(
-        turn('3-sql.update: 2-notify has no effect on - yet'),
+        turn('3-sql.update may not run yet: 2-notify has no effect on - yet'),
       )
       await recordEffect(other.engine.database, {
         gate,
@@ -357,7 +361,7 @@ describe('the order of a remedy’s actions', () => {
       })
       await apply('3-sql.update', 's2')
       await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
-        turn('3-sql.update: 1-sql.update did not succeed'),
+        turn('3-sql.update may not run yet: 1-sql.update did not succeed'),
       )
     } finally {
       await other.close()

@@ -198,7 +198,7 @@ test.each<[string, Json, string]>([
   await makeItem(type, /GENERATED|NOT NULL/.test(type) ? 'DEFAULT' : undefined)
   const before = await stored()
   const { shown, effect } = await carryOut(set(value))
-  expect(shown.warning).toContain(`it would be refused now: `)
+  expect(shown.warning).toContain(`the action would be refused now: `)
   expect(shown.warning).toContain(reason)
   expect(effect.result).toBe('refused')
   expect(await stored()).toBe(before)

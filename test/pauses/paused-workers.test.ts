@@ -15,8 +15,8 @@ interface PausedWorker {
 }
 
 /**
- * Starts a worker that pauses at a point where it holds a lease. `open` opens the incident that leads there. Then blocks its connection
- * to Temporal, so that Temporal gives its tasks to other workers.
+ * Starts a worker that pauses at a point where it holds a lease; `open` opens the incident that leads to this point. Then blocks the
+ * worker's connection to Temporal, so that Temporal gives its tasks to other workers.
  */
 async function pauseWorkerAt(point: FaultPoint, open: () => Promise<unknown>): Promise<PausedWorker> {
   const { world } = faults

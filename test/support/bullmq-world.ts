@@ -27,7 +27,7 @@ type AnyWorker = typeof Worker5 | typeof Worker6
 
 export const HOUR = 3_600_000
 
-/** A queue of its own for each test of a file, with BullMQ 5 and 6, the checks, and the actions from their gate to their effect. */
+/** A separate queue for each test of a file, with BullMQ 5 and 6, the checks, and the actions from their gate to their effect. */
 export function bullmqWorld() {
   let world: EffectsWorld
   let redis: Redis

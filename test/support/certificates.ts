@@ -11,7 +11,7 @@ export interface Certificate {
   ca: string
 }
 
-/** A certificate for `name` in files of `dir`, signed by a CA of its own; `days` may be negative: then it has expired. */
+/** A certificate for `name` in files of `dir`, signed by a CA that is created for it. With negative `days`, it has already expired. */
 export async function makeCertificate(openssl: string, dir: string, name: string, days = 2): Promise<Certificate> {
   const file = (end: string) => join(dir, `${name}-${days}-${end}`)
   const [caKey, ca, key, request, cert, extension] = ['ca.key', 'ca.pem', 'key.pem', 'csr', 'cert.pem', 'ext'].map(file)

@@ -1,4 +1,4 @@
-// Delivers messages as a worker does, until it is killed. Arguments: the database's address and the channel's.
+// Delivers messages as a worker does, until it is killed. Arguments: the address of the database and the address of the channel.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Secret } from '../../dist/src/config/secret.js'
 import { deliverMessages } from '../../dist/src/engine/messages/deliver.js'

@@ -17,7 +17,7 @@ export interface Explained {
   plan: PlanNode
 }
 
-/** Settings with which PostgreSQL sends the plan of each statement to its client, also of statements inside functions. */
+/** Settings with which PostgreSQL sends the plan of each statement to its client, including statements inside functions. */
 export const EXPLAIN_EVERYTHING = {
   session_preload_libraries: 'auto_explain',
   'auto_explain.log_min_duration': '0',

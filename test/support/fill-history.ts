@@ -4,7 +4,8 @@ export const FILLED_INCIDENTS = 50_000
 
 /**
  * Fills the engine's database with closed incidents of the last three years, each with six events, a gate, a decision, a permit and an
- * effect: what a busy engine has after some years. All are of one remedy, so that a question about it finds them all.
+ * effect, like the history of a busy engine after some years. All effects belong to one remedy, so that a query about this remedy finds
+ * them all.
  */
 export async function fillHistory(superuser: pg.Pool, planDigest: string, remedy: string): Promise<void> {
   const client = await superuser.connect()

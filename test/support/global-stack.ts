@@ -26,7 +26,7 @@ declare module 'vitest' {
 /** The variable in which scripts/test.js passes the addresses of the one stack that all suites share. */
 const STACK_VARIABLE = 'RUNBOOK_TEST_STACK'
 
-/** Both suites use this file. Within one vitest process they share the stack that the first of them starts. */
+/** Both suites use this file. Within one vitest process they share the stack that the first suite starts. */
 const shared = globalThis as { runbookTestStack?: { users: number; started: Promise<StartedTestStack> } }
 
 interface StartedTestStack {

@@ -17,7 +17,7 @@ export interface HistoryCase {
   waits?: { event: 'timer' } | { event: 'activity'; type: string }
   /** The outcome of the incident, if the incident ends. */
   outcome?: string
-  /** How many signals are sent once it waits for a timer. */
+  /** How many signals are sent once the workflow waits for a timer. */
   signals?: number
 }
 
@@ -42,7 +42,7 @@ const withSlowChecks = (one: Plan): Plan => ({
 })
 const mending = (change: Parameters<typeof remedy>[1]) =>
   plan({ remedies: { mend: remedy('mend', change), replace: remedy('replace') } })
-/** Its only cause concerns none of the things that are bad. */
+/** A plan whose only cause concerns none of the things that are bad. */
 const lookingAgain = (everyMs: number) =>
   plan({
     causes: [{ ...plan().causes[0]!, affects: expression('bad.rows.filter(r, r.n > 2)', ['bad']) }],

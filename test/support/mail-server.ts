@@ -8,7 +8,7 @@ export interface Mail {
   data: string
 }
 
-/** A local SMTP server that stores what it gets; `refuse` is its answer to the text of a mail instead. */
+/** A local SMTP server that stores the mails that it receives. `refuse` is the answer that it gives to a mail instead of accepting it. */
 export interface MailServer {
   url: string
   mails: Mail[]

@@ -5,9 +5,9 @@ const MB = 1024 * 1024
 
 export interface Measured<T> {
   result: T
-  /** The most processor time between two turns of the event loop. Unlike time on a clock, it does not depend on other processes. */
+  /** The maximum processor time between two turns of the event loop. Unlike the time on a clock, it does not depend on other processes. */
   heldMs: number
-  /** By how much the memory that is in use grew at most, without what could be collected. */
+  /** The maximum growth of the used memory, without memory that the garbage collector could free. */
   megabytes: number
 }
 
@@ -48,7 +48,7 @@ async function longestTurn(work: () => Promise<unknown>): Promise<number> {
     await work()
   } finally {
     isRunning = false
-    // The work ended in a turn that is not over yet.
+    // The work ended in a turn of the event loop that is not over yet.
     turn()
   }
   return longest

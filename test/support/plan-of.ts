@@ -4,7 +4,10 @@ import { expression, plan, remedy } from '../unit/interpreter/plan-fixture.ts'
 
 type Terms = Pick<Proposal, 'remedy' | 'title' | 'risk' | 'cause' | 'limits' | 'approval' | 'actions'>
 
-/** A plan from which this proposal can follow. Its terms are those of the proposal. Every parameter is an expression, because an expression can give any value. */
+/**
+ * A plan from which this proposal can follow. The terms of the plan are those of the proposal. Every parameter is an expression, because an
+ * expression can have any value.
+ */
 export function planOf({ remedy: name, title, risk, cause, limits, approval, actions }: Terms): Plan {
   const { auto, by, count, onTimeout, validForMs, escalateTo, strength } = approval
   const own = strength === undefined ? {} : { strength }

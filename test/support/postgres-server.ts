@@ -15,7 +15,7 @@ export interface PostgresServer {
 
 const PASSWORD = 'of-superuser'
 
-/** A PostgreSQL of its own with the programs in `bin`; with `primary`, a read replica of that server. */
+/** A separate PostgreSQL server that runs the programs in `bin`. With `primary`, it is a read replica of that server. */
 export async function startPostgresServer(bin: string, primary?: PostgresServer): Promise<PostgresServer> {
   const user = await postgresUser(() => {})
   const { dir, remove } = await serverDir(user)

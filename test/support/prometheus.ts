@@ -61,7 +61,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
             `--web.listen-address=127.0.0.1:${port}`,
             `--cluster.listen-address=127.0.0.1:${gossipPorts[index]}`,
             ...(index === 0 ? [] : [`--cluster.peer=127.0.0.1:${gossipPorts[0]}`]),
-            // The second peer waits this long for the first one's delivery.
+            // The second Alertmanager waits this long for the first one to deliver.
             '--cluster.peer-timeout=1s',
           ],
           { probe: () => ready(port) },

@@ -14,7 +14,7 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** A Redis (or Valkey) of its own, without persistence. `settings` are lines of its configuration file. */
+/** A separate Redis (or Valkey) server without persistence. `settings` are lines of its configuration file. */
 export async function startRedisServer(
   program: string,
   settings: Record<string, string> = {},

@@ -6,11 +6,11 @@ import { Provider } from 'oidc-provider'
 export interface SignInProvider {
   issuer: string
   jwks: string
-  /** Who is signed in next. */
+  /** The person whom the provider signs in next. */
   person: string
   /** The groups of each person at the provider. */
   groups: Record<string, string[]>
-  /** Stops listening. The address stays the provider's. */
+  /** Stops listening. The address of the provider stays the same. */
   stop(): Promise<void>
   start(): Promise<void>
 }

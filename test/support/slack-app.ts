@@ -20,7 +20,7 @@ export interface SlackStandIn {
   app: SlackApp
   /** The messages as they are shown now, by channel and number. */
   messages: Map<string, SlackMessage>
-  /** What users were answered, and the forms that were opened. */
+  /** The answers that users received, and the forms that were opened. */
   answers: any[]
   forms: any[]
   /** The buttons of a message. */

@@ -15,7 +15,7 @@ interface ImportRule {
 const run = promisify(execFile)
 const root = join(import.meta.dirname, '../..')
 const RULES = JSON.parse(readFileSync(join(root, 'import-rules.json'), 'utf8')) as Record<string, ImportRule>
-/** All folders but the tests, which may import everything. */
+/** All folders except the tests, which may import everything. */
 const FOLDERS = Object.keys(RULES).filter((folder) => folder !== 'test')
 const IMPORT_RULE = 'runbook-imports(imports)'
 
@@ -128,7 +128,7 @@ const isRefused = (path: string) => refusals.some(({ file, rule }) => file === p
 const caseFile = (folder: string, name: string, i: number) =>
   folder.endsWith('.ts') ? folder : `${folder}/${name}-${i}.ts`
 
-/** The name of the test's file in the folder `from` that imports something of `to`. */
+/** The name of the test's file in the folder `from` that imports something from `to`. */
 const crossing = (from: string, to: string) => `${from}/from-${to.replaceAll('/', '-').replace('.ts', '')}.ts`
 
 function importOf(from: string, to: string): string {

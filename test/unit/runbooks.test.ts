@@ -25,7 +25,7 @@ test('every scenario of the three runbooks passes, and together they cover every
 test('200 scenarios take less than 2 s of processor time (best of three)', async () => {
   let best = Infinity
   for (let attempt = 0; attempt < 3 && best >= 2_000; attempt++) {
-    // Processor time, because other processes on a shared machine change the elapsed time.
+    // Processor time is measured, because other processes on a shared machine change the elapsed time.
     const started = process.cpuUsage()
     let count = 0
     while (count < 200) count += (await run()).tested.reduce((sum, { runs }) => sum + runs.length, 0)

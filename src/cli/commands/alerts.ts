@@ -11,21 +11,21 @@ import { ageText } from '../render/age.ts'
 import { table, wrap } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** What the API accepts. */
+/** The maximum size of a payload that the API accepts. */
 const MAX_PAYLOAD = 60_000
 
-/** `runbook alerts`: shows what becomes of the alerts of monitoring systems. */
+/** `runbook alerts`: shows what the alerts of monitoring systems led to. */
 export function command(terminal: Terminal): Command {
   const alerts = new Command('alerts')
     .description(
-      'Show what becomes of the alerts that monitoring systems send. The rules are under "alerts" in runbook.config.yaml, the sources under "hooks".',
+      'Show what the alerts that monitoring systems sent led to. The rules are under "alerts" in runbook.config.yaml, the sources under "hooks".',
     )
     .addHelpText('after', '\nExamples:\n  runbook alerts unmatched\n  runbook alerts explain payload.json')
   alerts
     .command('unmatched')
-    .summary('list the alerts with which nothing could be done, and why')
+    .summary('list the alerts that could not be used, and why')
     .description(
-      'List the alerts with which nothing could be done, the latest first, each with the reason. They are kept for a week.',
+      'List the alerts that could not be used, the latest first, each with the reason. They are kept for a week.',
     )
     .addHelpText('after', '\nExample:\n  runbook alerts unmatched -o json')
     .action(async (_options: object, self: Command) => {
@@ -101,5 +101,5 @@ function printExplained(terminal: Terminal, { alerts, truncated }: AlertExplanat
     const given = inputs === null ? '' : ` Inputs: ${JSON.stringify(inputs)}.`
     printLines(terminal, wrap(`${fingerprint ?? 'an alert'} would ${would}.${by}${given}`, width))
   }
-  if (truncated > 0) terminal.log(`the source left ${truncated} more alerts out of this payload`)
+  if (truncated > 0) terminal.log(`the source left out ${truncated} more alerts, which are not in this payload`)
 }

@@ -36,7 +36,7 @@ export function command(terminal: Terminal): Command {
     .option(...WATCH_OPTION)
     .addHelpText(
       'after',
-      '\nExit code 8: more approvals are needed; with --watch and without a terminal,\nalso that the incident waits for a person again.\n\nExamples:\n  runbook approve 142\n  runbook approve 142 --watch\n  runbook approve 142 --targets run-7,run-8\n  runbook approve 142 --digest 3f9ac01b22d4',
+      '\nExit code 8: more approvals are needed; with --watch and without a terminal,\nor the incident waits for a person again.\n\nExamples:\n  runbook approve 142\n  runbook approve 142 --watch\n  runbook approve 142 --targets run-7,run-8\n  runbook approve 142 --digest 3f9ac01b22d4',
     )
     .action((id: string, options: Options, self: Command) => approve(terminal, id, options, wantsJson(self)))
 }
@@ -62,7 +62,7 @@ async function approve(terminal: Terminal, id: string, options: Options, json: b
       `${gate.id}: your approval is stored (${approvals} of ${required}); ${required - approvals} more needed`,
     )
   else terminal.log(`${gate.id} is ${state} (${approvals} of ${required})${follow}`)
-  // Without a terminal, nobody can give the missing approvals here.
+  // Without a terminal, nobody can give the missing approvals in this command.
   if (state === 'open' && !(options.watch && terminal.interactive)) throw new Exit(STILL_WAITING)
   if (options.watch) throw new Exit(await watch(terminal, client, id, json, gate.id))
 }

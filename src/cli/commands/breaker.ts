@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   const breaker = new Command('breaker')
     .description(
-      'Show or close circuit breakers. Three ineffective remedies in a row open the breaker of their connection: the engine then proposes remedies but applies none.',
+      'Show or close breakers. Three ineffective remedies in a row open the breaker of their connection: the engine then proposes remedies but applies none.',
     )
     .addHelpText(
       'after',

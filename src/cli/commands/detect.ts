@@ -7,7 +7,7 @@ import { ageText } from '../render/age.ts'
 import { plural, table, wrap } from '../render/layout.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** `runbook detect`: what the engine samples by itself, and what it found. */
+/** `runbook detect`: the runbooks that the engine samples by itself, and what it found. */
 export function command(terminal: Terminal): Command {
   const detect = new Command('detect')
     .description(

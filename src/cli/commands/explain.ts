@@ -59,7 +59,7 @@ export function command(terminal: Terminal): Command {
     })
 }
 
-/** What has this name. A command may have the name of something else too, and then both are explained. */
+/** Everything that has this name. A command may have the same name as something else; then both are explained. */
 function explain(name: string, page: Page): string[] | undefined {
   const entry = COMMANDS.find((one) => one.name === name)
   const blocks = [explainPart(name, page), entry && explainCommand(entry, page)].filter((one) => one !== undefined)

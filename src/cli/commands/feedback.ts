@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts'
 
 export function command(terminal: Terminal): Command {
   return new Command('feedback')
-    .description('Answer whether the runbook helped in an incident. Your last answer counts; reviews show it.')
+    .description('Answer whether the runbook helped in an incident. Your last answer counts. Reviews show the answers.')
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .addArgument(new Argument('<helped>', 'whether the runbook found the cause and helped').choices(HELPED))
     .option('-c, --comment <text>', 'what was right or wrong')

@@ -13,19 +13,19 @@ interface AddOptions {
   due?: string
 }
 
-/** `runbook follow-up`: what remains to be done after incidents. */
+/** `runbook follow-up`: follow-ups, which are things that remain to be done after incidents. */
 export function command(terminal: Terminal): Command {
   const followUp = new Command('follow-up')
-    .description('List, add and close what remains to be done after incidents. Reviews show it.')
+    .description('List, add and close follow-ups: things that remain to be done after incidents. Reviews show them.')
     .addHelpText(
       'after',
       '\nExamples:\n  runbook follow-up list\n  runbook follow-up add 142 "raise the lock duration" --owner platform --due 2026-03-31\n  runbook follow-up close 142 1 --result "raised to 60 s"',
     )
   followUp
     .command('list')
-    .summary('list the open ones, or all of one incident')
+    .summary('list the open follow-ups, or all of one incident')
     .description('List the open follow-ups of all incidents, or all follow-ups of one incident.')
-    .argument('[incident]', 'only of this incident, with those that are closed', parseIncidentId)
+    .argument('[incident]', 'only the follow-ups of this incident, open and closed', parseIncidentId)
     .addHelpText('after', '\nExamples:\n  runbook follow-up list\n  runbook follow-up list 142')
     .action(async (id: string | undefined, _options: object, self: Command) => {
       const found = await openClient(terminal).followUps(id)
@@ -34,11 +34,11 @@ export function command(terminal: Terminal): Command {
     })
   followUp
     .command('add')
-    .summary('add one to an incident')
+    .summary('add a follow-up to an incident')
     .description('Add a follow-up to an open or closed incident.')
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .argument('<text...>', 'what remains to be done')
-    .requiredOption('--owner <name>', 'the person or the group that does it (required)')
+    .requiredOption('--owner <name>', 'the person or group that is responsible (required)')
     .option('--due <date>', 'until when, such as 2026-03-31', parseDate)
     .addHelpText('after', '\nExample:\n  runbook follow-up add 142 "raise the lock duration" --owner platform')
     .action(async (id: string, words: string[], { owner, due }: AddOptions, self: Command) => {
@@ -48,7 +48,7 @@ export function command(terminal: Terminal): Command {
     })
   followUp
     .command('close')
-    .summary('close one, with what was done')
+    .summary('close a follow-up, and say what was done')
     .description('Close a follow-up.')
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .argument('<number>', 'the number of the follow-up within the incident', parseNumber)

@@ -13,7 +13,7 @@ export function command(terminal: Terminal): Command {
     .requiredOption('-r, --reason <text>', 'the reason (required); shown on every incident')
     .addHelpText(
       'after',
-      '\nIncidents are still diagnosed, remedies are still proposed, approvals are kept.\n\nExit code 7: it is on, but a session that is named may still get one permit.\n\nExample:\n  runbook freeze --reason "database failover tonight"',
+      '\nIncidents are still diagnosed, remedies are still proposed, approvals are kept.\n\nExit code 7: the freeze is on, but each session that is named may still get\none permit.\n\nExample:\n  runbook freeze --reason "database failover tonight"',
     )
     .action(async ({ reason }: { reason: string }, self: Command) => {
       const frozen = await setFreeze(terminal, true, reason)

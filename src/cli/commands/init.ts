@@ -56,12 +56,12 @@ function files(): Record<string, string> {
   }
 }
 
-/** False if the file exists: it may be somebody's work. */
+/** Writes a file. Returns false if the file exists, because it may contain somebody's work. */
 function writeNew(path: string, text: string): boolean {
   if (existsSync(path)) return false
   try {
     mkdirSync(dirname(path), { recursive: true })
-    // "wx": a file that appears in the meantime is not overwritten either.
+    // With "wx", a file that was created in the meantime is not overwritten either.
     writeFileSync(path, text, { flag: 'wx' })
   } catch (error) {
     throw new RunbookError('RUNBOOK_BAD_INPUT', `cannot write ${path}: ${messageOf(error)}`)

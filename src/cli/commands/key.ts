@@ -55,7 +55,7 @@ function rotate(terminal: Terminal, to: string | undefined): void {
       `${variable} is in the environment, which this command cannot change. Run it with --to <file>, and set ${variable} from that file.`,
     )
   const previous = signing.previous.includes(former) ? signing.previous : [former, ...signing.previous]
-  // The former key is listed first: if this process ends in between, decisions are still verified.
+  // The former key is added to the list first, so that decisions are still verified if this process ends in between.
   editConfig(file, [{ path: ['signing', 'previous'], value: previous }], terminal.env)
   const made = newSigningKey()
   if (target === undefined) updateEnvironmentFile(directory, { [variable]: made })

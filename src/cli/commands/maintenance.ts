@@ -13,11 +13,11 @@ interface StartOptions {
   connection?: string
 }
 
-/** `runbook maintenance`: times in which alerts and detection open nothing. */
+/** `runbook maintenance`: maintenance windows, in which alerts and detection open no incidents. */
 export function command(terminal: Terminal): Command {
   const maintenance = new Command('maintenance')
     .description(
-      'Start, end and list maintenance. During maintenance alerts and detection are recorded and open no incidents. What is still there when it ends opens its incident then. People can still open incidents.',
+      'Start, end and list maintenance. During maintenance alerts and detection are recorded and open no incidents. When maintenance ends, alerts that still fire and symptoms that are still present open their incidents. People can still open incidents.',
     )
     .addHelpText(
       'after',
@@ -30,7 +30,7 @@ export function command(terminal: Terminal): Command {
       'Start a maintenance window now, for one runbook, for the runbooks that use a connection, or for everything.',
     )
     .requiredOption('--for <duration>', 'how long it lasts, such as 2h (required)')
-    .requiredOption('-r, --reason <text>', 'the reason (required); stored with it')
+    .requiredOption('-r, --reason <text>', 'the reason (required); stored with the window')
     .option('--runbook <name>', 'only incidents of this runbook')
     .option('--connection <name>', 'only incidents of the runbooks that use this connection')
     .addHelpText('after', '\nExample:\n  runbook maintenance start --for 2h --reason "upgrade of PostgreSQL"')
@@ -42,8 +42,8 @@ export function command(terminal: Terminal): Command {
     })
   maintenance
     .command('list')
-    .summary('list maintenance, and what it holds back')
-    .description('List the recurring windows of the configuration and the last ones that people started.')
+    .summary('list maintenance windows, and what they hold back')
+    .description('List the recurring windows of the configuration and the latest windows that people started.')
     .addHelpText('after', '\nExample:\n  runbook maintenance list')
     .action(async (_options: object, self: Command) => {
       const found = await openClient(terminal).maintenance()
@@ -53,7 +53,9 @@ export function command(terminal: Terminal): Command {
   maintenance
     .command('end <id>')
     .summary('end a maintenance window early')
-    .description('End a maintenance window early. What is still there opens its incident.')
+    .description(
+      'End a maintenance window early. Alerts that still fire and symptoms that are still present open their incidents.',
+    )
     .addHelpText('after', '\nExample:\n  runbook maintenance end 7')
     .action(async (id: string, _options: object, self: Command) => {
       const ended = await openClient(terminal).endMaintenance(id)

@@ -79,7 +79,7 @@ export function command(terminal: Terminal): Command {
     .command('remove <name>')
     .summary('remove a person')
     .description(
-      'Remove a person from runbook.config.yaml. Their token is refused from then on, and their approvals of what was not applied yet do not count any more.',
+      'Remove a person from runbook.config.yaml. Their token is refused from then on, and their approvals of remedies that were not applied yet no longer count.',
     )
     .action((name: string) => {
       const { file } = findPerson(terminal, name)

@@ -7,7 +7,10 @@ import { signInHint } from '../sign-in-link.ts'
 import { isThisMachine } from '../this-machine.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** Less than the timeout of the command line, so that it receives the error "the database does not answer". */
+/**
+ * The time limit of the API for the database. It is shorter than the timeout of the command line, so that the command line receives the
+ * error "the database does not answer".
+ */
 const ANSWER_TIMEOUT_MS = 6_000
 
 /** `runbook serve`: runs the HTTP API until it is stopped. */
@@ -38,7 +41,7 @@ export function command(terminal: Terminal): Command {
         const api = await startApi(engine, { host: options.host, port })
         const reloading = keepReloading(engine, { load, log: (line) => terminal.log(`API: ${line}`) })
         terminal.log(`API: ${api.url}`)
-        // As a child of "runbook up", what is printed here goes to a log file, where a link that signs somebody in must not be.
+        // If this process is a child of "runbook up", its output goes to a log file, which must not contain a link that signs somebody in.
         if (!process.send) terminal.log(`Pages: ${await signInHint({ url: api.url, token: ownToken(terminal) })}`)
         await untilEnded({ url: api.url })
         await reloading.stop()
@@ -50,7 +53,10 @@ export function command(terminal: Terminal): Command {
     })
 }
 
-/** The API has no TLS. On an address that other machines can reach, anybody on the network path could read tokens and use them. */
+/**
+ * The API has no TLS. On an address that other machines can reach, anybody on the network path could read tokens and use them, so this must
+ * be allowed explicitly.
+ */
 function requireEncryption(host: string, isAccepted: boolean): void {
   if (isAccepted || isThisMachine(host)) return
   throw new RunbookError(

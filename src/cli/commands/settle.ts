@@ -16,7 +16,7 @@ interface Options {
 export function command(terminal: Terminal): Command {
   return new Command('settle')
     .description(
-      'Record the real result of an effect that is unknown, because its end was not observed. Check the diagnosed system first. The command changes only the history.',
+      'Record the real result of an effect that is unknown, because nobody observed how it ended. Check the diagnosed system first. The command changes only the history.',
     )
     .argument(...INCIDENT_ARGUMENT, parseIncidentId)
     .option('-e, --effect <action/target>', 'the effect (default: the only one that is unknown)', parseEffect)

@@ -14,7 +14,7 @@ export function command(terminal: Terminal): Command {
       const frozen = await setFreeze(terminal, false, reason)
       if (wantsJson(self)) printJson(terminal, frozen)
       terminal.log(
-        frozen.turned ? 'no longer frozen; remedies are applied again' : 'it was not frozen; nothing changed',
+        frozen.turned ? 'no longer frozen; remedies are applied again' : 'no freeze was on; nothing was changed',
       )
     })
 }

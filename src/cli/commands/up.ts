@@ -77,7 +77,7 @@ export function command(terminal: Terminal): Command {
 async function restartEngine(terminal: Terminal): Promise<void> {
   const { askForRestart } = await import('../installation/control.ts')
   await askForRestart(projectDirectory(terminal.cwd))
-  terminal.log('the worker and the API were restarted, with the files as they are now')
+  terminal.log('the worker and the API were restarted with the present files')
 }
 
 function summary(where: {

@@ -13,14 +13,14 @@ interface Options {
   show?: string
 }
 
-/** `runbook versions <runbook>`: which versions of a runbook incidents ran by, and what differs between them. */
+/** `runbook versions <runbook>`: the versions of a runbook that incidents used, and the differences between them. */
 export function command(terminal: Terminal): Command {
   return new Command('versions')
     .description(
-      'List the versions of a runbook that incidents ran by, and the version that is loaded now, newest first. Compare two of them, or print one.',
+      'List the versions of a runbook that incidents used, and the version that is loaded now, newest first. Compare two of them, or print one.',
     )
     .argument('<runbook>', 'the name of the runbook')
-    .option('--diff <version...>', 'compare this version with a second one (default: with the loaded one)')
+    .option('--diff <version...>', 'compare this version with a second version (default: the loaded version)')
     .option('--show <version>', 'print the text of this version')
     .addHelpText(
       'after',

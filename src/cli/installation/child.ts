@@ -9,10 +9,10 @@ export interface ChildOptions {
   name: string
   argv: string[]
   cwd: string
-  /** The environment, read at each start. */
+  /** The environment of the process. It is read at each start. */
   env(): Record<string, string | undefined>
   logFile: string
-  /** Whether it is started again, after a pause, when it ends by itself. */
+  /** Whether the process is started again, after a pause, when it ends by itself. */
   respawn: boolean
   log(line: string): void
 }
@@ -26,13 +26,13 @@ export interface ReadyMessage {
 const READY_MS = 60_000
 const STOP_MS = 20_000
 
-/** A child process that reports when it is ready, ends with our process, and is started again when it dies. */
+/** A child process that reports when it is ready, ends together with this process, and is started again when it dies. */
 export class Child {
   readonly #options: ChildOptions
   #process: ChildProcess | undefined
   /** Aborted by `stop`, so that the process is not started again. */
   #life = new AbortController()
-  /** The address of its server, from its ready message. */
+  /** The address of the child's server, from its ready message. */
   url: string | undefined
 
   constructor(options: ChildOptions) {
@@ -48,7 +48,7 @@ export class Child {
     const { name, logFile } = this.#options
     const failed = await this.#launch()
     if (failed !== null)
-      throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: it ${failed}; its log is ${logFile}`)
+      throw new RunbookError('RUNBOOK_UNREACHABLE', `${name} did not start: it ${failed}. The log is in ${logFile}`)
   }
 
   /** Starts the process. Returns null when the process is ready, else how it ended before it was ready. */

@@ -4,27 +4,30 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, RunbookError } from '../../core/errors.ts'
 import { identify, isAlive, type ProcessIdentity } from '../../stack/process-identity.ts'
 
-/** `.runbook/up.json`: the process of "runbook up" that takes requests in this folder, and the last restart that it was asked for. */
+/**
+ * The file `.runbook/up.json`: the process of "runbook up" that accepts requests in this folder, and the last restart that it was asked
+ * for.
+ */
 interface UpFile {
   process: ProcessIdentity
   restart: Restart | null
 }
 
 interface Restart {
-  /** In milliseconds since 1970. A request is done by the first restart that began after it. */
+  /** When the request was made, in milliseconds since 1970. It is done by the first restart that began after it. */
   startedAt: number
-  /** Why the restart failed; null if it did not. */
+  /** Why the restart failed; null if it succeeded. */
   failed: string | null
 }
 
 const ASKS = 'SIGUSR2'
 const POLL_MS = 200
-/** Longer than the worker and the API may take to end and to start. */
+/** The time limit for an answer. It is longer than the worker and the API may take to end and to start. */
 const ANSWER_MS = 120_000
 
 /**
- * Calls `restart` whenever `askForRestart` of another process asks for it, one call at a time. After `stop`, requests are ignored: the
- * signal would end a process that has no listener for it.
+ * Calls `restart` whenever another process requests it with `askForRestart`, one call at a time. After `stop`, requests are ignored,
+ * because the signal of a request would end a process that has no listener for it.
  */
 export async function takeRequests(root: string, restart: () => Promise<void>): Promise<{ stop(): Promise<void> }> {
   const own = (await identify(process.pid))!
@@ -61,12 +64,12 @@ export async function askForRestart(root: string): Promise<void> {
     const { restart = null } = read(root) ?? {}
     if (restart !== null && restart.startedAt >= askedAt) return requireDone(restart)
     if (!(await isAlive(running.process)))
-      throw new RunbookError('RUNBOOK_CONFLICT', `"runbook up" has ended in ${root}`)
+      throw new RunbookError('RUNBOOK_CONFLICT', `"runbook up" in ${root} has ended. Start it again`)
     await sleep(POLL_MS)
   }
   throw new RunbookError(
     'RUNBOOK_UNREACHABLE',
-    `"runbook up" (pid ${running.process.pid}) has not restarted the worker and the API within ${ANSWER_MS / 1000} s. What it does is printed where it runs; the logs are in ${join(root, '.runbook', 'logs')}`,
+    `"runbook up" (pid ${running.process.pid}) has not restarted the worker and the API within ${ANSWER_MS / 1000} s. Its terminal shows what it does; the logs are in ${join(root, '.runbook', 'logs')}`,
   )
 }
 

@@ -15,8 +15,8 @@ export interface EngineProcesses {
   start(): Promise<void>
   stop(): Promise<void>
   /**
-   * Ends both and starts them again, with the files as they are now. Makes the credentials that the configuration has named since. If
-   * the configuration has an error, both keep running.
+   * Ends both processes and starts them again with the present files. Creates the credentials that were added to the configuration since
+   * the last start. If the configuration has an error, both processes keep running.
    */
   restart(): Promise<void>
 }
@@ -50,7 +50,7 @@ export async function engineProcesses(root: string, log: (line: string) => void)
   }
 }
 
-/** Reads the configuration, and makes the credentials that it names and nobody has set. Throws `RUNBOOK_CONFIG`. */
+/** Reads the configuration, and creates the credentials that it names and that are not set. Throws `RUNBOOK_CONFIG`. */
 export function readConfig(root: string, log: (line: string) => void): Config {
   const load = () => loadConfig({ cwd: root, env: installationEnvironment(root) })
   const { env, made } = makeCredentials(load(), installationEnvironment(root))
@@ -60,22 +60,24 @@ export function readConfig(root: string, log: (line: string) => void): Config {
 }
 
 /**
- * Logs which runbooks are broken. They do not affect the others, so without this line nobody would notice before they
- * are needed.
+ * Logs which runbooks have errors. They do not affect the other runbooks, so without this line nobody would notice before they are needed.
  */
 export async function reportBrokenRunbooks(config: Config, log: (line: string) => void): Promise<void> {
   for (const broken of brokenRunbooks(config, await loadCatalogue(config)))
     log(`runbooks: not loaded: ${broken} ("runbook lint" shows all its errors)`)
 }
 
-/** The variables of this installation: ours with `.runbook/env`, without variables that point to another Temporal. */
+/**
+ * The variables of this installation: the environment of this process and `.runbook/env`, without variables that point to another Temporal
+ * server.
+ */
 export function installationEnvironment(root: string): Record<string, string | undefined> {
   return withOwnTemporal(root, { ...process.env, ...readEnvironmentFile(root) })
 }
 
 /**
- * The environment of the worker and the API. It lacks the variables of `.runbook/env`: these processes read that file themselves, and
- * read it again when it changes, but a variable of the environment would hide the change.
+ * The environment of the worker and the API. It does not have the variables of `.runbook/env`: these processes read that file themselves,
+ * and read it again when it changes. A variable in their environment would hide the change.
  */
 function engineEnvironment(root: string): Record<string, string | undefined> {
   const inFile = readEnvironmentFile(root)
@@ -83,12 +85,12 @@ function engineEnvironment(root: string): Record<string, string | undefined> {
   return withOwnTemporal(root, Object.fromEntries(others))
 }
 
-/** Variables that point to another Temporal: the user's own profile may. */
+/** Variables that point to another Temporal server. They are left out, because the user's own profile may set them. */
 const OTHER_TEMPORAL = ['TEMPORAL_PROFILE', 'TEMPORAL_API_KEY', 'TEMPORAL_TLS']
 
 function withOwnTemporal(root: string, env: Record<string, string | undefined>): Record<string, string | undefined> {
   const own = Object.entries(env).filter(([name]) => !OTHER_TEMPORAL.includes(name))
-  // RUNBOOK_BUILT prevents a rebuild, which would mix two versions while we are running.
+  // RUNBOOK_BUILT prevents a rebuild, which would mix two versions while this program is running.
   return { ...Object.fromEntries(own), TEMPORAL_CONFIG_FILE: temporalProfile(root), RUNBOOK_BUILT: '1' }
 }
 

@@ -2,7 +2,10 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path'
 import { envFileLine, parseEnvFile } from '../../config/environment.ts'
 
-/** `.runbook/env` of a folder: addresses and secrets for the programs that are started there; their own environment overrides it. */
+/**
+ * The file `.runbook/env` of a folder. It holds addresses and secrets for the programs that are started there. Variables in the environment
+ * of a program override the file.
+ */
 function environmentPath(root: string): string {
   return join(root, '.runbook', 'env')
 }

@@ -6,14 +6,14 @@ import { newSigningKey } from '../../gate/keyring.ts'
 export interface Credentials {
   /** The variables to set, with their values. */
   env: Record<string, string>
-  /** What was made, and in which variable it is, for people. No values. */
+  /** What was created, and the variable that holds it, as text for people. It contains no values. */
   made: string[]
 }
 
 /**
- * Makes the signing key, the tokens of people and the passwords of alert sources for which the configuration names a variable that is
- * not set. Secrets that somebody else decides, such as addresses of systems and of channels, are not made. `environment` has the
- * variables that are set.
+ * Creates the signing key, the tokens of people and the passwords of alert sources for which the configuration names a variable that is not
+ * set. Secrets that somebody else issues, such as the addresses of systems and channels, are not created. `environment` has the variables
+ * that are set.
  */
 export function makeCredentials(config: Config, environment: Record<string, string | undefined>): Credentials {
   const made: Credentials = { env: {}, made: [] }
@@ -31,7 +31,10 @@ export function makeCredentials(config: Config, environment: Record<string, stri
   return token ? { ...made, env: { ...made.env, RUNBOOK_TOKEN: token } } : made
 }
 
-/** The token with which commands in this folder call the API: that of the first person whose variable holds the token, not its hash. */
+/**
+ * The token with which commands in this folder call the API: the token of the first person whose variable holds the token itself and not
+ * its hash.
+ */
 function tokenOfCommands({ people }: Config, environment: Record<string, string | undefined>): string | undefined {
   return Object.values(people)
     .map(({ tokenReference }) => environment[variableIn(tokenReference) ?? ''])
@@ -42,7 +45,10 @@ function variableIn(reference: string | undefined): string | undefined {
   return /^\$\{(\w+)\}$/.exec(reference ?? '')?.[1]
 }
 
-/** The secret that a source of alerts sends as it is. A secret that signs is chosen by the service that sends the alerts. */
+/**
+ * The variable of the secret, if the source of alerts sends the secret itself. A secret for signatures is chosen by the service that sends
+ * the alerts.
+ */
 function ourSecret(credentials: HookCredentials): Secret | undefined {
   if (credentials.by === 'bearer') return credentials.token
   return credentials.by === 'basic' ? credentials.password : undefined

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 
 export interface RootOptions {
-  /** The folder whose configuration is copied; its programs and runbooks are used where they are. */
+  /** The folder whose configuration is copied. The programs and runbooks of this folder are used without copying them. */
   pattern: string
   root: string
   /** The key prefix of the example system, which separates several example systems on one Redis. */

@@ -1,7 +1,7 @@
 import { passwordIn, provisionDatabase, provisionEngineDatabase } from '../../engine/setup/provision.ts'
 import { readEnvironmentFile, updateEnvironmentFile } from './environment-file.ts'
 
-/** The addresses of the servers; an embedded stack has this form too. */
+/** The addresses of the servers. An embedded stack has the same fields. */
 export interface Servers {
   /** The URL of a superuser. */
   postgres: { url: string }
@@ -19,8 +19,8 @@ export interface InstallationNames {
 }
 
 /**
- * Creates the engine's database with its logins, and writes their addresses and that of Temporal to `.runbook/env`. Existing passwords
- * are kept, so they stay valid over a restart. `databaseVariable` is the variable that the configuration reads the address from.
+ * Creates the engine's database with its logins, and writes their addresses and the address of Temporal to `.runbook/env`. Existing
+ * passwords are kept, so they stay valid over a restart. `databaseVariable` is the variable from which the configuration reads the address.
  */
 export async function provision(
   root: string,

@@ -1,11 +1,11 @@
 import type { ReadyMessage } from './child.ts'
 
-/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. Two signals within this time count as one. */
+/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. Two signals within this time count as one signal. */
 const SAME_SIGNAL_MS = 500
 
 /**
- * For the long-running commands: reports to a parent process that we are ready, and returns when a signal asks us to end, or when the
- * parent has ended. A second signal ends the process at once.
+ * For the long-running commands: reports to a parent process that this process is ready, and returns when a signal arrives or the parent
+ * process has ended. A second signal ends the process at once.
  */
 export async function untilEnded(
   ready: Omit<ReadyMessage, 'ready'>,

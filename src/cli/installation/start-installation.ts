@@ -43,7 +43,7 @@ export interface Installation {
   stack: Servers
   worker: Child
   api: Child
-  /** Restarts the worker and the API, with the files as they are now; the servers keep running. */
+  /** Restarts the worker and the API with the present files; the servers keep running. */
   restart(): Promise<void>
   maestro(argv: string[]): Promise<string>
   /** Ends the API and the worker, then the example system, then the servers. */
@@ -97,7 +97,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   }
 }
 
-/** The engine's database is created here, so its address must be in a variable that can be set. */
+/** Returns the variable of the engine's database. The database is created here, so its address must be in a variable that can be set. */
 function variableOfDatabase({ file, database }: Config): string {
   if (database.variable !== undefined) return database.variable
   throw new RunbookError(
@@ -107,8 +107,8 @@ function variableOfDatabase({ file, database }: Config): string {
 }
 
 /**
- * Remembers a signal until `check` is called. While the servers start, the stack ends itself at a signal. Later, the
- * current step is finished first, because a process that is still starting cannot be ended.
+ * Remembers a signal until `check` is called. While the servers start, the stack ends itself at a signal. Later, the present step is
+ * finished first, because a process that is still starting cannot be ended.
  */
 function watchSignals(log: (line: string) => void) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

@@ -2,7 +2,7 @@ import { humanDuration } from '../../core/duration.ts'
 
 const DAY_MS = 86_400_000
 
-/** A duration as text: `2m 03s`; from two days on `3d 4h`. */
+/** A duration as text, such as `2m 03s`; from two days on, such as `3d 4h`. */
 export function ageText(ms: number): string {
   if (ms < 2 * DAY_MS) return humanDuration(Math.max(0, ms))
   const days = Math.floor(ms / DAY_MS)

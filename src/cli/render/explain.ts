@@ -19,7 +19,7 @@ import type { Page } from './proposal.ts'
 
 const COLUMN = 20
 
-/** Everything that can be explained, one line each. */
+/** A list of everything that can be explained, with one line for each. */
 export function explainTopics(page: Page): string[] {
   const kinds = (all: readonly Kind[]) => all.map(({ name: kind, summary }) => [kind, summary] as const)
   const sections = (root: SectionName) => sectionsOfSameFile(root).map((name) => [name, SECTIONS[name].doc] as const)
@@ -101,7 +101,7 @@ export function sectionsWith(field: string): SectionName[] {
   return (Object.keys(SECTIONS) as SectionName[]).filter((name) => Object.hasOwn(SECTIONS[name].fields, field))
 }
 
-/** A section of `runbook.config.yaml`, with each of its kinds if it has any, or the kind of this name. */
+/** A section of `runbook.config.yaml` with all its kinds, or only the kind with this name. */
 export function explainConfiguration(name: string, page: Page): string[] | undefined {
   const parts = configuration().filter(
     (part) => part.name === name || part.name.startsWith(`${name}: `) || part.name.endsWith(`: ${name}`),

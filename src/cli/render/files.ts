@@ -1,6 +1,6 @@
 import type { FileStatus } from '../../core/file-status.ts'
 
-/** What a person must know about the version of the files that the API uses; empty if it uses the files as they are. */
+/** What a person must know about the version of the files that the API uses; empty if the API uses the present files. */
 export function fileWarnings(files: FileStatus | undefined): string[] {
   // An API of an older version does not report it.
   if (files === undefined) return []
@@ -10,7 +10,7 @@ export function fileWarnings(files: FileStatus | undefined): string[] {
     ...(first === undefined
       ? []
       : [
-          `The API does not use the runbooks and the configuration as they are now, but as it read them at ${loadedAt}, because of ${more.length + 1 === 1 ? 'an error' : `${more.length + 1} errors`}: ${first}. "runbook lint" and "runbook doctor" show all errors.`,
+          `The API does not use the present runbooks and configuration, but those that it read at ${loadedAt}, because of ${more.length + 1 === 1 ? 'an error' : `${more.length + 1} errors`}: ${first}. "runbook lint" and "runbook doctor" show all errors.`,
         ]),
     ...(restart.length === 0
       ? []

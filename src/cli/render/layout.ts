@@ -6,10 +6,13 @@ export type Style = (text: string) => string
 export type Part = string | readonly [text: string, style: Style]
 
 const SEGMENTER = new Intl.Segmenter()
-/** The time that Node 20 takes to segment a text grows with the square of its length, so it is given pieces (in UTF-16 code units). */
+/**
+ * The maximum length of a piece, in UTF-16 code units. The time that Node 20 takes to segment a text grows with the square of its length,
+ * so long texts are divided.
+ */
 const SEGMENTED_AT_ONCE = 1_000
 
-/** What is shown as one character each: a letter with its accents, a flag, an emoji with its skin tone. */
+/** The units that are shown as one character each: a letter with its accents, a flag, an emoji with its skin tone. */
 function* graphemes(text: string): Generator<string> {
   for (let start = 0; start < text.length;) {
     const segments = [...SEGMENTER.segment(text.slice(start, start + SEGMENTED_AT_ONCE))]
@@ -22,7 +25,7 @@ function* graphemes(text: string): Generator<string> {
   }
 }
 
-/** The text itself, or its beginning and `…`, in at most `columns` columns. Never splits what is shown as one character. */
+/** The text itself, or its beginning and `…`, in at most `columns` columns. A unit that is shown as one character is never split. */
 export function cut(text: string, columns: number): string {
   let kept = ''
   let width = 0
@@ -38,7 +41,7 @@ export function pad(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - stringWidth(text)))
 }
 
-/** One line of parts, cut to the width. */
+/** One line that joins parts, cut to the width. */
 export function line(width: number, ...parts: Part[]): string {
   let left = width
   let made = ''

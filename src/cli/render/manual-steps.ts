@@ -7,10 +7,10 @@ import type { Page } from './proposal.ts'
 
 type ManualStep = IncidentView['manualSteps'][number]
 
-/** Steps beyond this many are named by their target only. */
+/** The maximum number of steps that are shown in full. Only the targets of further steps are named. */
 const MAX_IN_FULL = 2
 
-/** What a person has to do now, until when, which questions to answer, and the command that reports it. */
+/** What a person has to do now, the time limit, the questions to answer, and the command that reports the step. */
 export function manualStepLines({ id, manualSteps }: IncidentView, page: Page): string[] {
   const rest = manualSteps.slice(MAX_IN_FULL)
   return [
@@ -41,7 +41,7 @@ function stepLines(id: string, step: ManualStep, { width, colours, now, interact
   ]
 }
 
-/** A target's key may hold characters that a shell interprets. */
+/** Quotes a target's key for the shell, because a key may contain characters that a shell interprets. */
 function shellWord(text: string): string {
   return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -8,20 +8,20 @@ import { changeOf } from './changes.ts'
 import { line, plural, wrap, type Style } from './layout.ts'
 
 const SHORT_DIGEST = 12
-/** Longer values are cut on the one-screen view, not in the full proposal. */
+/** The maximum length of a value on the one-screen view. The full proposal shows values uncut. */
 const MAX_VALUE_COLUMNS = 30
 const MAX_OBSTACLES = 3
 
 export interface Page {
   width: number
   colours: Colours
-  /** Milliseconds since the epoch. */
+  /** The present time in milliseconds since the epoch. */
   now: number
   /** Whether questions can be asked. */
   interactive: boolean
 }
 
-/** An open gate: what will run on which targets, who must approve, when it expires, and the commands to decide. */
+/** An open gate: what will be done to which targets, who must approve, when the gate expires, and the commands to decide. */
 export function gateLines(incident: string, gate: GateView, page: Page, maxActionLines: number): string[] {
   const { width, colours } = page
   const { proposal } = gate
@@ -52,7 +52,7 @@ function obstacleLines({ obstacles }: GateView, { width, colours, now }: Page, m
   )
 }
 
-/** Lines that say what the policy of the configuration demands of the approval besides the runbook. */
+/** Lines that say what the policy of the configuration demands of the approval in addition to the runbook. */
 function policyLines({ proposal, groups }: GateView, width: number): string[] {
   const { policy } = proposal.approval
   const demands = policy && furtherDemands(policy, groups)
@@ -115,7 +115,7 @@ function shortActions(proposal: Proposal, { width, colours }: Page, maxLines: nu
   ]
 }
 
-/** The whole proposal, uncut: what a person reads before approving. */
+/** The whole proposal, uncut, which a person reads before approving. */
 export function proposalInFull(gate: GateView, page: Page): string[] {
   const { width, colours, now } = page
   const { proposal } = gate

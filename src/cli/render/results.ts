@@ -91,7 +91,7 @@ function verdictLines({ verified, unverifiable }: RoundView, { width, colours }:
   if (unverifiable) return [line(width, ' ', ['not verified: the remedy has no verification', colours.yellow])]
   if (verified === null) return []
   const [text, style] = verified
-    ? ['verified: it helped', colours.green]
-    : ['not verified: it did not help', colours.red]
+    ? ['verified: the remedy helped', colours.green]
+    : ['not verified: the remedy did not help', colours.red]
   return [line(width, ' ', [text, style])]
 }

@@ -95,7 +95,7 @@ function headLines(view: Shown, page: Page): string[] {
 
 const MAX_ALERT_LINES = 3
 
-/** The alerts that opened or joined the incident: those that fire come first. */
+/** The alerts that opened or joined the incident. Alerts that are firing come first. */
 function alertLines({ alerts }: IncidentView, { width, colours }: Page): string[] {
   const inOrder = [
     ...alerts.filter(({ status }) => status === 'firing'),
@@ -109,9 +109,9 @@ function alertLines({ alerts }: IncidentView, { width, colours }: Page): string[
   return [...lines, ...(more > 0 ? [`and ${more} more alerts`] : [])].map((text) => line(width, [text, colours.dim]))
 }
 
-/** Whether the runbook is another one by now. The incident keeps the plan that it was opened with. */
+/** Whether the runbook has changed since the incident was opened. The incident keeps the plan with which it was opened. */
 function runbookLines({ runbookNow, runbook, planDigest, outcome }: Shown): string[] {
-  const next = outcome === null ? 'this incident keeps its version' : '"runbook retry" uses the new version'
+  const next = outcome === null ? 'this incident keeps its old version' : '"runbook retry" uses the new version'
   if (runbookNow === 'changed')
     return [`The runbook has changed since: ${next} (runbook versions ${runbook} --diff ${planDigest.slice(0, 12)}).`]
   if (runbookNow !== 'removed') return []
@@ -119,15 +119,15 @@ function runbookLines({ runbookNow, runbook, planDigest, outcome }: Shown): stri
 }
 
 function undeliveredText({ channel, about, attempts, problem, givenUp }: IncidentView['undelivered'][number]): string {
-  const next = givenUp ? 'it is no longer sent' : 'it is sent again'
-  return `${channel} did not get the message about ${about}, ${next} (attempt ${attempts}): ${problem}`
+  const next = givenUp ? 'the message is no longer sent' : 'the message is sent again'
+  return `${channel} did not accept the message about ${about}, ${next} (attempt ${attempts}): ${problem}`
 }
 
 function waitText({ connection, why, since, until }: IncidentView['waitsFor'][number]): string {
   return `Waits for ${connection}, down since ${clockText(since)}, gives up at ${clockText(until)}: ${why}`
 }
 
-/** An earlier round: its cause and remedy, the outcome of each target, and why targets were refused or are unknown. */
+/** An earlier round: its cause and remedy, the result for each target, and why targets were refused or are unknown. */
 function earlierRound(view: RoundView, { width, colours }: Page): string[] {
   const { round, causes, remedy } = view
   const cause = causes.find((one) => one.holds === true)?.cause ?? 'no cause'
@@ -138,7 +138,11 @@ function earlierRound(view: RoundView, { width, colours }: Page): string[] {
 function endOfRound({ gate, verified, unverifiable, targets, effects }: RoundView): string {
   if (gate?.state !== 'approved' && effects.length === 0) return gate?.state ?? 'nothing proposed'
   const verdict =
-    verified === null ? (unverifiable ? ['it has no verification'] : []) : [verified ? 'verified' : 'did not help']
+    verified === null
+      ? unverifiable
+        ? ['the remedy has no verification']
+        : []
+      : [verified ? 'verified' : 'did not help']
   const why = whyNotApplied(targets, effects)
   return `${[targetCounts(targets), ...verdict].join(', ')}${why === undefined ? '' : `. ${why}`}`
 }
@@ -174,7 +178,7 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   ]
 }
 
-/** A line that says until when an approval is valid, while it waits for the end of a freeze, a lease or an outage. */
+/** A line that says until when an approval is valid while the remedy waits for the end of a freeze, a lease or an outage. */
 function validityLines({ outcome }: IncidentView, { gate, effects }: RoundView, { width }: Page): string[] {
   if (outcome !== null || effects.length > 0 || !gate?.validUntil) return []
   return [line(width, ` valid until ${clockText(gate.validUntil)}`)]

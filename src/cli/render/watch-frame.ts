@@ -30,8 +30,7 @@ export function watchFrame(view: IncidentView, { latest, problem, page, height }
         colours.dim,
       ])
   if (closed) return screen.slice(0, height - 1)
-  // If the window is too low, the events are left out first, then the end of the screen. The status line is always
-  // shown.
+  // If the terminal has too few lines, the events are left out first, then the end of the screen. The status line is always shown.
   const footers = [...(events.length > 0 ? [['', ...events, '', status]] : []), ['', status], [status]]
   const footer = footers.find((lines) => screen.length + lines.length < height) ?? [status]
   return [...screen.slice(0, height - 1 - footer.length), ...footer]

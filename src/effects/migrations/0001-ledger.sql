@@ -10,7 +10,7 @@ CREATE TABLE runbook_ledger.effects (
   at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- The highest fence of each lease: an attempt with a lower fence has lost the lease in the meantime.
+-- The highest fence of each lease. An attempt with a lower fence has lost the lease in the meantime.
 CREATE TABLE runbook_ledger.fences (
   name  text PRIMARY KEY,
   fence bigint NOT NULL

@@ -6,7 +6,7 @@
 --   ARGV[5] job id   ARGV[6] reason   ARGV[7] the deduplication id that KEYS[17] contains, '' for none
 local id, reason = ARGV[5], ARGV[6]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
-  return record('refused', 'the job is gone: nothing was changed', { state = 'absent', from = 'absent' })
+  return record('refused', 'the job no longer exists: nothing was changed', { state = 'absent', from = 'absent' })
 end
 if redis.call('HEXISTS', KEYS[3], 'parentKey') == 1 then
   return record('refused', 'the job belongs to a flow, whose parent would wait forever: nothing was changed', { state = 'other', from = 'other' })
@@ -24,16 +24,16 @@ end
 if redis.call('EXISTS', KEYS[4]) == 1 then
   local major, minor, patch = string.match(redis.call('HGET', KEYS[14], 'version') or '', '^bullmq:(%d+)%.(%d+)%.(%d+)')
   if not major or (major - 5) * 1000000 + minor * 1000 + patch < 49002 then
-    return record('refused', 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop its worker first', { state = 'active', from = 'active' })
+    return record('refused', 'a worker holds the job, and only BullMQ 5.49.2 and later fail a job that is marked: stop the worker of the job first', { state = 'active', from = 'active' })
   end
-  -- BullMQ may delete the job when it fails. It is not in the dead-letter set, because its worker may still complete it.
+  -- BullMQ may delete the job when it fails. The job is not added to the dead-letter set, because its worker may still complete it.
   redis.call('COPY', KEYS[3], KEYS[12], 'REPLACE')
   redis.call('HSET', KEYS[3], 'defa', reason)
   return record('applied', 'a worker holds the job: it fails for good if a worker picks it up again', { state = 'marked', from = 'active' })
 end
 
--- BullMQ adds a scheduler's next run when the previous one starts: without its next run a schedule ends. A scheduler's set has the time
--- of its next run, which is also the end of that job's id. Before BullMQ 5 jobs do not name their scheduler.
+-- BullMQ adds the next run of a scheduler when the previous run starts, so a schedule without its next run ends. The scheduler's set holds
+-- the time of the next run, which is also the end of the id of that run's job. Before BullMQ 5, jobs do not name their scheduler.
 local scheduler = redis.call('HGET', KEYS[3], 'rjk')
 if scheduler or string.sub(id, 1, 7) == 'repeat:' then
   local starts = redis.call('HMGET', KEYS[3], 'ats', 'processedOn', 'attemptsMade')
@@ -62,7 +62,7 @@ redis.call('ZADD', KEYS[9], now, id)
 redis.call('ZADD', KEYS[11], now, id)
 redis.call('COPY', KEYS[3], KEYS[12], 'REPLACE')
 
--- As in BullMQ when a job fails: a deduplication key without a time to live ends with its job.
+-- As in BullMQ, when a job fails, its deduplication key is deleted unless the key has a time to live.
 if ARGV[7] ~= '' and redis.call('HGET', KEYS[3], 'deid') == ARGV[7] and redis.call('GET', KEYS[17]) == id
   and redis.call('PTTL', KEYS[17]) == -1 then
   redis.call('DEL', KEYS[17])

@@ -5,7 +5,7 @@
 --   ARGV[5] job id
 local id = ARGV[5]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
-  return record('refused', 'the job is gone: nothing was changed', { state = 'absent' })
+  return record('refused', 'the job no longer exists: nothing was changed', { state = 'absent' })
 end
 if redis.call('HEXISTS', KEYS[3], 'parentKey') == 1 then
   return record('refused', 'the job belongs to a flow: retry it with BullMQ itself', { state = 'failed' })
@@ -25,7 +25,8 @@ if not redis.call('ZSCORE', KEYS[5], id) then
   return record('refused', 'the job is no longer in the failed jobs: nothing was changed', { state = 'other' })
 end
 
--- BullMQ before 6 keeps the jobs of a paused queue in its own list and renames that list to `wait` when it resumes: a job in `wait` is lost.
+-- BullMQ before 6 keeps the jobs of a paused queue in the list `paused`, and renames that list to `wait` when the queue is resumed. A job
+-- in `wait` would then be lost.
 local queue = redis.call('HMGET', KEYS[9], 'paused', 'version')
 local major = tonumber(string.match(queue[2] or '', '^bullmq:(%d+)%.'))
 if queue[1] and (redis.call('EXISTS', KEYS[15]) == 1 or not major or major < 6) then
@@ -33,7 +34,7 @@ if queue[1] and (redis.call('EXISTS', KEYS[15]) == 1 or not major or major < 6) 
 end
 
 local priority = tonumber(redis.call('HGET', KEYS[3], 'priority')) or 0
--- BullMQ before 4 does not read the set of prioritized jobs, and writes no version.
+-- BullMQ before 4 does not read the set of prioritized jobs, and does not write its version.
 if priority > 0 and not major and redis.call('EXISTS', KEYS[8]) == 0 then
   return record('refused', 'the job has a priority and the version of BullMQ is unknown: retry it with BullMQ itself', { state = 'failed' })
 end

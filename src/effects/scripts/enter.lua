@@ -19,7 +19,8 @@ local function record(result, detail, observed)
   return { 'done', text }
 end
 
--- A right that the login lacks would stop the script halfway, for example with a job in no list. Redis before 7 cannot be asked.
+-- Without a right, the script would stop halfway, for example with a job in no list, so the rights are checked first. Redis before 7 cannot
+-- be asked for rights.
 if redis.acl_check_cmd then
   local missing
   for _, command in ipairs({
@@ -57,7 +58,7 @@ local function announce(metaKey, eventsKey, ...)
   redis.call('XADD', eventsKey, 'MAXLEN', '~', kept, '*', 'event', ...)
 end
 
--- BullMQ's own rule for waking workers: a marker, unless the queue is paused or at its global concurrency.
+-- Wakes a worker by the same rule as BullMQ: a marker is added, unless the queue is paused or has reached its global concurrency.
 local function wake(metaKey, activeKey, markerKey)
   local meta = redis.call('HMGET', metaKey, 'paused', 'concurrency')
   if meta[1] then return end

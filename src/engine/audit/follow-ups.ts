@@ -2,7 +2,7 @@ import type { Queryable } from '../../history/database.ts'
 import { readFollowUps } from '../../history/follow-ups.ts'
 import { differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
 
-/** Compares the follow-ups of an incident with the events of their adding and closing. */
+/** Compares the follow-ups of an incident with the events that added and closed them. */
 export async function followUpFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
   const rows = await readFollowUps(db, incident)
   const added = events.filter((event) => event.kind === 'follow-up')

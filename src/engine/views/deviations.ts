@@ -2,7 +2,7 @@ import type { StoredEvent } from '../../core/events.ts'
 import { timelineEntry } from './timeline.ts'
 import type { DeviationView } from './view-types.ts'
 
-/** What in an event did not go as the runbook describes it; undefined if nothing did. */
+/** What in an event differs from the course that the runbook describes; undefined if nothing does. */
 export function deviationOf(event: StoredEvent): DeviationView | undefined {
   const what = whatOf(event)
   if (what === undefined) return undefined
@@ -13,7 +13,7 @@ export function deviationOf(event: StoredEvent): DeviationView | undefined {
 function whatOf(event: StoredEvent): DeviationView['what'] | undefined {
   switch (event.kind) {
     case 'gate':
-      // A gate that was opened for more people had no answer in time.
+      // A gate that was opened for more people was not decided in time.
       if (event.data.state === 'open') return 'late'
       return event.data.state === 'expired' || event.data.state === 'lapsed' ? 'expired' : undefined
     case 'recheck':

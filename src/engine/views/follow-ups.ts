@@ -3,7 +3,7 @@ import { readFeedback, readFollowUps, readOpenFollowUps, type FollowUpRow } from
 import { isoTime } from './iso-time.ts'
 import type { FeedbackView, FollowUpView } from './view-types.ts'
 
-/** The most open follow-ups that a list shows. */
+/** The maximum number of open follow-ups that a list shows. */
 const MAX_OPEN = 200
 
 export function followUpView({ body, person, at, closedAt, ...row }: FollowUpRow): FollowUpView {
@@ -16,7 +16,7 @@ export function followUpView({ body, person, at, closedAt, ...row }: FollowUpRow
   }
 }
 
-/** The follow-ups of one incident; without an incident, the open ones of all incidents, of which the first are due first. */
+/** The follow-ups of one incident. Without an incident, the open follow-ups of all incidents; those that are due first come first. */
 export async function listFollowUps(db: Queryable, incident?: string): Promise<FollowUpView[]> {
   const rows = incident === undefined ? await readOpenFollowUps(db, MAX_OPEN) : await readFollowUps(db, incident)
   return rows.map(followUpView)

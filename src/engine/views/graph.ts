@@ -5,11 +5,11 @@ import type { Queryable } from '../../history/database.ts'
 import { readPlan } from '../../history/plans.ts'
 import type { IncidentView } from './view-types.ts'
 
-/** What a round, or a preview, found: which way through the runbook was taken. */
+/** What a round or a preview found, which determines the path through the runbook. */
 export interface GraphPath {
   checks: readonly { name: string; status: 'ok' | 'failed' | 'timeout' }[]
   causes: readonly Pick<Finding, 'cause' | 'holds'>[]
-  /** The cause that is treated; null if none is. */
+  /** The cause that is treated; null if no cause is treated. */
   cause: string | null
 }
 
@@ -21,7 +21,7 @@ export interface GraphNode {
   taken: boolean
 }
 
-/** A runbook as a graph in three columns: checks, causes, and what is done about them. */
+/** A runbook as a graph with three columns: checks, causes, and what is done about each cause. */
 export interface Graph {
   columns: { title: string; nodes: GraphNode[] }[]
   edges: { from: string; to: string; taken: boolean }[]
@@ -30,7 +30,7 @@ export interface Graph {
 const HOLDS = { true: 'holds', false: 'ruled out', undetermined: 'undetermined' } as const
 const OTHERWISE = 'cause/'
 
-/** Without a path it is the graph of the runbook alone. */
+/** The path that was taken. Without it, the graph shows only the runbook. */
 export function graphOf(plan: Plan, path?: GraphPath): Graph {
   const status = new Map(path?.checks.map((one) => [one.name, one.status]))
   const found = new Map(path?.causes.map((one) => [one.cause, one.holds]))
@@ -95,7 +95,7 @@ function endingNode({ remedies }: Plan, then: Ending | { remedy: string }): Omit
     : { id: 'no-action', text: 'no action', state: '' }
 }
 
-/** The graph of an incident with the path of its last round; null if its plan cannot be read any more. */
+/** The graph of an incident with the path of its last round; null if its plan can no longer be read. */
 export async function incidentGraph(
   db: Queryable,
   { planDigest, rounds }: Pick<IncidentView, 'planDigest' | 'rounds'>,
@@ -108,7 +108,7 @@ export async function incidentGraph(
       cause: round?.gate?.proposal.cause ?? round?.causes.find(({ holds }) => holds === true)?.cause ?? null,
     })
   } catch (error) {
-    // A plan that somebody changed is reported by "runbook audit verify"; the incident is shown without its graph.
+    // "runbook audit verify" reports a plan that somebody changed; the incident is shown without its graph.
     if (isRunbookError(error)) return null
     throw error
   }

@@ -15,7 +15,7 @@ export interface IncidentForReader {
   view: IncidentView
   /** The gate that waits for decisions; undefined if no gate waits. */
   open: OpenGateForReader | undefined
-  /** Null if the plan of the incident cannot be read. */
+  /** The graph; null if the plan of the incident cannot be read. */
   graph: Graph | null
   /** The last events, oldest first, and the number of earlier events. */
   timeline: TimelineEntry[]

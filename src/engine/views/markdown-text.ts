@@ -1,8 +1,8 @@
 import { visibleLine } from '../../core/displayable.ts'
 
-/** Values from outside in Markdown. */
+/** Functions that write values from outside as Markdown. */
 
-/** Escapes Markdown: data in running text must not become markup. */
+/** Escapes Markdown, because data in running text must not become markup. */
 export function inline(text: string): string {
   return visibleLine(text).replace(/[<>*_`[\]|\\&~#!]/g, (character) => `\\${character}`)
 }

@@ -8,9 +8,9 @@ import type { IncidentRow } from '../../history/incidents.ts'
 import { isoTime } from './iso-time.ts'
 import type { RecurrenceView } from './view-types.ts'
 
-/** Of the latest incidents of a type, and of the latest with a key, this many are compared. */
+/** How many of the latest incidents of a type, and of the latest incidents with a key, are compared. */
 const MAX_COMPARED = 50
-/** What later rounds found is not compared. */
+/** How many rounds are compared. The results of later rounds are not. */
 const ROUNDS = [1, 2, 3]
 const MAX_SHOWN = 20
 

@@ -1,7 +1,10 @@
 import { inline } from './markdown-text.ts'
 import type { ReviewParts } from './review.ts'
 
-/** What people read the week after, as Markdown: what did not go as described, what remains to be done, what people say, what recurs. */
+/**
+ * The part of the review that people read in the week after an incident, as Markdown: deviations from the runbook, follow-ups, answers of
+ * people, and similar incidents.
+ */
 export function afterLines({ deviations, followUps, feedback, recurrences }: ReviewParts['head']): string[] {
   return [
     ...section(

@@ -7,7 +7,7 @@ import { time } from './schema-parts.ts'
 export const followUpView = z
   .object({
     incident: z.string(),
-    /** Counted within the incident. */
+    /** The number of the follow-up within the incident. */
     number: z.int(),
     text: z.string(),
     owner: z.string(),
@@ -21,7 +21,7 @@ export const followUpView = z
   })
   .meta({ id: 'FollowUp' })
 
-/** The last answer of one person. */
+/** The last answer of one person to the question whether the runbook helped. */
 export const feedbackView = z.object({
   person: z.string(),
   helped: z.enum(HELPED),
@@ -29,7 +29,7 @@ export const feedbackView = z.object({
   at: time,
 })
 
-/** Something in an incident that did not go as the runbook describes it. */
+/** Something in an incident that differs from the course that the runbook describes. */
 export const deviationView = z.object({
   what: z.enum([
     'skipped',
@@ -57,9 +57,9 @@ export const recurrenceView = z.object({
   incident: z.string(),
   openedAt: time,
   outcome: z.enum(OUTCOMES).nullable(),
-  /** The causes that held in both. */
+  /** The causes that held in both incidents. */
   causes: z.array(z.string()),
-  /** The targets for which a remedy was proposed in both. */
+  /** The targets for which a remedy was proposed in both incidents. */
   targets: z.array(z.string()),
   sameKey: z.boolean(),
 })

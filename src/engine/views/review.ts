@@ -105,7 +105,7 @@ async function* readNotes(db: Queryable, id: string, last: string): AsyncGenerat
 
 const MAX_DEVIATIONS = 200
 
-/** What the head says about all events together. */
+/** The facts in the head of a review that depend on all events together. */
 async function readStory(db: Queryable, id: string, upTo: number) {
   let acknowledged: Acknowledgement | undefined
   const deviations: DeviationView[] = []

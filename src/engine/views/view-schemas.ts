@@ -214,11 +214,11 @@ export const review = z
         person: z.string(),
         at: time,
         body: z.string(),
-        /** The number of the event that the note is about; null: the whole incident. */
+        /** The number of the event that the note is about; null if the note is about the whole incident. */
         about: z.int().nullable(),
       }),
     ),
-    /** What did not go as the runbook describes it; at most 200. */
+    /** Deviations from the course that the runbook describes; at most 200. */
     deviations: z.array(deviationView),
     followUps: z.array(followUpView),
     /** Whether the runbook helped, in the opinion of each person who answered. */

@@ -1,5 +1,5 @@
--- The engine's history. One chain of events per incident; the other tables hold what the events refer to.
--- Run by the owner. The application may append; it may not change or remove what was recorded.
+-- The engine's history. Each incident has one chain of events; the other tables hold what the events refer to. The owner runs this file.
+-- The application may append; it may not change or remove what was recorded.
 
 CREATE TABLE runbook.plans (
   digest      text PRIMARY KEY CHECK (digest ~ '^[0-9a-f]{64}$'),
@@ -41,7 +41,7 @@ CREATE UNIQUE INDEX incidents_one_open_per_key ON runbook.incidents (key) WHERE 
 CREATE INDEX incidents_to_start ON runbook.incidents (opened_at) WHERE started_at IS NULL AND closed_at IS NULL;
 CREATE INDEX incidents_by_type ON runbook.incidents (type, number DESC);
 
--- An HTTP client's Idempotency-Key: a repeated request returns the same incident, also after it has closed.
+-- An HTTP client's Idempotency-Key. A repeated request returns the same incident, even after it has closed.
 CREATE TABLE runbook.requests (
   idempotency_key text PRIMARY KEY,
   fingerprint     text NOT NULL,
@@ -120,7 +120,7 @@ CREATE TABLE runbook.decisions (
 );
 CREATE UNIQUE INDEX decisions_one_live_per_person ON runbook.decisions (gate, person) WHERE withdrawn_at IS NULL;
 
--- One lease per name (`run/42`); its fence only rises.
+-- The leases, by name (`run/42`). The fence of a lease only rises.
 CREATE TABLE runbook.leases (
   name   text PRIMARY KEY,
   holder text NOT NULL,                    -- the gate
@@ -151,7 +151,7 @@ CREATE TABLE runbook.effects (
   PRIMARY KEY (gate, action, target)
 );
 
--- Written before an action without a fence starts: shows that it may have been applied when no outcome was recorded.
+-- Written before an action without a fence starts. It shows that the action may have been applied if no outcome was recorded.
 CREATE TABLE runbook.intents (
   gate   text NOT NULL REFERENCES runbook.gates (id),
   action text NOT NULL,
@@ -168,7 +168,7 @@ CREATE TABLE runbook.notes (
   at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- `freeze`, and `breaker/<connection>`: on while the row exists.
+-- The controls: `freeze` and `breaker/<connection>`. A control is on while its row exists.
 CREATE TABLE runbook.controls (
   name   text PRIMARY KEY,
   person text NOT NULL,
@@ -176,8 +176,8 @@ CREATE TABLE runbook.controls (
   at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Appends events to an incident's chain, under its row lock. A place that was already written keeps its first event.
--- Returns the stored events in the given order, and whether each is new.
+-- Appends events to an incident's chain, while the incident's row is locked. A place that was already written keeps its first event.
+-- Returns the stored events in the given order, and whether each event is new.
 CREATE FUNCTION runbook.append_events(p_incident text, p_places text[], p_bodies text[])
 RETURNS TABLE (body text, at text, fresh boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -185,7 +185,7 @@ DECLARE
   v_seq bigint; v_hash text; v_at text; v_next text; v_stored record;
 BEGIN
   SELECT head_seq, head_hash INTO v_seq, v_hash FROM runbook.incidents WHERE id = p_incident FOR UPDATE;
-  IF NOT FOUND THEN RAISE EXCEPTION 'no incident %', p_incident USING ERRCODE = 'no_data_found'; END IF;
+  IF NOT FOUND THEN RAISE EXCEPTION 'there is no incident %', p_incident USING ERRCODE = 'no_data_found'; END IF;
   FOR i IN 1 .. coalesce(array_length(p_bodies, 1), 0) LOOP
     SELECT e.body, e.at INTO v_stored FROM runbook.events e WHERE e.incident = p_incident AND e.place = p_places[i];
     IF NOT FOUND THEN

@@ -8,19 +8,20 @@ INSERT INTO runbook.engine DEFAULT VALUES;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON runbook.engine FOR EACH ROW EXECUTE FUNCTION runbook.refuse_change();
 GRANT SELECT ON runbook.engine TO runbook_application, runbook_reader;
 
--- When the reconciler last woke this incident's workflow, and last asked Temporal about it. Both intervals grow, and one process at a
--- time claims an incident.
+-- When the reconciler last woke the workflow of this incident, and when it last asked Temporal about the workflow. Both intervals grow, and
+-- only one process at a time claims an incident.
 ALTER TABLE runbook.incidents ADD rung_at timestamptz, ADD looked_at timestamptz;
 GRANT UPDATE (rung_at, looked_at) ON runbook.incidents TO runbook_application;
 
--- Only the rights that are used: the application may not insert a chain's head or an incident's end, and may not change a gate's terms.
+-- Grants only the rights that are used: the application may not insert the head of a chain or the end of an incident, and may not change
+-- the terms of a gate.
 REVOKE INSERT ON runbook.incidents FROM runbook_application;
 GRANT INSERT (type, runbook, plan_digest, key, inputs, requester, parent) ON runbook.incidents TO runbook_application;
 REVOKE UPDATE (required, groups) ON runbook.gates FROM runbook_application;
 REVOKE UPDATE ON runbook.leases FROM runbook_application;
 GRANT UPDATE (holder, fence, until) ON runbook.leases TO runbook_application;
 
--- A lower fence would let a process that lost its lease write again.
+-- With a lower fence, a process that lost its lease could write again.
 CREATE FUNCTION runbook.refuse_lower_fence() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION 'the fence of % only rises', OLD.name USING ERRCODE = 'insufficient_privilege';

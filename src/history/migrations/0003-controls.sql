@@ -1,4 +1,4 @@
--- The history of the controls: one chain like an incident's, which belongs to no incident.
+-- The history of the controls. It is one chain of events, like the chain of an incident, but it belongs to no incident.
 CREATE TABLE runbook.control_events (
   seq  bigint PRIMARY KEY,
   at   text NOT NULL,                      -- ISO 8601, UTC, microseconds
@@ -9,13 +9,14 @@ CREATE TABLE runbook.control_events (
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON runbook.control_events FOR EACH ROW EXECUTE FUNCTION runbook.refuse_change();
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON runbook.control_events FOR EACH STATEMENT EXECUTE FUNCTION runbook.refuse_change();
 
--- The only way to switch a control: together with its event. Returns false, and changes nothing, when the control already has this state.
+-- The only way to switch a control. The control and its event are written together. Returns false, and changes nothing, if the control
+-- already has this state.
 CREATE FUNCTION runbook.turn_control(p_body text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_said jsonb := p_body::jsonb; v_seq bigint; v_prev text; v_at text;
 BEGIN
-  -- ADVISORY_LOCKS.controls in src/history/advisory-locks.ts: changes come one after the other, so that the chain has no forks.
+  -- This is ADVISORY_LOCKS.controls in src/history/advisory-locks.ts. Changes come one after the other, so that the chain has no forks.
   PERFORM pg_advisory_xact_lock(7214455002);
   IF (v_said->>'on')::boolean THEN
     INSERT INTO runbook.controls (name, person, reason) VALUES (v_said->>'control', v_said->>'person', v_said->>'reason')
@@ -33,7 +34,7 @@ BEGIN
   RETURN true;
 END $$;
 
--- Whether a remedy helped, for each connection that it wrote to: several consecutive remedies that did not help open the breaker.
+-- Whether a remedy helped, for each connection that the remedy wrote to. Several consecutive remedies that did not help open the breaker.
 CREATE TABLE runbook.verdicts (
   gate       text NOT NULL REFERENCES runbook.gates (id),
   connection text NOT NULL,

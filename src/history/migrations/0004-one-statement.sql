@@ -1,5 +1,5 @@
--- The steps of every incident, each as one statement and so as one transaction: most of a step's cost is its round trips.
--- They run with the caller's rights and append events only through append_events.
+-- The steps of every incident, each as one statement and so as one transaction, because the round trips are the largest part of a step's
+-- cost. The functions run with the caller's rights and append events only through append_events.
 
 -- Opens an incident, or joins the incident that is open under the same key.
 CREATE FUNCTION runbook.accept_incident(p_type text, p_runbook text, p_plan_digest text, p_key text, p_inputs text, p_requester text,
@@ -34,8 +34,8 @@ BEGIN
   UPDATE runbook.incidents SET state = p_state WHERE id = p_incident AND state NOT IN ('closed', p_state);
 END $$;
 
--- Closes an incident that never had a proposal. Returns its outcome, also when it was closed before. Returns no row, and changes
--- nothing, when it may have gates.
+-- Closes an incident that never had a proposal. Returns its outcome, even if it was already closed. Returns no row, and changes nothing, if
+-- the incident may have gates.
 CREATE FUNCTION runbook.close_without_gates(p_incident text, p_places text[], p_bodies text[], p_outcome text, p_reason text)
 RETURNS TABLE (outcome text, reason text, fresh boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -43,9 +43,9 @@ DECLARE
   v_state text;
 BEGIN
   SELECT i.outcome, i.reason, i.state INTO outcome, reason, v_state FROM runbook.incidents i WHERE i.id = p_incident FOR UPDATE;
-  IF NOT FOUND THEN RAISE EXCEPTION 'no incident %', p_incident USING ERRCODE = 'no_data_found'; END IF;
+  IF NOT FOUND THEN RAISE EXCEPTION 'there is no incident %', p_incident USING ERRCODE = 'no_data_found'; END IF;
   IF outcome IS NULL THEN
-    -- The state was read under the lock, so it shows a gate that was opened while this statement waited.
+    -- The state was read while the row was locked, so it shows a gate that was opened while this statement waited.
     IF v_state NOT IN ('open', 'diagnosing') OR EXISTS (SELECT FROM runbook.gates g WHERE g.incident = p_incident) THEN RETURN; END IF;
     PERFORM runbook.append_events(p_incident, p_places, p_bodies);
     UPDATE runbook.incidents SET state = 'closed', outcome = p_outcome, reason = p_reason, closed_at = clock_timestamp(),

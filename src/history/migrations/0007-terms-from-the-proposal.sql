@@ -1,5 +1,6 @@
--- A gate's terms (who decides, how many, how long) are in the proposal, which every decision's signature covers. These columns were
--- copies of them that nothing decided by. Stop the workers of earlier versions first: they write these columns when they open a gate.
+-- The terms of a gate (who decides, how many people, how long) are in its proposal, which every decision's signature covers. The columns
+-- that are dropped here were copies of the terms, and nothing used them for a decision. Stop the workers of earlier versions first, because
+-- they write these columns when they open a gate.
 ALTER TABLE runbook.gates
   DROP COLUMN required,
   DROP COLUMN groups,

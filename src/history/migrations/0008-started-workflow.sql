@@ -1,7 +1,7 @@
--- Which workflow is the incident's. Its id holds the engine's id and a nonce, so that an incident of another engine in the same Temporal
--- namespace, or one with the same number after a restore from a backup, never takes its place; nobody can start it beforehand, because
--- nobody else knows the nonce. `run_id` is the run that the engine started: activities work for that run alone.
--- Incidents from before this migration have no nonce: their workflow's id is the incident's.
+-- Identifies the workflow of an incident. Its id contains the engine's id and a random part (nonce). Without them, an incident of another
+-- engine in the same Temporal namespace, or an incident with the same number after a restore from a backup, could take its place; and
+-- nobody can start the workflow in advance without knowing the nonce. `run_id` is the run that the engine started: activities work only for
+-- that run. Incidents from before this migration have no nonce, and their workflow's id is the incident's id.
 ALTER TABLE runbook.incidents ADD start_nonce uuid, ADD run_id text;
 ALTER TABLE runbook.incidents ALTER start_nonce SET DEFAULT gen_random_uuid();
 GRANT UPDATE (run_id) ON runbook.incidents TO runbook_application;
@@ -16,19 +16,21 @@ GRANT EXECUTE ON FUNCTION runbook.workflow_id(text, uuid) TO runbook_application
 
 CREATE FUNCTION runbook.refuse_other_run() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RAISE EXCEPTION 'the workflow of % was started before', OLD.id USING ERRCODE = 'insufficient_privilege';
+  RAISE EXCEPTION 'the workflow of % was already started', OLD.id USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE TRIGGER run_once BEFORE UPDATE ON runbook.incidents FOR EACH ROW
   WHEN (OLD.run_id IS NOT NULL AND NEW.run_id IS DISTINCT FROM OLD.run_id) EXECUTE FUNCTION runbook.refuse_other_run();
 
--- As before, and says which workflow is to be started, so that its acceptance and its start need no further question.
+-- Does the same as before, and also returns which workflow must be started, so that accepting and starting an incident need no further
+-- query.
 DROP FUNCTION runbook.accept_incident(text, text, text, text, text, text, text, text);
 CREATE FUNCTION runbook.accept_incident(p_type text, p_runbook text, p_plan_digest text, p_key text, p_inputs text, p_requester text,
   p_parent text, p_opened text)
 RETURNS TABLE (incident text, created boolean, occurrences integer, workflow_id text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  -- Requests with one key at once: the first opens, the others wait here and join, so that no number is used up.
+  -- Of several requests with one key at the same time, the first opens the incident; the others wait here and join it, so that no incident
+  -- number is wasted.
   PERFORM pg_advisory_xact_lock(hashtextextended(p_key, 2));
   RETURN QUERY UPDATE runbook.incidents AS i SET occurrences = i.occurrences + 1 WHERE i.key = p_key AND i.closed_at IS NULL
     RETURNING i.id, false, i.occurrences, runbook.workflow_id(i.id, i.start_nonce);

@@ -1,4 +1,5 @@
--- Questions that every permit, closing, review and list asks. Without these, each reads a whole table of a history that is never deleted.
+-- Indexes for the queries of every permit, closing, review and list. Without them, each query reads a whole table of a history that is
+-- never deleted.
 CREATE INDEX decisions_by_gate ON runbook.decisions (gate, at);
 CREATE INDEX leases_by_holder ON runbook.leases (holder text_pattern_ops);
 CREATE INDEX notes_by_incident ON runbook.notes (incident, number);

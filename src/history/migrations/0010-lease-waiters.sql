@@ -1,5 +1,5 @@
--- Who waits for a lease, so that it is given in the order of asking. A waiter that has not asked again for a while is passed over; it
--- keeps its place if it comes back.
+-- The gates that wait for a lease, so that leases are given in the order of asking. A waiter that has not asked again for a while is passed
+-- over; it keeps its place if it asks again.
 CREATE TABLE runbook.lease_waiters (
   name     text NOT NULL,
   holder   text NOT NULL,                                          -- the gate that asked

@@ -1,11 +1,11 @@
--- A control is on for every later permit as soon as its row is committed; nobody who holds the permits' lock can keep it off. `freeze`
--- waits for the permits that were being granted meanwhile in a transaction of its own (src/engine/freeze.ts).
---
--- The changes come one after the other, so that their chain has no forks: a lock of the table, which a role with SELECT alone cannot
--- take. An automatic vacuum would hold a lock that conflicts with it, and this table stays small.
+-- A control is on for every later permit as soon as its row is committed; a process that holds the permits' lock cannot prevent this.
+-- `freeze` waits for the permits that were being granted at the same time, in a separate transaction (src/engine/freeze.ts). Changes come
+-- one after the other, so that the chain of events has no forks. For this the function locks the table, which a role that only has SELECT
+-- cannot do. An automatic vacuum would hold a conflicting lock, but this table stays small.
 ALTER TABLE runbook.control_events SET (autovacuum_enabled = false);
 
--- The only way to switch a control: together with its event. Returns false, and changes nothing, when the control already has this state.
+-- The only way to switch a control. The control and its event are written together. Returns false, and changes nothing, if the control
+-- already has this state.
 CREATE FUNCTION runbook.switch_control(p_body text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

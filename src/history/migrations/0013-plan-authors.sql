@@ -1,5 +1,5 @@
--- Who changed the runbook that a plan was compiled from, by the names of the configuration. A policy can exclude these people from
--- approving its remedies. Rows are only added: a plan keeps every author that it ever had.
+-- Who changed the runbook from which a plan was compiled, by the names in the configuration. A policy can exclude these people from
+-- approving remedies of the plan. Rows are only added: a plan keeps every author that it ever had.
 CREATE TABLE runbook.plan_authors (
   plan   text NOT NULL REFERENCES runbook.plans (digest),
   author text NOT NULL,

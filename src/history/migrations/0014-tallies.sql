@@ -1,5 +1,5 @@
--- How often somebody did something to an incident. What is repeated too often is refused; refused decisions are counted here, and recorded as
--- events only sometimes, so that nobody can fill a history that is never deleted.
+-- How often somebody did something to an incident. An action that is repeated too often is refused. Refused decisions are counted here and
+-- recorded as events only sometimes, so that nobody can fill a history that is never deleted.
 CREATE TABLE runbook.tallies (
   incident text NOT NULL REFERENCES runbook.incidents (id),
   actor    text NOT NULL,

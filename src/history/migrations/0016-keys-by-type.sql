@@ -7,8 +7,9 @@ CREATE OR REPLACE FUNCTION runbook.accept_incident(p_type text, p_runbook text, 
 RETURNS TABLE (incident text, created boolean, occurrences integer, workflow_id text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  -- Requests with one key at once: the first opens, the others wait here and join, so that no number is used up. The lock is that of the
-  -- key alone, as in earlier versions that may run at the same time; two types with one key only wait for each other for a moment.
+  -- Of several requests with one key at the same time, the first opens the incident; the others wait here and join it, so that no incident
+  -- number is wasted. The lock depends on the key alone, as in earlier versions that may run at the same time; requests of two types with
+  -- the same key only wait for each other for a moment.
   PERFORM pg_advisory_xact_lock(hashtextextended(p_key, 2));
   RETURN QUERY UPDATE runbook.incidents AS i SET occurrences = i.occurrences + 1
     WHERE i.type = p_type AND i.key = p_key AND i.closed_at IS NULL

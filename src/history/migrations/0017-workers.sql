@@ -1,4 +1,4 @@
--- The workers, with the version of plans that each runs, and how often each stood still. A worker updates its row every few seconds.
+-- The workers, with the version of plans that each worker runs, and how often each stood still. A worker updates its row every few seconds.
 CREATE TABLE runbook.workers (
   id               text PRIMARY KEY,
   identity         text NOT NULL,                                 -- as Temporal shows it: pid@host

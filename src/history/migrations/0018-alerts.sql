@@ -1,5 +1,5 @@
--- What monitoring systems report: the latest state of each alert, and which incident it belongs to. Repeats are counted, so a storm of
--- deliveries does not fill this table. Rows without an incident are alerts that nothing could be done with; they are deleted after a week.
+-- The reports of monitoring systems: the latest state of each alert, and the incident to which it belongs. Repetitions are counted, so a
+-- storm of deliveries does not fill this table. Rows without an incident are alerts that could not be used; they are deleted after a week.
 CREATE TABLE runbook.alerts (
   source      text NOT NULL,
   fingerprint text NOT NULL,
@@ -22,8 +22,8 @@ CREATE INDEX alerts_unmatched ON runbook.alerts (last_at) WHERE incident IS NULL
 GRANT SELECT ON runbook.alerts TO runbook_application, runbook_reader;
 GRANT INSERT, UPDATE, DELETE ON runbook.alerts TO runbook_application;
 
--- Receives one alert that fires, as one statement: counts it, joins an incident or opens one. The seed of the first lock is
--- LOCK_SEEDS.alert in src/history/advisory-locks.ts, that of the second is in accept_incident.
+-- Receives one firing alert in one statement: counts it, joins an incident or opens one. The seed of the first lock is LOCK_SEEDS.alert in
+-- src/history/advisory-locks.ts; the seed of the second lock is in accept_incident.
 CREATE FUNCTION runbook.accept_alert(p_source text, p_fingerprint text, p_labels text, p_annotations text, p_url text, p_starts_at timestamptz,
   p_delivery text, p_type text, p_runbook text, p_plan_digest text, p_key text, p_inputs text, p_requester text, p_opened text,
   p_event text, p_events integer, p_quiet interval)
@@ -37,7 +37,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(p_source || '/' || p_fingerprint, 4));
   SELECT * INTO v_alert FROM runbook.alerts a WHERE a.source = p_source AND a.fingerprint = p_fingerprint;
 
-  -- The same delivery once more, or one that was overtaken by the end of the alert: another peer of the source sent it.
+  -- This is a repetition of the same delivery, or a delivery that arrived after the end of the alert, because another instance of the
+  -- source sent it.
   IF v_alert.delivery = p_delivery OR (v_alert.status = 'resolved' AND v_alert.starts_at = p_starts_at) THEN
     result := CASE WHEN v_alert.status = 'resolved' THEN 'late' ELSE 'repeated' END;
     incident := v_alert.incident;
@@ -47,7 +48,7 @@ BEGIN
     RETURN NEXT; RETURN;
   END IF;
 
-  -- Its incident is open, or the alert has fired without a pause since before its incident closed.
+  -- The incident of the alert is open, or the alert has fired without a pause since before its incident closed.
   IF v_alert.incident IS NOT NULL THEN
     UPDATE runbook.incidents i SET occurrences = i.occurrences + 1
       WHERE i.id = v_alert.incident AND i.type = p_type AND i.key = p_key AND (i.closed_at IS NULL

@@ -1,5 +1,6 @@
--- Messages about an incident that a channel has not accepted yet; the event at `place` holds the message. The reconciler sends each one
--- again, whether the incident is open or closed. When the channel accepts it, or after an hour, the row is deleted and an event says so.
+-- Messages about an incident that a channel has not accepted yet. The event at `place` holds the message. The reconciler sends each message
+-- again, whether the incident is open or closed. When the channel accepts it, or after an hour, the row is deleted and an event records the
+-- result.
 CREATE TABLE runbook.deliveries (
   incident text NOT NULL REFERENCES runbook.incidents (id),
   place    text NOT NULL,

@@ -1,3 +1,3 @@
--- For the search for incidents whose end nobody was notified of: escalated ones too. It replaces the index of those that failed.
+-- An index to find incidents about whose end nobody was notified, including escalated incidents. It replaces the index of failed incidents.
 CREATE INDEX incidents_announced_ends ON runbook.incidents (closed_at) WHERE outcome IN ('failed', 'escalated');
 DROP INDEX runbook.incidents_failed;

@@ -1,5 +1,5 @@
--- The manual steps that the engine asked people to do, from when on and until when. A step waits while it has no effect; the first
--- question about it is an event too.
+-- The manual steps that the engine asked people to do, from when on and until when. A step waits while it has no effect. The first time
+-- that the engine asks for the step is an event too.
 CREATE TABLE runbook.manual_steps (
   gate   text NOT NULL REFERENCES runbook.gates (id),
   action text NOT NULL,

@@ -1,5 +1,5 @@
 -- The runbooks whose symptom the engine samples by itself. Each worker reports what its files say; the files that were loaded last count,
--- so that workers with different files agree. A runbook that no worker has reported for a while is not sampled any more.
+-- so that workers with different files agree. A runbook that no worker has reported for a while is no longer sampled.
 CREATE TABLE runbook.detectors (
   runbook    text PRIMARY KEY,
   spec       text NOT NULL,                                       -- JSON: what its schedule in Temporal is made from
@@ -18,8 +18,8 @@ CREATE TABLE runbook.detectors (
 GRANT SELECT ON runbook.detectors TO runbook_application, runbook_reader;
 GRANT INSERT, UPDATE, DELETE ON runbook.detectors TO runbook_application;
 
--- Each time that a symptom was present without a pause, as the samples show it. A sample that finds no symptom writes nothing unless it
--- ends one of these.
+-- The episodes: times during which a symptom was present without a pause, according to the samples. A sample that finds no symptom writes
+-- nothing unless it ends an episode.
 CREATE TABLE runbook.episodes (
   id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   runbook      text NOT NULL,
@@ -43,12 +43,12 @@ GRANT INSERT, UPDATE, DELETE ON runbook.episodes TO runbook_application;
 
 -- When a sample showed that the symptom of a closed incident is gone: its key is not quiet any more.
 ALTER TABLE runbook.incidents ADD COLUMN symptom_gone_at timestamptz;
--- Since when an incident waits for a sample of its symptom, because an alert ended. Null again when the sample has begun.
+-- Since when an incident waits for a sample of its symptom because an alert ended. Null again when the sample has begun.
 ALTER TABLE runbook.incidents ADD COLUMN sample_wanted_at timestamptz;
 CREATE INDEX incidents_to_sample ON runbook.incidents (sample_wanted_at) WHERE sample_wanted_at IS NOT NULL;
 GRANT UPDATE (symptom_gone_at, sample_wanted_at) ON runbook.incidents TO runbook_application;
 
--- Receives one alert that fires, as in 0018-alerts.sql. A key whose symptom is gone is not quiet.
+-- Receives one firing alert, as in 0018-alerts.sql. A key whose symptom is gone is not quiet.
 CREATE OR REPLACE FUNCTION runbook.accept_alert(p_source text, p_fingerprint text, p_labels text, p_annotations text, p_url text, p_starts_at timestamptz,
   p_delivery text, p_type text, p_runbook text, p_plan_digest text, p_key text, p_inputs text, p_requester text, p_opened text,
   p_event text, p_events integer, p_quiet interval)
@@ -62,7 +62,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(p_source || '/' || p_fingerprint, 4));
   SELECT * INTO v_alert FROM runbook.alerts a WHERE a.source = p_source AND a.fingerprint = p_fingerprint;
 
-  -- The same delivery once more, or one that was overtaken by the end of the alert: another peer of the source sent it.
+  -- This is a repetition of the same delivery, or a delivery that arrived after the end of the alert, because another instance of the
+  -- source sent it.
   IF v_alert.delivery = p_delivery OR (v_alert.status = 'resolved' AND v_alert.starts_at = p_starts_at) THEN
     result := CASE WHEN v_alert.status = 'resolved' THEN 'late' ELSE 'repeated' END;
     incident := v_alert.incident;
@@ -72,7 +73,7 @@ BEGIN
     RETURN NEXT; RETURN;
   END IF;
 
-  -- Its incident is open, or the alert has fired without a pause since before its incident closed.
+  -- The incident of the alert is open, or the alert has fired without a pause since before its incident closed.
   IF v_alert.incident IS NOT NULL THEN
     UPDATE runbook.incidents i SET occurrences = i.occurrences + 1
       WHERE i.id = v_alert.incident AND i.type = p_type AND i.key = p_key AND (i.closed_at IS NULL

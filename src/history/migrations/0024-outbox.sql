@@ -1,7 +1,8 @@
 -- Messages to people. They are derived from the events of incidents, so that no event can be stored without its messages.
 
--- Events for which no worker has found out yet which channels get a message. `place` is that of the event; the effects of a round are
--- one message, `r<round>/applied`. There is no reference to the incident: checking it would make the worker wait for the incident's lock.
+-- Events for which no worker has found the channels yet. `place` is the place of the event; all effects of a round have one message,
+-- `r<round>/applied`. The table does not reference the incident, because checking the reference would make the worker wait for the
+-- incident's lock.
 CREATE TABLE runbook.outbox_events (
   incident text NOT NULL,
   place    text NOT NULL,
@@ -13,7 +14,8 @@ CREATE INDEX outbox_events_next ON runbook.outbox_events (number);
 GRANT SELECT ON runbook.outbox_events TO runbook_application, runbook_reader;
 GRANT UPDATE (next_at), DELETE ON runbook.outbox_events TO runbook_application;
 
--- The messages, one for each event and channel. A row stays when its message was delivered: it says which channels know the incident.
+-- The messages, one for each event and channel. A row is kept after its message was delivered, because it shows which channels know the
+-- incident.
 CREATE TABLE runbook.outbox (
   incident text NOT NULL,
   place    text NOT NULL,
@@ -31,7 +33,7 @@ GRANT SELECT ON runbook.outbox TO runbook_application, runbook_reader;
 GRANT INSERT ON runbook.outbox TO runbook_application;
 GRANT UPDATE (attempts, next_at, ended_at, problem) ON runbook.outbox TO runbook_application;
 
--- Places are written by src/core/place.ts. Events at other places, such as those of checks, are not worth a message.
+-- Places are written by src/core/place.ts. Events at other places, such as the places of checks, cause no message.
 CREATE FUNCTION runbook.announce_event() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   INSERT INTO runbook.outbox_events (incident, place)

@@ -1,4 +1,4 @@
--- Messages that are edited later. `ref` is where the channel has the message; `quiet`: the row only brings the channel's earlier messages
--- about the incident up to date, and is no message of its own.
+-- Messages that are updated later. `ref` is the position of the message in the channel. A row with `quiet` is not a message: it only causes
+-- the channel's earlier messages about the incident to be updated.
 ALTER TABLE runbook.outbox ADD ref text, ADD quiet boolean NOT NULL DEFAULT false;
 GRANT UPDATE (ref) ON runbook.outbox TO runbook_application;

@@ -1,4 +1,5 @@
--- Times in which alerts and detection open no incidents. Nothing is deleted: the rows say who started and ended what, and why.
+-- Maintenance windows, in which alerts and detection open no incidents. Nothing is deleted: the rows say who started and ended each window,
+-- and why.
 CREATE TABLE runbook.maintenance (
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   runbook    text,                                                -- covers one runbook
@@ -14,6 +15,7 @@ CREATE TABLE runbook.maintenance (
 GRANT SELECT ON runbook.maintenance TO runbook_application, runbook_reader;
 GRANT INSERT, UPDATE (ended_by, ended_at) ON runbook.maintenance TO runbook_application;
 
--- What an alert asks for that maintenance holds back: JSON with type and inputs. It is opened when the maintenance has ended.
+-- What an alert that is held back by maintenance asks for: JSON with type and inputs. Its incident is opened when the maintenance has
+-- ended.
 ALTER TABLE runbook.alerts ADD COLUMN held text;
 CREATE INDEX alerts_held ON runbook.alerts (first_at) WHERE held IS NOT NULL AND incident IS NULL AND status = 'firing';

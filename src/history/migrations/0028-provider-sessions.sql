@@ -1,3 +1,3 @@
--- What the identity provider said about a person who signed in there: JSON with the name and the provider's groups. Null: the person
--- signed in with a token. The configuration's people and groups are applied whenever the session is used.
+-- The identity that the provider reported for a person who signed in there: JSON with the name and the provider's groups. Null if the
+-- person signed in with a token. The people and groups of the configuration are applied each time that the session is used.
 ALTER TABLE runbook.sessions ADD COLUMN identity text;

@@ -1,4 +1,5 @@
--- What remains to be done after an incident, with an owner. Adding and closing one is an event of the incident too.
+-- Follow-ups: things that remain to be done after an incident, each with an owner. Adding and closing a follow-up are events of the
+-- incident too.
 CREATE TABLE runbook.follow_ups (
   incident  text NOT NULL REFERENCES runbook.incidents (id),
   number    integer NOT NULL,                                     -- counted within the incident, from 1 on

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import { ALL_TARGETS, type Proposal, type ProposedAction } from '../../core/proposal.ts'
 import { placeOf } from '../../engine/views/action-place.ts'
+import { DataTable } from './data-table.tsx'
 import { Code, Data } from './words.tsx'
 
 interface TargetProps {
@@ -101,30 +102,21 @@ export function ActionList({ actions }: { actions: ProposedAction[] }) {
   )
 }
 
+/** The fields of a row before and after the action. All of them are shown, because a person approves them. */
 function BeforeAfter({ before, after }: { before: JsonObject; after: JsonObject }) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  const isChanged = (name: string) => JSON.stringify(before[name]) !== JSON.stringify(after[name])
   return (
-    <div class="scroll" tabindex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">field</th>
-            <th scope="col">now</th>
-            <th scope="col">after</th>
-          </tr>
-        </thead>
-        <tbody>
-          {names.map((name) => (
-            <tr class={JSON.stringify(before[name]) === JSON.stringify(after[name]) ? '' : 'changed'}>
-              <th scope="row">
-                <Data value={name} />
-              </th>
-              <td>{Object.hasOwn(before, name) && <Data value={before[name]} />}</td>
-              <td>{Object.hasOwn(after, name) && <Data value={after[name]} />}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      columns={['field', 'now', 'after']}
+      rows={names.map((name) => [
+        <Data value={name} />,
+        Object.hasOwn(before, name) && <Data value={before[name]} />,
+        Object.hasOwn(after, name) && <Data value={after[name]} />,
+      ])}
+      empty="The row has no fields."
+      limit={Infinity}
+      rowClass={(index) => (isChanged(names[index]!) ? 'changed' : '')}
+    />
   )
 }

@@ -4,22 +4,27 @@ import type { Child } from 'hono/jsx'
 const MAX_ROWS = 50
 
 interface DataTableProps {
-  caption: string
+  /** Absent if the text before the table says what it shows. */
+  caption?: string
   columns: string[]
   /** The cells of each row; the first one names the row. */
   rows: Child[][]
   /** The text that is shown if the table has no rows. */
   empty: string
+  /** The maximum number of rows that are shown. Default: 50. */
+  limit?: number
+  /** The class of the row with this index. */
+  rowClass?(index: number): string
 }
 
 /** A table that can be scrolled sideways on a narrow screen. Below it is the number of rows that are not shown. */
-export function DataTable({ caption, columns, rows, empty }: DataTableProps) {
+export function DataTable({ caption, columns, rows, empty, limit = MAX_ROWS, rowClass }: DataTableProps) {
   if (rows.length === 0) return <p>{empty}</p>
   return (
     <>
       <div class="scroll" tabindex={0}>
         <table>
-          <caption>{caption}</caption>
+          {caption !== undefined && <caption>{caption}</caption>}
           <thead>
             <tr>
               {columns.map((column) => (
@@ -28,8 +33,8 @@ export function DataTable({ caption, columns, rows, empty }: DataTableProps) {
             </tr>
           </thead>
           <tbody>
-            {rows.slice(0, MAX_ROWS).map(([name, ...cells]) => (
-              <tr>
+            {rows.slice(0, limit).map(([name, ...cells], index) => (
+              <tr class={rowClass?.(index)}>
                 <th scope="row">{name}</th>
                 {cells.map((cell) => (
                   <td>{cell}</td>
@@ -39,9 +44,9 @@ export function DataTable({ caption, columns, rows, empty }: DataTableProps) {
           </tbody>
         </table>
       </div>
-      {rows.length > MAX_ROWS && (
+      {rows.length > limit && (
         <p class="notice">
-          Not shown: {rows.length - MAX_ROWS} more of {rows.length}.
+          Not shown: {rows.length - limit} more of {rows.length}.
         </p>
       )}
     </>

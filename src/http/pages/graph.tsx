@@ -14,8 +14,8 @@ interface Placed extends GraphNode {
 }
 
 /**
- * Checks → causes → what is done, as a drawing. The path that was taken has thick lines and says so in words, so that it does not depend on
- * colours. The page around it says the same as text.
+ * A drawing of the graph: checks → causes → what is done. The path that was taken has thick lines and is also described in words, so that
+ * it does not depend on colours. The rest of the page has the same information as text.
  */
 export function Graph({ graph, label }: { graph: GraphData; label: string }) {
   const placed = graph.columns.flatMap(({ nodes }, column) =>
@@ -73,7 +73,7 @@ function cut(text: string): string {
   return visible.length > MAX_CHARACTERS ? `${cutText(visible, MAX_CHARACTERS - 1)}…` : visible
 }
 
-/** From the right side of one node to the left side of the other one; within a column around its left side. */
+/** A line from the right side of one node to the left side of the other node; within a column, around the left side of the column. */
 function curve(from: Placed | undefined, to: Placed | undefined): string {
   if (!from || !to) return ''
   const [y1, y2] = [from.y + NODE.height / 2, to.y + NODE.height / 2]

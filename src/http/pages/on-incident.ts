@@ -7,7 +7,10 @@ import { problemOf, type Problem } from '../problem.ts'
 import { answerIncident } from './incident.tsx'
 import { requireIncidentId } from './incident-id.ts'
 
-/** Shows the incident, or what `answer` shows, with the reason if the request is refused, so that the person sees its state now and can go on from there. */
+/**
+ * If the request is refused, shows the incident (or the page of `answer`) with the reason, so that the person sees the present state and
+ * can continue there.
+ */
 export async function onIncidentPage(
   c: Context<ApiEnv>,
   engine: Engine,

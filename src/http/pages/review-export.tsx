@@ -6,10 +6,10 @@ import type { PageContext } from './page-context.ts'
 import { FeedbackList, FollowUps, ReviewSummary, Similar, StoryEntry } from './review-parts.tsx'
 import { Code, Data, Time } from './words.tsx'
 
-/** Of one piece of evidence so many characters are in the file. */
+/** How many characters of one piece of evidence are in the file. */
 const MAX_EVIDENCE = 20_000
 
-/** A review as one HTML file, in pieces: it needs no server, has no script, and can be printed. */
+/** A review as one HTML file, in pieces. The file needs no server, has no script, and can be printed. */
 export async function* reviewHtml(review: ReviewParts, page: PageContext): AsyncGenerator<string> {
   const { incident } = review.head
   const notes: Review['notes'] = []
@@ -76,7 +76,7 @@ function Evidence({ evidence }: { evidence: EvidenceView }) {
       </h3>
       <p class="small">
         {evidence.status} <Time at={evidence.at} />
-        {evidence.truncated && ' · the result was cut when it was read: there was more'}
+        {evidence.truncated && ' · the result was truncated when it was read: the system had more'}
       </p>
       <Code text={body.slice(0, MAX_EVIDENCE)} />
       {body.length > MAX_EVIDENCE && (

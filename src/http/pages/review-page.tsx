@@ -6,16 +6,16 @@ import { FeedbackForm, FollowUpForms, NoteForm } from './review-forms.tsx'
 import { FeedbackList, FollowUps, ReviewSummary, Similar, StoryEntry } from './review-parts.tsx'
 import { Data, IncidentLink, incidentPath, plural, Time } from './words.tsx'
 
-/** So many events and notes are on one page, each cut to so many characters. */
+/** How many events and notes are on one page, and to how many characters each is cut. */
 const MAX_EVENTS = 60
 const MAX_NOTES = 30
 const MAX_TEXT = 300
 
-/** The part of the events that one page shows, and the notes. */
+/** The events on one page, and the notes. */
 export interface Story {
   entries: TimelineEntry[]
   notes: Review['notes']
-  /** How many events and notes are not shown. */
+  /** The number of events and notes that are not shown. */
   earlier: number
   later: number
   moreNotes: number
@@ -45,7 +45,7 @@ function short(text: string): string {
   return text.length > MAX_TEXT ? `${cutText(text, MAX_TEXT)}…` : text
 }
 
-/** What people read after an incident, from the engine's database alone. */
+/** The page that people read after an incident. It needs only the engine's database. */
 export function ReviewPage({ review, story, page }: { review: ReviewParts; story: Story; page: PageContext }) {
   const { incident, followUps, feedback, recurrences } = review.head
   const path = `${incidentPath(incident.id)}/review`

@@ -14,7 +14,7 @@ interface RoundProps {
 
 const JUDGED = { true: 'holds', false: 'ruled out', undetermined: 'undetermined' } as const
 
-/** A round of an incident: the evidence at the time, the causes and why not, the proposal, the decisions, the effects. */
+/** A round of an incident: the evidence of that time, the causes and why some do not hold, the proposal, the decisions and the effects. */
 export function ReviewRound({ id, round, isOver, linked }: RoundProps) {
   const { gate } = round
   const others = round.causes.filter(({ cause, holds }) => holds === true && cause !== gate?.proposal.cause)
@@ -31,10 +31,10 @@ export function ReviewRound({ id, round, isOver, linked }: RoundProps) {
           JUDGED[`${holds}`],
           <Short value={because} />,
         ])}
-        empty="No cause was judged: the symptom was gone, or the round ended earlier."
+        empty="No cause was evaluated: the symptom was gone, or the round ended earlier."
       />
       {gate && others.length > 0 && (
-        <p class="notice">Contributing: {others.map(({ cause }) => cause).join(', ')} held too, and was not treated.</p>
+        <p class="notice">Contributing: {others.map(({ cause }) => cause).join(', ')} held too but was not treated.</p>
       )}
       <DataTable
         caption={`Round ${round.round}: evidence`}
@@ -78,7 +78,7 @@ function Proposal({ round, gate, isOver }: { round: RoundView; gate: GateView; i
           <Short value={one.targets?.join(', ') ?? 'all'} />,
           <Short value={[one.breakGlass, one.comment].filter((text) => text !== null).join('; ')} />,
         ])}
-        empty={gate.auto ? 'It needed no decision.' : 'Nobody decided.'}
+        empty={gate.auto ? 'The proposal needed no decision.' : 'Nobody decided.'}
       />
       <DataTable
         caption={`Round ${round.round}: targets`}
@@ -88,7 +88,7 @@ function Proposal({ round, gate, isOver }: { round: RoundView; gate: GateView; i
           isOver && state === 'proposed' ? 'not applied' : state,
           <Short value={why ?? ''} />,
         ])}
-        empty="It had no targets."
+        empty="The proposal had no targets."
       />
       <DataTable
         caption={`Round ${round.round}: effects`}

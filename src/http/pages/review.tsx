@@ -22,7 +22,7 @@ import { reviewHtml } from './review-export.tsx'
 import { readStory, ReviewPage } from './review-page.tsx'
 import { incidentPath } from './words.tsx'
 
-/** The page that people read after an incident, what they add to it, and the whole review as a file. */
+/** The page that people read after an incident, the forms with which they add to it, and the whole review as a file. */
 export function reviewPageRoutes(engine: Engine, send: SendReview): Hono<ApiEnv> {
   const app = newApp()
   app.get('/incidents/:id/review', (c) => answerReview(c, engine))
@@ -75,19 +75,19 @@ export function reviewPageRoutes(engine: Engine, send: SendReview): Hono<ApiEnv>
   return app
 }
 
-/** A browser sends a field that was left empty as an empty text. */
+/** A browser sends an empty field as an empty text. */
 function withoutEmpty(form: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(form).filter(([, value]) => value !== ''))
 }
 
-/** A form has the form token in addition to its fields. */
+/** The fields of a form without the form token, which every form also has. */
 const noteForm = z.object({ text: noteRequest.shape.text, about: z.coerce.number().int().min(1).optional() })
 const followUpForm = z.object(followUpRequest.shape)
 const closeForm = z.object(closeFollowUpRequest.shape)
 const feedbackForm = z.object({ helped: z.enum(HELPED), comment: noteRequest.shape.text.max(2_000).optional() })
 const numberParam = z.object({ number: z.coerce.number().int().min(1).max(999_999_999) })
 
-/** The page; with `problem`, why the person's last request changed nothing. */
+/** The page of the review. `problem` says why the last request of the person changed nothing. */
 async function answerReview(c: Context<ApiEnv>, engine: Engine, problem?: Problem): Promise<Response> {
   const id = requireIncidentId(c)
   const after = Number(/^\d{1,9}$/.exec(c.req.query('after') ?? '0')?.[0] ?? 0)

@@ -5,6 +5,7 @@ import { answersText } from '../../engine/views/answers.ts'
 import type { CheckView, IncidentView, RoundView } from '../../engine/views/view-types.ts'
 import { ActionList, TargetChanges } from './actions.tsx'
 import { WithdrawForm } from './act-forms.tsx'
+import { DataTable } from './data-table.tsx'
 import { Decisions } from './gate-card.tsx'
 import type { PageContext } from './page-context.ts'
 import { Ago, Data, incidentPath, plural } from './words.tsx'
@@ -54,37 +55,21 @@ function Causes({ round }: { round: RoundView }) {
 }
 
 function Checks({ id, round }: { id: string; round: RoundView }) {
-  if (round.checks.length === 0)
-    return <p>{round.causes.length > 0 ? 'No check was run.' : 'No check has ended yet.'}</p>
+  const again = round.looks > 1 ? `; the checks ran ${round.looks} times, and these are the last results` : ''
   return (
-    <div class="scroll" tabindex={0}>
-      <table>
-        <caption>
-          Evidence{round.looks > 1 && `; the checks ran ${round.looks} times, and these are the last results`}
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">check</th>
-            <th scope="col">result</th>
-            <th scope="col">took</th>
-          </tr>
-        </thead>
-        <tbody>
-          {round.checks.map((check) => (
-            <tr>
-              <th scope="row">
-                <a href={`${incidentPath(id)}/evidence/${check.ref}`}>{check.name}</a>{' '}
-                <span class="small">{check.kind}</span>
-              </th>
-              <td>
-                <CheckResult check={check} />
-              </td>
-              <td>{humanDuration(check.durationMs)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      caption={`Evidence${again}`}
+      columns={['check', 'result', 'took']}
+      rows={round.checks.map((check) => [
+        <>
+          <a href={`${incidentPath(id)}/evidence/${check.ref}`}>{check.name}</a> <span class="small">{check.kind}</span>
+        </>,
+        <CheckResult check={check} />,
+        humanDuration(check.durationMs),
+      ])}
+      empty={round.causes.length > 0 ? 'No check was run.' : 'No check has ended yet.'}
+      limit={Infinity}
+    />
   )
 }
 

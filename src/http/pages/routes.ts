@@ -16,7 +16,7 @@ import { signInRoutes } from './sign-in.tsx'
 import { oidcRoutes } from './sign-in-oidc.ts'
 import { statusRoutes } from './status.tsx'
 
-/** What the pages share with the API. */
+/** The parts of the API that the pages use too. */
 interface PageServices {
   streams: EventStreams
   sendReview: SendReview

@@ -8,7 +8,7 @@ import { addressOf, RateLimit, tooMany } from '../limits.ts'
 import { setSignInCookie, takeSignInCookie } from '../session-cookie.ts'
 import { keepSession, openAgain, ownPath, signInPage } from './sign-in.tsx'
 
-/** Signing in to the pages at the identity provider. */
+/** The routes for signing in to the pages at the identity provider. */
 export function oidcRoutes(engine: Engine): Hono<ApiEnv> {
   const app = newApp()
   const signIn = openOidcSignIn(engine.config)
@@ -16,7 +16,7 @@ export function oidcRoutes(engine: Engine): Hono<ApiEnv> {
   app.get('/sign-in/oidc', async (c) => {
     const provider = required(signIn)
     const seconds = begun.take(addressOf(c))
-    if (seconds > 0) throw tooMany('too many sign-ins were begun from this address', seconds)
+    if (seconds > 0) throw tooMany('this address began too many sign-ins', seconds)
     const { address, kept } = await provider.begin(ownPath(c.req.query('next')))
     setSignInCookie(c, kept, OIDC_SIGN_IN_LASTS_MS)
     return c.redirect(address, 303)
@@ -29,7 +29,7 @@ async function finish(c: Context<ApiEnv>, engine: Engine, signIn: OidcSignIn): P
   try {
     const { identity, next } = await signIn.finish(new URL(c.req.url).search, takeSignInCookie(c))
     keepSession(c, await signInByIdentity(engine, identity))
-    // The provider's site led here, so the browser would not send the new session's cookie after a redirect.
+    // The browser came from the provider's site, so it would not send the cookie of the new session after a redirect.
     return openAgain(c, ownPath(next))
   } catch (error) {
     const counted = c.get('limitFailures')(error)

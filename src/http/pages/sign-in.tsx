@@ -84,7 +84,10 @@ export function askToSignIn(c: Context<ApiEnv>, engine: Engine, problem: string)
   return c.redirect(`/sign-in?next=${encodeURIComponent(path.replace(/[?&]opened=1$/, ''))}`, 303)
 }
 
-/** A page that opens a path of ours. The browser keeps the session's cookie back while another site leads here; it sends it from this page. */
+/**
+ * A page that opens one of our own paths. The browser does not send the session cookie for a request that another site caused; it sends the
+ * cookie for a request of this page.
+ */
 export function openAgain(c: Context, path: string): Response | Promise<Response> {
   const address = `${path}${path.includes('?') ? '&' : '?'}opened=1`
   const page = (

@@ -3,9 +3,10 @@ import { closeBreaker } from '../../engine/close-breaker.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { readControls } from '../../gate/controls.ts'
 import { newApp, type ApiEnv } from '../app.ts'
-import { answers, jsonBody } from '../describe.ts'
-import { connectionParams, reasonBody } from '../request-schemas.ts'
+import { answers } from '../describe.ts'
+import { connectionParams } from '../request-schemas.ts'
 import { controlList } from '../response-schemas.ts'
+import { reasonedChange } from './reasoned-change.ts'
 
 const list = createRoute({
   method: 'get',
@@ -14,12 +15,12 @@ const list = createRoute({
   responses: answers(controlList, 'The controls that are on', []),
 })
 
-const close = createRoute({
-  method: 'post',
+const close = reasonedChange({
   path: '/v1/breakers/{connection}/close',
   summary: 'Close a breaker: remedies may write to the connection again',
-  request: { params: connectionParams, body: jsonBody(reasonBody) },
-  responses: answers(controlList, 'Closed; the controls that are still on', [403, 404, 409]),
+  params: connectionParams,
+  list: controlList,
+  done: 'Closed; the controls that are still on',
 })
 
 /**

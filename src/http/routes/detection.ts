@@ -6,8 +6,8 @@ import { detectionReport, detectorView } from '../../engine/views/detection-sche
 import { listDetectors, reportDetection } from '../../engine/views/detection.ts'
 import { text } from '../../gate/decision-schema.ts'
 import { newApp, type ApiEnv } from '../app.ts'
-import { answers, jsonBody } from '../describe.ts'
-import { reasonBody } from '../request-schemas.ts'
+import { answers } from '../describe.ts'
+import { reasonedChange } from './reasoned-change.ts'
 
 const detectorList = z.object({ detectors: z.array(detectorView) }).meta({ id: 'DetectorList' })
 
@@ -34,20 +34,20 @@ const report = createRoute({
   responses: answers(detectionReport, 'What was found, by runbook', [404]),
 })
 
-const pause = createRoute({
-  method: 'post',
+const pause = reasonedChange({
   path: '/v1/detection/{runbook}/pause',
   summary: 'Pause the samples of a runbook',
-  request: { params: runbookParams, body: jsonBody(reasonBody) },
-  responses: answers(detectorList, 'Paused', [403, 404, 409]),
+  params: runbookParams,
+  list: detectorList,
+  done: 'Paused',
 })
 
-const resume = createRoute({
-  method: 'post',
+const resume = reasonedChange({
   path: '/v1/detection/{runbook}/resume',
   summary: 'Resume the samples of a runbook',
-  request: { params: runbookParams, body: jsonBody(reasonBody) },
-  responses: answers(detectorList, 'Resumed', [403, 404, 409]),
+  params: runbookParams,
+  list: detectorList,
+  done: 'Resumed',
 })
 
 export function detectionRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
@@ -58,15 +58,14 @@ export function detectionRoutes(engine: Engine): OpenAPIHono<ApiEnv> {
     const { runbook, since: given } = c.req.valid('query')
     return c.json(await reportDetection(engine, { runbook, sinceMs: parseDuration(given)! }), 200)
   })
-  app.openapi(pause, async (c) => {
-    const { runbook } = c.req.valid('param')
-    await pauseDetection(engine, c.get('person'), { runbook, on: true, reason: c.req.valid('json').reason })
-    return c.json(await detectors(), 200)
-  })
-  app.openapi(resume, async (c) => {
-    const { runbook } = c.req.valid('param')
-    await pauseDetection(engine, c.get('person'), { runbook, on: false, reason: c.req.valid('json').reason })
-    return c.json(await detectors(), 200)
-  })
+  for (const [route, on] of [
+    [pause, true],
+    [resume, false],
+  ] as const)
+    app.openapi(route, async (c) => {
+      const request = { runbook: c.req.valid('param').runbook, on, reason: c.req.valid('json').reason }
+      await pauseDetection(engine, c.get('person'), request)
+      return c.json(await detectors(), 200)
+    })
   return app
 }

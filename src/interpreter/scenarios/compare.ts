@@ -12,7 +12,7 @@ export interface Mismatch {
   what: string
   expected: string
   actual: string
-  /** Where the expectation is in the file. */
+  /** The place of the expectation in the file. */
   at: Span
 }
 

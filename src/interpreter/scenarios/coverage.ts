@@ -9,7 +9,7 @@ export interface Coverage {
     remedy: string
     proposed: number
     verified: number
-    /** Scenarios that apply the remedy without a recovery, and expect that it is not verified. */
+    /** The number of scenarios that apply the remedy, have no recovery, and expect that the remedy is not verified. */
     unrecovered: number
     /** Whether the remedy has a verification. A remedy of messages and manual steps may have none. */
     verifies: boolean
@@ -18,7 +18,7 @@ export interface Coverage {
   gaps: string[]
 }
 
-/** Counts over all scenarios of one runbook that passed. */
+/** Counts of all scenarios of one runbook that passed. */
 export function coverageOf(plan: Plan, runs: readonly ScenarioRun[]): Coverage {
   const passed = runs.filter(({ mismatches }) => mismatches.length === 0)
   const rounds = passed.flatMap(({ run, scenario }) =>

@@ -7,7 +7,7 @@ import type { Simulated } from '../simulator.ts'
 /** The result of one round. */
 export interface RoundResult {
   round: number
-  /** Empty if the symptom was gone before causes were evaluated. */
+  /** The causes. Empty if the symptom was gone before the causes were evaluated. */
   findings: Finding[]
   draft: ProposalDraft | undefined
   /** The result for each target key. Targets that were proposed but not approved are absent. */
@@ -55,7 +55,7 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
   return effects
 }
 
-/** The whole incident in one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
+/** Describes the whole incident with one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
 export function summarizeRun(run: Simulated): string[] {
   const rounds = roundsOf(run).map((result) => `round ${result.round}: ${summarizeRound(result)}`)
   return [...rounds, `${run.closing.outcome}: ${run.closing.reason}`]

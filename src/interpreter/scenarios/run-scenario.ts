@@ -10,7 +10,7 @@ export interface ScenarioRun {
   scenario: Scenario
   /** The differences from the expectations; empty if the scenario passed. */
   mismatches: Mismatch[]
-  /** The run as text: one line for each round and one for the end. */
+  /** The run as text: one line for each round and one line for the end. */
   summary: string[]
   run: Simulated
 }
@@ -89,7 +89,7 @@ function whyVerified(remedy: PlanRemedy, { checks }: Scenario): string {
 
 /**
  * A remedy must not be verified when nothing changes after it was applied. Every scenario in which a remedy is verified therefore runs
- * again in a world that stays as it was just before: phases "from: applied" never begin, not even for the write itself.
+ * again in a world that stays as it was just before: phases "from: applied" never begin, not even for the result of the write itself.
  */
 async function verifiesWithoutRecovery(plan: Plan, scenario: Scenario, run: Simulated): Promise<Mismatch[]> {
   const first = roundsOf(run).find((result) => result.verified !== undefined)

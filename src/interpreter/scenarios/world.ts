@@ -12,7 +12,7 @@ export interface ScenarioWorld extends World {
   readonly missingChecks: Map<string, string>
   /** Rounds in which the scenario approves a subset of the targets although only all of them can be approved. */
   readonly invalidSubsets: number[]
-  /** Approved targets that were not proposed. */
+  /** Targets that the scenario approves but that were not proposed. */
   readonly unknownTargets: { round: number; target: string }[]
 }
 
@@ -21,7 +21,7 @@ export interface WorldOptions {
   frozen?: boolean
 }
 
-/** Phases of these kinds never begin in a world that stays unchanged after the first effect. */
+/** In a world that stays unchanged after the first effect, phases of these kinds never begin. */
 const AFTER_THE_WRITE: readonly Phase['from'][] = ['applied', 'waiting', 'verifying']
 
 /** The world that a scenario describes. */
@@ -73,20 +73,20 @@ export function scenarioWorld(scenario: Scenario, { frozen = false }: WorldOptio
         stale.set(one, before + 1)
         return 'stale'
       }
-      // Only a person can be too late: every other action has an effect, which may be unknown.
+      // Only a manual action can be reported too late. Every other action has an effect, which may be unknown.
       if (rule.result === 'timeout') return action.access === 'person' ? 'waiting' : 'applied'
       return defined({ result: rule.result, observed: rule.observed })
     },
   }
 }
 
-/** A result given for `remedy/check` has precedence over one given for the check's name alone. */
+/** A result that is given for `remedy/check` has precedence over a result that is given for the check's name alone. */
 function phasesOf(scenario: Scenario, name: string, sample: Sample): Phase[] | undefined {
   const fullName = nameInRemedy(name, sample)
   return (fullName === undefined ? undefined : scenario.checks.get(fullName)) ?? scenario.checks.get(name)
 }
 
-/** The name of a remedy's own check with the remedy: `fail-runs/after`. Undefined for a check of the diagnosis. */
+/** The name of a check that belongs to a remedy, with the remedy's name: `fail-runs/after`. Undefined for a check of the diagnosis. */
 function nameInRemedy(name: string, { place, proposals }: Sample): string | undefined {
   const at = parseCheckPlace(place)?.stage.at
   return at === 'verify' || at === 'wait' ? `${proposals.at(-1)?.remedy}/${name}` : undefined

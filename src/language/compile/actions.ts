@@ -67,7 +67,7 @@ export function compileAction(
   return { kind, action }
 }
 
-/** An action for each target must use the target, or it would change the same thing for all targets. */
+/** An action that is done for each target must use the target, because otherwise it would change the same thing for all targets. */
 function checkNamesTarget(
   { reporter }: Context,
   { name: kind, targetParameter }: Kind,
@@ -123,8 +123,8 @@ function actionKind(context: Context, section: Section): Kind | undefined {
 }
 
 /**
- * The common part of `verify` and `wait`: the checks to run in each sample, those of the diagnosis (`again`) and their own, and a
- * condition that must read one of them. `scope` has `inputs` and `targets`.
+ * Compiles the common part of `verify` and `wait`: the checks to run in each sample (those of the diagnosis, `again`, and further checks),
+ * and a condition that must read one of them. `scope` has `inputs` and `targets`.
  */
 export function compilePolled(
   context: Context,
@@ -150,7 +150,7 @@ export function compilePolled(
   return { checks, until: until.expression, everyMs, withinMs: section.duration('within') ?? everyMs }
 }
 
-/** The checks of `again` and all the checks that they need, in the order of the diagnosis. */
+/** The checks of `again` and all the checks that these need, in the order of the diagnosis. */
 function checksToRepeat(context: Context, section: Section, { checks }: CompiledChecks): PlanCheck[] {
   const known = checks.map(({ name }) => name)
   const wanted = new Set<string>()
@@ -177,7 +177,7 @@ function scopeWithChecks(scope: Scope, { scope: diagnosed }: CompiledChecks, aga
   }
 }
 
-/** The access of an action; the table of actions holds no kind that only reads. */
+/** The access of an action. The table of actions contains no kind that only reads. */
 function accessOf({ name, access }: Kind): ActionAccess {
   if (access === 'read') throw new TypeError(`${name} is a check, not an action`)
   return access

@@ -8,7 +8,7 @@ import { condition, listExpression, scopeWith } from './context.ts'
 import type { Context, Scope } from './context.ts'
 import { compileTemplate, compileValue } from './compile-values.ts'
 
-/** What the compiler of a remedy needs to know of the causes that name it. */
+/** The facts that the compiler of a remedy needs about the causes that name the remedy. */
 export interface CompiledCause {
   cause: PlanCause
   /** The type of one affected item; absent without `affects`. */
@@ -68,7 +68,7 @@ function compileCause(context: Context, section: Section, scope: Scope, remedies
   }
 }
 
-/** The scope with `affects`, whose rows come from the checks that its expression reads. */
+/** The scope with `affects`. The rows of `affects` come from the checks that its expression reads. */
 export function withAffects(scope: Scope, element: Type, derived: CompiledCause['affects']): Scope {
   const inner = scopeWith(scope, { affects: { list: element } })
   return { types: inner.types, checks: { ...scope.checks, ...(derived ? { derived: { affects: derived } } : {}) } }

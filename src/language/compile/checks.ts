@@ -8,13 +8,13 @@ import type { Context, Scope } from './context.ts'
 import { compileParameters, hasParameterOutside, resultOf } from './compile-parameters.ts'
 
 export interface CompiledChecks {
-  /** Ordered: each check comes after the checks that it needs. */
+  /** The checks in order: each check comes after the checks that it needs. */
   checks: PlanCheck[]
-  /** The base scope and the results of the checks. */
+  /** The base scope together with the results of the checks. */
   scope: Scope
 }
 
-/** Names with another meaning in expressions, and reserved words of CEL. */
+/** Names that have another meaning in expressions, and reserved words of CEL. */
 const RESERVED = new Set(
   (
     'inputs affects targets result true false null in as break const continue else for function if import let loop package ' +

@@ -4,7 +4,7 @@ import { isReserved } from './checks.ts'
 import { expressionIn } from './names.ts'
 import { expressionAt, leading, type Context, type Scope } from './context.ts'
 
-/** A name of `let`, with its whole expression. */
+/** A name of `let` with its whole expression. */
 export interface NamedValue {
   name: string
   expression: Expression
@@ -31,7 +31,7 @@ export function warnOfUnusedNames({ names, reporter }: Context): void {
       reporter.warning('unused-name', key, `Nothing uses "${name}". Use it in an expression, or remove it.`)
 }
 
-/** The names that the runbook gives to something else than an expression: checks, the target of a remedy, and reserved names. */
+/** The names that the runbook uses for something other than an expression: checks, the target of a remedy, and reserved names. */
 export function takenNames(runbook: Section): (name: string) => boolean {
   const remedies = runbook.named('remedies').map(({ section }) => section)
   const polled = remedies.flatMap((remedy) => [

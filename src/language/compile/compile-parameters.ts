@@ -39,12 +39,14 @@ export function resultOf(kind: Kind, tree: MapTree | undefined): Type {
   }
 }
 
-/** Whether a parameter is next to `with` instead of in it. This was reported before. */
+/** Whether a parameter was written next to `with` instead of in it. The mistake was already reported. */
 export function hasParameterOutside(kind: Kind, section: Section): boolean {
   return Object.keys(kind.parameters).some((name) => section.has(name))
 }
 
-/** The parameters by their correct names: a misspelt name is replaced by the parameter that was probably meant, if that is absent. */
+/**
+ * The parameters by their correct names. A misspelt name is replaced by the parameter that was probably meant, if that parameter is absent.
+ */
 function withCorrectNames(kind: Kind, tree: MapTree): MapTree {
   const entries = new Map<string, Entry>()
   for (const [name, entry] of tree.entries) {
@@ -222,7 +224,10 @@ function columns(context: Context, tree: Tree, entry: Entry): Compiled | undefin
   return valid ? literal(dataOf(tree)) : undefined
 }
 
-/** Checks parameters against each other: a statement and its values, and the kind's own rules. `compiled`: the valid parameters. */
+/**
+ * Checks parameters that depend on each other: a statement and its values, and the rules of the kind itself. `compiled`: the valid
+ * parameters.
+ */
 function checkTogether(context: Context, kind: Kind, tree: MapTree, compiled: Record<string, Value>): void {
   for (const [name, parameter] of Object.entries(kind.parameters))
     if ('sql' in parameter.type) parameterCount(context, tree, name, name === 'sql')
@@ -230,7 +235,7 @@ function checkTogether(context: Context, kind: Kind, tree: MapTree, compiled: Re
   try {
     problems = kind.validate?.(literals(tree)) ?? []
   } catch {
-    // A parameter is malformed. This was reported before.
+    // A parameter is malformed, which was already reported.
     problems = []
   }
   for (const { parameter, message } of problems) {
@@ -243,7 +248,7 @@ function checkTogether(context: Context, kind: Kind, tree: MapTree, compiled: Re
   if (problems.length === 0) missingPrivileges(context, kind, tree, compiled)
 }
 
-/** The rights that a write needs, and that its "tables" does not name, so that they would not be granted. */
+/** Reports the rights that a write needs and that its "tables" does not name, because they would not be granted. */
 function missingPrivileges(context: Context, kind: Kind, tree: MapTree, compiled: Record<string, Value>): void {
   const tables = compiled['tables']
   if (!tables || !('lit' in tables)) return
@@ -264,7 +269,7 @@ function missingPrivileges(context: Context, kind: Kind, tree: MapTree, compiled
   }
 }
 
-/** `runs` may be the table `public.runs`. */
+/** Whether two names mean the same table: `runs` may be the table `public.runs`. */
 function isSameTable(one: string, other: string): boolean {
   if (one === other) return true
   const [short, long] = one.length < other.length ? [one, other] : [other, one]

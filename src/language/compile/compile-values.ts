@@ -11,13 +11,15 @@ import type { CompiledExpression, Context, Scope } from './context.ts'
 export interface CompiledValue {
   value: Value
   type: Type
-  /** All names that its expressions read. */
+  /** All names that the expressions read. */
   names: string[]
-  /** The checks that its expressions read. */
+  /** The checks that the expressions read. */
   checks: string[]
 }
 
-/** Compiles a literal, a template or a structure of these. `required` is the required type; `what` names the value in messages. */
+/**
+ * Compiles a literal, a template or a structure of these. `required` is the required type; messages use `what` as the name of the value.
+ */
 export function compileValue(
   context: Context,
   tree: Tree,
@@ -123,7 +125,7 @@ function compileList(
   return { value, type: { list: type ?? 'dyn' }, ...reads(compiled) }
 }
 
-/** Compiles names with values. Each value must have the type `of`, or that of its field in `required`. */
+/** Compiles names with values. Each value must have the type `of`, or the type of its field in `required`. */
 export function compileMap(
   context: Context,
   tree: MapTree,
@@ -222,7 +224,7 @@ function allFit(
   return valid
 }
 
-/** Warns about `{{ }}` and `${ }` that contain a known name: other template languages evaluate these, runbooks do not. */
+/** Warns about `{{ }}` and `${ }` that contain a known name. Other template languages evaluate these; runbooks do not. */
 function warnOfBraces({ reporter }: Context, scalar: ScalarTree, { types }: Scope): void {
   if (typeof scalar.value !== 'string' || !scalar.value.includes('{')) return
   const parts = splitTemplate(scalar.value)

@@ -4,7 +4,7 @@ import { parseExpression } from '../expressions/parse.ts'
 import type { Node } from '../expressions/parse.ts'
 
 export interface ConditionsOnWrite {
-  /** Comparisons in `until` with a value that `set` writes: `status == FAILED`. */
+  /** Comparisons in `until` with a value that `set` writes, such as `status == FAILED`. */
   written: string[]
   /** Whether `until` has no other conditions, so that the write alone makes it true. */
   alone: boolean

@@ -11,7 +11,7 @@ import type { Reporter } from '../problems.ts'
 import { expressionIn, type Names } from './names.ts'
 
 export interface CompileOptions {
-  /** The name of the file, for problems. */
+  /** The name of the file. It is part of each problem. */
   file: string
   /** The known kinds; by default all. */
   checks?: readonly Kind[]
@@ -28,7 +28,7 @@ export interface CompileOptions {
   policy?: Policy
 }
 
-/** Shared by all stages of compiling one runbook. */
+/** The state that all stages of compiling one runbook share. */
 export interface Context {
   reporter: Reporter
   checks: ReadonlyMap<string, Kind>
@@ -62,7 +62,7 @@ export function scopeWith(scope: Scope, types: Record<string, Type>): Scope {
 
 /**
  * Compiles the CEL at `offset` of a scalar, with the names of `let` replaced by their expressions. Reports its problems at their places in
- * the file. `expanded`: of an entry of `let` itself, which can use only the names above it.
+ * the file. `expanded` is given for an entry of `let` itself, which can use only the names above it.
  */
 export function expressionAt(
   context: Context,
@@ -78,7 +78,7 @@ export function expressionAt(
     const message = `"${name}" reads "${local}", which is the name of an item here. Give the item another name.`
     reporter.error('name-taken', spanOf(start, end), message)
   }
-  // The problems of a name are reported once, where the name is given.
+  // The problems of a name in `let` are reported once, at its definition.
   if (expanded.captured.length > 0 || expanded.used.some((name) => names.isBroken(name))) return undefined
   const compiled = compileExpression(expanded.cel, scope.types, scope.checks, names.usableWith(scope.types))
   if (compiled.ok) return compiled

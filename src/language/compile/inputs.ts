@@ -93,7 +93,7 @@ function allOfType(context: Context, section: Section, options: Json[], type: In
   return false
 }
 
-/** A bound of the input's type: a number, or the milliseconds of a duration. */
+/** A bound in the input's type: a number, or the milliseconds of a duration. */
 function bound(context: Context, section: Section, field: 'min' | 'max', type: InputType): number | undefined {
   const value = section.data(field)
   if (value === undefined) return undefined
@@ -107,8 +107,8 @@ function bound(context: Context, section: Section, field: 'min' | 'max', type: I
 }
 
 /**
- * Allows character classes, literals and at most two open-ended repetitions, but no groups, alternatives or backreferences. With the
- * maximum length of a string, this bounds the time of matching.
+ * Allows character classes, literals and at most two open-ended repetitions, but no groups, alternatives or backreferences. Together with
+ * the maximum length of a string, this limits the time of matching.
  */
 function patternIsSafe(context: Context, section: Section, pattern: string, type: InputType): boolean {
   const report = (message: string) => {

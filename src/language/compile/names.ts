@@ -7,7 +7,7 @@ import type { Reporter } from '../problems.ts'
 /** One entry of `let`. */
 export interface NamedExpression extends Definition {
   key: Span
-  /** Absent if the value is no expression. */
+  /** The parsed expression. Absent if the value is not an expression. */
   scalar: ScalarTree | undefined
   expanded: Expanded
 }
@@ -18,13 +18,13 @@ export interface NamedExpression extends Definition {
  */
 export class Names {
   readonly #entries = new Map<string, NamedExpression>()
-  /** Names whose expression has problems. These are reported once, at the expression. */
+  /** The names whose expression has problems. The problems are reported once, at the expression. */
   readonly #broken = new Set<string>()
   readonly #used = new Set<string>()
 
   /**
-   * Reads the entries in their order: each can use the names above it, so no name can depend on itself. `taken`: names that the runbook gives
-   * to something else.
+   * Reads the entries in their order. Each entry can use only the names above it, so no name can depend on itself. `taken`: names that the
+   * runbook uses for something else.
    */
   constructor(reporter: Reporter, tree: MapTree | undefined, taken: (name: string) => boolean) {
     const all = [...(tree?.entries.values() ?? [])].filter(({ name, key }) => {
@@ -34,7 +34,7 @@ export class Names {
     })
     const known = new Set(all.map(({ name }) => name))
     for (const { name, key, value } of all) {
-      // A value that is no expression was reported when the structure was read.
+      // A value that is not an expression was reported when the structure was read.
       const scalar = value.kind === 'scalar' && value.value !== null ? value : undefined
       if (!scalar) this.#broken.add(name)
       const expanded = this.expand(scalar ? expressionIn(scalar) : 'null')
@@ -44,7 +44,7 @@ export class Names {
         reporter.error('unknown-name', scalar, `"${name}" ${why}. A name of "let" can use only the names above it.`)
         this.#broken.add(name)
       }
-      // An expression that is too long is refused when its type is checked. Names below must not repeat it.
+      // An expression that is too long is refused when its type is checked. The names below must not repeat its text.
       const cel = expanded.cel.length > MAX_EXPRESSION_LENGTH ? 'null' : expanded.cel
       this.#entries.set(name, { cel, reads: expanded.reads, key, scalar, expanded })
     }
@@ -80,7 +80,7 @@ export class Names {
   }
 }
 
-/** The expression of a scalar, without the white space around it. */
+/** The expression of a scalar without the white space around it. */
 export function expressionIn(scalar: ScalarTree): string {
   return String(scalar.value).trim()
 }

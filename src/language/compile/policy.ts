@@ -6,8 +6,8 @@ import type { Section } from '../structure/section.ts'
 import type { Context } from './context.ts'
 
 /**
- * Reports an approval that is weaker than the policy of the configuration: the engine applies the stricter of both, and a runbook must not
- * show its readers anything else.
+ * Reports an approval that is weaker than the policy of the configuration. The engine applies the stricter of the two, and readers of the
+ * runbook must see the approval that is really required.
  */
 export function checkPolicy({ policy, reporter }: Context, section: Section, remedy: PlanRemedy): void {
   if (!policy) return

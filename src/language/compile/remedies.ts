@@ -118,7 +118,7 @@ function remedyScope(causesUsing: CompiledCause[], scope: Scope): Scope {
   return withAffects(scope, same ? first.element! : 'dyn', { checks: [...checks], effects: effects as Effects })
 }
 
-/** Compiles `key` and `lock`. With `for`, each target must have its own key. */
+/** Compiles `key` and `lock`. With `for`, each target must have a different key. */
 function compileKeyAndLock(context: Context, section: Section, remedy: PlanRemedy, scope: Scope): void {
   const [key, lock] = [section.scalar('key'), section.scalar('lock')]
   if (remedy.for !== undefined && !section.has('key')) {
@@ -176,7 +176,7 @@ function compileApproval(context: Context, section: Section, writes: boolean): P
   }
 }
 
-/** Warnings only: people join and leave groups, and the runbook stays valid. */
+/** Reports only warnings about groups, because people join and leave groups while the runbook stays valid. */
 function checkApprovers(context: Context, approval: Section): void {
   const { groups, reporter } = context
   if (!groups) return
@@ -247,7 +247,7 @@ function compileVerify(
   return { ...polled, holdsMs }
 }
 
-/** The remedy's own `verify`, or that of the remedy that it names in `like`. */
+/** The `verify` of the remedy, or the `verify` of the remedy that it names in `like`. */
 function verifySection(context: Context, section: Section, all: NamedSection[]): Section | undefined {
   const verify = section.section('verify')
   if (!verify?.has('like')) return verify

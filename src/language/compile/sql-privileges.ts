@@ -5,7 +5,7 @@ export interface NeededPrivileges {
   /** The table as PostgreSQL reads its name: `runs` or `public.runs`. */
   table: string
   privileges: Set<Privilege>
-  /** Where the statement names the table first. */
+  /** The place at which the statement names the table first. */
   start: number
   end: number
 }
@@ -13,14 +13,14 @@ export interface NeededPrivileges {
 export type Privilege = 'select' | 'insert' | 'update' | 'delete'
 
 interface Token {
-  /** A word in lower case; a quoted name without its quotes; other quoted text is empty. */
+  /** Returns a word in lower case, and a quoted name without its quotes. Other quoted text becomes empty. */
   word: string
   isName: boolean
   start: number
   end: number
 }
 
-/** After these, UPDATE is part of another clause: FOR UPDATE, FOR NO KEY UPDATE. */
+/** Words after which UPDATE is part of another clause: FOR UPDATE, FOR NO KEY UPDATE. */
 const LOCKS = new Set(['for', 'key'])
 const STARTS_QUERY = new Set(['select', 'with', 'insert', 'update', 'delete', 'merge', 'values'])
 const ENDS_FROM = new Set(
@@ -38,7 +38,7 @@ export function neededPrivileges(sql: string): NeededPrivileges[] {
 /** A pair of parentheses, or the whole statement. */
 interface Group {
   isQuery: boolean
-  /** Whether a comma here is followed by another table. */
+  /** Whether another table follows a comma here. */
   inFrom: boolean
 }
 
@@ -80,13 +80,13 @@ class StatementReader {
     } else if (word === 'join' || (word === ',' && group.inFrom)) this.#need(i + 1, ['select'])
   }
 
-  /** FROM and USING, but not those of IS DISTINCT FROM, EXTRACT(… FROM …) and DELETE FROM. */
+  /** The words FROM and USING, except in IS DISTINCT FROM, EXTRACT(… FROM …) and DELETE FROM. */
   #opensFrom(i: number): boolean {
     const [before, word] = [this.#word(i - 1), this.#word(i)]
     return word === 'using' || (word === 'from' && before !== 'distinct' && before !== 'delete')
   }
 
-  /** The table that is changed here, as the number of its token; -1 is the target of the statement. */
+  /** The table that is changed here, as the number of its token. -1 means the target of the statement. */
   #writeAt(i: number): { at: number; privileges: Privilege[] } | undefined {
     const [before, word, next] = [this.#word(i - 1), this.#word(i), this.#word(i + 1)]
     if (before === 'then' && (word === 'update' || word === 'delete' || word === 'insert'))
@@ -94,7 +94,7 @@ class StatementReader {
     if (word === 'update' && before === 'do') return { at: -1, privileges: ['update'] }
     if (word === 'insert' && next === 'into') return { at: i + 2, privileges: ['insert'] }
     if (word === 'merge' && next === 'into') return { at: i + 2, privileges: ['select'] }
-    // A condition reads columns of the table, and an UPDATE or DELETE without a condition is refused.
+    // A condition reads columns of the table, and an UPDATE or DELETE without a condition is refused, so SELECT is needed.
     if (word === 'delete' && next === 'from') return { at: i + 2, privileges: ['delete', 'select'] }
     if (word === 'update' && !LOCKS.has(before)) return { at: i + 1, privileges: ['update', 'select'] }
     return undefined
@@ -109,7 +109,7 @@ class StatementReader {
     if (this.#target) this.#add(this.#target, [privilege])
   }
 
-  /** Notes that the table at this token is needed. Returns its name; undefined where no table is named. */
+  /** Records that the table at this token is needed. Returns its name; undefined if no table is named there. */
   #need(from: number, privileges: Privilege[]): Token | undefined {
     const at = ['only', 'lateral'].includes(this.#word(from)) ? from + 1 : from
     const name = nameAt(this.#tokens, at)
@@ -136,7 +136,7 @@ function nameAt(tokens: Token[], at: number): { token: Token; isCall: boolean } 
   return { token, isCall: tokens[at + 3]?.word === '(' && !isIntoColumns(tokens, at) }
 }
 
-/** After INTO, parentheses hold the columns. */
+/** After INTO, the parentheses contain the columns. */
 function isIntoColumns(tokens: Token[], at: number): boolean {
   return tokens[at - 1]?.word === 'into'
 }

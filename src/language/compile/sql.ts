@@ -20,7 +20,10 @@ interface Token {
 const READS = new Set(['select', 'with', 'table', 'values', 'show', 'explain'])
 const WRITES = new Set(['insert', 'update', 'delete', 'merge'])
 
-/** The problems of a statement that must only read. Checks words, not the grammar: the real protection is the role that runs it. */
+/**
+ * The problems of a statement that must only read. Only words are checked, not the grammar. The real protection is the role that runs the
+ * statement.
+ */
 export function readProblems(sql: string): SqlProblem[] {
   const tokens = tokensOf(sql)
   const [first] = tokens
@@ -75,7 +78,7 @@ export function uncountedWrites(sql: string): string[] {
 }
 
 const isCommand = (word: string) => WRITES.has(word) || READS.has(word)
-/** Before these, UPDATE and DELETE are parts of another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
+/** Words after which UPDATE and DELETE belong to another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
 const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])
 
 /** The first UPDATE or DELETE without its own WHERE. */

@@ -1,20 +1,20 @@
 import { manualPollMs } from '../../core/manual-poll.ts'
 import type { Plan, PlanCheck, PlanRemedy } from '../../core/plan.ts'
 
-/** Temporal warns at 10,240 events of one workflow and ends it at 51,200. */
+/** Temporal's limit for one workflow: it warns at 10,240 events and ends the workflow at 51,200. */
 export const MAX_EVENTS = 8_000
 
-/** A check with at most this timeout is a local activity, which is one event: a marker. */
+/** A check with at most this timeout runs as a local activity, which adds one event (a marker). */
 const MAX_LOCAL_MS = 5_000
-/** Events of a workflow task: scheduled, started, completed. */
+/** The events of a workflow task: scheduled, started, completed. */
 const TASK = 3
-/** Events of an activity: scheduled, started, completed, and the workflow task after it. */
+/** The events of an activity: scheduled, started, completed, and the workflow task after it. */
 const ACTIVITY = 3 + TASK
-/** Events of a timer: started, fired, and the workflow task after it. */
+/** The events of a timer: started, fired, and the workflow task after it. */
 const TIMER = 2 + TASK
-/** Events of proposing, settling, reminders, recording and notifying, in one round. */
+/** The events for the proposal, the gate, reminders, records and notifications in one round. */
 const ROUND = 80
-/** How often the interpreter re-checks the preconditions in one round. */
+/** How often the interpreter may re-check the preconditions in one round. */
 const RECHECKS = 5
 
 /** An upper bound for the workflow events of one incident: every round applies the remedy with the most events. */

@@ -16,9 +16,7 @@ export interface CelFunction {
   /** The type of the result for these arguments; undefined if the function does not accept them. */
   result(args: Type[]): Type | undefined
   run(args: Value[], meter: Meter): Value
-  /**
-   * True if a longer list gives a longer or greater result. This is needed to judge expressions over truncated rows.
-   */
+  /** True if a longer list gives a longer or greater result. Expressions over truncated rows are judged with it. */
   isMonotonic?: true
 }
 
@@ -51,7 +49,7 @@ export function list(value: Value, meter: Meter): Value[] {
   return value
 }
 
-/** Refuses strings that grow without bound, such as one that is doubled repeatedly. */
+/** Refuses strings that become too long, such as a string that is doubled repeatedly. */
 export function bounded(value: string, meter: Meter): string {
   meter.spendText(value.length)
   if (value.length > MAX_LENGTH) throw new EvaluationError(`a string is longer than ${MAX_LENGTH} characters`)

@@ -30,7 +30,10 @@ export interface Checked {
   problems: ExpressionProblem[]
 }
 
-/** Finds all type problems of an expression. `scope`: the names that it can read. `otherNames`: further names to suggest. */
+/**
+ * Finds all type problems of an expression. `scope`: the names that the expression can read. `otherNames`: further names that messages may
+ * suggest.
+ */
 export function checkExpression(root: Node, scope: Record<string, Type>, otherNames: readonly string[] = []): Checked {
   const checker = new Checker(scope, otherNames)
   const type = checker.visit(root, { locals: undefined, notNull: NO_PATHS })

@@ -3,7 +3,9 @@ import { childrenOf } from './expand-names.ts'
 import { isLoop } from './loops.ts'
 import type { Node } from './parse.ts'
 
-/** The compiler refuses more loop steps. Joining 500 rows with 500 rows is allowed, joining three such lists is not. */
+/**
+ * The maximum number of loop steps that the compiler accepts. Joining 500 rows with 500 rows is allowed; joining three such lists is not.
+ */
 export const MAX_LOOP_STEPS = 1_000_000
 
 /** The number of loop steps in the worst case, in which every list of a check has the maximum number of rows. */

@@ -15,15 +15,15 @@ interface Ready {
 }
 
 /**
- * Compiled programs, by the object with the types, then by expression. Callers that keep one such object per plan and place compile
- * each expression once. The bound limits the memory of long-running processes.
+ * Compiled programs, first by the object with the types, then by expression. A caller that keeps one such object per plan and place
+ * compiles each expression once. The limit on entries bounds the memory of long-running processes.
  */
 const cache = new WeakMap<Record<string, Type>, Map<string, Ready>>()
 const MAX_CACHED = 500
 
 /**
- * The value of an expression as plain JSON; durations are strings such as `90s`. The value may share structure with `scope`: treat
- * both as immutable. Throws EvaluationError, and BudgetError where an activation's budget is spent.
+ * The value of an expression as plain JSON; durations are strings such as `90s`. The value may share structure with `scope`: treat both as
+ * immutable. Throws EvaluationError, and BudgetError if the budget of an activation is used up.
  */
 export function evaluate(expression: Expression, scope: Record<string, Json>, types: Record<string, Type>): Json {
   const { program, converts } = ready(expression.cel, types)

@@ -2,10 +2,10 @@ import { isLoop } from './loops.ts'
 import { MAX_EXPRESSION_LENGTH, parseExpression } from './parse.ts'
 import type { Node } from './parse.ts'
 
-/** A named expression. It contains no other names of `let` any more. */
+/** A named expression in which all other names of `let` have been replaced. */
 export interface Definition {
   cel: string
-  /** The names that it reads, except those of its own loops. */
+  /** The names that the expression reads, except the names of its own loops. */
   reads: ReadonlySet<string>
 }
 
@@ -15,9 +15,12 @@ export interface Expanded {
   used: string[]
   /** The names that the expanded expression reads. */
   reads: ReadonlySet<string>
-  /** The uses at which an item of a loop has the name of something that the definition reads, so that it would mean something else there. */
+  /**
+   * The uses of a definition inside a loop whose item has the same name as something that the definition reads, so that this name would
+   * have another meaning there.
+   */
   captured: { name: string; local: string; start: number; end: number }[]
-  /** The place in the original text of a place in `cel`, and the definition that the place belongs to. */
+  /** Returns the place in the original text for a place in `cel`, and the definition to which the place belongs. */
   origin(start: number, end: number): { start: number; end: number; name?: string }
 }
 
@@ -30,8 +33,8 @@ interface Use {
 
 /**
  * Replaces each name of a definition by the definition's expression. A name that an enclosing loop gives to its items keeps that meaning.
- * An expression that cannot be parsed is returned as it is. Once the result is too long for an expression, the other names stay in it: names
- * that use names could make it grow without bound, and it is refused in any case.
+ * An expression that cannot be parsed is returned unchanged. Once the result is too long for an expression, the remaining names are not
+ * replaced: names that use other names could make it grow without limit, and it is refused in any case.
  */
 export function expandNames(cel: string, definitions: ReadonlyMap<string, Definition>): Expanded {
   const parsed = parseExpression(cel)

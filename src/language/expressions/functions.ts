@@ -6,7 +6,7 @@ import type { Value } from './runtime-values.ts'
 
 const ordered = (type: Type) => type === 'dyn' || type === 'string' || type === 'duration' || isNumber(type)
 
-/** The least (-1) or greatest (1) item of a list, null if it is empty; or the least or greatest of two values. */
+/** Returns the least (-1) or greatest (1) item of a list, null if the list is empty; or the least or greatest of two values. */
 function extreme(sign: 1 | -1): Pick<CelFunction, 'result' | 'run'> {
   return {
     result: (args) => {
@@ -234,7 +234,7 @@ const TABLE: CelFunction[] = [
     example: "r.id.replace('-', '_')",
     result: takes(['string', 'string', 'string'], 'string'),
     run: ([of, what, by], meter) => {
-      // Checks the length of the result before building it.
+      // The length of the result is checked before the result is built.
       const found = text(of!).split(text(what!))
       meter.spend(found.length)
       if (text(of!).length + found.length * text(by!).length > MAX_LENGTH * 2)
@@ -269,7 +269,7 @@ export function functionNamed(name: string): CelFunction | undefined {
 
 export const FUNCTIONS: readonly CelFunction[] = TABLE
 
-/** Functions of CEL or of its library that runbooks cannot use: the reason, or what to use instead. */
+/** Functions of CEL or of its library that runbooks cannot use, each with the reason, or with what to use instead. */
 export const REFUSED_FUNCTIONS: Record<string, string> = {
   matches: 'a regular expression can take very long; use contains, startsWith, endsWith, or match in SQL',
   now: 'expressions have no clock; compare times in SQL',

@@ -4,7 +4,7 @@ import { aType, fieldType, isList, isNumber, isObject } from './types.ts'
 
 const SIZE_NAMES = new Set(['length', 'len', 'size', 'count'])
 
-/** For `x.length`, `x.count()`, `len(x)` and the like on a list, a string or a check's result with rows: how to write it. */
+/** Suggests how to write `x.length`, `x.count()`, `len(x)` and similar forms for a list, a string or a check's result with rows. */
 export function sizeHint(name: string, of: Node, type: Type): string {
   if (!SIZE_NAMES.has(name.toLowerCase())) return ''
   if (isList(type) || type === 'string') return ` Did you mean "size(${sourceOf(of)})"?`

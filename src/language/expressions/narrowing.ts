@@ -11,12 +11,12 @@ export interface Locals {
 /** The names and facts that are known at one place of an expression. */
 export interface Env {
   locals: Locals | undefined
-  /** Paths such as `r.job_id` that were compared with null before. */
+  /** Paths such as `r.job_id` that are known not to be null, because they were compared with null before. */
   notNull: ReadonlySet<string>
 }
 export const NO_PATHS: ReadonlySet<string> = new Set()
 
-/** `r.job_id` for a path of plain names; undefined for anything else. */
+/** Returns a path of plain names as text, such as `r.job_id`; undefined for anything else. */
 export function pathOf(node: Node): string | undefined {
   if (node.op === 'id') return node.args
   if (node.op !== '.') return undefined
@@ -24,7 +24,7 @@ export function pathOf(node: Node): string | undefined {
   return left === undefined ? undefined : `${left}.${node.args[1]}`
 }
 
-/** The paths that cannot be null if `condition` has the value `outcome`: makes `r.n != null && r.n > 5` valid. */
+/** The paths that cannot be null if `condition` has the value `outcome`. This makes `r.n != null && r.n > 5` valid. */
 export function notNullWhen(condition: Node, outcome: boolean): string[] {
   switch (condition.op) {
     case '!_':
@@ -59,13 +59,13 @@ export function withNotNull(env: Env, paths: string[]): Env {
   return paths.length === 0 ? env : { ...env, notNull: new Set([...env.notNull, ...paths]) }
 }
 
-/** The paths without those of this name: a loop's name hides an outer one of the same name. */
+/** The paths without those that begin with this name, because the name of a loop hides an outer name. */
 export function withoutName(paths: ReadonlySet<string>, name: string): ReadonlySet<string> {
   const kept = [...paths].filter((path) => path !== name && !path.startsWith(`${name}.`))
   return kept.length === paths.size ? paths : new Set(kept)
 }
 
-/** The type of an item after a filter: in `rows.filter(r, r.job_id != null)`, job_id is not nullable. */
+/** The type of an item after a filter: in `rows.filter(r, r.job_id != null)`, `job_id` is not nullable. */
 export function narrowElement(element: Type, variable: string, paths: string[]): Type {
   let type = element
   for (const path of paths) {

@@ -5,7 +5,7 @@ import type { Meter, Value } from './runtime-values.ts'
 
 type Refusal = { problem: string }
 
-/** The type of `left op right`, or why there is none. `null-left` and `null-right`: that side may be null. */
+/** The type of `left op right`, or why it has no type. `null-left` and `null-right`: the left or right side may be null. */
 export function binaryResult(op: string, left: Type, right: Type): Type | Refusal {
   if (op === '==' || op === '!=') return comparable(left, right) ? 'bool' : { problem: neverEqual(left, right) }
   if (op === 'in') return membership(left, right)
@@ -76,7 +76,7 @@ function operatorHint(left: Type, right: Type): string {
   return types.some(isNumber) && types.includes('string') ? ' Write a number without quotes.' : ''
 }
 
-/** How to compute `left op right`. `whole`: both sides are ints, so a quotient is truncated; undefined if not known. */
+/** How to compute `left op right`. `whole`: both sides are ints, so a quotient is truncated; undefined if this is unknown. */
 export function binaryRun(op: string, whole: boolean | undefined): (a: Value, b: Value, meter: Meter) => Value {
   switch (op) {
     case '==':

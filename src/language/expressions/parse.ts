@@ -23,14 +23,15 @@ const LIMITED: Record<keyof typeof LIMITS, string> = {
   maxCallArguments: 'arguments of one function',
 }
 
-// Only the parser of the library is used. We check and evaluate ourselves, for JSON numbers, nullability, truncation and cost.
+// Only the parser of the library is used. This project checks and evaluates expressions itself, because of JSON numbers, nullability,
+// truncation and cost.
 const environment = new Environment({
   unlistedVariablesAreDyn: true,
   homogeneousAggregateLiterals: false,
   limits: LIMITS,
 })
 
-/** The syntax tree of a CEL expression, or the problem for which it cannot be parsed. */
+/** Returns the syntax tree of a CEL expression, or the problem because of which it cannot be parsed. */
 export function parseExpression(cel: string): { root: Node } | { problem: ExpressionProblem } {
   const whole = (rule: Rule, message: string) => ({ problem: { rule, message, start: 0, end: cel.length } })
   if (cel.trim() === '') return whole('expression-syntax', 'The expression is empty.')

@@ -54,8 +54,8 @@ class Analysis {
   }
 
   /**
-   * `locals`: the names of the enclosing loops. `joined`: the checks whose rows these loops iterate. The result of a dependent check is
-   * complete for each of those rows, so missing rows of a joined check do not matter inside the loop.
+   * `locals`: the names of the enclosing loops. `joined`: the checks over whose rows these loops iterate. For each of those rows the result
+   * of a dependent check is complete, so missing rows of a joined check do not matter inside the loop.
    */
   visit(node: Node, locals: readonly string[], joined: ReadonlySet<string>): Effects {
     const of = (child: Node) => this.visit(child, locals, joined)
@@ -183,7 +183,10 @@ class Analysis {
     return unknownDirection(union(a, b))
   }
 
-  /** `size(x) == 0`, `logs.count == 0`: neither is ever below 0, so more rows can only make it false. */
+  /**
+   * Whether the comparison is `size(x) == 0`, `logs.count == 0` or similar. These numbers are never below 0, so more rows can only make the
+   * comparison false.
+   */
   private isEmptiness(left: Node, right: Node): boolean {
     return (this.counts(left) && isZero(right)) || (isZero(left) && this.counts(right))
   }

@@ -9,12 +9,12 @@ import { isList, isNullable } from './types.ts'
 import { Duration, EvaluationError, Meter, durationFrom, show } from './runtime-values.ts'
 import type { Value } from './runtime-values.ts'
 
-/** A checked expression as closures, so that evaluation does not walk the tree. */
+/** A checked expression as closures, so that evaluation does not need to visit the syntax tree. */
 export type Program = (scope: Record<string, Json>) => Value
 
 interface Frame {
   scope: Record<string, Json>
-  /** The current items of the enclosing loops. */
+  /** The present items of the enclosing loops. */
   items: Value[]
   meter: Meter
 }
@@ -113,7 +113,7 @@ class Builder {
     }
   }
 
-  /** The argument of a function, with the durations of a list converted. */
+  /** Converts an argument of a function, including the durations in a list. */
   private argument(node: Node, locals: string[]): Run {
     const run = this.build(node, locals)
     const type = this.types.get(node)!
@@ -265,7 +265,7 @@ function isDuration(type: Type): boolean {
   return type === 'duration' || (isNullable(type) && type.nullable === 'duration')
 }
 
-/** Durations are stored as strings. This converts a value of this type when it is read from a structure. */
+/** Converts a duration when it is read from a structure, because durations are stored as strings. */
 function converterFor(type: Type): (value: Value) => Value {
   if (!isDuration(type)) return unchanged
   return (value) => (value === null ? null : durationFrom(value))

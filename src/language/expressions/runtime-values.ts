@@ -12,7 +12,7 @@ export class Duration {
   constructor(ms: number) {
     this.ms = ms
   }
-  /** The duration as text, such as `90s`; also values that have no literal, such as `0s` and `-5m`. */
+  /** The duration as text, such as `90s`. It also works for values that cannot be written as a literal, such as `0s` and `-5m`. */
   toString(): string {
     if (this.ms === 0) return '0s'
     return this.ms < 0 ? `-${formatDuration(-this.ms)}` : formatDuration(this.ms)
@@ -29,27 +29,27 @@ const MAX_STEPS = 1_000_000
 export const MAX_LENGTH = 65_536
 
 /**
- * All expressions of one activation together cost too much. This is not an EvaluationError, because the interpreter
- * must not continue as if one value were missing.
+ * All expressions of one activation together cost too much. This is not an EvaluationError, because the interpreter must not continue as if
+ * only one value were missing.
  */
 export class BudgetError extends Error {
   override readonly name = 'BudgetError'
 }
 
 /**
- * The maximum cost of all expressions between two calls to the host: at most about a second. Temporal ends an activation that blocks for
- * some seconds and tries it again without end.
+ * The maximum cost of all expressions between two calls to the host, which is at most about a second. Temporal ends an activation that
+ * blocks for some seconds and repeats it for ever.
  */
 const ACTIVATION_STEPS = 20_000_000
 
 let activationLeft = Infinity
 
-/** Gives the code that runs until the next call to the host a new budget. */
+/** Gives a new budget to the code that runs until the next call to the host. */
 export function beginActivation(steps: number = ACTIVATION_STEPS): void {
   activationLeft = steps
 }
 
-/** Ends the budget: expressions outside of an interpreter's activation have only their own limit. */
+/** Ends the budget. Expressions outside of an interpreter's activation have only the limit of one evaluation. */
 export function endActivation(): void {
   activationLeft = Infinity
 }

@@ -1,6 +1,6 @@
 import type { Type } from '../../core/plan.ts'
 
-/** The type of the literal `null`; any value can be compared with it. */
+/** The type of the literal `null`. Any value can be compared with null. */
 export const NULL: Type = Object.freeze({ nullable: 'dyn' })
 
 export function isNullable(type: Type): type is { nullable: Type } {
@@ -28,7 +28,7 @@ export function orNull(type: Type): Type {
   return isNullable(type) || type === 'dyn' ? type : { nullable: type }
 }
 
-/** The type of a field; undefined if there is no such field. Only own keys: `constructor` is not a field. */
+/** The type of a field; undefined if there is no such field. Only own keys count, so `constructor` is not a field. */
 export function fieldType(type: { object: Record<string, Type> }, name: string): Type | undefined {
   return Object.hasOwn(type.object, name) ? type.object[name] : undefined
 }
@@ -58,7 +58,7 @@ export function aTypeFirst(type: Type): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-/** The narrowest type that includes both; undefined if there is none. */
+/** The narrowest type that includes both types; undefined if there is none. */
 export function unify(a: Type, b: Type): Type | undefined {
   if (a === b) return a
   if (a === 'dyn' || b === 'dyn') return 'dyn'
@@ -104,7 +104,7 @@ export function assignable(from: Type, to: Type): boolean {
   return false
 }
 
-/** Whether values of these types can be equal; `'1' == 1` is a mistake. */
+/** Whether values of these types can be equal. `'1' == 1`, for example, is a mistake. */
 export function comparable(a: Type, b: Type): boolean {
   return unify(a, b) !== undefined
 }

@@ -19,12 +19,12 @@ export interface Kind {
   result(parameters: Record<string, unknown>): Type
   /**
    * Fields other than `rows` that are incomplete in a truncated result. In the complete result, the number could be greater or the list
-   * longer (`grows`), less or shorter (`shrinks`), or the value could be different (`changes`).
+   * longer (`grows`), the number less or the list shorter (`shrinks`), or the value different (`changes`).
    */
   partial?: Record<string, 'grows' | 'shrinks' | 'changes'>
   /**
-   * Fields that a scenario may omit, with their values in a healthy system, from the fields that it gives. A field that does not follow from
-   * these is left out, and the scenario must give it.
+   * Fields that a scenario may omit, with their values in a healthy system, computed from the fields that the scenario gives. A field whose
+   * value does not follow from these is left out here, and the scenario must give it.
    */
   healthy?: {
     result(given: JsonObject): JsonObject
@@ -32,7 +32,9 @@ export interface Kind {
   }
   /** The parameter that selects what is changed. In a remedy with `for` it must use the target, or every target would change the same. */
   targetParameter?: string
-  /** Problems of the parameters beyond their types; empty if there are none. `message` continues the parameter's name. */
+  /**
+   * The problems of the parameters beyond their types; empty if there are none. The text of `message` follows the name of the parameter.
+   */
   validate?(parameters: Record<string, unknown>): { parameter: string; message: string }[]
   /** The default `timeout` in milliseconds. A check of at most 5000 ms runs as a local activity. */
   timeoutMs: number
@@ -45,7 +47,7 @@ export interface Parameter {
   required: boolean
   default?: Json
   doc: string
-  /** Cannot contain `${{ }}`, because it becomes SQL text, the name of a table or the name of a command. */
+  /** A literal that cannot contain `${{ }}`, because it becomes SQL text, the name of a table or the name of a command. */
   literal: boolean
 }
 
@@ -59,7 +61,7 @@ export type ParameterType =
   | { sql: 'read' | 'write' }
   /** Column name → type; `?` after a type makes it nullable. */
   | { columns: true }
-  /** Name → value of any type (column values, form fields, labels). */
+  /** Names, each with a value of any type (column values, form fields, labels). */
   | { record: Type }
   | { duration: true }
 

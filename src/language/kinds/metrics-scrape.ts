@@ -30,7 +30,7 @@ If there is no answer, or its status is not 200, \`reachable\` is false and \`tr
   }),
   partial: { missing: 'shrinks' },
   healthy: {
-    // A page that cannot be reached has no series, and all wanted names are missing: the scenario says which.
+    // A page that cannot be reached has no series, so all wanted names are missing. The scenario says which names these are.
     result: ({ reachable = true }) => (reachable === true ? { reachable, rows: [], missing: [] } : { rows: [] }),
   },
   timeoutMs: 5_000,

@@ -19,8 +19,7 @@ export function explainSyntax(code: string, text: string, at: Span): string {
 }
 
 /**
- * The place to report. It differs from the parser's place for a line that is indented too deep, because the parser
- * names the line above it.
+ * The place to report. For a line that is indented too deep it differs from the parser's place, because the parser names the line above.
  */
 export function placeOfSyntax(code: string, text: string, at: Span): Span {
   if (code !== 'BLOCK_AS_IMPLICIT_KEY' || !explainSyntax(code, text, at).startsWith(DEEPER)) return at

@@ -66,7 +66,7 @@ function documentOf(text: string, reporter: Reporter): { document?: CST.Document
   return defined({ document, rest })
 }
 
-/** Control characters except tab and line breaks, and characters that reorder or hide text (bidi controls, zero-width). */
+/** Matches control characters except tab and line breaks, and characters that reorder or hide text (bidi controls, zero-width). */
 export const FORBIDDEN =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]/g
 
@@ -88,7 +88,7 @@ function forbiddenCharacters(text: string, reporter: Reporter): boolean {
   return found
 }
 
-/** A collection that is nested deeper than this many levels, if any. */
+/** Returns a collection that is nested deeper than this many levels, if there is one. */
 function deeperThan(levels: number, document: CST.Document): CST.Token | undefined {
   const open: { token: CST.Token; level: number }[] = document.value ? [{ token: document.value, level: 1 }] : []
   for (let next = open.pop(); next; next = open.pop()) {
@@ -112,7 +112,7 @@ function compose(document: CST.Document, text: string, reporter: Reporter): Yaml
     logLevel: 'silent',
   })
   const [composed] = [...composer.compose([document], true, text.length)]
-  // Only the first error: later ones are mostly its consequences.
+  // Only the first error is reported, because later errors are mostly its consequences.
   const [error] = composed?.errors ?? []
   if (error) {
     const span = { start: error.pos[0], end: error.pos[1] }
@@ -138,7 +138,7 @@ class Reader {
     }
     const scalar = this.scalar(node, span)
     if (!property || scalar.style !== 'plain' || node.anchor !== undefined) return scalar
-    // Probably an expression. Its text is used as the value, so that this problem causes no others.
+    // The value is probably an expression. Its text is used as the value, so that this problem causes no further problems.
     return { ...scalar, ...property, value: this.reporter.source.text.slice(property.start, property.end) }
   }
 
@@ -170,8 +170,8 @@ class Reader {
   }
 
   /**
-   * For a repeated key with an empty key before it: the empty key is probably indented too deep, and the keys after it are its fields.
-   * Reports that, moves the keys into the empty one and returns them, so that one mistake is one problem.
+   * Handles a repeated key with an empty key before it. The empty key is probably indented too deep, and the keys after it are its fields.
+   * Reports this, moves the keys into the empty key and returns them, so that one mistake is reported as one problem.
    */
   private displacedFields(entries: Map<string, Entry>, again: string, { end }: Span): Map<string, Entry> | undefined {
     const all = [...entries.values()]

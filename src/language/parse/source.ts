@@ -4,14 +4,14 @@ export interface Span {
   end: number
 }
 
-/** Longer lines are cut around the reported place. */
+/** The maximum length of a line in a message. Longer lines are cut around the reported place. */
 const FRAME_WIDTH = 110
 
-/** The text of one file, with lines and columns. */
+/** The text of one file, with its lines and columns. */
 export class Source {
   readonly file: string
   readonly text: string
-  /** The offset of each line. Computed at the first problem, since most files have none. */
+  /** The offset of each line. They are computed at the first problem, because most files have no problems. */
   private lineStarts: number[] | undefined
 
   constructor(file: string, text: string) {
@@ -19,7 +19,7 @@ export class Source {
     this.text = text
   }
 
-  /** Line and column, counted from 1. */
+  /** The line and the column, both counted from 1. */
   position(offset: number): { line: number; column: number } {
     const starts = (this.lineStarts ??= lineStartsOf(this.text))
     const at = Math.min(offset, this.text.length)

@@ -7,9 +7,9 @@ export type Tree = MapTree | ListTree | ScalarTree
 export interface ScalarTree extends Span {
   kind: 'scalar'
   value: string | number | boolean | null
-  /** How the scalar is written, which determines how an offset in the value maps to an offset in the file. */
+  /** How the scalar is written. This determines how an offset in the value maps to an offset in the file. */
   style: 'plain' | 'quoted' | 'block'
-  /** Whether a comment follows on the same line. It may be the rest of a string that contains ` #`. */
+  /** Whether a comment follows on the same line. The comment may be the rest of a string that contains ` #`. */
   commented: boolean
 }
 
@@ -30,8 +30,8 @@ export interface Entry {
   key: Span
   value: Tree
   /**
-   * True if the file has this map's fields after its key instead of indented under it. This was reported, and the
-   * fields were moved into this map.
+   * True if the file has this map's fields after its key instead of indented below it. The mistake was reported, and the fields were moved
+   * into this map.
    */
   hasDisplacedFields?: true
 }
@@ -79,7 +79,7 @@ function offsetWithin(scalar: ScalarTree, text: string, at: number): number | un
   const written = text.slice(scalar.start, scalar.end)
   const quote = scalar.style === 'quoted' ? 1 : 0
   if (scalar.style !== 'block' && written.slice(quote, quote + value.length) === value) return scalar.start + quote + at
-  // Line by line: YAML removes indentation and folds lines, but each line's content is in the file.
+  // The value is matched line by line: YAML removes indentation and folds lines, but the content of each line is in the file.
   const before = value.slice(0, at)
   const lineStart = before.lastIndexOf('\n') + 1
   const line = before.split('\n').length - 1

@@ -15,7 +15,7 @@ import type { Section } from '../structure/section.ts'
 import { complete, explainMissing, readResult } from './read-result.ts'
 import type { Phase } from './scenario.ts'
 
-/** A `given` section as written: that of the whole file, or that of one scenario. */
+/** A `given` section as written: the section of the whole file, or of one scenario. */
 interface Given {
   inputs: MapTree | undefined
   checks: Map<string, Entry>
@@ -200,7 +200,9 @@ function resultTypes(plan: Plan): Map<string, Type | 'ambiguous'> {
   return types
 }
 
-/** The values of a healthy system for each check, by the names under which results are given. Empty where two checks of a name differ. */
+/**
+ * The values of a healthy system for each check, by the names under which results are given. Empty if two checks with the same name differ.
+ */
 function healthyValues(plan: Plan): ReadonlyMap<string, Kind['healthy']> {
   const kinds = new Map(plan.checks.map(({ name, kind }) => [name, kind]))
   for (const { remedy, check } of remedyChecks(plan)) {

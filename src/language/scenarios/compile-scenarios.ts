@@ -25,7 +25,7 @@ import type {
 } from './scenario.ts'
 
 export interface CompiledScenarios {
-  /** Empty if there is an error. */
+  /** The scenarios. Empty if there is an error. */
   scenarios: Scenario[]
   problems: Problem[]
   /** The text of the file, for code frames. */
@@ -58,7 +58,7 @@ export function compileScenarios(text: string, file: string, plan: Plan): Compil
   return { scenarios: reporter.hasErrors ? [] : scenarios, problems, source: reporter.source }
 }
 
-/** The `given` of the file is read again for each scenario, so its problems occur several times. */
+/** The `given` of the file is read again for each scenario, so the same problem is found several times. */
 function withoutDuplicates(problems: Problem[]): Problem[] {
   return [...new Map(problems.map((one) => [`${one.line}:${one.column} ${one.message}`, one])).values()]
 }

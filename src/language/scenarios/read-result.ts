@@ -66,7 +66,7 @@ function isOf(type: Type, value: string | number | boolean | null): boolean {
   }
 }
 
-/** A field that a result must have. `path` is empty, or `rows[].` */
+/** A field that a result must have. `path` is empty, or `rows[].`. */
 export interface Missing {
   path: string
   name: string
@@ -93,8 +93,8 @@ function anyValueOf(type: Type): string {
 
 /**
  * The result with all its fields, and the fields that are still missing. Rows get the defaults for rows, then both get the values of a
- * healthy system, if the kind has them; nullable fields become null,
- * fields that report what could not be read become what they are when everything was read (`truncated` false, `unparsed` 0).
+ * healthy system, if the kind has them; nullable fields become null, fields that report what could not be read get the values of a complete
+ * read (`truncated` false, `unparsed` 0).
  */
 export function complete(
   result: JsonObject,

@@ -3,11 +3,11 @@ import type { Finding, Outcome } from '../../core/incident.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { Span } from '../parse/source.ts'
 
-/** One scenario, checked against its runbook: every name exists, and every result has the declared type of its check. */
+/** One scenario that was checked against its runbook: every name exists, and every result has the declared type of its check. */
 export interface Scenario {
   name: string
   at: Span
-  /** All inputs, with defaults filled in. */
+  /** All inputs, including the defaults. */
   inputs: JsonObject
   /** The results of each check, by its name or by `<remedy>/<check>`. */
   checks: ReadonlyMap<string, Phase[]>
@@ -20,7 +20,7 @@ export interface Scenario {
 /** The result of a check from some moment on. */
 export interface Phase {
   from: 'opened' | 'proposed' | 'stale' | 'applied' | 'waiting' | 'verifying'
-  /** With `waiting`: the kind or the id of the action that the wait belongs to. */
+  /** With `waiting`: the kind or the id of the action to which the wait belongs. */
   action?: string
   remedy?: string
   round?: number
@@ -40,7 +40,7 @@ export interface EffectRule {
   action?: string
   target?: string
   round?: number
-  /** `timeout`: nobody reports a manual step as done in time. */
+  /** The result. `timeout`: nobody reports a manual step as done in time. */
   result: EffectResult | 'timeout'
   /** How often the re-check is too old before the action is applied to a target. */
   stale?: number

@@ -95,7 +95,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
       },
       shadow: {
         form: 'bool',
-        doc: 'If true, detection opens no incidents. `runbook detect report` shows what it would have opened.',
+        doc: 'If true, detection opens no incidents. `runbook detect report` shows what detection would have opened.',
         default: 'false',
       },
     },
@@ -161,7 +161,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
       total: { form: { int: { min: 1, max: 20 } }, doc: 'The maximum number of all rounds.', default: '10' },
       again: {
         form: { int: { min: 0, max: 10 } },
-        doc: 'How often one incident runs all checks again before it is escalated because no known cause holds or one could not be ruled out. 0: it is escalated at once.',
+        doc: 'How often one incident runs all checks again before it is escalated because no known cause holds or one could not be ruled out. With 0 the incident is escalated at once.',
         default: '2',
       },
       every: { form: 'duration', doc: 'The pause before the checks run again.', default: '15s' },

@@ -12,7 +12,7 @@ export interface Field {
   required?: true
   /** Required if this other field of the section is absent. */
   requiredUnless?: string
-  /** One or two sentences: hover text and reference. */
+  /** The description in one or two sentences, for hover texts and the reference. */
   doc: string
   /** The default, in words. */
   default?: string
@@ -26,35 +26,35 @@ export type Form =
   | 'name'
   /** A name that expressions know: letters, digits, `_`. */
   | 'identifier'
-  /** CEL without `${{ }}`; its value is a boolean. */
+  /** A CEL expression without `${{ }}` whose value is a boolean. */
   | 'condition'
-  /** CEL without `${{ }}`; its value is a list. */
+  /** A CEL expression without `${{ }}` whose value is a list. */
   | 'list expression'
   /** A string that may contain `${{ }}`. */
   | 'template'
-  /** Any literal. */
+  /** Any literal value. */
   | 'data'
-  /** Name → CEL without `${{ }}`. */
+  /** Names, each with a CEL expression without `${{ }}`. */
   | 'expressions'
-  /** Name → value or `${{ }}`. */
+  /** Names, each with a value or `${{ }}`. */
   | 'values'
-  /** Check → result, `failed`, `timeout`, or phases. */
+  /** Checks, each with a result, `failed`, `timeout`, or phases. */
   | 'results'
-  /** Cause → true, false, `undetermined`. */
+  /** Causes, each with true, false or `undetermined`. */
   | 'verdicts'
-  /** Target → applied, skipped, refused or unknown. */
+  /** Targets, each with applied, skipped, refused or unknown. */
   | 'effects'
   | { int: { min: number; max: number } }
   /** A number, or a duration. */
   | { bound: true }
   | { oneOf: readonly string[] }
-  /** A list of names, or one name without the list. */
+  /** A list of names. A single name may be written without the list. */
   | { names: 'name' | 'identifier' }
   | { list: 'data' }
   | { section: SectionName }
-  /** Name → section. */
+  /** Names, each with a section. */
   | { named: SectionName; by: 'name' | 'identifier' }
-  /** Sections; with `orWords`, one of these words may replace a section. */
+  /** A list of sections. With `orWords`, one of these words may replace a section. */
   | { listOf: SectionName; orWords?: readonly string[] }
   /** One of these words, or a section. */
   | { words: readonly string[]; section: SectionName }

@@ -7,16 +7,18 @@ import { SECTIONS, sectionsOfSameFile } from './fields.ts'
 import type { Form, SectionName } from './form.ts'
 
 /**
- * Fields with a wrong name or at a wrong place. Each is reported once, with a suggestion, and is then read as what the author probably
- * meant, so that one mistake does not cause further problems.
+ * Finds fields with a wrong name or at a wrong place. Each is reported once, with a suggestion, and is then read as the field that the
+ * author probably meant, so that one mistake does not cause further problems.
  */
 export class MisplacedFields {
   private readonly reporter: Reporter
-  /** The section that is being read and those around it, outermost first. */
+  /** The section that is being read and the sections around it, outermost first. */
   private readonly enclosing: SectionName[] = []
-  /** Reported fields: they are not reported as missing at the place where they belong. */
+  /** The fields that were reported here. They are not reported as missing at the place where they belong. */
   private readonly reported: Entry[] = []
-  /** Named sections that were found outside their list of names. They are read with that list, so that references to them resolve. */
+  /**
+   * Named sections that were found outside their list of names. They are read together with that list, so that references to them resolve.
+   */
   private readonly nested: { section: SectionName; entry: Entry }[] = []
 
   constructor(reporter: Reporter) {
@@ -43,7 +45,7 @@ export class MisplacedFields {
     return this.reported.some(({ name, key }) => name === field && key.start >= start && key.end <= end)
   }
 
-  /** Reports an unknown field. Returns the field as which it is to be read, if it is a misspelling of one that is absent. */
+  /** Reports an unknown field. If it is a misspelling of a field that is absent, returns that field, as which it is then read. */
   unknownField(section: SectionName, entry: Entry, tree: MapTree): string | undefined {
     if (entry.hasDisplacedFields) this.nested.push({ section, entry })
     if (entry.hasDisplacedFields || this.isNested(section, entry)) return undefined
@@ -106,7 +108,7 @@ export class MisplacedFields {
     return isFirst && (value.kind === 'map' || isEmpty(value)) ? section : undefined
   }
 
-  /** Whether a field is among the names of sections. It is reported and not read. */
+  /** Whether a field was written among the names of sections. Such a field is reported and not read. */
   isFieldAmongNames(section: SectionName, entry: Entry): boolean {
     const { name, key, value } = entry
     const { fields } = SECTIONS[section]
@@ -154,7 +156,7 @@ function isSection(form: Form, tree: Tree): boolean {
   return typeof form === 'object' && 'section' in form && looksLike(form.section, tree)
 }
 
-/** Whether a tree is a map, a list or a scalar, as the form needs. */
+/** Whether a tree is a map, a list or a scalar, as the field's form requires. */
 function fits(form: Form, { kind }: Tree): boolean {
   if (form === 'data') return true
   if (typeof form === 'string') return kind === (HOLDS_NAMES.has(form) ? 'map' : 'scalar')
@@ -166,7 +168,10 @@ function fits(form: Form, { kind }: Tree): boolean {
 
 const HOLDS_NAMES = new Set(['values', 'results', 'verdicts', 'effects'])
 
-/** The section before this field, at the same level, that has such a field: a field that is indented too little follows its section. */
+/**
+ * The section before this field, at the same level, that can have such a field. A field that is indented too little follows the section to
+ * which it belongs.
+ */
 function sectionBefore(section: SectionName, entry: Entry, { entries }: MapTree): SectionName | undefined {
   const names = [...entries.keys()]
   const before = names.slice(0, names.indexOf(entry.name)).reverse()

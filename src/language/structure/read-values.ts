@@ -168,7 +168,7 @@ function quoteIt(tree: Tree, first: string): string {
   return first === '{' || first === '[' ? ` If it is a string that begins with "${first}", put it in quotes.` : ''
 }
 
-/** A hint for a number or boolean that is in quotes, which makes it a string. */
+/** A hint for a number or boolean in quotes, which make it a string. */
 function unquote(tree: Tree): string {
   const text = tree.kind === 'scalar' && tree.style === 'quoted' ? String(tree.value) : ''
   return /^(true|false|[0-9.]+)$/.test(text) ? ' Write it without quotes.' : ''
@@ -177,7 +177,7 @@ function unquote(tree: Tree): string {
 const HASH_NAME =
   'YAML reads "#" as the start of a comment, so this value is empty. Write groups and channels without "#": to: [oncall].'
 
-/** Whether a value is empty because its name begins with "#", which YAML reads as a comment. */
+/** Whether a value is empty because its name begins with "#", so that YAML reads the name as a comment. */
 function isHashName(tree: Tree, text: string): boolean {
   return isEmpty(tree) && /^:?[ \t]*#[a-z]/.test(text.slice(tree.end))
 }

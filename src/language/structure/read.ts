@@ -8,7 +8,7 @@ import { MisplacedFields } from './misplaced.ts'
 import { Section, type NamedSection } from './section.ts'
 import { ValueReader } from './read-values.ts'
 
-/** Reads a tree as a section. Reports unknown, missing and malformed fields, in the section and in those inside it. */
+/** Reads a tree as a section. Reports unknown, missing and malformed fields, both in the section and in the sections inside it. */
 export function readSection(name: SectionName, tree: Tree, reporter: Reporter, at: Span = tree): Section | undefined {
   return new StructureReader(reporter).section(name, tree, at)
 }
@@ -34,7 +34,8 @@ class StructureReader {
     const values = new Map<string, unknown>()
     const entries = new Map(tree.entries)
     this.misplaced.within(name, () => {
-      // Unknown fields first: one may be a misspelt field, or a section that belongs to a field that is read below.
+      // Unknown fields are read first, because one of them may be a misspelt field, or a section that belongs to a field that is read
+      // below.
       for (const entry of tree.entries.values()) {
         if (Object.hasOwn(fields, entry.name)) continue
         const intended = this.misplaced.unknownField(name, entry, tree)
@@ -65,7 +66,7 @@ class StructureReader {
         this.reporter.error('missing-field', at, `"${field}" is missing in this ${name}: ${doc}`)
   }
 
-  /** Reports a value in { } that YAML split at a comma. Its parts make no sense as fields, so none of them is read. */
+  /** Reports a value in { } that YAML split at a comma. The parts make no sense as fields, so none of them is read. */
   private isSplit(tree: MapTree, fields: Record<string, Field>): boolean {
     if (!tree.flow) return false
     const part = [...tree.entries.values()].find(

@@ -73,11 +73,11 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
       remedy: { form: 'name', doc: 'Not with `opened`: only for this remedy.' },
       action: {
         form: 'string',
-        doc: 'With `waiting`: only for the `wait` of this action. The kind of the action, such as `sql.update`, or its number and kind, such as `1-sql.update`.',
+        doc: 'With `waiting`: only for the `wait` of this action. It is the kind of the action, such as `sql.update`, or its number and kind, such as `1-sql.update`.',
       },
       round: {
         form: { int: { min: 1, max: 20 } },
-        doc: 'With `opened`: the phase starts with the checks of this round. With the others: only in this round.',
+        doc: 'With `opened`: the phase starts with the checks of this round. With the other values of `from`: only in this round.',
       },
       after: { form: 'duration', doc: 'How long after that moment the phase starts.', default: 'at once' },
       result: { form: 'values', doc: 'The result in this phase.' },

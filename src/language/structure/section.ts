@@ -8,14 +8,14 @@ export class Section {
   private readonly values: Map<string, unknown>
   private readonly entries: Map<string, Entry>
 
-  /** `entries`: by the field's correct name, even if it is misspelt in the file. */
+  /** The section's fields. `entries` has them by their correct names, even if a name is misspelt in the file. */
   constructor(span: Span, values: Map<string, unknown>, entries: Map<string, Entry>) {
     this.span = span
     this.values = values
     this.entries = entries
   }
 
-  /** Whether the file has this field, valid or not. */
+  /** Whether the file has this field, whether it is valid or not. */
   has(name: string): boolean {
     return this.entries.has(name)
   }
@@ -25,7 +25,7 @@ export class Section {
   int(name: string): number | undefined {
     return this.values.get(name) as number | undefined
   }
-  /** Milliseconds. */
+  /** The duration in milliseconds. */
   duration(name: string): number | undefined {
     return this.values.get(name) as number | undefined
   }
@@ -48,14 +48,14 @@ export class Section {
   list(name: string): Section[] {
     return (this.values.get(name) as Section[] | undefined) ?? []
   }
-  /** An expression or template, as written. */
+  /** An expression or template, in the form in which it is written. */
   scalar(name: string): ScalarTree | undefined {
     return this.values.get(name) as ScalarTree | undefined
   }
   map(name: string): MapTree | undefined {
     return this.values.get(name) as MapTree | undefined
   }
-  /** The place of the field's value; of the section if the field is absent. */
+  /** The place of the field's value; the place of the section if the field is absent. */
   at(name: string): Span {
     return this.entries.get(name)?.value ?? this.span
   }

@@ -69,7 +69,7 @@ test.each([
   expect(terminal.out.replaceAll('\n', ' ')).toBe(
     'f1 would open an incident with the key "stuck-run/run-7". Rule: alerts[1], incident type stuck-run. Inputs: {"run":"run-7"}. ',
   )
-  expect(terminal.err).toContain('left 2 more alerts out')
+  expect(terminal.err).toContain('left out 2 more alerts')
 })
 
 test.each([

@@ -8,7 +8,7 @@ import { fakeTerminal } from './fake-terminal.ts'
 import { atItsGate, NOW } from './incident-views.ts'
 
 test.each<[IncidentState, string]>([
-  ['deciding', 'nothing is being applied, so it closes as soon as a worker reads this'],
+  ['deciding', 'nothing is being applied, so it closes as soon as a worker reads the cancellation'],
   ['applying', 'it closes after the target that the remedy is being applied to'],
   ['diagnosing', 'it closes when the running checks have ended'],
 ])('cancel says when an incident that is %s closes', async (state, when) => {

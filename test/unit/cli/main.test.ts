@@ -209,7 +209,7 @@ describe('approve', () => {
     const terminal = terminalFor(url)
     expect(await main(['approve', '142', '--digest', DIGEST], terminal)).toBe(1)
     expect(terminal.err).toBe(
-      'error: INC-142 has no open proposal: it is closed: resolved. See "runbook show INC-142".\n',
+      'error: INC-142 has no open proposal: the incident is closed: resolved. See "runbook show INC-142".\n',
     )
   })
 })

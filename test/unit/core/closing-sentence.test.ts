@@ -49,7 +49,7 @@ describe('the sentence of a closed incident', () => {
       'cleared',
       'the symptom is gone',
       [done({ applied: 1, verified: false })],
-      'the symptom is gone. What was done: retry-jobs was applied to 1 target, and its verification did not hold. It is not known whether that helped',
+      'the symptom is gone. What was done: retry-jobs was applied to 1 target, and its verification did not hold. It is unknown whether the remedy helped',
     ],
     [
       'cleared',

@@ -145,7 +145,7 @@ test('the command of a killed worker ends at its timeout, with its whole group',
 test('nobody knows what a command did whose supervisor was killed, and its group is ended', async () => {
   const supervisorPid = `require('fs').writeFileSync('pid', String(process.pid)); process.kill(process.ppid, 'SIGKILL'); setInterval(() => {}, 1000)`
   await expect(run(open({ orphan: script(supervisorPid) }), 'orphan', {}, { timeoutMs: 5_000 })).rejects.toThrow(
-    'the process that supervised it ended too early',
+    'the process that supervised the command ended too early',
   )
   const pid = Number(readFileSync(join(cwd, 'pid'), 'utf8'))
   await expect.poll(() => alive(pid), { timeout: 2_000 }).toBe(false)
@@ -156,7 +156,7 @@ test('a command is not started later than allowed', async () => {
   const argv = renderCommand(target, 'show', {})
   await expect(runCommand(target, 'show', argv, { timeoutMs: 5_000, startBy: Date.now() - 1 })).rejects.toMatchObject({
     code: 'RUNBOOK_UNREACHABLE',
-    message: 'command show could not be started: its time had passed before it could be started',
+    message: 'command show could not be started: the deadline of the command had passed before it could be started',
   })
   expect(existsSync(join(cwd, 'ran'))).toBe(false)
 })

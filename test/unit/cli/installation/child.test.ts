@@ -53,7 +53,9 @@ test('each time that it ends is logged, also before it is ready, and so is when 
 test('when it cannot be started, the error has how it ended and where its log is', async () => {
   const cwd = temporaryFolder()
   const { child } = childOf('process.exit(3)', cwd)
-  await expect(child.start()).rejects.toThrow(`some did not start: it ended (exit 3); its log is ${join(cwd, 'log')}`)
+  await expect(child.start()).rejects.toThrow(
+    `some did not start: it ended (exit 3). The log is in ${join(cwd, 'log')}`,
+  )
 })
 
 test('a process that was killed and then stopped is not started until startAgain is called', async () => {

@@ -38,7 +38,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     const text = (view: Parameters<typeof showLines>[0]) => showLines(view, page).join(' ')
     expect(text({ ...atItsGate(), runbookNow: 'same' })).toBe(text(atItsGate()))
     const open = text({ ...atItsGate(), runbookNow: 'changed' })
-    expect(open).toContain('The runbook has changed since: this incident keeps its version')
+    expect(open).toContain('The runbook has changed since: this incident keeps its old version')
     expect(text({ ...resolved(), runbookNow: 'changed' })).toContain('"runbook retry" uses the new version')
     expect(text({ ...atItsGate(), runbookNow: 'removed' })).toContain('is not loaded any more')
   })
@@ -59,7 +59,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
     expect(text).toContain('Round 1: stalled-nobody-checks → fail-stalled-runs, 1 applied, did not help')
     expect(text).toContain(' approved by operator at 03:12:50Z: as last week')
     expect(text).toContain(
-      ' applied   run-8  1 row of runs\n skipped   run-9  no longer affected\n verified: it helped',
+      ' applied   run-8  1 row of runs\n skipped   run-9  no longer affected\n verified: the remedy helped',
     )
     expect(text).not.toContain('runbook approve')
   })
