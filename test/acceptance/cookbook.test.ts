@@ -163,7 +163,7 @@ describe('each recipe of the cookbook works on real servers', () => {
         await shop.as('operator', 'done', id)
       }
       await until('people are notified', async () =>
-        shop.world.slack.messages.some((text) => text.includes('12 jobs will be retried')) ? true : undefined,
+        shop.world.slack.messages.some((text) => text.includes('The failed jobs will be retried')) ? true : undefined,
       )
       expect(await shop.queue.getFailedCount()).toBe(12)
       await shop.gateway.start()
