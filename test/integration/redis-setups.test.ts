@@ -101,7 +101,7 @@ describe('connection prepare', () => {
     const server = await start({ 'rename-command': 'CONFIG ""' })
     const { env, warnings } = await prepare(url(server))
     expect(Object.keys(env)).toEqual(['READ', 'WRITE'])
-    expect(warnings).toEqual([expect.stringContaining('not known whether the users are kept')])
+    expect(warnings).toEqual([expect.stringContaining('unknown whether the users are kept')])
   })
 })
 
