@@ -127,7 +127,7 @@ async function startServer(servers: BenchServers, asked: AlertServerRequest): Pr
 /** As Alertmanager sends them: one delivery for each group. */
 function groupedDeliveries(name: string): string[] {
   return Array.from({ length: GROUPS }, (_, group) =>
-    delivery(Array.from({ length: ALERTS / GROUPS }, (_, i) => alertOf(name, group + i * GROUPS))),
+    delivery(Array.from({ length: ALERTS / GROUPS }, (__, i) => alertOf(name, group + i * GROUPS))),
   )
 }
 
