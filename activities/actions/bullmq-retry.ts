@@ -22,6 +22,7 @@ export const bullmqRetryAction: Action = {
           `${base}:dead-letter:${id}`,
           `${base}:paused`,
           `${base}:${id}:dependencies`,
+          `${base}:${id}:unsuccessful`,
         ],
         argv: [id],
       }

@@ -15,6 +15,8 @@ export interface JobPreview {
   inFlow: boolean
   /** Whether the job has child jobs that have not finished. */
   hasOpenChildren: boolean
+  /** Whether a child job failed in such a way that the job cannot complete. */
+  hasFailedChildren: boolean
   /** Whether the job belongs to a group of BullMQ Pro. */
   inGroup: boolean
   /** Another job that was added with the same deduplication id. */
@@ -59,13 +61,21 @@ export async function readJob(target: BullmqTarget, id: string): Promise<JobPrev
     readQueue(target),
   ])
   const held = lock === 1
-  const none = { inFlow: false, hasOpenChildren: false, inGroup: false, duplicate: null, isNextOfScheduler: false }
+  const none = {
+    inFlow: false,
+    hasOpenChildren: false,
+    hasFailedChildren: false,
+    inGroup: false,
+    duplicate: null,
+    isNextOfScheduler: false,
+  }
   if (type !== 'hash') return { ...none, held, queue, priority: 0, state: 'absent', fields: {} }
-  const [texts, numbers, reason, openChildren, inGroup, duplicate] = await Promise.all([
+  const [texts, numbers, reason, openChildren, failedChildren, inGroup, duplicate] = await Promise.all([
     redis.hmget(key, 'name', 'parentKey', 'rjk'),
     redis.hmget(key, ...NUMBERS),
     readReason(target, key),
     redis.exists(`${key}:dependencies`),
+    redis.exists(`${key}:unsuccessful`),
     isInGroup(target, key),
     readDuplicate(target, id),
   ])
@@ -89,6 +99,7 @@ export async function readJob(target: BullmqTarget, id: string): Promise<JobPrev
     held,
     queue,
     hasOpenChildren: openChildren === 1,
+    hasFailedChildren: failedChildren === 1,
     inGroup,
     duplicate,
     inFlow: typeof parent === 'string',

@@ -10,6 +10,8 @@ export function retryRefusal(job: JobPreview): string | undefined {
   if (job.inFlow) return 'the job belongs to a flow'
   if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: retry it with BullMQ Pro'
   if (job.hasOpenChildren) return 'child jobs have not finished, so BullMQ would not let the job complete'
+  if (job.hasFailedChildren)
+    return 'a child job failed, so BullMQ would not let the job complete: retry the child with BullMQ itself'
   if (job.held) return 'the job is held by a worker'
   if (job.state !== 'failed') return `the job is ${job.state}`
   const { paused, hasPausedList, bullmqMajor } = job.queue

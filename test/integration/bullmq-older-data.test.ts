@@ -127,6 +127,19 @@ describe('flows', () => {
     expect(await redis().zscore(key('failed'), 'parent')).not.toBeNull()
   })
 
+  test('a parent whose child failed is not retried, because BullMQ would run it and not let it complete', async () => {
+    const flow = closeAfterTest(new FlowProducer({ prefix: prefix(), connection: connection() }))
+    const broken = { name: 'broken', queueName: 'queue', opts: { jobId: 'broken', failParentOnFailure: true } }
+    await flow.add({ name: 'parent', queueName: 'queue', opts: { jobId: 'parent' }, children: [broken] })
+    await failJob(Worker6, 'broken')
+    const stop = startWorker(Worker6, async () => {})
+    await eventually('the parent fails', async () => (await redis().zscore(key('failed'), 'parent')) !== null)
+    await stop()
+    const { gate, effect } = await carryOut('bullmq.retry', { id: 'parent' })
+    expect([effect.result, gate.warning]).toEqual(['refused', expect.stringContaining('a child job failed')])
+    expect(await redis().zscore(key('failed'), 'parent')).not.toBeNull()
+  })
+
   test('a parent that waits for its children is not quarantined', async () => {
     const flow = closeAfterTest(new FlowProducer({ prefix: prefix(), connection: connection() }))
     const children = [{ name: 'child', queueName: 'queue' }]

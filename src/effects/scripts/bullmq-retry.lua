@@ -1,7 +1,7 @@
 -- Returns one failed job to its queue. Its data, options, priority and counters are kept.
 --   KEYS[3] job   [4] its lock   [5] failed   [6] active   [7] wait   [8] prioritized   [9] meta   [10] marker   [11] events
 --   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there   [15] paused (a list of BullMQ before 6)
---   KEYS[16] the child jobs that have not finished
+--   KEYS[16] the child jobs that have not finished   [17] the child jobs that failed
 --   ARGV[5] job id
 local id = ARGV[5]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then
@@ -17,6 +17,9 @@ if type(options.group) == 'table' then
 end
 if redis.call('EXISTS', KEYS[16]) == 1 then
   return record('refused', 'child jobs have not finished, so BullMQ would not let the job complete: nothing was changed', { state = 'failed' })
+end
+if redis.call('EXISTS', KEYS[17]) == 1 then
+  return record('refused', 'a child job failed, so BullMQ would not let the job complete: nothing was changed. Retry the child with BullMQ itself', { state = 'failed' })
 end
 if redis.call('EXISTS', KEYS[4]) == 1 then
   return record('refused', 'a worker holds the job: nothing was changed', { state = 'active' })
