@@ -61,7 +61,8 @@ async function postgresObstacle(
     await client.query('ROLLBACK')
     if (rows[0]?.replica) return ofReplica(target.address)
     if (others !== undefined) return refusedNow(others)
-    if (hidden.text !== '') return hidden.isCertain ? refusedNow(hidden.text) : `it may be refused: ${hidden.text}`
+    if (hidden.text !== '')
+      return hidden.isCertain ? refusedNow(hidden.text) : `the action may be refused: ${hidden.text}`
     if (refusal !== undefined) return missingRight([missing.join('; ') || refusal, ...inLedger], connection)
     return inLedger.length > 0 ? missingRight(inLedger, connection) : undefined
   })

@@ -74,7 +74,9 @@ test.each([
 ])('%s does not change another table than the one that the gate showed', async (kind, parameters) => {
   const { gate, effect } = await carryOut(kind, parameters, elsewhere)
   const reason = 'public.orders was shown, and the write login finds archive.orders'
-  expect(gate.warning).toContain(`it would be refused now: the two logins have different search_paths: ${reason}`)
+  expect(gate.warning).toContain(
+    `the action would be refused now: the two logins have different search_paths: ${reason}`,
+  )
   expect(effect).toMatchObject({ result: 'refused', detail: expect.stringContaining(reason) })
   expect(await states()).toEqual({ public: 'open', archive: 'open' })
 })

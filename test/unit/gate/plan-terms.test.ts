@@ -66,12 +66,12 @@ test('the strength of each approval is the one that the plan demands', () => {
   const [planned] = Object.values(THINGS.remedies)
   const mend = { ...planned!, approval: { ...(planned!.approval as { auto: false }), strength: 'passkey' as const } }
   const strict = plan({ remedies: { mend: mend as typeof planned & {} } })
-  expect(departsFromPlan(strict, proposal(), false, undefined)).toContain('the terms of its approval differ')
+  expect(departsFromPlan(strict, proposal(), false, undefined)).toContain('the terms of the approval differ')
   const weaker = proposal({ approval: { ...approval, strength: 'signed' } })
-  expect(departsFromPlan(strict, weaker, false, undefined)).toContain('the terms of its approval differ')
+  expect(departsFromPlan(strict, weaker, false, undefined)).toContain('the terms of the approval differ')
   const same = proposal({ approval: { ...approval, strength: 'passkey' } })
   expect(departsFromPlan(strict, same, false, undefined)).toBeUndefined()
-  expect(departsFromPlan(THINGS, same, false, undefined)).toContain('the terms of its approval differ')
+  expect(departsFromPlan(THINGS, same, false, undefined)).toContain('the terms of the approval differ')
 })
 
 describe('a proposal departs from the plan', () => {
