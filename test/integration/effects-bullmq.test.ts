@@ -269,7 +269,7 @@ describe('bullmq.retry', () => {
     })
     expect(await applied('bullmq.retry', { id: 'gone' })).toMatchObject({
       result: 'refused',
-      detail: expect.stringContaining('gone'),
+      detail: expect.stringContaining('no longer exists'),
     })
     expect(await applied('bullmq.retry', { id: 'failed-3' })).toMatchObject({
       result: 'refused',
@@ -512,7 +512,7 @@ describe('the preview', () => {
     })
     expect(retry.warning).toBeUndefined()
     const quarantine = await previewAction('bullmq.quarantine', { connection: 'queue', id: 'gone' }, context)
-    expect(quarantine).toMatchObject({ count: 0, warning: expect.stringContaining('gone') })
+    expect(quarantine).toMatchObject({ count: 0, warning: expect.stringContaining('no longer exists') })
     const resume = await previewAction('bullmq.resume', { connection: 'queue' }, context)
     expect(resume).toMatchObject({
       rows: [{ before: { paused: false } }],

@@ -200,7 +200,7 @@ describe('PostgreSQL 15', async () => {
     const secret = resolveSecret('${READ}', 'test', {})
     const wanted = { ...postgresConnection('postgres://x'), read: secret, write: secret }
     const preparing = prepareConnection({ connections: { c: wanted } }, 'c', { adminUrl: onReplica(primary.url) })
-    await expect(preparing).rejects.toThrow('the admin address is of a read replica')
+    await expect(preparing).rejects.toThrow('the admin address belongs to a read replica')
     await targets.close()
   })
 })
