@@ -283,7 +283,9 @@ test('stored terms that are no terms are refused, with and without a policy', as
 test('a gate is not opened with other terms than those of the policy', async () => {
   const gate = { policy: policyOf({ count: 2 }) }
   await expect(propose(world, { gate })).rejects.toThrow(/terms differ from the terms of the policy/)
-  await expect(propose(world, { policy: policyOf({}), gate })).rejects.toThrow(/terms differ from the terms of the policy/)
+  await expect(propose(world, { policy: policyOf({}), gate })).rejects.toThrow(
+    /terms differ from the terms of the policy/,
+  )
 })
 
 describe('the answer to a manual step', () => {

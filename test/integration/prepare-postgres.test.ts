@@ -126,7 +126,9 @@ test('a dry run says what would be done, and creates nothing', () => {
 
 test('without an answer it revokes nothing from PUBLIC, and says which rights PUBLIC has', () => {
   expect(careful.did.join('\n')).not.toContain('PUBLIC')
-  expect(careful.warnings.join('\n')).toMatch(/rights in this database that were granted to PUBLIC: .*TEMP ON DATABASE .* not revoked/)
+  expect(careful.warnings.join('\n')).toMatch(
+    /rights in this database that were granted to PUBLIC: .*TEMP ON DATABASE .* not revoked/,
+  )
 })
 
 test('the statement that it names gives PUBLIC the revoked right again', async () => {

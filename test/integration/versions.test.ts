@@ -197,8 +197,8 @@ describe('PostgreSQL 15', async () => {
       detail: expect.stringMatching(/read login connects to a replica, whose last change is .* old/),
     })
     expect(finding!.detail).toContain('the write login connects to a replica, which refuses writes')
-    const secret = resolveSecret('${READ}', 'test', {})
-    const wanted = { ...postgresConnection('postgres://x'), read: secret, write: secret }
+    const secret = (name: string) => resolveSecret(`\${${name}}`, 'test', {})
+    const wanted = { ...postgresConnection('postgres://x'), read: secret('READ'), write: secret('WRITE') }
     const preparing = prepareConnection({ connections: { c: wanted } }, 'c', { adminUrl: onReplica(primary.url) })
     await expect(preparing).rejects.toThrow('the admin address belongs to a read replica')
     await targets.close()
