@@ -25,15 +25,25 @@ const ROUTED_AT_ONCE = 100
 
 type Delivering = Pick<Engine, 'database' | 'config'>
 
-/** Finds the channels for new events, and tries once to send every message that is due. */
+/**
+ * Finds the channels for new events, and tries once to send every message that is due. The messages of the first events are sent before later
+ * events are read: in a storm of incidents, the first message must not wait until the channels of all of them are found.
+ */
 export async function deliverMessages(engine: Delivering): Promise<void> {
   const { database, config } = engine
   const route = () => routeEvents(database, ROUTED_AT_ONCE, (db, event) => recipientsOf(config, db, event))
-  for (let read = ROUTED_AT_ONCE; read === ROUTED_AT_ONCE;) read = await route()
   // A channel that does not answer delays the other channels by one attempt only, because the rest of its messages wait for the next run.
   const failing = new Set<string>()
+  for (let read = ROUTED_AT_ONCE; read === ROUTED_AT_ONCE;) {
+    read = await route()
+    await sendDue(engine, failing)
+  }
+}
+
+/** Tries once to send every message that is due, except to channels in `failing`, to which it adds those that do not accept one. */
+async function sendDue(engine: Delivering, failing: Set<string>): Promise<void> {
   for (;;) {
-    const due = await claimDeliveries(database, BATCH, [...failing])
+    const due = await claimDeliveries(engine.database, BATCH, [...failing])
     if (due.length === 0) return
     await Promise.all(
       due.map(async (delivery) => {
