@@ -99,7 +99,7 @@ function rowsThatFit(rows: Json[], room: number): Json[] {
   return end < 0 ? rows : rows.slice(0, end)
 }
 
-/** Cleans and keeps only the first `maxLength` characters of a text. */
+/** Removes secrets, hidden fields and characters that cannot be stored from a value, and cuts each text to its first `maxLength` characters. */
 function clean(value: Json, hidden: Set<string>, maxLength = Infinity): Json {
   if (typeof value === 'string') return toStorable(scrubSecrets(value.slice(0, maxLength)))
   if (typeof value !== 'object' || value === null) return value

@@ -25,7 +25,10 @@ export async function previewAction(
 async function previewOf(kind: string, parameters: JsonObject, context: PreviewContext): Promise<ActionPreview> {
   const action = ACTIONS.find((one) => one.kind.name === kind)
   try {
-    if (!action) throw new Error(`this version has no action kind ${kind}`)
+    if (!action)
+      throw new Error(
+        `the version of the engine that runs now has no action kind ${kind}: update the engine before you approve`,
+      )
     const preview = await withObstacle(action, parameters, context)
     const guarantee = await guaranteeOf(action, parameters, context)
     return guarantee === undefined ? preview : { ...preview, guarantee }

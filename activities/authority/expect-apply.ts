@@ -58,7 +58,7 @@ async function unfinished(
   if (drafted.has(ALL_TARGETS) || (target !== ALL_TARGETS && drafted.has(target))) {
     const key = drafted.has(ALL_TARGETS) ? ALL_TARGETS : target
     const effect = resultOf(key)
-    if (!effect) return `${action.id} has no effect on ${key} yet`
+    if (!effect) return `no effect of ${action.id} on ${key} is recorded yet`
     if (!isSuccess(action, effect)) return `${action.id} did not succeed for ${key}`
   } else if (target === ALL_TARGETS) {
     // An action that is done once for all targets comes after every target that still qualifies and had no failure.
@@ -66,7 +66,7 @@ async function unfinished(
     const failed = new Set(effects.filter((one) => !isSuccess(actionOf(one), one)).map((one) => one.target))
     const kept = (await lastRecheck(db, proposal))?.targets ?? []
     const left = kept.find((key) => drafted.has(key) && !failed.has(key) && !resultOf(key))
-    if (left !== undefined) return `${action.id} has no effect on ${left} yet`
+    if (left !== undefined) return `no effect of ${action.id} on ${left} is recorded yet`
   }
   if (!action.wait) return undefined
   const stage = formatStage({ at: 'wait', round: proposal.round, action: action.id })

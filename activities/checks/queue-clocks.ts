@@ -7,7 +7,7 @@ import { readPipeline, readReplies } from './redis-pipeline.ts'
 const MAX_IN_FUTURE_MS = 5_000
 /** By how much two clocks may differ: less than the ages that matter in an incident. */
 const MAX_DIFFERENCE_MS = 30_000
-/** One late command of a worker that was cut off for a while is no sign of a wrong clock. */
+/** How many jobs must show the same difference. One is not enough: a worker that was cut off for a while sends its command late, although its clock is right. */
 const MIN_JOBS = 3
 const NEWEST_EVENTS = 24
 /** The field that the application writes at the same moment as Redis stores the event. */

@@ -1,4 +1,4 @@
-/** The type of an object in which the properties that may be undefined are optional instead. */
+/** `T`, but each property that may be undefined is optional, and is not undefined when it is present. */
 export type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
 }

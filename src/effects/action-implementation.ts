@@ -35,8 +35,8 @@ export interface GuardedWrite {
   rows: number
   update: Statement
   /**
-   * Whether the statement ends inside its WHERE clause, so that the deadline can be appended to it. Otherwise the clock
-   * is read after the statement.
+   * Whether the statement ends inside its WHERE clause. Then the deadline is appended as a condition, so that a late statement matches no
+   * row. Otherwise the server's clock is compared with the deadline after the statement, before the commit.
    */
   endsInWhere?: true
   /** The values that must be stored exactly as the gate showed them. If absent, nothing is compared. */
@@ -64,7 +64,7 @@ export interface WrittenColumns {
    * NULL.
    */
   guard: Record<string, number | undefined>
-  /** By column, the new value as the gate showed it. */
+  /** By column, the new value as the proposal showed it. */
   shown: JsonObject
   /** A statement that returns, as `count`, how many rows the guard matches now. */
   select: Statement

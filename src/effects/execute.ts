@@ -22,7 +22,10 @@ export async function executeEffect(request: EffectRequest, deps: EffectDeps): P
   try {
     const implementation = deps.implementations[request.action.kind]
     if (!implementation)
-      throw new RunbookError('RUNBOOK_CONFIG', `this version has no action kind ${request.action.kind}`)
+      throw new RunbookError(
+        'RUNBOOK_CONFIG',
+        `the version of the engine that runs now has no action kind ${request.action.kind}: update the workers`,
+      )
     return await apply(request, deps, implementation)
   } catch (error) {
     // These errors are thrown before the attempt changes anything: the configuration or the values do not allow the

@@ -91,8 +91,11 @@ export async function reload(engine: Current<Engine>, load: () => Config): Promi
     const hasSameTargets = TARGET_SETTINGS.every((name) => sameSettings(before.config[name], config[name]))
     const targets = hasSameTargets ? before.targets : openTargets(config)
     engine.replace({ ...before, config, catalogue, people, keyring, targets, files })
-    const waiting = restart.length > 0 ? `; changes of ${restart.join(', ')} need a restart of this process` : ''
-    return `files: loaded again, ${changes.join(', ') || 'no changes'}${waiting}`
+    const waiting =
+      restart.length > 0
+        ? `; the new settings of ${restart.join(', ')} are used only after a restart of this process`
+        : ''
+    return `files: configuration and runbooks loaded again: ${changes.join(', ') || 'nothing in use has changed'}${waiting}`
   } catch (error) {
     return keepOld(engine, messageOf(error).split('\n'))
   }

@@ -120,8 +120,8 @@ export interface ProvenClaims extends SignedClaims {
 }
 
 /**
- * How a signed decision is proved. A passkey counts only while it is registered: the text is the reason why a decision that names one is
- * not proved by it.
+ * Returns how a signed decision is proved. If it names a passkey that does not prove it, for example one that was removed, returns the
+ * reason as a text.
  */
 export async function prove(
   db: Queryable,
@@ -134,7 +134,8 @@ export async function prove(
   // Two new decisions must not be compared with the same count of signatures.
   if (use === 'new') await db.query('SELECT FROM runbook.passkeys WHERE id = $1 FOR UPDATE', [named.id])
   const passkey = await readPasskey(db, named.id)
-  if (passkey?.removedAt) return `${signed.claims.person} has removed the passkey with which this was signed`
+  if (passkey?.removedAt)
+    return `${signed.claims.person} has removed the passkey that signed this decision: decide again with a registered passkey`
   if (passkey && !keyring.verifyText(registrationText(passkey), passkey.signature))
     return 'the passkey was not registered by this engine: register it again'
   const why = await whyNotSigned(signed.claims, passkey, use === 'new' ? passkey?.signCount : 0)

@@ -163,7 +163,7 @@ export async function channelsTold(db: Queryable, incident: string): Promise<str
   return found.rows.map(({ channel }) => channel)
 }
 
-/** Stores the position of a message in its channel, because the message is updated later. */
+/** Stores where a channel keeps a message (in Slack its channel and timestamp), because the message is updated later. */
 export async function storeRef(
   database: Database,
   { incident, place, channel }: Pick<Delivery, 'incident' | 'place' | 'channel'>,
@@ -178,8 +178,8 @@ export async function storeRef(
 }
 
 /**
- * The messages of a channel that are updated when something happens in the incident: the places of their events, and their positions in the
- * channel.
+ * The messages of a channel that are updated when something happens in the incident: the places of their events, and where the channel
+ * keeps them.
  */
 export async function readEditable(
   db: Queryable,

@@ -43,7 +43,7 @@ export function requalify(
   return { again, kept, skipped }
 }
 
-/** Which action that is done once for all targets is not the approved one any more, and which of its parameters differ. */
+/** Says how the actions that are done once for all targets differ from the approved ones: the first one that differs, and its changed parameters. */
 function whatChanged(approved: DraftAction[], now: DraftAction[]): string {
   for (const before of approved) {
     const after = now.find(({ id }) => id === before.id)

@@ -8,7 +8,7 @@ export class Treated {
   readonly #plan: Plan
   /** `remedy/target` for each target to which a remedy was applied without success: it is not applied to that target again. */
   readonly #ineffective = new Set<string>()
-  /** `remedy/target` for each target of which a person reported a manual step as not done. */
+  /** `remedy/target` for each target for which a person reported that a manual step will not be done. */
   readonly #declined = new Set<string>()
   /** Names of the causes that a person rejected with "next cause". */
   readonly #rejectedCauses = new Set<string>()

@@ -160,7 +160,7 @@ describe('a changed configuration', () => {
   test('of the database needs a restart, which is reported; the other settings are in effect', async () => {
     edit(config, '${RUNBOOK_DATABASE_URL}', '${TOKEN_READER}')
     edit(config, 'requesterMayApprove: true', 'requesterMayApprove: false')
-    expect(await world.reload()).toContain('changes of database need a restart')
+    expect(await world.reload()).toContain('the new settings of database are used only after a restart')
     expect((await filesOf()).restart).toEqual(['database'])
     expect(world.current.value.config.requesterMayApprove).toBe(false)
   })

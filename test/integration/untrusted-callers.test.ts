@@ -315,12 +315,12 @@ describe('the order of a remedy’s actions', () => {
         ['3-sql.update', 's1'],
       ] as const)
         await expect(apply(action, target)).rejects.toMatchObject(
-          turn(`${action} may not run yet: 0-manual has no effect on - yet`),
+          turn(`${action} may not run yet: no effect of 0-manual on - is recorded yet`),
         )
       const place = { gate, action: '0-manual', target: '-' }
       await recordDone(other.engine.database, place, { person: 'lead', done: true })
       await expect(apply('3-sql.update', 's1')).rejects.toMatchObject(
-        turn('3-sql.update may not run yet: 1-sql.update has no effect on s1'),
+        turn('3-sql.update may not run yet: no effect of 1-sql.update on s1 is recorded yet'),
       )
       await recordEffect(other.engine.database, {
         gate,
@@ -339,7 +339,7 @@ describe('the order of a remedy’s actions', () => {
         },
       ])
       await expect(apply('2-notify', '-')).rejects.toMatchObject(
-        turn('2-notify may not run yet: 1-sql.update has no effect on s2 yet'),
+        turn('2-notify may not run yet: no effect of 1-sql.update on s2 is recorded yet'),
       )
       await recordEffect(other.engine.database, {
         gate,
@@ -350,7 +350,7 @@ describe('the order of a remedy’s actions', () => {
       })
       await apply('2-notify', '-')
       await expect(apply('3-sql.update', 's2')).rejects.toMatchObject(
-        turn('3-sql.update may not run yet: 2-notify has no effect on - yet'),
+        turn('3-sql.update may not run yet: no effect of 2-notify on - is recorded yet'),
       )
       await recordEffect(other.engine.database, {
         gate,

@@ -20,7 +20,7 @@ export function command(terminal: Terminal): Command {
       if (wantsJson(self)) printJson(terminal, frozen)
       for (const { incident, target, issuedAt } of frozen.inFlight)
         terminal.log(
-          `still in flight: ${incident}, target ${target}: its permit was issued at ${issuedAt}, before the freeze`,
+          `not stopped: ${incident}, target ${target}: its permit was issued at ${issuedAt}, before the freeze, so the remedy may still change it`,
         )
       if (frozen.ended > 0)
         terminal.log(

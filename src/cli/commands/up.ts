@@ -12,7 +12,7 @@ import type { Terminal } from '../terminal.ts'
 export function command(terminal: Terminal): Command {
   return new Command('up')
     .description(
-      'Start PostgreSQL, Redis, Temporal, the worker and the API on this machine, and run them until Ctrl-C. Run it in the folder with runbook.config.yaml. Data, logs and secrets are in .runbook/. Tokens and keys that the configuration names with variables, and that are not set, are made and written to .runbook/env.',
+      "Start PostgreSQL, Redis, Temporal, the worker and the API on this machine, and run them until Ctrl-C. Run it in the folder with runbook.config.yaml. Data, logs and secrets are in .runbook/. If the configuration names a variable for the signing key, a person's token or the password of an alert source, and the variable is not set, a value is created and written to .runbook/env.",
     )
     .option('--maestro', 'also start Maestro, the example system')
     .addOption(

@@ -45,7 +45,7 @@ if scheduler or string.sub(id, 1, 7) == 'repeat:' then
   end
 end
 
--- Each job is in one of these lists. If it is in none, nothing has been changed yet.
+-- A job that waits or is active is in exactly one of these lists. A job that is in none is refused; nothing was changed until here.
 local from
 if redis.call('LREM', KEYS[8], 1, id) == 1 then from = 'active'
 elseif redis.call('LREM', KEYS[5], 1, id) == 1 or redis.call('LREM', KEYS[18], 1, id) == 1 then from = 'waiting'

@@ -11,8 +11,8 @@ type Delivering = Pick<Engine, 'database' | 'config'>
 
 /**
  * Updates the messages about the incident's gates with what is known now. Then posts the message about the event, unless the updated
- * messages say everything. A message about a gate is posted only once, because its position in Slack is stored before anything else is
- * done.
+ * messages say everything. The channel and timestamp of a posted message about a gate are stored directly after it is posted, so that later
+ * runs edit it instead of posting again. Only a crash between the two can post it twice.
  */
 export async function deliverToSlack(
   engine: Delivering,

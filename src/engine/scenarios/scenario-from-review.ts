@@ -31,7 +31,7 @@ export function appendScenario(text: string, file: string, review: Review, plan?
   const known = before.find(({ scenario }) => typeof scenario === 'string' && scenario.startsWith(`${id}: `))
   if (known)
     throw refuse(
-      `${file} already has a scenario of ${id}: "${String(known.scenario)}". Remove it first to write it again`,
+      `${file} already has a scenario of ${id}: "${String(known.scenario)}". To write a new one, first remove this scenario from the file`,
     )
   const scenario = scenarioOf(review, plan)
   const at = list.range![2]

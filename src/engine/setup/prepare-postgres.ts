@@ -125,7 +125,7 @@ async function requirePrimary({ client }: Preparation): Promise<void> {
   if (rows[0]?.replica)
     throw new RunbookError(
       'RUNBOOK_CONFIG',
-      'the admin address belongs to a read replica, on which no role can be created: use the address of the primary server. Roles are replicated',
+      'the admin address belongs to a read replica, on which no role can be created: use the address of the primary server. Roles are replicated, so the replica gets them too',
     )
 }
 

@@ -58,7 +58,7 @@ export async function revokeFromPublic(
   }
 }
 
-/** Describes the change for people, before and after it is made. */
+/** Describes in words a right that is revoked from PUBLIC. The same text asks the administrator before the change and reports it afterwards. */
 export function revocation({ what, right, others }: HeldByPublic): string {
   const kept = others.length > 0 ? `, granted to ${others.join(', ')}` : ''
   return `${what}: revoked from PUBLIC${kept} (${right})`

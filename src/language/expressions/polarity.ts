@@ -19,7 +19,7 @@ export type Effects = ReadonlyMap<string, number>
 export interface CheckScope {
   /** For each check, all checks that its parameters depend on, directly or indirectly. */
   checks: Readonly<Record<string, readonly string[]>>
-  /** For each check, the fields other than `rows` that a truncated result changes, with the possible changes (bits). */
+  /** By check, then by field other than `rows`: how the missing rows of a truncated result could change the value (GROWS, SHRINKS or both). */
   partial?: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** Names such as `affects`, whose value comes from an expression with these effects. */
   derived?: Readonly<Record<string, { checks: readonly string[]; effects: Effects }>>

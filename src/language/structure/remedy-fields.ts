@@ -102,7 +102,7 @@ export const REMEDY_SECTIONS = {
       },
       strength: {
         form: { oneOf: STRENGTHS },
-        doc: 'How each approval is proved: `login`, `signed` with a key of the person, or with a `passkey` on the pages.',
+        doc: 'How each approval is proved. `login`: a token or the identity provider is enough. `signed`: it is signed with a key of the person (`runbook sign`), or with a passkey. `passkey`: the person approves with a passkey, on the web pages.',
         default: '`login`',
       },
       validFor: { form: 'duration', doc: 'How long an approval stays valid before it is applied.', default: '15m' },

@@ -57,9 +57,9 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
       inputs: { form: 'values', doc: 'The inputs with which the incident is opened.' },
       checks: {
         form: 'results',
-        doc: "Check → its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios; fields that are given nowhere have the values of a healthy system, if the kind of the check knows them: `{}` is an idle queue, a service that answers, or a result without rows. If two remedies have a check of the same name, write `<remedy>/<check>`.",
+        doc: "By the name of a check, its result; `failed` or `timeout`; or a list of phases. A result's fields replace those given for all scenarios; fields that are given nowhere have the values of a healthy system, if the kind of the check knows them: `{}` is an idle queue, a service that answers, or a result without rows. If two remedies have a check of the same name, write `<remedy>/<check>`.",
       },
-      rows: { form: 'values', doc: 'Check → default values for the fields of each row.' },
+      rows: { form: 'values', doc: 'By the name of a check, the default values for the fields of its rows.' },
     },
   },
   phase: {
@@ -70,7 +70,10 @@ export const SCENARIO_SECTIONS: Record<ScenarioSection, SectionFields> = {
         doc: 'The phase starts when the incident is opened, when a remedy is proposed (a change between proposal and decision), when a re-check is too old (`stale` of an effect: a change between the re-check and the write), when a remedy is applied, when the `wait` of an action begins, or when `verify` begins.',
         default: '`opened`',
       },
-      remedy: { form: 'name', doc: 'Not with `opened`: only for this remedy.' },
+      remedy: {
+        form: 'name',
+        doc: 'The phase starts only when this happens to this remedy. Ignored with `from: opened`.',
+      },
       action: {
         form: 'string',
         doc: 'With `waiting`: only for the `wait` of this action. It is the kind of the action, such as `sql.update`, or its number and kind, such as `1-sql.update`.',

@@ -105,7 +105,8 @@ describe('the preview', () => {
   test('of an unknown kind shows a warning and does not fail', async () => {
     expect(await previewAction('sql.drop', { a: 1 }, context)).toEqual({
       summary: 'sql.drop {"a":1}',
-      warning: 'the action would be refused now: this version has no action kind sql.drop',
+      warning:
+        'the action would be refused now: the version of the engine that runs now has no action kind sql.drop: update the engine before you approve',
     })
   })
 
