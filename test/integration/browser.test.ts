@@ -222,10 +222,10 @@ describe('while a person reads', () => {
       return refused === 1 ? route.fulfill({ status: 429 }) : route.continue()
     })
     await page.goto(`/incidents/${id}`)
-    await page.getByText('This page does not update itself now').waitFor()
+    await page.getByText('This page is not updated now').waitFor()
     await addNote(world.engine, world.engine.people.lead!, id, 'a later note')
     await page.getByText('lead: a later note').waitFor({ timeout: 10_000 })
-    expect(await page.getByText('This page does not update itself now').isVisible()).toBe(false)
+    expect(await page.getByText('This page is not updated now').isVisible()).toBe(false)
   })
 
   test('a session that ended disables the buttons and asks to sign in again', async () => {

@@ -276,7 +276,7 @@ test('stored terms that are no terms are refused, with and without a policy', as
       [now.gate],
     )
     for (const policy of [policyOf({}), NO_POLICY])
-      expect(await permit(now, policy)).toMatchObject(refused(/terms of the policy are not valid/))
+      expect(await permit(now, policy)).toMatchObject(refused(/policy terms of the proposal are not valid/))
   }
 })
 

@@ -200,7 +200,7 @@ describe('what is refused', () => {
   test('an answer in another browser, so that nobody can be signed in as somebody else', async () => {
     const [attacker, victim] = [newBrowser(), newBrowser()]
     const back = await attacker.untilCallback(await begin(attacker))
-    expect(await refusalOf(victim, await victim.open(back))).toContain('it was not begun in this browser')
+    expect(await refusalOf(victim, await victim.open(back))).toContain('was not begun in this browser')
     await begin(victim)
     expect(await refusalOf(victim, await victim.open(back))).toContain('state')
   })
@@ -211,7 +211,7 @@ describe('what is refused', () => {
     const back = await browser.untilCallback(begun.location!)
     const before = await sessions()
     expect((await browser.open(back)).status).toBe(200)
-    expect((await browser.open(back)).text).toContain('it was not begun in this browser')
+    expect((await browser.open(back)).text).toContain('was not begun in this browser')
     // A stolen cookie does not help, because the provider gives tokens for a code only once.
     const kept = begun.headers.getSetCookie()[0]!.split(';')[0]!
     const replayed = await fetch(back.replace(URL_OF_PAGES, world.api.url), {

@@ -175,7 +175,7 @@ function Confirmation({ id, gate, keys, numbers, page, signing }: ConfirmationPr
   const count = runsOnce(proposal) ? '' : ` (${plural(keys.length, 'target')})`
   return (
     <section class="card gate" data-expires={gate.expiresAt}>
-      <h1>Confirm your approval</h1>
+      <h1>Confirm your approval of {id}</h1>
       <p class="facts">
         <span>{page.environment}</span> <span>{runsOnce(proposal) ? 'done once' : plural(keys.length, 'target')}</span>{' '}
         <span class={`risk-${proposal.risk}`}>risk: {proposal.risk}</span>{' '}

@@ -17,14 +17,14 @@ interface DataTableProps {
   rowClass?(index: number): string
 }
 
-/** A table that can be scrolled sideways on a narrow screen. Below it is the number of rows that are not shown. */
+/** A table that can be scrolled sideways on a narrow screen, under its caption, which stays in place. Below it is the number of rows that are not shown. */
 export function DataTable({ caption, columns, rows, empty, limit = MAX_ROWS, rowClass }: DataTableProps) {
   if (rows.length === 0) return <p>{empty}</p>
   return (
     <>
+      {caption !== undefined && <p class="caption">{caption}</p>}
       <div class="scroll" tabindex={0}>
-        <table>
-          {caption !== undefined && <caption>{caption}</caption>}
+        <table aria-label={caption}>
           <thead>
             <tr>
               {columns.map((column) => (

@@ -45,7 +45,7 @@ function Layout({ page, title, live, back, passkeys, children }: LayoutProps) {
         </a>
         <header class={`bar ${page.colour}`}>
           <a href="/" class="home">
-            Runbooks
+            Inbox
           </a>
           <strong class="environment">{page.environment}</strong>
           {session && (
