@@ -187,7 +187,7 @@ test('where Temporal accepts no more signals, a decision is carried in at once i
   await world.decide(view)
   const decidedAt = Date.now()
   expect(await world.closed(incident)).toMatchObject({ outcome: 'resolved' })
-  expect(Date.now() - decidedAt).toBeLessThan(10_000)
+  expect(Date.now() - decidedAt).toBeLessThan(40_000)
 }, 120_000)
 
 test('after many updates the gate is read every minute, because Temporal accepts no more at some time', async () => {
