@@ -206,7 +206,7 @@ const CASES = {
   redis: {
     runbook: 'paused',
     connection: 'queue',
-    why: /^connection queue: (Redis at 127\.0\.0\.1:\d+ does not answer|it broke|[A-Z]+: )/,
+    why: /^connection queue(: (Redis at 127\.0\.0\.1:\d+ does not answer|[A-Z]+: )| failed: )/,
     breakIt: (_group: string) => withQueue((queue) => queue.pause()),
     async expectMended(_group: string) {
       expect(await withQueue((queue) => queue.isPaused())).toBe(false)
@@ -215,7 +215,7 @@ const CASES = {
   postgres: {
     runbook: 'bad',
     connection: 'db',
-    why: /^connection db: (PostgreSQL at 127\.0\.0\.1:\d+\S* does not answer|it broke|.*SQLSTATE 57P01)/,
+    why: /^connection db(: (PostgreSQL at 127\.0\.0\.1:\d+\S* does not answer|.*SQLSTATE 57P01)| failed: )/,
     breakIt: (group: string) => world.addThings(group, `${group}-1`),
     async expectMended(group: string) {
       const found = await world.things.query('SELECT state, changes FROM things WHERE grp = $1', [group])

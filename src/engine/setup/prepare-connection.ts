@@ -27,17 +27,20 @@ export async function prepareConnection(
 
 /**
  * Each login may do only what its connection needs, and its address replaces the value of its variable. If two logins had one
- * variable, preparing one would take away the access of the other.
+ * variable, preparing one would take away the access of the other. Read logins of PostgreSQL may share a variable, because an address
+ * names its database, and each of these logins gets the same rights there.
  */
 function requireOwnVariables({ connections }: Pick<Config, 'connections'>, name: string): void {
   const users = Object.entries(connections).flatMap(([connection, fields]) =>
     (['read', 'write'] as const).flatMap((access) => {
       const secret = access in fields ? (fields as { read?: Secret; write?: Secret })[access] : undefined
-      return secret?.variable ? [{ variable: secret.variable, connection, access }] : []
+      return secret?.variable
+        ? [{ variable: secret.variable, connection, access, mayShare: access === 'read' && fields.kind === 'postgres' }]
+        : []
     }),
   )
   for (const own of users.filter(({ connection }) => connection === name)) {
-    const other = users.find((one) => one !== own && one.variable === own.variable)
+    const other = users.find((one) => one !== own && one.variable === own.variable && !(one.mayShare && own.mayShare))
     if (!other) continue
     throw new RunbookError(
       'RUNBOOK_CONFIG',

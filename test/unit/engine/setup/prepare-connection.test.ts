@@ -41,3 +41,11 @@ test('other variables of the same server are accepted', async () => {
 `),
   ).rejects.toThrow(/ECONNREFUSED|does not answer|127\.0\.0\.1:9/)
 })
+
+test('two connections may share a login that reads one PostgreSQL database', async () => {
+  await expect(
+    prepareOrders(`  orders: { kind: postgres, read: "\${SHOP_READ}" }
+  reports: { kind: postgres, read: "\${SHOP_READ}" }
+`),
+  ).rejects.toThrow('the admin address is not a postgres:// address')
+})
