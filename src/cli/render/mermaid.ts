@@ -1,5 +1,6 @@
 import type { Plan, PlanCause } from '../../core/plan.ts'
 import type { Preview } from '../../engine/preview.ts'
+import { readsOf } from '../../engine/views/graph.ts'
 
 /** A Mermaid graph of checks → causes → remedies, coloured by the results of a preview. */
 export function mermaid(plan: Plan, preview: Preview): string {
@@ -13,8 +14,7 @@ export function mermaid(plan: Plan, preview: Preview): string {
     const holds = preview.causes.find((one) => one.cause === cause.name)?.holds
     const state = cause.name === preview.cause ? 'treated' : holds === true ? 'holds' : holds === false ? 'no' : 'open'
     lines.push(`  cause_${id(cause.name)}{{"${label(cause.title)}"}}:::${state}`)
-    const reads = new Set([...(cause.when?.checks ?? []), ...(cause.affects?.checks ?? [])])
-    for (const check of reads) lines.push(`  check_${check} --> cause_${id(cause.name)}`)
+    for (const check of readsOf(cause)) lines.push(`  check_${check} --> cause_${id(cause.name)}`)
     lines.push(`  cause_${id(cause.name)} --> ${ending(cause)}`)
   }
   for (const { name: remedy, title } of Object.values(plan.remedies))

@@ -1,6 +1,7 @@
+import type { StoredEventOf } from '../../core/events.ts'
 import type { Queryable } from '../../history/database.ts'
 import { readFollowUps } from '../../history/follow-ups.ts'
-import { differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
+import { compareInOrder, differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
 
 /** Compares the follow-ups of an incident with the events that added and closed them. */
 export async function followUpFaults(db: Queryable, { incident, events, fault }: Recorded): Promise<void> {
@@ -30,11 +31,10 @@ export async function feedbackFaults(db: Queryable, { incident, events, fault }:
     [incident],
   )
   const recorded = events.filter((event) => event.kind === 'feedback')
-  recorded.forEach((event, i) => {
-    const row = rows.rows[i]
-    const { helped, comment } = event.data
-    const same = row && differing(row, { person: personOf(event.actor), helped, comment: orNull(comment) }).length === 0
-    if (!same || !isNear(row.at, event.at)) fault('the answer differs from its event', event.seq)
+  const expected = ({ actor, data: { helped, comment } }: StoredEventOf<'feedback'>) => ({
+    person: personOf(actor),
+    helped,
+    comment: orNull(comment),
   })
-  if (rows.rows.length > recorded.length) fault(`${rows.rows.length - recorded.length} answers have no event`)
+  compareInOrder(rows.rows, recorded, expected, { one: 'answer', many: 'answers' }, fault)
 }

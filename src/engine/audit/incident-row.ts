@@ -1,8 +1,9 @@
 import { canonical, sha256Hex } from '../../core/canonical.ts'
 import { isoTime } from '../views/iso-time.ts'
 import { formatPlace } from '../../core/place.ts'
+import type { StoredEventOf } from '../../core/events.ts'
 import type { Queryable } from '../../history/database.ts'
-import { differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
+import { compareInOrder, differing, isNear, orNull, personOf, type Recorded } from './recorded.ts'
 
 interface Row {
   type: string
@@ -68,13 +69,12 @@ export async function noteFaults(db: Queryable, { incident, events, fault }: Rec
     [incident],
   )
   const recorded = events.filter((event) => event.kind === 'note').filter(({ actor }) => actor.startsWith('person:'))
-  recorded.forEach((event, i) => {
-    const row = rows.rows[i]
-    const { body, about } = event.data
-    const same = row && differing(row, { person: personOf(event.actor), body, about: orNull(about) }).length === 0
-    if (!same || !isNear(row.at, event.at)) fault('the note differs from its event', event.seq)
+  const expected = ({ actor, data: { body, about } }: StoredEventOf<'note'>) => ({
+    person: personOf(actor),
+    body,
+    about: orNull(about),
   })
-  if (rows.rows.length > recorded.length) fault(`${rows.rows.length - recorded.length} notes have no event`)
+  compareInOrder(rows.rows, recorded, expected, { one: 'note', many: 'notes' }, fault)
 }
 
 interface EvidenceRow {

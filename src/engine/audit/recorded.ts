@@ -57,6 +57,28 @@ export function isOfGate<K extends 'proposal' | 'decision' | 'withdrawal'>(
   return event.kind === kind && event.data.gate === gate
 }
 
+/** The names of a kind of row in a fault. */
+interface RowNames {
+  one: string
+  many: string
+}
+
+/** Compares rows with the events that recorded them. Both are in the order in which they were written. */
+export function compareInOrder<Row extends { at: Date }, Event extends StoredEvent>(
+  rows: Row[],
+  recorded: Event[],
+  expected: (event: Event) => { [Name in keyof Row]?: unknown },
+  { one, many }: RowNames,
+  fault: Recorded['fault'],
+): void {
+  recorded.forEach((event, i) => {
+    const row = rows[i]
+    const same = row && differing(row, expected(event)).length === 0
+    if (!same || !isNear(row.at, event.at)) fault(`the ${one} differs from its event`, event.seq)
+  })
+  if (rows.length > recorded.length) fault(`${rows.length - recorded.length} ${many} have no event`)
+}
+
 export function personOf(actor: string): string {
   return actor.replace(/^person:/, '')
 }

@@ -80,7 +80,8 @@ export function graphOf(plan: Plan, path?: GraphPath): Graph {
 }
 
 /** The checks that the conditions of a cause read. */
-function readsOf({ when, affects }: PlanCause): string[] {
+/** The checks that decide whether a cause holds and what it affects. */
+export function readsOf({ when, affects }: PlanCause): string[] {
   return [...new Set([...(when?.checks ?? []), ...(affects?.checks ?? [])])]
 }
 
