@@ -35,11 +35,11 @@ const TOOLS = [
 /**
  * Runs format, lint, types, spelling, unused code and unit tests. Prints the time of each, and the output of those that fail.
  *
- * @returns {Promise<{ passed: number, failed: number }>} the unit tests, and one for each tool
+ * @returns {Promise<{ passed: number, failed: number, failures: string[] }>} the unit tests, and one for each tool
  */
 export async function check() {
   await ensureInstalled()
-  const total = { passed: 0, failed: 0 }
+  const total = { passed: 0, failed: 0, failures: [] }
   const tools = await Promise.all(TOOLS.map(async ([name, start]) => [name, await start()]))
   for (const [name, result] of tools) count(total, name, result)
   // The unit tests run last and alone, because some of them have a time limit.
@@ -47,9 +47,10 @@ export async function check() {
   return total
 }
 
-function count(total, name, { passed, failed, seconds, output }) {
+function count(total, name, { passed, failed, failures = failed > 0 ? [name] : [], seconds, output }) {
   total.passed += passed
   total.failed += failed
+  total.failures.push(...failures)
   const verdict = failed === 0 ? 'ok' : 'FAILED'
   const tests = passed > 1 ? ` (${passed} passed)` : ''
   console.log(`${name.padEnd(12)} ${`${seconds.toFixed(1)} s`.padStart(7)}  ${verdict}${tests}`)

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { root, run } from './run.js'
 
 /**
@@ -8,7 +9,7 @@ import { root, run } from './run.js'
  *
  * @param {string} project
  * @param {{ show?: boolean, env?: NodeJS.ProcessEnv, budgetMs?: number }} options see `run`
- * @returns {Promise<{ passed: number, failed: number, seconds: number, output: string, overBudget: boolean }>}
+ * @returns {Promise<{ passed: number, failed: number, failures: string[], seconds: number, output: string, overBudget: boolean }>}
  */
 export async function runVitest(project, options) {
   const dir = mkdtempSync(join(tmpdir(), 'vitest-'))
@@ -25,13 +26,22 @@ export async function runVitest(project, options) {
 
 /** When vitest itself failed, there is at least one failure: it crashed, or there was an error outside of any test. */
 export function countTests(report, { code, overBudget }) {
-  if (!existsSync(report)) return { passed: 0, failed: 1 }
+  if (!existsSync(report)) return { passed: 0, failed: 1, failures: ['vitest wrote no report'] }
   const { testResults, numPassedTests } = JSON.parse(readFileSync(report, 'utf8'))
-  const failures = testResults.flatMap(({ status, assertionResults }) => {
-    const failed = assertionResults.filter((test) => test.status === 'failed')
-    // A file that could not be loaded, or whose hooks failed, has no failed test.
-    return status === 'failed' && failed.length === 0 ? [status] : failed
-  })
-  const atLeast = code === 0 && !overBudget ? 0 : 1
-  return { passed: numPassedTests, failed: Math.max(failures.length, atLeast) }
+  const failures = testResults.flatMap(failuresOf)
+  if (overBudget) failures.push('the suite reached its time limit')
+  else if (code !== 0 && failures.length === 0) failures.push('an error outside of any test')
+  return { passed: numPassedTests, failed: failures.length, failures }
+}
+
+/** One line for each failed test of a file. A file that could not be loaded, or whose hooks failed, has no failed test. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative(root, name)
+  const failed = assertionResults.filter((test) => test.status === 'failed')
+  if (status === 'failed' && failed.length === 0) return [`${file}: ${firstLine(message)}`]
+  return failed.map((test) => `${file} > ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`)
+}
+
+function firstLine(message = '') {
+  return stripVTControlCharacters(message).split('\n', 1)[0].slice(0, 300)
 }

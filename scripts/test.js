@@ -10,10 +10,11 @@ const BUDGETS = { integration: 1200, acceptance: 1500, chaos: 1200, pauses: 600,
 
 /** Runs everything, also on a new machine: installs, checks, builds, then runs the suites on one embedded stack. */
 async function test() {
-  const total = { passed: 0, failed: 0 }
-  const add = ({ passed, failed }) => {
+  const total = { passed: 0, failed: 0, failures: [] }
+  const add = ({ passed, failed, failures }) => {
     total.passed += passed
     total.failed += failed
+    total.failures.push(...failures)
   }
   try {
     add(await check())
@@ -25,7 +26,7 @@ async function test() {
     })
   } catch (error) {
     console.log(`\n${error.message}\n`)
-    add({ passed: 0, failed: 1 })
+    add({ passed: 0, failed: 1, failures: [error.message] })
     process.exitCode = error.exitCode ?? 1
   }
   return total
@@ -65,6 +66,8 @@ function givenBudgets() {
   return Object.fromEntries(pairs.map((pair) => [pair.split('=')[0], Number(pair.split('=')[1])]))
 }
 
-const { passed, failed } = await test()
+const { passed, failed, failures } = await test()
+// The end of a long output is all that some CI systems keep.
+if (failed > 0) console.log(`\nfailed:\n${failures.map((failure) => `  ${failure}`).join('\n')}`)
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exitCode ||= failed === 0 ? 0 : 1
