@@ -3,7 +3,7 @@ import type { DiagnoseActivities } from '../activities/create-activities.ts'
 import type { DetectAnswer, DetectRequest } from '../src/core/detection.ts'
 
 /**
- * Most samples take milliseconds. A local activity costs one workflow task instead of two, and no task of its own. It keeps its workflow
+ * Most samples take milliseconds. A sample as a local activity costs one workflow task; as an activity it would cost two workflow tasks and an activity task. It keeps its workflow
  * task open, so one that does not end soon is given up.
  */
 const local = proxyLocalActivities<DiagnoseActivities>({

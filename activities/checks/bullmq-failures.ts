@@ -75,8 +75,8 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
 }
 
 /**
- * How many jobs failed and are no longer there, because of `removeOnFail`. Only the queue's events tell, as far as they go back. A job that
- * somebody removed, and one that was retried, does not count.
+ * How many jobs failed and are no longer there, because of `removeOnFail`. Only the queue's events show such jobs, and the queue
+ * keeps only its latest events. Jobs that somebody removed or retried do not count.
  */
 async function removedSince(target: BullmqTarget, from: number): Promise<number> {
   const newest = new Map<string, string>()

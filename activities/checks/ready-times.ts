@@ -10,7 +10,7 @@ import { Turns } from './turns.ts'
 interface Ready {
   /** When the job became ready, in milliseconds since 1970; null if unknown. */
   at: number | null
-  /** The best estimate without the queue's events, which alone say when the job became ready. */
+  /** Whether only the queue's events say when the job became ready. `at` is then an estimate. */
   fromEvents: boolean
   /** The time of the job's last start, if it was started. */
   startedAt: number

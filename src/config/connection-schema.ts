@@ -51,8 +51,10 @@ const connections = (least: number, most: number) => z.int().min(least).max(1_00
 
 const postgresConnections = z
   .strictObject({
-    read: connections(1, DEFAULT_POSTGRES_CONNECTIONS.read).describe('With the read login, for checks.'),
-    write: connections(1, DEFAULT_POSTGRES_CONNECTIONS.write).describe('With the write login, for actions.'),
+    read: connections(1, DEFAULT_POSTGRES_CONNECTIONS.read).describe('Connections with the read login, for checks.'),
+    write: connections(1, DEFAULT_POSTGRES_CONNECTIONS.write).describe(
+      'Connections with the write login, for actions.',
+    ),
   })
   .prefault({})
   .describe(
@@ -62,7 +64,7 @@ const postgresConnections = z
 const redisConnections = z
   .strictObject({
     read: connections(2, DEFAULT_REDIS_CONNECTIONS.read).describe(
-      'With the read login. All but one of them read at the same time. With the write login, a process has one connection.',
+      'Connections with the read login. One of them is reserved, and the others serve checks at the same time. For actions, a process has one more connection, with the write login.',
     ),
   })
   .prefault({})

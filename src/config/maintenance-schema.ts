@@ -7,7 +7,7 @@ import { isCron, isTimezone } from './recurring.ts'
 export const recurringMaintenance = z
   .strictObject({
     cron: plain
-      .refine(isCron, 'write when it begins as five fields: minute, hour, day, month, weekday, such as "0 3 * * 6"')
+      .refine(isCron, 'write the start as five fields: minute, hour, day, month, weekday, such as "0 3 * * 6"')
       .describe('When it begins, as the five fields of cron, by the clock of the time zone.'),
     for: duration.describe('How long it lasts.'),
     timezone: plain

@@ -66,7 +66,7 @@ export type EventData = {
     decision?: 'approve' | 'reject' | 'withdraw' | 'settle'
     code: string
     why: string
-    /** How often this actor has been refused on the incident so far. Present from the time when no longer every refusal is recorded. */
+    /** How often this actor has been refused on the incident so far. Present on the refusals after the first ones, because only some of those are recorded. */
     refused?: number
   }
   /** A gate's state changed without a person's decision. `open` means that the gate was escalated to more people. */

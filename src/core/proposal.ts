@@ -14,7 +14,7 @@ export function proposedStrength({ approval: { strength = 'login', policy } }: P
   return strongerOf(strength, policy?.strength ?? 'login')
 }
 
-/** The sentence that says why this proposal, which needs no approval, needs none. */
+/** A sentence that says why this proposal needs no approval. */
 export function whyNoApproval({ actions }: Pick<Proposal, 'actions'>): string {
   return actions.every(({ kind }) => HARMLESS_KINDS.includes(kind))
     ? 'needs no approval: the engine changes nothing itself'

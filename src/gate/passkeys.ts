@@ -131,7 +131,7 @@ export async function prove(
 ): Promise<ProvenClaims | string> {
   const named = signed.claims.passkey
   if (named === undefined) return { ...signed, strength: signed.isOwnKey ? 'signed' : 'login' }
-  // Two new decisions must not be compared with the same count of signatures.
+  // The lock makes a second new decision wait, so that it is compared with the count of signatures that the first one stored.
   if (use === 'new') await db.query('SELECT FROM runbook.passkeys WHERE id = $1 FOR UPDATE', [named.id])
   const passkey = await readPasskey(db, named.id)
   if (passkey?.removedAt)

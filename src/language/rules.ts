@@ -129,7 +129,7 @@ export const RULES = {
   'detect-without-symptom': 'To detect an incident by itself, the engine needs the symptom.',
   'plan-too-large': 'The compiled plan is part of each workflow, and has at most 128 kB.',
   'too-many-events':
-    'An incident is one workflow run with at most 8,000 events, and in the worst case it could have more.',
+    'A workflow run has at most 8,000 events, and an incident of this runbook could need more in the worst case.',
 
   // Scenarios
   'missing-result':

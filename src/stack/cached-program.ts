@@ -49,7 +49,7 @@ export function wayTo(path: string, name: string, obtain: () => Promise<string |
 }
 
 export interface Ways {
-  /** The ways that give the pinned version, at `pinnedPath`. */
+  /** The ways to obtain the pinned version. Each of them writes the program to `pinnedPath`. */
   pinned: readonly Way[]
   /**
    * The ways that take long, need root or give another version. They are used only if the cache has no version at all.

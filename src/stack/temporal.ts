@@ -68,7 +68,7 @@ export function temporalSpec(
   }
 }
 
-/** @throws the client's error while the server does not answer, or has no such namespace (null: any namespace will do) */
+/** @throws the client's error while the server does not answer or does not have the namespace. With null, no namespace is looked for. */
 export async function probeTemporal(address: string, namespace: string | null): Promise<void> {
   const { Connection } = await import('@temporalio/client')
   const connection = await Connection.connect({ address, connectTimeout: 3_000 })

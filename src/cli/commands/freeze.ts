@@ -24,7 +24,7 @@ export function command(terminal: Terminal): Command {
         )
       if (frozen.ended > 0)
         terminal.log(
-          `${frozen.ended} stopped ${frozen.ended === 1 ? 'session' : 'sessions'} of the engine held a permit that was not yet granted: ended`,
+          `${frozen.ended} suspended ${frozen.ended === 1 ? 'session' : 'sessions'} of the engine in PostgreSQL had asked for a permit: ended, so no permit is granted to ${frozen.ended === 1 ? 'it' : 'them'}`,
         )
       for (const { pid, role } of frozen.unseen)
         terminal.log(

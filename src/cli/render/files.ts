@@ -2,7 +2,7 @@ import type { FileStatus } from '../../core/file-status.ts'
 
 /** What a person must know about the version of the files that the API uses; empty if the API uses the present files. */
 export function fileWarnings(files: FileStatus | undefined): string[] {
-  // An API of an older version does not report it.
+  // An API of an older version does not report the status of its files.
   if (files === undefined) return []
   const { loadedAt, problems, restart } = files
   const [first, ...more] = problems

@@ -56,7 +56,7 @@ async function receiveAlert(
   const { fingerprint } = alert
   if (alert.status === 'resolved') {
     const { incident, known, wantsSample } = await resolveAlert(engine.database, withoutSecrets(alert))
-    // The answer does not wait for Temporal: the incident is marked, and the reconciler starts what could not be started here.
+    // The answer does not wait for Temporal. resolveAlert has stored that a sample is due, so the reconciler asks for it if this call fails.
     if (incident !== null && wantsSample) void askForSample(engine, incident).catch(() => {})
     if (known) return defined({ fingerprint, result: 'resolved' as const, incident: incident ?? undefined })
   }

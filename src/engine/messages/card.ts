@@ -95,5 +95,5 @@ function whyNoButtons({ proposal }: GateRow, { id }: IncidentRow): string | unde
   if (risk === 'high') return `The risk is high: ${elsewhere}`
   const strength = proposedStrength(proposal)
   if (strength === 'passkey') return `An approval needs a passkey: decide on the incident's page.`
-  return strength === 'signed' ? `An approval must be signed with an own key: ${elsewhere}` : undefined
+  return strength === 'signed' ? `An approval must be signed with the key of the person: ${elsewhere}` : undefined
 }

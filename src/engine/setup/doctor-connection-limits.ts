@@ -74,14 +74,14 @@ function postgresLimits(limits: PostgresLimits): ServerLimit[] {
       scope: `${server}, role ${role}`,
       most: roleLimit,
       says: `role ${role} may have ${connections(roleLimit)}`,
-      // oxlint-disable-next-line runbook/sql-text -- a statement for people; a number and a quoted name
+      // oxlint-disable-next-line runbook/sql-text -- the statement is only shown to people; it contains a number and a quoted name
       raise: (need) => `ALTER ROLE ${quoted(role)} CONNECTION LIMIT ${need}`,
     },
     {
       scope: `${server}, database ${database}`,
       most: databaseLimit,
       says: `database ${database} may have ${connections(databaseLimit)} in all`,
-      // oxlint-disable-next-line runbook/sql-text -- a statement for people; a number and a quoted name
+      // oxlint-disable-next-line runbook/sql-text -- the statement is only shown to people; it contains a number and a quoted name
       raise: (need) => `ALTER DATABASE ${quoted(database)} CONNECTION LIMIT ${need} or more`,
     },
     {

@@ -11,7 +11,7 @@ interface PublicRight {
 }
 
 /**
- * A right that the engine's roles have only because PUBLIC has it, and the other roles of the database, which would get the right by name.
+ * A right that the engine's roles have only because PUBLIC has it, and the other roles of the database. Before the right is taken from PUBLIC, it is granted to each of these roles.
  */
 export interface HeldByPublic {
   what: string

@@ -13,7 +13,7 @@ interface Token {
   /** The word in lower case. */
   word: string
   start: number
-  /** How many parentheses are open around it. */
+  /** How many parentheses are open around the token. */
   depth: number
 }
 

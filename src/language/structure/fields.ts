@@ -187,7 +187,7 @@ const RUNBOOK_SECTIONS: Record<RunbookSection, SectionFields> = {
 /** Every section of runbooks and of scenario files. */
 export const SECTIONS: Record<SectionName, SectionFields> = { ...RUNBOOK_SECTIONS, ...SCENARIO_SECTIONS }
 
-/** The sections of the kind of file that has this section: a runbook, or a scenario file. */
+/** All sections of runbooks if this is a section of a runbook; otherwise all sections of scenario files. */
 export function sectionsOfSameFile(name: SectionName): SectionName[] {
   const family = Object.hasOwn(RUNBOOK_SECTIONS, name) ? RUNBOOK_SECTIONS : SCENARIO_SECTIONS
   return Object.keys(family) as SectionName[]
