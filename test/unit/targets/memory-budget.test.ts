@@ -48,15 +48,15 @@ test('the wait does not count for the limit of a check', async () => {
   const budget = new MemoryBudget(MB)
   const holder = work()
   const held = budget.with(MB, holder.started)
-  const waiting = withPausableLimit(20, async ({ signal, elapsed }) => {
+  const waiting = withPausableLimit(400, async ({ signal, elapsed }) => {
     await budget.with(MB, async () => {})
     return { aborted: signal.aborted, elapsed: elapsed() }
   })
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await new Promise((resolve) => setTimeout(resolve, 600))
   holder.end()
   await held
   expect(await waiting).toMatchObject({ aborted: false })
-  expect((await waiting).elapsed).toBeLessThan(20)
+  expect((await waiting).elapsed).toBeLessThan(400)
 })
 
 test('after a minute a waiting check fails because this process is busy, and those behind it go on', async () => {

@@ -28,11 +28,13 @@ test('a character at the end of a piece of the text that is segmented is not spl
 })
 
 test('the time to wrap one long word grows with its length, not with the square of it', () => {
-  const timeOf = (length: number) => {
+  const once = (length: number) => {
     const started = performance.now()
     expect(wrap('é'.repeat(length), 80)).toHaveLength(length / 80)
     return performance.now() - started
   }
+  // The best of three: another process may take the processor in one of them.
+  const timeOf = (length: number) => Math.min(once(length), once(length), once(length))
   timeOf(800)
   expect(timeOf(64_000)).toBeLessThan(40 * timeOf(8_000))
 })
