@@ -16,7 +16,7 @@ export interface GraphPath {
 export interface GraphNode {
   id: string
   text: string
-  /** The second line: the kind of a check, or what was found. */
+  /** The second line in the node: the kind of a check, or what a cause or remedy came to. */
   state: string
   taken: boolean
 }

@@ -36,10 +36,10 @@ export const runbookStatistics = z
     incidents: z.int(),
     /** How many ended with each outcome; `open` are not closed. */
     outcomes: z.record(z.string(), z.int()),
-    /** Of those that are closed; null if none is. */
+    /** The share of the closed incidents that were resolved; null if none is closed. */
     resolvedShare: z.number().nullable(),
     medianToAcknowledgeMs: z.number().nullable(),
-    /** Of those that were resolved. */
+    /** The median over the resolved incidents; null if none was resolved. */
     medianToResolveMs: z.number().nullable(),
     lastAt: time.nullable(),
   })

@@ -142,7 +142,7 @@ class Reader {
     return { ...scalar, ...property, value: this.reporter.source.text.slice(property.start, property.end) }
   }
 
-  /** Reports a tag, anchor or alias. Returns the range of the value including it. */
+  /** Reports a tag, anchor or alias. Returns the range of the value together with its tag, anchor or alias. */
   private refuseProperty(node: YamlNode, span: Span, from: number): Span | undefined {
     const sign = isAlias(node) ? '*' : node.tag !== undefined ? '!' : node.anchor !== undefined ? '&' : undefined
     if (sign === undefined) return undefined
