@@ -4,6 +4,7 @@ import type { Effect } from '../core/effect.ts'
 import type { FileStatus } from '../core/file-status.ts'
 import { isRunbookError, messageOf, RunbookError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { InsightRequest } from '../core/insight-request.ts'
 import type { DoneRequest, FeedbackRequest, FollowUpRequest, SettleRequest } from '../engine/requests.ts'
 import type {
   AlertExplanations,
@@ -14,6 +15,7 @@ import type {
   FollowUpView,
   IncidentSummary,
   IncidentView,
+  Insights,
   MaintenanceList,
   MaintenanceView,
   Review,
@@ -159,6 +161,10 @@ export class Client {
   detectionReport(since: string, runbook: string | undefined): Promise<DetectionReport> {
     const query = new URLSearchParams({ since, ...(runbook === undefined ? {} : { runbook }) })
     return this.#json(`/v1/detection/report?${query}`)
+  }
+
+  insights(request: InsightRequest): Promise<Insights> {
+    return this.#json(`/v1/insights?${new URLSearchParams({ ...request })}`)
   }
 
   async pauseDetection(runbook: string, verb: 'pause' | 'resume', reason: string): Promise<DetectorView[]> {

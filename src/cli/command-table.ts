@@ -131,6 +131,12 @@ const GROUPS: Record<Group, ListedCommand[]> = {
       load: () => import('./commands/review.ts'),
     },
     {
+      name: 'insights',
+      summary: 'show how long incidents took, what was rejected and what did not help',
+      json: true,
+      load: () => import('./commands/insights.ts'),
+    },
+    {
       name: 'sign-in',
       summary: 'print a link that signs you in to the pages',
       json: true,

@@ -11,6 +11,7 @@ import { metricRoutes } from './routes/metrics.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { answerProblem, problem, problemOf } from './problem.ts'
 import { alertRoutes } from './routes/alerts.ts'
+import { connectionRoutes } from './routes/connections.ts'
 import { controlRoutes } from './routes/controls.ts'
 import { detectionRoutes } from './routes/detection.ts'
 import { effectRoutes } from './routes/effects.ts'
@@ -21,10 +22,12 @@ import { healthRoutes } from './routes/health.ts'
 import { hookRoutes } from './routes/hooks.ts'
 import { incidentRoutes } from './routes/incidents.ts'
 import { incidentActionRoutes } from './routes/incident-actions.ts'
+import { insightRoutes } from './routes/insights.ts'
 import { maintenanceRoutes } from './routes/maintenance.ts'
 import { reviewRoutes } from './routes/review.ts'
 import { runbookRoutes } from './routes/runbooks.ts'
 import { reviewSender } from './send-review.ts'
+import { sharedReads } from './shared-reads.ts'
 import { slackRoutes } from './routes/slack.ts'
 import { signInLinkRoutes } from './routes/sign-in-links.ts'
 
@@ -84,9 +87,12 @@ export function createApi(engine: Engine, options: ApiOptions = {}): OpenAPIHono
   app.route('/', alertRoutes(engine))
   app.route('/', detectionRoutes(engine))
   app.route('/', maintenanceRoutes(engine))
+  const reads = sharedReads(engine)
+  app.route('/', insightRoutes(reads))
+  app.route('/', connectionRoutes(engine, reads))
   app.route('/', signInLinkRoutes(engine))
   app.route('/', slackRoutes(engine))
-  app.route('/', pageRoutes(engine, { streams, sendReview }))
+  app.route('/', pageRoutes(engine, { streams, sendReview, reads }))
   registerOpenApi(app)
   requireDeclarations(app)
   methodsOf = openMethods(app)

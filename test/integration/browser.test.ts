@@ -292,6 +292,9 @@ test.each(['light', 'dark'] as const)('every page meets WCAG 2.2 AA in %s colour
   const pages = {
     inbox: '/',
     status: '/status',
+    insights: '/insights',
+    connections: '/connections',
+    connection: '/connections/db',
     incident: `/incidents/${id}`,
     confirmation: `/incidents/${id}/approve?digest=${digest}&target=0`,
     refused: `/incidents/${id}/approve?digest=${digest}`,

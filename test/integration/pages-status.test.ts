@@ -43,7 +43,7 @@ describe('the status page', () => {
       'No message failed',
     ])
       expect(text).toContain(part)
-    expect(sectionOf(text, 'Connections')).toMatch(/db<\/bdi><\/th><td>postgres<\/td><td>none/)
+    expect(sectionOf(text, 'Connections')).toMatch(/db<\/bdi><\/a><\/th><td>postgres<\/td><td>none/)
     expect((await operator.get('/')).text).toContain('href="/status"')
   })
 

@@ -5,22 +5,13 @@ import { IR_VERSION } from '../../core/plan.ts'
 import { FREEZE, readControls, type Control } from '../../gate/controls.ts'
 import { permitsInFlight, type PermitInFlight } from '../../gate/permits-in-flight.ts'
 import { snapshot } from '../../history/database.ts'
-import { readWaitedFor } from '../../history/outages.ts'
 import { readOutbox, type OutboxState } from '../../history/outbox.ts'
 import { readRecentWorkers, RUNS_MS, type KnownWorker } from '../../history/workers.ts'
 import { otherVersions, type OtherVersion } from '../close-outdated.ts'
 import type { Engine } from '../engine.ts'
 import { listDetectors } from './detection.ts'
-import { isoTime } from './iso-time.ts'
-import type { DetectorView } from './view-types.ts'
-
-/** A connection of the configuration, and the open incidents that wait for it. */
-export interface ConnectionStatus {
-  name: string
-  kind: string
-  /** Null if no incident waits for the connection. This does not mean that the connection answers. */
-  waiting: { incidents: number; since: string; why: string } | null
-}
+import { listConnections } from './connections.ts'
+import type { ConnectionStatus, DetectorView } from './view-types.ts'
 
 /** The state of the engine and of the systems that it needs. */
 export interface Status {
@@ -49,7 +40,6 @@ export async function readStatus(engine: StatusEngine): Promise<Status> {
   const detectors = await listDetectors(engine)
   return snapshot(database, async (db) => {
     const controls = await readControls(db)
-    const waited = await readWaitedFor(db)
     const workers = await readRecentWorkers(db)
     return {
       freeze: controls.find(({ name }) => name === FREEZE) ?? null,
@@ -59,11 +49,7 @@ export async function readStatus(engine: StatusEngine): Promise<Status> {
       irVersion: IR_VERSION,
       otherVersions: await otherVersions(db),
       files,
-      connections: Object.entries(config.connections).map(([name, { kind }]) => {
-        const found = waited.find(({ connection }) => connection === name)
-        const waiting = found && { incidents: found.incidents, since: isoTime(found.since), why: found.why }
-        return { name, kind, waiting: waiting ?? null }
-      }),
+      connections: await listConnections({ config, database: db }),
       detectors,
       outbox: await readOutbox(db),
     }

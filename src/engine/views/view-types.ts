@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import type * as alertSchemas from './alert-schemas.ts'
+import type * as connectionSchemas from './connection-schemas.ts'
 import type * as detectionSchemas from './detection-schemas.ts'
 import type * as gateSchemas from './gate-schemas.ts'
+import type * as insightSchemas from './insight-schemas.ts'
 import type * as maintenanceSchemas from './maintenance-schemas.ts'
 import type * as reviewSchemas from './review-schemas.ts'
 import type * as runbookSchemas from './runbook-schemas.ts'
@@ -34,3 +36,8 @@ export type DeviationView = z.infer<typeof reviewSchemas.deviationView>
 export type RecurrenceView = z.infer<typeof reviewSchemas.recurrenceView>
 export type MaintenanceView = z.infer<typeof maintenanceSchemas.maintenanceView>
 export type MaintenanceList = z.infer<typeof maintenanceSchemas.maintenanceList>
+export type Insights = z.infer<typeof insightSchemas.insights>
+export type InsightGroup = z.infer<typeof insightSchemas.insightGroup>
+export type ConnectionView = z.infer<typeof connectionSchemas.connectionView>
+export type ConnectionStatus = z.infer<typeof connectionSchemas.connectionList>['connections'][number]
+export type ReadView = ConnectionView['reads'][string]

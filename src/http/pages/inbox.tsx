@@ -41,6 +41,9 @@ function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
         <a class="button" href="/status">
           Status of the engine
         </a>
+        <a class="button" href="/insights">
+          Insights
+        </a>
       </p>
       <Section title="Waits for you" empty="Nothing waits for you." count={inbox.mine.length + steps.length}>
         {inbox.mine.map((one) => (

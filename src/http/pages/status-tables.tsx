@@ -1,6 +1,7 @@
 import { formatDuration, humanDuration } from '../../core/duration.ts'
 import type { Status } from '../../engine/views/status.ts'
 import type { DetectorView } from '../../engine/views/view-types.ts'
+import { ConnectionTable } from './connections.tsx'
 import { DataTable } from './data-table.tsx'
 import { Ago, Data, IncidentLink, plural } from './words.tsx'
 
@@ -129,19 +130,8 @@ function Connections({ status: { connections }, now }: { status: Status; now: nu
   return (
     <>
       <h2>Connections</h2>
-      <DataTable
-        caption="Connections of the configuration, and the open incidents that wait for them"
-        columns={['Connection', 'Kind', 'Incidents that wait', 'Longest wait began', 'Why']}
-        rows={connections.map(({ name, kind, waiting }) => [
-          <Data value={name} />,
-          kind,
-          waiting ? String(waiting.incidents) : 'none',
-          waiting && <Ago at={waiting.since} now={now} />,
-          waiting && <Data value={waiting.why} />,
-        ])}
-        empty="The configuration has no connection."
-      />
-      <p class="small">This page does not try the connections; "runbook doctor" does.</p>
+      <ConnectionTable connections={connections} now={now} />
+      <p class="small">This page does not try the connections. The page of a connection and "runbook doctor" do.</p>
     </>
   )
 }
