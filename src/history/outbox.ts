@@ -1,12 +1,21 @@
+import type { NewEvent } from '../core/events.ts'
 import { ADVISORY_LOCKS, tryExclusively } from './advisory-locks.ts'
-import { transaction, type Connection, type Database, type Queryable } from './database.ts'
-import { recordEvents } from './record.ts'
+import { statement, transaction, type Connection, type Database, type Queryable } from './database.ts'
+import type { IncidentRow } from './incidents.ts'
+import { placesAndBodies, recordEvents } from './record.ts'
 
 /** An event of an incident for which messages may have to be sent. */
 export interface Announced {
   incident: string
   /** The event's place; `r<round>/applied` stands for all effects of the round. */
   place: string
+}
+
+/** An announced event with what its recipients depend on. */
+export interface AnnouncedEvent extends Announced {
+  about: Pick<IncidentRow, 'id' | 'planDigest' | 'state' | 'outcome' | 'requester' | 'closedAt'>
+  /** The stored event; null if no event is stored at exactly this place. */
+  body: string | null
 }
 
 /** One message for one channel. */
@@ -43,40 +52,73 @@ const ABANDONED_MS = 120_000
 export async function routeEvents(
   database: Database,
   limit: number,
-  recipientsOf: (db: Connection, event: Announced) => Promise<Recipients>,
+  recipientsOf: (db: Connection, event: AnnouncedEvent) => Promise<Recipients>,
 ): Promise<number> {
   return transaction(database, async (db) => {
     if (!(await tryExclusively(db, ADVISORY_LOCKS.outbox))) return 0
     await adoptOldDeliveries(db)
-    const waiting = await db.query<Announced>(
-      'SELECT incident, place FROM runbook.outbox_events WHERE next_at <= clock_timestamp() ORDER BY number LIMIT $1',
+    const waiting = await db.query<AnnouncedEvent>(
+      `SELECT o.incident, o.place, e.body, json_build_object('id', i.id, 'planDigest', i.plan_digest, 'state', i.state, 'outcome', i.outcome,
+         'requester', i.requester, 'closedAt', i.closed_at) AS about
+       FROM (SELECT incident, place, number FROM runbook.outbox_events WHERE next_at <= clock_timestamp() ORDER BY number LIMIT $1) o
+         JOIN runbook.incidents i ON i.id = o.incident LEFT JOIN runbook.events e ON e.incident = o.incident AND e.place = o.place
+       ORDER BY o.number`,
       [limit],
     )
-    for (const event of waiting.rows) await route(db, event, await recipientsOf(db, event))
+    const later: Announced[] = []
+    for (const event of waiting.rows) {
+      const recipients = await recipientsOf(db, event)
+      if (recipients === 'not yet') later.push(event)
+      else await storeMessages(db, event, recipients)
+    }
+    await readLater(db, later)
+    await forget(
+      db,
+      waiting.rows.filter((event) => !later.includes(event)),
+    )
     return waiting.rows.length
   })
 }
 
-async function route(db: Connection, { incident, place }: Announced, recipients: Recipients): Promise<void> {
-  if (recipients === 'not yet') {
+/** Most events of most incidents have no recipients, and then nothing is stored. */
+async function storeMessages(
+  db: Connection,
+  { incident, place }: Announced,
+  { to, quiet = [], unreachable = [] }: Exclude<Recipients, 'not yet'>,
+): Promise<void> {
+  const channels = [...new Set([...to, ...quiet])]
+  if (channels.length > 0)
     await db.query(
-      `UPDATE runbook.outbox_events SET next_at = clock_timestamp() + $3 * interval '1 millisecond'
-       WHERE incident = $1 AND place = $2`,
-      [incident, place, LATER_MS],
+      `INSERT INTO runbook.outbox (incident, place, channel, quiet)
+       SELECT $1, $2, channel, channel <> ALL ($4) FROM unnest($3::text[]) AS c (channel) ON CONFLICT DO NOTHING`,
+      [incident, place, channels, to],
     )
-    return
-  }
-  const { to, quiet = [] } = recipients
-  await db.query(
-    `INSERT INTO runbook.outbox (incident, place, channel, quiet)
-     SELECT $1, $2, channel, channel <> ALL ($4) FROM unnest($3::text[]) AS c (channel) ON CONFLICT DO NOTHING`,
-    [incident, place, [...new Set([...to, ...quiet])], to],
-  )
-  await db.query('DELETE FROM runbook.outbox_events WHERE incident = $1 AND place = $2', [incident, place])
-  for (const { name, why } of recipients.unreachable ?? []) {
+  for (const { name, why } of unreachable) {
     const data = { of: place, channel: name, result: `not delivered: ${why}`, tookMs: 0 }
     await recordEvents(db, incident, [{ actor: 'engine', kind: 'delivery', data }])
   }
+}
+
+async function readLater(db: Connection, events: Announced[]): Promise<void> {
+  if (events.length === 0) return
+  await db.query(
+    `UPDATE runbook.outbox_events e SET next_at = clock_timestamp() + $3 * interval '1 millisecond'
+     FROM unnest($1::text[], $2::text[]) AS later (incident, place) WHERE e.incident = later.incident AND e.place = later.place`,
+    [...columnsOf(events), LATER_MS],
+  )
+}
+
+async function forget(db: Connection, events: Announced[]): Promise<void> {
+  if (events.length === 0) return
+  await db.query(
+    `DELETE FROM runbook.outbox_events e USING unnest($1::text[], $2::text[]) AS done (incident, place)
+     WHERE e.incident = done.incident AND e.place = done.place`,
+    columnsOf(events),
+  )
+}
+
+function columnsOf(events: Announced[]): [incidents: string[], places: string[]] {
+  return [events.map(({ incident }) => incident), events.map(({ place }) => place)]
 }
 
 /** Takes over the messages of an older version whose processes no longer run. */
@@ -116,22 +158,26 @@ export interface DeliveryEnd {
   problem?: string
 }
 
-/** Ends a delivery and records its result. If another process has already ended it, which the row shows, nothing is recorded. */
+/**
+ * Ends a delivery and records its result. If another process has already ended it, which the row shows, nothing is recorded. This is one
+ * statement, because a worker that dies between the answer of the channel and the commit makes another worker send the message again.
+ */
 export async function endDelivery(
   database: Database,
   { incident, place, channel, sinceMs, quiet }: Delivery,
   { result, problem }: DeliveryEnd,
 ): Promise<void> {
-  await transaction(database, async (db) => {
-    const ended = await db.query(
-      `UPDATE runbook.outbox SET ended_at = clock_timestamp(), problem = $4
-       WHERE incident = $1 AND place = $2 AND channel = $3 AND ended_at IS NULL`,
-      [incident, place, channel, problem ?? null],
-    )
-    if (ended.rowCount === 0 || (quiet && problem === undefined)) return
-    const data = { of: place, channel, result, tookMs: sinceMs }
-    await recordEvents(db, incident, [{ actor: 'engine', kind: 'delivery', data }])
-  })
+  const data = { of: place, channel, result, tookMs: sinceMs }
+  const isSilent = quiet && problem === undefined
+  const events: NewEvent[] = isSilent ? [] : [{ actor: 'engine', kind: 'delivery', data }]
+  await statement(database, (connection) =>
+    connection.query(
+      `WITH ended AS (UPDATE runbook.outbox SET ended_at = clock_timestamp(), problem = $4
+         WHERE incident = $1 AND place = $2 AND channel = $3 AND ended_at IS NULL RETURNING incident)
+       SELECT FROM ended, LATERAL runbook.append_events(ended.incident, $5, $6)`,
+      [incident, place, channel, problem ?? null, ...placesAndBodies(events)],
+    ),
+  )
 }
 
 /** Stores why an attempt failed, and sets the time of the next one. */

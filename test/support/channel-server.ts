@@ -6,6 +6,8 @@ export interface ChannelRequest {
   headers: IncomingHttpHeaders
   body: string
   at: number
+  /** When the answer was sent completely; undefined if it was not, for example because the sender died. */
+  answeredAt?: number
 }
 
 export interface ChannelAnswer {
@@ -23,7 +25,7 @@ export interface ChannelServer {
   /** While true, the server accepts connections and does not answer. */
   silent: boolean
   /** Computes the answers after those in `answers`. */
-  answer: (request: ChannelRequest) => ChannelAnswer
+  answer: (request: ChannelRequest) => ChannelAnswer | Promise<ChannelAnswer>
   close(): Promise<void>
 }
 
@@ -31,10 +33,11 @@ export async function startChannelServer(): Promise<ChannelServer> {
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += String(chunk)
-    const received = { path: request.url ?? '', headers: request.headers, body, at: performance.now() }
+    const received: ChannelRequest = { path: request.url ?? '', headers: request.headers, body, at: performance.now() }
     channel.requests.push(received)
     if (channel.silent) return
-    const answer = channel.answers.shift() ?? channel.answer(received)
+    const answer = channel.answers.shift() ?? (await channel.answer(received))
+    response.on('finish', () => (received.answeredAt = performance.now()))
     response.writeHead(answer.status, answer.headers).end(answer.body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -11,7 +11,11 @@ export function roundOfApplied(place: string): number | undefined {
 }
 
 /** Whether all effects of this round are recorded, so that nothing more will be applied in it. */
-export async function isApplied(db: Queryable, { id, state }: IncidentRow, round: number): Promise<boolean> {
+export async function isApplied(
+  db: Queryable,
+  { id, state }: Pick<IncidentRow, 'id' | 'state'>,
+  round: number,
+): Promise<boolean> {
   if (state === 'verifying') return true
   const found = await db.query<{ over: boolean }>(
     `SELECT EXISTS (SELECT FROM runbook.events WHERE incident = $1 AND place = ANY ($2))

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { resolvesAlert } from '../../channels/pagerduty.ts'
 import { retryAfterMs, sendMessage } from '../../channels/send.ts'
 import { NO_CHANNEL, whyNoAddress } from '../../config/channels.ts'
-import { messageOf } from '../../core/errors.ts'
+import { isRunbookError, messageOf } from '../../core/errors.ts'
 import { formatPlace } from '../../core/place.ts'
+import type { Database } from '../../history/database.ts'
 import { readIncident } from '../../history/incidents.ts'
 import {
   claimDeliveries,
@@ -19,9 +21,16 @@ import { recipientsOf } from './recipients.ts'
 
 /** For this long, the engine tries again to send a message to a channel that does not accept it. */
 const DELIVER_WITHIN_MS = 6 * 3_600_000
-/** The number of events that are read, or of messages that are sent, in one batch. */
-const BATCH = 20
+/** How many events are read in one batch. */
 const ROUTED_AT_ONCE = 100
+/**
+ * How many messages are sent at the same time. If the worker dies, at most this many messages are sent again. Each of them has a connection
+ * of the pool for itself, so that the answer of its channel is stored without waiting.
+ */
+const SENT_AT_ONCE = 8
+/** For this long after a channel accepted a message, the engine tries to store that. Afterwards the message is sent again. */
+const STORE_WITHIN_MS = 10_000
+const STORE_PAUSE_MS = 250
 
 type Delivering = Pick<Engine, 'database' | 'config'>
 
@@ -43,7 +52,7 @@ export async function deliverMessages(engine: Delivering): Promise<void> {
 /** Tries once to send every message that is due, except to channels in `failing`, to which it adds those that do not accept one. */
 async function sendDue(engine: Delivering, failing: Set<string>): Promise<void> {
   for (;;) {
-    const due = await claimDeliveries(engine.database, BATCH, [...failing])
+    const due = await claimDeliveries(engine.database, SENT_AT_ONCE, [...failing])
     if (due.length === 0) return
     await Promise.all(
       due.map(async (delivery) => {
@@ -55,17 +64,31 @@ async function sendDue(engine: Delivering, failing: Set<string>): Promise<void> 
 
 async function attempt(engine: Delivering, delivery: Delivery): Promise<'ended' | 'postponed'> {
   const { database } = engine
+  let end: DeliveryEnd
   try {
-    await endDelivery(database, delivery, await send(engine, delivery))
+    end = await send(engine, delivery)
   } catch (error) {
     const problem = messageOf(error)
     if (delivery.sinceMs < DELIVER_WITHIN_MS) {
       await postponeDelivery(database, delivery, problem, retryAfterMs(error))
       return 'postponed'
     }
-    await endDelivery(database, delivery, { result: `not delivered: ${problem}`, problem })
+    end = { result: `not delivered: ${problem}`, problem }
   }
+  await storeEnd(database, delivery, end)
   return 'ended'
+}
+
+/** Stores the end of a delivery. Tries again while the database does not answer, because the message would otherwise be sent twice. */
+async function storeEnd(database: Database, delivery: Delivery, end: DeliveryEnd): Promise<void> {
+  const until = performance.now() + STORE_WITHIN_MS
+  for (;;)
+    try {
+      return await endDelivery(database, delivery, end)
+    } catch (error) {
+      if (!isRunbookError(error, 'RUNBOOK_UNREACHABLE') || performance.now() > until) throw error
+      await sleep(STORE_PAUSE_MS)
+    }
 }
 
 async function send(engine: Delivering, delivery: Delivery): Promise<DeliveryEnd> {

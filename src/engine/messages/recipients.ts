@@ -7,46 +7,51 @@ import { placesInRounds } from '../../core/place.ts'
 import type { Plan } from '../../core/plan.ts'
 import { parseEvent } from '../../core/parse-event.ts'
 import type { Queryable } from '../../history/database.ts'
-import { readIncident, type IncidentRow } from '../../history/incidents.ts'
-import { channelsTold, type Announced, type Recipients } from '../../history/outbox.ts'
+import { channelsTold, type AnnouncedEvent, type Recipients } from '../../history/outbox.ts'
 import { readPlan } from '../../history/plans.ts'
 import { isApplied, roundOfApplied } from './applied.ts'
-import { gateOf, readEventAt } from './stored.ts'
+import { gateOf } from './stored.ts'
 
 type Settings = Pick<Config, 'channels' | 'groups' | 'people'>
+
+type About = AnnouncedEvent['about']
 
 const NOBODY: Recipients = { to: [] }
 
 /** Which channels get a message about an event of an incident, according to the configuration. */
-export async function recipientsOf(config: Settings, db: Queryable, announced: Announced): Promise<Recipients> {
-  const { place } = announced
-  if (Object.keys(config.channels).length === 0 && place !== 'closed') return NOBODY
-  const incident = await readIncident(db, announced.incident)
-  const recipients = await recipientsAt(config, db, incident, place)
+export async function recipientsOf(config: Settings, db: Queryable, announced: AnnouncedEvent): Promise<Recipients> {
+  const { about, place } = announced
+  // Without channels, only the end of an incident of which people should have been notified has a result that is recorded.
+  if (Object.keys(config.channels).length === 0 && !(place === 'closed' && isForPeople(about.outcome))) return NOBODY
+  const recipients = await recipientsAt(config, db, announced)
   if (recipients === 'not yet') return recipients
-  const quiet = (await channelsTold(db, incident.id)).filter((name) => config.channels[name]?.kind === 'slackApp')
+  const editing = Object.keys(config.channels).filter((name) => config.channels[name]?.kind === 'slackApp')
+  if (editing.length === 0) return recipients
+  const quiet = (await channelsTold(db, about.id)).filter((name) => editing.includes(name))
   return { ...recipients, quiet }
+}
+
+function isForPeople(outcome: About['outcome']): outcome is 'failed' | 'escalated' {
+  return outcome === 'failed' || outcome === 'escalated'
 }
 
 async function recipientsAt(
   config: Settings,
   db: Queryable,
-  incident: IncidentRow,
-  place: string,
+  { about, place, body }: AnnouncedEvent,
 ): Promise<Recipients> {
   const round = roundOfApplied(place)
   if (round !== undefined) {
-    if (incident.closedAt !== null) return NOBODY
-    return (await isApplied(db, incident, round)) ? told(config, db, incident, 'applied') : 'not yet'
+    if (about.closedAt !== null) return NOBODY
+    return (await isApplied(db, about, round)) ? told(config, db, about, 'applied') : 'not yet'
   }
-  const event = await readEventAt(db, incident.id, place)
-  return event ? recipientsOfEvent(config, db, incident, event) : NOBODY
+  return body === null ? NOBODY : recipientsOfEvent(config, db, about, parseEvent(body))
 }
 
 async function recipientsOfEvent(
   config: Settings,
   db: Queryable,
-  incident: IncidentRow,
+  incident: About,
   event: ParsedEvent,
 ): Promise<Recipients> {
   switch (event.kind) {
@@ -81,13 +86,13 @@ async function recipientsOfEvent(
  * `escalate.to` if nobody was notified of the failure or escalation before. Nobody was notified if the workflow ended early or never
  * started, or if somebody with access to Temporal answered in place of the activity that notifies.
  */
-async function recipientsOfEnd(config: Settings, db: Queryable, incident: IncidentRow): Promise<Recipients> {
+async function recipientsOfEnd(config: Settings, db: Queryable, incident: About): Promise<Recipients> {
   const { outcome, requester } = incident
   const person = requester.startsWith('person:') ? config.people[requester.slice('person:'.length)] : undefined
   const requesters = (person?.channels ?? []).flatMap((name) => channelsFor(config, name))
   const know = await told(config, db, incident, 'closed')
   const pagers = know.all.filter((name) => config.channels[name]?.kind === 'pagerduty')
-  if (outcome !== 'failed' && outcome !== 'escalated') return { to: unique([...know.to, ...pagers, ...requesters]) }
+  if (!isForPeople(outcome)) return { to: unique([...know.to, ...pagers, ...requesters]) }
   const before = await readEscalations(db, incident.id)
   if (before.length > 0) {
     const notified = before.flatMap((to) => channelsWith(config, 'escalated', to))
@@ -107,7 +112,7 @@ function unreachable(config: Settings, name: string): { name: string; why: strin
 async function told(
   config: Settings,
   db: Queryable,
-  { id }: IncidentRow,
+  { id }: About,
   event: MessageEvent,
 ): Promise<{ to: string[]; all: string[] }> {
   const all = await channelsTold(db, id)
@@ -135,7 +140,7 @@ function groupsOf(plan: Plan | undefined): string[] {
 }
 
 /** Undefined if the stored plan was changed or removed. */
-async function planOf(db: Queryable, { planDigest }: IncidentRow): Promise<Plan | undefined> {
+async function planOf(db: Queryable, { planDigest }: About): Promise<Plan | undefined> {
   try {
     return await readPlan(db, planDigest)
   } catch (error) {
