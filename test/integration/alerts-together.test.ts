@@ -3,6 +3,7 @@ import type { Alert } from '../../src/core/alert.ts'
 import { receiveAlerts } from '../../src/engine/alerts/receive-alerts.ts'
 import { newIncident } from '../../src/engine/trigger.ts'
 import { acceptAlert } from '../../src/history/accept-alert.ts'
+import { ALERT_EVENTS } from '../../src/history/alerts.ts'
 import { openDatabase } from '../../src/history/database.ts'
 import { openHttpWorld, type HttpWorld } from './http-world.ts'
 
@@ -68,4 +69,43 @@ test('an alert that the database refuses does not keep those that are accepted w
     ...['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
   ])
   expect(await storedOf('mixed')).toMatchObject([{ occurrences: 5, alerts: 5 }])
+})
+
+/** Receives alerts as one delivery and returns each result with its count. */
+const receive = async (alerts: ReturnType<typeof alertOf>[]) =>
+  (await receiveAlerts(world.engine, 'alertmanager', JSON.stringify({ version: '4', alerts }))).alerts.map(
+    ({ result, occurrences }) => ({ result, occurrences }),
+  )
+
+test('new, known and repeated alerts of one delivery are each counted once, and only the first are events', async () => {
+  expect(await receive([alertOf('bulk', 0), alertOf('bulk', 1)])).toEqual([
+    { result: 'opened', occurrences: 1 },
+    { result: 'joined', occurrences: 2 },
+  ])
+  const many = Array.from({ length: 70 }, (_, host) => alertOf('bulk', host))
+  const answers = await receive([...many, alertOf('bulk', 5)])
+  // Two alerts are known, and one occurs twice. The others are new.
+  expect(answers.filter(({ result }) => result === 'repeated')).toHaveLength(3)
+  expect(answers.filter(({ result }) => result === 'joined')).toHaveLength(68)
+  expect(answers.map(({ occurrences }) => occurrences!).toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 71 }, (_, i) => i + 3),
+  )
+  expect(await storedOf('bulk')).toEqual([{ key: 'test-run/bulk', occurrences: 73, alerts: 70, deliveries: 73 }])
+  const events = await world.engine.database.query<{ labels: string }>(
+    `SELECT body::json -> 'data' -> 'labels' ->> 'host' AS labels FROM runbook.events e JOIN runbook.incidents i ON i.id = e.incident
+     WHERE i.key = 'test-run/bulk' AND body LIKE '%"kind":"alert"%'`,
+  )
+  expect(events.rows).toHaveLength(ALERT_EVENTS)
+})
+
+test('new alerts of a quiet key are counted together, and open nothing', async () => {
+  await receive([alertOf('hushed', 0)])
+  await world.engine.database.query(
+    `UPDATE runbook.incidents SET state = 'closed', outcome = 'no-action', closed_at = clock_timestamp() WHERE key = 'test-run/hushed'`,
+  )
+  const answers = await receive([1, 2, 3].map((host) => alertOf('hushed', host)))
+  expect(answers.toSorted((a, b) => a.occurrences! - b.occurrences!)).toEqual(
+    [2, 3, 4].map((occurrences) => ({ result: 'quiet', occurrences })),
+  )
+  expect(await storedOf('hushed')).toMatchObject([{ occurrences: 4, alerts: 4 }])
 })
