@@ -60,10 +60,11 @@ function workflowRunners(engine: Engine): BenchWorld['run'] {
     incident: async () => {
       const inputs = { case: String(++number), threshold: THRESHOLD }
       const { incident } = await trigger(engine, { type: INCIDENT, inputs, requester: 'person:bench' })
-      const { outcome } = (await (await incidentWorkflow(engine, incident)).result()) as { outcome: string }
+      const workflow = await incidentWorkflow(engine, incident)
+      const { outcome } = (await workflow.result()) as { outcome: string }
       // Any other outcome means that something else was measured.
       if (outcome !== 'no-action') throw new Error(`${incident} ended as ${outcome}`)
-      return (await incidentWorkflow(engine, incident)).workflowId
+      return workflow.workflowId
     },
   }
 }

@@ -38,7 +38,9 @@ export function currentCaller(): Caller {
  * reconciler records it.
  */
 const RECORDED_WITHIN_MS = 3_000
-const POLL_INTERVAL_MS = 20
+/** The first pause is short, because the run is usually recorded a moment later. Each further pause is twice as long, up to the maximum. */
+const FIRST_PAUSE_MS = 1
+const MAX_PAUSE_MS = 20
 
 /**
  * Accepts a call only from the run that this engine started for the incident. Anybody who reaches Temporal can start a workflow or schedule an activity on the engine's task queues. Without this check, such a workflow could act in the name of any incident.
@@ -75,14 +77,15 @@ async function authorize(db: Queryable, incident: string, caller: Caller): Promi
 }
 
 async function readRecordedRun(db: Queryable, incident: string): Promise<StartedIncident> {
-  for (let waited = 0; ; waited += POLL_INTERVAL_MS) {
+  const until = performance.now() + RECORDED_WITHIN_MS
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
     const started = await readStarted(db, incident)
     if (started.runId !== null || !started.hasNonce) return started
-    if (waited >= RECORDED_WITHIN_MS)
+    if (performance.now() > until)
       throw new RunbookError(
         'RUNBOOK_UNREACHABLE',
         `the workflow run of ${incident} is not recorded yet; the call is tried again when the reconciler has recorded it`,
       )
-    await sleep(POLL_INTERVAL_MS)
+    await sleep(pause)
   }
 }
