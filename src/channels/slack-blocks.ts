@@ -1,4 +1,5 @@
 import { messageText, type Message } from '../core/message.ts'
+import { ALL_TARGETS } from '../core/proposal.ts'
 import { cutText } from '../core/storable.ts'
 import { slackText } from './slack-webhook.ts'
 
@@ -10,7 +11,10 @@ export interface GateCard {
   lines: string[]
   /** What would be done. It is shown in the question before an approval. */
   remedy: string
-  targets: number
+  /** The keys of the targets. */
+  targets: string[]
+  /** The environments in which something would be changed, as far as the configuration names them. */
+  environments: string[]
   isOpen: boolean
   /** The reason why the gate cannot be decided with a button. */
   noButtons?: string
@@ -79,7 +83,7 @@ function buttons(card: GateCard): Block[] {
     ...more,
   })
   const acknowledge = button('acknowledge', 'Acknowledge')
-  const onTargets = card.targets === 1 ? 'on 1 target' : `on ${card.targets} targets`
+  const onTargets = card.targets.length === 1 ? 'on 1 target' : `on ${card.targets.length} targets`
   const question = (title: string, text: string, confirm: string) => ({
     confirm: {
       title: plain(title),
@@ -89,10 +93,12 @@ function buttons(card: GateCard): Block[] {
     },
   })
   if (card.noButtons !== undefined) return [{ type: 'actions', elements: [acknowledge] }]
-  const approve = question('Approve?', `${card.gate}: ${card.remedy}, ${onTargets}`, 'Approve')
+  const where = card.environments.length === 0 ? '' : ` in ${card.environments.join(' and ')}`
+  const which = card.targets.includes(ALL_TARGETS) ? '' : `: ${card.targets.join(', ')}`
+  const approve = question('Approve?', `${card.gate}${where}: ${card.remedy}, ${onTargets}${which}`, 'Approve')
   const next = question(
     'Reject, next cause?',
-    `${card.gate}: reject "${card.remedy}" and treat the next cause`,
+    `${card.gate}${where}: reject "${card.remedy}" and treat the next cause`,
     'Reject',
   )
   return [

@@ -34,6 +34,8 @@ function whyNoOpenGate({ id, outcome, state, rounds }: IncidentView): string {
     const by = approvals.map(({ person, at }) => `${person} at ${clockText(at)}`).join(', ')
     return `${gate.id} is already approved${by ? ` by ${by}` : ''}. Follow it with "runbook watch ${id}".`
   }
+  if (outcome === null && (gate?.state === 'overdue' || gate?.state === 'cancelling'))
+    return `${gate.id} cannot be decided: ${gate.why}. See "runbook show ${id}".`
   const situation = outcome === null ? `it is ${state}` : `the incident is closed: ${outcome}`
   return `${id} has no open proposal: ${situation}. See "runbook show ${id}".`
 }

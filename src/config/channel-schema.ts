@@ -71,6 +71,12 @@ export const slack = z
       .refine((text) => URL.canParse(text), 'write an https:// address')
       .default('https://slack.com/api')
       .describe("The address of Slack's API."),
+    team: plain
+      .regex(/^T[A-Z0-9]{2,30}$/, 'write the id of the Slack workspace, such as T0123ABCD')
+      .optional()
+      .describe(
+        'The id of the workspace. Clicks of members of other workspaces, for example in a shared channel, are refused. Default: the workspace is not compared.',
+      ),
   })
   .optional()
   .describe(

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.ts'
 import { DEFAULT_EVENTS, type MessageEvent } from '../core/message.ts'
 import type { ConfigFile } from './schema.ts'
 import type { Secret } from './secret.ts'
@@ -23,6 +24,8 @@ export interface SlackApp {
   token: Secret
   signingSecret: Secret
   api: string
+  /** The id of the only workspace whose clicks are accepted. */
+  team?: string
 }
 
 /** Any HTTP service; deliveries are signed as Standard Webhooks describes it. */
@@ -62,13 +65,14 @@ const DEFAULTS: Partial<Record<ChannelAddress['kind'], readonly MessageEvent[]>>
 }
 
 export function assembleSlackApp(
-  { token, signingSecret, api }: NonNullable<ConfigFile['slack']>,
+  { token, signingSecret, api, team }: NonNullable<ConfigFile['slack']>,
   secret: Resolve,
 ): SlackApp {
   return {
     token: secret(token, 'bot token of the Slack app'),
     signingSecret: secret(signingSecret, 'signing secret of the Slack app'),
     api,
+    ...defined({ team }),
   }
 }
 

@@ -11,6 +11,14 @@ export const GATE_STATES = [
 
 export type GateState = (typeof GATE_STATES)[number]
 
+/**
+ * The state of a gate as people see it. An undecided gate is `open` only while a decision on it is accepted. It is `overdue` when its time is
+ * over, and `cancelling` when its incident was cancelled, until a worker records what follows.
+ */
+export const SHOWN_GATE_STATES = [...GATE_STATES, 'overdue', 'cancelling'] as const
+
+export type ShownGateState = (typeof SHOWN_GATE_STATES)[number]
+
 /** The state of a gate, as `resolveGate` returns it to the workflow. */
 export type GateResolution =
   /**

@@ -76,14 +76,24 @@ export function matchesKind(pattern: string, kind: string): boolean {
 }
 
 function matches(policy: Policy, { match }: PolicyRule, risk: Risk, { kind, connection }: PolicyAction): boolean {
-  const own = connection !== undefined && Object.hasOwn(policy.environments, connection)
-  const environment = own ? policy.environments[connection] : policy.environment
+  const environment = environmentOf(policy, connection)
   return (
     (match.connection === undefined || (connection !== undefined && match.connection.includes(connection))) &&
     (match.kind === undefined || match.kind.some((pattern) => matchesKind(pattern, kind))) &&
     (match.risk === undefined || match.risk.includes(risk)) &&
     (match.environment === undefined || (environment !== undefined && match.environment.includes(environment)))
   )
+}
+
+function environmentOf(policy: Policy, connection: string | undefined): string | undefined {
+  const own = connection !== undefined && Object.hasOwn(policy.environments, connection)
+  return own ? policy.environments[connection] : policy.environment
+}
+
+/** The names of the environments in which these actions change something. Empty if the configuration names none. */
+export function environmentsOf(policy: Policy, actions: PolicyAction[]): string[] {
+  const names = actions.map(({ connection }) => environmentOf(policy, connection))
+  return [...new Set(names)].filter((name) => name !== undefined)
 }
 
 function termsOf({ name, by, count, excludeRequester, excludeAuthor, strength, breakGlass }: PolicyRule): PolicyTerms {

@@ -162,7 +162,7 @@ function refuse(
   claims: DecisionClaims,
   person: Person | undefined,
 ): RunbookError | undefined {
-  const { incident, gate, now, terms } = context
+  const { gate, terms } = context
   const conflict = (message: string) => new RunbookError('RUNBOOK_CONFLICT', `${gate.id}: ${message}`)
   const forbidden = (message: string) => new RunbookError('RUNBOOK_NOT_ALLOWED', `${gate.id}: ${message}`)
   if (!person) return forbidden(`${claims.person} is not among the configured people`)
@@ -174,12 +174,12 @@ function refuse(
     return conflict(
       'the stored proposal was changed after it was created, so no decision on it is accepted. Run "runbook audit verify"',
     )
-  if (incident.closed || incident.cancelled) return conflict('its incident was closed or cancelled')
+  if (gate.stateNow === 'cancelling') return conflict('its incident was closed or cancelled')
   if (gate.proposalDigest !== claims.proposalDigest)
     return conflict(
       `the digest does not match the current proposal (${gate.proposalDigest.slice(0, 12)}…): read the proposal again with "runbook show"`,
     )
-  if (gate.expiresAt <= now) return conflict('expired before the decision arrived')
+  if (gate.stateNow === 'overdue') return conflict('expired before the decision arrived')
   const isUsual = claims.decision === 'approve' && claims.breakGlass === undefined
   const tooFew = isUsual ? needsMorePeople(gate.proposal, terms) : undefined
   if (tooFew !== undefined) return conflict(tooFew)

@@ -3,7 +3,15 @@ import type { GateState, GateResolution } from '../core/decision.ts'
 import { formatPlace } from '../core/place.ts'
 import { transaction, type Connection, type Database } from '../history/database.ts'
 import { recordEvents, setState } from '../history/record.ts'
-import { hasPermit, lapsesAt, lockGate, readDecisions, type GateRow, type LockedIncident } from './gates.ts'
+import {
+  hasPermit,
+  isWidenedNext,
+  lapsesAt,
+  lockGate,
+  readDecisions,
+  type GateRow,
+  type LockedIncident,
+} from './gates.ts'
 
 /**
  * The state of a gate, from its row and the clock of the engine's database, because the workflow does not trust the content of a signal.
@@ -24,8 +32,8 @@ async function moveOn(connection: Connection, incident: LockedIncident, gate: Ga
   const undecided = gate.state === 'open'
   if ((undecided || gate.state === 'approved') && incident.cancelled && !(await hasPermit(connection, gate.id)))
     return endGate(connection, gate, 'cancelled', `cancelled by ${incident.cancelledBy ?? 'somebody'}`)
-  if (undecided && gate.expiresAt <= now) {
-    if (gate.proposal.approval.onTimeout === 'escalate' && !gate.escalatedAt) return widen(connection, gate)
+  if (gate.stateNow === 'overdue') {
+    if (isWidenedNext(gate)) return widen(connection, gate)
     const why = gate.escalatedAt ? 'twice unanswered' : 'nobody answered in time'
     return endGate(connection, gate, 'expired', why)
   }
@@ -45,7 +53,7 @@ export async function endGate(connection: Connection, gate: GateRow, state: Gate
       data: { gate: gate.id, state, why },
     },
   ])
-  return { ...gate, state, why }
+  return { ...gate, state, stateNow: state, why }
 }
 
 async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
@@ -67,7 +75,7 @@ async function widen(connection: Connection, gate: GateRow): Promise<GateRow> {
     },
   ])
   const row = moved.rows[0]!
-  return { ...gate, expiresAt: row.expires_at, escalatedAt: row.escalated_at }
+  return { ...gate, stateNow: 'open', expiresAt: row.expires_at, escalatedAt: row.escalated_at }
 }
 
 async function answer(

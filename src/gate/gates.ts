@@ -1,4 +1,4 @@
-import type { GateState } from '../core/decision.ts'
+import type { GateState, ShownGateState } from '../core/decision.ts'
 import { sha256Hex } from '../core/canonical.ts'
 import { RunbookError } from '../core/errors.ts'
 import { readStoredProposal } from '../core/parse-proposal.ts'
@@ -18,7 +18,10 @@ export interface GateRow {
   proposalDigest: string
   /** Whether the stored proposal still has the stored digest. */
   intact: boolean
+  /** The state that is stored. */
   state: GateState
+  /** The state at the moment of reading. Only a gate that is `open` here accepts decisions. */
+  stateNow: ShownGateState
   withinMs: number
   openedAt: Date
   expiresAt: Date
@@ -29,7 +32,16 @@ export interface GateRow {
   why: string | null
 }
 
-const COLUMNS = `id, incident, round, remedy, proposal, proposal_digest AS "proposalDigest", state, within_ms AS "withinMs",
+/**
+ * The state of a gate at this moment, by the clock of the engine's database. The stored state follows only when a worker reads the gate, so
+ * a gate that nobody decided in time, or whose incident was cancelled, is stored as open until then.
+ */
+const STATE_NOW = `CASE WHEN gates.state <> 'open' THEN gates.state
+  WHEN EXISTS (SELECT FROM runbook.incidents i WHERE i.id = gates.incident AND (i.cancelled_at IS NOT NULL OR i.closed_at IS NOT NULL))
+    THEN 'cancelling'
+  WHEN gates.expires_at <= clock_timestamp() THEN 'overdue' ELSE 'open' END`
+
+const COLUMNS = `id, incident, round, remedy, proposal, proposal_digest AS "proposalDigest", state, ${STATE_NOW} AS "stateNow", within_ms AS "withinMs",
   opened_at AS "openedAt", expires_at AS "expiresAt", escalated_at AS "escalatedAt", decided_at AS "decidedAt",
   approved_targets AS "approvedTargets", next_cause AS "nextCause", why`
 
@@ -100,19 +112,53 @@ export async function readShownGates(db: Queryable, incident: string): Promise<S
   return shownGates(found.rows)
 }
 
-/** Undecided gates of open incidents. */
-export async function readOpenGates(
+/** Gates without an end: those that accept decisions (`open`), or those whose time is over (`overdue`). */
+export async function readUndecidedGates(
   db: Queryable,
+  stateNow: 'open' | 'overdue',
   limit: number,
   first: 'newest' | 'oldest' = 'newest',
 ): Promise<ShownGates> {
   const found = await db.query<RawGateRow>(
-    `SELECT ${COLUMNS} FROM runbook.gates g
-     WHERE state = 'open' AND EXISTS (SELECT FROM runbook.incidents i WHERE i.id = g.incident AND i.closed_at IS NULL)
+    `SELECT ${COLUMNS} FROM runbook.gates WHERE state = 'open' AND ${STATE_NOW} = $3
      ORDER BY extract(epoch FROM opened_at) * $2 LIMIT $1`,
-    [limit, first === 'oldest' ? 1 : -1],
+    [limit, first === 'oldest' ? 1 : -1, stateNow],
   )
   return shownGates(found.rows)
+}
+
+/** How many gates accept decisions, the age of the oldest of them (0 without any), and how many gates have no end although their time is over. */
+export async function countUndecidedGates(
+  db: Queryable,
+): Promise<{ open: number; oldestSeconds: number; overdue: number }> {
+  const found = await db.query<{ open: number; oldestSeconds: number; overdue: number }>(
+    `SELECT count(*) FILTER (WHERE now = 'open')::int AS open, count(*) FILTER (WHERE now = 'overdue')::int AS overdue,
+       coalesce(extract(epoch FROM clock_timestamp() - min(opened_at) FILTER (WHERE now = 'open')), 0)::float8 AS "oldestSeconds"
+     FROM (SELECT opened_at, ${STATE_NOW} AS now FROM runbook.gates WHERE state = 'open') undecided`,
+  )
+  return found.rows[0]!
+}
+
+/** The state of a gate at this moment; undefined if there is no such gate. */
+export async function readStateNow(db: Queryable, id: string): Promise<ShownGateState | undefined> {
+  const found = await db.query<{ stateNow: ShownGateState }>(
+    `SELECT ${STATE_NOW} AS "stateNow" FROM runbook.gates WHERE id = $1`,
+    [id],
+  )
+  return found.rows[0]?.stateNow
+}
+
+/** Whether more groups are asked when the time to decide is over. This happens once. */
+export function isWidenedNext({ escalatedAt, proposal: { approval } }: GateRow): boolean {
+  return approval.onTimeout === 'escalate' && escalatedAt === null
+}
+
+/** Why a gate is in its present state, as text for people; null if nothing is known about it. */
+export function whyInState(gate: GateRow): string | null {
+  if (gate.stateNow === 'cancelling') return 'its incident was cancelled or closed: no decision is possible any more'
+  if (gate.stateNow !== 'overdue') return gate.why
+  const next = isWidenedNext(gate) ? `ask ${gate.proposal.approval.escalateTo.join(', ')} too` : 'record it'
+  return `the time to decide is over; a worker will ${next}`
 }
 
 export interface LockedIncident {

@@ -21,14 +21,7 @@ export async function holdAlert(
     // In the order of accept_alert.
     await lockName(connection, 'alert', `${source}/${fingerprint}`)
     await lockName(connection, 'incidentKey', key)
-    const usual = await connection.query(
-      `SELECT WHERE EXISTS (SELECT FROM runbook.incidents WHERE type = $3 AND key = $4 AND closed_at IS NULL)
-         OR EXISTS (SELECT FROM runbook.alerts a JOIN runbook.incidents i ON i.id = a.incident
-           WHERE a.source = $1 AND a.fingerprint = $2 AND i.closed_at IS NULL)
-         OR EXISTS (SELECT FROM runbook.alerts WHERE source = $1 AND fingerprint = $2 AND status = 'resolved' AND starts_at = $5)`,
-      [source, fingerprint, type, key, startsAt],
-    )
-    if (usual.rowCount !== 0) return false
+    if (!(await maintenanceHolds(connection, alert, { type, key }))) return false
     await connection.query(
       `INSERT INTO runbook.alerts AS a (source, fingerprint, status, problem, labels, annotations, url, starts_at, held)
        VALUES ($1, $2, 'firing', $3, $4, $5, $6, $7, $8)
@@ -39,6 +32,22 @@ export async function holdAlert(
     )
     return true
   })
+}
+
+/** Whether a maintenance window that covers the runbook holds this alert back. */
+export async function maintenanceHolds(
+  db: Queryable,
+  { source, fingerprint, startsAt }: Alert,
+  { type, key }: Pick<NewIncident, 'type' | 'key'>,
+): Promise<boolean> {
+  const usual = await db.query(
+    `SELECT WHERE EXISTS (SELECT FROM runbook.incidents WHERE type = $3 AND key = $4 AND closed_at IS NULL)
+       OR EXISTS (SELECT FROM runbook.alerts a JOIN runbook.incidents i ON i.id = a.incident
+         WHERE a.source = $1 AND a.fingerprint = $2 AND i.closed_at IS NULL)
+       OR EXISTS (SELECT FROM runbook.alerts WHERE source = $1 AND fingerprint = $2 AND status = 'resolved' AND starts_at = $5)`,
+    [source, fingerprint, type, key, startsAt],
+  )
+  return usual.rowCount === 0
 }
 
 const HELD = `held IS NOT NULL AND incident IS NULL AND status = 'firing'`

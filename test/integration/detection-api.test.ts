@@ -4,6 +4,7 @@ import { main } from '../../src/cli/main.ts'
 import { detect } from '../../src/engine/detection/detect.ts'
 import { flushSamples } from '../../src/engine/detection/samples.ts'
 import { detectionSpecs } from '../../src/engine/detection/spec.ts'
+import { doctorDetection } from '../../src/engine/setup/doctor-detection.ts'
 import { reportDetectors } from '../../src/history/detectors.ts'
 import { fakeTerminal } from '../unit/cli/fake-terminal.ts'
 import { pool } from '../support/effects-world.ts'
@@ -135,6 +136,21 @@ test('the list shows the last sample and its cost; the report shows what was fou
   expect(reported.out).toMatch(/shadowed \(shadow: opens nothing\).*\n.*\n.*would have opened +none/)
   expect(reported.out).toContain(`not detected: ${missed.json.incident}, opened by person:operator`)
   expect(JSON.parse((await run('detect', 'report', '-o', 'json')).out).runbooks).toHaveLength(2)
+})
+
+test('a runbook that is not sampled any more is overdue, and the doctor says so unless somebody paused it', async () => {
+  const { database, config } = world.engine
+  const set = (what: string) => database.query(`UPDATE runbook.detectors SET ${what}`)
+  const reported = async () => (await doctorDetection(config)).map(({ name }) => name)
+  await set('applied = spec, applied_at = clock_timestamp(), last_at = clock_timestamp()')
+  expect(await reported()).toEqual([])
+  await set(`applied_at = clock_timestamp() - interval '1 hour', last_at = clock_timestamp() - interval '1 hour'`)
+  expect((await get('/v1/detection')).detectors).toMatchObject([{ state: 'overdue' }, { state: 'overdue' }])
+  expect(await reported()).toEqual(['detection of opens', 'detection of shadowed'])
+  await change('opens', 'pause')
+  expect(await reported()).toEqual(['detection of shadowed'])
+  await change('opens', 'resume')
+  await set('applied_at = clock_timestamp()')
 })
 
 test('members of the deciding groups pause and resume a runbook; the pause blocks no remedy', async () => {

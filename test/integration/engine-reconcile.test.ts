@@ -14,6 +14,7 @@ import { doctorWorkers } from '../../src/engine/setup/doctor-workers.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { trigger } from '../../src/engine/trigger.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
+import { closeIncident } from '../../src/history/close.ts'
 import { readEvents, readIncident } from '../../src/history/incidents.ts'
 import { storePlan } from '../../src/history/plans.ts'
 import { readWorkers } from '../../src/history/workers.ts'
@@ -326,6 +327,39 @@ describe('a person', () => {
     expect(kinds.at(-1)).toBe('note')
     await expect(acknowledge(engine, lead, 'INC-999999')).rejects.toMatchObject({ code: 'RUNBOOK_NOT_FOUND' })
   })
+})
+
+test('an acknowledgement and a claim that race with the end do not reopen an incident', async () => {
+  const { lead, operator } = engine.people as { lead: never; operator: never }
+  for (let round = 0; round < 20; round += 1) {
+    const { planDigest } = engine.catalogue.byName.get('things')!
+    const { incident } = await acceptIncident(engine.database, {
+      ...{ type: 'things', runbook: 'things', planDigest, key: `race-${round}`, inputs: { group: `race-${round}` } },
+      requester: 'person:operator',
+    })
+    const [closed, acknowledged, claimed] = await Promise.allSettled([
+      closeIncident(engine.database, { incident, outcome: 'cleared', reason: 'it went away' }),
+      acknowledge(engine, lead, incident),
+      claim(engine, operator, incident),
+    ])
+    expect(closed.status).toBe('fulfilled')
+    const kinds = (await readEvents(engine.database, incident)).map(({ kind }) => kind)
+    expect(kinds.at(-1)).toBe('closed')
+    expect(kinds.filter((kind) => kind === 'closed')).toHaveLength(1)
+    for (const [result, kind] of [
+      [acknowledged, 'acknowledged'],
+      [claimed, 'claimed'],
+    ] as const) {
+      expect(kinds.includes(kind)).toBe(result.status === 'fulfilled')
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+    }
+    expect(await readIncident(engine.database, incident)).toMatchObject({
+      state: 'closed',
+      outcome: 'cleared',
+      acknowledgedBy: acknowledged.status === 'fulfilled' ? 'lead' : null,
+      claimedBy: claimed.status === 'fulfilled' ? 'operator' : null,
+    })
+  }
 })
 
 describe('the cost of an incident', () => {

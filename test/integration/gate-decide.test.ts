@@ -6,7 +6,7 @@ import type { People } from '../../src/core/person.ts'
 import { decide, decideByToken, type DecideDependencies } from '../../src/gate/decide.ts'
 import type { DecisionClaims, DecisionRequest } from '../../src/gate/decision-schema.ts'
 import { newSigningKey, openKeyring, publicKeyOf, signClaims } from '../../src/gate/keyring.ts'
-import { readDecisions, readGate } from '../../src/gate/gates.ts'
+import { readDecisions, readGate, whyInState } from '../../src/gate/gates.ts'
 import { openGate } from '../../src/gate/open-gate.ts'
 import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { withdraw } from '../../src/gate/withdraw.ts'
@@ -466,6 +466,60 @@ describe('resolving a gate', () => {
       why: 'nobody answered in time',
     })
     await expect(decideAs('operator', opened)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+  })
+
+  test.each(['reject', 'escalate'] as const)(
+    'after its time, with onTimeout %s, keeps a decision that was made in time, with its targets and comment',
+    async (onTimeout) => {
+      const approved = await propose(world, { approval: { onTimeout } })
+      await decideAs('lead', approved, { targets: ['a'], comment: 'only the first' })
+      const rejected = await propose(world, { approval: { onTimeout } })
+      await decideAs('lead', rejected, { decision: 'reject', comment: 'wait for the region' })
+      for (const [opened, expected, comment] of [
+        [approved, { state: 'approved', targets: ['a'] }, 'only the first'],
+        [rejected, { state: 'rejected', nextCause: false, by: 'lead' }, 'wait for the region'],
+      ] as const) {
+        const decisions = await readDecisions(world.engine, opened.gate)
+        const events = await kinds(opened.incident)
+        await change(`expires_at = clock_timestamp() - interval '1 hour'`, opened)
+        // A timer that was left over can fire more than once.
+        for (let fired = 0; fired < 2; fired += 1)
+          expect(await resolveGateRow(world.engine, opened.gate)).toEqual(expected)
+        expect(await readDecisions(world.engine, opened.gate)).toEqual(decisions)
+        expect(decisions).toMatchObject([{ person: 'lead', comment, withdrawnAt: null }])
+        expect(await kinds(opened.incident)).toEqual(events)
+      }
+    },
+  )
+
+  test('the state that people see is by the clock: overdue or cancelling before anybody records it', async () => {
+    const [late, cancelled, widened] = [
+      await propose(world),
+      await propose(world),
+      await propose(world, { approval: { onTimeout: 'escalate' }, isOverdue: true }),
+    ]
+    const shown = async ({ gate }: OpenedTestGate) => {
+      const { state, stateNow } = await readGate(world.engine, gate)
+      return { state, stateNow }
+    }
+    expect(await shown(late)).toEqual({ state: 'open', stateNow: 'open' })
+    for (const opened of [late, widened]) await change(`expires_at = clock_timestamp()`, opened)
+    await world.engine.query(`UPDATE runbook.incidents SET cancelled_at = now(), cancelled_by = 'lead' WHERE id = $1`, [
+      cancelled.incident,
+    ])
+    expect(await shown(late)).toEqual({ state: 'open', stateNow: 'overdue' })
+    expect(await shown(cancelled)).toEqual({ state: 'open', stateNow: 'cancelling' })
+    expect(whyInState(await readGate(world.engine, widened.gate))).toBe(
+      'the time to decide is over; a worker will ask platform too',
+    )
+    for (const opened of [late, cancelled, widened]) {
+      await expect(decideAs('operator', opened)).rejects.toMatchObject({ code: 'RUNBOOK_CONFLICT' })
+      await resolveGateRow(world.engine, opened.gate)
+    }
+    expect(await shown(late)).toEqual({ state: 'expired', stateNow: 'expired' })
+    expect(await shown(cancelled)).toEqual({ state: 'cancelled', stateNow: 'cancelled' })
+    expect(await shown(widened)).toEqual({ state: 'open', stateNow: 'open' })
+    expect(await decideAs('platform', widened)).toMatchObject({ state: 'approved' })
   })
 
   test('an approval without a permit lapses; an approval with a permit does not', async () => {

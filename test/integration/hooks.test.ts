@@ -128,6 +128,61 @@ describe('an alert that fires', () => {
     expect(second.incident).not.toBe(incident)
   })
 
+  test.each(['deciding', 'applying', 'verifying'])(
+    'while its incident is %s is counted there, and opens nothing',
+    async (state) => {
+      const alert = newAlert()
+      const { incident } = (await send([alert])).json.alerts[0]
+      const { database } = world.engine
+      await database.query('UPDATE runbook.incidents SET state = $2 WHERE id = $1', [incident, state])
+      const { workflowId } = await show(incident)
+      const opened = async () =>
+        (await world.call('GET', '/v1/incidents?limit=500&type=test-run')).json.incidents.length
+      const messages = async () =>
+        (await database.query(`SELECT FROM runbook.outbox_events WHERE incident = $1 AND place = 'opened'`, [incident]))
+          .rowCount
+      const before = [await opened(), await messages()]
+      const later = { ...alert, startsAt: '2026-03-14T04:00:00.000Z' }
+      const other = { ...newAlert(), labels: { ...alert.labels, instance: 'b' } }
+      const results = []
+      for (const one of [alert, later, other]) results.push((await send([one])).json.alerts[0])
+      expect(results).toMatchObject([
+        { result: 'repeated', incident },
+        { result: 'repeated', incident },
+        { result: 'joined', incident },
+      ])
+      expect([await opened(), await messages()]).toEqual(before)
+      expect(await show(incident)).toMatchObject({ state, workflowId, occurrences: 4 })
+    },
+  )
+
+  test('after its rule was changed belongs to the incident of the new key, and so does its end', async () => {
+    const alert = newAlert({ labels: { alertname: 'RunStuck', run_id: 'rule-before', batch: 'rule-after' } })
+    const { incident: former } = (await send([alert])).json.alerts[0]
+    const { config } = world.engine
+    const { alerts: rules } = config
+    config.alerts = rules.map((rule, i) => (i === 0 ? { ...rule, inputs: { run: 'labels.batch' } } : rule))
+    try {
+      const [moved] = (await send([alert])).json.alerts
+      expect(moved).toMatchObject({ result: 'opened', occurrences: 1 })
+      expect(moved.incident).not.toBe(former)
+      expect((await send([alert])).json.alerts).toMatchObject([{ result: 'repeated', incident: moved.incident }])
+      expect(await show(former)).toMatchObject({ occurrences: 1, inputs: { run: 'rule-before' } })
+      expect(await show(moved.incident)).toMatchObject({ occurrences: 2, inputs: { run: 'rule-after' } })
+      expect((await send([resolvedOf(alert)])).json.alerts).toMatchObject([
+        { result: 'resolved', incident: moved.incident },
+      ])
+      expect((await show(moved.incident)).alerts).toMatchObject([{ status: 'resolved', deliveries: 4 }])
+      const ends = async (incident: string) => {
+        const { timeline } = (await world.call('GET', `/v1/incidents/${incident}/review.json`)).json
+        return timeline.filter(({ text }: { text: string }) => text.includes('is resolved')).length
+      }
+      expect([await ends(former), await ends(moved.incident)]).toEqual([0, 1])
+    } finally {
+      config.alerts = rules
+    }
+  })
+
   test('is counted while the key is quiet after an escalation', async () => {
     const alert = newAlert()
     const { incident } = (await send([alert])).json.alerts[0]

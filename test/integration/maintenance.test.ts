@@ -173,6 +173,27 @@ describe('during maintenance an alert is recorded and opens nothing', () => {
     await end(lasting)
   })
 
+  test('as "alerts explain" says before, with the reason and the end', async () => {
+    const explain = async (alertname: string, status = 'firing') => {
+      const alert = { status, labels: { alertname, about }, startsAt: '2026-03-14T03:10:37.000Z', fingerprint: about }
+      const body = { source: 'alertmanager', payload: { version: '4', alerts: [alert] } }
+      return (await call('POST', '/v1/alerts/explain', body)).json.alerts[0]
+    }
+    expect(await explain('Here')).toMatchObject({ would: expect.stringContaining('open an incident') })
+    const id = await start({ runbook: 'here' })
+    const { endsAt } = (await listed()).maintenance.find((one: { id: string }) => one.id === id)
+    expect(await explain('Here')).toMatchObject({
+      would: `be held and open nothing while maintenance lasts until ${endsAt}: an upgrade`,
+      key: `here/${about}`,
+      incident: null,
+    })
+    expect(await explain('Here', 'resolved')).toMatchObject({ would: expect.stringContaining('as resolved') })
+    expect(await explain('There')).toMatchObject({ would: expect.stringContaining('open an incident') })
+    expect((await listed()).heldAlerts).toBe(0)
+    const { incident } = (await call('POST', '/v1/incidents', { type: 'here', inputs: { about } })).json
+    expect(await explain('Here')).toMatchObject({ would: expect.stringContaining(`join ${incident}`) })
+  })
+
   test('but joins an incident that was open before', async () => {
     const { incident } = (await call('POST', '/v1/incidents', { type: 'here', inputs: { about } })).json
     await start()

@@ -7,6 +7,8 @@ import { auditHistory } from '../../src/engine/audit/audit.ts'
 import { deliverMessages } from '../../src/engine/messages/deliver.ts'
 import { showIncident } from '../../src/engine/views/show.ts'
 import { reviewIncident } from '../../src/engine/views/review.ts'
+import { wakeIncident } from '../../src/engine/incident-workflow.ts'
+import { voidGate } from '../../src/gate/void-gate.ts'
 import { acceptIncident } from '../../src/history/accept.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { readOutbox } from '../../src/history/outbox.ts'
@@ -387,6 +389,46 @@ test('PagerDuty gets the end of an incident, and no message after it that would 
   expect(await textsOf(id, 'delivery')).toContain(
     'the message about the gate without a decision was not sent to platform-support: the incident is cancelled by now',
   )
+})
+
+test('a gate whose symptom went away: the chat learns the end once, PagerDuty resolves, and nobody is asked to decide', async () => {
+  const key = new Secret('key-of-the-service-0123', 'a test', 'key-of-the-service-0123', [])
+  const pager: Channel = { kind: 'pagerduty', url: server.url, key, events: ['gate', 'escalated', 'closed'] }
+  const chat = slack('chat', ['gate', 'reminder', 'escalated', 'closed'])
+  Object.assign(world.engine.config, {
+    channels: { chat, pager },
+    groups: { oncall: { channels: ['chat', 'pager'] } },
+  })
+  await world.addThings('away', 'w1')
+  const id = await world.open('usual', 'away')
+  const waiting = await world.atGate(id)
+  await deliverAll()
+  const asked = server.requests.length
+  expect(asked).toBe(2)
+  await world.things.query(`DELETE FROM things WHERE id = 'w1'`)
+  expect(await voidGate(world.engine.database, waiting.rounds[0]!.gate!.id, 'the symptom is gone')).toBe(true)
+  expect(await voidGate(world.engine.database, waiting.rounds[0]!.gate!.id, 'the symptom is gone')).toBe(false)
+  await wakeIncident(world.engine, id)
+  const closed = await world.closed(id)
+  expect(closed.outcome).toBe('cleared')
+  expect(closed.rounds[0]!.gate).toMatchObject({ state: 'voided' })
+  // A reminder of the voided gate that is late asks for nothing.
+  await recordEvents(world.engine.database, id, [
+    {
+      place: 'r1/gate/reminder',
+      actor: 'engine',
+      kind: 'reminder',
+      data: { to: ['oncall'], message: 'a gate waits', reason: '', notified: {} },
+    },
+  ])
+  await deliverAll()
+  await deliverAll()
+  expect(received('chat')).toEqual([expect.stringContaining('needs a decision'), `${id}: closed: cleared`])
+  const pages = server.requests
+    .filter(({ path }) => path !== '/chat')
+    .map(({ body }) => JSON.parse(body) as { event_action: string; dedup_key: string })
+  expect(pages.map(({ event_action }) => event_action)).toEqual(['trigger', 'resolve'])
+  expect(new Set(pages.map(({ dedup_key }) => dedup_key)).size).toBe(1)
 })
 
 test('a message of an older version that waits is sent, when no process of that version runs any more', async () => {

@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { canonical, sha256Hex } from '../../src/core/canonical.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { ProposedAction } from '../../src/core/proposal.ts'
+import { resolveGateRow } from '../../src/gate/gate-resolution.ts'
 import { closeIncident } from '../../src/history/close.ts'
 import { recordEvidence } from '../../src/history/record.ts'
+import { readMetrics } from '../../src/engine/views/metrics.ts'
 import { addNote } from '../../src/engine/incident-actions.ts'
 import { signIn, type BrowserSession } from './browser-session.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
@@ -54,6 +56,9 @@ const evidenceOf = (result: JsonObject) => ({
   truncated: false,
 })
 
+/** The statement of `update` in HTML, up to the target. */
+const STATEMENT = 'UPDATE runs SET status = &#39;FAILED&#39; WHERE id = &#39;'
+
 const gateOf = async (id: string) => (await world.call('GET', `/v1/incidents/${id}`)).json.rounds[0].gate
 
 describe('the inbox', () => {
@@ -78,6 +83,51 @@ describe('the inbox', () => {
     expect(reader).toContain('you may not approve: reader is in none of the groups')
   })
 
+  test('a proposal whose time is over waits for nobody, although no worker has recorded it yet', async () => {
+    const [late, cancelled, open] = [await proposed(), await proposed(), await proposed()]
+    const { database } = world.engine
+    const lists = async () => {
+      const { text } = await operator.get('/')
+      const [, counted] = /<title>\((\d+)\) Inbox<\/title>/.exec(text)!
+      const metrics = await readMetrics(database)
+      const metric = (name: string) => metrics.find((one) => one.name === name)!.samples[0]!.value
+      const { gates } = (await world.call('GET', '/v1/gates')).json
+      return {
+        inbox: text,
+        counted: Number(counted),
+        gates: gates.map(({ incident }: { incident: string }) => incident),
+        metrics: { open: metric('runbook_gates_open'), overdue: metric('runbook_gates_overdue') },
+      }
+    }
+    const before = await lists()
+    expect(before.gates).toEqual(expect.arrayContaining([late.id, cancelled.id, open.id]))
+    await database.query('UPDATE runbook.gates SET expires_at = clock_timestamp() WHERE incident = $1', [late.id])
+    await database.query(
+      `UPDATE runbook.incidents SET cancelled_at = clock_timestamp(), cancelled_by = 'lead' WHERE id = $1`,
+      [cancelled.id],
+    )
+    const after = await lists()
+    const waiting = after.inbox.slice(0, after.inbox.indexOf('Nobody decided in time'))
+    expect(waiting).toContain(open.id)
+    for (const { id } of [late, cancelled]) expect(waiting).not.toContain(id)
+    const overdue = after.inbox.slice(waiting.length, after.inbox.indexOf('At work'))
+    expect(overdue).toContain(late.id)
+    expect(overdue).toContain('the time to decide is over; a worker will record it')
+    expect(after.counted).toBe(before.counted - 2)
+    expect(after.gates.length).toBe(before.gates.length - 2)
+    expect(after.gates).not.toContain(late.id)
+    expect(after.gates).not.toContain(cancelled.id)
+    expect(after.metrics).toEqual({ open: before.metrics.open - 2, overdue: before.metrics.overdue + 1 })
+    expect(await gateOf(late.id)).toMatchObject({ state: 'overdue', decisions: [], obstacles: [] })
+    expect(await gateOf(cancelled.id)).toMatchObject({ state: 'cancelling' })
+    for (const { id } of [late, cancelled]) await resolveGateRow(database, `${id}.r1`)
+    const recorded = await lists()
+    expect(recorded.inbox).not.toContain('Nobody decided in time')
+    expect(recorded.metrics).toEqual({ ...after.metrics, overdue: before.metrics.overdue })
+    expect(recorded.gates).toEqual(after.gates)
+    expect(await gateOf(late.id)).toMatchObject({ state: 'expired' })
+  })
+
   test('lists incidents that were escalated, and messages that were not delivered', async () => {
     const id = await openIncident(world)
     await closeIncident(world.engine.database, { incident: id, outcome: 'escalated', reason: 'no known cause holds' })
@@ -100,6 +150,24 @@ describe('an incident', () => {
     const main = text.slice(text.indexOf('<main'))
     expect(main.indexOf('Waits for 2 approvals of: you, lead. Expires')).toBeGreaterThan(0)
     expect(main.indexOf('Waits for 2')).toBeLessThan(main.indexOf('<h1'))
+  })
+
+  test('whose time to decide is over says so, and offers nothing to decide', async () => {
+    const { id, digest } = await proposed()
+    await world.engine.database.query('UPDATE runbook.gates SET expires_at = clock_timestamp() WHERE incident = $1', [
+      id,
+    ])
+    const { text } = await operator.get(`/incidents/${id}`)
+    const main = text.slice(text.indexOf('<main'))
+    expect(main).toContain('Waits for a worker: the time to decide is over; a worker will record it.')
+    expect(main).not.toContain('data-decides')
+    const confirmation = await operator.get(`/incidents/${id}/approve?digest=${digest}&target=0`)
+    expect(confirmation.status).toBe(409)
+    expect(confirmation.text).toContain('it is overdue: the time to decide is over')
+    const decided = await decide(operator, id, { digest })
+    expect(decided.status).toBe(409)
+    expect(decided.text).toContain('expired before the decision arrived')
+    expect((await gateOf(id)).decisions).toEqual([])
   })
 
   test('shows the proposal: statements, values now and after, undo, limits, quorum and track record', async () => {
@@ -178,6 +246,8 @@ describe('deciding', () => {
     const page = await operator.get(`/incidents/${id}/approve?digest=${digest}&target=0&target=1`)
     expect(page.status).toBe(200)
     expect(page.text).toContain('Yes, approve in production: Mend it (2 targets)')
+    for (const target of ['a', 'b']) expect(page.text).toContain(`${STATEMENT}${target}&#39;`)
+    expect(page.text.match(/status<\/bdi>: <bdi>RUNNING<\/bdi> → <bdi>FAILED/g)).toHaveLength(2)
     expect((await gateOf(id)).state).toBe('open')
     const answer = await decide(operator, id, { digest, comment: 'looks right' })
     expect([answer.status, answer.headers.get('location')]).toEqual([303, `/incidents/${id}`])
@@ -193,6 +263,8 @@ describe('deciding', () => {
     expect(page.text).toContain('(1 target)')
     expect(page.text).toContain('1 other target will not be changed.')
     expect(page.text).not.toContain('id = &#39;a&#39;')
+    expect(page.text).toContain(`${STATEMENT}b&#39;`)
+    expect(page.text.match(/status<\/bdi>: <bdi>RUNNING<\/bdi> → <bdi>FAILED/g)).toHaveLength(1)
     await decide(operator, id, { digest, part: 'yes', target: '1' })
     expect(await gateOf(id)).toMatchObject({ state: 'approved', decisions: [{ targets: ['b'] }] })
   })
@@ -208,6 +280,14 @@ describe('deciding', () => {
     expect(page.text).toContain('Nothing was changed.')
     // The incident is shown, so that the person can try again.
     expect(page.text).toContain('Approve: Mend it')
+  })
+
+  test('a part without any target is refused, and is not taken for all targets', async () => {
+    const { id, digest } = await proposed()
+    for (const part of [{ part: 'yes' }, { part: 'yes', target: '' }, { part: 'yes', target: [] }]) {
+      expect((await decide(operator, id, { digest, ...part })).status).toBe(400)
+      expect(await gateOf(id)).toMatchObject({ state: 'open', decisions: [] })
+    }
   })
 
   test('another proposal than the one that was read is not approved', async () => {

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { ProposedAction } from '../../core/proposal.ts'
+import { changedFields } from '../../engine/views/changed-fields.ts'
 import { cut } from './layout.ts'
 
 /**
@@ -17,9 +18,8 @@ export function changeOf({ preview }: ProposedAction, maxColumns = Infinity): st
 function changeOfRow(before: JsonObject, after: JsonObject, maxColumns: number): string {
   const short = (value: Json) => cut(valueText(value), maxColumns)
   if (Array.isArray(after.argv)) return `$ ${after.argv.map(valueText).join(' ')}`
-  return Object.keys(after)
-    .filter((name) => Object.hasOwn(before, name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]))
-    .map((name) => `${name} ${short(before[name]!)} → ${short(after[name]!)}`)
+  return changedFields({ before, after })
+    .map((field) => `${field.name} ${short(field.before)} → ${short(field.after)}`)
     .join(', ')
 }
 

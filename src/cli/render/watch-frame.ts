@@ -41,6 +41,7 @@ function activity({ id, state, rounds, waitsFor, manualSteps }: IncidentView): s
   if (manualSteps.length > 0) return `waits for a person: runbook done ${id}`
   const gate = rounds.at(-1)?.gate
   if (state === 'deciding' && gate?.state === 'open') return `waits for approval: runbook approve ${id}`
+  if (state === 'deciding' && gate?.state === 'overdue') return 'nobody decided in time, waits for a worker'
   if (state === 'deciding') return 'decided, continuing'
   return state === 'open' ? 'waits for a worker' : state
 }

@@ -1,6 +1,8 @@
 import type { Alert, AlertSource } from '../../core/alert.ts'
 import { readAlertState } from '../../history/alerts.ts'
+import { maintenanceHolds } from '../../history/held-alerts.ts'
 import type { Engine } from '../engine.ts'
+import { coveringMaintenance, heldText } from '../maintenance/covering.ts'
 import { isUnusableRequest, renderRequest } from '../trigger.ts'
 import type { AlertExplanations } from '../views/view-types.ts'
 import { matchAlert } from './match-alert.ts'
@@ -31,8 +33,12 @@ async function explainAlert(engine: Engine, alert: Alert | UnreadableAlert): Pro
   }
   try {
     const { plan, inputs, key, quietMs } = renderRequest(engine, { type: found.type, inputs: matched.inputs })
+    const request = { ...found, runbook: plan.name, inputs, key }
+    const covering = alert.status === 'firing' ? await coveringMaintenance(engine, plan) : undefined
+    if (covering && (await maintenanceHolds(engine.database, alert, { type: found.type, key })))
+      return { ...request, would: `be held and open nothing while ${heldText(covering)}` }
     const state = await readAlertState(engine.database, alert, { type: found.type, key, quietMs })
-    return { ...found, runbook: plan.name, inputs, key, ...whatWould(alert, state, key) }
+    return { ...request, ...whatWould(alert, state, key) }
   } catch (error) {
     if (!isUnusableRequest(error)) throw error
     return { ...found, would: `be listed as unmatched: ${error.message}` }

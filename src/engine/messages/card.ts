@@ -1,33 +1,39 @@
 import type { GateCard } from '../../channels/slack-blocks.ts'
-import type { Config } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import { defined } from '../../core/defined.ts'
+import { isRunbookError } from '../../core/errors.ts'
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import { formatPlace } from '../../core/place.ts'
-import { proposedStrength } from '../../core/proposal.ts'
-import { readDecisions, requiredApprovals, type DecisionRow, type GateRow } from '../../gate/gates.ts'
+import { environmentsOf, policyAction } from '../../core/policy.ts'
+import { readDecisions, requiredApprovals, whyInState, type DecisionRow, type GateRow } from '../../gate/gates.ts'
 import type { Database } from '../../history/database.ts'
 import { readIncident, type IncidentRow } from '../../history/incidents.ts'
+import type { Engine } from '../engine.ts'
+import { strengthFor } from '../views/deciders.ts'
 import { countEffects } from './applied.ts'
 import { proposalLines } from './compose.ts'
+import { statementLines } from './statements.ts'
 import { gateOf, readEventAt } from './stored.ts'
 
 /** What is known about a gate now: who decided, what was applied, and how the incident ended. Undefined if the gate cannot be read. */
 export async function readCard(
-  { database, config }: { database: Database; config: Pick<Config, 'url'> },
+  engine: Pick<Engine, 'database' | 'config'>,
   gateName: string,
 ): Promise<GateCard | undefined> {
+  const { database, config } = engine
   const gate = await gateOf(database, gateName)
   if (!gate) return undefined
   const { proposal } = gate
   const incident = await readIncident(database, gate.incident)
   const decisions = (await readDecisions(database, gate.id)).filter(({ withdrawnAt }) => withdrawnAt === null)
-  const isOpen = gate.state === 'open' && incident.closedAt === null
+  const isOpen = gate.stateNow === 'open'
+  const why = whyInState(gate)
   const lines = [
     `${proposal.cause}: ${proposal.because}`,
     ...proposalLines(proposal),
+    ...statementLines(incident.id, proposal.actions),
     ...decisions.map(decisionLine),
-    isOpen ? openLine(gate, decisions) : `${gate.id} is ${gate.state}${gate.why ? `: ${gate.why}` : ''}`,
+    isOpen ? openLine(gate, decisions) : `${gate.id} is ${gate.stateNow}${why ? `: ${why}` : ''}`,
     ...(await laterLines(database, incident, gate)),
   ]
   return {
@@ -36,10 +42,11 @@ export async function readCard(
     title: shown(visibleLine(`${incident.id}: ${titleStart(gate, decisions, isOpen)}: ${proposal.title}`)),
     lines: lines.map((line) => shown(visibleLines(line))).filter((line) => line !== ''),
     remedy: shown(visibleLine(proposal.title)),
-    targets: proposal.targets.length,
+    targets: proposal.targets.map(({ key }) => shown(visibleLine(key))),
+    environments: environmentsOf(config.policy, proposal.actions.map(policyAction)),
     isOpen,
     ...defined({
-      noButtons: whyNoButtons(gate, incident),
+      noButtons: await whyNoButtons(engine, gate),
       link: config.url === undefined ? undefined : `${config.url}/incidents/${incident.id}`,
     }),
   }
@@ -49,7 +56,7 @@ function shown(text: string): string {
   return scrubSecrets(text)
 }
 
-function titleStart({ state }: GateRow, decisions: DecisionRow[], isOpen: boolean): string {
+function titleStart({ stateNow: state }: GateRow, decisions: DecisionRow[], isOpen: boolean): string {
   if (isOpen) return 'needs a decision'
   const verb = state === 'approved' ? 'approve' : 'reject'
   const by = decisions.filter(({ decision }) => decision === verb).map(({ person }) => person)
@@ -89,11 +96,20 @@ async function laterLines(
  * The reason why a gate cannot be decided with a button in Slack: somebody who can use a person's Slack account must not be able to approve
  * what needs a stronger sign-in.
  */
-function whyNoButtons({ proposal }: GateRow, { id }: IncidentRow): string | undefined {
-  const { risk } = proposal
-  const elsewhere = `decide on the incident's page or with "runbook approve ${id}".`
-  if (risk === 'high') return `The risk is high: ${elsewhere}`
-  const strength = proposedStrength(proposal)
-  if (strength === 'passkey') return `An approval needs a passkey: decide on the incident's page.`
-  return strength === 'signed' ? `An approval must be signed with the key of the person: ${elsewhere}` : undefined
+async function whyNoButtons(
+  engine: Pick<Engine, 'database' | 'config'>,
+  { incident, proposal }: GateRow,
+): Promise<string | undefined> {
+  const elsewhere = `decide on the incident's page or with "runbook approve ${incident}".`
+  if (proposal.risk === 'high') return `The risk is high: ${elsewhere}`
+  try {
+    const strength = await strengthFor(engine, proposal)
+    if (strength === 'passkey') return `An approval needs a passkey: decide on the incident's page.`
+    return strength === 'signed'
+      ? `An approval must be signed with the key of the person: use "runbook sign ${incident}", or reject on the incident's page.`
+      : undefined
+  } catch (error) {
+    if (isRunbookError(error, 'RUNBOOK_REFUSED')) return error.message
+    throw error
+  }
 }

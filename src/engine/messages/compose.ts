@@ -6,7 +6,7 @@ import { visibleLine, visibleLines } from '../../core/displayable.ts'
 import type { ParsedEvent } from '../../core/events.ts'
 import type { Message } from '../../core/message.ts'
 import { ALL_TARGETS, type Proposal } from '../../core/proposal.ts'
-import type { GateRow } from '../../gate/gates.ts'
+import { isWidenedNext, readStateNow, whyInState, type GateRow } from '../../gate/gates.ts'
 import { gateId } from '../../core/incident.ts'
 import { parsePlace } from '../../core/place.ts'
 import type { Database } from '../../history/database.ts'
@@ -118,8 +118,11 @@ function endText(outcome: NonNullable<IncidentRow['outcome']>, reason: string): 
 
 function gateText(gate: GateRow | undefined): Text | { obsolete: string } {
   if (gate === undefined) return { obsolete: 'the proposal cannot be read' }
-  if (gate.state !== 'open') return { obsolete: `the gate is ${gate.state} by now` }
-  const { proposal } = gate
+  const { proposal, stateNow } = gate
+  // A gate whose time is over, and that more groups are asked about next, still waits for the people whom this message is for.
+  const isWaiting = stateNow === 'open' || (stateNow === 'overdue' && isWidenedNext(gate))
+  if (!isWaiting) return { obsolete: `the gate is ${stateNow} by now` }
+  const until = `until ${gate.expiresAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, by ${proposal.approval.by.join(', ')}`
   return {
     event: 'gate',
     severity: 'warning',
@@ -127,7 +130,7 @@ function gateText(gate: GateRow | undefined): Text | { obsolete: string } {
     lines: [
       `${proposal.cause}: ${proposal.because}`,
       ...proposalLines(proposal),
-      `until ${gate.expiresAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, by ${proposal.approval.by.join(', ')}`,
+      stateNow === 'open' ? until : (whyInState(gate) ?? ''),
     ],
   }
 }
@@ -168,10 +171,8 @@ function decisionText(
 async function gateIsOver(database: Database, incident: string, place: string): Promise<string | undefined> {
   const parsed = parsePlace(place)
   if (parsed?.kind !== 'reminder' && parsed?.kind !== 'gate-unanswered') return undefined
-  const found = await database.query<{ state: string }>('SELECT state FROM runbook.gates WHERE id = $1', [
-    gateId(incident, parsed.round),
-  ])
-  const state = found.rows[0]?.state
-  const isNews = state === 'open' || (state === 'expired' && parsed.kind === 'gate-unanswered')
+  const state = await readStateNow(database, gateId(incident, parsed.round))
+  const isUnanswered = state === 'expired' || state === 'overdue'
+  const isNews = state === 'open' || (isUnanswered && parsed.kind === 'gate-unanswered')
   return isNews ? undefined : `the gate is ${state ?? 'missing'} by now`
 }

@@ -12,6 +12,7 @@ import { databaseSettingsFinding, readDatabaseSettings } from './doctor-database
 import { doctorOutbox } from './doctor-outbox.ts'
 import { POSTGRES_LIMITS, type PostgresLimits } from './doctor-connection-limits.ts'
 import { doctorConnections } from './doctor-connections.ts'
+import { doctorDetection } from './doctor-detection.ts'
 import { checkHooks } from './doctor-hooks.ts'
 import { doctorKeys } from './doctor-keys.ts'
 import { checkPolicy } from './doctor-policy.ts'
@@ -42,7 +43,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
   const temporal = doctorTemporal(config, options)
   const [catalogue, runbooks] = await checkRunbooks(config)
   const plans = catalogue?.runbooks.map(({ plan }) => plan)
-  const [key, keys, database, { findings }, stalls, outbox, connections] = await Promise.all([
+  const [key, keys, database, { findings }, stalls, outbox, detection, connections] = await Promise.all([
     attempt('signing key', async () => signingKey(config)),
     // The checks of the signing key and of the engine's database say why keys cannot be checked.
     doctorKeys(config).catch(() => []),
@@ -51,6 +52,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     // The check of the engine's database says why it cannot be read.
     temporal.then(({ polling }) => doctorWorkers(config, polling ?? []).catch(() => [])),
     doctorOutbox(config).catch(() => []),
+    doctorDetection(config).catch(() => []),
     temporal.then(async ({ polling }) =>
       // The check of the engine's database says why it cannot be read.
       doctorConnections(config, { workers: polling?.length }, plans, await ownLimits(config).catch(() => undefined)),
@@ -64,6 +66,7 @@ export async function doctorConfig(options: DoctorOptions): Promise<DoctorFindin
     ...findings,
     ...stalls,
     ...outbox,
+    ...detection,
     ...runbooks,
     ...connections,
     ...(catalogue

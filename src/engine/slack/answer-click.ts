@@ -14,17 +14,21 @@ import type { Engine } from '../engine.ts'
 import { acknowledge } from '../incident-actions.ts'
 import { readCard } from '../messages/card.ts'
 
-const user = z.object({ id: z.string() })
+/** The person who clicked, and the workspace from which Slack sends the click. */
+const sender = {
+  user: z.object({ id: z.string(), team_id: z.string().optional() }),
+  team: z.object({ id: z.string() }).nullish(),
+}
 const click = z.object({
   type: z.literal('block_actions'),
-  user,
+  ...sender,
   trigger_id: z.string(),
   response_url: z.string(),
   actions: z.array(z.object({ action_id: z.string(), value: z.string().optional() })).min(1),
 })
 const submission = z.object({
   type: z.literal('view_submission'),
-  user,
+  ...sender,
   view: z.object({
     callback_id: z.literal('reject'),
     private_metadata: z.string(),
@@ -54,7 +58,7 @@ export async function answerClick(engine: Engine, app: SlackApp, payload: unknow
   if (sent.type === 'view_submission') {
     const { private_metadata: value, state } = sent.view
     const comment = state.values.reason.reason.value ?? ''
-    const text = await answerOf(engine, sent.user.id, (person) =>
+    const text = await answerOf(engine, app, sent, (person) =>
       decideOn(engine, person, targetOf(value), { decision: 'reject', comment }, request),
     )
     return { response_action: 'update', view: answerForm(text) }
@@ -64,17 +68,24 @@ export async function answerClick(engine: Engine, app: SlackApp, payload: unknow
   // Slack reports a click on a button that only opens a page, too.
   if (button === undefined) return {}
   const target = targetOf(value ?? '')
-  const text = await answerOf(engine, sent.user.id, (person) =>
-    press(engine, app, person, button, target, sent, request),
-  )
+  const text = await answerOf(engine, app, sent, (person) => press(engine, app, person, button, target, sent, request))
   if (text !== '') await answerTo(app, sent.response_url, { response_type: 'ephemeral', text: slackText(text) })
   const card = await readCard(engine, target.gate)
-  if (card && !card.isOpen) await answerTo(app, sent.response_url, { replace_original: true, ...cardBlocks(card) })
+  const isOutdated = card && (!card.isOpen || (button !== 'acknowledge' && card.noButtons !== undefined))
+  if (isOutdated) await answerTo(app, sent.response_url, { replace_original: true, ...cardBlocks(card) })
   return {}
 }
 
 /** Runs `act` as the person whom the configuration links to the Slack user. A refusal is returned as the answer. */
-async function answerOf(engine: Engine, slackUser: string, act: (person: Person) => Promise<string>): Promise<string> {
+async function answerOf(
+  engine: Engine,
+  app: SlackApp,
+  { user: { id: slackUser, team_id: home }, team }: Pick<Click, 'user' | 'team'>,
+  act: (person: Person) => Promise<string>,
+): Promise<string> {
+  // In a channel that two workspaces share, a click of a member of the other workspace arrives through this workspace.
+  if (app.team !== undefined && [team?.id, home ?? team?.id].some((one) => one !== app.team))
+    return `Nothing was done: the click comes from the Slack workspace ${home ?? team?.id ?? '(not named)'}, and only clicks from ${app.team} are accepted ("slack.team" in runbook.config.yaml).`
   const name = Object.entries(engine.config.people).find(([, { slack }]) => slack === slackUser)?.[0]
   const person = name === undefined ? undefined : engine.people[name]
   if (!person)

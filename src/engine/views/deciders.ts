@@ -59,7 +59,7 @@ export async function whyNobodyCanApprove(
   { database, config }: Pick<Engine, 'database' | 'config'>,
   incident: string,
 ): Promise<string | null> {
-  const gate = (await readShownGates(database, incident)).gates.find(({ state }) => state === 'open')
+  const gate = (await readShownGates(database, incident)).gates.find(({ stateNow }) => stateNow === 'open')
   if (!gate) return null
   const inForce = await termsInForce(database, config.policy, gate.proposal)
   return needsMorePeople(gate.proposal, demandedTerms(gate.proposal, inForce)) ?? null

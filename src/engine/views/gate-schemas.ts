@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Proposal } from '../../core/proposal.ts'
 import { STRENGTHS } from '../../core/strength.ts'
 import { decisionRequest, digest } from '../../gate/decision-schema.ts'
-import { gateState, jsonObject, schemaOf, time } from './schema-parts.ts'
+import { jsonObject, schemaOf, shownGateState, time } from './schema-parts.ts'
 
 const action = z.object({
   id: z.string(),
@@ -83,7 +83,11 @@ export const gateView = z
   .object({
     id: z.string(),
     proposalDigest: digest,
-    state: gateState,
+    /**
+     * `open` only while a decision is accepted; `overdue` when the time to decide is over, and `cancelling` when the incident was cancelled,
+     * until a worker records what follows.
+     */
+    state: shownGateState,
     openedAt: time,
     expiresAt: time,
     /** Until when the remedy may begin after the approval; null before the approval. */

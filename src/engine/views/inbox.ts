@@ -1,5 +1,5 @@
 import type { Person } from '../../core/person.ts'
-import { readOpenGates } from '../../gate/gates.ts'
+import { readUndecidedGates, type GateRow } from '../../gate/gates.ts'
 import { readPending } from '../../history/outbox.ts'
 import { snapshot, type Queryable } from '../../history/database.ts'
 import { listAnnounced, readIncident } from '../../history/incidents.ts'
@@ -11,10 +11,13 @@ import { gateView } from './show.ts'
 import type { GateView, IncidentSummary } from './view-types.ts'
 
 /** An open gate as one reader sees it. */
-export interface WaitingGate {
+export interface WaitingGate extends UndecidedGate {
+  deciders: GateDeciders
+}
+
+export interface UndecidedGate {
   incident: IncidentSummary
   gate: GateView
-  deciders: GateDeciders
 }
 
 /** Everything that a person should know when they open the pages. */
@@ -23,6 +26,8 @@ export interface Inbox {
   mine: WaitingGate[]
   /** The other open gates, oldest first. */
   others: WaitingGate[]
+  /** Gates whose time to decide is over, as long as no worker has recorded this. */
+  overdue: UndecidedGate[]
   /** The ids of open gates that cannot be shown because their proposals were changed. */
   unreadable: string[]
   /** Open incidents, newest first. */
@@ -42,24 +47,30 @@ const MAX_UNDELIVERED = 20
 
 export async function inboxOf(engine: Pick<Engine, 'database' | 'people' | 'config'>, reader: Person): Promise<Inbox> {
   return snapshot(engine.database, async (db) => {
-    const found = await readOpenGates(db, MAX_GATES + 1, 'oldest')
+    const found = await readUndecidedGates(db, 'open', MAX_GATES + 1, 'oldest')
+    const late = await readUndecidedGates(db, 'overdue', MAX_GATES + 1, 'oldest')
     const gates: WaitingGate[] = []
-    for (const row of found.gates.slice(0, MAX_GATES)) {
-      const incident = await readIncident(db, row.incident)
-      const deciders = await gateDeciders(db, engine, row, reader)
-      gates.push({ incident: summaryOf(incident), gate: await gateView(db, incident, row), deciders })
-    }
+    for (const row of found.gates.slice(0, MAX_GATES))
+      gates.push({ ...(await undecided(db, row)), deciders: await gateDeciders(db, engine, row, reader) })
+    const overdue: UndecidedGate[] = []
+    for (const row of late.gates.slice(0, MAX_GATES)) overdue.push(await undecided(db, row))
     const active = await listIncidents(db, { state: 'open', limit: MAX_ACTIVE + 1 })
     return {
       mine: gates.filter((one) => isMine(one, reader)),
       others: gates.filter((one) => !isMine(one, reader)),
-      unreadable: found.unreadable,
+      overdue,
+      unreadable: [...found.unreadable, ...late.unreadable],
       active: active.slice(0, MAX_ACTIVE),
-      truncated: active.length > MAX_ACTIVE || found.gates.length > MAX_GATES,
+      truncated: active.length > MAX_ACTIVE || [found, late].some((list) => list.gates.length > MAX_GATES),
       escalated: (await listAnnounced(db, MAX_ESCALATED)).map(summaryOf),
       undelivered: await undelivered(db),
     }
   })
+}
+
+async function undecided(db: Queryable, row: GateRow): Promise<UndecidedGate> {
+  const incident = await readIncident(db, row.incident)
+  return { incident: summaryOf(incident), gate: await gateView(db, incident, row) }
 }
 
 function isMine({ gate, deciders }: WaitingGate, { name }: Person): boolean {

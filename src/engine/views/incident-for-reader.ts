@@ -40,7 +40,7 @@ export async function incidentForReader(
   return snapshot(engine.database, async (db) => {
     const view = await incidentView(db, id)
     const gate = view.closedAt === null ? view.rounds.at(-1)?.gate : undefined
-    const row = (await readShownGates(db, id)).gates.find((one) => one.id === gate?.id && one.state === 'open')
+    const row = (await readShownGates(db, id)).gates.find((one) => one.id === gate?.id && one.stateNow === 'open')
     const events = await readEvents(db, id)
     const shown = events.slice(-maxEvents)
     return {

@@ -3,6 +3,7 @@ import { readOutbox } from '../../history/outbox.ts'
 import { INCIDENT_STATES } from '../../core/incident.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readControls } from '../../gate/controls.ts'
+import { countUndecidedGates } from '../../gate/gates.ts'
 import { readRecentWorkers, RUNS_MS } from '../../history/workers.ts'
 
 /** A metric of the installation: a value in the engine's database at one moment, for all processes together. */
@@ -48,14 +49,19 @@ async function openIncidents(db: Queryable): Promise<Metric> {
 }
 
 async function waitingPeople(db: Queryable): Promise<Metric[]> {
-  const found = await db.query<{ gates: number; oldest: number }>(
-    `SELECT count(*)::int AS gates, coalesce(extract(epoch FROM clock_timestamp() - min(g.opened_at)), 0)::float8 AS oldest
-     FROM runbook.gates g JOIN runbook.incidents i ON i.id = g.incident WHERE g.state = 'open' AND i.closed_at IS NULL`,
-  )
-  const { gates, oldest } = found.rows[0]!
+  const { open, oldestSeconds, overdue } = await countUndecidedGates(db)
   return [
-    gauge('runbook_gates_open', 'Gates that wait for a decision.', gates),
-    gauge('runbook_gates_oldest_seconds', 'Age of the oldest gate that waits for a decision; 0 if none waits.', oldest),
+    gauge('runbook_gates_open', 'Gates that wait for a decision.', open),
+    gauge(
+      'runbook_gates_oldest_seconds',
+      'Age of the oldest gate that waits for a decision; 0 if none waits.',
+      oldestSeconds,
+    ),
+    gauge(
+      'runbook_gates_overdue',
+      'Gates whose time to decide is over and for which no worker has recorded this yet.',
+      overdue,
+    ),
   ]
 }
 

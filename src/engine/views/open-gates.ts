@@ -1,4 +1,4 @@
-import { readOpenGates } from '../../gate/gates.ts'
+import { readUndecidedGates } from '../../gate/gates.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { readIncident } from '../../history/incidents.ts'
 import { summaryOf } from './list.ts'
@@ -15,7 +15,7 @@ export async function openGates(database: Database): Promise<{ gates: OpenGate[]
 
 async function readWaiting(db: Queryable): Promise<{ gates: OpenGate[]; unreadable: string[] }> {
   const waiting: OpenGate[] = []
-  const { gates, unreadable } = await readOpenGates(db, MAX_GATES)
+  const { gates, unreadable } = await readUndecidedGates(db, 'open', MAX_GATES)
   for (const row of gates) {
     const found = await readIncident(db, row.incident)
     const { id: incident, type, openedAt, acknowledgedBy } = summaryOf(found)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GATE_STATES } from '../../core/decision.ts'
+import { GATE_STATES, SHOWN_GATE_STATES } from '../../core/decision.ts'
 import { EFFECT_RESULTS } from '../../core/effect.ts'
 import type { JsonObject } from '../../core/json.ts'
 
@@ -27,4 +27,5 @@ export function schemaOf<T>(schema: z.ZodType<Inferred<T>>): z.ZodType<T> {
 }
 
 export const gateState = z.enum(GATE_STATES)
+export const shownGateState = z.enum(SHOWN_GATE_STATES)
 export const effectResult = z.enum(EFFECT_RESULTS)

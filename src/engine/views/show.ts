@@ -9,7 +9,14 @@ import { blockingControls, readControls } from '../../gate/controls.ts'
 import { widenedGroups } from '../../gate/eligible.ts'
 import { leaseObstacles, limitObstacles, type Obstacle } from '../../gate/obstacles.ts'
 import { leaseOf } from '../../gate/permit-limits.ts'
-import { lapsesAt, readDecisions, readShownGates, requiredApprovals, type GateRow } from '../../gate/gates.ts'
+import {
+  lapsesAt,
+  readDecisions,
+  readShownGates,
+  requiredApprovals,
+  whyInState,
+  type GateRow,
+} from '../../gate/gates.ts'
 import { readAlerts } from '../../history/alerts.ts'
 import { snapshot, type Database, type Queryable } from '../../history/database.ts'
 import { alertView } from './alerts.ts'
@@ -136,18 +143,18 @@ export async function gateView(
   gate: GateRow,
 ): Promise<GateView> {
   const decisions = await readDecisions(db, gate.id)
-  const obstacles = gate.state === 'open' ? await obstaclesOf(db, incident, gate) : []
+  const obstacles = gate.stateNow === 'open' ? await obstaclesOf(db, incident, gate) : []
   return {
     id: gate.id,
     proposalDigest: gate.proposalDigest,
-    state: gate.state,
+    state: gate.stateNow,
     openedAt: gate.openedAt.toISOString(),
     expiresAt: gate.expiresAt.toISOString(),
     validUntil: gate.state === 'approved' ? isoTime(lapsesAt(gate)) : null,
     required: requiredApprovals(gate.proposal),
     groups: gate.escalatedAt ? widenedGroups(gate.proposal.approval) : gate.proposal.approval.by,
     auto: gate.proposal.approval.auto,
-    why: gate.why,
+    why: whyInState(gate),
     decisions: decisions.map(({ person, decision, targets, comment, nextCause, at, withdrawnAt, breakGlass }) => ({
       person,
       decision,

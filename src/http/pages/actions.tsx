@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import { ALL_TARGETS, type Proposal, type ProposedAction } from '../../core/proposal.ts'
 import { placeOf } from '../../engine/views/action-place.ts'
+import { changedFields } from '../../engine/views/changed-fields.ts'
 import { DataTable } from './data-table.tsx'
 import { Code, Data } from './words.tsx'
 
@@ -20,7 +21,9 @@ export function TargetChanges({ proposal, choose }: TargetProps) {
     <fieldset class="targets">
       <legend>{choose ? 'Targets: untick those that must stay as they are' : 'Targets'}</legend>
       {targets.map(({ key }, number) => {
-        const changes = proposal.actions.filter(({ target }) => target === key).flatMap(changesOf)
+        const changes = proposal.actions
+          .filter(({ target }) => target === key)
+          .flatMap(({ preview }) => (preview.rows ?? []).flatMap(changedFields))
         const text = (
           <span>
             <strong>
@@ -43,15 +46,6 @@ export function TargetChanges({ proposal, choose }: TargetProps) {
         )
       })}
     </fieldset>
-  )
-}
-
-/** The fields that an action changes. */
-function changesOf({ preview }: ProposedAction) {
-  return (preview.rows ?? []).flatMap(({ before, after }) =>
-    Object.keys(after)
-      .filter((name) => Object.hasOwn(before, name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]))
-      .map((name) => ({ name, before: before[name], after: after[name] })),
   )
 }
 

@@ -124,11 +124,13 @@ async function openGateOf({ database }: Engine, id: string, expected: string): P
   const by = gate?.decisions.findLast(({ withdrawn }) => !withdrawn)?.person
   if (gate?.proposalDigest !== expected)
     throw new RunbookError('RUNBOOK_CONFLICT', 'The proposal has changed since you read it. Read it again below.')
-  if (gate.state !== 'open' || view.closedAt !== null)
+  if (gate.state !== 'open') {
+    const why = gate.why === null ? '' : `: ${gate.why}`
     throw new RunbookError(
       'RUNBOOK_CONFLICT',
-      `The proposal can no longer be decided: it is ${gate.state}${by ? ` (last decision: ${by})` : ''}.`,
+      `The proposal can no longer be decided: it is ${gate.state}${why}${by ? ` (last decision: ${by})` : ''}.`,
     )
+  }
   return gate
 }
 

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import type { Child } from 'hono/jsx'
 import type { Engine } from '../../engine/engine.ts'
-import { inboxOf, type Inbox, type WaitingGate } from '../../engine/views/inbox.ts'
+import { inboxOf, type Inbox, type UndecidedGate, type WaitingGate } from '../../engine/views/inbox.ts'
 import type { IncidentSummary } from '../../engine/views/view-types.ts'
 import { newApp, type ApiEnv } from '../app.ts'
 import { answerPage } from './layout.tsx'
@@ -29,7 +29,7 @@ function waitingCount({ mine, active }: Inbox): number {
 
 function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
   const steps = inbox.active.filter(({ manualSteps }) => manualSteps.length > 0)
-  const waiting = new Set([...inbox.mine, ...inbox.others].map(({ incident }) => incident.id))
+  const waiting = new Set([...inbox.mine, ...inbox.others, ...inbox.overdue].map(({ incident }) => incident.id))
   const active = inbox.active.filter(({ id }) => !waiting.has(id) && !steps.some((one) => one.id === id))
   return (
     <div id="inbox" data-live>
@@ -57,6 +57,13 @@ function InboxPage({ inbox, now }: { inbox: Inbox; now: number }) {
         <Section title="Waits for other people" count={inbox.others.length}>
           {inbox.others.map((one) => (
             <GateItem one={one} now={now} />
+          ))}
+        </Section>
+      )}
+      {inbox.overdue.length > 0 && (
+        <Section title="Nobody decided in time" count={inbox.overdue.length}>
+          {inbox.overdue.map((one) => (
+            <OverdueItem one={one} />
           ))}
         </Section>
       )}
@@ -123,6 +130,19 @@ function GateItem({ one, now }: { one: WaitingGate; now: number }) {
       <p class="small">
         <Data value={incident.key} /> · {whoElse(deciders.others, deciders.mayNotApprove === null)}
         {deciders.mayNotApprove !== null && ` · you may not approve: ${deciders.mayNotApprove}`}
+      </p>
+    </li>
+  )
+}
+
+function OverdueItem({ one: { incident, gate } }: { one: UndecidedGate }) {
+  return (
+    <li class="item">
+      <IncidentLink id={incident.id}>
+        {incident.id} <strong>{gate.proposal.title}</strong>
+      </IncidentLink>
+      <p class="small">
+        <Data value={incident.key} /> · <Data value={gate.why ?? gate.state} />
       </p>
     </li>
   )

@@ -24,6 +24,8 @@ export function waitsFor({ view, open }: IncidentForReader): Waits {
       until: step.until,
     }
   if (open) return waitsForApproval(open)
+  const gate = view.rounds.at(-1)?.gate
+  if (gate?.state === 'overdue') return { text: `Waits for a worker: ${gate.why}.` }
   const [control] = view.controls
   if (control)
     return {

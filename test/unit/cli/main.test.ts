@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { main } from '../../../src/cli/main.ts'
 import { fakeApi, sendProblem } from './fake-api.ts'
 import { fakeTerminal } from './fake-terminal.ts'
-import { atItsGate, resolved } from './incident-views.ts'
+import { atItsGate, resolved, roundAtGate } from './incident-views.ts'
 
 const DIGEST = atItsGate().rounds[0]!.gate!.proposalDigest
 
@@ -202,6 +202,19 @@ describe('approve', () => {
     expect(await main(['approve', '142'], terminal)).toBe(1)
     expect(terminal.err).toContain('nothing was decided')
     expect(asked).toHaveLength(1)
+  })
+
+  test('of a proposal whose time is over it says so, asks nothing and decides nothing', async () => {
+    const why = 'the time to decide is over; a worker will record it'
+    const view = atItsGate({ rounds: [roundAtGate(['run-7'], { state: 'overdue', why })] })
+    const { url, asked } = await fakeApi({ 'GET /v1/incidents/INC-142': () => view })
+    const terminal = terminalFor(url, { interactive: true })
+    expect(await main(['approve', '142'], terminal)).toBe(1)
+    expect(terminal.err).toBe(`error: INC-142.r1 cannot be decided: ${why}. See "runbook show INC-142".\n`)
+    expect(asked).toHaveLength(1)
+    expect(await main(['show', '142'], terminal)).toBe(0)
+    expect(terminal.out).toContain(`overdue: ${why}`)
+    expect(terminal.out).not.toContain('runbook approve')
   })
 
   test('without an open proposal it reports the state of the incident', async () => {

@@ -8,7 +8,7 @@ import { watchFrame } from '../../../src/cli/render/watch-frame.ts'
 import type { TimelineEntry } from '../../../src/engine/views/view-types.ts'
 import { fakeApi } from './fake-api.ts'
 import { fakeTerminal } from './fake-terminal.ts'
-import { atItsGate, NOW, resolved } from './incident-views.ts'
+import { atItsGate, NOW, resolved, roundAtGate } from './incident-views.ts'
 
 const page = { width: 80, colours: pc.createColors(false), now: NOW, interactive: true }
 
@@ -43,6 +43,15 @@ describe('the frame', () => {
       expect(frame.at(-1)).toContain('waits for approval')
     },
   )
+
+  test('of a proposal whose time is over says that a worker is missing', () => {
+    const late = atItsGate({
+      rounds: [roundAtGate(['run-7'], { state: 'overdue', why: 'the time to decide is over' })],
+    })
+    const frame = watchFrame(late, { latest, problem: undefined, page, height: 60 })
+    expect(frame.at(-1)).toContain('nobody decided in time, waits for a worker')
+    expect(frame.join('\n')).not.toContain('runbook approve')
+  })
 
   test('shows why it is not up to date', () => {
     const frame = watchFrame(atItsGate(), { latest, problem: 'the API does not answer', page, height: 40 })

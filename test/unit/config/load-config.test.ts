@@ -224,6 +224,15 @@ test('each channel has exactly one address, and names of channels and the Slack 
   ])
 })
 
+test('the Slack app has a workspace if the configuration names it by its id', () => {
+  const slack = (team: string) => `${minimal}slack: { token: "${'$'}{A}", signingSecret: "${'$'}{B}"${team} }\n`
+  expect(load(slack('')).slack).not.toHaveProperty('team')
+  expect(load(slack(', team: T0123ABCD')).slack).toMatchObject({ team: 'T0123ABCD' })
+  expect(problems(slack(', team: our-company'))).toEqual([
+    expect.stringContaining('write the id of the Slack workspace, such as T0123ABCD'),
+  ])
+})
+
 test('two people cannot have the same token or key: one person could then count as two approvers', () => {
   const key = publicKeyOf(newSigningKey())
   const found = (people: string, env = {}) => problems(`${minimal}people:\n${people}`, env)
