@@ -150,7 +150,7 @@ test('a runbook that is not sampled any more is overdue, and the doctor says so 
   await change('opens', 'pause')
   expect(await reported()).toEqual(['detection of shadowed'])
   await change('opens', 'resume')
-  await set('applied_at = clock_timestamp()')
+  await set('applied_at = clock_timestamp(), last_at = clock_timestamp()')
 })
 
 test('members of the deciding groups pause and resume a runbook; the pause blocks no remedy', async () => {
