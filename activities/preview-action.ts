@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../src/core/json.ts'
 import type { ActionPreview } from '../src/core/proposal.ts'
 import { visibleText } from '../src/core/displayable.ts'
 import { ACTIONS } from './actions/action-table.ts'
-import { UnreadPreview, type Action } from './actions/action.ts'
+import { unreadPreview, UnreadPreview, type Action } from './actions/action.ts'
 import { writeObstacle } from './actions/write-obstacle.ts'
 import { cleaned } from './limit-result.ts'
 import type { PreviewContext } from './checks/check.ts'
@@ -40,7 +40,7 @@ async function previewOf(kind: string, parameters: JsonObject, context: PreviewC
     const problem = isRunbookError(error, 'RUNBOOK_CHECK_FAILED')
       ? 'the rows that the action would change could not be read'
       : 'the action would be refused now'
-    return { summary: `${kind} ${visibleText(parameters)}`, warning: `${problem}: ${messageOf(error)}` }
+    return unreadPreview(`${kind} ${visibleText(parameters)}`, `${problem}: ${messageOf(error)}`)
   }
 }
 
@@ -50,9 +50,10 @@ async function withObstacle(
   context: PreviewContext,
 ): Promise<ActionPreview> {
   const shown = await preview(parameters, context)
-  if (shown.warning !== undefined) return shown
+  if (shown.unread !== undefined) return shown
   const obstacle = await writeObstacle(implementation, parameters, context.targets, context.obstacles, shown)
-  return obstacle === undefined ? shown : { ...shown, warning: obstacle }
+  if (obstacle === undefined) return shown
+  return { ...shown, warning: shown.warning === undefined ? obstacle : `${shown.warning}; ${obstacle}` }
 }
 
 /** How often the action may be applied, as text; undefined if it is applied exactly once. */

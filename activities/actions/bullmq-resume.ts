@@ -1,6 +1,7 @@
 import { defined } from '../../src/core/defined.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqResume } from '../../src/language/kinds/bullmq-resume.ts'
+import { isMadeByBull } from '../checks/queue-exists.ts'
 import { previewWith, type Action } from './action.ts'
 import { resumeRefusal } from './refusal.ts'
 
@@ -18,8 +19,10 @@ export const bullmqResumeAction: Action = {
   async preview(parameters, { targets }) {
     const connection = textParameter(parameters, 'connection')
     return previewWith(`resume the queue of ${connection}`, async () => {
-      const { redis, base } = await targets.bullmq(connection, 'read')
-      const [mark, waiting, inPausedList, prioritized] = await Promise.all([
+      const target = await targets.bullmq(connection, 'read')
+      const { redis, base } = target
+      const [madeByBull, mark, waiting, inPausedList, prioritized] = await Promise.all([
+        isMadeByBull(target),
         redis.hexists(`${base}:meta`, 'paused'),
         redis.llen(`${base}:wait`),
         redis.llen(`${base}:paused`),
@@ -27,7 +30,7 @@ export const bullmqResumeAction: Action = {
       ])
       const paused = mark === 1
       const before = { queue: base, paused, waiting: waiting + inPausedList + prioritized }
-      const refusal = resumeRefusal({ paused, inPausedList })
+      const refusal = resumeRefusal({ isMadeByBull: madeByBull, paused, inPausedList })
       return defined({
         rows: [{ before, after: { ...before, paused: false } }],
         count: 1,

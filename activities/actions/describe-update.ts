@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { PoolClient } from 'pg'
+import { defined } from '../../src/core/defined.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import { parseExactJson } from '../../src/core/exact-json.ts'
 import type { Json, JsonObject } from '../../src/core/json.ts'
@@ -7,10 +8,13 @@ import type { ActionPreview } from '../../src/core/proposal.ts'
 import { extendedQuery } from '../../src/effects/extended-query.ts'
 import { losesNothing, withChecks } from '../../src/effects/guarded-write.ts'
 import { sqlState } from '../../src/effects/sql-errors.ts'
+import { cascadesOf } from '../../src/targets/cascades.ts'
 import { columnsOf, isMovingTime, type Column } from '../../src/targets/column-types.ts'
 import { withFittingLists } from '../../src/targets/list-values.ts'
 import type { PostgresTarget } from '../../src/targets/targets.ts'
 import { capRows } from '../limit-result.ts'
+import { requireShownRows } from './action.ts'
+import { cascadeWarning } from './cascade-warning.ts'
 import { displayUpdate } from './display-sql.ts'
 import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
 import { guard, parameterOf, quoted, type Declaration, type WrittenUpdate } from './guarded-update.ts'
@@ -29,16 +33,21 @@ export async function describeUpdate(
     const pairs = found.rows.map((before) => ({ before, after: { ...before, ...after } }))
     const capped = await capRows(pairs, {}, target.redact)
     const { rows } = capped as unknown as { rows: ActionPreview['rows'] & object }
+    requireShownRows(pairs.length, rows.length)
     const compared = await comparableColumns(client, columns)
     const exact = await exactColumns(client, compared, found, rows)
+    const cascades = await cascadesOf(client, [
+      { table: declared.table, deletes: false, columns: Object.keys(declared.set) },
+    ])
     const incomparable = columns.filter((column) => !compared.includes(column))
     return {
       ...(await shownSchemas(client, write.needs)),
       rows,
+      ...defined({ cascades }),
       count: found.count,
       exact,
       ...undoOf(declared, exact, incomparable, rows),
-      ...warningOf(declared, found.count, 'error' in stored ? refusal : (stored.value.lost ?? refusal)),
+      ...warningOf(declared, found.count, 'error' in stored ? refusal : (stored.value.lost ?? refusal), cascades),
     }
   })
 }
@@ -158,12 +167,19 @@ function undoOf(
   return { undo: undo.join('; ') }
 }
 
-function warningOf({ rows }: Declaration, count: number, refusal: string | undefined): Pick<ActionPreview, 'warning'> {
+function warningOf(
+  { rows }: Declaration,
+  count: number,
+  refusal: string | undefined,
+  cascades: string | undefined,
+): Pick<ActionPreview, 'warning'> {
+  const further = cascadeWarning(cascades)
   const warnings = [
     ...(refusal === undefined ? [] : [`the action would be refused now: ${refusal}`]),
     ...(count === rows
       ? []
       : [`${count} rows match now, but the write must change exactly ${rows}: the action would be refused now`]),
+    ...(further === undefined ? [] : [further]),
   ]
   return warnings.length > 0 ? { warning: warnings.join('; ') } : {}
 }

@@ -5,6 +5,7 @@ import { grantsOfAction } from '../../src/core/needed-grants.ts'
 import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite, Statement } from '../../src/effects/action-implementation.ts'
 import { recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
+import { alsoChanged } from './cascade-warning.ts'
 import { SQL_NAME } from '../../src/language/kinds/sql-update.ts'
 
 /** The parameters of one `sql.update`. */
@@ -68,7 +69,7 @@ export function guardedWrite(parameters: JsonObject, approved?: ActionPreview): 
     endsInWhere: true,
     written,
     observe: counting(table, { ...where, ...set }),
-    what: table,
+    what: table + alsoChanged(approved?.cascades),
     ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.update', parameters),
   }

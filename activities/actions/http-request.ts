@@ -41,8 +41,11 @@ export const httpRequestAction: Action = {
     return previewWith(`${method} ${visibleText(path)} of ${connection}`, async () => {
       const { baseUrl, redact } = await targets.http(connection)
       const url = `${baseUrl.origin}${baseUrl.pathname.replace(/\/$/, '')}${path}`
+      const after = capResult({ method, url, ...(body ? { body } : {}) }, redact)
+      if (after.truncated === true)
+        throw new RunbookError('RUNBOOK_CHECK_FAILED', 'the request has more than 64 kB and cannot be shown in full')
       return {
-        rows: [{ before: {}, after: capResult({ method, url, ...(body ? { body } : {}) }, redact) }],
+        rows: [{ before: {}, after }],
         count: 1,
         undo: 'none',
       }

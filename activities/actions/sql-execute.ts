@@ -5,8 +5,10 @@ import type { ActionPreview } from '../../src/core/proposal.ts'
 import type { GuardedWrite } from '../../src/effects/action-implementation.ts'
 import { listParameter, recordParameter, textParameter, wholeParameter } from '../../src/effects/action-parameters.ts'
 import { sqlExecute } from '../../src/language/kinds/sql-execute.ts'
-import { uncountedWrites } from '../../src/language/compile/sql.ts'
-import { previewWith, type Action } from './action.ts'
+import { changesOf, uncountedWrites } from '../../src/language/compile/sql.ts'
+import { cascadesOf, type KeyChange } from '../../src/targets/cascades.ts'
+import { alsoChanged, cascadeWarning } from './cascade-warning.ts'
+import { previewWith, requireShownRows, type Action } from './action.ts'
 import { capRows } from '../limit-result.ts'
 import { readRows, shownSchemas, tryToParse, type FoundRows } from './read-rows.ts'
 import { displaySql, withUsedValues } from './display-sql.ts'
@@ -24,10 +26,16 @@ export const sqlExecuteAction: Action = {
       return readRows(target, select, async (client, found) => {
         const { update, needs } = declaredWrite(parameters)
         await tryToParse(client, update)
+        const further = defined({ cascades: await cascadesOf(client, keyChanges(parameters)) })
         const schemas = await shownSchemas(client, needs)
         return select
-          ? { ...schemas, ...(await describe(parameters, params, found, target.redact)) }
-          : { ...schemas, undo: undoOf(parameters, params) }
+          ? { ...schemas, ...further, ...(await describe(parameters, params, found, target.redact, further.cascades)) }
+          : {
+              ...schemas,
+              ...further,
+              undo: undoOf(parameters, params),
+              ...warningOf([cascadeWarning(further.cascades)]),
+            }
       })
     })
   },
@@ -38,7 +46,10 @@ function declaredWrite(parameters: JsonObject, approved?: ActionPreview): Guarde
     connection: textParameter(parameters, 'connection'),
     rows: wholeParameter(parameters, 'rows', 1),
     update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
-    what: changedTables(recordParameter(parameters, 'tables')) + uncounted(textParameter(parameters, 'sql')),
+    what:
+      changedTables(recordParameter(parameters, 'tables')) +
+      uncounted(textParameter(parameters, 'sql')) +
+      alsoChanged(approved?.cascades),
     ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.execute', parameters),
   }
@@ -47,6 +58,20 @@ function declaredWrite(parameters: JsonObject, approved?: ActionPreview): Guarde
 function uncounted(sql: string): string {
   const writes = uncountedWrites(sql)
   return writes.length > 0 ? ` (rows of ${writes.join(' and ')} inside WITH are not counted)` : ''
+}
+
+/** What the statement does to each table, as far as its declared privileges and its words say. */
+function keyChanges(parameters: JsonObject): KeyChange[] {
+  const { deletes, names } = changesOf(textParameter(parameters, 'sql'))
+  const tables = recordParameter(parameters, 'tables')
+  return Object.keys(tables).map((table) => {
+    const rights = listParameter(tables, table)
+    return {
+      table,
+      deletes: deletes && rights.includes('delete'),
+      columns: rights.includes('update') ? names : [],
+    }
+  })
 }
 
 function changedTables(tables: JsonObject): string {
@@ -61,28 +86,33 @@ async function describe(
   params: Json[],
   { count, rows }: FoundRows,
   redact: string[],
+  cascades: string | undefined,
 ): Promise<Omit<ActionPreview, 'summary'>> {
   const wanted = wholeParameter(parameters, 'rows', 1)
   const pairs = rows.map(beforeAndAfter)
   const capped = await capRows(pairs, {}, redact)
   const { rows: visible } = capped as unknown as { rows: ActionPreview['rows'] & object }
+  requireShownRows(pairs.length, visible.length)
   const writes = uncountedWrites(textParameter(parameters, 'sql')).join(' and ')
-  const warnings = [
-    ...(count === wanted
-      ? []
-      : [
-          `${count} rows match now, but the write must change exactly ${wanted}: the action would probably be refused now`,
-        ]),
-    ...(writes === ''
-      ? []
-      : [`only the rows of the main statement are counted: the ${writes} inside WITH may change more rows than shown`]),
-  ]
   return {
     rows: visible,
     count,
     undo: undoOf(parameters, params),
-    ...(warnings.length > 0 ? { warning: warnings.join('; ') } : {}),
+    ...warningOf([
+      count === wanted
+        ? undefined
+        : `${count} rows match now, but the write must change exactly ${wanted}: the action would probably be refused now`,
+      writes === ''
+        ? undefined
+        : `only the rows of the main statement are counted: the ${writes} inside WITH may change more rows than shown`,
+      cascadeWarning(cascades),
+    ]),
   }
+}
+
+function warningOf(warnings: (string | undefined)[]): Pick<ActionPreview, 'warning'> {
+  const present = warnings.filter((warning) => warning !== undefined)
+  return present.length > 0 ? { warning: present.join('; ') } : {}
 }
 
 function undoOf({ undo }: JsonObject, params: Json[]): string {

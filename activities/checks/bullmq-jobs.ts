@@ -10,7 +10,7 @@ import { isInFuture, requireEqualClocks } from './queue-clocks.ts'
 import { isMarker, readyTimes } from './ready-times.ts'
 import { parseJson, readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
-import { requireQueue } from './queue-exists.ts'
+import { requireBullmq, requireQueue } from './queue-exists.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
@@ -27,7 +27,11 @@ export const bullmqJobs: CheckImplementation = async (parameters, { targets, sig
   const limit = ids ? MAX_ROWS : limitParameter(parameters, 'limit', 100, MAX_ROWS)
   const wantedIds = ids ? [...new Set(ids)] : await idsInStates(target, states!, limit + 1, since)
   if (states && wantedIds.length === 0) await requireQueue(target)
-  const [jobs] = await Promise.all([readJobs(target, wantedIds.slice(0, limit)), requireEqualClocks(target)])
+  const [jobs] = await Promise.all([
+    readJobs(target, wantedIds.slice(0, limit)),
+    requireEqualClocks(target),
+    requireBullmq(target),
+  ])
   // A job may have moved to another state since its id was read.
   const shown = states ? jobs.filter((job) => states.includes(job.state)) : jobs
   const ready = await readyTimes(target, idsOf(shown.filter(isWaiting)))

@@ -9,7 +9,7 @@ import { optionalBool, requiredString } from './check-parameters.ts'
 import { oldestJobs } from './oldest-jobs.ts'
 import { isMarker } from './ready-times.ts'
 import { requireEqualClocks } from './queue-clocks.ts'
-import { existsCommand } from './queue-exists.ts'
+import { existsCommand, requireBullmq } from './queue-exists.ts'
 import { readPipeline, readReplies } from './redis-pipeline.ts'
 
 const MAX_NAMES = 100
@@ -61,7 +61,12 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
   const [firstPaused, lastPaused] = replies.slice(16) as [string[], string[]]
   const markers = new Set([...first, ...last].filter(isMarker)).size
   const inPausedList = Number(paused) - new Set([...firstPaused, ...lastPaused].filter(isMarker)).size
-  const [workers, oldest] = await Promise.all([readWorkers(target), oldestJobs(target), requireEqualClocks(target)])
+  const [workers, oldest] = await Promise.all([
+    readWorkers(target),
+    oldestJobs(target),
+    requireEqualClocks(target),
+    requireBullmq(target),
+  ])
   return {
     exists: Number(exists) > 0,
     paused: pausedMark !== null,

@@ -1,12 +1,11 @@
 import { RunbookError } from '../../src/core/errors.ts'
+import { MAX_CLOCK_DIFFERENCE_MS } from '../../src/targets/clock-difference.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { newestEvents } from './queue-events.ts'
 import { readPipeline, readReplies } from './redis-pipeline.ts'
 
 /** By how much a time may be later than now. */
 const MAX_IN_FUTURE_MS = 5_000
-/** By how much two clocks may differ: less than the ages that matter in an incident. */
-const MAX_DIFFERENCE_MS = 30_000
 /** How many jobs must show the same difference. One is not enough: a worker that was cut off for a while sends its command late, although its clock is right. */
 const MIN_JOBS = 3
 const NEWEST_EVENTS = 24
@@ -61,10 +60,10 @@ async function differenceOfApplication(target: BullmqTarget): Promise<number | u
     replies[i] === null ? [] : [at - Number(replies[i])],
   )
   const [least, most] = [Math.min(...differences), Math.max(...differences)]
-  if (differences.length < MIN_JOBS || most - least > MAX_DIFFERENCE_MS) return undefined
+  if (differences.length < MIN_JOBS || most - least > MAX_CLOCK_DIFFERENCE_MS) return undefined
   return largeOnly(Math.min(Math.abs(least), Math.abs(most)))
 }
 
 function largeOnly(difference: number): number | undefined {
-  return difference > MAX_DIFFERENCE_MS ? difference : undefined
+  return difference > MAX_CLOCK_DIFFERENCE_MS ? difference : undefined
 }

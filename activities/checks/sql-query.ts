@@ -14,6 +14,7 @@ import { capRows } from '../limit-result.ts'
 import { coerceColumn } from './coerce-column.ts'
 import type { CheckImplementation } from './check.ts'
 import { optionalList, optionalRecord, requiredString } from './check-parameters.ts'
+import { requireServerClock, usesServerClock } from './server-clock.ts'
 
 type Row = ReadRows['rows'][number]
 
@@ -39,6 +40,7 @@ export const sqlQuery: CheckImplementation = async (parameters, { targets, signa
     received = limitBytes(client.connection.stream, MAX_RECEIVED_BYTES)
     // If the signal is aborted, the connection is closed, and the statement timeout of the server ends the statement.
     const ended = await withSignal(signal, async () => {
+      if (usesServerClock(text)) await requireServerClock(client, target.connection)
       const fitting = await withFittingLists(client, { text, values })
       const params = fitting.values as (string | null)[]
       return readEveryRow(client, limits, (begin) => readRows(client, { sql: text, params, begin }, found))

@@ -11,6 +11,8 @@ export interface Address {
   token: string | undefined
   /** The quoted command that starts the API in this folder; default `"runbook up"`. */
   start?: string
+  /** Receives the version that the API names in each answer; null if it names none. */
+  onVersion?: (version: string | null) => void
 }
 
 export const CONFIG_FILE = 'runbook.config.yaml'

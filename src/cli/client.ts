@@ -29,6 +29,7 @@ import type { DecisionRequest } from '../gate/decision-schema.ts'
 import type { Withdrawn } from '../gate/withdraw.ts'
 import type { Accepted } from '../history/accept.ts'
 import { readAddress, type Address } from './address.ts'
+import { versionMismatch } from './api-version.ts'
 import { readEventStream } from './event-stream.ts'
 import { send, type ApiRequest } from './send.ts'
 import type { Terminal } from './terminal.ts'
@@ -44,8 +45,14 @@ export interface ListFilter {
 }
 
 /** A client of the API for the environment and the directory of the terminal. */
-export function openClient({ cwd, env }: Terminal): Client {
-  return new Client(readAddress(cwd, env))
+export function openClient(terminal: Terminal): Client {
+  const address = readAddress(terminal.cwd, terminal.env)
+  const onVersion = (version: string | null) => {
+    if (terminal.versionMismatch !== undefined) return
+    terminal.versionMismatch = versionMismatch(address.url, version)
+    if (terminal.versionMismatch !== undefined) terminal.log(terminal.colours.yellow(terminal.versionMismatch))
+  }
+  return new Client({ ...address, onVersion })
 }
 
 /** A client of the HTTP API with the calls that the command line needs. Every failure is thrown as a RunbookError. */

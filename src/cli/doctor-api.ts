@@ -3,6 +3,7 @@ import type { FileStatus } from '../core/file-status.ts'
 import { messageOf } from '../core/errors.ts'
 import { withTimeout } from '../core/abort.ts'
 import type { Address } from './address.ts'
+import { versionMismatch } from './api-version.ts'
 import { fileWarnings } from './render/files.ts'
 import { send } from './send.ts'
 
@@ -67,8 +68,13 @@ async function checkToken(address: Address): Promise<DoctorFinding> {
   if (address.token === undefined)
     return { ...finding, warning: true, detail: 'RUNBOOK_TOKEN is not set: API calls will be unauthenticated' }
   try {
-    await send(address, '/v1/controls')
-    return { ...finding, detail: 'the API accepts RUNBOOK_TOKEN' }
+    let mismatch: string | undefined
+    const onVersion = (version: string | null) => (mismatch = versionMismatch(address.url, version))
+    await send({ ...address, onVersion }, '/v1/controls')
+    const detail = 'the API accepts RUNBOOK_TOKEN'
+    return mismatch === undefined
+      ? { ...finding, detail }
+      : { ...finding, warning: true, detail: `${detail}; ${mismatch}` }
   } catch (error) {
     return { ...finding, ok: false, detail: messageOf(error) }
   }

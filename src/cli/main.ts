@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { visibleLines } from '../core/displayable.ts'
-import { messageOf } from '../core/errors.ts'
+import { isRunbookError, messageOf } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
+import { ownVersion } from '../engine/own-version.ts'
 import { Exit } from './command.ts'
 import { exitCodeOf, USAGE } from './exit-codes.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
@@ -24,10 +23,16 @@ export async function main(argv: string[], terminal: Terminal = processTerminal(
     if (error instanceof Exit) return error.code
     // Commander has already printed its message. Help and version exit with 0; everything else is a usage error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE
-    terminal.log(`error: ${visibleLines(messageOf(error))}`)
+    terminal.log(`error: ${visibleLines(describe(error, terminal))}`)
     if (terminal.env.RUNBOOK_DEBUG) console.error(error)
     return exitCodeOf(error)
   }
+}
+
+/** The message of an error. An answer of an API of another version may lack what a command needs, and the error then does not say so. */
+function describe(error: unknown, { versionMismatch }: Terminal): string {
+  if (isRunbookError(error) || versionMismatch === undefined) return messageOf(error)
+  return `the answer of the API could not be used (${messageOf(error)}): ${versionMismatch}`
 }
 
 /**
@@ -39,7 +44,7 @@ async function buildProgram(argv: string[], terminal: Terminal): Promise<Command
     .description(
       'Diagnoses incidents with runbooks, proposes one exact remedy, waits for approval, applies it once and verifies it.',
     )
-    .version(version(), '-V, --version', 'print the version')
+    .version(ownVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .enablePositionalOptions()
     .exitOverride()
@@ -127,12 +132,4 @@ function withSettingsOf(parent: Command, command: Command): Command {
   if (command.commands.length > 0) command.addHelpCommand(new Command('help').description('show the help of a command'))
   for (const child of command.commands) withSettingsOf(command, child)
   return command
-}
-
-function version(): string {
-  for (let directory = import.meta.dirname; ; directory = dirname(directory)) {
-    const file = join(directory, 'package.json')
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-    if (dirname(directory) === directory) return 'unknown'
-  }
 }

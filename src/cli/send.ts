@@ -1,5 +1,6 @@
 import { defined } from '../core/defined.ts'
 import { isRunbookError, messageOf, RunbookError, type ErrorCode } from '../core/errors.ts'
+import { VERSION_HEADER } from '../engine/own-version.ts'
 import type { Address } from './address.ts'
 import { isErrorCode } from './exit-codes.ts'
 
@@ -34,7 +35,9 @@ export async function send(address: Address, path: string, request: ApiRequest =
       headers: { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
       signal: timeout.signal,
     })
-    if (!response.ok) throw await errorFrom(response, url)
+    const problem = response.ok ? undefined : await errorFrom(response, url)
+    if (namesVersion(response, problem)) address.onVersion?.(response.headers.get(VERSION_HEADER))
+    if (problem) throw problem
     // The whole body is read within the timeout. The body of a stream is read by the caller.
     return until ? response : new Response(response.status === 204 ? null : await response.arrayBuffer(), response)
   } catch (error) {
@@ -50,6 +53,11 @@ export async function send(address: Address, path: string, request: ApiRequest =
     clearTimeout(timer)
     until?.removeEventListener('abort', abort)
   }
+}
+
+/** Whether the API names its version in this response: in every one to a caller whom it knows. Other errors are answered earlier. */
+function namesVersion({ ok, status, headers }: Response, problem: RunbookError | undefined): boolean {
+  return ok || headers.has(VERSION_HEADER) || (status === 404 && problem?.code === 'RUNBOOK_NOT_FOUND')
 }
 
 function unreachable({ url, start = '"runbook up"' }: Address, error: unknown): RunbookError {
@@ -70,7 +78,7 @@ interface Problem {
   data?: Record<string, unknown>
 }
 
-async function errorFrom(response: Response, url: string): Promise<Error> {
+async function errorFrom(response: Response, url: string): Promise<RunbookError> {
   const problem = await readProblem(response)
   if (!problem)
     return new RunbookError(

@@ -23,6 +23,8 @@ export interface Terminal {
   readonly colours: Colours
   readonly env: Record<string, string | undefined>
   readonly cwd: string
+  /** That the API which answered has another version, as it was reported; undefined if it has the same. */
+  versionMismatch?: string | undefined
   /** Asks on stderr and returns the typed answer; null when the input ended or Ctrl-C was pressed. */
   ask(question: string): Promise<string | null>
   /** Reads stdin to its end; throws `RUNBOOK_BAD_INPUT` beyond `limit` characters. */

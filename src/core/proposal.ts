@@ -96,6 +96,8 @@ export interface ActionPreview {
   exact?: string[]
   /** By name of a table without a schema, the schema of the table that was read. */
   schemas?: Record<string, string>
+  /** What foreign keys make the database change beyond `rows` and `count`, such as `deletes rows of items`; absent if nothing. */
+  cascades?: string
   /** How many rows or jobs the action would change. */
   count?: number
   /** Whether the action can be undone, and how. */
@@ -104,4 +106,6 @@ export interface ActionPreview {
   guarantee?: string
   /** What could not be read, or why the action would be refused now. */
   warning?: string
+  /** Why the preview could not show what the action would change. The executor refuses such an action, because nobody saw the change. */
+  unread?: string
 }

@@ -19,6 +19,13 @@ import type { EffectAnswer, EffectDeps, EffectRequest } from './request.ts'
 export async function executeEffect(request: EffectRequest, deps: EffectDeps): Promise<EffectAnswer> {
   const stored = await storedEffect(deps.database, effectPlace(request))
   if (stored) return { effect: stored }
+  const { unread } = request.action.preview
+  if (unread !== undefined)
+    return refuseUntried(
+      request,
+      deps,
+      `the gate did not show what the action changes, so nobody approved it: ${unread}`,
+    )
   try {
     const implementation = deps.implementations[request.action.kind]
     if (!implementation)

@@ -3,6 +3,7 @@ import { matchedRoutes } from 'hono/route'
 import { isRunbookError, RunbookError } from '../core/errors.ts'
 import type { Person, Role } from '../core/person.ts'
 import type { Engine } from '../engine/engine.ts'
+import { ownVersion, VERSION_HEADER } from '../engine/own-version.ts'
 import { openLogin } from '../engine/login.ts'
 import { sessionOf } from '../engine/sessions.ts'
 import type { ApiEnv } from './app.ts'
@@ -150,6 +151,7 @@ export function isPage(c: Context): boolean {
  */
 export function checkAccess(engine: Engine): MiddlewareHandler<ApiEnv> {
   const { limits } = engine.config
+  const version = ownVersion()
   const login = openLogin(engine.config, engine.people)
   const writes = new RateLimit(limits.writesPerMinute)
   const failures = new RateLimit(limits.failedLoginsPerMinute)
@@ -178,6 +180,7 @@ export function checkAccess(engine: Engine): MiddlewareHandler<ApiEnv> {
       const person = await personOf(c, access.by).catch((error: unknown) => {
         throw access.by === 'token' ? limitFailures(c, error) : error
       })
+      if (access.by === 'token') c.header(VERSION_HEADER, version)
       requireRole(person, access.role)
       c.set('person', person)
       const seconds = isWrite(c) ? writes.take(person.name) : 0

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { runCheck } from '../../activities/checks/run-check.ts'
 import { Secret } from '../../src/config/secret.ts'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -229,4 +229,38 @@ test('the same result has the same ref, a different result a different ref', asy
   const [a, b, c] = await Promise.all([run(1), run(1), run(2)])
   expect(a.ref).toBe(b.ref)
   expect(a.ref).not.toBe(c.ref)
+})
+
+describe('a clock that differs from that of the server', () => {
+  const { now } = Date
+  const aged = "SELECT id FROM runs WHERE updated_at < now() - interval '1 minute' ORDER BY id"
+
+  test.each([
+    ['ahead', 600_000],
+    ['behind', -600_000],
+  ])('%s: a statement that uses the clock of the server fails', async (_, ms) => {
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + ms)
+    const evidence = await query({ sql: aged, columns: { id: 'string' } }).finally(() => vi.restoreAllMocks())
+    expect(evidence).toMatchObject({
+      status: 'failed',
+      error: expect.stringMatching(
+        /connection db: the clocks of this worker and of the PostgreSQL server differ by (599|60\d) s/,
+      ),
+    })
+    expect(await query({ sql: aged, columns: { id: 'string' } })).toMatchObject({
+      status: 'ok',
+      result: { rows: [{ id: 'a' }] },
+    })
+  })
+
+  test('other statements are answered, and a small difference does not matter', async () => {
+    const difference = vi.spyOn(Date, 'now').mockImplementation(() => now() + 600_000)
+    const [plain, literal, quoted] = await Promise.all([
+      query({ sql: "SELECT id FROM runs WHERE status = 'RUNNING' -- not now()", columns: { id: 'string' } }),
+      query({ sql: "SELECT 'now'::timestamptz::text AS t", columns: { t: 'string' } }),
+      query({ sql: "SELECT 'from now on' AS t", columns: { t: 'string' } }),
+    ]).finally(() => difference.mockImplementation(() => now() + 20_000))
+    const small = await query({ sql: aged, columns: { id: 'string' } }).finally(() => vi.restoreAllMocks())
+    expect([plain, literal, quoted, small].map(({ status }) => status)).toEqual(['ok', 'failed', 'ok', 'ok'])
+  })
 })

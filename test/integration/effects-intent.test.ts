@@ -586,7 +586,7 @@ describe('the preview', () => {
       { connection: 'db', table: 'runs', where: { id: 'x' }, set: { status: 'FAILED' } },
       { ...context(), targets: { postgres: fails } as unknown as Targets },
     )
-    expect(preview.warning).toBe('could not read what it would change: no\uFFFD \uFFFD with ***')
+    expect(preview.unread).toBe('could not read what it would change: no\uFFFD \uFFFD with ***')
   })
 
   test('of an update on a missing table shows the statement and the error', async () => {

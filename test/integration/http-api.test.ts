@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { digest } from '../../src/core/canonical.ts'
+import { ownVersion, VERSION_HEADER } from '../../src/engine/own-version.ts'
 import { createApi } from '../../src/http/api.ts'
 import { recordEvidence } from '../../src/history/record.ts'
 import { openHttpWorld, openIncident, openTestGate, type HttpWorld } from './http-world.ts'
@@ -45,6 +46,15 @@ describe('authentication', () => {
     expect(headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(headers.get('x-content-type-options')).toBe('nosniff')
     expect(headers.get('x-frame-options')).toBe('SAMEORIGIN')
+  })
+
+  test('answers name the version of the API only to callers with a token, also when a route does not exist', async () => {
+    const versionOf = async (path: string, as?: null) =>
+      (await world.call('GET', path, as === null ? { as } : {})).headers.get(VERSION_HEADER)
+    for (const path of ['/v1/incidents', '/v1/incidents/INC-999', '/v1/of-another-version'])
+      expect(await versionOf(path), path).toBe(ownVersion())
+    for (const path of ['/v1/incidents', '/v1/of-another-version', '/healthz', '/readyz'])
+      expect(await versionOf(path, null), path).toBeNull()
   })
 })
 

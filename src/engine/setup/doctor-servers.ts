@@ -2,6 +2,7 @@ import type { BullmqConnection, PostgresConnection, RedisConnection } from '../.
 import { messageOf } from '../../core/errors.ts'
 import type { ColumnGrant } from '../../core/needed-grants.ts'
 import { missingCommands, missingGrants, missingInLedger } from '../../effects/missing-rights.ts'
+import { clockDifferenceMs, MAX_CLOCK_DIFFERENCE_MS } from '../../targets/clock-difference.ts'
 import { explainRedis } from '../../targets/explain-redis.ts'
 import { beginReadOnly, withPostgres } from '../../targets/open-postgres.ts'
 import { hiddenTables } from '../../targets/hidden-tables.ts'
@@ -48,6 +49,11 @@ export async function postgresLimitations(
 ): Promise<Limitation[]> {
   const read = await readState(targets, name, 'read')
   const found: Limitation[] = []
+  if (read.clockMs > MAX_CLOCK_DIFFERENCE_MS)
+    found.push({
+      detail: `the clocks of this machine and of the server differ by ${Math.round(read.clockMs / 1000)} s, so checks that use the server's clock fail while the worker's clock differs from it`,
+      fix: 'correct the clock that is wrong',
+    })
   if (read.replica)
     found.push({
       detail: `the read login connects to a replica, whose last change is ${read.lag ?? 'an unknown time'} old`,
@@ -144,12 +150,14 @@ async function readState(targets: Targets, name: string, access: Access) {
       `SELECT pg_is_in_recovery() AS replica, pg_has_role(current_user, 'pg_monitor', 'USAGE') AS monitor,
               date_trunc('second', clock_timestamp() - pg_last_xact_replay_timestamp())::text AS lag`,
     )
+    const clockMs = await clockDifferenceMs(client)
     const hidden = tableList((await securedTables(client)).filter(({ showsAll }) => !showsAll))
     const unread = await hiddenTables(client)
     const fileLimit = await temporaryFileLimit(client)
     const limits = (await client.query<PostgresLimits>(POSTGRES_LIMITS)).rows[0]!
     const state = {
       ...rows[0]!,
+      clockMs,
       hidden,
       unread,
       fileLimit,

@@ -15,10 +15,12 @@ const action = z.object({
     rows: z.array(z.object({ before: jsonObject, after: jsonObject })).optional(),
     exact: z.array(z.string()).optional(),
     schemas: z.record(z.string(), z.string()).optional(),
+    cascades: z.string().optional(),
     count: z.number().optional(),
     undo: z.string().optional(),
     guarantee: z.string().optional(),
     warning: z.string().optional(),
+    unread: z.string().optional(),
   }),
 })
 

@@ -77,6 +77,23 @@ export function uncountedWrites(sql: string): string[] {
   return [...new Set(found.map(({ word }) => word.toUpperCase()))]
 }
 
+const ENDS_SET = new Set(['where', 'from', 'returning', 'when', 'on'])
+
+/** Whether a statement deletes rows, and the names in its SET clauses: the columns that it changes, and those that the new values use. */
+export function changesOf(sql: string): { deletes: boolean; names: string[] } {
+  const names: string[] = []
+  let deletes = false
+  let inSet = false
+  for (const { kind, text } of sqlTokens(sql)) {
+    const word = kind === 'word' ? text.toLowerCase() : ''
+    if (word === 'delete') deletes = true
+    if (word === 'set') inSet = true
+    else if (ENDS_SET.has(word)) inSet = false
+    else if (inSet && (word !== '' || text.startsWith('"'))) names.push(word || text.slice(1, -1).replaceAll('""', '"'))
+  }
+  return { deletes, names }
+}
+
 const isCommand = (word: string) => WRITES.has(word) || READS.has(word)
 /** Words after which UPDATE and DELETE belong to another statement: FOR UPDATE, ON CONFLICT DO UPDATE, WHEN MATCHED THEN DELETE. */
 const PART_OF_ANOTHER = new Set(['for', 'key', 'do', 'then'])

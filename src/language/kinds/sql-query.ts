@@ -9,6 +9,8 @@ export const sqlQuery: Kind = {
 
 The result has only the declared \`columns\`. \`int\` must be a safe integer. \`string\` is the text that PostgreSQL prints, so timestamps keep their microseconds. \`dyn\` is the JSON value of the column (JSON, lists, numbers). \`?\` after a type allows NULL; \`list(string)\` is an array. The check fails if a column is missing or has another type.
 
+The check fails if the statement uses the server's clock (such as \`now()\`) and this clock differs by more than 30 s from that of the worker, because ages are then wrong for times that another computer wrote.
+
 At most 500 rows and 64 kB; \`truncated\` is true if there are more. Do not write a LIMIT up to 500, because it hides that there are more rows. Sort by a qualified column: after \`updated_at::text AS updated_at\`, \`ORDER BY updated_at\` sorts by the text.`,
   parameters: {
     connection: connectionTo(['postgres'], 'The name of the connection to the database.'),

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { ownVersion, VERSION_HEADER } from '../../../src/engine/own-version.ts'
 
 export interface ReceivedRequest {
   method: string
@@ -39,6 +40,7 @@ async function answer(
   const { method = '', url: path = '', headers } = request
   const one: ReceivedRequest = { method, path, headers, body: text === '' ? undefined : JSON.parse(text) }
   asked.push(one)
+  response.setHeader(VERSION_HEADER, ownVersion())
   const route = routes[`${method} ${path}`]
   if (!route) return sendProblem(response, 404, 'RUNBOOK_NOT_FOUND', `there is no ${method} ${path}`)
   const value = route(one, response)

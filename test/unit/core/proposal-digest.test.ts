@@ -34,6 +34,7 @@ const proposals = fc.record(
               undo: fc.string(),
               guarantee: fc.string(),
               warning: fc.string(),
+              unread: fc.string(),
             },
             { requiredKeys: ['summary'] },
           ),

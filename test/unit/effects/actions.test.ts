@@ -99,14 +99,17 @@ describe('http.request', () => {
 })
 
 describe('the preview', () => {
+  const NOT_APPLIED = 'The action is refused even if it is approved, because nobody can see what it would change'
   const unreachable = new Proxy({}, { get: () => () => Promise.reject(new Error('db does not answer')) }) as Targets
   const context = { targets: unreachable, signal: new AbortController().signal }
 
   test('of an unknown kind shows a warning and does not fail', async () => {
+    const problem =
+      'the action would be refused now: the version of the engine that runs now has no action kind sql.drop: update the engine before you approve'
     expect(await previewAction('sql.drop', { a: 1 }, context)).toEqual({
       summary: 'sql.drop {"a":1}',
-      warning:
-        'the action would be refused now: the version of the engine that runs now has no action kind sql.drop: update the engine before you approve',
+      warning: `${problem}. ${NOT_APPLIED}`,
+      unread: problem,
     })
   })
 
@@ -114,7 +117,8 @@ describe('the preview', () => {
     const parameters = { connection: 'db', table: 'runs', where: { id: '7' }, set: { status: 'FAILED' } }
     expect(await previewAction('sql.update', parameters, context)).toEqual({
       summary: `UPDATE runs SET status = 'FAILED' WHERE id = '7'`,
-      warning: 'could not read what it would change: db does not answer',
+      warning: `could not read what it would change: db does not answer. ${NOT_APPLIED}`,
+      unread: 'could not read what it would change: db does not answer',
     })
   })
 

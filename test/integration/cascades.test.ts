@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { previewAction } from '../../activities/preview-action.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { executeEffect } from '../../src/effects/execute.ts'
+import type { Targets } from '../../src/targets/targets.ts'
+import {
+  createEffectsWorld,
+  depsFor,
+  openTestGate,
+  permits,
+  postgresTarget,
+  requestFor,
+  type EffectsWorld,
+} from '../support/effects-world.ts'
+
+let world: EffectsWorld
+
+beforeAll(async () => {
+  world = await createEffectsWorld(inject('stack').postgresUrl)
+})
+
+afterAll(() => world?.close())
+
+beforeEach(async () => {
+  await world.owner.query(`
+    DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop;
+    CREATE TABLE shop."Order" (id int PRIMARY KEY, code text UNIQUE, state text, parent int REFERENCES shop."Order" ON DELETE SET NULL);
+    CREATE TABLE shop.items (id int PRIMARY KEY, "order" int REFERENCES shop."Order" ON DELETE CASCADE);
+    CREATE TABLE shop.shipments (id int PRIMARY KEY, item int REFERENCES shop.items ON DELETE CASCADE);
+    CREATE TABLE shop.notes (id int PRIMARY KEY, item int REFERENCES shop.items ON DELETE SET NULL);
+    CREATE TABLE shop.labels (id int PRIMARY KEY, code text REFERENCES shop."Order" (code) ON UPDATE CASCADE);
+    CREATE TABLE shop.prints (id int PRIMARY KEY, label int REFERENCES shop.labels ON UPDATE CASCADE);
+    CREATE TABLE shop.invoices (id int PRIMARY KEY, "order" int REFERENCES shop."Order");
+    INSERT INTO shop."Order" VALUES (1, 'A', 'open'), (2, 'B', 'open');
+    INSERT INTO shop.items VALUES (10, 1), (11, 1); INSERT INTO shop.shipments VALUES (100, 10);
+    INSERT INTO shop.notes VALUES (1, 10); INSERT INTO shop.labels VALUES (1, 'A')`)
+})
+
+/** Previews the action as a gate does, approves it and applies it. */
+async function carryOut(kind: string, parameters: JsonObject) {
+  const targets = postgresTarget(world.owner) as Targets
+  const given = { connection: 'db', rows: 1, ...parameters }
+  const shown = await previewAction(kind, given, { targets, signal: new AbortController().signal })
+  const request = requestFor(await openTestGate(world), kind, given)
+  request.action.preview = shown
+  const answer = await executeEffect(request, depsFor(world, targets, permits().takePermit))
+  if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
+  return { shown, effect: answer.effect }
+}
+
+const remove = (table: string, id: number) => ({
+  sql: `DELETE FROM ${table} WHERE id = $1`,
+  preview: `SELECT id FROM ${table} WHERE id = $1`,
+  params: [id],
+  tables: { [table.replaceAll('"', '')]: ['select', 'delete'] },
+})
+
+const count = async (table: string) => Number((await world.owner.query(`SELECT count(*) FROM ${table}`)).rows[0].count)
+
+test('the gate and the effect of a delete name the tables whose rows foreign keys delete or change', async () => {
+  const { shown, effect } = await carryOut('sql.execute', remove('shop."Order"', 1))
+  const cascades = 'deletes rows of shop.items, shop.shipments and changes rows of shop."Order", shop.notes'
+  expect(shown.cascades).toBe(cascades)
+  expect(shown.warning).toBe(
+    `foreign keys make the database change more than the rows shown: the write also ${cascades}, and the undo may not restore these rows`,
+  )
+  expect(effect).toMatchObject({
+    result: 'applied',
+    detail: `1 row of shop.Order (the database also ${cascades}, which are not counted) changed`,
+  })
+  expect([await count('shop.items'), await count('shop.shipments'), await count('shop.notes')]).toEqual([0, 0, 1])
+})
+
+test('a delete from which no foreign key follows has no such warning', async () => {
+  const { shown, effect } = await carryOut('sql.execute', remove('shop.shipments', 100))
+  expect(shown).not.toHaveProperty('cascades')
+  expect(shown).not.toHaveProperty('warning')
+  expect(effect).toMatchObject({ result: 'applied', detail: '1 row of shop.shipments changed' })
+})
+
+test.each<[string, string, JsonObject]>([
+  ['sql.update', 'the key', { table: 'shop.Order', where: { id: 1 }, set: { code: 'C' } }],
+  [
+    'sql.execute',
+    'the key',
+    {
+      sql: `UPDATE shop."Order" SET "code" = 'C' WHERE id = $1 RETURNING id`,
+      preview: 'SELECT code FROM shop."Order" WHERE id = $1',
+      params: [1],
+      tables: { 'shop.Order': ['select', 'update'] },
+    },
+  ],
+])('%s of %s to which another table refers names that table', async (kind, _, parameters) => {
+  const { shown, effect } = await carryOut(kind, parameters)
+  expect(shown.cascades).toBe('changes rows of shop.labels')
+  expect(effect.result).toBe('applied')
+  expect(effect.detail).toContain('the database also changes rows of shop.labels')
+  expect((await world.owner.query('SELECT code FROM shop.labels')).rows).toEqual([{ code: 'C' }])
+})
+
+test('an update of other columns has no such warning, whatever its WHERE compares', async () => {
+  const update = { table: 'shop.Order', where: { id: 1, code: 'A' }, set: { state: 'closed' } }
+  expect((await carryOut('sql.update', update)).shown).not.toHaveProperty('warning')
+  const { shown } = await carryOut('sql.execute', {
+    sql: `UPDATE shop."Order" SET state = 'open' WHERE id = $1 AND code = 'A'`,
+    preview: 'SELECT state FROM shop."Order" WHERE id = $1',
+    params: [1],
+    tables: { 'shop.Order': ['select', 'update', 'delete'] },
+    undo: 'DELETE FROM shop."Order" WHERE id = $1',
+  })
+  expect(shown).not.toHaveProperty('warning')
+})
