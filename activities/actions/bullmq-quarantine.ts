@@ -29,6 +29,7 @@ export const bullmqQuarantineAction: Action = {
           `${base}:paused`,
           `${base}:repeat`,
           `${base}:priority`,
+          `${base}:meta-paused`,
         ],
         argv: [id, QUARANTINE_REASON, deduplication],
       }

@@ -1,7 +1,7 @@
 import { defined } from '../../src/core/defined.ts'
 import { textParameter } from '../../src/effects/action-parameters.ts'
 import { bullmqResume } from '../../src/language/kinds/bullmq-resume.ts'
-import { isMadeByBull } from '../checks/queue-exists.ts'
+import { isPausedByBull } from '../checks/queue-exists.ts'
 import { previewWith, type Action } from './action.ts'
 import { resumeRefusal } from './refusal.ts'
 
@@ -10,7 +10,7 @@ export const bullmqResumeAction: Action = {
   implementation: {
     protocol: 'script',
     async call(_parameters, { base }) {
-      const keys = ['meta', 'wait', 'prioritized', 'delayed', 'marker', 'events', 'paused'].map(
+      const keys = ['meta', 'wait', 'prioritized', 'delayed', 'marker', 'events', 'paused', 'meta-paused'].map(
         (part) => `${base}:${part}`,
       )
       return { script: 'bullmq-resume', keys, argv: [] }
@@ -21,8 +21,8 @@ export const bullmqResumeAction: Action = {
     return previewWith(`resume the queue of ${connection}`, async () => {
       const target = await targets.bullmq(connection, 'read')
       const { redis, base } = target
-      const [madeByBull, mark, waiting, inPausedList, prioritized] = await Promise.all([
-        isMadeByBull(target),
+      const [pausedByBull, mark, waiting, inPausedList, prioritized] = await Promise.all([
+        isPausedByBull(target),
         redis.hexists(`${base}:meta`, 'paused'),
         redis.llen(`${base}:wait`),
         redis.llen(`${base}:paused`),
@@ -30,7 +30,7 @@ export const bullmqResumeAction: Action = {
       ])
       const paused = mark === 1
       const before = { queue: base, paused, waiting: waiting + inPausedList + prioritized }
-      const refusal = resumeRefusal({ isMadeByBull: madeByBull, paused, inPausedList })
+      const refusal = resumeRefusal({ isPausedByBull: pausedByBull, paused, inPausedList })
       return defined({
         rows: [{ before, after: { ...before, paused: false } }],
         count: 1,

@@ -23,6 +23,7 @@ export const bullmqRetryAction: Action = {
           `${base}:paused`,
           `${base}:${id}:dependencies`,
           `${base}:${id}:unsuccessful`,
+          `${base}:meta-paused`,
         ],
         argv: [id],
       }

@@ -4,7 +4,7 @@ export function cascadeWarning(cascades: string | undefined): string | undefined
   return `foreign keys make the database change more than the rows shown: the write also ${cascades}, and the undo may not restore these rows`
 }
 
-/** The same for the result of the action, after the name of the table. */
+/** The same for the result of the action. */
 export function alsoChanged(cascades: string | undefined): string {
   return cascades === undefined ? '' : ` (the database also ${cascades}, which are not counted)`
 }

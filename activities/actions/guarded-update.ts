@@ -69,7 +69,8 @@ export function guardedWrite(parameters: JsonObject, approved?: ActionPreview): 
     endsInWhere: true,
     written,
     observe: counting(table, { ...where, ...set }),
-    what: table + alsoChanged(approved?.cascades),
+    what: table,
+    uncounted: alsoChanged(approved?.cascades),
     ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.update', parameters),
   }

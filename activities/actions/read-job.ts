@@ -5,7 +5,7 @@ import { parseOutsideJson } from '../../src/core/parse-json.ts'
 import { cutText } from '../../src/core/storable.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { COUNTER_FIELDS, jobCounters } from '../checks/job-counters.ts'
-import { isMadeByBull } from '../checks/queue-exists.ts'
+import { isPausedByBull } from '../checks/queue-exists.ts'
 import { cleaned } from '../limit-result.ts'
 
 /** The parts of a job that a preview shows. The data of the job is never read. */
@@ -30,8 +30,8 @@ export interface JobPreview {
 }
 
 interface QueueState {
-  /** Whether Bull made the queue, and not BullMQ. */
-  isMadeByBull: boolean
+  /** Whether Bull, the predecessor of BullMQ, paused the queue. */
+  isPausedByBull: boolean
   paused: boolean
   /** Whether the queue may have a list `paused`, in which BullMQ before 6 keeps the jobs of a paused queue. */
   hasPausedList: boolean
@@ -119,8 +119,8 @@ export async function readJob(target: BullmqTarget, id: string): Promise<JobPrev
 
 async function readQueue(target: BullmqTarget): Promise<QueueState> {
   const { redis, base } = target
-  const [madeByBull, meta, pausedList, prioritized] = await Promise.all([
-    isMadeByBull(target),
+  const [pausedByBull, meta, pausedList, prioritized] = await Promise.all([
+    isPausedByBull(target),
     redis.hmget(`${base}:meta`, 'paused', 'version'),
     redis.exists(`${base}:paused`),
     redis.exists(`${base}:prioritized`),
@@ -128,7 +128,7 @@ async function readQueue(target: BullmqTarget): Promise<QueueState> {
   const version = /^bullmq:(\d+)\.(\d+)\.(\d+)/.exec(meta[1] ?? '')
   const [major, minor, patch] = version ? version.slice(1).map(Number) : []
   return {
-    isMadeByBull: madeByBull,
+    isPausedByBull: pausedByBull,
     paused: meta[0] !== null,
     hasPausedList: pausedList === 1,
     hasPrioritized: prioritized === 1,

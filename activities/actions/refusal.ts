@@ -1,4 +1,4 @@
-import { MADE_BY_BULL } from '../checks/queue-exists.ts'
+import { PAUSED_BY_BULL } from '../checks/queue-exists.ts'
 import type { JobPreview } from './read-job.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { JobPreview } from './read-job.ts'
 
 export function retryRefusal(job: JobPreview): string | undefined {
   if (job.state === 'absent') return 'the job no longer exists'
-  if (job.queue.isMadeByBull) return MADE_BY_BULL
+  if (job.queue.isPausedByBull) return PAUSED_BY_BULL
   if (job.inFlow) return 'the job belongs to a flow'
   if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: retry it with BullMQ Pro'
   if (job.hasOpenChildren) return 'child jobs have not finished, so BullMQ would not let the job complete'
@@ -26,7 +26,7 @@ export function retryRefusal(job: JobPreview): string | undefined {
 
 export function quarantineRefusal(job: JobPreview): string | undefined {
   if (job.state === 'absent') return 'the job no longer exists'
-  if (job.queue.isMadeByBull) return MADE_BY_BULL
+  if (job.queue.isPausedByBull) return PAUSED_BY_BULL
   if (job.inFlow) return 'the job belongs to a flow, whose parent would wait forever'
   if (job.state === 'failed' || job.state === 'completed') return `the job is ${job.state}`
   if (job.inGroup) return 'the job belongs to a group of BullMQ Pro: remove it with BullMQ Pro'
@@ -39,11 +39,11 @@ export function quarantineRefusal(job: JobPreview): string | undefined {
 }
 
 export function resumeRefusal(queue: {
-  isMadeByBull: boolean
+  isPausedByBull: boolean
   paused: boolean
   inPausedList: number
 }): string | undefined {
-  if (queue.isMadeByBull) return MADE_BY_BULL
+  if (queue.isPausedByBull) return PAUSED_BY_BULL
   if (!queue.paused) return 'the queue is not paused'
   if (queue.inPausedList > 0)
     return 'the "paused" list holds jobs of a BullMQ before 6: resume the queue with that BullMQ itself'

@@ -46,10 +46,8 @@ function declaredWrite(parameters: JsonObject, approved?: ActionPreview): Guarde
     connection: textParameter(parameters, 'connection'),
     rows: wholeParameter(parameters, 'rows', 1),
     update: withUsedValues(textParameter(parameters, 'sql'), listParameter(parameters, 'params')),
-    what:
-      changedTables(recordParameter(parameters, 'tables')) +
-      uncounted(textParameter(parameters, 'sql')) +
-      alsoChanged(approved?.cascades),
+    what: changedTables(recordParameter(parameters, 'tables')),
+    uncounted: uncounted(textParameter(parameters, 'sql')) + alsoChanged(approved?.cascades),
     ...defined({ schemas: approved?.schemas }),
     needs: grantsOfAction('sql.execute', parameters),
   }

@@ -11,7 +11,7 @@ import { COUNTER_FIELDS, jobCounters } from './job-counters.ts'
 import { maxAttempts } from './read-jobs.ts'
 import { isInFuture, requireEqualClocks } from './queue-clocks.ts'
 import { newestEvents } from './queue-events.ts'
-import { requireBullmq, requireQueue } from './queue-exists.ts'
+import { requireNotBull, requireQueue } from './queue-exists.ts'
 import { readTexts } from './read-texts.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import { Turns } from './turns.ts'
@@ -60,7 +60,7 @@ export const bullmqFailures: CheckImplementation = async (parameters, { targets,
     ['zrange', key, '+inf', min, 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'],
   ])) as [number, string[]]
   if (total === 0) await requireQueue(target)
-  const [removed] = await Promise.all([removedSince(target, from), requireEqualClocks(target), requireBullmq(target)])
+  const [removed] = await Promise.all([removedSince(target, from), requireEqualClocks(target), requireNotBull(target)])
   const failures: Failure[] = []
   const turns = new Turns(signal)
   for (let i = 0; i < newest.length; i += 2 * BATCH) {

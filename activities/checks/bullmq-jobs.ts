@@ -10,7 +10,7 @@ import { isInFuture, requireEqualClocks } from './queue-clocks.ts'
 import { isMarker, readyTimes } from './ready-times.ts'
 import { parseJson, readJobs } from './read-jobs.ts'
 import type { Job } from './read-jobs.ts'
-import { requireBullmq, requireQueue } from './queue-exists.ts'
+import { requireNotBull, requireQueue } from './queue-exists.ts'
 import { readPipeline } from './redis-pipeline.ts'
 import type { RedisCommand } from './redis-pipeline.ts'
 
@@ -30,7 +30,7 @@ export const bullmqJobs: CheckImplementation = async (parameters, { targets, sig
   const [jobs] = await Promise.all([
     readJobs(target, wantedIds.slice(0, limit)),
     requireEqualClocks(target),
-    requireBullmq(target),
+    requireNotBull(target),
   ])
   // A job may have moved to another state since its id was read.
   const shown = states ? jobs.filter((job) => states.includes(job.state)) : jobs

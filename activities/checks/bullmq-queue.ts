@@ -9,7 +9,7 @@ import { optionalBool, requiredString } from './check-parameters.ts'
 import { oldestJobs } from './oldest-jobs.ts'
 import { isMarker } from './ready-times.ts'
 import { requireEqualClocks } from './queue-clocks.ts'
-import { existsCommand, requireBullmq } from './queue-exists.ts'
+import { existsCommand, requireNotBull } from './queue-exists.ts'
 import { readPipeline, readReplies } from './redis-pipeline.ts'
 
 const MAX_NAMES = 100
@@ -65,7 +65,7 @@ async function readQueueState(target: BullmqTarget): Promise<JsonObject> {
     readWorkers(target),
     oldestJobs(target),
     requireEqualClocks(target),
-    requireBullmq(target),
+    requireNotBull(target),
   ])
   return {
     exists: Number(exists) > 0,

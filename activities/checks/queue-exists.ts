@@ -2,18 +2,15 @@ import { RunbookError } from '../../src/core/errors.ts'
 import type { BullmqTarget } from '../../src/targets/targets.ts'
 import { readPipeline, type RedisCommand } from './redis-pipeline.ts'
 
-/** The keys of which every queue of BullMQ has at least one. Bull, the predecessor of BullMQ, writes neither. */
-const OF_BULLMQ = ['meta', 'events']
-/** Other keys of a queue. `meta-paused` is the mark of a paused queue of Bull. */
-const OTHERS = ['id', 'wait', 'paused', 'prioritized', 'active', 'delayed', 'failed', 'completed', 'meta-paused']
+const PARTS = ['meta', 'id', 'events', 'wait', 'prioritized', 'active', 'delayed', 'failed', 'completed']
 
-/** What a gate and a check say about a queue of Bull. */
-export const MADE_BY_BULL =
-  'the queue has jobs but neither of the keys "meta" and "events" that BullMQ writes: it is probably a queue of Bull, which is not supported'
+/** What a gate and a check say about a queue that Bull paused. */
+export const PAUSED_BY_BULL =
+  'Bull paused the queue (key "meta-paused"): queues of Bull, the predecessor of BullMQ, are not supported'
 
 /** Counts the keys that a queue has. BullMQ writes the first when an application opens the queue. */
-export function existsCommand(target: BullmqTarget): RedisCommand {
-  return existing(target, [...OF_BULLMQ, ...OTHERS])
+export function existsCommand({ base }: BullmqTarget): RedisCommand {
+  return ['exists', ...PARTS.map((part) => `${base}:${part}`)]
 }
 
 /** Throws RUNBOOK_CHECK_FAILED if there is no such queue, because then "no jobs" says nothing about the queue that is meant. */
@@ -28,20 +25,16 @@ export async function requireQueue(target: BullmqTarget): Promise<void> {
 }
 
 /**
- * Whether another program than BullMQ made the queue. Bull has the same names for lists and jobs, but marks a paused queue in another key and
- * loses a job that is added to `wait` while the queue is paused.
+ * Whether the queue belongs to Bull, which has the same names for lists and jobs as BullMQ, and is paused. Bull marks the pause in a key that
+ * BullMQ does not read, and a job that is added to `wait` meanwhile is lost when Bull resumes the queue.
  */
-export async function isMadeByBull(target: BullmqTarget): Promise<boolean> {
-  const [ofBullmq, others] = await readPipeline(target, [existing(target, OF_BULLMQ), existing(target, OTHERS)])
-  return Number(ofBullmq) === 0 && Number(others) > 0
+export async function isPausedByBull(target: BullmqTarget): Promise<boolean> {
+  const [found] = await readPipeline(target, [['exists', `${target.base}:meta-paused`]])
+  return Number(found) > 0
 }
 
-/** Throws RUNBOOK_CHECK_FAILED for a queue of Bull, because its state would be read wrongly. */
-export async function requireBullmq(target: BullmqTarget): Promise<void> {
-  if (await isMadeByBull(target))
-    throw new RunbookError('RUNBOOK_CHECK_FAILED', `connection ${target.connection}: ${MADE_BY_BULL}`)
-}
-
-function existing({ base }: BullmqTarget, parts: string[]): RedisCommand {
-  return ['exists', ...parts.map((part) => `${base}:${part}`)]
+/** Throws RUNBOOK_CHECK_FAILED for a queue that Bull paused, because it would be reported as not paused. */
+export async function requireNotBull(target: BullmqTarget): Promise<void> {
+  if (await isPausedByBull(target))
+    throw new RunbookError('RUNBOOK_CHECK_FAILED', `connection ${target.connection}: ${PAUSED_BY_BULL}`)
 }

@@ -49,6 +49,8 @@ export interface GuardedWrite {
   schemas?: Record<string, string>
   /** What is changed, such as `runs`; shown in messages. */
   what: string
+  /** What the statement changes beyond `rows` and PostgreSQL does not count; the result says so. */
+  uncounted?: string
   /** The rights on tables that the statement needs. */
   needs: ColumnGrant[]
 }

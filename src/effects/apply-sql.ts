@@ -8,7 +8,7 @@ import { withPostgres } from '../targets/open-postgres.ts'
 import type { PostgresTarget } from '../targets/targets.ts'
 import { requestPermit } from './request-permit.ts'
 import { deadlineIn } from './deadline.ts'
-import { runGuardedWrite, type Written } from './guarded-write.ts'
+import { changedRows, runGuardedWrite, type Written } from './guarded-write.ts'
 import type { ActionResult, GuardedWrite } from './action-implementation.ts'
 import { beginBounded, enterLedger, raiseFence, type LedgerEntry, type StoredEntry } from './ledger.ts'
 import { effectPlace, recordEffect, storedEffect } from './record-effect.ts'
@@ -46,7 +46,7 @@ export async function applySql(
     key: effectKey(engine, request.gate, request.action.id, request.action.target),
     digest: request.proposalDigest,
     rows: write.rows,
-    detail: `${write.rows === 1 ? '1 row' : `${write.rows} rows`} of ${write.what} changed`,
+    detail: changedRows(write),
   }
   const attempt: Attempt = { deps, engine, request, write, target, entry, limits: timeLimits(request.timeoutMs) }
   const outcome = await withPostgres(target, (client) => inTransaction(attempt, client)).catch(

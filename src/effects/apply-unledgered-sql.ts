@@ -7,7 +7,7 @@ import type { PostgresTarget } from '../targets/targets.ts'
 import { requestPermit } from './request-permit.ts'
 import { deadlineIn } from './deadline.ts'
 import { extendedQuery } from './extended-query.ts'
-import { runGuardedWrite } from './guarded-write.ts'
+import { changedRows, runGuardedWrite } from './guarded-write.ts'
 import type { ActionResult, GuardedWrite } from './action-implementation.ts'
 import { beginBounded } from './ledger.ts'
 import { effectPlace, hasIntent, recordEffect, recordIntent } from './record-effect.ts'
@@ -100,8 +100,7 @@ async function writeInTransaction(
     return { result: 'refused', detail: `${why}, so nothing was changed` }
   }
   await client.query('COMMIT')
-  const { rows, what } = write
-  return { result: 'applied', detail: `${rows} rows of ${what} changed`, observed: defined({ rows, ...written }) }
+  return { result: 'applied', detail: changedRows(write), observed: defined({ rows: write.rows, ...written }) }
 }
 
 const STARTED = 'an attempt started; its outcome is unknown'

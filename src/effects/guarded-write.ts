@@ -48,6 +48,11 @@ export async function runGuardedWrite(
   return guardAfter(result.rows, redact)
 }
 
+/** The result of a write that was applied, such as `1 row of runs changed`. */
+export function changedRows({ rows, what, uncounted = '' }: GuardedWrite): string {
+  return `${rows === 1 ? '1 row' : `${rows} rows`} of ${what} changed${uncounted}`
+}
+
 interface Returned {
   /** For each column of `set`, whether the stored value is exactly the value that the gate showed. */
   same: boolean[]

@@ -1,6 +1,7 @@
 import { Worker as Worker6, FlowProducer } from 'bullmq'
 import { Worker as Worker5 } from 'bullmq-5'
 import { describe, expect, test } from 'vitest'
+import type { JsonObject } from '../../src/core/json.ts'
 import { bullmqWorld, HOUR } from '../support/bullmq-world.ts'
 import { eventually } from '../support/effects-world.ts'
 
@@ -55,6 +56,45 @@ describe('the entries with which BullMQ 4 wakes its workers', () => {
   test('are not confused with ids that an application chose', async () => {
     await putJob('0:invoice')
     expect((await read('bullmq.queue')).result).toMatchObject({ waiting: 1, oldestWaitingJob: '0:invoice' })
+  })
+})
+
+describe('a queue that Bull, the predecessor of BullMQ, paused', () => {
+  /** What Bull leaves in Redis: the pause is a key of its own, and the jobs are in the list `paused`. */
+  async function pausedByBull(): Promise<void> {
+    await redis().set(key('meta-paused'), '1')
+    await putJob('behind', {}, 'paused')
+    await redis().hset(key('broken'), { name: 'x', data: '{}', opts: '{}', timestamp: 1, failedReason: 'boom' })
+    await redis().zadd(key('failed'), Date.now(), 'broken')
+  }
+
+  test('is not reported as running: every check fails and names Bull', async () => {
+    await pausedByBull()
+    const reads: [string, JsonObject][] = [
+      ['bullmq.queue', {}],
+      ['bullmq.failures', {}],
+      ['bullmq.jobs', { states: ['waiting'] }],
+      ['bullmq.jobs', { ids: ['broken'] }],
+    ]
+    for (const [kind, parameters] of reads)
+      expect(await check(kind, parameters)).toMatchObject({
+        status: 'failed',
+        error: expect.stringContaining('Bull paused the queue (key "meta-paused")'),
+      })
+  })
+
+  test.each([
+    ['bullmq.retry', { id: 'broken' }],
+    ['bullmq.quarantine', { id: 'behind' }],
+    ['bullmq.resume', {}],
+  ])('%s is refused and changes nothing, because Bull would lose the job', async (kind, parameters) => {
+    await pausedByBull()
+    const { gate, effect } = await carryOut(kind, parameters)
+    expect(gate.warning).toContain('Bull paused the queue')
+    expect(effect).toMatchObject({ result: 'refused', detail: expect.stringContaining('Bull paused the queue') })
+    expect(await redis().lrange(key('paused'), 0, -1)).toEqual(['behind'])
+    expect(await redis().exists(key('wait'), key('marker'))).toBe(0)
+    expect(await redis().zscore(key('failed'), 'broken')).not.toBeNull()
   })
 })
 

@@ -37,7 +37,7 @@ async function carryOut(kind: string, parameters: JsonObject, targets = postgres
   const { requests, takePermit } = permits()
   const answer = await executeEffect(request, depsFor(world, targets, takePermit))
   if (!('effect' in answer)) throw new Error(JSON.stringify(answer))
-  return { shown, effect: answer.effect, permits: requests.length }
+  return { shown, effect: answer.effect, permitRequests: requests.length }
 }
 
 const update = { connection: 'db', table: 'notes', rows: 1, where: { id: 1 } }
@@ -63,12 +63,12 @@ test.each<[string, string, string, JsonObject, string]>([
 ])('%s cannot be shown (%s, %s), so its change is not applied', async (_, values, kind, parameters, size) => {
   await world.owner.query(`INSERT INTO notes VALUES (1, ${values})`)
   const before = (await world.owner.query('SELECT md5(notes::text) AS md5 FROM notes')).rows
-  const { shown, effect, permits } = await carryOut(kind, parameters)
+  const { shown, effect, permitRequests } = await carryOut(kind, parameters)
   expect(shown.rows).toBeUndefined()
   expect(shown.unread).toContain(`more than ${size} and cannot be shown`)
   expect(shown.warning).toContain('The action is refused even if it is approved')
   expect(effect).toMatchObject({ result: 'refused', detail: expect.stringContaining(shown.unread!) })
-  expect(permits).toBe(0)
+  expect(permitRequests).toBe(0)
   expect((await world.owner.query('SELECT md5(notes::text) AS md5 FROM notes')).rows).toEqual(before)
 })
 

@@ -2,7 +2,7 @@
 -- A job that a worker holds is marked instead: BullMQ fails it for good, without processing it, if it is picked up again.
 --   KEYS[3] job   [4] its lock   [5] wait   [6] prioritized   [7] delayed   [8] active   [9] failed   [10] completed
 --   KEYS[11] dead-letter set   [12] the copy kept there   [13] stalled   [14] meta   [15] marker   [16] events   [17] deduplication key
---   KEYS[18] paused (a list of BullMQ before 6)   [19] the next run of each job scheduler   [20] priorities (of BullMQ 3)
+--   KEYS[18] paused (a list of BullMQ before 6)   [19] the next run of each job scheduler   [20] priorities (of BullMQ 3)   [21] the mark of a queue that Bull paused
 --   ARGV[5] job id   ARGV[6] reason   ARGV[7] the deduplication id that KEYS[17] contains, '' for none
 local id, reason = ARGV[5], ARGV[6]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then

@@ -1,5 +1,6 @@
 -- Resumes a paused queue as BullMQ 6 does.
 --   KEYS[3] meta   [4] wait   [5] prioritized   [6] delayed   [7] marker   [8] events   [9] paused (a list of BullMQ before 6)
+--   KEYS[10] the mark of a queue that Bull paused
 if redis.call('HEXISTS', KEYS[3], 'paused') == 0 then
   return record('refused', 'the queue is no longer paused: nothing was changed', { paused = false })
 end

@@ -1,7 +1,7 @@
 -- Returns one failed job to its queue. Its data, options, priority and counters are kept.
 --   KEYS[3] job   [4] its lock   [5] failed   [6] active   [7] wait   [8] prioritized   [9] meta   [10] marker   [11] events
 --   KEYS[12] priority counter   [13] dead-letter set   [14] the copy kept there   [15] paused (a list of BullMQ before 6)
---   KEYS[16] the child jobs that have not finished   [17] the child jobs that failed
+--   KEYS[16] the child jobs that have not finished   [17] the child jobs that failed   [18] the mark of a queue that Bull paused
 --   ARGV[5] job id
 local id = ARGV[5]
 if redis.call('TYPE', KEYS[3]).ok ~= 'hash' then

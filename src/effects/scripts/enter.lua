@@ -42,25 +42,17 @@ end
 local queue = string.match(KEYS[1], '^(.*):runbook:effect:') .. ':'
 local types = {
   wait = 'list', paused = 'list', active = 'list', prioritized = 'zset', delayed = 'zset', failed = 'zset', completed = 'zset',
-  marker = 'zset', priority = 'zset', ['repeat'] = 'zset', ['dead-letter'] = 'zset', stalled = 'set', meta = 'hash', events = 'stream',
+  marker = 'zset', ['meta-paused'] = 'string', priority = 'zset', ['repeat'] = 'zset', ['dead-letter'] = 'zset', stalled = 'set', meta = 'hash', events = 'stream',
 }
-local ofBullmq, others = false, false
 for _, key in ipairs(KEYS) do
-  local part = string.sub(key, 1, #queue) == queue and string.sub(key, #queue + 1)
-  local expected = part and types[part]
+  local expected = string.sub(key, 1, #queue) == queue and types[string.sub(key, #queue + 1)]
   local found = expected and redis.call('TYPE', key).ok
-  if expected and found ~= 'none' then
-    if part == 'meta' or part == 'events' then ofBullmq = true else others = true end
+  if key == queue .. 'meta-paused' and found == 'string' then
+    return record('refused', 'Bull paused the queue (key "meta-paused") and would lose a job that is added now: nothing was changed. Queues of Bull, the predecessor of BullMQ, are not supported')
   end
   if expected and found ~= 'none' and found ~= expected then
     return record('refused', key .. ' holds a ' .. found .. ', but BullMQ keeps a ' .. expected .. ' there: nothing was changed. Is its last part the id of a job?')
   end
-end
-
--- Bull, the predecessor of BullMQ, writes neither of these keys. It marks a paused queue elsewhere, and loses what is in `wait` when such a
--- queue is resumed.
-if others and not ofBullmq then
-  return record('refused', 'the queue has neither of the keys "meta" and "events" that BullMQ writes: nothing was changed. It is probably a queue of Bull, which is not supported')
 end
 
 -- Adds to the stream of events, which keeps as many as the queue's configuration says, or BullMQ's default.

@@ -20,7 +20,7 @@ export const bullmqQueue: Kind = {
 
 \`concurrency\` is the global limit, null without one. \`rateLimitTtlMs\` is set while the rate limit of the queue is used up: the global limit \`rateLimitMax\`, or a limit that a worker has set. \`rateLimitCount\` is the number of jobs in the current window, to compare with a limit that only the workers know.
 
-The check uses raw reads only: it changes nothing, and does not create a queue that does not exist (\`exists\` is false). It fails if clocks differ by more than 30 s (that of the worker or of the application from that of the Redis server), for a queue with groups of BullMQ Pro, whose jobs it cannot read, and for a queue of Bull.`,
+The check uses raw reads only: it changes nothing, and does not create a queue that does not exist (\`exists\` is false). It fails if clocks differ by more than 30 s (that of the worker or of the application from that of the Redis server), for a queue with groups of BullMQ Pro, whose jobs it cannot read, and for a queue that Bull paused.`,
   parameters: {
     connection: connectionTo(['bullmq'], 'The name of the connection to the queue.'),
     watchStalledCheck: {
