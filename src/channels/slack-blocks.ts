@@ -16,6 +16,8 @@ export interface GateCard {
   /** The environments in which something would be changed, as far as the configuration names them. */
   environments: string[]
   isOpen: boolean
+  /** Whether another cause holds, which a rejection can turn to. */
+  hasNextCause: boolean
   /** The reason why the gate cannot be decided with a button. */
   noButtons?: string
   link?: string
@@ -107,7 +109,7 @@ function buttons(card: GateCard): Block[] {
       elements: [
         button('approve', `Approve ${onTargets}`, { style: 'primary', ...approve }),
         button('reject', 'Reject …', { style: 'danger' }),
-        button('next-cause', 'Next cause', next),
+        ...(card.hasNextCause ? [button('next-cause', 'Next cause', next)] : []),
         acknowledge,
       ],
     },

@@ -54,3 +54,12 @@ export type Finding = {
   /** How many items the cause affects, if it has `affects`. */
   affected?: number
 }
+
+/**
+ * Whether a cause after this one holds too, so that a rejection in favour of the next cause leads to it. The findings have the order of the
+ * runbook. Causes before the treated one were passed over: they do not hold, or they were treated or rejected in an earlier round.
+ */
+export function hasNextCause(findings: readonly Finding[], cause: string): boolean {
+  const treated = findings.findIndex((one) => one.cause === cause)
+  return treated >= 0 && findings.slice(treated + 1).some(({ holds }) => holds === true)
+}

@@ -248,8 +248,10 @@ export async function openTestGate(
   actions: ProposedAction[] = [],
   change: Partial<Pick<Proposal, 'title' | 'risk' | 'because' | 'targets' | 'affected'>> = {},
   strength?: Strength,
+  others: Finding[] = [],
 ): Promise<string> {
-  const findings: Finding[] = [{ cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }]
+  const treated: Finding = { cause: 'anything', title: 'Something was seen', holds: true, because: '1 rows' }
+  const findings = [treated, ...others]
   const terms = {
     remedy: 'mend',
     title: 'Mend it',

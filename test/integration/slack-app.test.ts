@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { Finding } from '../../src/core/incident.ts'
 import { NO_POLICY, type PolicyRule } from '../../src/core/policy.ts'
 import type { Strength } from '../../src/core/strength.ts'
 import { openEngine } from '../../src/engine/engine.ts'
@@ -49,14 +50,17 @@ const deliver = () => deliverMessages(world.engine)
 const messagesAbout = (id: string) => [...slack.messages.values()].filter(({ text }) => text.includes(`${id}:`))
 
 /** An incident with an open gate whose message is in both channels of the group. */
-async function waiting(count = 1) {
+async function waiting(count = 1, others: Finding[] = []) {
   const id = await openIncident(world)
-  const proposalDigest = await openTestGate(world, id, count, [update('a'), update('b')])
+  const proposalDigest = await openTestGate(world, id, count, [update('a'), update('b')], {}, undefined, others)
   await deliver()
   const cards = messagesAbout(id)
   expect(cards).toHaveLength(2)
   return { id, gate: `${id}.r1`, proposalDigest, cards, buttons: slack.buttonsOf(cards[0]!) }
 }
+
+/** A cause after the treated one that holds too. */
+const ALSO: Finding = { cause: 'another', title: 'Something else was seen', holds: true, because: '2 rows' }
 
 type Waiting = Awaited<ReturnType<typeof waiting>>
 
@@ -89,7 +93,7 @@ const update = (target: string) => ({
 
 describe('a message about a gate', () => {
   test('has what would be done, and buttons whose question repeats verb, environment and targets', async () => {
-    const { gate, proposalDigest, cards, buttons } = await waiting()
+    const { gate, proposalDigest, cards, buttons } = await waiting(1, [ALSO])
     expect(Object.keys(buttons)).toEqual(['approve', 'reject', 'next-cause', 'acknowledge'])
     expect(JSON.parse(buttons.approve!.value)).toEqual({ gate, proposalDigest })
     expect(buttons.approve!.confirm.text.text).toBe(`${gate} in production: Mend it, on 2 targets: a, b`)
@@ -100,6 +104,11 @@ describe('a message about a gate', () => {
     })
     expect(cards[0]!.text).toContain('needs a decision: Mend it')
     expect(cards[0]!.text.length).toBeLessThan(1_000)
+  })
+
+  test('does not offer the next cause if no other cause holds', async () => {
+    const { buttons } = await waiting(1, [{ ...ALSO, holds: false }])
+    expect(Object.keys(buttons)).toEqual(['approve', 'reject', 'acknowledge'])
   })
 
   test('names the environment of the connection that would be changed', async () => {
@@ -317,7 +326,7 @@ describe('a click', () => {
   })
 
   test('on "Next cause" and "Acknowledge" does what it says', async () => {
-    const card = await waiting()
+    const card = await waiting(1, [ALSO])
     expect(await click(card, 'acknowledge', LEAD)).toBe(`${card.id} is acknowledged.`)
     expect(await showIncident(world.engine.database, card.id)).toMatchObject({ acknowledgedBy: 'lead' })
     slack.answers.length = 0

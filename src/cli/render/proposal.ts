@@ -1,4 +1,5 @@
 import { humanDuration } from '../../core/duration.ts'
+import { hasNextCause, type Finding } from '../../core/incident.ts'
 import { furtherDemands } from '../../core/policy.ts'
 import type { Proposal, ProposedAction } from '../../core/proposal.ts'
 import type { GateView } from '../../engine/views/view-types.ts'
@@ -22,7 +23,12 @@ export interface Page {
 }
 
 /** An open gate: what will be done to which targets, who must approve, when the gate expires, and the commands to decide. */
-export function gateLines(incident: string, gate: GateView, page: Page, maxActionLines: number): string[] {
+export function gateLines(
+  incident: string,
+  { gate, causes }: { gate: GateView; causes: readonly Finding[] },
+  page: Page,
+  maxActionLines: number,
+): string[] {
   const { width, colours } = page
   const { proposal } = gate
   return [
@@ -33,7 +39,7 @@ export function gateLines(incident: string, gate: GateView, page: Page, maxActio
     line(width, ` gate ${gate.id} · digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`, ...approvedBy(gate)),
     ...obstacleLines(gate, page, MAX_OBSTACLES),
     '',
-    ...commandLines(incident, gate, page),
+    ...commandLines(incident, gate, hasNextCause(causes, proposal.cause), page),
   ]
 }
 
@@ -84,12 +90,17 @@ function approvedBy({ decisions, required }: GateView): string[] {
 }
 
 /** The commands to copy. Without an interactive terminal they need the digest, because approve cannot ask. */
-function commandLines(incident: string, gate: GateView, { width, colours, interactive }: Page): string[] {
+function commandLines(
+  incident: string,
+  gate: GateView,
+  hasNext: boolean,
+  { width, colours, interactive }: Page,
+): string[] {
   const digest = interactive ? '' : ` --digest ${gate.proposalDigest.slice(0, SHORT_DIGEST)}`
   return [
     line(width, ' approve:  ', [`runbook approve ${incident}${digest}`, colours.bold]),
     line(width, ` reject:   runbook reject ${incident}${digest} --comment "why"`),
-    line(width, ' or with --next-cause, to try the next cause that holds'),
+    ...(hasNext ? [line(width, ' or with --next-cause, to try the next cause that holds')] : []),
   ]
 }
 

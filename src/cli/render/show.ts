@@ -167,7 +167,8 @@ function roundLines(view: IncidentView, round: RoundView, page: Page): string[] 
   lines.push(...failedCheckLines(round, page), ...causeLines(round, page))
   if (!gate) return lines
   lines.push('')
-  if (gate.state === 'open') return [...lines, ...gateLines(view.id, gate, page, MAX_ACTION_LINES)]
+  if (gate.state === 'open')
+    return [...lines, ...gateLines(view.id, { gate, causes: round.causes }, page, MAX_ACTION_LINES)]
   return [
     ...lines,
     ...wrap(`Remedy: ${gate.proposal.title}`, width, 2).map(colours.bold),

@@ -3,6 +3,7 @@ import { scrubSecrets } from '../../config/secret.ts'
 import { defined } from '../../core/defined.ts'
 import { isRunbookError } from '../../core/errors.ts'
 import { visibleLine, visibleLines } from '../../core/displayable.ts'
+import { hasNextCause } from '../../core/incident.ts'
 import { formatPlace } from '../../core/place.ts'
 import { environmentsOf, policyAction } from '../../core/policy.ts'
 import { readDecisions, requiredApprovals, whyInState, type DecisionRow, type GateRow } from '../../gate/gates.ts'
@@ -25,6 +26,7 @@ export async function readCard(
   if (!gate) return undefined
   const { proposal } = gate
   const incident = await readIncident(database, gate.incident)
+  const found = await readEventAt(database, gate.incident, formatPlace({ kind: 'findings', round: gate.round }))
   const decisions = (await readDecisions(database, gate.id)).filter(({ withdrawnAt }) => withdrawnAt === null)
   const isOpen = gate.stateNow === 'open'
   const why = whyInState(gate)
@@ -45,6 +47,7 @@ export async function readCard(
     targets: proposal.targets.map(({ key }) => shown(visibleLine(key))),
     environments: environmentsOf(config.policy, proposal.actions.map(policyAction)),
     isOpen,
+    hasNextCause: found?.kind === 'findings' && hasNextCause(found.data.findings, proposal.cause),
     ...defined({
       noButtons: await whyNoButtons(engine, gate),
       link: config.url === undefined ? undefined : `${config.url}/incidents/${incident.id}`,

@@ -7,9 +7,14 @@ import type { RecordedRound } from './recorded-rounds.ts'
 
 /**
  * The `checks` of a scenario: the results of each check in the order in which they were taken. A changed result begins a new phase. The
- * checks of a remedy are named with the remedy, because another remedy may have a check of the same name.
+ * checks of a remedy are named with the remedy, because another remedy may have a check of the same name. `shortened` leaves out the fields
+ * of a result that the scenario has without them.
  */
-export function checksOf(evidence: EvidenceView[], rounds: RecordedRound[]): JsonObject {
+export function checksOf(
+  evidence: EvidenceView[],
+  rounds: RecordedRound[],
+  shortened: (check: string, result: JsonObject) => JsonObject = (_, result) => result,
+): JsonObject {
   const checks = new Map<string, JsonObject[]>()
   const last = new Map<string, string>()
   for (const one of evidence) {
@@ -23,7 +28,8 @@ export function checksOf(evidence: EvidenceView[], rounds: RecordedRound[]): Jso
     const result = resultIn(one)
     if (last.get(name) === canonical(result)) continue
     last.set(name, canonical(result))
-    checks.set(name, [...(checks.get(name) ?? []), { ...startOf(stage, round), ...result }])
+    const given = isJsonObject(result['result']) ? { result: shortened(name, result['result']) } : result
+    checks.set(name, [...(checks.get(name) ?? []), { ...startOf(stage, round), ...given }])
   }
   return Object.fromEntries([...checks].map(([name, phases]) => [name, shortest(phases)]))
 }

@@ -1,9 +1,10 @@
-import { Document, isMap, isSeq, parse, parseDocument, visit, type YAMLSeq } from 'yaml'
+import { Document, isMap, isScalar, isSeq, parse, parseDocument, visit, type YAMLMap, type YAMLSeq } from 'yaml'
 import { isSameJson } from '../../core/canonical.ts'
 import { RunbookError } from '../../core/errors.ts'
-import type { Json, JsonObject } from '../../core/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../../core/json.ts'
 import type { Plan } from '../../core/plan.ts'
 import { FORBIDDEN } from '../../language/parse/parse-yaml.ts'
+import type { SharedFields } from '../../language/scenarios/needed-fields.ts'
 import type { Review } from '../views/view-types.ts'
 import { scenarioOf } from './scenario-of.ts'
 
@@ -33,7 +34,7 @@ export function appendScenario(text: string, file: string, review: Review, plan?
     throw refuse(
       `${file} already has a scenario of ${id}: "${String(known.scenario)}". To write a new one, first remove this scenario from the file`,
     )
-  const scenario = scenarioOf(review, plan)
+  const scenario = scenarioOf(review, plan, sharedIn(text))
   const at = list.range![2]
   const indent = ' '.repeat(columnOf(text, list.range![0]))
   const lines = yamlOf([scenario])
@@ -56,6 +57,20 @@ function scenarioList(text: string, file: string): YAMLSeq {
   return list
 }
 
+/** What the file gives for all its scenarios. A check that is given as a list of phases shares nothing with a scenario of its own. */
+function sharedIn(text: string): SharedFields {
+  const { given } = parse(text) as { given?: Json }
+  const objectsIn = (value: Json | undefined) =>
+    Object.fromEntries(
+      Object.entries(isJsonObject(value) ? value : {}).filter((one): one is [string, JsonObject] =>
+        isJsonObject(one[1]),
+      ),
+    )
+  return isJsonObject(given)
+    ? { checks: objectsIn(given['checks']), rows: objectsIn(given['rows']) }
+    : { checks: {}, rows: {} }
+}
+
 /** A comment or an unusual indentation could change the meaning of the new text. In that case nothing is written. */
 function requireAppended(text: string, file: string, wanted: Json): void {
   const found = (parse(text) as { scenarios?: Json } | null)?.scenarios
@@ -69,6 +84,8 @@ function columnOf(text: string, offset: number): number {
   return offset - (text.lastIndexOf('\n', offset - 1) + 1)
 }
 
+const MAX_ONE_LINE = 90
+
 function refuse(message: string): RunbookError {
   return new RunbookError('RUNBOOK_BAD_INPUT', message)
 }
@@ -80,6 +97,9 @@ function refuse(message: string): RunbookError {
 function yamlOf(value: JsonObject | JsonObject[]): string {
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {
+    Map(_, map) {
+      if (map.items.length > 0 && map.items.every((pair) => isScalar(pair.value)) && isShort(map)) map.flow = true
+    },
     Scalar(_, scalar) {
       if (typeof scalar.value === 'string' && scalar.value.search(FORBIDDEN) >= 0) scalar.type = 'QUOTE_DOUBLE'
     },
@@ -87,4 +107,9 @@ function yamlOf(value: JsonObject | JsonObject[]): string {
   return document
     .toString({ lineWidth: 120 })
     .replace(FORBIDDEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Whether a map fits on one line, as people write the rows of a result. */
+function isShort(map: YAMLMap): boolean {
+  return JSON.stringify(map.toJSON()).length <= MAX_ONE_LINE
 }

@@ -3,6 +3,7 @@ import { formatDuration } from '../../core/duration.ts'
 import { RunbookError } from '../../core/errors.ts'
 import type { Json, JsonObject } from '../../core/json.ts'
 import type { Plan } from '../../core/plan.ts'
+import { neededFields, NOTHING_SHARED, type SharedFields } from '../../language/scenarios/needed-fields.ts'
 import { isUndo } from '../undo-plan.ts'
 import type { GateView, Review } from '../views/view-types.ts'
 import { checksOf } from './recorded-checks.ts'
@@ -10,10 +11,10 @@ import { nameOfAction, recordedRounds, type EffectEntry, type RecordedRound } fr
 
 /**
  * A scenario made from a closed incident: its checks' results and when they changed, the decisions, and the outcome. With `plan`, the plan
- * of the incident, results of actions that no `expect` reads are left out. Throws `RUNBOOK_BAD_INPUT` for an incident that a scenario
- * cannot express.
+ * of the incident, results of actions that no `expect` reads and fields of checks that need not be written are left out; `shared` has the
+ * fields that the file of the scenario gives for all scenarios. Throws `RUNBOOK_BAD_INPUT` for an incident that a scenario cannot express.
  */
-export function scenarioOf(review: Review, plan?: Plan): JsonObject {
+export function scenarioOf(review: Review, plan?: Plan, shared: SharedFields = NOTHING_SHARED): JsonObject {
   requireExpressible(review)
   const { id, type, inputs, outcome, reason } = review.incident
   const rounds = recordedRounds(review, plan)
@@ -25,7 +26,7 @@ export function scenarioOf(review: Review, plan?: Plan): JsonObject {
     scenario: titleOf(`${id}: ${reason ?? type}`),
     given: {
       ...(Object.keys(given).length > 0 ? { inputs: given } : {}),
-      checks: checksOf(review.evidence, rounds),
+      checks: checksOf(review.evidence, rounds, plan && neededFields(plan, shared)),
     },
     ...(decisions.length > 0 ? { decisions } : {}),
     ...(effects.length > 0 ? { effects } : {}),

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises'
 import type { Config, ConnectionConfig, PostgresConnection } from '../../config/config.ts'
 import { scrubSecrets } from '../../config/secret.ts'
 import type { DoctorFinding } from '../../core/doctor-finding.ts'
-import { messageOf } from '../../core/errors.ts'
+import { isRunbookError, messageOf } from '../../core/errors.ts'
 import { withTimeout } from '../../core/abort.ts'
 import { findLogFiles } from '../../targets/find-log-files.ts'
 import { neededGrants } from '../../core/needed-grants.ts'
@@ -18,6 +18,7 @@ import {
   type PostgresLimits,
   type Processes,
 } from './doctor-connection-limits.ts'
+import { whereAddressIs } from './doctor-reason.ts'
 import { postgresLimitations, redisLimitations, type Limitation, type Needs } from './doctor-servers.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
@@ -52,7 +53,7 @@ export async function doctorConnections(
             ),
           }
         } catch (error) {
-          return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)) }
+          return { ...finding, ok: false, detail: scrubSecrets(reasonOf(error)), ...fixOf(connection, error) }
         }
       }),
     )
@@ -88,6 +89,13 @@ async function testConnection(
     case 'logs':
       return testLogs((await targets.logs(name)).files)
   }
+}
+
+/** What to do about a read login that cannot be used. A message about a variable that is not set already says it. */
+function fixOf(connection: ConnectionConfig, error: unknown): Pick<DoctorFinding, 'fix'> {
+  if (!('read' in connection) || !connection.read.known) return {}
+  const correct = `correct the address in ${whereAddressIs(connection.read, 'read')}`
+  return { fix: isRunbookError(error, 'RUNBOOK_UNREACHABLE') ? `start the server, or ${correct}` : correct }
 }
 
 function withPasswordWarning(connection: ConnectionConfig, result: TestResult): TestResult {

@@ -1,4 +1,5 @@
 import type { BullmqConnection, PostgresConnection, RedisConnection } from '../../config/config.ts'
+import type { Secret } from '../../config/secret.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { ColumnGrant } from '../../core/needed-grants.ts'
 import { missingCommands, missingGrants, missingInLedger } from '../../effects/missing-rights.ts'
@@ -18,6 +19,7 @@ import {
   type PostgresLimits,
   type Processes,
 } from './doctor-connection-limits.ts'
+import { whereAddressIs } from './doctor-reason.ts'
 import { temporaryFileLimit } from './temporary-files.ts'
 
 /** What checks cannot see on a server or what actions cannot do there, and how to change that. */
@@ -85,7 +87,7 @@ export async function postgresLimitations(
   use('read', read.limits)
   if (connection.write)
     found.push(
-      ...(await writeLimitations(async () => [
+      ...(await writeLimitations(connection.write, async () => [
         ...(await postgresWrite(targets, name, (limits) => use('write', limits))),
         ...missingRights(name, await missingInPostgres(targets, name, connection, grants)),
       ])),
@@ -202,7 +204,9 @@ export async function redisLimitations(
       fix: 'allow the login to use CLIENT LIST, if the server offers that command',
     })
   if (connection.write && isQueue)
-    found.push(...(await writeLimitations(async () => redisWrite(name, await targets.bullmq(name, 'write')))))
+    found.push(
+      ...(await writeLimitations(connection.write, async () => redisWrite(name, await targets.bullmq(name, 'write')))),
+    )
   return found
 }
 
@@ -229,10 +233,15 @@ async function refusalOf(command: () => Promise<unknown>): Promise<string | unde
 }
 
 /** Reports a write login that cannot be used as a limitation. It does not throw, because checks work without the write login. */
-async function writeLimitations(read: () => Promise<Limitation[]>): Promise<Limitation[]> {
+async function writeLimitations(write: Secret, read: () => Promise<Limitation[]>): Promise<Limitation[]> {
   try {
     return await read()
   } catch (error) {
-    return [{ detail: `the write login cannot be used: ${messageOf(error)}`, fix: 'correct the address of "write"' }]
+    return [
+      {
+        detail: `the write login cannot be used: ${messageOf(error)}`,
+        fix: `correct the address in ${whereAddressIs(write, 'write')}`,
+      },
+    ]
   }
 }

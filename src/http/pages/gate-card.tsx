@@ -1,4 +1,4 @@
-import type { Finding } from '../../core/incident.ts'
+import { hasNextCause, type Finding } from '../../core/incident.ts'
 import { humanDuration } from '../../core/duration.ts'
 import { furtherDemands } from '../../core/policy.ts'
 import { strengthText } from '../../core/strength.ts'
@@ -58,7 +58,7 @@ export function GateCard({ id, open, page, findings }: GateProps) {
       <Decisions gate={gate} now={page.now} />
       <WithdrawForm id={id} gate={gate} page={page} />
       {deciders.mayNotReject === null ? (
-        <RejectForm id={id} gate={gate} page={page} hasNext={otherCauses(findings, proposal.cause)} />
+        <RejectForm id={id} gate={gate} page={page} hasNext={hasNextCause(findings, proposal.cause)} />
       ) : (
         <p class="notice">You may not reject this: {deciders.mayNotReject}.</p>
       )}
@@ -108,23 +108,18 @@ function RejectForm(props: { id: string; gate: GateView; page: PageContext; hasN
         <input type="hidden" name="digest" value={gate.proposalDigest} />
         <label for="reason">Why (required; everybody who reads the incident sees it)</label>
         <textarea id="reason" name="comment" rows={3} maxlength={2000} required />
-        <label class="choice">
-          <input type="checkbox" name="nextCause" value="yes" />
-          <span>
-            Propose a remedy for the next cause {hasNext ? 'that holds' : '(no other cause holds now)'} instead of
-            ending the incident
-          </span>
-        </label>
+        {hasNext && (
+          <label class="choice">
+            <input type="checkbox" name="nextCause" value="yes" />
+            <span>Propose a remedy for the next cause that holds instead of ending the incident</span>
+          </label>
+        )}
         <button type="submit" data-decides>
           Reject: nothing is changed
         </button>
       </PostForm>
     </details>
   )
-}
-
-function otherCauses(findings: Finding[], cause: string): boolean {
-  return findings.some((one) => one.holds === true && one.cause !== cause)
 }
 
 /** The limits of the remedy: what delays some targets, and until when. */

@@ -1,5 +1,6 @@
-import { worstOf, type EffectResult } from '../../core/effect.ts'
+import { kindOfAction, worstOf, type EffectResult } from '../../core/effect.ts'
 import type { Finding } from '../../core/incident.ts'
+import { ALL_TARGETS } from '../../core/proposal.ts'
 import { parseCheckPlace, roundOf } from '../../core/place.ts'
 import type { ProposalDraft } from '../host.ts'
 import type { Simulated } from '../simulator.ts'
@@ -12,6 +13,8 @@ export interface RoundResult {
   draft: ProposalDraft | undefined
   /** The result for each target key. Targets that were proposed but not approved are absent. */
   effects: Record<string, EffectResult>
+  /** The keys among them for which nothing was done but to send messages. */
+  onlyMessages: string[]
   /** Whether the verification succeeded. Absent if nothing was verified. */
   verified?: boolean
 }
@@ -33,6 +36,7 @@ export function roundsOf(run: Simulated): RoundResult[] {
       findings: draft?.findings ?? closing,
       draft,
       effects: effectsOf(run, round),
+      onlyMessages: onlyMessagesOf(run, round),
       ...(verdict ? { verified: verdict.data.held } : {}),
     }
   })
@@ -55,19 +59,29 @@ function effectsOf(run: Simulated, round: number): Record<string, EffectResult> 
   return effects
 }
 
+function onlyMessagesOf(run: Simulated, round: number): string[] {
+  const own = run.effects.filter((effect) => effect.round === round)
+  const others = new Set(own.filter(({ action }) => kindOfAction(action) !== 'notify').map(({ target }) => target))
+  return [...new Set(own.map(({ target }) => target))].filter((target) => !others.has(target))
+}
+
 /** Describes the whole incident with one line for each round: `round 1: queue-paused → resume-queue for -, applied, verified`. */
 export function summarizeRun(run: Simulated): string[] {
   const rounds = roundsOf(run).map((result) => `round ${result.round}: ${summarizeRound(result)}`)
   return [...rounds, `${run.closing.outcome}: ${run.closing.reason}`]
 }
 
-function summarizeRound({ findings, draft, effects, verified }: RoundResult): string {
+function summarizeRound({ findings, draft, effects, onlyMessages, verified }: RoundResult): string {
   const holding = findings.filter((one) => one.holds === true).map((one) => one.cause)
   const undetermined = findings.filter((one) => one.holds === 'undetermined').map((one) => `${one.cause} undetermined`)
   const found =
     [...holding, ...undetermined].join(', ') || (findings.length > 0 ? 'no cause holds' : 'the symptom is gone')
   if (!draft) return found
-  const done = Object.entries(effects).map(([target, result]) => `${target} ${result}`)
+  const done = Object.entries(effects).map(([target, result]) => {
+    if (!onlyMessages.includes(target) || result === 'skipped') return `${target} ${result}`
+    const of = target === ALL_TARGETS ? '' : ` for ${target}`
+    return `message${of} ${result === 'applied' ? 'sent' : result}`
+  })
   const end = verified === undefined ? [] : [verified ? 'verified' : 'not verified']
   return [`${found} → ${draft.remedy} for ${draft.targets.map(({ key }) => key).join(', ')}`, ...done, ...end].join(
     '; ',

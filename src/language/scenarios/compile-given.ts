@@ -1,17 +1,17 @@
 import type { JsonObject } from '../../core/json.ts'
-import type { Plan, PlanCheck, Type } from '../../core/plan.ts'
+import type { Plan, Type } from '../../core/plan.ts'
 import { violation } from '../compile/inputs.ts'
 import { defined } from '../../core/defined.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import { isList, isObject } from '../expressions/types.ts'
 import type { Kind } from '../kinds/kind.ts'
-import { kindNamed } from '../kinds/table.ts'
 import type { Span } from '../parse/source.ts'
 import { dataOf, describe } from '../parse/tree.ts'
 import type { Entry, MapTree, Tree } from '../parse/tree.ts'
 import type { Reporter } from '../problems.ts'
 import { readSection } from '../structure/read.ts'
 import type { Section } from '../structure/section.ts'
+import { healthyValues, resultTypes } from './check-results.ts'
 import { complete, explainMissing, readResult } from './read-result.ts'
 import type { Phase } from './scenario.ts'
 
@@ -186,38 +186,6 @@ function rowsProblem({ name, value }: Entry): string {
   return value.kind === 'map'
     ? `The result of "${name}" has no rows, so it has no defaults for rows.`
     : `"${name}" must hold the default fields of its rows, but found ${describe(value)}.`
-}
-
-/** The result types of all checks: by the name of the check, and for the checks of a remedy also by `<remedy>/<name>`. */
-function resultTypes(plan: Plan): Map<string, Type | 'ambiguous'> {
-  const types = new Map<string, Type | 'ambiguous'>(plan.checks.map((check) => [check.name, check.result]))
-  for (const { remedy, check } of remedyChecks(plan)) {
-    types.set(`${remedy}/${check.name}`, check.result)
-    const other = types.get(check.name)
-    const same = other === undefined || JSON.stringify(other) === JSON.stringify(check.result)
-    types.set(check.name, same ? check.result : 'ambiguous')
-  }
-  return types
-}
-
-/**
- * The values of a healthy system for each check, by the names under which results are given. Empty if two checks with the same name differ.
- */
-function healthyValues(plan: Plan): ReadonlyMap<string, Kind['healthy']> {
-  const kinds = new Map(plan.checks.map(({ name, kind }) => [name, kind]))
-  for (const { remedy, check } of remedyChecks(plan)) {
-    kinds.set(`${remedy}/${check.name}`, check.kind)
-    const other = kinds.get(check.name) ?? check.kind
-    kinds.set(check.name, other === check.kind ? other : '')
-  }
-  return new Map([...kinds].map(([name, kind]) => [name, kindNamed(kind)?.healthy]))
-}
-
-/** The checks of `verify` and `wait` of all remedies. */
-function remedyChecks(plan: Plan): { remedy: string; check: PlanCheck }[] {
-  return Object.values(plan.remedies).flatMap(({ name: remedy, verify, actions }) =>
-    [...verify.checks, ...actions.flatMap((action) => action.wait?.checks ?? [])].map((check) => ({ remedy, check })),
-  )
 }
 
 /** Reports an action that no remedy has: neither as a kind, nor as a number and a kind. */

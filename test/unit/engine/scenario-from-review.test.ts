@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import type { JsonObject } from '../../../src/core/json.ts'
 import { appendScenario, scenarioFrom } from '../../../src/engine/scenarios/scenario-from-review.ts'
 import type { EvidenceView, Review, TimelineEntry } from '../../../src/engine/views/view-types.ts'
+import { compileRunbook } from '../../../src/language/compile.ts'
 import { parseYaml } from '../../../src/language/parse/parse-yaml.ts'
-import { atItsGate, resolved } from '../cli/incident-views.ts'
+import { compileScenarios } from '../../../src/language/scenarios/compile-scenarios.ts'
+import { atItsGate, resolved, roundAtGate } from '../cli/incident-views.ts'
 
 const found = (place: string, name: string, body: EvidenceView['body'], more = {}): EvidenceView => ({
   place,
@@ -100,6 +103,73 @@ test('a changed result begins a new phase of the check, in the stage that took i
     rounds: 2,
     cause: 'stalled-nobody-checks',
     then: [{ effects: { 'run-7': 'applied', 'run-8': 'applied', 'run-9': 'skipped' }, verified: true }],
+  })
+})
+
+describe('fields that a scenario need not give', () => {
+  const plan = compileRunbook(
+    readFileSync(new URL('../../fixtures/runbooks/valid/minimal.yaml', import.meta.url), 'utf8'),
+    { file: 'minimal.yaml' },
+  ).plan!
+  const idle = {
+    ...{ exists: true, paused: false, waiting: 0, prioritized: 0, active: 0, delayed: 0, failed: 0, completed: 0 },
+    ...{ waitingChildren: 0, workers: 1, workersUnknown: false, workerNames: ['worker-1'], oldestWaitingMs: null },
+    ...{ oldestWaitingJob: null, oldestActiveMs: null, oldestActiveJob: null, stalledChecker: null, truncated: false },
+  }
+  const stuck = { rows: [{ id: 'run-1', attempt: 1, job_id: null }], truncated: false }
+  const paused = { ...idle, paused: true, waiting: 7, workers: 2, workerNames: ['a', 'b'] }
+  const evidence = [
+    found('r1/check/stuck', 'stuck', { result: stuck }),
+    found('r1/check/queue', 'queue', { result: paused }),
+    found('r1/recheck1/queue', 'queue', { result: idle }),
+  ]
+  const closed = { ...resolved(), rounds: [{ ...roundAtGate(), causes: [], gate: null }] }
+  const recheck = event('recheck', 'r1/recheck1', { skipped: {}, targets: [] } as unknown as JsonObject)
+  const recorded = review({ ...closed, inputs: {} }, evidence, [recheck])
+  /** The results that the scenario runner reads from the last scenario of a file. */
+  const readBack = (text: string) => {
+    const { scenarios, problems } = compileScenarios(text, 'minimal.test.yaml', plan)
+    expect(problems).toEqual([])
+    const { checks } = scenarios.at(-1)!
+    return Object.fromEntries([...checks].map(([name, phases]) => [name, phases.map(({ result }) => result)]))
+  }
+  const everything = { stuck: [stuck], queue: [expect.objectContaining(paused), expect.objectContaining(idle)] }
+
+  test('are left out, and the scenario is read back with the recorded results', () => {
+    const text = scenarioFrom(recorded, plan)
+    expect(scenarioOf(text).given.checks).toEqual({
+      stuck: { rows: [{ id: 'run-1', attempt: 1 }] },
+      queue: [
+        { result: { paused: true, waiting: 7, workerNames: ['a', 'b'] } },
+        { from: 'proposed', round: 1, result: {} },
+      ],
+    })
+    expect(text).toContain('- { id: run-1, attempt: 1 }')
+    expect(readBack(text)).toEqual(everything)
+  })
+
+  test('are kept where the file gives another value for all its scenarios', () => {
+    const file = `version: 1
+given:
+  rows: { stuck: { attempt: 1, job_id: job-9 } }
+  checks: { queue: { waiting: 3, workers: 4 } }
+scenarios:
+  - scenario: One
+    expect: { outcome: cleared }
+`
+    const text = appendScenario(file, 'minimal.test.yaml', recorded, plan)
+    const { scenarios } = parse(text) as File
+    expect(scenarios[1]!.given.checks).toEqual({
+      stuck: { rows: [{ id: 'run-1', job_id: null }] },
+      queue: [
+        { result: { paused: true, waiting: 7, workers: 2, workerNames: ['a', 'b'] } },
+        { from: 'proposed', round: 1, result: { waiting: 0, workers: 1 } },
+      ],
+    })
+  })
+
+  test('are kept without a plan, which would tell what may be left out', () => {
+    expect(scenarioOf(scenarioFrom(recorded)).given.checks).toMatchObject({ stuck })
   })
 })
 

@@ -29,9 +29,25 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
  gate INC-142.r1 · digest 3f9ac01b22d4
 
  approve:  runbook approve INC-142
- reject:   runbook reject INC-142 --comment "why"
- or with --next-cause, to try the next cause that holds`,
+ reject:   runbook reject INC-142 --comment "why"`,
     )
+  })
+
+  test.each([
+    ['after the treated one holds', true, true],
+    ['after the treated one is undetermined', 'undetermined' as const, false],
+    ['after the treated one does not hold', false, false],
+  ])('it offers --next-cause only if a cause %s', (_, holds, isOffered) => {
+    const round = roundAtGate()
+    const causes = round.causes.map((one) => (one.cause === 'hung-await' ? { ...one, holds } : one))
+    const text = showLines(atItsGate({ rounds: [{ ...round, causes }] }), page).join('\n')
+    expect(text.includes('or with --next-cause, to try the next cause that holds')).toBe(isOffered)
+  })
+
+  test('it does not offer --next-cause for a cause that was passed over before the treated one', () => {
+    const round = roundAtGate()
+    const causes = round.causes.map((one) => (one.cause === 'queue-paused' ? { ...one, holds: true as const } : one))
+    expect(showLines(atItsGate({ rounds: [{ ...round, causes }] }), page).join('\n')).not.toContain('--next-cause')
   })
 
   test('it says that the runbook has changed since, or is not loaded any more', () => {
@@ -50,7 +66,7 @@ Proposal: Mark the stalled runs FAILED, so that recovery restarts them
 
   test('in a pipe the commands contain the digest, because approve cannot ask', () => {
     const lines = showLines(atItsGate(), { ...page, interactive: false })
-    expect(lines.at(-3)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
+    expect(lines.at(-2)).toBe(' approve:  runbook approve INC-142 --digest 3f9ac01b22d4')
   })
 
   test('when it is closed it shows the outcome, the result for each target, and the verification', () => {

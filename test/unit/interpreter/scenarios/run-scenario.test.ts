@@ -186,6 +186,16 @@ test('an unknown effect escalates the incident', async () => {
   expect((await runs(unknown))[0]!.run.closing.outcome).toBe('escalated')
 })
 
+test('a message is sent, not applied', async () => {
+  const telling = runbook.replace(
+    '    do:\n      - action: sql.update\n',
+    `    do:\n      - action: notify\n        once: true\n        with: { channel: oncall, message: Runs are marked }\n      - action: sql.update\n`,
+  )
+  const [run] = await runs(changed('effects: { run-1: applied }', 'effects: { "-": applied, run-1: applied }'), telling)
+  expect(run!.mismatches).toEqual([])
+  expect(run!.summary[0]).toBe('round 1: stalled → fail-runs for run-1; message sent; run-1 applied; verified')
+})
+
 test('an effect whose result does not meet "expect" counts as refused', async () => {
   const expecting = runbook.replace(
     '      - action: sql.update\n',
